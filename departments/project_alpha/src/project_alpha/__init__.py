@@ -1,0 +1,1 @@
+"""project_alpha: the example department."""

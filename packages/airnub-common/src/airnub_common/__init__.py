@@ -1,0 +1,22 @@
+"""What every other package stands on; needs nothing but the standard library.
+
+What may be used from outside is what `__all__` names.
+"""
+
+from airnub_common.atomic_files import atomic_file, write_atomic
+from airnub_common.digests import ALGORITHM, digest_of, hex_of, sha256_hex
+from airnub_common.file_names import MAX_NAME_BYTES, safe_file_name
+from airnub_common.redaction import redact_text, redact_url
+
+__all__ = [
+    "ALGORITHM",
+    "MAX_NAME_BYTES",
+    "atomic_file",
+    "digest_of",
+    "hex_of",
+    "redact_text",
+    "redact_url",
+    "safe_file_name",
+    "sha256_hex",
+    "write_atomic",
+]

@@ -1,0 +1,54 @@
+"""Safe file names: whatever a server calls a file, a name that every file system takes and that stays in its folder."""
+
+import re
+import unicodedata
+
+MAX_NAME_BYTES = 200
+"""Leaves room for a manifest's suffixes below the 255 bytes that file systems allow."""
+
+_MAX_EXTENSION_BYTES = 20
+# Control, format, surrogate, private, unassigned, and the separators of lines and paragraphs.
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_FORBIDDEN = re.compile(r'[<>:"|?*]')
+# Reserved by Windows, with or without an extension:
+# https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])", re.IGNORECASE)
+
+
+def safe_file_name(name: str, *, default: str = "file") -> str:
+    """A safe name for a file that somebody else named.
+
+    Keeps what can be kept: letters of all scripts, digits, spaces inside, the extension. Removes folders (`/` and
+    `\\`), control and invisible characters (text-direction tricks among them), and what Windows forbids.
+
+    Returns:
+        A name of 1 to `MAX_NAME_BYTES` bytes in UTF-8; `default` where nothing is left of the original. A safe name
+        is returned unchanged.
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    visible = "".join(map(_visible, unicodedata.normalize("NFC", last)))
+    cleaned = _FORBIDDEN.sub("_", visible).strip().rstrip(". ")
+    if cleaned.startswith("."):
+        cleaned = "_" + cleaned[1:] if cleaned.strip("._ ") else ""
+    if not cleaned:
+        return default
+    if _RESERVED.fullmatch(cleaned.partition(".")[0].rstrip()):
+        cleaned = "_" + cleaned
+    return _shortened(cleaned)
+
+
+def _visible(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Zs":
+        return " "
+    return "" if category in _INVISIBLE else character
+
+
+def _shortened(name: str) -> str:
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    ending = dot + extension if stem and len(extension.encode()) < _MAX_EXTENSION_BYTES else ""
+    room = MAX_NAME_BYTES - len(ending.encode())
+    kept = (stem if ending else name).encode()[:room].decode(errors="ignore")
+    return unicodedata.normalize("NFC", kept).rstrip(". ") + ending

@@ -1,0 +1,54 @@
+"""Redaction: credentials and signatures in URLs never reach a log, a manifest, an artifact or a database."""
+
+import re
+from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
+
+MASK = "***"
+
+# Parameters that carry secrets: OAuth and API keys, and the presigned URLs of S3, Azure, Google and CloudFront.
+_SECRET_PARAMETER = re.compile(
+    r"(.*(token|secret|passw(or)?d|passphrase|signature|credential|api[-_]?key|access[-_]?key|auth|session[-_]?id).*"
+    r"|key|sig|pwd|pass|code|jwt|hmac|key-pair-id|policy|[-_]?key[-_]?id|.*[-_]key)",
+    re.IGNORECASE,
+)
+_URL_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s<>\"'`]+", re.IGNORECASE)
+_TRAILING_PUNCTUATION = ".,;:!?)]}"
+
+
+def redact_url(url: str) -> str:
+    """The URL with user, password and the values of secret parameters replaced by `***`; all else is unchanged.
+
+    A user alone is masked too: tokens are often written in its place. What cannot be parsed as a URL is masked from
+    its scheme on, since nobody can say where a secret stands in it.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return f"{url.partition('://')[0]}://{MASK}"
+    credentials, at, host = parts.netloc.rpartition("@")
+    netloc = f"{MASK}@{host}" if at and credentials else parts.netloc
+    query, fragment = _redact_parameters(parts.query), _redact_parameters(parts.fragment)
+    if (netloc, query, fragment) == (parts.netloc, parts.query, parts.fragment):
+        return url
+    return urlunsplit((parts.scheme, netloc, parts.path, query, fragment))
+
+
+def redact_text(text: str) -> str:
+    """The text with every URL in it redacted."""
+    return _URL_IN_TEXT.sub(_redact_match, text)
+
+
+def _redact_match(match: re.Match[str]) -> str:
+    url = match.group()
+    bare = url.rstrip(_TRAILING_PUNCTUATION)
+    return redact_url(bare) + url[len(bare) :]
+
+
+def _redact_parameters(query: str) -> str:
+    return "&".join(map(_redact_parameter, query.split("&"))) if query else query
+
+
+def _redact_parameter(parameter: str) -> str:
+    name, equals, value = parameter.partition("=")
+    secret = equals and value and _SECRET_PARAMETER.fullmatch(unquote_plus(name))
+    return f"{name}={quote(MASK, safe='*')}" if secret else parameter

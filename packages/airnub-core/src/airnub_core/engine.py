@@ -1,0 +1,376 @@
+"""The engine: items go in, outcomes come out, one for each, and only what is durable is called stored.
+
+The way of one item:
+
+    index.lookup → transfer.fetch (retried) → store.publish → [batch] store.make_durable → index.record → outcome
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from airnub_common import redact_url
+from airnub_core.errors import ItemError, StoreError
+from airnub_core.network.content_disposition import file_name_of
+from airnub_core.network.pacing import Pacing
+from airnub_core.network.retries import retrying
+from airnub_core.network.settings import NetworkSettings
+from airnub_core.network.transfer import HttpTransfer, Received, Request
+from airnub_core.outcome import Kind, Outcome
+from airnub_core.store.content_store import ContentStore, Published
+from airnub_core.store.index import Index, Known
+from airnub_core.store.manifest import HEADERS_WORTH_KEEPING, Manifest, redacted_or_none, url_digest
+from airnub_core.store.opening import open_store
+from airnub_core.store.staging import StagedBody, Staging
+
+BATCH = 500
+"""Items that are made durable and indexed together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One URL of one source."""
+
+    source: str
+    url: str
+    network: NetworkSettings
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of the source, secrets among them; sent to the URL's own origin alone."""
+    page: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An item whose bytes are in the store; `kind` holds once it is settled."""
+
+    item: Item
+    kind: Kind
+    row: Known
+    """What the index will know."""
+    published: Published | None
+    """`None` where the server said that nothing changed."""
+    size: int
+    """In bytes."""
+    attempts: int
+    headers: Mapping[str, str]
+    """Of the answer, names in lower case."""
+
+
+class Engine:
+    """Fetches items into one store; use `open_engine`, and one engine in one event loop."""
+
+    def __init__(
+        self,
+        store: ContentStore,
+        index: Index,
+        network: NetworkSettings,
+        staging: Staging,
+        transfer: HttpTransfer,
+        *,
+        force: bool = False,
+        on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
+    ) -> None:
+        self.store = store
+        self.index = index
+        self.network = network
+        self._staging = staging
+        self._transfer = transfer
+        self._force = force
+        self._on_outcome = on_outcome
+        self._pacing = Pacing(network)
+
+    async def ingest(self, items: Iterable[Item]) -> list[Outcome]:
+        """Fetch items, many at a time; their outcomes, in the order of the items.
+
+        Raises:
+            StoreError: the store cannot be written; what arrived before is settled.
+        """
+        wanted = list(items)
+        known = self._lookup(wanted)
+        outcomes: list[Outcome | None] = [None] * len(wanted)
+        arrived: list[tuple[int, Arrival]] = []
+        settling = asyncio.Lock()
+        waiting = iter(enumerate(wanted))
+
+        async def settle(at_least: int) -> None:
+            async with settling:
+                batch = arrived[:]
+                if len(batch) < at_least:
+                    return
+                settled = await self.settle([arrival for _, arrival in batch])
+                for (place, _), outcome in zip(batch, settled, strict=True):
+                    outcomes[place] = outcome
+                del arrived[: len(batch)]
+
+        async def work() -> None:
+            for place, item in waiting:
+                try:
+                    arrived.append((place, await self._get(item, known.get((item.source, item.url)))))
+                except ItemError as error:
+                    outcomes[place] = self.failure(item, error)
+                if len(arrived) >= BATCH:
+                    await settle(BATCH)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self.network.connections, len(wanted))):
+                    group.create_task(work())
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            # Also when the run is cancelled or the disk is full: what is whole is not fetched again.
+            await settle(1)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    async def get(self, item: Item) -> Arrival:
+        """Fetch one item whose bytes are needed to go on, such as a page with links; to be settled afterwards.
+
+        Raises:
+            ItemError: it cannot be had; `error.attempts` says after how many attempts.
+            StoreError: the store cannot be written.
+        """
+        return await self._get(item, self._known(item))
+
+    def read(self, arrival: Arrival) -> bytes:
+        """The bytes of an arrival.
+
+        Raises:
+            DamagedObjectError: the store holds others.
+        """
+        return self.store.read(arrival.row.path, arrival.row.digest)
+
+    async def peek(self, item: Item, max_bytes: int) -> tuple[bytes, Mapping[str, str], str]:
+        """What is at a URL, without storing it: a page, a sitemap, a robots.txt.
+
+        Args:
+            item: what to ask.
+            max_bytes: a smaller limit than that of the item's network settings.
+
+        Returns:
+            The bytes, the headers with names in lower case, and where they came from after redirects.
+
+        Raises:
+            ItemError: it cannot be had.
+            StoreError: the store cannot be written.
+        """
+        limits = item.network.model_copy(update={"max_bytes": min(max_bytes, item.network.max_bytes)})
+        received, _ = await self._fetch(item, Request(item.url, limits, item.headers))
+        assert received.body is not None, "no validators were sent"
+        try:
+            return received.body.content(), received.headers, received.final_url
+        finally:
+            received.body.discard()
+
+    def keep(self, item: Item, content: bytes, file_name: str, content_type: str, parts: Sequence[Arrival]) -> Arrival:
+        """Put an object made from others into the store; to be settled afterwards.
+
+        Args:
+            item: names its source, and the URL that it stands for.
+            content: its bytes.
+            file_name: its name.
+            content_type: its media type.
+            parts: what it was made from.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        # The same URL may have an object of its own, the raw answer: what is made from it is told apart by a fragment.
+        derived = replace(item, url=f"{item.url}#{file_name}")
+        known = self._known(derived)
+        try:
+            body = self._staging.body()
+            body.write(content)
+            received = Received(HTTPStatus.OK, item.url, {"content-type": content_type}, body)
+            digests = tuple(dict.fromkeys(part.row.digest for part in parts))
+            attempts = max((part.attempts for part in parts), default=1)
+            arrival = self._publish(derived, received, body, known, attempts, file_name, digests)
+        except OSError as error:
+            raise StoreError.of(error, self.store.root) from error
+        return replace(arrival, item=item)
+
+    async def settle(self, arrivals: Sequence[Arrival], parts: Sequence[Arrival] = ()) -> list[Outcome]:
+        """Make arrivals durable, let the index learn of them, and report them; in their order.
+
+        Args:
+            arrivals: what is reported.
+            parts: what they were made from: settled with them, but no items of their own.
+
+        Raises:
+            StoreError: the disk did not take them.
+        """
+        both = [*parts, *arrivals]
+        published = [arrival.published for arrival in both if arrival.published is not None]
+        rows = [arrival.row for arrival in both]
+        changed = [arrival.row for arrival in both if arrival.kind in {Kind.STORED, Kind.UPDATED}]
+        try:
+            await asyncio.to_thread(self.store.make_durable, published)
+        except OSError as error:
+            raise StoreError.of(error, self.store.root) from error
+        if rows:
+            self.index.record(rows, changed)
+        outcomes = [
+            Outcome(
+                source=arrival.item.source,
+                kind=arrival.kind,
+                url=redact_url(arrival.item.url),
+                digest=arrival.row.digest,
+                path=arrival.row.path,
+                manifest=arrival.row.manifest,
+                size=arrival.size,
+                attempts=arrival.attempts,
+            )
+            for arrival in arrivals
+        ]
+        return [self.report(outcome) for outcome in outcomes]
+
+    def failure(self, item: Item, error: ItemError) -> Outcome:
+        """Report an item that failed."""
+        url = redact_url(item.url)
+        return self.report(Outcome(item.source, Kind.FAILED, url=url, attempts=error.attempts, error=error))
+
+    def report(self, outcome: Outcome) -> Outcome:
+        """Tell whoever listens, and give the outcome back."""
+        self._on_outcome(outcome)
+        return outcome
+
+    def _lookup(self, items: Sequence[Item]) -> dict[tuple[str, str], Known]:
+        urls: dict[str, list[str]] = {}
+        for item in items:
+            urls.setdefault(item.source, []).append(item.url)
+        return {
+            (source, url): known
+            for source, asked in urls.items()
+            for url, known in self.index.lookup(source, asked).items()
+        }
+
+    def _known(self, item: Item) -> Known | None:
+        return self._lookup([item]).get((item.source, item.url))
+
+    async def _get(self, item: Item, known: Known | None) -> Arrival:
+        if known is not None and not self.store.has(known.path):
+            known = None
+        validators = {} if self._force else _validators(known)
+        received, attempts = await self._fetch(item, Request(item.url, item.network, item.headers, validators))
+        try:
+            if received.body is None:
+                assert known is not None, "only what is known is asked with validators"
+                return self._confirmed(item, received, known, attempts)
+            name = file_name_of(received.headers.get("content-disposition")) or _name_in(received.final_url)
+            return self._publish(item, received, received.body, known, attempts, name)
+        except OSError as error:
+            raise StoreError.of(error, self.store.root) from error
+
+    async def _fetch(self, item: Item, request: Request) -> tuple[Received, int]:
+        """One transfer with its retries, and how many attempts it took."""
+        attempts = 0
+        try:
+            async for attempt in retrying(item.network.attempts):
+                with attempt:
+                    attempts += 1
+                    async with self._pacing.turn(urlsplit(item.url).netloc, item.network):
+                        received = await self._transfer.fetch(request, self._staging.body)
+        except ItemError as error:
+            error.attempts = attempts
+            raise
+        except OSError as error:
+            raise StoreError.of(error, self.store.root) from error
+        return received, attempts
+
+    def _confirmed(self, item: Item, received: Received, known: Known, attempts: int) -> Arrival:
+        """The server says that nothing changed since the object that is known."""
+        checked = replace(
+            known,
+            checked_at=datetime.now(UTC).isoformat(),
+            etag=received.headers.get("etag", known.etag),
+            last_modified=received.headers.get("last-modified", known.last_modified),
+        )
+        return Arrival(item, Kind.UNCHANGED, checked, None, self.store.size(known.path), attempts, received.headers)
+
+    def _publish(
+        self,
+        item: Item,
+        received: Received,
+        body: StagedBody,
+        known: Known | None,
+        attempts: int,
+        name: str,
+        derived_from: tuple[str, ...] = (),
+    ) -> Arrival:
+        now = datetime.now(UTC)
+
+        def describe(digest: str, path: str, file_name: str) -> Manifest:
+            return Manifest(
+                source=item.source,
+                url=redact_url(item.url),
+                url_digest=url_digest(item.url),
+                page=redacted_or_none(item.page),
+                title=item.title,
+                final_url=redact_url(received.final_url),
+                path=path,
+                file_name=file_name,
+                original_file_name=name,
+                digest=digest,
+                size=body.size,
+                content_type=received.headers.get("content-type"),
+                headers={key: value for key, value in received.headers.items() if key in HEADERS_WORTH_KEEPING},
+                fetched_at=now,
+                previous_digest=known.digest if known is not None and known.digest != digest else None,
+                derived_from=derived_from,
+            )
+
+        published = self.store.publish(body, item.source, name, describe)
+        kind, changed_at = Kind.STORED, now.isoformat()
+        if known is not None and known.digest != published.manifest.digest:
+            kind = Kind.UPDATED
+        elif known is not None and not published.new:
+            kind, changed_at = Kind.UNCHANGED, known.changed_at
+        row = replace(
+            Known.of(published.manifest, published.manifest_path),
+            etag=received.headers.get("etag"),
+            last_modified=received.headers.get("last-modified"),
+            checked_at=now.isoformat(),
+            changed_at=changed_at,
+        )
+        return Arrival(item, kind, row, published, body.size, attempts, received.headers)
+
+
+@asynccontextmanager
+async def open_engine(
+    root: Path,
+    network: NetworkSettings,
+    *,
+    force: bool = False,
+    user_agent: str = f"airnub/{version('airnub-core')}",
+    on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
+) -> AsyncIterator[Engine]:
+    """An engine on the store in the folder `root`, which is created when it is missing.
+
+    Args:
+        root: the store.
+        network: limits of all transfers together; each item brings those of its source.
+        force: fetch also what the server would say is unchanged.
+        user_agent: who asks.
+        on_outcome: told each outcome as soon as it is certain.
+
+    Raises:
+        StoreError: the store cannot be created, read or written.
+    """
+    with open_store(root) as (store, index), store.staging() as staging:
+        async with HttpTransfer(user_agent) as transfer:
+            yield Engine(store, index, network, staging, transfer, force=force, on_outcome=on_outcome)
+
+
+def _validators(known: Known | None) -> dict[str, str]:
+    asked = {"if-none-match": known.etag, "if-modified-since": known.last_modified} if known else {}
+    return {name: value for name, value in asked.items() if value}
+
+
+def _name_in(url: str) -> str:
+    return unquote(urlsplit(url).path.rpartition("/")[2]) or "index"

@@ -1,0 +1,283 @@
+"""Everything that can go wrong in the engine, as one small tree.
+
+    IngestError
+    ├── ItemError              one item fails, the others go on
+    │   ├── ConnectionFailedError, TlsError, TransferTimeoutError, ProtocolError     the way to the server
+    │   ├── RefusedAddressError, RefusedUrlError, RobotsRefusedError                 what we do not ask for
+    │   ├── HttpStatusError, TooManyRedirectsError                                   what the server answered
+    │   ├── TruncatedBodyError, TooLargeError, ContentEncodingError                  what came over
+    │   └── NotJsonError, MissingPathError, TooManyPagesError, PageError             what it should have been
+    └── StoreError             the run fails
+        └── DamagedObjectError, DamagedManifestError
+
+Each says whether a retry may help (`transient`), compares by its fields, survives pickling, and redacts its URL.
+"""
+
+from dataclasses import dataclass, field, fields
+from http import HTTPStatus
+from typing import Any, ClassVar, Self
+
+from airnub_common import redact_text, redact_url
+
+TRANSIENT_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
+"""HTTP statuses that may heal: RFC 9110 (408, 5xx), RFC 8470 (425), RFC 6585 (429)."""
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class IngestError(Exception):
+    """Root of the tree; `str()` says what was expected, what was found and what to do."""
+
+    transient: ClassVar[bool] = False
+    """Whether the same request may succeed later."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Exceptions pickle only positional arguments by themselves; these are rebuilt from their fields."""
+        return _rebuilt, (type(self), {one.name: getattr(self, one.name) for one in fields(self)})
+
+    def as_json(self) -> dict[str, str | bool]:
+        """`{"type", "message", "transient"}`, as published in the outcome of an item."""
+        return {"type": type(self).__name__, "message": str(self), "transient": self.transient}
+
+
+def _rebuilt(kind: type[IngestError], values: dict[str, Any]) -> IngestError:
+    return kind(**values)
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class ItemError(IngestError):
+    """One item fails; `url` is what was asked for, redacted; `attempts` is how often it was tried."""
+
+    url: str
+    attempts: int = field(default=1, compare=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.url = redact_url(self.url)
+
+    def explanation(self) -> str:
+        """What was expected and found, without the URL."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        gave_up = f"; gave up after {self.attempts} attempts" if self.attempts > 1 else ""
+        return f"{self.url}: {redact_text(self.explanation())}{gave_up}"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class ConnectionFailedError(ItemError):
+    """No connection, or it broke before the answer was whole; `reason` is the system's own word."""
+
+    reason: str
+    transient = True
+
+    def explanation(self) -> str:
+        return f"expected an answer, found no working connection: {self.reason}"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class TlsError(ItemError):
+    """The server's certificate was refused or no common protocol was found."""
+
+    reason: str
+
+    def explanation(self) -> str:
+        return f"expected a certificate that this machine trusts, found: {self.reason}"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class TransferTimeoutError(ItemError):
+    """A time limit was reached; `limit` is the setting's name, `seconds` its value."""
+
+    limit: str
+    seconds: float
+    transient = True
+
+    def explanation(self) -> str:
+        what = {
+            "connect_timeout": "a connection",
+            "stall_timeout": "a byte",
+            "total_timeout": "the whole answer",
+        }[self.limit]
+        return f"expected {what} within {self.seconds:g} s ({self.limit}), found none"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class ProtocolError(ItemError):
+    """The answer breaks HTTP's own rules."""
+
+    reason: str
+    transient = True
+
+    def explanation(self) -> str:
+        return f"expected an HTTP answer, found: {self.reason}"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class RefusedAddressError(ItemError):
+    """The host is, or resolves to, an address that is not public."""
+
+    host: str
+    address: str
+
+    def explanation(self) -> str:
+        at = "" if self.host == self.address else f" ({self.address})"
+        return (
+            f"expected a public address, found {self.host}{at}; nothing was sent. "
+            "If this host is meant, set allow_private_hosts: true for the source"
+        )
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class RefusedUrlError(ItemError):
+    """The URL, or the target of a redirect, is not one that is asked for."""
+
+    reason: str
+
+    def explanation(self) -> str:
+        return f"expected an http or https URL with a host, found {self.reason}"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class RobotsRefusedError(ItemError):
+    """The host's robots.txt asks not to fetch this page."""
+
+    def explanation(self) -> str:
+        return "the host's robots.txt asks not to fetch this page; it was not asked for"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class HttpStatusError(ItemError):
+    """The server answered with a status that brings no content; `retry_after` in seconds, where it named one."""
+
+    status: int
+    retry_after: float | None = None
+
+    @property
+    def transient(self) -> bool:  # type: ignore[override]  # here it depends on the status
+        """Whether the status is one that may heal."""
+        return self.status in TRANSIENT_STATUSES
+
+    def explanation(self) -> str:
+        try:
+            phrase = f" {HTTPStatus(self.status).phrase}"
+        except ValueError:
+            phrase = ""
+        return f"expected status 200, found {self.status}{phrase}"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class TooManyRedirectsError(ItemError):
+    """More redirects than the limit."""
+
+    limit: int
+
+    def explanation(self) -> str:
+        return f"expected at most {self.limit} redirects, found more"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class TruncatedBodyError(ItemError):
+    """The body ended early; `expected` and `received` in bytes, `expected` is `None` for a chunked answer."""
+
+    expected: int | None
+    received: int
+    transient = True
+
+    def explanation(self) -> str:
+        promised = "a last chunk" if self.expected is None else f"{self.expected:,} bytes (Content-Length)"
+        return f"expected {promised}, received {self.received:,} bytes and then the end"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class TooLargeError(ItemError):
+    """The body, decoded, is larger than `limit` bytes (`max_bytes`)."""
+
+    limit: int
+
+    def explanation(self) -> str:
+        return f"expected at most {self.limit:,} bytes (max_bytes), found more; what had come was removed"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class ContentEncodingError(ItemError):
+    """The body came in a Content-Encoding that is unknown, or that it does not keep to."""
+
+    encoding: str
+
+    def explanation(self) -> str:
+        return f"expected the bytes as they are, found Content-Encoding {self.encoding!r} that cannot be decoded"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class NotJsonError(ItemError):
+    """The answer of an API is not JSON; it is kept in the store."""
+
+    reason: str
+
+    def explanation(self) -> str:
+        return f"expected JSON, found: {self.reason}; the raw answer is kept"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class MissingPathError(ItemError):
+    """The answer of an API has another shape than its settings say; it is kept in the store."""
+
+    path: str
+    expected: str
+    found: str
+
+    def explanation(self) -> str:
+        return f"expected {self.expected} at '{self.path}', found {self.found}; the raw answer is kept"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class TooManyPagesError(ItemError):
+    """An API went on after the largest number of pages that its settings allow, or repeated itself."""
+
+    limit: int
+
+    def explanation(self) -> str:
+        return f"expected the last page within {self.limit:,} (pages.max), found more; the pages read so far are kept"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class PageError(ItemError):
+    """A page or sitemap cannot be read as one."""
+
+    reason: str
+
+    def explanation(self) -> str:
+        return self.reason
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class StoreError(IngestError):
+    """The store cannot be used as it is: the run fails. `path` is where, `reason` what happened."""
+
+    path: str
+    reason: str
+
+    @classmethod
+    def of(cls, error: OSError, path: object) -> Self:
+        """The same story as an error of the operating system."""
+        return cls(str(error.filename or path), error.strerror or str(error))
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}; what was stored before is whole, and the next run does the rest"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class DamagedObjectError(StoreError):
+    """The bytes of an object are not those of its digest."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: {self.reason}; run with --force to fetch it again, `store verify` names all that is damaged"
+        )
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class DamagedManifestError(StoreError):
+    """A manifest cannot be read or does not fit its place."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}; its object may be whole: `store verify` tells"

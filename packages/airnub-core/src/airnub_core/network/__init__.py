@@ -1,0 +1,1 @@
+"""Talking to servers: what is allowed, how often, how long, and one transfer."""

@@ -1,0 +1,61 @@
+"""Addresses: which hosts may be asked. A URL that comes from outside must not reach into the network it is run in."""
+
+import ipaddress
+import socket
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
+_LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")  # RFC 6761, 6762, 8375 and ICANN's .internal
+
+
+def is_public(address: str) -> bool:
+    """Whether an address, as a socket names it, is one of the public internet.
+
+    IPv6 forms that carry an IPv4 address (mapped, 6to4, Teredo, NAT64) are judged by what they carry too. Loopback,
+    private, link-local (the metadata services of clouds), shared, multicast, reserved and unspecified addresses are
+    not public.
+
+    Raises:
+        ValueError: it is not an IP address.
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    return all(carried.is_global and not carried.is_multicast for carried in (ip, *_carried(ip)))
+
+
+def literal_address(host: str) -> str | None:
+    """The address that a host is written as, also in the decimal, octal, hexadecimal and short forms that the C
+    library takes (`2130706433`, `0177.1`, `0x7f.1`); `None` for a name.
+    """
+    bare = host.strip("[]").partition("%")[0].rstrip(".")
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        pass
+    try:
+        return socket.inet_ntoa(socket.inet_aton(bare)) if bare and " " not in bare else None
+    except (OSError, UnicodeEncodeError):
+        return None
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a name means this machine or its own network by definition, whatever a resolver says."""
+    name = host.rstrip(".").lower()
+    return name == "localhost" or name.endswith(_LOCAL_NAMES)
+
+
+def _carried(ip: IpAddress) -> list[IpAddress]:
+    if isinstance(ip, ipaddress.IPv4Address):
+        return []
+    carried: list[IpAddress] = []
+    if ip.ipv4_mapped:
+        carried.append(ip.ipv4_mapped)
+    if ip.sixtofour:
+        carried.append(ip.sixtofour)
+    if ip.teredo:
+        carried.extend(ip.teredo)
+    if ip in _NAT64:
+        carried.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+    if int(ip) >> 32 == 0 and int(ip) > 1:  # the deprecated IPv4-compatible form, ::a.b.c.d
+        carried.append(ipaddress.IPv4Address(int(ip)))
+    return carried

@@ -1,0 +1,40 @@
+"""Content-Disposition: the file name that a server suggests (RFC 6266), in each of the forms that servers send."""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+# filename*=charset'language'percent-encoded (RFC 5987), filename="quoted", filename=token.
+_EXTENDED = re.compile(r"(?:^|;)\s*filename\*\s*=\s*\"?([\w!#$%&+^`{}~.-]*)'[^']*'([^;\"\s]*)", re.IGNORECASE)
+_QUOTED = re.compile(r'(?:^|;)\s*filename\s*=\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+_TOKEN = re.compile(r"(?:^|;)\s*filename\s*=\s*([^;\"]+)", re.IGNORECASE)
+_QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def file_name_of(header: str | None) -> str | None:
+    """The suggested name, or `None` where there is none to be read. It is hostile until made safe.
+
+    `filename*` wins over `filename`, as RFC 6266 (4.3) asks. Servers that write raw UTF-8 are understood too.
+    """
+    if not header:
+        return None
+    # A quoted string of another parameter may hold what looks like a file name.
+    blanked = _QUOTED_STRING.sub(lambda match: '"' + "_" * (len(match.group()) - 2) + '"', header)
+    if _EXTENDED.search(blanked) and (extended := _EXTENDED.search(header)):
+        charset, encoded = extended.groups()
+        try:
+            return unquote_to_bytes(encoded).decode(charset) or None
+        except (LookupError, UnicodeDecodeError):
+            pass
+    if (place := _QUOTED.search(blanked)) and (quoted := _QUOTED.match(header, place.start())):
+        return _as_utf8(re.sub(r"\\(.)", r"\1", quoted.group(1))) or None
+    if token := _TOKEN.search(blanked):
+        return _as_utf8(token.group(1).strip()) or None
+    return None
+
+
+def _as_utf8(name: str) -> str:
+    """HTTP libraries read headers as Latin-1; many servers write UTF-8."""
+    try:
+        return name.encode("latin-1").decode("utf-8")
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return name

@@ -1,0 +1,45 @@
+"""robots.txt: what a host asks automatic visitors not to fetch (RFC 9309)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit, urlunsplit
+
+from protego import Protego
+
+from airnub_core.errors import HttpStatusError, RobotsRefusedError
+
+PRODUCT = "airnub"
+"""The name that rules may be written for."""
+MAX_BYTES = 500 * 1024
+"""More of a robots.txt need not be read (RFC 9309, 2.5)."""
+
+
+class Robots:
+    """The rules of every host, asked for once each."""
+
+    def __init__(self, fetch: Callable[[str], Awaitable[bytes]]) -> None:
+        self._fetch = fetch
+        self._rules: dict[str, asyncio.Task[Protego]] = {}
+
+    async def check(self, url: str) -> None:
+        """Return when the host allows fetching `url`.
+
+        Raises:
+            RobotsRefusedError: it does not.
+            ItemError: the rules cannot be had for now, which is no permission (RFC 9309, 2.3.1.4).
+        """
+        parts = urlsplit(url)
+        rules = urlunsplit((parts.scheme, parts.netloc, "/robots.txt", "", ""))
+        if rules not in self._rules:
+            self._rules[rules] = asyncio.create_task(self._read(rules))
+        if not (await self._rules[rules]).can_fetch(url, PRODUCT):
+            raise RobotsRefusedError(url)
+
+    async def _read(self, url: str) -> Protego:
+        try:
+            content = await self._fetch(url)
+        except HttpStatusError as error:
+            if error.transient:
+                raise
+            content = b""
+        return Protego.parse(content[:MAX_BYTES].decode("utf-8", errors="replace"))

@@ -1,0 +1,84 @@
+"""Outcomes: what became of each item, and the report of a stage."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from airnub_core.errors import IngestError
+
+
+class Kind(StrEnum):
+    """How an item ended."""
+
+    STORED = "stored"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one item: a URL in ingestion, a dataset or a report in later stages."""
+
+    source: str
+    kind: Kind
+    url: str | None = None
+    """Redacted."""
+    digest: str | None = None
+    path: str | None = None
+    """Of the object or file, relative to the store or to the folder of results."""
+    manifest: str | None = None
+    size: int | None = None
+    """In bytes."""
+    attempts: int = 1
+    error: IngestError | None = None
+    rows: int | None = None
+    """Of a dataset."""
+    quarantined: int | None = None
+    """Rows of a dataset that did not fit its schema."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The item as it is published; `rows` and `quarantined` only where they mean something."""
+        item: dict[str, Any] = {
+            "source": self.source,
+            "url": self.url,
+            "outcome": self.kind.value,
+            "digest": self.digest,
+            "path": self.path,
+            "manifest": self.manifest,
+            "size": self.size,
+            "attempts": self.attempts,
+            "error": None if self.error is None else self.error.as_json(),
+        }
+        if self.rows is not None:
+            item |= {"rows": self.rows, "quarantined": self.quarantined or 0}
+        return item
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of all items of a stage, or of a part of it."""
+
+    outcomes: Sequence[Outcome] = field(default_factory=tuple)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Items by how they ended; every kind is named."""
+        counted = Counter(outcome.kind for outcome in self.outcomes)
+        return {kind.value: counted[kind] for kind in Kind}
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The items that failed, in their order."""
+        return [outcome for outcome in self.outcomes if outcome.kind is Kind.FAILED]
+
+    @property
+    def new_bytes(self) -> int:
+        """Size of what was stored or updated."""
+        new = {Kind.STORED, Kind.UPDATED}
+        return sum(outcome.size or 0 for outcome in self.outcomes if outcome.kind in new)
+
+    def __add__(self, other: "Report") -> "Report":
+        return Report((*self.outcomes, *other.outcomes))

@@ -1,0 +1,77 @@
+"""Records: what is read out of the JSON answer of an API. Pure: bytes in, values out."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from airnub_core.errors import MissingPathError, NotJsonError
+
+
+def parse_json(url: str, content: bytes) -> Any:
+    """The JSON value in an answer.
+
+    Raises:
+        NotJsonError: it is not JSON as RFC 8259 has it; `NaN` and the like are not.
+    """
+    try:
+        return json.loads(content, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        start = content[:40].decode(errors="replace")
+        raise NotJsonError(url, f"{str(error) or type(error).__name__} (it starts with {start!r})") from error
+
+
+def value_at(url: str, answer: Any, path: str) -> Any:
+    """The value at a dotted path through objects, and lists by number.
+
+    Raises:
+        MissingPathError: nothing is there; it says how far the path leads.
+    """
+    value = answer
+    walked: list[str] = []
+    for step in path.split("."):
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            where = f"'{'.'.join(walked)}'" if walked else "the answer"
+            raise MissingPathError(url, path, "a value", f"nothing: {where} is {described(value)}")
+        walked.append(step)
+    return value
+
+
+def records_at(url: str, answer: Any, path: str | None) -> list[Any]:
+    """The list of records at a dotted path, or the answer itself where there is no path.
+
+    Raises:
+        MissingPathError: nothing is there, or no list.
+    """
+    value = answer if path is None else value_at(url, answer, path)
+    if not isinstance(value, list):
+        raise MissingPathError(url, path or "the whole answer", "a list of records", described(value))
+    return value
+
+
+def json_lines(records: Iterable[Any]) -> bytes:
+    """The records as JSON Lines: UTF-8, one value a line, keys in the order that the API gave them."""
+    return b"".join(
+        json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for record in records
+    )
+
+
+def described(value: Any) -> str:
+    """What a JSON value is, for a person."""
+    match value:
+        case None:
+            return "null"
+        case dict():
+            return f"an object with {', '.join(map(repr, list(value)[:10])) or 'no keys'}"
+        case list():
+            return f"a list of {len(value)}"
+        case str():
+            return f"the text {value[:40]!r}"
+    return f"the value {value!r}"
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")

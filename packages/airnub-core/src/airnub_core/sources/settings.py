@@ -1,0 +1,192 @@
+"""Source settings: the public format of what is ingested."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from airnub_core.network.settings import NetworkOverrides
+from airnub_core.sources.links import check_selector
+
+Secret = Callable[[str], str]
+"""Gives the value of a secret, by a reference such as `secret/usgs-token`."""
+
+
+def _http_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or any(character.isspace() for character in url):
+        raise ValueError("expected an http or https URL with a host")
+    return url
+
+
+def _dotted(path: str) -> str:
+    if not all(path.split(".")):
+        raise ValueError("expected a dotted path such as 'data.items'")
+    return path
+
+
+Url = Annotated[str, AfterValidator(_http_url)]
+DottedPath = Annotated[str, AfterValidator(_dotted)]
+SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+"""It becomes a folder of the store."""
+SecretReference = Annotated[str, Field(pattern=r"^secret/[a-z0-9][a-z0-9-]*$")]
+"""A Prefect Secret block by name, `secret/usgs-token`."""
+
+
+class Source(NetworkOverrides):
+    """What every source has: a name, and any key of `network` for itself."""
+
+    name: SourceName
+
+
+class FileSource(Source):
+    """Files at known URLs."""
+
+    urls: list[Url] = []
+    urls_file: str | None = None
+    """A file of the department's package, one URL a line; empty lines and lines from `#` on are left out."""
+
+    @model_validator(mode="after")
+    def _some_urls(self) -> Self:
+        if not self.urls and self.urls_file is None:
+            raise ValueError("expected urls or urls_file, found neither")
+        return self
+
+    def with_urls_from(self, folder: Path) -> Self:
+        """This source with the URLs of its `urls_file`, a path below `folder`, behind its own.
+
+        Raises:
+            ValueError: the file cannot be read, or a line of it is no URL.
+        """
+        if self.urls_file is None:
+            return self
+        path = folder / self.urls_file
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"{self.name}: urls_file {path} cannot be read: {error}") from error
+        urls = list(self.urls)
+        for number, line in enumerate(lines, 1):
+            url = line.partition(" #")[0].strip()
+            if not url or url.startswith("#"):
+                continue
+            try:
+                urls.append(_http_url(url))
+            except ValueError as error:
+                raise ValueError(f"{path}:{number}: {error}, found {url!r}") from error
+        return self.model_copy(update={"urls": urls, "urls_file": None})
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Auth(_Part):
+    """A secret that is sent as a header."""
+
+    block: SecretReference
+    header: str = "Authorization"
+    prefix: str = ""
+
+
+class _Pages(_Part):
+    max: Annotated[int, Field(ge=1)] = 1000
+    """The largest number of pages; an API that goes on is an error."""
+
+
+class NumberedPages(_Pages):
+    """`?page=1`, `?page=2`, … up to the first page without records, or with fewer than `size`."""
+
+    kind: Literal["page"]
+    param: str = "page"
+    start: int = 1
+    size_param: str | None = None
+    size: Annotated[int, Field(ge=1)] | None = None
+
+
+class OffsetPages(_Pages):
+    """`?offset=0&limit=100`, `?offset=100&limit=100`, … up to the first page with fewer than `limit` records."""
+
+    kind: Literal["offset"]
+    param: str = "offset"
+    start: int = 0
+    limit_param: str = "limit"
+    limit: Annotated[int, Field(ge=1)] = 100
+
+
+class CursorPages(_Pages):
+    """The next page's cursor stands in the answer, at the dotted path `next`; the last page has none."""
+
+    kind: Literal["cursor"]
+    param: str = "cursor"
+    next: DottedPath
+
+
+class LinkPages(_Pages):
+    """The next page's URL stands in the Link header (RFC 8288), with `rel="next"`."""
+
+    kind: Literal["link"]
+
+
+class Incremental(_Part):
+    """Only what is new: `field` of the records grows, and its largest value so far is sent as `param`."""
+
+    field: DottedPath
+    param: str
+
+
+class ApiSource(Source):
+    """A public JSON API."""
+
+    url: Url
+    params: dict[str, str | int | float | bool] = {}
+    headers: dict[str, str] = {}
+    auth: Auth | None = None
+    records: DottedPath | None = None
+    """Where the list of records stands in an answer; without it the whole answer is kept."""
+    pages: Annotated[NumberedPages | OffsetPages | CursorPages | LinkPages, Field(discriminator="kind")] | None = None
+    incremental: Incremental | None = None
+
+    @model_validator(mode="after")
+    def _incremental_records(self) -> Self:
+        if self.incremental is not None and self.records is None:
+            raise ValueError("incremental reads a field of the records: expected records, found none")
+        return self
+
+
+class PageSource(Source):
+    """Links on a web page, or the URLs of a sitemap."""
+
+    page: Url | None = None
+    sitemap: Url | None = None
+    links: Annotated[str, AfterValidator(check_selector)] | None = None
+    """CSS selector of the links on the page."""
+    download: bool = True
+    """`False`: the list of links is stored, what they point at is not."""
+
+    @model_validator(mode="after")
+    def _page_or_sitemap(self) -> Self:
+        if (self.page is None) == (self.sitemap is None):
+            raise ValueError("expected either page or sitemap")
+        if (self.page is None) != (self.links is None):
+            raise ValueError("links is the selector of a page: expected it with page, and only there")
+        return self
+
+
+def unique_names(sources: Iterable[Source]) -> None:
+    """Check that no two sources share a folder, also where the file system ignores case.
+
+    Raises:
+        ValueError: it names the one that comes twice.
+    """
+    seen: set[str] = set()
+    for source in sources:
+        if source.name.casefold() in seen:
+            raise ValueError(f"expected names of sources to differ, found {source.name!r} twice")
+        seen.add(source.name.casefold())
