@@ -1,1 +1,1 @@
-"""project_alpha: the example department."""
+"""project_alpha, the example department: weather and earthquakes, ingested, processed and analysed."""

@@ -75,6 +75,7 @@ class Engine:
         transfer: HttpTransfer,
         *,
         force: bool = False,
+        on_expected: Callable[[int], None] = lambda _items: None,
         on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
     ) -> None:
         self.store = store
@@ -83,6 +84,7 @@ class Engine:
         self._staging = staging
         self._transfer = transfer
         self._force = force
+        self._on_expected = on_expected
         self._on_outcome = on_outcome
         self._pacing = Pacing(network)
 
@@ -93,6 +95,7 @@ class Engine:
             StoreError: the store cannot be written; what arrived before is settled.
         """
         wanted = list(items)
+        self.expect(len(wanted))
         known = self._lookup(wanted)
         outcomes: list[Outcome | None] = [None] * len(wanted)
         arrived: list[tuple[int, Arrival]] = []
@@ -230,6 +233,10 @@ class Engine:
         ]
         return [self.report(outcome) for outcome in outcomes]
 
+    def expect(self, items: int) -> None:
+        """Tell whoever listens that so many more outcomes are to come."""
+        self._on_expected(items)
+
     def failure(self, item: Item, error: ItemError) -> Outcome:
         """Report an item that failed."""
         url = redact_url(item.url)
@@ -348,6 +355,7 @@ async def open_engine(
     *,
     force: bool = False,
     user_agent: str = f"airnub/{version('airnub-core')}",
+    on_expected: Callable[[int], None] = lambda _items: None,
     on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> AsyncIterator[Engine]:
     """An engine on the store in the folder `root`, which is created when it is missing.
@@ -357,6 +365,7 @@ async def open_engine(
         network: limits of all transfers together; each item brings those of its source.
         force: fetch also what the server would say is unchanged.
         user_agent: who asks.
+        on_expected: told how many more items are on their way.
         on_outcome: told each outcome as soon as it is certain.
 
     Raises:
@@ -364,7 +373,16 @@ async def open_engine(
     """
     with open_store(root) as (store, index), store.staging() as staging:
         async with HttpTransfer(user_agent) as transfer:
-            yield Engine(store, index, network, staging, transfer, force=force, on_outcome=on_outcome)
+            yield Engine(
+                store,
+                index,
+                network,
+                staging,
+                transfer,
+                force=force,
+                on_expected=on_expected,
+                on_outcome=on_outcome,
+            )
 
 
 def _validators(known: Known | None) -> dict[str, str]:

@@ -7,6 +7,7 @@
     │   ├── HttpStatusError, TooManyRedirectsError                                   what the server answered
     │   ├── TruncatedBodyError, TooLargeError, ContentEncodingError                  what came over
     │   └── NotJsonError, MissingPathError, TooManyPagesError, PageError             what it should have been
+    ├── DatasetError           one dataset or report of a later stage fails
     └── StoreError             the run fails
         └── DamagedObjectError, DamagedManifestError
 
@@ -247,6 +248,17 @@ class PageError(ItemError):
 
     def explanation(self) -> str:
         return self.reason
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class DatasetError(IngestError):
+    """A dataset or a report cannot be made from what is there."""
+
+    dataset: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.dataset}: {self.reason}"
 
 
 @dataclass(eq=True, unsafe_hash=True)

@@ -38,9 +38,11 @@ class Outcome:
     """Of a dataset."""
     quarantined: int | None = None
     """Rows of a dataset that did not fit its schema."""
+    note: str | None = None
+    """What was found, in a sentence."""
 
     def as_json(self) -> dict[str, Any]:
-        """The item as it is published; `rows` and `quarantined` only where they mean something."""
+        """The item as it is published; `rows`, `quarantined` and `note` only where they mean something."""
         item: dict[str, Any] = {
             "source": self.source,
             "url": self.url,
@@ -54,6 +56,8 @@ class Outcome:
         }
         if self.rows is not None:
             item |= {"rows": self.rows, "quarantined": self.quarantined or 0}
+        if self.note is not None:
+            item["note"] = self.note
         return item
 
 

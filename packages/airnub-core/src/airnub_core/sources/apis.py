@@ -30,6 +30,7 @@ async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secr
     Raises:
         StoreError: the store cannot be written.
     """
+    engine.expect(len(sources))
     outcomes = await asyncio.gather(*(_ingest_api(engine, source, secret) for source in sources))
     return [outcome for of_source in outcomes for outcome in of_source]
 

@@ -1,0 +1,97 @@
+"""The datasets of project_alpha: what their rows are, and how they are read from what was ingested."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from airnub_core import IngestError, Kind, Outcome
+from airnub_core.store.reading import read_current
+from airnub_core.tables import Column, Schema, conform, read_csv, read_json_lines, write_dataset
+
+TIME = pl.Datetime("ms", "UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One source's rows: how they are read, what they must be, and what tells them apart."""
+
+    name: str
+    suffix: str
+    read: Callable[[str, Iterable[bytes]], pl.DataFrame]
+    schema: Schema
+    unique: tuple[str, ...]
+
+
+_EARTHQUAKE: Schema = {
+    "id": Column(pl.String),
+    "time": Column(TIME),
+    "updated": Column(TIME),
+    "latitude": Column(pl.Float64, minimum=-90, maximum=90),  # degrees
+    "longitude": Column(pl.Float64, minimum=-180, maximum=180),  # degrees
+    "depth": Column(pl.Float64, minimum=-10, maximum=1000, nullable=True),  # km
+    "mag": Column(pl.Float64, minimum=-5, maximum=10, nullable=True),
+    "magType": Column(pl.String, nullable=True),
+    "place": Column(pl.String, nullable=True),
+    "type": Column(pl.String),
+    "status": Column(pl.String),
+}
+# Where the USGS puts these in GeoJSON: https://earthquake.usgs.gov/earthquakes/feed/v1.0/geojson.php
+_GEOJSON = {
+    "id": "id",
+    "longitude": "geometry.coordinates.0",
+    "latitude": "geometry.coordinates.1",
+    "depth": "geometry.coordinates.2",
+} | {name: f"properties.{name}" for name in ("time", "updated", "mag", "magType", "place", "type", "status")}
+
+DATASETS = {
+    dataset.name: dataset
+    for dataset in (
+        Dataset(
+            "noaa_daily_weather",
+            ".csv",
+            read_csv,
+            {
+                "location": Column(pl.String),
+                "date": Column(pl.Date),
+                "precipitation": Column(pl.Float64, minimum=0),  # mm
+                "temp_max": Column(pl.Float64, minimum=-90, maximum=60),  # °C
+                "temp_min": Column(pl.Float64, minimum=-90, maximum=60),  # °C
+                "wind": Column(pl.Float64, minimum=0),  # m/s
+                "weather": Column(pl.String, one_of=("drizzle", "rain", "sun", "snow", "fog")),
+            },
+            unique=("location", "date"),
+        ),
+        Dataset(
+            "usgs_earthquakes",
+            ".jsonl",
+            lambda name, contents: read_json_lines(name, contents, _GEOJSON),
+            _EARTHQUAKE,
+            unique=("id",),
+        ),
+        Dataset("usgs_earthquake_feeds", ".csv", read_csv, _EARTHQUAKE, unique=("id",)),
+    )
+}
+
+
+def make_dataset(name: str, store: Path, folder: Path) -> Outcome:
+    """Make one dataset from what its source has in the store now.
+
+    Args:
+        name: a key of `DATASETS`, which is the source's name too.
+        store: the content store.
+        folder: where `<name>.parquet` goes, and `<name>.quarantine.csv` where rows do not fit.
+
+    Returns:
+        Its outcome, `failed` where it cannot be made.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    dataset = DATASETS[name]
+    try:
+        frame = dataset.read(name, read_current(store, name, dataset.suffix))
+        return write_dataset(folder, name, conform(name, frame, dataset.schema, dataset.unique))
+    except IngestError as error:
+        return Outcome(name, Kind.FAILED, error=error)

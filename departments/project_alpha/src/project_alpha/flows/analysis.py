@@ -1,0 +1,22 @@
+"""Analysis: where does it rain more, in Seattle or in New York? Answered with a table, a plot and a report."""
+
+from prefect import flow
+
+from airnub_core import Report
+from airnub_prefect.artifacts import publish_image, publish_markdown, publish_table
+from airnub_prefect.conclusion import conclude
+from airnub_prefect.resolution import resolve
+from project_alpha.settings import AnalysisSettings
+from project_alpha.tasks import rain_report
+
+
+@flow(name="project-alpha-analysis", description=__doc__)
+async def analysis(settings: AnalysisSettings | None = None) -> Report:
+    """Settings: the parameter, else the Variable, else the YAML file."""
+    settings = await resolve(AnalysisSettings, settings)
+    written = rain_report(settings.datasets, settings.reports)
+    if written.plot is not None:
+        await publish_table("project-alpha-rain-table", written.rows, "Rain by place")
+        await publish_image("project-alpha-rain-plot", written.plot, "The mean year of each place")
+        await publish_markdown("project-alpha-rain-report", written.markdown, "Where does it rain more?")
+    return await conclude(settings, Report(written.outcomes))

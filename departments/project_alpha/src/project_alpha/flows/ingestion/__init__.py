@@ -1,0 +1,5 @@
+"""Ingestion: a stage with categories, each a flow of its own."""
+
+from project_alpha.flows.ingestion.stage import ingestion
+
+__all__ = ["ingestion"]

@@ -1,0 +1,21 @@
+"""Ingestion: everything that project_alpha's settings name, fetched into its content store."""
+
+from prefect import flow
+
+from airnub_core import Report
+from airnub_prefect.conclusion import conclude
+from airnub_prefect.resolution import resolve
+from project_alpha.flows.ingestion.public_api_data import public_api_data
+from project_alpha.flows.ingestion.scheduled_file_downloads import scheduled_file_downloads
+from project_alpha.flows.ingestion.web_page_link_scraping import web_page_link_scraping
+from project_alpha.settings import IngestionSettings
+
+
+@flow(name="project-alpha-ingestion", description=__doc__)
+async def ingestion(settings: IngestionSettings | None = None, force: bool = False) -> Report:
+    """Settings: the parameter, else the Variable, else the YAML file. `force` fetches also what is unchanged."""
+    settings = await resolve(IngestionSettings, settings)
+    report = await scheduled_file_downloads(settings.files(), force)
+    report += await public_api_data(settings.apis(), force)
+    report += await web_page_link_scraping(settings.pages(), force)
+    return await conclude(settings, report, settings.tolerated_failures)

@@ -1,0 +1,112 @@
+"""The report on rain: a table, a plot and a text, in a folder that is named after the data they were made from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from airnub_common import digest_of, hex_of
+from airnub_core import IngestError, Kind, Outcome
+from airnub_core.errors import DatasetError
+from airnub_core.results import write_result
+from project_alpha.rain import WET_DAY_MM, by_month, by_place, finding
+
+DATASET = "noaa_daily_weather"
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # of Okabe and Ito, told apart by everybody
+_MONTHS = "JFMAMJJASOND"
+
+
+@dataclass(frozen=True, slots=True)
+class RainReport:
+    """What was written, and what it says; `plot` is the path of the PNG, `None` where nothing could be written."""
+
+    outcomes: Sequence[Outcome]
+    rows: Sequence[Mapping[str, Any]] = ()
+    markdown: str = ""
+    plot: Path | None = None
+
+
+def write_rain_report(datasets: Path, reports: Path) -> RainReport:
+    """Answer the question of `rain` from the dataset.
+
+    Args:
+        datasets: the folder with `noaa_daily_weather.parquet`.
+        reports: where `rain-<digest>/` goes, with `report.md`, `rain.png` and `rain.csv`.
+
+    Raises:
+        OSError: the reports' folder cannot be written.
+    """
+    path = datasets / f"{DATASET}.parquet"
+    try:
+        weather = _read(path)
+    except IngestError as error:
+        return RainReport([Outcome("rain_report", Kind.FAILED, error=error)])
+    places, found = by_place(weather), finding(by_place(weather))
+    folder = f"rain-{hex_of(digest_of(path))[:12]}"
+    markdown = _markdown(weather, places, found)
+    outcomes = [
+        write_result(reports, f"{folder}/rain.csv", places.write_csv().encode(), "rain_table"),
+        write_result(reports, f"{folder}/rain.png", plot(by_month(weather)), "rain_plot"),
+        write_result(reports, f"{folder}/report.md", markdown.encode(), "rain_report", note=found),
+    ]
+    return RainReport(outcomes, places.to_dicts(), markdown, reports / folder / "rain.png")
+
+
+def plot(months: pl.DataFrame) -> bytes:
+    """The mean year of each place as a PNG: wet days a month on the left, rain a month on the right."""
+    figure = Figure(figsize=(10, 4), dpi=120, layout="constrained")
+    days, rain = figure.subplots(1, 2)
+    for (place,), colour in zip(months.partition_by("location", as_dict=True), _COLOURS, strict=False):
+        of_place = months.filter(pl.col("location") == place)
+        for axes, column in ((days, "wet_days"), (rain, "rain")):
+            axes.plot(of_place["month"], of_place[column], color=colour, marker="o", label=str(place))
+    days.set(title=f"Days with at least {WET_DAY_MM:g} mm", ylabel="days a month")
+    rain.set(title="Rain", ylabel="mm a month")
+    for axes in (days, rain):
+        axes.set_xticks(range(1, 13), _MONTHS)
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    handles, labels = days.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    buffer = BytesIO()
+    # Without the library's version, equal data give equal bytes after an upgrade too.
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _read(path: Path) -> pl.DataFrame:
+    if not path.is_file():
+        raise DatasetError(DATASET, f"expected the dataset {path}, found no such file; run the processing first")
+    try:
+        weather = pl.read_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        raise DatasetError(DATASET, f"expected Parquet in {path}, found: {error}; run the processing again") from error
+    if weather.is_empty():
+        raise DatasetError(DATASET, f"expected rows in {path}, found none; see the quarantine file beside it")
+    return weather
+
+
+def _markdown(weather: pl.DataFrame, places: pl.DataFrame, found: str) -> str:
+    first, last = weather["date"].min(), weather["date"].max()
+    lines = [
+        "# Where does it rain more?",
+        "",
+        f"**{found}**",
+        "",
+        f"Daily observations of NOAA, {first} to {last}. A wet day has at least {WET_DAY_MM:g} mm.",
+        "",
+        "| place | days | wet days | share | rain (mm) | a wet day brings (mm) | wettest day (mm) | longest dry spell (days) |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in places.iter_rows(named=True):
+        lines.append(
+            f"| {row['location']} | {row['days']:,} | {row['wet_days']:,} | {row['wet_share']:.1%} | {row['rain']:,.0f} "
+            f"| {row['rain_per_wet_day']:.1f} | {row['wettest_day']:.1f} | {row['longest_dry_spell']:,} |"
+        )
+    return "\n".join([*lines, "", "![The mean year of each place](rain.png)", ""])

@@ -1,0 +1,38 @@
+"""What each stage of project_alpha is told."""
+
+from airnub_core import ApiSource, FileSource, PageSource
+from airnub_prefect.settings import SourceSettings, SourcesPart, StageSettings
+
+
+class IngestionSettings(SourceSettings, department="project_alpha", stage="ingestion"):
+    """What is fetched, in three categories, and into which store."""
+
+    scheduled_file_downloads: list[FileSource] = []
+    public_api_data: list[ApiSource] = []
+    web_page_link_scraping: list[PageSource] = []
+
+    def files(self) -> SourcesPart[FileSource]:
+        """The part of `scheduled_file_downloads`."""
+        return self.part(self.scheduled_file_downloads)
+
+    def apis(self) -> SourcesPart[ApiSource]:
+        """The part of `public_api_data`."""
+        return self.part(self.public_api_data)
+
+    def pages(self) -> SourcesPart[PageSource]:
+        """The part of `web_page_link_scraping`."""
+        return self.part(self.web_page_link_scraping)
+
+
+class ProcessingSettings(StageSettings, department="project_alpha", stage="processing"):
+    """Where the objects are, and where the datasets go; folders, absolute or below the data root."""
+
+    store: str
+    datasets: str
+
+
+class AnalysisSettings(StageSettings, department="project_alpha", stage="analysis"):
+    """Where the datasets are, and where the reports go; folders, absolute or below the data root."""
+
+    datasets: str
+    reports: str

@@ -1,0 +1,21 @@
+"""The department's own tasks: a name, and one call each. They work on files of this machine: a retry would not help."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from airnub_core import Outcome
+from airnub_prefect.places import data_path
+from project_alpha.datasets import make_dataset
+from project_alpha.rain_report import RainReport, write_rain_report
+
+
+@task(task_run_name="dataset {name}", cache_policy=NO_CACHE)
+def dataset(name: str, store: str, datasets: str) -> Outcome:
+    """Make one dataset."""
+    return make_dataset(name, data_path(store), data_path(datasets))
+
+
+@task(cache_policy=NO_CACHE)
+def rain_report(datasets: str, reports: str) -> RainReport:
+    """Write the report on rain."""
+    return write_rain_report(data_path(datasets), data_path(reports))

@@ -1,0 +1,31 @@
+"""Results: files that later stages make. Whole or not there, and not written again when nothing changed."""
+
+from pathlib import Path
+
+from airnub_common import digest_of, write_atomic
+from airnub_core.outcome import Kind, Outcome
+
+
+def write_result(folder: Path, name: str, content: bytes, source: str, *, note: str | None = None) -> Outcome:
+    """Write a file of results.
+
+    Args:
+        folder: of all results of its kind; the outcome's path is relative to it.
+        name: of the file, with `/` for folders.
+        content: its bytes.
+        source: what the outcome is reported under.
+        note: what was found, in a sentence.
+
+    Returns:
+        `stored` for a new file, `updated` for new bytes, `unchanged` where it holds these bytes already.
+
+    Raises:
+        OSError: the folder cannot be written, or the disk is full.
+    """
+    path, digest = folder / name, digest_of(content)
+    kind = Kind.STORED
+    if path.exists():
+        kind = Kind.UNCHANGED if digest_of(path) == digest else Kind.UPDATED
+    if kind is not Kind.UNCHANGED:
+        write_atomic(path, content)
+    return Outcome(source, kind, digest=digest, path=name, size=len(content), note=note)

@@ -1,0 +1,30 @@
+"""Reading what was ingested: the current objects of a source, each checked against its digest."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from airnub_core.errors import DatasetError
+from airnub_core.store.opening import open_store
+
+
+def read_current(root: Path, source: str, suffix: str) -> Iterator[bytes]:
+    """The bytes of every object that a URL of a source has now, each once, in the order of the URLs.
+
+    Args:
+        root: the store.
+        source: its name.
+        suffix: of the files that are wanted, such as `.csv`.
+
+    Raises:
+        DatasetError: there is no such object.
+        DamagedObjectError: the bytes of one are not those of its digest.
+        StoreError: the store cannot be read.
+    """
+    if not root.is_dir():
+        raise DatasetError(source, f"expected a content store in {root}, found no such folder; run the ingestion first")
+    with open_store(root) as (store, index):
+        current = {known.digest: known.path for known in index.current(source) if known.path.endswith(suffix)}
+        if not current:
+            raise DatasetError(source, f"expected {suffix} files of this source in {root}, found none; run the ingestion first")
+        for digest, path in current.items():
+            yield store.read(path, digest)

@@ -1,0 +1,103 @@
+"""Artifacts: what a run shows in Prefect, for people."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect.artifacts import (
+    acreate_image_artifact,
+    acreate_markdown_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
+
+from airnub_core import Kind, Outcome, Report
+from airnub_prefect.progress import BatchProgress
+
+PROGRESS_EVERY = 1.0
+"""Seconds between updates of the run page; each costs the server a row."""
+
+MAX_OTHERS = 1000
+"""Items beside the failures that a table shows; a larger one serves nobody and costs the server time."""
+
+
+def artifact_key(*words: str) -> str:
+    """A key as Prefect takes it: lower-case letters, digits and dashes."""
+    return "-".join(words).lower().replace("_", "-")
+
+
+def item_rows(report: Report) -> list[dict[str, Any]]:
+    """The rows of the table of items: every failure first, then up to `MAX_OTHERS` others."""
+    others = [outcome for outcome in report.outcomes if outcome.kind is not Kind.FAILED]
+    return [_row(outcome) for outcome in (*report.failed, *others[:MAX_OTHERS])]
+
+
+async def publish_items(key: str, report: Report, description: str) -> None:
+    """The table of a stage's items."""
+    await acreate_table_artifact(item_rows(report), key=key, description=description)
+
+
+async def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
+    """A table; values are text, numbers, booleans or `None`, since Prefect stores JSON."""
+    await acreate_table_artifact([dict(row) for row in rows], key=key, description=description)
+
+
+async def publish_markdown(key: str, markdown: str, description: str) -> None:
+    """A text for people."""
+    await acreate_markdown_artifact(markdown, key=key, description=description)
+
+
+async def publish_image(key: str, path: Path, description: str) -> None:
+    """A PNG, carried inside the artifact, so that it is seen wherever the server is.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    content = base64.b64encode(path.read_bytes()).decode()
+    await acreate_image_artifact(f"data:image/png;base64,{content}", key=key, description=description)
+
+
+@asynccontextmanager
+async def batch_progress(batch: str) -> AsyncIterator[BatchProgress]:
+    """The progress of a batch, shown on the page of the run while the block runs."""
+    progress = BatchProgress(batch)
+    artifact = await acreate_progress_artifact(0.0, description=f"{batch}: items that have ended")
+    updates = asyncio.create_task(_update(artifact, progress))
+    try:
+        yield progress
+    finally:
+        updates.cancel()
+        with suppress(asyncio.CancelledError):
+            await updates
+    await aupdate_progress_artifact(artifact, 100.0)
+
+
+async def _update(artifact: UUID, progress: BatchProgress) -> None:
+    shown = 0.0
+    while True:
+        await asyncio.sleep(PROGRESS_EVERY)
+        if progress.percent != shown:
+            shown = progress.percent
+            await aupdate_progress_artifact(artifact, shown)
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "source": outcome.source,
+        "outcome": outcome.kind.value,
+        "url": outcome.url,
+        "size": outcome.size,
+        "attempts": outcome.attempts,
+        "error": None if outcome.error is None else f"{type(outcome.error).__name__}: {outcome.error}",
+        "retry may help": None if outcome.error is None else outcome.error.transient,
+        "path": outcome.path,
+        "manifest": outcome.manifest,
+    }
+    if outcome.rows is not None:
+        row |= {"rows": outcome.rows, "quarantined": outcome.quarantined}
+    return row

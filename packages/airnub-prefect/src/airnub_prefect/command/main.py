@@ -1,0 +1,149 @@
+"""The commands of a department: arguments in, exit status out. The work is in the modules beside this one.
+
+Those are imported by the command that needs them: `--help` is quick, and `demo` starts the embedded server first.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from airnub_prefect.department import Department
+from airnub_prefect.errors import ConfigurationError, ServerUnreachableError
+from airnub_prefect.session import prefect_session
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
+_VERBOSE = click.option("--verbose", is_flag=True, help="Show Prefect's own logs, on stderr.")
+
+
+def _where(command: Callable[..., None]) -> Callable[..., None]:
+    folder = click.option("--store", "folder", type=_FOLDER, metavar="FOLDER", help="The store; else the settings' own.")
+    config = click.option("--config", type=_FILE, metavar="FILE", help="Settings of the ingestion that fills the store.")
+    return folder(config(command))
+
+
+def main(department: Department) -> NoReturn:
+    """Run the command of a department with the arguments of this process, and exit.
+
+    Exit status: 0 for completed, 1 for failed, 2 for a mistake in the command or the configuration.
+    """
+    group(department)(prog_name=department.command)
+    raise AssertionError("click exits by itself")
+
+
+def group(department: Department) -> click.Group:
+    """The command of a department."""
+    name = department.command
+
+    @click.group(help=f"Run {department.name}: ingest, process and analyse, alone or all at once.")
+    def command() -> None: ...
+
+    @command.command("demo", epilog=f"Example: uv run {name} demo")
+    @click.option("--with-failure", is_flag=True, help="Let the sample site have a broken link.")
+    @click.option("--force", is_flag=True, help="Do again what is unchanged.")
+    @_VERBOSE
+    def demo(with_failure: bool, force: bool, verbose: bool) -> None:
+        """Run all stages on a sample site on loopback; no services, no internet, no account."""
+
+        def run() -> int:
+            with prefect_session(verbose=verbose) as session:
+                from airnub_prefect.command.demo import run_demo
+
+                return run_demo(department, session, with_failure=with_failure, force=force)
+
+        _exit(run)
+
+    @command.command("run", epilog=f"Example: uv run {name} run {department.stages[0].name} --config my.yaml --json")
+    @click.argument("stage", type=click.Choice([stage.name for stage in department.stages]))
+    @click.option("--config", type=_FILE, metavar="FILE", help="Settings; else the Variable, else configs/ of a checkout.")
+    @click.option("--force", is_flag=True, help="Do again what is unchanged.")
+    @_JSON
+    @_VERBOSE
+    def run_(stage: str, config: Path | None, force: bool, as_json: bool, verbose: bool) -> None:
+        """Run one STAGE; exit status 1 when the run failed, 2 when the configuration is wrong."""
+        from airnub_prefect.command.running import run_stage
+
+        chosen = next(one for one in department.stages if one.name == stage)
+        _exit(lambda: run_stage(chosen, config=config, force=force, as_json=as_json, verbose=verbose))
+
+    @command.command("list", epilog=f"Example: uv run {name} list --json")
+    @_JSON
+    def list_(as_json: bool) -> None:
+        """List the flows: what each does, and which settings it reads."""
+        from airnub_prefect.command.listing import list_flows
+
+        _exit(lambda: list_flows(department, as_json=as_json))
+
+    command.add_command(_store(department))
+    return command
+
+
+def _store(department: Department) -> click.Group:
+    name = department.command
+
+    @click.group("store", help="Look at the content store.")
+    def store() -> None: ...
+
+    def opened(folder: Path | None, config: Path | None, work: Callable[[Any], int]) -> NoReturn:
+        from airnub_prefect.command.store import open_for_reading
+
+        _exit(lambda: work(open_for_reading(department, folder, config)))
+
+    @store.command("ls", epilog=f"Example: uv run {name} store ls --source weather")
+    @click.option("--source", metavar="NAME", help="Only this source.")
+    @_JSON
+    @_where
+    def ls(source: str | None, as_json: bool, **where: Path | None) -> None:
+        """List every object, with where it came from."""
+        from airnub_prefect.command import store as commands
+
+        opened(**where, work=lambda opened_store: commands.ls(opened_store, source, as_json=as_json))
+
+    @store.command("show", epilog=f"Example: uv run {name} store show 3f9a27c1")
+    @click.argument("what")
+    @_JSON
+    @_where
+    def show(what: str, as_json: bool, **where: Path | None) -> None:
+        """Show the manifests of WHAT: a digest or its beginning, a URL, a path or a file name."""
+        from airnub_prefect.command import store as commands
+
+        opened(**where, work=lambda opened_store: commands.show(opened_store, what, as_json=as_json))
+
+    @store.command("verify", epilog=f"Example: uv run {name} store verify")
+    @_JSON
+    @_where
+    def verify(as_json: bool, **where: Path | None) -> None:
+        """Hash every object again, and name what is damaged; exit status 1 when something is."""
+        from airnub_prefect.command import store as commands
+
+        opened(**where, work=lambda opened_store: commands.check(opened_store, as_json=as_json))
+
+    @store.command("reindex", epilog=f"Example: uv run {name} store reindex")
+    @_where
+    def reindex(**where: Path | None) -> None:
+        """Build the index anew from the manifests."""
+        from airnub_prefect.command import store as commands
+
+        opened(**where, work=commands.rebuild)
+
+    return store
+
+
+def _exit(work: Callable[[], int]) -> NoReturn:
+    try:
+        status = work()
+    except ConfigurationError as error:
+        count = len(error.mistakes)
+        click.secho(f"{error}\n{count} mistake{'s' * (count > 1)} in the configuration; nothing was run.", err=True, fg="red")
+        status = 2
+    except ServerUnreachableError as error:
+        click.secho(str(error), err=True, fg="red")
+        status = 1
+    except KeyboardInterrupt:
+        click.echo("Interrupted before anything ran.", err=True)
+        status = 130
+    sys.exit(status)

@@ -1,0 +1,66 @@
+"""Running: a stage in this process, with its report at the end."""
+
+import time
+from pathlib import Path
+
+from airnub_core import Report, StoreError
+from airnub_prefect.command.display import Display, print_json, print_report, say, say_error, stage_document
+from airnub_prefect.department import Stage
+from airnub_prefect.errors import StageFailedError
+from airnub_prefect.progress import listening
+from airnub_prefect.session import prefect_session
+from airnub_prefect.validation import load_yaml
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+def run_stage(stage: Stage, *, config: Path | None, force: bool, as_json: bool, verbose: bool) -> int:
+    """Run one stage and show its report.
+
+    Args:
+        stage: what to run.
+        config: a YAML file of its settings; `None` for the Variable, or the file of the checkout.
+        force: do again what is unchanged.
+        as_json: print the report as one JSON document.
+        verbose: show Prefect's own logs.
+
+    Returns:
+        The exit status: 0, or 1 when the run failed.
+
+    Raises:
+        ConfigurationError: the configuration is wrong; nothing was run.
+        ServerUnreachableError: a Prefect server is configured, and does not answer.
+    """
+    settings = None if config is None else load_yaml(stage.load_settings(), config)
+    report, failure = Report(), None
+    with prefect_session(verbose=verbose) as session:
+        started = time.monotonic()
+        with Display() as display, listening(display):
+            try:
+                report = session.run(stage.load_flow, {"settings": settings, "force": force})
+            except StageFailedError as error:
+                report, failure = error.report, str(error)
+            except StoreError as error:
+                failure = str(error)
+            except KeyboardInterrupt:
+                say(interrupted(display))
+                return INTERRUPTED
+        seconds = time.monotonic() - started
+    if as_json:
+        print_json(stage_document(stage.name, report, failure=failure, seconds=seconds))
+    else:
+        print_report(stage.name, report, seconds)
+    if failure is not None:
+        say_error(failure)
+        return 1
+    return 0
+
+
+def interrupted(display: Display) -> str:
+    """What whoever pressed Ctrl-C wants to know."""
+    safe = sum(count for kind, count in display.counts.items() if kind != "failed")
+    return (
+        f"Interrupted. The {safe} items that had ended well are safe, nothing half-written counts; "
+        "the next run does the rest."
+    )

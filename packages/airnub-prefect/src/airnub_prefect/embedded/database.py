@@ -1,0 +1,73 @@
+"""The embedded server's database: made at once from a snapshot of what Prefect's own migrations make.
+
+The migrations of a new database take 5 to 6 s, most of a first run. `schema-<version>.sql` is what they leave behind in
+Prefect of that version, written by `python -m airnub_prefect.embedded.database HOME`; a test compares the two. For any
+other version, and for a database in any other state, Prefect migrates by itself.
+"""
+
+import os
+import sqlite3
+import sys
+from contextlib import closing, suppress
+from importlib.metadata import version
+from pathlib import Path
+
+FILE = "prefect.db"
+
+
+def prepare(home: Path) -> bool:
+    """Make the database in Prefect's home when there is none.
+
+    Returns:
+        Whether it is in the state of this version of Prefect, so that there is nothing to migrate.
+    """
+    snapshot = snapshot_path()
+    if not snapshot.is_file():
+        return False
+    schema = snapshot.read_text(encoding="utf-8")
+    try:
+        if not (home / FILE).exists():
+            _create(home, schema)
+        return schema.rstrip().endswith(f"VALUES ('{_revision(home / FILE)}');")
+    except (OSError, sqlite3.Error):
+        # Prefect looks at it next, and says what is wrong better than we could.
+        return False
+
+
+def snapshot_path() -> Path:
+    """Where the snapshot for the installed version of Prefect is, if there is one."""
+    return Path(__file__).with_name(f"schema-{version('prefect')}.sql")
+
+
+def snapshot(home: Path) -> str:
+    """The SQL that makes a database like the one in `home`, which Prefect has just migrated and nobody used."""
+    with closing(sqlite3.connect(home / FILE)) as connection:
+        statements = connection.execute(
+            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' "
+            "ORDER BY type = 'index', rowid"
+        )
+        lines = [" ".join(line.strip() for line in sql.splitlines()) for (sql,) in statements]
+    return ";\n".join(lines) + f";\nINSERT INTO alembic_version VALUES ('{_revision(home / FILE)}');\n"
+
+
+def _create(home: Path, schema: str) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    temporary = home / f".{FILE}.{os.getpid()}"
+    try:
+        with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+            connection.executescript(f"PRAGMA journal_mode = WAL; BEGIN; {schema} COMMIT;")
+        # Linking never overwrites: where two commands start at once, the first one's database is for both.
+        with suppress(FileExistsError):
+            (home / FILE).hardlink_to(temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _revision(path: Path) -> str | None:
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
+        rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    return str(rows[0][0]) if len(rows) == 1 else None
+
+
+if __name__ == "__main__":
+    snapshot_path().write_text(snapshot(Path(sys.argv[1])), encoding="utf-8")

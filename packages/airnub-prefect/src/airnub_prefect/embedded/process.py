@@ -1,0 +1,107 @@
+"""The process of the embedded server: `python -m airnub_prefect.embedded.process OWNER SOCKET`.
+
+It serves on a socket that it inherits, ends when its owner does, and records all that it received before that.
+"""
+
+# Imports make no garbage worth collecting, and there are 2 s of them: without collecting it is a sixth less.
+import gc
+
+gc.disable()
+
+import asyncio  # noqa: E402
+import os  # noqa: E402
+import select  # noqa: E402
+import socket  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Awaitable, Callable, MutableMapping  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+from airnub_prefect.embedded.database import prepare  # noqa: E402
+
+PATIENCE = 10.0
+"""Seconds without any progress after which a message that could not be recorded is given up."""
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+def main() -> None:
+    """Serve until the owner's process ends or its pipe to us is closed."""
+    owner, handle = int(sys.argv[1]), int(sys.argv[2])
+    home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    if not any(name.endswith("DATABASE_CONNECTION_URL") for name in os.environ) and prepare(home):
+        os.environ["PREFECT_SERVER_DATABASE_MIGRATE_ON_START"] = "false"
+
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    config = uvicorn.Config(
+        draining(create_app()), log_level="error", lifespan="on", access_log=False, timeout_graceful_shutdown=20
+    )
+    server = uvicorn.Server(config)
+    threading.Thread(target=_end_with, args=(owner, server), daemon=True).start()
+    gc.freeze()
+    gc.enable()
+    server.run(sockets=[socket.socket(fileno=handle)])
+    sys.stderr.flush()
+    # All is committed: taking the interpreter down in an orderly way would only take time.
+    os._exit(0 if server.started else 3)
+
+
+def draining(app: App) -> App:
+    """The application, with a shutdown that waits until everything that was received is recorded."""
+
+    async def wrapped(scope: Message, receive: Receive, send: Send) -> None:
+        async def receive_when_idle() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await _broker_idle()
+            return message
+
+        await app(scope, receive_when_idle if scope["type"] == "lifespan" else receive, send)
+
+    return wrapped
+
+
+async def _broker_idle() -> None:
+    """Wait until Prefect's message broker, in memory, has delivered and had handled all that was published."""
+    from prefect.server.utilities.messaging.memory import METRICS
+
+    seen, since = None, time.monotonic()
+    while True:
+        now = {topic: (counts["published"], counts["consumed"]) for topic, counts in METRICS.items()}
+        if all(published <= consumed for published, consumed in now.values()):
+            return
+        if now != seen:
+            seen, since = now, time.monotonic()
+        elif time.monotonic() - since > PATIENCE:
+            sys.stderr.write(f"unrecorded messages were left: {now}\n")
+            return
+        await asyncio.sleep(0.02)
+
+
+def _end_with(owner: int, server: Any) -> None:
+    while True:
+        ready, _, _ = select.select([sys.stdin], [], [], 0.5)
+        if (ready and not os.read(sys.stdin.fileno(), 4096)) or not _is_alive(owner):
+            server.should_exit = True
+            return
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+if __name__ == "__main__":
+    main()

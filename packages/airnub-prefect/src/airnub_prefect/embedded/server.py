@@ -1,0 +1,171 @@
+"""The command's side of the embedded server. Importing this imports no Prefect, so that both are imported at once."""
+
+import importlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.error import HTTPError
+
+from airnub_prefect.errors import ServerUnreachableError
+
+READY_WITHIN = 120.0
+STOP_WITHIN = 60.0
+"""Seconds."""
+
+_RARELY = "86400"
+_SERVER = {
+    # Only what records flow runs, task runs and events; no UI, nobody is called home.
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    "PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED": "false",
+    "PREFECT_SERVER_LOGS_STREAM_OUT_ENABLED": "false",
+    # Clients register the blocks that they use. Memoizing would let a later server believe that all are registered.
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+    # One write for all task runs and events, at the end: else these lock SQLite under the API's own writes, and each
+    # `database is locked` costs the client a pause of 2 s (8 s of a job of 10 s, measured).
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "500",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": _RARELY,
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "500",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": _RARELY,
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+}
+# What the first flow run would import, between a ready server and the first line of a flow.
+_NEEDED_SOON = (
+    "prefect.flow_engine",
+    "prefect.task_engine",
+    "prefect.events.worker",
+    "prefect.utilities.visualization",
+    "prefect.concurrency.v1",
+    "anyio._backends._asyncio",
+)
+
+
+class EmbeddedServer:
+    """A Prefect server of this process's own, on a free port of loopback, with the database of Prefect's home.
+
+    As a context manager: starts at once, points Prefect at itself, and stops when everything is recorded.
+    """
+
+    def __init__(self, *, owner: int | None = None, home: Path | None = None) -> None:
+        """Prepare.
+
+        Args:
+            owner: the server ends with this process, by default this one.
+            home: Prefect's home, by default `PREFECT_HOME`, else `~/.prefect`.
+        """
+        self._owner = owner or os.getpid()
+        self._home = (home or Path(os.environ.get("PREFECT_HOME") or "~/.prefect")).expanduser()
+        self._before: dict[str, str | None] = {}
+        self._log: Path | None = None
+        self._ready = False
+        self.url = ""
+        """Of its API."""
+
+    @property
+    def database(self) -> Path:
+        """Where the runs are recorded."""
+        return self._home / "prefect.db"
+
+    def __enter__(self) -> Self:
+        handle, name = tempfile.mkstemp(prefix="airnub-prefect-server-", suffix=".log")
+        self._log = Path(name)
+        # We bind and the server inherits: the port cannot be taken in between, and a request that comes early waits
+        # in the socket's queue instead of being refused.
+        listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+        environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+        with listening:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "airnub_prefect.embedded.process", str(self._owner), str(listening.fileno())],
+                env=environment | {"PREFECT_HOME": str(self._home)} | _SERVER,
+                stdin=subprocess.PIPE,
+                stdout=handle,
+                stderr=handle,
+                pass_fds=[listening.fileno()],
+                # Ctrl-C is for the command, which then ends its server in good order.
+                start_new_session=True,
+            )
+        os.close(handle)
+        self._set({"PREFECT_API_URL": self.url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"})
+        return self
+
+    def wait_until_ready(self) -> None:
+        """Return when the server answers; what the first flow needs is imported meanwhile.
+
+        Raises:
+            ServerUnreachableError: it ended instead; the message holds its last words.
+        """
+        for module in _NEEDED_SOON:
+            importlib.import_module(module)
+        try:
+            answers(self.url, READY_WITHIN)
+        except OSError as error:
+            raise ServerUnreachableError(self.url, f"the embedded server ended: {error}\n{self._last_words()}") from None
+        self._ready = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if not self._ready:
+                self._process.kill()  # it has nothing to record yet
+            elif self._process.poll() is None:
+                drain()
+        finally:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            try:
+                self._process.wait(STOP_WITHIN)
+            except BaseException:
+                self._process.kill()
+                self._process.wait()
+                raise
+            finally:
+                self._set(self._before)
+                if self._log is not None:
+                    self._log.unlink(missing_ok=True)
+
+    def _set(self, values: dict[str, str] | dict[str, str | None]) -> None:
+        for name, value in values.items():
+            self._before.setdefault(name, os.environ.get(name))
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    def _last_words(self) -> str:
+        return self._log.read_text(errors="replace")[-2000:] if self._log else ""
+
+
+def drain() -> None:
+    """Send what this process still has for the server: logs, and the events that task runs are made of."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all(timeout=15)
+    EventsWorker.drain_all(timeout=30)
+
+
+def answers(url: str, timeout: float) -> None:
+    """Return when there is a Prefect API at `url`.
+
+    Raises:
+        OSError: nobody answers within `timeout` seconds, or with an error.
+    """
+    # Without the proxies of the environment: an embedded server is on loopback.
+    handlers = [urllib.request.ProxyHandler({})] if url.startswith("http://127.0.0.1:") else []
+    try:
+        with urllib.request.build_opener(*handlers).open(f"{url.rstrip('/')}/health", timeout=timeout) as answer:
+            answer.read()
+    except HTTPError as error:
+        if error.code not in {401, 403}:  # somebody is there, who wants to know who asks
+            raise

@@ -1,0 +1,79 @@
+"""What can go wrong at the edge: a mistake of whoever configured or called, and a stage that failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # The embedded server is started before anything that takes long is imported.
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from airnub_core import Report
+
+NAMED_FAILURES = 20
+"""Items that the message of a failed run names; its table artifact has all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake in a configuration, and where; `line` from 1, `None` where there are no lines."""
+
+    where: str
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}:{self.line}: {self.message}" if self.line else f"{self.where}: {self.message}"
+
+
+class ConfigurationError(Exception):
+    """The configuration has mistakes, all of them named; nothing was run."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        super().__init__(list(mistakes))
+        self.mistakes = list(mistakes)
+
+    @classmethod
+    def of(cls, where: str | Path, message: str) -> ConfigurationError:
+        """A single mistake that stands on no line."""
+        return cls([Mistake(str(where), None, message)])
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.mistakes))
+
+
+class StageFailedError(Exception):
+    """More items of a stage failed than it tolerates; `report` has the outcome of each."""
+
+    def __init__(self, stage: str, report: Report, tolerated: str) -> None:
+        super().__init__(stage, report, tolerated)
+        self.stage = stage
+        self.report = report
+        self.tolerated = tolerated
+
+    def __str__(self) -> str:
+        failed = self.report.failed
+        lines = [f"  {outcome.source}: {outcome.error}" for outcome in failed[:NAMED_FAILURES]]
+        if len(failed) > NAMED_FAILURES:
+            lines.append(f"  and {len(failed) - NAMED_FAILURES} more, see the table of items")
+        healing = sum(outcome.error is not None and outcome.error.transient for outcome in failed)
+        advice = f"{healing} of them may succeed when run again" if healing else "running again will not help by itself"
+        head = f"{self.stage}: {len(failed)} of {len(self.report.outcomes)} items failed, tolerated: {self.tolerated}"
+        return "\n".join([f"{head}; {advice}, the others are safe", *lines])
+
+
+class ServerUnreachableError(Exception):
+    """The Prefect server that was named, or the embedded one, does not answer."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"expected a Prefect server at {self.url} (PREFECT_API_URL), found none: {self.reason}. "
+            "Start it (`uv run prefect server start`), or unset PREFECT_API_URL to run without one"
+        )

@@ -1,0 +1,60 @@
+"""Progress: what a batch has done so far, told to whoever runs the flow by hand."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+from airnub_core import Outcome
+
+
+class Listener(Protocol):
+    """Somebody who wants to know while it happens."""
+
+    def expect(self, batch: str, items: int) -> None:
+        """So many more items of a batch are to come."""
+        ...
+
+    def outcome(self, batch: str, outcome: Outcome) -> None:
+        """One item has ended."""
+        ...
+
+
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Whoever runs a flow in this process hears of its items while the block runs."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+class BatchProgress:
+    """Counts the items of one batch, and passes them on."""
+
+    def __init__(self, batch: str) -> None:
+        self.batch = batch
+        self.expected = 0
+        self.ended = 0
+        self._listener = _listener.get()
+
+    @property
+    def percent(self) -> float:
+        """0 to 100."""
+        return 100 * min(self.ended / self.expected, 1) if self.expected else 0
+
+    def expect(self, items: int) -> None:
+        """So many more items are to come."""
+        self.expected += items
+        if self._listener is not None:
+            self._listener.expect(self.batch, items)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """One item has ended."""
+        self.ended += 1
+        if self._listener is not None:
+            self._listener.outcome(self.batch, outcome)

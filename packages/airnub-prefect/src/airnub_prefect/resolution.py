@@ -1,0 +1,39 @@
+"""Resolution: where a stage's settings come from when it runs."""
+
+from typing import TypeVar
+
+from prefect.settings import PREFECT_API_URL
+from prefect.variables import Variable
+
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.settings import StageSettings
+from airnub_prefect.validation import load_yaml, validated
+
+Settings = TypeVar("Settings", bound=StageSettings)
+
+
+async def resolve(kind: type[Settings], given: Settings | None) -> Settings:
+    """The settings of a stage: the flow's parameter, else the Prefect Variable, else the YAML file of a checkout.
+
+    Args:
+        kind: of the settings.
+        given: the parameter.
+
+    Raises:
+        ConfigurationError: what was found is wrong, or nothing was found; it names both places.
+    """
+    if given is not None:
+        return given
+    name = kind.variable()
+    value = await Variable.aget(name)
+    if value is not None:
+        return validated(kind, value, f"Variable {name}")
+    path = kind.yaml_path()
+    if path is not None:
+        return load_yaml(kind, path)
+    command = f"uv run {kind.department.replace('_', '-')} run {kind.stage} --config FILE"
+    raise ConfigurationError.of(
+        f"{kind.department} {kind.stage}",
+        f"no settings found. Looked for the Variable {name} on {PREFECT_API_URL.value()} and for the file "
+        f"{kind.yaml_name()} in a checkout. Make one of them, or name a file: {command}",
+    )

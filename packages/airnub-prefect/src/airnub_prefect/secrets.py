@@ -1,0 +1,42 @@
+"""Secrets: their values come from the Prefect block of their name, or from the environment; they are never written."""
+
+import os
+
+from prefect.blocks.system import Secret
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
+from pydantic import SecretStr
+
+from airnub_prefect.errors import ConfigurationError
+
+PREFIX = "AIRNUB_SECRET_"
+
+
+async def read_secrets(references: list[str]) -> dict[str, SecretStr]:
+    """The values of secrets such as `secret/usgs-token`, by reference.
+
+    Raises:
+        ConfigurationError: some are neither on the server nor in the environment; all of those are named.
+    """
+    found = {reference: await _read(reference) for reference in dict.fromkeys(references)}
+    missing = [reference for reference, value in found.items() if value is None]
+    if missing:
+        ways = ", ".join(f"{one} (or {variable_name(one)} in the environment)" for one in missing)
+        raise ConfigurationError.of("secrets", f"expected these blocks on the Prefect server, found none of them: {ways}")
+    return {reference: value for reference, value in found.items() if value is not None}
+
+
+def variable_name(reference: str) -> str:
+    """The environment variable that stands in for a block: `AIRNUB_SECRET_USGS_TOKEN` for `secret/usgs-token`."""
+    return PREFIX + reference.partition("/")[2].upper().replace("-", "_")
+
+
+async def _read(reference: str) -> SecretStr | None:
+    name = reference.partition("/")[2]
+    async with get_client() as client:
+        try:
+            document = await client.read_block_document_by_name(name, Secret.get_block_type_slug())
+        except ObjectNotFound:
+            value = os.environ.get(variable_name(reference))
+            return None if value is None else SecretStr(value)
+    return SecretStr(str(document.data["value"]))

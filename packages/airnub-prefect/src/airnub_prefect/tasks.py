@@ -1,0 +1,78 @@
+"""Tasks that any department may use. Each takes a batch: a Prefect task for a file would cost more than the file."""
+
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+
+from prefect import State, Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import TaskRun
+
+from airnub_core import (
+    ApiSource,
+    Engine,
+    FileSource,
+    Outcome,
+    PageSource,
+    Report,
+    StoreError,
+    ingest_apis,
+    ingest_files,
+    ingest_pages,
+    open_engine,
+)
+from airnub_core.sources.settings import Source
+from airnub_prefect.artifacts import batch_progress
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.secrets import read_secrets
+from airnub_prefect.settings import SourcesPart, package_folder
+
+
+async def may_heal(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
+    """Whether running a task again can help: not with the same configuration, nor on a disk that is full."""
+    error = await state.aresult(raise_on_failure=False)
+    return not isinstance(error, ConfigurationError | StoreError)
+
+
+@task(retries=1, retry_delay_seconds=2, retry_condition_fn=may_heal, cache_policy=NO_CACHE)
+async def fetch_files(part: SourcesPart[FileSource], force: bool = False) -> Report:
+    """Fetch every file of a category into its store."""
+    folder = package_folder(part.package)
+    sources = [source.with_urls_from(folder) for source in part.sources]
+    return await _ingest("files", part, force, lambda engine: ingest_files(engine, sources))
+
+
+@task(retries=1, retry_delay_seconds=2, retry_condition_fn=may_heal, cache_policy=NO_CACHE)
+async def fetch_apis(part: SourcesPart[ApiSource], force: bool = False) -> Report:
+    """Ask every API of a category, all pages, into its store."""
+    secrets = await read_secrets([source.auth.block for source in part.sources if source.auth])
+    return await _ingest(
+        "APIs",
+        part,
+        force,
+        lambda engine: ingest_apis(engine, part.sources, lambda block: secrets[block].get_secret_value()),
+    )
+
+
+@task(retries=1, retry_delay_seconds=2, retry_condition_fn=may_heal, cache_policy=NO_CACHE)
+async def fetch_pages(part: SourcesPart[PageSource], force: bool = False) -> Report:
+    """Read every page of a category, and fetch what it links to into its store."""
+    return await _ingest("pages", part, force, lambda engine: ingest_pages(engine, part.sources))
+
+
+async def _ingest(
+    batch: str, part: SourcesPart[Source], force: bool, work: Callable[[Engine], Awaitable[list[Outcome]]]
+) -> Report:
+    if not part.sources:
+        return Report()
+    async with (
+        batch_progress(batch) as progress,
+        open_engine(
+            part.store_path(),
+            part.network,
+            force=force,
+            user_agent=f"airnub/{version('airnub-core')} ({part.package})",
+            on_expected=progress.expect,
+            on_outcome=progress.outcome,
+        ) as engine,
+    ):
+        return Report(await work(engine))

@@ -1,0 +1,27 @@
+"""Tolerance: how many items of a run may fail before the run fails; a number of items, or a share such as `5%`."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+
+
+def _share(text: str) -> str:
+    match = _SHARE.fullmatch(text)
+    if match is None or float(match.group(1)) > 100:
+        raise ValueError("expected a number of items, or a share such as '5%'")
+    return text
+
+
+Tolerance = Annotated[int, Field(ge=0)] | Annotated[str, AfterValidator(_share)]
+
+
+def tolerates(tolerance: int | str, failed: int, items: int) -> bool:
+    """Whether `failed` of `items` is within the tolerance."""
+    if isinstance(tolerance, int):
+        return failed <= tolerance
+    match = _SHARE.fullmatch(tolerance)
+    assert match is not None, "validated when it was read"
+    return failed <= items * float(match.group(1)) / 100
