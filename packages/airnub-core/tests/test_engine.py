@@ -76,9 +76,7 @@ def test_failures_do_not_stop_the_others(site, network, tmp_path, unused_port):
     site.routes["/ok"] = Reply(b"fine")
     site.routes["/cut"] = Reply(b"17 bytes and then", headers={"Content-Length": "48219"})
     dead = f"http://127.0.0.1:{unused_port}/x"
-    ok, missing, refused, cut = ingest(
-        tmp_path, network, site.url("/ok"), site.url("/missing"), dead, site.url("/cut")
-    )
+    ok, missing, refused, cut = ingest(tmp_path, network, site.url("/ok"), site.url("/missing"), dead, site.url("/cut"))
     assert ok.kind is Kind.STORED
     assert missing.error == HttpStatusError(site.url("/missing"), 404)
     assert isinstance(refused.error, ConnectionFailedError)

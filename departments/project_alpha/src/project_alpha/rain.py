@@ -38,7 +38,9 @@ def by_place(weather: pl.DataFrame) -> pl.DataFrame:
             pl.col("precipitation").max().alias("wettest_day"),
         )
         .join(dry, on="location", how="left")
-        .with_columns(pl.col("longest_dry_spell").fill_null(0).cast(pl.Int64), pl.col("days", "wet_days").cast(pl.Int64))
+        .with_columns(
+            pl.col("longest_dry_spell").fill_null(0).cast(pl.Int64), pl.col("days", "wet_days").cast(pl.Int64)
+        )
         .with_columns(pl.col(pl.Float64).round(3))
         .sort("wet_share", "location", descending=[True, False])
     )

@@ -18,6 +18,16 @@ from project_alpha.rain import WET_DAY_MM, by_month, by_place, finding
 DATASET = "noaa_daily_weather"
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # of Okabe and Ito, told apart by everybody
+_HEADINGS = (
+    "place",
+    "days",
+    "wet days",
+    "share",
+    "rain (mm)",
+    "a wet day brings (mm)",
+    "wettest day (mm)",
+    "longest dry spell (days)",
+)
 _MONTHS = "JFMAMJJASOND"
 
 
@@ -93,20 +103,29 @@ def _read(path: Path) -> pl.DataFrame:
 
 
 def _markdown(weather: pl.DataFrame, places: pl.DataFrame, found: str) -> str:
-    first, last = weather["date"].min(), weather["date"].max()
+    days = weather.select(pl.col("date").min().alias("first"), pl.col("date").max().alias("last")).row(0)
     lines = [
         "# Where does it rain more?",
         "",
         f"**{found}**",
         "",
-        f"Daily observations of NOAA, {first} to {last}. A wet day has at least {WET_DAY_MM:g} mm.",
+        f"Daily observations of NOAA, {days[0]} to {days[1]}. A wet day has at least {WET_DAY_MM:g} mm.",
         "",
-        "| place | days | wet days | share | rain (mm) | a wet day brings (mm) | wettest day (mm) | longest dry spell (days) |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        f"| {' | '.join(_HEADINGS)} |",
+        f"|---|{'---:|' * (len(_HEADINGS) - 1)}",
     ]
-    for row in places.iter_rows(named=True):
-        lines.append(
-            f"| {row['location']} | {row['days']:,} | {row['wet_days']:,} | {row['wet_share']:.1%} | {row['rain']:,.0f} "
-            f"| {row['rain_per_wet_day']:.1f} | {row['wettest_day']:.1f} | {row['longest_dry_spell']:,} |"
-        )
+    lines += [f"| {' | '.join(_cells(row))} |" for row in places.iter_rows(named=True)]
     return "\n".join([*lines, "", "![The mean year of each place](rain.png)", ""])
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    return [
+        row["location"],
+        f"{row['days']:,}",
+        f"{row['wet_days']:,}",
+        f"{row['wet_share']:.1%}",
+        f"{row['rain']:,.0f}",
+        f"{row['rain_per_wet_day']:.1f}",
+        f"{row['wettest_day']:.1f}",
+        f"{row['longest_dry_spell']:,}",
+    ]

@@ -1,1 +1,1 @@
-""
+"""The `airnub` command: the workspace seen as a whole."""

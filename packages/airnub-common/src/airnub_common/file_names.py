@@ -16,10 +16,10 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-
 
 
 def safe_file_name(name: str, *, default: str = "file") -> str:
-    """A safe name for a file that somebody else named.
+    r"""A safe name for a file that somebody else named.
 
     Keeps what can be kept: letters of all scripts, digits, spaces inside, the extension. Removes folders (`/` and
-    `\\`), control and invisible characters (text-direction tricks among them), and what Windows forbids.
+    `\`), control and invisible characters (text-direction tricks among them), and what Windows forbids.
 
     Returns:
         A name of 1 to `MAX_NAME_BYTES` bytes in UTF-8; `default` where nothing is left of the original. A safe name

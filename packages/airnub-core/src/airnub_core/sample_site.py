@@ -1,7 +1,7 @@
-"""A small web site on loopback, for demos and tests: it serves what it is told to, well or badly, and remembers who asked.
+"""A small web site on loopback, for demos and tests: it serves what it is told to, and remembers who asked.
 
-    with SampleSite({"/weather.csv": Reply(b"…"), "/gone": Reply(status=404)}) as site:
-        site.url("/weather.csv")
+with SampleSite({"/weather.csv": Reply(b"…"), "/gone": Reply(status=404)}) as site:
+    site.url("/weather.csv")
 """
 
 import threading
@@ -143,5 +143,5 @@ class _Handler(BaseHTTPRequestHandler):
             # Whoever asked went away: for a site that is there to be tried out, an everyday thing.
             self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base class's
+    def log_message(self, format: str, *args: object) -> None:  # the name is the base class's
         """Keep quiet: who asked is in `asked`."""

@@ -60,7 +60,9 @@ def read_csv(dataset: str, contents: Iterable[bytes]) -> pl.DataFrame:
             raise DatasetError(dataset, f"expected a CSV file with a header, found none: {error}") from error
         if frames and frame.columns != frames[0].columns:
             columns = ", ".join(frames[0].columns)
-            raise DatasetError(dataset, f"expected the columns {columns} in every file, found {', '.join(frame.columns)}")
+            raise DatasetError(
+                dataset, f"expected the columns {columns} in every file, found {', '.join(frame.columns)}"
+            )
         frames.append(frame)
     return pl.concat(frames) if frames else pl.DataFrame()
 
@@ -188,7 +190,9 @@ def _reasons(name: str, column: Column) -> list[pl.Expr]:
     if column.maximum is not None:
         checks.append((typed > column.maximum, f"expected at most {column.maximum:g}"))
     if column.one_of is not None:
-        checks.append((typed.is_not_null() & ~typed.is_in(column.one_of), f"expected one of {', '.join(column.one_of)}"))
+        checks.append(
+            (typed.is_not_null() & ~typed.is_in(column.one_of), f"expected one of {', '.join(column.one_of)}")
+        )
     return [
         pl.when(fails).then(pl.format("{}: {}, found {}", pl.lit(name), pl.lit(expected), shown))
         for fails, expected in checks

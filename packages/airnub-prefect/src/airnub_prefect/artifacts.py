@@ -58,7 +58,7 @@ async def publish_image(key: str, path: Path, description: str) -> None:
     Raises:
         OSError: it cannot be read.
     """
-    content = base64.b64encode(path.read_bytes()).decode()
+    content = base64.b64encode(await asyncio.to_thread(path.read_bytes)).decode()
     await acreate_image_artifact(f"data:image/png;base64,{content}", key=key, description=description)
 
 

@@ -38,7 +38,8 @@ def summary(whose: str, report: Report) -> str:
     lines = [
         f"# {whose}",
         "",
-        f"{len(report.outcomes)} items: " + ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        f"{len(report.outcomes)} items: "
+        + ", ".join(f"{count} {kind}" for kind, count in counts.items())
         + f"; {report.new_bytes:,} new bytes.",
         "",
         f"| {' | '.join(header)} |",

@@ -53,6 +53,10 @@ class StageFailedError(Exception):
         self.report = report
         self.tolerated = tolerated
 
+    def __repr__(self) -> str:
+        # Prefect logs it: the outcomes of 5,000 items are in the table of items, not in a line of the log.
+        return f"StageFailedError({self.stage!r}, {self.report.counts})"
+
     def __str__(self) -> str:
         failed = self.report.failed
         lines = [f"  {outcome.source}: {outcome.error}" for outcome in failed[:NAMED_FAILURES]]

@@ -26,7 +26,9 @@ def data_root() -> Path:
         return Path(named).expanduser().absolute()
     root = checkout()
     if root is None:
-        raise ConfigurationError.of(DATA_ROOT, "expected a folder for data outside of a checkout, found nothing; set it")
+        raise ConfigurationError.of(
+            DATA_ROOT, "expected a folder for data outside of a checkout, found nothing; set it"
+        )
     return root
 
 

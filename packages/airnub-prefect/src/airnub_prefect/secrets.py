@@ -22,7 +22,9 @@ async def read_secrets(references: list[str]) -> dict[str, SecretStr]:
     missing = [reference for reference, value in found.items() if value is None]
     if missing:
         ways = ", ".join(f"{one} (or {variable_name(one)} in the environment)" for one in missing)
-        raise ConfigurationError.of("secrets", f"expected these blocks on the Prefect server, found none of them: {ways}")
+        raise ConfigurationError.of(
+            "secrets", f"expected these blocks on the Prefect server, found none of them: {ways}"
+        )
     return {reference: value for reference, value in found.items() if value is not None}
 
 

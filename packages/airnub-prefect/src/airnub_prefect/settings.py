@@ -18,7 +18,7 @@ SourceT = TypeVar("SourceT", bound=Source)
 class StageSettings(BaseModel):
     """What every stage is told. A subclass says whose it is:
 
-        class IngestionSettings(StageSettings, department="project_alpha", stage="ingestion"): ...
+    class IngestionSettings(StageSettings, department="project_alpha", stage="ingestion"): ...
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

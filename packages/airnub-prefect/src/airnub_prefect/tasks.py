@@ -20,11 +20,10 @@ from airnub_core import (
     ingest_pages,
     open_engine,
 )
-from airnub_core.sources.settings import Source
 from airnub_prefect.artifacts import batch_progress
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.secrets import read_secrets
-from airnub_prefect.settings import SourcesPart, package_folder
+from airnub_prefect.settings import SourcesPart, SourceT, package_folder
 
 
 async def may_heal(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
@@ -60,7 +59,7 @@ async def fetch_pages(part: SourcesPart[PageSource], force: bool = False) -> Rep
 
 
 async def _ingest(
-    batch: str, part: SourcesPart[Source], force: bool, work: Callable[[Engine], Awaitable[list[Outcome]]]
+    batch: str, part: SourcesPart[SourceT], force: bool, work: Callable[[Engine], Awaitable[list[Outcome]]]
 ) -> Report:
     if not part.sources:
         return Report()

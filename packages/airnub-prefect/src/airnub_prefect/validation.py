@@ -67,7 +67,9 @@ def _message(schema: dict[str, Any], detail: ErrorDetails, value: Any) -> str:
             key = str(place[-1])
             valid = sorted(_keys(schema, place[:-1]))
             near = get_close_matches(key, valid, n=1)
-            return f"unknown key {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"valid are {', '.join(valid)}")
+            return f"unknown key {name!r}; " + (
+                f"did you mean {near[0]!r}?" if near else f"valid are {', '.join(valid)}"
+            )
         case "missing":
             return f"missing key {name!r}"
         case "value_error":
@@ -101,7 +103,9 @@ def _keys(schema: dict[str, Any], place: Place) -> set[str]:
     for step in place:
         further = [deeper for one in found for deeper in _below(schema, one, step)]
         found = further or found
-    return {key for one in found for alternative in _alternatives(schema, one) for key in alternative.get("properties", {})}
+    return {
+        key for one in found for alternative in _alternatives(schema, one) for key in alternative.get("properties", {})
+    }
 
 
 def _below(schema: dict[str, Any], one: dict[str, Any], step: str | int) -> Iterator[dict[str, Any]]:

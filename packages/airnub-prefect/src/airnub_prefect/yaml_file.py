@@ -73,7 +73,7 @@ class _Reader:
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(entry, (*place, index)) for index, entry in enumerate(node.value)]
-        return self._loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]  # PyYAML's own
+        return self._loader.construct_object(node, deep=True)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[Hashable, Any]:
         merged: dict[Hashable, Any] = {}
@@ -84,10 +84,12 @@ class _Reader:
                 for entry in reversed(entries):
                     merged |= self.value(entry, place)
                 continue
-            key = self._loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]  # PyYAML's own
+            key = self._loader.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
             if not isinstance(key, Hashable):
-                self._file.mistakes.append(Mistake(self._file.path, line, "expected a plain key, found a list or mapping"))
+                self._file.mistakes.append(
+                    Mistake(self._file.path, line, "expected a plain key, found a list or mapping")
+                )
                 continue
             step = key if isinstance(key, str | int) else str(key)
             if key in own:

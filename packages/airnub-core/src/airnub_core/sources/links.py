@@ -116,7 +116,7 @@ def _resolved(base: str, href: str | None) -> str | None:
     """An absolute http(s) URL without fragment; `None` for what is no such link (`javascript:`, `mailto:`, `#top`)."""
     if href is None:
         return None
-    # https://url.spec.whatwg.org/#concept-basic-url-parser: spaces around, and tabs and line ends anywhere, are dropped.
+    # Spaces around, and tabs and line ends anywhere, are dropped: https://url.spec.whatwg.org/#url-parsing
     cleaned = href.strip("".join(map(chr, range(0x21)))).translate({0x09: None, 0x0A: None, 0x0D: None})
     if cleaned.startswith("#"):
         return None

@@ -25,6 +25,8 @@ def read_current(root: Path, source: str, suffix: str) -> Iterator[bytes]:
     with open_store(root) as (store, index):
         current = {known.digest: known.path for known in index.current(source) if known.path.endswith(suffix)}
         if not current:
-            raise DatasetError(source, f"expected {suffix} files of this source in {root}, found none; run the ingestion first")
+            raise DatasetError(
+                source, f"expected {suffix} files of this source in {root}, found none; run the ingestion first"
+            )
         for digest, path in current.items():
             yield store.read(path, digest)

@@ -8,7 +8,7 @@ from pathlib import Path
 from airnub_common import write_atomic
 from airnub_core import Report
 from airnub_core.sample_site import Route, SampleSite
-from airnub_prefect.command.display import Display, count_line, print_report, say, say_error, tell
+from airnub_prefect.command.display import Display, print_report, say, say_error, tell
 from airnub_prefect.command.running import INTERRUPTED, interrupted
 from airnub_prefect.department import Department
 from airnub_prefect.errors import StageFailedError
@@ -34,6 +34,7 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
     Raises:
         ConfigurationError: outside of a checkout, with no data root.
     """
+    started = time.monotonic()
     demo = department.load_demo()
     root = data_root() / "data" / "demo" / department.name
     with ExitStack() as stack:
@@ -41,18 +42,17 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
         say(f"A sample site is served on {site.url('/')}; all stages of {department.name} run on it ...")
         display = stack.enter_context(Display())
         stack.enter_context(listening(display))
-        started = time.monotonic()
         try:
             reports = session.run(department.load_pipeline, {**demo.settings(site, root), "force": force})
         except StageFailedError as error:
             stack.close()
-            _tell_failure(department, error, root, time.monotonic() - started)
+            _tell_failure(department, error, root, session)
             return 1
         except KeyboardInterrupt:
             say(interrupted(display))
             return INTERRUPTED
         seconds = time.monotonic() - started
-    _tell(department, reports, root, seconds, session)
+    _tell(department, reports, root, session, seconds)
     return 0
 
 
@@ -68,25 +68,36 @@ def _serve(routes: Mapping[str, Route], root: Path) -> SampleSite:
     return site
 
 
-def _tell(department: Department, reports: Mapping[str, Report], root: Path, seconds: float, session: Session) -> None:
+def _tell(department: Department, reports: Mapping[str, Report], root: Path, session: Session, seconds: float) -> None:
     for stage, report in reports.items():
         print_report(stage, report)
     new = sum(report.counts["stored"] + report.counts["updated"] for report in reports.values())
-    tell(
-        f"\nAll stages completed in {seconds:.1f} s: "
-        + ("nothing new, everything is unchanged." if new == 0 else f"{new} items are new.")
-    )
-    tell(f"  {'objects':<10} {shown(root / 'store')}")
-    for report in reports.values():
-        for outcome in report.outcomes:
-            if outcome.note is not None:
-                tell(f"  {'found':<10} {outcome.note}")
-                tell(f"  {'report':<10} {shown(root / 'reports' / (outcome.path or ''))}")
+    what = f"{new} items are new" if new else "everything is unchanged, nothing new was stored"
+    tell(f"All stages completed in {seconds:.1f} s: {what}.\n")
+    tell(f"  objects   {shown(root / 'store')}")
+    for outcome in (outcome for report in reports.values() for outcome in report.outcomes if outcome.note):
+        tell(f"  report    {shown(root / 'reports' / (outcome.path or ''))}")
+        tell(f"  found     {outcome.note}")
+    _tell_next(department, root, session, "demo --with-failure", "what a broken link looks like")
+
+
+def _tell_failure(department: Department, failed: StageFailedError, root: Path, session: Session) -> None:
+    print_report(failed.stage, failed.report)
+    say_error(str(failed))
+    tell(f"The stages after {failed.stage} were not started. What was stored is safe, the next run does the rest.\n")
+    tell(f"  objects   {shown(root / 'store')}")
+    _tell_next(department, root, session, "demo", "the same without the broken link")
+
+
+def _tell_next(department: Department, root: Path, session: Session, again: str, what: str) -> None:
     if session.server is not None:
-        tell(f"  {'runs':<10} {session.server.database}")
-    tell(
-        "\nNext:\n"
-        f"  uv run {department.command} store ls --store {shown(root / 'store')}      what was fetched, object by object\n"
-        f"  uv run {department.command} demo --with-failure      what a broken link looks like\n"
-        "  uv run prefect server start      the runs and their artifacts in a browser"
-    )
+        tell(f"  runs      {session.server.database}")
+    steps = {
+        f"uv run {department.command} {again}": what,
+        f"uv run {department.command} store ls --store {shown(root / 'store')}": "what was fetched, object by object",
+        "uv run prefect server start": "these runs, their tables and plots, in a browser",
+    }
+    width = max(map(len, steps))
+    tell("\nNext:")
+    for command, shows in steps.items():
+        tell(f"  {command:<{width}}   {shows}")

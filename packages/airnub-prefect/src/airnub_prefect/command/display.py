@@ -1,11 +1,12 @@
-"""Display: what a person sees. Talk goes to stderr: progress bars on a terminal, plain lines elsewhere; data to stdout."""
+"""Display: what a person sees. Talk goes to stderr, with progress bars on a terminal; data goes to stdout."""
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -16,10 +17,15 @@ from airnub_core import Kind, Outcome, Report
 NAMED_OUTCOMES = 30
 """Items that the summary names besides the failures; `--json` has all."""
 
+PIPED_WIDTH = 160
+"""Columns of tables that no terminal limits."""
+
 _COLOURS = {Kind.STORED: "green", Kind.UPDATED: "cyan", Kind.UNCHANGED: "dim", Kind.FAILED: "bold red"}
 
 _talk = Console(stderr=True, highlight=False, soft_wrap=True)
 _data = Console(highlight=False)
+if not _data.is_terminal:
+    _data.width = PIPED_WIDTH
 
 
 def say(text: str) -> None:
@@ -104,7 +110,7 @@ def print_json(document: Any) -> None:
 def print_report(stage: str, report: Report, seconds: float | None = None) -> None:
     """The summary table of a stage."""
     took = "" if seconds is None else f" in {seconds:.1f} s"
-    table = Table(title=f"{stage}: {count_line(report)}{took}", title_justify="left", show_edge=False)
+    table = Table(title=f"{stage}: {count_line(report)}{took}", title_justify="left", box=SIMPLE)
     with_rows = any(outcome.rows is not None for outcome in report.outcomes)
     for name in ("outcome", "source", "file"):
         table.add_column(name, overflow="fold")
@@ -132,9 +138,9 @@ def count_line(report: Report) -> str:
     return counted or "no items"
 
 
-def print_rows(rows: list[Mapping[str, Any]], columns: list[str]) -> None:
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: list[str]) -> None:
     """A table of plain values; lines are not cut when they are piped."""
-    table = Table(show_edge=False)
+    table = Table(box=SIMPLE)
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:

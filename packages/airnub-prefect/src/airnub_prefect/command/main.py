@@ -21,8 +21,12 @@ _VERBOSE = click.option("--verbose", is_flag=True, help="Show Prefect's own logs
 
 
 def _where(command: Callable[..., None]) -> Callable[..., None]:
-    folder = click.option("--store", "folder", type=_FOLDER, metavar="FOLDER", help="The store; else the settings' own.")
-    config = click.option("--config", type=_FILE, metavar="FILE", help="Settings of the ingestion that fills the store.")
+    folder = click.option(
+        "--store", "folder", type=_FOLDER, metavar="FOLDER", help="The store; else the settings' own."
+    )
+    config = click.option(
+        "--config", type=_FILE, metavar="FILE", help="Settings of the ingestion that fills the store."
+    )
     return folder(config(command))
 
 
@@ -59,7 +63,9 @@ def group(department: Department) -> click.Group:
 
     @command.command("run", epilog=f"Example: uv run {name} run {department.stages[0].name} --config my.yaml --json")
     @click.argument("stage", type=click.Choice([stage.name for stage in department.stages]))
-    @click.option("--config", type=_FILE, metavar="FILE", help="Settings; else the Variable, else configs/ of a checkout.")
+    @click.option(
+        "--config", type=_FILE, metavar="FILE", help="Settings; else the Variable, else configs/ of a checkout."
+    )
     @click.option("--force", is_flag=True, help="Do again what is unchanged.")
     @_JSON
     @_VERBOSE
@@ -138,7 +144,9 @@ def _exit(work: Callable[[], int]) -> NoReturn:
         status = work()
     except ConfigurationError as error:
         count = len(error.mistakes)
-        click.secho(f"{error}\n{count} mistake{'s' * (count > 1)} in the configuration; nothing was run.", err=True, fg="red")
+        click.secho(
+            f"{error}\n{count} mistake{'s' * (count > 1)} in the configuration; nothing was run.", err=True, fg="red"
+        )
         status = 2
     except ServerUnreachableError as error:
         click.secho(str(error), err=True, fg="red")

@@ -1,11 +1,11 @@
 """The `store` commands: looking at a content store. They need no Prefect."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from airnub_core import ContentStore, Manifest, reindex, verify
-from airnub_prefect.command.display import print_json, print_rows, say, say_error, tell
+from airnub_prefect.command.display import print_json, print_rows, say_error, tell
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import data_path, shown
@@ -24,7 +24,9 @@ def open_for_reading(department: Department, store: Path | None, config: Path | 
     """
     root = store if store is not None else data_path(_ingestion(department, config).store)
     if not root.is_dir():
-        raise ConfigurationError.of(shown(root), "expected a content store, found no such folder; an ingestion makes it")
+        raise ConfigurationError.of(
+            shown(root), "expected a content store, found no such folder; an ingestion makes it"
+        )
     return ContentStore(root)
 
 
@@ -57,10 +59,14 @@ def show(store: ContentStore, what: str, *, as_json: bool) -> int:
         print_json([manifest.model_dump(mode="json") for _, manifest in found])
     else:
         for path, manifest in found:
-            tell(f"{shown(store.root / manifest.path)}\n{shown(store.root / path)}\n{manifest.model_dump_json(indent=2)}")
+            tell(
+                f"{shown(store.root / manifest.path)}\n{shown(store.root / path)}\n{manifest.model_dump_json(indent=2)}"
+            )
     _complain(damaged)
     if not found:
-        say_error(f"expected a digest, a URL or a path of {shown(store.root)}, found nothing for {what!r}; see `store ls`")
+        say_error(
+            f"expected a digest, a URL or a path of {shown(store.root)}, found nothing for {what!r}; see `store ls`"
+        )
         return 1
     return 0
 
@@ -116,10 +122,7 @@ def _is_meant(what: str, path: str, manifest: Manifest) -> bool:
     return what in names or (len(digits) >= 4 and manifest.digest.partition(":")[2].startswith(digits))
 
 
-def _complain(damaged: list[Exception] | Iterator[Exception]) -> int:
-    found = list(damaged)
-    for error in found:
+def _complain(damaged: Sequence[Exception]) -> int:
+    for error in damaged:
         say_error(f"damaged: {error}")
-    if found:
-        say(f"{len(found)} damaged in all")
-    return 1 if found else 0
+    return 1 if damaged else 0

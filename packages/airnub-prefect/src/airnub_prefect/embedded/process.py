@@ -10,12 +10,13 @@ gc.disable()
 
 import asyncio  # noqa: E402
 import os  # noqa: E402
-import select  # noqa: E402
+import signal  # noqa: E402
 import socket  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Awaitable, Callable, MutableMapping  # noqa: E402
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -31,7 +32,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 def main() -> None:
-    """Serve until the owner's process ends or its pipe to us is closed."""
+    """Serve until SIGTERM, or until the owner's process ends."""
     owner, handle = int(sys.argv[1]), int(sys.argv[2])
     home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
     if not any(name.endswith("DATABASE_CONNECTION_URL") for name in os.environ) and prepare(home):
@@ -40,10 +41,18 @@ def main() -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
-    config = uvicorn.Config(
-        draining(create_app()), log_level="error", lifespan="on", access_log=False, timeout_graceful_shutdown=20
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            """Uvicorn's own dies of the signal in the end, before SQLite has put its journal away."""
+            signal.signal(signal.SIGTERM, self.handle_exit)
+            yield
+
+    server = Server(
+        uvicorn.Config(
+            draining(create_app()), log_level="error", lifespan="on", access_log=False, timeout_graceful_shutdown=20
+        )
     )
-    server = uvicorn.Server(config)
     threading.Thread(target=_end_with, args=(owner, server), daemon=True).start()
     gc.freeze()
     gc.enable()
@@ -86,14 +95,15 @@ async def _broker_idle() -> None:
 
 
 def _end_with(owner: int, server: Any) -> None:
-    while True:
-        ready, _, _ = select.select([sys.stdin], [], [], 0.5)
-        if (ready and not os.read(sys.stdin.fileno(), 4096)) or not _is_alive(owner):
-            server.should_exit = True
-            return
+    """Ask the server to stop when its owner is gone, whatever happened to it."""
+    # A child is told of its parent's end; of another process it can only ask whether it is there.
+    is_child = os.getppid() == owner
+    while (os.getppid() == owner) if is_child else _exists(owner):
+        time.sleep(0.25)
+    server.should_exit = True
 
 
-def _is_alive(pid: int) -> bool:
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

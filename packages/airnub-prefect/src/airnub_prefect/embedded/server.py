@@ -63,6 +63,7 @@ class EmbeddedServer:
             home: Prefect's home, by default `PREFECT_HOME`, else `~/.prefect`.
         """
         self._owner = owner or os.getpid()
+        self._process: subprocess.Popen[bytes]
         self._home = (home or Path(os.environ.get("PREFECT_HOME") or "~/.prefect")).expanduser()
         self._before: dict[str, str | None] = {}
         self._log: Path | None = None
@@ -76,7 +77,14 @@ class EmbeddedServer:
         return self._home / "prefect.db"
 
     def __enter__(self) -> Self:
-        handle, name = tempfile.mkstemp(prefix="airnub-prefect-server-", suffix=".log")
+        self.start()
+        self._set({"PREFECT_API_URL": self.url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"})
+        return self
+
+    def start(self) -> int:
+        """Start it, and return the id of its process. It must be stopped, or ends with its owner."""
+        self._home.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix="embedded-server-", suffix=".log", dir=self._home)
         self._log = Path(name)
         # We bind and the server inherits: the port cannot be taken in between, and a request that comes early waits
         # in the socket's queue instead of being refused.
@@ -87,7 +95,7 @@ class EmbeddedServer:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "airnub_prefect.embedded.process", str(self._owner), str(listening.fileno())],
                 env=environment | {"PREFECT_HOME": str(self._home)} | _SERVER,
-                stdin=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
                 stdout=handle,
                 stderr=handle,
                 pass_fds=[listening.fileno()],
@@ -95,8 +103,7 @@ class EmbeddedServer:
                 start_new_session=True,
             )
         os.close(handle)
-        self._set({"PREFECT_API_URL": self.url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"})
-        return self
+        return self._process.pid
 
     def wait_until_ready(self) -> None:
         """Return when the server answers; what the first flow needs is imported meanwhile.
@@ -109,7 +116,9 @@ class EmbeddedServer:
         try:
             answers(self.url, READY_WITHIN)
         except OSError as error:
-            raise ServerUnreachableError(self.url, f"the embedded server ended: {error}\n{self._last_words()}") from None
+            raise ServerUnreachableError(
+                self.url, f"the embedded server ended: {error}\n{self._last_words()}"
+            ) from None
         self._ready = True
 
     def __exit__(
@@ -121,8 +130,7 @@ class EmbeddedServer:
             elif self._process.poll() is None:
                 drain()
         finally:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
+            self._process.terminate()
             try:
                 self._process.wait(STOP_WITHIN)
             except BaseException:

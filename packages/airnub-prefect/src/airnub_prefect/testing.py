@@ -1,0 +1,115 @@
+"""Fixtures for the tests of departments; pytest finds them wherever airnub-prefect is installed.
+
+prefect_api    a real Prefect server, started when the first test asks for it; one for all processes of a test session
+data_root      a temporary data root
+"""
+
+import atexit
+import gc
+import json
+import os
+import shutil
+import signal
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+_SHARED = "AIRNUB_TEST_SESSION"
+_STATE = "server.json"
+_STOP_WITHIN = 30.0
+_started: list[object] = []
+"""Servers of this process, which may end before the tests of others do: the session's first process stops them."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder that all processes of a session share, before pytest-xdist starts them."""
+    if not hasattr(config, "workerinput"):
+        os.environ[_SHARED] = f"{os.getpid()}:{tempfile.mkdtemp(prefix='airnub-tests-')}"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server, if a test asked for one."""
+    if hasattr(config, "workerinput") or _SHARED not in os.environ:
+        return
+    _, folder = _session()
+    with suppress(FileNotFoundError):
+        _stop(json.loads((folder / _STATE).read_text())["pid"])
+    shutil.rmtree(folder, ignore_errors=True)
+    del os.environ[_SHARED]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Prefect leaves connections to its API open, which is for the garbage collector to find."""
+    for item in items:
+        if "prefect_api" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Find them before another test is blamed."""
+    if "prefect_api" in getattr(item, "fixturenames", ()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+
+
+@pytest.fixture(scope="session")
+def prefect_api() -> Iterator[str]:
+    """The URL of the API of a real Prefect server with a database of its own; Prefect in this process uses it."""
+    # Prefect is imported by the tests that need it, not by all.
+    from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
+
+    url = _shared_server()
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}):
+        yield url
+
+
+@pytest.fixture
+def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A temporary folder that relative paths of settings are below."""
+    monkeypatch.setenv("AIRNUB_DATA_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def _session() -> tuple[int, Path]:
+    owner, _, folder = os.environ[_SHARED].partition(":")
+    return int(owner), Path(folder)
+
+
+def _shared_server() -> str:
+    from filelock import FileLock
+
+    from airnub_prefect.embedded.server import EmbeddedServer
+
+    owner, folder = _session()
+    state = folder / _STATE
+    with FileLock(f"{state}.lock"):
+        if not state.exists():
+            server = EmbeddedServer(owner=owner, home=folder / "prefect")
+            pid = server.start()
+            _started.append(server)
+            # This process leaves it to the session's first one to stop it, which Popen would complain about.
+            atexit.register(warnings.simplefilter, "ignore", ResourceWarning)
+            state.write_text(json.dumps({"url": server.url, "pid": pid}))
+            server.wait_until_ready()
+    url: str = json.loads(state.read_text())["url"]
+    return url
+
+
+def _stop(pid: int) -> None:
+    """End the server and wait for it; it is the child of a test process that is gone already."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_WITHIN
+        while time.monotonic() < deadline:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+            os.kill(pid, 0)
+            time.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
