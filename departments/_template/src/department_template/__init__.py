@@ -1,1 +1,1 @@
-"""The living template of a department."""
+"""department_template, the living template: the smallest department that is complete."""

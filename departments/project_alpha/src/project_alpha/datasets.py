@@ -1,27 +1,11 @@
 """The datasets of project_alpha: what their rows are, and how they are read from what was ingested."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
-
 import polars as pl
 
-from airnub_core import IngestError, Kind, Outcome
-from airnub_core.store.reading import read_current
-from airnub_core.tables import Column, Schema, conform, read_csv, read_json_lines, write_dataset
+from airnub_core.datasets import Dataset
+from airnub_core.tables import Column, Schema, read_csv, read_json_lines
 
 TIME = pl.Datetime("ms", "UTC")
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """One source's rows: how they are read, what they must be, and what tells them apart."""
-
-    name: str
-    suffix: str
-    read: Callable[[str, Iterable[bytes]], pl.DataFrame]
-    schema: Schema
-    unique: tuple[str, ...]
 
 
 _EARTHQUAKE: Schema = {
@@ -73,25 +57,3 @@ DATASETS = {
         Dataset("usgs_earthquake_feeds", ".csv", read_csv, _EARTHQUAKE, unique=("id",)),
     )
 }
-
-
-def make_dataset(name: str, store: Path, folder: Path) -> Outcome:
-    """Make one dataset from what its source has in the store now.
-
-    Args:
-        name: a key of `DATASETS`, which is the source's name too.
-        store: the content store.
-        folder: where `<name>.parquet` goes, and `<name>.quarantine.csv` where rows do not fit.
-
-    Returns:
-        Its outcome, `failed` where it cannot be made.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    dataset = DATASETS[name]
-    try:
-        frame = dataset.read(name, read_current(store, name, dataset.suffix))
-        return write_dataset(folder, name, conform(name, frame, dataset.schema, dataset.unique))
-    except IngestError as error:
-        return Outcome(name, Kind.FAILED, error=error)

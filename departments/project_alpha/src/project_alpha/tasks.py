@@ -4,15 +4,16 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from airnub_core import Outcome
+from airnub_core.datasets import make_dataset
 from airnub_prefect.places import data_path
-from project_alpha.datasets import make_dataset
+from project_alpha.datasets import DATASETS
 from project_alpha.rain_report import RainReport, write_rain_report
 
 
 @task(task_run_name="dataset {name}", cache_policy=NO_CACHE)
 def dataset(name: str, store: str, datasets: str) -> Outcome:
     """Make one dataset."""
-    return make_dataset(name, data_path(store), data_path(datasets))
+    return make_dataset(DATASETS[name], data_path(store), data_path(datasets))
 
 
 @task(cache_policy=NO_CACHE)

@@ -3,13 +3,14 @@
     IngestError
     ├── ItemError              one item fails, the others go on
     │   ├── ConnectionFailedError, TlsError, TransferTimeoutError, ProtocolError     the way to the server
-    │   ├── RefusedAddressError, RefusedUrlError, RobotsRefusedError                 what we do not ask for
+    │   ├── RefusedAddressError, RefusedUrlError, RefusedHeaderError,
+    │   │   RobotsRefusedError                                                       what we do not ask for
     │   ├── HttpStatusError, TooManyRedirectsError                                   what the server answered
     │   ├── TruncatedBodyError, TooLargeError, ContentEncodingError                  what came over
     │   └── NotJsonError, MissingPathError, TooManyPagesError, PageError             what it should have been
     ├── DatasetError           one dataset or report of a later stage fails
     └── StoreError             the run fails
-        └── DamagedObjectError, DamagedManifestError
+        └── DamagedObjectError, DamagedManifestError, DamagedIndexError
 
 Each says whether a retry may help (`transient`), compares by its fields, survives pickling, and redacts its URL.
 """
@@ -135,6 +136,16 @@ class RefusedUrlError(ItemError):
 
     def explanation(self) -> str:
         return f"expected an http or https URL with a host, found {self.reason}"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class RefusedHeaderError(ItemError):
+    """A header of the source cannot be sent; its value may be a secret and is not shown."""
+
+    header: str
+
+    def explanation(self) -> str:
+        return f"expected visible ASCII characters in header {self.header!r}, found others; nothing was sent"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -293,3 +304,11 @@ class DamagedManifestError(StoreError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}; its object may be whole: `store verify` tells"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class DamagedIndexError(StoreError):
+    """The index is no database that can be read, or none of ours."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}; `store reindex` builds it anew from the manifests"

@@ -18,7 +18,7 @@ _EXAMPLE = """\b
 Example:
   uv run project-alpha demo
   uv run --package project-alpha --extra science \\
-    python -m project_alpha.data_science --output reports/rain
+    python -m project_alpha.data_science --datasets data/demo/project_alpha/datasets
 """
 
 

@@ -15,7 +15,10 @@ COLUMNS: dict[str, pl.DataType] = {
     "weather": pl.String(),  # drizzle, rain, sun, snow or fog
 }
 
-_HOW_TO_MAKE_IT = "make it with `uv run project-alpha demo` (or `uv run project-alpha run processing`)"
+_HOW_TO_MAKE_IT = (
+    "make it with `uv run project-alpha demo` (and `--datasets data/demo/project_alpha/datasets` here), "
+    "or with `uv run project-alpha run processing`"
+)
 
 
 class DatasetError(Exception):

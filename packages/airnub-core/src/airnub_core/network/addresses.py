@@ -13,13 +13,15 @@ def is_public(address: str) -> bool:
     """Whether an address, as a socket names it, is one of the public internet.
 
     IPv6 forms that carry an IPv4 address (mapped, 6to4, Teredo, NAT64) are judged by what they carry too. Loopback,
-    private, link-local (the metadata services of clouds), shared, multicast, reserved and unspecified addresses are
-    not public.
+    private, link-local (the metadata services of clouds), site-local, shared, multicast, reserved and unspecified
+    addresses are not public.
 
     Raises:
         ValueError: it is not an IP address.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local:  # deprecated (RFC 3879), so `is_global` forgot it
+        return False
     return all(carried.is_global and not carried.is_multicast for carried in (ip, *_carried(ip)))
 
 
@@ -34,7 +36,7 @@ def literal_address(host: str) -> str | None:
         pass
     try:
         return socket.inet_ntoa(socket.inet_aton(bare)) if bare and " " not in bare else None
-    except (OSError, UnicodeEncodeError):
+    except (OSError, ValueError):
         return None
 
 

@@ -1,6 +1,7 @@
 """Content-Disposition: the file name that a server suggests (RFC 6266), in each of the forms that servers send."""
 
 import re
+from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
 # filename*=charset'language'percent-encoded (RFC 5987), filename="quoted", filename=token.
@@ -8,6 +9,8 @@ _EXTENDED = re.compile(r"(?:^|;)\s*filename\*\s*=\s*\"?([\w!#$%&+^`{}~.-]*)'[^']
 _QUOTED = re.compile(r'(?:^|;)\s*filename\s*=\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 _TOKEN = re.compile(r"(?:^|;)\s*filename\s*=\s*([^;\"]+)", re.IGNORECASE)
 _QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_CHARSETS = {"utf-8", "iso-8859-1"}  # those of RFC 5987 (3.2.1); Python's codecs know many that are no text
+_MAX_CHARACTERS = 8192
 
 
 def file_name_of(header: str | None) -> str | None:
@@ -17,14 +20,15 @@ def file_name_of(header: str | None) -> str | None:
     """
     if not header:
         return None
+    # No name needs more, and the time that is spent on unclosed quotes grows with the square.
+    header = header[:_MAX_CHARACTERS]
     # A quoted string of another parameter may hold what looks like a file name.
     blanked = _QUOTED_STRING.sub(lambda match: '"' + "_" * (len(match.group()) - 2) + '"', header)
     if _EXTENDED.search(blanked) and (extended := _EXTENDED.search(header)):
         charset, encoded = extended.groups()
-        try:
-            return unquote_to_bytes(encoded).decode(charset) or None
-        except (LookupError, UnicodeDecodeError):
-            pass
+        with suppress(UnicodeDecodeError):
+            if charset.lower() in _CHARSETS and (name := unquote_to_bytes(encoded).decode(charset)):
+                return name
     if (place := _QUOTED.search(blanked)) and (quoted := _QUOTED.match(header, place.start())):
         return _as_utf8(re.sub(r"\\(.)", r"\1", quoted.group(1))) or None
     if token := _TOKEN.search(blanked):

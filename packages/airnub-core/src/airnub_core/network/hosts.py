@@ -2,48 +2,55 @@
 
 import asyncio
 import socket
-from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from airnub_core.errors import ConnectionFailedError, RefusedAddressError
+import httpx
+
+from airnub_core.errors import ConnectionFailedError, RefusedAddressError, RefusedUrlError, TransferTimeoutError
 from airnub_core.network.addresses import is_local_name, is_public, literal_address
 from airnub_core.network.settings import NetworkSettings
 
 
-async def check_host(url: str, host: str, network: NetworkSettings) -> None:
+async def check_host(asked: str, url: httpx.URL, network: NetworkSettings) -> None:
     """Refuse a host that is not public, before anything is sent.
 
     Behind a proxy only the name is judged: resolving it is the proxy's business.
 
     Args:
-        url: what was asked for, for the error.
-        host: to be asked for it; another one than the URL's after a redirect.
+        asked: what was asked for, for the error.
+        url: what is to be asked for it; another one after a redirect.
         network: whether private hosts are allowed.
 
     Raises:
         RefusedAddressError: the host is private, and the source does not allow that.
-        ConnectionFailedError: the name cannot be resolved.
+        RefusedUrlError: the name is none that can be resolved.
+        ConnectionFailedError, TransferTimeoutError: it cannot be resolved now.
     """
     if network.allow_private_hosts:
         return
+    host = host_in(url)
     literal = literal_address(host)
     if literal is not None:
         if not is_public(literal):
-            raise RefusedAddressError(url, host, literal)
+            raise RefusedAddressError(asked, host, literal)
         return
     if is_local_name(host):
-        raise RefusedAddressError(url, host, host)
+        raise RefusedAddressError(asked, host, host)
     if is_proxied(url):
         return
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(network.connect_timeout):
             answers = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise ConnectionFailedError(url, f"{host} cannot be resolved ({error})") from error
+    except TimeoutError as error:
+        raise TransferTimeoutError(asked, "connect_timeout", network.connect_timeout) from error
+    except OSError as error:
+        raise ConnectionFailedError(asked, f"{host} cannot be resolved ({error})") from error
+    except UnicodeError as error:
+        raise RefusedUrlError(asked, f"a host that is no name ({error})") from error
     for *_, address in answers:
         if not is_public(str(address[0])):
-            raise RefusedAddressError(url, host, str(address[0]))
+            raise RefusedAddressError(asked, host, str(address[0]))
 
 
 def check_peer(url: str, peer: object) -> None:
@@ -61,8 +68,12 @@ def check_peer(url: str, peer: object) -> None:
         raise RefusedAddressError(url, address, address)
 
 
-def is_proxied(url: str) -> bool:
+def host_in(url: httpx.URL) -> str:
+    """The host as the connection will be made to it: parsers disagree about odd URLs, so it is httpx's own reading."""
+    return url.raw_host.decode("ascii")
+
+
+def is_proxied(url: httpx.URL) -> bool:
     """Whether the environment names a proxy for this URL."""
-    parts = urlsplit(url)
     proxies = getproxies()
-    return bool(proxies.get(parts.scheme) or proxies.get("all")) and not proxy_bypass(parts.hostname or "")
+    return bool(proxies.get(url.scheme) or proxies.get("all")) and not proxy_bypass(host_in(url))

@@ -4,8 +4,17 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from airnub_core.network.settings import NetworkSettings
+
+
+def host_of(url: str) -> str:
+    """What the limits of a host are counted by: its name and port; the URL itself where nobody can say."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return url
 
 
 class Pacing:
@@ -20,15 +29,23 @@ class Pacing:
     async def turn(self, host: str, network: NetworkSettings) -> AsyncIterator[None]:
         """Wait for a turn to ask `host`, and hold it while the block runs."""
         limit = network.connections_per_host
-        # The host's place comes first: waiting for a slow host must not hold one of the places of all.
-        async with self._hosts.setdefault((host, limit), asyncio.Semaphore(limit)), self._all:
-            await self._rate(host, network.requests_per_second_per_host)
-            yield
+        # Waiting for a slow host must not hold one of the places of all: the host's own place comes first, and whoever
+        # comes too early for its rate lets go and comes again.
+        async with self._hosts.setdefault((host, limit), asyncio.Semaphore(limit)):
+            while True:
+                async with self._all:
+                    early = self._early(host, network.requests_per_second_per_host)
+                    if early <= 0:
+                        yield
+                        return
+                await asyncio.sleep(early)
 
-    async def _rate(self, host: str, per_second: float | None) -> None:
+    def _early(self, host: str, per_second: float | None) -> float:
+        """Seconds until the host may be asked again; where there are none, the turn counts as taken."""
         if per_second is None:
-            return
+            return 0
         now = asyncio.get_running_loop().time()
-        start = max(now, self._next_start[host])
-        self._next_start[host] = start + 1 / per_second
-        await asyncio.sleep(start - now)
+        early = self._next_start[host] - now
+        if early <= 0:
+            self._next_start[host] = now + 1 / per_second
+        return early

@@ -11,7 +11,7 @@ from airnub_core.errors import HttpStatusError, RobotsRefusedError
 PRODUCT = "airnub"
 """The name that rules may be written for."""
 MAX_BYTES = 500 * 1024
-"""More of a robots.txt need not be read (RFC 9309, 2.5)."""
+"""More of a robots.txt is not looked at (RFC 9309, 2.5)."""
 
 
 class Robots:

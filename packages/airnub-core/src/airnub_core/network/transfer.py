@@ -4,24 +4,28 @@ Retries are around this, durability and the index after it.
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from airnub_common import redact_url
 from airnub_core.errors import (
     ConnectionFailedError,
     ContentEncodingError,
     HttpStatusError,
     ItemError,
     ProtocolError,
+    RefusedHeaderError,
     RefusedUrlError,
     TlsError,
     TooLargeError,
@@ -29,16 +33,17 @@ from airnub_core.errors import (
     TransferTimeoutError,
     TruncatedBodyError,
 )
-from airnub_core.network.hosts import check_host, check_peer, is_proxied
+from airnub_core.network.decoding import DecodingError, decoder_of
+from airnub_core.network.hosts import check_host, check_peer, host_in
 from airnub_core.network.retries import parse_retry_after
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.store.staging import StagedBody
 
 MAX_REDIRECTS = 5
 
-_DECODED = {"", "identity", "gzip", "deflate", "br", "zstd"}
 _GZIP_FILES = (".gz", ".tgz")
 _REDIRECTS = {301, 302, 303, 307, 308}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,40 +104,46 @@ class HttpTransfer:
             raise TransferTimeoutError(request.url, "connect_timeout", network.connect_timeout) from error
         except httpx.TimeoutException as error:
             raise TransferTimeoutError(request.url, "stall_timeout", network.stall_timeout) from error
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise RefusedUrlError(request.url, str(error)) from error
+        except UnicodeError as error:
+            raise RefusedUrlError(request.url, f"a host that is no name ({error})") from error
+        except ssl.SSLError as error:
+            # Behind the handshake it comes through httpx as it is, and would be taken for an error of the disk.
+            raise TlsError(request.url, str(error)) from error
         except httpx.TransportError as error:
             _raise_transport_error(request.url, error)
 
     @asynccontextmanager
     async def _answer(self, request: Request) -> AsyncIterator[httpx.Response]:
         """The first answer that is no redirect."""
-        url, headers = request.url, dict(request.headers)
+        url, headers = _checked(request.url, request.url), _sendable(request)
+        # Some sites send a cookie along with a redirect and want to see it again; nobody else's request shows it.
+        cookies = httpx.Cookies()
         for _ in range(MAX_REDIRECTS + 1):
-            host = _checked(request.url, url)
-            await check_host(request.url, host, request.network)
-            async with self._stream(request, url, headers) as response:
+            await check_host(request.url, url, request.network)
+            async with self._stream(request, url, headers, cookies) as response:
                 target = response.headers.get("location")
                 if response.status_code not in _REDIRECTS or target is None:
                     yield response
                     return
-            before, url = url, urljoin(url, target)
+            before, url = url, _checked(request.url, target, base=str(url))
             if _origin(before) != _origin(url):
                 headers = {}
         raise TooManyRedirectsError(request.url, MAX_REDIRECTS)
 
     @asynccontextmanager
-    async def _stream(self, request: Request, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+    async def _stream(
+        self, request: Request, url: httpx.URL, headers: Mapping[str, str], cookies: httpx.Cookies
+    ) -> AsyncIterator[httpx.Response]:
         network = request.network
         sent = {"user-agent": self._user_agent, "accept-encoding": "identity", **headers, **request.validators}
         timeout = httpx.Timeout(network.stall_timeout, connect=network.connect_timeout, pool=None)
-        extensions: dict[str, Any] = {}
-        if not network.allow_private_hosts and not is_proxied(url):
-            extensions["trace"] = _peer_check(request.url)
+        extensions = {} if network.allow_private_hosts else {"trace": _peer_check(request.url, host_in(url))}
         client = self._client(private=network.allow_private_hosts)
         built = client.build_request("GET", url, headers=sent, timeout=timeout, extensions=extensions)
+        cookies.set_cookie_header(built)
         response = await client.send(built, stream=True)
         try:
+            cookies.extract_cookies(response)
             yield response
         finally:
             await response.aclose()
@@ -141,7 +152,8 @@ class HttpTransfer:
         # Two pools: a connection to a private host, opened for a source that may, must not serve one that may not.
         if private not in self._clients:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=128, keepalive_expiry=15)
-            self._clients[private] = httpx.AsyncClient(limits=limits)
+            no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+            self._clients[private] = httpx.AsyncClient(limits=limits, cookies=no_cookies)
         return self._clients[private]
 
     async def _receive(
@@ -166,51 +178,72 @@ async def _read(request: Request, response: httpx.Response, body: StagedBody) ->
     limit = request.network.max_bytes
     promised = response.headers.get("content-length", "")
     expected = int(promised) if promised.isascii() and promised.isdigit() else None
-    chunks = _chunks(request, response)
     if expected is not None and expected > limit:
         raise TooLargeError(request.url, limit)
     try:
-        async for chunk in chunks:
-            if body.size + len(chunk) > limit:
+        async for piece in _pieces(request, response):
+            if body.size + len(piece) > limit:
                 raise TooLargeError(request.url, limit)
-            body.write(chunk)
-    except httpx.DecodingError as error:
-        raise ContentEncodingError(request.url, response.headers["content-encoding"]) from error
-    except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+            body.write(piece)
+    except httpx.RemoteProtocolError as error:
+        if "peer closed" not in str(error):
+            raise ProtocolError(request.url, str(error)) from error
+        raise TruncatedBodyError(request.url, expected, response.num_bytes_downloaded) from error
+    except httpx.ReadError as error:
         raise TruncatedBodyError(request.url, expected, response.num_bytes_downloaded) from error
 
 
-def _chunks(request: Request, response: httpx.Response) -> AsyncIterator[bytes]:
+async def _pieces(request: Request, response: httpx.Response) -> AsyncIterator[bytes]:
     """The body as the server means it: a Content-Encoding that came although identity was asked for is decoded."""
     encoding = response.headers.get("content-encoding", "").strip().lower()
-    if encoding in {"gzip", "x-gzip"} and urlsplit(str(response.url)).path.lower().endswith(_GZIP_FILES):
-        return response.aiter_raw()
-    if not {token.strip() for token in encoding.split(",")} <= _DECODED:
-        raise ContentEncodingError(request.url, encoding)
-    return response.aiter_bytes()
-
-
-def _checked(asked: str, url: str) -> str:
-    """The host of a URL that may be asked for; `asked` is what an error names."""
+    if encoding in {"gzip", "x-gzip"} and response.url.path.lower().endswith(_GZIP_FILES):
+        encoding = ""
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise RefusedUrlError(asked, str(error)) from error
-    if parts.scheme.lower() not in {"http", "https"} or not host:
-        raise RefusedUrlError(asked, f"{url!r}")
-    return host
+        decoder = decoder_of(encoding)
+        async for chunk in response.aiter_raw():
+            for piece in [chunk] if decoder is None else decoder.decode(chunk):
+                yield piece
+                # One chunk may become very many pieces; others, and the time limit, get their turn in between.
+                await asyncio.sleep(0)
+        if decoder is not None:
+            decoder.end()
+    except DecodingError as error:
+        raise ContentEncodingError(request.url, encoding) from error
 
 
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.rpartition("@")[2].lower()
+def _checked(asked: str, url: str, base: str = "") -> httpx.URL:
+    """A URL that may be asked for, seen from `base`; `asked` is what an error names."""
+    try:
+        parsed = httpx.URL(urljoin(base, url))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise RefusedUrlError(asked, f"one that cannot be read ({error})") from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise RefusedUrlError(asked, repr(redact_url(str(parsed))))
+    return parsed
 
 
-def _peer_check(asked: str) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+def _sendable(request: Request) -> dict[str, str]:
+    """The source's headers; space and line ends around a secret come from the file that it was kept in."""
+    headers = {name: value.strip() for name, value in request.headers.items()}
+    for name, value in headers.items():
+        if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
+            raise RefusedHeaderError(request.url, name)
+    return headers
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _peer_check(asked: str, host: str) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+    direct = False
+
     async def trace(event: str, info: Mapping[str, Any]) -> None:
-        """Refuse the address that is really connected to, before a byte is sent to it."""
-        if event != "connection.connect_tcp.complete":
+        """Refuse the address that is really connected to, before a byte is sent to it; a proxy's is its own affair."""
+        nonlocal direct
+        if event == "connection.connect_tcp.started":
+            direct = info["host"] == host
+        if event != "connection.connect_tcp.complete" or not direct:
             return
         stream = info["return_value"]
         try:

@@ -1,0 +1,16 @@
+"""What department_template consists of, for its command and for deployments."""
+
+from airnub_prefect.department import Department, Stage
+
+_PACKAGE = "department_template"
+
+DEPARTMENT = Department(
+    name="department_template",
+    stages=(
+        Stage("ingestion", f"{_PACKAGE}.flows.ingestion:ingestion", f"{_PACKAGE}.settings:IngestionSettings"),
+        Stage("processing", f"{_PACKAGE}.flows.processing:processing", f"{_PACKAGE}.settings:ProcessingSettings"),
+        Stage("analysis", f"{_PACKAGE}.flows.analysis:analysis", f"{_PACKAGE}.settings:AnalysisSettings"),
+    ),
+    pipeline=f"{_PACKAGE}.flows.pipeline:pipeline",
+    demo=f"{_PACKAGE}.demo:DEMO",
+)

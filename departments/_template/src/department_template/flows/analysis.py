@@ -1,0 +1,16 @@
+"""Analysis: which was the warmest day of each place?"""
+
+from prefect import flow
+
+from airnub_core import Report
+from airnub_prefect.conclusion import conclude
+from airnub_prefect.resolution import resolve
+from department_template.settings import AnalysisSettings
+from department_template.tasks import report
+
+
+@flow(name="department-template-analysis", description=__doc__)
+async def analysis(settings: AnalysisSettings | None = None) -> Report:
+    """Settings: the parameter, else the Variable, else the YAML file."""
+    settings = await resolve(AnalysisSettings, settings)
+    return await conclude(settings, Report([report(settings.datasets, settings.reports)]))

@@ -1,0 +1,41 @@
+"""The report of department_template: the warmest day of each place."""
+
+from pathlib import Path
+
+import polars as pl
+
+from airnub_core import IngestError, Kind, Outcome
+from airnub_core.errors import DatasetError
+from airnub_core.results import write_result
+from department_template.datasets import MEASUREMENTS
+
+
+def write_report(datasets: Path, reports: Path) -> Outcome:
+    """Answer the question of this department from its dataset, in `report.md`.
+
+    Raises:
+        OSError: the reports' folder cannot be written.
+    """
+    try:
+        found = warmest_days(_read(datasets / f"{MEASUREMENTS.name}.parquet"))
+    except IngestError as error:
+        return Outcome("report", Kind.FAILED, error=error)
+    markdown = "\n".join(["# The warmest day of each place", "", *(f"- {line}" for line in found), ""])
+    return write_result(reports, "report.md", markdown.encode(), "report", note="; ".join(found))
+
+
+def warmest_days(measurements: pl.DataFrame) -> list[str]:
+    """A sentence a place, from rows with location, date and temp_max (°C), in the order of the places."""
+    warmest = (
+        measurements.sort("temp_max", "date", descending=[True, False]).group_by("location").first().sort("location")
+    )
+    return [
+        f"{row['location']} was warmest on {row['date']}, with {row['temp_max']:.1f} °C"
+        for row in warmest.iter_rows(named=True)
+    ]
+
+
+def _read(path: Path) -> pl.DataFrame:
+    if not path.is_file():
+        raise DatasetError(MEASUREMENTS.name, f"expected {path}, found no such file; run the processing first")
+    return pl.read_parquet(path)

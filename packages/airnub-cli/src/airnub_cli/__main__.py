@@ -1,0 +1,70 @@
+"""The command `airnub`: arguments in, exit status out. The work is in the modules beside this one."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from airnub_cli.isolation import run_alone
+from airnub_cli.workspace import Workspace, WorkspaceError
+
+
+@click.group(help="Look after the workspace: all packages and departments of this checkout.")
+def main() -> None: ...
+
+
+@main.command("members", epilog="Example: uv run airnub members --json")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def members(as_json: bool) -> None:
+    """List the members of the workspace, and what each stands on."""
+    workspace = _workspace()
+    rows = [
+        {
+            "name": member.name,
+            "kind": member.kind,
+            "folder": member.folder.relative_to(workspace.root).as_posix(),
+            "depends_on": sorted(member.depends_on),
+        }
+        for member in workspace.members.values()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row['kind']:<11} {row['name']:<20} {', '.join(row['depends_on']) or '-'}")
+
+
+@main.command("test", epilog="Example: uv run airnub test project-alpha --pytest=-x")
+@click.argument("names", nargs=-1, metavar="[MEMBER]...")
+@click.option("--pytest", "arguments", multiple=True, metavar="ARGUMENT", help="For pytest; may be given again.")
+def test(names: tuple[str, ...], arguments: tuple[str, ...]) -> None:
+    """Install the wheel of each MEMBER (default: all) alone, with only what it declares, and run its tests there."""
+    workspace = _workspace()
+    try:
+        chosen = [workspace.named(name) for name in names] or list(workspace.members.values())
+    except WorkspaceError as error:
+        raise _Mistake(str(error)) from error
+    failed = []
+    for member in chosen:
+        click.secho(f"{member.name}, alone", bold=True, err=True)
+        if run_alone(workspace, member, arguments) != 0:
+            failed.append(member.name)
+    if failed:
+        click.secho(f"failed alone: {', '.join(failed)}", fg="red", err=True)
+    sys.exit(1 if failed else 0)
+
+
+def _workspace() -> Workspace:
+    try:
+        return Workspace.around(Path.cwd())
+    except WorkspaceError as error:
+        raise _Mistake(str(error)) from error
+
+
+class _Mistake(click.ClickException):
+    exit_code = 2
+
+
+if __name__ == "__main__":
+    main()

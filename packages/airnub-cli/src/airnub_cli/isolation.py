@@ -1,0 +1,63 @@
+"""Isolation: a member's wheel is installed alone, with only what it declares, and its tests run there.
+
+What is imported and not declared is found by this and by nothing else: in the workspace's own environment, everything
+that any member declares is there.
+"""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from airnub_cli.workspace import Member, Workspace
+
+# What the tests of every member are written with, and no member may use otherwise.
+TEST_TOOLS = ("pytest", "pytest-cov", "pytest-randomly", "pytest-xdist", "hypothesis")
+
+
+def run_alone(workspace: Workspace, member: Member, arguments: Sequence[str] = ()) -> int:
+    """Build a member's wheel, install it in a new environment, and run the member's tests against it.
+
+    Args:
+        workspace: where it belongs.
+        member: what to test.
+        arguments: for pytest.
+
+    Returns:
+        The exit status of pytest, or of the first step that failed.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"airnub-{member.name}-") as name:
+        folder = Path(name)
+        try:
+            python = _environment(workspace, member, folder)
+        except subprocess.CalledProcessError as error:
+            return error.returncode
+        # The tests are copied: beside the sources, what is not in the wheel would be found all the same.
+        shutil.copytree(member.folder / "tests", folder / "tests")
+        shutil.copy(workspace.root / "pyproject.toml", folder / "pyproject.toml")
+        return subprocess.run([python, "-m", "pytest", "tests", *arguments], cwd=folder, check=False).returncode
+
+
+def _environment(workspace: Workspace, member: Member, folder: Path) -> Path:
+    wheels, locked = folder / "wheels", folder / "locked.txt"
+    for one in workspace.closure(member):
+        _uv(workspace, "build", "--quiet", "--wheel", "--out-dir", wheels, "--package", one.name)
+    # The lock only says which versions; what is installed is for the wheel to say.
+    _uv(
+        workspace, "export", "--quiet", "--frozen", "--all-packages", "--all-extras", "--all-groups", "--no-hashes",
+        "--no-emit-workspace", "--no-annotate", "--output-file", locked,
+    )  # fmt: skip
+    _uv(workspace, "venv", "--quiet", folder / "venv")
+    python = folder / "venv" / "bin" / "python"
+    [wheel] = wheels.glob(f"{member.module}-*.whl")
+    extras = f"[{','.join(member.extras)}]" if member.extras else ""
+    _uv(
+        workspace, "pip", "install", "--quiet", "--python", python, "--find-links", wheels, "--constraint", locked,
+        f"{member.name}{extras} @ {wheel.as_uri()}", *TEST_TOOLS,
+    )  # fmt: skip
+    return python
+
+
+def _uv(workspace: Workspace, *arguments: object) -> None:
+    subprocess.run(["uv", *map(str, arguments)], cwd=workspace.root, check=True)

@@ -1,0 +1,98 @@
+"""The workspace: its members, and who stands on whom, read from the pyproject files."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class WorkspaceError(Exception):
+    """The checkout, or what was asked of it, is not as expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A package of the workspace."""
+
+    name: str
+    """Of its distribution: `project-alpha`."""
+    folder: Path
+    extras: tuple[str, ...]
+    depends_on: frozenset[str]
+    """Other members that it declares, for use or for an extra."""
+
+    @property
+    def kind(self) -> str:
+        """`department` or `package`, by the folder that it lies in."""
+        return self.folder.parent.name.removesuffix("s")
+
+    @property
+    def module(self) -> str:
+        """What is imported."""
+        return self.name.replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A checkout: its root, and its members by name."""
+
+    root: Path
+    members: dict[str, Member]
+
+    @classmethod
+    def around(cls, folder: Path) -> "Workspace":
+        """The workspace that a folder lies in.
+
+        Raises:
+            WorkspaceError: there is none.
+        """
+        for root in (folder, *folder.parents):
+            pyproject = root / "pyproject.toml"
+            if pyproject.is_file():
+                patterns = _table(pyproject).get("tool", {}).get("uv", {}).get("workspace", {}).get("members")
+                if patterns is not None:
+                    return cls(root, _members(root, patterns))
+        raise WorkspaceError(f"expected a uv workspace around {folder}, found none; run this inside the repository")
+
+    def named(self, name: str) -> Member:
+        """A member by the name of its distribution, of its folder or of its package.
+
+        Raises:
+            WorkspaceError: there is none of that name.
+        """
+        for member in self.members.values():
+            if name in {member.name, member.folder.name, member.module}:
+                return member
+        raise WorkspaceError(f"expected a member of the workspace, found {name!r}; there are {', '.join(self.members)}")
+
+    def closure(self, member: Member) -> list[Member]:
+        """A member and all members that it stands on, sorted by name."""
+        found: dict[str, Member] = {}
+        waiting = [member]
+        while waiting:
+            one = waiting.pop()
+            if one.name not in found:
+                found[one.name] = one
+                waiting += [self.members[name] for name in one.depends_on]
+        return [found[name] for name in sorted(found)]
+
+
+def _members(root: Path, patterns: list[str]) -> dict[str, Member]:
+    folders = sorted(path.parent for pattern in patterns for path in root.glob(f"{pattern}/pyproject.toml"))
+    projects = {folder: _table(folder / "pyproject.toml")["project"] for folder in folders}
+    names = {project["name"] for project in projects.values()}
+    return {project["name"]: _member(folder, project, names) for folder, project in projects.items()}
+
+
+def _member(folder: Path, project: dict[str, Any], names: set[str]) -> Member:
+    extras: dict[str, list[str]] = project.get("optional-dependencies", {})
+    declared = [*project.get("dependencies", []), *(one for extra in extras.values() for one in extra)]
+    depends_on = {match.group() for one in declared if (match := _NAME.match(one))}
+    return Member(project["name"], folder, tuple(sorted(extras)), frozenset(depends_on & names))
+
+
+def _table(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,33 @@
+"""What the tests of the command share: a small workspace of their own."""
+
+import pytest
+
+MEMBERS = {
+    "packages/base": ('name = "base"', ""),
+    "packages/middle": (
+        'name = "middle"',
+        'dependencies = ["base"]\n[project.optional-dependencies]\nmore = ["iniconfig"]',
+    ),
+    "departments/top_one": ('name = "top-one"', 'dependencies = ["middle[more]>=0"]'),
+}
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A workspace of three members that stand on one another."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "root"\nversion = "0"\nrequires-python = ">=3.11"\n'
+        '[tool.uv.workspace]\nmembers = ["packages/*", "departments/*"]\n'
+        "[tool.uv.sources]\nbase = { workspace = true }\nmiddle = { workspace = true }\n"
+        '[tool.pytest.ini_options]\naddopts = ["--import-mode=importlib", "-n=0"]\n'
+    )
+    for folder, (name, dependencies) in MEMBERS.items():
+        package = tmp_path / folder
+        module = name.split('"')[1].replace("-", "_")
+        (package / "src" / module).mkdir(parents=True)
+        (package / "src" / module / "__init__.py").write_text('"""A member."""\n')
+        (package / "pyproject.toml").write_text(
+            f'[project]\n{name}\nversion = "0"\nrequires-python = ">=3.11"\n{dependencies}\n'
+            '[build-system]\nrequires = ["uv_build>=0.9,<1"]\nbuild-backend = "uv_build"\n'
+        )
+    return tmp_path

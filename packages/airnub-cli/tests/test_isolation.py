@@ -1,0 +1,41 @@
+"""Isolation, with real wheels and environments."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from airnub_cli.isolation import run_alone
+from airnub_cli.workspace import Workspace
+
+pytestmark = pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not on the PATH; `pip install uv`")
+
+
+@pytest.fixture
+def write_test(checkout):
+    """Gives the member `middle` a test of these lines, and locks the workspace."""
+
+    def write(source):
+        folder = checkout / "packages" / "middle" / "tests"
+        folder.mkdir()
+        (folder / "test_it.py").write_text(source)
+        subprocess.run(["uv", "lock", "--quiet"], cwd=checkout, check=True)
+        workspace = Workspace.around(checkout)
+        return workspace, workspace.named("middle")
+
+    return write
+
+
+def test_what_is_declared_is_there(write_test):
+    """A member finds itself, the members that it declares and its extras; not the sources beside it."""
+    workspace, member = write_test(
+        "import base, iniconfig, middle\n"
+        "def test_it():\n    assert 'site-packages' in middle.__file__\n    assert 'site-packages' in base.__file__\n"
+    )
+    assert run_alone(workspace, member) == 0
+
+
+def test_what_is_not_declared_is_caught(write_test):
+    """A member of the workspace that is imported and not declared fails the tests."""
+    workspace, member = write_test("import top_one\ndef test_it(): ...\n")
+    assert run_alone(workspace, member, ["-q"]) != 0

@@ -1,0 +1,47 @@
+"""Datasets: one source's objects become one typed Parquet file. Needs `[tables]`."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from airnub_core.errors import IngestError
+from airnub_core.outcome import Kind, Outcome
+from airnub_core.store.reading import read_current
+from airnub_core.tables import Schema, conform, write_dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One source's rows: how they are read, what they must be, and what tells them apart."""
+
+    name: str
+    """Of the source, and of the file."""
+    suffix: str
+    """Of the objects that hold rows, such as `.csv`."""
+    read: Callable[[str, Iterable[bytes]], pl.DataFrame]
+    """Makes rows from the dataset's name and the bytes of its objects."""
+    schema: Schema
+    unique: tuple[str, ...] = ()
+
+
+def make_dataset(dataset: Dataset, store: Path, folder: Path) -> Outcome:
+    """Make a dataset from what its source has in the store now.
+
+    Args:
+        dataset: what to make.
+        store: the content store.
+        folder: where `<name>.parquet` goes, and `<name>.quarantine.csv` where rows do not fit.
+
+    Returns:
+        Its outcome, `failed` where it cannot be made.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    try:
+        frame = dataset.read(dataset.name, read_current(store, dataset.name, dataset.suffix))
+        return write_dataset(folder, dataset.name, conform(dataset.name, frame, dataset.schema, dataset.unique))
+    except IngestError as error:
+        return Outcome(dataset.name, Kind.FAILED, error=error)
