@@ -38,4 +38,11 @@ def warmest_days(measurements: pl.DataFrame) -> list[str]:
 def _read(path: Path) -> pl.DataFrame:
     if not path.is_file():
         raise DatasetError(MEASUREMENTS.name, f"expected {path}, found no such file; run the processing first")
-    return pl.read_parquet(path)
+    try:
+        measurements = pl.read_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        reason = f"expected Parquet in {path}, found: {error}; run the processing again"
+        raise DatasetError(MEASUREMENTS.name, reason) from error
+    if measurements.is_empty():
+        raise DatasetError(MEASUREMENTS.name, f"expected rows in {path}, found none; see the quarantine file beside it")
+    return measurements

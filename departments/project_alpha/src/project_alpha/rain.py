@@ -16,10 +16,11 @@ def by_place(weather: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         A row a place: location, days, wet_days, wet_share (of 1), rain (mm), rain_per_wet_day (mm), wettest_day (mm),
-        longest_dry_spell (days).
+        longest_dry_spell (days without a gap). Of a place without wet days, rain_per_wet_day is null.
     """
     ordered = weather.sort("location", "date")
-    spells = ordered.with_columns(_wet.rle_id().over("location").alias("spell"))
+    begins = (_wet != _wet.shift()) | (pl.col("date").diff() > pl.duration(days=1))
+    spells = ordered.with_columns(begins.cum_sum().fill_null(0).over("location").alias("spell"))
     dry = (
         spells.filter(~_wet)
         .group_by("location", "spell")
@@ -34,7 +35,7 @@ def by_place(weather: pl.DataFrame) -> pl.DataFrame:
             _wet.sum().alias("wet_days"),
             _wet.mean().alias("wet_share"),
             pl.col("precipitation").sum().alias("rain"),
-            (pl.col("precipitation").filter(_wet).sum() / _wet.sum()).alias("rain_per_wet_day"),
+            pl.col("precipitation").filter(_wet).mean().alias("rain_per_wet_day"),
             pl.col("precipitation").max().alias("wettest_day"),
         )
         .join(dry, on="location", how="left")
@@ -62,22 +63,36 @@ def by_month(weather: pl.DataFrame) -> pl.DataFrame:
 
 
 def finding(places: pl.DataFrame) -> str:
-    """The answer in a sentence, from `by_place`."""
+    """The answer in a sentence, from the first two places of `by_place`."""
     first, *others = places.to_dicts()
+    here, wet_here = first["location"], f"{first['wet_days']:,} wet days of {first['days']:,}"
     if not others:
-        return f"{first['location']} had {first['wet_days']:,} wet days of {first['days']:,}; there is no other place."
+        return f"{here} had {wet_here}; there is no other place."
     second = others[0]
-    often = _more(first["wet_share"], second["wet_share"])
-    amounts = [place["rain"] / place["days"] for place in (first, second)]
-    more_or_less = "more" if amounts[0] >= amounts[1] else "less"
-    harder = max(first, second, key=lambda place: place["rain_per_wet_day"])
-    return (
-        f"It rains on {often} more days in {first['location']} than in {second['location']} "
-        f"({first['wet_share']:.0%} of days to {second['wet_share']:.0%}), and {_more(max(amounts), min(amounts))} "
-        f"{more_or_less} water falls; a wet day brings more in {harder['location']} "
-        f"({first['rain_per_wet_day']:.1f} mm to {second['rain_per_wet_day']:.1f} mm)."
+    there = second["location"]
+    if not second["wet_days"]:
+        return (
+            f"{here} had {wet_here}, {there} had none." if first["wet_days"] else f"{here} and {there} had no wet day."
+        )
+    share, other_share = (f"{place['wet_share']:.0%}" for place in (first, second))
+    more_days = _change(first["wet_share"], second["wet_share"])
+    days = (
+        f"{more_days} days in {here} than in {there} ({share} of days to {other_share})"
+        if more_days
+        else f"as many days in {here} as in {there} ({share} of days)"
     )
+    water = _change(*(place["rain"] / place["days"] for place in (first, second))) or "as much"
+    harder, softer = sorted((first, second), key=lambda place: place["rain_per_wet_day"], reverse=True)
+    amount, other_amount = (f"{place['rain_per_wet_day']:.1f} mm" for place in (harder, softer))
+    brings = f"more in {harder['location']} ({amount} to {other_amount})"
+    if amount == other_amount:
+        brings = f"as much ({amount})"
+    return f"It rains on {days}, and {water} water falls; a wet day brings {brings}."
 
 
-def _more(larger: float, smaller: float) -> str:
-    return f"{larger / smaller - 1:.0%}" if smaller else "infinitely"
+def _change(value: float, other: float) -> str:
+    """How much more or less a value is than another, `""` where the difference rounds to 0 %."""
+    change = f"{value / other - 1:+.0%}"
+    if change in {"+0%", "-0%"}:
+        return ""
+    return f"{change[1:]} {'more' if change[0] == '+' else 'less'}"

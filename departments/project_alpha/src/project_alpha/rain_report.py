@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from airnub_common import digest_of, hex_of
 from airnub_core import IngestError, Kind, Outcome
@@ -17,6 +18,7 @@ from project_alpha.rain import WET_DAY_MM, by_month, by_place, finding
 
 DATASET = "noaa_daily_weather"
 
+_LINES = ("-", "--", ":")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # of Okabe and Ito, told apart by everybody
 _HEADINGS = (
     "place",
@@ -56,7 +58,8 @@ def write_rain_report(datasets: Path, reports: Path) -> RainReport:
         weather = _read(path)
     except IngestError as error:
         return RainReport([Outcome("rain_report", Kind.FAILED, error=error)])
-    places, found = by_place(weather), finding(by_place(weather))
+    places = by_place(weather)
+    found = finding(places)
     folder = f"rain-{hex_of(digest_of(path))[:12]}"
     markdown = _markdown(weather, places, found)
     outcomes = [
@@ -69,21 +72,24 @@ def write_rain_report(datasets: Path, reports: Path) -> RainReport:
 
 def plot(months: pl.DataFrame) -> bytes:
     """The mean year of each place as a PNG: wet days a month on the left, rain a month on the right."""
-    figure = Figure(figsize=(10, 4), dpi=120, layout="constrained")
-    days, rain = figure.subplots(1, 2)
-    for (place,), colour in zip(months.partition_by("location", as_dict=True), _COLOURS, strict=False):
-        of_place = months.filter(pl.col("location") == place)
-        for axes, column in ((days, "wet_days"), (rain, "rain")):
-            axes.plot(of_place["month"], of_place[column], color=colour, marker="o", label=str(place))
-    days.set(title=f"Days with at least {WET_DAY_MM:g} mm", ylabel="days a month")
-    rain.set(title="Rain", ylabel="mm a month")
-    for axes in (days, rain):
+    figure = Figure(figsize=(10, 4.2), dpi=120, layout="constrained")
+    panels = {"wet_days": f"Wet days a month (at least {WET_DAY_MM:g} mm)", "rain": "Rain a month (mm)"}
+    for axes, (column, title) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+        for number, of_place in enumerate(months.partition_by("location")):
+            colour, line = _COLOURS[number % len(_COLOURS)], _LINES[number // len(_COLOURS) % len(_LINES)]
+            axes.plot(
+                of_place["month"], of_place[column], line, color=colour, marker="o", ms=5, label=of_place["location"][0]
+            )
+        axes.set_title(title, loc="left", fontsize=11)
+        axes.set(xlim=(0.7, 12.3), ylim=(0, None), axisbelow=True)
         axes.set_xticks(range(1, 13), _MONTHS)
-        axes.set_ylim(bottom=0)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    handles, labels = days.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+        axes.grid(axis="y", alpha=0.3)
+        axes.tick_params(length=0)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+    figure.suptitle("The mean year of each place", x=0.012, ha="left", fontweight="bold")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 6), frameon=False)
     buffer = BytesIO()
     # Without the library's version, equal data give equal bytes after an upgrade too.
     figure.savefig(buffer, format="png", metadata={"Software": None})
@@ -125,7 +131,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         f"{row['wet_days']:,}",
         f"{row['wet_share']:.1%}",
         f"{row['rain']:,.0f}",
-        f"{row['rain_per_wet_day']:.1f}",
+        "-" if row["rain_per_wet_day"] is None else f"{row['rain_per_wet_day']:.1f}",
         f"{row['wettest_day']:.1f}",
         f"{row['longest_dry_spell']:,}",
     ]

@@ -1,7 +1,7 @@
 """Atomic files: a reader sees the whole new file or what was there before, also after Ctrl-C."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +18,11 @@ def atomic_file(path: Path) -> Iterator[Path]:
         OSError: the folder cannot be created or written, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    # Not by tempfile, whose files only their owner reads: what is published follows the umask like any other file.
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        # mkstemp makes files that only their owner reads; what is published follows the umask like any other file.
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -39,9 +37,3 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     """
     with atomic_file(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

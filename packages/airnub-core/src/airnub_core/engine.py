@@ -6,19 +6,21 @@ The way of one item:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from airnub_common import redact_url
 from airnub_core.errors import ItemError, StoreError
+from airnub_core.network.concurrency import together
 from airnub_core.network.content_disposition import file_name_of
-from airnub_core.network.pacing import Pacing
+from airnub_core.network.pacing import Pacing, host_of
 from airnub_core.network.retries import retrying
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.network.transfer import HttpTransfer, Received, Request
@@ -100,7 +102,9 @@ class Engine:
         outcomes: list[Outcome | None] = [None] * len(wanted)
         arrived: list[tuple[int, Arrival]] = []
         settling = asyncio.Lock()
-        waiting = iter(enumerate(wanted))
+        queues: dict[str, list[tuple[int, Item]]] = {}
+        for place, item in enumerate(wanted):
+            queues.setdefault(host_of(item.url), []).append((place, item))
 
         async def settle(at_least: int) -> None:
             async with settling:
@@ -112,7 +116,7 @@ class Engine:
                     outcomes[place] = outcome
                 del arrived[: len(batch)]
 
-        async def work() -> None:
+        async def work(waiting: Iterator[tuple[int, Item]]) -> None:
             for place, item in waiting:
                 try:
                     arrived.append((place, await self._get(item, known.get((item.source, item.url)))))
@@ -121,12 +125,16 @@ class Engine:
                 if len(arrived) >= BATCH:
                     await settle(BATCH)
 
+        def workers() -> Iterator[Coroutine[Any, Any, None]]:
+            # Each host has workers of its own, so that a slow one keeps nobody else waiting; `Pacing` limits them all.
+            for queue in queues.values():
+                waiting = iter(queue)
+                places = max(item.network.connections_per_host for _, item in queue)
+                for _ in range(min(places, self.network.connections, len(queue))):
+                    yield work(waiting)
+
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self.network.connections, len(wanted))):
-                    group.create_task(work())
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+            await together(workers())
         finally:
             # Also when the run is cancelled or the disk is full: what is whole is not fetched again.
             await settle(1)
@@ -168,6 +176,8 @@ class Engine:
         assert received.body is not None, "no validators were sent"
         try:
             return received.body.content(), received.headers, received.final_url
+        except OSError as error:
+            raise StoreError.of(error, self.store.root) from error
         finally:
             received.body.discard()
 
@@ -281,7 +291,7 @@ class Engine:
             async for attempt in retrying(item.network.attempts):
                 with attempt:
                     attempts += 1
-                    async with self._pacing.turn(urlsplit(item.url).netloc, item.network):
+                    async with self._pacing.turn(host_of(item.url), item.network):
                         received = await self._transfer.fetch(request, self._staging.body)
         except ItemError as error:
             error.attempts = attempts
@@ -387,7 +397,8 @@ async def open_engine(
 
 def _validators(known: Known | None) -> dict[str, str]:
     asked = {"if-none-match": known.etag, "if-modified-since": known.last_modified} if known else {}
-    return {name: value for name, value in asked.items() if value}
+    # What a server called its version in other characters cannot be sent back; then the bytes are fetched again.
+    return {name: value for name, value in asked.items() if value and value.isascii() and value.isprintable()}
 
 
 def _name_in(url: str) -> str:

@@ -6,6 +6,7 @@ The only module here that imports polars.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,21 @@ from airnub_core.errors import DatasetError
 from airnub_core.outcome import Outcome
 from airnub_core.results import write_result
 
-REASON = "reason"
-"""The column of a quarantine file that says why a row is there."""
+REASON = "quarantine_reason"
+"""The column of a quarantine file that says why a row is there; no dataset has a column of this name."""
+
+_BEYOND = "fields beyond the header"
+_ISO_8601 = r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d(?::?\d\d)?)?$"
+_FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""What Python has dates for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """What a column holds: its type, and what its values may be.
 
-    A `pl.Datetime("ms", "UTC")` is read from ISO 8601, and from milliseconds since 1970.
+    Of text, a `pl.Date` is read from `2018-02-07`; a `pl.Datetime` from ISO 8601, in UTC where it has no offset, and
+    from milliseconds since 1970; a `pl.Boolean` from `true` and `false`.
     """
 
     dtype: pl.DataType | type[pl.DataType]
@@ -47,7 +54,11 @@ class Conformed:
 
 
 def read_csv(dataset: str, contents: Iterable[bytes]) -> pl.DataFrame:
-    """The rows of CSV files with headers, every column as text; a line with too few fields has missing values.
+    """The rows of CSV files with headers, every column as text.
+
+    A line with too few fields has missing values, one without any value is left out. What a line has beyond the header
+    is in a column of its own, so that `conform` sets it aside. Bytes that are not UTF-8 become U+FFFD, with which no
+    text conforms.
 
     Raises:
         DatasetError: one is no CSV, or has other columns than those before it.
@@ -55,20 +66,20 @@ def read_csv(dataset: str, contents: Iterable[bytes]) -> pl.DataFrame:
     frames: list[pl.DataFrame] = []
     for content in contents:
         try:
-            frame = pl.read_csv(content, infer_schema=False, encoding="utf8-lossy", truncate_ragged_lines=True)
+            frame = _read_csv(content)
         except pl.exceptions.PolarsError as error:
-            raise DatasetError(dataset, f"expected a CSV file with a header, found none: {error}") from error
+            # Polars says on the first line what it found, and on many more how to make it read on.
+            found = str(error).partition("\n")[0]
+            raise DatasetError(dataset, f"expected a CSV file with a header, found: {found}") from error
         if frames and frame.columns != frames[0].columns:
-            columns = ", ".join(frames[0].columns)
-            raise DatasetError(
-                dataset, f"expected the columns {columns} in every file, found {', '.join(frame.columns)}"
-            )
+            first, other = (", ".join(one.drop(_BEYOND).columns) for one in (frames[0], frame))
+            raise DatasetError(dataset, f"expected the columns {first} in every file, found {other}")
         frames.append(frame)
     return pl.concat(frames) if frames else pl.DataFrame()
 
 
 def read_json_lines(dataset: str, contents: Iterable[bytes], columns: Mapping[str, str]) -> pl.DataFrame:
-    """Records of JSON Lines files as rows of text.
+    """Records of JSON Lines files as rows of text; empty lines are left out.
 
     Args:
         dataset: its name, for errors.
@@ -81,9 +92,11 @@ def read_json_lines(dataset: str, contents: Iterable[bytes], columns: Mapping[st
     rows: list[dict[str, str | None]] = []
     for content in contents:
         for number, line in enumerate(content.splitlines(), 1):
+            if not line.strip():
+                continue
             try:
                 record = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise DatasetError(dataset, f"expected JSON on line {number}, found {line[:40]!r}: {error}") from error
             rows.append({name: _text_at(record, path) for name, path in columns.items()})
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
@@ -106,12 +119,16 @@ def conform(dataset: str, frame: pl.DataFrame, schema: Schema, unique: tuple[str
     if missing:
         found = ", ".join(frame.columns) or "no columns"
         raise DatasetError(dataset, f"expected the columns {', '.join(missing)}, found {found}")
+    if _BEYOND not in frame.columns:
+        frame = frame.with_columns(pl.lit(None, pl.String).alias(_BEYOND))
     # An empty field of a CSV is a missing value, whatever its type.
-    raw = frame.select(list(schema)).with_columns(pl.col(pl.String).replace("", None)).unique(maintain_order=True)
+    text = pl.col(pl.String)
+    raw = frame.select(*schema, _BEYOND).with_columns(pl.when(text.str.strip_chars() != "").then(text))
+    raw = raw.unique(maintain_order=True)
     typed = raw.select(_converted(name, raw.schema[name], column) for name, column in schema.items())
     judged = pl.concat([raw, typed.rename(_typed)], how="horizontal").with_columns(
         pl.concat_str(
-            [reason for name, column in schema.items() for reason in _reasons(name, column)],
+            [*(reason for name, column in schema.items() for reason in _reasons(name, column)), _too_many_fields()],
             separator="; ",
             ignore_nulls=True,
         ).alias(REASON)
@@ -147,13 +164,31 @@ def write_dataset(folder: Path, dataset: str, conformed: Conformed) -> Outcome:
     return replace(outcome, rows=conformed.rows.height, quarantined=conformed.quarantine.height)
 
 
+def _read_csv(content: bytes) -> pl.DataFrame:
+    columns = pl.read_csv(
+        content, infer_schema=False, n_rows=0, encoding="utf8-lossy", truncate_ragged_lines=True
+    ).columns
+    # With a column more than the header, what would be cut off is kept there.
+    frame = pl.read_csv(
+        content,
+        schema=dict.fromkeys([*columns, _BEYOND], pl.String),
+        missing_columns="insert",
+        encoding="utf8-lossy",
+        truncate_ragged_lines=True,
+    )
+    return frame.filter(pl.any_horizontal(pl.all().is_not_null()))
+
+
 def _text_at(record: Any, path: str) -> str | None:
     for step in path.split("."):
         if isinstance(record, list) and step.isdecimal() and int(step) < len(record):
             record = record[int(step)]
         else:
             record = record.get(step) if isinstance(record, dict) else None
-    return record if record is None or isinstance(record, str) else json.dumps(record)
+    if isinstance(record, str):
+        # Half a surrogate pair is no character, but JSON can say it: like any other bytes that are no text.
+        return record.encode(errors="surrogatepass").decode(errors="replace")
+    return None if record is None else json.dumps(record)
 
 
 def _typed(name: str) -> str:
@@ -163,16 +198,32 @@ def _typed(name: str) -> str:
 def _converted(name: str, found: pl.DataType, column: Column) -> pl.Expr:
     value = pl.col(name)
     if found == pl.String and column.dtype != pl.String:
-        value = value.str.strip_chars()
-        if isinstance(column.dtype, pl.Datetime):
-            milliseconds = value.cast(pl.Int64, strict=False).cast(column.dtype)
-            text = value.str.to_datetime(
-                time_unit=column.dtype.time_unit, time_zone=column.dtype.time_zone, strict=False
-            )
-            return pl.coalesce(milliseconds, text).alias(name)
-        if column.dtype == pl.Date:
-            return value.str.to_date(strict=False).alias(name)
-    return value.cast(column.dtype, strict=False).alias(name)
+        return _parsed(value.str.strip_chars(), column.dtype).alias(name)
+    converted = value.cast(column.dtype, strict=False)
+    if found.is_float() and column.dtype.is_integer():
+        return pl.when(value == value.floor()).then(converted).alias(name)
+    return converted.alias(name)
+
+
+def _parsed(text: pl.Expr, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
+    """Text as a type, null where it cannot be; one row never decides how another is read."""
+    if dtype == pl.Boolean:
+        return text.str.to_lowercase().replace_strict({"true": True, "false": False}, default=None)
+    if dtype == pl.Date:
+        date = text.str.to_date("%Y-%m-%d", strict=False)
+        return pl.when(text.str.contains(r"^\d{4}-\d\d-\d\d$"), date >= _FIRST.date()).then(date)
+    if isinstance(dtype, pl.Datetime):
+        day, clock, seconds, offset = (text.str.extract(_ISO_8601, group) for group in range(1, 5))
+        iso = pl.concat_str(
+            day, pl.lit("T"), clock, seconds.fill_null(":00"), offset.replace("Z", "+0000").fill_null("+0000")
+        ).str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False)
+        milliseconds = text.cast(pl.Int64, strict=False).cast(pl.Datetime("ms", "UTC"))
+        return pl.coalesce(_tellable(milliseconds), _tellable(iso)).cast(dtype)
+    return text.cast(dtype, strict=False)
+
+
+def _tellable(time: pl.Expr) -> pl.Expr:
+    return pl.when(time.is_between(_FIRST, _LAST)).then(time)
 
 
 def _reasons(name: str, column: Column) -> list[pl.Expr]:
@@ -180,7 +231,9 @@ def _reasons(name: str, column: Column) -> list[pl.Expr]:
     raw, typed = pl.col(name), pl.col(_typed(name))
     shown = raw.cast(pl.String, strict=False).fill_null("nothing")
     unread = raw.is_not_null() & typed.is_null()
-    checks = [(unread, f"expected {column.dtype}")]
+    checks = [(unread, f"expected {_described(column.dtype)}")]
+    if column.dtype == pl.String:
+        checks.append((typed.str.contains("\ufffd", literal=True), "expected text in UTF-8"))
     if not column.nullable:
         checks.append((raw.is_null(), "expected a value"))
     if column.dtype in (pl.Float32, pl.Float64):
@@ -197,3 +250,21 @@ def _reasons(name: str, column: Column) -> list[pl.Expr]:
         pl.when(fails).then(pl.format("{}: {}, found {}", pl.lit(name), pl.lit(expected), shown))
         for fails, expected in checks
     ]
+
+
+def _too_many_fields() -> pl.Expr:
+    beyond = pl.col(_BEYOND)
+    return pl.when(beyond.is_not_null()).then(pl.format("expected no field beyond the last column, found {}", beyond))
+
+
+def _described(dtype: pl.DataType | type[pl.DataType]) -> str:
+    """A type, for whoever wrote the file."""
+    if isinstance(dtype, pl.Datetime):
+        return "a time such as 2018-02-07T01:26:13Z, or milliseconds since 1970"
+    if dtype == pl.Date:
+        return "a date such as 2018-02-07"
+    if dtype == pl.Boolean:
+        return "true or false"
+    if dtype.is_integer():
+        return f"a whole number ({dtype})"
+    return "a number" if dtype.is_float() else str(dtype)

@@ -13,7 +13,9 @@ NAME = "PREFECT_API_URL"
 
 def configured_api_url() -> str | None:
     """The URL of the API that Prefect would use from the current folder, `None` where it would start one itself."""
-    return os.environ.get(NAME) or _dotenv(Path(".env")) or _toml() or _profile() or None
+    if NAME in os.environ:
+        return os.environ[NAME] or None  # empty is said too: it hides what files say
+    return _dotenv(Path(".env")) or _toml() or _profile()
 
 
 def _dotenv(path: Path) -> str | None:
@@ -22,24 +24,34 @@ def _dotenv(path: Path) -> str | None:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and name.strip() == NAME:
-            return value.strip().strip("\"'") or None
+            return _unquoted(value.strip()) or None
     return None
+
+
+def _unquoted(value: str) -> str:
+    if value[:1] in {"'", '"'}:
+        return value[1:].partition(value[0])[0]
+    return value.partition(" #")[0].rstrip()
 
 
 def _toml() -> str | None:
-    pyproject = _read(Path("pyproject.toml")).get("tool", {}).get("prefect", {})
-    for settings in (_read(Path("prefect.toml")), pyproject):
-        if url := settings.get("api", {}).get("url"):
-            return str(url)
-    return None
+    return _text(_read(Path("prefect.toml")), "api", "url") or _text(
+        _read(Path("pyproject.toml")), "tool", "prefect", "api", "url"
+    )
 
 
 def _profile() -> str | None:
     home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
     profiles = _read(Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml"))
-    active = os.environ.get("PREFECT_PROFILE") or profiles.get("active")
-    url = profiles.get("profiles", {}).get(active, {}).get(NAME)
-    return None if url is None else str(url)
+    active = os.environ.get("PREFECT_PROFILE") or _text(profiles, "active")
+    return None if active is None else _text(profiles, "profiles", active, NAME)
+
+
+def _text(values: Any, *keys: str) -> str | None:
+    """The text at the end of a path of keys, `None` where there is none, or something else."""
+    for key in keys:
+        values = values.get(key) if isinstance(values, dict) else None
+    return values if isinstance(values, str) and values else None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -47,6 +59,6 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
         # Prefect says what is wrong with it as soon as it is imported.
         return {}

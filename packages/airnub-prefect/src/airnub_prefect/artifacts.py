@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from prefect import get_run_logger
 from prefect.artifacts import (
     acreate_image_artifact,
     acreate_markdown_artifact,
@@ -28,7 +30,7 @@ MAX_OTHERS = 1000
 
 def artifact_key(*words: str) -> str:
     """A key as Prefect takes it: lower-case letters, digits and dashes."""
-    return "-".join(words).lower().replace("_", "-")
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
 
 
 def item_rows(report: Report) -> list[dict[str, Any]]:
@@ -72,8 +74,10 @@ async def batch_progress(batch: str) -> AsyncIterator[BatchProgress]:
         yield progress
     finally:
         updates.cancel()
-        with suppress(asyncio.CancelledError):
-            await updates
+        [ended] = await asyncio.gather(updates, return_exceptions=True)
+        if isinstance(ended, Exception):
+            # Who looks on saw less; the batch itself has nothing to do with it.
+            get_run_logger().warning("The progress could not be shown: %r", ended)
     await aupdate_progress_artifact(artifact, 100.0)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airnub_common import redact_text, redact_url
+
 if TYPE_CHECKING:
     # The embedded server is started before anything that takes long is imported.
     from collections.abc import Sequence
@@ -69,15 +71,32 @@ class StageFailedError(Exception):
 
 
 class ServerUnreachableError(Exception):
-    """The Prefect server that was named, or the embedded one, does not answer."""
+    """The Prefect server that is configured does not answer; `url` is redacted."""
 
     def __init__(self, url: str, reason: str) -> None:
-        super().__init__(url, reason)
-        self.url = url
-        self.reason = reason
+        self.url = redact_url(url)
+        self.reason = redact_text(reason)
+        super().__init__(self.url, self.reason)
 
     def __str__(self) -> str:
         return (
             f"expected a Prefect server at {self.url} (PREFECT_API_URL), found none: {self.reason}. "
             "Start it (`uv run prefect server start`), or unset PREFECT_API_URL to run without one"
         )
+
+
+class ServerLostError(ServerUnreachableError):
+    """The Prefect server stopped answering while a flow ran."""
+
+    def __str__(self) -> str:
+        return (
+            f"the Prefect server at {self.url} stopped answering while the flow ran: {self.reason}. "
+            "What was stored is safe; when the server is back, the next run does the rest"
+        )
+
+
+class EmbeddedServerError(ServerUnreachableError):
+    """The embedded server did not start; `reason` holds its last words."""
+
+    def __str__(self) -> str:
+        return f"expected the embedded Prefect server to start, found: {self.reason}"

@@ -5,8 +5,10 @@ from typing import TypeVar
 from prefect.settings import PREFECT_API_URL
 from prefect.variables import Variable
 
+from airnub_common import redact_url
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.settings import StageSettings
+from airnub_prefect.secrets import read_secrets
+from airnub_prefect.settings import SourceSettings, StageSettings
 from airnub_prefect.validation import load_yaml, validated
 
 Settings = TypeVar("Settings", bound=StageSettings)
@@ -15,13 +17,22 @@ Settings = TypeVar("Settings", bound=StageSettings)
 async def resolve(kind: type[Settings], given: Settings | None) -> Settings:
     """The settings of a stage: the flow's parameter, else the Prefect Variable, else the YAML file of a checkout.
 
+    Secrets that they name are looked for at once, so that none is missed when half of the work is done.
+
     Args:
         kind: of the settings.
         given: the parameter.
 
     Raises:
-        ConfigurationError: what was found is wrong, or nothing was found; it names both places.
+        ConfigurationError: what was found is wrong, or nothing was found; it names both places. Or secrets are missing.
     """
+    settings = await _found(kind, given)
+    if isinstance(settings, SourceSettings):
+        await read_secrets(settings.secrets())
+    return settings
+
+
+async def _found(kind: type[Settings], given: Settings | None) -> Settings:
     if given is not None:
         return given
     name = kind.variable()
@@ -34,6 +45,6 @@ async def resolve(kind: type[Settings], given: Settings | None) -> Settings:
     command = f"uv run {kind.department.replace('_', '-')} run {kind.stage} --config FILE"
     raise ConfigurationError.of(
         f"{kind.department} {kind.stage}",
-        f"no settings found. Looked for the Variable {name} on {PREFECT_API_URL.value()} and for the file "
-        f"{kind.yaml_name()} in a checkout. Make one of them, or name a file: {command}",
+        f"no settings found. Looked for the Variable {name} on {redact_url(str(PREFECT_API_URL.value()))} "
+        f"and for the file {kind.yaml_name()} in a checkout. Make one of them, or name a file: {command}",
     )

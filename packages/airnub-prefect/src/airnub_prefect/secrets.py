@@ -40,5 +40,5 @@ async def _read(reference: str) -> SecretStr | None:
             document = await client.read_block_document_by_name(name, Secret.get_block_type_slug())
         except ObjectNotFound:
             value = os.environ.get(variable_name(reference))
-            return None if value is None else SecretStr(value)
+            return SecretStr(value) if value else None
     return SecretStr(str(document.data["value"]))

@@ -1,6 +1,7 @@
 """A session: flows run in this process, against the server that is configured, else against an embedded one."""
 
 import asyncio
+import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +9,13 @@ from typing import Any
 
 from airnub_prefect.api_url import configured_api_url
 from airnub_prefect.embedded.server import EmbeddedServer, answers
-from airnub_prefect.errors import ServerUnreachableError
+from airnub_prefect.errors import (
+    ConfigurationError,
+    EmbeddedServerError,
+    ServerLostError,
+    ServerUnreachableError,
+    StageFailedError,
+)
 
 ANSWER_WITHIN = 5.0
 """Seconds that a configured server may take to say that it is there."""
@@ -22,25 +29,42 @@ _QUIET = {
 class Session:
     """Runs flows; made by `prefect_session`."""
 
-    def __init__(self, server: EmbeddedServer | None) -> None:
+    def __init__(self, server: EmbeddedServer | None, url: str) -> None:
         self.server = server
         """`None` where a configured server is used."""
+        self.url = url
+        """Of the server's API."""
 
     def run(self, load: Callable[[], Any], parameters: Mapping[str, Any]) -> Any:
-        """Run an async flow to its end, and return what it returns.
+        """Run a flow to its end, and return what it returns.
 
         Args:
             load: imports the flow; called while the embedded server is still starting.
-            parameters: of the flow.
+            parameters: of the flow; those that it does not take are left out.
 
         Raises:
-            ServerUnreachableError: the embedded server did not start.
+            ServerUnreachableError: the embedded server did not start, or the server was lost on the way.
             Exception: whatever the flow raises.
         """
         flow = load()
+        taken = {name: value for name, value in parameters.items() if name in inspect.signature(flow.fn).parameters}
         if self.server is not None:
             self.server.wait_until_ready()
-        return asyncio.run(flow(**parameters))
+        try:
+            result = flow(**taken)
+            return asyncio.run(result) if inspect.iscoroutine(result) else result
+        except (ConfigurationError, StageFailedError):
+            raise
+        except Exception as error:
+            self._check_server(error)
+            raise
+
+    def _check_server(self, cause: Exception) -> None:
+        """Without its server a flow fails in many ways; all of them mean this."""
+        try:
+            answers(self.url, ANSWER_WITHIN)
+        except OSError as error:
+            raise ServerLostError(self.url, str(getattr(error, "reason", error))) from cause
 
 
 @contextmanager
@@ -51,18 +75,23 @@ def prefect_session(*, verbose: bool = False) -> Iterator[Session]:
         verbose: let Prefect write its logs to the terminal.
 
     Raises:
-        ServerUnreachableError: a server is configured, and does not answer.
+        ServerUnreachableError: a server is configured, and does not answer; or the embedded one cannot be started.
     """
     if not verbose:
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
     url = configured_api_url()
     if url is None:
-        with EmbeddedServer() as server:
-            yield Session(server)
+        server = EmbeddedServer()
+        try:
+            server.start()
+        except OSError as error:
+            raise EmbeddedServerError(server.url, str(error)) from error
+        with server:
+            yield Session(server, server.url)
         return
     try:
         answers(url, ANSWER_WITHIN)
     except (OSError, ValueError) as error:
         raise ServerUnreachableError(url, str(getattr(error, "reason", error))) from error
-    yield Session(None)
+    yield Session(None, url)

@@ -1,13 +1,15 @@
 """Stage settings: typed models, one for each stage of a department. Importing this imports no Prefect."""
 
 import sys
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from airnub_core import FileSource, NetworkSettings, unique_names
+from airnub_core import ApiSource, FileSource, NetworkSettings
 from airnub_core.sources.settings import Source
 from airnub_prefect.places import checkout, data_path
 from airnub_prefect.tolerance import Tolerance
@@ -94,16 +96,39 @@ class SourceSettings(StageSettings):
 
     @model_validator(mode="after")
     def _check_sources(self) -> "SourceSettings":
-        sources = [entry for name in type(self).model_fields for entry in _sources(getattr(self, name))]
-        unique_names(sources)
-        for source in sources:
+        mistakes: list[InitErrorDetails] = []
+        places: dict[str, str] = {}
+        for category, position, source in self._sources():
+            place = f"{category}.{position}.name"
+            # Of a file system that ignores case the folders would be the same.
+            first = places.setdefault(source.name.casefold(), place)
+            if first != place:
+                message = f"expected names of sources to differ, and that of {first} is the same"
+                mistakes.append(_mistake(message, (category, position, "name"), source.name))
             if isinstance(source, FileSource):
-                source.with_urls_from(package_folder(self.package()))
+                try:
+                    source.with_urls_from(package_folder(self.package()))
+                except ValueError as error:
+                    mistakes.append(_mistake(str(error), (category, position, "urls_file"), source.urls_file))
+        if mistakes:
+            raise ValidationError.from_exception_data(type(self).__name__, mistakes)
         return self
+
+    def secrets(self) -> list[str]:
+        """References of all secrets that the sources need, such as `secret/usgs-token`."""
+        return [source.auth.block for _, _, source in self._sources() if isinstance(source, ApiSource) and source.auth]
 
     def part(self, sources: list[SourceT]) -> SourcesPart[SourceT]:
         """What the category of these sources is told."""
         return SourcesPart(store=self.store, network=self.network, sources=sources, package=self.package())
+
+    def _sources(self) -> Iterator[tuple[str, int, Source]]:
+        """Every source, with the category and the position that it has in it."""
+        for category in type(self).model_fields:
+            value = getattr(self, category)
+            for position, entry in enumerate(value if isinstance(value, list) else ()):
+                if isinstance(entry, Source):
+                    yield category, position, entry
 
 
 def package_folder(package: str) -> Path:
@@ -114,5 +139,7 @@ def package_folder(package: str) -> Path:
     return Path(str(resources.files(package)))
 
 
-def _sources(value: object) -> list[Source]:
-    return [entry for entry in value if isinstance(entry, Source)] if isinstance(value, list) else []
+def _mistake(message: str, place: tuple[str | int, ...], found: object) -> InitErrorDetails:
+    """A mistake that is told at its place, as Pydantic's own are."""
+    kind = PydanticCustomError("value_error", "{said}", {"said": message})
+    return InitErrorDetails(type=kind, loc=place, input=found)

@@ -4,7 +4,6 @@ prefect_api    a real Prefect server, started when the first test asks for it; o
 data_root      a temporary data root
 """
 
-import atexit
 import gc
 import json
 import os
@@ -22,8 +21,6 @@ import pytest
 _SHARED = "AIRNUB_TEST_SESSION"
 _STATE = "server.json"
 _STOP_WITHIN = 30.0
-_started: list[object] = []
-"""Servers of this process, which may end before the tests of others do: the session's first process stops them."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -93,11 +90,10 @@ def _shared_server() -> str:
         if not state.exists():
             server = EmbeddedServer(owner=owner, home=folder / "prefect")
             pid = server.start()
-            _started.append(server)
-            # This process leaves it to the session's first one to stop it, which Popen would complain about.
-            atexit.register(warnings.simplefilter, "ignore", ResourceWarning)
-            state.write_text(json.dumps({"url": server.url, "pid": pid}))
             server.wait_until_ready()
+            # This process may end before the tests of others do: the session's first one stops it.
+            server.leave()
+            state.write_text(json.dumps({"url": server.url, "pid": pid}))
     url: str = json.loads(state.read_text())["url"]
     return url
 

@@ -1,6 +1,7 @@
 """Tolerance: how many items of a run may fail before the run fails; a number of items, or a share such as `5%`."""
 
 import re
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -10,7 +11,7 @@ _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 def _share(text: str) -> str:
     match = _SHARE.fullmatch(text)
-    if match is None or float(match.group(1)) > 100:
+    if match is None or Decimal(match.group(1)) > 100:
         raise ValueError("expected a number of items, or a share such as '5%'")
     return text
 
@@ -24,4 +25,4 @@ def tolerates(tolerance: int | str, failed: int, items: int) -> bool:
         return failed <= tolerance
     match = _SHARE.fullmatch(tolerance)
     assert match is not None, "validated when it was read"
-    return failed <= items * float(match.group(1)) / 100
+    return failed * 100 <= items * Decimal(match.group(1))

@@ -1,6 +1,9 @@
 """Validation: values against a Pydantic model, every mistake at once, in words for whoever wrote them."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,13 +11,19 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from airnub_common import redact_text
+from airnub_common import redact_text, redact_url
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
+Schema = dict[str, Any]
 
 _LONGEST_SHOWN = 60
+_UNREADABLE = ("_parsing", "_from_float")
+_NO_MAPPING = {"model_type", "dict_type", "model_attributes_type", "mapping_type", "dataclass_type"}
+# Whoever writes a token where its name belongs must not find it in a log.
+_SECRETIVE = re.compile(r"auth|header|param|secret|token|passw|credential|key", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"[^\s/@:]+:(?!//)[^\s@]+@")
 
 
 def load_yaml(kind: type[Model], path: Path) -> Model:
@@ -24,14 +33,9 @@ def load_yaml(kind: type[Model], path: Path) -> Model:
         ConfigurationError: the file cannot be read, or is wrong somewhere; every mistake with its line.
     """
     file = read_yaml(path)
-    mistakes = list(file.mistakes)
-    try:
-        settings = kind.model_validate(file.value)
-    except ValidationError as error:
-        mistakes += _mistakes(kind, error, file)
-        raise _sorted(mistakes) from error
-    if mistakes:
-        raise _sorted(mistakes)
+    settings, mistakes = _checked(kind, file)
+    if settings is None or file.mistakes:
+        raise ConfigurationError(sorted([*file.mistakes, *mistakes], key=lambda mistake: mistake.line or 0))
     return settings
 
 
@@ -41,82 +45,182 @@ def validated(kind: type[Model], value: Any, where: str) -> Model:
     Raises:
         ConfigurationError: it is wrong somewhere; every mistake with its place.
     """
+    settings, mistakes = _checked(kind, YamlFile(where, value))
+    if settings is None:
+        raise ConfigurationError(mistakes)
+    return settings
+
+
+def _checked(kind: type[Model], file: YamlFile) -> tuple[Model | None, list[Mistake]]:
     try:
-        return kind.model_validate(value)
+        return kind.model_validate(file.value), []
     except ValidationError as error:
-        raise ConfigurationError(_mistakes(kind, error, YamlFile(where, value))) from error
+        # Pydantic's error is not handed on: its text, and so Prefect's log of it, holds values as they were written.
+        return None, _mistakes(kind.model_json_schema(), error, file)
 
 
-def _sorted(mistakes: list[Mistake]) -> ConfigurationError:
-    return ConfigurationError(sorted(mistakes, key=lambda mistake: mistake.line or 0))
+@dataclass(frozen=True, slots=True)
+class _Complaint:
+    """What Pydantic says of one place, or of one of several alternatives there."""
+
+    place: Place
+    """As whoever wrote the file sees it."""
+    detail: ErrorDetails
+
+    @property
+    def name(self) -> str:
+        return ".".join(map(str, self.place))
+
+    @property
+    def is_about_the_type(self) -> bool:
+        return self.detail["type"].endswith(("_type", "none_required", *_UNREADABLE))
 
 
-def _mistakes(kind: type[BaseModel], error: ValidationError, file: YamlFile) -> list[Mistake]:
-    schema = kind.model_json_schema()
+def _mistakes(schema: Schema, error: ValidationError, file: YamlFile) -> list[Mistake]:
+    places: dict[tuple[Place, bool], list[_Complaint]] = {}
+    for detail in error.errors(include_url=False):
+        place = _written(schema, detail, file.value)
+        about_a_key = detail["type"] in {"extra_forbidden", "missing"}
+        places.setdefault((place, about_a_key), []).append(_Complaint(place, detail))
     return [
-        Mistake(file.path, file.line(detail["loc"]), _message(schema, detail, file.value))
-        for detail in error.errors(include_url=False)
+        Mistake(file.path, file.line(place), _message(schema, complaints)) for (place, _), complaints in places.items()
     ]
 
 
-def _message(schema: dict[str, Any], detail: ErrorDetails, value: Any) -> str:
-    place = detail["loc"]
-    name = ".".join(map(str, _existing(place, value))) or "the whole file"
+def _message(schema: Schema, complaints: list[_Complaint]) -> str:
+    # An alternative that the value has the type of says more than those of other types.
+    chosen = [complaint for complaint in complaints if not complaint.is_about_the_type] or complaints
+    first = chosen[0]
+    name, detail = first.name, first.detail
+    at = f"{name}: " if name else ""
     match detail["type"]:
         case "extra_forbidden":
-            key = str(place[-1])
-            valid = sorted(_keys(schema, place[:-1]))
-            near = get_close_matches(key, valid, n=1)
-            return f"unknown key {name!r}; " + (
-                f"did you mean {near[0]!r}?" if near else f"valid are {', '.join(valid)}"
-            )
+            key = str(first.place[-1])
+            valid = sorted(_keys(schema, detail["loc"][:-1]))
+            return f"unknown key {name!r}; {_nearest(key, valid) or 'valid are ' + ', '.join(valid)}"
         case "missing":
             return f"missing key {name!r}"
+        case "union_tag_not_found":
+            return f"missing key '{name}.{_unquoted(detail, 'discriminator')}'"
+        case "union_tag_invalid":
+            tag, tags = str(detail["ctx"]["tag"]), _unquoted(detail, "expected_tags").split(", ")
+            near = _nearest(tag, tags)
+            return (
+                f"{name}.{_unquoted(detail, 'discriminator')}: expected {' or '.join(tags)}, found {tag!r}"
+                f"{'; ' + near if near else ''}"
+            )
         case "value_error":
             # A validator of ours: its message says what was expected, of the value or of the whole mapping.
-            return f"{name}: {redact_text(detail['msg'].removeprefix('Value error, '))}{_found(detail['input'])}"
-    expected = detail["msg"].removeprefix("Input should be ").removeprefix("Input should ")
-    return f"{name}: expected {expected}{_found(detail['input'], always=True)}"
+            said = redact_text(detail["msg"].removeprefix("Value error, "))
+            return f"{at}{said}{_found(first, mapping=False)}"
+    expected = " or ".join(dict.fromkeys(_expected(complaint.detail) for complaint in chosen))
+    return f"{at}expected {expected}{_found(first, mapping=True)}"
 
 
-def _found(value: Any, *, always: bool = False) -> str:
+def _expected(detail: ErrorDetails) -> str:
+    match detail["type"]:
+        case kind if kind in _NO_MAPPING:
+            return "a mapping"
+        case "list_type":
+            return "a list"
+        case "string_type":
+            return "text"
+        case "none_required":
+            return "null"
+        case "byte_size" | "byte_size_unit":
+            return "a size such as 2GiB"
+        case "string_pattern_mismatch":
+            return f"text like {detail['ctx']['pattern']}"
+    message = detail["msg"].removeprefix("Input should be ").removeprefix("Input should ")
+    if detail["type"].endswith(_UNREADABLE):
+        return message.partition(", ")[0]  # the rest says how Pydantic failed to read what is shown anyway
+    return message
+
+
+def _nearest(word: str, valid: list[str]) -> str:
+    near = get_close_matches(word, valid, n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def _unquoted(detail: ErrorDetails, name: str) -> str:
+    return str(detail["ctx"][name]).replace("'", "")
+
+
+def _found(complaint: _Complaint, *, mapping: bool) -> str:
+    value = complaint.detail["input"]
     if isinstance(value, dict | list | BaseModel):
-        return f", found {'a list' if isinstance(value, list) else 'a mapping'}" if always else ""
-    shown = redact_text(repr(value))
+        return f", found {'a list' if isinstance(value, list) else 'a mapping'}" if mapping else ""
+    if isinstance(value, str) and any(_SECRETIVE.search(str(step)) for step in complaint.place):
+        return f", found a text of {len(value)} characters"
+    shown = _shown(value)
     return f", found {shown if len(shown) <= _LONGEST_SHOWN else shown[:_LONGEST_SHOWN] + '…'}"
 
 
-def _existing(place: Place, value: Any) -> Iterator[str | int]:
+def _shown(value: object) -> str:
+    """A value as it is written in YAML, without what is secret in a URL, be it well-formed or not."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, date):
+        return f"the date {value}"
+    if not isinstance(value, str):
+        return repr(value)
+    return repr(_CREDENTIALS.sub("***@", redact_url(redact_text(value))))
+
+
+def _written(schema: Schema, detail: ErrorDetails, value: Any) -> Place:
     """The steps that whoever wrote the file can see; the names of Pydantic's alternatives are left out."""
+    place, found = detail["loc"], [schema]
+    steps: list[str | int] = []
     for position, step in enumerate(place):
-        if isinstance(value, dict) and (step in value or position == len(place) - 1):
+        tagged = list(_tagged(schema, found, step))
+        found = tagged or _further(schema, found, step)
+        if tagged:
+            continue
+        is_missing = detail["type"] == "missing" and position == len(place) - 1
+        if isinstance(value, dict) and (step in value or is_missing):
             value = value.get(step)
-            yield step
+            steps.append(step)
         elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             value = value[step]
-            yield step
+            steps.append(step)
+    return tuple(steps)
 
 
-def _keys(schema: dict[str, Any], place: Place) -> set[str]:
-    """The keys that a model takes at a place, of all its alternatives there."""
+def _keys(schema: Schema, place: Place) -> set[str]:
+    """The keys that a model takes at a place: of the alternative that was meant, else of all of them."""
     found = [schema]
     for step in place:
-        further = [deeper for one in found for deeper in _below(schema, one, step)]
-        found = further or found
+        found = list(_tagged(schema, found, step)) or _further(schema, found, step)
     return {
         key for one in found for alternative in _alternatives(schema, one) for key in alternative.get("properties", {})
     }
 
 
-def _below(schema: dict[str, Any], one: dict[str, Any], step: str | int) -> Iterator[dict[str, Any]]:
+def _tagged(schema: Schema, found: list[Schema], step: str | int) -> Iterator[Schema]:
+    """The one of several models that a tag such as `kind: page` names: Pydantic puts the tag into the place."""
+    for one in found:
+        for alternative in _alternatives(schema, one):
+            if (reference := alternative.get("discriminator", {}).get("mapping", {}).get(step)) is not None:
+                yield {"$ref": reference}
+
+
+def _further(schema: Schema, found: list[Schema], step: str | int) -> list[Schema]:
+    return [deeper for one in found for deeper in _below(schema, one, step)] or found
+
+
+def _below(schema: Schema, one: Schema, step: str | int) -> Iterator[Schema]:
     for alternative in _alternatives(schema, one):
         if isinstance(step, int) and "items" in alternative:
             yield alternative["items"]
         elif step in alternative.get("properties", {}):
             yield alternative["properties"][step]
+        elif isinstance(step, str) and isinstance(alternative.get("additionalProperties"), dict):
+            yield alternative["additionalProperties"]
 
 
-def _alternatives(schema: dict[str, Any], one: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _alternatives(schema: Schema, one: Schema) -> Iterator[Schema]:
     if "$ref" in one:
         one = schema["$defs"][one["$ref"].rpartition("/")[2]]
     yield one

@@ -1,6 +1,7 @@
 """YAML files: their values with the line of each, and every mistake that can be seen without knowing their meaning."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,12 @@ from airnub_prefect.errors import ConfigurationError, Mistake
 Place = tuple[str | int, ...]
 """Keys and list indices from the top of a file to a value in it."""
 
-_MERGE = "tag:yaml.org,2002:merge"
+MAX_VALUES = 1_000_000
+"""Values of one file, those behind aliases counted each time: a few lines of aliases can stand for billions."""
+
+_STANDARD = "tag:yaml.org,2002:"
+_MERGE = f"{_STANDARD}merge"
+_PLAIN = {f"{_STANDARD}map", f"{_STANDARD}seq"}
 
 
 @dataclass(slots=True)
@@ -35,28 +41,36 @@ class YamlFile:
 
 
 def read_yaml(path: Path) -> YamlFile:
-    """Read a file; duplicate keys are collected as mistakes.
+    """Read a file. What is wrong in places, such as a duplicate key, is collected as mistakes, and left out.
 
     Raises:
         ConfigurationError: it cannot be read, or is no YAML at all.
     """
     shown = str(path)
     try:
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
-        node = loader.get_single_node()
-        file = YamlFile(shown)
-        file.value = None if node is None else _Reader(loader, file).value(node, ())
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise ConfigurationError.of(shown, f"expected a YAML file in UTF-8, found: {reason}") from error
+        raise ConfigurationError.of(shown, f"expected a YAML file in UTF-8, found: {reason}") from None
+    file = YamlFile(shown)
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        file.value = None if node is None else _Reader(loader, file).value(node, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         found = " ".join(filter(None, (error.context, error.problem)))
         if "'\\t'" in found:
-            found = "a tab; YAML is indented with spaces"
-        raise ConfigurationError([Mistake(shown, mark.line + 1 if mark else None, f"broken YAML: {found}")]) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigurationError.of(shown, f"broken YAML: {error}") from error
+            found = "a tab; YAML takes spaces alone"
+        raise ConfigurationError([Mistake(shown, mark.line + 1 if mark else None, f"broken YAML: {found}")]) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        found = f"character U+{code:04X}: {error.reason}"
+        raise ConfigurationError([Mistake(shown, line, f"broken YAML: {found}")]) from None
+    except RecursionError:
+        raise ConfigurationError.of(shown, "broken YAML: it is nested too deeply") from None
+    file.mistakes = list(dict.fromkeys(file.mistakes))  # what stands behind an alias was seen more than once
     return file
 
 
@@ -66,37 +80,94 @@ class _Reader:
     def __init__(self, loader: yaml.SafeLoader, file: YamlFile) -> None:
         self._loader = loader
         self._file = file
+        self._around: set[int] = set()
+        self._read = 0
 
     def value(self, node: yaml.Node, place: Place) -> Any:
-        self._file.lines.setdefault(place, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, place)
-        if isinstance(node, yaml.SequenceNode):
+        self._file.lines.setdefault(place, _line(node))
+        self._read += 1
+        if self._read > MAX_VALUES:
+            message = f"expected at most {MAX_VALUES:,} values, found more; aliases count each time"
+            raise ConfigurationError([Mistake(self._file.path, _line(node), message)])
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        if node.tag not in _PLAIN:
+            self._wrong_tag(node)
+        if id(node) in self._around:
+            self._wrong(node, "expected an alias of something else, found one of what it stands in")
+            return None
+        with self._inside(node):
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, place)
             return [self.value(entry, (*place, index)) for index, entry in enumerate(node.value)]
-        return self._loader.construct_object(node, deep=True)
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        if not node.tag.startswith(_STANDARD):
+            self._wrong_tag(node)
+            return node.value
+        try:
+            return self._loader.construct_object(node)
+        # The 31st of June and tags that do not fit: every one of YAML's types says no in its own way.
+        except (ValueError, LookupError, AttributeError, yaml.YAMLError):
+            self._wrong(node, f"expected a value, found {node.value!r} that is no {_shown(node.tag)}; put it in quotes")
+            return node.value
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[Hashable, Any]:
         merged: dict[Hashable, Any] = {}
+        # First, so that the lines are those of the mapping's own keys where both have one.
+        for _, value_node in (entry for entry in node.value if entry[0].tag == _MERGE):
+            entries = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+            for entry in reversed(entries):
+                if isinstance(entry, yaml.MappingNode):
+                    merged |= self.value(entry, place) or {}
+                else:
+                    self._wrong(entry, "expected a mapping to merge (`<<`), found something else")
         own: dict[Hashable, Any] = {}
-        for key_node, value_node in node.value:
-            if key_node.tag == _MERGE:
-                entries = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
-                for entry in reversed(entries):
-                    merged |= self.value(entry, place)
+        for key_node, value_node in (entry for entry in node.value if entry[0].tag != _MERGE):
+            key = self._key(key_node)
+            if key is None:
                 continue
-            key = self._loader.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
-            if not isinstance(key, Hashable):
-                self._file.mistakes.append(
-                    Mistake(self._file.path, line, "expected a plain key, found a list or mapping")
-                )
-                continue
-            step = key if isinstance(key, str | int) else str(key)
             if key in own:
-                first = self._file.lines[(*place, step)]
-                message = f"duplicate key {key!r}: it stands on line {first} already"
-                self._file.mistakes.append(Mistake(self._file.path, line, message))
+                first = self._file.lines[(*place, key)]
+                self._wrong(key_node, f"duplicate key {key!r}: it stands on line {first} already")
                 continue
-            self._file.lines[(*place, step)] = line
-            own[key] = self.value(value_node, (*place, step))
+            self._file.lines[(*place, key)] = _line(key_node)
+            own[key] = self.value(value_node, (*place, key))
         return merged | own
+
+    def _key(self, node: yaml.Node) -> str | None:
+        key = self._scalar(node) if isinstance(node, yaml.ScalarNode) else None
+        if isinstance(key, str):
+            return key
+        if isinstance(node, yaml.ScalarNode):
+            what = "nothing" if key is None else f"{node.value}, which YAML reads as {_word(key)}"
+            self._wrong(node, f"expected text as a key, found {what}; put it in quotes")
+        else:
+            self._wrong(node, "expected text as a key, found a list or mapping")
+        return None
+
+    def _wrong_tag(self, node: yaml.Node) -> None:
+        self._wrong(node, f"expected no tag, found {_shown(node.tag)}")
+
+    def _wrong(self, node: yaml.Node, message: str) -> None:
+        self._file.mistakes.append(Mistake(self._file.path, _line(node), message))
+
+    @contextmanager
+    def _inside(self, node: yaml.Node) -> Iterator[None]:
+        self._around.add(id(node))
+        yield
+        self._around.remove(id(node))
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _shown(tag: str) -> str:
+    return f"!!{tag.removeprefix(_STANDARD)}" if tag.startswith(_STANDARD) else tag
+
+
+def _word(key: object) -> str:
+    if isinstance(key, bool):
+        return str(key).lower()
+    return "a number" if isinstance(key, int | float) else "a date" if hasattr(key, "year") else "something else"

@@ -6,6 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 # filename*=charset'language'percent-encoded (RFC 5987), filename="quoted", filename=token.
 _EXTENDED = re.compile(r"(?:^|;)\s*filename\*\s*=\s*\"?([\w!#$%&+^`{}~.-]*)'[^']*'([^;\"\s]*)", re.IGNORECASE)
+_EXTENDED_NAME = re.compile(r"(?:^|;)\s*filename\*\s*=", re.IGNORECASE)
 _QUOTED = re.compile(r'(?:^|;)\s*filename\s*=\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 _TOKEN = re.compile(r"(?:^|;)\s*filename\s*=\s*([^;\"]+)", re.IGNORECASE)
 _QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -24,7 +25,7 @@ def file_name_of(header: str | None) -> str | None:
     header = header[:_MAX_CHARACTERS]
     # A quoted string of another parameter may hold what looks like a file name.
     blanked = _QUOTED_STRING.sub(lambda match: '"' + "_" * (len(match.group()) - 2) + '"', header)
-    if _EXTENDED.search(blanked) and (extended := _EXTENDED.search(header)):
+    if (place := _EXTENDED_NAME.search(blanked)) and (extended := _EXTENDED.match(header, place.start())):
         charset, encoded = extended.groups()
         with suppress(UnicodeDecodeError):
             if charset.lower() in _CHARSETS and (name := unquote_to_bytes(encoded).decode(charset)):

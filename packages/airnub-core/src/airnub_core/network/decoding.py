@@ -130,9 +130,10 @@ class _Brotli:
     def decode(self, chunk: bytes) -> Iterator[bytes]:
         self._began = self._began or bool(chunk)
         try:
-            yield self._decompressor.process(chunk, output_buffer_limit=PIECE)
-            while not self._decompressor.can_accept_more_data():
-                yield self._decompressor.process(b"", output_buffer_limit=PIECE)
+            piece = self._decompressor.process(chunk, output_buffer_limit=PIECE)
+            while piece:
+                yield piece
+                piece = self._decompressor.process(b"", output_buffer_limit=PIECE)
         except brotli.error as error:
             raise DecodingError from error
 

@@ -1,14 +1,17 @@
 """Hosts: whether a host may be asked, by its name, by what it resolves to, and by what is connected to at last."""
 
 import asyncio
+import re
 import socket
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from airnub_core.errors import ConnectionFailedError, RefusedAddressError, RefusedUrlError, TransferTimeoutError
+from airnub_core.errors import ConnectionFailedError, RefusedAddressError, TransferTimeoutError
 from airnub_core.network.addresses import is_local_name, is_public, literal_address
 from airnub_core.network.settings import NetworkSettings
+
+_NAME = re.compile(r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")  # RFC 1035, 2.3.4; underscores are about
 
 
 async def check_host(asked: str, url: httpx.URL, network: NetworkSettings) -> None:
@@ -23,7 +26,6 @@ async def check_host(asked: str, url: httpx.URL, network: NetworkSettings) -> No
 
     Raises:
         RefusedAddressError: the host is private, and the source does not allow that.
-        RefusedUrlError: the name is none that can be resolved.
         ConnectionFailedError, TransferTimeoutError: it cannot be resolved now.
     """
     if network.allow_private_hosts:
@@ -46,8 +48,6 @@ async def check_host(asked: str, url: httpx.URL, network: NetworkSettings) -> No
         raise TransferTimeoutError(asked, "connect_timeout", network.connect_timeout) from error
     except OSError as error:
         raise ConnectionFailedError(asked, f"{host} cannot be resolved ({error})") from error
-    except UnicodeError as error:
-        raise RefusedUrlError(asked, f"a host that is no name ({error})") from error
     for *_, address in answers:
         if not is_public(str(address[0])):
             raise RefusedAddressError(asked, host, str(address[0]))
@@ -71,6 +71,20 @@ def check_peer(url: str, peer: object) -> None:
 def host_in(url: httpx.URL) -> str:
     """The host as the connection will be made to it: parsers disagree about odd URLs, so it is httpx's own reading."""
     return url.raw_host.decode("ascii")
+
+
+def may_be_host(host: str) -> bool:
+    """Whether it is an address, or a name that a resolver can know."""
+    return literal_address(host) is not None or _NAME.fullmatch(host) is not None
+
+
+def origin_of(url: str | httpx.URL) -> tuple[str, str, int | None]:
+    """Scheme, host and port: who may see the headers of a source. A URL that cannot be read is an origin of its own."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        return "", str(url), None
+    return parsed.scheme, host_in(parsed), parsed.port
 
 
 def is_proxied(url: httpx.URL) -> bool:

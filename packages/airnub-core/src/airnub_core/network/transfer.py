@@ -34,7 +34,7 @@ from airnub_core.errors import (
     TruncatedBodyError,
 )
 from airnub_core.network.decoding import DecodingError, decoder_of
-from airnub_core.network.hosts import check_host, check_peer, host_in
+from airnub_core.network.hosts import check_host, check_peer, host_in, may_be_host, origin_of
 from airnub_core.network.retries import parse_retry_after
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.store.staging import StagedBody
@@ -104,8 +104,8 @@ class HttpTransfer:
             raise TransferTimeoutError(request.url, "connect_timeout", network.connect_timeout) from error
         except httpx.TimeoutException as error:
             raise TransferTimeoutError(request.url, "stall_timeout", network.stall_timeout) from error
-        except UnicodeError as error:
-            raise RefusedUrlError(request.url, f"a host that is no name ({error})") from error
+        except httpx.InvalidURL as error:
+            raise RefusedUrlError(request.url, f"one that cannot be read ({error})") from error
         except ssl.SSLError as error:
             # Behind the handshake it comes through httpx as it is, and would be taken for an error of the disk.
             raise TlsError(request.url, str(error)) from error
@@ -126,7 +126,7 @@ class HttpTransfer:
                     yield response
                     return
             before, url = url, _checked(request.url, target, base=str(url))
-            if _origin(before) != _origin(url):
+            if origin_of(before) != origin_of(url):
                 headers = {}
         raise TooManyRedirectsError(request.url, MAX_REDIRECTS)
 
@@ -214,10 +214,11 @@ async def _pieces(request: Request, response: httpx.Response) -> AsyncIterator[b
 def _checked(asked: str, url: str, base: str = "") -> httpx.URL:
     """A URL that may be asked for, seen from `base`; `asked` is what an error names."""
     try:
-        parsed = httpx.URL(urljoin(base, url))
+        absolute = urljoin(base, url)
+        parsed, port = httpx.URL(absolute), urlsplit(absolute).port  # the one does not look at the port's size
     except (httpx.InvalidURL, ValueError) as error:
         raise RefusedUrlError(asked, f"one that cannot be read ({error})") from error
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if parsed.scheme not in {"http", "https"} or port == 0 or not may_be_host(host_in(parsed)):
         raise RefusedUrlError(asked, repr(redact_url(str(parsed))))
     return parsed
 
@@ -229,10 +230,6 @@ def _sendable(request: Request) -> dict[str, str]:
         if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
             raise RefusedHeaderError(request.url, name)
     return headers
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
 
 
 def _peer_check(asked: str, host: str) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
@@ -262,6 +259,8 @@ def _raise_transport_error(url: str, error: httpx.TransportError) -> NoReturn:
         if isinstance(cause, ssl.SSLError):
             raise TlsError(url, str(cause)) from error
         cause = cause.__cause__ or cause.__context__
+    if "location header" in reason:
+        raise RefusedUrlError(url, f"a redirect that cannot be read ({reason})") from error
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in reason:
         raise ProtocolError(url, reason) from error
     raise ConnectionFailedError(url, reason) from error

@@ -1,14 +1,17 @@
 """JSON APIs: every answer is kept as it came; the records of all pages of a source become one file of JSON Lines."""
 
-import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
+from airnub_common import redact_url
 from airnub_core.engine import Arrival, Engine, Item
 from airnub_core.errors import ItemError, MissingPathError, PageError, TooManyPagesError
+from airnub_core.network.concurrency import together
+from airnub_core.network.hosts import origin_of
 from airnub_core.outcome import Kind, Outcome
-from airnub_core.sources.paging import first_url, next_url, whole_url
+from airnub_core.sources.paging import first_url, is_sendable, next_url, whole_url
 from airnub_core.sources.records import described, json_lines, parse_json, records_at, value_at
 from airnub_core.sources.settings import ApiSource, Incremental, Secret
 
@@ -31,28 +34,36 @@ async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secr
         StoreError: the store cannot be written.
     """
     engine.expect(len(sources))
-    outcomes = await asyncio.gather(*(_ingest_api(engine, source, secret) for source in sources))
+    # A secret that is missing is an error before anything is asked.
+    headers = [_headers(source, secret) for source in sources]
+    outcomes = await together(map(_ingest_api, repeat(engine), sources, headers))
     return [outcome for of_source in outcomes for outcome in of_source]
 
 
-async def _ingest_api(engine: Engine, source: ApiSource, secret: Secret) -> list[Outcome]:
+async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, str]) -> list[Outcome]:
     mark = engine.index.watermark(source.name) if source.incremental else None
     watermark = None if mark is None else json.loads(mark)
-    whole = Item(source.name, whole_url(source, watermark), source.network(engine.network), _headers(source, secret))
+    whole = Item(source.name, whole_url(source, watermark), source.network(engine.network), headers)
     pages: list[Arrival] = []
     records: list[Any] = []
     try:
         await _read_pages(engine, source, whole, pages, records)
         newest = _newest(source.incremental, whole.url, records, watermark)
+        lines = json_lines(whole.url, records)
     except ItemError as error:
         await engine.settle((), parts=pages)
         return [engine.failure(whole, error)]
+    except BaseException:
+        # The run is cancelled, or the disk is full: what is whole is not fetched again.
+        await engine.settle((), parts=pages)
+        raise
     if source.records is None:
+        engine.expect(len(pages) - 1)
         return await engine.settle(pages)
     if watermark is not None and not records:
         await engine.settle((), parts=pages)
         return [engine.report(Outcome(source.name, Kind.UNCHANGED, url=whole.url, attempts=pages[0].attempts))]
-    collected = engine.keep(whole, json_lines(records), f"{source.name}.jsonl", JSON_LINES, pages)
+    collected = engine.keep(whole, lines, f"{source.name}.jsonl", JSON_LINES, pages)
     outcomes = await engine.settle([collected], parts=pages)
     if newest is not None:
         engine.index.move_watermark(source.name, json.dumps(newest))
@@ -69,7 +80,7 @@ async def _read_pages(engine: Engine, source: ApiSource, whole: Item, pages: lis
             raise TooManyPagesError(whole.url, limit)
         if url in seen:
             raise PageError(
-                whole.url, f"expected a new page after {len(pages)}, found one that was read already: {url}"
+                whole.url, f"expected a new page after {len(pages)}, found one that was read already: {redact_url(url)}"
             )
         seen.add(url)
         page = await engine.get(_page(whole, url))
@@ -81,7 +92,9 @@ async def _read_pages(engine: Engine, source: ApiSource, whole: Item, pages: lis
 
 
 def _page(whole: Item, url: str) -> Item:
-    return Item(whole.source, url, whole.network, whole.headers)
+    # The next page's URL comes from the answer: another origin's business is none of our secrets.
+    headers = whole.headers if origin_of(url) == origin_of(whole.url) else {}
+    return Item(whole.source, url, whole.network, headers)
 
 
 def _headers(source: ApiSource, secret: Secret) -> dict[str, str]:
@@ -98,7 +111,7 @@ def _newest(incremental: Incremental | None, url: str, records: list[Any], water
     newest = watermark
     for record in records:
         value = value_at(url, record, incremental.field)
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or not is_sendable(value):
             raise MissingPathError(url, incremental.field, "a text or a number", described(value))
         try:
             newest = value if newest is None else max(newest, value)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 import httpx
 
-from airnub_core.errors import MissingPathError
+from airnub_core.errors import MissingPathError, PageError
 from airnub_core.sources.records import described, records_at, value_at
 from airnub_core.sources.settings import ApiSource, CursorPages, LinkPages, NumberedPages, OffsetPages
 
@@ -50,6 +50,7 @@ def next_url(source: ApiSource, url: str, number: int, answer: Any, headers: Map
 
     Raises:
         MissingPathError: the answer does not hold what paging needs.
+        PageError: the Link header holds no URL that can be read.
     """
     match source.pages:
         case NumberedPages() as pages:
@@ -63,13 +64,30 @@ def next_url(source: ApiSource, url: str, number: int, answer: Any, headers: Map
             cursor = value_at(url, answer, pages.next)
             if cursor is None or cursor == "" or cursor is False:
                 return None
-            if not isinstance(cursor, str | int):
+            if not (isinstance(cursor, str | int) and is_sendable(cursor)):
                 raise MissingPathError(url, pages.next, "a cursor (text or number) or null", described(cursor))
             return with_params(url, {pages.param: cursor})
         case LinkPages():
-            following = httpx.Response(200, headers=dict(headers)).links.get("next", {}).get("url")
-            return None if following is None else str(httpx.URL(url).join(following))
+            following = _next_in(headers.get("link", ""))
+            try:
+                return None if following is None else urljoin(url, following)
+            except ValueError as error:
+                raise PageError(
+                    url, f"expected the URL of the next page in the Link header, found none: {error}"
+                ) from error
     return None
+
+
+def _next_in(link: str) -> str | None:
+    """The target of `rel="next"`; relations are in any case, and there may be several of one link (RFC 8288, 3.3)."""
+    parsed = httpx.Response(200, headers=httpx.Headers({"link": link}, encoding="utf-8")).links
+    targets = (one.get("url") for relations, one in parsed.items() if "next" in (relations or "").lower().split())
+    return next(targets, None)
+
+
+def is_sendable(value: Any) -> bool:
+    """Whether a value out of JSON can stand in a URL; half a surrogate pair cannot."""
+    return not isinstance(value, str) or value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value)
 
 
 def _records(source: ApiSource, url: str, answer: Any) -> Sequence[Any]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any, NoReturn
 
 from airnub_core.errors import MissingPathError, NotJsonError
@@ -11,10 +12,11 @@ def parse_json(url: str, content: bytes) -> Any:
     """The JSON value in an answer.
 
     Raises:
-        NotJsonError: it is not JSON as RFC 8259 has it; `NaN` and the like are not.
+        NotJsonError: it is not JSON as RFC 8259 has it; `NaN` and the like are not. Nor is what cannot be written
+            again as it was meant: numbers beyond all limits, and values nested hundreds deep.
     """
     try:
-        return json.loads(content, parse_constant=_refuse)
+        return json.loads(content, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         start = content[:40].decode(errors="replace")
         raise NotJsonError(url, f"{str(error) or type(error).__name__} (it starts with {start!r})") from error
@@ -52,11 +54,18 @@ def records_at(url: str, answer: Any, path: str | None) -> list[Any]:
     return value
 
 
-def json_lines(records: Iterable[Any]) -> bytes:
-    """The records as JSON Lines: UTF-8, one value a line, keys in the order that the API gave them."""
-    return b"".join(
-        json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for record in records
-    )
+def json_lines(url: str, records: Iterable[Any]) -> bytes:
+    """The records as JSON Lines: UTF-8, one value a line, keys in the order that the API gave them.
+
+    Raises:
+        NotJsonError: they are nested too deep.
+    """
+    try:
+        lines = [json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in records]
+    except RecursionError as error:
+        raise NotJsonError(url, "records that are nested too deep") from error
+    # Half a surrogate pair is no character, but JSON can say it; Python's way of escaping it is JSON's own.
+    return b"".join(line.encode(errors="backslashreplace") + b"\n" for line in lines)
 
 
 def described(value: Any) -> str:
@@ -71,6 +80,13 @@ def described(value: Any) -> str:
         case str():
             return f"the text {value[:40]!r}"
     return f"the value {value!r}"
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not isfinite(value):
+        raise ValueError(f"{number[:40]} is more than a number can be")
+    return value
 
 
 def _refuse(constant: str) -> NoReturn:

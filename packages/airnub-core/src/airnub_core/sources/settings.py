@@ -32,6 +32,10 @@ def _dotted(path: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_http_url)]
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+HeaderText = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
+"""What HTTP can send: visible ASCII."""
+Number = Annotated[float, Field(allow_inf_nan=False)]
 DottedPath = Annotated[str, AfterValidator(_dotted)]
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 """It becomes a folder of the store."""
@@ -62,13 +66,13 @@ class FileSource(Source):
         """This source with the URLs of its `urls_file`, a path below `folder`, behind its own.
 
         Raises:
-            ValueError: the file cannot be read, or a line of it is no URL.
+            ValueError: the file cannot be read, a line of it is no URL, or there is none.
         """
         if self.urls_file is None:
             return self
         path = folder / self.urls_file
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise ValueError(f"{self.name}: urls_file {path} cannot be read: {error}") from error
         urls = list(self.urls)
@@ -80,6 +84,8 @@ class FileSource(Source):
                 urls.append(_http_url(url))
             except ValueError as error:
                 raise ValueError(f"{path}:{number}: {error}, found {url!r}") from error
+        if not urls:
+            raise ValueError(f"{path}: expected at least one URL, found none")
         return self.model_copy(update={"urls": urls, "urls_file": None})
 
 
@@ -91,8 +97,8 @@ class Auth(_Part):
     """A secret that is sent as a header."""
 
     block: SecretReference
-    header: str = "Authorization"
-    prefix: str = ""
+    header: HeaderName = "Authorization"
+    prefix: HeaderText = ""
 
 
 class _Pages(_Part):
@@ -145,8 +151,8 @@ class ApiSource(Source):
     """A public JSON API."""
 
     url: Url
-    params: dict[str, str | int | float | bool] = {}
-    headers: dict[str, str] = {}
+    params: dict[str, str | int | Number | bool] = {}
+    headers: dict[HeaderName, HeaderText] = {}
     auth: Auth | None = None
     records: DottedPath | None = None
     """Where the list of records stands in an answer; without it the whole answer is kept."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from airnub_common import ALGORITHM, digest_of, hex_of, safe_file_name, write_atomic
+from airnub_common import ALGORITHM, digest_of, hex_of, safe_file_name
 from airnub_core.errors import DamagedManifestError, DamagedObjectError
 from airnub_core.store.durability import make_durable
 from airnub_core.store.manifest import SUFFIX, Manifest
@@ -81,8 +81,10 @@ class ContentStore:
             # Damaged, by a power loss or by hand: it is no object any more, and the whole one takes its place.
             existing = existing or name
             path.replace(folder / existing)
-        body.discard()
-        return self._claim(folder, describe(digest, _join(source, hex_digits, existing), existing))
+        try:
+            return self._claim(folder, describe(digest, _join(source, hex_digits, existing), existing), body.folder)
+        finally:
+            body.discard()
 
     def make_durable(self, published: list[Published]) -> None:
         """Return when all these are on the disk.
@@ -137,14 +139,16 @@ class ContentStore:
     def objects(self) -> Iterator[str]:
         """Every object's path, in order; manifests are left out."""
         for path in sorted(self.root.glob("[!.]*/??/*/*")):
-            if not path.name.endswith(SUFFIX) and path.is_file():
+            if not path.name.endswith(SUFFIX) and not path.name.startswith(".") and path.is_file():
                 yield path.relative_to(self.root).as_posix()
 
     def _folder(self, source: str, hex_digits: str) -> Path:
         return self.root / source / hex_digits[:2] / hex_digits
 
-    def _claim(self, folder: Path, manifest: Manifest) -> Published:
-        """Add a manifest for a URL that brought bytes which are there already."""
+    def _claim(self, folder: Path, manifest: Manifest, staged: Path) -> Published:
+        """Add a manifest, written in the folder `staged`, for a URL that brought bytes which are there already."""
+        whole = staged / SUFFIX
+        whole.write_bytes(manifest.as_bytes())
         for suffix in (SUFFIX, f".{manifest.url_digest[:8]}{SUFFIX}"):
             path = folder / (manifest.file_name + suffix)
             relative = path.relative_to(self.root).as_posix()
@@ -152,8 +156,8 @@ class ContentStore:
                 known = Manifest.read(path)
             except DamagedManifestError:
                 # Missing, or damaged and so of no use to anybody.
-                write_atomic(path, manifest.as_bytes())
-                known = manifest
+                whole.replace(path)
+                return Published(manifest, relative, new=False)
             if known.url_digest == manifest.url_digest:
                 return Published(known, relative, new=False)
         raise DamagedManifestError(str(path), "names another URL of the same first 8 digits; two URLs collide here")

@@ -4,12 +4,14 @@ SQLite beside the store. A URL is known by its digest, since it may hold a secre
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, Self
 
+from airnub_core.errors import DamagedIndexError, StoreError
 from airnub_core.store.manifest import Manifest, url_digest
 
 _SCHEMA = """
@@ -45,6 +47,8 @@ _KNOWN = "source, url_digest, url, digest, path, manifest, etag, last_modified, 
 _MARKS = ", ".join("?" * len(_KNOWN.split(",")))
 _LOOKUP_BATCH = 500
 _BUSY_SECONDS = 60
+# Not a database, a damaged one, or one with other tables than ours. A full disk or a lock says nothing against it.
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,11 @@ class Version:
 
 
 class Index(Protocol):
-    """What every index does; each call is one transaction, durable when it returns."""
+    """What every index does; each call is one transaction, durable when it returns.
+
+    Raises:
+        StoreError: the index cannot be read or written.
+    """
 
     def lookup(self, source: str, urls: Iterable[str]) -> dict[str, Known]:
         """What is known of these URLs, by URL; unknown ones are left out."""
@@ -130,87 +138,114 @@ class SqliteIndex:
         """Open the file, and create it when it is missing.
 
         Raises:
-            sqlite3.DatabaseError: it is damaged, or no index.
+            DamagedIndexError: it is damaged, or no index.
+            StoreError: it cannot be opened.
             OSError: its folder cannot be created.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
+        self._path = path
+        with _told(path):
+            self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.executescript(_SCHEMA)
-        except sqlite3.Error:
+            with self._transaction() as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.executescript(_SCHEMA)
+                connection.execute(f"SELECT {_KNOWN} FROM url LIMIT 0")  # noqa: S608  # constants; another program's table?
+        except StoreError:
             self._connection.close()
             raise
 
     @property
     def is_built(self) -> bool:
         """Whether `rebuild` has ended once; a new file has not, and holds nothing about what the store may hold."""
-        return bool(self._connection.execute("PRAGMA user_version").fetchone() == (_SCHEMA_VERSION,))
+        with self._transaction() as connection:
+            return bool(connection.execute("PRAGMA user_version").fetchone() == (_SCHEMA_VERSION,))
 
     def rebuild(self, manifests: Mapping[str, Manifest]) -> None:
         """Forget every URL, and learn them anew from manifests by path; watermarks stay."""
         rows, versions = _rows_of(manifests)
-        with self._connection:
-            self._connection.execute("DELETE FROM url")
-            self._connection.execute("DELETE FROM version")
-            self._insert(rows, versions)
-            self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM url")
+            connection.execute("DELETE FROM version")
+            _insert(connection, rows, versions)
+            connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
     def lookup(self, source: str, urls: Iterable[str]) -> dict[str, Known]:
         by_digest = {url_digest(url): url for url in urls}
         digests = list(by_digest)
         found: dict[str, Known] = {}
-        for start in range(0, len(digests), _LOOKUP_BATCH):
-            batch = digests[start : start + _LOOKUP_BATCH]
-            marks = ", ".join("?" * len(batch))
-            rows = self._connection.execute(
-                f"SELECT {_KNOWN} FROM url WHERE source = ? AND url_digest IN ({marks})",  # noqa: S608  # only question marks
-                (source, *batch),
-            )
-            found.update((by_digest[row[1]], Known(*row)) for row in rows)
+        with self._transaction() as connection:
+            for start in range(0, len(digests), _LOOKUP_BATCH):
+                batch = digests[start : start + _LOOKUP_BATCH]
+                marks = ", ".join("?" * len(batch))
+                rows = connection.execute(
+                    f"SELECT {_KNOWN} FROM url WHERE source = ? AND url_digest IN ({marks})",  # noqa: S608  # only question marks
+                    (source, *batch),
+                )
+                found.update((by_digest[row[1]], Known(*row)) for row in rows)
         return found
 
     def record(self, rows: Sequence[Known], changed: Iterable[Known] = ()) -> None:
-        with self._connection:
-            self._insert(rows, changed)
-
-    def _insert(self, rows: Sequence[Known], changed: Iterable[Known]) -> None:
-        self._connection.executemany(
-            f"INSERT OR REPLACE INTO url ({_KNOWN}) VALUES ({_MARKS})",  # noqa: S608  # constants
-            map(astuple, rows),
-        )
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO version VALUES (?, ?, ?, ?, ?)",
-            [(row.source, row.url_digest, row.changed_at, row.digest, row.manifest) for row in changed],
-        )
+        with self._transaction() as connection:
+            _insert(connection, rows, changed)
 
     def current(self, source: str) -> list[Known]:
-        rows = self._connection.execute(
-            f"SELECT {_KNOWN} FROM url WHERE source = ? ORDER BY url, url_digest",  # noqa: S608  # constants
-            (source,),
-        )
-        return [Known(*row) for row in rows]
+        with self._transaction() as connection:
+            rows = connection.execute(
+                f"SELECT {_KNOWN} FROM url WHERE source = ? ORDER BY url, url_digest",  # noqa: S608  # constants
+                (source,),
+            )
+            return [Known(*row) for row in rows]
 
     def versions(self, source: str, url: str) -> list[Version]:
-        rows = self._connection.execute(
-            "SELECT seen_at, digest, manifest FROM version WHERE source = ? AND url_digest = ? ORDER BY seen_at",
-            (source, url_digest(url)),
-        )
-        return [Version(*row) for row in rows]
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "SELECT seen_at, digest, manifest FROM version WHERE source = ? AND url_digest = ? ORDER BY seen_at",
+                (source, url_digest(url)),
+            )
+            return [Version(*row) for row in rows]
 
     def watermark(self, source: str) -> str | None:
-        row = self._connection.execute("SELECT value FROM watermark WHERE source = ?", (source,)).fetchone()
+        with self._transaction() as connection:
+            row = connection.execute("SELECT value FROM watermark WHERE source = ?", (source,)).fetchone()
         return None if row is None else str(row[0])
 
     def move_watermark(self, source: str, value: str) -> None:
-        with self._connection:
-            self._connection.execute(
+        with self._transaction() as connection:
+            connection.execute(
                 "INSERT OR REPLACE INTO watermark VALUES (?, ?, ?)", (source, value, datetime.now(UTC).isoformat())
             )
 
     def close(self) -> None:
         self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with _told(self._path), self._connection:
+            yield self._connection
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """SQLite's errors as those of the store."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # the rest of the bits are details
+        kind = DamagedIndexError if code in _DAMAGED else StoreError
+        raise kind(str(path), f"the index cannot be used ({error})") from error
+
+
+def _insert(connection: sqlite3.Connection, rows: Sequence[Known], changed: Iterable[Known]) -> None:
+    connection.executemany(
+        f"INSERT OR REPLACE INTO url ({_KNOWN}) VALUES ({_MARKS})",  # noqa: S608  # constants
+        map(astuple, rows),
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO version VALUES (?, ?, ?, ?, ?)",
+        [(row.source, row.url_digest, row.changed_at, row.digest, row.manifest) for row in changed],
+    )
 
 
 def _rows_of(manifests: Mapping[str, Manifest]) -> tuple[list[Known], list[Known]]:

@@ -1,13 +1,12 @@
 """Opening a store: its folder and its index together, the index rebuilt where it is missing or damaged."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
 
-from airnub_core.errors import StoreError
+from airnub_core.errors import DamagedIndexError, StoreError
 from airnub_core.store.content_store import ContentStore
 from airnub_core.store.index import Index, SqliteIndex
 from airnub_core.store.verification import Verification, verify
@@ -23,10 +22,7 @@ def open_store(root: Path) -> Iterator[tuple[ContentStore, Index]]:
         StoreError: the folder cannot be created or written.
     """
     store = ContentStore(root)
-    try:
-        index = _open_index(store)
-    except OSError as error:
-        raise StoreError.of(error, root) from error
+    index, _ = _open_index(store)
     try:
         yield store, index
     finally:
@@ -39,36 +35,38 @@ def reindex(root: Path) -> Verification:
     Raises:
         StoreError: the store cannot be read or written.
     """
-    store = ContentStore(root)
-    try:
-        index = _open_index(store)
-        try:
-            return _rebuild(store, index)
-        finally:
-            index.close()
-    except OSError as error:
-        raise StoreError.of(error, root) from error
-
-
-def _open_index(store: ContentStore) -> SqliteIndex:
-    store.hidden.mkdir(parents=True, exist_ok=True)
-    path = store.hidden / INDEX
-    # Two processes that find no index must not both build it.
-    with FileLock(f"{path}.lock"):
-        try:
-            index = SqliteIndex(path)
-        except sqlite3.DatabaseError:
-            for file in path.parent.glob(f"{INDEX}*"):
-                if file.suffix != ".lock":
-                    file.replace(file.with_name(f"damaged-{file.name}"))
-            index = SqliteIndex(path)
-        if not index.is_built:
-            _rebuild(store, index)
-    return index
-
-
-def _rebuild(store: ContentStore, index: SqliteIndex) -> Verification:
-    """An object that no index knows is hashed before it is believed: a power loss may have cut it."""
-    verification = verify(store)
-    index.rebuild(verification.sound)
+    index, verification = _open_index(ContentStore(root), anew=True)
+    index.close()
+    assert verification is not None, "an index that is built anew is verified"
     return verification
+
+
+def _open_index(store: ContentStore, *, anew: bool = False) -> tuple[SqliteIndex, Verification | None]:
+    path = store.hidden / INDEX
+    try:
+        store.hidden.mkdir(parents=True, exist_ok=True)
+        # Two processes that find no index must not both build it.
+        with FileLock(f"{path}.lock"):
+            try:
+                return _built(store, SqliteIndex(path), anew=anew)
+            except DamagedIndexError:
+                for file in path.parent.glob(f"{INDEX}*"):
+                    if file.suffix != ".lock":
+                        file.replace(file.with_name(f"damaged-{file.name}"))
+                return _built(store, SqliteIndex(path), anew=anew)
+    except OSError as error:
+        raise StoreError.of(error, store.root) from error
+
+
+def _built(store: ContentStore, index: SqliteIndex, *, anew: bool) -> tuple[SqliteIndex, Verification | None]:
+    """The index, built from the manifests where it is not yet, or is to be again; then with what was found."""
+    try:
+        if index.is_built and not anew:
+            return index, None
+        # An object that no index knows is hashed before it is believed: a power loss may have cut it.
+        verification = verify(store)
+        index.rebuild(verification.sound)
+    except BaseException:
+        index.close()
+        raise
+    return index, verification

@@ -33,7 +33,7 @@ def verify(store: ContentStore, on_object: Callable[[int], None] = lambda _size:
         OSError: the store's folder cannot be listed.
     """
     result = Verification()
-    digests: dict[str, str] = {}
+    found: dict[str, tuple[str, int]] = {}
     with ThreadPoolExecutor() as pool:
         for path, outcome in pool.map(lambda path: (path, _digest(store.root / path)), store.objects()):
             result.objects += 1
@@ -48,8 +48,8 @@ def verify(store: ContentStore, on_object: Callable[[int], None] = lambda _size:
                 result.damaged.append(
                     DamagedObjectError(str(store.root / path), f"expected sha256:{expected}, found {digest}")
                 )
-            digests[path] = digest
-    result.damaged.extend(_check_manifests(store, digests, result.sound))
+            found[path] = outcome
+    result.damaged.extend(_check_manifests(store, found, result.sound))
     return result
 
 
@@ -61,7 +61,7 @@ def _digest(path: Path) -> tuple[str, int] | StoreError:
 
 
 def _check_manifests(
-    store: ContentStore, digests: dict[str, str], sound: dict[str, Manifest]
+    store: ContentStore, found: dict[str, tuple[str, int]], sound: dict[str, Manifest]
 ) -> Iterator[DamagedManifestError]:
     claimed: set[str] = set()
     for path, manifest in store.manifests():
@@ -69,9 +69,17 @@ def _check_manifests(
             yield manifest
             continue
         claimed.add(manifest.path)
-        if manifest.path not in digests:
+        if manifest.path not in found:
             yield DamagedManifestError(str(store.root / path), f"expected the object {manifest.path}, found none")
-        elif digests[manifest.path] == manifest.digest:
+            continue
+        digest, size = found[manifest.path]
+        if digest != manifest.digest:
+            continue  # the object is damaged, and named already
+        if size != manifest.size:
+            yield DamagedManifestError(
+                str(store.root / path), f"expected a size of {size:,} bytes, found {manifest.size:,}"
+            )
+        else:
             sound[path] = manifest
-    for path in sorted(digests.keys() - claimed):
+    for path in sorted(found.keys() - claimed):
         yield DamagedManifestError(str(store.root / path), "expected a manifest beside the object, found none")

@@ -6,12 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from airnub_common import write_atomic
-from airnub_core import Report
+from airnub_core import Report, StoreError
 from airnub_core.sample_site import Route, SampleSite
-from airnub_prefect.command.display import Display, print_report, say, say_error, tell
-from airnub_prefect.command.running import INTERRUPTED, interrupted
+from airnub_prefect.command.display import Display, print_report, prints_are_talk, say, say_error, tell
+from airnub_prefect.command.running import INTERRUPTED, broken, interrupted
 from airnub_prefect.department import Department
-from airnub_prefect.errors import StageFailedError
+from airnub_prefect.errors import ConfigurationError, ServerUnreachableError, StageFailedError
 from airnub_prefect.places import data_root, shown
 from airnub_prefect.progress import listening
 from airnub_prefect.session import Session
@@ -33,6 +33,8 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
 
     Raises:
         ConfigurationError: outside of a checkout, with no data root.
+        StoreError: the data root cannot be written.
+        ServerUnreachableError: the Prefect server did not start, or was lost on the way.
     """
     started = time.monotonic()
     demo = department.load_demo()
@@ -42,6 +44,7 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
         say(f"A sample site is served on {site.url('/')}; all stages of {department.name} run on it ...")
         display = stack.enter_context(Display())
         stack.enter_context(listening(display))
+        stack.enter_context(prints_are_talk())
         try:
             reports = session.run(department.load_pipeline, {**demo.settings(site, root), "force": force})
         except StageFailedError as error:
@@ -51,6 +54,11 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
         except KeyboardInterrupt:
             say(interrupted(display))
             return INTERRUPTED
+        except (ConfigurationError, ServerUnreachableError, StoreError):
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever a department's flow raises, the session ends in good order
+            say_error(broken(department.name, error))
+            return 1
         seconds = time.monotonic() - started
     _tell(department, reports, root, session, seconds)
     return 0
@@ -59,12 +67,14 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
 def _serve(routes: Mapping[str, Route], root: Path) -> SampleSite:
     """The site on the port of the last demo, so that its URLs are known again; on a free one when that is taken."""
     path = root / _PORT
-    remembered = int(path.read_text()) if path.is_file() else 0
     try:
-        site = SampleSite(routes, port=remembered)
-    except OSError:
+        site = SampleSite(routes, port=int(path.read_text()))
+    except (OSError, ValueError, OverflowError):
         site = SampleSite(routes)
-    write_atomic(path, str(site.port))
+    try:
+        write_atomic(path, str(site.port))
+    except OSError as error:
+        raise StoreError.of(error, path) from error
     return site
 
 

@@ -1,14 +1,18 @@
 """Display: what a person sees. Talk goes to stderr, with progress bars on a terminal; data goes to stdout."""
 
 import json
+import os
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from types import TracebackType
 from typing import Any, Self
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.filesize import decimal
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -17,8 +21,8 @@ from airnub_core import Kind, Outcome, Report
 NAMED_OUTCOMES = 30
 """Items that the summary names besides the failures; `--json` has all."""
 
-PIPED_WIDTH = 160
-"""Columns of tables that no terminal limits."""
+PIPED_WIDTH = 10_000
+"""Columns of tables that no terminal limits: each row is one line, for `grep`."""
 
 _COLOURS = {Kind.STORED: "green", Kind.UPDATED: "cyan", Kind.UNCHANGED: "dim", Kind.FAILED: "bold red"}
 
@@ -41,6 +45,21 @@ def say_error(text: str) -> None:
 def tell(text: str) -> None:
     """A line of results, on stdout."""
     _data.print(text, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def prints_are_talk() -> Iterator[None]:
+    """What flows, libraries and their child processes print goes to stderr: stdout is for the command's data alone."""
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 class Display:
@@ -120,8 +139,8 @@ def print_report(stage: str, report: Report, seconds: float | None = None) -> No
     for outcome in (*report.failed, *others[:NAMED_OUTCOMES]):
         cells = [
             f"[{_COLOURS[outcome.kind]}]{outcome.kind.value}[/]",
-            outcome.source,
-            _escaped(outcome.path.rpartition("/")[2] if outcome.path else outcome.url or ""),
+            escape(outcome.source),
+            escape(outcome.path.rpartition("/")[2] if outcome.path else outcome.url or ""),
             "" if outcome.size is None else decimal(outcome.size),
         ]
         if with_rows:
@@ -144,9 +163,5 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: list[str]) -> None:
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(_escaped(str(row[name])) for name in columns))
+        table.add_row(*(escape(str(row[name])) for name in columns))
     _data.print(table)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")

@@ -71,18 +71,26 @@ def group(department: Department) -> click.Group:
     @_VERBOSE
     def run_(stage: str, config: Path | None, force: bool, as_json: bool, verbose: bool) -> None:
         """Run one STAGE; exit status 1 when the run failed, 2 when the configuration is wrong."""
-        from airnub_prefect.command.running import run_stage
 
-        chosen = next(one for one in department.stages if one.name == stage)
-        _exit(lambda: run_stage(chosen, config=config, force=force, as_json=as_json, verbose=verbose))
+        def run() -> int:
+            from airnub_prefect.command.running import run_stage
+
+            chosen = next(one for one in department.stages if one.name == stage)
+            return run_stage(chosen, config=config, force=force, as_json=as_json, verbose=verbose)
+
+        _exit(run)
 
     @command.command("list", epilog=f"Example: uv run {name} list --json")
     @_JSON
     def list_(as_json: bool) -> None:
         """List the flows: what each does, and which settings it reads."""
-        from airnub_prefect.command.listing import list_flows
 
-        _exit(lambda: list_flows(department, as_json=as_json))
+        def run() -> int:
+            from airnub_prefect.command.listing import list_flows
+
+            return list_flows(department, as_json=as_json)
+
+        _exit(run)
 
     command.add_command(_store(department))
     return command
@@ -94,10 +102,13 @@ def _store(department: Department) -> click.Group:
     @click.group("store", help="Look at the content store.")
     def store() -> None: ...
 
-    def opened(folder: Path | None, config: Path | None, work: Callable[[Any], int]) -> NoReturn:
-        from airnub_prefect.command.store import open_for_reading
+    def opened(folder: Path | None, config: Path | None, work: Callable[[Any, Any], int]) -> NoReturn:
+        def run() -> int:
+            from airnub_prefect.command import store as commands
 
-        _exit(lambda: work(open_for_reading(department, folder, config)))
+            return work(commands, commands.open_for_reading(department, folder, config))
+
+        _exit(run)
 
     @store.command("ls", epilog=f"Example: uv run {name} store ls --source weather")
     @click.option("--source", metavar="NAME", help="Only this source.")
@@ -105,9 +116,7 @@ def _store(department: Department) -> click.Group:
     @_where
     def ls(source: str | None, as_json: bool, **where: Path | None) -> None:
         """List every object, with where it came from."""
-        from airnub_prefect.command import store as commands
-
-        opened(**where, work=lambda opened_store: commands.ls(opened_store, source, as_json=as_json))
+        opened(**where, work=lambda commands, content: commands.ls(content, source, as_json=as_json))
 
     @store.command("show", epilog=f"Example: uv run {name} store show 3f9a27c1")
     @click.argument("what")
@@ -115,26 +124,20 @@ def _store(department: Department) -> click.Group:
     @_where
     def show(what: str, as_json: bool, **where: Path | None) -> None:
         """Show the manifests of WHAT: a digest or its beginning, a URL, a path or a file name."""
-        from airnub_prefect.command import store as commands
-
-        opened(**where, work=lambda opened_store: commands.show(opened_store, what, as_json=as_json))
+        opened(**where, work=lambda commands, content: commands.show(content, what, as_json=as_json))
 
     @store.command("verify", epilog=f"Example: uv run {name} store verify")
     @_JSON
     @_where
     def verify(as_json: bool, **where: Path | None) -> None:
         """Hash every object again, and name what is damaged; exit status 1 when something is."""
-        from airnub_prefect.command import store as commands
-
-        opened(**where, work=lambda opened_store: commands.check(opened_store, as_json=as_json))
+        opened(**where, work=lambda commands, content: commands.check(content, as_json=as_json))
 
     @store.command("reindex", epilog=f"Example: uv run {name} store reindex")
     @_where
     def reindex(**where: Path | None) -> None:
         """Build the index anew from the manifests."""
-        from airnub_prefect.command import store as commands
-
-        opened(**where, work=commands.rebuild)
+        opened(**where, work=lambda commands, content: commands.rebuild(content))
 
     return store
 
@@ -152,6 +155,14 @@ def _exit(work: Callable[[], int]) -> NoReturn:
         click.secho(str(error), err=True, fg="red")
         status = 1
     except KeyboardInterrupt:
-        click.echo("Interrupted before anything ran.", err=True)
+        click.echo("Interrupted.", err=True)
         status = 130
+    except Exception as error:
+        # Not imported before: what takes long is imported beside the embedded server's start.
+        from airnub_core import StoreError
+
+        if not isinstance(error, StoreError):
+            raise
+        click.secho(str(error), err=True, fg="red")
+        status = 1
     sys.exit(status)

@@ -1,12 +1,22 @@
 """Running: a stage in this process, with its report at the end."""
 
 import time
+import traceback
 from pathlib import Path
 
+from airnub_common import redact_text
 from airnub_core import Report, StoreError
-from airnub_prefect.command.display import Display, print_json, print_report, say, say_error, stage_document
+from airnub_prefect.command.display import (
+    Display,
+    print_json,
+    print_report,
+    prints_are_talk,
+    say,
+    say_error,
+    stage_document,
+)
 from airnub_prefect.department import Stage
-from airnub_prefect.errors import StageFailedError
+from airnub_prefect.errors import ConfigurationError, ServerUnreachableError, StageFailedError
 from airnub_prefect.progress import listening
 from airnub_prefect.session import prefect_session
 from airnub_prefect.validation import load_yaml
@@ -34,15 +44,19 @@ def run_stage(stage: Stage, *, config: Path | None, force: bool, as_json: bool, 
     """
     settings = None if config is None else load_yaml(stage.load_settings(), config)
     report, failure = Report(), None
-    with prefect_session(verbose=verbose) as session:
+    with prints_are_talk(), prefect_session(verbose=verbose) as session:
         started = time.monotonic()
         with Display() as display, listening(display):
             try:
-                report = session.run(stage.load_flow, {"settings": settings, "force": force})
+                report = returned(stage.flow, session.run(stage.load_flow, {"settings": settings, "force": force}))
             except StageFailedError as error:
                 report, failure = error.report, str(error)
             except StoreError as error:
                 failure = str(error)
+            except (ConfigurationError, ServerUnreachableError):
+                raise
+            except Exception as error:  # noqa: BLE001  # whatever a department's flow raises, the report is printed
+                failure = broken(stage.name, error)
             except KeyboardInterrupt:
                 say(interrupted(display))
                 return INTERRUPTED
@@ -55,6 +69,25 @@ def run_stage(stage: Stage, *, config: Path | None, force: bool, as_json: bool, 
         say_error(failure)
         return 1
     return 0
+
+
+def returned(flow: str, value: object) -> Report:
+    """What the flow of a stage returned.
+
+    Raises:
+        TypeError: it is no report.
+    """
+    if not isinstance(value, Report):
+        raise TypeError(
+            f"{flow}: expected a Report, found {type(value).__name__}; end it with `return await conclude(…)`"
+        )
+    return value
+
+
+def broken(what: str, error: Exception) -> str:
+    """Show whoever wrote the flow where it broke, and return the failure in a sentence."""
+    say_error(redact_text("".join(traceback.format_exception(error))))
+    return redact_text(f"{what} broke with {type(error).__name__}: {error}; what was stored before is safe")
 
 
 def interrupted(display: Display) -> str:

@@ -31,8 +31,11 @@ def open_for_reading(department: Department, store: Path | None, config: Path | 
 
 
 def ls(store: ContentStore, source: str | None, *, as_json: bool) -> int:
-    """List the manifests of a store, in order."""
+    """List the manifests of a store, in order; 1 where something is damaged, or there is no such source."""
     manifests, damaged = _readable(store, source)
+    if source is not None and not manifests and not damaged:
+        say_error(f"expected a source of {shown(store.root)}, found nothing of {source!r}; see `store ls`")
+        return 1
     if as_json:
         print_json([manifest.model_dump(mode="json") for _, manifest in manifests])
     else:

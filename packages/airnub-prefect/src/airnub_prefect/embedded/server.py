@@ -3,16 +3,18 @@
 import importlib
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-from urllib.error import HTTPError
+from typing import IO, Self
+from urllib.error import HTTPError, URLError
 
-from airnub_prefect.errors import ServerUnreachableError
+from airnub_prefect.errors import EmbeddedServerError
 
 READY_WITHIN = 120.0
 STOP_WITHIN = 60.0
@@ -52,7 +54,7 @@ _NEEDED_SOON = (
 class EmbeddedServer:
     """A Prefect server of this process's own, on a free port of loopback, with the database of Prefect's home.
 
-    As a context manager: starts at once, points Prefect at itself, and stops when everything is recorded.
+    As a context manager: starts at once unless it has, points Prefect at itself, and stops when everything is recorded.
     """
 
     def __init__(self, *, owner: int | None = None, home: Path | None = None) -> None:
@@ -63,10 +65,10 @@ class EmbeddedServer:
             home: Prefect's home, by default `PREFECT_HOME`, else `~/.prefect`.
         """
         self._owner = owner or os.getpid()
-        self._process: subprocess.Popen[bytes]
-        self._home = (home or Path(os.environ.get("PREFECT_HOME") or "~/.prefect")).expanduser()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._home = (home or Path(os.environ.get("PREFECT_HOME") or "~/.prefect")).expanduser().absolute()
         self._before: dict[str, str | None] = {}
-        self._log: Path | None = None
+        self._log: IO[bytes]
         self._ready = False
         self.url = ""
         """Of its API."""
@@ -77,15 +79,20 @@ class EmbeddedServer:
         return self._home / "prefect.db"
 
     def __enter__(self) -> Self:
-        self.start()
+        if self._process is None:
+            self.start()
         self._set({"PREFECT_API_URL": self.url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"})
         return self
 
     def start(self) -> int:
-        """Start it, and return the id of its process. It must be stopped, or ends with its owner."""
+        """Start it, and return the id of its process. It must be stopped, or ends with its owner.
+
+        Raises:
+            OSError: Prefect's home cannot be written, or no process can be started.
+        """
         self._home.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix="embedded-server-", suffix=".log", dir=self._home)
-        self._log = Path(name)
+        # A file without a name: nothing is left behind, however this process ends.
+        self._log = tempfile.TemporaryFile(dir=self._home)  # noqa: SIM115  # closed when the server has stopped
         # We bind and the server inherits: the port cannot be taken in between, and a request that comes early waits
         # in the socket's queue instead of being refused.
         listening = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -96,51 +103,65 @@ class EmbeddedServer:
                 [sys.executable, "-m", "airnub_prefect.embedded.process", str(self._owner), str(listening.fileno())],
                 env=environment | {"PREFECT_HOME": str(self._home)} | _SERVER,
                 stdin=subprocess.DEVNULL,
-                stdout=handle,
-                stderr=handle,
+                stdout=self._log,
+                stderr=self._log,
                 pass_fds=[listening.fileno()],
                 # Ctrl-C is for the command, which then ends its server in good order.
                 start_new_session=True,
             )
-        os.close(handle)
         return self._process.pid
 
     def wait_until_ready(self) -> None:
         """Return when the server answers; what the first flow needs is imported meanwhile.
 
         Raises:
-            ServerUnreachableError: it ended instead; the message holds its last words.
+            EmbeddedServerError: it ended instead; the message holds its last words.
         """
         for module in _NEEDED_SOON:
             importlib.import_module(module)
         try:
             answers(self.url, READY_WITHIN)
         except OSError as error:
-            raise ServerUnreachableError(
-                self.url, f"the embedded server ended: {error}\n{self._last_words()}"
-            ) from None
+            raise EmbeddedServerError(self.url, f"{error}\n{self._last_words()}".rstrip()) from None
         self._ready = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        process = self._process
+        assert process is not None, "it was started when the block was entered"
         try:
             if not self._ready:
-                self._process.kill()  # it has nothing to record yet
-            elif self._process.poll() is None:
+                process.kill()  # it has nothing to record yet
+            elif process.poll() is None:
                 drain()
         finally:
-            self._process.terminate()
             try:
-                self._process.wait(STOP_WITHIN)
-            except BaseException:
-                self._process.kill()
-                self._process.wait()
-                raise
+                self.stop()
             finally:
                 self._set(self._before)
-                if self._log is not None:
-                    self._log.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """End it, once all that it received is recorded."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_WITHIN)
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
+        finally:
+            self._process = None
+            self._log.close()
+
+    def leave(self) -> None:
+        """Let it run on without this object: it ends by SIGTERM, or with its owner."""
+        assert self._process is not None, "it was started"
+        self._process.returncode = 0  # else Popen complains that nobody waited for it
+        self._process = None
+        self._log.close()
 
     def _set(self, values: dict[str, str] | dict[str, str | None]) -> None:
         for name, value in values.items():
@@ -151,7 +172,8 @@ class EmbeddedServer:
                 os.environ[name] = value
 
     def _last_words(self) -> str:
-        return self._log.read_text(errors="replace")[-2000:] if self._log else ""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")[-2000:]
 
 
 def drain() -> None:
@@ -167,7 +189,8 @@ def answers(url: str, timeout: float) -> None:
     """Return when there is a Prefect API at `url`.
 
     Raises:
-        OSError: nobody answers within `timeout` seconds, or with an error.
+        OSError: nobody answers within `timeout` seconds, or with an error, or it is no HTTP.
+        ValueError: it is no URL.
     """
     # Without the proxies of the environment: an embedded server is on loopback.
     handlers = [urllib.request.ProxyHandler({})] if url.startswith("http://127.0.0.1:") else []
@@ -176,4 +199,10 @@ def answers(url: str, timeout: float) -> None:
             answer.read()
     except HTTPError as error:
         if error.code not in {401, 403}:  # somebody is there, who wants to know who asks
+            raise
+    except HTTPException as error:
+        raise OSError(f"expected HTTP, found: {str(error) or type(error).__name__}") from error
+    except URLError as error:
+        # Somebody is there; which certificates are trusted is for Prefect's own settings to say.
+        if not isinstance(error.reason, ssl.SSLCertVerificationError):
             raise

@@ -1,0 +1,120 @@
+"""Addresses."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airnub_core.network.addresses import is_local_name, is_public, literal_address
+
+
+@pytest.mark.parametrize(
+    "address", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946", "64:ff9b::808:808"]
+)
+def test_public_addresses(address):
+    """Addresses of the public internet may be asked, also through NAT64."""
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.255.255.254",
+        "0.0.0.0",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fc00::1",
+        "fec0::1",
+        "ff02::1",
+        "2001:db8::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::",
+        "2002:a00:1::1",
+        "2001:0:7f00:1::",
+    ],
+)
+def test_addresses_that_are_not_public(address):
+    """Loopback, private, link-local, metadata and reserved addresses are not, in whatever IPv6 form they come."""
+    assert not is_public(address)
+
+
+def test_a_name_is_no_address():
+    """Only addresses can be judged."""
+    with pytest.raises(ValueError):
+        is_public("example.org")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.0.0.1.", "2130706433", "0x7f000001", "0177.0.0.1", "0177.1", "127.1", "0x7f.1", "127.0.1"],
+)
+def test_writings_of_loopback(host):
+    """Every form that the C library takes is the same address."""
+    assert literal_address(host) == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("[::1]", "::1"), ("::1", "::1"), ("fe80::1%eth0", "fe80::1"), ("0", "0.0.0.0")]
+)
+def test_other_literals(host, address):
+    """Brackets and zones are no part of an address; `0` is one."""
+    assert literal_address(host) == address
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "example.org",
+        "",
+        "localhost",
+        "1.2.3.4.5",
+        "127.0.0.1 x",
+        "127.0.0.1\0",
+        "\uff11\uff12\uff17.0.0.1",
+        "256.1.1.1",
+    ],
+)
+def test_names_are_no_literals(host):
+    """What is no address by itself is for the resolver, or for nobody."""
+    assert literal_address(host) is None
+
+
+@given(st.text())
+def test_any_text_can_be_asked_about(text):
+    """Whatever stands in a URL, the answer is an address or none, and never an error."""
+    address = literal_address(text)
+    assert address is None or isinstance(is_public(address), bool)
+    assert isinstance(is_local_name(text), bool)
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("localhost", True),
+        ("LOCALHOST.", True),
+        ("a.localhost", True),
+        ("printer.local", True),
+        ("metadata.google.internal", True),
+        ("router.home.arpa", True),
+        ("localhost.example.org", False),
+        ("local", False),
+        ("example.org", False),
+    ],
+)
+def test_local_names(host, local):
+    """Names of this machine and its own network are known without asking a resolver."""
+    assert is_local_name(host) is local

@@ -1,0 +1,181 @@
+"""Hosts. Nothing here may leave the machine: what is refused is refused before, what is allowed is only decided on."""
+
+import asyncio
+import socket
+
+import httpx
+import pytest
+
+from airnub_core import NetworkSettings
+from airnub_core.errors import ConnectionFailedError, RefusedAddressError, TransferTimeoutError
+from airnub_core.network.hosts import check_host, check_peer, host_in, is_proxied, may_be_host, origin_of
+
+PUBLIC_ONLY = NetworkSettings(connect_timeout=2)
+
+
+def check(url, network=PUBLIC_ONLY):
+    """The decision about a URL's host."""
+    asyncio.run(check_host(url, httpx.URL(url), network))
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    """The machine's own proxy is none of these tests' business."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "2130706433",
+        "0177.1",
+        "0x7f.1",
+        "0.0.0.0",
+        "localhost",
+        "LocalHost.",
+        "a.localhost",
+        "user@127.0.0.1",
+        "example.org@127.0.0.1",
+        "169.254.169.254",
+        "metadata.google.internal",
+    ],
+)
+def test_private_hosts_are_refused(host):
+    """A host that is private by its name or number is refused, and the error says how it can be allowed."""
+    with pytest.raises(RefusedAddressError, match=r"nothing was sent.*allow_private_hosts"):
+        check(f"http://{host}/x")
+
+
+def test_private_hosts_may_be_allowed():
+    """A source that says so may ask them."""
+    check("http://127.0.0.1/", NetworkSettings(allow_private_hosts=True))
+
+
+def test_a_public_address_is_not_resolved():
+    """A number is judged as it is."""
+    check("http://93.184.216.34/")
+
+
+def test_what_a_name_resolves_to_counts():
+    """A harmless name with the address of loopback is refused, and the error says which."""
+    with pytest.raises(RefusedAddressError) as error:
+        check_with_resolver("127.0.0.1")
+    assert (error.value.host, error.value.address) == ("rebound.example", "127.0.0.1")
+
+
+def test_one_private_address_among_public_ones_is_enough():
+    """All answers of the resolver are looked at."""
+    with pytest.raises(RefusedAddressError):
+        check_with_resolver("93.184.216.34", "::1")
+    check_with_resolver("93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946")
+
+
+def test_a_name_that_cannot_be_resolved_now():
+    """The resolver's own word is told, and a retry may help."""
+    with pytest.raises(ConnectionFailedError, match=r"rebound.example cannot be resolved.*try later") as error:
+        check_with_resolver(socket.gaierror(-3, "try later"))
+    assert error.value.transient
+
+
+def test_a_resolver_that_does_not_answer():
+    """The time for a connection is the time for its name too."""
+    with pytest.raises(TransferTimeoutError) as error:
+        check_with_resolver(None)
+    assert error.value.limit == "connect_timeout"
+
+
+def check_with_resolver(*answers):
+    """Judge a name in an event loop that resolves by itself and asks nobody; `None` never answers."""
+
+    class Loop(asyncio.SelectorEventLoop):
+        async def getaddrinfo(self, host, port, **_options):
+            if answers[0] is None:
+                await asyncio.Event().wait()
+            if isinstance(answers[0], Exception):
+                raise answers[0]
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in answers]
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        network = NetworkSettings(connect_timeout=0.1)
+        runner.run(check_host("http://asked/", httpx.URL("http://rebound.example/"), network))
+
+
+@pytest.mark.parametrize(
+    "host", ["a", "example.org", "example.org.", "_srv.x-y.de", "127.0.0.1", "::1", "xn--kln-sna.de", "0x7f.1"]
+)
+def test_what_may_be_a_host(host):
+    """Names as resolvers know them, and addresses in every form."""
+    assert may_be_host(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", ".", "a..b", "a" * 64, "a." * 127 + "aa", "a%5cb", "[bad", "a b", "a/b", "K\u00f6ln.de"]
+)
+def test_what_cannot_be_a_host(host):
+    """Nobody has to ask a resolver for these."""
+    assert not may_be_host(host)
+
+
+def test_behind_a_proxy_only_the_name_is_judged(monkeypatch):
+    """Resolution is the proxy's, but loopback is refused all the same."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    check("http://name-that-nobody-resolves.invalid/")
+    with pytest.raises(RefusedAddressError):
+        check("http://127.0.0.1/")
+
+
+@pytest.mark.parametrize(
+    ("variables", "url", "proxied"),
+    [
+        ({}, "http://example.org/", False),
+        ({"http_proxy": "http://p:1"}, "http://example.org/", True),
+        ({"http_proxy": "http://p:1"}, "https://example.org/", False),
+        ({"all_proxy": "http://p:1"}, "https://example.org/", True),
+        ({"https_proxy": "http://p:1", "no_proxy": "example.org"}, "https://example.org/", False),
+    ],
+)
+def test_proxies_come_from_the_environment(monkeypatch, variables, url, proxied):
+    """Scheme and exceptions are those of the usual variables."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert is_proxied(httpx.URL(url)) is proxied
+
+
+@pytest.mark.parametrize(
+    "peer", [("127.0.0.1", 80), ("::1", 80, 0, 0), ("10.0.0.1", 80), None, "a path", ("no address", 1), ()]
+)
+def test_a_peer_must_be_public(peer):
+    """What is connected to at last is judged too; a peer that nobody knows is refused."""
+    with pytest.raises(RefusedAddressError):
+        check_peer("http://rebound.example/", peer)
+
+
+def test_a_public_peer_is_let_through():
+    """Nothing is raised."""
+    check_peer("http://example.org/", ("93.184.216.34", 443))
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://[::1]:80/", "::1"),
+        ("http://Köln.de/", "xn--kln-sna.de"),
+        ("http://u:p@h:1/", "h"),
+        ("http://xn--/", "xn--"),
+    ],
+)
+def test_a_host_is_read_as_httpx_reads_it(url, host):
+    """The host that is judged is the one that is connected to."""
+    assert host_in(httpx.URL(url)) == host
+
+
+def test_origins():
+    """User, case and default port make no difference; scheme, host and port do, and what cannot be read is alone."""
+    assert origin_of("http://u:p@Example.org:80/a") == origin_of("http://example.org/b")
+    others = ["https://example.org/", "http://example.org:81/", "http://www.example.org/", "http://[bad", "x" * 70000]
+    assert len({origin_of(url) for url in ["http://example.org/", *others]}) == len(others) + 1

@@ -1,0 +1,52 @@
+"""Outcomes and reports."""
+
+import json
+
+from airnub_core import Kind, Outcome, Report
+from airnub_core.errors import HttpStatusError
+
+STORED = Outcome("s", Kind.STORED, url="http://h/a", digest="sha256:00", path="s/00/00/a", manifest="m", size=10)
+FAILED = Outcome("s", Kind.FAILED, url="http://h/b", attempts=4, error=HttpStatusError("http://h/b", 404))
+UPDATED = Outcome("t", Kind.UPDATED, size=5)
+UNCHANGED = Outcome("t", Kind.UNCHANGED, size=7)
+
+
+def test_an_item_as_it_is_published():
+    """Every key is there, whatever became of the item."""
+    assert STORED.as_json() == {
+        "source": "s",
+        "url": "http://h/a",
+        "outcome": "stored",
+        "digest": "sha256:00",
+        "path": "s/00/00/a",
+        "manifest": "m",
+        "size": 10,
+        "attempts": 1,
+        "error": None,
+    }
+    assert FAILED.as_json()["error"]["type"] == "HttpStatusError"
+    assert FAILED.as_json().keys() == STORED.as_json().keys()
+    json.dumps([STORED.as_json(), FAILED.as_json()])
+
+
+def test_a_dataset_has_rows():
+    """Only where they mean something; none in quarantine is zero."""
+    assert (
+        Outcome("d", Kind.STORED, rows=3).as_json() | {"rows": 3, "quarantined": 0}
+        == Outcome("d", Kind.STORED, rows=3).as_json()
+    )
+    assert Outcome("d", Kind.STORED, rows=3, quarantined=2).as_json()["quarantined"] == 2
+
+
+def test_a_report_counts():
+    """Every kind is named, also those that did not occur."""
+    report = Report((STORED, FAILED, UPDATED, UNCHANGED, STORED))
+    assert report.counts == {"stored": 2, "updated": 1, "unchanged": 1, "failed": 1}
+    assert Report().counts == {"stored": 0, "updated": 0, "unchanged": 0, "failed": 0}
+    assert report.failed == [FAILED]
+    assert report.new_bytes == 25
+
+
+def test_reports_add_up():
+    """In their order."""
+    assert (Report((STORED,)) + Report([FAILED])).outcomes == (STORED, FAILED)

@@ -1,0 +1,84 @@
+"""What the tests of the Prefect edge share: a tiny department, its command as a process, and a site to fetch from."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airnub_core.sample_site import SampleSite
+
+IMPORTABLE = Path(__file__).parent / "importable"
+"""Holds `department_for_tests`."""
+
+sys.path.insert(0, str(IMPORTABLE))
+
+
+@pytest.fixture
+def site():
+    """A web site on loopback; tests add routes to it."""
+    with SampleSite({}) as running:
+        yield running
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """Of a command that has nothing to do with whoever runs the tests: its own Prefect home and data root."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "AIRNUB_"))}
+    return inherited | {
+        "PYTHONPATH": str(IMPORTABLE),
+        "PREFECT_HOME": str(tmp_path / "home"),
+        "AIRNUB_DATA_ROOT": str(tmp_path / "root"),
+        "AIRNUB_SECRET_DEMO_TOKEN": "hunter2-the-token",
+    }
+
+
+@pytest.fixture
+def start(environment, tmp_path):
+    """Start the command of the department, as the leader of a process group of its own."""
+    started = []
+
+    def start(*arguments, stderr=subprocess.PIPE, **more):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "department_for_tests", *map(str, arguments)],
+            env=environment | more,
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            process_group=0,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def command(start):
+    """Run the command of the department to its end."""
+
+    def run(*arguments, **more):
+        process = start(*arguments, **more)
+        stdout, stderr = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
+
+    return run
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a file of settings."""
+
+    def write(text, name="settings.yaml"):
+        path = tmp_path / name
+        path.write_bytes(text.encode())
+        return path
+
+    return write

@@ -1,0 +1,142 @@
+"""Artifacts."""
+
+import asyncio
+import base64
+import json
+
+import pytest
+
+from airnub_core import Kind, Outcome, Report
+from airnub_core.errors import HttpStatusError
+
+STORED = Outcome("a", Kind.STORED, url="https://a/", path="a/1", manifest="a/1.json", size=3)
+FAILED = Outcome("b", Kind.FAILED, url="https://b/", error=HttpStatusError("https://me:hunter2@b/", 503), attempts=4)
+
+
+def run_in_flow(work):
+    """Run a coroutine function inside a flow."""
+    from prefect import flow
+
+    return asyncio.run(flow(work)())
+
+
+def latest(key):
+    """The newest artifact of a key, as the server has it."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        answer = client.request("GET", f"/artifacts/{key}/latest")
+    return answer.json()
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [(("project_alpha", "Ingestion"), "project-alpha-ingestion"), (("a b", ".c_"), "a-b-c"), (("ä", "x9"), "x9")],
+)
+def test_keys(words, key):
+    """A key has nothing but what Prefect takes."""
+    from airnub_prefect.artifacts import artifact_key
+
+    assert artifact_key(*words) == key
+
+
+def test_failures_come_first_and_are_all_shown():
+    """The table has every failure, then 1,000 others."""
+    from airnub_prefect.artifacts import item_rows
+
+    rows = item_rows(Report([STORED] * 1500 + [FAILED] * 1200))
+    assert [row["outcome"] for row in rows] == ["failed"] * 1200 + ["stored"] * 1000
+
+
+def test_a_row_says_what_happened():
+    """A row names the error, redacted, and whether a retry may help; a dataset has rows."""
+    from airnub_prefect.artifacts import item_rows
+
+    failed, stored, dataset = item_rows(Report([FAILED, STORED, Outcome("d", Kind.UPDATED, rows=7, quarantined=1)]))
+    assert failed["error"] == "HttpStatusError: https://***@b/: expected status 200, found 503 Service Unavailable"
+    assert failed["retry may help"] is True
+    assert (stored["error"], stored["retry may help"], stored["manifest"]) == (None, None, "a/1.json")
+    assert (dataset["rows"], dataset["quarantined"]) == (7, 1)
+    assert "rows" not in stored
+
+
+def test_what_is_published_is_on_the_server(prefect_api, tmp_path):
+    """Tables, texts and pictures are there after the run, under their keys."""
+    from airnub_prefect.artifacts import publish_image, publish_items, publish_markdown, publish_table
+
+    (tmp_path / "plot.png").write_bytes(b"png")
+
+    async def work():
+        await publish_items("of-tests-items", Report([STORED]), "items")
+        await publish_table("of-tests-table", [{"a": 1, "b": None}], "a table")
+        await publish_markdown("of-tests-text", "# Yes", "a text")
+        await publish_image("of-tests-image", tmp_path / "plot.png", "a plot")
+
+    run_in_flow(work)
+    assert json.loads(latest("of-tests-items")["data"])[0]["source"] == "a"
+    assert json.loads(latest("of-tests-table")["data"]) == [{"a": 1, "b": None}]
+    assert latest("of-tests-text")["data"] == "# Yes"
+    assert latest("of-tests-image")["data"] == "data:image/png;base64," + base64.b64encode(b"png").decode()
+
+
+def test_progress_is_shown_while_it_works(prefect_api, monkeypatch):
+    """The artifact follows the items that have ended, and is full at the end."""
+    from airnub_prefect import artifacts
+
+    monkeypatch.setattr(artifacts, "PROGRESS_EVERY", 0.01)
+    shown = []
+    update = artifacts.aupdate_progress_artifact
+
+    async def seen(artifact, progress):
+        shown.append(progress)
+        await update(artifact, progress)
+
+    monkeypatch.setattr(artifacts, "aupdate_progress_artifact", seen)
+
+    async def work():
+        async with artifacts.batch_progress("files") as progress:
+            progress.expect(4)
+            progress.outcome(STORED)
+            while not shown:
+                await asyncio.sleep(0.01)
+
+    run_in_flow(work)
+    assert shown == [25.0, 100.0]
+
+
+def test_progress_that_cannot_be_shown_harms_nobody(prefect_api, monkeypatch):
+    """A server that is away for a moment does not fail the batch, and the run's log says so."""
+    from airnub_prefect import artifacts
+
+    monkeypatch.setattr(artifacts, "PROGRESS_EVERY", 0.01)
+    update, failed = artifacts.aupdate_progress_artifact, []
+
+    async def away(artifact, progress):
+        if not failed:
+            failed.append(progress)
+            raise ConnectionError("away")
+        await update(artifact, progress)
+
+    monkeypatch.setattr(artifacts, "aupdate_progress_artifact", away)
+
+    async def work():
+        async with artifacts.batch_progress("files") as progress:
+            progress.expect(2)
+            progress.outcome(STORED)
+            while not failed:
+                await asyncio.sleep(0.01)
+        return "done"
+
+    assert run_in_flow(work) == "done"
+
+
+def test_a_broken_batch_keeps_its_own_error(prefect_api):
+    """What the batch raises is what comes out."""
+    from airnub_prefect.artifacts import batch_progress
+
+    async def work():
+        async with batch_progress("files"):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_in_flow(work)

@@ -1,0 +1,85 @@
+"""How a stage ends."""
+
+import asyncio
+
+import pytest
+
+from airnub_core import Kind, Outcome, Report
+from airnub_core.errors import HttpStatusError
+from airnub_prefect.errors import StageFailedError
+from department_for_tests.settings import CountingSettings
+
+STORED = Outcome("a", Kind.STORED, size=1234)
+
+
+def failed(number):
+    """An item that failed."""
+    return Outcome("b", Kind.FAILED, error=HttpStatusError(f"https://b/{number}", 404))
+
+
+def conclude_in_flow(report, tolerated):
+    """Conclude inside a flow; its state."""
+    from prefect import flow
+
+    from airnub_prefect.conclusion import conclude
+
+    @flow
+    async def stage():
+        await conclude(CountingSettings(), report, tolerated)
+
+    return asyncio.run(stage(return_state=True))
+
+
+def artifacts_of(state):
+    """The artifacts of a run by key."""
+    from prefect.client.orchestration import get_client
+
+    run = str(state.state_details.flow_run_id)
+    with get_client(sync_client=True) as client:
+        answer = client.request("POST", "/artifacts/filter", json={"artifacts": {"flow_run_id": {"any_": [run]}}})
+    return {artifact["key"]: artifact["data"] for artifact in answer.json() if artifact["key"]}
+
+
+def test_outcomes_are_published_before_the_run_fails(prefect_api):
+    """A run that failed has its table and its summary all the same; the state counts and names the failures."""
+    state = conclude_in_flow(Report([STORED, failed(1)]), 0)
+    assert state.is_failed()
+    assert "counting: 1 of 2 items failed, tolerated: none" in state.message
+    assert "https://b/1: expected status 200, found 404 Not Found" in state.message
+    published = artifacts_of(state)
+    assert set(published) == {"department-for-tests-counting-items", "department-for-tests-counting-summary"}
+    assert "## Failed" in published["department-for-tests-counting-summary"]
+
+
+def test_tolerated_failures_do_not_fail_the_run(prefect_api):
+    """Within its tolerance a run completes, and the failures are in its table."""
+    state = conclude_in_flow(Report([STORED, failed(1)]), "50%")
+    assert state.is_completed()
+    assert "404" in artifacts_of(state)["department-for-tests-counting-items"]
+
+
+def test_a_share_is_named_in_the_message(prefect_api):
+    """The message says what would have been tolerated."""
+    state = conclude_in_flow(Report([failed(1), failed(2)]), "5%")
+    with pytest.raises(StageFailedError, match="2 of 2 items failed, tolerated: 5%; running again will not help"):
+        state.result()
+
+
+def test_summary():
+    """A person reads counts by source, new bytes, and the first failures."""
+    from airnub_prefect.conclusion import summary
+
+    text = summary("alpha ingestion", Report([STORED, *map(failed, range(22))]))
+    assert text.startswith(
+        "# alpha ingestion\n\n23 items: 1 stored, 0 updated, 0 unchanged, 22 failed; 1,234 new bytes."
+    )
+    assert "| a | 1 | 0 | 0 | 0 |\n| b | 0 | 0 | 0 | 22 |\n" in text
+    assert text.count("- **b**: https://b/") == 20
+    assert text.endswith("- and 2 more, in the table of items\n")
+
+
+def test_summary_of_nothing():
+    """A stage without items says so."""
+    from airnub_prefect.conclusion import summary
+
+    assert "0 items: 0 stored" in summary("alpha ingestion", Report())

@@ -1,0 +1,31 @@
+"""A department."""
+
+import pytest
+
+from airnub_prefect.department import Department, Stage
+from department_for_tests.department import DEPARTMENT
+from department_for_tests.settings import CountingSettings
+
+
+def test_parts_are_found_by_name():
+    """Flows, settings and the demo are imported from where they are said to be."""
+    from department_for_tests import demo, flows
+
+    [_, counting, _] = DEPARTMENT.stages
+    assert counting.load_flow() is flows.counting
+    assert counting.load_settings() is CountingSettings
+    assert DEPARTMENT.load_pipeline() is flows.pipeline
+    assert DEPARTMENT.load_demo() is demo.DEMO
+
+
+def test_the_command_has_dashes():
+    """People type dashes where the package has underscores."""
+    assert DEPARTMENT.command == "department-for-tests"
+
+
+def test_a_part_that_is_not_there():
+    """A wrong name is Python's own error, which says what is missing where."""
+    with pytest.raises(AttributeError, match="nowhere"):
+        Stage("x", "department_for_tests:nowhere", "").load_flow()
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        Department("x", (), "nowhere:flow", "").load_pipeline()

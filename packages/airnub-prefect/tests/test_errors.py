@@ -1,0 +1,72 @@
+"""What can go wrong at the edge."""
+
+import pickle
+
+import pytest
+
+from airnub_core import Kind, Outcome, Report
+from airnub_core.errors import HttpStatusError
+from airnub_prefect.errors import (
+    ConfigurationError,
+    EmbeddedServerError,
+    Mistake,
+    ServerLostError,
+    ServerUnreachableError,
+    StageFailedError,
+)
+
+
+def report(*statuses):
+    """A stored item, and one that failed for each status."""
+    failed = [Outcome("b", Kind.FAILED, error=HttpStatusError(f"https://b/{at}", of)) for at, of in enumerate(statuses)]
+    return Report([Outcome("a", Kind.STORED), *failed])
+
+
+def test_mistakes_are_lines():
+    """Each mistake is a line that editors can jump to; without lines it has none."""
+    error = ConfigurationError(
+        [Mistake("a.yaml", 3, "unknown key 'x'"), Mistake("Variable v", None, "missing key 'y'")]
+    )
+    assert str(error) == "a.yaml:3: unknown key 'x'\nVariable v: missing key 'y'"
+
+
+def test_the_message_of_a_failed_stage():
+    """It counts, names the first 20, and says whether running again may help."""
+    message = str(StageFailedError("ingestion", report(*[404] * 20, 503, 503), "none"))
+    head, *named = message.splitlines()
+    assert head == (
+        "ingestion: 22 of 23 items failed, tolerated: none; 2 of them may succeed when run again, the others are safe"
+    )
+    assert named[0] == "  b: https://b/0: expected status 200, found 404 Not Found"
+    assert (len(named), named[-1]) == (21, "  and 2 more, see the table of items")
+    assert "running again will not help by itself" in str(StageFailedError("ingestion", report(404), "none"))
+
+
+def test_its_repr_is_short():
+    """Prefect logs it, and 5,000 outcomes are no line of a log."""
+    error = StageFailedError("ingestion", report(404), "none")
+    assert repr(error) == "StageFailedError('ingestion', {'stored': 1, 'updated': 0, 'unchanged': 0, 'failed': 1})"
+
+
+@pytest.mark.parametrize("kind", [ServerUnreachableError, ServerLostError, EmbeddedServerError])
+def test_credentials_of_a_server_are_redacted(kind):
+    """A URL with a password is named without it, also in the reason."""
+    error = kind("https://me:hunter2@prefect.example/api", "no answer from https://me:hunter2@prefect.example/api")
+    assert "hunter2" not in f"{error} {error!r}"
+    assert "prefect.example" in str(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConfigurationError.of("a.yaml", "broken"),
+        StageFailedError("ingestion", report(404), "5%"),
+        ServerUnreachableError("http://a/api", "refused"),
+        ServerLostError("http://a/api", "refused"),
+        EmbeddedServerError("http://a/api", "refused"),
+    ],
+)
+def test_errors_survive_pickling(error):
+    """Task runners and results hand errors from process to process."""
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (type(error), str(error))

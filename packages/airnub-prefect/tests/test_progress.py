@@ -1,0 +1,42 @@
+"""Progress of a batch."""
+
+from airnub_core import Kind, Outcome
+from airnub_prefect.progress import BatchProgress, listening
+
+STORED = Outcome("a", Kind.STORED)
+
+
+class Heard:
+    """A listener."""
+
+    def __init__(self):
+        self.all = []
+
+    def expect(self, batch, items):
+        self.all.append((batch, items))
+
+    def outcome(self, batch, outcome):
+        self.all.append((batch, outcome))
+
+
+def test_percent():
+    """Items that have ended, of those expected so far; never more than all."""
+    progress = BatchProgress("files")
+    assert progress.percent == 0
+    progress.expect(4)
+    progress.outcome(STORED)
+    assert progress.percent == 25
+    for _ in range(9):
+        progress.outcome(STORED)
+    assert progress.percent == 100
+
+
+def test_listeners_hear_of_their_batches_alone():
+    """Who listens hears of batches that begin inside of the block, and of no others."""
+    before, heard = BatchProgress("before"), Heard()
+    with listening(heard):
+        inside = BatchProgress("inside")
+    for progress in (before, inside, BatchProgress("after")):
+        progress.expect(1)
+        progress.outcome(STORED)
+    assert heard.all == [("inside", 1), ("inside", STORED)]

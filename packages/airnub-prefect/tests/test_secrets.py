@@ -1,0 +1,59 @@
+"""Secrets."""
+
+import asyncio
+
+import pytest
+
+from airnub_prefect.errors import ConfigurationError
+
+
+def read(*references):
+    """The values of secrets."""
+    from airnub_prefect.secrets import read_secrets
+
+    return {name: value.get_secret_value() for name, value in asyncio.run(read_secrets(list(references))).items()}
+
+
+@pytest.fixture
+def block(prefect_api):
+    """Save a Secret block."""
+    from prefect.blocks.system import Secret
+
+    return lambda name, value: Secret(value=value).save(name, overwrite=True)
+
+
+def test_the_block_comes_first(block, monkeypatch):
+    """A block on the server is used, whatever the environment says."""
+    block("of-tests", "from the block")
+    monkeypatch.setenv("AIRNUB_SECRET_OF_TESTS", "from the environment")
+    assert read("secret/of-tests") == {"secret/of-tests": "from the block"}
+
+
+def test_the_environment_stands_in(prefect_api, monkeypatch):
+    """Without a block the environment is asked, in upper case and with underscores."""
+    monkeypatch.setenv("AIRNUB_SECRET_NO_BLOCK_1", "from the environment")
+    assert read("secret/no-block-1", "secret/no-block-1") == {"secret/no-block-1": "from the environment"}
+
+
+def test_all_that_are_missing_are_named(prefect_api, monkeypatch):
+    """Those that are there are not; an empty one is none."""
+    monkeypatch.setenv("AIRNUB_SECRET_THERE", "x")
+    monkeypatch.setenv("AIRNUB_SECRET_EMPTY", "")
+    with pytest.raises(ConfigurationError) as error:
+        read("secret/there", "secret/empty", "secret/gone")
+    message = str(error.value)
+    assert "secret/empty (or AIRNUB_SECRET_EMPTY in the environment), secret/gone" in message
+    assert "there," not in message
+
+
+def test_values_are_not_printed(prefect_api, monkeypatch):
+    """Whoever logs them sees asterisks."""
+    from airnub_prefect.secrets import read_secrets
+
+    monkeypatch.setenv("AIRNUB_SECRET_PRINTED", "hunter2")
+    assert "hunter2" not in repr(asyncio.run(read_secrets(["secret/printed"])))
+
+
+def test_none_are_asked_for(monkeypatch):
+    """Nobody is asked for nothing."""
+    assert read() == {}

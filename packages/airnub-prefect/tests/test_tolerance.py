@@ -1,0 +1,39 @@
+"""Tolerance."""
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from airnub_prefect.tolerance import Tolerance, tolerates
+
+TOLERANCE = TypeAdapter(Tolerance)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "failed", "items", "enough"),
+    [
+        (0, 0, 0, True),
+        (0, 1, 10, False),
+        (2, 2, 2, True),
+        ("5%", 1, 20, True),
+        ("5%", 1, 19, False),
+        ("0%", 0, 5, True),
+        ("100%", 5, 5, True),
+        ("0.1%", 1, 1000, True),
+        ("0.7 %", 7, 1000, True),
+        ("1.1%", 11, 1000, True),
+        ("5%", 0, 0, True),
+    ],
+)
+def test_numbers_and_shares(tolerance, failed, items, enough):
+    """A share is of all items, and exactly as much as it says is tolerated."""
+    assert tolerates(TOLERANCE.validate_python(tolerance), failed, items) is enough
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, "101%", "5", "-5%", "five", "%", "", "5%%", None, [1]])
+def test_neither_number_nor_share(wrong):
+    """Anything else is refused; a number in quotes is a number."""
+    if wrong == "5":
+        assert TOLERANCE.validate_python(wrong) == 5
+        return
+    with pytest.raises(ValidationError):
+        TOLERANCE.validate_python(wrong)

@@ -1,0 +1,88 @@
+"""The README's first command as a stranger types it: a clean clone, an empty home, empty caches. Run by `.ci/run readme`.
+
+    python3 tests/clean_clone.py
+
+Types it twice, and looks at what it left: the store, the database of Prefect, and the processes. Needs git and Python.
+"""
+
+import hashlib
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = ("PREFECT_", "UV_CACHE", "UV_PROJECT", "VIRTUAL_ENV", "AIRNUB_", "XDG_", "COVERAGE_", "PYTHON")
+
+
+def main() -> None:
+    """Type, look, and print what took how long."""
+    with tempfile.TemporaryDirectory(prefix="airnub-clone-") as name:
+        folder = Path(name)
+        clone, home = folder / "airnub", folder / "home"
+        home.mkdir()
+        subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+        environment = stranger(folder, home)
+        command = re.findall(r"```sh\n(.*?)\n```", (clone / "README.md").read_text(), re.DOTALL)[0]
+        for expected in ("13 items are new", "everything is unchanged"):
+            started = time.monotonic()
+            done = subprocess.run(command, shell=True, cwd=clone, env=environment, capture_output=True, text=True)
+            seconds = time.monotonic() - started
+            print(done.stdout[-1800:], flush=True)
+            assert done.returncode == 0, done.stderr
+            assert "Traceback" not in done.stdout + done.stderr, done.stderr
+            assert expected in done.stdout, done.stdout
+            print(f"    {seconds:.1f} s: {command}\n", flush=True)
+        check_store(clone / "data" / "demo" / "project_alpha" / "store")
+        check_records(home / ".prefect" / "prefect.db")
+        check_processes(str(folder))
+        subprocess.run(["git", "diff", "--exit-code"], cwd=clone, check=True)
+    print("a clean clone does what the README says")
+
+
+def stranger(folder: Path, home: Path) -> dict[str, str]:
+    """The environment of somebody who has Python and nothing else: `pip` installs into one of their own."""
+    subprocess.run([sys.executable, "-m", "venv", folder / "python"], check=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    path = [str(folder / "python" / "bin"), *(os.environ["PATH"].split(os.pathsep))]
+    kept = [part for part in path if not (Path(part) / "uv").exists() or part == path[0]]
+    return environment | {"HOME": str(home), "PATH": os.pathsep.join(kept)}
+
+
+def check_store(store: Path) -> None:
+    """Every object has the digest that its folder says, and a manifest."""
+    objects = [path for path in store.glob("[!.]*/??/*/*") if not path.name.endswith(".manifest.json")]
+    assert len(objects) == 11, objects
+    for path in objects:
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == path.parent.name, path
+        manifest = json.loads(path.with_name(f"{path.name}.manifest.json").read_text())
+        assert manifest["path"] == path.relative_to(store).as_posix(), path
+
+
+def check_records(database: Path) -> None:
+    """Every run, task run and artifact of both demos was recorded, all of them Completed."""
+    with sqlite3.connect(database) as connection:
+        runs = dict(connection.execute("SELECT state_type, count(*) FROM flow_run GROUP BY state_type"))
+        tasks = dict(connection.execute("SELECT state_type, count(*) FROM task_run GROUP BY state_type"))
+        [[artifacts]] = connection.execute("SELECT count(*) FROM artifact")
+    # A demo: the pipeline, three stages and three categories; 7 tasks and 6 that stand for a flow in a flow;
+    # a table and a summary a stage, three more of the analysis, and a progress bar a category.
+    assert runs == {"COMPLETED": 2 * 7}, runs
+    assert tasks == {"COMPLETED": 2 * 13}, tasks
+    assert artifacts == 2 * 12, artifacts
+
+
+def check_processes(word: str) -> None:
+    """Nothing that was started is left."""
+    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    left = [line for line in listed.splitlines() if word in line and str(os.getpid()) not in line.split()[:1]]
+    assert not left, left
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""The documentation: every command in it can be typed, and every link leads somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from airnub_cli.__main__ import main as airnub
+from airnub_prefect.command.main import group
+from department_template.department import DEPARTMENT as TEMPLATE
+from project_alpha.department import DEPARTMENT as PROJECT_ALPHA
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    path
+    for path in sorted(ROOT.rglob("*.md"))
+    if not any(part.startswith((".", "data", "node")) for part in path.relative_to(ROOT).parts)
+]
+COMMANDS = {"airnub": airnub, "project-alpha": group(PROJECT_ALPHA), "department-template": group(TEMPLATE)}
+# What other tools are asked for, and where that really happens.
+RUN_ELSEWHERE = {
+    "pip install uv && uv run project-alpha demo": "tests/clean_clone.py",
+    "pip install uv && uv run --all-packages pytest": ".ci/run",
+    "uv run pytest": ".ci/run alone",
+    "uv run --all-packages pytest": ".ci/run",
+    "uv sync --all-packages --group lint": ".ci/run",
+    ".ci/run": ".ci/run",
+    "uv run --group lint pre-commit install": "by hand",
+    "uv run prefect server start": "tests/test_deployments.py",
+    "uv run prefect work-pool create --type process project-alpha": "tests/test_deployments.py",
+    "uv run prefect deploy --all --no-prompt": "tests/test_deployments.py",
+    "uv run prefect worker start --pool project-alpha": "tests/test_deployments.py",
+    "PREFECT_HOME=/tmp/fresh uv run prefect server database upgrade -y": "airnub-prefect's tests of the snapshot",
+    "uv run python -m airnub_prefect.embedded.database /tmp/fresh": "airnub-prefect's tests of the snapshot",
+}
+_BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+_INLINE = re.compile(r"`(uv run (?:--package [\w-]+ )?(?:[\w-]+)(?: [^`…]*)?)`")
+_LINK = re.compile(r"\]\(([^)#]+)\)")
+
+
+def commands():
+    """Every command of every page, without its comment."""
+    for page in PAGES:
+        text = page.read_text()
+        lines = [line for block in _BLOCK.findall(text) for line in block.splitlines()]
+        for line in (*lines, *_INLINE.findall(text)):
+            command = re.sub(r"\s+#.*", "", line).strip()
+            if command:
+                yield pytest.param(command, id=f"{page.relative_to(ROOT)}: {command}")
+
+
+@pytest.mark.parametrize("command", list(commands()))
+def test_a_documented_command_can_be_typed(command):
+    """Its arguments are understood; what it does is tested where it belongs."""
+    if command in RUN_ELSEWHERE:
+        return
+    words = shlex.split(command.replace("uv run --package department-template ", "uv run "))
+    if "data_science" in command:
+        assert "project_alpha.data_science" in words
+        return
+    assert words[:2] == ["uv", "run"], f"nobody tests this command: {command}"
+    # With --help nothing is run, and an option or a command that does not exist is an error all the same.
+    result = CliRunner().invoke(COMMANDS[words[2]], [*words[3:], "--help"])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    """Every relative link is a file."""
+    for target in _LINK.findall(page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_every_command_is_documented():
+    """Each command of the department and of the workspace stands on a page."""
+    text = "\n".join(page.read_text() for page in PAGES)
+    for name in COMMANDS["project-alpha"].commands:
+        assert f"project-alpha {name}" in text
+    for name in airnub.commands:
+        assert f"airnub {name}" in text
