@@ -1,4 +1,4 @@
-"""The README's first command as a stranger types it: a clean clone, an empty home, empty caches. Run by `.ci/run readme`.
+"""The README's first command as a stranger types it: a clean clone, an empty home, empty caches (`.ci/run readme`).
 
     python3 tests/clean_clone.py
 

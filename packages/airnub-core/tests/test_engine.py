@@ -1,14 +1,41 @@
 """The engine."""
 
 import asyncio
+import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from urllib.parse import quote
 
 import pytest
 
 from airnub_common import digest_of
-from airnub_core import FileSource, Kind, ingest_files, open_engine
-from airnub_core.errors import ConnectionFailedError, HttpStatusError, StoreError, TruncatedBodyError
-from airnub_core.sample_site import Reply
+from airnub_core import (
+    ContentStore,
+    FileSource,
+    Item,
+    Kind,
+    engine,
+    ingest_files,
+    open_engine,
+    open_store,
+    verify,
+)
+from airnub_core.errors import (
+    ConnectionFailedError,
+    ContentEncodingError,
+    HttpStatusError,
+    ItemError,
+    StoreError,
+    TooLargeError,
+    TransferTimeoutError,
+    TruncatedBodyError,
+)
+from airnub_core.sample_site import Reply, SampleSite
+from airnub_core.store.manifest import Manifest
 
 
 def ingest(root, network, *urls, force=False):
@@ -124,3 +151,377 @@ def test_a_store_that_cannot_be_written_fails_the_run(site, network, tmp_path):
     with pytest.raises(StoreError) as error:
         ingest(tmp_path / "store", network, site.url("/a"))
     assert str(tmp_path / "store") in str(error.value)
+
+
+# --- what servers say about their files
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "name"),
+    [
+        ("/data/weather.csv", None, "weather.csv"),
+        ("/data/K%C3%B6ln%20.csv?x=y.txt", None, "Köln .csv"),
+        ("/", None, "index"),
+        ("/a/..%2f..%2fetc%2fpasswd", None, "passwd"),
+        ("/x", 'attachment; filename="report.csv"', "report.csv"),
+        ("/x", "attachment; filename*=UTF-8''%E6%B0%97.csv", "気.csv"),
+        ("/x", 'attachment; filename="../../../tmp/evil"', "evil"),
+        ("/x", 'attachment; filename="a.manifest.json"', "a.manifest_json"),
+        ("/x", f'attachment; filename="{"y" * 300}.csv"', "y" * 196 + ".csv"),
+        ("/x", "attachment; filename*=UTF-8''%00%ED%A0%80; filename=ok.csv", "ok.csv"),
+    ],
+)
+def test_files_have_safe_names(site, network, tmp_path, path, header, name):
+    """From the server's header, else from the URL; the original is kept in the manifest."""
+    site.routes[path.partition("?")[0]] = Reply(b"x", headers={"Content-Disposition": header} if header else {})
+    [outcome] = ingest(tmp_path, network, site.url(path))
+    assert outcome.path.rpartition("/")[2] == name
+    assert verify(ContentStore(tmp_path)).damaged == []
+    assert {entry.name for entry in tmp_path.iterdir()} == {"weather", ".airnub"}
+
+
+def test_headers_worth_keeping_are_kept(site, network, tmp_path):
+    """And no others: a cookie is a secret."""
+    site.routes["/a"] = Reply(b"x", headers={"Last-Modified": "then", "Set-Cookie": "session=s3cret", "X-Other": "1"})
+    [outcome] = ingest(tmp_path, network, site.url("/a"))
+    headers = Manifest.read(tmp_path / outcome.manifest).headers
+    assert headers["last-modified"] == "then"
+    assert not {"set-cookie", "x-other"} & headers.keys()
+
+
+def test_a_version_that_cannot_be_sent_back_is_left_out(raw_server, network, tmp_path):
+    """An ETag in other letters than ASCII: the bytes are fetched again and are unchanged."""
+    raw_server.answer = 'HTTP/1.1 200 OK\r\nETag: "größe"\r\nContent-Length: 1\r\n\r\nx'.encode()
+    kinds = [outcome.kind for _ in range(2) for outcome in ingest(tmp_path, network, raw_server.url("/a"))]
+    assert kinds == [Kind.STORED, Kind.UNCHANGED]
+    assert b"if-none-match" not in raw_server.asked[1].lower()
+
+
+def test_both_validators_are_sent(site, network, tmp_path):
+    """A server that has no ETags may know the date."""
+    site.routes["/a"] = Reply(b"x", headers={"Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT", "ETag": '"1"'})
+    for _ in range(2):
+        ingest(tmp_path, network, site.url("/a"))
+    sent = site.asked[1].headers
+    assert (sent["if-none-match"], sent["if-modified-since"]) == ('"1"', "Thu, 01 Jan 2026 00:00:00 GMT")
+
+
+def test_a_compressed_answer_is_stored_as_it_is_meant(site, network, tmp_path):
+    """Decoded, and under the digest of what was meant; a .gz file stays as sent."""
+    packed = gzip.compress(b"1,2\n")
+    site.routes |= {path: Reply(packed, headers={"Content-Encoding": "gzip"}) for path in ("/a.csv", "/a.csv.gz")}
+    plain, file = ingest(tmp_path, network, site.url("/a.csv"), site.url("/a.csv.gz"))
+    assert (plain.digest, plain.size) == (digest_of(b"1,2\n"), 4)
+    assert (tmp_path / file.path).read_bytes() == packed
+
+
+# --- what may heal, and what may not
+
+
+@pytest.mark.parametrize("wait", ["0", "Fri, 31 Dec 1999 23:59:59 GMT"])
+def test_retry_after_is_honoured_in_both_forms(site, network, tmp_path, wait):
+    """A wait that is over is no wait."""
+    answers = iter([Reply(status=429, headers={"Retry-After": wait}), Reply(b"x")])
+    site.routes["/a"] = lambda _asked: next(answers)
+    [outcome] = ingest(tmp_path, network.model_copy(update={"attempts": 2}), site.url("/a"))
+    assert (outcome.kind, outcome.attempts) == (Kind.STORED, 2)
+
+
+def test_a_wait_that_is_too_long_is_not_waited_for(site, network, tmp_path):
+    """The item fails now, and the message may be read as: later."""
+    site.routes["/a"] = Reply(status=503, headers={"Retry-After": "86400"})
+    [outcome] = ingest(tmp_path, network.model_copy(update={"attempts": 4}), site.url("/a"))
+    assert (outcome.attempts, outcome.error.transient, outcome.error.retry_after) == (1, True, 86400)
+
+
+def test_a_cut_transfer_is_tried_again(raw_server, network, tmp_path):
+    """What came of it before is gone."""
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole"
+    answers = iter([whole[:-3], b"", whole])
+    raw_server.answer = lambda connection: connection.sendall(next(answers))
+    [outcome] = ingest(tmp_path, network.model_copy(update={"attempts": 3}), raw_server.url("/a"))
+    assert (outcome.kind, outcome.attempts) == (Kind.STORED, 3)
+    assert (tmp_path / outcome.path).read_bytes() == b"whole"
+
+
+def test_giving_up_says_how_often(site, network, tmp_path):
+    """In the outcome and in the message."""
+    site.routes["/a"] = Reply(status=500)
+    [outcome] = ingest(tmp_path, network.model_copy(update={"attempts": 2}), site.url("/a"))
+    assert (outcome.attempts, outcome.error.attempts) == (2, 2)
+    assert str(outcome.error).endswith("found 500 Internal Server Error; gave up after 2 attempts")
+
+
+def test_every_kind_of_bad_server_at_once(site, raw_server, network, tmp_path):
+    """Each item fails with its own error, all others are stored, nothing half-written is left."""
+    site.routes |= {
+        "/large": Reply(b"x" * 2000),
+        "/lying": Reply(b"short", headers={"Content-Length": "999"}),
+        "/encoded": Reply(b"no gzip", headers={"Content-Encoding": "gzip"}),
+        "/bomb": Reply(gzip.compress(bytes(10**7)), headers={"Content-Encoding": "gzip"}),
+        **{f"/good/{number}": Reply(b"%d" % number) for number in range(50)},
+    }
+    raw_server.answer = lambda _connection: raw_server.over.wait()
+    limits = network.model_copy(update={"max_bytes": 1000, "stall_timeout": 0.3})
+    bad = [site.url(path) for path in ("/large", "/lying", "/encoded", "/bomb", "/missing")]
+    good = [site.url(f"/good/{number}") for number in range(50)]
+    outcomes = ingest(tmp_path, limits, *bad, raw_server.url("/stalled"), *good)
+    assert [type(outcome.error) for outcome in outcomes[:6]] == [
+        TooLargeError,
+        TruncatedBodyError,
+        ContentEncodingError,
+        TooLargeError,
+        HttpStatusError,
+        TransferTimeoutError,
+    ]
+    assert {outcome.kind for outcome in outcomes[6:]} == {Kind.STORED}
+    assert len(list(tmp_path.glob("*/??/*"))) == 50
+    assert not list((tmp_path / ".airnub" / "staging").glob("*/*"))
+
+
+def test_a_url_that_is_none_fails_by_itself(site, network, tmp_path):
+    """Items may come from anywhere, and their settings were not asked."""
+    site.routes["/a"] = Reply(b"x")
+    urls = ["http://[bad", "http://h:99999/", "x", "", site.url("/a")]
+
+    async def main():
+        async with open_engine(tmp_path, network) as running:
+            return await running.ingest([Item("s", url, network) for url in urls])
+
+    *bad, good = asyncio.run(main())
+    assert all(isinstance(outcome.error, ItemError) for outcome in bad)
+    assert good.kind is Kind.STORED
+
+
+def test_no_secret_of_a_url_is_written(site, network, tmp_path, everything_in):
+    """Neither in manifests nor in the index, and not in what is published."""
+    site.routes["/a"] = Reply(b"x")
+    url = site.url("/a?token=s3cret&x=1").replace("://", "://me:passw0rd@")
+    outcomes = ingest(tmp_path, network, url, url.replace("/a", "/missing"))
+    assert [outcome.kind for outcome in outcomes] == [Kind.STORED, Kind.FAILED]
+    assert [outcome.kind for outcome in ingest(tmp_path, network, url)] == [Kind.UNCHANGED]
+    written = json.dumps([outcome.as_json() for outcome in outcomes]).encode() + b"".join(everything_in().values())
+    assert b"s3cret" not in written
+    assert b"passw0rd" not in written
+
+
+# --- many
+
+
+def test_more_than_a_batch(site, network, tmp_path):
+    """Outcomes come in the order of the items; each is reported once, when it is durable and known."""
+    count = engine.BATCH + 50
+    site.routes |= {f"/{number}": Reply(b"%d" % number) for number in range(count)}
+    urls = [site.url(f"/{number}") for number in range(count)]
+    reported = []
+
+    async def main():
+        async with open_engine(tmp_path, network, on_outcome=reported.append) as running:
+            return await ingest_files(running, [FileSource(name="s", urls=urls)])
+
+    outcomes = asyncio.run(main())
+    assert [outcome.url for outcome in outcomes] == urls
+    assert sorted(outcome.url for outcome in reported) == sorted(urls)
+    assert {outcome.kind for outcome in outcomes} == {Kind.STORED}
+
+
+def test_what_is_reported_is_known(site, network, tmp_path):
+    """Whoever hears `stored` finds the object and its row in the index."""
+    site.routes |= {"/a": Reply(b"a"), "/b": Reply(b"b")}
+    found = []
+
+    async def main():
+        def look(outcome):
+            known = running.index.lookup("s", [outcome.url])[outcome.url]
+            found.append((tmp_path / outcome.path).is_file() and known.digest == outcome.digest)
+
+        async with open_engine(tmp_path, network, on_outcome=look) as running:
+            await ingest_files(running, [FileSource(name="s", urls=[site.url("/a"), site.url("/b")])])
+
+    asyncio.run(main())
+    assert found == [True, True]
+
+
+def test_a_slow_host_keeps_nobody_else_waiting(site, network, tmp_path):
+    """Its items come first and wait for the other host's to be fetched."""
+    arrived = threading.Event()
+    with SampleSite({}) as other:
+        other.routes["/fast"] = lambda _asked: arrived.set() or Reply(b"fast")
+        slow = [f"/slow/{number}" for number in range(5)]
+        site.routes |= dict.fromkeys(slow, lambda asked: Reply(asked.path.encode(), 200 if arrived.wait(10) else 500))
+        limits = network.model_copy(update={"connections": 2, "connections_per_host": 1, "stall_timeout": 20})
+        outcomes = ingest(tmp_path, limits, *map(site.url, slow), other.url("/fast"))
+    assert {outcome.kind for outcome in outcomes} == {Kind.STORED}
+
+
+def test_nothing_is_asked_of_nobody(network, tmp_path):
+    """No items, no outcomes."""
+
+    async def main():
+        async with open_engine(tmp_path, network) as running:
+            return await running.ingest([])
+
+    assert asyncio.run(main()) == []
+
+
+# --- runs that end badly
+
+RUN = """
+import asyncio, json, resource, sys
+from pathlib import Path
+from airnub_core import FileSource, NetworkSettings, StoreError, ingest_files, open_engine
+
+root, urls, largest_file = Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
+if largest_file:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
+async def main():
+    async with open_engine(root, NetworkSettings(allow_private_hosts=True, attempts=1)) as engine:
+        return await ingest_files(engine, [FileSource(name="weather", urls=urls)])
+
+try:
+    outcomes = asyncio.run(main())
+except StoreError as error:
+    sys.exit(f"StoreError: {error}")
+print(json.dumps([outcome.as_json() for outcome in outcomes]))
+"""
+
+
+def start(root, urls, largest_file=0):
+    """Ingest in another process."""
+    command = [sys.executable, "-W", "error", "-c", RUN, str(root), json.dumps(urls), str(largest_file)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_two_processes_on_one_store(site, network, tmp_path):
+    """They fetch the same URLs at the same time: every item has its outcome, every object is there once and whole."""
+    site.routes |= {f"/{number}": Reply(b"%d" % (number // 2)) for number in range(60)}
+    urls = [site.url(f"/{number}") for number in range(60)]
+    processes = [start(tmp_path, urls), start(tmp_path, urls[::-1])]
+    for process in processes:
+        written, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        assert {item["outcome"] for item in json.loads(written)} <= {"stored", "unchanged"}
+    result = verify(ContentStore(tmp_path))
+    assert (result.objects, len(result.sound), result.damaged) == (30, 60, [])
+    assert {outcome.kind for outcome in ingest(tmp_path, network, *urls)} == {Kind.UNCHANGED}
+
+
+def test_a_killed_run_leaves_nothing_half_written(site, network, tmp_path):
+    """`kill -9` in the middle of a transfer: what is published is whole, and the next run stores the rest."""
+    asked, over = threading.Event(), threading.Event()
+
+    def never(_asked):
+        asked.set()
+        over.wait(30)
+        return Reply(b"late")
+
+    site.routes |= {"/a": Reply(b"a"), "/b": Reply(b"b"), "/slow": never}
+    urls = [site.url(path) for path in ("/a", "/b", "/slow")]
+    process = start(tmp_path, urls)
+    assert asked.wait(30)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    over.set()
+    assert len(list((tmp_path / ".airnub" / "staging").iterdir())) >= 1
+    assert verify(ContentStore(tmp_path)).damaged == []
+    site.routes["/slow"] = Reply(b"now")
+    outcomes = ingest(tmp_path, network, *urls)
+    assert {outcome.kind for outcome in outcomes} <= {Kind.STORED, Kind.UNCHANGED}
+    assert verify(ContentStore(tmp_path)).damaged == []
+    assert [path for path in (tmp_path / ".airnub" / "staging").iterdir() if path.is_dir()] == []
+
+
+def test_a_disk_that_takes_no_more_fails_the_run(site, network, tmp_path):
+    """As an error of the store; what arrived before is kept, and the next run does the rest."""
+    site.routes |= {"/small": Reply(b"x"), "/large": Reply(bytes(2_000_000))}
+    urls = [site.url("/small"), site.url("/large")]
+    ingest(tmp_path, network, urls[0])
+    process = start(tmp_path, urls, largest_file=1_000_000)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.startswith("StoreError: ")) == (1, True), errors
+    assert "File too large" in errors
+    result = verify(ContentStore(tmp_path))
+    assert (result.objects, result.damaged) == (1, [])
+    assert not list((tmp_path / ".airnub" / "staging").glob("*/*"))
+    assert [outcome.kind for outcome in ingest(tmp_path, network, urls[1])] == [Kind.STORED]
+
+
+def test_a_cancelled_run_keeps_what_arrived(site, network, tmp_path):
+    """It is durable and known, and is not fetched again."""
+    stuck = threading.Event()
+
+    async def main():
+        loop, waiting = asyncio.get_running_loop(), asyncio.Event()
+
+        def never(_asked):
+            loop.call_soon_threadsafe(waiting.set)
+            stuck.wait(30)
+            return Reply(b"late")
+
+        site.routes |= {"/a": Reply(b"a"), "/slow": never}
+        one_by_one = network.model_copy(update={"connections": 1})
+        source = FileSource(name="weather", urls=[site.url("/a"), site.url("/slow")])
+        async with open_engine(tmp_path, one_by_one) as running:
+            task = asyncio.create_task(ingest_files(running, [source]))
+            await waiting.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+    stuck.set()
+    assert [outcome.kind for outcome in ingest(tmp_path, network, site.url("/a"))] == [Kind.UNCHANGED]
+
+
+def test_a_store_that_fails_in_the_middle_fails_the_run(site, network, tmp_path):
+    """One error, of the store and not a group; what went to other sources is kept."""
+    site.routes |= {"/a": Reply(b"a"), "/b": Reply(b"b")}
+    (tmp_path / "blocked").write_text("where the source's folder should be")
+
+    async def main():
+        async with open_engine(tmp_path, network.model_copy(update={"connections": 1})) as running:
+            await ingest_files(running, [FileSource(name=name, urls=[site.url("/a")]) for name in ("free", "blocked")])
+
+    with pytest.raises(StoreError, match="blocked") as error:
+        asyncio.run(main())
+    assert isinstance(error.value.__cause__, OSError)
+    with open_store(tmp_path) as (_, index):
+        assert len(index.current("free")) == 1
+
+
+def test_an_object_made_from_others(site, network, tmp_path):
+    """It has a manifest that names its parts, and no place of its own among the URLs that are asked."""
+    site.routes["/a"] = Reply(b"part")
+    item = Item("s", site.url("/a"), network)
+
+    async def main():
+        async with open_engine(tmp_path, network) as running:
+            kinds = []
+            for content in (b"1", b"1", b"2"):
+                part = await running.get(item)
+                made = running.keep(item, content, "made.txt", "text/plain", [part])
+                [outcome] = await running.settle([made], [part])
+                kinds.append(outcome.kind)
+            return kinds, outcome
+
+    kinds, outcome = asyncio.run(main())
+    assert kinds == [Kind.STORED, Kind.UNCHANGED, Kind.UPDATED]
+    manifest = Manifest.read(tmp_path / outcome.manifest)
+    assert manifest.derived_from == (digest_of(b"part"),)
+    assert manifest.url == f"{site.url('/a')}#made.txt"
+    assert outcome.url == site.url("/a")
+
+
+@pytest.mark.parametrize("body", [b"", "ä".encode(), bytes(range(256)) * 100])
+def test_a_peek_stores_nothing(site, network, tmp_path, body):
+    """The bytes, the headers, and where they came from."""
+    site.routes |= {"/a": Reply(status=302, headers={"Location": "/b"}), "/b": Reply(body, headers={"X-A": quote("ä")})}
+
+    async def main():
+        async with open_engine(tmp_path, network) as running:
+            return await running.peek(Item("s", site.url("/a"), network), 10**6)
+
+    content, headers, url = asyncio.run(main())
+    assert (content, headers["x-a"], url) == (body, "%C3%A4", site.url("/b"))
+    assert list(ContentStore(tmp_path).objects()) == []

@@ -30,6 +30,7 @@ EXAMPLES = [
     errors.PageError(URL, "no links"),
 ]
 STORE_EXAMPLES = [
+    errors.DatasetError("weather", "expected rows, found none"),
     errors.StoreError("/store", "No space left on device"),
     errors.DamagedObjectError("/store/x", "expected a, found b"),
     errors.DamagedManifestError("/store/x", "not a manifest"),

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airnub_core import Kind
@@ -215,7 +215,8 @@ def test_a_column_may_be_called_reason():
 
 _FIELD = st.one_of(
     st.sampled_from(["", " ", "1", "1.0", "-1", "nan", "inf", "1e999", "2018-02-07", "2018-02-07T01:26Z", "sun", "a"]),
-    st.text(st.characters(codec="utf-8"), max_size=5),
+    # Four control characters are blanks for Python and not for Unicode.
+    st.text(st.characters(codec="utf-8", exclude_characters="\x1c\x1d\x1e\x1f"), max_size=5),
     st.none(),
 )
 _ANY = {
@@ -232,6 +233,7 @@ def _as_conform_sees(row):
     return tuple(None if value is None or not value.strip() else value for value in row)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[_FIELD] * len(_ANY)), max_size=12))
 def test_no_row_is_lost_and_every_kept_row_fits(rows):
     """Kept, set aside and exact duplicates are the input; what is kept satisfies its schema; each reason is said."""
@@ -313,7 +315,7 @@ def test_other_bytes_lack_the_columns():
 def test_files_with_the_same_columns_are_one_table():
     """Their rows come one after the other; another header is an error that shows both."""
     assert rows_of(b"a,b\n1,2\n", b"a,b\n3,4,\n") == ([("1", "2"), ("3", "4")], [])
-    with pytest.raises(DatasetError, match="expected the columns a, b in every file, found b, a$"):
+    with pytest.raises(DatasetError, match=r"expected the columns a, b in every file, found b, a$"):
         read_csv("sample", [b"a,b\n1,2\n", b"b,a\n2,1\n"])
 
 
@@ -322,7 +324,7 @@ def test_files_with_the_same_columns_are_one_table():
 
 def test_json_lines_are_read_by_path():
     """Through objects, and lists by number; numbers, booleans and whole values come as their JSON."""
-    content = b'{"id": "x", "geo": {"at": [1, -2.5]}, "ok": true}\r\n\n{"id": "\\u00fc", "geo": {"at": []}}\n'
+    content = b'{"id": "x", "geo": {"at": [1, -2.5]}, "ok": true}\r\n \n\n{"id": "\\u00fc", "geo": {"at": []}}\n'
     frame = read_json_lines("quakes", [content], {"id": "id", "lat": "geo.at.1", "ok": "ok", "geo": "geo"})
     assert frame.rows() == [("x", "-2.5", "true", '{"at": [1, -2.5]}'), ("ü", None, None, '{"at": []}')]
 

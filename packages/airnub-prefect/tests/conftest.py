@@ -57,7 +57,7 @@ def start(environment, tmp_path):
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+            process.communicate()
 
 
 @pytest.fixture
@@ -70,6 +70,17 @@ def command(start):
         return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
     return run
+
+
+@pytest.fixture
+def prefect_here(prefect_api, monkeypatch):
+    """The server of the tests as a command in this process finds it, with Prefect as quiet as a command has it."""
+    import prefect.logging.handlers
+
+    monkeypatch.setenv("PREFECT_API_URL", prefect_api)
+    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    monkeypatch.setattr(prefect.logging.handlers.PrefectConsoleHandler, "emit", lambda _handler, _record: None)
+    return prefect_api
 
 
 @pytest.fixture

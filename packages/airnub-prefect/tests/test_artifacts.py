@@ -84,12 +84,13 @@ def test_progress_is_shown_while_it_works(prefect_api, monkeypatch):
     from airnub_prefect import artifacts
 
     monkeypatch.setattr(artifacts, "PROGRESS_EVERY", 0.01)
-    shown = []
+    shown, any_shown = [], asyncio.Event()
     update = artifacts.aupdate_progress_artifact
 
     async def seen(artifact, progress):
         shown.append(progress)
         await update(artifact, progress)
+        any_shown.set()
 
     monkeypatch.setattr(artifacts, "aupdate_progress_artifact", seen)
 
@@ -97,8 +98,7 @@ def test_progress_is_shown_while_it_works(prefect_api, monkeypatch):
         async with artifacts.batch_progress("files") as progress:
             progress.expect(4)
             progress.outcome(STORED)
-            while not shown:
-                await asyncio.sleep(0.01)
+            await any_shown.wait()
 
     run_in_flow(work)
     assert shown == [25.0, 100.0]
@@ -109,11 +109,11 @@ def test_progress_that_cannot_be_shown_harms_nobody(prefect_api, monkeypatch):
     from airnub_prefect import artifacts
 
     monkeypatch.setattr(artifacts, "PROGRESS_EVERY", 0.01)
-    update, failed = artifacts.aupdate_progress_artifact, []
+    update, failed = artifacts.aupdate_progress_artifact, asyncio.Event()
 
     async def away(artifact, progress):
-        if not failed:
-            failed.append(progress)
+        if not failed.is_set():
+            failed.set()
             raise ConnectionError("away")
         await update(artifact, progress)
 
@@ -123,8 +123,7 @@ def test_progress_that_cannot_be_shown_harms_nobody(prefect_api, monkeypatch):
         async with artifacts.batch_progress("files") as progress:
             progress.expect(2)
             progress.outcome(STORED)
-            while not failed:
-                await asyncio.sleep(0.01)
+            await failed.wait()
         return "done"
 
     assert run_in_flow(work) == "done"

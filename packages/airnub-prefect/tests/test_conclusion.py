@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
+from department_for_tests.settings import CountingSettings
 
 from airnub_core import Kind, Outcome, Report
 from airnub_core.errors import HttpStatusError
 from airnub_prefect.errors import StageFailedError
-from department_for_tests.settings import CountingSettings
 
 STORED = Outcome("a", Kind.STORED, size=1234)
 

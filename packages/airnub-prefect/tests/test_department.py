@@ -1,10 +1,10 @@
 """A department."""
 
 import pytest
-
-from airnub_prefect.department import Department, Stage
 from department_for_tests.department import DEPARTMENT
 from department_for_tests.settings import CountingSettings
+
+from airnub_prefect.department import Department, Stage
 
 
 def test_parts_are_found_by_name():

@@ -44,7 +44,7 @@ def test_a_data_root_is_absolute(monkeypatch, tmp_path):
 def test_nowhere_to_put_data():
     """Without a checkout and a data root the message says what to set; absolute paths need neither."""
     assert places.checkout() is None
-    with pytest.raises(ConfigurationError, match="AIRNUB_DATA_ROOT: expected a folder .*; set it"):
+    with pytest.raises(ConfigurationError, match=r"AIRNUB_DATA_ROOT: expected a folder .*; set it"):
         places.data_path("data/x")
     assert places.data_path("/data") == Path("/data")
 

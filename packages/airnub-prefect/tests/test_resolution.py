@@ -1,15 +1,15 @@
 """Where a stage's settings come from."""
 
 import asyncio
+from uuid import uuid4
 
 import pytest
+from department_for_tests.settings import CountingSettings, IngestionSettings
 
 from airnub_core import ApiSource
 from airnub_core.sources.settings import Auth
 from airnub_prefect import settings as settings_module
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.settings import StageSettings
-from department_for_tests.settings import CountingSettings, IngestionSettings
 
 
 @pytest.fixture
@@ -20,11 +20,21 @@ def checkout(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def in_yaml(checkout):
-    """Write the settings of the counting stage into the checkout."""
+def kind():
+    """Settings of a stage that no other test has, since all processes of a test session share the server."""
+
+    class Settings(CountingSettings, department="of_tests", stage=f"stage_{uuid4().hex}"):
+        pass
+
+    return Settings
+
+
+@pytest.fixture
+def in_yaml(checkout, kind):
+    """Write the settings of the stage into the checkout."""
 
     def write(text):
-        path = checkout / CountingSettings.yaml_name()
+        path = checkout / kind.yaml_name()
         path.parent.mkdir(parents=True)
         path.write_text(text)
         return path
@@ -33,13 +43,11 @@ def in_yaml(checkout):
 
 
 @pytest.fixture
-def in_variable(prefect_api):
-    """Set the Variable of the counting stage."""
+def in_variable(prefect_api, kind):
+    """Set the Variable of the stage."""
     from prefect.variables import Variable
 
-    name = CountingSettings.variable()
-    yield lambda value: Variable.set(name, value, overwrite=True)
-    Variable.unset(name)
+    return lambda value: Variable.set(kind.variable(), value)
 
 
 def resolved(kind, given=None):
@@ -49,77 +57,63 @@ def resolved(kind, given=None):
     return asyncio.run(resolve(kind, given))
 
 
-# One worker for those that set the one Variable: the server is for all of them.
-pytestmark = pytest.mark.xdist_group("variable")
-
-
-def test_the_parameter_comes_first(in_variable, in_yaml):
+def test_the_parameter_comes_first(in_variable, in_yaml, kind):
     """A parameter is taken as it is, whatever else there is."""
     in_variable({"tasks": 2})
     in_yaml("tasks: 3")
-    assert resolved(CountingSettings, CountingSettings(tasks=4)).tasks == 4
+    assert resolved(kind, kind(tasks=4)).tasks == 4
 
 
-def test_the_variable_comes_before_the_file(in_variable, in_yaml):
+def test_the_variable_comes_before_the_file(in_variable, in_yaml, kind):
     """The Variable on the server is what operators change."""
     in_variable({"tasks": 2})
     in_yaml("tasks: 3")
-    assert resolved(CountingSettings).tasks == 2
+    assert resolved(kind).tasks == 2
 
 
-def test_an_empty_variable_is_a_variable(in_variable, in_yaml):
+def test_an_empty_variable_is_a_variable(in_variable, in_yaml, kind):
     """Settings that are all optional may be an empty mapping."""
     in_variable({})
     in_yaml("tasks: 3")
-    assert resolved(CountingSettings).tasks == 1
+    assert resolved(kind).tasks == 1
 
 
 @pytest.mark.parametrize("value", ["text", [1], 5, True])
-def test_a_variable_that_is_no_mapping(in_variable, value):
+def test_a_variable_that_is_no_mapping(in_variable, value, kind):
     """The message names the Variable, and what it should have been."""
     in_variable(value)
-    with pytest.raises(
-        ConfigurationError, match=r"^Variable dept_department_for_tests_counting_config: expected a map"
-    ):
-        resolved(CountingSettings)
+    with pytest.raises(ConfigurationError, match=rf"^Variable {kind.variable()}: expected a mapping, found "):
+        resolved(kind)
 
 
-def test_every_mistake_of_a_variable(in_variable):
+def test_every_mistake_of_a_variable(in_variable, kind):
     """All of them are named at once, by their place."""
     in_variable({"task": 1, "ending": "bad"})
     with pytest.raises(ConfigurationError) as error:
-        resolved(CountingSettings)
+        resolved(kind)
     assert [mistake.message for mistake in error.value.mistakes] == [
         "ending: expected 'well', 'failed', 'broken', 'chatty' or 'silent', found 'bad'",
         "unknown key 'task'; did you mean 'tasks'?",
     ]
 
 
-class OfNobody(StageSettings, department="nobody", stage="at_all"):
-    """Nobody sets its Variable."""
-
-    tasks: int = 1
-
-
-def test_the_file_of_the_checkout(prefect_api, checkout):
+def test_the_file_of_the_checkout(prefect_api, in_yaml, kind):
     """Without a Variable it is the file that the Variable is made from."""
-    path = checkout / OfNobody.yaml_name()
-    path.parent.mkdir(parents=True)
-    path.write_text("tasks: 3\n")
-    assert resolved(OfNobody).tasks == 3
+    path = in_yaml("tasks: 3\n")
+    assert resolved(kind).tasks == 3
     path.write_text("tasks: many\n")
-    with pytest.raises(ConfigurationError, match=r"at_all\.yaml:1: tasks: expected a valid integer, found 'many'"):
-        resolved(OfNobody)
+    with pytest.raises(ConfigurationError, match=r"yaml:1: tasks: expected a valid integer, found 'many'"):
+        resolved(kind)
 
 
-def test_nothing_found_names_both_places(prefect_api, checkout):
+def test_nothing_found_names_both_places(prefect_api, checkout, kind):
     """It never runs on with nothing: both places are named, and the command that mends it."""
     with pytest.raises(ConfigurationError) as error:
-        resolved(OfNobody)
+        resolved(kind)
     message = str(error.value)
-    assert f"Variable dept_nobody_at_all_config on {prefect_api}" in message
-    assert "configs/variables/nobody/at_all.yaml" in message
-    assert "uv run nobody run at_all --config FILE" in message
+    assert f"Variable {kind.variable()} on {prefect_api}" in message
+    assert f"configs/variables/of_tests/{kind.stage}.yaml" in message
+    assert f"uv run of-tests run {kind.stage} --config FILE" in message
 
 
 def test_missing_secrets_are_named_before_anything_is_done(prefect_api, monkeypatch):

@@ -20,7 +20,7 @@ def by_place(weather: pl.DataFrame) -> pl.DataFrame:
     """
     ordered = weather.sort("location", "date")
     begins = (_wet != _wet.shift()) | (pl.col("date").diff() > pl.duration(days=1))
-    spells = ordered.with_columns(begins.cum_sum().fill_null(0).over("location").alias("spell"))
+    spells = ordered.with_columns(begins.cum_sum().fill_null(0).alias("spell"))
     dry = (
         spells.filter(~_wet)
         .group_by("location", "spell")

@@ -245,6 +245,15 @@ def test_a_cookie_lives_as_long_as_its_transfer(site, tmp_path, network):
     assert [asked.headers.get("cookie") for asked in site.asked] == [None, "session=1", None]
 
 
+def test_a_cookie_that_cannot_be_sent_back_is_left_out(raw_server, fetch):
+    """Other letters and control characters; the others are kept."""
+    cookies = "".join(f"Set-Cookie: {cookie}\r\n" for cookie in ("a=größe", "b=\x7f", "c=3"))
+    answers = iter([f"HTTP/1.1 302 Found\r\nLocation: /b\r\n{cookies}\r\n".encode(), OK + b"\r\nx"])
+    raw_server.answer = lambda connection: connection.sendall(next(answers))
+    assert fetch(raw_server.url())[1] == b"x"
+    assert b"\r\nCookie: c=3\r\n" in raw_server.asked[1]
+
+
 # --- headers that cannot be sent
 
 

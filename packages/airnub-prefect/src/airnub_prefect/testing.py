@@ -62,9 +62,12 @@ def prefect_api() -> Iterator[str]:
     # Prefect is imported by the tests that need it, not by all.
     from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
+    from airnub_prefect.embedded.server import drain
+
     url = _shared_server()
     with temporary_settings({PREFECT_API_URL: url, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}):
         yield url
+        drain()  # what is logged and recorded behind the tests' backs, while the server is still there
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ Retries are around this, durability and the index after it.
 """
 
 import asyncio
+import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
@@ -143,7 +145,7 @@ class HttpTransfer:
         cookies.set_cookie_header(built)
         response = await client.send(built, stream=True)
         try:
-            cookies.extract_cookies(response)
+            _take_cookies(cookies, response)
             yield response
         finally:
             await response.aclose()
@@ -153,7 +155,8 @@ class HttpTransfer:
         if private not in self._clients:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=128, keepalive_expiry=15)
             no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-            self._clients[private] = httpx.AsyncClient(limits=limits, cookies=no_cookies)
+            trusted = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+            self._clients[private] = httpx.AsyncClient(limits=limits, cookies=no_cookies, verify=trusted)
         return self._clients[private]
 
     async def _receive(
@@ -172,6 +175,12 @@ class HttpTransfer:
             body.discard()
             raise
         return Received(response.status_code, str(response.url), headers, body)
+
+
+@cache
+def _trusted(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+    """The certificates that are trusted, by the variables that name them: reading them takes longer than a transfer."""
+    return httpx.create_ssl_context()
 
 
 async def _read(request: Request, response: httpx.Response, body: StagedBody) -> None:
@@ -201,7 +210,10 @@ async def _pieces(request: Request, response: httpx.Response) -> AsyncIterator[b
     try:
         decoder = decoder_of(encoding)
         async for chunk in response.aiter_raw():
-            for piece in [chunk] if decoder is None else decoder.decode(chunk):
+            if decoder is None:
+                yield chunk
+                continue
+            for piece in decoder.decode(chunk):
                 yield piece
                 # One chunk may become very many pieces; others, and the time limit, get their turn in between.
                 await asyncio.sleep(0)
@@ -227,9 +239,21 @@ def _sendable(request: Request) -> dict[str, str]:
     """The source's headers; space and line ends around a secret come from the file that it was kept in."""
     headers = {name: value.strip() for name, value in request.headers.items()}
     for name, value in headers.items():
-        if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
+        if not (_HEADER_NAME.fullmatch(name) and _is_visible(value)):
             raise RefusedHeaderError(request.url, name)
     return headers
+
+
+def _take_cookies(cookies: httpx.Cookies, response: httpx.Response) -> None:
+    """Remember the cookies that an answer sets, but for those that could not be sent back."""
+    cookies.extract_cookies(response)
+    for cookie in list(cookies.jar):
+        if not _is_visible(cookie.name + (cookie.value or "")):
+            cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
+
+
+def _is_visible(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _peer_check(asked: str, host: str) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:

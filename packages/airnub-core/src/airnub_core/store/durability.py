@@ -22,7 +22,12 @@ def make_durable(root: Path, folders: Iterable[Path]) -> None:
     """
     if _syncfs is not None:
         _sync_file_system(root)
-        return
+    else:
+        sync_each(root, folders)
+
+
+def sync_each(root: Path, folders: Iterable[Path]) -> None:
+    """The same, file by file, for systems that cannot do it at once."""
     parents: set[Path] = {root}
     for folder in folders:
         for file in folder.iterdir():

@@ -12,9 +12,9 @@ from typing import Any, Self
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from airnub_core import Kind, Outcome, Report
 
@@ -39,7 +39,7 @@ def say(text: str) -> None:
 
 def say_error(text: str) -> None:
     """Say what went wrong, on stderr."""
-    _talk.print(text, style="red", markup=False)
+    _talk.print(Text(text, style="red"))
 
 
 def tell(text: str) -> None:
@@ -104,7 +104,7 @@ class Display:
             self._bars.advance(self._batches[batch])
         if outcome.kind is Kind.FAILED:
             say_error(f"failed: {outcome.source}: {outcome.error}")
-        elif not _talk.is_terminal and self._ended[batch] == self._expected[batch]:
+        if not _talk.is_terminal and self._ended[batch] == self._expected[batch]:
             say(f"{batch}: {self._ended[batch]} of {self._expected[batch]} items have ended")
 
 
@@ -138,14 +138,13 @@ def print_report(stage: str, report: Report, seconds: float | None = None) -> No
     others = [outcome for outcome in report.outcomes if outcome.kind is not Kind.FAILED]
     for outcome in (*report.failed, *others[:NAMED_OUTCOMES]):
         cells = [
-            f"[{_COLOURS[outcome.kind]}]{outcome.kind.value}[/]",
-            escape(outcome.source),
-            escape(outcome.path.rpartition("/")[2] if outcome.path else outcome.url or ""),
+            outcome.source,
+            outcome.path.rpartition("/")[2] if outcome.path else outcome.url or "",
             "" if outcome.size is None else decimal(outcome.size),
         ]
         if with_rows:
             cells += ["" if number is None else f"{number:,}" for number in (outcome.rows, outcome.quarantined)]
-        table.add_row(*cells)
+        table.add_row(Text(outcome.kind.value, style=_COLOURS[outcome.kind]), *map(Text, cells))
     _data.print(table)
     if len(others) > NAMED_OUTCOMES:
         _data.print(f"and {len(others) - NAMED_OUTCOMES:,} more; --json has all")
@@ -163,5 +162,5 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: list[str]) -> None:
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(escape(str(row[name])) for name in columns))
+        table.add_row(*(Text(str(row[name])) for name in columns))
     _data.print(table)

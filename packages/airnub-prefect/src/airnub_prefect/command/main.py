@@ -3,6 +3,7 @@
 Those are imported by the command that needs them: `--help` is quick, and `demo` starts the embedded server first.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +144,8 @@ def _store(department: Department) -> click.Group:
 
 
 def _exit(work: Callable[[], int]) -> NoReturn:
+    # Nobody is called home by a command. Else Prefect tells about it in the middle of the first one's progress.
+    os.environ.setdefault("DO_NOT_TRACK", "1")
     try:
         status = work()
     except ConfigurationError as error:

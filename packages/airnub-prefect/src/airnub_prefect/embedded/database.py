@@ -46,7 +46,7 @@ def snapshot(home: Path) -> str:
             "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' "
             "ORDER BY type = 'index', rowid"
         )
-        lines = [" ".join(line.strip() for line in sql.splitlines()) for (sql,) in statements]
+        lines = [" ".join(line.strip() for line in sql.splitlines()).strip() for (sql,) in statements]
     return ";\n".join(lines) + f";\nINSERT INTO alembic_version VALUES ('{_revision(home / FILE)}');\n"
 
 
@@ -64,7 +64,7 @@ def _create(home: Path, schema: str) -> None:
 
 
 def _revision(path: Path) -> str | None:
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
         rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     return str(rows[0][0]) if len(rows) == 1 else None
 

@@ -81,7 +81,7 @@ class EmbeddedServer:
     def __enter__(self) -> Self:
         if self._process is None:
             self.start()
-        self._set({"PREFECT_API_URL": self.url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"})
+        self._set({"PREFECT_API_URL": self.url})
         return self
 
     def start(self) -> int:

@@ -1,0 +1,20 @@
+"""What the tests of department_template share: its sample site."""
+
+import pytest
+
+from airnub_core.sample_site import SampleSite
+from department_template.demo import DEMO
+
+
+@pytest.fixture
+def site():
+    """The sample site, with every file in its place."""
+    with SampleSite(DEMO.routes(with_failure=False)) as running:
+        yield running
+
+
+@pytest.fixture
+def broken_site():
+    """The sample site, with the file gone."""
+    with SampleSite(DEMO.routes(with_failure=True)) as running:
+        yield running

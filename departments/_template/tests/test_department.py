@@ -1,0 +1,36 @@
+"""What department_template consists of."""
+
+import os
+import subprocess
+import sys
+
+from department_template.department import DEPARTMENT
+
+
+def test_every_part_can_be_imported():
+    """Flows, settings and the demo are where the department says."""
+    for stage in DEPARTMENT.stages:
+        assert stage.load_flow().name == f"{DEPARTMENT.command}-{stage.name}"
+        kind = stage.load_settings()
+        assert (kind.department, kind.stage) == (DEPARTMENT.name, stage.name)
+    assert DEPARTMENT.load_pipeline().name == DEPARTMENT.command
+    assert DEPARTMENT.load_demo().routes(with_failure=False)
+
+
+def test_flows_are_imported_without_a_server(tmp_path):
+    """A worker and a deployment import them before there is one to ask, and none is started."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    settings = {"PREFECT_HOME": str(tmp_path), "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
+    module = DEPARTMENT.pipeline.partition(":")[0]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {module}"], env=kept | settings, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_command_answers():
+    """`python -m` is the command, and its help has an example."""
+    command = [sys.executable, "-m", "department_template", "run", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Example: uv run {DEPARTMENT.command} run ingestion" in done.stdout

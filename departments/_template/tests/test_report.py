@@ -1,0 +1,57 @@
+"""The report of department_template."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from airnub_core import Kind
+from department_template.report import warmest_days, write_report
+
+SCHEMA = {"location": pl.String, "date": pl.Date, "temp_max": pl.Float64}
+
+
+def measurements(*rows):
+    return pl.DataFrame(rows, SCHEMA, orient="row")
+
+
+def test_the_warmest_day_of_each_place():
+    """Of equally warm days the first; places in the order of their names."""
+    rows = measurements(
+        ("Ulm", date(2018, 7, 2), 31.0),
+        ("Ulm", date(2018, 7, 1), 31.0),
+        ("Bonn", date(2018, 1, 1), -2.5),
+        ("Ulm", date(2018, 7, 3), 30.0),
+    )
+    assert warmest_days(rows) == [
+        "Bonn was warmest on 2018-01-01, with -2.5 °C",
+        "Ulm was warmest on 2018-07-01, with 31.0 °C",
+    ]
+
+
+def test_the_report_is_stored_then_unchanged(tmp_path):
+    """The outcome carries what was found."""
+    measurements(("Ulm", date(2018, 7, 1), 31.0)).write_parquet(tmp_path / "measurements.parquet")
+    first, second = (write_report(tmp_path, tmp_path / "reports") for _ in range(2))
+    assert [first.kind, second.kind] == [Kind.STORED, Kind.UNCHANGED]
+    assert first.note == "Ulm was warmest on 2018-07-01, with 31.0 °C"
+    text = (tmp_path / "reports" / first.path).read_text(encoding="utf-8")
+    assert text == f"# The warmest day of each place\n\n- {first.note}\n"
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (lambda path: None, "found no such file; run the processing first"),
+        (lambda path: path.write_bytes(b"date\n"), "run the processing again"),
+        (lambda path: measurements().write_parquet(path), "found none; see the quarantine file beside it"),
+    ],
+    ids=["missing", "damaged", "empty"],
+)
+def test_a_dataset_that_cannot_be_used_is_a_failed_outcome(made, reason, tmp_path):
+    """It says what to do next, and no report is written."""
+    made(tmp_path / "measurements.parquet")
+    outcome = write_report(tmp_path, tmp_path / "reports")
+    assert outcome.kind is Kind.FAILED
+    assert str(outcome.error).endswith(reason)
+    assert not (tmp_path / "reports").exists()

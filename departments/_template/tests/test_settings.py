@@ -1,0 +1,36 @@
+"""The settings of department_template."""
+
+import json
+
+import pytest
+
+from department_template.settings import AnalysisSettings, IngestionSettings, ProcessingSettings
+
+INGESTION = {
+    "store": "data/department_template",
+    "network": {"attempts": 2, "max_bytes": "10MiB"},
+    "tolerated_failures": "5%",
+    "scheduled_file_downloads": [{"name": "measurements", "urls": ["https://example.org/measurements.csv"]}],
+}
+
+
+def test_settings_are_read_and_survive_json():
+    """From plain values, as YAML and Variables bring them, and back."""
+    settings = IngestionSettings.model_validate(INGESTION)
+    assert [source.name for source in settings.files().sources] == ["measurements"]
+    assert IngestionSettings.model_validate(json.loads(settings.model_dump_json())) == settings
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (IngestionSettings, INGESTION),
+        (ProcessingSettings, {"store": "data/department_template", "datasets": "datasets/department_template"}),
+        (AnalysisSettings, {"datasets": "datasets/department_template", "reports": "reports/department_template"}),
+    ],
+)
+def test_unknown_keys_are_refused(kind, values):
+    """A misspelt key is a mistake, not a default."""
+    kind.model_validate(values)
+    with pytest.raises(ValueError, match="extra_forbidden"):
+        kind.model_validate({**values, "misspelt": 1})

@@ -1,0 +1,80 @@
+"""What project_alpha consists of."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from project_alpha.department import DEPARTMENT
+from project_alpha.flows.ingestion.public_api_data import public_api_data
+from project_alpha.flows.ingestion.scheduled_file_downloads import scheduled_file_downloads
+from project_alpha.flows.ingestion.web_page_link_scraping import web_page_link_scraping
+
+MODULES = sorted({place.partition(":")[0] for place in (DEPARTMENT.pipeline, *(s.flow for s in DEPARTMENT.stages))})
+
+# An audit hook cannot be removed: whatever asks the network ends the process.
+NO_NETWORK = """
+import sys
+def refuse(event, arguments):
+    if event in {"socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.posix_spawn"}:
+        raise SystemExit(f"{event} {arguments}")
+sys.addaudithook(refuse)
+"""
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Run code in a process of its own, which has no Prefect server, may start none, and cannot use the network."""
+
+    def run(code):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        settings = {"PREFECT_HOME": str(tmp_path), "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
+        done = subprocess.run(
+            [sys.executable, "-c", NO_NETWORK + code],
+            env=kept | settings,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_every_part_can_be_imported():
+    """Flows, settings and the demo are where the department says."""
+    for stage in DEPARTMENT.stages:
+        assert stage.load_flow().name == f"project-alpha-{stage.name}"
+        kind = stage.load_settings()
+        assert (kind.department, kind.stage) == (DEPARTMENT.name, stage.name)
+    assert DEPARTMENT.load_pipeline().name == DEPARTMENT.command == "project-alpha"
+    assert DEPARTMENT.load_demo().routes(with_failure=False)
+
+
+def test_flows_say_what_they_are():
+    """The UI shows a description of each, and a form for its settings."""
+    flows = [DEPARTMENT.load_pipeline(), *(stage.load_flow() for stage in DEPARTMENT.stages)]
+    categories = [scheduled_file_downloads, public_api_data, web_page_link_scraping]
+    assert len({flow.name for flow in [*flows, *categories]}) == 7
+    for flow in [*flows, *categories]:
+        assert flow.description
+        assert "\n" not in flow.description
+        assert flow.parameters.properties
+        assert all(flow.parameters.properties[name].get("title") for name in flow.parameters.properties)
+
+
+def test_flows_are_imported_without_a_server_and_a_network(python):
+    """A worker and a deployment import them before there is anything to ask."""
+    python(f"import {', '.join(MODULES)}")
+
+
+def test_the_department_and_its_settings_need_no_prefect(python):
+    """`--help` is quick, and `check` reads settings without it."""
+    loaded = python(
+        "import project_alpha.department, project_alpha.settings, project_alpha.demo\n"
+        "print(*{'prefect', 'polars', 'matplotlib'} & set(sys.modules))"
+    )
+    assert loaded == "\n"

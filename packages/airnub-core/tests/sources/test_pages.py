@@ -1,0 +1,277 @@
+"""Links on pages, from a real site."""
+
+import asyncio
+import gzip
+import json
+
+import pytest
+
+from airnub_core import Kind, PageSource, ingest_pages, open_engine
+from airnub_core.errors import (
+    HttpStatusError,
+    PageError,
+    RefusedUrlError,
+    RobotsRefusedError,
+    StoreError,
+    TooLargeError,
+)
+from airnub_core.sample_site import Reply
+from airnub_core.sources import pages
+from airnub_core.store.manifest import Manifest
+
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+def html(body):
+    """A page."""
+    return Reply(body.encode(), headers=HTML)
+
+
+@pytest.fixture
+def page(site):
+    """The source of a page with two links to files, and what else stands on pages."""
+    site.routes |= {
+        "/reports/": html(
+            '<a href="a.pdf">Report  A</a> <a href="b.pdf#p2">B</a> <a href="mailto:x@y">mail</a>'
+            '<a href="b.pdf">again</a>'
+        ),
+        "/reports/a.pdf": Reply(b"%PDF a"),
+        "/reports/b.pdf": Reply(b"%PDF b"),
+    }
+    return PageSource(name="reports", page=site.url("/reports/"), links="a")
+
+
+def manifest_of(root, outcome):
+    """What is written beside an object."""
+    return Manifest.read(root / outcome.manifest)
+
+
+def test_what_a_page_links_to_is_fetched(site, run, page, tmp_path):
+    """Each URL once; the manifest names the page and the text of the link."""
+    a, b = run(page)
+    assert [(outcome.kind, outcome.url) for outcome in (a, b)] == [
+        (Kind.STORED, site.url("/reports/a.pdf")),
+        (Kind.STORED, site.url("/reports/b.pdf")),
+    ]
+    manifest = manifest_of(tmp_path, a)
+    assert (manifest.page, manifest.title) == (site.url("/reports/"), "Report A")
+    assert {outcome.kind for outcome in run(page)} == {Kind.UNCHANGED}
+
+
+def test_one_dead_link_does_not_stop_the_others(site, run, page):
+    """It fails alone."""
+    del site.routes["/reports/a.pdf"]
+    a, b = run(page)
+    assert a.error == HttpStatusError(site.url("/reports/a.pdf"), 404)
+    assert b.kind is Kind.STORED
+
+
+def test_a_list_of_links_instead_of_files(site, run, page, tmp_path):
+    """`download: false`: one object, with URLs and titles, and nothing that is linked to is asked for."""
+    listing = page.model_copy(update={"download": False})
+    [outcome] = run(listing)
+    assert (outcome.kind, outcome.url) == (Kind.STORED, site.url("/reports/"))
+    assert json.loads((tmp_path / outcome.path).read_bytes()) == [
+        {"url": site.url("/reports/a.pdf"), "title": "Report A"},
+        {"url": site.url("/reports/b.pdf"), "title": "B"},
+    ]
+    assert outcome.path.endswith("/reports.links.json")
+    assert {asked.path for asked in site.asked} == {"/robots.txt", "/reports/"}
+    assert [outcome.kind for outcome in run(listing)] == [Kind.UNCHANGED]
+    site.routes["/reports/"] = html("<a href=c.pdf>C</a>")
+    assert [outcome.kind for outcome in run(listing)] == [Kind.UPDATED]
+
+
+def test_links_with_secrets_are_listed_without_them(site, run, everything_in):
+    """The list is written down like anything else; the file itself is asked for as the link says."""
+    site.routes |= {
+        "/": html('<a href="/f?sig=s3cret">x</a>'),
+        "/f": lambda asked: Reply(asked.params["sig"][:2].encode()),
+    }
+    source = PageSource(name="s", page=site.url("/"), links="a")
+    [outcome] = run(source)
+    run(source.model_copy(update={"download": False}))
+    assert outcome.kind is Kind.STORED
+    assert {"sig": "s3cret"} in [asked.params for asked in site.asked]
+    assert not [name for name, content in everything_in().items() if b"s3cret" in content]
+    assert "s3cret" not in str(outcome.as_json())
+
+
+def test_links_start_from_where_the_page_came_from(site, run):
+    """After a redirect, or as its base element says."""
+    site.routes |= {
+        "/old": Reply(status=301, headers={"Location": "/new/page"}),
+        "/new/page": html("<a href=a>x</a>"),
+        "/based": html('<base href="/new/"><a href=a>x</a>'),
+        "/new/a": Reply(b"x"),
+    }
+    for path in ("/old", "/based"):
+        [outcome] = run(PageSource(name="s", page=site.url(path), links="a"))
+        assert outcome.url == site.url("/new/a")
+
+
+def test_another_encoding(site, run, tmp_path):
+    """As its header says."""
+    site.routes |= {
+        "/": Reply("<a href=a>größe</a>".encode("latin-1"), headers={"Content-Type": "text/html; charset=latin-1"}),
+        "/a": Reply(b"x"),
+    }
+    [outcome] = run(PageSource(name="s", page=site.url("/"), links="a"))
+    assert manifest_of(tmp_path, outcome).title == "größe"
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Reply(status=404), HttpStatusError),
+        (Reply(b""), PageError),
+        (Reply(b"<a href=javascript:x>"), PageError),
+        (Reply(b"<div>" * 100_000), PageError),
+    ],
+)
+def test_a_page_that_cannot_be_read_is_one_failed_item(site, run, reply, error):
+    """Missing, empty, without links or without end."""
+    site.routes["/"] = reply
+    [outcome] = run(PageSource(name="s", page=site.url("/"), links="a"))
+    assert (outcome.kind, outcome.url, type(outcome.error)) == (Kind.FAILED, site.url("/"), error)
+
+
+def test_a_page_larger_than_its_limit_is_one_failed_item(site, run):
+    """The limit of the source counts for its pages too."""
+    site.routes["/"] = html("<a href=a>x</a>" + " " * 2000)
+    [outcome] = run(PageSource(name="s", page=site.url("/"), links="a", max_bytes=1000))
+    assert isinstance(outcome.error, TooLargeError)
+
+
+def test_one_bad_page_does_not_stop_the_others(site, run, page):
+    """Sources are apart."""
+    bad, a, b = run(PageSource(name="bad", page=site.url("/missing"), links="a"), page)
+    assert (bad.kind, a.kind, b.kind) == (Kind.FAILED, Kind.STORED, Kind.STORED)
+
+
+# --- robots.txt
+
+
+def test_what_robots_txt_refuses_is_not_asked_for(site, run, page):
+    """A link fails by itself; the others are fetched."""
+    site.routes["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /reports/a\n")
+    outcomes = {outcome.url: outcome for outcome in run(page)}
+    refused = outcomes[site.url("/reports/a.pdf")]
+    assert refused.error == RobotsRefusedError(site.url("/reports/a.pdf"))
+    assert outcomes[site.url("/reports/b.pdf")].kind is Kind.STORED
+    assert "/reports/a.pdf" not in [asked.path for asked in site.asked]
+
+
+def test_a_page_that_robots_txt_refuses_is_not_asked_for(site, run, page):
+    """Not even the page."""
+    site.routes["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /\n")
+    [outcome] = run(page)
+    assert isinstance(outcome.error, RobotsRefusedError)
+    assert [asked.path for asked in site.asked] == ["/robots.txt"]
+
+
+@pytest.mark.parametrize(("status", "allowed"), [(404, True), (403, True), (500, False), (503, False)])
+def test_robots_txt_that_is_not_there(site, run, page, status, allowed):
+    """Missing rules allow everything; a server that is broken allows nothing for now."""
+    site.routes["/robots.txt"] = Reply(status=status)
+    outcomes = run(page)
+    assert {outcome.kind for outcome in outcomes} == {Kind.STORED if allowed else Kind.FAILED}
+    if not allowed:
+        assert outcomes[0].error == HttpStatusError(site.url("/robots.txt"), status)
+
+
+def test_a_large_robots_txt_is_no_hindrance(site, run, page):
+    """More than need be read is passed over."""
+    site.routes["/robots.txt"] = Reply(b"# padding\n" * 60_000 + b"User-agent: *\nDisallow: /\n")
+    assert {outcome.kind for outcome in run(page)} == {Kind.STORED}
+
+
+# --- sitemaps
+
+
+def sitemap(*urls):
+    """A sitemap of these URLs."""
+    return f"<urlset>{''.join(f'<url><loc>{url}</loc></url>' for url in urls)}</urlset>".encode()
+
+
+def sitemap_index(*urls):
+    """An index of these sitemaps."""
+    return f"<sitemapindex>{''.join(f'<sitemap><loc>{url}</loc></sitemap>' for url in urls)}</sitemapindex>".encode()
+
+
+def test_a_sitemap_is_fetched(site, run):
+    """Every page that it lists, each once."""
+    site.routes |= {
+        "/map.xml": Reply(sitemap(site.url("/a"), site.url("/b"), site.url("/a"))),
+        "/a": Reply(b"a"),
+        "/b": Reply(b"b"),
+    }
+    outcomes = run(PageSource(name="s", sitemap=site.url("/map.xml")))
+    assert [outcome.url for outcome in outcomes] == [site.url("/a"), site.url("/b")]
+
+
+def test_an_index_of_sitemaps_is_followed(site, run):
+    """Down to compressed ones; one that names itself is not read again."""
+    site.routes |= {
+        "/index.xml": Reply(sitemap_index(site.url("/1.xml"), site.url("/2.xml.gz"), site.url("/index.xml"))),
+        "/1.xml": Reply(sitemap(site.url("/a"))),
+        "/2.xml.gz": Reply(gzip.compress(sitemap(site.url("/b"))), headers={"Content-Encoding": "gzip"}),
+    }
+    [outcome] = run(PageSource(name="s", sitemap=site.url("/index.xml"), download=False))
+    assert outcome.kind is Kind.STORED
+    assert [asked.path for asked in site.asked] == ["/robots.txt", "/index.xml", "/1.xml", "/2.xml.gz"]
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"<urlset/>", sitemap_index(), gzip.compress(b"<urlset>")])
+def test_a_sitemap_that_lists_nothing_is_one_failed_item(site, run, content):
+    """Whatever is wrong with it."""
+    site.routes["/map.xml"] = Reply(content)
+    [outcome] = run(PageSource(name="s", sitemap=site.url("/map.xml")))
+    assert isinstance(outcome.error, PageError)
+
+
+def test_sitemaps_without_end_are_one_failed_item(site, run):
+    """It is told from their number, before they are read."""
+    site.routes["/map.xml"] = Reply(
+        sitemap_index(*(site.url(f"/{number}") for number in range(pages.MAX_SITEMAPS + 1)))
+    )
+    [outcome] = run(PageSource(name="s", sitemap=site.url("/map.xml")))
+    assert "expected at most 1,000 sitemaps" in str(outcome.error)
+    assert len(site.asked) == 2
+
+
+# --- what leads elsewhere
+
+
+def test_a_link_to_another_scheme_by_redirect_fails(site, run):
+    """Also when the link looked harmless."""
+    site.routes |= {"/": html("<a href=a>x</a>"), "/a": Reply(status=302, headers={"Location": "file:///etc/passwd"})}
+    [outcome] = run(PageSource(name="s", page=site.url("/"), links="a"))
+    assert isinstance(outcome.error, RefusedUrlError)
+
+
+def test_progress_expects_as_many_items_as_there_are_outcomes(site, tmp_path, network, page):
+    """Links, refusals, lists and failures."""
+    site.routes["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /reports/a\n")
+    sources = [
+        page,
+        page.model_copy(update={"name": "listed", "download": False}),
+        PageSource(name="bad", page=site.url("/missing"), links="a"),
+    ]
+    expected, seen = [], []
+
+    async def main():
+        async with open_engine(tmp_path, network, on_expected=expected.append, on_outcome=seen.append) as engine:
+            return await ingest_pages(engine, sources)
+
+    outcomes = asyncio.run(main())
+    assert sum(expected) == len(outcomes) == len(seen) == 4
+
+
+def test_a_store_that_fails_ends_all_sources(site, run, page, tmp_path):
+    """As an error of the store, when nothing is on its way any more."""
+    site.routes["/slow"] = html("<a href=/reports/a.pdf>x</a>")
+    run(page)
+    (tmp_path / "blocked").write_text("a file where the source's folder should be")
+    with pytest.raises(StoreError):
+        run(PageSource(name="blocked", page=site.url("/slow"), links="a"), page)

@@ -1,0 +1,144 @@
+"""Records."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airnub_core.errors import MissingPathError, NotJsonError
+from airnub_core.sources.records import described, json_lines, parse_json, records_at, value_at
+
+URL = "http://h/"
+TEXT = st.text(max_size=5)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(TEXT, values, max_size=3),
+    max_leaves=5,
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_json_is_parsed(encoding):
+    """In each of its encodings."""
+    assert parse_json(URL, '{"a": [1, "ä"]}'.encode(encoding)) == {"a": [1, "ä"]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html>",
+        b'{"a": 1',
+        b"{'a': 1}",
+        b"[1,]",
+        b"NaN",
+        b"[Infinity]",
+        b"[1e999]",
+        b"[-1e999]",
+        b"\xff\xfe\x00",
+        b'"\xff"',
+        b"[" * 100_000,
+        b"[" + b"9" * 5000 + b"]",
+        b"1 2",
+    ],
+)
+def test_what_is_no_json_is_an_error(content):
+    """It shows how the answer starts; also hostile depths and numbers are nothing else."""
+    with pytest.raises(NotJsonError, match="the raw answer is kept"):
+        parse_json(URL, content)
+
+
+ANSWER = {"data": {"items": [{"id": 1}, {"id": 2}], "next": None}, "0": "zero", "a.b": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("data.items", [{"id": 1}, {"id": 2}]), ("data.items.1.id", 2), ("data.next", None), ("0", "zero")],
+)
+def test_values_are_found_by_path(path, value):
+    """Through objects, and lists by number."""
+    assert value_at(URL, ANSWER, path) == value
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("nothing", "found nothing: the answer is an object with 'data', '0', 'a.b'"),
+        ("data.items.2", "found nothing: 'data.items' is a list of 2"),
+        ("data.items.-1", "found nothing: 'data.items' is a list of 2"),
+        ("data.next.x", "found nothing: 'data.next' is null"),
+        ("0.x", "found nothing: '0' is the text 'zero'"),
+        ("data.items.0.id.x", "found nothing: 'data.items.0.id' is the value 1"),
+    ],
+)
+def test_a_path_that_leads_nowhere_says_how_far_it_leads(path, message):
+    """And what stands there."""
+    with pytest.raises(MissingPathError) as error:
+        value_at(URL, ANSWER, path)
+    assert message in str(error.value)
+
+
+def test_records_are_a_list():
+    """At a path, or the whole answer."""
+    assert records_at(URL, [1, 2], None) == [1, 2]
+    assert records_at(URL, ANSWER, "data.items") == [{"id": 1}, {"id": 2}]
+
+
+@pytest.mark.parametrize("answer", [{}, None, "text", 1])
+def test_records_that_are_no_list_are_an_error(answer):
+    """It says what was found."""
+    with pytest.raises(MissingPathError, match="expected a list of records at 'the whole answer'"):
+        records_at(URL, answer, None)
+    with pytest.raises(MissingPathError, match=r"expected a list of records at 'a'"):
+        records_at(URL, {"a": answer}, "a")
+
+
+@given(st.lists(JSON, max_size=3))
+def test_json_lines_hold_what_came(records):
+    """One value a line; whatever it holds, reading it gives it back."""
+    written = json_lines(URL, records)
+    assert written.count(b"\n") == len(records)
+    assert [json.loads(line) for line in written.splitlines()] == records
+
+
+def test_json_lines_keep_order_and_letters():
+    """Keys as the API gave them, UTF-8, no spaces."""
+    assert json_lines(URL, [{"b": "ä", "a": [1.5, True]}]) == '{"b":"ä","a":[1.5,true]}\n'.encode()
+
+
+def test_half_a_surrogate_pair_survives():
+    """JSON can say it, UTF-8 cannot: it stays escaped."""
+    content = b'["a\\ud83d"]'
+    assert json_lines(URL, parse_json(URL, content)) == b'"a\\ud83d"\n'
+
+
+def test_records_that_are_too_deep_to_write_are_an_error():
+    """There are depths that can be read and not written."""
+    record = []
+    for _ in range(100_000):
+        record = [record]
+    with pytest.raises(NotJsonError, match="nested too deep"):
+        json_lines(URL, [record])
+    while record:
+        record = record.pop()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        ({}, "an object with no keys"),
+        ({"a": 1}, "an object with 'a'"),
+        ([1], "a list of 1"),
+        ("x" * 99, f"the text '{'x' * 40}'"),
+        (1.5, "the value 1.5"),
+    ],
+)
+def test_values_are_described_for_a_person(value, text):
+    """Shortly."""
+    assert described(value) == text

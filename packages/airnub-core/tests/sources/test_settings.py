@@ -1,0 +1,204 @@
+"""Source settings."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from airnub_core.network.settings import NetworkSettings
+from airnub_core.sources.settings import (
+    ApiSource,
+    Auth,
+    CursorPages,
+    FileSource,
+    Incremental,
+    LinkPages,
+    NumberedPages,
+    OffsetPages,
+    PageSource,
+    unique_names,
+)
+
+URL = "https://example.org/a"
+TEXT = st.text(st.characters(codec="utf-8"))
+PARAMS = TEXT | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
+PATHS = st.lists(st.text("abc_0", min_size=1), min_size=1).map(".".join)
+NAMES = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", fullmatch=True)
+POSITIVE = st.integers(1, 10**6)
+PAGES = (
+    st.builds(NumberedPages, kind=st.just("page"), start=st.integers(0, 5), size=st.none() | POSITIVE, max=POSITIVE)
+    | st.builds(OffsetPages, kind=st.just("offset"), limit=POSITIVE, max=POSITIVE)
+    | st.builds(CursorPages, kind=st.just("cursor"), next=PATHS)
+    | st.builds(LinkPages, kind=st.just("link"))
+)
+SOURCES = (
+    st.builds(FileSource, name=NAMES, urls=st.lists(st.just(URL), min_size=1), urls_file=st.none() | TEXT)
+    | st.builds(
+        PageSource, name=NAMES, page=st.just(URL), links=st.just("a[href]"), sitemap=st.none(), download=st.booleans()
+    )
+    | st.builds(
+        ApiSource,
+        name=NAMES,
+        url=st.just(URL),
+        params=st.dictionaries(TEXT, PARAMS),
+        headers=st.dictionaries(
+            st.sampled_from(["Accept", "X-A"]), st.text(st.characters(codec="ascii", categories=["L", "N"]))
+        ),
+        auth=st.none()
+        | st.builds(Auth, block=st.just("secret/a-b"), header=st.just("X-Key"), prefix=st.just("Bearer ")),
+        records=PATHS,
+        pages=st.none() | PAGES,
+        incremental=st.none() | st.builds(Incremental, field=PATHS, param=TEXT),
+        allow_private_hosts=st.none() | st.booleans(),
+    )
+)
+
+
+@given(SOURCES)
+def test_sources_survive_a_round_trip_through_json(source):
+    """What a Variable holds is what was written into it, types of parameters included."""
+    again = TypeAdapter(type(source)).validate_json(source.model_dump_json())
+    assert again == source
+    if isinstance(source, ApiSource):
+        assert list(map(type, again.params.values())) == list(map(type, source.params.values()))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.org", "http://[::1]:8080/x?y#z", "HTTPS://me:pw@example.org/", "http://köln.de/ä"]
+)
+def test_urls(url):
+    """Http and https, with a host."""
+    assert FileSource(name="s", urls=[url]).urls == [url]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.org",
+        "ftp://example.org/",
+        "https://",
+        "file:///etc/passwd",
+        "https://[bad/",
+        "http://h:99999/",
+        "http://h:x/",
+        "http://h/a b",
+        "http://h/\n",
+        "javascript:alert(1)",
+    ],
+)
+def test_what_is_no_url_is_refused(url):
+    """Before anything is asked."""
+    with pytest.raises(ValidationError, match="expected an http or https URL with a host"):
+        FileSource(name="s", urls=[url])
+
+
+@pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "a\\b", "ä", "a b", "-x", "a" * 101, "a\n", "CON\0"])
+def test_names_that_are_no_folders_are_refused(name):
+    """A source becomes a folder of the store."""
+    with pytest.raises(ValidationError):
+        FileSource(name=name, urls=[URL])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"url": URL, "recrods": "a"},
+        {"url": URL, "records": "a..b"},
+        {"url": URL, "records": ""},
+        {"url": URL, "incremental": {"field": "a", "param": "b"}},
+        {"url": URL, "pages": {"kind": "pages"}},
+        {"url": URL, "pages": {"kind": "offset", "limit": 0}},
+        {"url": URL, "pages": {"kind": "cursor"}},
+        {"url": URL, "pages": {"kind": "link", "max": 0}},
+        {"url": URL, "auth": {"block": "usgs-token"}},
+        {"url": URL, "auth": {"block": "secret/x", "header": "X Y"}},
+        {"url": URL, "auth": {"block": "secret/x", "header": "X\r\nY"}},
+        {"url": URL, "auth": {"block": "secret/x", "prefix": "ä"}},
+        {"url": URL, "headers": {"X-A": "a\r\nX-B: b"}},
+        {"url": URL, "headers": {"": "a"}},
+        {"url": URL, "params": {"a": float("inf")}},
+        {"url": URL, "params": {"a": None}},
+    ],
+)
+def test_wrong_apis_are_refused(wrong):
+    """Unknown keys, paths that lead nowhere, headers that nobody could send."""
+    with pytest.raises(ValidationError):
+        ApiSource(name="s", **wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"page": URL},
+        {"links": "a"},
+        {"page": URL, "sitemap": URL, "links": "a"},
+        {"sitemap": URL, "links": "a"},
+        {"page": URL, "links": "a["},
+        {"page": URL, "links": ""},
+    ],
+)
+def test_wrong_pages_are_refused(wrong):
+    """Either a page with a selector, or a sitemap without."""
+    with pytest.raises(ValidationError):
+        PageSource(name="s", **wrong)
+
+
+def test_a_sitemap_needs_no_selector():
+    """It lists what it lists."""
+    assert PageSource(name="s", sitemap=URL).download
+
+
+def test_files_without_urls_are_refused():
+    """Nothing to fetch is a mistake."""
+    with pytest.raises(ValidationError, match="expected urls or urls_file, found neither"):
+        FileSource(name="s")
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_urls_of_a_file(tmp_path, start):
+    """One a line behind those of the settings; comments and empty lines are left out, as is a byte order mark."""
+    (tmp_path / "urls.txt").write_text(f"{start}{URL}/1\n\n# comment\n  {URL}/2#part  # why\r\n", encoding="utf-8")
+    source = FileSource(name="s", urls=[URL], urls_file="urls.txt").with_urls_from(tmp_path)
+    assert source.urls == [URL, f"{URL}/1", f"{URL}/2#part"]
+    assert source.urls_file is None
+    assert source.with_urls_from(tmp_path) is source
+
+
+def test_a_line_that_is_no_url_is_named(tmp_path):
+    """With file and line."""
+    (tmp_path / "urls.txt").write_text(f"{URL}\nnope\n")
+    with pytest.raises(ValueError, match=r"urls\.txt:2: expected .*found 'nope'"):
+        FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", None])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
+    """Missing, or not text."""
+    if content is not None:
+        (tmp_path / "urls.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"s: urls_file .*urls\.txt cannot be read"):
+        FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
+
+
+def test_a_file_without_urls_is_an_error(tmp_path):
+    """A run never goes on with nothing."""
+    (tmp_path / "urls.txt").write_text("# none yet\n")
+    with pytest.raises(ValueError, match="expected at least one URL, found none"):
+        FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
+
+
+def test_names_are_unique_whatever_their_case():
+    """Some file systems ignore it."""
+    one, two, three = (FileSource(name=name, urls=[URL]) for name in ("a", "b", "A"))
+    unique_names([one, two])
+    with pytest.raises(ValueError, match="'A' twice"):
+        unique_names([one, two, three])
+
+
+def test_a_source_overrides_the_network_of_its_department():
+    """Any key of it."""
+    source = FileSource(name="s", urls=[URL], max_bytes="1MB", allow_private_hosts=True)
+    assert source.network(NetworkSettings()) == NetworkSettings(max_bytes=10**6, allow_private_hosts=True)

@@ -1,0 +1,34 @@
+"""Durability. That bytes survive a power loss cannot be seen from here; that they are asked to, and refused, can."""
+
+import pytest
+
+from airnub_core.store import durability
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A folder three levels below the root, with two files."""
+    folder = tmp_path / "s" / "ab" / "abcd"
+    folder.mkdir(parents=True)
+    (folder / "a").write_bytes(b"x")
+    (folder / "b").write_bytes(b"y")
+    return folder
+
+
+def test_written_folders_are_made_durable(tmp_path, written):
+    """Nothing about them changes."""
+    durability.make_durable(tmp_path, {written})
+    assert {path.read_bytes() for path in written.iterdir()} == {b"x", b"y"}
+
+
+def test_file_by_file_where_the_system_has_no_syncfs(tmp_path, written):
+    """As on macOS: files first, then folders from the inside out."""
+    durability.sync_each(tmp_path, {written})
+    assert {path.read_bytes() for path in written.iterdir()} == {b"x", b"y"}
+
+
+@pytest.mark.parametrize("sync", [durability.make_durable, durability.sync_each])
+def test_what_is_not_there_cannot_be_made_durable(tmp_path, sync):
+    """It is an error, and nobody may call it stored."""
+    with pytest.raises(OSError):
+        sync(tmp_path / "nowhere", {tmp_path / "nowhere" / "x"})

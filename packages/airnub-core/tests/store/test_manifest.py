@@ -1,0 +1,156 @@
+"""Manifests."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from airnub_common import redact_url
+from airnub_core.errors import DamagedManifestError
+from airnub_core.store.manifest import Manifest, redacted_or_none, url_digest
+
+DIGEST = "sha256:" + "0" * 64
+MINIMAL = {
+    "source": "s",
+    "url": "http://h/a",
+    "url_digest": url_digest("http://h/a"),
+    "final_url": "http://h/a",
+    "path": "s/00/" + "0" * 64 + "/a",
+    "file_name": "a",
+    "original_file_name": "a",
+    "digest": DIGEST,
+    "size": 1,
+    "fetched_at": "2026-01-01T00:00:00Z",
+}
+TEXT = st.text(st.characters(codec="utf-8"))
+DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64).map("sha256:{}".format)
+MANIFESTS = st.builds(
+    Manifest,
+    source=TEXT,
+    url=TEXT,
+    url_digest=st.just(url_digest("x")),
+    page=st.none() | TEXT,
+    title=st.none() | TEXT,
+    final_url=TEXT,
+    path=TEXT,
+    file_name=TEXT,
+    original_file_name=TEXT,
+    digest=DIGESTS,
+    size=st.integers(0, 2**62),
+    content_type=st.none() | TEXT,
+    headers=st.dictionaries(TEXT, TEXT),
+    fetched_at=st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(2500, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  # hypothesis wants bare limits
+    previous_digest=st.none() | DIGESTS,
+    derived_from=st.lists(DIGESTS).map(tuple),
+)
+
+
+@given(MANIFESTS)
+def test_a_manifest_is_read_as_it_was_written(tmp_path_factory, manifest):
+    """Whatever letters servers use."""
+    path = tmp_path_factory.getbasetemp() / "manifest.json"
+    path.write_bytes(manifest.as_bytes())
+    assert Manifest.read(path) == manifest
+
+
+def test_a_manifest_is_json_that_a_person_can_read():
+    """Indented, with the times in UTC, and a line end."""
+    written = Manifest.model_validate(MINIMAL).as_bytes()
+    assert json.loads(written)["fetched_at"] == "2026-01-01T00:00:00Z"
+    assert written.startswith(b'{\n  "schema_version": 1,\n')
+    assert written.endswith(b"}\n")
+
+
+def test_a_manifest_is_frozen():
+    """What was written is not changed in memory either."""
+    with pytest.raises(ValidationError):
+        Manifest.model_validate(MINIMAL).size = 2
+
+
+def test_newer_manifests_may_say_more():
+    """What is not known is left alone."""
+    assert Manifest.model_validate(MINIMAL | {"schema_version": 2, "colour": "red"}).schema_version == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"digest": "md5:0"},
+        {"size": -1},
+        {"fetched_at": "2026-01-01T00:00:00"},
+        {"url_digest": "x"},
+        {"algorithm": "md5"},
+        {"schema_version": 0},
+        {"path": None},
+    ],
+)
+def test_wrong_manifests_are_refused(wrong):
+    """Digests, sizes and times are what they have to be."""
+    with pytest.raises(ValidationError):
+        Manifest.model_validate(MINIMAL | wrong)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"\0\0\0",
+        b"\xff",
+        b'{"source": "s"',
+        b"[" * 100_000,
+        json.dumps(MINIMAL | {"size": 10**5}).encode()[:-5],
+    ],
+)
+def test_a_damaged_manifest_is_an_error_with_its_path(tmp_path, content):
+    """Cut, empty, or nothing like it."""
+    path = tmp_path / "x.manifest.json"
+    path.write_bytes(content)
+    with pytest.raises(DamagedManifestError, match="not a manifest") as error:
+        Manifest.read(path)
+    assert error.value.path == str(path)
+
+
+def test_a_missing_manifest_is_an_error_with_its_path(tmp_path):
+    """And so is a folder in its place."""
+    for path in (tmp_path / "none", tmp_path):
+        with pytest.raises(DamagedManifestError) as error:
+            Manifest.read(path)
+        assert error.value.path == str(path)
+
+
+def test_times_of_other_zones_are_read():
+    """An offset says what is meant."""
+    manifest = Manifest.model_validate(MINIMAL | {"fetched_at": "2026-01-01T02:00:00+02:00"})
+    assert manifest.fetched_at == datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
+
+
+@given(secret=st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=8), user=TEXT.filter(bool))
+def test_no_secret_of_a_url_is_written(secret, user):
+    """Password, token and signature of a URL, of its page and of where it led."""
+    url = f"https://{quote(user, safe='')}:{secret}@example.org/a?token={secret}&sig={secret}&page=2"
+    manifest = Manifest.model_validate(
+        MINIMAL
+        | {
+            "url": redact_url(url),
+            "final_url": redact_url(url),
+            "page": redacted_or_none(url),
+            "url_digest": url_digest(url),
+        }
+    )
+    written = manifest.as_bytes().decode()
+    for harmless in ("example.org", url_digest(url), "sha256", "original_file_name"):
+        written = written.replace(harmless, "")
+    assert f":{secret}@" not in written
+    assert f"={secret}" not in written
+    assert "page=2" in written
+
+
+def test_no_page_is_no_page():
+    """Most objects were not found on one."""
+    assert redacted_or_none(None) is None

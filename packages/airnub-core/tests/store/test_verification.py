@@ -1,0 +1,114 @@
+"""Verification: every kind of damage is named, and nothing else."""
+
+import os
+
+import pytest
+
+from airnub_core import ContentStore, FileSource, verify
+from airnub_core.errors import DamagedManifestError, DamagedObjectError
+from airnub_core.sample_site import Reply
+
+
+@pytest.fixture
+def stored(site, run, tmp_path):
+    """A store with two objects, one of them with two manifests; it, and the outcomes."""
+    site.routes |= {"/a.csv": Reply(b"aaaa"), "/b.csv": Reply(b"bb"), "/same.csv": Reply(b"aaaa")}
+    outcomes = run(FileSource(name="s", urls=[site.url(path) for path in site.routes]))
+    return ContentStore(tmp_path), outcomes
+
+
+def test_a_whole_store_is_whole(stored):
+    """Objects and sizes are counted, and told one by one."""
+    store, _ = stored
+    sizes = []
+    result = verify(store, sizes.append)
+    assert (result.objects, result.size, sorted(sizes), result.damaged) == (2, 6, [2, 4], [])
+    assert len(result.sound) == 3
+
+
+@pytest.mark.parametrize("damage", [b"", b"aaa", b"aaab", b"aaaaa"])
+def test_a_damaged_object_is_named(stored, damage):
+    """Once, with both digests; its manifests are not sound."""
+    store, [first, *_] = stored
+    (store.root / first.path).write_bytes(damage)
+    result = verify(store)
+    [error] = result.damaged
+    assert isinstance(error, DamagedObjectError)
+    assert error.path == str(store.root / first.path)
+    assert "expected sha256:" in str(error)
+    assert len(result.sound) == 1
+
+
+def test_a_missing_object_is_named_by_its_manifests(stored):
+    """Each of them."""
+    store, [first, *_] = stored
+    (store.root / first.path).unlink()
+    damaged = verify(store).damaged
+    assert [type(error) for error in damaged] == [DamagedManifestError] * 2
+    assert all("expected the object" in str(error) for error in damaged)
+
+
+def test_a_damaged_manifest_is_named(stored):
+    """Its object has none any more, and is named too."""
+    store, [_, second, _] = stored
+    (store.root / second.manifest).write_bytes(b"{}")
+    assert [(type(error), error.path) for error in verify(store).damaged] == [
+        (DamagedManifestError, str(store.root / second.manifest)),
+        (DamagedManifestError, str(store.root / second.path)),
+    ]
+
+
+def test_a_missing_manifest_is_named(stored):
+    """An object that nobody knows anything about."""
+    store, [_, second, _] = stored
+    (store.root / second.manifest).unlink()
+    [error] = verify(store).damaged
+    assert "expected a manifest beside the object" in str(error)
+
+
+def test_a_manifest_with_another_size_is_named(stored):
+    """It was edited by hand."""
+    store, [_, second, _] = stored
+    path = store.root / second.manifest
+    path.write_bytes(path.read_bytes().replace(b'"size": 2', b'"size": 3'))
+    [error] = verify(store).damaged
+    assert "expected a size of 2 bytes, found 3" in str(error)
+
+
+def test_an_object_in_another_folder_is_named(stored):
+    """Its folder is another digest's."""
+    store, [first, *_] = stored
+    wrong = store.root / "s" / "00" / ("0" * 64)
+    wrong.mkdir(parents=True)
+    (wrong / "a.csv").write_bytes((store.root / first.path).read_bytes())
+    assert DamagedObjectError in [type(error) for error in verify(store).damaged]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_an_object_that_cannot_be_read_is_named(stored):
+    """The system's own word is told."""
+    store, [first, *_] = stored
+    (store.root / first.path).chmod(0)
+    assert any("Permission denied" in str(error) for error in verify(store).damaged)
+
+
+def test_a_link_to_nowhere_is_no_object(stored):
+    """Its manifests miss it."""
+    store, [first, *_] = stored
+    (store.root / first.path).unlink()
+    (store.root / first.path).symlink_to(store.root / "nowhere")
+    assert verify(store).objects == 1
+
+
+def test_nothing_is_changed(stored, everything_in):
+    """Whatever is found."""
+    store, [first, *_] = stored
+    (store.root / first.path).write_bytes(b"x")
+    before = everything_in()
+    verify(store)
+    assert everything_in() == before
+
+
+def test_an_empty_store_is_whole(tmp_path):
+    """Also when there is none."""
+    assert verify(ContentStore(tmp_path / "none")).objects == 0

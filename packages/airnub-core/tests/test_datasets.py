@@ -1,0 +1,97 @@
+"""Datasets, from files that a real site served into a store."""
+
+import asyncio
+
+import polars as pl
+import pytest
+
+from airnub_core import FileSource, Kind, ingest_files, open_engine
+from airnub_core.datasets import Dataset, make_dataset
+from airnub_core.errors import DamagedObjectError, DatasetError
+from airnub_core.sample_site import Reply
+from airnub_core.tables import Column, read_csv
+
+WEATHER = Dataset(
+    "weather",
+    ".csv",
+    read_csv,
+    {"place": Column(pl.String), "day": Column(pl.Date), "rain": Column(pl.Float64, minimum=0)},
+    unique=("place", "day"),
+)
+
+
+@pytest.fixture
+def make(site, network, tmp_path):
+    """Serve files, ingest them, and make the dataset."""
+
+    def made(**files):
+        site.routes |= {f"/{name}.csv": Reply(content) for name, content in files.items()}
+        source = FileSource(name="weather", urls=[site.url(path) for path in sorted(site.routes)])
+
+        async def run():
+            async with open_engine(tmp_path / "store", network) as engine:
+                await ingest_files(engine, [source])
+
+        asyncio.run(run())
+        return make_dataset(WEATHER, tmp_path / "store", tmp_path / "datasets")
+
+    return made
+
+
+def test_all_files_of_a_source_become_one_dataset(make, tmp_path):
+    """Rows of every file, typed; those that do not fit are beside it."""
+    outcome = make(
+        bonn=b"place,day,rain\nBonn,2018-02-07,1.5\nBonn,2018-02-08,-1\n", ulm=b"place,day,rain\nUlm,2018-02-07,0\n"
+    )
+    assert (outcome.source, outcome.kind, outcome.rows, outcome.quarantined) == ("weather", Kind.STORED, 2, 1)
+    assert pl.read_parquet(tmp_path / "datasets" / outcome.path)["place"].to_list() == ["Bonn", "Ulm"]
+    assert "Bonn,2018-02-08,-1" in (tmp_path / "datasets" / "weather.quarantine.csv").read_text()
+
+
+def test_it_is_made_of_what_the_source_has_now(make):
+    """A file that changed counts in its new version alone; the same again is unchanged."""
+    header = b"place,day,rain\n"
+    assert make(bonn=header + b"Bonn,2018-02-07,1\nBonn,2018-02-08,2\n").rows == 2
+    changed = make(bonn=header + b"Bonn,2018-02-07,3\n")
+    assert (changed.kind, changed.rows, changed.quarantined) == (Kind.UPDATED, 1, 0)
+    assert make().kind is Kind.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"place,day\nBonn,2018-02-07\n", "expected the columns rain, found place, day"), (b"", "found: empty CSV")],
+)
+def test_files_of_another_shape_are_a_failed_outcome(make, content, reason, tmp_path):
+    """It says what was expected; what an earlier run made is left alone."""
+    make(bonn=b"place,day,rain\nBonn,2018-02-07,1\n")
+    before = (tmp_path / "datasets" / "weather.parquet").read_bytes()
+    outcome = make(bonn=content)
+    assert outcome.kind is Kind.FAILED
+    assert isinstance(outcome.error, DatasetError)
+    assert reason in str(outcome.error)
+    assert (tmp_path / "datasets" / "weather.parquet").read_bytes() == before
+
+
+def test_a_damaged_object_is_a_failed_outcome(make, tmp_path):
+    """No row of it is handed on."""
+    make(bonn=b"place,day,rain\nBonn,2018-02-07,1\n")
+    [path] = (tmp_path / "store").glob("weather/*/*/bonn.csv")
+    path.write_bytes(b"place,day,rain\nBonn,2018-02-07,9\n")
+    outcome = make_dataset(WEATHER, tmp_path / "store", tmp_path / "other")
+    assert isinstance(outcome.error, DamagedObjectError)
+    assert not (tmp_path / "other").exists()
+
+
+def test_nothing_ingested_is_a_failed_outcome(tmp_path):
+    """It names the command that comes first, and leaves nothing behind."""
+    outcome = make_dataset(WEATHER, tmp_path / "store", tmp_path / "datasets")
+    assert (outcome.source, outcome.kind) == ("weather", Kind.FAILED)
+    assert str(outcome.error).endswith("run the ingestion first")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_fails_the_run(make, tmp_path):
+    """It is no fault of the dataset: the error of the system goes up."""
+    (tmp_path / "datasets").touch()
+    with pytest.raises(OSError, match="datasets"):
+        make(bonn=b"place,day,rain\nBonn,2018-02-07,1\n")

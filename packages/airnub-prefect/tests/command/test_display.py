@@ -1,0 +1,117 @@
+"""What a person sees."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from airnub_core import Kind, Outcome, Report
+from airnub_core.errors import HttpStatusError
+from airnub_prefect.command.display import (
+    NAMED_OUTCOMES,
+    Display,
+    count_line,
+    print_report,
+    print_rows,
+    prints_are_talk,
+    stage_document,
+)
+
+FAILED = Outcome("b", Kind.FAILED, url="https://b/x[1].csv", error=HttpStatusError("https://me:hunter2@b/x", 404))
+
+
+def stored(number):
+    """An item that was stored."""
+    return Outcome("a", Kind.STORED, path=f"a/ab/abcd/{number}[bold].csv", size=2048)
+
+
+def test_the_summary_names_failures_first(capsys):
+    """All failures and the first of the others are named; brackets in names are no markup."""
+    report = Report([*map(stored, range(NAMED_OUTCOMES + 5)), FAILED])
+    print_report("ingestion", report, seconds=1.25)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "ingestion: 35 stored, 1 failed in 1.2 s"
+    named = [line.split() for line in lines if "csv" in line]
+    assert named[0] == ["failed", "b", "https://b/x[1].csv"]
+    assert named[1] == ["stored", "a", "0[bold].csv", "2.0", "kB"]
+    assert len(named) == NAMED_OUTCOMES + 1
+    assert lines[-1] == "and 5 more; --json has all"
+
+
+def test_the_summary_of_datasets(capsys):
+    """Rows and those set aside have columns where there are any."""
+    print_report("processing", Report([Outcome("d", Kind.UPDATED, path="d.parquet", rows=12345, quarantined=2)]))
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].rstrip() == "processing: 1 updated"
+    assert "quarantined" in out
+    assert "12,345" in out
+
+
+def test_counts():
+    """Only what is there is counted."""
+    assert count_line(Report()) == "no items"
+    assert count_line(Report([FAILED, stored(1)])) == "1 stored, 1 failed"
+
+
+def test_rows_are_lines(capsys):
+    """Piped, each row is one line, however long it is."""
+    print_rows([{"a": "x" * 3000, "b": "[red]y\\"}], ["a", "b"])
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "y" in line]
+    assert line.split() == ["x" * 3000, "[red]y\\"]
+
+
+def test_the_document():
+    """Its state follows from the failure."""
+    document = stage_document("ingestion", Report([FAILED]), failure="1 of 1", seconds=1.23456)
+    assert (document["state"], document["seconds"], document["failure"]) == ("failed", 1.235, "1 of 1")
+    assert "hunter2" not in json.dumps(document)
+    assert stage_document("ingestion", Report(), failure=None, seconds=0)["state"] == "completed"
+
+
+def test_progress_in_a_pipe(capsys):
+    """Failures are said at once, and the end of each batch."""
+    with Display() as display:
+        display.expect("files", 2)
+        display.outcome("files", stored(1))
+        display.outcome("files", FAILED)
+        display.expect("pages", 1)
+        display.outcome("pages", stored(1))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "failed: b: https://***@b/x: expected status 200, found 404 Not Found",
+        "files: 2 of 2 items have ended",
+        "pages: 1 of 1 items have ended",
+    ]
+    assert display.counts == {Kind.STORED: 2, Kind.FAILED: 1}
+
+
+def test_outcomes_of_a_batch_that_was_not_expected():
+    """They are counted all the same."""
+    with Display() as display:
+        display.outcome("files", stored(1))
+    assert display.counts == {Kind.STORED: 1}
+
+
+def test_prints_are_talk():
+    """While a flow runs, stdout is stderr, for child processes, too; afterwards it is what it was."""
+    code = (
+        "import os, sys\n"
+        "from airnub_prefect.command.display import prints_are_talk\n"
+        "print('before')\n"
+        "with prints_are_talk():\n"
+        "    print('inside'); os.system('echo child'); os.write(1, b'raw\\n')\n"
+        "print('after')\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout == "before\nafter\n"
+    assert sorted(answer.stderr.split()) == ["child", "inside", "raw"]
+
+
+def test_stdout_is_back_after_an_error(capsys):
+    """Whatever happens inside."""
+    with pytest.raises(ZeroDivisionError), prints_are_talk():
+        raise ZeroDivisionError
+    print("after")  # noqa: T201  # to see where it goes
+    assert capsys.readouterr().out == "after\n"

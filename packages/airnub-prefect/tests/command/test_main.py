@@ -1,0 +1,189 @@
+"""The commands of a department."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+from department_for_tests.department import DEPARTMENT
+
+from airnub_core import StoreError
+from airnub_prefect.command.main import _exit, group
+from airnub_prefect.errors import ConfigurationError, Mistake, ServerUnreachableError
+
+
+@pytest.fixture
+def invoke(monkeypatch, tmp_path):
+    """Run the command in this process."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(group(DEPARTMENT), list(map(str, arguments)))
+
+
+def commands(command=None, words=()):
+    """Every command with the words that call it."""
+    command = command or group(DEPARTMENT)
+    if isinstance(command, click.Group):
+        return [one for name, inner in command.commands.items() for one in commands(inner, (*words, name))]
+    return [words]
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_help_has_an_example(invoke, words):
+    """Each command says what it does, and shows how it is typed."""
+    answer = invoke(*words, "--help")
+    assert answer.exit_code == 0
+    assert f"Example: uv run department-for-tests {' '.join(words)}" in answer.stdout
+
+
+def test_all_commands():
+    """They are what the design promises."""
+    assert sorted(" ".join(words) for words in commands()) == [
+        "demo",
+        "list",
+        "run",
+        "store ls",
+        "store reindex",
+        "store show",
+        "store verify",
+    ]
+
+
+@pytest.mark.parametrize("words", [("runn",), ("run",), ("run", "nothing"), ("run", "counting", "--forse"), ("store",)])
+def test_mistakes_in_the_command(invoke, words):
+    """They have status 2, and what is valid is named."""
+    answer = invoke(*words)
+    assert answer.exit_code == 2
+    assert answer.stdout == ""
+    assert "Usage: " in answer.stderr
+
+
+def test_a_stage_that_is_not_there(invoke):
+    """The stages are named."""
+    assert "'ingestion', 'counting', 'sync'" in invoke("run", "ingest").stderr
+
+
+def ended(capsys, work):
+    """The exit status and stderr of a piece of work."""
+    with pytest.raises(SystemExit) as status:
+        _exit(work)
+    return status.value.code, capsys.readouterr().err
+
+
+def raising(error):
+    """Work that raises."""
+
+    def work():
+        raise error
+
+    return work
+
+
+def test_exit_statuses(capsys):
+    """0 and 1 are the work's own; 2 is a mistake of whoever configured, 130 Ctrl-C."""
+    assert ended(capsys, lambda: 0) == (0, "")
+    assert ended(capsys, lambda: 1) == (1, "")
+    assert ended(capsys, raising(KeyboardInterrupt())) == (130, "Interrupted.\n")
+    assert ended(capsys, raising(ConfigurationError.of("a.yaml", "broken"))) == (
+        2,
+        "a.yaml: broken\n1 mistake in the configuration; nothing was run.\n",
+    )
+    two = ConfigurationError([Mistake("a.yaml", line, "broken") for line in (1, 2)])
+    assert ended(capsys, raising(two))[1].endswith("2 mistakes in the configuration; nothing was run.\n")
+    status, message = ended(capsys, raising(ServerUnreachableError("http://a/api", "refused")))
+    assert (status, message.count("\n")) == (1, 1)
+    assert ended(capsys, raising(StoreError("/store", "No space left on device")))[0] == 1
+
+
+def test_what_nobody_expects_is_not_hidden():
+    """An error of our own has its traceback."""
+    with pytest.raises(ZeroDivisionError):
+        _exit(lambda: 1 // 0)
+
+
+WRONG = """\
+stroe: x
+network:
+  attempts: many
+files:
+  - {name: a, urls: ['http://a/'], name: b}
+"""
+
+
+def test_wrong_configuration(command, written, tmp_path):
+    """Every mistake at once with file and line, status 2, and nothing was run: no server, no store, no home."""
+    config = written(WRONG)
+    done = command("run", "ingestion", "--config", config, "--json")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        f"{config}:1: missing key 'store'",
+        f"{config}:1: unknown key 'stroe'; did you mean 'store'?",
+        f"{config}:3: network.attempts: expected a valid integer, found 'many'",
+        f"{config}:5: duplicate key 'name': it stands on line 5 already",
+        "4 mistakes in the configuration; nothing was run.",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tasks:\n\t- 1\n", ":2: broken YAML: a tab; YAML takes spaces alone"),
+        ("tasks: [1\n", ":2: broken YAML: while parsing a flow sequence expected ',' or ']', but got '<stream end>'"),
+        ("", ": expected a mapping, found nothing"),
+    ],
+)
+def test_files_that_are_no_settings(invoke, written, text, message):
+    """They are told in one line."""
+    config = written(text)
+    answer = invoke("run", "counting", "--config", config)
+    assert answer.exit_code == 2
+    assert answer.stderr == f"{config}{message}\n1 mistake in the configuration; nothing was run.\n"
+
+
+def test_a_configuration_that_is_not_there(invoke, tmp_path):
+    """A file that does not exist, and a folder, are mistakes in the command."""
+    answer = invoke("run", "counting", "--config", tmp_path / "gone.yaml")
+    assert (answer.exit_code, "found: No such file or directory" in answer.stderr) == (2, True)
+    answer = invoke("run", "counting", "--config", tmp_path)
+    assert (answer.exit_code, "is a directory" in answer.stderr) == (2, True)
+
+
+def test_a_server_that_is_not_there(command, written):
+    """One line says which, and the status is 1."""
+    url = "http://me:hunter2@127.0.0.1:9/api"
+    done = command("run", "counting", "--config", written("tasks: 1\n"), PREFECT_API_URL=url)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith("expected a Prefect server at http://***@127.0.0.1:9/api (PREFECT_API_URL), found none: ")
+
+
+def test_no_settings_at_all(command, prefect_api):
+    """Nothing found names both places, and what to do; it has status 2, not a traceback."""
+    done = command("run", "counting", PREFECT_API_URL=prefect_api)
+    assert done.returncode == 2
+    assert f"Variable dept_department_for_tests_counting_config on {prefect_api}" in done.stderr
+    assert "configs/variables/department_for_tests/counting.yaml" in done.stderr
+    assert "uv run department-for-tests run counting --config FILE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+HELP = """
+import sys
+from airnub_prefect.command import main
+from department_for_tests.department import DEPARTMENT
+
+sys.argv = ["x", "run", "--help"]
+try:
+    main(DEPARTMENT)
+finally:
+    print({"prefect", "pydantic", "rich", "httpx"} & set(sys.modules))
+"""
+
+
+def test_help_is_quick(environment):
+    """It imports neither Prefect nor what the work needs."""
+    answer = subprocess.run([sys.executable, "-c", HELP], env=environment, capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "set()"

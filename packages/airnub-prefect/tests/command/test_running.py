@@ -1,0 +1,270 @@
+"""The `run` command."""
+
+import json
+import os
+import pty
+import signal
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from department_for_tests.department import DEPARTMENT
+
+from airnub_core.sample_site import Reply
+from airnub_prefect.command.running import run_stage
+from airnub_prefect.errors import ConfigurationError
+
+STAGES = {stage.name: stage for stage in DEPARTMENT.stages}
+
+
+def ingestion(folder, *urls, **network):
+    """Settings that fetch URLs into a folder, in YAML."""
+    network = {"allow_private_hosts": True, "attempts": 1} | network
+    files = [{"name": "weather", "urls": list(urls)}]
+    return json.dumps({"store": str(folder / "store"), "network": network, "files": files})
+
+
+def embedded_servers(owner):
+    """The processes that serve a command, by its process id."""
+    mine = [b"airnub_prefect.embedded.process", str(owner).encode()]
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[2:4] == mine:
+            found.append(int(path.parent.name))
+    return found
+
+
+@pytest.fixture
+def run(prefect_here, capsys, written):
+    """Run a stage in this process, on the server of the tests; exit status, stdout and stderr."""
+
+    def run(stage, text, *, force=False, as_json=False):
+        options = {"config": written(text), "force": force, "as_json": as_json, "verbose": False}
+        status = run_stage(STAGES[stage], **options)
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_a_stage_that_completes(run, site, tmp_path):
+    """Status 0, a table on stdout, and a line when a batch has ended on stderr."""
+    site.routes["/a.csv"] = Reply(b"a\n")
+    status, stdout, stderr = run("ingestion", ingestion(tmp_path, site.url("/a.csv")))
+    assert status == 0
+    assert "ingestion: 1 stored in " in stdout
+    assert "a.csv" in stdout
+    assert "files: 1 of 1 items have ended" in stderr
+
+
+def test_a_stage_with_failures(run, site, tmp_path):
+    """Status 1; each failure is named while it runs and at the end, and the others are stored."""
+    site.routes["/a.csv"] = Reply(b"a\n")
+    status, stdout, stderr = run(
+        "ingestion", ingestion(tmp_path, site.url("/a.csv"), site.url("/gone.csv")), as_json=True
+    )
+    document = json.loads(stdout)
+    assert status == 1
+    assert (document["stage"], document["state"]) == ("ingestion", "failed")
+    assert document["counts"] == {"stored": 1, "updated": 0, "unchanged": 0, "failed": 1}
+    assert document["items"][1]["error"] == {
+        "type": "HttpStatusError",
+        "message": f"{site.url('/gone.csv')}: expected status 200, found 404 Not Found",
+        "transient": False,
+    }
+    assert f"failed: weather: {site.url('/gone.csv')}" in stderr
+    assert "1 of 2 items failed, tolerated: none" in stderr
+
+
+def test_force_reaches_the_stages_that_know_it(run, site, tmp_path):
+    """An ingestion fetches again; a stage that takes no `force` runs all the same."""
+    site.routes["/a.csv"] = Reply(b"a\n")
+    for force in (False, False, True):
+        status, *_ = run("ingestion", ingestion(tmp_path, site.url("/a.csv")), force=force)
+        assert status == 0
+    assert ["if-none-match" in asked.headers for asked in site.asked] == [False, True, False]
+    assert run("counting", "tasks: 2", force=True)[0] == 0
+
+
+def test_a_flow_need_not_be_async(run):
+    """An ordinary function is run, too."""
+    status, stdout, _ = run("sync", "tasks: 3", as_json=True)
+    assert (status, json.loads(stdout)["counts"]["stored"]) == (0, 3)
+
+
+def test_the_format_of_the_document(run):
+    """People script against it."""
+    status, stdout, _ = run("counting", "tasks: 1", as_json=True)
+    document = json.loads(stdout)
+    assert status == 0
+    assert document.pop("seconds") > 0
+    assert document == {
+        "stage": "counting",
+        "state": "completed",
+        "counts": {"stored": 1, "updated": 0, "unchanged": 0, "failed": 0},
+        "bytes": 1,
+        "items": [
+            {
+                "source": "number_0",
+                "url": None,
+                "outcome": "stored",
+                "digest": None,
+                "path": "0.txt",
+                "manifest": None,
+                "size": 1,
+                "attempts": 1,
+                "error": None,
+                "rows": 0,
+                "quarantined": 0,
+                "note": "[none]",
+            }
+        ],
+        "failure": None,
+    }
+
+
+def test_a_flow_that_breaks(run):
+    """Whoever wrote it is shown where, redacted; whoever scripts gets the document, and status 1."""
+    status, stdout, stderr = run("counting", "ending: broken", as_json=True)
+    document = json.loads(stdout)
+    assert (status, document["state"], document["items"]) == (1, "failed", [])
+    assert document["failure"].startswith("counting broke with KeyError: 'https://***@example.org/'")
+    assert "flows.py" in stderr
+    assert "hunter2" not in stdout + stderr
+
+
+def test_a_flow_that_returns_nothing(run):
+    """The message says what it should have returned."""
+    status, _, stderr = run("counting", "ending: silent")
+    assert status == 1
+    assert "flows:counting: expected a Report, found NoneType; end it with `return await conclude(…)`" in stderr
+
+
+def test_a_store_that_cannot_be_written(run, tmp_path):
+    """It fails the run with the path, and without a traceback."""
+    (tmp_path / "store").write_text("in the way")
+    status, stdout, stderr = run("ingestion", ingestion(tmp_path, "http://a.invalid/"), as_json=True)
+    assert status == 1
+    assert str(tmp_path / "store") in json.loads(stdout)["failure"]
+    assert "Traceback" not in stderr
+
+
+def test_missing_secrets_stop_it_before_anything_is_fetched(run, site, tmp_path):
+    """It is a mistake in the configuration: nothing was run."""
+    settings = json.loads(ingestion(tmp_path, site.url("/a.csv")))
+    settings["apis"] = [{"name": "api", "url": site.url("/api"), "auth": {"block": "secret/of-nobody-at-all"}}]
+    with pytest.raises(ConfigurationError, match="AIRNUB_SECRET_OF_NOBODY_AT_ALL"):
+        run("ingestion", json.dumps(settings))
+    assert site.asked == []
+
+
+def test_stdout_is_json_whatever_is_printed(command, written, prefect_api):
+    """What flows, their child processes and Prefect print goes to stderr."""
+    config = written("ending: chatty\n")
+    done = command("run", "counting", "--config", config, "--json", "--verbose", PREFECT_API_URL=prefect_api)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["state"] == "completed"
+    assert "printed by the flow\n" in done.stderr
+    assert "printed by a child of the flow\n" in done.stderr
+    assert "Beginning flow run" in done.stderr
+
+
+def test_progress_on_a_terminal(start, site, written, tmp_path, prefect_api):
+    """On a terminal there are bars, which are gone at the end; stdout is as it is without one."""
+    released = threading.Event()
+    site.routes |= {"/a.csv": Reply(b"a\n"), "/slow.csv": lambda _asked: released.wait() and Reply(b"slow\n")}
+    config = written(ingestion(tmp_path, site.url("/a.csv"), site.url("/slow.csv"), site.url("/gone.csv")))
+    terminal, other_end = pty.openpty()
+    process = start(
+        *("run", "ingestion", "--config", config, "--json"),
+        stderr=other_end,
+        PREFECT_API_URL=prefect_api,
+        TERM="xterm-256color",
+        COLUMNS="100",
+    )
+    os.close(other_end)
+    shown = b""
+    while chunk := _read(terminal):
+        shown += chunk
+        if b"1/3" in shown:
+            released.set()
+    os.close(terminal)
+    stdout, _ = process.communicate()
+    assert process.returncode == 1
+    assert json.loads(stdout)["counts"] == {"stored": 2, "updated": 0, "unchanged": 0, "failed": 1}
+    text = shown.decode()
+    assert "files" in text
+    assert "━" in text
+    assert "/gone.csv" in text
+    assert "items have ended" not in text
+    assert "anonymous usage data" not in text
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 1000)
+    except OSError:  # as Linux tells that the other end was closed
+        return b""
+
+
+@pytest.fixture
+def halted(start, site, written, tmp_path):
+    """A command with an embedded server, in the middle of a slow fetch; one file is stored already."""
+    reached, released = threading.Event(), threading.Event()
+
+    def slow(_asked):
+        reached.set()
+        released.wait()
+        return Reply(b"slow\n")
+
+    site.routes |= {"/a.csv": Reply(b"a\n"), "/slow.csv": slow}
+    files = [{"name": "quick", "urls": [site.url("/a.csv")]}]
+    pages = [{"name": "slow", "page": site.url("/slow.csv"), "links": "a"}]
+    settings = json.loads(ingestion(tmp_path)) | {"files": files, "pages": pages}
+    process = start("run", "ingestion", "--config", written(json.dumps(settings)), "--json")
+    try:
+        assert reached.wait(120), process.communicate()
+        [server] = embedded_servers(process.pid)
+        yield process, server
+    finally:
+        released.set()
+
+
+def test_ctrl_c(halted, tmp_path):
+    """It ends soon with status 130, says what is safe, and leaves no process and no half-written file."""
+    process, server = halted
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stdout == ""
+    assert "Interrupted. The 1 item that had ended well is safe, nothing half-written counts" in stderr
+    assert "Traceback" not in stderr
+    with pytest.raises(ProcessLookupError):
+        os.kill(server, 0)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    assert [path.read_bytes() for path in (tmp_path / "store").glob("quick/*/*/a.csv")] == [b"a\n"]
+    with closing(sqlite3.connect(tmp_path / "home" / "prefect.db")) as database:
+        states = database.execute("SELECT name, state_type FROM flow_run").fetchall()
+    assert [state for _, state in states] == ["CRASHED"]
+    assert {path.name for path in (tmp_path / "home").iterdir()} <= {"prefect.db", "prefect.db-wal", "prefect.db-shm"}
+
+
+def test_kill_9(halted, tmp_path):
+    """The embedded server ends by itself, in good order, and leaves nothing but the database."""
+    process, server = halted
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 60
+    while server in embedded_servers(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert embedded_servers(process.pid) == []
+    with closing(sqlite3.connect(tmp_path / "home" / "prefect.db")) as database:
+        assert database.execute("SELECT count(*) FROM flow_run").fetchone() == (1,)
+    assert {path.name for path in (tmp_path / "home").iterdir()} <= {"prefect.db", "prefect.db-wal", "prefect.db-shm"}

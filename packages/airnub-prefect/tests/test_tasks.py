@@ -1,0 +1,138 @@
+"""Tasks for all departments."""
+
+import asyncio
+import errno
+
+import pytest
+from department_for_tests.settings import IngestionSettings
+
+from airnub_core import ApiSource, FileSource, Kind, NetworkSettings, PageSource, StoreError
+from airnub_core.sample_site import Reply
+from airnub_core.sources.settings import Auth
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.progress import listening
+
+NETWORK = NetworkSettings(allow_private_hosts=True, attempts=1)
+
+
+class Heard:
+    """A listener."""
+
+    def __init__(self):
+        self.expected, self.ended = [], []
+
+    def expect(self, batch, items):
+        self.expected.append((batch, items))
+
+    def outcome(self, batch, outcome):
+        self.ended.append((batch, outcome.kind))
+
+
+def run_task(name, part, force=False):
+    """Run a task in a flow; what the task returns."""
+    from prefect import flow
+
+    from airnub_prefect import tasks
+
+    @flow
+    async def stage():
+        return await getattr(tasks, name)(part, force)
+
+    return asyncio.run(stage())
+
+
+def settings(folder, **categories):
+    """Settings of an ingestion into a folder."""
+    return IngestionSettings(store=str(folder / "store"), network=NETWORK, **categories)
+
+
+def test_files_are_fetched(prefect_api, site, tmp_path):
+    """Each file ends with an outcome, failures among them; who listens hears of all."""
+    site.routes["/a.csv"] = Reply(b"a")
+    source = FileSource(name="a", urls=[site.url("/a.csv"), site.url("/gone.csv")])
+    heard = Heard()
+    with listening(heard):
+        report = run_task("fetch_files", settings(tmp_path, files=[source]).of_files())
+    assert report.counts == {"stored": 1, "updated": 0, "unchanged": 0, "failed": 1}
+    assert (tmp_path / "store" / report.outcomes[0].path).read_bytes() == b"a"
+    assert heard.expected == [("files", 2)]
+    assert sorted(heard.ended) == [("files", Kind.FAILED), ("files", Kind.STORED)]
+    assert "(department_for_tests)" in site.asked[0].headers["user-agent"]
+
+
+def test_files_of_urls_are_read_where_the_task_runs(prefect_api, site, tmp_path, monkeypatch):
+    """The list stays in the package: parameters hold its name."""
+    import department_for_tests
+
+    from airnub_prefect import settings as settings_module
+    from airnub_prefect import tasks
+
+    site.routes["/a.csv"] = Reply(b"a")
+    (tmp_path / "urls.txt").write_text(site.url("/a.csv"))
+    for module in (tasks, settings_module):
+        monkeypatch.setattr(module, "package_folder", lambda _package: tmp_path)
+    part = settings(tmp_path, files=[FileSource(name="a", urls_file="urls.txt")]).of_files()
+    assert site.url("/a.csv") not in part.model_dump_json()
+    assert run_task("fetch_files", part).counts["stored"] == 1
+    assert department_for_tests.__name__ == part.package
+
+
+def test_apis_get_their_secrets(prefect_api, site, tmp_path, monkeypatch):
+    """The value of a secret is sent, and stands in no parameter."""
+    monkeypatch.setenv("AIRNUB_SECRET_OF_AN_API", "hunter2")
+    site.routes["/api"] = Reply(b'{"rows": []}')
+    auth = Auth(block="secret/of-an-api", header="X-Token", prefix="Bearer ")
+    part = settings(tmp_path, apis=[ApiSource(name="a", url=site.url("/api"), auth=auth)]).of_apis()
+    assert "hunter2" not in part.model_dump_json()
+    assert run_task("fetch_apis", part).counts["stored"] == 1
+    assert site.asked[0].headers["x-token"] == "Bearer hunter2"
+
+
+def test_pages_and_what_they_link_to(prefect_api, site, tmp_path):
+    """What the selector finds is stored."""
+    site.routes |= {"/": Reply(b'<a href="a.pdf">A</a>', headers={"Content-Type": "text/html"}), "/a.pdf": Reply(b"%")}
+    part = settings(tmp_path, pages=[PageSource(name="a", page=site.url("/"), links="a")]).of_pages()
+    assert run_task("fetch_pages", part).counts["stored"] == 1
+
+
+def test_force_fetches_again(prefect_api, site, tmp_path):
+    """With `force` nobody is asked whether anything changed."""
+    site.routes["/a.csv"] = Reply(b"a")
+    part = settings(tmp_path, files=[FileSource(name="a", urls=[site.url("/a.csv")])]).of_files()
+    for force in (False, False, True):
+        run_task("fetch_files", part, force)
+    assert ["if-none-match" in asked.headers for asked in site.asked] == [False, True, False]
+
+
+@pytest.mark.parametrize("name", ["fetch_files", "fetch_apis", "fetch_pages"])
+def test_a_category_without_sources(prefect_api, tmp_path, name):
+    """It does nothing, and makes no store."""
+    part = getattr(settings(tmp_path), name.replace("fetch", "of"))()
+    assert run_task(name, part).outcomes == ()
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_store_that_cannot_be_written(prefect_api, site, tmp_path):
+    """It fails the task at once: a second try would not find more room."""
+    (tmp_path / "store").write_text("in the way")
+    part = settings(tmp_path, files=[FileSource(name="a", urls=[site.url("/a.csv")])]).of_files()
+    with pytest.raises(StoreError):
+        run_task("fetch_files", part)
+    assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    ("error", "heals"),
+    [
+        (ConfigurationError.of("a", "b"), False),
+        (StoreError.of(OSError(errno.ENOSPC, "No space left on device"), "/store"), False),
+        (ConnectionError(), True),
+    ],
+)
+def test_what_is_tried_again(error, heals):
+    """Only what may heal by itself."""
+    from prefect.states import Failed
+
+    from airnub_prefect.tasks import may_heal
+
+    assert asyncio.run(may_heal(None, None, Failed(data=error))) is heals

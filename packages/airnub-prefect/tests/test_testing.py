@@ -1,0 +1,77 @@
+"""The fixtures that departments test with."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airnub_prefect import testing
+
+TESTS = """
+import asyncio, json, os
+from pathlib import Path
+import pytest
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_flow(prefect_api, data_root, number):
+    from prefect import flow
+    from prefect.settings import PREFECT_API_URL
+
+    assert PREFECT_API_URL.value() == prefect_api
+    assert flow(lambda: number)() == number
+    assert os.environ["AIRNUB_DATA_ROOT"] == str(data_root)
+    folder = Path(os.environ["AIRNUB_TEST_SESSION"].partition(":")[2])
+    state = json.loads((folder / "server.json").read_text())
+    seen = {"url": prefect_api, "pid": state["pid"], "folder": str(folder), "by": os.getpid()}
+    Path(os.environ["SEEN"], f"{number}.json").write_text(json.dumps(seen))
+"""
+
+
+def test_one_server_for_all_processes_of_a_session(tmp_path):
+    """Workers share a server; when the session has ended, its process and its folder are gone, without a word."""
+    (tmp_path / "seen").mkdir()
+    (tmp_path / "test_it.py").write_text(TESTS)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n  default:::prefect\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n2", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path,
+        env=os.environ | {"SEEN": str(tmp_path / "seen")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "Warning" not in ended.stdout + ended.stderr
+    seen = [json.loads(path.read_text()) for path in (tmp_path / "seen").iterdir()]
+    assert len(seen) == 4
+    [(_, pid, folder)] = {(one["url"], one["pid"], one["folder"]) for one in seen}
+    assert not Path(folder).exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_session_that_needs_no_server_starts_none(tmp_path):
+    """Tests that do not ask for it pay nothing."""
+    (tmp_path / "test_it.py").write_text("import sys\ndef test_it():\n    assert 'prefect' not in sys.modules\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_a_process_that_does_not_end(monkeypatch):
+    """Who does not hear SIGTERM is killed."""
+    code = "import signal; signal.signal(15, signal.SIG_IGN); print('up', flush=True); signal.pause()"
+    deaf = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    with deaf:
+        deaf.stdout.readline()
+        monkeypatch.setattr(testing, "_STOP_WITHIN", 0.0)
+        testing._stop(deaf.pid)
+        assert deaf.wait() == -9

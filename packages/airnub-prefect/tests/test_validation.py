@@ -1,0 +1,243 @@
+"""Validation."""
+
+import traceback
+from typing import Annotated, Literal
+
+import pytest
+from department_for_tests.settings import IngestionSettings
+from pydantic import BaseModel, ConfigDict, Field
+
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.validation import load_yaml, validated
+
+
+def mistakes(text, written, kind=IngestionSettings):
+    """The mistakes of a file as `line: message`."""
+    with pytest.raises(ConfigurationError) as error:
+        load_yaml(kind, written(text))
+    return [f"{one.line}: {one.message}" for one in error.value.mistakes]
+
+
+def test_a_good_file(written):
+    """It is read into the model."""
+    settings = load_yaml(IngestionSettings, written("store: x\nfiles:\n  - {name: a, urls: ['http://a/']}\n"))
+    assert settings.files[0].urls == ["http://a/"]
+
+
+def test_all_mistakes_at_once_in_the_order_of_lines(written):
+    """Whatever kind they are: duplicate and unknown keys, wrong types and values, missing keys."""
+    text = """\
+stroe: x
+network:
+  conections: 3
+  attempts: many
+  attempts: 4
+files:
+  - name: a b
+    url: http://a/
+  - urls: http://a/
+index: sqlite
+tolerated_failures: 7x%
+"""
+    assert mistakes(text, written) == [
+        "1: missing key 'store'",
+        "1: unknown key 'stroe'; did you mean 'store'?",
+        "3: unknown key 'network.conections'; did you mean 'connections'?",
+        "4: network.attempts: expected a valid integer, found 'many'",
+        "5: duplicate key 'attempts': it stands on line 4 already",
+        "7: files.0.name: expected text like ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$, found 'a b'",
+        "8: unknown key 'files.0.url'; did you mean 'urls'?",
+        "9: missing key 'files.1.name'",
+        "9: files.1.urls: expected a list, found 'http://a/'",
+        "10: index: expected null, found 'sqlite'",
+        "11: tolerated_failures: expected a number of items, or a share such as '5%', found '7x%'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "None: expected a mapping, found nothing"),
+        ("- a\n", "1: expected a mapping, found a list"),
+        ("text\n", "1: expected a mapping, found 'text'"),
+    ],
+)
+def test_files_that_hold_no_mapping(written, text, message):
+    """Nothing, a list and a text are told as such; it never runs on with nothing."""
+    assert mistakes(text, written) == [message]
+
+
+def test_a_file_with_nothing_but_duplicates_is_refused(written):
+    """Values that would pass do not excuse a mistake of writing."""
+    assert mistakes("store: x\nstore: y\n", written) == ["2: duplicate key 'store': it stands on line 1 already"]
+
+
+@pytest.mark.parametrize(
+    ("pages", "expected"),
+    [
+        (
+            "{kind: cursor, nxt: a, limit: 3}",
+            [
+                "missing key 'apis.0.pages.next'",
+                "unknown key 'apis.0.pages.nxt'; did you mean 'next'?",
+                "unknown key 'apis.0.pages.limit'; valid are kind, max, next, param",
+            ],
+        ),
+        (
+            "{kind: page, page: 2}",
+            ["unknown key 'apis.0.pages.page'; valid are kind, max, param, size, size_param, start"],
+        ),
+        (
+            "{kind: page, page: 2, size: x}",
+            [
+                "apis.0.pages.size: expected a valid integer, found 'x'",
+                "unknown key 'apis.0.pages.page'; valid are kind, max, param, size, size_param, start",
+            ],
+        ),
+        (
+            "{kind: curser}",
+            ["apis.0.pages.kind: expected page or offset or cursor or link, found 'curser'; did you mean 'cursor'?"],
+        ),
+        ("{next: a}", ["missing key 'apis.0.pages.kind'"]),
+        ("link", ["apis.0.pages: expected a mapping, found 'link'"]),
+        ("[link]", ["apis.0.pages: expected a mapping, found a list"]),
+    ],
+)
+def test_one_of_several_models(written, pages, expected):
+    """Only keys of the one that was meant are valid, and nobody reads Pydantic's names of the alternatives."""
+    text = f"store: x\napis:\n  - name: a\n    url: http://a/\n    pages: {pages}\n"
+    assert mistakes(text, written) == [f"5: {message}" for message in expected]
+
+
+def test_alternatives_are_one_mistake(written):
+    """A value that fits none of several types is told once, with all of them."""
+    text = "store: x\ntolerated_failures: -1\napis:\n  - {name: a, url: 'http://a/', params: {str: [1]}}\n"
+    assert mistakes(text, written) == [
+        "2: tolerated_failures: expected greater than or equal to 0, found -1",
+        "4: apis.0.params.str: expected text or a valid integer or a valid number or a valid boolean, found a list",
+    ]
+
+
+def test_values_are_told_as_they_were_written(written):
+    """In the words of YAML, not of Python."""
+    text = "store: yes\nindex: 2020-01-01\nnetwork: {max_bytes: 2 Gigs, attempts: ~, stall_timeout: .inf}\n"
+    assert sorted(mistakes(text, written)) == [
+        "1: store: expected text, found true",
+        "2: index: expected null, found the date 2020-01-01",
+        "3: network.attempts: expected a valid integer, found nothing",
+        "3: network.max_bytes: expected a size such as 2GiB, found '2 Gigs'",
+        "3: network.stall_timeout: expected a finite number, found inf",
+    ]
+
+
+def test_long_values_are_cut():
+    """A message is read by a person."""
+    message = validated_message({"store": "x", "index": "x" * 99})
+    assert message == f"Variable v: index: expected null, found '{'x' * 59}…"
+
+
+def validated_message(value, kind=IngestionSettings):
+    """The message of a value without lines."""
+    with pytest.raises(ConfigurationError) as error:
+        validated(kind, value, "Variable v")
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "files: [{name: a, urls: ['https://me:hunter2@exa mple.org/']}]",
+        "files: [{name: a, urls: ['https://example.org/ x?token=hunter2']}]",
+        "files: [{name: a, urls: ['https//me:hunter2@example.org/']}]",
+        "files: [{name: a, urls: ['me:hun/ter2hunter2@example.org/']}]",
+        "apis: [{name: a, url: 'http://a/', auth: {block: hunter2}}]",
+        "apis: [{name: a, url: 'http://a/', auth: hunter2}]",
+        "apis: [{name: a, url: 'http://a/', headers: 'Authorization: hunter2'}]",
+        "apis: [{name: a, url: 'http://a/', headers: {Authorization: [hunter2]}}]",
+        "apis: [{name: a, url: 'http://a/', params: 'api_key=hunter2'}]",
+        "token: hunter2",
+    ],
+)
+def test_secrets_are_not_repeated(written, text):
+    """A token where its name belongs, or a password in a URL that is none, stands in no message and no traceback."""
+    with pytest.raises(ConfigurationError) as error:
+        load_yaml(IngestionSettings, written(f"store: x\n{text}\n"))
+    assert "hunter2" not in "".join(traceback.format_exception(error.value))
+    assert ":2: " in str(error.value)
+
+
+def test_names_that_come_twice_have_their_line(written):
+    """The model's own checks point at a line, as types do."""
+    text = "store: x\nfiles:\n  - {name: a, urls: ['http://a/']}\n  - name: A\n    urls: ['http://a/']\n"
+    assert mistakes(text, written) == [
+        "4: files.1.name: expected names of sources to differ, and that of files.0.name is the same, found 'A'"
+    ]
+
+
+def test_checks_of_a_whole_mapping(written):
+    """They have the line of the mapping, and do not print all of it."""
+    assert mistakes("store: x\nfiles:\n  - name: a\n", written) == [
+        "3: files.0: expected urls or urls_file, found neither"
+    ]
+
+
+def test_values_without_lines():
+    """A Variable is named instead of a file and a line."""
+    assert validated(IngestionSettings, {"store": "x"}, "Variable v").store == "x"
+    assert validated_message({"stor": "x", "network": 5}).splitlines() == [
+        "Variable v: missing key 'store'",
+        "Variable v: network: expected a mapping, found 5",
+        "Variable v: unknown key 'stor'; did you mean 'store'?",
+    ]
+    assert validated_message([1]) == "Variable v: expected a mapping, found a list"
+    assert validated_message(None) == "Variable v: expected a mapping, found nothing"
+
+
+class Inner(BaseModel):
+    """One of two models that nothing tells apart."""
+
+    model_config = ConfigDict(extra="forbid")
+    first: int
+
+
+class Other(BaseModel):
+    """The other."""
+
+    model_config = ConfigDict(extra="forbid")
+    second: int
+
+
+class Tree(BaseModel):
+    """A model of many shapes."""
+
+    model_config = ConfigDict(extra="forbid")
+    children: list["Tree"] = []
+    by_name: dict[str, Inner] = {}
+    either: Inner | Other | None = None
+    size: Annotated[int, Field(ge=1)] | None = None
+    kind: Literal["a", "b, c"] = "a"
+
+
+def test_models_of_other_shapes(written):
+    """Trees, mappings of models, and alternatives that nothing tells apart have their names and lines, too."""
+    text = """\
+children:
+  - children:
+      - childs: []
+by_name:
+  x: {frist: 1}
+either:
+  thrid: 1
+size: 0
+kind: c
+"""
+    assert mistakes(text, written, Tree) == [
+        "3: unknown key 'children.0.children.0.childs'; did you mean 'children'?",
+        "5: missing key 'by_name.x.first'",
+        "5: unknown key 'by_name.x.frist'; did you mean 'first'?",
+        "6: missing key 'either.first'",
+        "6: missing key 'either.second'",
+        "7: unknown key 'either.thrid'; valid are first, second",
+        "8: size: expected greater than or equal to 1, found 0",
+        "9: kind: expected 'a' or 'b, c', found 'c'",
+    ]
