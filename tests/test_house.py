@@ -49,8 +49,9 @@ def test_departments_are_registered():
 
 def test_the_repository_names_no_place_outside_of_it():
     """No file but the lock names a package registry or a folder of somebody's machine."""
-    forbidden = ["pypi" + ".org", "python" + "hosted.org", "/ro" + "ot/", "/ho" + "me/"]
-    command = ["git", "grep", "-nIF", *(part for word in forbidden for part in ("-e", word)), "--", ".", ":!uv.lock"]
+    # Written so that this line is not one of them.
+    forbidden = r"(pypi\.or[g]|pythonhosted\.or[g]|(^|[^A-Za-z0-9_.])/(root|home|Users)[/])"
+    command = ["git", "grep", "-nIE", forbidden, "--", ".", ":!uv.lock"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if found.returncode == 128:
         pytest.skip("not a git checkout")
