@@ -35,11 +35,14 @@ _MONTHS = "JFMAMJJASOND"
 
 @dataclass(frozen=True, slots=True)
 class RainReport:
-    """What was written, and what it says; `plot` is the path of the PNG, `None` where nothing could be written."""
+    """What was written, and what it says; `plot` is the path of the PNG, `None` where nothing could be written.
+
+    The text is without the plot, which Prefect shows as an artifact of its own.
+    """
 
     outcomes: Sequence[Outcome]
     rows: Sequence[Mapping[str, Any]] = ()
-    markdown: str = ""
+    text: str = ""
     plot: Path | None = None
 
 
@@ -61,13 +64,14 @@ def write_rain_report(datasets: Path, reports: Path) -> RainReport:
     places = by_place(weather)
     found = finding(places)
     folder = f"rain-{hex_of(digest_of(path))[:12]}"
-    markdown = _markdown(weather, places, found)
+    text = _markdown(weather, places, found)
+    markdown = f"{text}\n![The mean year of each place](rain.png)\n"
     outcomes = [
         write_result(reports, f"{folder}/rain.csv", places.write_csv().encode(), "rain_table"),
         write_result(reports, f"{folder}/rain.png", plot(by_month(weather)), "rain_plot"),
         write_result(reports, f"{folder}/report.md", markdown.encode(), "rain_report", note=found),
     ]
-    return RainReport(outcomes, places.to_dicts(), markdown, reports / folder / "rain.png")
+    return RainReport(outcomes, places.to_dicts(), text, reports / folder / "rain.png")
 
 
 def plot(months: pl.DataFrame) -> bytes:
@@ -121,7 +125,7 @@ def _markdown(weather: pl.DataFrame, places: pl.DataFrame, found: str) -> str:
         f"|---|{'---:|' * (len(_HEADINGS) - 1)}",
     ]
     lines += [f"| {' | '.join(_cells(row))} |" for row in places.iter_rows(named=True)]
-    return "\n".join([*lines, "", "![The mean year of each place](rain.png)", ""])
+    return "\n".join([*lines, ""])
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

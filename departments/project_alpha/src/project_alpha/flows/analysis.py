@@ -18,5 +18,5 @@ async def analysis(settings: AnalysisSettings | None = None) -> Report:
     if written.plot is not None:
         await publish_table("project-alpha-rain-table", written.rows, "Rain by place")
         await publish_image("project-alpha-rain-plot", written.plot, "The mean year of each place")
-        await publish_markdown("project-alpha-rain-report", written.markdown, "Where does it rain more?")
+        await publish_markdown("project-alpha-rain-report", written.text, "Where does it rain more?")
     return await conclude(settings, Report(written.outcomes))
