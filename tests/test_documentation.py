@@ -81,3 +81,11 @@ def test_every_command_is_documented():
         assert f"project-alpha {name}" in text
     for name in airnub.commands:
         assert f"airnub {name}" in text
+
+
+def test_the_map_names_every_module():
+    """ARCHITECTURE.md has every module of the shared packages, so that a newcomer can find it."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    modules = [path for path in ROOT.glob("packages/*/src/**/*.py") if not path.name.startswith("__")]
+    missing = [path.stem for path in modules if not re.search(rf"`(\w+/)*{path.stem}(\.py)?`", text)]
+    assert missing == []

@@ -1,6 +1,7 @@
 """A session."""
 
 import os
+import signal
 import socket
 import threading
 
@@ -25,9 +26,9 @@ class Flow:
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch):
     """What a session says to Prefect is forgotten with the test."""
-    name = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
-    monkeypatch.setenv(name, "")
-    monkeypatch.delenv(name)
+    for name in ("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_LOGGING_INTERNAL_LEVEL"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
 
 
 def run(session, fn, **parameters):
@@ -84,6 +85,17 @@ def test_a_server_that_is_lost_on_the_way(dead_url):
 
     with pytest.raises(ServerLostError, match=rf"{dead_url} stopped answering while the flow ran: .*refused.* is safe"):
         run(Session(None, dead_url), broken)
+
+
+def test_sigterm_is_like_ctrl_c(health):
+    """Who is asked to end does so in good order, whoever asked."""
+    from prefect.exceptions import TerminationSignal
+
+    async def asked_to_end():
+        raise TerminationSignal(signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Session(None, health), asked_to_end)
 
 
 def test_a_failure_of_the_stage_is_told_without_a_server_too(dead_url):

@@ -6,7 +6,8 @@ What may be used from outside is what `__all__` names. The shortest way through:
         outcomes = await ingest_files(engine, [FileSource(name="weather", urls=["https://…/weather.csv"])])
 """
 
-from airnub_core.engine import Engine, Item, open_engine
+from airnub_core.arrival import Item
+from airnub_core.engine import Engine, open_engine
 from airnub_core.errors import IngestError, ItemError, StoreError
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Kind, Outcome, Report

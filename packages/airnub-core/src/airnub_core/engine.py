@@ -8,61 +8,28 @@ The way of one item:
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from airnub_common import redact_url
+from airnub_core.arrival import Arrival, Item, confirmed, filed, validators
 from airnub_core.errors import ItemError, StoreError
 from airnub_core.network.concurrency import together
-from airnub_core.network.content_disposition import file_name_of
 from airnub_core.network.pacing import Pacing, host_of
 from airnub_core.network.retries import retrying
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.network.transfer import HttpTransfer, Received, Request
 from airnub_core.outcome import Kind, Outcome
-from airnub_core.store.content_store import ContentStore, Published
+from airnub_core.store.content_store import ContentStore
 from airnub_core.store.index import Index, Known
-from airnub_core.store.manifest import HEADERS_WORTH_KEEPING, Manifest, redacted_or_none, url_digest
 from airnub_core.store.opening import open_store
-from airnub_core.store.staging import StagedBody, Staging
+from airnub_core.store.staging import Staging
 
 BATCH = 500
 """Items that are made durable and indexed together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One URL of one source."""
-
-    source: str
-    url: str
-    network: NetworkSettings
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Of the source, secrets among them; sent to the URL's own origin alone."""
-    page: str | None = None
-    title: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """An item whose bytes are in the store; `kind` holds once it is settled."""
-
-    item: Item
-    kind: Kind
-    row: Known
-    """What the index will know."""
-    published: Published | None
-    """`None` where the server said that nothing changed."""
-    size: int
-    """In bytes."""
-    attempts: int
-    headers: Mapping[str, str]
-    """Of the answer, names in lower case."""
 
 
 class Engine:
@@ -201,9 +168,8 @@ class Engine:
             body = self._staging.body()
             body.write(content)
             received = Received(HTTPStatus.OK, item.url, {"content-type": content_type}, body)
-            digests = tuple(dict.fromkeys(part.row.digest for part in parts))
             attempts = max((part.attempts for part in parts), default=1)
-            arrival = self._publish(derived, received, body, known, attempts, file_name, digests)
+            arrival = filed(self.store, derived, received, known, attempts, file_name=file_name, parts=parts)
         except OSError as error:
             raise StoreError.of(error, self.store.root) from error
         return replace(arrival, item=item)
@@ -273,14 +239,13 @@ class Engine:
     async def _get(self, item: Item, known: Known | None) -> Arrival:
         if known is not None and not self.store.has(known.path):
             known = None
-        validators = {} if self._force else _validators(known)
-        received, attempts = await self._fetch(item, Request(item.url, item.network, item.headers, validators))
+        conditions = {} if self._force else validators(known)
+        received, attempts = await self._fetch(item, Request(item.url, item.network, item.headers, conditions))
         try:
             if received.body is None:
                 assert known is not None, "only what is known is asked with validators"
-                return self._confirmed(item, received, known, attempts)
-            name = file_name_of(received.headers.get("content-disposition")) or _name_in(received.final_url)
-            return self._publish(item, received, received.body, known, attempts, name)
+                return confirmed(self.store, item, received, known, attempts)
+            return filed(self.store, item, received, known, attempts)
         except OSError as error:
             raise StoreError.of(error, self.store.root) from error
 
@@ -299,63 +264,6 @@ class Engine:
         except OSError as error:
             raise StoreError.of(error, self.store.root) from error
         return received, attempts
-
-    def _confirmed(self, item: Item, received: Received, known: Known, attempts: int) -> Arrival:
-        """The server says that nothing changed since the object that is known."""
-        checked = replace(
-            known,
-            checked_at=datetime.now(UTC).isoformat(),
-            etag=received.headers.get("etag", known.etag),
-            last_modified=received.headers.get("last-modified", known.last_modified),
-        )
-        return Arrival(item, Kind.UNCHANGED, checked, None, self.store.size(known.path), attempts, received.headers)
-
-    def _publish(
-        self,
-        item: Item,
-        received: Received,
-        body: StagedBody,
-        known: Known | None,
-        attempts: int,
-        name: str,
-        derived_from: tuple[str, ...] = (),
-    ) -> Arrival:
-        now = datetime.now(UTC)
-
-        def describe(digest: str, path: str, file_name: str) -> Manifest:
-            return Manifest(
-                source=item.source,
-                url=redact_url(item.url),
-                url_digest=url_digest(item.url),
-                page=redacted_or_none(item.page),
-                title=item.title,
-                final_url=redact_url(received.final_url),
-                path=path,
-                file_name=file_name,
-                original_file_name=name,
-                digest=digest,
-                size=body.size,
-                content_type=received.headers.get("content-type"),
-                headers={key: value for key, value in received.headers.items() if key in HEADERS_WORTH_KEEPING},
-                fetched_at=now,
-                previous_digest=known.digest if known is not None and known.digest != digest else None,
-                derived_from=derived_from,
-            )
-
-        published = self.store.publish(body, item.source, name, describe)
-        kind, changed_at = Kind.STORED, now.isoformat()
-        if known is not None and known.digest != published.manifest.digest:
-            kind = Kind.UPDATED
-        elif known is not None and not published.new:
-            kind, changed_at = Kind.UNCHANGED, known.changed_at
-        row = replace(
-            Known.of(published.manifest, published.manifest_path),
-            etag=received.headers.get("etag"),
-            last_modified=received.headers.get("last-modified"),
-            checked_at=now.isoformat(),
-            changed_at=changed_at,
-        )
-        return Arrival(item, kind, row, published, body.size, attempts, received.headers)
 
 
 @asynccontextmanager
@@ -393,13 +301,3 @@ async def open_engine(
                 on_expected=on_expected,
                 on_outcome=on_outcome,
             )
-
-
-def _validators(known: Known | None) -> dict[str, str]:
-    asked = {"if-none-match": known.etag, "if-modified-since": known.last_modified} if known else {}
-    # What a server called its version in other characters cannot be sent back; then the bytes are fetched again.
-    return {name: value for name, value in asked.items() if value and value.isascii() and value.isprintable()}
-
-
-def _name_in(url: str) -> str:
-    return unquote(urlsplit(url).path.rpartition("/")[2]) or "index"

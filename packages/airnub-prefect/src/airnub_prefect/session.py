@@ -23,6 +23,7 @@ ANSWER_WITHIN = 5.0
 _QUIET = {
     # Flows still log to the server. What a person needs is said by the command; tracebacks of expected failures not.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
 }
 
 
@@ -44,17 +45,22 @@ class Session:
 
         Raises:
             ServerUnreachableError: the embedded server did not start, or the server was lost on the way.
+            KeyboardInterrupt: by Ctrl-C, or by SIGTERM while the flow ran.
             Exception: whatever the flow raises.
         """
         flow = load()
         taken = {name: value for name, value in parameters.items() if name in inspect.signature(flow.fn).parameters}
         if self.server is not None:
             self.server.wait_until_ready()
+        from prefect.exceptions import TerminationSignal
+
         try:
             result = flow(**taken)
             return asyncio.run(result) if inspect.iscoroutine(result) else result
         except (ConfigurationError, StageFailedError):
             raise
+        except TerminationSignal as error:
+            raise KeyboardInterrupt from error  # the same for whoever sent it: it ends in good order
         except Exception as error:
             self._check_server(error)
             raise

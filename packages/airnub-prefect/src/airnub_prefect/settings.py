@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from airnub_common import redact_text
 from airnub_core import ApiSource, FileSource, NetworkSettings
 from airnub_core.sources.settings import Source
 from airnub_prefect.places import checkout, data_path
@@ -141,5 +142,5 @@ def package_folder(package: str) -> Path:
 
 def _mistake(message: str, place: tuple[str | int, ...], found: object) -> InitErrorDetails:
     """A mistake that is told at its place, as Pydantic's own are."""
-    kind = PydanticCustomError("value_error", "{said}", {"said": message})
+    kind = PydanticCustomError("value_error", "{said}", {"said": redact_text(message)})
     return InitErrorDetails(type=kind, loc=place, input=found)

@@ -87,6 +87,17 @@ def test_progress_in_a_pipe(capsys):
     assert display.counts == {Kind.STORED: 2, Kind.FAILED: 1}
 
 
+def test_progress_of_many_in_a_pipe(capsys):
+    """Of many items a line at every tenth says how far it is."""
+    with Display() as display:
+        display.expect("files", 2000)
+        for number in range(2000):
+            display.outcome("files", stored(number))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 10
+    assert lines[0] == "files: 200 of 2,000 items have ended"
+
+
 def test_outcomes_of_a_batch_that_was_not_expected():
     """They are counted all the same."""
     with Display() as display:

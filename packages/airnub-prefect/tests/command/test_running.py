@@ -236,10 +236,14 @@ def halted(start, site, written, tmp_path):
         released.set()
 
 
-def test_ctrl_c(halted, tmp_path):
-    """It ends soon with status 130, says what is safe, and leaves no process and no half-written file."""
+@pytest.mark.parametrize(("send", "which"), [(os.killpg, signal.SIGINT), (os.kill, signal.SIGTERM)])
+def test_ctrl_c(halted, tmp_path, send, which):
+    """It ends soon with status 130, says what is safe, and leaves no process and no half-written file.
+
+    Ctrl-C goes to the whole process group; a SIGTERM, as Docker sends it, to the command alone.
+    """
     process, server = halted
-    os.killpg(process.pid, signal.SIGINT)
+    send(process.pid, which)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stdout == ""

@@ -1,6 +1,7 @@
 """The embedded server."""
 
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -119,6 +120,7 @@ def test_a_server_is_left_to_its_owner(tmp_path):
         owner.communicate()
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
 def test_certificates_are_for_prefect_to_judge(tmp_path):
     """A server with a certificate of its own is there; which ones are trusted is in Prefect's settings."""
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"

@@ -6,7 +6,8 @@ from itertools import repeat
 from typing import Any
 
 from airnub_common import redact_url
-from airnub_core.engine import Arrival, Engine, Item
+from airnub_core.arrival import Arrival, Item
+from airnub_core.engine import Engine
 from airnub_core.errors import ItemError, MissingPathError, PageError, TooManyPagesError
 from airnub_core.network.concurrency import together
 from airnub_core.network.hosts import origin_of

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from airnub_common import redact_url
-from airnub_core.engine import Engine, Item
+from airnub_core.arrival import Item
+from airnub_core.engine import Engine
 from airnub_core.errors import ItemError, PageError
 from airnub_core.network.concurrency import together
 from airnub_core.network.robots import Robots

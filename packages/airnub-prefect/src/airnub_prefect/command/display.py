@@ -21,6 +21,9 @@ from airnub_core import Kind, Outcome, Report
 NAMED_OUTCOMES = 30
 """Items that the summary names besides the failures; `--json` has all."""
 
+FEW = 100
+"""Items of which nobody is told before all have ended, where there is no terminal; of more at every tenth."""
+
 PIPED_WIDTH = 10_000
 """Columns of tables that no terminal limits: each row is one line, for `grep`."""
 
@@ -104,8 +107,9 @@ class Display:
             self._bars.advance(self._batches[batch])
         if outcome.kind is Kind.FAILED:
             say_error(f"failed: {outcome.source}: {outcome.error}")
-        if not _talk.is_terminal and self._ended[batch] == self._expected[batch]:
-            say(f"{batch}: {self._ended[batch]} of {self._expected[batch]} items have ended")
+        ended, expected = self._ended[batch], self._expected[batch]
+        if not _talk.is_terminal and (ended == expected or ended % max(expected // 10, FEW) == 0):
+            say(f"{batch}: {ended:,} of {expected:,} items have ended")
 
 
 def stage_document(stage: str, report: Report, *, failure: str | None, seconds: float) -> dict[str, Any]:
