@@ -10,7 +10,8 @@ from airnub_core import Kind, Outcome, Report
 from airnub_core.errors import HttpStatusError
 
 STORED = Outcome("a", Kind.STORED, url="https://a/", path="a/1", manifest="a/1.json", size=3)
-FAILED = Outcome("b", Kind.FAILED, url="https://b/", error=HttpStatusError("https://me:hunter2@b/", 503), attempts=4)
+UNAVAILABLE = HttpStatusError("https://me:hunter2@b/", 503)
+FAILED = Outcome("b", Kind.FAILED, url="https://***@b/", error=UNAVAILABLE, attempts=4)
 
 
 def run_in_flow(work):
@@ -53,7 +54,7 @@ def test_a_row_says_what_happened():
     from airnub_prefect.artifacts import item_rows
 
     failed, stored, dataset = item_rows(Report([FAILED, STORED, Outcome("d", Kind.UPDATED, rows=7, quarantined=1)]))
-    assert failed["error"] == "HttpStatusError: https://***@b/: expected status 200, found 503 Service Unavailable"
+    assert failed["error"] == "HttpStatusError: expected status 200, found 503 Service Unavailable"
     assert failed["retry may help"] is True
     assert (stored["error"], stored["retry may help"], stored["manifest"]) == (None, None, "a/1.json")
     assert (dataset["rows"], dataset["quarantined"]) == (7, 1)

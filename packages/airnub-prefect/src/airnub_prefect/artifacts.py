@@ -18,7 +18,7 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import IngestError, Kind, Outcome, Report
 from airnub_prefect.progress import BatchProgress
 
 PROGRESS_EVERY = 1.0
@@ -94,10 +94,10 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     row: dict[str, Any] = {
         "source": outcome.source,
         "outcome": outcome.kind.value,
+        "error": None if outcome.error is None else _complaint(outcome.error, outcome.url),
         "url": outcome.url,
         "size": outcome.size,
         "attempts": outcome.attempts,
-        "error": None if outcome.error is None else f"{type(outcome.error).__name__}: {outcome.error}",
         "retry may help": None if outcome.error is None else outcome.error.transient,
         "path": outcome.path,
         "manifest": outcome.manifest,
@@ -105,3 +105,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     if outcome.rows is not None:
         row |= {"rows": outcome.rows, "quarantined": outcome.quarantined}
     return row
+
+
+def _complaint(error: IngestError, url: str | None) -> str:
+    """The kind of error and its message, without the URL that stands in a column of its own."""
+    return f"{type(error).__name__}: {str(error).removeprefix(f'{url}: ')}"
