@@ -19,6 +19,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("PREFECT_", "UV_CACHE", "UV_PROJECT", "VIRTUAL_ENV", "AIRNUB_", "XDG_", "COVERAGE_", "PYTHON")
 
+FURTHER = (
+    (".", "uv run --package project-alpha project-alpha list"),
+    ("departments/project_alpha", "uv run project-alpha list"),
+    ("packages/airnub-common", "uv run pytest -q"),
+)
+"""Commands of other pages, and where they are typed."""
+
 
 def main() -> None:
     """Type, look, and print what took how long."""
@@ -40,6 +47,10 @@ def main() -> None:
             print(f"    {seconds:.1f} s: {command}\n", flush=True)
         check_store(clone / "data" / "demo" / "project_alpha" / "store")
         check_records(home / ".prefect" / "prefect.db")
+        for place, further in FURTHER:
+            subprocess.run(
+                further, shell=True, cwd=clone / place, env=environment, check=True, stdout=subprocess.DEVNULL
+            )
         check_processes(str(folder))
         subprocess.run(["git", "diff", "--exit-code"], cwd=clone, check=True)
     print("a clean clone does what the README says")

@@ -29,11 +29,12 @@ PATIENCE = 150
 def test_a_deployment_leaves_nothing_to_chance(deployment):
     """What Prefect would silently ignore or make up is written out: entrypoint, description, pull, tags, events."""
     module, _, name = deployment["entrypoint"].rpartition(".")
-    assert deployment["name"].startswith("project-alpha-")
+    department = module.partition(".")[0]
+    assert deployment["name"].startswith(f"{department.replace('_', '-')}-")
     assert callable(getattr(import_module(module), name))
     assert deployment["description"]
     assert deployment["pull"] == []
-    assert "department:project_alpha" in deployment["tags"]
+    assert f"department:{department}" in deployment["tags"]
     assert all(schedule["slug"] and "active" in schedule for schedule in deployment.get("schedules", []))
     assert all(trigger["expect"] for trigger in deployment.get("triggers", []))
 

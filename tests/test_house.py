@@ -2,10 +2,13 @@
 
 import subprocess
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
+
+from airnub_prefect.validation import load_yaml
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -37,6 +40,26 @@ def test_import_contracts_look_inside_every_department():
     """The order inside a department is checked for each."""
     [contract] = [one for one in PYPROJECT["tool"]["importlinter"]["contracts"] if one["id"] == "departments"]
     assert set(contract["containers"]) == {MODULES[member] for member in MEMBERS if member.parent.name == "departments"}
+
+
+def test_every_member_is_named_where_tools_look():
+    """Sources of the workspace, types and coverage know each member."""
+    tool = PYPROJECT["tool"]
+    for member, module in MODULES.items():
+        assert module.replace("_", "-") in tool["uv"]["sources"]
+        assert f"{member.relative_to(ROOT).as_posix()}/src" in tool["mypy"]["mypy_path"]
+        assert module in tool["coverage"]["run"]["source_pkgs"]
+
+
+def test_every_stage_of_a_department_has_its_settings():
+    """In a checkout, a stage runs without a Prefect Variable."""
+    for member, module in MODULES.items():
+        if member.parent.name == "departments" and member.name != "_template":
+            stages = import_module(f"{module}.department").DEPARTMENT.stages
+            folder = ROOT / "configs" / "variables" / module
+            assert {path.stem for path in folder.glob("*.yaml")} == {stage.name for stage in stages}
+            for stage in stages:
+                load_yaml(stage.load_settings(), folder / f"{stage.name}.yaml")
 
 
 def test_departments_are_registered():

@@ -14,6 +14,8 @@ from airnub_common import redact_text, redact_url
     [
         ("https://example.org/a?page=2", "https://example.org/a?page=2"),
         ("https://example.org/monkey?keyboard=1&tokyo=2", "https://example.org/monkey?keyboard=1&tokyo=2"),
+        ("https://example.org/?author=smith&code=US", "https://example.org/?author=smith&code=US"),
+        ("https://example.org/?appid=abc&x_auth=b", "https://example.org/?appid=***&x_auth=***"),
         ("https://me:secret@example.org/", "https://***@example.org/"),
         ("https://ghp_token@example.org/", "https://***@example.org/"),
         ("https://example.org/?api_key=abc&x=1", "https://example.org/?api_key=***&x=1"),

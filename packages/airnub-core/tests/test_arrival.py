@@ -53,7 +53,7 @@ def test_a_confirmed_item_keeps_what_was_known(store, network):
     item = Item("weather", URL, network)
     first = filed(opened, item, received(staging, b"old", etag='"1"', last_modified="Mon"), None, 1)
     assert validators(first.row) == {"if-none-match": '"1"', "if-modified-since": "Mon"}
-    checked = confirmed(opened, item, Received(304, URL, {"etag": '"2"'}, None), first.row, 1)
+    checked = confirmed(item, Received(304, URL, {"etag": '"2"'}, None), first.row, 1)
     assert (checked.kind, checked.row.digest, checked.size) == (Kind.UNCHANGED, first.row.digest, 3)
     assert validators(checked.row) == {"if-none-match": '"2"', "if-modified-since": "Mon"}
 

@@ -7,7 +7,7 @@ import pytest
 
 from airnub_core import FileSource, Kind, ingest_files, open_engine
 from airnub_core.datasets import Dataset, make_dataset
-from airnub_core.errors import DamagedObjectError, DatasetError
+from airnub_core.errors import DamagedObjectError, DatasetError, StoreError
 from airnub_core.sample_site import Reply
 from airnub_core.tables import Column, read_csv
 
@@ -93,5 +93,5 @@ def test_nothing_ingested_is_a_failed_outcome(tmp_path):
 def test_a_folder_that_cannot_be_written_fails_the_run(make, tmp_path):
     """It is no fault of the dataset: the error of the system goes up."""
     (tmp_path / "datasets").touch()
-    with pytest.raises(OSError, match="datasets"):
+    with pytest.raises(StoreError, match="datasets"):
         make(bonn=b"place,day,rain\nBonn,2018-02-07,1\n")

@@ -134,14 +134,14 @@ def test_force_fetches_again(site, network, tmp_path):
     assert "if-none-match" not in site.asked[1].headers
 
 
-@pytest.mark.parametrize("harm", ["removed", "cut"])
+@pytest.mark.parametrize("harm", ["removed", "cut", "changed"])
 def test_a_lost_object_is_fetched_again(site, network, tmp_path, harm):
-    """An object that was deleted comes back by itself, a damaged one with force; both as stored or unchanged."""
+    """An object that was deleted or cut comes back by itself, one of the same size with force."""
     site.routes["/a"] = Reply(b"precious")
     [first] = ingest(tmp_path, network, site.url("/a"))
     path = tmp_path / first.path
-    path.unlink() if harm == "removed" else path.write_bytes(b"prec")
-    ingest(tmp_path, network, site.url("/a"), force=harm == "cut")
+    path.unlink() if harm == "removed" else path.write_bytes(b"prec" if harm == "cut" else b"PRECIOUS")
+    ingest(tmp_path, network, site.url("/a"), force=harm == "changed")
     assert path.read_bytes() == b"precious"
 
 

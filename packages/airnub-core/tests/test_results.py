@@ -4,6 +4,7 @@ import pytest
 
 from airnub_common import digest_of
 from airnub_core import Kind, Outcome
+from airnub_core.errors import StoreError
 from airnub_core.results import write_result
 
 
@@ -45,5 +46,5 @@ def test_an_empty_file_is_a_file(tmp_path):
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     """With the path in it."""
     (tmp_path / "reports").touch()
-    with pytest.raises(OSError, match="reports"):
+    with pytest.raises(StoreError, match="reports"):
         write_result(tmp_path / "reports", "rain.md", b"wet", "rain")

@@ -24,6 +24,21 @@ def test_a_good_file(written):
     assert settings.files[0].urls == ["http://a/"]
 
 
+def test_an_unknown_key_hides_no_other_mistake(written):
+    """What fields say of each other, and names that come twice, are told beside it."""
+    text = """\
+store: x
+netwrok: {}
+files:
+  - {name: a, urls: ['http://a/'], nmae: b}
+  - {name: A, urls: ['http://a/']}
+  - {name: c, extra: 1}
+"""
+    told = mistakes(text, written)
+    assert [line.partition(":")[0] for line in told] == ["2", "4", "6", "6"]
+    assert "found neither" in told[3] or "found neither" in told[2]
+
+
 def test_all_mistakes_at_once_in_the_order_of_lines(written):
     """Whatever kind they are: duplicate and unknown keys, wrong types and values, missing keys."""
     text = """\

@@ -14,7 +14,7 @@ def write_report(datasets: Path, reports: Path) -> Outcome:
     """Answer the question of this department from its dataset, in `report.md`.
 
     Raises:
-        OSError: the reports' folder cannot be written.
+        StoreError: the reports' folder cannot be written.
     """
     try:
         found = warmest_days(_read(datasets / f"{MEASUREMENTS.name}.parquet"))

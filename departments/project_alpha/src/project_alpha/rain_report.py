@@ -54,7 +54,7 @@ def write_rain_report(datasets: Path, reports: Path) -> RainReport:
         reports: where `rain-<digest>/` goes, with `report.md`, `rain.png` and `rain.csv`.
 
     Raises:
-        OSError: the reports' folder cannot be written.
+        StoreError: the reports' folder cannot be written.
     """
     path = datasets / f"{DATASET}.parquet"
     try:

@@ -6,14 +6,16 @@ What may be used from outside is what `__all__` names.
 from airnub_common.atomic_files import atomic_file, write_atomic
 from airnub_common.digests import ALGORITHM, digest_of, hex_of, sha256_hex
 from airnub_common.file_names import MAX_NAME_BYTES, safe_file_name
-from airnub_common.redaction import redact_text, redact_url
+from airnub_common.redaction import MASK, is_secret_name, redact_text, redact_url
 
 __all__ = [
     "ALGORITHM",
+    "MASK",
     "MAX_NAME_BYTES",
     "atomic_file",
     "digest_of",
     "hex_of",
+    "is_secret_name",
     "redact_text",
     "redact_url",
     "safe_file_name",

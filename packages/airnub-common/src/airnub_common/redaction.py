@@ -7,8 +7,8 @@ MASK = "***"
 
 # Parameters that carry secrets: OAuth and API keys, and the presigned URLs of S3, Azure, Google and CloudFront.
 _SECRET_PARAMETER = re.compile(
-    r"(.*(token|secret|passw(or)?d|passphrase|signature|credential|api[-_]?key|access[-_]?key|auth|session[-_]?id).*"
-    r"|key|sig|pwd|pass|code|jwt|hmac|key-pair-id|policy|[-_]?key[-_]?id|.*[-_]key)",
+    r"(.*(token|secret|passw(or)?d|passphrase|signature|credential|api[-_]?key|access[-_]?key|session[-_]?id|cookie).*"
+    r"|(.*[-_])?auth(orization)?([-_].*)?|(.*[-_])?key([-_]?id)?|subscription[-_]?key|sig|pwd|pass|jwt|hmac|key-pair-id|policy|app[-_]?id)",
     re.IGNORECASE,
 )
 _URL_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s<>\"'`]+", re.IGNORECASE)
@@ -33,6 +33,11 @@ def redact_url(url: str) -> str:
     return urlunsplit((parts.scheme, netloc, parts.path, query, fragment))
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a parameter or a header of this name usually carries a secret."""
+    return _SECRET_PARAMETER.fullmatch(name) is not None
+
+
 def redact_text(text: str) -> str:
     """The text with every URL in it redacted."""
     return _URL_IN_TEXT.sub(_redact_match, text)
@@ -50,5 +55,5 @@ def _redact_parameters(query: str) -> str:
 
 def _redact_parameter(parameter: str) -> str:
     name, equals, value = parameter.partition("=")
-    secret = equals and value and _SECRET_PARAMETER.fullmatch(unquote_plus(name))
+    secret = equals and value and is_secret_name(unquote_plus(name))
     return f"{name}={quote(MASK, safe='*')}" if secret else parameter

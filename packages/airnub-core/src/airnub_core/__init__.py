@@ -14,7 +14,7 @@ from airnub_core.outcome import Kind, Outcome, Report
 from airnub_core.sources.apis import ingest_apis
 from airnub_core.sources.files import ingest_files
 from airnub_core.sources.pages import ingest_pages
-from airnub_core.sources.settings import ApiSource, FileSource, PageSource, Secret, unique_names
+from airnub_core.sources.settings import ApiSource, FileSource, PageSource, Secret
 from airnub_core.store.content_store import ContentStore
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.opening import open_store, reindex
@@ -43,6 +43,5 @@ __all__ = [
     "open_engine",
     "open_store",
     "reindex",
-    "unique_names",
     "verify",
 ]

@@ -52,19 +52,15 @@ def validators(known: Known | None) -> dict[str, str]:
     return {name: value for name, value in asked.items() if value and value.isascii() and value.isprintable()}
 
 
-def confirmed(store: ContentStore, item: Item, received: Received, known: Known, attempts: int) -> Arrival:
-    """An item of which the server says that nothing changed since the object that is known.
-
-    Raises:
-        OSError: the object went away meanwhile.
-    """
+def confirmed(item: Item, received: Received, known: Known, attempts: int) -> Arrival:
+    """An item of which the server says that nothing changed since the object that is known."""
     checked = replace(
         known,
         checked_at=datetime.now(UTC).isoformat(),
         etag=received.headers.get("etag", known.etag),
         last_modified=received.headers.get("last-modified", known.last_modified),
     )
-    return Arrival(item, Kind.UNCHANGED, checked, None, store.size(known.path), attempts, received.headers)
+    return Arrival(item, Kind.UNCHANGED, checked, None, known.size, attempts, received.headers)
 
 
 def filed(

@@ -38,10 +38,11 @@ def make_dataset(dataset: Dataset, store: Path, folder: Path) -> Outcome:
         Its outcome, `failed` where it cannot be made.
 
     Raises:
-        OSError: the folder cannot be written.
+        StoreError: the folder cannot be written, or the disk is full.
     """
     try:
         frame = dataset.read(dataset.name, read_current(store, dataset.name, dataset.suffix))
-        return write_dataset(folder, dataset.name, conform(dataset.name, frame, dataset.schema, dataset.unique))
+        conformed = conform(dataset.name, frame, dataset.schema, dataset.unique)
     except IngestError as error:
         return Outcome(dataset.name, Kind.FAILED, error=error)
+    return write_dataset(folder, dataset.name, conformed)

@@ -16,7 +16,7 @@ from typing import Any
 
 from airnub_common import redact_url
 from airnub_core.arrival import Arrival, Item, confirmed, filed, validators
-from airnub_core.errors import ItemError, StoreError
+from airnub_core.errors import DamagedObjectError, ItemError, StoreError
 from airnub_core.network.concurrency import together
 from airnub_core.network.pacing import Pacing, host_of
 from airnub_core.network.retries import retrying
@@ -105,7 +105,9 @@ class Engine:
         finally:
             # Also when the run is cancelled or the disk is full: what is whole is not fetched again.
             await settle(1)
-        return [outcome for outcome in outcomes if outcome is not None]
+        ended = [outcome for outcome in outcomes if outcome is not None]
+        assert len(ended) == len(wanted), "one item, one outcome"
+        return ended
 
     async def get(self, item: Item) -> Arrival:
         """Fetch one item whose bytes are needed to go on, such as a page with links; to be settled afterwards.
@@ -116,13 +118,21 @@ class Engine:
         """
         return await self._get(item, self._known(item))
 
-    def read(self, arrival: Arrival) -> bytes:
-        """The bytes of an arrival.
+    async def read(self, arrival: Arrival) -> tuple[Arrival, bytes]:
+        """The bytes of an arrival. Where the server said that nothing changed, and the object is damaged, it is fetched
+        again: the arrival that is returned is the one to settle.
 
         Raises:
-            DamagedObjectError: the store holds others.
+            ItemError: it cannot be had again.
+            StoreError: the store cannot be read or written.
         """
-        return self.store.read(arrival.row.path, arrival.row.digest)
+        try:
+            return arrival, self.store.read(arrival.row.path, arrival.row.digest)
+        except DamagedObjectError:
+            if arrival.published is not None:
+                raise
+        again = await self._get(arrival.item, self._known(arrival.item), force=True)
+        return again, self.store.read(again.row.path, again.row.digest)
 
     async def peek(self, item: Item, max_bytes: int) -> tuple[bytes, Mapping[str, str], str]:
         """What is at a URL, without storing it: a page, a sitemap, a robots.txt.
@@ -236,15 +246,15 @@ class Engine:
     def _known(self, item: Item) -> Known | None:
         return self._lookup([item]).get((item.source, item.url))
 
-    async def _get(self, item: Item, known: Known | None) -> Arrival:
-        if known is not None and not self.store.has(known.path):
+    async def _get(self, item: Item, known: Known | None, *, force: bool = False) -> Arrival:
+        if known is not None and not self.store.has(known.path, known.size):
             known = None
-        conditions = {} if self._force else validators(known)
+        conditions = {} if self._force or force else validators(known)
         received, attempts = await self._fetch(item, Request(item.url, item.network, item.headers, conditions))
         try:
             if received.body is None:
                 assert known is not None, "only what is known is asked with validators"
-                return confirmed(self.store, item, received, known, attempts)
+                return confirmed(item, received, known, attempts)
             return filed(self.store, item, received, known, attempts)
         except OSError as error:
             raise StoreError.of(error, self.store.root) from error

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from airnub_common import digest_of, write_atomic
+from airnub_core.errors import StoreError
 from airnub_core.outcome import Kind, Outcome
 
 
@@ -20,12 +21,15 @@ def write_result(folder: Path, name: str, content: bytes, source: str, *, note: 
         `stored` for a new file, `updated` for new bytes, `unchanged` where it holds these bytes already.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full.
+        StoreError: the folder cannot be written, or the disk is full.
     """
     path, digest = folder / name, digest_of(content)
     kind = Kind.STORED
-    if path.exists():
-        kind = Kind.UNCHANGED if digest_of(path) == digest else Kind.UPDATED
-    if kind is not Kind.UNCHANGED:
-        write_atomic(path, content)
+    try:
+        if path.exists():
+            kind = Kind.UNCHANGED if digest_of(path) == digest else Kind.UPDATED
+        if kind is not Kind.UNCHANGED:
+            write_atomic(path, content)
+    except OSError as error:
+        raise StoreError.of(error, path) from error
     return Outcome(source, kind, digest=digest, path=name, size=len(content), note=note)

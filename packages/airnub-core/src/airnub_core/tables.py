@@ -13,7 +13,6 @@ from typing import Any
 
 import polars as pl
 
-from airnub_common import write_atomic
 from airnub_core.errors import DatasetError
 from airnub_core.outcome import Outcome
 from airnub_core.results import write_result
@@ -151,16 +150,16 @@ def write_dataset(folder: Path, dataset: str, conformed: Conformed) -> Outcome:
         The outcome: `unchanged` where the file holds the same bytes already.
 
     Raises:
-        OSError: the folder cannot be written.
+        StoreError: the folder cannot be written, or the disk is full.
     """
     buffer = BytesIO()
     conformed.rows.write_parquet(buffer, compression="zstd", statistics=True)
-    quarantine = folder / f"{dataset}.quarantine.csv"
-    if conformed.quarantine.is_empty():
-        quarantine.unlink(missing_ok=True)
-    else:
-        write_atomic(quarantine, conformed.quarantine.write_csv())
+    quarantine = f"{dataset}.quarantine.csv"
+    if not conformed.quarantine.is_empty():
+        write_result(folder, quarantine, conformed.quarantine.write_csv().encode(), dataset)
     outcome = write_result(folder, f"{dataset}.parquet", buffer.getvalue(), dataset)
+    if conformed.quarantine.is_empty():
+        (folder / quarantine).unlink(missing_ok=True)
     return replace(outcome, rows=conformed.rows.height, quarantined=conformed.quarantine.height)
 
 

@@ -14,7 +14,6 @@ from airnub_core.errors import (
     NotJsonError,
     PageError,
     RefusedHeaderError,
-    StoreError,
     TooManyPagesError,
 )
 from airnub_core.sample_site import Reply, SampleSite, paged
@@ -298,17 +297,16 @@ def test_a_page_that_fails_keeps_those_before(site, run, tmp_path):
     assert ["if-none-match" in asked.headers for asked in site.asked[3:]] == [True, True, False, False]
 
 
-def test_a_damaged_answer_is_never_read(site, run, tmp_path):
-    """The server says it is unchanged, the store has other bytes: the run fails and names the object."""
+def test_a_damaged_answer_is_fetched_again(site, run, tmp_path):
+    """The server says it is unchanged, the store has other bytes: these are never read, and the object is mended."""
     site.routes["/q"] = as_json({"items": [1]})
     source = ApiSource(name="api", url=site.url("/q"), records="items")
     run(source)
     [raw] = raw_answers(tmp_path)
     raw.write_bytes(b'{"items": [2]}')
-    with pytest.raises(StoreError, match="store verify"):
-        run(source)
-    [outcome] = run(source, force=True)
+    [outcome] = run(source)
     assert lines_of(tmp_path, outcome) == [1]
+    assert json.loads(raw.read_bytes()) == {"items": [1]}
 
 
 def test_one_bad_api_does_not_stop_the_others(site, run, unused_port):

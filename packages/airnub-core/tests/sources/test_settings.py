@@ -16,7 +16,6 @@ from airnub_core.sources.settings import (
     NumberedPages,
     OffsetPages,
     PageSource,
-    unique_names,
 )
 
 URL = "https://example.org/a"
@@ -190,12 +189,17 @@ def test_a_file_without_urls_is_an_error(tmp_path):
         FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
 
 
-def test_names_are_unique_whatever_their_case():
-    """Some file systems ignore it."""
-    one, two, three = (FileSource(name=name, urls=[URL]) for name in ("a", "b", "A"))
-    unique_names([one, two])
-    with pytest.raises(ValueError, match="'A' twice"):
-        unique_names([one, two, three])
+def test_credentials_in_settings_are_not_in_their_json():
+    """Prefect writes settings into its database as JSON; in this process they are whole."""
+    source = ApiSource(
+        name="s",
+        url="https://me:hunter2@example.org/?token=hunter2",
+        params={"api_key": "hunter2", "page": 1},
+        headers={"Authorization": "hunter2", "Accept": "text/csv"},
+    )
+    assert "hunter2" not in source.model_dump_json()
+    assert source.model_dump(mode="json")["params"] == {"api_key": "***", "page": 1}
+    assert source.model_dump()["headers"] == {"Authorization": "hunter2", "Accept": "text/csv"}
 
 
 def test_a_source_overrides_the_network_of_its_department():

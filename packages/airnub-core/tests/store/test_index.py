@@ -21,7 +21,9 @@ def index(tmp_path):
 
 def known(url="http://h/a", digest="sha256:1", at="2026-01-01T00:00:00+00:00", source="s"):
     """What is known of a URL."""
-    return Known(source, url_digest(url), url, digest, f"{source}/x", f"{source}/x.manifest.json", '"e"', None, at, at)
+    return Known(
+        source, url_digest(url), url, digest, f"{source}/x", 3, f"{source}/x.manifest.json", '"e"', None, at, at
+    )
 
 
 def manifest(url, digit, day, source="s"):

@@ -1,6 +1,7 @@
 """The Prefect edge: the only shared code that imports Prefect. Departments import its modules by name.
 
-    settings      what a stage is told: parameter, else Variable, else YAML
+    settings      what a stage is told, typed
+    resolution    where that comes from: parameter, else Variable, else YAML
     tasks         tasks that any department may use
     conclusion    publishes what became of every item, then says whether the run failed
     artifacts     what a run shows in Prefect
@@ -11,4 +12,4 @@
 Nothing is imported here: a command must be able to start the embedded server before it imports Prefect itself.
 """
 
-__all__ = ["artifacts", "conclusion", "department", "secrets", "settings", "tasks", "testing"]
+__all__ = ["artifacts", "conclusion", "department", "resolution", "secrets", "settings", "tasks", "testing"]

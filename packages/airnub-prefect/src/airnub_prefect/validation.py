@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -56,7 +57,30 @@ def _checked(kind: type[Model], file: YamlFile) -> tuple[Model | None, list[Mist
         return kind.model_validate(file.value), []
     except ValidationError as error:
         # Pydantic's error is not handed on: its text, and so Prefect's log of it, holds values as they were written.
-        return None, _mistakes(kind.model_json_schema(), error, file)
+        schema = kind.model_json_schema()
+        mistakes = _mistakes(schema, error, file)
+        unknown = [detail["loc"] for detail in error.errors() if detail["type"] == "extra_forbidden"]
+    # Pydantic compares fields with each other only where each of them is right. Without the unknown keys it does.
+    try:
+        kind.model_validate(_without(file.value, unknown))
+    except ValidationError as error:
+        mistakes += [mistake for mistake in _mistakes(schema, error, file) if mistake not in mistakes]
+    return None, mistakes
+
+
+def _without(value: Any, places: list[Place]) -> Any:
+    """A copy without the keys at these places, in which the names of Pydantic's alternatives are passed over."""
+    copied = deepcopy(value)
+    for place in places:
+        around: Any = copied
+        for step in place[:-1]:
+            is_there = (
+                step in around if isinstance(around, dict) else isinstance(around, list) and isinstance(step, int)
+            )
+            around = around[step] if is_there else around
+        if isinstance(around, dict):
+            around.pop(place[-1], None)
+    return copied
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,10 @@ def test_exit_statuses(capsys):
     """0 and 1 are the work's own; 2 is a mistake of whoever configured, 130 Ctrl-C."""
     assert ended(capsys, lambda: 0) == (0, "")
     assert ended(capsys, lambda: 1) == (1, "")
-    assert ended(capsys, raising(KeyboardInterrupt())) == (130, "Interrupted.\n")
+    assert ended(capsys, raising(KeyboardInterrupt())) == (
+        130,
+        "Interrupted. What was stored before is safe; the next run does the rest.\n",
+    )
     assert ended(capsys, raising(ConfigurationError.of("a.yaml", "broken"))) == (
         2,
         "a.yaml: broken\n1 mistake in the configuration; nothing was run.\n",

@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -276,13 +276,21 @@ def _peer_check(asked: str, host: str) -> Callable[[str, Mapping[str, Any]], Awa
     return trace
 
 
-def _raise_transport_error(url: str, error: httpx.TransportError) -> NoReturn:
-    reason = str(error) or type(error).__name__
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it comes from, down to the system's own word; of several attempts the first."""
     cause: BaseException | None = error
     while cause is not None:
+        yield cause
+        cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause.__context__
+
+
+def _raise_transport_error(url: str, error: httpx.TransportError) -> NoReturn:
+    reason = str(error) or type(error).__name__
+    for cause in _causes(error):
         if isinstance(cause, ssl.SSLError):
             raise TlsError(url, str(cause)) from error
-        cause = cause.__cause__ or cause.__context__
+        if isinstance(cause, OSError) and cause.strerror:
+            reason = cause.strerror
     if "location header" in reason:
         raise RefusedUrlError(url, f"a redirect that cannot be read ({reason})") from error
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in reason:

@@ -84,9 +84,9 @@ async def _read_pages(engine: Engine, source: ApiSource, whole: Item, pages: lis
                 whole.url, f"expected a new page after {len(pages)}, found one that was read already: {redact_url(url)}"
             )
         seen.add(url)
-        page = await engine.get(_page(whole, url))
+        page, content = await engine.read(await engine.get(_page(whole, url)))
         pages.append(page)
-        answer = parse_json(url, engine.read(page))
+        answer = parse_json(url, content)
         if source.records is not None:
             records += records_at(url, answer, source.records)
         url = next_url(source, url, len(pages) - 1, answer, page.headers)

@@ -1,12 +1,13 @@
 """Source settings: the public format of what is ingested."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
+from airnub_common import MASK, is_secret_name, redact_url
 from airnub_core.network.settings import NetworkOverrides
 from airnub_core.sources.links import check_selector
 
@@ -25,13 +26,19 @@ def _http_url(url: str) -> str:
     return url
 
 
+def _without_secrets(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: MASK if is_secret_name(name) else value for name, value in values.items()}
+
+
 def _dotted(path: str) -> str:
     if not all(path.split(".")):
         raise ValueError("expected a dotted path such as 'data.items'")
     return path
 
 
-Url = Annotated[str, AfterValidator(_http_url)]
+# As JSON, settings end up in databases and logs: credentials that somebody wrote into them do not.
+_masked = PlainSerializer(_without_secrets, return_type=dict[str, object], when_used="json")
+Url = Annotated[str, AfterValidator(_http_url), PlainSerializer(redact_url, return_type=str, when_used="json")]
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 HeaderText = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
 """What HTTP can send: visible ASCII."""
@@ -151,8 +158,8 @@ class ApiSource(Source):
     """A public JSON API."""
 
     url: Url
-    params: dict[str, str | int | Number | bool] = {}
-    headers: dict[HeaderName, HeaderText] = {}
+    params: Annotated[dict[str, str | int | Number | bool], _masked] = {}
+    headers: Annotated[dict[HeaderName, HeaderText], _masked] = {}
     auth: Auth | None = None
     records: DottedPath | None = None
     """Where the list of records stands in an answer; without it the whole answer is kept."""
@@ -183,16 +190,3 @@ class PageSource(Source):
         if (self.page is None) != (self.links is None):
             raise ValueError("links is the selector of a page: expected it with page, and only there")
         return self
-
-
-def unique_names(sources: Iterable[Source]) -> None:
-    """Check that no two sources share a folder, also where the file system ignores case.
-
-    Raises:
-        ValueError: it names the one that comes twice.
-    """
-    seen: set[str] = set()
-    for source in sources:
-        if source.name.casefold() in seen:
-            raise ValueError(f"expected names of sources to differ, found {source.name!r} twice")
-        seen.add(source.name.casefold())

@@ -109,17 +109,12 @@ class ContentStore:
             raise DamagedObjectError(str(self.root / path), f"expected {digest}, found {found}")
         return content
 
-    def has(self, path: str) -> bool:
-        """Whether there is a file in an object's place; its bytes are not looked at."""
-        return (self.root / path).is_file()
-
-    def size(self, path: str) -> int:
-        """Of an object, in bytes.
-
-        Raises:
-            OSError: it is not there.
-        """
-        return (self.root / path).stat().st_size
+    def has(self, path: str, size: int) -> bool:
+        """Whether there is a file of this size in an object's place; its bytes are not looked at."""
+        try:
+            return (self.root / path).stat().st_size == size
+        except OSError:
+            return False
 
     def manifests(self, source: str | None = None) -> Iterator[tuple[str, Manifest | DamagedManifestError]]:
         """Every manifest's path with what is in it, in the order of their paths; damaged ones as errors."""

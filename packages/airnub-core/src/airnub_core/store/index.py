@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS url (
     url TEXT NOT NULL,
     digest TEXT NOT NULL,
     path TEXT NOT NULL,
+    size INTEGER NOT NULL,
     manifest TEXT NOT NULL,
     etag TEXT,
     last_modified TEXT,
@@ -43,7 +44,7 @@ CREATE TABLE IF NOT EXISTS watermark (
 ) WITHOUT ROWID;
 """
 _SCHEMA_VERSION = 1
-_KNOWN = "source, url_digest, url, digest, path, manifest, etag, last_modified, checked_at, changed_at"
+_KNOWN = "source, url_digest, url, digest, path, size, manifest, etag, last_modified, checked_at, changed_at"
 _MARKS = ", ".join("?" * len(_KNOWN.split(",")))
 _LOOKUP_BATCH = 500
 _BUSY_SECONDS = 60
@@ -61,6 +62,8 @@ class Known:
     digest: str
     path: str
     """Of the object, relative to the store."""
+    size: int
+    """Of the object, in bytes."""
     manifest: str
     """Path of this URL's manifest, relative to the store."""
     etag: str | None
@@ -78,6 +81,7 @@ class Known:
             url=manifest.url,
             digest=manifest.digest,
             path=manifest.path,
+            size=manifest.size,
             manifest=manifest_path,
             etag=manifest.headers.get("etag"),
             last_modified=manifest.headers.get("last-modified"),

@@ -158,7 +158,7 @@ def _exit(work: Callable[[], int]) -> NoReturn:
         click.secho(str(error), err=True, fg="red")
         status = 1
     except KeyboardInterrupt:
-        click.echo("Interrupted.", err=True)
+        click.echo("Interrupted. What was stored before is safe; the next run does the rest.", err=True)
         status = 130
     except Exception as error:
         # Not imported before: what takes long is imported beside the embedded server's start.

@@ -131,9 +131,7 @@ class EmbeddedServer:
         process = self._process
         assert process is not None, "it was started when the block was entered"
         try:
-            if not self._ready:
-                process.kill()  # it has nothing to record yet
-            elif process.poll() is None:
+            if self._ready and process.poll() is None:
                 drain()
         finally:
             try:
