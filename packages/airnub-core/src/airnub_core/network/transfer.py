@@ -5,7 +5,6 @@ Retries are around this, durability and the index after it.
 
 import asyncio
 import os
-import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
