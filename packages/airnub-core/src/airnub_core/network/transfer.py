@@ -291,7 +291,7 @@ def _raise_transport_error(url: str, error: httpx.TransportError) -> NoReturn:
             raise TlsError(url, str(cause)) from error
         if isinstance(cause, OSError) and cause.strerror:
             # asyncio words a refused connection in its own way; names that do not resolve have numbers below 0.
-            reason = os.strerror(cause.errno) if (cause.errno or 0) > 0 else cause.strerror
+            reason = os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror
     if "location header" in reason:
         raise RefusedUrlError(url, f"a redirect that cannot be read ({reason})") from error
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in reason:
