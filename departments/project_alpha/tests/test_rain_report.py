@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from airnub_core import Kind
-from airnub_core.errors import DatasetError
+from airnub_core.errors import DatasetError, StoreError
 from project_alpha.rain import by_month
 from project_alpha.rain_report import plot, write_rain_report
 
@@ -122,5 +122,5 @@ def test_a_dataset_that_cannot_be_used_is_a_failed_outcome(content, reason, tmp_
 def test_a_folder_that_cannot_be_written_fails_the_run(datasets, tmp_path):
     """It is no fault of the data: the error of the system goes up."""
     (tmp_path / "reports").touch()
-    with pytest.raises(OSError, match="reports"):
+    with pytest.raises(StoreError, match="reports"):
         write_rain_report(datasets, tmp_path / "reports")
