@@ -59,18 +59,33 @@ class Session:
             return asyncio.run(result) if inspect.iscoroutine(result) else result
         except (ConfigurationError, StageFailedError):
             raise
-        except TerminationSignal as error:
-            raise KeyboardInterrupt from error  # the same for whoever sent it: it ends in good order
-        except Exception as error:
+        except (TerminationSignal, Exception) as error:
+            # Prefect raises the signal wherever the event loop just is, which may make another error of it.
+            if any(isinstance(cause, TerminationSignal) for cause in _causes(error)):
+                raise KeyboardInterrupt from error  # the same for whoever sent it: it ends in good order
             self._check_server(error)
             raise
 
-    def _check_server(self, cause: Exception) -> None:
+    def _check_server(self, cause: BaseException) -> None:
         """Without its server a flow fails in many ways; all of them mean this."""
         try:
             answers(self.url, ANSWER_WITHIN)
         except OSError as error:
             raise ServerLostError(self.url, str(getattr(error, "reason", error))) from cause
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it comes from."""
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        cause = waiting.pop()
+        if cause is None or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        waiting += [cause.__cause__, cause.__context__]
+        waiting += cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()
 
 
 @contextmanager
