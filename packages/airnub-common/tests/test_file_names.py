@@ -1,12 +1,29 @@
 """Safe file names."""
 
+import unicodedata
 from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airnub_common import MAX_NAME_BYTES, safe_file_name
+from airnub_common.file_names import _made_safe
+
+# https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
+RESERVED = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
+    f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789\u00b9\u00b2\u00b3"
+}
+PLAIN = st.text("abcCONcomLPT19_.-", max_size=210)
+NEARLY_RESERVED = st.tuples(
+    st.sampled_from(["", ".", " ", "../", "\0"]),
+    st.sampled_from(sorted(RESERVED)).flatmap(lambda name: st.sampled_from([name, name.lower(), name.title()])),
+    st.sampled_from(["", ".", ".txt", " .txt", "x", ".manifest.json", ". .", "\u200b"]),
+).map("".join)
+LONG = st.tuples(
+    st.text(min_size=1, max_size=4).map(lambda text: text * 80), st.text("abc.\u00e9", max_size=25).map(".{}".format)
+).map("".join)
+HOSTILE = st.text() | st.text(" ./\\\0\n:*?<>|\u202e\u0301a\u00e9\u3000") | PLAIN | NEARLY_RESERVED | LONG
 
 
 @pytest.mark.parametrize(
@@ -56,12 +73,39 @@ def test_long_names_keep_their_extension():
     assert len(short.encode()) <= MAX_NAME_BYTES
 
 
-@given(st.text())
-def test_every_text_becomes_a_safe_name(text):
-    """Whatever comes in: one path component, short, visible, and safe again unchanged."""
-    name = safe_file_name(text)
-    assert 1 <= len(name.encode()) <= MAX_NAME_BYTES
-    assert PurePosixPath(name).name == name == PureWindowsPath(name).name
-    assert not name.startswith(".")
-    assert name.isprintable()
-    assert safe_file_name(name) == name
+@given(name=HOSTILE, default=st.sampled_from(["file", "index"]))
+@example(name="a" * 197 + ".e\u0301\u0301", default="file")
+@example(name="COM\u00b9.txt", default="file")
+@settings(max_examples=500, deadline=None)
+def test_every_text_becomes_a_safe_name(name, default):
+    """Whatever comes in: one path component, short, visible, no device of Windows, and safe again unchanged."""
+    safe = safe_file_name(name, default=default)
+    assert 1 <= len(safe.encode()) <= MAX_NAME_BYTES
+    assert PurePosixPath(safe).name == safe == PureWindowsPath(safe).name
+    assert not safe.startswith((".", " "))
+    assert not safe.endswith((".", " "))
+    assert safe.isprintable()
+    assert not set(safe) & set('<>:"/\\|?*')
+    assert safe.partition(".")[0].rstrip().upper() not in RESERVED
+    assert unicodedata.is_normalized("NFC", safe)
+    assert safe_file_name(safe, default=default) == safe
+
+
+@given(name=PLAIN | NEARLY_RESERVED)
+@example(name="a\n")
+@example(name="con\n")
+@example(name="a" * MAX_NAME_BYTES)
+@example(name="a" * (MAX_NAME_BYTES + 1))
+@settings(max_examples=500, deadline=None)
+def test_the_fast_way_says_what_the_slow_way_says(name):
+    """Plain names are told from the others by one expression."""
+    assert safe_file_name(name) == _made_safe(name, "file")
+
+
+@given(st.from_regex(r"[A-Za-z0-9_-]([A-Za-z0-9_ .-]{0,60}[A-Za-z0-9_-])?", fullmatch=True))
+@settings(max_examples=300, deadline=None)
+def test_a_harmless_name_is_kept(name):
+    """To the letter, unless Windows has a device of that name."""
+    kept = safe_file_name(name)
+    assert kept in (name, "_" + name)
+    assert (kept == name) == (name.partition(".")[0].rstrip().upper() not in RESERVED)

@@ -21,6 +21,13 @@ def redact_url(url: str) -> str:
     A user alone is masked too: tokens are often written in its place. What cannot be parsed as a URL is masked from
     its scheme on, since nobody can say where a secret stands in it.
     """
+    # Without any of these no part of a URL is there that is masked, and one is redacted several times for every file.
+    if url.isascii() and "@" not in url and "?" not in url and "#" not in url and "[" not in url and "]" not in url:
+        return url
+    return _redacted(url)
+
+
+def _redacted(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -54,6 +61,10 @@ def _redact_parameters(query: str) -> str:
 
 
 def _redact_parameter(parameter: str) -> str:
-    name, equals, value = parameter.partition("=")
-    secret = equals and value and is_secret_name(unquote_plus(name))
-    return f"{name}={quote(MASK, safe='*')}" if secret else parameter
+    # Some servers take `;` for `&`; behind a secret nobody can say whether it still belongs to it.
+    pieces = parameter.split(";")
+    for place, piece in enumerate(pieces):
+        name, equals, value = piece.partition("=")
+        if equals and (value or pieces[place + 1 :]) and is_secret_name(unquote_plus(name)):
+            return ";".join([*pieces[:place], f"{name}={quote(MASK, safe='*')}"])
+    return parameter
