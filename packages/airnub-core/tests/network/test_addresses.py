@@ -8,10 +8,21 @@ from airnub_core.network.addresses import is_local_name, is_public, literal_addr
 
 
 @pytest.mark.parametrize(
-    "address", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946", "64:ff9b::808:808"]
+    "address",
+    [
+        "93.184.216.34",
+        "8.8.8.8",
+        "172.32.0.1",
+        "100.128.0.1",
+        "169.253.255.255",
+        "2606:2800:220:1:248:1893:25c8:1946",
+        "64:ff9b::808:808",
+        "::ffff:8.8.8.8",
+        "2002:808:808::",
+    ],
 )
 def test_public_addresses(address):
-    """Addresses of the public internet may be asked, also through NAT64."""
+    """Addresses of the public internet may be asked, also in IPv6 forms that carry them."""
     assert is_public(address)
 
 
@@ -45,10 +56,50 @@ def test_public_addresses(address):
         "2002:7f00:1::",
         "2002:a00:1::1",
         "2001:0:7f00:1::",
+        "0.1.2.3",
+        "169.254.170.2",
+        "192.0.2.1",
+        "198.18.0.1",
+        "203.0.113.1",
+        "239.255.255.250",
+        "100::1",
+        "3fff::1",
+        "5f00::1",
+        "4000::1",
+        "fec0::a9fe:a9fe",
+        "ff0e::1",
+        "::7f00:1",
+        "::8.8.8.8",
+        "::ffff:0:127.0.0.1",
+        "::ffff:0:169.254.169.254",
+        "::ffff:169.254.169.254",
+        "::ffff:a9fe:a9fe%eth0",
+        "64:ff9b:1::7f00:1",
+        "64:ff9b:1::808:808",
+        "2002:a9fe:a9fe::1",
+        "2001:0:808:808:0:0:80ff:fffe",
     ],
 )
 def test_addresses_that_are_not_public(address):
     """Loopback, private, link-local, metadata and reserved addresses are not, in whatever IPv6 form they come."""
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "169.254.170.2",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "100.100.100.200",
+        "192.0.0.192",
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
+    ],
+)
+def test_metadata_services(address):
+    """Those of Amazon, Google, Alibaba, Oracle and Azure; the last has an address that looks like any other."""
     assert not is_public(address)
 
 
@@ -60,7 +111,22 @@ def test_a_name_is_no_address():
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "127.0.0.1.", "2130706433", "0x7f000001", "0177.0.0.1", "0177.1", "127.1", "0x7f.1", "127.0.1"],
+    [
+        "127.0.0.1",
+        "127.0.0.1.",
+        "127.0.0.1..",
+        "2130706433",
+        "017700000001",
+        "0x7f000001",
+        "0x7F.0.0.0x1",
+        "0x7f.0x0.0x0.0x1",
+        "0177.0.0.1",
+        "00000177.0.0.1",
+        "0177.1",
+        "127.1",
+        "0x7f.1",
+        "127.0.1",
+    ],
 )
 def test_writings_of_loopback(host):
     """Every form that the C library takes is the same address."""
@@ -68,7 +134,18 @@ def test_writings_of_loopback(host):
 
 
 @pytest.mark.parametrize(
-    ("host", "address"), [("[::1]", "::1"), ("::1", "::1"), ("fe80::1%eth0", "fe80::1"), ("0", "0.0.0.0")]
+    ("host", "address"),
+    [
+        ("[::1]", "::1"),
+        ("::1", "::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("0", "0.0.0.0"),
+        ("[::ffff:127.0.0.1%25lo]", "::ffff:7f00:1"),
+        ("[0:0:0:0:0:0:0:1]", "::1"),
+        ("0xa9fea9fe", "169.254.169.254"),
+        ("2852039166", "169.254.169.254"),
+        ("4294967295", "255.255.255.255"),
+    ],
 )
 def test_other_literals(host, address):
     """Brackets and zones are no part of an address; `0` is one."""
@@ -86,6 +163,9 @@ def test_other_literals(host, address):
         "127.0.0.1\0",
         "\uff11\uff12\uff17.0.0.1",
         "256.1.1.1",
+        "4294967296",
+        "08.8.8.8",
+        "0x.0x.0x.0x",
     ],
 )
 def test_names_are_no_literals(host):

@@ -1,10 +1,11 @@
 """Concurrency."""
 
 import asyncio
+import threading
 
 import pytest
 
-from airnub_core.network.concurrency import together
+from airnub_core.network.concurrency import in_thread, together
 
 
 def test_results_come_in_the_order_of_the_jobs():
@@ -52,3 +53,45 @@ def test_an_error_is_raised_as_it_is_when_all_have_ended():
 def test_no_jobs_have_no_results():
     """Nothing is done at once."""
     assert asyncio.run(together([])) == []
+
+
+class Work:
+    """Work in a thread, that goes on until it is told to stop, and then until it may end."""
+
+    def __init__(self):
+        self.begun, self.told, self.may_end, self.ended = (threading.Event() for _ in range(4))
+
+    def __call__(self):
+        self.begun.set()
+        self.told.wait()
+        self.may_end.wait()
+        self.ended.set()
+        return "done"
+
+
+def test_work_in_a_thread():
+    """Its result or its error is that of the call."""
+    assert asyncio.run(in_thread(lambda: "done")) == "done"
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(in_thread(lambda: 1 / 0))
+
+
+def test_who_is_cancelled_waits_for_the_thread():
+    """However often, and though every task is: as a loop does that is ended by a signal."""
+    work = Work()
+
+    async def main():
+        waiting = asyncio.create_task(in_thread(work, work.told.set))
+        await asyncio.to_thread(work.begun.wait)
+        for _ in range(3):
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            await asyncio.sleep(0.01)
+        assert work.told.is_set()
+        assert not waiting.done()
+        work.may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert work.ended.is_set()
+
+    asyncio.run(main())

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from airnub_core import NetworkSettings
-from airnub_core.errors import ConnectionFailedError, RefusedAddressError, TransferTimeoutError
-from airnub_core.network.hosts import check_host, check_peer, host_in, is_proxied, may_be_host, origin_of
+from airnub_core.errors import ConnectionFailedError, RefusedAddressError, RefusedUrlError, TransferTimeoutError
+from airnub_core.network.hosts import check_host, check_peer, checked_url, host_in, may_be_host, origin_of
 
 PUBLIC_ONLY = NetworkSettings(connect_timeout=2)
 
@@ -41,8 +41,25 @@ def no_proxy(monkeypatch):
         "a.localhost",
         "user@127.0.0.1",
         "example.org@127.0.0.1",
+        "127.0.0.1.",
+        "017700000001",
+        "[::]",
+        "[::127.0.0.1]",
+        "[::ffff:a9fe:a9fe]",
+        "[fd00:ec2::254]",
+        "[fe80::1]",
+        "[64:ff9b::a9fe:a9fe]",
         "169.254.169.254",
+        "0xa9fea9fe",
+        "2852039166",
+        "100.100.100.200",
+        "168.63.129.16",
+        "10.1",
+        "192.168.0.1.",
+        "93.184.216.34@10.0.0.1",
         "metadata.google.internal",
+        "metadata.google.internal.",
+        "printer.local",
     ],
 )
 def test_private_hosts_are_refused(host):
@@ -130,23 +147,6 @@ def test_behind_a_proxy_only_the_name_is_judged(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("variables", "url", "proxied"),
-    [
-        ({}, "http://example.org/", False),
-        ({"http_proxy": "http://p:1"}, "http://example.org/", True),
-        ({"http_proxy": "http://p:1"}, "https://example.org/", False),
-        ({"all_proxy": "http://p:1"}, "https://example.org/", True),
-        ({"https_proxy": "http://p:1", "no_proxy": "example.org"}, "https://example.org/", False),
-    ],
-)
-def test_proxies_come_from_the_environment(monkeypatch, variables, url, proxied):
-    """Scheme and exceptions are those of the usual variables."""
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert is_proxied(httpx.URL(url)) is proxied
-
-
-@pytest.mark.parametrize(
     "peer", [("127.0.0.1", 80), ("::1", 80, 0, 0), ("10.0.0.1", 80), None, "a path", ("no address", 1), ()]
 )
 def test_a_peer_must_be_public(peer):
@@ -179,3 +179,28 @@ def test_origins():
     assert origin_of("http://u:p@Example.org:80/a") == origin_of("http://example.org/b")
     others = ["https://example.org/", "http://example.org:81/", "http://www.example.org/", "http://[bad", "x" * 70000]
     assert len({origin_of(url) for url in ["http://example.org/", *others]}) == len(others) + 1
+
+
+@pytest.mark.parametrize(
+    ("url", "base", "found"),
+    [
+        ("http://h/a", "", "http://h/a"),
+        ("b?c", "http://h/x/a", "http://h/x/b?c"),
+        ("//g/b", "https://h/a", "https://g/b"),
+        ("/b c", "http://h/", "http://h/b%20c"),
+    ],
+)
+def test_a_url_is_seen_from_its_base(url, base, found):
+    """As a browser would."""
+    assert str(checked_url("http://asked/", url, base)) == found
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "b", "ftp://h/", "file:///etc/passwd", "http://", "http://h:0/", "http://h:65536/", "http://[bad", "a:b"],
+)
+def test_what_is_not_asked_for(url):
+    """Other schemes, no host, a port that there is not; the error names what was asked for at first."""
+    with pytest.raises(RefusedUrlError) as error:
+        checked_url("http://asked/", url)
+    assert error.value.url == "http://asked/"

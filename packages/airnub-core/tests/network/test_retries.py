@@ -1,18 +1,14 @@
 """Retries."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from airnub_core.errors import ConnectionFailedError, HttpStatusError, TooLargeError
-from airnub_core.network.retries import FIRST_WAIT, LONGEST_WAIT, may_heal, parse_retry_after, retrying
+from airnub_core.network.backoff import FIRST_WAIT, LONGEST_WAIT
+from airnub_core.network.retries import retrying
 
 URL = "http://h/"
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def attempt_all(attempts, *errors):
@@ -69,41 +65,3 @@ def test_the_server_may_ask_for_a_longer_wait():
     _, [seconds], error = attempt_all(2, HttpStatusError(URL, 429, retry_after=120))
     assert seconds >= 120
     assert error is None
-
-
-@pytest.mark.parametrize("seconds", [601, float("inf")])
-def test_a_wait_that_is_too_long_is_left_to_the_next_run(seconds):
-    """A server that asks for more than ten minutes is not asked again now."""
-    assert not may_heal(HttpStatusError(URL, 503, retry_after=seconds))
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("0", 0),
-        (" 120 ", 120),
-        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90),
-        (format_datetime(NOW - timedelta(days=1), usegmt=True), 0),
-        ("Thu, 01 Jan 2026 00:01:00", 60),
-        ("soon", None),
-        ("-5", None),
-        ("1.5", None),
-        ("²", None),
-        ("", None),
-        ("9" * 5000, float("inf")),
-        ("Mon, 01 Jan 2024 00:00:00 +99999999999999", None),
-        ("Mon, 01 Jan 99999 00:00:00 GMT", None),
-        ("Mon, 32 Jan 2024 00:00:00 GMT", None),
-    ],
-)
-def test_both_forms_of_retry_after(value, seconds):
-    """Seconds or a date; a date in the past is now, and what cannot be read is as if it were not there."""
-    assert parse_retry_after(value, NOW) == seconds
-
-
-@given(st.text())
-def test_no_value_is_an_error(value):
-    """Whatever a server writes, it is a wait or nothing."""
-    seconds = parse_retry_after(value, NOW)
-    assert seconds is None or seconds >= 0

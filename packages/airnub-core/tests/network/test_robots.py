@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from airnub_core.errors import ConnectionFailedError, HttpStatusError, RobotsRefusedError
-from airnub_core.network.robots import MAX_BYTES, Robots
+from airnub_core.network.robots import LONGEST_DELAY, MAX_BYTES, Robots
 
 
 def check(answer, *urls):
@@ -47,6 +47,34 @@ def test_rules_for_us_alone():
     """Rules may name us."""
     with pytest.raises(RobotsRefusedError):
         check(b"User-agent: airnub\nDisallow: /\n\nUser-agent: *\nAllow: /\n", "http://h/")
+
+
+def test_rules_for_others_alone_refuse_nothing():
+    """And our own group counts instead of that for all."""
+    check(b"User-agent: other\nDisallow: /\n", "http://h/")
+    check(b"User-agent: *\nDisallow: /\n\nUser-agent: other\nUser-agent: AIRNUB\nDisallow: /x\n", "http://h/")
+
+
+@pytest.mark.parametrize(
+    ("rules", "delay"),
+    [
+        (b"", None),
+        (b"User-agent: *\nCrawl-delay: 2\n", 2),
+        (b"User-agent: *\nCrawl-delay: 9\n\nUser-agent: airnub\nCrawl-delay: 0.5\n", 0.5),
+        (b"User-agent: *\nCrawl-delay: 86400\n", LONGEST_DELAY),
+        (b"User-agent: *\nCrawl-delay: 0\n", None),
+        (b"User-agent: *\nCrawl-delay: -1\n", None),
+        (b"User-agent: *\nCrawl-delay: nan\n", None),
+        (b"User-agent: *\nCrawl-delay: soon\n", None),
+    ],
+)
+def test_the_pace_that_a_host_asks_for(rules, delay):
+    """In seconds, and not for ever."""
+
+    async def fetch(url):
+        return rules
+
+    assert asyncio.run(Robots(fetch).delay("http://h/a")) == delay
 
 
 def test_each_host_is_asked_once():

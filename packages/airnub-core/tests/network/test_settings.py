@@ -1,7 +1,7 @@
 """Network settings."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -82,3 +82,40 @@ def test_a_source_overrides_what_it_names(department, source):
     assert merged == NetworkSettings(**department).model_copy(
         update=NetworkSettings(**source).model_dump(include=source.keys())
     )
+
+
+@given(
+    number=st.integers(1, 10**6),
+    space=st.sampled_from(["", " "]),
+    suffix=st.sampled_from(
+        [("", 1), ("B", 1), ("kB", 10**3), ("MB", 10**6), ("GB", 10**9), ("KiB", 2**10), ("MiB", 2**20), ("GiB", 2**30)]
+    ),
+)
+@settings(max_examples=300)
+def test_any_size_is_its_number_times_its_suffix(number, space, suffix):
+    """In a source as in a department; and it is bytes in JSON."""
+    written, factor = suffix
+    for model in (NetworkSettings, NetworkOverrides):
+        read = model(max_bytes=f"{number}{space}{written}")
+        assert read.max_bytes == number * factor
+        assert read.model_dump(mode="json")["max_bytes"] == number * factor
+
+
+@given(st.text())
+@settings(max_examples=300)
+def test_any_text_is_a_size_or_an_error(written):
+    """Never less than a byte."""
+    try:
+        read = NetworkSettings(max_bytes=written)
+    except ValidationError:
+        return
+    assert read.max_bytes > 0
+
+
+@given(st.text(min_size=1).filter(lambda name: name not in NetworkSettings.model_fields), st.integers())
+@settings(max_examples=300)
+def test_an_unknown_key_is_always_an_error(name, value):
+    """Whatever it is called."""
+    for model in (NetworkSettings, NetworkOverrides):
+        with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+            model.model_validate({name: value})

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import threading
 import zlib
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 import brotli
 import httpx
@@ -56,7 +56,7 @@ def fetch(tmp_path, network):
 
         async def main():
             with Staging(tmp_path) as staging:
-                async with HttpTransfer("tester/1") as transfer:
+                async with aclosing(HttpTransfer("tester/1")) as transfer:
                     try:
                         received = await transfer.fetch(request, staging.body)
                     finally:
@@ -236,7 +236,7 @@ def test_a_cookie_lives_as_long_as_its_transfer(site, tmp_path, network):
 
     async def main():
         with Staging(tmp_path) as staging:
-            async with HttpTransfer("tester/1") as transfer:
+            async with aclosing(HttpTransfer("tester/1")) as transfer:
                 for path in ("/a", "/b"):
                     received = await transfer.fetch(Request(site.url(path), network), staging.body)
                     received.body.discard()
@@ -623,7 +623,7 @@ def test_a_disk_that_takes_nothing_is_an_error_of_the_system(site, tmp_path, net
         raise OSError(28, "No space left on device")
 
     async def main():
-        async with HttpTransfer("tester/1") as transfer:
+        async with aclosing(HttpTransfer("tester/1")) as transfer:
             await transfer.fetch(Request(site.url("/a"), network), no_body)
 
     with pytest.raises(OSError, match="No space left"):
@@ -636,7 +636,7 @@ def test_private_and_public_connections_are_apart(site, tmp_path, network):
 
     async def main():
         with Staging(tmp_path) as staging:
-            async with HttpTransfer("tester/1") as transfer:
+            async with aclosing(HttpTransfer("tester/1")) as transfer:
                 received = await transfer.fetch(Request(site.url("/a"), network), staging.body)
                 received.body.discard()
                 public = network.model_copy(update={"allow_private_hosts": False})

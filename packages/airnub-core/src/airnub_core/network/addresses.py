@@ -5,7 +5,11 @@ import socket
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA hands out for the public internet (RFC 4291, 2.4)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
+# Reserved, but public to some of the Pythons that we run on; Oracle's metadata service is in the first (RFC 6890).
+# Azure keeps its own at an address of the public internet that only its machines can reach.
+_NOT_PUBLIC = [ipaddress.ip_network(text) for text in ("192.0.0.0/24", "3fff::/20", "168.63.129.16/32")]
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")  # RFC 6761, 6762, 8375 and ICANN's .internal
 
 
@@ -14,15 +18,15 @@ def is_public(address: str) -> bool:
 
     IPv6 forms that carry an IPv4 address (mapped, 6to4, Teredo, NAT64) are judged by what they carry too. Loopback,
     private, link-local (the metadata services of clouds), site-local, shared, multicast, reserved and unspecified
-    addresses are not public.
+    addresses are not public, nor are those that nobody was given yet.
 
     Raises:
         ValueError: it is not an IP address.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local:  # deprecated (RFC 3879), so `is_global` forgot it
+    if isinstance(ip, ipaddress.IPv6Address) and not (ip in _UNICAST or ip in _NAT64 or ip.ipv4_mapped):
         return False
-    return all(carried.is_global and not carried.is_multicast for carried in (ip, *_carried(ip)))
+    return all(_is_global(one) for one in (ip, *_carried(ip)))
 
 
 def literal_address(host: str) -> str | None:
@@ -46,6 +50,20 @@ def is_local_name(host: str) -> bool:
     return name == "localhost" or name.endswith(_LOCAL_NAMES)
 
 
+def refused_name(host: str) -> str | None:
+    """Why a host is refused by its name alone: the private address that it is written as, or the local name that it is;
+    `None` where nothing speaks against it, but for what it may resolve to.
+    """
+    literal = literal_address(host)
+    if literal is not None:
+        return None if is_public(literal) else literal
+    return host if is_local_name(host) else None
+
+
+def _is_global(ip: IpAddress) -> bool:
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
+
+
 def _carried(ip: IpAddress) -> list[IpAddress]:
     if isinstance(ip, ipaddress.IPv4Address):
         return []
@@ -58,6 +76,4 @@ def _carried(ip: IpAddress) -> list[IpAddress]:
         carried.extend(ip.teredo)
     if ip in _NAT64:
         carried.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-    if int(ip) >> 32 == 0 and int(ip) > 1:  # the deprecated IPv4-compatible form, ::a.b.c.d
-        carried.append(ipaddress.IPv4Address(int(ip)))
     return carried

@@ -1,8 +1,9 @@
 """Content-Disposition: the file name that a server suggests (RFC 6266), in each of the forms that servers send."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 # filename*=charset'language'percent-encoded (RFC 5987), filename="quoted", filename=token.
 _EXTENDED = re.compile(r"(?:^|;)\s*filename\*\s*=\s*\"?([\w!#$%&+^`{}~.-]*)'[^']*'([^;\"\s]*)", re.IGNORECASE)
@@ -35,6 +36,15 @@ def file_name_of(header: str | None) -> str | None:
     if token := _TOKEN.search(blanked):
         return _as_utf8(token.group(1).strip()) or None
     return None
+
+
+def original_name(headers: Mapping[str, str], final_url: str) -> str:
+    """What the server calls a file, else the end of its URL. It is hostile until made safe."""
+    named = file_name_of(headers.get("content-disposition"))
+    # In a URL without these nothing but its path can follow the last slash.
+    plain = not any(mark in final_url for mark in "?#;") and final_url.count("/") > 2
+    last = (final_url if plain else urlsplit(final_url).path).rpartition("/")[2]
+    return named or unquote(last) or "index"
 
 
 def _as_utf8(name: str) -> str:

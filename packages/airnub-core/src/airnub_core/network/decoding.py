@@ -8,9 +8,6 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-import brotli  # type: ignore[import-untyped]  # it brings no types
-import zstandard
-
 MAX_ENCODINGS = 2
 """On top of each other; more is no way to send a file."""
 PIECE = 1024 * 1024
@@ -19,6 +16,7 @@ PIECE = 1024 * 1024
 # What so much input can become at most stays near PIECE: deflate expands 1,032 times, and Zstandard's smallest block
 # of 4 bytes to 128 KiB. Brotli limits its output itself.
 _DEFLATE_STEP, _ZSTD_STEP = 1024, 64
+_GZIP_FILES = (".gz", ".tgz")
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -46,14 +44,19 @@ class Decoder(Protocol):
         ...
 
 
-def decoder_of(content_encoding: str) -> Decoder | None:
+def decoder_of(content_encoding: str, path: str = "") -> Decoder | None:
     """The decoder for a header's value; `None` where the bytes are what they are.
+
+    A file that is itself compressed with gzip, by the end of the URL's `path`, is meant as it is, also where a server
+    takes that for its encoding.
 
     Raises:
         DecodingError: an encoding is unknown, or there are too many.
     """
     named = [token.strip().lower() for token in content_encoding.split(",")]
     encodings = [token for token in named if token not in {"", "identity"}]
+    if encodings in (["gzip"], ["x-gzip"]) and path.lower().endswith(_GZIP_FILES):
+        return None
     if len(encodings) > MAX_ENCODINGS or not set(encodings) <= _DECODERS.keys():
         raise DecodingError
     # They are listed in the order in which they were applied (RFC 9110, 8.4).
@@ -122,8 +125,14 @@ class _Deflate:
             raise DecodingError
 
 
+# Brotli and Zstandard are imported where they come: identity is asked for, so that is seldom.
+
+
 class _Brotli:
     def __init__(self) -> None:
+        import brotli  # type: ignore[import-untyped]  # it brings no types
+
+        self._error = brotli.error
         self._decompressor = brotli.Decompressor()
         self._began = False
 
@@ -134,7 +143,7 @@ class _Brotli:
             while piece:
                 yield piece
                 piece = self._decompressor.process(b"", output_buffer_limit=PIECE)
-        except brotli.error as error:
+        except self._error as error:
             raise DecodingError from error
 
     def end(self) -> None:
@@ -144,7 +153,11 @@ class _Brotli:
 
 class _Zstandard:
     def __init__(self) -> None:
-        self._decompressor = zstandard.ZstdDecompressor().decompressobj()
+        import zstandard
+
+        self._error = zstandard.ZstdError
+        self._new = zstandard.ZstdDecompressor
+        self._decompressor = self._new().decompressobj()
         self._began = False
 
     def decode(self, chunk: bytes) -> Iterator[bytes]:
@@ -154,10 +167,10 @@ class _Zstandard:
                 rest = step
                 while rest:
                     if self._decompressor.eof:
-                        self._decompressor = zstandard.ZstdDecompressor().decompressobj()
+                        self._decompressor = self._new().decompressobj()
                     yield self._decompressor.decompress(rest)
                     rest = self._decompressor.unused_data if self._decompressor.eof else b""
-        except zstandard.ZstdError as error:
+        except self._error as error:
             raise DecodingError from error
 
     def end(self) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 import re
 import socket
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from airnub_core.errors import ConnectionFailedError, RefusedAddressError, TransferTimeoutError
-from airnub_core.network.addresses import is_local_name, is_public, literal_address
+from airnub_common import redact_url
+from airnub_core.errors import ConnectionFailedError, RefusedAddressError, RefusedUrlError, TransferTimeoutError
+from airnub_core.network.addresses import is_public, literal_address, refused_name
+from airnub_core.network.proxies import proxies_of_environment
 from airnub_core.network.settings import NetworkSettings
 
 _NAME = re.compile(r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")  # RFC 1035, 2.3.4; underscores are about
@@ -31,14 +33,9 @@ async def check_host(asked: str, url: httpx.URL, network: NetworkSettings) -> No
     if network.allow_private_hosts:
         return
     host = host_in(url)
-    literal = literal_address(host)
-    if literal is not None:
-        if not is_public(literal):
-            raise RefusedAddressError(asked, host, literal)
-        return
-    if is_local_name(host):
-        raise RefusedAddressError(asked, host, host)
-    if is_proxied(url):
+    if (refused := refused_name(host)) is not None:
+        raise RefusedAddressError(asked, host, refused)
+    if literal_address(host) is not None or proxies_of_environment()(url.scheme, host) is not None:
         return
     loop = asyncio.get_running_loop()
     try:
@@ -87,7 +84,17 @@ def origin_of(url: str | httpx.URL) -> tuple[str, str, int | None]:
     return parsed.scheme, host_in(parsed), parsed.port
 
 
-def is_proxied(url: httpx.URL) -> bool:
-    """Whether the environment names a proxy for this URL."""
-    proxies = getproxies()
-    return bool(proxies.get(url.scheme) or proxies.get("all")) and not proxy_bypass(host_in(url))
+def checked_url(asked: str, url: str, base: str = "") -> httpx.URL:
+    """A URL that may be asked for, seen from `base`; `asked` is what an error names.
+
+    Raises:
+        RefusedUrlError: it cannot be read, or is none of http or https with a host.
+    """
+    try:
+        absolute = urljoin(base, url)
+        parsed, port = httpx.URL(absolute), urlsplit(absolute).port  # the one does not look at the port's size
+    except (httpx.InvalidURL, ValueError) as error:
+        raise RefusedUrlError(asked, f"one that cannot be read ({error})") from error
+    if parsed.scheme not in {"http", "https"} or port == 0 or not may_be_host(host_in(parsed)):
+        raise RefusedUrlError(asked, repr(redact_url(str(parsed))))
+    return parsed

@@ -1,6 +1,7 @@
 """Pacing: how many transfers at once, in all and per host, and how many starts a second per host."""
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,9 +9,13 @@ from urllib.parse import urlsplit
 
 from airnub_core.network.settings import NetworkSettings
 
+_PLAIN = re.compile(r"https?://([a-z0-9.:-]+)/")
+
 
 def host_of(url: str) -> str:
     """What the limits of a host are counted by: its name and port; the URL itself where nobody can say."""
+    if plain := _PLAIN.match(url):
+        return plain.group(1)
     try:
         return urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:

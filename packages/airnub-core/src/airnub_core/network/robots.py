@@ -12,6 +12,8 @@ PRODUCT = "airnub"
 """The name that rules may be written for."""
 MAX_BYTES = 500 * 1024
 """More of a robots.txt is not looked at (RFC 9309, 2.5)."""
+LONGEST_DELAY = 60.0
+"""Seconds; a Crawl-delay is no rule of RFC 9309, and one that asks for hours asks not to be fetched at all."""
 
 
 class Robots:
@@ -28,12 +30,24 @@ class Robots:
             RobotsRefusedError: it does not.
             ItemError: the rules cannot be had for now, which is no permission (RFC 9309, 2.3.1.4).
         """
+        if not (await self._of(url)).can_fetch(url, PRODUCT):
+            raise RobotsRefusedError(url)
+
+    async def delay(self, url: str) -> float | None:
+        """Seconds that the host asks to wait between two requests, `LONGEST_DELAY` at most; `None` for none.
+
+        Raises:
+            ItemError: as `check`.
+        """
+        asked = (await self._of(url)).crawl_delay(PRODUCT)
+        return min(asked, LONGEST_DELAY) if asked is not None and asked > 0 else None
+
+    def _of(self, url: str) -> asyncio.Task[Protego]:
         parts = urlsplit(url)
         rules = urlunsplit((parts.scheme, parts.netloc, "/robots.txt", "", ""))
         if rules not in self._rules:
             self._rules[rules] = asyncio.create_task(self._read(rules))
-        if not (await self._rules[rules]).can_fetch(url, PRODUCT):
-            raise RobotsRefusedError(url)
+        return self._rules[rules]
 
     async def _read(self, url: str) -> Protego:
         try:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
+from airnub_core.network.limits import Limits
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Size = Annotated[ByteSize, Field(gt=0)]
 
@@ -25,6 +27,10 @@ class NetworkSettings(BaseModel):
     """The longest time of one attempt."""
     attempts: Annotated[int, Field(ge=1, le=100)] = 4
     allow_private_hosts: bool = False
+
+    def limits(self) -> Limits:
+        """The same as a plain value."""
+        return Limits(*(getattr(self, name) for name in Limits._fields))
 
 
 class NetworkOverrides(BaseModel):

@@ -5,7 +5,6 @@ Retries are around this, durability and the index after it.
 
 import asyncio
 import os
-import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,20 +13,16 @@ from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from types import TracebackType
-from typing import Any, NoReturn, Self
-from urllib.parse import urljoin, urlsplit
+from typing import Any, NoReturn
 
 import httpx
 
-from airnub_common import redact_url
 from airnub_core.errors import (
     ConnectionFailedError,
     ContentEncodingError,
     HttpStatusError,
     ItemError,
     ProtocolError,
-    RefusedHeaderError,
     RefusedUrlError,
     TlsError,
     TooLargeError,
@@ -35,17 +30,13 @@ from airnub_core.errors import (
     TransferTimeoutError,
     TruncatedBodyError,
 )
+from airnub_core.network.backoff import parse_retry_after
 from airnub_core.network.decoding import DecodingError, decoder_of
-from airnub_core.network.hosts import check_host, check_peer, host_in, may_be_host, origin_of
-from airnub_core.network.retries import parse_retry_after
+from airnub_core.network.headers import is_visible, length_in, sendable
+from airnub_core.network.hosts import check_host, check_peer, checked_url, host_in, origin_of
+from airnub_core.network.limits import MAX_REDIRECTS, REDIRECTS
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.store.staging import StagedBody
-
-MAX_REDIRECTS = 5
-
-_GZIP_FILES = (".gz", ".tgz")
-_REDIRECTS = {301, 302, 303, 307, 308}
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +66,8 @@ class HttpTransfer:
         self._user_agent = user_agent
         self._clients: dict[bool, httpx.AsyncClient] = {}
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close all connections."""
         for client in self._clients.values():
             await client.aclose()
 
@@ -117,17 +104,17 @@ class HttpTransfer:
     @asynccontextmanager
     async def _answer(self, request: Request) -> AsyncIterator[httpx.Response]:
         """The first answer that is no redirect."""
-        url, headers = _checked(request.url, request.url), _sendable(request)
+        url, headers = checked_url(request.url, request.url), sendable(request.url, request.headers)
         # Some sites send a cookie along with a redirect and want to see it again; nobody else's request shows it.
         cookies = httpx.Cookies()
         for _ in range(MAX_REDIRECTS + 1):
             await check_host(request.url, url, request.network)
             async with self._stream(request, url, headers, cookies) as response:
                 target = response.headers.get("location")
-                if response.status_code not in _REDIRECTS or target is None:
+                if response.status_code not in REDIRECTS or target is None:
                     yield response
                     return
-            before, url = url, _checked(request.url, target, base=str(url))
+            before, url = url, checked_url(request.url, target, base=str(url))
             if origin_of(before) != origin_of(url):
                 headers = {}
         raise TooManyRedirectsError(request.url, MAX_REDIRECTS)
@@ -153,7 +140,8 @@ class HttpTransfer:
     def _client(self, *, private: bool) -> httpx.AsyncClient:
         # Two pools: a connection to a private host, opened for a source that may, must not serve one that may not.
         if private not in self._clients:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=128, keepalive_expiry=15)
+            # No connection is used twice: what comes behind the end of a body would be taken for the next answer.
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
             no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
             trusted = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
             self._clients[private] = httpx.AsyncClient(limits=limits, cookies=no_cookies, verify=trusted)
@@ -185,8 +173,7 @@ def _trusted(_file: str | None, _folder: str | None) -> ssl.SSLContext:
 
 async def _read(request: Request, response: httpx.Response, body: StagedBody) -> None:
     limit = request.network.max_bytes
-    promised = response.headers.get("content-length", "")
-    expected = int(promised) if promised.isascii() and promised.isdigit() else None
+    expected = length_in(response.headers)
     if expected is not None and expected > limit:
         raise TooLargeError(request.url, limit)
     try:
@@ -205,10 +192,8 @@ async def _read(request: Request, response: httpx.Response, body: StagedBody) ->
 async def _pieces(request: Request, response: httpx.Response) -> AsyncIterator[bytes]:
     """The body as the server means it: a Content-Encoding that came although identity was asked for is decoded."""
     encoding = response.headers.get("content-encoding", "").strip().lower()
-    if encoding in {"gzip", "x-gzip"} and response.url.path.lower().endswith(_GZIP_FILES):
-        encoding = ""
     try:
-        decoder = decoder_of(encoding)
+        decoder = decoder_of(encoding, response.url.path)
         async for chunk in response.aiter_raw():
             if decoder is None:
                 yield chunk
@@ -223,37 +208,12 @@ async def _pieces(request: Request, response: httpx.Response) -> AsyncIterator[b
         raise ContentEncodingError(request.url, encoding) from error
 
 
-def _checked(asked: str, url: str, base: str = "") -> httpx.URL:
-    """A URL that may be asked for, seen from `base`; `asked` is what an error names."""
-    try:
-        absolute = urljoin(base, url)
-        parsed, port = httpx.URL(absolute), urlsplit(absolute).port  # the one does not look at the port's size
-    except (httpx.InvalidURL, ValueError) as error:
-        raise RefusedUrlError(asked, f"one that cannot be read ({error})") from error
-    if parsed.scheme not in {"http", "https"} or port == 0 or not may_be_host(host_in(parsed)):
-        raise RefusedUrlError(asked, repr(redact_url(str(parsed))))
-    return parsed
-
-
-def _sendable(request: Request) -> dict[str, str]:
-    """The source's headers; space and line ends around a secret come from the file that it was kept in."""
-    headers = {name: value.strip() for name, value in request.headers.items()}
-    for name, value in headers.items():
-        if not (_HEADER_NAME.fullmatch(name) and _is_visible(value)):
-            raise RefusedHeaderError(request.url, name)
-    return headers
-
-
 def _take_cookies(cookies: httpx.Cookies, response: httpx.Response) -> None:
     """Remember the cookies that an answer sets, but for those that could not be sent back."""
     cookies.extract_cookies(response)
     for cookie in list(cookies.jar):
-        if not _is_visible(cookie.name + (cookie.value or "")):
+        if not is_visible(cookie.name + (cookie.value or "")):
             cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
-
-
-def _is_visible(text: str) -> bool:
-    return text.isascii() and text.isprintable()
 
 
 def _peer_check(asked: str, host: str) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:

@@ -1,0 +1,39 @@
+"""Targets: a URL as the connection is made to it. Plain ones, which nearly all are, are read without a parser."""
+
+import re
+from typing import NamedTuple
+
+_PORTS = {"http": 80, "https": 443}
+_PLAIN = re.compile(
+    r"(https?)://((?:[a-z0-9-]{1,63}\.){0,9}[a-z0-9-]{1,63})(?::([1-9]\d{0,3}|[1-5]\d{4}))?"
+    r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*(?:\?(?:[A-Za-z0-9._~!$&()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?)?"
+)
+
+
+class Target(NamedTuple):
+    """What is asked; `host` and `port` as the connection is made to them."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Who may see the headers of a source."""
+        return self.scheme, self.host, self.port
+
+
+def target_of(asked: str, url: str, base: str = "") -> Target:
+    """The target of a URL, seen from `base`; `asked` is what an error names.
+
+    Raises:
+        RefusedUrlError: it cannot be read, or is none of http or https with a host.
+    """
+    if (match := _PLAIN.fullmatch(url)) and "/." not in url:
+        scheme, host, port = match.groups()
+        return Target(url, scheme, host, int(port) if port else _PORTS[scheme])
+    from airnub_core.network.hosts import checked_url, host_in  # brings httpx, whose reading of odd URLs is ours
+
+    parsed = checked_url(asked, url, base)
+    return Target(str(parsed).partition("#")[0], parsed.scheme, host_in(parsed), parsed.port or _PORTS[parsed.scheme])
