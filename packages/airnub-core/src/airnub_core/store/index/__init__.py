@@ -1,0 +1,17 @@
+"""The index: what the store knows about each URL. The manifests are the truth about objects; this is the fast way in.
+
+A URL is known by its digest, since it may hold a secret; the redacted URL is there to be read.
+
+known      one row, and one version of it
+protocol   what every index does
+sqlite     in one file beside the store
+postgres   in PostgreSQL, for the workers of several machines
+opening    one or the other, built from the manifests where it is missing or damaged
+"""
+
+from airnub_core.store.index.known import Known, Version
+from airnub_core.store.index.opening import open_index
+from airnub_core.store.index.protocol import Index
+from airnub_core.store.index.sqlite import SqliteIndex
+
+__all__ = ["Index", "Known", "SqliteIndex", "Version", "open_index"]

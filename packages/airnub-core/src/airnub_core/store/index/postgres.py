@@ -1,0 +1,379 @@
+"""The index in PostgreSQL, for the workers of several machines that share one store.
+
+One store, one schema. The tables are in the schema `airnub`; the index of a second store in the same database needs a
+schema of its own, named in the URL: `postgresql://user:password@host/database?schema=project_beta`. A schema that is
+missing is created. Everything else in the URL is libpq's. Names are qualified, and no state is kept in a session, so
+that a pool of connections may stand between.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, LiteralString, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from airnub_common import redact_text
+from airnub_core.errors import StoreError
+from airnub_core.store.index.known import Known, Version, in_rounds, oldest_first
+from airnub_core.store.index.protocol import CLAIMED
+from airnub_core.store.manifest import Manifest
+
+VERSION = 2
+"""Of the tables; the same number as SQLite's."""
+DEFAULT_SCHEMA = "airnub"
+_SCHEMA: tuple[LiteralString, ...] = (
+    """CREATE TABLE {known} (
+        source text COLLATE "C" NOT NULL,
+        url_digest bytea NOT NULL,
+        url text COLLATE "C" NOT NULL,
+        digest text NOT NULL,
+        path text NOT NULL,
+        size bigint NOT NULL,
+        manifest text NOT NULL,
+        etag text,
+        last_modified text,
+        checked_at text NOT NULL,
+        changed_at text NOT NULL,
+        PRIMARY KEY (url_digest, source)
+    )""",
+    "CREATE INDEX ON {known} (source)",
+    """CREATE TABLE {history} (
+        place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        source text COLLATE "C" NOT NULL,
+        url_digest bytea NOT NULL,
+        seen_at text NOT NULL,
+        digest text NOT NULL,
+        manifest text NOT NULL
+    )""",
+    "CREATE INDEX ON {history} (url_digest)",
+    """CREATE FUNCTION {remember}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO {history} (source, url_digest, seen_at, digest, manifest)
+        VALUES (OLD.source, OLD.url_digest, OLD.changed_at, OLD.digest, OLD.manifest);
+        RETURN NULL;
+    END $$""",
+    """CREATE TRIGGER changed AFTER UPDATE OF digest ON {known} FOR EACH ROW
+        WHEN (OLD.digest <> NEW.digest) EXECUTE FUNCTION {remember}()""",
+    """CREATE TABLE {watermark} (
+        source text PRIMARY KEY,
+        value text NOT NULL,
+        moved_at timestamptz NOT NULL
+    )""",
+    """CREATE TABLE {claim} (
+        url_digest bytea PRIMARY KEY,
+        owner text NOT NULL,
+        until timestamptz NOT NULL
+    )""",
+    "CREATE TABLE {state} (version integer NOT NULL, built boolean NOT NULL)",
+)
+_NAMES = ("known", "history", "remember", "watermark", "claim", "state")
+_SELECT: LiteralString = """SELECT source, encode(url_digest, 'hex'), url, digest, path, size, manifest, etag,
+    last_modified, checked_at, changed_at FROM {known}"""
+# Rows are locked in the order of their keys, the same for all: two writers cannot wait for each other.
+_UPSERT: LiteralString = """INSERT INTO {known} AS present
+    SELECT
+        source, decode(url_digest, 'hex'), url, digest, path, size, manifest, etag, last_modified,
+        checked_at, changed_at
+    FROM unnest(
+        %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+        %s::text[], %s::text[]
+    ) AS given (
+        source, url_digest, url, digest, path, size, manifest, etag, last_modified, checked_at, changed_at
+    ) ORDER BY url_digest COLLATE "C", source COLLATE "C"
+    ON CONFLICT (url_digest, source) DO UPDATE SET
+        url = excluded.url, digest = excluded.digest, path = excluded.path, size = excluded.size,
+        manifest = excluded.manifest, etag = excluded.etag, last_modified = excluded.last_modified,
+        checked_at = excluded.checked_at, changed_at = excluded.changed_at"""
+_CLAIM: LiteralString = """INSERT INTO {claim} AS present
+    SELECT url_digest, %s, clock_timestamp() + make_interval(secs => %s) FROM unnest(%s::bytea[]) AS given (url_digest)
+    ON CONFLICT (url_digest) DO UPDATE SET owner = excluded.owner, until = excluded.until
+        WHERE present.owner = excluded.owner OR present.until < clock_timestamp()
+    RETURNING encode(url_digest, 'hex')"""
+_PROLONG: LiteralString = """UPDATE {claim} SET until = clock_timestamp() + make_interval(secs => %s)
+    WHERE owner = %s AND until < clock_timestamp() + make_interval(secs => %s)"""
+_ROWS_AT_ONCE = 5000
+_ENCODING = {"client_encoding": "UTF8"}
+"""A database that knows no encoding (SQL_ASCII) would answer with bytes."""
+_LIMITS = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
+"""Seconds, seconds and milliseconds; the URL may say otherwise."""
+
+T = TypeVar("T")
+_Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class PostgresIndex:
+    """An `Index` in one schema of a database. A connection that broke between two calls is opened anew once."""
+
+    shared = True
+
+    def __init__(self, url: str) -> None:
+        """Connect, and create the tables when they are missing.
+
+        Raises:
+            StoreError: no server answers, it does not let us in, or the schema holds something else.
+        """
+        self._name, self._conninfo, self._schema = _parsed(url)
+        self._names = {name: sql.Identifier(self._schema, name) for name in _NAMES}
+        self._me = uuid4().hex
+        self._lock = Lock()
+        self._closed = False
+        self._connection: _Connection | None = None
+        try:
+            self._run(self._make)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def is_built(self) -> bool:
+        return self._run(lambda connection: self._ask(connection, "SELECT built FROM {state}") == [(True,)])
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else is in here meanwhile, on whatever machine: for who looks whether it is built, and builds it.
+
+        Raises:
+            StoreError: the server cannot be asked.
+        """
+        with self._told(), self._connect() as connection, connection.transaction():
+            self._ask(connection, "SET LOCAL idle_in_transaction_session_timeout = 0")
+            self._wait_for_turn(connection, "building")
+            yield
+
+    def rebuild(self, manifests: Mapping[str, Manifest]) -> None:
+        versions = oldest_first(manifests)
+
+        def build(connection: _Connection) -> None:
+            self._ask(connection, "TRUNCATE {known}, {history}")
+            self._upsert(connection, versions)
+            self._ask(connection, "UPDATE {state} SET built = true")
+
+        self._write(build)
+
+    def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, Known]:
+        wanted = [bytes.fromhex(digest) for digest in url_digests]
+        rows = self._known(_SELECT + " WHERE url_digest = ANY(%s) AND source = %s", wanted, source)
+        return {row.url_digest: row for row in rows}
+
+    def find(self, url_digest: str) -> list[Known]:
+        return self._known(_SELECT + " WHERE url_digest = decode(%s, 'hex') ORDER BY source", url_digest)
+
+    def record(self, rows: Sequence[Known]) -> None:
+        self._write(lambda connection: self._upsert(connection, rows))
+
+    def claim(self, url_digests: Iterable[str]) -> set[str]:
+        wanted = [bytes.fromhex(digest) for digest in set(url_digests)]
+
+        def claim(connection: _Connection) -> set[str]:
+            # One after the other, so that nobody waits for a row of somebody who waits for his.
+            self._wait_for_turn(connection, "claiming")
+            self._ask(connection, _PROLONG, CLAIMED, self._me, CLAIMED / 2)
+            return {digest for (digest,) in self._ask(connection, _CLAIM, self._me, CLAIMED, wanted)}
+
+        return self._run(claim)
+
+    def release(self, url_digests: Iterable[str]) -> None:
+        given = [bytes.fromhex(digest) for digest in url_digests]
+
+        def release(connection: _Connection) -> None:
+            self._wait_for_turn(connection, "claiming")
+            self._ask(connection, "DELETE FROM {claim} WHERE url_digest = ANY(%s) AND owner = %s", given, self._me)
+
+        self._run(release)
+
+    def current(self, source: str) -> list[Known]:
+        return self._known(_SELECT + " WHERE source = %s ORDER BY url, url_digest", source)
+
+    def versions(self, source: str, url_digest: str) -> list[Version]:
+        found = self._run(
+            lambda connection: self._ask(
+                connection,
+                """SELECT seen_at, digest, manifest FROM (
+                    SELECT place, seen_at, digest, manifest FROM {history}
+                    WHERE url_digest = decode(%s, 'hex') AND source = %s
+                    UNION ALL SELECT NULL, changed_at, digest, manifest FROM {known}
+                    WHERE url_digest = decode(%s, 'hex') AND source = %s
+                ) AS every ORDER BY place NULLS LAST""",
+                url_digest,
+                source,
+                url_digest,
+                source,
+            )
+        )
+        return list(map(Version._make, found))
+
+    def sources(self) -> list[str]:
+        # Hops from source to source; DISTINCT would walk over every row.
+        found = self._run(
+            lambda connection: self._ask(
+                connection,
+                """WITH RECURSIVE one (name) AS (
+                    SELECT min(source) FROM {known}
+                    UNION ALL SELECT (SELECT min(source) FROM {known} WHERE source > name) FROM one
+                    WHERE name IS NOT NULL
+                ) SELECT name FROM one WHERE name IS NOT NULL""",
+            )
+        )
+        return [str(name) for (name,) in found]
+
+    def now(self) -> str:
+        [(time,)] = self._run(
+            lambda connection: self._ask(
+                connection,
+                """SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')""",
+            )
+        )
+        return str(time)
+
+    def watermark(self, source: str) -> str | None:
+        found = self._run(
+            lambda connection: self._ask(connection, "SELECT value FROM {watermark} WHERE source = %s", source)
+        )
+        return str(found[0][0]) if found else None
+
+    def move_watermark(self, source: str, value: str) -> None:
+        self._write(
+            lambda connection: self._ask(
+                connection,
+                """INSERT INTO {watermark} VALUES (%s, %s, now())
+                ON CONFLICT (source) DO UPDATE SET value = excluded.value, moved_at = excluded.moved_at""",
+                source,
+                value,
+            )
+        )
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            self._drop()
+
+    def _make(self, connection: _Connection) -> None:
+        self._wait_for_turn(connection, "making")
+        [(present,)] = self._ask(connection, "SELECT to_regclass(%s)", f'"{self._schema}".state')
+        if present is None:
+            [(schema,)] = self._ask(connection, "SELECT to_regnamespace(%s)", f'"{self._schema}"')
+            if schema is None:
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self._schema)))
+            for statement in _SCHEMA:
+                self._ask(connection, statement)
+            self._ask(connection, "INSERT INTO {state} VALUES (%s, false)", VERSION)
+            return
+        [(version,)] = self._ask(connection, "SELECT version FROM {state}")
+        if version != VERSION:
+            raise StoreError(
+                self._name,
+                f"expected an index of version {VERSION} in schema {self._schema}, found {version}; "
+                "use the release that wrote it, or name another schema",
+            )
+
+    def _wait_for_turn(self, connection: _Connection, what: str) -> None:
+        """Until the end of the transaction, others who come here wait."""
+        self._ask(
+            connection, "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", f"airnub index {self._schema} {what}"
+        )
+
+    def _upsert(self, connection: _Connection, rows: Sequence[Known]) -> None:
+        # One statement may meet a row once only.
+        for part in in_rounds(rows):
+            for start in range(0, len(part), _ROWS_AT_ONCE):
+                columns = map(list, zip(*part[start : start + _ROWS_AT_ONCE], strict=True))
+                self._ask(connection, _UPSERT, *columns)
+
+    def _known(self, question: LiteralString, *values: object) -> list[Known]:
+        return list(map(Known._make, self._run(lambda connection: self._ask(connection, question, *values))))
+
+    def _ask(self, connection: _Connection, question: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+        cursor = connection.execute(sql.SQL(question).format(**self._names), values or None)
+        return cursor.fetchall() if cursor.description else []
+
+    def _write(self, work: Callable[[_Connection], object]) -> None:
+        def durably(connection: _Connection) -> None:
+            # A database may be told to answer before its log is on the disk; what is reported as stored may not wait.
+            self._ask(
+                connection,
+                """SELECT set_config('synchronous_commit', 'on', true)
+                WHERE current_setting('synchronous_commit') = 'off'""",
+            )
+            work(connection)
+
+        self._run(durably)
+
+    def _run(self, work: Callable[[_Connection], T]) -> T:
+        """One transaction. Each may be done twice: what it writes is the same the second time."""
+        with self._lock, self._told():
+            try:
+                return self._once(work)
+            except psycopg.OperationalError:
+                if self._connection is None or not self._connection.broken:
+                    raise
+                self._drop()
+            return self._once(work)
+
+    def _once(self, work: Callable[[_Connection], T]) -> T:
+        if self._closed:
+            raise StoreError(self._name, "the index is closed")
+        if self._connection is None:
+            self._connection = self._connect()
+        with self._connection.transaction():
+            return work(self._connection)
+
+    def _connect(self) -> _Connection:
+        # Prepared statements belong to a session, which is not ours alone behind a pool.
+        return psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """PostgreSQL's errors as those of the store."""
+        try:
+            yield
+        except psycopg.Error as error:
+            words = redact_text(" ".join(str(error).split()))
+            if isinstance(error, psycopg.OperationalError) and (self._connection is None or self._connection.broken):
+                reason = (
+                    f"expected a PostgreSQL server that lets us in, found: {words}; "
+                    "see that it runs, and that host, port, user, password and database are right"
+                )
+            else:
+                reason = f"the index cannot be used ({words})"
+            raise StoreError(self._name, reason) from error
+
+
+def _parsed(url: str) -> tuple[str, str, str]:
+    """A name without credentials, what libpq is told, and the schema."""
+    try:
+        parts = urlsplit(url)
+        asked = parse_qsl(parts.query, keep_blank_values=True)
+        # libpq takes `+` for itself, not for a space.
+        others = urlencode([pair for pair in asked if pair[0] != "schema"]).replace("+", "%20")
+        given = conninfo_to_dict(urlunsplit(parts._replace(query=others)))
+    except (ValueError, psycopg.Error):
+        raise _malformed() from None
+    host, port, database = (
+        str(given.get(key) or default) for key, default in (("host", "localhost"), ("port", "5432"), ("dbname", ""))
+    )
+    if "@" in database or not port.replace(",", "0").isdecimal():
+        raise _malformed()
+    socket = host.startswith("/")
+    name = f"postgresql:///{database}?host={host}" if socket else f"postgresql://{host}:{port}/{database}"
+    schema = dict(asked).get("schema", DEFAULT_SCHEMA)
+    if not schema or '"' in schema:
+        raise StoreError(name, f"expected the name of a schema, found {schema!r}")
+    return name, make_conninfo("", **(_LIMITS | {"application_name": "airnub"} | given | _ENCODING)), schema
+
+
+def _malformed() -> StoreError:
+    # Where a character of the password was taken for another part of the URL, nobody's words may quote any of it.
+    return StoreError(
+        "postgresql://***",
+        "expected postgresql://user:password@host:port/database, found another form; "
+        "write the characters @ : / ? # % in a password as %40 %3A %2F %3F %23 %25",
+    )

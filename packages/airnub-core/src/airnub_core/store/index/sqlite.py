@@ -1,0 +1,315 @@
+"""The index in one SQLite file beside the store, for the processes of one machine.
+
+Recording must not grow dear with the number of URLs that are known. Rows are appended, so only the way to them could: a
+digest falls anywhere, and in one large tree each new row would write a page of its own, 4 KiB into the log and again
+into the file. So new keys go into a small tree, `fresh`, whose pages are shared by the rows of a transaction, and many
+at a time they are moved, in order, into the large one, `settled`. A key is the first 60 bits of a digest: it narrows
+down, and the row itself says whether it is the one that is meant.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+
+from airnub_core.errors import DamagedIndexError, StoreError
+from airnub_core.store.index.known import Known, Version, oldest_first
+from airnub_core.store.manifest import Manifest
+
+VERSION = 2
+"""Of the tables; in `user_version` once the index is built."""
+_APPLICATION = 0x61697269
+"""Marks the file as an index of ours, in `application_id`."""
+_SCHEMA = (
+    """CREATE TABLE known (
+        id INTEGER PRIMARY KEY,
+        source TEXT NOT NULL,
+        url_digest TEXT NOT NULL,
+        url TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        path TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        manifest TEXT NOT NULL,
+        etag TEXT,
+        last_modified TEXT,
+        checked_at TEXT NOT NULL,
+        changed_at TEXT NOT NULL
+    )""",
+    "CREATE INDEX known_source ON known (source)",
+    "CREATE TABLE fresh (key INTEGER, id INTEGER, PRIMARY KEY (key, id)) WITHOUT ROWID",
+    "CREATE TABLE settled (key INTEGER, id INTEGER, PRIMARY KEY (key, id)) WITHOUT ROWID",
+    """CREATE TABLE history (
+        place INTEGER PRIMARY KEY,
+        id INTEGER NOT NULL,
+        seen_at TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        manifest TEXT NOT NULL
+    )""",
+    "CREATE INDEX history_id ON history (id)",
+    """CREATE TRIGGER changed AFTER UPDATE OF digest ON known WHEN OLD.digest <> NEW.digest BEGIN
+        INSERT INTO history (id, seen_at, digest, manifest)
+        VALUES (OLD.id, OLD.changed_at, OLD.digest, OLD.manifest);
+    END""",
+    """CREATE TABLE IF NOT EXISTS watermark (
+        source TEXT PRIMARY KEY,
+        value TEXT NOT NULL,
+        moved_at TEXT NOT NULL
+    ) WITHOUT ROWID""",
+)
+_COLUMNS = ", ".join(Known._fields)
+_INSERT = f"INSERT INTO known ({_COLUMNS}, id) VALUES ({', '.join('?' * (len(Known._fields) + 1))})"  # noqa: S608  # constants
+_UPDATE = f"UPDATE known SET {', '.join(f'{column} = ?' for column in Known._fields)} WHERE id = ?"  # noqa: S608  # constants
+_IDS = """SELECT id FROM fresh WHERE key IN (SELECT value FROM json_each(:keys))
+    UNION ALL SELECT id FROM settled WHERE key IN (SELECT value FROM json_each(:keys))"""
+_SELECT = f"SELECT {_COLUMNS} FROM known"  # noqa: S608  # constants
+# What version 1 held, whole: every check and every return to earlier bytes, which no manifest tells.
+_FROM_VERSION_1 = (
+    f"INSERT INTO known ({_COLUMNS}) SELECT {_COLUMNS} FROM url ORDER BY source, changed_at",  # noqa: S608  # constants
+    """INSERT INTO history (id, seen_at, digest, manifest)
+        SELECT known.id, version.seen_at, version.digest, version.manifest
+        FROM version JOIN known USING (source, url_digest)
+        WHERE version.seen_at <> known.changed_at OR version.digest <> known.digest
+        ORDER BY version.seen_at""",
+    "INSERT INTO settled SELECT key_of(url_digest), id FROM known ORDER BY 1",
+    "DROP TABLE url",
+    "DROP TABLE version",
+)
+_FRESH = 16_384
+"""Keys in the small tree; more where the large one has grown, so that moving them stays cheap for each."""
+_FRESH_SHARE = 16
+_CACHE_KIB = 8 * 1024
+_LOG_PAGES = 4000
+"""Of 4 KiB: when the log is written back into the file."""
+_BUSY_SECONDS = 60
+# Not a database, a damaged one, or one with other tables than ours. A full disk or a lock says nothing against it.
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
+
+
+class SqliteIndex:
+    """An `Index` in one file, in WAL mode."""
+
+    shared = False
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, and create it when it is missing. One of version 1 is brought to this one.
+
+        Raises:
+            DamagedIndexError: it is damaged, or no index.
+            StoreError: it cannot be opened, or is of a later version.
+            OSError: its folder cannot be created.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._lock = Lock()
+        with _told(path):
+            self._connection = sqlite3.connect(
+                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with _told(path):
+                self._connection.create_function("key_of", 1, _key, deterministic=True)
+                for setting in (
+                    "journal_mode = WAL",
+                    "synchronous = FULL",
+                    f"cache_size = -{_CACHE_KIB}",
+                    f"wal_autocheckpoint = {_LOG_PAGES}",
+                ):
+                    self._connection.execute(f"PRAGMA {setting}")
+            with self._writing() as connection:
+                self._make(connection)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @property
+    def is_built(self) -> bool:
+        with self._reading() as connection:
+            return _pragma(connection, "user_version") == VERSION
+
+    def rebuild(self, manifests: Mapping[str, Manifest]) -> None:
+        versions = oldest_first(manifests)
+        with self._writing() as connection:
+            for table in ("known", "history", "fresh", "settled"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608  # constants
+            _record(connection, versions)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, Known]:
+        wanted = set(url_digests)
+        with self._reading() as connection:
+            return {row.url_digest: row for row in _rows(connection, wanted) if row.source == source}
+
+    def find(self, url_digest: str) -> list[Known]:
+        with self._reading() as connection:
+            return sorted(_rows(connection, {url_digest}))
+
+    def record(self, rows: Sequence[Known]) -> None:
+        with self._writing() as connection:
+            _record(connection, rows)
+
+    def claim(self, url_digests: Iterable[str]) -> set[str]:
+        return set(url_digests)
+
+    def release(self, url_digests: Iterable[str]) -> None:
+        pass
+
+    def current(self, source: str) -> list[Known]:
+        with self._reading() as connection:
+            found = connection.execute(f"{_SELECT} WHERE source = ? ORDER BY url, url_digest", (source,))
+            return list(map(Known._make, found))
+
+    def versions(self, source: str, url_digest: str) -> list[Version]:
+        with self._reading() as connection:
+            known = _ids(connection, {url_digest}).get((source, url_digest))
+            found = connection.execute(
+                """SELECT seen_at, digest, manifest FROM (
+                    SELECT place, seen_at, digest, manifest FROM history WHERE id = :id
+                    UNION ALL SELECT NULL, changed_at, digest, manifest FROM known WHERE id = :id
+                ) ORDER BY place NULLS LAST""",
+                {"id": known},
+            )
+            return list(map(Version._make, found))
+
+    def sources(self) -> list[str]:
+        with self._reading() as connection:
+            # Hops from source to source; DISTINCT would walk over every row.
+            found = connection.execute(
+                """WITH RECURSIVE one (name) AS (
+                    SELECT min(source) FROM known
+                    UNION ALL SELECT (SELECT min(source) FROM known WHERE source > name) FROM one WHERE name IS NOT NULL
+                ) SELECT name FROM one WHERE name IS NOT NULL"""
+            )
+            return [str(name) for (name,) in found]
+
+    def now(self) -> str:
+        return datetime.now(UTC).isoformat()
+
+    def watermark(self, source: str) -> str | None:
+        with self._reading() as connection:
+            row = connection.execute("SELECT value FROM watermark WHERE source = ?", (source,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def move_watermark(self, source: str, value: str) -> None:
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO watermark VALUES (?, ?, ?)", (source, value, self.now()))
+
+    def close(self) -> None:
+        with self._lock, _told(self._path):
+            self._connection.close()
+
+    def _make(self, connection: sqlite3.Connection) -> None:
+        version = _pragma(connection, "user_version")
+        if _pragma(connection, "application_id") == _APPLICATION:
+            if version > VERSION:
+                raise StoreError(
+                    str(self._path),
+                    f"expected an index of version {VERSION}, found {version}; "
+                    "use the release that wrote it, or remove it",
+                )
+            connection.execute(f"{_SELECT} LIMIT 0")
+            return
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables and tables != {"url", "version", "watermark"}:
+            raise DamagedIndexError(
+                str(self._path), f"expected an index, found another program's tables: {', '.join(sorted(tables))}"
+            )
+        for statement in (*_SCHEMA, *(_FROM_VERSION_1 if tables else ())):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+        if version == 1:
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        # Who reads first and writes then fails where another one wrote in between; who says so at once waits.
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._lock, _told(self._path):
+            self._connection.execute(begin)
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # Some errors, such as a full disk, have ended the transaction already.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """SQLite's errors as those of the store."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # the rest of the bits are details
+        kind = DamagedIndexError if code in _DAMAGED else StoreError
+        raise kind(str(path), f"the index cannot be used ({error})") from error
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    [value] = connection.execute(f"PRAGMA {name}").fetchone()
+    return int(value)
+
+
+def _key(url_digest: str) -> int:
+    return int(url_digest[:15], 16)
+
+
+def _keys(url_digests: Iterable[str]) -> dict[str, str]:
+    return {"keys": json.dumps(list(map(_key, url_digests)))}
+
+
+def _rows(connection: sqlite3.Connection, url_digests: set[str]) -> Iterator[Known]:
+    """What is known of URLs, in every source."""
+    found = connection.execute(f"{_SELECT} WHERE id IN ({_IDS})", _keys(url_digests))
+    return (row for row in map(Known._make, found) if row.url_digest in url_digests)
+
+
+def _ids(connection: sqlite3.Connection, url_digests: set[str]) -> dict[tuple[str, str], int]:
+    """Where the rows of URLs are, by source and digest of URL."""
+    found = connection.execute(
+        f"SELECT source, url_digest, id FROM known WHERE id IN ({_IDS})",  # noqa: S608  # constants
+        _keys(url_digests),
+    )
+    return {(source, url_digest): place for source, url_digest, place in found if url_digest in url_digests}
+
+
+def _record(connection: sqlite3.Connection, rows: Sequence[Known]) -> None:
+    # Nobody else writes until this transaction ends: what is not found now is new.
+    ids = _ids(connection, {row.url_digest for row in rows})
+    [last] = connection.execute("SELECT coalesce(max(id), 0) FROM known").fetchone()
+    new, again = [], []
+    for row in rows:
+        key = (row.source, row.url_digest)
+        known = ids.get(key)
+        if known is None:
+            last += 1
+            ids[key] = last
+            new.append((*row, last))
+        else:
+            again.append((*row, known))
+    connection.executemany(_INSERT, new)
+    connection.executemany("INSERT INTO fresh VALUES (?, ?)", [(_key(row[1]), row[-1]) for row in new])
+    connection.executemany(_UPDATE, again)
+    if new:
+        _settle(connection, last)
+
+
+def _settle(connection: sqlite3.Connection, known: int) -> None:
+    """Move the keys of the small tree into the large one, when they are many."""
+    [fresh] = connection.execute("SELECT count(*) FROM fresh").fetchone()
+    if fresh > max(_FRESH, known // _FRESH_SHARE):
+        connection.execute("INSERT INTO settled SELECT key, id FROM fresh ORDER BY key, id")
+        connection.execute("DELETE FROM fresh")

@@ -1,0 +1,251 @@
+"""What every index does: the same tests on each kind."""
+
+import multiprocessing
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airnub_common import redact_url
+from airnub_core.errors import StoreError
+from airnub_core.store.index import SqliteIndex, Version, open_index
+from airnub_core.store.manifest import url_digest
+
+A, B = url_digest("http://h/a"), url_digest("http://h/b")
+
+
+def version(row):
+    """The version that a row stands for."""
+    return Version(row.changed_at, row.digest, row.manifest)
+
+
+def test_what_was_recorded_is_known(index, known):
+    """By source and digest of URL; other sources and URLs are not."""
+    index.record([known()])
+    assert index.lookup("s", [A, B]) == {A: known()}
+    assert index.lookup("t", [A]) == {}
+    assert index.lookup("s", []) == {}
+    index.record([])
+
+
+def test_a_url_is_found_in_every_source(index, known):
+    """Each source has a row of its own."""
+    index.record([known(source="t", digit="2"), known(), known("http://h/b")])
+    assert index.find(A) == [known(), known(source="t", digit="2")]
+    assert index.find(url_digest("http://h/c")) == []
+
+
+def test_digests_that_begin_alike_are_told_apart(index, known):
+    """Whatever of a digest a key holds, the whole counts."""
+    near = [known(url_digest=A[:60] + digits) for digits in ("0000", "0001", "0002")]
+    index.record(near)
+    index.record([near[0]._replace(size=9)])
+    assert index.lookup("s", [near[1].url_digest]) == {near[1].url_digest: near[1]}
+    assert index.find(near[0].url_digest) == [near[0]._replace(size=9)]
+    assert len(index.current("s")) == 3
+
+
+def test_the_state_before_is_history(index, known):
+    """A URL has one current state, and all the states that it was in; a return to earlier bytes is one more."""
+    states = [known(digit="1", day=1), known(digit="2", day=2), known(digit="1", day=3)]
+    for state in states:
+        index.record([state])
+    checked = states[-1]._replace(checked_at="2026-01-04T00:00:00+00:00", etag=None, last_modified="now")
+    index.record([checked])
+    assert index.current("s") == [checked]
+    assert index.versions("s", A) == list(map(version, states))
+    assert index.versions("s", B) == []
+    assert index.versions("t", A) == []
+
+
+def test_a_url_may_come_twice_in_one_batch(index, known):
+    """The order of the rows is that of time."""
+    first, other, last = known(digit="1"), known("http://h/b"), known(digit="2", day=2)
+    index.record([first, other, last])
+    assert index.lookup("s", [A, B]) == {A: last, B: other}
+    assert index.versions("s", A) == [version(first), version(last)]
+    assert index.versions("s", B) == [version(other)]
+
+
+def test_many_urls_at_once(index, known):
+    """Batches of a thousand, new ones and known ones; ordered by URL when all are asked for."""
+    rows = [known(f"http://h/{number}") for number in range(6000)]
+    for start in range(0, 6000, 1000):
+        index.record(rows[start : start + 1000])
+    changed = [row._replace(digest=f"sha256:{'2' * 64}") for row in rows[500:1500]]
+    index.record(changed)
+    assert len(index.lookup("s", [row.url_digest for row in rows])) == 6000
+    assert index.lookup("s", [row.url_digest for row in changed]) == {row.url_digest: row for row in changed}
+    assert [row.url for row in index.current("s")] == sorted(row.url for row in rows)
+    assert len(index.versions("s", rows[700].url_digest)) == 2
+    assert len(index.versions("s", rows[0].url_digest)) == 1
+
+
+def test_sources_are_listed_in_order(index, known):
+    """Each once."""
+    assert index.sources() == []
+    index.record([known(source=source, url=f"http://h/{number}") for source in "tsu" for number in range(3)])
+    assert index.sources() == ["s", "t", "u"]
+
+
+def test_watermarks(index):
+    """One for each source, and none before the first."""
+    assert index.watermark("s") is None
+    index.move_watermark("s", "1")
+    index.move_watermark("s", "2")
+    assert (index.watermark("s"), index.watermark("t")) == ("2", None)
+
+
+def test_now_is_in_utc_and_goes_on(index):
+    """A time that `datetime` reads, of the index's own clock."""
+    first, second = map(datetime.fromisoformat, (index.now(), index.now()))
+    assert first.utcoffset() == timedelta(0)
+    assert first <= second
+    assert abs(datetime.now(UTC) - first) < timedelta(hours=1)
+
+
+def test_everything_survives_closing(opened, known):
+    """Recording the same once more adds no version."""
+    for _ in range(2):
+        index = opened()
+        index.record([known()])
+        index.move_watermark("s", "1")
+        index.close()
+    index = opened()
+    assert (index.current("s"), len(index.versions("s", A)), index.watermark("s")) == ([known()], 1, "1")
+
+
+def test_it_is_rebuilt_from_manifests(index, known, manifest):
+    """The newest state of each URL is current, all are versions; watermarks stay."""
+    index.record([known("http://h/gone"), known("http://h/gone", digit="9")])
+    index.move_watermark("s", "1")
+    assert not index.is_built
+    manifests = {
+        "m2": manifest("http://h/a", "2", 2),
+        "m1": manifest("http://h/a", "1", 1),
+        "m3": manifest("http://h/b", "3", 1),
+    }
+    for _ in range(2):
+        index.rebuild(manifests)
+        assert index.is_built
+        assert [(row.url, row.digest[-1], row.manifest, row.etag) for row in index.current("s")] == [
+            ("http://h/a", "2", "m2", '"e"'),
+            ("http://h/b", "3", "m3", '"e"'),
+        ]
+        assert [version.manifest for version in index.versions("s", A)] == ["m1", "m2"]
+        assert index.find(url_digest("http://h/gone")) == []
+        assert index.watermark("s") == "1"
+
+
+def test_a_failed_recording_leaves_nothing(index, known):
+    """One call is one transaction, and the next one works."""
+    with pytest.raises(StoreError):
+        index.record([known("http://h/b"), known("http://h/c", digest=None)])
+    assert index.lookup("s", [B]) == {}
+    index.record([known()])
+    assert index.current("s") == [known()]
+
+
+def test_two_see_each_other(index, opened, known):
+    """Two processes may have it open."""
+    other = opened()
+    other.record([known()])
+    assert index.lookup("s", [A])
+    index.record([known(digit="2", day=2)])
+    assert len(other.versions("s", A)) == 2
+
+
+def test_any_thread_may_record(index, known):
+    """Also several at once, on one opened index."""
+    rows = [[known(f"http://h/{thread}/{number}") for number in range(300)] for thread in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(index.record, rows))
+    assert len(index.current("s")) == 1200
+
+
+def record_all(place, rows, start, batch):
+    """What one worker process does: the same rows as the others, from another place on."""
+    index = open_index(place, dict)
+    start.wait(60)
+    turned = rows[batch:] + rows[:batch]
+    for first in range(0, len(turned), 1000):
+        index.record(turned[first : first + 1000])
+    index.close()
+
+
+def test_four_processes_record_the_same_rows(place, opened, known):
+    """Nobody waits for ever, nothing is lost, and the same bytes are one version."""
+    index = opened()
+    index.rebuild({})
+    rows = [known(f"http://h/{number}") for number in range(3000)]
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(4)
+    workers = [context.Process(target=record_all, args=(place, rows, start, 700 * number)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
+    assert len(index.current("s")) == 3000
+    assert {len(index.versions("s", row.url_digest)) for row in rows[::100]} == {1}
+
+
+def test_a_change_that_several_record_is_one_version_each(opened, known):
+    """However they interleave, the history holds the states that were replaced."""
+    first = opened()
+    first.record([known()])
+    indexes = [first, opened(), opened()]
+    start = threading.Barrier(3)
+
+    def change(index):
+        start.wait(60)
+        for _ in range(5):
+            index.record([known(digit="2", day=2)])
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(change, indexes))
+    assert first.versions("s", A) == [version(known()), version(known(digit="2", day=2))]
+
+
+def test_a_closed_index_is_an_error_of_the_store(index, known):
+    """Whoever comes too late is told in our own words."""
+    index.close()
+    for ask in (
+        lambda: index.lookup("s", [A]),
+        lambda: index.record([known()]),
+        lambda: index.watermark("s"),
+        lambda: index.is_built,
+    ):
+        with pytest.raises(StoreError):
+            ask()
+    index.close()
+
+
+def test_a_secret_of_a_url_cannot_be_read(place, index, manifest, tmp_path):
+    """The digest stands for the whole URL, beside it is the redacted one."""
+    url = "http://me:passw0rd@h/a?token=s3cret"
+    index.rebuild(
+        {"m": manifest(url, "1", 1).model_copy(update={"url": redact_url(url), "final_url": redact_url(url)})}
+    )
+    assert index.lookup("s", [url_digest(url)])
+    if isinstance(index, SqliteIndex):
+        index.close()
+        written = place.read_bytes()
+    else:
+        import psycopg
+        from psycopg import sql
+
+        bare, _, schema = place.rpartition("schema=")
+        with psycopg.connect(bare.rstrip("?&")) as connection:
+            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema]).fetchall()
+            assert len(tables) == 5
+            written = b"".join(
+                str(
+                    connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, table))).fetchall()
+                ).encode()
+                for (table,) in tables
+            )
+    assert b"http://***@h/a" in written
+    assert b"passw0rd" not in written
+    assert b"s3cret" not in written

@@ -1,0 +1,125 @@
+"""What only the index in SQLite has: a file that is damaged, another program's, or of an earlier version."""
+
+import sqlite3
+
+import pytest
+
+from airnub_core.errors import DamagedIndexError, StoreError
+from airnub_core.store.index import SqliteIndex, Version
+from airnub_core.store.index.sqlite import VERSION
+from airnub_core.store.manifest import url_digest
+
+VERSION_1 = """
+CREATE TABLE url (
+    source TEXT NOT NULL, url_digest TEXT NOT NULL, url TEXT NOT NULL, digest TEXT NOT NULL, path TEXT NOT NULL,
+    size INTEGER NOT NULL, manifest TEXT NOT NULL, etag TEXT, last_modified TEXT, checked_at TEXT NOT NULL,
+    changed_at TEXT NOT NULL, PRIMARY KEY (source, url_digest)
+) WITHOUT ROWID;
+CREATE TABLE version (
+    source TEXT NOT NULL, url_digest TEXT NOT NULL, seen_at TEXT NOT NULL, digest TEXT NOT NULL, manifest TEXT NOT NULL,
+    PRIMARY KEY (source, url_digest, seen_at, digest)
+) WITHOUT ROWID;
+CREATE TABLE watermark (source TEXT PRIMARY KEY, value TEXT NOT NULL, moved_at TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+@pytest.mark.parametrize("content", [b"garbage" * 1000, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_garbage_is_a_damaged_index(tmp_path, content):
+    """And nothing keeps the file open afterwards."""
+    path = tmp_path / "index.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(DamagedIndexError, match=r"store reindex") as error:
+        SqliteIndex(path)
+    assert error.value.path == str(path)
+
+
+def test_another_programs_database_is_a_damaged_index(tmp_path):
+    """It is not written to."""
+    path = tmp_path / "index.sqlite"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE url (address TEXT)")
+    other.close()
+    with pytest.raises(DamagedIndexError):
+        SqliteIndex(path)
+
+
+def test_damage_in_the_middle_is_told_when_it_is_met(tmp_path, known):
+    """As an error of the store, not of SQLite."""
+    path = tmp_path / "index.sqlite"
+    index = SqliteIndex(path)
+    rows = [known(f"http://h/{number}") for number in range(500)]
+    index.record(rows)
+    index.close()
+    content = bytearray(path.read_bytes())
+    content[4096 * 4 :] = b"\xff" * (len(content) - 4096 * 4)
+    path.write_bytes(content)
+    index = SqliteIndex(path)
+    with pytest.raises(DamagedIndexError):
+        index.current("s")
+    index.close()
+
+
+def test_what_is_wrong_with_the_disk_is_no_damage(tmp_path):
+    """A folder in the file's place: an error of the store, and nothing is set aside for it."""
+    (tmp_path / "index.sqlite").mkdir()
+    with pytest.raises(StoreError) as error:
+        SqliteIndex(tmp_path / "index.sqlite")
+    assert not isinstance(error.value, DamagedIndexError)
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_version_1_is_brought_to_this_one(tmp_path, known, built):
+    """Nothing is lost: rows, the states before, watermarks, and whether it was built."""
+    path = tmp_path / "index.sqlite"
+    states = [known(digit="1", day=1), known(digit="2", day=2), known(digit="1", day=3)]
+    rows = [states[-1], *(known(f"http://h/{number}", source="t") for number in range(100))]
+    old = sqlite3.connect(path)
+    old.executescript(VERSION_1)
+    old.executemany(f"INSERT INTO url VALUES ({', '.join('?' * 11)})", rows)
+    old.executemany(
+        "INSERT INTO version VALUES (?, ?, ?, ?, ?)",
+        [(row.source, row.url_digest, row.changed_at, row.digest, row.manifest) for row in (*states, *rows[1:])],
+    )
+    old.execute("INSERT INTO watermark VALUES ('s', '7', 'then')")
+    old.execute(f"PRAGMA user_version = {1 if built else 0}")
+    old.commit()
+    old.close()
+    for _ in range(2):
+        index = SqliteIndex(path)
+        assert index.is_built == built
+        assert (index.watermark("s"), index.sources()) == ("7", ["s", "t"])
+        assert index.lookup("t", [row.url_digest for row in rows]) == {row.url_digest: row for row in rows[1:]}
+        assert index.versions("s", states[0].url_digest) == [
+            Version(row.changed_at, row.digest, row.manifest) for row in states
+        ]
+        assert len(index.versions("t", url_digest("http://h/7"))) == 1
+        index.close()
+
+
+def test_a_later_version_is_refused(tmp_path):
+    """It is whole, so it is neither set aside nor written."""
+    path = tmp_path / "index.sqlite"
+    SqliteIndex(path).close()
+    later = sqlite3.connect(path)
+    later.execute(f"PRAGMA user_version = {VERSION + 1}")
+    later.close()
+    with pytest.raises(StoreError, match="expected an index of version 2, found 3") as error:
+        SqliteIndex(path)
+    assert not isinstance(error.value, DamagedIndexError)
+
+
+def test_keys_are_found_wherever_they_are(tmp_path, known):
+    """Also after they were moved to the large tree, and with new ones beside them."""
+    index = SqliteIndex(tmp_path / "index.sqlite")
+    rows = [known(f"http://h/{number}") for number in range(20_000)]
+    index.record(rows)
+    reading = sqlite3.connect(tmp_path / "index.sqlite")
+    counts = "SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM settled)"
+    assert reading.execute(counts).fetchone() == (0, 20_000)
+    new = known("http://h/new")
+    index.record([new, rows[7]._replace(size=9)])
+    assert reading.execute(counts).fetchone() == (1, 20_000)
+    reading.close()
+    found = index.lookup("s", [new.url_digest, rows[7].url_digest, rows[8].url_digest])
+    assert found == {new.url_digest: new, rows[7].url_digest: rows[7]._replace(size=9), rows[8].url_digest: rows[8]}
+    index.close()
