@@ -1,47 +1,36 @@
 """The content store."""
 
-from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from airnub_common import digest_of, sha256_hex
 from airnub_core import ContentStore, verify
-from airnub_core.errors import DamagedManifestError, DamagedObjectError
+from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
+from airnub_core.store import durability
 from airnub_core.store.manifest import Manifest, url_digest
+from airnub_core.store.protocol import Published, Store
+from airnub_core.store.redo import read_redo_lists
 
 
 @pytest.fixture
 def store(tmp_path):
     """An empty store."""
-    return ContentStore(tmp_path)
+    opened = ContentStore(tmp_path)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def publish(store):
-    """Publish bytes for a URL."""
-    with store.staging() as staging:
+def publish(store, stage):
+    """Publish bytes of a URL; where they lie, with their manifest."""
 
-        def one(content=b"content", url="http://h/a", name="a.csv", source="s"):
-            body = staging.body()
-            body.write(content)
+    def one(content=b"content", url="http://h/a", name="a.csv", source="s"):
+        [published] = store.publish([stage(content, url, name, source)])
+        assert isinstance(published, Published), published
+        return published
 
-            def describe(digest, path, file_name):
-                return Manifest(
-                    source=source,
-                    url=url,
-                    url_digest=url_digest(url),
-                    final_url=url,
-                    path=path,
-                    file_name=file_name,
-                    original_file_name=name,
-                    digest=digest,
-                    size=len(content),
-                    fetched_at=datetime.now(UTC),
-                )
-
-            return store.publish(body, source, name, describe)
-
-        yield one
+    return one
 
 
 HEX = sha256_hex(b"content")
@@ -53,13 +42,19 @@ def names(store):
     return sorted(path.name for path in (store.root / FOLDER).iterdir())
 
 
+def test_it_is_a_store(store, tmp_path):
+    """It has all that a store has, and says where it is."""
+    checked: Store = store
+    assert checked.name == str(tmp_path)
+
+
 def test_an_object_lies_under_its_digest(store, publish):
     """Its manifest lies beside it and says where it is."""
     published = publish()
-    assert published.new
-    assert published.manifest.path == f"{FOLDER}/a.csv"
-    assert published.manifest_path == f"{FOLDER}/a.csv.manifest.json"
-    assert Manifest.read(store.root / published.manifest_path) == published.manifest
+    assert published == Published(f"{FOLDER}/a.csv", f"{FOLDER}/a.csv.manifest.json", new=True)
+    assert store.manifest(published.manifest_path).path == f"{FOLDER}/a.csv"
+    assert store.manifest(published.manifest_path) == Manifest.read(store.root / published.manifest_path)
+    assert store.digest(published.path) == (digest_of(b"content"), 7)
     assert store.read(f"{FOLDER}/a.csv", digest_of(b"content")) == b"content"
     assert store.has(f"{FOLDER}/a.csv", 7)
     assert not store.has(f"{FOLDER}/a.csv", 8)
@@ -74,7 +69,9 @@ def test_a_second_url_adds_a_manifest_of_its_own(store, publish):
     suffix = url_digest("http://h/b")[:8]
     assert not second.new
     assert second.manifest_path == f"{FOLDER}/a.csv.{suffix}.manifest.json"
-    assert (second.manifest.path, second.manifest.original_file_name) == (f"{FOLDER}/a.csv", "b.csv")
+    manifest = store.manifest(second.manifest_path)
+    assert (second.path, manifest.path) == (f"{FOLDER}/a.csv", f"{FOLDER}/a.csv")
+    assert (manifest.file_name, manifest.original_file_name) == ("a.csv", "b.csv")
     assert names(store) == sorted(["a.csv", "a.csv.manifest.json", f"a.csv.{suffix}.manifest.json"])
     assert (store.root / FOLDER / "a.csv.manifest.json").read_bytes() == before
 
@@ -84,7 +81,7 @@ def test_the_same_url_again_changes_nothing(store, publish):
     first, _ = publish(), publish(url="http://h/b")
     before = {path: path.read_bytes() for path in (store.root / FOLDER).iterdir()}
     again = publish()
-    assert (again.new, again.manifest) == (False, first.manifest)
+    assert again == Published(first.path, first.manifest_path, new=False)
     publish(url="http://h/b")
     assert {path: path.read_bytes() for path in (store.root / FOLDER).iterdir()} == before
 
@@ -117,9 +114,9 @@ def test_hostile_names_stay_in_the_folder(store, publish, name):
     published = publish(name=name)
     publish(url="http://h/b", name=name)
     [path] = store.objects()
-    assert path == published.manifest.path
+    assert path == published.path == store.manifest(published.manifest_path).path
     assert path.rpartition("/")[0] == FOLDER
-    assert published.manifest.original_file_name == name
+    assert store.manifest(published.manifest_path).original_file_name == name
     assert verify(store).damaged == []
     assert {entry.name for entry in store.root.iterdir()} == {"s", ".airnub"}
 
@@ -159,15 +156,29 @@ def test_a_damaged_manifest_is_written_again(store, publish):
     assert verify(store).damaged == []
 
 
-def test_two_urls_of_the_same_first_digits_are_an_error(store, publish):
-    """Once in four thousand million; it is told, and not passed over."""
+def test_a_url_has_one_claim(store, publish):
+    """Where the first manifest and its own are damaged, it takes the first place, and its own one goes."""
+    first, own = publish(), publish(url="http://h/b")
+    for damaged in (first, own):
+        (store.root / damaged.manifest_path).write_bytes(b"{")
+    assert publish(url="http://h/b").manifest_path == first.manifest_path
+    assert not (store.root / own.manifest_path).exists()
+    assert verify(store).damaged == []
+
+
+def test_two_urls_of_the_same_first_digits_are_an_error(store, publish, stage):
+    """Once in four thousand million; it is told, and what is staged is left."""
     publish()
     publish(url="http://h/b")
     own = store.root / FOLDER / f"a.csv.{url_digest('http://h/b')[:8]}.manifest.json"
     other = Manifest.read(own).model_copy(update={"url_digest": url_digest("http://h/c")})
     own.write_bytes(other.as_bytes())
-    with pytest.raises(DamagedManifestError, match="collide"):
-        publish(url="http://h/b")
+    refused = stage(url="http://h/b")
+    [error] = store.publish([refused])
+    assert isinstance(error, DamagedManifestError)
+    assert "collide" in error.reason
+    store.close()
+    assert Path(refused.folder, "a.csv").read_bytes() == b"content"
 
 
 def test_what_a_killed_process_left_is_no_object(store, publish):
@@ -178,11 +189,13 @@ def test_what_a_killed_process_left_is_no_object(store, publish):
     assert verify(store).damaged == []
 
 
-def test_nothing_is_left_in_staging(store, publish):
-    """Whether the bytes were new or not."""
+def test_nothing_is_left_in_staging(store, publish, staging):
+    """Whether the bytes were new or not, when all is durable; until then the lists of a batch are kept."""
     publish()
     publish()
-    assert not list((store.hidden / "staging").glob("*/[0-9]*"))
+    assert {path.name for path in staging.folder.iterdir()} == {"2", "lock", "redo-2.json"}
+    store.close()
+    assert {path.name for path in staging.folder.iterdir()} == {"lock"}
 
 
 def test_damaged_bytes_are_never_handed_on(store, publish):
@@ -221,12 +234,92 @@ def test_a_store_can_be_moved(store, publish, tmp_path_factory):
     published = publish()
     moved = tmp_path_factory.mktemp("moved") / "store"
     (store.root / "s").rename(moved.parent / "s")
-    assert ContentStore(moved.parent).read(published.manifest.path, published.manifest.digest) == b"content"
+    assert ContentStore(moved.parent).read(published.path, digest_of(b"content")) == b"content"
 
 
-def test_nothing_to_make_durable_is_nothing_to_do(tmp_path):
+@pytest.fixture(params=["syncfs", "one by one"])
+def durably(request, monkeypatch):
+    """Both ways of making things durable; only Linux has the first."""
+    if request.param == "one by one":
+        monkeypatch.setattr(durability, "_syncfs", None)
+
+
+@pytest.mark.usefixtures("durably")
+def test_a_batch_keeps_its_order(store, stage):
+    """Twice the same bytes are once the same; batch follows batch, and each is whole."""
+    batch = [stage(f"{number % 4}".encode(), url=f"http://h/{number}", name=f"{number}.csv") for number in range(6)]
+    published = [*store.publish(batch[:3]), *store.publish(batch[3:])]
+    assert [one.path.split("/")[2] for one in published] == [one.hex_digits for one in batch]
+    assert [one.new for one in published] == [True, True, True, True, False, False]
+    assert len(list(store.objects())) == 4
+    assert len(dict(store.manifests())) == 6
+    store.close()
+    assert verify(store).damaged == []
+    assert [Path(one.folder).exists() for one in batch] == [False] * 6
+
+
+@pytest.mark.usefixtures("durably")
+def test_one_that_cannot_be_published_keeps_no_other_from_it(store, stage):
+    """Its error says why, and it stays as it was; a later batch has it where its place is free again."""
+    (store.root / "t").write_bytes(b"in the way")
+    first, refused, last = stage(b"1"), stage(b"2", source="t"), stage(b"3")
+    published = store.publish([first, refused, last])
+    assert [type(one) for one in published] == [Published, StoreError, Published]
+    assert str(store.root / "t") in str(published[1])
+    store.close()
+    assert Path(refused.folder, "a.csv").read_bytes() == b"2"
+    (store.root / "t").unlink()
+    assert store.publish([refused])[0].new
+
+
+def test_what_is_published_was_written_down_before(store, stage, staging):
+    """All of a batch, whatever became of it, until what was done is durable."""
+    batch = [stage(b"1"), stage(b"2"), stage(b"1", url="http://h/b")]
+    store.publish(batch)
+    assert list(read_redo_lists(staging.folder)) == batch
+    store.close()
+    assert list(read_redo_lists(staging.folder)) == []
+
+
+def test_a_batch_that_the_disk_does_not_take(store, stage, staging):
+    """None of it is published, and all of it can be once more."""
+    batch = [stage(b"1"), stage(b"2")]
+    in_the_way = staging.folder / "redo-1.json"
+    in_the_way.mkdir()
+    with pytest.raises(IsADirectoryError):
+        store.publish(batch)
+    assert list(store.objects()) == []
+    in_the_way.rmdir()
+    assert all(one.new for one in store.publish(batch))
+
+
+def test_the_staged_folder_of_a_claim_waits_for_its_durability(store, publish, stage):
+    """It is what a crash leaves of it: the next batch, or the end, is when it goes."""
+    publish()
+    claim = stage(url="http://h/b")
+    store.publish([claim])
+    assert Path(claim.folder).is_dir()
+    store.publish([stage(b"other")])
+    assert not Path(claim.folder).exists()
+
+
+def test_nothing_to_publish_is_nothing_to_do(tmp_path):
     """Not even the folder has to be there."""
-    ContentStore(tmp_path / "none").make_durable([])
+    store = ContentStore(tmp_path / "none")
+    assert store.publish([]) == []
+    store.close()
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_is_removed_leaves_no_empty_folders(store, publish):
+    """And nothing else goes with it; what is gone already is no error."""
+    published, kept = publish(), publish(source="t")
+    for _ in range(2):
+        store.remove(published.path)
+    assert (store.root / published.manifest_path).exists()
+    store.remove(published.manifest_path)
+    assert {path.name for path in store.root.iterdir()} == {"t", ".airnub"}
+    assert list(store.objects()) == [kept.path]
 
 
 def test_an_empty_store_is_empty(store):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from airnub_core import FileSource
+from airnub_core import FileSource, Place
 from airnub_core.errors import DamagedObjectError, DatasetError
 from airnub_core.sample_site import Reply
 from airnub_core.store.reading import read_current
@@ -42,3 +42,13 @@ def test_no_store_is_an_error_and_none_is_made(tmp_path):
     with pytest.raises(DatasetError, match="no such folder"):
         list(read_current(tmp_path / "none", "s", ".csv"))
     assert not (tmp_path / "none").exists()
+
+
+def test_a_bucket_is_read(tmp_path, site, run, s3):
+    """Wherever the place is; an empty one says what to do."""
+    place = Place(s3.bucket(), local=tmp_path / "local")
+    with pytest.raises(DatasetError, match=r"files of this source in s3://.*; run the ingestion first"):
+        list(read_current(place, "s", ".csv"))
+    site.routes["/a.csv"] = Reply(b"a")
+    run(FileSource(name="s", urls=[site.url("/a.csv")]), root=place)
+    assert list(read_current(place, "s", ".csv")) == [b"a"]

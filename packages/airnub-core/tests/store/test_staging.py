@@ -5,11 +5,15 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from airnub_common import sha256_hex
+from airnub_common import digest_of, sha256_hex
 from airnub_core.errors import StoreError
+from airnub_core.store.manifest import Manifest, url_digest
+from airnub_core.store.provenance import Asked
+from airnub_core.store.staged import Staged
 from airnub_core.store.staging import Staging
 
 HOLDER = """
@@ -41,15 +45,34 @@ def folders(parent):
     return [path for path in parent.iterdir() if path.is_dir()]
 
 
+def finish(body, name="name.csv", url="http://h/a"):
+    """A body is whole."""
+    return body.finish(Asked("s", url, url_digest(url)), url, {"content-type": "text/csv"}, name)
+
+
 def test_bytes_are_hashed_while_they_come(tmp_path):
-    """Size and digest are known with the last byte."""
+    """Size and digest are known with the last byte; their manifest lies beside them."""
     with Staging(tmp_path) as staging:
         body = staging.body()
         body.write(b"one ")
         body.write(b"two")
         assert (body.size, body.content()) == (7, b"one two")
-        path, digits = body.finish("name.csv")
-        assert (path.read_bytes(), path.name, digits) == (b"one two", "name.csv", sha256_hex(b"one two"))
+        staged = finish(body)
+        assert staged == Staged(str(body.folder), "s", "name.csv", sha256_hex(b"one two"), 7, url_digest("http://h/a"))
+        assert body.content() == (body.folder / "name.csv").read_bytes() == b"one two"
+        manifest = Manifest.read(body.folder / "name.csv.manifest.json")
+        assert (manifest.digest, manifest.size) == (digest_of(b"one two"), 7)
+        assert len(list(body.folder.iterdir())) == 2
+
+
+def test_a_hostile_name_stays_in_its_folder(tmp_path):
+    """The manifest keeps the original."""
+    with Staging(tmp_path) as staging:
+        staged = finish(staging.body(), "../../x.manifest.json")
+        [body] = [path for path in Path(staged.folder).iterdir() if path.suffix != ".json"]
+        assert body.name == staged.file_name
+        manifest = Manifest.read(body.with_name(f"{body.name}.manifest.json"))
+        assert manifest.original_file_name == "../../x.manifest.json"
 
 
 def test_nothing_is_left_when_the_block_ends(tmp_path):
@@ -59,8 +82,20 @@ def test_nothing_is_left_when_the_block_ends(tmp_path):
     with suppress(KeyboardInterrupt), Staging(tmp_path) as staging:
         body = staging.body()
         body.write(b"half")
-        body.finish("x")
+        finish(body)
         raise KeyboardInterrupt
+    assert folders(tmp_path) == []
+
+
+def test_what_is_abandoned_is_left_to_the_next(tmp_path):
+    """Who cannot say whether it is durable leaves it; whoever comes next is given it, and then it goes."""
+    with Staging(tmp_path) as staging:
+        finish(staging.body())
+        staging.abandon()
+    given = []
+    with Staging(tmp_path, lambda folder: given.extend(path.name for path in folder.iterdir())):
+        pass
+    assert sorted(given) == ["1", "lock"]
     assert folders(tmp_path) == []
 
 
@@ -70,8 +105,9 @@ def test_bodies_are_apart(tmp_path):
         one, two = staging.body(), staging.body()
         one.write(b"1")
         two.write(b"2")
-        assert one.finish("x")[0].read_bytes() == b"1"
-        assert two.finish("x")[0].read_bytes() == b"2"
+        finish(one)
+        finish(two)
+        assert (one.content(), two.content()) == (b"1", b"2")
 
 
 def test_a_discarded_body_is_gone(tmp_path):
@@ -103,6 +139,27 @@ def test_the_folder_of_a_living_process_is_left_alone(tmp_path, holder):
         assert (its / "1" / "body").exists()
     assert folders(tmp_path) == [its]
     holder.communicate(b"")
+    assert folders(tmp_path) == []
+
+
+def test_processes_that_come_and_go(tmp_path):
+    """None takes the folder of another for a dead one's, neither when it is made nor when it is removed."""
+    code = """
+import sys
+from pathlib import Path
+from airnub_core.store.staging import Staging
+
+def take_up(folder):
+    sys.exit(f"{folder} belongs to a process that lives")
+
+for _ in range(60):
+    with Staging(Path(sys.argv[1]), take_up) as staging:
+        staging.body().write(b"half")
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]
+    errors = [process.communicate()[1] for process in processes]
+    assert errors == [b""] * 4
     assert folders(tmp_path) == []
 
 

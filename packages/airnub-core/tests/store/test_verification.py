@@ -112,3 +112,24 @@ def test_nothing_is_changed(stored, everything_in):
 def test_an_empty_store_is_whole(tmp_path):
     """Also when there is none."""
     assert verify(ContentStore(tmp_path / "none")).objects == 0
+
+
+def test_manifests_are_kept_where_they_are_wanted(stored):
+    """A large store is checked in little memory without them."""
+    store, _ = stored
+    result = verify(store, keep_manifests=False)
+    assert (result.manifests, result.sound, result.damaged) == (3, {}, [])
+
+
+def test_a_store_of_many_folders_is_checked_in_order(tmp_path):
+    """More than are read ahead; damage among them is named in the order of paths."""
+    store = ContentStore(tmp_path)
+    for number in range(300):
+        folder = tmp_path / "s" / f"{number % 100:02}" / f"{number:064}"
+        folder.mkdir(parents=True)
+        (folder / "a").write_bytes(b"x")
+    result = verify(store)
+    assert (result.objects, result.size) == (300, 300)
+    named = [error.path for error in result.damaged if isinstance(error, DamagedObjectError)]
+    assert len(named) == 300
+    assert named == sorted(named)

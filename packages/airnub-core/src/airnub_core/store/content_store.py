@@ -1,35 +1,31 @@
-"""The content store: every object once, under its digest, whole or not there.
+"""The content store in a folder: every object once, under its digest, whole or not there.
 
     <root>/<source>/<hex[:2]>/<hex>/<file name>
                                     <file name>.manifest.json               the first URL that brought the bytes
                                     <file name>.<8 hex>.manifest.json       each further URL
-    <root>/.airnub/                 staging and the index; no source is called so
+    <root>/.airnub/                 staging, partial files and the index; no source is called so
 
-Renaming one staged folder to its digest publishes object and manifest in one step.
+Bytes and manifest are on the disk before their folder is renamed to its digest: what is visible is whole.
 """
 
 import errno
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import os
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
-from airnub_common import ALGORITHM, digest_of, hex_of, safe_file_name
-from airnub_core.errors import DamagedManifestError, DamagedObjectError
+from airnub_common import ALGORITHM, digest_of, hex_of
+from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
 from airnub_core.store.durability import make_durable
-from airnub_core.store.manifest import SUFFIX, Manifest
-from airnub_core.store.staging import StagedBody, Staging
+from airnub_core.store.manifest import Manifest
+from airnub_core.store.protocol import Published
+from airnub_core.store.redo import write_redo_list
+from airnub_core.store.staged import SUFFIX, Staged, object_path
 
 HIDDEN = ".airnub"
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY}
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """An object in its place. `new` says whether its bytes were not in the store before."""
-
-    manifest: Manifest
-    manifest_path: str
-    new: bool
 
 
 class ContentStore:
@@ -37,63 +33,88 @@ class ContentStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._publishing = threading.Lock()
+        self._lists = 0
+        self._kept: list[Path] = []
+        """Redo lists and staged folders that are needed until the renames of their batch are durable."""
+        self._renamed: list[str] = []
+        """Folders whose names are not durable yet."""
+
+    @property
+    def name(self) -> str:
+        """The folder's path."""
+        return str(self.root)
 
     @property
     def hidden(self) -> Path:
         """Where what is not an object lies."""
         return self.root / HIDDEN
 
-    def staging(self) -> Staging:
-        """A place for bytes to arrive in; entered once by each process that writes."""
-        return Staging(self.hidden / "staging")
+    def publish(self, batch: Sequence[Staged]) -> list[Published | StoreError]:
+        """Give staged bytes their places; durable when it returns.
 
-    def publish(
-        self, body: StagedBody, source: str, file_name: str, describe: Callable[[str, str, str], Manifest]
-    ) -> Published:
-        """Give a staged body its place, its manifest beside it.
-
-        Args:
-            body: the bytes, all written.
-            source: the folder of the store that they belong to.
-            file_name: any name; a safe one is made of it.
-            describe: makes the manifest from the object's digest, path and file name. When the same bytes are there
-                already, path and name are those of the existing object.
+        Returns:
+            In order, where each lies, or why it alone could not be published.
 
         Raises:
-            OSError: the disk is full, or the store cannot be written.
+            OSError: the disk is full, or the store was removed; nothing that is staged is lost.
         """
-        name = _object_name(file_name)
-        path, hex_digits = body.finish(name)
-        digest = f"{ALGORITHM}:{hex_digits}"
-        folder = self._folder(source, hex_digits)
-        manifest = describe(digest, _join(source, hex_digits, name), name)
-        (body.folder / (name + SUFFIX)).write_bytes(manifest.as_bytes())
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            body.folder.rename(folder)
-        except OSError as error:
-            if error.errno not in _TAKEN:
-                raise
-        else:
-            return Published(manifest, manifest.path + SUFFIX, new=True)
-        existing = self._object_in(folder)
-        if existing is None or digest_of(folder / existing) != digest:
-            # Damaged, by a power loss or by hand: it is no object any more, and the whole one takes its place.
-            existing = existing or name
-            path.replace(folder / existing)
-        try:
-            return self._claim(folder, describe(digest, _join(source, hex_digits, existing), existing), body.folder)
-        finally:
-            body.discard()
+        if not batch:
+            return []
+        with self._publishing:
+            staging = Path(batch[0].folder).parent
+            self._lists += 1
+            redo_list = write_redo_list(staging, self._lists, batch)
+            self._sync(chain((Path(staged.folder) for staged in batch), (redo_list, staging)))
+            self._kept.append(redo_list)
+            return [self._publish(staged) for staged in batch]
 
-    def make_durable(self, published: list[Published]) -> None:
-        """Return when all these are on the disk.
+    def close(self) -> None:
+        """Nothing more is published: the renames are made durable, and what was kept to repeat them goes.
 
         Raises:
             OSError: the disk did not take them.
         """
-        if published:
-            make_durable(self.root, {(self.root / one.manifest.path).parent for one in published})
+        with self._publishing:
+            if self._kept:
+                self._sync([])
+
+    def _sync(self, paths: Iterable[Path]) -> None:
+        renamed = (path for folder in self._renamed for path in (Path(folder), Path(folder).parent))
+        make_durable(self.root, chain(paths, renamed))
+        self._renamed.clear()
+        for path in self._kept:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        self._kept.clear()
+
+    def _publish(self, staged: Staged) -> Published | StoreError:
+        try:
+            return self._place(staged)
+        except StoreError as error:
+            return error
+        except OSError as error:
+            told = StoreError.of(error, self.root / staged.source)
+            told.__cause__ = error
+            return told
+
+    def _place(self, staged: Staged) -> Published:
+        path = object_path(staged.source, staged.hex_digits, staged.file_name)
+        folder = f"{self.root}/{path.rpartition('/')[0]}"
+        try:
+            try:
+                os.rename(staged.folder, folder)  # noqa: PTH104  # for every file, and Path costs as much again
+            except FileNotFoundError:
+                Path(folder).parent.mkdir(parents=True, exist_ok=True)
+                os.rename(staged.folder, folder)  # noqa: PTH104
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+            return self._claim(staged, Path(folder))
+        self._renamed.append(folder)
+        return Published(path, path + SUFFIX, new=True)
 
     def read(self, path: str, digest: str) -> bytes:
         """The bytes of an object.
@@ -112,24 +133,30 @@ class ContentStore:
     def has(self, path: str, size: int) -> bool:
         """Whether there is a file of this size in an object's place; its bytes are not looked at."""
         try:
-            return (self.root / path).stat().st_size == size
+            return os.stat(f"{self.root}/{path}").st_size == size  # noqa: PTH116  # for every file that is known
         except OSError:
             return False
 
     def manifests(self, source: str | None = None) -> Iterator[tuple[str, Manifest | DamagedManifestError]]:
         """Every manifest's path with what is in it, in the order of their paths; damaged ones as errors."""
-        pattern = f"{source or '[!.]*'}/??/*/*{SUFFIX}"
-        for path in sorted(self.root.glob(pattern)):
+        for path in sorted(self.root.glob(f"{source or '[!.]*'}/??/*/*{SUFFIX}")):
             relative = path.relative_to(self.root).as_posix()
             try:
-                manifest = Manifest.read(path)
-                expected = _join(manifest.source, hex_of(manifest.digest), manifest.file_name)
-                if manifest.path != expected or path.parent != self.root / Path(expected).parent:
-                    raise DamagedManifestError(str(path), f"expected in the folder of {expected}, found here")  # noqa: TRY301  # one way out
+                yield relative, self.manifest(relative)
             except DamagedManifestError as error:
                 yield relative, error
-            else:
-                yield relative, manifest
+
+    def manifest(self, path: str) -> Manifest:
+        """The manifest at a path.
+
+        Raises:
+            DamagedManifestError: it cannot be read, or does not belong there.
+        """
+        manifest = Manifest.read(self.root / path)
+        expected = object_path(manifest.source, hex_of(manifest.digest), manifest.file_name)
+        if manifest.path != expected or path.rpartition("/")[0] != expected.rpartition("/")[0]:
+            raise DamagedManifestError(str(self.root / path), f"expected in the folder of {expected}, found here")
+        return manifest
 
     def objects(self) -> Iterator[str]:
         """Every object's path, in order; manifests are left out."""
@@ -137,25 +164,73 @@ class ContentStore:
             if not path.name.endswith(SUFFIX) and not path.name.startswith(".") and path.is_file():
                 yield path.relative_to(self.root).as_posix()
 
-    def _folder(self, source: str, hex_digits: str) -> Path:
-        return self.root / source / hex_digits[:2] / hex_digits
+    def digest(self, path: str) -> tuple[str, int]:
+        """Hash an object again: its digest, and its size in bytes.
 
-    def _claim(self, folder: Path, manifest: Manifest, staged: Path) -> Published:
-        """Add a manifest, written in the folder `staged`, for a URL that brought bytes which are there already."""
-        whole = staged / SUFFIX
-        whole.write_bytes(manifest.as_bytes())
-        for suffix in (SUFFIX, f".{manifest.url_digest[:8]}{SUFFIX}"):
-            path = folder / (manifest.file_name + suffix)
-            relative = path.relative_to(self.root).as_posix()
+        Raises:
+            DamagedObjectError: it cannot be read.
+        """
+        try:
+            return digest_of(self.root / path), (self.root / path).stat().st_size
+        except OSError as error:
+            raise DamagedObjectError(str(self.root / path), error.strerror or str(error)) from error
+
+    def remove(self, path: str) -> None:
+        """Remove an object or a manifest, and the folders that are empty without it.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
+        file = self.root / path
+        try:
+            file.unlink(missing_ok=True)
+            for folder in list(file.parents)[:3]:
+                if folder == self.root or any(folder.iterdir()):
+                    break
+                folder.rmdir()
+        except OSError as error:
+            raise StoreError.of(error, file) from error
+
+    def _claim(self, staged: Staged, folder: Path) -> Published:
+        """Add a manifest for a URL that brought bytes which are there; damaged ones are replaced."""
+        digest = f"{ALGORITHM}:{staged.hex_digits}"
+        arrived = Path(staged.folder)
+        existing = self._object_in(folder)
+        if existing is None or digest_of(folder / existing) != digest:
+            existing = existing or staged.file_name
+            (arrived / staged.file_name).replace(folder / existing)
+        path = object_path(staged.source, staged.hex_digits, existing)
+        manifest = Manifest.read(arrived / (staged.file_name + SUFFIX)).model_copy(
+            update={"path": path, "file_name": existing}
+        )
+        for suffix in (SUFFIX, f".{staged.url_digest[:8]}{SUFFIX}"):
+            place = folder / (existing + suffix)
             try:
-                known = Manifest.read(path)
+                known = Manifest.read(place)
             except DamagedManifestError:
                 # Missing, or damaged and so of no use to anybody.
-                whole.replace(path)
-                return Published(manifest, relative, new=False)
-            if known.url_digest == manifest.url_digest:
-                return Published(known, relative, new=False)
-        raise DamagedManifestError(str(path), "names another URL of the same first 8 digits; two URLs collide here")
+                whole = arrived / f"claim{SUFFIX}"
+                whole.write_bytes(manifest.as_bytes())
+                whole.replace(place)
+                self._remove_damaged_claim(folder / (existing + f".{staged.url_digest[:8]}{SUFFIX}"), place)
+            else:
+                if known.url_digest != staged.url_digest:
+                    continue
+            # Until its place in the store is durable, the staged folder is what a crash leaves of it.
+            self._kept.append(arrived)
+            self._renamed.append(str(folder))
+            return Published(path, place.relative_to(self.root).as_posix(), new=False)
+        raise DamagedManifestError(str(place), "names another URL of the same first 8 digits; two URLs collide here")
+
+    @staticmethod
+    def _remove_damaged_claim(own: Path, place: Path) -> None:
+        """A URL has one claim: where it has just taken the first place, a damaged one of its own is of no use."""
+        if own == place or not own.exists():
+            return
+        try:
+            Manifest.read(own)
+        except DamagedManifestError:
+            own.unlink()
 
     @staticmethod
     def _object_in(folder: Path) -> str | None:
@@ -163,13 +238,3 @@ class ContentStore:
             path.name for path in folder.iterdir() if not path.name.endswith(SUFFIX) and not path.name.startswith(".")
         ]
         return min(names, default=None)
-
-
-def _object_name(file_name: str) -> str:
-    """A safe name that cannot be taken for a manifest's."""
-    safe = safe_file_name(file_name)
-    return safe[: -len(SUFFIX)] + ".manifest_json" if safe.endswith(SUFFIX) else safe
-
-
-def _join(source: str, hex_digits: str, file_name: str) -> str:
-    return f"{source}/{hex_digits[:2]}/{hex_digits}/{file_name}"

@@ -4,18 +4,20 @@ Measured with 5,000 files of 10 KiB on ext4: 0.2 ms a file with one `syncfs` per
 """
 
 import ctypes
+import fcntl
 import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 
-def make_durable(root: Path, folders: Iterable[Path]) -> None:
-    """Return when the `folders`, all below `root`, and the files in them are on the disk.
+def make_durable(root: Path, paths: Iterable[Path]) -> None:
+    """Return when `paths` are on the disk: files with their bytes, folders with their entries and the files in them.
 
     Args:
-        root: any folder of the file system that holds them.
-        folders: what was written since the last call; their parents up to `root` are made durable too.
+        root: any folder of the file system that holds them; where the system can sync a whole file system at once, that
+            is done, and nobody looks at `paths`.
+        paths: all that was written and is to be durable.
 
     Raises:
         OSError: the disk did not take it; nothing may be called stored then.
@@ -23,17 +25,21 @@ def make_durable(root: Path, folders: Iterable[Path]) -> None:
     if _syncfs is not None:
         _sync_file_system(root)
     else:
-        sync_each(root, folders)
+        sync_each(paths)
 
 
-def sync_each(root: Path, folders: Iterable[Path]) -> None:
-    """The same, file by file, for systems that cannot do it at once."""
-    parents: set[Path] = {root}
+def sync_each(paths: Iterable[Path]) -> None:
+    """The same, one by one, for systems that cannot do it at once; files first, then the folders that name them."""
+    folders: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            folders.append(path)
+            for entry in path.iterdir():
+                if entry.is_file():
+                    _sync(entry)
+        else:
+            _sync(path)
     for folder in folders:
-        for file in folder.iterdir():
-            _sync(file)
-        parents.update(parent for parent in (folder, *folder.parents) if parent.is_relative_to(root))
-    for folder in sorted(parents, reverse=True):
         _sync(folder)
 
 
@@ -51,10 +57,15 @@ def _sync_file_system(root: Path) -> None:
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        if _FULL_SYNC is not None:
+            fcntl.fcntl(handle, _FULL_SYNC)
+        else:
+            os.fsync(handle)
     finally:
         os.close(handle)
 
 
 # Linux alone has syncfs(2), and Python has no name for it.
 _syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if sys.platform == "linux" else None
+# On macOS fsync(2) leaves the bytes in the cache of the disk.
+_FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)

@@ -5,26 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from airnub_common import ALGORITHM, redact_url, sha256_hex
+from airnub_common import ALGORITHM, sha256_hex
 from airnub_core.errors import DamagedManifestError
-
-SCHEMA_VERSION = 1
-SUFFIX = ".manifest.json"
-
-HEADERS_WORTH_KEEPING = frozenset(
-    {
-        "cache-control",
-        "content-disposition",
-        "content-encoding",
-        "content-language",
-        "content-length",
-        "content-type",
-        "date",
-        "etag",
-        "expires",
-        "last-modified",
-    }
-)
+from airnub_core.store.provenance import SCHEMA_VERSION
 
 Digest = Annotated[str, Field(pattern=rf"^{ALGORITHM}:[0-9a-f]{{64}}$")]
 
@@ -71,13 +54,24 @@ class Manifest(BaseModel):
             DamagedManifestError: it cannot be read, or is not a manifest.
         """
         try:
-            return cls.model_validate_json(path.read_bytes())
+            content = path.read_bytes()
         except OSError as error:
             raise DamagedManifestError(str(path), error.strerror or str(error)) from error
+        return cls.parse(content, str(path))
+
+    @classmethod
+    def parse(cls, content: bytes, where: str) -> Self:
+        """The manifest in some bytes; `where` they come from is for messages.
+
+        Raises:
+            DamagedManifestError: they are not a manifest.
+        """
+        try:
+            return cls.model_validate_json(content)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"])) or "the whole file"
-            raise DamagedManifestError(str(path), f"not a manifest: {where}: {first['msg']}") from error
+            at = ".".join(map(str, first["loc"])) or "the whole file"
+            raise DamagedManifestError(where, f"not a manifest: {at}: {first['msg']}") from error
 
     def as_bytes(self) -> bytes:
         """The JSON that is written beside the object."""
@@ -87,8 +81,3 @@ class Manifest(BaseModel):
 def url_digest(url: str) -> str:
     """What a URL is known by: the 64 hexadecimal digits of its SHA-256, so that no secret in it is written down."""
     return sha256_hex(url.encode())
-
-
-def redacted_or_none(url: str | None) -> str | None:
-    """A URL as a manifest shows it."""
-    return None if url is None else redact_url(url)

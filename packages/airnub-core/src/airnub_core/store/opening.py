@@ -1,72 +1,144 @@
-"""Opening a store: its folder and its index together, the index rebuilt where it is missing or damaged."""
+"""Opening a store: its objects and its index together, the index rebuilt where it is missing or damaged."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock
-
-from airnub_core.errors import DamagedIndexError, StoreError
-from airnub_core.store.content_store import ContentStore
-from airnub_core.store.index import Index, SqliteIndex
+from airnub_core.errors import StoreError
+from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.content_store import HIDDEN, ContentStore
+from airnub_core.store.index import Index, open_index
+from airnub_core.store.manifest import Manifest
+from airnub_core.store.partials import Partials
+from airnub_core.store.protocol import Store
+from airnub_core.store.recovery import recover
+from airnub_core.store.staging import Staging
 from airnub_core.store.verification import Verification, verify
 
 INDEX = "index.sqlite"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store, its index and what is on its way into it are."""
+
+    objects: Path | BucketAddress
+    """A folder, or object storage."""
+    index: str | None = field(default=None, repr=False)
+    """The URL of a PostgreSQL database, `None` for SQLite in the local folder."""
+    local: Path | None = None
+    """A folder of this machine; that of the objects, where they are in one."""
+
+    @property
+    def hidden(self) -> Path:
+        """A local folder for what is not an object: staged and partial files, the index.
+
+        Raises:
+            StoreError: the objects are in object storage, and nobody said where.
+        """
+        folder = self.local or (self.objects if isinstance(self.objects, Path) else None)
+        if folder is None:
+            raise StoreError(self.name, "expected a local folder for what is on its way into the bucket, found none")
+        return folder / HIDDEN
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return str(self.objects) if isinstance(self.objects, Path) else self.objects.name
+
+    def store(self) -> Store:
+        """The objects.
+
+        Raises:
+            StoreError: it is in object storage, and what that takes is not installed.
+        """
+        if isinstance(self.objects, Path):
+            return ContentStore(self.objects)
+        try:
+            from airnub_core.store.bucket_store import BucketStore
+        except ImportError as error:
+            reason = f"expected obstore, found none ({error}); install airnub-core[buckets]"
+            raise StoreError(self.name, reason) from error
+        return BucketStore(self.objects)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A store with all that writing into it takes."""
+
+    store: Store
+    index: Index
+    staging: Staging
+    hidden: Path
+    """A local folder for what is not an object; partial files wait in it."""
+
+
 @contextmanager
-def open_store(root: Path) -> Iterator[tuple[ContentStore, Index]]:
-    """The store in the folder `root`, created when it is missing, and its index.
+def open_store(place: Path | Place) -> Iterator[tuple[Store, Index]]:
+    """A store, created when it is missing, and its index.
 
     Raises:
-        StoreError: the folder cannot be created or written.
+        StoreError: the store or the index cannot be created, read or written.
     """
-    store = ContentStore(root)
-    index, _ = _open_index(store)
+    place = place if isinstance(place, Place) else Place(place)
+    store = place.store()
+    index, _ = _open_index(place, store)
     try:
         yield store, index
+        store.close()
     finally:
         index.close()
 
 
-def reindex(root: Path) -> Verification:
+@contextmanager
+def open_for_writing(place: Path | Place) -> Iterator[Opened]:
+    """The same, with a folder for bytes to arrive in; what dead processes left is recovered first.
+
+    Raises:
+        StoreError: the store or the index cannot be created, read or written.
+    """
+    place = place if isinstance(place, Place) else Place(place)
+    hidden = place.hidden
+    with open_store(place) as (store, index):
+        partials = Partials(hidden)
+        with Staging(hidden / "staging", lambda folder: recover(store, index, partials, folder)) as staging:
+            try:
+                yield Opened(store, index, staging, hidden)
+            finally:
+                try:
+                    store.close()
+                except OSError as error:
+                    # The next run does it again.
+                    staging.abandon()
+                    raise StoreError.of(error, place.name) from error
+
+
+def reindex(place: Path | Place) -> Verification:
     """Build the index of a store anew from its manifests; objects that are damaged are left out of it.
 
     Raises:
-        StoreError: the store cannot be read or written.
+        StoreError: the store or the index cannot be read or written.
     """
-    index, verification = _open_index(ContentStore(root), anew=True)
+    place = place if isinstance(place, Place) else Place(place)
+    index, verification = _open_index(place, place.store(), anew=True)
     index.close()
     assert verification is not None, "an index that is built anew is verified"
     return verification
 
 
-def _open_index(store: ContentStore, *, anew: bool = False) -> tuple[SqliteIndex, Verification | None]:
-    path = store.hidden / INDEX
-    try:
-        store.hidden.mkdir(parents=True, exist_ok=True)
-        # Two processes that find no index must not both build it.
-        with FileLock(f"{path}.lock"):
-            try:
-                return _built(store, SqliteIndex(path), anew=anew)
-            except DamagedIndexError:
-                for file in path.parent.glob(f"{INDEX}*"):
-                    if file.suffix != ".lock":
-                        file.replace(file.with_name(f"damaged-{file.name}"))
-                return _built(store, SqliteIndex(path), anew=anew)
-    except OSError as error:
-        raise StoreError.of(error, store.root) from error
+def _open_index(place: Place, store: Store, *, anew: bool = False) -> tuple[Index, Verification | None]:
+    """The index, and what was found when it had to be built."""
+    verification: Verification | None = None
 
-
-def _built(store: ContentStore, index: SqliteIndex, *, anew: bool) -> tuple[SqliteIndex, Verification | None]:
-    """The index, built from the manifests where it is not yet, or is to be again; then with what was found."""
-    try:
-        if index.is_built and not anew:
-            return index, None
-        # An object that no index knows is hashed before it is believed: a power loss may have cut it.
+    def sound() -> dict[str, Manifest]:
+        # An object that no index knows is hashed before it is believed.
+        nonlocal verification
         verification = verify(store)
-        index.rebuild(verification.sound)
-    except BaseException:
-        index.close()
-        raise
+        return verification.sound
+
+    try:
+        index = open_index(place.index or place.hidden / INDEX, sound, anew=anew)
+    except OSError as error:
+        raise StoreError.of(error, place.name) from error
     return index, verification

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airnub_core.errors import DatasetError
-from airnub_core.store.opening import open_store
+from airnub_core.store.opening import Place, open_store
 
 
-def read_current(root: Path, source: str, suffix: str) -> Iterator[bytes]:
+def read_current(place: Path | Place, source: str, suffix: str) -> Iterator[bytes]:
     """The bytes of every object that a URL of a source has now, each once, in the order of the URLs.
 
     Args:
-        root: the store.
+        place: the store; a folder has its index beside it.
         source: its name.
         suffix: of the files that are wanted, such as `.csv`.
 
@@ -20,13 +20,17 @@ def read_current(root: Path, source: str, suffix: str) -> Iterator[bytes]:
         DamagedObjectError: the bytes of one are not those of its digest.
         StoreError: the store cannot be read.
     """
-    if not root.is_dir():
-        raise DatasetError(source, f"expected a content store in {root}, found no such folder; run the ingestion first")
-    with open_store(root) as (store, index):
+    place = place if isinstance(place, Place) else Place(place)
+    where = place.name
+    if isinstance(place.objects, Path) and not place.objects.is_dir():
+        raise DatasetError(
+            source, f"expected a content store in {where}, found no such folder; run the ingestion first"
+        )
+    with open_store(place) as (store, index):
         current = {known.digest: known.path for known in index.current(source) if known.path.endswith(suffix)}
         if not current:
             raise DatasetError(
-                source, f"expected {suffix} files of this source in {root}, found none; run the ingestion first"
+                source, f"expected {suffix} files of this source in {place.name}, found none; run the ingestion first"
             )
         for digest, path in current.items():
             yield store.read(path, digest)

@@ -1,8 +1,10 @@
-"""Staging: hidden folders in which bytes arrive, each owned by a live process, so that a crash leaves nothing."""
+"""Staging: hidden folders in which bytes arrive, each owned by a live process; what a dead one left is taken up."""
 
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,21 +13,33 @@ from filelock import FileLock, Timeout
 
 from airnub_common import ALGORITHM
 from airnub_core.errors import StoreError
+from airnub_core.store.provenance import Asked, manifest_of
+from airnub_core.store.staged import SUFFIX, Staged, object_name
 
 _LOCK = "lock"
+_POLL = 0.005
+"""Seconds between two looks at a lock that is held for less."""
 
 
 class Staging:
     """One process's hidden folder below `parent`; removed with all that was not published when the block ends."""
 
-    def __init__(self, parent: Path) -> None:
+    def __init__(self, parent: Path, recover: Callable[[Path], None] = lambda _folder: None) -> None:
+        """Name the place.
+
+        Args:
+            parent: of the folders of all processes.
+            recover: given the folder of a process that is dead, before it is removed.
+        """
         self._parent = parent
+        self._recover = recover
         self._folder: Path | None = None
         self._lock: FileLock | None = None
         self._count = 0
+        self._abandoned = False
 
     def __enter__(self) -> Self:
-        """Create the folder, and remove those of processes that are dead.
+        """Create the folder; recover and remove those of processes that are dead.
 
         Raises:
             StoreError: the store cannot be written.
@@ -33,11 +47,11 @@ class Staging:
         try:
             self._parent.mkdir(parents=True, exist_ok=True)
             # Between making the folder and locking it, another process could take it for a dead one's.
-            with FileLock(self._parent / _LOCK):
-                self._remove_dead()
-                self._folder = Path(tempfile.mkdtemp(dir=self._parent))
+            with self._alone():
+                self._folder = Path(tempfile.mkdtemp(dir=self._parent)).absolute()
                 self._lock = FileLock(self._folder / _LOCK)
                 self._lock.acquire()
+            self._recover_dead()
         except OSError as error:
             raise StoreError.of(error, self._parent) from error
         return self
@@ -45,10 +59,20 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._folder is not None and not self._abandoned:
+            self._remove(self._folder)
         if self._lock is not None:
             self._lock.release()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def folder(self) -> Path:
+        """Where this process's bytes arrive; absolute."""
+        assert self._folder is not None, "staging is entered before it is used"
+        return self._folder
+
+    def abandon(self) -> None:
+        """Leave what is here for the next run to recover."""
+        self._abandoned = True
 
     def body(self) -> "StagedBody":
         """A new, empty body.
@@ -56,23 +80,42 @@ class Staging:
         Raises:
             OSError: the store cannot be written, or the disk is full.
         """
-        assert self._folder is not None, "staging is entered before it is used"
         self._count += 1
-        folder = self._folder / str(self._count)
+        folder = self.folder / str(self._count)
         folder.mkdir()
         return StagedBody(folder)
 
-    def _remove_dead(self) -> None:
+    def _recover_dead(self) -> None:
         for folder in self._parent.iterdir():
-            if not folder.is_dir():
+            if not folder.is_dir() or folder == self._folder:
                 continue
             lock = FileLock(folder / _LOCK, timeout=0)
             try:
-                lock.acquire()
+                with self._alone():
+                    if not folder.exists():
+                        continue
+                    lock.acquire()
             except Timeout:
                 continue
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.release()
+            except OSError:
+                if folder.exists():
+                    raise
+                continue  # another process has just removed it
+            try:
+                self._recover(folder)
+                self._remove(folder)
+            finally:
+                lock.release()
+
+    def _alone(self) -> AbstractContextManager[object]:
+        """No other process comes, goes or looks meanwhile."""
+        return FileLock(self._parent / _LOCK).acquire(poll_interval=_POLL)
+
+    def _remove(self, folder: Path) -> None:
+        """Remove a folder that we have locked; who looked meanwhile would take it for a dead one's that vanishes."""
+        if folder.exists():
+            with suppress(OSError), self._alone():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class StagedBody:
@@ -96,15 +139,36 @@ class StagedBody:
         self._hash.update(chunk)
         self.size += len(chunk)
 
-    def finish(self, file_name: str) -> tuple[Path, str]:
-        """Close the file under its final name; returns its path and the 64 hexadecimal digits of its digest.
+    def finish(
+        self,
+        asked: Asked,
+        final_url: str,
+        headers: Mapping[str, str],
+        original: str,
+        derived_from: tuple[str, ...] = (),
+    ) -> Staged:
+        """Close the file under its final name, with its manifest beside it: ready to be published.
+
+        Args: as `manifest_of`.
 
         Raises:
             OSError: the disk is full, or the store was removed.
         """
         self._file.close()
-        self._path = self._path.rename(self.folder / file_name)
-        return self._path, self._hash.hexdigest()
+        name, hex_digits = object_name(original), self._hash.hexdigest()
+        self._path = self._path.rename(self.folder / name)
+        manifest = manifest_of(
+            asked,
+            final_url,
+            headers,
+            hex_digits=hex_digits,
+            size=self.size,
+            file_name=name,
+            original=original,
+            derived_from=derived_from,
+        )
+        (self.folder / (name + SUFFIX)).write_bytes(manifest)
+        return Staged(str(self.folder), asked.source, name, hex_digits, self.size, asked.url_digest)
 
     def content(self) -> bytes:
         """All that was written, for bodies that are small.
@@ -112,7 +176,8 @@ class StagedBody:
         Raises:
             OSError: the disk is full, or the store was removed.
         """
-        self._file.flush()
+        if not self._file.closed:
+            self._file.flush()
         return self._path.read_bytes()
 
     def discard(self) -> None:

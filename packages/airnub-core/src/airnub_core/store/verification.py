@@ -1,14 +1,18 @@
 """Verification: every object is hashed again, and what is damaged is named."""
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from airnub_common import digest_of
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
-from airnub_core.store.content_store import ContentStore
+from airnub_core.store.folders import ObjectFolder, object_folders
 from airnub_core.store.manifest import Manifest
+from airnub_core.store.protocol import Store
+
+AHEAD = 16
+"""Folders for each core that are read before their turn; with more, a large store would be held in memory."""
 
 
 @dataclass(slots=True)
@@ -18,68 +22,100 @@ class Verification:
     objects: int = 0
     size: int = 0
     """Of all objects, in bytes."""
+    manifests: int = 0
+    """Whose objects are whole."""
     sound: dict[str, Manifest] = field(default_factory=dict)
+    """These manifests by path, where they are kept."""
     damaged: list[StoreError] = field(default_factory=list)
 
 
-def verify(store: ContentStore, on_object: Callable[[int], None] = lambda _size: None) -> Verification:
+@dataclass(frozen=True, slots=True)
+class _Hashed:
+    """The objects of one folder: digest and size, or why there is none."""
+
+    folder: ObjectFolder
+    objects: dict[str, tuple[str, int] | DamagedObjectError]
+
+
+def verify(
+    store: Store, on_object: Callable[[int], None] = lambda _size: None, *, keep_manifests: bool = True
+) -> Verification:
     """Hash every object again, on all cores, and compare it with its folder and its manifests.
 
     Args:
         store: the store to look at; nothing in it is changed.
         on_object: told the size in bytes of each object that was hashed.
+        keep_manifests: without, the memory that is needed does not grow with the store.
 
     Raises:
-        OSError: the store's folder cannot be listed.
+        OSError, StoreError: the store cannot be listed.
     """
     result = Verification()
-    found: dict[str, tuple[str, int]] = {}
-    with ThreadPoolExecutor() as pool:
-        for path, outcome in pool.map(lambda path: (path, _digest(store.root / path)), store.objects()):
+    for hashed in _hashed(store):
+        for path, outcome in hashed.objects.items():
             result.objects += 1
-            if isinstance(outcome, StoreError):
+            if isinstance(outcome, DamagedObjectError):
                 result.damaged.append(outcome)
                 continue
             digest, size = outcome
             result.size += size
             on_object(size)
-            expected = Path(path).parent.name
+            expected = path.split("/")[-2]
             if digest.partition(":")[2] != expected:
-                result.damaged.append(
-                    DamagedObjectError(str(store.root / path), f"expected sha256:{expected}, found {digest}")
-                )
-            found[path] = outcome
-    result.damaged.extend(_check_manifests(store, found, result.sound))
+                where = f"{store.name}/{path}"
+                result.damaged.append(DamagedObjectError(where, f"expected sha256:{expected}, found {digest}"))
+        _check_manifests(store, hashed, result, keep=keep_manifests)
     return result
 
 
-def _digest(path: Path) -> tuple[str, int] | StoreError:
+def _hashed(store: Store) -> Iterator[_Hashed]:
+    """Every folder in turn, its objects hashed; hashing gives way to other threads, so each core has one."""
+    cores = os.cpu_count() or 1
+    waiting: deque[Future[_Hashed]] = deque()
+    with ThreadPoolExecutor(cores) as pool:
+        try:
+            for folder in object_folders(store):
+                waiting.append(pool.submit(_hash, store, folder))
+                if len(waiting) > AHEAD * cores:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _hash(store: Store, folder: ObjectFolder) -> _Hashed:
+    return _Hashed(folder, {path: _digest(store, path) for path in folder.objects})
+
+
+def _digest(store: Store, path: str) -> tuple[str, int] | DamagedObjectError:
     try:
-        return digest_of(path), path.stat().st_size
-    except OSError as error:
-        return DamagedObjectError(str(path), error.strerror or str(error))
+        return store.digest(path)
+    except DamagedObjectError as error:
+        return error
 
 
-def _check_manifests(
-    store: ContentStore, found: dict[str, tuple[str, int]], sound: dict[str, Manifest]
-) -> Iterator[DamagedManifestError]:
+def _check_manifests(store: Store, hashed: _Hashed, result: Verification, *, keep: bool) -> None:
     claimed: set[str] = set()
-    for path, manifest in store.manifests():
+    for path, manifest in hashed.folder.manifests:
         if isinstance(manifest, DamagedManifestError):
-            yield manifest
+            result.damaged.append(manifest)
             continue
+        where = f"{store.name}/{path}"
         claimed.add(manifest.path)
-        if manifest.path not in found:
-            yield DamagedManifestError(str(store.root / path), f"expected the object {manifest.path}, found none")
-            continue
-        digest, size = found[manifest.path]
-        if digest != manifest.digest:
+        found = hashed.objects.get(manifest.path)
+        if found is None:
+            result.damaged.append(DamagedManifestError(where, f"expected the object {manifest.path}, found none"))
+        elif isinstance(found, DamagedObjectError) or found[0] != manifest.digest:
             continue  # the object is damaged, and named already
-        if size != manifest.size:
-            yield DamagedManifestError(
-                str(store.root / path), f"expected a size of {size:,} bytes, found {manifest.size:,}"
-            )
+        elif found[1] != manifest.size:
+            reason = f"expected a size of {found[1]:,} bytes, found {manifest.size:,}"
+            result.damaged.append(DamagedManifestError(where, reason))
         else:
-            sound[path] = manifest
-    for path in sorted(found.keys() - claimed):
-        yield DamagedManifestError(str(store.root / path), "expected a manifest beside the object, found none")
+            result.manifests += 1
+            if keep:
+                result.sound[path] = manifest
+    for path in sorted(hashed.objects.keys() - claimed):
+        where = f"{store.name}/{path}"
+        result.damaged.append(DamagedManifestError(where, "expected a manifest beside the object, found none"))

@@ -1,0 +1,184 @@
+"""Collection: what no manifest refers to is found and removed, and never what somebody is writing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from airnub_core.errors import DamagedManifestError, StoreError
+from airnub_core.store.content_store import ContentStore
+from airnub_core.store.folders import ObjectFolder, object_folders
+from airnub_core.store.opening import Place, open_for_writing
+from airnub_core.store.protocol import Store
+from airnub_core.store.staged import SUFFIX
+
+Kind = Literal["object", "staging", "index", "folder"]
+_LOCK = "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something that nobody needs; `kind` says what it is.
+
+    `object`: bytes without a manifest. `staging`: what a process left behind that was killed. `index`: a damaged index
+    that was set aside. `folder`: one that is empty.
+    """
+
+    path: str
+    """Relative to the store."""
+    kind: Kind
+    size: int
+    """In bytes."""
+
+
+@dataclass(slots=True)
+class Collection:
+    """What was found; `removed` are those of it that are gone."""
+
+    found: list[Leftover] = field(default_factory=list)
+    removed: list[Leftover] = field(default_factory=list)
+    writers: int = 0
+    """Live processes that write into the store."""
+
+
+def collect(place: Path | Place, *, dry_run: bool = False) -> Collection:
+    """Find what no manifest refers to, and remove it.
+
+    While a process writes into the store, objects and empty folders are named and left: it may have been about to give
+    this very object a manifest. For the time of removing no process can begin to write. What lies beside a damaged
+    manifest is left too, since nobody knows what that refers to; and so is a manifest without its object, which
+    `verify` names.
+
+    In a bucket there are only objects without a manifest to be found, and nothing tells who writes there: it is for the
+    caller to know that nobody does.
+
+    Args:
+        place: the store to look at.
+        dry_run: remove nothing.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+    """
+    place = place if isinstance(place, Place) else Place(place)
+    store = place.store()
+    if not isinstance(store, ContentStore):
+        return _collect_objects(store, dry_run=dry_run)
+    result = Collection()
+    try:
+        # The long look is without the lock; what it found is looked at again with it.
+        unclaimed = [folder for folder in object_folders(store) if _unclaimed(folder)]
+        with _no_new_writers(store):
+            result.found, _ = _dead_and_alive(store)
+        if not dry_run and result.found:
+            # Whoever begins to write takes up what the dead have left: what is whole is published, and the rest goes.
+            with open_for_writing(place):
+                result.removed = [leftover for leftover in result.found if not (store.root / leftover.path).exists()]
+        with _no_new_writers(store):
+            _, result.writers = _dead_and_alive(store)
+            nobody_writes = result.writers == 0
+            for leftover in _set_aside(store):
+                _take(store, leftover, result, remove=not dry_run)
+            for folder in unclaimed:
+                for leftover in _still_unclaimed(store, folder):
+                    _take(store, leftover, result, remove=not dry_run and nobody_writes)
+            for leftover in _empty_folders(store):
+                _take(store, leftover, result, remove=not dry_run and nobody_writes)
+    except OSError as error:
+        raise StoreError.of(error, store.root) from error
+    return result
+
+
+def _collect_objects(store: Store, *, dry_run: bool) -> Collection:
+    result = Collection()
+    for folder in list(object_folders(store)):
+        for path in sorted(_unclaimed(folder)):
+            leftover = Leftover(path, "object", store.digest(path)[1])
+            result.found.append(leftover)
+            if not dry_run:
+                store.remove(path)
+                result.removed.append(leftover)
+    store.close()
+    return result
+
+
+@contextmanager
+def _no_new_writers(store: ContentStore) -> Iterator[None]:
+    """While the block runs, no process can begin to write; where none ever did, there is nothing to hold."""
+    staging = store.hidden / "staging"
+    if not staging.is_dir():
+        yield
+        return
+    with FileLock(staging / _LOCK):
+        yield
+
+
+def _unclaimed(folder: ObjectFolder) -> set[str]:
+    if any(isinstance(manifest, DamagedManifestError) for _, manifest in folder.manifests):
+        return set()
+    return set(folder.objects) - {
+        manifest.path for _, manifest in folder.manifests if not isinstance(manifest, DamagedManifestError)
+    }
+
+
+def _still_unclaimed(store: ContentStore, folder: ObjectFolder) -> Iterator[Leftover]:
+    known = {path for path, _ in folder.manifests}
+    now = {path.relative_to(store.root).as_posix() for path in (store.root / folder.path).glob(f"*{SUFFIX}")}
+    if now != known:
+        return
+    for path in sorted(_unclaimed(folder)):
+        if (store.root / path).is_file():
+            yield Leftover(path, "object", (store.root / path).stat().st_size)
+
+
+def _dead_and_alive(store: ContentStore) -> tuple[list[Leftover], int]:
+    """What dead processes left in the hidden folder, and how many processes are alive."""
+    dead: list[Leftover] = []
+    alive = 0
+    staging = store.hidden / "staging"
+    for folder in sorted(staging.iterdir()) if staging.is_dir() else ():
+        if not folder.is_dir():
+            continue
+        try:
+            with FileLock(folder / _LOCK, timeout=0):
+                dead.append(Leftover(folder.relative_to(store.root).as_posix(), "staging", _size(folder)))
+        except Timeout:
+            alive += 1
+    return dead, alive
+
+
+def _set_aside(store: ContentStore) -> Iterator[Leftover]:
+    for path in sorted(store.hidden.glob("damaged-*")):
+        yield Leftover(path.relative_to(store.root).as_posix(), "index", path.stat().st_size)
+
+
+def _empty_folders(store: ContentStore) -> Iterator[Leftover]:
+    """From the inside out, so that what becomes empty is found too."""
+    for pattern in ("[!.]*/??/*", "[!.]*/??", "[!.]*"):
+        for path in sorted(store.root.glob(pattern)):
+            if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+                yield Leftover(path.relative_to(store.root).as_posix(), "folder", 0)
+
+
+def _take(store: ContentStore, leftover: Leftover, result: Collection, *, remove: bool) -> None:
+    result.found.append(leftover)
+    if not remove:
+        return
+    path = store.root / leftover.path
+    if leftover.kind == "folder":
+        path.rmdir()
+    else:
+        path.unlink()
+    if leftover.kind == "object":
+        # What it leaves empty goes with it.
+        for folder in path.parents[:3]:
+            if any(folder.iterdir()):
+                break
+            folder.rmdir()
+    result.removed.append(leftover)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != _LOCK)

@@ -1,0 +1,143 @@
+"""Partial files: what came of a large file before its transfer was cut, kept so that the next run goes on from there.
+
+    <hidden>/partial/<source>.<first 32 digits of the URL's SHA-256>/body
+                                                                     partial.json
+
+`partial.json` says how many bytes are worth believing, and their digest: they are hashed again before they are, so that
+neither a kill between two writes nor a power loss makes a wrong file of a right one.
+"""
+
+import errno
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from airnub_core.errors import StoreError
+
+WORTH_RESUMING = 1024 * 1024
+"""Bytes; less is fetched again as fast as it is looked up."""
+BODY, NOTE = "body", "partial.json"
+
+
+class Note(NamedTuple):
+    """What is known of a partial file."""
+
+    source: str
+    url: str
+    """Redacted."""
+    url_digest: str
+    etag: str
+    """Strong: it names these bytes, and no others that look alike."""
+    size: int
+    """Bytes that have come, and belong to `hex_digits`."""
+    hex_digits: str
+    """Of the SHA-256 of those bytes."""
+    expected: int | None
+    """Bytes of the whole file, where the server said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A partial file that waits to be resumed."""
+
+    folder: Path
+    note: Note
+
+
+class Partials:
+    """The partial files of a store, in one place."""
+
+    def __init__(self, hidden: Path) -> None:
+        self._folder = hidden / "partial"
+
+    def keys(self) -> frozenset[str]:
+        """Of all that is there, without a look inside."""
+        try:
+            return frozenset(path.name for path in self._folder.iterdir())
+        except FileNotFoundError:
+            return frozenset()
+
+    def take(self, key: str, into: Path) -> Note | None:
+        """Move a partial file into the folder `into`, which does not exist yet; `None` where it is gone or unreadable.
+
+        Raises:
+            OSError: the store cannot be written.
+        """
+        try:
+            (self._folder / key).rename(into)
+        except FileNotFoundError:
+            return None
+        note = read_note(into)
+        if note is None or not (into / BODY).is_file():
+            shutil.rmtree(into, ignore_errors=True)
+            return None
+        return note
+
+    def park(self, folder: Path) -> bool:
+        """Take in a folder with a body and its note, in place of an earlier one of the URL; whether it was worth it.
+
+        Raises:
+            OSError: the store cannot be written.
+        """
+        note = read_note(folder)
+        if note is None or note.size < WORTH_RESUMING or not (folder / BODY).is_file():
+            return False
+        place = self._folder / key_of(note.source, note.url_digest)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
+        try:
+            folder.rename(place)
+        except OSError as error:
+            if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
+                raise
+            return False  # another process was faster, and its part is as good
+        return True
+
+    def __iter__(self) -> Iterator[Partial]:
+        """Those that can be read, in the order of their keys."""
+        for key in sorted(self.keys()):
+            note = read_note(self._folder / key)
+            if note is not None:
+                yield Partial(self._folder / key, note)
+
+    def remove(self, key: str) -> None:
+        """Give one up.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
+        try:
+            shutil.rmtree(self._folder / key)
+        except OSError as error:
+            raise StoreError.of(error, self._folder / key) from error
+
+
+def key_of(source: str, url_digest: str) -> str:
+    """What a partial file is found by."""
+    return f"{source}.{url_digest[:32]}"
+
+
+def read_note(folder: Path) -> Note | None:
+    """The note in a folder; `None` where there is none, or a crash cut it."""
+    try:
+        values = json.loads((folder / NOTE).read_bytes())
+        note = Note(**values)
+    except (OSError, ValueError, TypeError):
+        return None
+    texts = (note.source, note.url, note.url_digest, note.etag, note.hex_digits)
+    known = type(note.size) is int and all(type(text) is str for text in texts)
+    return note if known and note.size > 0 else None
+
+
+def write_note(folder: Path, note: Note) -> None:
+    """Write a note in place of the one before.
+
+    Raises:
+        OSError: the disk is full, or the store was removed.
+    """
+    new = folder / f"{NOTE}.new"
+    new.write_text(json.dumps(note._asdict()), encoding="utf-8")
+    new.replace(folder / NOTE)

@@ -1,0 +1,34 @@
+"""What is staged: the bytes of one URL, whole, with their manifest, in a hidden folder that waits to be published."""
+
+from typing import NamedTuple
+
+from airnub_common import safe_file_name
+
+SUFFIX = ".manifest.json"
+"""Of the manifest beside an object."""
+
+
+class Staged(NamedTuple):
+    """A folder that holds `<file_name>` and `<file_name>.manifest.json`; it crosses the borders of processes."""
+
+    folder: str
+    """Absolute path of a local folder."""
+    source: str
+    file_name: str
+    """Safe, and never taken for a manifest's."""
+    hex_digits: str
+    """Of the SHA-256 of the bytes."""
+    size: int
+    """In bytes."""
+    url_digest: str
+
+
+def object_name(file_name: str) -> str:
+    """A safe name for an object, that cannot be taken for a manifest's."""
+    safe = safe_file_name(file_name)
+    return safe[: -len(SUFFIX)] + ".manifest_json" if safe.endswith(SUFFIX) else safe
+
+
+def object_path(source: str, hex_digits: str, file_name: str) -> str:
+    """Where an object lies, relative to the store."""
+    return f"{source}/{hex_digits[:2]}/{hex_digits}/{file_name}"
