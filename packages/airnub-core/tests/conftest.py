@@ -1,14 +1,27 @@
 """What the tests of the engine share: real servers on loopback, good and bad ones, and settings that suit them."""
 
 import asyncio
+import os
 import socket
+import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from airnub_core import NetworkSettings, ingest_apis, ingest_files, ingest_pages, open_engine
 from airnub_core.sample_site import SampleSite
+
+sys.path.insert(0, str(Path(__file__).parent / "importable"))
+from misbehaving import MisbehavingServer  # it lies beside this file, for tests alone
+from misbehaviours import BEHAVIOURS
+from real_servers import postgres_server, postgres_url, s3  # noqa: F401  # fixtures
+
+# No test asserts times; and what is found by chance is found by developers, not by whoever waits for a check.
+settings.register_profile("airnub", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("airnub")
 
 
 def pytest_make_parametrize_id(config, val, argname):
@@ -92,6 +105,26 @@ def raw_server():
     server = RawServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def serve():
+    """Start servers on loopback that misbehave in every way of `misbehaviours`; arguments as for one of them."""
+    started = []
+
+    def start(**options):
+        started.append(MisbehavingServer(BEHAVIOURS, **options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def server(serve):
+    """A server on loopback that misbehaves, one path for each way."""
+    return serve()
 
 
 @pytest.fixture

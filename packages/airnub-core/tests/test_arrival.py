@@ -2,65 +2,52 @@
 
 import pytest
 
-from airnub_core.arrival import Item, confirmed, filed, validators
-from airnub_core.network.transfer import Received
-from airnub_core.outcome import Kind
-from airnub_core.store.content_store import ContentStore
+from airnub_common import digest_of
+from airnub_core.arrival import Arrival, Item, validators
+from airnub_core.store.index import Known
+from airnub_core.store.manifest import url_digest
+from airnub_core.store.staged import Staged
 
 URL = "https://example.org/data/weather.csv"
+AT = "2026-01-01T00:00:00+00:00"
+KNOWN = Known(
+    source="weather",
+    url_digest=url_digest(URL),
+    url=URL,
+    digest=digest_of(b"old"),
+    path="weather/x",
+    size=3,
+    manifest="weather/x.manifest.json",
+    etag='"1"',
+    last_modified="Mon",
+    checked_at=AT,
+    changed_at=AT,
+)
 
 
-@pytest.fixture
-def store(tmp_path):
-    """An empty store, and a staging folder of this process."""
-    opened = ContentStore(tmp_path)
-    with opened.staging() as staging:
-        yield opened, staging
-
-
-def received(staging, content, **headers):
-    """An answer with a body."""
-    body = staging.body()
-    body.write(content)
-    return Received(200, URL, {name.replace("_", "-"): value for name, value in headers.items()}, body)
-
-
-def test_names_come_from_the_server_else_from_the_url(store, network):
-    """What is given wins, then Content-Disposition, then the end of the URL."""
-    opened, staging = store
+def test_an_arrival_has_the_digest_and_the_size_of_its_bytes(network):
+    """Those that came, else those that are known."""
     item = Item("weather", URL, network)
-    named = received(staging, b"1", content_disposition='attachment; filename="named.csv"')
-    assert filed(opened, item, received(staging, b"0"), None, 1).row.path.endswith("/weather.csv")
-    assert filed(opened, item, named, None, 1).row.path.endswith("/named.csv")
-    assert filed(opened, item, received(staging, b"2"), None, 1, file_name="given.csv").row.path.endswith("/given.csv")
+    staged = Staged("/staging/1", "weather", "weather.csv", digest_of(b"newer").partition(":")[2], 5, url_digest(URL))
+    came = Arrival(item, url_digest(URL), KNOWN, staged, 1)
+    confirmed = Arrival(item, url_digest(URL), KNOWN, None, 1)
+    assert (came.digest, came.size) == (digest_of(b"newer"), 5)
+    assert (confirmed.digest, confirmed.size) == (digest_of(b"old"), 3)
 
 
-def test_new_bytes_name_those_before(store, network):
-    """A changed URL is updated, and its manifest knows the digest of the last time."""
-    opened, staging = store
-    item = Item("weather", URL, network)
-    first = filed(opened, item, received(staging, b"old"), None, 1)
-    second = filed(opened, item, received(staging, b"new"), first.row, 1)
-    again = filed(opened, item, received(staging, b"new"), second.row, 1)
-    assert (first.kind, second.kind, again.kind) == (Kind.STORED, Kind.UPDATED, Kind.UNCHANGED)
-    assert second.published.manifest.previous_digest == first.row.digest
-    assert again.row.changed_at == second.row.changed_at
+def test_what_is_known_is_asked_with():
+    """Both validators, as the server wrote them; nothing where nothing is known."""
+    assert validators(KNOWN) == ('"1"', "Mon")
+    assert validators(None) == (None, None)
 
 
-def test_a_confirmed_item_keeps_what_was_known(store, network):
-    """After a 304 the object is the same, and the newer validators are remembered."""
-    opened, staging = store
-    item = Item("weather", URL, network)
-    first = filed(opened, item, received(staging, b"old", etag='"1"', last_modified="Mon"), None, 1)
-    assert validators(first.row) == {"if-none-match": '"1"', "if-modified-since": "Mon"}
-    checked = confirmed(item, Received(304, URL, {"etag": '"2"'}, None), first.row, 1)
-    assert (checked.kind, checked.row.digest, checked.size) == (Kind.UNCHANGED, first.row.digest, 3)
-    assert validators(checked.row) == {"if-none-match": '"2"', "if-modified-since": "Mon"}
+@pytest.mark.parametrize("value", ['"é"', '"a\r\nb: c"', '"\t"', "", None])
+def test_what_cannot_be_sent_back_is_no_validator(value):
+    """An ETag in other characters than visible ASCII is not asked with; the other one still is."""
+    assert validators(KNOWN._replace(etag=value)) == (None, "Mon")
+    assert validators(KNOWN._replace(last_modified=value)) == ('"1"', None)
 
 
-def test_what_cannot_be_sent_back_is_no_validator(store, network):
-    """An ETag in other characters than ASCII is not asked with."""
-    opened, staging = store
-    row = filed(opened, Item("weather", URL, network), received(staging, b"x", etag='"é"'), None, 1).row
-    assert validators(row) == {}
-    assert validators(None) == {}
+def test_no_secret_is_shown(network):
+    """The headers of a source may hold one."""
+    assert "s3cret" not in repr(Item("weather", URL, network, {"authorization": "s3cret"}))

@@ -18,10 +18,10 @@ from airnub_core import (
     FileSource,
     Item,
     Kind,
-    engine,
     ingest_files,
     open_engine,
     open_store,
+    settling,
     verify,
 )
 from airnub_core.errors import (
@@ -35,7 +35,7 @@ from airnub_core.errors import (
     TruncatedBodyError,
 )
 from airnub_core.sample_site import Reply, SampleSite
-from airnub_core.store.manifest import Manifest
+from airnub_core.store.manifest import Manifest, url_digest
 
 
 def ingest(root, network, *urls, force=False):
@@ -162,7 +162,7 @@ def test_a_store_that_cannot_be_written_fails_the_run(site, network, tmp_path):
         ("/data/weather.csv", None, "weather.csv"),
         ("/data/K%C3%B6ln%20.csv?x=y.txt", None, "Köln .csv"),
         ("/", None, "index"),
-        ("/a/..%2f..%2fetc%2fpasswd", None, "passwd"),
+        ("/a/..%2F..%2Fetc%2Fpasswd", None, "passwd"),
         ("/x", 'attachment; filename="report.csv"', "report.csv"),
         ("/x", "attachment; filename*=UTF-8''%E6%B0%97.csv", "気.csv"),
         ("/x", 'attachment; filename="../../../tmp/evil"', "evil"),
@@ -310,7 +310,7 @@ def test_no_secret_of_a_url_is_written(site, network, tmp_path, everything_in):
 
 def test_more_than_a_batch(site, network, tmp_path):
     """Outcomes come in the order of the items; each is reported once, when it is durable and known."""
-    count = engine.BATCH + 50
+    count = settling.BATCH + 50
     site.routes |= {f"/{number}": Reply(b"%d" % number) for number in range(count)}
     urls = [site.url(f"/{number}") for number in range(count)]
     reported = []
@@ -332,7 +332,7 @@ def test_what_is_reported_is_known(site, network, tmp_path):
 
     async def main():
         def look(outcome):
-            known = running.index.lookup("s", [outcome.url])[outcome.url]
+            known = running.index.lookup("s", [url_digest(outcome.url)])[url_digest(outcome.url)]
             found.append((tmp_path / outcome.path).is_file() and known.digest == outcome.digest)
 
         async with open_engine(tmp_path, network, on_outcome=look) as running:
@@ -340,6 +340,25 @@ def test_what_is_reported_is_known(site, network, tmp_path):
 
     asyncio.run(main())
     assert found == [True, True]
+
+
+def test_who_is_told_and_raises_ends_the_run(site, server, network, tmp_path):
+    """Its error is raised, though not all has come; what has is settled."""
+    site.routes["/a"] = Reply(b"a")
+    patient = network.model_copy(update={"stall_timeout": 60})
+
+    async def main():
+        def tell(outcome):
+            raise RuntimeError(outcome.kind)
+
+        async with open_engine(tmp_path, patient, on_outcome=tell) as running:
+            urls = [server.url("stall", size=1), site.url("/a")]
+            await running.ingest([Item("s", url, patient) for url in urls])
+
+    with pytest.raises(RuntimeError, match="stored"):
+        asyncio.run(main())
+    with open_store(tmp_path) as (_, index):
+        assert [row.url for row in index.current("s")] == [site.url("/a")]
 
 
 def test_a_slow_host_keeps_nobody_else_waiting(site, network, tmp_path):

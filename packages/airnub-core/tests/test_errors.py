@@ -31,6 +31,7 @@ EXAMPLES = [
 ]
 STORE_EXAMPLES = [
     errors.DatasetError("weather", "expected rows, found none"),
+    errors.WorkerLostError(-9),
     errors.StoreError("/store", "No space left on device"),
     errors.DamagedObjectError("/store/x", "expected a, found b"),
     errors.DamagedManifestError("/store/x", "not a manifest"),
@@ -54,7 +55,7 @@ def test_the_docstring_draws_the_tree():
 def test_errors_survive_pickling(error):
     """Prefect carries them between processes: fields, message and attempts are the same afterwards."""
     if isinstance(error, errors.ItemError):
-        error.attempts = 3
+        error.attempts, error.kept = 3, 17
     copy = pickle.loads(pickle.dumps(error))
     assert copy == error
     assert str(copy) == str(error)
@@ -87,6 +88,21 @@ def test_the_message_says_how_often_it_was_tried():
     assert str(errors.ConnectionFailedError(URL, "x", attempts=4)).endswith("; gave up after 4 attempts")
 
 
+def test_the_message_says_what_is_kept():
+    """So that nobody is afraid to run it again."""
+    message = str(errors.TruncatedBodyError(URL, 2_000_000, 1_048_576, kept=1_048_576))
+    assert message.endswith("; 1,048,576 bytes are kept, and the next run goes on from there")
+    assert errors.TruncatedBodyError(URL, 2, 1, kept=1) == errors.TruncatedBodyError(URL, 2, 1)
+
+
+@pytest.mark.parametrize(("status", "how"), [(-9, "killed by signal 9"), (1, "exit status 1")])
+def test_how_a_process_was_lost(status, how):
+    """By whom, and that another run helps."""
+    error = errors.WorkerLostError(status)
+    assert how in str(error)
+    assert error.transient
+
+
 @pytest.mark.parametrize(
     ("status", "transient"),
     [(404, False), (403, False), (408, True), (425, True), (429, True), (500, True), (599, True)],
@@ -113,3 +129,5 @@ def test_an_error_of_the_system_as_one_of_the_store():
         "/x", "Permission denied"
     )
     assert errors.StoreError.of(OSError("odd"), "/store") == errors.StoreError("/store", "odd")
+    renaming = OSError(13, "Permission denied", "/from", None, "/to")
+    assert errors.StoreError.of(renaming, "/store") == errors.StoreError("/to", "Permission denied")

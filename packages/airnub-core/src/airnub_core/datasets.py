@@ -8,6 +8,7 @@ import polars as pl
 
 from airnub_core.errors import IngestError
 from airnub_core.outcome import Kind, Outcome
+from airnub_core.store.opening import Place
 from airnub_core.store.reading import read_current
 from airnub_core.tables import Schema, conform, write_dataset
 
@@ -26,7 +27,7 @@ class Dataset:
     unique: tuple[str, ...] = ()
 
 
-def make_dataset(dataset: Dataset, store: Path, folder: Path) -> Outcome:
+def make_dataset(dataset: Dataset, store: Path | Place, folder: Path) -> Outcome:
     """Make a dataset from what its source has in the store now.
 
     Args:

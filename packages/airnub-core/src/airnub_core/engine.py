@@ -1,35 +1,40 @@
 """The engine: items go in, outcomes come out, one for each, and only what is durable is called stored.
 
-The way of one item:
+The way of one file:
 
-    index.lookup → transfer.fetch (retried) → store.publish → [batch] store.make_durable → index.record → outcome
+    index.lookup → download (retried) → staged → [batch] store.publish → index.record → outcome
+
+Pages and APIs, whose answers are needed to go on, are asked over `network.transfer`, and settled in the same way.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airnub_common import redact_url
-from airnub_core.arrival import Arrival, Item, confirmed, filed, validators
+from airnub_core.arrival import Arrival, Item, validators
+from airnub_core.download.crew import Setting
+from airnub_core.downloads import Downloads
 from airnub_core.errors import DamagedObjectError, ItemError, StoreError
-from airnub_core.network.concurrency import together
-from airnub_core.network.pacing import Pacing, host_of
-from airnub_core.network.retries import retrying
+from airnub_core.network.concurrency import in_thread
+from airnub_core.network.content_disposition import original_name
 from airnub_core.network.settings import NetworkSettings
-from airnub_core.network.transfer import HttpTransfer, Received, Request
 from airnub_core.outcome import Kind, Outcome
-from airnub_core.store.content_store import ContentStore
+from airnub_core.settling import settle
 from airnub_core.store.index import Index, Known
-from airnub_core.store.opening import open_store
-from airnub_core.store.staging import Staging
+from airnub_core.store.manifest import url_digest
+from airnub_core.store.opening import Opened, Place, open_for_writing
+from airnub_core.store.protocol import Store
+from airnub_core.store.provenance import Asked
+from airnub_core.store.staged import Staged
+from airnub_core.store.staging import StagedBody
 
-BATCH = 500
-"""Items that are made durable and indexed together."""
+if TYPE_CHECKING:
+    from airnub_core.asking import Asker
 
 
 class Engine:
@@ -37,86 +42,78 @@ class Engine:
 
     def __init__(
         self,
-        store: ContentStore,
-        index: Index,
+        opened: Opened,
         network: NetworkSettings,
-        staging: Staging,
-        transfer: HttpTransfer,
         *,
+        user_agent: str,
         force: bool = False,
+        processes: int | None = None,
         on_expected: Callable[[int], None] = lambda _items: None,
         on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
     ) -> None:
-        self.store = store
-        self.index = index
+        self.store: Store = opened.store
+        self.index: Index = opened.index
         self.network = network
-        self._staging = staging
-        self._transfer = transfer
+        self._staging = opened.staging
+        self._setting = Setting(opened.staging.folder, opened.hidden, network.connections, user_agent)
+        self._user_agent = user_agent
+        self._asker: Asker | None = None
         self._force = force
+        self._processes = processes
         self._on_expected = on_expected
         self._on_outcome = on_outcome
-        self._pacing = Pacing(network)
+        # Two downloads at once would each keep to the limits, and together exceed them.
+        self._downloading = asyncio.Lock()
 
     async def ingest(self, items: Iterable[Item]) -> list[Outcome]:
         """Fetch items, many at a time; their outcomes, in the order of the items.
 
         Raises:
             StoreError: the store cannot be written; what arrived before is settled.
+            Exception: whoever is told the outcomes raised it; nothing more is begun, and what has come is settled.
         """
         wanted = list(items)
         self.expect(len(wanted))
-        known = self._lookup(wanted)
-        outcomes: list[Outcome | None] = [None] * len(wanted)
-        arrived: list[tuple[int, Arrival]] = []
-        settling = asyncio.Lock()
-        queues: dict[str, list[tuple[int, Item]]] = {}
-        for place, item in enumerate(wanted):
-            queues.setdefault(host_of(item.url), []).append((place, item))
+        loop = asyncio.get_running_loop()
+        unheard: list[Exception] = []
 
-        async def settle(at_least: int) -> None:
-            async with settling:
-                batch = arrived[:]
-                if len(batch) < at_least:
-                    return
-                settled = await self.settle([arrival for _, arrival in batch])
-                for (place, _), outcome in zip(batch, settled, strict=True):
-                    outcomes[place] = outcome
-                del arrived[: len(batch)]
+        def report(outcomes: list[Outcome]) -> None:
+            try:
+                for outcome in outcomes:
+                    self._on_outcome(outcome)
+            except Exception as error:  # noqa: BLE001  # the loop would only log it; it is raised below
+                unheard.append(error)
+                downloads.stop()
 
-        async def work(waiting: Iterator[tuple[int, Item]]) -> None:
-            for place, item in waiting:
-                try:
-                    arrived.append((place, await self._get(item, known.get((item.source, item.url)))))
-                except ItemError as error:
-                    outcomes[place] = self.failure(item, error)
-                if len(arrived) >= BATCH:
-                    await settle(BATCH)
+        def tell(outcomes: list[Outcome]) -> None:
+            loop.call_soon_threadsafe(report, outcomes)
 
-        def workers() -> Iterator[Coroutine[Any, Any, None]]:
-            # Each host has workers of its own, so that a slow one keeps nobody else waiting; `Pacing` limits them all.
-            for queue in queues.values():
-                waiting = iter(queue)
-                places = max(item.network.connections_per_host for _, item in queue)
-                for _ in range(min(places, self.network.connections, len(queue))):
-                    yield work(waiting)
-
-        try:
-            await together(workers())
-        finally:
-            # Also when the run is cancelled or the disk is full: what is whole is not fetched again.
-            await settle(1)
+        downloads = Downloads(
+            self.store,
+            self.index,
+            self._setting,
+            self.network,
+            force=self._force,
+            processes=self._processes,
+            on_outcomes=tell,
+        )
+        async with self._downloading:
+            # Stopped, it settles what has come, so that it is not fetched again.
+            outcomes = await in_thread(lambda: downloads.run(wanted), downloads.stop)
+        if unheard:
+            raise unheard[0]
         ended = [outcome for outcome in outcomes if outcome is not None]
         assert len(ended) == len(wanted), "one item, one outcome"
         return ended
 
     async def get(self, item: Item) -> Arrival:
-        """Fetch one item whose bytes are needed to go on, such as a page with links; to be settled afterwards.
+        """Fetch one item whose bytes are needed to go on, such as a page of records; to be settled afterwards.
 
         Raises:
             ItemError: it cannot be had; `error.attempts` says after how many attempts.
             StoreError: the store cannot be written.
         """
-        return await self._get(item, self._known(item))
+        return await self._get(item, force=self._force)
 
     async def read(self, arrival: Arrival) -> tuple[Arrival, bytes]:
         """The bytes of an arrival. Where the server said that nothing changed, and the object is damaged, it is fetched
@@ -126,13 +123,14 @@ class Engine:
             ItemError: it cannot be had again.
             StoreError: the store cannot be read or written.
         """
-        try:
-            return arrival, self.store.read(arrival.row.path, arrival.row.digest)
-        except DamagedObjectError:
-            if arrival.published is not None:
-                raise
-        again = await self._get(arrival.item, self._known(arrival.item), force=True)
-        return again, self.store.read(again.row.path, again.row.digest)
+        if arrival.staged is None:
+            assert arrival.known is not None, "only what is known is asked with validators"
+            try:
+                return arrival, self.store.read(arrival.known.path, arrival.known.digest)
+            except DamagedObjectError:
+                arrival = await self._get(arrival.item, force=True)
+        assert arrival.staged is not None, "without validators the bytes come"
+        return arrival, _bytes_of(arrival.staged)
 
     async def peek(self, item: Item, max_bytes: int) -> tuple[bytes, Mapping[str, str], str]:
         """What is at a URL, without storing it: a page, a sitemap, a robots.txt.
@@ -149,12 +147,12 @@ class Engine:
             StoreError: the store cannot be written.
         """
         limits = item.network.model_copy(update={"max_bytes": min(max_bytes, item.network.max_bytes)})
-        received, _ = await self._fetch(item, Request(item.url, limits, item.headers))
+        received, _ = await self._asking().ask(item, limits)
         assert received.body is not None, "no validators were sent"
         try:
             return received.body.content(), received.headers, received.final_url
         except OSError as error:
-            raise StoreError.of(error, self.store.root) from error
+            raise StoreError.of(error, self.store.name) from error
         finally:
             received.body.discard()
 
@@ -173,16 +171,16 @@ class Engine:
         """
         # The same URL may have an object of its own, the raw answer: what is made from it is told apart by a fragment.
         derived = replace(item, url=f"{item.url}#{file_name}")
-        known = self._known(derived)
+        digest, known = self._known(derived)
         try:
             body = self._staging.body()
             body.write(content)
-            received = Received(HTTPStatus.OK, item.url, {"content-type": content_type}, body)
-            attempts = max((part.attempts for part in parts), default=1)
-            arrival = filed(self.store, derived, received, known, attempts, file_name=file_name, parts=parts)
         except OSError as error:
-            raise StoreError.of(error, self.store.root) from error
-        return replace(arrival, item=item)
+            raise StoreError.of(error, self.store.name) from error
+        attempts = max((part.attempts for part in parts), default=1)
+        derived_from = tuple(dict.fromkeys(part.digest for part in parts))
+        arrival = Arrival(derived, digest, known, None, attempts, headers={"content-type": content_type})
+        return self._staged(arrival, body, item.url, file_name, derived_from)._replace(item=item)
 
     async def settle(self, arrivals: Sequence[Arrival], parts: Sequence[Arrival] = ()) -> list[Outcome]:
         """Make arrivals durable, let the index learn of them, and report them; in their order.
@@ -194,30 +192,16 @@ class Engine:
         Raises:
             StoreError: the disk did not take them.
         """
-        both = [*parts, *arrivals]
-        published = [arrival.published for arrival in both if arrival.published is not None]
-        rows = [arrival.row for arrival in both]
-        changed = [arrival.row for arrival in both if arrival.kind in {Kind.STORED, Kind.UPDATED}]
-        try:
-            await asyncio.to_thread(self.store.make_durable, published)
-        except OSError as error:
-            raise StoreError.of(error, self.store.root) from error
-        if rows:
-            self.index.record(rows, changed)
-        outcomes = [
-            Outcome(
-                source=arrival.item.source,
-                kind=arrival.kind,
-                url=redact_url(arrival.item.url),
-                digest=arrival.row.digest,
-                path=arrival.row.path,
-                manifest=arrival.row.manifest,
-                size=arrival.size,
-                attempts=arrival.attempts,
-            )
-            for arrival in arrivals
-        ]
-        return [self.report(outcome) for outcome in outcomes]
+        outcomes, error = await in_thread(lambda: settle(self.store, self.index, [*parts, *arrivals]))
+        told = [self.report(outcome) for outcome in outcomes[len(parts) :] if outcome is not None]
+        if error is not None:
+            raise error
+        return told
+
+    async def close(self) -> None:
+        """Close its connections."""
+        if self._asker is not None:
+            await self._asker.close()
 
     def expect(self, items: int) -> None:
         """Tell whoever listens that so many more outcomes are to come."""
@@ -233,81 +217,99 @@ class Engine:
         self._on_outcome(outcome)
         return outcome
 
-    def _lookup(self, items: Sequence[Item]) -> dict[tuple[str, str], Known]:
-        urls: dict[str, list[str]] = {}
-        for item in items:
-            urls.setdefault(item.source, []).append(item.url)
-        return {
-            (source, url): known
-            for source, asked in urls.items()
-            for url, known in self.index.lookup(source, asked).items()
-        }
+    def _known(self, item: Item) -> tuple[str, Known | None]:
+        """The digest of the item's URL, and what is known of it; nothing where its object is gone."""
+        digest = url_digest(item.url)
+        known = self.index.lookup(item.source, [digest]).get(digest)
+        there = known is not None and self.store.has(known.path, known.size)
+        return digest, known if there else None
 
-    def _known(self, item: Item) -> Known | None:
-        return self._lookup([item]).get((item.source, item.url))
+    async def _get(self, item: Item, *, force: bool) -> Arrival:
+        digest, known = self._known(item)
+        etag, last_modified = (None, None) if force else validators(known)
+        named = {"if-none-match": etag, "if-modified-since": last_modified}
+        conditions = {name: value for name, value in named.items() if value is not None}
+        received, attempts = await self._asking().ask(item, item.network, conditions)
+        arrival = Arrival(
+            item,
+            digest,
+            known,
+            None,
+            attempts,
+            received.headers.get("etag"),
+            received.headers.get("last-modified"),
+            received.headers,
+        )
+        if received.body is None:
+            return arrival
+        name = original_name(received.headers, received.final_url)
+        return self._staged(arrival, received.body, received.final_url, name)
 
-    async def _get(self, item: Item, known: Known | None, *, force: bool = False) -> Arrival:
-        if known is not None and not self.store.has(known.path, known.size):
-            known = None
-        conditions = {} if self._force or force else validators(known)
-        received, attempts = await self._fetch(item, Request(item.url, item.network, item.headers, conditions))
+    def _staged(
+        self, arrival: Arrival, body: StagedBody, final_url: str, name: str, derived_from: tuple[str, ...] = ()
+    ) -> Arrival:
+        """An arrival with its body, its manifest beside it, ready to be published."""
+        item, known = arrival.item, arrival.known
+        previous = None if known is None else known.digest
+        asked = Asked(item.source, item.url, arrival.url_digest, item.page, item.title, previous)
         try:
-            if received.body is None:
-                assert known is not None, "only what is known is asked with validators"
-                return confirmed(item, received, known, attempts)
-            return filed(self.store, item, received, known, attempts)
+            staged = body.finish(asked, final_url, arrival.headers, name, derived_from)
         except OSError as error:
-            raise StoreError.of(error, self.store.root) from error
+            raise StoreError.of(error, self.store.name) from error
+        return arrival._replace(staged=staged)
 
-    async def _fetch(self, item: Item, request: Request) -> tuple[Received, int]:
-        """One transfer with its retries, and how many attempts it took."""
-        attempts = 0
-        try:
-            async for attempt in retrying(item.network.attempts):
-                with attempt:
-                    attempts += 1
-                    async with self._pacing.turn(host_of(item.url), item.network):
-                        received = await self._transfer.fetch(request, self._staging.body)
-        except ItemError as error:
-            error.attempts = attempts
-            raise
-        except OSError as error:
-            raise StoreError.of(error, self.store.root) from error
-        return received, attempts
+    def _asking(self) -> "Asker":
+        if self._asker is None:
+            from airnub_core.asking import Asker  # it brings httpx, which files do without
+
+            self._asker = Asker(self.network, self._staging, self._user_agent)
+        return self._asker
+
+
+def _bytes_of(staged: Staged) -> bytes:
+    path = Path(staged.folder, staged.file_name)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError.of(error, path) from error
 
 
 @asynccontextmanager
 async def open_engine(
-    root: Path,
+    place: Path | Place,
     network: NetworkSettings,
     *,
     force: bool = False,
-    user_agent: str = f"airnub/{version('airnub-core')}",
+    user_agent: str | None = None,
+    processes: int | None = None,
     on_expected: Callable[[int], None] = lambda _items: None,
     on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> AsyncIterator[Engine]:
-    """An engine on the store in the folder `root`, which is created when it is missing.
+    """An engine on a store, which is created when it is missing.
 
     Args:
-        root: the store.
+        place: the store: a folder, with its index beside it; or a `Place` for what is elsewhere.
         network: limits of all transfers together; each item brings those of its source.
         force: fetch also what the server would say is unchanged.
-        user_agent: who asks.
+        user_agent: who asks; `None` for the name and version of this package.
+        processes: how many download, this one among them; `None` for as many as pay: another one for many files.
         on_expected: told how many more items are on their way.
         on_outcome: told each outcome as soon as it is certain.
 
     Raises:
         StoreError: the store cannot be created, read or written.
     """
-    with open_store(root) as (store, index), store.staging() as staging:
-        async with HttpTransfer(user_agent) as transfer:
-            yield Engine(
-                store,
-                index,
-                network,
-                staging,
-                transfer,
-                force=force,
-                on_expected=on_expected,
-                on_outcome=on_outcome,
-            )
+    with open_for_writing(place) as opened:
+        engine = Engine(
+            opened,
+            network,
+            user_agent=user_agent or f"airnub/{version('airnub-core')}",
+            force=force,
+            processes=processes,
+            on_expected=on_expected,
+            on_outcome=on_outcome,
+        )
+        try:
+            yield engine
+        finally:
+            await engine.close()

@@ -9,6 +9,7 @@
     │   ├── TruncatedBodyError, TooLargeError, ContentEncodingError                  what came over
     │   └── NotJsonError, MissingPathError, TooManyPagesError, PageError             what it should have been
     ├── DatasetError           one dataset or report of a later stage fails
+    ├── WorkerLostError        a process of the engine ended: the run fails
     └── StoreError             the run fails
         └── DamagedObjectError, DamagedManifestError, DamagedIndexError
 
@@ -47,10 +48,14 @@ def _rebuilt(kind: type[IngestError], values: dict[str, Any]) -> IngestError:
 
 @dataclass(eq=True, unsafe_hash=True)
 class ItemError(IngestError):
-    """One item fails; `url` is what was asked for, redacted; `attempts` is how often it was tried."""
+    """One item fails; `url` is what was asked for, redacted; `attempts` is how often it was tried.
+
+    `kept` is how many bytes of it wait for the next run.
+    """
 
     url: str
     attempts: int = field(default=1, compare=False, kw_only=True)
+    kept: int = field(default=0, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
         self.url = redact_url(self.url)
@@ -61,7 +66,8 @@ class ItemError(IngestError):
 
     def __str__(self) -> str:
         gave_up = f"; gave up after {self.attempts} attempts" if self.attempts > 1 else ""
-        return f"{self.url}: {redact_text(self.explanation())}{gave_up}"
+        kept = f"; {self.kept:,} bytes are kept, and the next run goes on from there" if self.kept else ""
+        return f"{self.url}: {redact_text(self.explanation())}{gave_up}{kept}"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -273,6 +279,20 @@ class DatasetError(IngestError):
 
 
 @dataclass(eq=True, unsafe_hash=True)
+class WorkerLostError(IngestError):
+    """A process that downloads ended; `status` is its exit status, below 0 the number of a signal."""
+
+    status: int
+    transient = True
+
+    def __str__(self) -> str:
+        how = f"killed by signal {-self.status}" if self.status < 0 else f"exit status {self.status}"
+        return (
+            f"a process that downloads ended ({how}); what was stored before is whole, and the next run does the rest"
+        )
+
+
+@dataclass(eq=True, unsafe_hash=True)
 class StoreError(IngestError):
     """The store cannot be used as it is: the run fails. `path` is where, `reason` what happened."""
 
@@ -282,7 +302,8 @@ class StoreError(IngestError):
     @classmethod
     def of(cls, error: OSError, path: object) -> Self:
         """The same story as an error of the operating system."""
-        return cls(str(error.filename or path), error.strerror or str(error))
+        where = error.filename2 or error.filename or path  # of a renaming, where to
+        return cls(str(where), error.strerror or str(error))
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}; what was stored before is whole, and the next run does the rest"

@@ -1,0 +1,237 @@
+"""An answer as it comes: its headers decide where its body belongs, and every limit is kept while it comes."""
+
+import re
+from datetime import UTC, datetime
+from http import HTTPStatus
+from itertools import takewhile
+
+from airnub_common import redact_url
+from airnub_core.download.errand import Errand
+from airnub_core.download.landing import Body, Landing
+from airnub_core.errors import (
+    ConnectionFailedError,
+    ContentEncodingError,
+    HttpStatusError,
+    ProtocolError,
+    TooLargeError,
+    TruncatedBodyError,
+)
+from airnub_core.network.backoff import parse_retry_after
+from airnub_core.network.decoding import Decoder, DecodingError, decoder_of
+from airnub_core.network.headers import is_visible, length_in, number_in, read_headers
+from airnub_core.network.limits import REDIRECTS
+from airnub_core.network.targets import Target, target_of
+from airnub_core.store.partials import WORTH_RESUMING, Note
+
+_NO_PART = {HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.NOT_MODIFIED}
+_MAX_UNWANTED = 64 * 1024
+"""Bytes of a body that nobody wants, up to which it is read to its end, so that the connection can go on."""
+_STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})\s")
+_LINE_ENDS = {b"\r\n", b"\n"}
+
+
+class UnfitPartError(ProtocolError):
+    """What came in answer to a request for a part cannot be put behind what is there: the whole is fetched afresh."""
+
+
+class Answer:
+    """Of one request. The transfer's thread gives it header lines and pieces of the body."""
+
+    __slots__ = ("_decoder", "_landing", "body", "errand", "headers", "lines", "received", "status")
+
+    def __init__(self, errand: Errand, landing: Landing, lines: list[bytes]) -> None:
+        """Expect it.
+
+        Args:
+            errand: what was asked.
+            landing: where bodies come down.
+            lines: filled with the header lines as they come.
+        """
+        self.errand = errand
+        self.lines = lines
+        self.status = 0
+        """0 until the headers are over."""
+        self.headers: dict[str, str] = {}
+        self.body: Body | None = None
+        self.received = 0
+        """Bytes of the body as they were sent."""
+        self._landing = landing
+        self._decoder: Decoder | None = None
+
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether so much came of a body that nobody wants that the rest is not worth waiting for."""
+        return self.body is None and self.received > _MAX_UNWANTED
+
+    @property
+    def has_headers(self) -> bool:
+        """Whether the headers have come to their end; libcurl takes a connection that is closed within them."""
+        first, status = self._last_status()
+        return status >= HTTPStatus.OK and any(line in _LINE_ENDS for line in self.lines[first:])
+
+    def take(self, piece: bytes) -> None:
+        """A piece of the body.
+
+        Raises:
+            ItemError: it breaks a limit, or cannot be read.
+            OSError: the disk did not take it.
+        """
+        if not self.status:
+            self.begin()
+        self.received += len(piece)
+        body = self.body
+        if body is None:
+            return
+        if self._decoder is None:
+            self._keep(body, piece)
+            return
+        try:
+            for decoded in self._decoder.decode(piece):
+                self._keep(body, decoded)
+        except DecodingError:
+            raise self._undecodable() from None
+
+    def begin(self) -> None:
+        """The headers are over: what is it, and where does its body belong?
+
+        Raises:
+            ItemError: its body is too large, cannot be decoded, or does not fit what is there.
+        """
+        first, self.status = self._last_status()
+        if not self.status:
+            raise ProtocolError(self.errand.url, "no status")
+        # Behind an empty body, its trailers are here already: they are no headers.
+        self.headers = read_headers(takewhile(_is_no_end, self.lines[first + 1 :]))
+        errand = self.errand
+        if self.status == HTTPStatus.PARTIAL_CONTENT and errand.body is not None:
+            self._check_part(errand.body)
+            self.body, errand.body = errand.body, None
+            if (part := self.body.resumable) is not None and part.expected is not None:
+                self.headers["content-length"] = str(part.expected)  # the manifest is that of the whole
+        elif self.status == HTTPStatus.OK:
+            if errand.body is not None:
+                # It has changed, or the server knows no parts: afresh.
+                self._landing.discard(errand.body)
+                errand.body = None
+            self._check_size(0)
+            if encoding := self.headers.get("content-encoding"):
+                self._decoder = self._decoder_of(encoding.strip().lower())
+            self.body = self._landing.body()
+
+    def end(self) -> Target | None:
+        """Nothing more comes: `None` where it counts as it is, or where it sends on to.
+
+        Raises:
+            ItemError: it is not what was asked for.
+        """
+        errand, status = self.errand, self.status
+        if not status:
+            raise ConnectionFailedError(errand.url, "it was closed within the headers")
+        if status in REDIRECTS and (location := self.headers.get("location")) is not None:
+            return target_of(errand.url, location.strip(), base=errand.target.url)
+        if status == HTTPStatus.NOT_MODIFIED and errand.is_conditional:
+            return None
+        if self.body is not None:
+            self._check_whole(self.body)
+            return None
+        if status in _NO_PART and errand.body is not None:
+            raise UnfitPartError(errand.url, "no more bytes where the server once had some")
+        raise HttpStatusError(errand.url, status, parse_retry_after(self.headers.get("retry-after"), datetime.now(UTC)))
+
+    def give_up(self, *, for_good: bool) -> None:
+        """What came of the body goes back to the errand where it can be resumed."""
+        body, self.body = self.body, None
+        if body is None:
+            return
+        if body.file is not None and body.resumable and body.size >= WORTH_RESUMING and not for_good:
+            body.file.flush()
+            self.errand.body = body
+        else:
+            self._landing.discard(body)
+
+    def cut(self) -> TruncatedBodyError:
+        """It ended early."""
+        note = None if self.body is None else self.body.resumable
+        if self.body is None or note is None:
+            return TruncatedBodyError(self.errand.url, length_in(self.headers), self.received)
+        return TruncatedBodyError(self.errand.url, note.expected, self.body.size)
+
+    def _last_status(self) -> tuple[int, int]:
+        """The line that says the status, and the status: interim answers (1xx) have header blocks of their own.
+
+        A status of 0 where there is none.
+        """
+        for index in range(len(self.lines) - 1, -1, -1):
+            # A header may look like such a line, but has no empty line before it.
+            if index == 0 or self.lines[index - 1] in _LINE_ENDS:
+                match = _STATUS_LINE.match(self.lines[index])
+                if match is not None:
+                    return index, int(match.group(1))
+        return 0, 0
+
+    def _keep(self, body: Body, piece: bytes) -> None:
+        limit = self.errand.job.limits.max_bytes
+        if body.size + len(piece) > limit:
+            raise TooLargeError(self.errand.url, limit)
+        body.write(piece)
+        if body.file is not None and body.file.note is None:
+            self._note(body)
+
+    def _note(self, body: Body) -> None:
+        """What a later run needs to go on, where the server names versions strongly and sends bytes as they are."""
+        etag = self.headers.get("etag", "")
+        if self._decoder is None and etag.startswith('"') and is_visible(etag):
+            asked = self.errand.job.asked
+            expected = length_in(self.headers)
+            body.note(Note(asked.source, redact_url(asked.url), asked.url_digest, etag, 0, "", expected))
+
+    def _decoder_of(self, encoding: str) -> Decoder | None:
+        try:
+            return decoder_of(encoding, self.errand.target.url.partition("?")[0])
+        except DecodingError:
+            raise self._undecodable() from None
+
+    def _undecodable(self) -> ContentEncodingError:
+        return ContentEncodingError(self.errand.url, self.headers.get("content-encoding", "").strip().lower())
+
+    def _check_size(self, before: int) -> None:
+        promised, limit = length_in(self.headers), self.errand.job.limits.max_bytes
+        if promised is not None and before + promised > limit:
+            raise TooLargeError(self.errand.url, limit)
+
+    def _check_part(self, body: Body) -> None:
+        """A part is believed only where it starts at the byte that was asked for, and is one of the same version."""
+        note = body.resumable
+        assert note is not None, "what can be resumed has a note"
+        named = self.headers.get("content-range", "no Content-Range")
+        unit, _, rest = named.partition(" ")
+        start, _, end = rest.partition("-")
+        total = number_in(end.rpartition("/")[2].strip())
+        fits = unit.lower() == "bytes" and number_in(start.strip()) == body.size
+        plain = self.headers.get("content-encoding", "identity").strip().lower() == "identity"
+        whole_range = length_in(self.headers) in {None, _span(start, end)}
+        same = self.headers.get("etag", note.etag) == note.etag
+        whole = note.expected is None or total is None or total == note.expected
+        if not (fits and plain and whole_range and same and whole):
+            raise UnfitPartError(self.errand.url, f"a part that is not that from byte {body.size:,} on ({named})")
+        self._check_size(body.size)
+
+    def _check_whole(self, body: Body) -> None:
+        if self._decoder is not None:
+            try:
+                self._decoder.end()
+            except DecodingError:
+                raise self._undecodable() from None
+        note = body.resumable
+        if note is not None and note.expected is not None and body.size != note.expected:
+            raise TruncatedBodyError(self.errand.url, note.expected, body.size)
+
+
+def _is_no_end(line: bytes) -> bool:
+    return line not in _LINE_ENDS
+
+
+def _span(start: str, end: str) -> int | None:
+    """Bytes from `start` to the number that `end` begins with."""
+    first, last = number_in(start.strip()), number_in(end.partition("/")[0].strip())
+    return None if first is None or last is None else last - first + 1

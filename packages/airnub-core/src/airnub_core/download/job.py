@@ -1,0 +1,57 @@
+"""Jobs and their results: plain values, which cross the borders of processes."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from airnub_core.errors import IngestError, ItemError
+from airnub_core.network.limits import Limits
+from airnub_core.store.provenance import Asked
+from airnub_core.store.staged import Staged
+
+
+class Job(NamedTuple):
+    """One URL to download; `number` is what its result is known by."""
+
+    number: int
+    asked: Asked
+    limits: Limits
+    headers: Mapping[str, str]
+    """Of the source, secrets among them; sent to the URL's own origin alone."""
+    etag: str | None = None
+    """What the index knows of the URL: the server may answer that nothing changed."""
+    last_modified: str | None = None
+
+
+class Fetched(NamedTuple):
+    """The bytes have come, and are staged."""
+
+    number: int
+    attempts: int
+    staged: Staged
+    etag: str | None
+    last_modified: str | None
+
+
+class NotModified(NamedTuple):
+    """The server says that nothing changed."""
+
+    number: int
+    attempts: int
+    etag: str | None
+    last_modified: str | None
+
+
+class Failed(NamedTuple):
+    """It cannot be had; the error says after how many attempts."""
+
+    number: int
+    error: ItemError
+
+
+class Broken(NamedTuple):
+    """The store cannot be written: nothing goes on."""
+
+    error: IngestError
+
+
+Result = Fetched | NotModified | Failed | Broken

@@ -1,0 +1,242 @@
+"""The landing: where bodies come down. Small ones are kept in memory until they are whole, large ones become files.
+
+What is whole is hashed, written with its manifest into a staging folder of its own, and reported.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+from airnub_common import ALGORITHM
+from airnub_core.download.buffers import Buffers
+from airnub_core.download.job import Broken, Fetched, Result
+from airnub_core.download.lanes import Lanes
+from airnub_core.download.large_file import LargeFile
+from airnub_core.errors import StoreError
+from airnub_core.network.content_disposition import original_name
+from airnub_core.store.partials import Note, Partials, key_of
+from airnub_core.store.provenance import Asked, manifest_of
+from airnub_core.store.staged import SUFFIX, Staged, object_name
+
+SMALL = 64 * 1024
+"""Bytes; a larger body becomes a file while it comes."""
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
+
+class Arrived:
+    """A whole answer, on its way to be filed: what was asked for, and what came."""
+
+    __slots__ = ("asked", "attempts", "body", "final_url", "headers", "name", "number", "original")
+
+    def __init__(
+        self, number: int, attempts: int, asked: Asked, body: "Body", final_url: str, headers: Mapping[str, str]
+    ) -> None:
+        self.number = number
+        self.attempts = attempts
+        self.asked = asked
+        self.body = body
+        self.final_url = final_url
+        self.headers = headers
+        self.original = original_name(headers, final_url)
+        self.name = object_name(self.original)
+
+    def manifest(self, hex_digits: str) -> bytes:
+        """What is written beside the bytes."""
+        return manifest_of(
+            self.asked,
+            self.final_url,
+            self.headers,
+            hex_digits=hex_digits,
+            size=self.body.size,
+            file_name=self.name,
+            original=self.original,
+        )
+
+    def fetched(self, folder: str, hex_digits: str) -> Fetched:
+        """What is told of it."""
+        asked, headers = self.asked, self.headers
+        staged = Staged(folder, asked.source, self.name, hex_digits, self.body.size, asked.url_digest)
+        return Fetched(self.number, self.attempts, staged, headers.get("etag"), headers.get("last-modified"))
+
+
+class Landing:
+    """A staging folder, its lanes and its buffers; belongs to one downloader."""
+
+    def __init__(
+        self, staging: Path, prefix: str, partials: Partials, buffers: Buffers, on_result: Callable[[Result], None]
+    ) -> None:
+        """Take a place.
+
+        Args:
+            staging: the folder, absolute; others may use it too.
+            prefix: what the folders made here begin with, and nobody else's.
+            partials: where partial files wait.
+            buffers: for large files.
+            on_result: told each result, from any thread.
+
+        Raises:
+            StoreError: the store was removed.
+        """
+        self._staging = str(staging)
+        self._prefix = prefix
+        self._partials = partials
+        self._buffers = buffers
+        self._on_result = on_result
+        self._numbers = count(1)
+        self._begun = self._done = 0
+        try:
+            self._handle = os.open(staging, os.O_RDONLY)
+        except OSError as error:
+            raise StoreError.of(error, staging) from error
+        self._lanes = Lanes()
+
+    @property
+    def busy(self) -> bool:
+        """Whether large files are still hashed or written, of which results are to come."""
+        return self._begun > self._done
+
+    def body(self) -> "Body":
+        """An empty body."""
+        return Body(self)
+
+    def large_file(self) -> LargeFile:
+        """A file for a large body, not open yet."""
+        return LargeFile(f"{self._staging}/{self._new_name()}", self._lanes.next(), self._buffers)
+
+    def resume(self, asked: Asked, on_ready: Callable[["Body | None"], None]) -> None:
+        """Look for what an earlier run left of a URL; `on_ready` is given it, or `None`, from a lane."""
+        file = self.large_file()
+        self._lanes.next()[0].put(self._look_for, file, asked, on_ready)
+
+    def land(self, arrived: Arrived) -> None:
+        """A body is whole: file it, and report it as fetched.
+
+        A small one at once: writing it takes less time than another thread takes to be told.
+        """
+        file = arrived.body.file
+        if file is None:
+            self._write_small(arrived)
+        else:
+            self._begun += 1
+            file.then(partial(self._end_large, arrived, file))
+
+    def park(self, body: "Body") -> None:
+        """A body is given up for now: keep it for the next run where that is worth it."""
+        if body.file is not None:
+            body.file.then(partial(self._park, body.file))
+
+    def discard(self, body: "Body") -> None:
+        """A body is given up for good."""
+        file = body.file
+        if file is not None:
+            file.then(lambda _hex_digits: file.discard())
+
+    def close(self) -> None:
+        """Return when all that came down is filed and reported."""
+        self._lanes.close()
+        os.close(self._handle)
+
+    def _write_small(self, arrived: Arrived) -> None:
+        content = arrived.body.content()
+        hex_digits = hashlib.new(ALGORITHM, content).hexdigest()
+        folder, name = self._new_name(), arrived.name
+        try:
+            # Relative to a handle: the way from the root is long, and would be walked three times a file.
+            os.mkdir(folder, dir_fd=self._handle)
+            self._write_new(f"{folder}/{name}", content)
+            self._write_new(f"{folder}/{name}{SUFFIX}", arrived.manifest(hex_digits))
+        except OSError as error:
+            self._on_result(Broken(StoreError.of(error, self._staging)))
+        else:
+            self._on_result(arrived.fetched(f"{self._staging}/{folder}", hex_digits))
+
+    def _write_new(self, path: str, content: bytes) -> None:
+        handle = os.open(path, _NEW_FILE, 0o666, dir_fd=self._handle)
+        try:
+            written = os.write(handle, content)
+            while written < len(content):
+                written += os.write(handle, content[written:])
+        finally:
+            os.close(handle)
+
+    def _end_large(self, arrived: Arrived, file: LargeFile, hex_digits: str) -> None:
+        try:
+            file.finish(arrived.name)
+            self._write_new(f"{file.folder}/{arrived.name}{SUFFIX}", arrived.manifest(hex_digits))
+        except OSError as error:
+            self._on_result(Broken(StoreError.of(error, self._staging)))
+        else:
+            self._on_result(arrived.fetched(file.folder, hex_digits))
+        self._done += 1
+
+    def _look_for(self, file: LargeFile, asked: Asked, on_ready: Callable[["Body | None"], None]) -> None:
+        found = None
+        try:
+            note = self._partials.take(key_of(asked.source, asked.url_digest), Path(file.folder))
+            if note is not None:
+                if file.reopen(note):
+                    found = Body(self, file)
+                else:
+                    file.discard()
+        except OSError as error:
+            self._on_result(Broken(StoreError.of(error, self._staging)))
+        finally:
+            on_ready(found)  # it is waited for
+
+    def _park(self, file: LargeFile, hex_digits: str) -> None:
+        try:
+            file.park(self._partials, hex_digits)
+        except OSError as error:
+            self._on_result(Broken(StoreError.of(error, self._staging)))
+
+    def _new_name(self) -> str:
+        return f"{self._prefix}{next(self._numbers)}"
+
+
+class Body:
+    """The bytes of one answer, as they come."""
+
+    __slots__ = ("_landing", "_pieces", "file", "size")
+
+    def __init__(self, landing: Landing, file: LargeFile | None = None) -> None:
+        self._landing = landing
+        self._pieces: list[bytes] = []
+        self.file = file
+        self.size = 0 if file is None else file.size
+        """In bytes, so far."""
+
+    def write(self, piece: bytes) -> None:
+        """Append a piece.
+
+        Raises:
+            OSError: the disk is full, or the store was removed.
+        """
+        self.size += len(piece)
+        if self.file is not None:
+            self.file.write(piece)
+            return
+        self._pieces.append(piece)
+        if self.size > SMALL:
+            file = self._landing.large_file()
+            file.open()
+            self.file = file
+            for one in self._pieces:
+                file.write(one)
+            self._pieces.clear()
+
+    def note(self, note: Note) -> None:
+        """Say what a later run must know to go on with it."""
+        if self.file is not None and self.file.note is None:
+            self.file.note = note
+
+    @property
+    def resumable(self) -> Note | None:
+        """What is known of it where it can be resumed."""
+        return self.file.note if self.file is not None else None
+
+    def content(self) -> bytes:
+        """All of a small body."""
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

@@ -1,0 +1,140 @@
+"""The schedule: which job is next. Connections in all and per host, starts a second per host, retries when due.
+
+Pure: it is told the time, and asks nobody.
+"""
+
+import heapq
+from collections import deque
+from itertools import count
+from typing import Generic, Protocol, TypeVar
+
+
+class Waiting(Protocol):
+    """What waits here: something for a host, with that host's limits."""
+
+    @property
+    def host(self) -> str:
+        """Whose limits count."""
+        ...
+
+    @property
+    def per_host(self) -> int:
+        """How many at once."""
+        ...
+
+    @property
+    def per_second(self) -> float | None:
+        """How many starts."""
+        ...
+
+
+W = TypeVar("W", bound=Waiting)
+
+
+class _Queue(Generic[W]):
+    __slots__ = ("active", "listed", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[W] = deque()
+        self.active = 0
+        self.listed = False
+
+
+class Schedule(Generic[W]):
+    """Hosts take turns, so that a slow one keeps nobody else waiting; times are in seconds of any one clock."""
+
+    def __init__(self, connections: int) -> None:
+        self._free = connections
+        self._queues: dict[tuple[str, int], _Queue[W]] = {}
+        self._ready: deque[tuple[str, int]] = deque()
+        self._next_start: dict[str, float] = {}
+        self._later: list[tuple[float, int, W]] = []
+        """Retries, by when they are due."""
+        self._too_early: list[tuple[float, int, tuple[str, int]]] = []
+        """Hosts, by when they may be asked again."""
+        self._order = count()
+        self._waiting = 0
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return self._waiting
+
+    def add(self, one: W) -> None:
+        """Behind the others of its host."""
+        key = one.host, one.per_host
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = _Queue()
+        queue.waiting.append(one)
+        self._waiting += 1
+        self._list(key, queue)
+
+    def add_later(self, one: W, at: float) -> None:
+        """Not before `at`."""
+        heapq.heappush(self._later, (at, next(self._order), one))
+        self._waiting += 1
+
+    def next(self, now: float) -> W | None:
+        """The next one to start, which counts as started; `None` where none may start now."""
+        self._wake(now)
+        while self._free and self._ready:
+            key = self._ready.popleft()
+            queue = self._queues[key]
+            queue.listed = False
+            one = queue.waiting[0]
+            start = self._next_start.get(one.host, 0.0)
+            if one.per_second is not None and start > now:
+                queue.listed = True
+                heapq.heappush(self._too_early, (start, next(self._order), key))
+                continue
+            if one.per_second is not None:
+                self._next_start[one.host] = now + 1 / one.per_second
+            queue.waiting.popleft()
+            queue.active += 1
+            self._free -= 1
+            self._waiting -= 1
+            self._list(key, queue)
+            return one
+        return None
+
+    def ended(self, one: W) -> None:
+        """What was started has ended, however."""
+        key = one.host, one.per_host
+        queue = self._queues[key]
+        queue.active -= 1
+        self._free += 1
+        if queue.waiting:
+            self._list(key, queue)
+        elif not queue.active:
+            del self._queues[key]
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until something waits no longer; `None` where only the end of another changes anything."""
+        due = [heap[0][0] for heap in (self._later, self._too_early) if heap]
+        return max(0.0, min(due) - now) if due else None
+
+    def drop(self) -> list[W]:
+        """Give up on all that wait."""
+        dropped = [one for queue in self._queues.values() for one in queue.waiting]
+        dropped += [one for _, _, one in self._later]
+        for queue in self._queues.values():
+            queue.waiting.clear()
+        self._ready.clear()
+        self._later.clear()
+        self._too_early.clear()
+        self._waiting = 0
+        return dropped
+
+    def _list(self, key: tuple[str, int], queue: _Queue[W]) -> None:
+        if queue.waiting and not queue.listed and queue.active < key[1]:
+            queue.listed = True
+            self._ready.append(key)
+
+    def _wake(self, now: float) -> None:
+        while self._later and self._later[0][0] <= now:
+            _, _, one = heapq.heappop(self._later)
+            self._waiting -= 1
+            self.add(one)
+        while self._too_early and self._too_early[0][0] <= now:
+            _, _, key = heapq.heappop(self._too_early)
+            self._ready.append(key)

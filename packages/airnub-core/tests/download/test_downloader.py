@@ -1,0 +1,192 @@
+"""The downloader by itself; what it makes of all that servers do is in the tests beside this."""
+
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from misbehaviours import content
+
+from airnub_core.download.downloader import PACKET, Downloader
+from airnub_core.download.job import Broken, Failed, Fetched, NotModified
+from airnub_core.errors import HttpStatusError, RefusedUrlError, StoreError
+from airnub_core.store.partials import WORTH_RESUMING
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def packets():
+    """What the downloader told, packet by packet."""
+    return []
+
+
+@pytest.fixture
+def running(tmp_path, staging_folder, packets):
+    """A downloader at work in a thread, which has ended when the block has."""
+
+    @contextmanager
+    def run(**options):
+        settings = {
+            "staging": staging_folder,
+            "prefix": "a",
+            "hidden": tmp_path / "hidden",
+            "connections": 8,
+            "memory": 4 * MIB,
+            "user_agent": "tests/1",
+            "on_results": packets.append,
+        }
+        downloader = Downloader(**settings | options)
+        thread = threading.Thread(target=downloader.run)
+        thread.start()
+        try:
+            yield downloader
+        finally:
+            downloader.close()
+            thread.join()
+
+    return run
+
+
+def by_number(packets):
+    """All results."""
+    results = [result for packet in packets for result in packet]
+    return {result.number: result for result in results if not isinstance(result, Broken)}
+
+
+def test_each_job_has_one_result(running, packets, job, server):
+    """By its number; what came is staged, small or large, and nobody who asks is left unnamed."""
+    jobs = [
+        job(server.url("told"), 1),
+        job(server.url("whole", size=5 * MIB), 2),
+        job(server.url("whole", size=10, etag="x"), 3, etag="x"),
+        job(server.url("missing"), 4),
+        job("ftp://h/", 5),
+    ]
+    with running() as downloader:
+        downloader.add(jobs)
+    results = by_number(packets)
+    assert {number: type(result) for number, result in results.items()} == {
+        1: Fetched,
+        2: Fetched,
+        3: NotModified,
+        4: Failed,
+        5: Failed,
+    }
+    staged = results[2].staged
+    assert Path(staged.folder, staged.file_name).read_bytes() == content(5 * MIB)
+    assert results[3].etag == "x"
+    assert isinstance(results[4].error, HttpStatusError)
+    assert isinstance(results[5].error, RefusedUrlError)
+    assert {asked.headers["user-agent"] for asked in server.asked} == {"tests/1"}
+
+
+def test_nothing_to_do(running, packets):
+    """It ends when it is told that there is no more."""
+    with running():
+        pass
+    assert packets == []
+
+
+def test_more_may_come_while_it_runs(running, packets, job, server):
+    """It waits for it, and ends only when it is told that there is no more."""
+    first = threading.Event()
+
+    def told(packet):
+        packets.append(packet)
+        first.set()
+
+    with running(on_results=told) as downloader:
+        downloader.add([job(server.url("told", text=1), 1)])
+        assert first.wait(60)
+        downloader.add([job(server.url("told", text=2), 2)])
+    assert set(by_number(packets)) == {1, 2}
+
+
+def test_results_come_in_packets(running, packets, job, server):
+    """Whoever gets them has something to do with each packet, so that there are few of them."""
+    with running() as downloader:
+        downloader.add([job(server.url("told", text=number), number) for number in range(3 * PACKET)])
+    assert set(by_number(packets)) == set(range(3 * PACKET))
+    assert len(packets) < PACKET
+
+
+def test_it_is_stopped(running, packets, job, server, partials):
+    """What has come is told, what has not is given up, and what is worth resuming waits for the next run."""
+    told = threading.Event()
+
+    def on_results(packet):
+        packets.append(packet)
+        told.set()
+
+    with running(on_results=on_results, connections=2) as downloader:
+        downloader.add([job(server.url("told"), 1)])
+        assert told.wait(60)
+        downloader.add([job(server.url("stall_in_body", size=4 * MIB, sent=2 * MIB), 2, stall_timeout=60)])
+        downloader.add([job(server.url("stall"), 3, stall_timeout=60), job(server.url("stall", size=1), 4)])
+        assert server.busy.reached(2)
+        while not list((Path(packets[0][0].staged.folder).parent).glob("*/partial.json")):
+            pass
+        downloader.stop()
+    assert set(by_number(packets)) == {1}
+    [parked] = partials
+    assert WORTH_RESUMING <= parked.note.size <= 2 * MIB
+
+
+def test_what_was_parked_is_gone_on_with(running, packets, job, server):
+    """By a later downloader: it looks before it asks."""
+    url = server.url("cut", size=4 * MIB, sent=2 * MIB)
+    for number in (1, 2):
+        with running(prefix="ab"[number - 1]) as downloader:
+            downloader.add([job(url, number)])
+    results = by_number(packets)
+    assert isinstance(results[1], Failed)
+    assert WORTH_RESUMING <= results[1].error.kept <= 2 * MIB
+    assert server.asked[1].start == results[1].error.kept
+    staged = results[2].staged
+    assert Path(staged.folder, staged.file_name).read_bytes() == content(4 * MIB)
+
+
+def test_what_was_parked_outlives_a_stop(running, packets, job, server, partials, staging_folder):
+    """In whatever moment it comes: while the partial file is looked at, too."""
+    url = server.url("cut", size=4 * MIB, sent=2 * MIB, times=100)
+    with running() as downloader:
+        downloader.add([job(url, 1)])
+    [parked] = partials
+    for number in range(10):
+        with running(prefix="bcdefghijk"[number]) as downloader:
+            downloader.add([job(url, 2)])
+            while number % 2 and not list(staging_folder.glob("*/body")) and not packets[1:]:
+                pass
+            downloader.stop()
+        [still] = partials
+        assert still.note.size >= parked.note.size
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_store_that_cannot_be_written(running, packets, job, server, staging_folder, size):
+    """It is told once that nothing goes on, and it is for whoever runs it to stop."""
+    with running() as downloader:
+        staging_folder.rmdir()
+        downloader.add([job(server.url("whole", size=size), 1)])
+    [[result]] = packets
+    assert isinstance(result, Broken)
+    assert isinstance(result.error, StoreError)
+
+
+def test_each_has_its_share_of_the_connections(running, packets, job, server):
+    """Never more than it was told."""
+    with running(connections=3) as downloader:
+        downloader.add([job(server.url("held", until=3, seed=number), number) for number in range(9)])
+    assert len(by_number(packets)) == 9
+    assert server.busy.most == 3
+
+
+def test_one_source_may_ask_private_hosts_and_another_may_not(running, packets, job, server):
+    """In one downloader, whose connections to them are kept apart."""
+    jobs = [job(server.url("told"), number, allow_private_hosts=number % 2 == 0) for number in range(6)]
+    with running(connections=1) as downloader:
+        downloader.add(jobs)
+    kinds = {number: type(result) for number, result in by_number(packets).items()}
+    assert kinds == {number: Failed if number % 2 else Fetched for number in range(6)}
+    assert len(server.asked) == 3

@@ -1,0 +1,163 @@
+"""Exchanges. What a name resolves to is put into libcurl itself, so that no resolver is asked."""
+
+import socket
+from time import monotonic
+
+import pycurl
+import pytest
+
+from airnub_core.download.errand import Errand
+from airnub_core.download.exchange import Exchange
+from airnub_core.errors import HttpStatusError, ItemError, RefusedAddressError, TooLargeError
+
+NAME = "harmless.example"
+
+
+@pytest.fixture
+def exchange(landing):
+    """Makes a handle, for sources that may ask private hosts or not."""
+    made = []
+
+    def make(*, private=False):
+        made.append(Exchange(landing, "test", private=private))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.curl.close()
+
+
+def resolve(exchange, server, *addresses):
+    """Let the name have these addresses from now on; they are asked without a proxy."""
+    entries = [f"-{NAME}:{server.port}", f"{NAME}:{server.port}:{','.join(addresses)}"]
+    exchange.curl.setopt(pycurl.RESOLVE, entries)
+
+
+def started(job):
+    """An errand whose first attempt begins now."""
+    errand = Errand(job)
+    errand.started = monotonic()
+    return errand
+
+
+def ask(exchange, job):
+    """Ask once; where it sends on to."""
+    code, words = 0, ""
+    exchange.start(started(job))
+    try:
+        exchange.curl.perform()
+    except pycurl.error as error:
+        code, words = error.args
+    try:
+        return exchange.end(code, words)
+    finally:
+        exchange.release()
+
+
+@pytest.mark.parametrize(
+    "addresses", [["127.0.0.1"], ["[::1]", "127.0.0.1"], ["10.0.0.1"], ["169.254.169.254"], ["[::ffff:127.0.0.1]"]]
+)
+def test_the_address_that_is_connected_to_decides(exchange, job, server, addresses):
+    """A harmless name with private addresses is refused before a connection, and the error says which."""
+    refusing = exchange()
+    resolve(refusing, server, *addresses)
+    with pytest.raises(RefusedAddressError) as error:
+        ask(refusing, job(f"http://{NAME}:{server.port}/told"))
+    assert error.value.host == NAME
+    assert error.value.address in {address.strip("[]") for address in addresses}
+    assert server.accepted == 0
+
+
+def test_a_name_whose_addresses_change_is_judged_anew(exchange, job, server):
+    """Each connection is; what a name resolved to a moment before is nothing to go by."""
+    allowing, refusing = exchange(private=True), exchange()
+    for one in (allowing, refusing):
+        resolve(one, server, "127.0.0.1")
+    allowing.start(started(job(f"http://{NAME}:{server.port}/told")))
+    allowing.curl.perform()
+    assert allowing.end(0, "") is None
+    assert allowing.answer.body.content() == b"fine"
+    allowing.release()
+    with pytest.raises(RefusedAddressError):
+        ask(refusing, job(f"http://{NAME}:{server.port}/told"))
+    resolve(refusing, server, "127.0.0.2")
+    with pytest.raises(RefusedAddressError) as error:
+        ask(refusing, job(f"http://{NAME}:{server.port}/told"))
+    assert error.value.address == "127.0.0.2"
+    assert server.accepted == 1
+
+
+@pytest.mark.parametrize(
+    ("family", "place", "public"),
+    [
+        (socket.AF_INET, ("93.184.216.34", 80), True),
+        (socket.AF_INET, (b"93.184.216.34", 80), True),
+        (socket.AF_INET6, ("2606:2800:220:1:248:1893:25c8:1946", 80, 0, 0), True),
+        (socket.AF_INET, ("127.0.0.1", 80), False),
+        (socket.AF_INET, ("168.63.129.16", 80), False),
+        (socket.AF_INET6, ("::1", 80, 0, 0), False),
+        (socket.AF_INET6, ("fe80::1%eth0", 80, 0, 0), False),
+        (socket.AF_INET6, ("::ffff:10.0.0.1", 80, 0, 0), False),
+    ],
+)
+def test_a_socket_is_opened_for_public_addresses_alone(exchange, family, place, public):
+    """Libcurl asks for one before it connects, and connects to nothing without."""
+    if family == socket.AF_INET6 and not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    opened = exchange()._open_socket(pycurl.SOCKTYPE_IPCXN, (family, socket.SOCK_STREAM, 6, place))
+    if not public:
+        assert opened == pycurl.SOCKET_BAD
+        return
+    assert (opened.family, opened.type) == (family, socket.SOCK_STREAM)
+    opened.close()
+
+
+def test_a_name_that_says_it_is_private_is_refused_before_anything(exchange, job):
+    """Nobody is asked what it resolves to."""
+    with pytest.raises(RefusedAddressError):
+        exchange().start(started(job("http://localhost/")))
+    with pytest.raises(RefusedAddressError):
+        exchange().start(started(job("http://2130706433/")))
+
+
+def test_a_handle_is_used_again(exchange, job, server):
+    """Headers, limits and cookies of one errand are none of the next one's."""
+    again = exchange(private=True)
+    with pytest.raises(TooLargeError):
+        ask(again, job(server.url("whole", size=1000), headers={"x-key": "s3cret"}, etag='"0"', max_bytes=10))
+    ask(again, job(server.url("redirect", to=server.url("told"), cookie="a=b")))
+    with pytest.raises(HttpStatusError):
+        ask(again, job(server.url("missing")))
+    first, _, last = server.asked
+    assert (first.headers["x-key"], first.headers["if-none-match"]) == ("s3cret", '"0"')
+    assert {"x-key", "if-none-match", "cookie"} & set(last.headers) == set()
+    assert (last.headers["user-agent"], last.headers["accept-encoding"]) == ("test", "identity")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nSet-Cookie: a=b; Path=/\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_cookies_that_libcurl_took_from_elsewhere(exchange, job, raw_server, sent):
+    """From an interim answer, or from headers without an end: they are not shown to the next errand's server either."""
+    again = exchange(private=True)
+    raw_server.answer = sent
+    for _ in range(2):
+        with pytest.raises(ItemError):
+            ask(again, job(raw_server.url("/")))
+    assert [b"cookie" in asked.lower() for asked in raw_server.asked] == [False, False]
+
+
+def test_progress_is_whatever_comes(exchange, job, server):
+    """Headers and bytes; before the request could be sent there is none, and other limits hold."""
+    watched = exchange(private=True)
+    watched.start(started(job(server.url("told"))))
+    assert (watched.progress, watched.connected) == (0, False)
+    watched.curl.perform()
+    assert watched.progress > len(b"fine")
+    assert watched.connected
+    watched.end(0, "")
+    watched.release()

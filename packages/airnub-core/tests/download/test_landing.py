@@ -1,0 +1,153 @@
+"""The landing."""
+
+import hashlib
+import threading
+from pathlib import Path
+
+import pytest
+from misbehaviours import content
+
+from airnub_common import digest_of
+from airnub_core.download.buffers import Buffers
+from airnub_core.download.job import Broken, Fetched
+from airnub_core.download.landing import SMALL, Arrived, Landing
+from airnub_core.errors import StoreError
+from airnub_core.store.manifest import Manifest, url_digest
+from airnub_core.store.partials import WORTH_RESUMING, key_of
+from airnub_core.store.provenance import Asked
+from airnub_core.store.staged import Staged
+
+URL = "http://h/a"
+ASKED = Asked("s", URL, url_digest(URL))
+
+
+def body_of(landing, content, note=None):
+    """A body that came in two pieces."""
+    body = landing.body()
+    body.write(content[:1])
+    body.write(content[1:])
+    if note is not None:
+        body.note(note)
+    return body
+
+
+def land(landing, body, headers=(), url="http://h/x/a.csv"):
+    """The body is whole."""
+    landing.land(Arrived(7, 2, ASKED, body, url, dict(headers)))
+
+
+@pytest.mark.parametrize("size", [0, 1, SMALL, SMALL + 1, 3_000_000])
+def test_what_is_whole_is_staged(landing, landed, staging_folder, size):
+    """Bytes and manifest, alone in a folder that can be published, whatever the size."""
+    land(landing, body_of(landing, content(size)), {"etag": '"1"', "last-modified": "Mon", "content-type": "text/csv"})
+    landing.close()
+    assert not landing.busy
+    [result] = landed
+    digits = hashlib.sha256(content(size)).hexdigest()
+    [folder] = staging_folder.iterdir()
+    assert result == Fetched(7, 2, Staged(str(folder), "s", "a.csv", digits, size, url_digest(URL)), '"1"', "Mon")
+    assert {path.name for path in folder.iterdir()} == {"a.csv", "a.csv.manifest.json"}
+    assert (folder / "a.csv").read_bytes() == content(size)
+    manifest = Manifest.read(folder / "a.csv.manifest.json")
+    assert (manifest.url, manifest.final_url, manifest.content_type) == (URL, "http://h/x/a.csv", "text/csv")
+    assert (manifest.digest, manifest.size) == (digest_of(content(size)), size)
+
+
+@pytest.mark.parametrize("size", [3, SMALL + 1])
+def test_a_hostile_name_stays_in_its_folder(landing, landed, staging_folder, size):
+    """The manifest keeps what the server called it."""
+    hostile = "../../x.manifest.json"
+    land(landing, body_of(landing, content(size)), {"content-disposition": f'attachment; filename="{hostile}"'})
+    landing.close()
+    staged = landed[0].staged
+    assert Path(staged.folder).parent == staging_folder
+    assert (Path(staged.folder) / staged.file_name).read_bytes() == content(size)
+    manifest = Manifest.read(Path(staged.folder, f"{staged.file_name}.manifest.json"))
+    assert (manifest.original_file_name, manifest.file_name) == (hostile, staged.file_name)
+
+
+def test_folders_are_apart(landing, landed):
+    """Many at once, small and large, each under a prefix that is nobody else's."""
+    for number in range(20):
+        land(landing, body_of(landing, content(SMALL - 5 + number, number)))
+    landing.close()
+    folders = [Path(result.staged.folder) for result in landed]
+    assert len(set(folders)) == 20
+    assert all(folder.name.startswith("a") for folder in folders)
+    sizes = {result.staged.size: Path(result.staged.folder, "a.csv").stat().st_size for result in landed}
+    assert sizes == {SMALL - 5 + number: SMALL - 5 + number for number in range(20)}
+
+
+def test_what_is_given_up_leaves_nothing(landing, landed, staging_folder):
+    """Small or large."""
+    for size in (3, SMALL + 1):
+        landing.discard(body_of(landing, content(size)))
+    landing.close()
+    assert (landed, list(staging_folder.iterdir())) == ([], [])
+
+
+def found_by(landing):
+    """What an earlier run left of the URL."""
+    found, ready = [], threading.Event()
+
+    def on_ready(body):
+        found.append(body)
+        ready.set()
+
+    landing.resume(ASKED, on_ready)
+    assert ready.wait(60)
+    return found[0]
+
+
+def test_what_is_parked_can_be_resumed(landing, landed, staging_folder, partials, note):
+    """By whoever looks for its URL, once, with all that has come."""
+    body = content(3 * WORTH_RESUMING)
+    landing.park(body_of(landing, body[: WORTH_RESUMING + 1], note))
+    while not partials.keys():
+        pass
+    assert partials.keys() == {key_of("s", url_digest(URL))}
+    again = found_by(landing)
+    assert (again.size, again.resumable.etag) == (WORTH_RESUMING + 1, '"v1"')
+    assert found_by(landing) is None
+    again.write(body[WORTH_RESUMING + 1 :])
+    land(landing, again)
+    landing.close()
+    [result] = landed
+    assert result.staged.hex_digits == hashlib.sha256(body).hexdigest()
+    assert [path.name for path in staging_folder.iterdir()] == [Path(result.staged.folder).name]
+    assert partials.keys() == frozenset()
+
+
+def test_what_was_parked_and_damaged_is_nothing(landing, staging_folder, partials, note):
+    """It goes, and the whole is fetched."""
+    landing.park(body_of(landing, content(WORTH_RESUMING), note))
+    while not partials.keys():
+        pass
+    [parked] = partials
+    (parked.folder / "body").write_bytes(b"other")
+    assert found_by(landing) is None
+    landing.close()
+    assert (partials.keys(), list(staging_folder.iterdir())) == (frozenset(), [])
+
+
+def test_a_store_that_was_removed(landing, landed, staging_folder):
+    """No result is lost over it: the run is told that nothing goes on."""
+    staging_folder.rmdir()
+    land(landing, body_of(landing, b"small"))
+    landing.close()
+    [result] = landed
+    assert isinstance(result, Broken)
+    assert isinstance(result.error, StoreError)
+
+
+def test_a_large_file_in_a_store_that_was_removed(landing, staging_folder):
+    """Whoever writes hears of it at once."""
+    staging_folder.rmdir()
+    with pytest.raises(FileNotFoundError):
+        body_of(landing, content(SMALL + 1))
+
+
+def test_a_place_that_is_none(tmp_path, partials):
+    """It is an error of the store, before anything is asked for."""
+    with pytest.raises(StoreError, match="none"):
+        Landing(tmp_path / "none", "a", partials, Buffers(1, 1), print)
