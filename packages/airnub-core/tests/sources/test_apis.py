@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 from urllib.parse import urlsplit
 
 import pytest
 
-from airnub_core import ApiSource, Kind, ingest_apis, open_engine, open_store
+from airnub_core import ApiSource, ContentStore, Kind, ingest_apis, open_engine, open_store, verify
 from airnub_core.errors import (
     ConnectionFailedError,
     HttpStatusError,
@@ -17,6 +20,9 @@ from airnub_core.errors import (
     TooManyPagesError,
 )
 from airnub_core.sample_site import Reply, SampleSite, paged
+from airnub_core.sources.apis import SETTLED_TOGETHER
+from airnub_core.sources.settings import NumberedPages
+from airnub_core.sources.watermarks import Watermark
 from airnub_core.store.manifest import Manifest
 
 RECORDS = [{"id": number, "properties": {"updated": 100 + number}} for number in range(7)]
@@ -39,7 +45,9 @@ def raw_answers(root):
 
 def by_page(size):
     """A route that serves records by page from 1."""
-    return lambda asked: as_json({"items": RECORDS[(int(asked.params["page"]) - 1) * size :][:size]})
+    return lambda asked: as_json(
+        {"items": RECORDS[(int(asked.params["page"]) - 1) * size :][:size], "total": len(RECORDS)}
+    )
 
 
 def by_cursor(asked):
@@ -57,17 +65,21 @@ def by_link(asked):
 
 
 def by_offset(asked):
-    """A route that serves records by offset from 0."""
-    start, limit = int(asked.params["offset"]), int(asked.params["limit"])
-    return as_json({"items": RECORDS[start : start + limit]})
+    """A route that serves records by offset from 0, never more than three of them, whatever is asked for."""
+    start, limit = int(asked.params["offset"]), min(3, int(asked.params["limit"]))
+    return as_json({"items": RECORDS[start : start + limit], "total": len(RECORDS)})
 
 
 @pytest.mark.parametrize(
     ("route", "pages", "asked"),
     [
         (by_page(3), {"kind": "page"}, 4),
-        (by_page(3), {"kind": "page", "size_param": "n", "size": 3}, 3),
-        (by_offset, {"kind": "offset", "limit": 3}, 3),
+        (by_page(3), {"kind": "page", "size_param": "n", "size": 3}, 4),
+        (by_page(3), {"kind": "page", "size": 100}, 4),
+        (by_page(3), {"kind": "page", "total": "total"}, 3),
+        (by_offset, {"kind": "offset", "limit": 3}, 4),
+        (by_offset, {"kind": "offset", "limit": 100}, 4),
+        (by_offset, {"kind": "offset", "limit": 3, "total": "total"}, 3),
         (by_cursor, {"kind": "cursor", "next": "meta.next"}, 3),
         (by_link, {"kind": "link"}, 3),
     ],
@@ -267,6 +279,107 @@ def test_an_endless_api_is_one_failed_item(site, run, tmp_path):
     assert len(site.asked) == len(raw_answers(tmp_path)) == 5
 
 
+@pytest.mark.parametrize("pages", [{"kind": "page"}, {"kind": "offset"}, {"kind": "page", "size": 100}])
+def test_an_api_that_does_not_know_the_parameters_of_pages_is_one_failed_item(site, run, tmp_path, pages):
+    """It gives its first page for ever; taking that for all there is would lose the rest."""
+    site.routes["/q"] = as_json({"items": RECORDS})
+    [outcome] = run(ApiSource(name="api", url=site.url("/q"), records="items", pages=pages))
+    assert isinstance(outcome.error, PageError)
+    assert "found those of the page before once more" in str(outcome.error)
+    assert len(site.asked) == 2
+
+
+def test_an_api_that_gives_its_last_page_again(site, run, tmp_path):
+    """Its total says where it ends."""
+    site.routes["/q"] = lambda asked: as_json(
+        {"items": RECORDS[3 * (min(3, int(asked.params["page"])) - 1) :][:3], "meta": {"count": 7}}
+    )
+    pages = {"kind": "page", "total": "meta.count"}
+    [outcome] = run(ApiSource(name="api", url=site.url("/q"), records="items", pages=pages))
+    assert lines_of(tmp_path, outcome) == RECORDS
+
+
+@pytest.mark.parametrize("status", [204, 400, 404, 410, 416, 422])
+@pytest.mark.parametrize("pages", [{"kind": "page"}, {"kind": "page", "size": 4}, {"kind": "offset", "limit": 100}])
+def test_an_api_without_an_empty_page_behind_the_last(site, run, tmp_path, status, pages):
+    """It answers with an error; behind a page that was not full that is the end."""
+
+    def route(asked):
+        answer = by_page(4)(asked) if "page" in asked.params else by_offset(asked)
+        return answer if json.loads(answer.body)["items"] else Reply(status=status)
+
+    site.routes["/q"] = route
+    [outcome] = run(ApiSource(name="api", url=site.url("/q"), records="items", pages=pages))
+    assert lines_of(tmp_path, outcome) == RECORDS
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_an_error_behind_a_full_page_is_no_end(site, run, tmp_path, status):
+    """Nor is one of another kind: there may be more, and the watermark must not move over it."""
+    site.routes["/q"] = lambda asked: Reply(status=status) if asked.params["page"] == "2" else by_page(3)(asked)
+    pages = {"kind": "page", "size": 3}
+    [outcome] = run(ApiSource(name="api", url=site.url("/q"), records="items", pages=pages))
+    assert outcome.error == HttpStatusError(f"{site.url('/q')}?page=2", status)
+
+
+def test_no_content_is_no_records(site, run, tmp_path, incremental):
+    """Some APIs say so when there is nothing new."""
+    run(incremental)
+    site.routes["/q"] = Reply(status=204)
+    [outcome] = run(incremental)
+    assert (outcome.kind, watermark(tmp_path)) == (Kind.UNCHANGED, 102)
+    [outcome] = run(ApiSource(name="whole", url=site.url("/q")))
+    assert outcome.error == HttpStatusError(site.url("/q"), 204)
+
+
+@pytest.mark.parametrize("end", [as_json({"items": [], "total": 9}), Reply(status=404), Reply(status=204)])
+def test_fewer_records_than_the_total_are_an_error(site, run, end):
+    """What was promised and did not come is missing."""
+    pages = {"kind": "page", "total": "total", "size": 9}
+    site.routes["/q"] = lambda asked: end if asked.params["page"] == "2" else as_json({"items": RECORDS, "total": 9})
+    [outcome] = run(ApiSource(name="api", url=site.url("/q"), records="items", pages=pages))
+    assert "expected 9 records (pages.total), found 7" in str(outcome.error)
+
+
+def test_the_largest_number_of_pages_may_be_reached(site, run, tmp_path):
+    """One more is asked for, and has to be empty."""
+    site.routes["/q"] = by_page(3)
+    pages = {"kind": "page", "max": 3}
+    [outcome] = run(ApiSource(name="api", url=site.url("/q"), records="items", pages=pages))
+    assert lines_of(tmp_path, outcome) == RECORDS
+    pages = {"kind": "page", "max": 2}
+    [outcome] = run(ApiSource(name="short", url=site.url("/q"), records="items", pages=pages))
+    assert outcome.error == TooManyPagesError(site.url("/q"), 2)
+
+
+def test_a_limit_on_the_rate_is_waited_for(site, run, tmp_path, network):
+    """429 with Retry-After on a page in the middle is asked again; the outcome says so."""
+    refusals = iter([Reply(status=429, headers={"Retry-After": "0"}), Reply(status=503, headers={"Retry-After": "0"})])
+
+    def route(asked):
+        return next(refusals, by_page(3)(asked)) if asked.params["page"] == "2" else by_page(3)(asked)
+
+    site.routes["/q"] = route
+    source = ApiSource(name="api", url=site.url("/q"), records="items", pages={"kind": "page"})
+    [outcome] = run(source, network=network.model_copy(update={"attempts": 3}))
+    assert (lines_of(tmp_path, outcome), outcome.attempts) == (RECORDS, 3)
+    assert [asked.params["page"] for asked in site.asked] == ["1", "2", "2", "2", "3", "4"]
+
+
+def test_the_next_page_may_be_a_whole_url_in_the_answer(site, run, tmp_path):
+    """As OData and others write it, under a name with dots."""
+
+    def route(asked):
+        start = int(asked.params.get("skip", "0"))
+        more = {"@odata.nextLink": site.url(f"/q?skip={start + 3}")} if start < 6 else {"@odata.nextLink": None}
+        return as_json({"value": RECORDS[start : start + 3], **more})
+
+    site.routes["/q"] = route
+    pages = {"kind": "cursor", "next": "@odata.nextLink"}
+    [outcome] = run(ApiSource(name="api", url=site.url("/q"), records="value", pages=pages))
+    assert lines_of(tmp_path, outcome) == RECORDS
+
+
 def test_an_api_that_repeats_itself_is_one_failed_item(site, run):
     """The same page twice is no progress."""
     site.routes["/q"] = Reply(b'{"items": [1]}', headers={"Link": '</q?token=s3cret>; rel="next"'})
@@ -331,7 +444,7 @@ def since(asked):
 def watermark(root):
     """How far the source was read."""
     with open_store(root) as (_, index):
-        return index.watermark("api")
+        return Watermark.parse(index.watermark("api")).value
 
 
 @pytest.fixture
@@ -357,7 +470,7 @@ def test_only_what_is_new_is_asked_for(site, run, tmp_path, incremental):
     [third] = run(incremental)
     assert (third.kind, third.path) == (Kind.UNCHANGED, None)
     assert [asked.params.get("updatedafter") for asked in site.asked] == [None, "102", "104"]
-    assert watermark(tmp_path) == "104"
+    assert watermark(tmp_path) == 104
 
 
 @pytest.mark.parametrize(
@@ -376,7 +489,7 @@ def test_the_watermark_moves_on_success_alone(site, run, tmp_path, incremental, 
     site.routes["/q"] = as_json(bad)
     [outcome] = run(incremental)
     assert (outcome.kind, type(outcome.error)) == (Kind.FAILED, MissingPathError)
-    assert watermark(tmp_path) == "102"
+    assert watermark(tmp_path) == 102
 
 
 @pytest.mark.parametrize("value", ["\ud83d", [], {}])
@@ -386,6 +499,38 @@ def test_a_watermark_that_cannot_be_sent_is_an_error(site, run, tmp_path, increm
     [outcome] = run(incremental)
     assert isinstance(outcome.error, MissingPathError)
     assert watermark(tmp_path) is None
+
+
+def test_records_of_the_border_come_once(site, run, tmp_path, incremental):
+    """An API may give what has the value of the watermark again, and something new with it."""
+
+    def record(number, at):
+        return {"id": number, "properties": {"updated": at}}
+
+    site.routes["/q"] = as_json({"items": [record(2, 20), record(1, 10), record(3, 20)]})
+    run(incremental)
+    site.routes["/q"] = as_json({"items": [record(2, 20), record(3, 20)]})
+    [nothing] = run(incremental)
+    assert (nothing.kind, nothing.path) == (Kind.UNCHANGED, None)
+    site.routes["/q"] = as_json({"items": [record(2, 20), record(4, 20), record(3, 20)]})
+    [late] = run(incremental)
+    assert lines_of(tmp_path, late) == [record(4, 20)]
+    site.routes["/q"] = as_json({"items": [record(5, 30), record(4, 20), record(3, 20), record(2, 20)]})
+    [later] = run(incremental)
+    assert lines_of(tmp_path, later) == [record(5, 30)]
+    assert watermark(tmp_path) == 30
+
+
+def test_a_page_that_fails_leaves_the_watermark(site, run, tmp_path, incremental):
+    """What came before is kept as it came, but it is not all there is."""
+    source = incremental.model_copy(update={"pages": NumberedPages(kind="page")})
+    site.routes["/q"] = lambda asked: Reply(status=500) if asked.params["page"] == "2" else by_page(3)(asked)
+    [outcome] = run(source)
+    assert (outcome.kind, watermark(tmp_path)) == (Kind.FAILED, None)
+    site.routes["/q"] = by_page(3)
+    [outcome] = run(source)
+    assert (lines_of(tmp_path, outcome), watermark(tmp_path)) == (RECORDS, 106)
+    assert "if-none-match" in site.asked[2].headers
 
 
 def test_a_watermark_may_be_a_time(site, run, tmp_path, incremental):
@@ -425,6 +570,85 @@ def test_progress_expects_as_many_items_as_there_are_outcomes(site, tmp_path, ne
 
     outcomes = asyncio.run(main())
     assert sum(expected) == len(outcomes) == len(seen) == 5
+
+
+def test_a_failure_behind_pages_that_are_items(site, tmp_path, network):
+    """They are stored, and said to be; what comes behind them is one failure."""
+    site.routes["/q"] = lambda asked: Reply(status=500) if asked.params.get("cursor") == "6" else by_cursor(asked)
+    source = ApiSource(name="answers", url=site.url("/q"), pages={"kind": "cursor", "next": "meta.next"})
+    expected, seen = [], []
+
+    async def main():
+        async with open_engine(tmp_path, network, on_expected=expected.append, on_outcome=seen.append) as engine:
+            return await ingest_apis(engine, [source], give)
+
+    outcomes = asyncio.run(main())
+    assert [outcome.kind for outcome in outcomes] == [Kind.STORED, Kind.STORED, Kind.FAILED]
+    assert (sum(expected), len(seen)) == (3, 3)
+
+
+def test_a_long_walk_is_safe_on_the_way(site, tmp_path, network):
+    """While a late page is awaited, the index of another process knows those before."""
+    known = []
+
+    def route(asked):
+        page = int(asked.params["page"])
+        if page == SETTLED_TOGETHER + 1:
+            with open_store(tmp_path) as (_, index):
+                known.extend(index.current("api"))
+        return as_json({"items": [page] if page < SETTLED_TOGETHER + 5 else []})
+
+    site.routes["/q"] = route
+
+    async def main():
+        async with open_engine(tmp_path, network) as engine:
+            return await ingest_apis(
+                engine, [ApiSource(name="api", url=site.url("/q"), records="items", pages={"kind": "page"})], give
+            )
+
+    [outcome] = asyncio.run(main())
+    assert len(known) == SETTLED_TOGETHER
+    assert lines_of(tmp_path, outcome) == list(range(1, SETTLED_TOGETHER + 5))
+    assert len(Manifest.read(tmp_path / outcome.manifest).derived_from) == SETTLED_TOGETHER + 5
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from airnub_core import ApiSource, NetworkSettings, ingest_apis, open_engine
+
+async def main(root, url):
+    source = ApiSource(name="api", url=url, records="items", pages={"kind": "page"})
+    async with open_engine(Path(root), NetworkSettings(allow_private_hosts=True)) as engine:
+        await ingest_apis(engine, [source], str)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def test_a_run_that_is_killed_between_pages_goes_on(site, run, tmp_path):
+    """What had come is asked for with its validators, settled or not; the records are all there, each once."""
+    last = SETTLED_TOGETHER + 3
+    running = []
+
+    def route(asked):
+        page = int(asked.params["page"])
+        if page == last and running:
+            running.pop().kill()
+        return as_json({"items": [page] if page <= last else []})
+
+    site.routes["/q"] = route
+    command = [sys.executable, "-c", KILLED, tmp_path, site.url("/q")]
+    process = subprocess.Popen(command)
+    running.append(process)
+    assert process.wait() == -signal.SIGKILL
+    before = len(site.asked)
+    source = ApiSource(name="api", url=site.url("/q"), records="items", pages={"kind": "page"})
+    [outcome] = run(source)
+    assert (outcome.kind, lines_of(tmp_path, outcome)) == (Kind.STORED, list(range(1, last + 1)))
+    again = [asked for asked in site.asked[before:] if "if-none-match" in asked.headers]
+    assert [int(asked.params["page"]) for asked in again] == list(range(1, last))
+    assert verify(ContentStore(tmp_path)).damaged == []
 
 
 def test_a_cancelled_run_keeps_what_it_has(site, tmp_path, network):

@@ -50,6 +50,24 @@ def urls(html, selector="a", content_type=None, url=URL):
         ("a?path=c:\\x", "http://page.example/dir/a?path=c:%5Cx"),
         ("a?x=1&amp;y=2", "http://page.example/dir/a?x=1&y=2"),
         ("", "http://page.example/dir/index.html"),
+        ("///other.example/a", "http://other.example/a"),
+        ("http:///other.example/a", "http://other.example/a"),
+        ("http:a.pdf", "http://page.example/dir/a.pdf"),
+        ("https:other.example/a", "https://other.example/a"),
+        ("http://other.example", "http://other.example/"),
+        ("http://other.example:80/x/../a/./b", "http://other.example/a/b"),
+        ("http://other.example/x/%2e%2E/a", "http://other.example/a"),
+        ("https://other.example:443?x", "https://other.example/?x"),
+        ("http://fa\u00df.example/", "http://xn--fa-hia.example/"),
+        ("http://\uff4f\uff54\uff48\uff45\uff52.example/", "http://other.example/"),
+        ("http://%6fther.example/", "http://other.example/"),
+        ("http://0x7f.1/", "http://127.0.0.1/"),
+        ("a.pdf?q=#&amp;#35;", "http://page.example/dir/a.pdf?q="),
+        ("&#x61;&period;pdf&quest;&auml;", "http://page.example/dir/a.pdf?%C3%A4"),
+        ("\x01\x1f a.pdf\x0c", "http://page.example/dir/a.pdf"),
+        ("a\x01b.pdf", "http://page.example/dir/a%01b.pdf"),
+        ("a|b^c`{d}.pdf?x|y^`{}", "http://page.example/dir/a%7Cb%5Ec%60%7Bd%7D.pdf?x%7Cy%5E%60%7B%7D"),
+        ("a;b=c,d.pdf?x=[1]&amp;y='", "http://page.example/dir/a;b=c,d.pdf?x=[1]&y=%27"),
     ],
 )
 def test_links_are_resolved_as_a_browser_does(href, url):
@@ -72,6 +90,13 @@ def test_links_are_resolved_as_a_browser_does(href, url):
         "http://h:99999/",
         "http://h:x/",
         "blob:x",
+        "JavaScript&colon;alert(1)",
+        "\x01javascript:alert(1)",
+        " #top",
+        "http://",
+        "http://a b/",
+        "http://xn--\u00e4/",
+        "about:blank",
     ],
 )
 def test_what_is_no_page_is_left_out(href):
@@ -102,11 +127,35 @@ def test_a_title_has_an_end():
         ("https://cdn.example/x/", "https://cdn.example/x/a"),
         ("javascript:x", "http://page.example/dir/a"),
         ("http://[bad", "http://page.example/dir/a"),
+        ("data:text/html,x", "http://page.example/dir/a"),
+        ("", "http://page.example/dir/a"),
+        ("//cdn.example", "http://cdn.example/a"),
+        (" ../x/ ", "http://page.example/x/a"),
+        ("?q", "http://page.example/dir/a"),
     ],
 )
 def test_the_base_element_counts(base, url):
     """The first one, where it is a URL."""
     assert urls(f'<base target=x><base href="{base}"><base href="/late/"><a href="a">x</a>') == [url]
+
+
+def test_a_base_of_another_scheme_counts():
+    """Its relative links are none that are fetched."""
+    assert urls('<base href="ftp://h/"><a href=a>x</a><a href="http://h/b">y</a>') == ["http://h/b"]
+
+
+@pytest.mark.parametrize(
+    "anchor",
+    [
+        "<a href=x><img src=i alt=' A  picture '></a>",
+        "<a href=x title='A picture'><img src=i alt=other></a>",
+        "<a href=x><b>A</b>\n picture<img src=i alt=other></a>",
+        "<area href=x alt='A picture'>",
+    ],
+)
+def test_titles(anchor):
+    """The text, else the title, else what a picture shows."""
+    assert links_on_page(URL, anchor.encode(), None, "a, area") == [Link("http://page.example/dir/x", "A picture")]
 
 
 def test_selectors():
@@ -126,6 +175,12 @@ def test_selectors():
         ("<a href=x>größe</a>".encode("cp1252"), None),
         ("<a href=x>größe</a>".encode("utf-8-sig"), "text/html; charset=latin-1"),
         ("<a href=x>größe</a>".encode("utf-16"), None),
+        ("<a href=x>größe</a>".encode("utf-16"), "text/html; charset=utf-8"),
+        ('<meta charset="cp1251"><a href=x>größe</a>'.encode("utf-8-sig"), None),
+        ('<meta charset="cp1251"><a href=x>größe</a>'.encode(), "text/html; charset=utf-8"),
+        ("<a href=x>größe</a>".encode(), "text/html; charset=utf-7"),
+        ('<meta charset="utf-7"><a href=x>größe</a>'.encode(), "text/html; charset=utf-32"),
+        ('<meta charset="utf-8"><a href=x>größe</a>'.encode(), "text/html; charset=unicode_escape"),
         ("<a href=x>größe</a>".encode("latin-1"), "text/html; charset=ISO-8859-1"),
         ("<a href=x>größe</a>".encode(), "text/html; charset=utf-8"),
         ('<meta charset="iso-8859-15"><a href=x>größe</a>'.encode("latin-1"), "text/html"),
@@ -148,12 +203,15 @@ def test_encodings(content, content_type):
 
 
 def test_letters_in_a_query_are_written_in_the_encoding_of_the_page():
-    """As browsers do; the path is UTF-8, and what the encoding does not have is too."""
+    """As browsers do; the path is UTF-8, and what the encoding does not have is a reference to a character."""
     html = '<a href="ä?ä">x</a><a href="b?気">x</a>'.encode("cp1252", errors="xmlcharrefreplace")
     assert urls(html, content_type="text/html; charset=cp1252") == [
         "http://page.example/dir/%C3%A4?%E4",
-        "http://page.example/dir/b?%E6%B0%97",
+        "http://page.example/dir/b?%26%2327671%3B",
     ]
+    html = "<a href='b?ä'>x</a>"
+    for content in (html.encode("utf-16"), html.encode("utf-8-sig")):
+        assert urls(content, content_type="text/html; charset=cp1252") == ["http://page.example/dir/b?%C3%A4"]
 
 
 @pytest.mark.parametrize(
@@ -244,6 +302,27 @@ def test_a_sitemap_lists_pages(content):
     assert sitemap.sitemaps == []
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"http://page.example/a\r\n\n  http://page.example/b \nhttp://page.example/a#x",
+        b"\xef\xbb\xbfHTTP://page.example/a\nhttp://page.example/b\n",
+        gzip.compress(b"http://page.example/a\n") + gzip.compress(b"http://page.example/b\n") + bytes(9),
+        b"<rss><channel><link>http://page.example/</link><item><title>A</title><link>/a</link></item>"
+        b"<item><link>http://page.example/b</link><link>/c</link></item><item/></channel></rss>",
+        b'<rdf:RDF xmlns:rdf="r" xmlns="s"><item><link>/a</link></item><item><link>/b</link></item></rdf:RDF>',
+        b'<feed xmlns="http://www.w3.org/2005/Atom"><link href="/"/><entry><link rel="self" href="/no"/>'
+        b'<link href="/a"/><title type="xhtml"><div>A</div></title></entry>'
+        b'<entry><link rel="alternate" href="b"/></entry></feed>',
+    ],
+)
+def test_other_forms_of_sitemaps(content):
+    """Text, RSS and Atom: https://www.sitemaps.org/protocol.html#otherformats"""
+    sitemap = links_in_sitemap("http://page.example/map", content)
+    assert [link.url for link in sitemap.pages] == ["http://page.example/a", "http://page.example/b"]
+    assert sitemap.pages[0].title == ("A" if b"title" in content else None)
+
+
 def test_an_index_of_sitemaps_lists_sitemaps():
     """Which are to be read next."""
     sitemap = links_in_sitemap(URL, INDEX)
@@ -266,6 +345,9 @@ def test_an_index_of_sitemaps_lists_sitemaps():
         b"\x1f\x8b",
         b"\x1f\x8bgarbage",
         gzip.compress(SITEMAP)[:60],
+        gzip.compress(b"http://h/a\nhttp://h/b\n")[:-9],
+        b"http://h/a\nno URL\n",
+        b"http://h/\xff\n",
         gzip.compress(bytes(MAX_PAGE_BYTES + 1)),
     ],
 )

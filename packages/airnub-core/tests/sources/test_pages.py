@@ -149,6 +149,34 @@ def test_one_bad_page_does_not_stop_the_others(site, run, page):
     assert (bad.kind, a.kind, b.kind) == (Kind.FAILED, Kind.STORED, Kind.STORED)
 
 
+def test_outcomes_are_in_the_order_of_sources_and_links(site, run, page):
+    """Whatever failed, was refused, only listed or fetched."""
+    site.routes |= {
+        "/robots.txt": Reply(b"User-agent: *\nDisallow: /reports/a\n"),
+        "/other/": html("<a href=1>1</a><a href=/reports/a.pdf>a</a><a href=2>2</a>"),
+        "/other/2": Reply(b"2"),
+    }
+    other = PageSource(name="other", page=site.url("/other/"), links="a")
+    listed = page.model_copy(update={"name": "listed", "download": False})
+    outcomes = run(page, PageSource(name="bad", page=site.url("/missing"), links="a"), other, listed)
+    assert [(outcome.source, outcome.url.removeprefix(site.url("")), outcome.kind.value) for outcome in outcomes] == [
+        ("reports", "/reports/a.pdf", "failed"),
+        ("reports", "/reports/b.pdf", "stored"),
+        ("bad", "/missing", "failed"),
+        ("other", "/other/1", "failed"),
+        ("other", "/reports/a.pdf", "failed"),
+        ("other", "/other/2", "stored"),
+        ("listed", "/reports/", "stored"),
+    ]
+
+
+def test_two_sources_may_link_to_the_same_file(site, run, page):
+    """Each has it in its own folder."""
+    outcomes = run(page, page.model_copy(update={"name": "again"}))
+    assert [outcome.source for outcome in outcomes] == ["reports", "reports", "again", "again"]
+    assert {outcome.kind for outcome in outcomes} == {Kind.STORED}
+
+
 # --- robots.txt
 
 
@@ -184,6 +212,28 @@ def test_a_large_robots_txt_is_no_hindrance(site, run, page):
     """More than need be read is passed over."""
     site.routes["/robots.txt"] = Reply(b"# padding\n" * 60_000 + b"User-agent: *\nDisallow: /\n")
     assert {outcome.kind for outcome in run(page)} == {Kind.STORED}
+
+
+def test_robots_txt_may_be_elsewhere(site, run, page):
+    """A redirect is followed; its rules are those of the host that was asked."""
+    site.routes |= {
+        "/robots.txt": Reply(status=301, headers={"Location": "/rules"}),
+        "/rules": Reply(b"User-agent: *\nDisallow: /reports/a\n"),
+    }
+    assert [outcome.kind for outcome in run(page)] == [Kind.FAILED, Kind.STORED]
+
+
+@pytest.mark.parametrize(("own", "rate"), [(None, 2), (0.5, 0.5), (100, 2)])
+def test_a_host_may_ask_for_patience(site, tmp_path, network, page, own, rate):
+    """A Crawl-delay is a limit on the rate of its links; one that the source has already counts where it is slower."""
+    site.routes["/robots.txt"] = Reply(b"User-agent: *\nCrawl-delay: 0.5\n")
+    source = page.model_copy(update={"requests_per_second_per_host": own})
+
+    async def main():
+        async with open_engine(tmp_path, network) as engine:
+            return await pages._read(engine, source)
+
+    assert [item.network.requests_per_second_per_host for item in asyncio.run(main())] == [rate, rate]
 
 
 # --- sitemaps

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_core import ApiSource
-from airnub_core.errors import MissingPathError, PageError
-from airnub_core.sources.paging import first_url, next_url, whole_url, with_params
+from airnub_core.errors import HttpStatusError, MissingPathError, PageError, TooManyPagesError
+from airnub_core.sources.paging import Walk, whole_url, with_params
 
 URL = "http://h/q"
 
@@ -46,14 +46,19 @@ def test_the_watermark_is_a_parameter():
 
 
 def walk(source, *answers, headers=({},)):
-    """The URLs of all pages, when these answers come."""
-    url, urls = first_url(source, whole_url(source)), []
+    """The URLs of all pages, when these answers come, and the one that would be next."""
+    way, urls = Walk(source, whole_url(source)), []
     for number, answer in enumerate(answers):
-        if url is None:
+        if way.url is None:
             break
-        urls.append(url.removeprefix(URL))
-        url = next_url(source, url, number, answer, headers[min(number, len(headers) - 1)])
-    return urls, url
+        urls.append(way.url.removeprefix(URL))
+        way.advance(answer, headers[min(number, len(headers) - 1)])
+    return urls, way.url
+
+
+def behind(source, answer, headers=None):
+    """The URL of the page behind the first."""
+    return walk(source, answer, headers=[headers or {}])[1]
 
 
 def test_no_pages():
@@ -62,21 +67,87 @@ def test_no_pages():
 
 
 def test_numbered_pages_up_to_the_first_without_records():
-    """Where no size is known."""
+    """Also where the size is known: servers give fewer records than they are asked for."""
     source = api(pages={"kind": "page", "start": 0})
     assert walk(source, [1], [1, 2], []) == (["?page=0", "?page=1", "?page=2"], None)
-
-
-def test_numbered_pages_up_to_the_first_that_is_not_full():
-    """One request less where the size is known."""
     source = api(records="r", pages={"kind": "page", "param": "p", "size_param": "n", "size": 2})
-    assert walk(source, {"r": [1, 2]}, {"r": [3]}) == (["?p=1&n=2", "?n=2&p=2"], None)
+    assert walk(source, {"r": [1]}, {"r": [3]}, {"r": []}) == (["?p=1&n=2", "?n=2&p=2", "?n=2&p=3"], None)
 
 
-def test_offset_pages():
-    """Up to the first page with fewer records than the limit."""
-    source = api(pages={"kind": "offset", "start": 1, "limit": 2})
-    assert walk(source, [1, 2], [3, 4], []) == (["?offset=1&limit=2", "?limit=2&offset=3", "?limit=2&offset=5"], None)
+def test_offset_pages_go_on_by_what_came():
+    """A server that gives two records where three are asked for loses none."""
+    source = api(pages={"kind": "offset", "start": 1, "limit": 3})
+    urls = ["?offset=1&limit=3", "?limit=3&offset=3", "?limit=3&offset=6"]
+    assert walk(source, [1, 2], [3, 4, 5], []) == (urls, None)
+
+
+@pytest.mark.parametrize("total", [3, "3", 2])
+@pytest.mark.parametrize("pages", [{"kind": "page"}, {"kind": "offset"}])
+def test_the_total_says_where_the_last_page_is(total, pages):
+    """One request less."""
+    source = api(records="r", pages={**pages, "total": "meta.total"})
+    urls, following = walk(source, *({"r": records, "meta": {"total": total}} for records in ([1, 2], [3])))
+    assert following is None
+    assert len(urls) == (1 if total == 2 else 2)
+
+
+@pytest.mark.parametrize("total", [None, -1, 1.5, True, "many", [], {}])
+def test_a_total_that_is_none_is_an_error(total):
+    """It was named to be relied upon."""
+    with pytest.raises(MissingPathError, match="expected a number of records"):
+        behind(api(records="r", pages={"kind": "page", "total": "t"}), {"r": [1], "t": total})
+
+
+@pytest.mark.parametrize("pages", [{"kind": "page"}, {"kind": "offset"}])
+def test_the_same_records_again_are_an_error(pages):
+    """No progress is no end."""
+    with pytest.raises(PageError, match="found those of the page before once more"):
+        walk(api(pages=pages), [1, 2], [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("counts", "size", "status", "over"),
+    [
+        ([3], 5, 404, True),
+        ([3], 3, 404, False),
+        ([3], None, 404, False),
+        ([3, 2], None, 404, True),
+        ([3, 3], 100, 404, False),  # a server that gives three at most, whatever is asked for
+        ([3, 2], None, 401, False),
+        ([3, 2], None, 500, False),
+        ([3, 3], None, 204, True),
+        ([], 3, 404, False),
+        ([], 3, 204, True),
+    ],
+)
+def test_an_error_may_be_the_end(counts, size, status, over):
+    """Behind a page that was not full, and where it says that there is no such page."""
+    way = Walk(api(records="r", pages={"kind": "page", "size": size}), URL)
+    for number, count in enumerate(counts):
+        way.advance({"r": [number] * count}, {})
+    assert way.ends_with(HttpStatusError(URL, status)) is over
+
+
+@pytest.mark.parametrize("pages", [{"kind": "page", "max": 2}, {"kind": "offset", "max": 2}])
+def test_one_page_more_is_asked_for_to_be_empty(pages):
+    """With records it is one too many."""
+    assert walk(api(pages=pages), [1], [2], [])[1] is None
+    with pytest.raises(TooManyPagesError):
+        walk(api(pages=pages), [1], [2], [3])
+
+
+def test_cursors_and_links_end_by_themselves():
+    """The largest number of pages is not passed."""
+    source = api(pages={"kind": "cursor", "next": "n", "max": 2})
+    assert walk(source, {"n": 1}, {"n": None})[1] is None
+    with pytest.raises(TooManyPagesError):
+        walk(source, {"n": 1}, {"n": 2})
+
+
+@pytest.mark.parametrize("cursor", ["https://other.example/q?skip=2", "HTTP://h/q?skip=2"])
+def test_a_cursor_that_is_a_url_is_the_next_page(cursor):
+    """As it is."""
+    assert behind(api(pages={"kind": "cursor", "next": "n"}), {"n": cursor}) == cursor
 
 
 @pytest.mark.parametrize("last", [None, "", False])
@@ -92,13 +163,13 @@ def test_a_cursor_that_is_none_is_an_error(cursor):
     """An object, a list, half a character."""
     source = api(pages={"kind": "cursor", "next": "next"})
     with pytest.raises(MissingPathError, match="expected a cursor"):
-        next_url(source, URL, 0, {"next": cursor}, {})
+        behind(source, {"next": cursor})
 
 
 def test_a_missing_cursor_is_an_error():
     """It is no last page."""
     with pytest.raises(MissingPathError):
-        next_url(api(pages={"kind": "cursor", "next": "next"}), URL, 0, {}, {})
+        behind(api(pages={"kind": "cursor", "next": "next"}), {})
 
 
 @pytest.mark.parametrize("answer", [{}, {"r": None}])
@@ -106,7 +177,7 @@ def test_a_missing_cursor_is_an_error():
 def test_pages_without_records_are_an_error(answer, pages):
     """Nobody can say whether there are more."""
     with pytest.raises(MissingPathError):
-        next_url(api(records="r", pages=pages), URL, 0, answer, {})
+        behind(api(records="r", pages=pages), answer)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +189,15 @@ def test_pages_without_records_are_an_error(answer, pages):
         ('<?p=9>; rel="last", <?p=2>; rel="next", <?p=0>; rel="prev"', "http://h/q?p=2"),
         ('<?p=2>; rel="Next last"; title="x"', "http://h/q?p=2"),
         ('<ftp://h/x>; rel="next"', "ftp://h/x"),
+        ('<?p=9>; rel="last"; title="<?p=8>; rel=next, ", <?p=2>; rel="next"', "http://h/q?p=2"),
+        ('<?p=1,2;3>; title="a \\"b\\", c"; rel="next"', "http://h/q?p=1,2;3"),
+        ('<?p=2>;REL = "prev NEXT"', "http://h/q?p=2"),
+        ('<?p=2>; rel="last"; rel="next"', None),
+        ('<?p=9>; rel="next"; anchor="#part", <?p=2>; rel=next', "http://h/q?p=2"),
+        (" < ?p=2 > ; rel=next", "http://h/q?p=2"),
+        ("<?p=2>; flag; rel=next", "http://h/q?p=2"),
+        ('<?p=2>; rel="nextpage"', None),
+        ('<?p=2>; rel="next', None),
         ('<?p=9>; rel="last"', None),
         ("", None),
         ("nonsense", None),
@@ -126,21 +206,21 @@ def test_pages_without_records_are_an_error(answer, pages):
 )
 def test_link_pages(link, following):
     """RFC 8288; relative targets start from the page."""
-    assert next_url(api(pages={"kind": "link"}), URL, 0, {}, {"link": link, "x-other": "größer"}) == following
-    assert next_url(api(pages={"kind": "link"}), URL, 0, {}, {}) is None
+    assert behind(api(pages={"kind": "link"}), {}, {"link": link, "x-other": "größer"}) == following
+    assert behind(api(pages={"kind": "link"}), {}) is None
 
 
 def test_a_link_that_cannot_be_read_is_an_error():
     """Not one of the URL library's."""
     with pytest.raises(PageError, match="Link header"):
-        next_url(api(pages={"kind": "link"}), URL, 0, {}, {"link": '<http://[bad/>; rel="next"'})
+        behind(api(pages={"kind": "link"}), {}, {"link": '<http://[bad/>; rel="next"'})
 
 
 @given(st.text())
 def test_any_link_header_is_read(link):
     """It is a URL, none, or an error of ours."""
     try:
-        following = next_url(api(pages={"kind": "link"}), URL, 0, {}, {"link": link})
+        following = behind(api(pages={"kind": "link"}), {}, {"link": link})
     except PageError:
         return
     assert following is None or isinstance(following, str)

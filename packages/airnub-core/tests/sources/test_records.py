@@ -58,7 +58,7 @@ ANSWER = {"data": {"items": [{"id": 1}, {"id": 2}], "next": None}, "0": "zero", 
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("data.items", [{"id": 1}, {"id": 2}]), ("data.items.1.id", 2), ("data.next", None), ("0", "zero")],
+    [("data.items", [{"id": 1}, {"id": 2}]), ("data.items.1.id", 2), ("data.next", None), ("0", "zero"), ("a.b", 1)],
 )
 def test_values_are_found_by_path(path, value):
     """Through objects, and lists by number."""

@@ -1,9 +1,9 @@
 """Source settings."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.sources.settings import (
@@ -25,7 +25,14 @@ PATHS = st.lists(st.text("abc_0", min_size=1), min_size=1).map(".".join)
 NAMES = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", fullmatch=True)
 POSITIVE = st.integers(1, 10**6)
 PAGES = (
-    st.builds(NumberedPages, kind=st.just("page"), start=st.integers(0, 5), size=st.none() | POSITIVE, max=POSITIVE)
+    st.builds(
+        NumberedPages,
+        kind=st.just("page"),
+        start=st.integers(0, 5),
+        size=st.none() | POSITIVE,
+        max=POSITIVE,
+        total=st.none() | PATHS,
+    )
     | st.builds(OffsetPages, kind=st.just("offset"), limit=POSITIVE, max=POSITIVE)
     | st.builds(CursorPages, kind=st.just("cursor"), next=PATHS)
     | st.builds(LinkPages, kind=st.just("link"))
@@ -60,6 +67,53 @@ def test_sources_survive_a_round_trip_through_json(source):
     assert again == source
     if isinstance(source, ApiSource):
         assert list(map(type, again.params.values())) == list(map(type, source.params.values()))
+
+
+@given(source=SOURCES, key=st.text(min_size=1), value=st.none() | st.integers() | TEXT)
+@settings(max_examples=300)
+def test_an_unknown_key_is_always_an_error(source, key, value):
+    """At the top and in every part; the message names it."""
+    kind = type(source)
+    written = source.model_dump()
+    parts = [(written, kind)] + [
+        (part, type(getattr(source, name)))
+        for name, part in written.items()
+        if isinstance(part, dict) and isinstance(getattr(source, name), BaseModel)
+    ]
+    for part, model in parts:
+        if key in model.model_fields:
+            continue
+        part[key] = value
+        with pytest.raises(ValidationError) as error:
+            kind.model_validate(written)
+        assert any(one["type"] == "extra_forbidden" and one["loc"][-1] == key for one in error.value.errors())
+        del part[key]
+    assert kind.model_validate(written) == source
+
+
+@given(
+    secret=st.text("ghijkmnpqrvwxyz0123456789", min_size=12, max_size=30),
+    name=st.sampled_from(
+        ["token", "api_key", "X-Api-Key", "sig", "Authorization", "password", "access_token", "cookie"]
+    ),
+    user=st.text("abc", max_size=3),
+    as_query=st.booleans(),
+)
+@settings(max_examples=300)
+def test_no_secret_of_settings_is_in_their_json(secret, name, user, as_query):
+    """Wherever somebody wrote it: URLs, parameters, headers; in this process it is whole."""
+    url = f"https://example.org/a?{name}={secret}&page=2" if as_query else f"https://{user}:{secret}@example.org/a"
+    written = [
+        FileSource(name="s", urls=[URL, url]),
+        PageSource(name="s", page=url, links="a"),
+        PageSource(name="s", sitemap=url),
+        ApiSource(name="s", url=url, params={name: secret, "page": 1}, headers={name: secret, "Accept": "text/csv"}),
+    ]
+    for source in written:
+        assert secret in repr(source.model_dump())
+        assert secret not in source.model_dump_json()
+        assert secret not in repr(source.model_dump(mode="json"))
+        assert type(source).model_validate_json(source.model_dump_json()).name == "s"
 
 
 @pytest.mark.parametrize(

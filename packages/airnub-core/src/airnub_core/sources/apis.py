@@ -1,23 +1,23 @@
 """JSON APIs: every answer is kept as it came; the records of all pages of a source become one file of JSON Lines."""
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import repeat
-from typing import Any
 
-from airnub_common import redact_url
 from airnub_core.arrival import Arrival, Item
 from airnub_core.engine import Engine
-from airnub_core.errors import ItemError, MissingPathError, PageError, TooManyPagesError
+from airnub_core.errors import HttpStatusError, ItemError
 from airnub_core.network.concurrency import together
 from airnub_core.network.hosts import origin_of
 from airnub_core.outcome import Kind, Outcome
-from airnub_core.sources.paging import first_url, is_sendable, next_url, whole_url
-from airnub_core.sources.records import described, json_lines, parse_json, records_at, value_at
-from airnub_core.sources.settings import ApiSource, Incremental, Secret
+from airnub_core.sources.paging import Walk, whole_url
+from airnub_core.sources.records import json_lines, parse_json, records_at
+from airnub_core.sources.settings import ApiSource, Secret
+from airnub_core.sources.watermarks import News, Watermark
 
 JSON_LINES = "application/x-ndjson"
 """Media type of the files of records."""
+SETTLED_TOGETHER = 20
+"""Pages that are made durable together: a run that is killed in a long walk does not ask for all of them again."""
 
 
 async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secret) -> list[Outcome]:
@@ -42,54 +42,87 @@ async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secr
 
 
 async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, str]) -> list[Outcome]:
-    mark = engine.index.watermark(source.name) if source.incremental else None
-    watermark = None if mark is None else json.loads(mark)
-    whole = Item(source.name, whole_url(source, watermark), source.network(engine.network), headers)
-    pages: list[Arrival] = []
-    records: list[Any] = []
+    last = Watermark.parse(engine.index.watermark(source.name) if source.incremental else None)
+    whole = Item(source.name, whole_url(source, last.value), source.network(engine.network), headers)
+    news = News(last, source.incremental.field) if source.incremental else None
+    reading = _Reading(engine, source, whole, news)
     try:
-        await _read_pages(engine, source, whole, pages, records)
-        newest = _newest(source.incremental, whole.url, records, watermark)
-        lines = json_lines(whole.url, records)
+        await reading.pages()
     except ItemError as error:
-        await engine.settle((), parts=pages)
-        return [engine.failure(whole, error)]
+        await reading.settle()
+        if reading.outcomes:
+            engine.expect(1)
+        return [*reading.outcomes, engine.failure(whole, error)]
     except BaseException:
         # The run is cancelled, or the disk is full: what is whole is not fetched again.
-        await engine.settle((), parts=pages)
+        await reading.settle()
         raise
     if source.records is None:
-        engine.expect(len(pages) - 1)
-        return await engine.settle(pages)
-    if watermark is not None and not records:
-        await engine.settle((), parts=pages)
-        return [engine.report(Outcome(source.name, Kind.UNCHANGED, url=whole.url, attempts=pages[0].attempts))]
-    collected = engine.keep(whole, lines, f"{source.name}.jsonl", JSON_LINES, pages)
-    outcomes = await engine.settle([collected], parts=pages)
-    if newest is not None:
-        engine.index.move_watermark(source.name, json.dumps(newest))
+        await reading.settle()
+        return reading.outcomes
+    if last.value is not None and not reading.lines:
+        await reading.settle()
+        return [engine.report(Outcome(source.name, Kind.UNCHANGED, url=whole.url, attempts=reading.attempts))]
+    collected = engine.keep(whole, b"".join(reading.lines), f"{source.name}.jsonl", JSON_LINES, reading.arrivals)
+    outcomes = await reading.settle(collected)
+    if news is not None and news.watermark.value is not None:
+        # Only now: a run that ends before asks for the same records again.
+        engine.index.move_watermark(source.name, news.watermark.as_text())
     return outcomes
 
 
-async def _read_pages(engine: Engine, source: ApiSource, whole: Item, pages: list[Arrival], records: list[Any]) -> None:
-    """Fill `pages` and `records` page by page, so that what came before an error is there."""
-    url: str | None = first_url(source, whole.url)
-    seen: set[str] = set()
-    limit = source.pages.max if source.pages else 1
-    while url is not None:
-        if len(pages) == limit:
-            raise TooManyPagesError(whole.url, limit)
-        if url in seen:
-            raise PageError(
-                whole.url, f"expected a new page after {len(pages)}, found one that was read already: {redact_url(url)}"
-            )
-        seen.add(url)
-        page, content = await engine.read(await engine.get(_page(whole, url)))
-        pages.append(page)
-        answer = parse_json(url, content)
-        if source.records is not None:
-            records += records_at(url, answer, source.records)
-        url = next_url(source, url, len(pages) - 1, answer, page.headers)
+class _Reading:
+    """One API, page by page; what came before an error is there."""
+
+    def __init__(self, engine: Engine, source: ApiSource, whole: Item, news: News | None) -> None:
+        self._engine = engine
+        self._source = source
+        self._whole = whole
+        self._news = news
+        self._settled = 0
+        self.arrivals: list[Arrival] = []
+        self.lines: list[bytes] = []
+        """The records of each page that has some, as JSON Lines: parsed they take ten times the memory."""
+        self.outcomes: list[Outcome] = []
+        """Where every page is an item."""
+
+    @property
+    def attempts(self) -> int:
+        return max((arrival.attempts for arrival in self.arrivals), default=1)
+
+    async def pages(self) -> None:
+        walk = Walk(self._source, self._whole.url)
+        while walk.url is not None:
+            try:
+                arrival = await self._engine.get(_page(self._whole, walk.url))
+            except HttpStatusError as error:
+                if walk.ends_with(error):
+                    return
+                raise
+            arrival, content = await self._engine.read(arrival)
+            self.arrivals.append(arrival)
+            answer = parse_json(walk.url, content)
+            if self._source.records is not None:
+                records = records_at(walk.url, answer, self._source.records)
+                if self._news is not None:
+                    records = self._news.among(walk.url, records)
+                if records:
+                    self.lines.append(json_lines(walk.url, records))
+            walk.advance(answer, arrival.headers)
+            if len(self.arrivals) - self._settled >= SETTLED_TOGETHER:
+                await self.settle()
+
+    async def settle(self, *collected: Arrival) -> list[Outcome]:
+        """Make durable what is not yet; where every page is an item it is reported too."""
+        fresh = self.arrivals[self._settled :]
+        self._settled = len(self.arrivals)
+        if self._source.records is not None:
+            return await self._engine.settle(collected, parts=fresh)
+        if fresh:
+            # One item is expected already.
+            self._engine.expect(len(fresh) - (not self.outcomes))
+            self.outcomes += await self._engine.settle(fresh)
+        return self.outcomes
 
 
 def _page(whole: Item, url: str) -> Item:
@@ -103,21 +136,3 @@ def _headers(source: ApiSource, secret: Secret) -> dict[str, str]:
     if source.auth is not None:
         headers[source.auth.header.lower()] = source.auth.prefix + secret(source.auth.block)
     return headers
-
-
-def _newest(incremental: Incremental | None, url: str, records: list[Any], watermark: Any) -> Any:
-    """The largest value of the watermark's field, that of the last success included; `None` where there is none."""
-    if incremental is None:
-        return None
-    newest = watermark
-    for record in records:
-        value = value_at(url, record, incremental.field)
-        if isinstance(value, bool) or not isinstance(value, str | int | float) or not is_sendable(value):
-            raise MissingPathError(url, incremental.field, "a text or a number", described(value))
-        try:
-            newest = value if newest is None else max(newest, value)
-        except TypeError as error:
-            raise MissingPathError(
-                url, incremental.field, f"a value like {newest!r}, to compare with", described(value)
-            ) from error
-    return newest

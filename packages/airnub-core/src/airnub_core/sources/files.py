@@ -10,9 +10,10 @@ from airnub_core.sources.settings import FileSource
 
 def file_items(engine: Engine, sources: Sequence[FileSource]) -> list[Item]:
     """One item for each URL of each source, in order; a URL that a source names twice is one item."""
+    networks = [source.network(engine.network) for source in sources]
     return [
-        Item(source.name, url, source.network(engine.network))
-        for source in sources
+        Item(source.name, url, network)
+        for source, network in zip(sources, networks, strict=True)
         for url in dict.fromkeys(source.urls)
     ]
 

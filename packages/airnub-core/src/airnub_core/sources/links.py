@@ -1,17 +1,20 @@
 """Links: what a page or a sitemap points at, as a browser would resolve it. Pure: bytes in, links out."""
 
+import codecs
 import re
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urldefrag, urljoin, urlsplit
+from typing import Any
+from urllib.parse import quote
 from xml.etree.ElementTree import ParseError
 
+from ada_url import join_url
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 from w3lib.encoding import html_to_unicode, http_content_type_encoding, read_bom
-from w3lib.url import safe_url_string
 
 from airnub_core.errors import PageError
 
@@ -22,6 +25,16 @@ MAX_DEPTH = 4096
 MAX_TITLE = 1000
 """Characters."""
 
+_SPACES = "".join(map(chr, range(0x21)))  # around a URL they do not count
+_NO_ASCII = re.compile(r"[^\x00-\x7f]+")
+_UNWISE = re.compile(r"[\\^`{|}\"<>]")
+# Python's names of what https://encoding.spec.whatwg.org knows; its other codecs are no encodings of pages.
+_ENCODINGS = frozenset(
+    {"utf-8", "ascii", "cp866", "koi8-r", "koi8-u", "mac-roman", "mac-cyrillic", "cp874", "tis-620"}
+    | {"gb2312", "gbk", "gb18030", "big5", "big5hkscs", "euc_jp", "iso2022_jp", "shift_jis", "cp932", "euc_kr", "cp949"}
+    | {f"iso8859-{part}" for part in range(1, 17) if part != 12}
+    | {f"cp125{page}" for page in range(9)}
+)
 _NESTING = re.compile(
     rb"<(/?)(address|article|aside|blockquote|center|details|dialog|dir|div|dl|fieldset|figcaption|figure|footer|header"
     rb"|hgroup|main|menu|nav|ol|section|summary|ul)(?=[\s/>])",
@@ -79,12 +92,15 @@ def links_on_page(url: str, content: bytes, content_type: str | None, selector: 
     page = LexborHTMLParser(text)
     base = _base(page, url)
     links: dict[str, Link] = {}
-    inner = _first_links(page)
+    inner: dict[int, LexborNode] | None = None
     for node in page.css(selector):
-        anchor = node if node.attributes.get("href") is not None else inner.get(node.mem_id)
+        anchor: LexborNode | None = node
+        if node.attributes.get("href") is None:
+            inner = _first_links(page) if inner is None else inner
+            anchor = inner.get(node.mem_id)
         target = None if anchor is None else _resolved(base, anchor.attributes.get("href"), encoding)
-        if anchor is not None and target is not None:
-            links.setdefault(target, Link(target, _title(anchor)))
+        if anchor is not None and target is not None and target not in links:
+            links[target] = Link(target, _title(anchor))
     if not links:
         raise PageError(
             url, f"expected links that match {selector!r}, found none among the {len(page.css('a[href]'))} of the page"
@@ -93,21 +109,68 @@ def links_on_page(url: str, content: bytes, content_type: str | None, selector: 
 
 
 def links_in_sitemap(url: str, content: bytes) -> Sitemap:
-    """What a sitemap lists; it may be compressed with gzip (https://www.sitemaps.org/protocol.html).
+    """What a sitemap lists, in each of its forms: XML, an index, RSS, Atom, or text with a URL a line; also with gzip.
+
+    https://www.sitemaps.org/protocol.html
 
     Raises:
         PageError: it is no sitemap, or larger than the protocol allows.
     """
+    content = _gunzipped(url, content)
     try:
-        root = fromstring(_gunzipped(url, content))
+        root = fromstring(content)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        raise PageError(url, f"expected a sitemap, found no XML that can be read: {error}") from error
-    kind = root.tag.rpartition("}")[2]
-    if kind not in {"urlset", "sitemapindex"}:
-        raise PageError(url, f"expected a sitemap with <urlset> or <sitemapindex>, found <{kind}>")
-    locations = (element.text for entry in root for element in entry if element.tag.rpartition("}")[2] == "loc")
-    urls = list(dict.fromkeys(filter(None, (_resolved(url, location) for location in locations))))
-    return Sitemap([], urls) if kind == "sitemapindex" else Sitemap([Link(one) for one in urls], [])
+        lines = _lines_of_urls(content)
+        if lines is None:
+            raise PageError(url, f"expected a sitemap, found no XML that can be read: {error}") from error
+        return Sitemap(_each_once(url, ((line, None) for line in lines)), [])
+    kind = _local(root)
+    match kind:
+        case "urlset" | "sitemapindex":
+            found = _each_once(url, ((one.text, None) for entry in root for one in entry if _local(one) == "loc"))
+            return Sitemap([], [link.url for link in found]) if kind == "sitemapindex" else Sitemap(found, [])
+        case "rss" | "RDF" | "feed":
+            return Sitemap(_each_once(url, map(_entry, _entries(root))), [])
+    raise PageError(url, f"expected a sitemap with <urlset>, <sitemapindex>, <rss> or <feed>, found <{kind}>")
+
+
+def _local(element: Any) -> str:
+    """The name of an element without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def _entries(root: Any) -> Iterator[Any]:
+    return (element for element in root.iter() if _local(element) in {"item", "entry"})
+
+
+def _entry(entry: Any) -> tuple[str | None, str | None]:
+    """The link and the title of an entry of RSS or Atom."""
+    target = title = None
+    for element in entry:
+        if _local(element) == "title":
+            title = "".join(element.itertext())
+        elif _local(element) == "link" and target is None and element.get("rel", "alternate") == "alternate":
+            target = element.get("href") or element.text
+    return target, title
+
+
+def _each_once(base: str, found: Iterator[tuple[str | None, str | None]]) -> list[Link]:
+    links: dict[str, Link] = {}
+    for target, title in found:
+        absolute = _resolved(base, target)
+        if absolute is not None and absolute not in links:
+            links[absolute] = Link(absolute, _short(title or ""))
+    return list(links.values())
+
+
+def _lines_of_urls(content: bytes) -> list[str] | None:
+    """The lines of a text that holds whole http(s) URLs and nothing else."""
+    try:
+        lines = [line.strip() for line in content.decode("utf-8-sig").splitlines()]
+    except UnicodeDecodeError:
+        return None
+    urls = [line for line in lines if line]
+    return urls if urls and all(line.lower().startswith(("http://", "https://")) for line in urls) else None
 
 
 def _utf8_or_windows(content: bytes) -> str:
@@ -119,8 +182,13 @@ def _utf8_or_windows(content: bytes) -> str:
 
 
 def _base(page: LexborHTMLParser, url: str) -> str:
+    """What relative links start from: https://html.spec.whatwg.org/#set-the-frozen-base-url"""
     base = page.css_first("base[href]")
-    return (_resolved(url, base.attributes.get("href")) if base is not None else None) or url
+    try:
+        absolute = url if base is None else join_url(url, base.attributes.get("href") or "")
+    except ValueError:
+        return url
+    return url if absolute.startswith(("data:", "javascript:")) else absolute
 
 
 def _first_links(page: LexborHTMLParser) -> dict[int, LexborNode]:
@@ -151,62 +219,78 @@ def _check_depth(url: str, content: bytes) -> None:
 
 
 def _decoded(content: bytes, content_type: str | None) -> tuple[str, str]:
-    """The page's encoding and text, as a browser reads it."""
-    try:
-        encoding, text = html_to_unicode(content_type, content, auto_detect_fun=_utf8_or_windows)
-    except (LookupError, UnicodeError):
-        # It names a codec of Python's that is no encoding of text.
-        encoding = _utf8_or_windows(content)
-        return encoding, content.decode(encoding, errors="replace")
-    wide = encoding.startswith(("utf-16", "utf-32"))
-    if wide and read_bom(content)[0] is None and http_content_type_encoding(content_type) is None:
-        # A `<meta>` that can be read as ASCII is not in UTF-16, whatever it says.
-        return "utf-8", content.decode(errors="replace")
-    return ("utf-8" if wide else encoding), text
+    """The page's encoding and text, as a browser reads it: byte order mark, header, `<meta>`, in this order."""
+    mark, _ = read_bom(content)
+    if mark is not None and mark.startswith("utf-16"):
+        # Whatever else is said; and letters in queries are UTF-8 then.
+        return "utf-8", content[2:].decode(mark, errors="replace")
+    if mark == "utf-8":
+        return "utf-8", content[3:].decode(errors="replace")
+    for said in (content_type, None):
+        try:
+            encoding, text = html_to_unicode(said, content, auto_detect_fun=_utf8_or_windows)
+            name = codecs.lookup(encoding).name
+        except (LookupError, UnicodeError):
+            continue
+        if name.startswith("utf-16") and http_content_type_encoding(said) is not None:
+            return "utf-8", text
+        if name.startswith("utf-16"):
+            # A `<meta>` that can be read as ASCII is not in UTF-16, whatever it says.
+            return "utf-8", content.decode(errors="replace")
+        if name in _ENCODINGS:
+            return encoding, text
+        # One that browsers do not know, such as UTF-7: the header is passed over, and then the `<meta>` too.
+    encoding = _utf8_or_windows(content)
+    return encoding, content.decode(encoding, errors="replace")
 
 
 def _resolved(base: str, href: str | None, encoding: str = "utf-8") -> str | None:
     """An absolute http(s) URL without fragment; `None` for what is no such link (`javascript:`, `mailto:`, `#top`).
 
-    Letters in its query are written in the `encoding` of the page, as browsers do.
+    As https://url.spec.whatwg.org has it. Letters in a query are written in the `encoding` of the page, and what that
+    does not have as a reference to the character, as browsers do.
     """
-    if href is None:
+    if href is None or href.lstrip(_SPACES).startswith("#"):
         return None
-    # Spaces around, and tabs and line ends anywhere, are dropped: https://url.spec.whatwg.org/#url-parsing
-    cleaned = href.strip("".join(map(chr, range(0x21)))).translate({0x09: None, 0x0A: None, 0x0D: None})
-    if cleaned.startswith("#"):
-        return None
-    # In front of the query a backslash is a slash.
-    head, mark, tail = cleaned.partition("#")[0].partition("?")
+    head, mark, query = href.partition("#")[0].partition("?")
+    if mark and not query.isascii() and encoding != "utf-8":
+        query = _NO_ASCII.sub(lambda found: quote(found.group().encode(encoding, errors="xmlcharrefreplace")), query)
     try:
-        absolute = urldefrag(urljoin(base, head.replace("\\", "/") + mark + tail)).url
-        parts = urlsplit(absolute)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-        return _written(absolute, encoding) if usable else None
+        absolute = join_url(base, head + mark + query)
     except ValueError:
         return None
-
-
-def _written(url: str, encoding: str) -> str:
-    try:
-        return safe_url_string(url, encoding)
-    except UnicodeEncodeError:
-        return safe_url_string(url)
+    if not absolute.startswith(("http://", "https://")):
+        return None
+    # Browsers send these as they are; RFC 3986 has no place for them, and not every library sends them.
+    return _UNWISE.sub(lambda found: f"%{ord(found.group()):02X}", absolute)
 
 
 def _title(anchor: LexborNode) -> str | None:
-    text = " ".join(anchor.text().split()) or " ".join((anchor.attributes.get("title") or "").split())
-    return text[:MAX_TITLE].rstrip() or None
+    """The text of a link, else what it is called, else what its picture shows."""
+    pictures = (picture.attributes.get("alt") for picture in anchor.css("img[alt]"))
+    others = (anchor.attributes.get("title"), anchor.attributes.get("alt"))
+    return _short(anchor.text()) or next(filter(None, map(_short, filter(None, (*others, *pictures)))), None)
+
+
+def _short(text: str) -> str | None:
+    return " ".join(text.split())[:MAX_TITLE].rstrip() or None
 
 
 def _gunzipped(url: str, content: bytes) -> bytes:
     if not content.startswith(b"\x1f\x8b"):
         return content
-    inflater = zlib.decompressobj(wbits=31)
-    try:
-        inflated = inflater.decompress(content, MAX_PAGE_BYTES)
-    except zlib.error as error:
-        raise PageError(url, f"expected a sitemap compressed with gzip, found: {error}") from error
-    if inflater.unconsumed_tail or (len(inflated) == MAX_PAGE_BYTES and not inflater.eof):
-        raise PageError(url, f"expected a sitemap of at most {MAX_PAGE_BYTES:,} bytes, found more")
-    return inflated
+    pieces, size = [], 0
+    while content:
+        inflater = zlib.decompressobj(wbits=31)
+        try:
+            pieces.append(inflater.decompress(content, MAX_PAGE_BYTES - size + 1))
+        except zlib.error as error:
+            raise PageError(url, f"expected a sitemap compressed with gzip, found: {error}") from error
+        size += len(pieces[-1])
+        if size > MAX_PAGE_BYTES:
+            raise PageError(url, f"expected a sitemap of at most {MAX_PAGE_BYTES:,} bytes, found more")
+        if not inflater.eof:
+            raise PageError(url, "expected a sitemap compressed with gzip, found one that is cut off")
+        # A file may consist of several compressed ones, and end in zeros.
+        content = inflater.unused_data.lstrip(b"\0")
+    return b"".join(pieces)

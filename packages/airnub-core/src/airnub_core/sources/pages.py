@@ -1,5 +1,6 @@
 """Links on pages: a page or a sitemap is read, and what it points at is fetched, or only listed."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +12,8 @@ from airnub_core.errors import ItemError, PageError
 from airnub_core.network.concurrency import together
 from airnub_core.network.robots import Robots
 from airnub_core.outcome import Outcome
-from airnub_core.sources.links import MAX_PAGE_BYTES, Link, links_in_sitemap, links_on_page
+from airnub_core.sources.large_pages import links_on_any_page
+from airnub_core.sources.links import MAX_PAGE_BYTES, Link, links_in_sitemap
 from airnub_core.sources.settings import PageSource
 
 MAX_SITEMAPS = 1000
@@ -19,20 +21,24 @@ MAX_SITEMAPS = 1000
 
 
 async def ingest_pages(engine: Engine, sources: Sequence[PageSource]) -> list[Outcome]:
-    """Read every page, those of different sources at the same time, and fetch what they link to.
+    """Read every page, many at a time, and then fetch what they all link to.
 
     Returns:
-        One outcome for each link, or one for the list of links where it is not downloaded; one failure for a page
-        that cannot be read.
+        In the order of the sources: one outcome for each link, or one for the list of links where it is not downloaded;
+        one failure for a page that cannot be read.
 
     Raises:
         StoreError: the store cannot be written.
     """
-    outcomes = await together(_ingest_page(engine, source) for source in sources)
-    return [outcome for of_source in outcomes for outcome in of_source]
+    read = await together(_read(engine, source) for source in sources)
+    items = [one for of_source in read for one in of_source if isinstance(one, Item)]
+    # All of them at once: the limits of a host hold for all sources together.
+    fetched = iter(await engine.ingest(items) if items else ())
+    return [next(fetched) if isinstance(one, Item) else one for of_source in read for one in of_source]
 
 
-async def _ingest_page(engine: Engine, source: PageSource) -> list[Outcome]:
+async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
+    """What a page links to: items to be fetched, and outcomes of what is not."""
     page = Item(source.name, source.page or source.sitemap or "", source.network(engine.network))
 
     async def content_of(url: str) -> bytes:
@@ -52,24 +58,28 @@ async def _ingest_page(engine: Engine, source: PageSource) -> list[Outcome]:
         listed = [{"url": redact_url(link.url), "title": link.title} for link in links]
         content = (json.dumps(listed, ensure_ascii=False, indent=2) + "\n").encode()
         return await engine.settle([engine.keep(page, content, f"{source.name}.links.json", "application/json", ())])
-    allowed: list[Item] = []
-    refused: list[Outcome] = []
-    for link in links:
-        item = replace(page, url=link.url, page=page.url, title=link.title)
-        try:
-            await robots.check(link.url)
-        except ItemError as error:
-            engine.expect(1)
-            refused.append(engine.failure(item, error))
-        else:
-            allowed.append(item)
-    return [*await engine.ingest(allowed), *refused]
+    items = [replace(page, url=link.url, page=page.url, title=link.title) for link in links]
+    return await together(_allowed(engine, robots, item) for item in items)
+
+
+async def _allowed(engine: Engine, robots: Robots, item: Item) -> Item | Outcome:
+    """The item at the pace that its host asks for, or a failure where the host asks not to fetch it."""
+    try:
+        await robots.check(item.url)
+    except ItemError as error:
+        engine.expect(1)
+        return engine.failure(item, error)
+    delay = await robots.delay(item.url)
+    if delay is None:
+        return item
+    rate = min(1 / delay, item.network.requests_per_second_per_host or 1 / delay)
+    return replace(item, network=item.network.model_copy(update={"requests_per_second_per_host": rate}))
 
 
 async def _links(engine: Engine, robots: Robots, page: Item, selector: str) -> list[Link]:
     await robots.check(page.url)
     content, headers, final_url = await engine.peek(page, MAX_PAGE_BYTES)
-    return links_on_page(final_url, content, headers.get("content-type"), selector)
+    return await links_on_any_page(final_url, content, headers.get("content-type"), selector)
 
 
 async def _sitemap_links(engine: Engine, robots: Robots, page: Item) -> list[Link]:
@@ -79,8 +89,9 @@ async def _sitemap_links(engine: Engine, robots: Robots, page: Item) -> list[Lin
     for url in waiting:
         await robots.check(url)
         content, _, final_url = await engine.peek(replace(page, url=url), MAX_PAGE_BYTES)
-        sitemap = links_in_sitemap(final_url, content)
-        links |= {link.url: link for link in sitemap.pages}
+        sitemap = await asyncio.to_thread(links_in_sitemap, final_url, content)
+        for link in sitemap.pages:
+            links.setdefault(link.url, link)
         # The list grows while it is walked; an index that names itself is not read again.
         waiting += [further for further in sitemap.sitemaps if further not in seen]
         seen.update(sitemap.sitemaps)

@@ -1,14 +1,26 @@
-"""Paging: which URL comes after this one. Pure: an answer in, the next URL out."""
+"""Paging: the way from one page of an API to the next. Pure: an answer in, the next URL out."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
-import httpx
-
-from airnub_core.errors import MissingPathError, PageError
+from airnub_common import redact_url
+from airnub_core.errors import HttpStatusError, MissingPathError, PageError, TooManyPagesError
 from airnub_core.sources.records import described, records_at, value_at
 from airnub_core.sources.settings import ApiSource, CursorPages, LinkPages, NumberedPages, OffsetPages
+
+# How servers say that there is no page of this number, or nothing from this offset on.
+_NO_SUCH_PAGE = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.GONE,
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+_TARGET = re.compile(r"<([^>]*)>")
+_PARAMETER = re.compile(r'\s*;\s*([^\s=;,"]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 
 
 def with_params(url: str, params: Mapping[str, Any]) -> str:
@@ -27,62 +39,132 @@ def whole_url(source: ApiSource, watermark: Any = None) -> str:
     return with_params(source.url, source.params | since)
 
 
-def first_url(source: ApiSource, url: str) -> str:
-    """The URL of the first page, or of the only answer, made from `whole_url`."""
-    match source.pages:
-        case NumberedPages() as pages:
-            size = {pages.size_param: pages.size} if pages.size_param and pages.size else {}
-            return with_params(url, {pages.param: pages.start, **size})
-        case OffsetPages() as pages:
-            return with_params(url, {pages.param: pages.start, pages.limit_param: pages.limit})
-    return url
+class Walk:
+    """The way through the pages of one API.
 
-
-def next_url(source: ApiSource, url: str, number: int, answer: Any, headers: Mapping[str, str]) -> str | None:
-    """The URL of the page after this one, `None` after the last.
-
-    Args:
-        source: its settings.
-        url: of this page.
-        number: of this page, from 0.
-        answer: its JSON value.
-        headers: its headers, names in lower case.
-
-    Raises:
-        MissingPathError: the answer does not hold what paging needs.
-        PageError: the Link header holds no URL that can be read.
+    Servers give fewer records than they are asked for, so a page that is not full says nothing: by number and by offset
+    the way goes on up to a page without records, or up to the total that the answers name.
     """
-    match source.pages:
-        case NumberedPages() as pages:
-            count = len(_records(source, url, answer))
-            more = count > 0 and (pages.size is None or count >= pages.size)
-            return with_params(url, {pages.param: pages.start + number + 1}) if more else None
-        case OffsetPages() as pages:
-            more = len(_records(source, url, answer)) >= pages.limit
-            return with_params(url, {pages.param: pages.start + (number + 1) * pages.limit}) if more else None
-        case CursorPages() as pages:
-            cursor = value_at(url, answer, pages.next)
-            if cursor is None or cursor == "" or cursor is False:
-                return None
-            if not (isinstance(cursor, str | int) and is_sendable(cursor)):
-                raise MissingPathError(url, pages.next, "a cursor (text or number) or null", described(cursor))
-            return with_params(url, {pages.param: cursor})
-        case LinkPages():
-            following = _next_in(headers.get("link", ""))
-            try:
-                return None if following is None else urljoin(url, following)
-            except ValueError as error:
-                raise PageError(
-                    url, f"expected the URL of the next page in the Link header, found none: {error}"
-                ) from error
-    return None
 
+    def __init__(self, source: ApiSource, url: str) -> None:
+        """Start.
 
-def _next_in(link: str) -> str | None:
-    """The target of `rel="next"`; relations are in any case, and there may be several of one link (RFC 8288, 3.3)."""
-    parsed = httpx.Response(200, headers=httpx.Headers({"link": link}, encoding="utf-8")).links
-    targets = (one.get("url") for relations, one in parsed.items() if "next" in (relations or "").lower().split())
-    return next(targets, None)
+        Args:
+            source: its settings.
+            url: as `whole_url` makes it.
+        """
+        self._source = source
+        self._whole = url
+        self._limit = source.pages.max if source.pages else 1
+        self._seen: set[str] = set()
+        self._counts: list[int] = []
+        """Records of each page so far."""
+        self._before: Sequence[Any] = ()
+        """Records of the last page."""
+        self._total: int | None = None
+        self.url: str | None = self._first()
+        """Of the page that is to be read next; `None` after the last."""
+
+    def advance(self, answer: Any, headers: Mapping[str, str]) -> None:
+        """Go on from the page at `url`, which was read.
+
+        Args:
+            answer: its JSON value.
+            headers: its headers, names in lower case.
+
+        Raises:
+            MissingPathError: the answer does not hold what paging needs.
+            PageError: the Link header holds no URL that can be read; or the API repeats itself, or ends too early.
+            TooManyPagesError: the API goes on after the largest number of pages.
+        """
+        assert self.url is not None, "there is a page to go on from"
+        url = self.url
+        self._seen.add(url)
+        self.url = following = self._next(url, answer, headers)
+        if following is None:
+            return
+        if following in self._seen:
+            found = f"one that was read already: {redact_url(following)}"
+            raise PageError(self._whole, f"expected a new page after {len(self._seen)}, found {found}")
+        # By number and by offset one more page is asked for, to see that it is empty.
+        if len(self._seen) == self._limit and not isinstance(self._source.pages, NumberedPages | OffsetPages):
+            raise TooManyPagesError(self._whole, self._limit)
+
+    def ends_with(self, error: HttpStatusError) -> bool:
+        """Whether an answer without content for the page at `url` says that the page before was the last.
+
+        Some servers have no empty page behind the last one, but an error. It is believed behind a page that was not
+        full: there both say that this was the last. 204 No Content is as good as a page without records.
+
+        Raises:
+            PageError: it is the end, but more records were promised.
+        """
+        if error.status == HTTPStatus.NO_CONTENT and (self._seen or self._source.records is not None):
+            self._check_total()
+            return True
+        if not self._counts or error.status not in _NO_SUCH_PAGE:
+            return False
+        *earlier, last = self._counts
+        full = max(earlier, default=self._asked_size())
+        if full is None or last >= full:
+            return False
+        self._check_total()
+        return True
+
+    def _first(self) -> str:
+        match self._source.pages:
+            case NumberedPages() as pages:
+                size = {pages.size_param: pages.size} if pages.size_param and pages.size else {}
+                return with_params(self._whole, {pages.param: pages.start, **size})
+            case OffsetPages() as pages:
+                return with_params(self._whole, {pages.param: pages.start, pages.limit_param: pages.limit})
+        return self._whole
+
+    def _next(self, url: str, answer: Any, headers: Mapping[str, str]) -> str | None:
+        match self._source.pages:
+            case NumberedPages() as pages:
+                more = self._has_more(url, answer, pages.total)
+                return with_params(url, {pages.param: pages.start + len(self._counts)}) if more else None
+            case OffsetPages() as pages:
+                more = self._has_more(url, answer, pages.total)
+                return with_params(url, {pages.param: pages.start + sum(self._counts)}) if more else None
+            case CursorPages() as pages:
+                return _behind_cursor(url, answer, pages)
+            case LinkPages():
+                return _behind_link(url, headers.get("link", ""))
+        return None
+
+    def _has_more(self, url: str, answer: Any, total: str | None) -> bool:
+        records = records_at(url, answer, self._source.records)
+        if total is not None:
+            self._total = _whole_number(url, answer, total)
+        if records and records == self._before:
+            raise PageError(
+                self._whole,
+                f"expected new records after {len(self._counts)} pages, found those of the page before once more: "
+                "does the API know the parameters of pages? If it repeats its last page, name its total (pages.total)",
+            )
+        if len(self._counts) == self._limit and records:
+            raise TooManyPagesError(self._whole, self._limit)
+        self._before = records
+        self._counts.append(len(records))
+        if not records:
+            self._check_total()
+            return False
+        return self._total is None or sum(self._counts) < self._total
+
+    def _check_total(self) -> None:
+        read = sum(self._counts)
+        if self._total is not None and read < self._total:
+            raise PageError(self._whole, f"expected {self._total:,} records (pages.total), found {read:,}")
+
+    def _asked_size(self) -> int | None:
+        match self._source.pages:
+            case NumberedPages() as pages:
+                return pages.size
+            case OffsetPages() as pages:
+                return pages.limit
+        return None
 
 
 def is_sendable(value: Any) -> bool:
@@ -90,8 +172,47 @@ def is_sendable(value: Any) -> bool:
     return not isinstance(value, str) or value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value)
 
 
-def _records(source: ApiSource, url: str, answer: Any) -> Sequence[Any]:
-    return records_at(url, answer, source.records)
+def _behind_cursor(url: str, answer: Any, pages: CursorPages) -> str | None:
+    cursor = value_at(url, answer, pages.next)
+    if cursor is None or cursor == "" or cursor is False:
+        return None
+    if not (isinstance(cursor, str | int) and is_sendable(cursor)):
+        raise MissingPathError(url, pages.next, "a cursor (text or number) or null", described(cursor))
+    if isinstance(cursor, str) and cursor.lower().startswith(("http://", "https://")):
+        return cursor
+    return with_params(url, {pages.param: cursor})
+
+
+def _behind_link(url: str, header: str) -> str | None:
+    following = next((target for target, relations in _links_in(header) if "next" in relations), None)
+    try:
+        return None if following is None else urljoin(url, following)
+    except ValueError as error:
+        raise PageError(url, f"expected the URL of the next page in the Link header, found none: {error}") from error
+
+
+def _links_in(header: str) -> Iterator[tuple[str, list[str]]]:
+    """Every target with its relations in lower case, but for links of something else than this page (RFC 8288, 3)."""
+    place = 0
+    while target := _TARGET.search(header, place):
+        place = target.end()
+        params: dict[str, str] = {}
+        while parameter := _PARAMETER.match(header, place):
+            place = parameter.end()
+            name, quoted, token = parameter.groups()
+            # Of several relations of one link the first counts.
+            params.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else token or "")
+        if "anchor" not in params:
+            yield target.group(1).strip(), params.get("rel", "").lower().split()
+
+
+def _whole_number(url: str, answer: Any, path: str) -> int:
+    value = value_at(url, answer, path)
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:18])
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise MissingPathError(url, path, "a number of records", described(value))
+    return value
 
 
 def _written(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Records: what is read out of the JSON answer of an API. Pure: bytes in, values out."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any, NoReturn
 
@@ -23,22 +23,22 @@ def parse_json(url: str, content: bytes) -> Any:
 
 
 def value_at(url: str, answer: Any, path: str) -> Any:
-    """The value at a dotted path through objects, and lists by number.
+    """The value at a dotted path through objects, and lists by number; names may have dots in them.
 
     Raises:
         MissingPathError: nothing is there; it says how far the path leads.
     """
     value = answer
-    walked: list[str] = []
-    for step in path.split("."):
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            where = f"'{'.'.join(walked)}'" if walked else "the answer"
+    steps = path.split(".")
+    walked = 0
+    while walked < len(steps):
+        taken = _taken(value, steps[walked:])
+        if taken == 0:
+            where = f"'{'.'.join(steps[:walked])}'" if walked else "the answer"
             raise MissingPathError(url, path, "a value", f"nothing: {where} is {described(value)}")
-        walked.append(step)
+        step = ".".join(steps[walked : walked + taken])
+        value = value[int(step)] if isinstance(value, list) else value[step]
+        walked += taken
     return value
 
 
@@ -54,14 +54,16 @@ def records_at(url: str, answer: Any, path: str | None) -> list[Any]:
     return value
 
 
-def json_lines(url: str, records: Iterable[Any]) -> bytes:
-    """The records as JSON Lines: UTF-8, one value a line, keys in the order that the API gave them.
+def json_lines(url: str, records: Iterable[Any], *, sort_keys: bool = False) -> bytes:
+    """The records as JSON Lines: UTF-8, one value a line, keys in the order that the API gave them, or sorted.
 
     Raises:
         NotJsonError: they are nested too deep.
     """
     try:
-        lines = [json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in records]
+        lines = [
+            json.dumps(record, ensure_ascii=False, separators=(",", ":"), sort_keys=sort_keys) for record in records
+        ]
     except RecursionError as error:
         raise NotJsonError(url, "records that are nested too deep") from error
     # Half a surrogate pair is no character, but JSON can say it; Python's way of escaping it is JSON's own.
@@ -80,6 +82,14 @@ def described(value: Any) -> str:
         case str():
             return f"the text {value[:40]!r}"
     return f"the value {value!r}"
+
+
+def _taken(value: Any, steps: Sequence[str]) -> int:
+    """How many steps lead into a value: one, or more where a name has dots in it; 0 for none."""
+    if isinstance(value, dict):
+        return next((many for many in range(1, len(steps) + 1) if ".".join(steps[:many]) in value), 0)
+    first = steps[0]
+    return int(isinstance(value, list) and first.isdecimal() and len(first) < 10 and int(first) < len(value))
 
 
 def _finite(number: str) -> float:

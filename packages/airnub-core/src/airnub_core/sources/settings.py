@@ -1,5 +1,6 @@
 """Source settings: the public format of what is ingested."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -9,13 +10,23 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 from airnub_common import MASK, is_secret_name, redact_url
 from airnub_core.network.settings import NetworkOverrides
-from airnub_core.sources.links import check_selector
 
 Secret = Callable[[str], str]
 """Gives the value of a secret, by a reference such as `secret/usgs-token`."""
 
 
+def _selector(selector: str) -> str:
+    from airnub_core.sources.links import check_selector  # it brings a parser of HTML, which files do without
+
+    return check_selector(selector)
+
+
+_PLAIN = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)*(:[1-9]\d{0,3})?/[A-Za-z0-9._~/?=&%+,;:@!*()$'-]*")
+
+
 def _http_url(url: str) -> str:
+    if _PLAIN.fullmatch(url):
+        return url
     try:
         parts = urlsplit(url)
         usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
@@ -114,27 +125,43 @@ class _Pages(_Part):
 
 
 class NumberedPages(_Pages):
-    """`?page=1`, `?page=2`, … up to the first page without records, or with fewer than `size`."""
+    """`?page=1`, `?page=2`, … up to the first page without records.
+
+    An error 400, 404, 410, 416 or 422 instead of that page is the end too, where the page before had fewer records than
+    `size`, or than one before it. With `total` nothing is asked for behind the last page.
+    """
 
     kind: Literal["page"]
     param: str = "page"
     start: int = 1
     size_param: str | None = None
     size: Annotated[int, Field(ge=1)] | None = None
+    """Records of a full page; sent where there is a `size_param`."""
+    total: DottedPath | None = None
+    """Where an answer says how many records there are in all; an API that ends before is an error."""
 
 
 class OffsetPages(_Pages):
-    """`?offset=0&limit=100`, `?offset=100&limit=100`, … up to the first page with fewer than `limit` records."""
+    """`?offset=0&limit=100`, `?offset=100&limit=100`, … up to the first page without records.
+
+    The offset goes on by the records that came, which may be fewer than were asked for. Ends and `total` are those of
+    `NumberedPages`.
+    """
 
     kind: Literal["offset"]
     param: str = "offset"
     start: int = 0
     limit_param: str = "limit"
     limit: Annotated[int, Field(ge=1)] = 100
+    total: DottedPath | None = None
+    """Where an answer says how many records there are in all; an API that ends before is an error."""
 
 
 class CursorPages(_Pages):
-    """The next page's cursor stands in the answer, at the dotted path `next`; the last page has none."""
+    """The next page's cursor stands in the answer, at the dotted path `next`; the last page has none.
+
+    A cursor that is an http or https URL is that of the next page, and is asked for as it is.
+    """
 
     kind: Literal["cursor"]
     param: str = "cursor"
@@ -148,7 +175,10 @@ class LinkPages(_Pages):
 
 
 class Incremental(_Part):
-    """Only what is new: `field` of the records grows, and its largest value so far is sent as `param`."""
+    """Only what is new: `field` of the records grows, and its largest value so far is sent as `param`.
+
+    Records of this very value that were there before are left out when the API gives them again.
+    """
 
     field: DottedPath
     param: str
@@ -178,7 +208,7 @@ class PageSource(Source):
 
     page: Url | None = None
     sitemap: Url | None = None
-    links: Annotated[str, AfterValidator(check_selector)] | None = None
+    links: Annotated[str, AfterValidator(_selector)] | None = None
     """CSS selector of the links on the page."""
     download: bool = True
     """`False`: the list of links is stored, what they point at is not."""
