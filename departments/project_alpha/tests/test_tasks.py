@@ -8,6 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from airnub_core import Kind, ingest_files, open_engine
 from project_alpha.datasets import DATASETS
 from project_alpha.demo import DEMO
+from project_alpha.settings import ProcessingSettings
 from project_alpha.tasks import dataset, rain_report
 
 
@@ -24,11 +25,16 @@ def store(sound_site, data_root):
     return "store"
 
 
+def made(name, store="store", datasets="datasets"):
+    """What making a dataset came to."""
+    return asyncio.run(dataset.fn(name, ProcessingSettings(store=str(store), datasets=str(datasets))))
+
+
 def test_a_dataset_is_made_and_reported_on(store, data_root):
     """From the store to the report; relative paths are below the data root."""
-    made = dataset.fn("noaa_daily_weather", store, "datasets")
-    assert (made.kind, made.rows, made.quarantined) == (Kind.STORED, 2922, 0)
-    assert (data_root / "datasets" / made.path).is_file()
+    weather = made("noaa_daily_weather", store)
+    assert (weather.kind, weather.rows, weather.quarantined) == (Kind.STORED, 2922, 0)
+    assert (data_root / "datasets" / weather.path).is_file()
     written = rain_report.fn("datasets", "reports")
     assert {outcome.kind for outcome in written.outcomes} == {Kind.STORED}
     assert written.plot.is_relative_to(data_root / "reports")
@@ -37,7 +43,7 @@ def test_a_dataset_is_made_and_reported_on(store, data_root):
 @pytest.mark.parametrize("name", DATASETS)
 def test_without_a_store_a_dataset_fails(name, data_root):
     """As an outcome that says what to do, not as an exception: the other datasets are made."""
-    outcome = dataset.fn(name, "store", "datasets")
+    outcome = made(name)
     assert (outcome.source, outcome.kind) == (name, Kind.FAILED)
     assert str(outcome.error).endswith(f"{data_root / 'store'}, found no such folder; run the ingestion first")
 
@@ -52,7 +58,7 @@ def test_without_a_dataset_the_report_fails(data_root):
 def test_absolute_paths_are_taken_as_they_are(data_root, tmp_path_factory):
     """They need no data root."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    assert str(folder) in str(dataset.fn("usgs_earthquakes", str(folder), str(folder)).error)
+    assert str(folder) in str(made("usgs_earthquakes", folder, folder).error)
 
 
 def test_tasks_are_not_repeated_nor_remembered():

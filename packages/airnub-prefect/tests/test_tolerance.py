@@ -1,6 +1,10 @@
 """Tolerance."""
 
+from fractions import Fraction
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from airnub_prefect.tolerance import Tolerance, tolerates
@@ -37,3 +41,22 @@ def test_neither_number_nor_share(wrong):
         return
     with pytest.raises(ValidationError):
         TOLERANCE.validate_python(wrong)
+
+
+@given(share=st.decimals(0, 100, places=3), items=st.integers(0, 10**7), failed=st.integers(0, 10**7))
+@settings(max_examples=300, deadline=None)
+def test_a_share_is_exact(share, items, failed):
+    """However many items there are."""
+    tolerance = TOLERANCE.validate_python(f"{share}%")
+    assert tolerates(tolerance, failed, items) is (failed <= items * Fraction(share) / 100)
+
+
+@given(st.text() | st.text("0123456789.% -", max_size=8))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_a_tolerance_or_an_error(text):
+    """Never more than all."""
+    try:
+        tolerance = TOLERANCE.validate_python(text)
+    except ValidationError:
+        return
+    assert isinstance(tolerance, int) or not tolerates(tolerance, 101, 100)

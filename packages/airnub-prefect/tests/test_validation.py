@@ -64,7 +64,7 @@ tolerated_failures: 7x%
         "8: unknown key 'files.0.url'; did you mean 'urls'?",
         "9: missing key 'files.1.name'",
         "9: files.1.urls: expected a list, found 'http://a/'",
-        "10: index: expected null, found 'sqlite'",
+        "10: index: expected null, a URL like postgresql://host/database, or {block: secret/NAME}, found 'sqlite'",
         "11: tolerated_failures: expected a number of items, or a share such as '5%', found '7x%'",
     ]
 
@@ -100,13 +100,13 @@ def test_a_file_with_nothing_but_duplicates_is_refused(written):
         ),
         (
             "{kind: page, page: 2}",
-            ["unknown key 'apis.0.pages.page'; valid are kind, max, param, size, size_param, start"],
+            ["unknown key 'apis.0.pages.page'; valid are kind, max, param, size, size_param, start, total"],
         ),
         (
             "{kind: page, page: 2, size: x}",
             [
                 "apis.0.pages.size: expected a valid integer, found 'x'",
-                "unknown key 'apis.0.pages.page'; valid are kind, max, param, size, size_param, start",
+                "unknown key 'apis.0.pages.page'; valid are kind, max, param, size, size_param, start, total",
             ],
         ),
         (
@@ -137,8 +137,8 @@ def test_values_are_told_as_they_were_written(written):
     """In the words of YAML, not of Python."""
     text = "store: yes\nindex: 2020-01-01\nnetwork: {max_bytes: 2 Gigs, attempts: ~, stall_timeout: .inf}\n"
     assert sorted(mistakes(text, written)) == [
-        "1: store: expected text, found true",
-        "2: index: expected null, found the date 2020-01-01",
+        "1: store: expected text or a mapping, found true",
+        "2: index: expected text or a mapping, found the date 2020-01-01",
         "3: network.attempts: expected a valid integer, found nothing",
         "3: network.max_bytes: expected a size such as 2GiB, found '2 Gigs'",
         "3: network.stall_timeout: expected a finite number, found inf",
@@ -148,7 +148,26 @@ def test_values_are_told_as_they_were_written(written):
 def test_long_values_are_cut():
     """A message is read by a person."""
     message = validated_message({"store": "x", "index": "x" * 99})
-    assert message == f"Variable v: index: expected null, found '{'x' * 59}…"
+    assert message.endswith(f"or {{block: secret/NAME}}, found '{'x' * 59}…")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("store: 5", "store: expected text or a mapping, found 5"),
+        ("store: {blok: s3-bucket/a}", "unknown key 'store.blok'; did you mean 'block'?"),
+        ("store: {block: s3/a}", "store.block: expected text like ^(s3-bucket|remote-file-system)/"),
+        ("store: s3://me:hunter2@b", "store: expected a folder, or for object storage a block such as"),
+        ("store: x\nindex: 5", "index: expected text or a mapping, found 5"),
+        ("store: x\nindex: {block: hunter2}", "index.block: expected text like ^secret/"),
+        ("store: x\nindex: mysql://me:hunter2@h/d", "index: expected null, a URL like postgresql://host/database"),
+    ],
+)
+def test_stores_and_indexes(written, text, told):
+    """Each is one of several things; the message names those."""
+    found = mistakes(text + "\n", written)
+    assert any(told in line for line in found), found
+    assert "me:hunter2" not in str(found)
 
 
 def validated_message(value, kind=IngestionSettings):

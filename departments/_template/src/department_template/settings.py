@@ -1,7 +1,7 @@
 """What each stage of department_template is told."""
 
 from airnub_core import FileSource
-from airnub_prefect.settings import SourceSettings, SourcesPart, StageSettings
+from airnub_prefect.settings import SourceSettings, SourcesPart, StageSettings, StoreSettings
 
 
 class IngestionSettings(SourceSettings, department="department_template", stage="ingestion"):
@@ -14,10 +14,9 @@ class IngestionSettings(SourceSettings, department="department_template", stage=
         return self.part(self.scheduled_file_downloads)
 
 
-class ProcessingSettings(StageSettings, department="department_template", stage="processing"):
-    """Where the objects are, and where the datasets go; folders, absolute or below the data root."""
+class ProcessingSettings(StoreSettings, department="department_template", stage="processing"):
+    """Where the objects are, as for the ingestion, and the folder that the datasets go to."""
 
-    store: str
     datasets: str
 
 

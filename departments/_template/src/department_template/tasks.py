@@ -1,19 +1,24 @@
 """The department's own tasks: a name, and one call each. They work on files of this machine: a retry would not help."""
 
+import asyncio
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from airnub_core import Outcome
 from airnub_core.datasets import make_dataset
+from airnub_prefect.blocks import locate
 from airnub_prefect.places import data_path
 from department_template.datasets import MEASUREMENTS
 from department_template.report import write_report
+from department_template.settings import ProcessingSettings
 
 
 @task(cache_policy=NO_CACHE)
-def measurements(store: str, datasets: str) -> Outcome:
+async def measurements(settings: ProcessingSettings) -> Outcome:
     """Make the dataset."""
-    return make_dataset(MEASUREMENTS, data_path(store), data_path(datasets))
+    store = await locate(settings)
+    return await asyncio.to_thread(make_dataset, MEASUREMENTS, store, data_path(settings.datasets))
 
 
 @task(cache_policy=NO_CACHE)

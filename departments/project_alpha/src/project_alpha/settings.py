@@ -1,7 +1,7 @@
 """What each stage of project_alpha is told."""
 
 from airnub_core import ApiSource, FileSource, PageSource
-from airnub_prefect.settings import SourceSettings, SourcesPart, StageSettings
+from airnub_prefect.settings import SourceSettings, SourcesPart, StageSettings, StoreSettings
 
 
 class IngestionSettings(SourceSettings, department="project_alpha", stage="ingestion"):
@@ -24,10 +24,9 @@ class IngestionSettings(SourceSettings, department="project_alpha", stage="inges
         return self.part(self.web_page_link_scraping)
 
 
-class ProcessingSettings(StageSettings, department="project_alpha", stage="processing"):
-    """Where the objects are, and where the datasets go; folders, absolute or below the data root."""
+class ProcessingSettings(StoreSettings, department="project_alpha", stage="processing"):
+    """Where the objects are, as for the ingestion, and the folder that the datasets go to."""
 
-    store: str
     datasets: str
 
 

@@ -1,19 +1,24 @@
 """The department's own tasks: a name, and one call each. They work on files of this machine: a retry would not help."""
 
+import asyncio
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from airnub_core import Outcome
 from airnub_core.datasets import make_dataset
+from airnub_prefect.blocks import locate
 from airnub_prefect.places import data_path
 from project_alpha.datasets import DATASETS
 from project_alpha.rain_report import RainReport, write_rain_report
+from project_alpha.settings import ProcessingSettings
 
 
 @task(task_run_name="dataset {name}", cache_policy=NO_CACHE)
-def dataset(name: str, store: str, datasets: str) -> Outcome:
+async def dataset(name: str, settings: ProcessingSettings) -> Outcome:
     """Make one dataset."""
-    return make_dataset(DATASETS[name], data_path(store), data_path(datasets))
+    store = await locate(settings)
+    return await asyncio.to_thread(make_dataset, DATASETS[name], store, data_path(settings.datasets))
 
 
 @task(cache_policy=NO_CACHE)

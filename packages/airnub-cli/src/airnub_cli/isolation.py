@@ -13,7 +13,9 @@ from pathlib import Path
 from airnub_cli.workspace import Member, Workspace
 
 # What the tests of every member are written with, and no member may use otherwise.
-TEST_TOOLS = ("pytest", "pytest-cov", "pytest-randomly", "pytest-xdist", "hypothesis")
+TEST_TOOLS = (
+    "pytest", "pytest-cov", "pytest-randomly", "pytest-xdist", "hypothesis", "moto[s3]", "flask", "flask-cors",
+)  # fmt: skip
 
 
 def run_alone(workspace: Workspace, member: Member, arguments: Sequence[str] = ()) -> int:

@@ -8,7 +8,7 @@ from prefect.variables import Variable
 from airnub_common import redact_url
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.secrets import read_secrets
-from airnub_prefect.settings import SourceSettings, StageSettings
+from airnub_prefect.settings import StageSettings, StoreSettings
 from airnub_prefect.validation import load_yaml, validated
 
 Settings = TypeVar("Settings", bound=StageSettings)
@@ -27,7 +27,7 @@ async def resolve(kind: type[Settings], given: Settings | None) -> Settings:
         ConfigurationError: what was found is wrong, or nothing was found; it names both places. Or secrets are missing.
     """
     settings = await _found(kind, given)
-    if isinstance(settings, SourceSettings):
+    if isinstance(settings, StoreSettings):
         await read_secrets(settings.secrets())
     return settings
 

@@ -50,8 +50,7 @@ class Session:
         """
         flow = load()
         taken = {name: value for name, value in parameters.items() if name in inspect.signature(flow.fn).parameters}
-        if self.server is not None:
-            self.server.wait_until_ready()
+        self.wait_until_ready()
         from prefect.exceptions import TerminationSignal
 
         try:
@@ -65,6 +64,15 @@ class Session:
                 raise KeyboardInterrupt from error  # the same for whoever sent it: it ends in good order
             self._check_server(error)
             raise
+
+    def wait_until_ready(self) -> None:
+        """Return when the server answers.
+
+        Raises:
+            ServerUnreachableError: the embedded server did not start.
+        """
+        if self.server is not None:
+            self.server.wait_until_ready()
 
     def _check_server(self, cause: BaseException) -> None:
         """Without its server a flow fails in many ways; all of them mean this."""

@@ -4,18 +4,62 @@ import sys
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from airnub_common import redact_text
+from airnub_common import MASK, redact_text, redact_url
 from airnub_core import ApiSource, FileSource, NetworkSettings
-from airnub_core.sources.settings import Source
-from airnub_prefect.places import checkout, data_path
+from airnub_core.sources.settings import SecretReference, Source
+from airnub_prefect.places import checkout
 from airnub_prefect.tolerance import Tolerance
 
 SourceT = TypeVar("SourceT", bound=Source)
+
+
+class _Reference(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreBlock(_Reference):
+    """A store in object storage, by the Prefect block that says where it is and how to get in."""
+
+    block: Annotated[str, Field(pattern=r"^(s3-bucket|remote-file-system)/[a-z0-9][a-z0-9-]*$")]
+
+
+class IndexBlock(_Reference):
+    """The URL of an index, kept in a Prefect Secret block."""
+
+    block: SecretReference
+
+
+def _folder(store: str) -> str:
+    if "://" in store:
+        raise ValueError("expected a folder, or for object storage a block such as {block: s3-bucket/NAME}")
+    if not store.strip():
+        raise ValueError("expected a folder")
+    return store
+
+
+def _postgresql_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
+        raise ValueError("expected null, a URL like postgresql://host/database, or {block: secret/NAME}")
+    if MASK in parts.netloc:
+        raise ValueError("expected the credentials, which nobody writes down; keep the URL in {block: secret/NAME}")
+    return url
+
+
+Folder = Annotated[str, AfterValidator(_folder)]
+# Prefect writes down what a flow is given: a password in a URL is not, and is lost where settings are read from there.
+PostgresqlUrl = Annotated[
+    str, AfterValidator(_postgresql_url), PlainSerializer(redact_url, return_type=str, when_used="json")
+]
 
 
 class StageSettings(BaseModel):
@@ -58,42 +102,42 @@ class StageSettings(BaseModel):
         return cls.__module__.partition(".")[0]
 
 
-class SourcesPart(BaseModel, Generic[SourceT]):
-    """What one category of an ingestion is told: plain values, since Prefect records every parameter."""
+class StorePart(BaseModel):
+    """Where a store and its index are, as settings say it; `blocks.locate` makes a `Place` of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    store: str
+    store: Folder | StoreBlock
+    """A folder, absolute or below the data root; or object storage, by a block: `{block: s3-bucket/NAME}`."""
+    index: PostgresqlUrl | IndexBlock | None = None
+    """Where the index is kept: `null` is SQLite beside the store; or PostgreSQL, for workers of several machines.
+
+    A URL with a password belongs in a block: `{block: secret/NAME}`.
+    """
+
+
+class StoreSettings(StageSettings, StorePart):
+    """What every stage is told that works on a store."""
+
+    def secrets(self) -> list[str]:
+        """References of all secrets that are needed, such as `secret/index-url`."""
+        return [self.index.block] if isinstance(self.index, IndexBlock) else []
+
+
+class SourcesPart(StorePart, Generic[SourceT]):
+    """What one category of an ingestion is told: plain values, since Prefect records every parameter."""
+
     network: NetworkSettings
     sources: list[SourceT]
     package: str
     """The department's; files that settings name lie in it."""
 
-    def store_path(self) -> Path:
-        """The folder of the store.
 
-        Raises:
-            ConfigurationError: it is relative and there is no data root.
-        """
-        return data_path(self.store)
-
-
-class SourceSettings(StageSettings):
+class SourceSettings(StoreSettings):
     """What every ingestion is told, whatever its categories; a department adds a list of sources for each."""
 
-    store: str
-    """A folder, absolute or below the data root."""
-    index: None = None
-    """Where the index is kept; `null` is SQLite beside the store, and all there is so far."""
     network: NetworkSettings = NetworkSettings()
     tolerated_failures: Tolerance = 0
-
-    @field_validator("store")
-    @classmethod
-    def _store_is_named(cls, store: str) -> str:
-        if not store.strip():
-            raise ValueError("expected a folder")
-        return store
 
     @model_validator(mode="after")
     def _check_sources(self) -> "SourceSettings":
@@ -116,12 +160,16 @@ class SourceSettings(StageSettings):
         return self
 
     def secrets(self) -> list[str]:
-        """References of all secrets that the sources need, such as `secret/usgs-token`."""
-        return [source.auth.block for _, _, source in self._sources() if isinstance(source, ApiSource) and source.auth]
+        """References of all secrets that are needed, such as `secret/usgs-token`."""
+        sources = (source for _, _, source in self._sources())
+        of_sources = [source.auth.block for source in sources if isinstance(source, ApiSource) and source.auth]
+        return super().secrets() + of_sources
 
     def part(self, sources: list[SourceT]) -> SourcesPart[SourceT]:
         """What the category of these sources is told."""
-        return SourcesPart(store=self.store, network=self.network, sources=sources, package=self.package())
+        return SourcesPart(
+            store=self.store, index=self.index, network=self.network, sources=sources, package=self.package()
+        )
 
     def _sources(self) -> Iterator[tuple[str, int, Source]]:
         """Every source, with the category and the position that it has in it."""

@@ -21,6 +21,7 @@ from airnub_core import (
     open_engine,
 )
 from airnub_prefect.artifacts import batch_progress
+from airnub_prefect.blocks import locate
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.secrets import read_secrets
 from airnub_prefect.settings import SourcesPart, SourceT, package_folder
@@ -66,7 +67,7 @@ async def _ingest(
     async with (
         batch_progress(batch) as progress,
         open_engine(
-            part.store_path(),
+            await locate(part),
             part.network,
             force=force,
             user_agent=f"airnub/{version('airnub-core')} ({part.package})",

@@ -1,6 +1,7 @@
 """Fixtures for the tests of departments; pytest finds them wherever airnub-prefect is installed.
 
 prefect_api    a real Prefect server, started when the first test asks for it; one for all processes of a test session
+prefect_home   the folder that this server writes into
 data_root      a temporary data root
 """
 
@@ -19,7 +20,7 @@ from pathlib import Path
 import pytest
 
 _SHARED = "AIRNUB_TEST_SESSION"
-_STATE = "server.json"
+_STATE, _HOME = "server.json", "prefect"
 _STOP_WITHIN = 30.0
 
 
@@ -71,6 +72,12 @@ def prefect_api() -> Iterator[str]:
 
 
 @pytest.fixture
+def prefect_home(prefect_api: str) -> Path:  # noqa: ARG001  # it is running
+    """The folder with the database of the server of `prefect_api`."""
+    return _session()[1] / _HOME
+
+
+@pytest.fixture
 def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A temporary folder that relative paths of settings are below."""
     monkeypatch.setenv("AIRNUB_DATA_ROOT", str(tmp_path))
@@ -91,7 +98,7 @@ def _shared_server() -> str:
     state = folder / _STATE
     with FileLock(f"{state}.lock"):
         if not state.exists():
-            server = EmbeddedServer(owner=owner, home=folder / "prefect")
+            server = EmbeddedServer(owner=owner, home=folder / _HOME)
             pid = server.start()
             server.wait_until_ready()
             # This process may end before the tests of others do: the session's first one stops it.

@@ -7,8 +7,10 @@ import pytest
 from click.testing import CliRunner
 from department_for_tests.department import DEPARTMENT
 
-from airnub_core import ContentStore, FileSource, NetworkSettings, ingest_files, open_engine
+from airnub_core import FileSource, NetworkSettings, Place, ingest_files, open_engine
 from airnub_core.sample_site import Reply
+from airnub_core.store.opening import open_for_writing
+from airnub_core.store.partials import BODY, WORTH_RESUMING, Note, Partials, write_note
 from airnub_prefect import settings as settings_module
 from airnub_prefect.command import store as commands
 from airnub_prefect.command.main import group
@@ -105,6 +107,141 @@ def test_reindex(invoke, folder):
     assert f"damaged: {path}: not a manifest" in err
 
 
+def fetched(site, folder, content, path="/a.csv", name="a"):
+    """The URL has other bytes now, and they are fetched."""
+    site.routes[path.partition("?")[0]] = Reply(content)
+
+    async def fill():
+        async with open_engine(folder, NetworkSettings(allow_private_hosts=True)) as engine:
+            return await ingest_files(engine, [FileSource(name=name, urls=[site.url(path)])])
+
+    [outcome] = asyncio.run(fill())
+    return outcome
+
+
+def test_log(invoke, site, folder):
+    """Every version of a URL, oldest first, the last of them marked."""
+    second = fetched(site, folder, b"a,2,2\n")
+    status, out, err = invoke("log", site.url("/a.csv"), "--json")
+    assert (status, err) == (0, "")
+    [state] = json.loads(out)
+    assert (state["source"], state["url"]) == ("a", site.url("/a.csv"))
+    assert [(one["size"], one["current"]) for one in state["versions"]] == [(4, False), (6, True)]
+    assert (state["versions"][1]["path"], state["versions"][1]["digest"]) == (second.path, second.digest)
+    status, out, _ = invoke("log", site.url("/a.csv"))
+    assert (status, out.splitlines()[0]) == (0, f"a: {site.url('/a.csv')}")
+    assert [line.split()[-2:] for line in out.splitlines() if "current" in line] == [["current", second.path]]
+
+
+def test_log_knows_versions_whose_manifest_is_gone(invoke, site, folder):
+    """What the index knows of them is shown."""
+    fetched(site, folder, b"a,2,2\n")
+    [manifest] = [path for path in folder.glob("a/*/*/*.manifest.json") if json.loads(path.read_text())["size"] == 4]
+    manifest.unlink()
+    [state] = json.loads(invoke("log", site.url("/a.csv"), "--json")[1])
+    assert [one["size"] for one in state["versions"]] == [None, 6]
+    assert "?" in invoke("log", site.url("/a.csv"))[1]
+
+
+def test_log_of_a_url_with_a_secret(invoke, site, folder):
+    """It is found as a whole, and as it is shown; the secret is not said."""
+    fetched(site, folder, b"x", path="/c.csv?token=hunter2")
+    for typed in (site.url("/c.csv?token=hunter2"), site.url("/c.csv?token=***")):
+        status, out, _ = invoke("log", typed)
+        assert (status, "hunter2" in out) == (0, False)
+        assert out.startswith(f"a: {site.url('/c.csv?token=***')}\n")
+    status, out, err = invoke("log", site.url("/d.csv?token=hunter2"))
+    assert (status, out, "hunter2" in err) == (1, "", False)
+    assert "found nothing for" in err
+
+
+def test_log_of_one_source(invoke, site, folder):
+    """Where several have the same URL."""
+    fetched(site, folder, b"a,1\n", name="other")
+    assert [one["source"] for one in json.loads(invoke("log", site.url("/a.csv"), "--json")[1])] == ["a", "other"]
+    assert [
+        one["source"] for one in json.loads(invoke("log", site.url("/a.csv"), "--source", "other", "--json")[1])
+    ] == ["other"]
+    assert invoke("log", site.url("/a.csv"), "--source", "none")[0] == 1
+
+
+def test_gc(invoke, folder):
+    """What no manifest refers to is named, and then removed; the text says how much it was."""
+    assert invoke("gc") == (0, "0 that no manifest refers to, 0 bytes; 0 removed, 0 bytes\n", "")
+    [path] = folder.glob("a/*/*/a.csv")
+    path.with_name("a.csv.manifest.json").unlink()
+    name = path.relative_to(folder.parent)
+    status, out, err = invoke("gc", "--dry-run")
+    assert (status, err, path.exists()) == (0, "", True)
+    assert out == (
+        f"found object {name} (4 bytes)\n1 that no manifest refers to, 4 bytes; 0 removed, 0 bytes (--dry-run)\n"
+    )
+    document = json.loads(invoke("gc", "--json")[1])
+    assert document == {
+        "found": [{"path": str(path.relative_to(folder)), "kind": "object", "size": 4, "removed": True}],
+        "bytes": 4,
+        "writers": 0,
+    }
+    assert not path.exists()
+    assert invoke("verify")[0] == 0
+
+
+def test_gc_while_somebody_writes(invoke, folder):
+    """What a run may be about to use is left, and it is said."""
+    [path] = folder.glob("a/*/*/a.csv")
+    path.with_name("a.csv.manifest.json").unlink()
+    with open_for_writing(folder):
+        status, out, err = invoke("gc")
+    assert (status, path.exists()) == (0, True)
+    assert "1 that no manifest refers to, 4 bytes; 0 removed, 0 bytes" in out
+    assert "1 processes are writing into store: what they may be about to use was left" in err
+
+
+@pytest.fixture
+def waiting(folder):
+    """A part of a large file, as a transfer that was cut leaves it."""
+    arrived = folder / ".airnub" / "arrived"
+    arrived.mkdir()
+    (arrived / BODY).write_bytes(b"x" * WORTH_RESUMING)
+    note = Note("big", "http://h/big.iso?token=***", "0" * 64, '"1"', WORTH_RESUMING, "1" * 64, 4 * WORTH_RESUMING)
+    write_note(arrived, note)
+    assert Partials(folder / ".airnub").park(arrived)
+    return folder / ".airnub" / "partial" / f"big.{'0' * 32}"
+
+
+def test_partials(invoke, waiting):
+    """Parts of large files are named, with how much has come; the folders stay."""
+    status, out, err = invoke("partials")
+    assert (status, err) == (0, "")
+    assert out == (
+        "found big: http://h/big.iso?token=*** (1,048,576 of 4,194,304 bytes) in "
+        f"store/.airnub/partial/{waiting.name}\n1 partial files, 1,048,576 bytes; the next run goes on with them\n"
+    )
+    document = json.loads(invoke("partials", "--json")[1])
+    assert document == {
+        "found": [
+            {
+                "source": "big",
+                "url": "http://h/big.iso?token=***",
+                "size": WORTH_RESUMING,
+                "expected": 4 * WORTH_RESUMING,
+                "folder": str(waiting),
+                "removed": False,
+            }
+        ],
+        "bytes": WORTH_RESUMING,
+    }
+    assert waiting.is_dir()
+
+
+def test_partials_are_given_up(invoke, waiting):
+    """With `--remove`; afterwards there are none."""
+    status, out, _ = invoke("partials", "--remove")
+    assert (status, waiting.exists()) == (0, False)
+    assert out.startswith("removed big: http://h/big.iso?token=*** (")
+    assert invoke("partials")[1] == "0 partial files, 0 bytes; the next run goes on with them\n"
+
+
 def test_damaged_manifests_are_named(invoke, folder):
     """The rest is listed and shown all the same."""
     [path] = folder.glob("a/*/*/a.csv.manifest.json")
@@ -139,8 +276,8 @@ def test_a_department_without_an_ingestion(tmp_path):
     stage = Stage("counting", "department_for_tests.flows:counting", "department_for_tests.settings:CountingSettings")
     department = Department("of_tests", (stage,), "", "")
     with pytest.raises(ConfigurationError, match="has no stage that ingests; name the folder with --store FOLDER"):
-        commands.open_for_reading(department, None, None)
-    assert isinstance(commands.open_for_reading(department, tmp_path, None), ContentStore)
+        commands.find(department, None, None, with_index=False)
+    assert commands.find(department, tmp_path, None, with_index=False) == Place(tmp_path)
 
 
 def test_a_store_that_cannot_be_read(invoke, folder):

@@ -13,4 +13,4 @@ from department_template.tasks import measurements
 async def processing(settings: ProcessingSettings | None = None) -> Report:
     """Settings: the parameter, else the Variable, else the YAML file."""
     settings = await resolve(ProcessingSettings, settings)
-    return await conclude(settings, Report([measurements(settings.store, settings.datasets)]))
+    return await conclude(settings, Report([await measurements(settings)]))

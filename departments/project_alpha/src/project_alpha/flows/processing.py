@@ -14,5 +14,5 @@ from project_alpha.tasks import dataset
 async def processing(settings: ProcessingSettings | None = None) -> Report:
     """Settings: the parameter, else the Variable, else the YAML file."""
     settings = await resolve(ProcessingSettings, settings)
-    report = Report([dataset(name, settings.store, settings.datasets) for name in DATASETS])
+    report = Report([await dataset(name, settings) for name in DATASETS])
     return await conclude(settings, report)

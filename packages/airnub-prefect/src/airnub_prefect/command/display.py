@@ -133,7 +133,9 @@ def print_json(document: Any) -> None:
 def print_report(stage: str, report: Report, seconds: float | None = None) -> None:
     """The summary table of a stage."""
     took = "" if seconds is None else f" in {seconds:.1f} s"
-    table = Table(title=f"{stage}: {count_line(report)}{took}", title_justify="left", box=SIMPLE)
+    # Not as the title of the table, which is broken where the table ends.
+    tell(f"{stage}: {count_line(report)}{took}")
+    table = Table(box=SIMPLE)
     with_rows = any(outcome.rows is not None for outcome in report.outcomes)
     for name in ("outcome", "source", "file"):
         table.add_column(name, overflow="fold")

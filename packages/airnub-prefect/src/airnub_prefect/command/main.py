@@ -5,7 +5,7 @@ Those are imported by the command that needs them: `--help` is quick, and `demo`
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -103,11 +103,11 @@ def _store(department: Department) -> click.Group:
     @click.group("store", help="Look at the content store.")
     def store() -> None: ...
 
-    def opened(folder: Path | None, config: Path | None, work: Callable[[Any, Any], int]) -> NoReturn:
+    def at(where: Mapping[str, Path | None], work: Callable[[Any, Any], int], *, with_index: bool = False) -> NoReturn:
         def run() -> int:
             from airnub_prefect.command import store as commands
 
-            return work(commands, commands.open_for_reading(department, folder, config))
+            return work(commands, commands.find(department, where["folder"], where["config"], with_index=with_index))
 
         _exit(run)
 
@@ -117,7 +117,7 @@ def _store(department: Department) -> click.Group:
     @_where
     def ls(source: str | None, as_json: bool, **where: Path | None) -> None:
         """List every object, with where it came from."""
-        opened(**where, work=lambda commands, content: commands.ls(content, source, as_json=as_json))
+        at(where, lambda commands, place: commands.ls(place, source, as_json=as_json))
 
     @store.command("show", epilog=f"Example: uv run {name} store show 3f9a27c1")
     @click.argument("what")
@@ -125,20 +125,45 @@ def _store(department: Department) -> click.Group:
     @_where
     def show(what: str, as_json: bool, **where: Path | None) -> None:
         """Show the manifests of WHAT: a digest or its beginning, a URL, a path or a file name."""
-        opened(**where, work=lambda commands, content: commands.show(content, what, as_json=as_json))
+        at(where, lambda commands, place: commands.show(place, what, as_json=as_json))
+
+    @store.command("log", epilog=f"Example: uv run {name} store log https://example.org/weather.csv")
+    @click.argument("url")
+    @click.option("--source", metavar="NAME", help="Only this source.")
+    @_JSON
+    @_where
+    def log(url: str, source: str | None, as_json: bool, **where: Path | None) -> None:
+        """Show every version of a URL, oldest first: when it was seen, its digest, size and path."""
+        at(where, lambda commands, place: commands.log(place, url, source, as_json=as_json), with_index=True)
 
     @store.command("verify", epilog=f"Example: uv run {name} store verify")
     @_JSON
     @_where
     def verify(as_json: bool, **where: Path | None) -> None:
         """Hash every object again, and name what is damaged; exit status 1 when something is."""
-        opened(**where, work=lambda commands, content: commands.check(content, as_json=as_json))
+        at(where, lambda commands, place: commands.check(place, as_json=as_json))
+
+    @store.command("gc", epilog=f"Example: uv run {name} store gc --dry-run")
+    @click.option("--dry-run", is_flag=True, help="Only name it.")
+    @_JSON
+    @_where
+    def gc(dry_run: bool, as_json: bool, **where: Path | None) -> None:
+        """Remove what no manifest refers to, and what killed processes left; nothing that is being written."""
+        at(where, lambda commands, place: commands.gc(place, dry_run=dry_run, as_json=as_json), with_index=True)
+
+    @store.command("partials", epilog=f"Example: uv run {name} store partials --remove")
+    @click.option("--remove", is_flag=True, help="Give them up.")
+    @_JSON
+    @_where
+    def partials(remove: bool, as_json: bool, **where: Path | None) -> None:
+        """List the parts of large files whose transfer was cut; the next run goes on with them."""
+        at(where, lambda commands, place: commands.partials(place, remove=remove, as_json=as_json))
 
     @store.command("reindex", epilog=f"Example: uv run {name} store reindex")
     @_where
     def reindex(**where: Path | None) -> None:
         """Build the index anew from the manifests."""
-        opened(**where, work=lambda commands, content: commands.rebuild(content))
+        at(where, lambda commands, place: commands.rebuild(place), with_index=True)
 
     return store
 

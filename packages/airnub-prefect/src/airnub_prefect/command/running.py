@@ -95,5 +95,5 @@ def interrupted(display: Display) -> str:
     safe = sum(count for kind, count in display.counts.items() if kind != "failed")
     if safe == 0:
         return "Interrupted. No item had ended yet, nothing half-written counts; the next run does it all."
-    which = "1 item that had ended well is" if safe == 1 else f"{safe} items that had ended well are"
+    which = "1 item that had ended well is" if safe == 1 else f"{safe:,} items that had ended well are"
     return f"Interrupted. The {which} safe, nothing half-written counts; the next run does the rest."

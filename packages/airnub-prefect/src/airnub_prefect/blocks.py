@@ -1,0 +1,154 @@
+"""Blocks: where a store in object storage is and how to get in, from the Prefect block of its name or the environment.
+
+Block documents are read as they are: nothing of prefect-aws is installed, nor boto3 or s3fs, which it and Prefect's own
+`RemoteFileSystem` would bring.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import quote
+
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
+
+from airnub_common import sha256_hex
+from airnub_core import BucketAddress, Place
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.places import data_path
+from airnub_prefect.secrets import read_secrets
+from airnub_prefect.settings import IndexBlock, StoreBlock, StorePart
+
+PREFIX = "AIRNUB_STORE_"
+Document = Mapping[str, Any]
+
+
+async def locate(part: StorePart) -> Place:
+    """Where the store and the index of a stage, or of a category, are.
+
+    Raises:
+        ConfigurationError: a block is missing, or is not of a form that can be used; or there is no data root.
+    """
+    index = part.index
+    if isinstance(index, IndexBlock):
+        index = (await read_secrets([index.block]))[index.block].get_secret_value()
+    if isinstance(part.store, str):
+        return Place(data_path(part.store), index)
+    address = await read_address(part.store)
+    # Another bucket under the same name must not find what SQLite knows of the first one.
+    place = sha256_hex(f"{address.name} {address.options.get('endpoint')}".encode())[:8]
+    return Place(address, index, data_path(f"data/{part.store.block}-{place}"))
+
+
+async def read_address(reference: StoreBlock) -> BucketAddress:
+    """The address that a block holds, or without one the environment.
+
+    Raises:
+        ConfigurationError: there is neither, or it is not of a form that can be used.
+    """
+    if find_spec("obstore") is None:
+        raise ConfigurationError.of(
+            reference.block, "expected the extra airnub-prefect[buckets] for stores in object storage, found it missing"
+        )
+    kind, _, name = reference.block.partition("/")
+    async with get_client() as client:
+        try:
+            document = await client.read_block_document_by_name(name, kind)
+        except ObjectNotFound:
+            return _from_environment(reference)
+    return _READERS[kind](reference.block, document.data)
+
+
+def variable_name(reference: StoreBlock) -> str:
+    """The environment variable that stands in for a block: `AIRNUB_STORE_DATA` for `s3-bucket/data`."""
+    return PREFIX + reference.block.partition("/")[2].upper().replace("-", "_")
+
+
+def _from_environment(reference: StoreBlock) -> BucketAddress:
+    variable = variable_name(reference)
+    url = os.environ.get(variable)
+    if not url:
+        raise ConfigurationError.of(
+            "store",
+            f"expected block {reference.block} on the Prefect server, found none; create it, or set {variable} in the "
+            "environment to a URL such as s3://bucket/prefix, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        )
+    return BucketAddress(_bucket_url(variable, url))
+
+
+def _s3_bucket(block: str, data: Document) -> BucketAddress:
+    """Of prefect-aws: https://prefecthq.github.io/prefect-aws/s3/"""
+    credentials = _mapping(block, data, "credentials")
+    parameters = _mapping(block, credentials, "aws_client_parameters")
+    for given, what in (
+        (credentials.get("profile_name"), "profile_name"),
+        (credentials.get("assume_role_arn"), "assume_role_arn"),
+    ):
+        if given:
+            raise ConfigurationError.of(block, f"expected keys, or a role of the machine, found {what}: not supported")
+    if parameters.get("verify") is False:
+        raise ConfigurationError.of(block, "expected verify to be true, found false: certificates are always verified")
+    folder = _text(data.get("bucket_folder")).strip("/")
+    url = f"s3://{_required(block, data, 'bucket_name')}/{quote(folder)}".rstrip("/")
+    return BucketAddress(
+        url,
+        _given(
+            access_key_id=credentials.get("aws_access_key_id") or credentials.get("minio_root_user"),
+            secret_access_key=credentials.get("aws_secret_access_key") or credentials.get("minio_root_password"),
+            session_token=credentials.get("aws_session_token"),
+            region=credentials.get("region_name"),
+            endpoint=parameters.get("endpoint_url"),
+        ),
+    )
+
+
+def _remote_file_system(block: str, data: Document) -> BucketAddress:
+    """Prefect's own, with the settings of s3fs."""
+    settings = _mapping(block, data, "settings")
+    client = _mapping(block, settings, "client_kwargs")
+    return BucketAddress(
+        _bucket_url(block, _required(block, data, "basepath")),
+        _given(
+            access_key_id=settings.get("key") or client.get("aws_access_key_id"),
+            secret_access_key=settings.get("secret") or client.get("aws_secret_access_key"),
+            session_token=settings.get("token") or client.get("aws_session_token"),
+            region=client.get("region_name"),
+            endpoint=settings.get("endpoint_url") or client.get("endpoint_url"),
+        ),
+    )
+
+
+_READERS: dict[str, Callable[[str, Document], BucketAddress]] = {
+    "s3-bucket": _s3_bucket,
+    "remote-file-system": _remote_file_system,
+}
+
+
+def _bucket_url(where: str, url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    if scheme not in {"s3", "gs", "az"} or not rest.strip("/") or "@" in rest.partition("/")[0]:
+        raise ConfigurationError.of(where, "expected a URL such as s3://bucket/prefix, without credentials")
+    return url.rstrip("/")
+
+
+def _mapping(block: str, data: Document, key: str) -> Document:
+    value = data.get(key) or {}
+    if not isinstance(value, dict):
+        raise ConfigurationError.of(block, f"expected a mapping as {key}, found something else")
+    return value
+
+
+def _required(block: str, data: Document, key: str) -> str:
+    value = _text(data.get(key)).strip()
+    if not value:
+        raise ConfigurationError.of(block, f"expected {key}, found nothing")
+    return value
+
+
+def _given(**options: object) -> dict[str, str]:
+    return {name: _text(value) for name, value in options.items() if value}
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
