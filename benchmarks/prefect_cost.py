@@ -2,104 +2,112 @@
 
     uv run --all-packages python -m benchmarks.prefect_cost
 
-Both fetch the same small files from the same server process on loopback into a fresh store, in turns. Printed: medians
-in seconds, and the ratio of each pair, stage / engine; the goal for 2,000 files is at most 1.1.
+Both fetch the same files from the same nginx on loopback into a fresh store, in turns: one small file, S and M of
+`benchmarks.ingest`. Printed: medians in seconds, and the ratio of each pair, stage / engine, as it is and with the
+start aside: what a stage of one file takes longer than the engine is taken off. The goal for S and M is at most 1.1,
+start aside. Options as there: `--work`, `--folder`, `--rounds`.
 """
 
+import argparse
 import asyncio
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
-SIZE = 10 * 1024
-"""Bytes of a file."""
-ROUNDS = 5
-COUNTS = (1, 2000)
+from benchmarks.ingest.goals import RACES, Race
+from benchmarks.ingest.places import add_places
+from benchmarks.ingest.races import Place
+from benchmarks.ingest.server import serve
+from benchmarks.ingest.sets import Shape, made
+from benchmarks.ingest.target import target
 
-
-def serve() -> None:
-    """The server process: any number of different small files, until its standard input ends."""
-    from airnub_core.sample_site import Asked, Reply, SampleSite
-
-    class Site(SampleSite):
-        def reply(self, asked: Asked) -> Reply:
-            return Reply(asked.path.encode().ljust(SIZE, b"."), headers={"ETag": f'"{asked.path}"'})
-
-    with Site({}) as site:
-        print(site.url(""), flush=True)
-        sys.stdin.read()
+ONE = replace(RACES["S"], shape=Shape("one", 1, RACES["S"].shape.size))
 
 
 def main() -> None:
     """Measure and print."""
     from airnub_prefect.embedded.server import EmbeddedServer
 
+    asked = add_places(argparse.ArgumentParser(prog="python -m benchmarks.prefect_cost")).parse_args()
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
-    site = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.prefect_cost", "serve"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert site.stdout is not None
-        base = site.stdout.readline().strip()
-        with tempfile.TemporaryDirectory() as home, EmbeddedServer(home=Path(home)) as server:
-            server.wait_until_ready()
-            for count in COUNTS:
-                compare([f"{base}/{number}" for number in range(count)])
-    finally:
-        site.terminate()
-        site.wait()
+    sets = asked.work / "sets"
+    sets.mkdir(parents=True, exist_ok=True)
+    with (
+        target(asked.work, asked.folder, direct=asked.direct) as where,
+        serve(sets) as nginx,
+        tempfile.TemporaryDirectory() as home,
+        EmbeddedServer(home=Path(home)) as server,
+    ):
+        server.wait_until_ready()
+        place = Place(asked.work, nginx, where)
+        measure(place, ONE, 1)  # not counted: what the first run imports
+        one = measure(place, ONE, asked.rounds)
+        start = statistics.median(staged - direct for direct, staged in one)
+        print(f"     1 file:  the stage takes {start:.3f} s longer", flush=True)
+        for race in (RACES["S"], RACES["M"]):
+            print(told(race.shape.count, measure(place, race, asked.rounds), start), flush=True)
 
 
-def compare(urls: list[str]) -> None:
+def told(files: int, pairs: list[tuple[float, float]], start: float) -> str:
     """One line: the medians of both, and of the ratio of each pair."""
-    asyncio.run(stage(urls[:1]))  # not counted: what the first run imports
-    pairs = [(asyncio.run(engine(urls)), asyncio.run(stage(urls))) for _ in range(ROUNDS)]
     direct, staged = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(b / a for a, b in pairs)
-    spread = ", ".join(f"{b / a:.2f}" for a, b in pairs)
-    print(f"{len(urls):>6} files: engine {direct:.3f} s, stage {staged:.3f} s, stage / engine {ratio:.2f} ({spread})")
+    line = f"{files:>6} files: engine {direct:.3f} s, stage {staged:.3f} s, stage / engine"
+    for name, aside in (("", 0.0), (", start aside", start)):
+        ratios = [(b - aside) / a for a, b in pairs]
+        line += f"{name} {statistics.median(ratios):.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})"
+    return line
 
 
-async def engine(urls: list[str]) -> float:
+def measure(place: Place, race: Race, rounds: int) -> list[tuple[float, float]]:
+    """Pairs of seconds: the engine called directly, and the stage."""
+    shape, connections = race.shape, race.connections
+    urls = made(place.sets, shape).urls(place.server.plain)
+    pairs = []
+    for _ in range(rounds):
+        with place.target.fresh() as folder:
+            direct = asyncio.run(engine(urls, folder, connections))
+        with place.target.fresh() as folder:
+            pairs.append((direct, asyncio.run(stage(urls, folder, connections))))
+    return pairs
+
+
+async def engine(urls: list[str], folder: Path, connections: int) -> float:
     """Seconds that the engine takes, called directly."""
     from airnub_core import FileSource, NetworkSettings, ingest_files, open_engine
 
-    with tempfile.TemporaryDirectory() as store:
-        started = time.perf_counter()
-        async with open_engine(Path(store), NetworkSettings(allow_private_hosts=True)) as running:
-            outcomes = await ingest_files(running, [FileSource(name="bench", urls=urls)])
-        seconds = time.perf_counter() - started
-    assert all(outcome.error is None for outcome in outcomes)
+    network = NetworkSettings(connections=connections, connections_per_host=connections, allow_private_hosts=True)
+    started = time.perf_counter()
+    async with open_engine(folder / "store", network) as running:
+        outcomes = await ingest_files(running, [FileSource(name="bench", urls=urls)])
+    seconds = time.perf_counter() - started
+    assert [outcome.error for outcome in outcomes] == [None] * len(urls)
     return seconds
 
 
-async def stage(urls: list[str]) -> float:
+async def stage(urls: list[str], folder: Path, connections: int) -> float:
     """Seconds that project_alpha's ingestion takes, as a flow run."""
     from airnub_core import FileSource, NetworkSettings
     from project_alpha.flows.ingestion import ingestion
     from project_alpha.settings import IngestionSettings
 
-    with tempfile.TemporaryDirectory() as store:
-        listed = Path(store) / "urls.txt"
-        listed.write_text("\n".join(urls))
-        settings = IngestionSettings(
-            store=f"{store}/store",
-            network=NetworkSettings(allow_private_hosts=True),
-            scheduled_file_downloads=[FileSource(name="bench", urls_file=str(listed))],
-        )
-        started = time.perf_counter()
-        report = await ingestion(settings)
-        seconds = time.perf_counter() - started
+    listed = folder / "urls.txt"
+    listed.write_text("\n".join(urls))  # nothing else runs yet
+    network = NetworkSettings(connections=connections, connections_per_host=connections, allow_private_hosts=True)
+    settings = IngestionSettings(
+        store=str(folder / "store"),
+        network=network,
+        scheduled_file_downloads=[FileSource(name="bench", urls_file=str(listed))],
+    )
+    started = time.perf_counter()
+    report = await ingestion(settings)
+    seconds = time.perf_counter() - started
     assert not report.failed
+    assert len(report.outcomes) == len(urls)
     return seconds
 
 
 if __name__ == "__main__":
-    serve() if sys.argv[1:] == ["serve"] else main()
+    main()

@@ -1,0 +1,1 @@
+"""The ingestion engine beside the downloaders people use. How to run it and what it does: ../README.md."""

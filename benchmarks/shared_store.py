@@ -1,0 +1,206 @@
+"""Workers that share an S3 store and a PostgreSQL index: how much faster are four than one, when all is far away?
+
+    uv run --all-packages python -m benchmarks.shared_store
+    uv run --all-packages python -m benchmarks.shared_store --files 5000 --workers 1 4 --round-trip 100
+
+All workers are given the same URLs, at the same moment, and begin with nothing; each has a process and an engine of its
+own. Printed: seconds until the last has ended, how much faster that is than the first number of workers, bodies
+fetched and requests of the store for each URL, objects stored, and the CPU seconds of all workers. Origin and S3 are
+`far_servers`, which answers late; PostgreSQL is near, as a database is. It is started for this from the machine's own
+programs, or `--postgres` names one, where schemas are made and dropped.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from airnub_core import NetworkSettings, open_engine
+from airnub_core.arrival import Item
+from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.opening import Place
+
+FILES = 5000
+SIZE = 10 * 1024
+ROUND_TRIP = 100.0
+"""Milliseconds: a region away."""
+_SCHEMA = "airnub_benchmark_shared_"
+
+
+def main() -> None:
+    """Measure and print; the exit status is 1 where an object or an outcome is missing."""
+    arguments = argparse.ArgumentParser(description="How much faster several workers fill one store than one does.")
+    arguments.add_argument("--files", type=int, default=FILES)
+    arguments.add_argument("--workers", type=int, nargs="+", default=[1, 4])
+    arguments.add_argument("--round-trip", type=float, default=ROUND_TRIP, help="milliseconds to origin and S3")
+    arguments.add_argument("--rounds", type=int, default=1)
+    arguments.add_argument("--postgres", metavar="URL", help="a database to use instead of one of our own")
+    given = arguments.parse_args()
+    with ExitStack() as stack:
+        database = given.postgres or stack.enter_context(postgres())
+        print(f"{given.files:,} files of {SIZE // 1024} KiB, origin and S3 {given.round_trip:g} ms away")
+        print(
+            f"{'workers':>7} {'seconds':>8} {'faster':>7} {'bodies/URL':>11} {'asked/URL':>10} "
+            f"{'stored':>7} {'CPU s':>6}"
+        )
+        whole = True
+        for _ in range(given.rounds):
+            first = None
+            for workers in given.workers:
+                seconds, cpu, counts, outcomes = measure(workers, given.files, given.round_trip, database)
+                first = first or seconds
+                asked = sum(counts.get(method, 0) for method in ("PUT", "GET", "HEAD"))
+                print(
+                    f"{workers:>7} {seconds:>8.1f} {first / seconds:>7.2f} {counts['fetched'] / given.files:>11.2f} "
+                    f"{asked / given.files:>10.2f} {counts['stored']:>7,} {cpu:>6.1f}",
+                    flush=True,
+                )
+                ended = [sum(one.values()) for one in outcomes]
+                whole &= counts["stored"] == given.files and ended == [given.files] * workers
+                whole &= not any(one.get("failed") for one in outcomes)
+    sys.exit(0 if whole else 1)
+
+
+def measure(
+    workers: int, files: int, round_trip: float, database: str
+) -> tuple[float, float, dict[str, int], list[dict[str, int]]]:
+    """Seconds, CPU seconds of the workers, what was asked for, and each worker's outcomes by kind."""
+    schema = f"{_SCHEMA}{os.getpid()}_{time.monotonic_ns()}"
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        port = stack.enter_context(far_servers(round_trip))
+        stack.callback(drop, database, schema)
+        job = {
+            "files": files,
+            "server": f"http://127.0.0.1:{port}",
+            "index": f"{database}{'&' if '?' in database else '?'}schema={schema}",
+        }
+        processes = [
+            stack.enter_context(worker(job | {"local": str(folder / str(number))})) for number in range(workers)
+        ]
+        for process in processes:
+            process.stdout.readline()
+        start = time.monotonic()
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        told = [json.loads(process.stdout.readline()) for process in processes]
+        seconds = time.monotonic() - start
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/counts") as answer:
+            counts = json.load(answer)
+    return seconds, sum(one["cpu"] for one in told), counts, [one["outcomes"] for one in told]
+
+
+@contextmanager
+def worker(job: dict[str, Any]) -> Iterator[Any]:
+    """A process that says when it is ready, and does its job when it is told to."""
+    command = [sys.executable, "-c", "from benchmarks.shared_store import work; work()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(job) + "\n")
+        process.stdin.flush()
+        yield process
+
+
+def work() -> None:
+    """What a worker's process does."""
+    job = json.loads(sys.stdin.readline())
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(json.dumps({"outcomes": asyncio.run(_fetch(job)), "cpu": _cpu_seconds()}), flush=True)
+
+
+async def _fetch(job: dict[str, Any]) -> dict[str, int]:
+    network = NetworkSettings(allow_private_hosts=True, connections=32, connections_per_host=32)
+    options = {"access_key_id": "key", "secret_access_key": "secret", "region": "us-east-1", "endpoint": job["server"]}
+    place = Place(BucketAddress("s3://bucket/store", options), job["index"], Path(job["local"]))
+    items = [Item("shared", f"{job['server']}/file/{number}.bin", network) for number in range(job["files"])]
+    async with open_engine(place, network, processes=1) as engine:
+        outcomes = await engine.ingest(items)
+    return Counter(outcome.kind.value for outcome in outcomes)
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+@contextmanager
+def far_servers(round_trip: float) -> Iterator[int]:
+    """The port of an origin and an S3 server so many milliseconds away."""
+    command: Sequence[str] = [sys.executable, "-m", "benchmarks.far_servers", str(round_trip), str(SIZE)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL of the machine's own programs, in a folder of its own, with everything as it is set."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    found = shutil.which("initdb")
+    if found is None and not folders:
+        sys.exit(
+            "expected PostgreSQL (initdb on the PATH or in /usr/lib/postgresql), found none; or name --postgres URL"
+        )
+    programs = Path(found).parent if found else folders[-1]
+    who: dict[str, Any] = {"user": "nobody", "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    folder = Path(tempfile.mkdtemp(prefix="airnub-pg-"))
+    try:
+        if who:
+            shutil.chown(folder, "nobody", 65534)
+        create: list[Any] = [programs / "initdb", "--pgdata", folder / "data", "--username", "airnub", "--auth=trust"]
+        create += ["--encoding=UTF8", "--locale=C"]
+        subprocess.run(create, cwd=folder, check=True, stdout=subprocess.DEVNULL, **who)
+        serve: list[Any] = [programs / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses="]
+        with (folder.parent / f"{folder.name}.log").open("w") as log:
+            server = subprocess.Popen(serve, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **who)
+            try:
+                url = f"postgresql://airnub@/postgres?host={folder}"
+                _wait_for(url, server)
+                yield url
+            finally:
+                server.terminate()
+                server.wait()
+                Path(log.name).unlink()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _wait_for(url: str, server: "subprocess.Popen[Any]") -> None:
+    import psycopg
+
+    while True:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            if server.poll() is not None:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def drop(database: str, schema: str) -> None:
+    """Remove what a round made in the database."""
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+
+
+if __name__ == "__main__":
+    main()
