@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ RUN_ELSEWHERE = {
     "uv sync --all-packages --group lint": ".ci/run",
     ".ci/run": ".ci/run",
     "uv run --group lint pre-commit install": "by hand",
+    "uv run --all-packages python -m benchmarks.startup": "by hand",
     "uv run prefect server start": "tests/test_deployments.py",
     "uv run prefect work-pool create --type process project-alpha": "tests/test_deployments.py",
     "uv run prefect deploy --all --no-prompt": "tests/test_deployments.py",
@@ -59,6 +62,9 @@ def test_a_documented_command_can_be_typed(command):
     words = shlex.split(command.replace("uv run --package department-template ", "uv run "))
     if "data_science" in command:
         assert "project_alpha.data_science" in words
+        return
+    if words[:5] == ["uv", "run", "--all-packages", "python", "-m"] and words[5].startswith("benchmarks."):
+        subprocess.run([sys.executable, *words[4:], "--help"], cwd=ROOT, check=True, capture_output=True)
         return
     assert words[:2] == ["uv", "run"], f"nobody tests this command: {command}"
     # With --help nothing is run, and an option or a command that does not exist is an error all the same.

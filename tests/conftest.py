@@ -1,0 +1,9 @@
+"""What the tests of the house as a whole share with those of its members."""
+
+import sys
+from pathlib import Path
+
+_PACKAGES = Path(__file__).parents[1] / "packages"
+for member in ("airnub-core", "airnub-prefect"):
+    sys.path.insert(0, str(_PACKAGES / member / "tests" / "importable"))
+from real_servers import postgres_server, postgres_url, s3  # noqa: E402, F401  # fixtures; for tests alone
