@@ -30,7 +30,7 @@ from airnub_core.store.provenance import Asked
 MANY = 1000
 """Items from which on a process beside this one pays: it takes a tenth of a second to start."""
 PROCESSES = 2
-"""A third gains nothing (measured on two cores and on the server's)."""
+"""A third was slower, on two cores."""
 _DEALT_AT_ONCE = 250
 _OUT_PER_HOST = 2000
 """Jobs of one host that are dealt out and not back: enough to go on while a batch is settled."""
