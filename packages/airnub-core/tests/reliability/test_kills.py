@@ -5,9 +5,10 @@ import random
 import shutil
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
-from crash_lab.runs import Job, Run
+from crash_lab.runs import LOGGED, Job, Run
 from crash_lab.site import MIB, Site, mixed_files
 from crash_lab.truth import hidden, whole
 
@@ -16,31 +17,32 @@ from airnub_core import open_store, verify
 KILLS = int(os.environ.get("AIRNUB_KILLS", "12"))
 CASES = 4
 """Tests that the kills are dealt out to: half of them kill all processes of a run, half only the first."""
+SMALL = {"small": 150, "medium": 0, "large": 0}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["group", "parent"])
-@pytest.mark.parametrize("case", range(CASES // 2))
-def test_killed_runs_lose_nothing_and_the_next_one_ends_their_work(tmp_path, victim, case):
+@pytest.mark.parametrize(("sizes", "tuned"), [({}, {}), (SMALL, LOGGED)], ids=["mixed", "logged"])
+def test_killed_runs_lose_nothing_and_the_next_one_ends_their_work(tmp_path, victim, sizes, tuned):
     """Whenever they are killed, also while they make up for an earlier kill: everything visible is whole, what was
     reported is there, nothing that was complete is fetched again; and a run that is left alone ends with exactly the
-    right set and leaves nothing behind.
+    right set and leaves nothing behind. Also where nothing but redo logs is synced.
     """
-    seed = f"{victim} {case}"
+    seed = f"{victim} {len(tuned)}"
     chance = random.Random(seed)
-    with Site(mixed_files(seed), pause=0.004) as site:
+    with Site(mixed_files(seed, **sizes), pause=0.004) as site:
         length = length_of_a_run(Job(str(tmp_path / "calm"), {"kills": site.urls()}), site, tmp_path)
         kills, stores = 0, 0
         while kills < KILLS / CASES:
             stores += 1
             assert stores <= 2 * KILLS + 10, f"expected kills to hit runs, found {kills} in {stores} stores"
-            job = Job(str(tmp_path / f"store-{stores}"), {"kills": site.urls()})
+            job = Job(str(tmp_path / f"store-{stores}"), {"kills": site.urls()}, tuned=tuned)
             left = length
             for _ in range(chance.randint(1, 3)):
                 delay = chance.uniform(0.005, left)
                 kills += killed(job, site, delay, victim, tmp_path, look=chance.random() < 0.5)
                 left = max(left - delay, 0.1)
-            finished(job, site, tmp_path)
+            finished(replace(job, tuned={}), site, tmp_path)
             assert hidden(tmp_path / job.root).keys() == hidden(tmp_path / "calm").keys()
             shutil.rmtree(job.root)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from crash_lab.disk import FILE_SYSTEMS, Disk, PowerLosses
-from crash_lab.runs import Job, Run
+from crash_lab.runs import LOGGED, Job, Run
 from crash_lab.site import Site, mixed_files
 from crash_lab.truth import hidden, whole
 
@@ -43,25 +43,32 @@ def test_the_disk_forgets_what_was_not_flushed(tmp_path):
     )
 
 
+MIXED = {"small": 120, "medium": 8, "large": 1}
+SMALL = {"small": 150, "medium": 0, "large": 0}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", FILE_SYSTEMS)
-def test_what_was_reported_outlives_a_power_loss(kind, tmp_path):
+@pytest.mark.parametrize(("sizes", "tuned"), [(MIXED, {}), (SMALL, LOGGED)], ids=["mixed", "logged"])
+def test_what_was_reported_outlives_a_power_loss(kind, sizes, tuned, tmp_path):
     """Whenever the power goes, whatever of the unsynced writes is lost: what was reported as stored is there and whole
-    once the store is opened, and after the next run everything is.
+    once the store is opened, and after the next run everything is. Also where nothing but redo logs is synced.
     """
     chance = random.Random(kind)
     reports = []
-    with Site(mixed_files(kind, small=120, medium=8, large=1), pause=0.003) as site:
+    with Site(mixed_files(kind, **sizes), pause=0.003) as site:
         sources = {"first": site.urls()[::2], "second": site.urls()[1::2]}
         with Disk(tmp_path / "disk", kind) as disk:
             start = disk.now()
-            job = Job(str(disk.place / "store"), sources)
+            job = Job(str(disk.place / "store"), sources, tuned=tuned)
             with (
                 commits(disk.place / "other", chance),
                 Run(job, tmp_path / "runs", on_event=lambda event: reports.append((disk.now(), event))) as run,
             ):
                 run.succeed()
             end = disk.now()
+            logs = list(disk.place.glob("store/.airnub/staging/*/redo/*.log"))
+        assert bool(logs) == bool(tuned), "expected logs to be left where they are enough"
         assert run.reported() == set(site.truth())
         reported = [(position, event["url"]) for position, event in reports if event["event"] == "outcome"]
         losses = PowerLosses(disk, tmp_path / "losses", chance)

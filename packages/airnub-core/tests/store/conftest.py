@@ -1,9 +1,13 @@
 """What the tests of the store share: bytes on their way into it."""
 
+from pathlib import Path
+
 import pytest
 
+from airnub_core.store import durability
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.provenance import Asked
+from airnub_core.store.redo_log import RedoLog
 from airnub_core.store.staging import Staging
 
 
@@ -24,3 +28,39 @@ def stage(staging):
         return body.finish(Asked(source, url, url_digest(url)), url, dict(headers), name)
 
     return one
+
+
+@pytest.fixture
+def log(staging):
+    """The redo log of whoever stages."""
+    begun = RedoLog(staging.folder, "own")
+    yield begun
+    begun.close()
+
+
+@pytest.fixture
+def stage_logged(staging, stage, log):
+    """Stage bytes of a URL, and log them."""
+
+    def one(content=b"content", *arguments, **named):
+        staged = stage(content, *arguments, **named)
+        folder = Path(staged.folder)
+        manifest = (folder / f"{staged.file_name}.manifest.json").read_bytes()
+        log.add(folder.relative_to(staging.folder).as_posix(), manifest, content)
+        log.flush()
+        return staged._replace(is_logged=True)
+
+    return one
+
+
+@pytest.fixture(params=["syncfs", "one by one"])
+def synced(request, monkeypatch):
+    """What was synced, both ways of making things durable: files and folders, or `None` for the whole file system."""
+    paths = []
+    if request.param == "one by one":
+        monkeypatch.setattr(durability, "_syncfs", None)
+    elif durability._syncfs is None:
+        pytest.skip("only Linux can sync a whole file system")
+    monkeypatch.setattr(durability, "_sync_file_system", lambda _root: paths.append(None))
+    monkeypatch.setattr(durability, "_sync", paths.append)
+    return paths

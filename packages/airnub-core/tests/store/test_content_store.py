@@ -7,10 +7,11 @@ import pytest
 from airnub_common import digest_of, sha256_hex
 from airnub_core import ContentStore, verify
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
-from airnub_core.store import durability
+from airnub_core.store import content_store, durability, redo_log
 from airnub_core.store.manifest import Manifest, url_digest
 from airnub_core.store.protocol import Published, Store
 from airnub_core.store.redo import read_redo_lists
+from airnub_core.store.redo_log import logs_in, read_log
 
 
 @pytest.fixture
@@ -193,9 +194,12 @@ def test_nothing_is_left_in_staging(store, publish, staging):
     """Whether the bytes were new or not, when all is durable; until then the lists of a batch are kept."""
     publish()
     publish()
-    assert {path.name for path in staging.folder.iterdir()} == {"2", "lock", "redo-2.json"}
+    own = staging.folder / "own"
+    assert {path.name for path in staging.folder.iterdir()} == {"own", "lock", "redo-2.json"}
+    assert [path.name for path in own.iterdir()] == ["2"]
     store.close()
-    assert {path.name for path in staging.folder.iterdir()} == {"lock"}
+    assert {path.name for path in staging.folder.iterdir()} == {"own", "lock"}
+    assert list(own.iterdir()) == []
 
 
 def test_damaged_bytes_are_never_handed_on(store, publish):
@@ -301,6 +305,141 @@ def test_the_staged_folder_of_a_claim_waits_for_its_durability(store, publish, s
     assert Path(claim.folder).is_dir()
     store.publish([stage(b"other")])
     assert not Path(claim.folder).exists()
+
+
+def test_what_is_logged_takes_a_sync_of_its_log_alone(store, stage_logged, staging, synced):
+    """At first also of the folders that name it; and no list is written."""
+    published = store.publish([stage_logged(b"1"), stage_logged(b"2", url="http://h/b")])
+    assert [one.new for one in published] == [True, True]
+    [log] = logs_in(staging.folder)
+    above = [log.parent, *log.parents[1:5]]
+    assert above[-1] == store.root
+    assert synced[0] == log
+    assert [path for path in synced if path.is_dir()] == above
+    synced.clear()
+    store.publish([stage_logged(b"3", url="http://h/c")])
+    assert synced == [log]
+    assert list(read_redo_lists(staging.folder)) == []
+    assert len(list(store.objects())) == 3
+
+
+def test_a_root_that_is_not_written_plainly(tmp_path, stage_logged):
+    """Its logs are synced all the same."""
+    store = ContentStore(tmp_path / "s" / "..")
+    (tmp_path / "s").mkdir()
+    assert store.publish([stage_logged()])[0].new
+    store.close()
+
+
+def test_a_claim_that_is_logged(store, publish, stage_logged, log, staging):
+    """Its staged folder goes at once: the log has it."""
+    publish()
+    claim = stage_logged(url="http://h/b")
+    [published] = store.publish([claim])
+    assert (published.new, published.path) == (False, f"{FOLDER}/a.csv")
+    assert not Path(claim.folder).exists()
+    [path] = logs_in(staging.folder)
+    assert [Manifest.parse(entry.manifest, "").url for entry in read_log(path)] == ["http://h/b"]
+
+
+def test_a_batch_of_which_one_is_not_logged(store, stage, stage_logged, staging, synced):
+    """All of it is made durable where it is staged, with the list of it and the folders that name it."""
+    batch = [stage_logged(b"1"), stage(b"2", url="http://h/b")]
+    store.publish(batch)
+    assert list(read_redo_lists(staging.folder)) == batch
+    if None in synced:
+        assert synced == [None]
+    else:
+        folders = [Path(one.folder) for one in batch]
+        files = {folder / name for folder in folders for name in ("a.csv", "a.csv.manifest.json")}
+        home = staging.folder
+        wanted = {*folders, *files, home, home / "own", home / "redo-1.json", *logs_in(home)}
+        assert wanted <= set(synced)
+        assert {path for path in synced if path.suffix == ""} <= wanted | {home / "lock"}
+
+
+def test_names_are_durable_up_to_the_root(store, publish, synced):
+    """Also those of the folders that were made for the first object of a source."""
+    publish()
+    synced.clear()
+    store.close()
+    if None not in synced:
+        folder = store.root / FOLDER
+        assert {folder, *folder.parents[:3]} <= set(synced)
+        assert folder.parents[2] == store.root
+
+
+@pytest.fixture
+def small_segments(monkeypatch):
+    """A log is continued in another file after every entry."""
+    monkeypatch.setattr(redo_log, "SEGMENT", 1)
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_logs_that_are_many_are_made_needless(store, stage_logged, staging, synced):
+    """By one sync of all that they hold, published or not; the one that is appended to stays."""
+    early = [stage_logged(b"early %d" % number, url=f"http://h/early/{number}") for number in range(2)]
+    for number in range(2):
+        store.publish([stage_logged(b"%d" % number, url=f"http://h/{number}")])
+    assert [path.name for path in logs_in(staging.folder)] == [f"own-00000{number}.log" for number in range(1, 5)]
+    assert None not in synced
+    synced.clear()
+    last = stage_logged(b"last", url="http://h/last")
+    renamed = {path.parent for path in map(store.root.joinpath, store.objects())}
+    store.publish([last])
+    assert [path.name for path in logs_in(staging.folder)] == ["own-000005.log"]
+    if None not in synced:
+        assert {*renamed, *(Path(one.folder) for one in [*early, last]), staging.folder / "own"} <= set(synced)
+    # They have no log any more: a list says that they are published.
+    for one in early:
+        store.publish([one])
+        assert list(read_redo_lists(staging.folder)) == [one]
+    synced.clear()
+    store.publish([stage_logged(b"next", url="http://h/next")])
+    assert None not in synced
+    assert list(read_redo_lists(staging.folder)) == [one]
+    assert len(list(store.objects())) == 6
+    assert verify(store).damaged == []
+
+
+@pytest.mark.parametrize(("number", "stay"), [(2, False), (3, True)])
+def test_the_end_leaves_logs_of_many(store, stage, stage_logged, staging, synced, monkeypatch, number, stay):
+    """Of few, a sync of their objects takes no longer than the next run would."""
+    monkeypatch.setattr(content_store, "LEFT", 2)
+    store.publish([stage_logged(b"%d" % one, url=f"http://h/{one}") for one in range(number)])
+    synced.clear()
+    store.close()
+    assert (synced == []) == stay
+    assert len(logs_in(staging.folder)) == stay
+    store.close()
+    assert (synced == []) == stay
+
+
+def test_the_end_leaves_lists_with_the_logs(store, stage, stage_logged, staging, monkeypatch):
+    """Whatever makes good what a power loss takes; and nothing where a list made the logs needless."""
+    monkeypatch.setattr(content_store, "LEFT", 2)
+    store.publish([stage(b"0")])
+    store.publish([stage_logged(b"%d" % one, url=f"http://h/{one}") for one in range(3)])
+    store.close()
+    assert (len(logs_in(staging.folder)), len(list(read_redo_lists(staging.folder)))) == (1, 1)
+    store.publish([stage(b"4")])
+    store.close()
+    assert (len(logs_in(staging.folder)), len(list(read_redo_lists(staging.folder)))) == (0, 0)
+
+
+def test_a_log_that_the_disk_does_not_take(store, stage_logged, monkeypatch):
+    """None of the batch is published, and all of it can be once more."""
+    batch = [stage_logged(b"1"), stage_logged(b"2", url="http://h/b")]
+
+    def full(_path):
+        raise OSError(28, "full")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(durability, "_sync", full)
+        with pytest.raises(OSError, match="full"):
+            store.publish(batch)
+    assert list(store.objects()) == []
+    assert all(one.new for one in store.publish(batch))
 
 
 def test_nothing_to_publish_is_nothing_to_do(tmp_path):

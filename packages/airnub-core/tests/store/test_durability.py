@@ -27,6 +27,23 @@ def test_file_by_file_where_the_system_has_no_syncfs(written):
     assert {path.read_bytes() for path in written.iterdir()} == {b"x", b"y"}
 
 
+def test_files_are_synced_before_the_folders_that_name_them(written, monkeypatch):
+    """Each as it was given, and no folder but those."""
+    synced = []
+    monkeypatch.setattr(durability, "_sync", synced.append)
+    durability.sync_each([written.parent, written, written.parent.parent])
+    assert set(synced[:2]) == {written / "a", written / "b"}
+    assert synced[2:] == [written.parent, written, written.parent.parent]
+
+
+def test_whether_the_system_syncs_at_once(monkeypatch):
+    """As the calls that it has say."""
+    monkeypatch.setattr(durability, "_syncfs", None)
+    assert not durability.syncs_at_once()
+    monkeypatch.setattr(durability, "_syncfs", lambda _handle: 0)
+    assert durability.syncs_at_once()
+
+
 def test_what_is_not_there_cannot_be_made_durable(tmp_path):
     """It is an error, and nobody may call it stored."""
     with pytest.raises(FileNotFoundError):

@@ -1,14 +1,20 @@
 """Opening a store."""
 
 import os
+import shutil
 import stat
 
 import pytest
 
-from airnub_core import FileSource, Kind, open_store, reindex
+from airnub_core import ContentStore, FileSource, Kind, open_store, reindex, verify
 from airnub_core.errors import StoreError
 from airnub_core.sample_site import Reply
+from airnub_core.store import content_store, durability, left, recovery
+from airnub_core.store.collection import collect
+from airnub_core.store.index.sqlite import SqliteIndex
 from airnub_core.store.manifest import url_digest
+from airnub_core.store.opening import open_for_writing
+from airnub_core.store.redo_log import logs_in
 
 INDEX = ".airnub/index.sqlite"
 
@@ -110,3 +116,145 @@ def test_a_store_that_may_only_be_read_is_an_error_of_the_store(tmp_path, run, s
             run(source)
     finally:
         tmp_path.joinpath(".airnub").chmod(stat.S_IRWXU)
+
+
+@pytest.fixture
+def mount(monkeypatch):
+    """A name for the mount of every folder; a list of which the only entry is that of now."""
+    now = ["boot 1"]
+    monkeypatch.setattr(left, "mount_of", lambda _folder: now[0])
+    if not left.syncs_at_once():
+        pytest.skip("only Linux can sync a whole file system")
+    return now
+
+
+@pytest.fixture
+def logs_left(tmp_path, mount, monkeypatch, site, run):
+    """A store of which a run has left the redo logs; its source, and its index's rows."""
+    monkeypatch.setattr(content_store, "LEFT", 1)
+    site.routes |= {f"/{number}": Reply(b"file %d" % number) for number in range(3)}
+    files = FileSource(name="s", urls=[site.url(path) for path in site.routes])
+    assert [outcome.kind for outcome in run(files)] == [Kind.STORED] * 3
+    [folder] = staging_folders(tmp_path)
+    assert len(logs_in(folder)) == 1
+    return files, rows_in(tmp_path)
+
+
+def staging_folders(root):
+    """Of processes, dead or alive."""
+    return [path for path in (root / ".airnub" / "staging").iterdir() if path.is_dir()]
+
+
+def rows_in(root):
+    """What the index knows."""
+    with open_store(root) as (_, index):
+        return index.current("s")
+
+
+def test_logs_of_few_are_not_left(tmp_path, run, source):
+    """Their objects were made durable."""
+    assert staging_folders(tmp_path) == []
+
+
+def test_what_is_left_goes_unread_while_the_file_system_stays_mounted(tmp_path, logs_left, mount, monkeypatch):
+    """After one sync of all."""
+    synced = []
+    monkeypatch.setattr(durability, "_sync_file_system", synced.append)
+    monkeypatch.setattr(recovery, "read_log", lambda _log: pytest.fail("a log was read"))
+    with open_for_writing(tmp_path) as opened:
+        assert staging_folders(tmp_path) == [opened.staging.folder]
+        assert synced
+    assert staging_folders(tmp_path) == []
+    assert rows_in(tmp_path) == logs_left[1]
+    assert verify(ContentStore(tmp_path)).damaged == []
+
+
+@pytest.mark.parametrize("mounted", ["boot 2", "another 1", None])
+def test_what_is_left_makes_good_what_another_mount_has_not(tmp_path, logs_left, mount, run, site, mounted):
+    """From the logs; nothing is fetched again."""
+    files, rows = logs_left
+    mount[0] = mounted
+    (tmp_path / rows[0].path).write_bytes(b"")
+    shutil.rmtree((tmp_path / rows[1].path).parent)
+    with open_for_writing(tmp_path):
+        assert verify(ContentStore(tmp_path)).damaged == []
+    assert staging_folders(tmp_path) == []
+    assert rows_in(tmp_path) == rows
+    assert len(list(ContentStore(tmp_path).objects())) == 3
+    assert {outcome.kind for outcome in run(files)} == {Kind.UNCHANGED}
+    assert all("if-none-match" in asked.headers for asked in site.asked[3:])
+
+
+def test_what_is_left_with_an_index_that_was_lost_too(tmp_path, logs_left, mount):
+    """What the logs hold is in the new one."""
+    _, rows = logs_left
+    mount[0] = "boot 2"
+    remove(tmp_path)
+    shutil.rmtree(tmp_path / "s")
+    with open_for_writing(tmp_path):
+        pass
+    assert {(row.url, row.digest, row.path) for row in rows_in(tmp_path)} == {
+        (row.url, row.digest, row.path) for row in rows
+    }
+
+
+@pytest.mark.parametrize("mounted", ["boot 1", "boot 2"])
+def test_the_next_run_leaves_logs_of_its_own(tmp_path, logs_left, mount, run, site, mounted):
+    """Those before are gone then: they do not gather."""
+    files, _ = logs_left
+    mount[0] = mounted
+    before = staging_folders(tmp_path)
+    site.routes |= {path: Reply(b"new " + path.encode()) for path in site.routes}
+    assert {outcome.kind for outcome in run(files)} == {Kind.UPDATED}
+    [now] = staging_folders(tmp_path)
+    assert [now] != before
+    assert len(logs_in(now)) == 1
+
+
+@pytest.mark.parametrize("mounted", ["boot 1", "boot 2"])
+def test_collection_takes_up_what_is_left(tmp_path, logs_left, mount, mounted):
+    """It is found, made needless, and gone; no object goes with it."""
+    _, rows = logs_left
+    mount[0] = mounted
+    [folder] = staging_folders(tmp_path)
+    name = folder.relative_to(tmp_path).as_posix()
+    dry = collect(tmp_path, dry_run=True)
+    assert ([(one.kind, one.path) for one in dry.found], dry.removed) == ([("staging", name)], [])
+    assert folder.exists()
+    assert [(one.kind, one.path) for one in collect(tmp_path).removed] == [("staging", name)]
+    assert staging_folders(tmp_path) == []
+    assert collect(tmp_path).found == []
+    assert rows_in(tmp_path) == rows
+    assert verify(ContentStore(tmp_path)).objects == 3
+
+
+def test_what_the_index_did_not_take_is_in_the_logs(tmp_path, mount, monkeypatch, site, run):
+    """A run that failed leaves them to be read: what it published is known to the next one, and not fetched again."""
+    monkeypatch.setattr(content_store, "LEFT", 0)
+    site.routes |= {f"/{number}": Reply(b"file %d" % number) for number in range(3)}
+    files = FileSource(name="s", urls=[site.url(path) for path in site.routes])
+
+    def record(_index, _rows):
+        raise StoreError("the index", "full")
+
+    with monkeypatch.context() as full:
+        full.setattr(SqliteIndex, "record", record)
+        with pytest.raises(StoreError, match="full"):
+            run(files)
+    assert {outcome.kind for outcome in run(files)} == {Kind.UNCHANGED}
+    assert all("if-none-match" in asked.headers for asked in site.asked[3:])
+
+
+def test_what_is_left_by_a_run_that_failed_is_not_forgotten(tmp_path, mount, monkeypatch, site, run):
+    """What was published stays known; what had come is published when it can be, and not fetched again."""
+    monkeypatch.setattr(content_store, "LEFT", 0)
+    site.routes |= {f"/{number}": Reply(b"file %d" % number) for number in range(3)}
+    files = FileSource(name="s", urls=[site.url(path) for path in site.routes])
+    run(files)
+    (tmp_path / "t").write_bytes(b"in the way")
+    with pytest.raises(StoreError):
+        run(FileSource(name="t", urls=files.urls))
+    (tmp_path / "t").unlink()
+    assert {outcome.kind for outcome in run(files)} == {Kind.UNCHANGED}
+    assert {outcome.kind for outcome in run(FileSource(name="t", urls=files.urls))} == {Kind.UNCHANGED}
+    assert verify(ContentStore(tmp_path)).objects == 6

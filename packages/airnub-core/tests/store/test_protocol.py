@@ -65,6 +65,14 @@ def test_the_same_url_again(store, stage):
     assert list(store.manifests()) == before
 
 
+def test_what_is_published_can_be_made_durable(store, stage):
+    """Again, and whatever made it so before; only a folder takes logs."""
+    published = store.publish([stage(b"1"), stage(b"2", url="http://h/b")])
+    store.make_durable(one.path for one in published)
+    store.make_durable([])
+    assert store.takes_logs == isinstance(store, ContentStore)
+
+
 def test_what_is_not_there(store):
     """Each is an error with its place, but for what can be asked whether it is."""
     missing = f"s/ab/{'ab' * 32}/a.csv"

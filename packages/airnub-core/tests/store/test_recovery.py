@@ -9,10 +9,12 @@ import pytest
 from airnub_common import digest_of
 from airnub_core import ContentStore, open_store, verify
 from airnub_core.errors import StoreError
+from airnub_core.store import redo_log
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.partials import WORTH_RESUMING, Note, Partials, write_note
 from airnub_core.store.recovery import recover
 from airnub_core.store.redo import write_redo_list
+from airnub_core.store.redo_log import logs_in
 from airnub_core.store.staging import Staging
 
 URL = "http://h/a"
@@ -139,8 +141,8 @@ def test_the_index_knows_better(store, index, stage, taken_up):
 
 def test_a_partial_file_is_parked(store, staging, taken_up):
     """What is worth resuming waits for whoever asks for its URL."""
-    folder = staging.folder / "a7"
-    folder.mkdir()
+    folder = staging.folder / "a" / "7"
+    folder.mkdir(parents=True)
     body = bytes(WORTH_RESUMING)
     (folder / "body").write_bytes(body)
     note = Note("s", URL, url_digest(URL), '"v1"', len(body), hashlib.sha256(body).hexdigest(), None)
@@ -157,6 +159,205 @@ def test_what_cannot_be_published_is_an_error(store, stage, taken_up):
     with pytest.raises(StoreError):
         taken_up()
     assert Path(staged.folder, "a.csv").exists()
+
+
+# --- redo logs
+
+
+OTHER = "http://h/b"
+
+
+@pytest.fixture
+def logged(store, index, stage_logged):
+    """Three URLs that were published from logs, two of them with the same bytes; where they lie."""
+    batch = [stage_logged(), stage_logged(url=OTHER), stage_logged(b"other", url="http://h/c", name="c.csv")]
+    return store.publish(batch)
+
+
+def lose_all(root, _logged):
+    """All that was renamed."""
+    shutil.rmtree(root / "s")
+
+
+def lose_one(root, logged):
+    """An object with its manifests, and the folder above it."""
+    shutil.rmtree((root / logged[0].path).parents[1])
+
+
+def lose_files(root, logged):
+    """All files: the folder's name was on the disk before them."""
+    for path in (root / logged[0].path).parent.iterdir():
+        path.unlink()
+
+
+def lose_bytes(root, logged):
+    """An object's, but not its length."""
+    (root / logged[0].path).write_bytes(bytes(7))
+
+
+def lose_length(root, logged):
+    """An object's, as delayed allocation may."""
+    (root / logged[0].path).write_bytes(b"")
+
+
+def lose_manifests(root, logged):
+    """Their bytes."""
+    for path in (root / logged[0].path).parent.glob("*.manifest.json"):
+        path.write_bytes(b"")
+
+
+def lose_manifest(root, logged):
+    """Of the first URL."""
+    (root / logged[0].manifest_path).unlink()
+
+
+def lose_claim(root, logged):
+    """Of the second URL."""
+    (root / logged[1].manifest_path).unlink()
+
+
+def lose_nothing(_root, _logged):
+    """But the index's rows."""
+
+
+LOSSES = [
+    lose_all,
+    lose_one,
+    lose_files,
+    lose_bytes,
+    lose_length,
+    lose_manifests,
+    lose_manifest,
+    lose_claim,
+    lose_nothing,
+]
+
+
+def all_there(store, known):
+    """The index knows all of what was logged, and it is whole."""
+    assert set(known) == {URL, OTHER, "http://h/c"}
+    assert [store.read(known[url].path, known[url].digest) for url in (URL, OTHER)] == [b"content"] * 2
+    assert store.read(known["http://h/c"].path, digest_of(b"other")) == b"other"
+    assert verify(store).damaged == []
+    assert len(list(store.objects())) == 2
+    assert len(dict(store.manifests())) == 3
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_a_power_loss_took_is_written_again_from_the_log(store, logged, taken_up, loss):
+    """Objects, manifests and rows."""
+    loss(store.root, logged)
+    all_there(store, taken_up())
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", ["publish", "record", "make_durable"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_who_recovers_from_a_log_may_die_too(
+    tmp_path, store, index, logged, staging, taken_up, monkeypatch, loss, at, after
+):
+    """Before or after anything that it does; whoever comes next ends it."""
+    loss(store.root, logged)
+    dying = ContentStore(tmp_path)
+    with monkeypatch.context() as death:
+        fail_at(death, index if at == "record" else dying, at, after=after)
+        with pytest.raises(KeyboardInterrupt):
+            recover(dying, index, Partials(store.hidden), staging.folder)
+    all_there(store, taken_up())
+
+
+def fail_at(death, whose, name, *, after):
+    """Die instead of doing something, or when it is done."""
+    do = getattr(whose, name)
+
+    def die(*arguments):
+        if after:
+            do(*arguments)
+        raise KeyboardInterrupt
+
+    death.setattr(whose, name, die)
+
+
+@pytest.mark.parametrize("at", ["publish", "record"])
+def test_who_dies_needs_the_logs_that_were_continued(
+    tmp_path, store, index, stage_logged, staging, taken_up, monkeypatch, at
+):
+    """They go only when the index knows of all that they hold."""
+    monkeypatch.setattr(redo_log, "SEGMENT", 1)
+    for number in range(3):
+        store.publish([stage_logged(b"%d" % number, url=f"http://h/{number}")])
+    lost = stage_logged(b"lost", url="http://h/lost")
+    store.publish([lost])
+    [path] = [path for path in store.objects() if (store.root / path).read_bytes() == b"lost"]
+    shutil.rmtree((store.root / path).parent)
+    for after in (False, True):
+        dying = ContentStore(tmp_path)
+        with monkeypatch.context() as death:
+            fail_at(death, index if at == "record" else dying, at, after=after)
+            with pytest.raises(KeyboardInterrupt):
+                recover(dying, index, Partials(store.hidden), staging.folder)
+    assert set(taken_up()) == {*(f"http://h/{number}" for number in range(3)), "http://h/lost"}
+    assert verify(store).damaged == []
+
+
+def test_what_is_logged_and_still_staged_is_published_once(store, stage_logged, staging, taken_up):
+    """From where it was staged."""
+    stage_logged()
+    assert set(taken_up()) == {URL}
+    assert (len(list(store.objects())), len(dict(store.manifests()))) == (1, 1)
+    assert not (staging.folder / "again").exists()
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.manifest.json"])
+def test_what_is_staged_in_part_is_whole_in_the_log(store, stage_logged, taken_up, name):
+    """A power loss has cut the one, and the other was synced."""
+    staged = stage_logged()
+    Path(staged.folder, name).write_bytes(b"")
+    known = taken_up()
+    assert store.read(known[URL].path, digest_of(b"content")) == b"content"
+    assert verify(store).damaged == []
+
+
+def test_what_is_cut_in_the_log_is_left(store, logged, staging, taken_up):
+    """It was reported by nobody; all before it is taken up."""
+    lose_all(store.root, logged)
+    [log] = logs_in(staging.folder)
+    log.write_bytes(log.read_bytes()[:-1])
+    assert set(taken_up()) == {URL, OTHER}
+
+
+@pytest.mark.parametrize("what", [b"other", b'"source"'])
+def test_what_is_damaged_in_the_log_is_left(store, logged, staging, taken_up, what):
+    """Bytes that are not those of their digest, and what is no manifest, are not believed."""
+    lose_all(store.root, logged)
+    [log] = logs_in(staging.folder)
+    content = log.read_bytes()
+    last = content.rindex(what)
+    log.write_bytes(content[:last] + bytes(len(what)) + content[last + len(what) :])
+    assert set(taken_up()) == {URL, OTHER}
+    assert verify(store).damaged == []
+
+
+def test_the_index_knows_better_than_the_log(store, index, logged, staging, taken_up):
+    """A URL that was updated since, maybe by another process, stays so."""
+    recover(ContentStore(store.root), index, Partials(store.hidden), staging.folder)
+    known = {row.url: row for row in index.current("s")}
+    newer = known[URL]._replace(digest=known["http://h/c"].digest, changed_at="2999-01-01T00:00:00+00:00")
+    index.record([newer])
+    lose_all(store.root, logged)
+    assert taken_up() == known | {URL: newer}
+    assert len(list(store.objects())) == 2
+
+
+def test_versions_of_a_url_are_all_there_again(store, stage_logged, taken_up):
+    """The last of them is the one that counts."""
+    versions = [stage_logged(b"%d" % number) for number in range(3)]
+    published = [one for staged in versions for one in store.publish([staged])]
+    lose_all(store.root, published)
+    [row] = taken_up().values()
+    assert row.path == published[2].path
+    assert sorted(store.objects()) == sorted(one.path for one in published)
+    assert verify(store).damaged == []
 
 
 def test_an_empty_folder_is_nothing(taken_up):

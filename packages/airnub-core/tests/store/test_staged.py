@@ -34,6 +34,13 @@ def test_every_name_becomes_one_that_is_safe(name):
     assert object_name(safe) == safe
 
 
+def test_where_it_is_staged():
+    """In the folder of whoever staged, in that of the process; a log may have it too."""
+    staged = Staged("/staging/tmp/a/1", "s", "a.csv", "ab" * 32, 7, "cd" * 32)
+    assert staged.home.as_posix() == "/staging/tmp"
+    assert not staged.is_logged
+
+
 def test_where_an_object_lies():
     """Under its source, in a folder for the first digits, so that none holds too many."""
     assert object_path("s", "abcdef", "a.csv") == "s/ab/abcdef/a.csv"

@@ -11,8 +11,10 @@ import pytest
 
 from airnub_common import digest_of, sha256_hex
 from airnub_core.errors import StoreError
+from airnub_core.store.left import is_untouched
 from airnub_core.store.manifest import Manifest, url_digest
 from airnub_core.store.provenance import Asked
+from airnub_core.store.redo_log import RedoLog
 from airnub_core.store.staged import Staged
 from airnub_core.store.staging import Staging
 
@@ -43,6 +45,11 @@ def holder(tmp_path):
 def folders(parent):
     """Folders of processes in a staging place."""
     return [path for path in parent.iterdir() if path.is_dir()]
+
+
+def files_in(folder):
+    """All that lies in the folder of one of them."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def finish(body, name="name.csv", url="http://h/a"):
@@ -93,10 +100,38 @@ def test_what_is_abandoned_is_left_to_the_next(tmp_path):
         finish(staging.body())
         staging.abandon()
     given = []
-    with Staging(tmp_path, lambda folder: given.extend(path.name for path in folder.iterdir())):
+    with Staging(tmp_path, lambda folder: given.extend(files_in(folder))):
         pass
-    assert sorted(given) == ["1", "lock"]
+    assert given == ["lock", "own/1/name.csv", "own/1/name.csv.manifest.json"]
     assert folders(tmp_path) == []
+
+
+def test_logs_are_left_to_the_next(tmp_path):
+    """Marked, with all beside them; whoever comes next is given them, and then they go."""
+    with Staging(tmp_path) as staging:
+        log = RedoLog(staging.folder, "a")
+        log.add("a/1", b"{}", b"x")
+        log.flush()
+        log.close()
+    [left] = folders(tmp_path)
+    assert {"lock", "redo/a-000001.log"} <= set(files_in(left)) <= {"lock", "redo/a-000001.log", "left"}
+    assert is_untouched(left) == ("left" in files_in(left))
+    given = []
+    with Staging(tmp_path, given.append):
+        assert given == [left]
+        assert not left.exists()
+    assert folders(tmp_path) == []
+
+
+def test_logs_of_who_failed_are_not_marked(tmp_path):
+    """Whoever comes next is to read them."""
+    with suppress(KeyboardInterrupt), Staging(tmp_path) as staging:
+        (staging.folder / "redo").mkdir()
+        (staging.folder / "redo" / "a-000001.log").touch()
+        raise KeyboardInterrupt
+    [left] = folders(tmp_path)
+    assert files_in(left) == ["lock", "redo/a-000001.log"]
+    assert not is_untouched(left)
 
 
 def test_bodies_are_apart(tmp_path):
@@ -125,7 +160,7 @@ def test_the_folder_of_a_killed_process_is_removed(tmp_path, holder):
     [left] = folders(tmp_path)
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
-    assert (left / "1" / "body").exists()
+    assert (left / "own" / "1" / "body").exists()
     with Staging(tmp_path):
         assert not left.exists()
     assert folders(tmp_path) == []
@@ -136,7 +171,7 @@ def test_the_folder_of_a_living_process_is_left_alone(tmp_path, holder):
     [its] = folders(tmp_path)
     with Staging(tmp_path) as staging:
         staging.body().discard()
-        assert (its / "1" / "body").exists()
+        assert (its / "own" / "1" / "body").exists()
     assert folders(tmp_path) == [its]
     holder.communicate(b"")
     assert folders(tmp_path) == []

@@ -28,7 +28,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from airnub_common import ALGORITHM, digest_of, hex_of
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
@@ -51,6 +51,8 @@ Result = TypeVar("Result")
 
 class BucketStore:
     """A `Store` below the prefix of a bucket; for any number of workers, and safe to use from several threads."""
+
+    takes_logs: ClassVar[bool] = False
 
     def __init__(self, address: BucketAddress) -> None:
         """Raises StoreError where the address is none; the bucket is not asked before it is used."""
@@ -95,6 +97,9 @@ class BucketStore:
             staged.folder for staged, one in zip(batch, results, strict=True) if not isinstance(one, StoreError)
         ]
         return results
+
+    def make_durable(self, paths: Iterable[str]) -> None:
+        """Nothing: what object storage has taken is safe."""
 
     def close(self) -> None:
         """Nothing more is published."""

@@ -15,30 +15,46 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import ClassVar
 
 from airnub_common import ALGORITHM, digest_of, hex_of
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
-from airnub_core.store.durability import make_durable
+from airnub_core.store.durability import make_durable, sync_each
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.protocol import Published
 from airnub_core.store.redo import write_redo_list
+from airnub_core.store.redo_log import LOGS, continued, logs_in
 from airnub_core.store.staged import SUFFIX, Staged, object_path
 
 HIDDEN = ".airnub"
+LEFT = 1000
+"""Objects; when more of them are in redo logs alone at the end, the logs stay, and the next run does without."""
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY}
+_CONTINUED = 4
+"""Redo logs, of 64 MiB, that may have been continued in another one until they are made needless by a sync."""
 
 
 class ContentStore:
     """A folder of objects and manifests; paths in and out of its methods are relative to `root`, with `/`."""
 
+    takes_logs: ClassVar[bool] = True
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self._publishing = threading.Lock()
         self._lists = 0
+        self._home: Path | None = None
+        """The staging folder of what is published."""
         self._kept: list[Path] = []
         """Redo lists and staged folders that are needed until the renames of their batch are durable."""
         self._renamed: list[str] = []
         """Folders whose names are not durable yet."""
+        self._in_logs = 0
+        """Objects that are durable in redo logs alone."""
+        self._known_logs: list[Path] = []
+        """Redo logs whose names are durable."""
+        self._without_log: set[str] = set()
+        """Staged folders that are durable, and whose log may have gone."""
 
     @property
     def name(self) -> str:
@@ -62,37 +78,69 @@ class ContentStore:
         if not batch:
             return []
         with self._publishing:
-            staging = Path(batch[0].folder).parent
-            self._lists += 1
-            redo_list = write_redo_list(staging, self._lists, batch)
-            self._sync(chain((Path(staged.folder) for staged in batch), (redo_list, staging)))
-            self._kept.append(redo_list)
-            return [self._publish(staged) for staged in batch]
+            home = self._home = batch[0].home
+            logs = logs_in(home)
+            logged = len(continued(logs)) < _CONTINUED and all(
+                staged.is_logged and staged.folder not in self._without_log for staged in batch
+            )
+            if logged:
+                self._sync_logs(home, logs)
+                self._in_logs += len(batch)
+            else:
+                self._lists += 1
+                redo_list = write_redo_list(home, self._lists, batch)
+                self._sync(home, chain(_folders((staged.folder for staged in batch), above=1), (redo_list, home)))
+                self._kept.append(redo_list)
+            return [self._publish(staged, logged=logged) for staged in batch]
+
+    def make_durable(self, paths: Iterable[str]) -> None:
+        """Return when objects are on the disk, with their folders.
+
+        Raises:
+            OSError: the disk did not take them.
+        """
+        folders = [(self.root / path).parent for path in paths]
+        make_durable(self.root, chain.from_iterable((folder, *folder.parents[:3]) for folder in folders))
 
     def close(self) -> None:
-        """Nothing more is published: the renames are made durable, and what was kept to repeat them goes.
+        """Nothing more is published: the renames are made durable, and what was kept to repeat them goes; except where
+        that takes long and redo logs are enough.
 
         Raises:
             OSError: the disk did not take them.
         """
         with self._publishing:
-            if self._kept:
-                self._sync([])
+            if self._home is not None and (self._kept or self._in_logs) and self._in_logs <= LEFT:
+                self._sync(self._home, [], closing=True)
 
-    def _sync(self, paths: Iterable[Path]) -> None:
-        renamed = (path for folder in self._renamed for path in (Path(folder), Path(folder).parent))
-        make_durable(self.root, chain(paths, renamed))
+    def _sync_logs(self, home: Path, logs: list[Path]) -> None:
+        sync_each(logs)
+        if logs != self._known_logs:
+            sync_each([home / LOGS, home, *home.parents[:3]])
+            self._known_logs = logs
+
+    def _sync(self, home: Path, paths: Iterable[Path], *, closing: bool = False) -> None:
+        """Make `paths` durable, and all that was published or staged before. Then no log is needed but those that
+        somebody may still append to.
+        """
+        logs = logs_in(home)
+        needless = logs if closing else continued(logs)
+        if needless:
+            self._without_log = {str(path.parent) for path in home.glob(f"*/*/*{SUFFIX}")}
+        staged = _folders(self._without_log if needless else (), above=1)
+        make_durable(self.root, chain(paths, _folders(self._renamed, above=3), logs, staged))
         self._renamed.clear()
-        for path in self._kept:
+        self._in_logs = 0
+        for path in chain(self._kept, needless):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
         self._kept.clear()
 
-    def _publish(self, staged: Staged) -> Published | StoreError:
+    def _publish(self, staged: Staged, *, logged: bool) -> Published | StoreError:
         try:
-            return self._place(staged)
+            return self._place(staged, logged=logged)
         except StoreError as error:
             return error
         except OSError as error:
@@ -100,7 +148,7 @@ class ContentStore:
             told.__cause__ = error
             return told
 
-    def _place(self, staged: Staged) -> Published:
+    def _place(self, staged: Staged, *, logged: bool) -> Published:
         path = object_path(staged.source, staged.hex_digits, staged.file_name)
         folder = f"{self.root}/{path.rpartition('/')[0]}"
         try:
@@ -112,7 +160,7 @@ class ContentStore:
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise
-            return self._claim(staged, Path(folder))
+            return self._claim(staged, Path(folder), logged=logged)
         self._renamed.append(folder)
         return Published(path, path + SUFFIX, new=True)
 
@@ -191,7 +239,7 @@ class ContentStore:
         except OSError as error:
             raise StoreError.of(error, file) from error
 
-    def _claim(self, staged: Staged, folder: Path) -> Published:
+    def _claim(self, staged: Staged, folder: Path, *, logged: bool) -> Published:
         """Add a manifest for a URL that brought bytes which are there; damaged ones are replaced."""
         digest = f"{ALGORITHM}:{staged.hex_digits}"
         arrived = Path(staged.folder)
@@ -216,8 +264,11 @@ class ContentStore:
             else:
                 if known.url_digest != staged.url_digest:
                     continue
-            # Until its place in the store is durable, the staged folder is what a crash leaves of it.
-            self._kept.append(arrived)
+            # Until its place in the store is durable, the log or the staged folder is what a crash leaves of it.
+            if logged:
+                shutil.rmtree(arrived, ignore_errors=True)
+            else:
+                self._kept.append(arrived)
             self._renamed.append(str(folder))
             return Published(path, place.relative_to(self.root).as_posix(), new=False)
         raise DamagedManifestError(str(place), "names another URL of the same first 8 digits; two URLs collide here")
@@ -238,3 +289,13 @@ class ContentStore:
             path.name for path in folder.iterdir() if not path.name.endswith(SUFFIX) and not path.name.startswith(".")
         ]
         return min(names, default=None)
+
+
+def _folders(paths: Iterable[str], *, above: int) -> Iterator[Path]:
+    """Folders, and so many above each of them, which hold their names; all of them once."""
+    known: set[Path] = set()
+    for path in map(Path, paths):
+        for folder in (path, *path.parents[:above]):
+            if folder not in known:
+                known.add(folder)
+                yield folder

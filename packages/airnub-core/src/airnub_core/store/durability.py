@@ -28,6 +28,11 @@ def make_durable(root: Path, paths: Iterable[Path]) -> None:
         sync_each(paths)
 
 
+def syncs_at_once() -> bool:
+    """Whether the system can sync a whole file system at once."""
+    return _syncfs is not None
+
+
 def sync_each(paths: Iterable[Path]) -> None:
     """The same, one by one, for systems that cannot do it at once; files first, then the folders that name them."""
     folders: list[Path] = []

@@ -105,6 +105,10 @@ def open_for_writing(place: Path | Place) -> Iterator[Opened]:
         with Staging(hidden / "staging", lambda folder: recover(store, index, partials, folder)) as staging:
             try:
                 yield Opened(store, index, staging, hidden)
+            except StoreError:
+                if not isinstance(place.objects, Path):
+                    staging.abandon()  # what came is published when the bucket can be reached again
+                raise
             finally:
                 try:
                     store.close()

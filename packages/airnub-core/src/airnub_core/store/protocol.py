@@ -1,8 +1,8 @@
 """What a store does, wherever it keeps its objects."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from airnub_core.errors import DamagedManifestError, StoreError
 from airnub_core.store.manifest import Manifest
@@ -23,6 +23,9 @@ class Published:
 class Store(Protocol):
     """Objects by digest, their manifests beside them. Paths are relative to the store, with `/`."""
 
+    takes_logs: ClassVar[bool]
+    """Whether redo logs make what is staged durable for it."""
+
     @property
     def name(self) -> str:
         """Where it is, for messages: a folder, or the URL of a bucket."""
@@ -36,6 +39,14 @@ class Store(Protocol):
 
         Raises:
             StoreError, OSError: none of them can be; nothing that is staged is lost.
+        """
+        ...
+
+    def make_durable(self, paths: Iterable[str]) -> None:
+        """Return when objects that lie at these paths will survive a power loss.
+
+        Raises:
+            OSError: the disk did not take them.
         """
         ...
 

@@ -1,15 +1,23 @@
 """Recovery: what a dead process left whole is taken up, so that nothing is fetched twice."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from airnub_common import digest_of, hex_of
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
+from airnub_core.store.durability import make_durable
 from airnub_core.store.index import Index, Known
+from airnub_core.store.left import is_untouched
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
 from airnub_core.store.redo import read_redo_lists
+from airnub_core.store.redo_log import Logged, logs_in, read_log
 from airnub_core.store.staged import SUFFIX, Staged, object_path
+
+_AGAIN = "again"
+"""Where what is only in a log is staged once more, in the folder of the dead process."""
 
 
 def recover(store: Store, index: Index, partials: Partials, folder: Path) -> None:
@@ -24,25 +32,42 @@ def recover(store: Store, index: Index, partials: Partials, folder: Path) -> Non
     Raises:
         StoreError, OSError: the store cannot be written.
     """
+    if is_untouched(folder):
+        make_durable(folder, [])
+        return
+    waiting = [staged for staged in map(_whole, _staged_in(folder, partials)) if staged is not None]
     published = [staged for staged in read_redo_lists(folder) if not Path(staged.folder).exists()]
-    waiting: list[Staged] = []
-    for entry in sorted(folder.iterdir()):
-        if not entry.is_dir() or partials.park(entry):
-            continue
-        staged = _whole(entry)
-        if staged is not None:
-            waiting.append(staged)
-    rows = []
+    rows = [row for staged in published if (row := _row(store, staged)) is not None]
+    there = {staged.folder for staged in waiting}
+    for log in logs_in(folder):
+        for number, logged in enumerate(read_log(log)):
+            again = folder / _AGAIN / f"{log.stem}.{number}"
+            if there & {f"{folder.absolute()}/{logged.folder}", str(again.absolute())}:
+                continue
+            staged = _staged_as(logged, again)
+            if staged is None:
+                continue
+            if (row := _row(store, staged)) is not None:
+                rows.append(row)
+            else:
+                _write_again(staged, logged)
+                waiting.append(staged)
+    # Before more is published, which may make their logs needless.
+    _tell(index, store, rows)
+    rows.clear()
     for one in store.publish(waiting):
         if isinstance(one, StoreError):
             raise one
-        if (row := _row(store, one.manifest_path)) is not None:
+        if (row := _row_at(store, one.manifest_path)) is not None:
             rows.append(row)
-    for staged in published:
-        row = _row(store, object_path(staged.source, staged.hex_digits, staged.file_name) + SUFFIX)
-        if row is not None and row.url_digest == staged.url_digest:
-            rows.append(row)
-    index.record(_news(index, rows))
+    # What was kept for the case of a crash goes when this returns.
+    _tell(index, store, rows)
+
+
+def _staged_in(folder: Path, partials: Partials) -> Iterator[Path]:
+    for entry in sorted(folder.glob("*/*/")):
+        if not partials.park(entry):
+            yield entry
 
 
 def _whole(folder: Path) -> Staged | None:
@@ -62,7 +87,34 @@ def _whole(folder: Path) -> Staged | None:
     return None
 
 
-def _row(store: Store, manifest_path: str) -> Known | None:
+def _staged_as(logged: Logged, folder: Path) -> Staged | None:
+    """What was logged, as if it was staged in a folder; `None` where a crash has cut it."""
+    try:
+        manifest = Manifest.parse(logged.manifest, str(folder))
+    except DamagedManifestError:
+        return None
+    if digest_of(logged.content) != manifest.digest:
+        return None
+    digits = hex_of(manifest.digest)
+    place = str(folder.absolute())
+    return Staged(place, manifest.source, manifest.file_name, digits, manifest.size, manifest.url_digest)
+
+
+def _write_again(staged: Staged, logged: Logged) -> None:
+    folder = Path(staged.folder)
+    shutil.rmtree(folder, ignore_errors=True)  # of somebody who recovered, and died
+    folder.mkdir(parents=True)
+    (folder / staged.file_name).write_bytes(logged.content)
+    (folder / (staged.file_name + SUFFIX)).write_bytes(logged.manifest)
+
+
+def _row(store: Store, staged: Staged) -> Known | None:
+    """What the index should know of what was published, where its place is still its own, and whole."""
+    row = _row_at(store, object_path(staged.source, staged.hex_digits, staged.file_name) + SUFFIX)
+    return row if row is not None and row.url_digest == staged.url_digest else None
+
+
+def _row_at(store: Store, manifest_path: str) -> Known | None:
     """What the index should know of a published object, which is hashed before it is believed."""
     try:
         manifest = store.manifest(manifest_path)
@@ -70,6 +122,12 @@ def _row(store: Store, manifest_path: str) -> Known | None:
     except (DamagedManifestError, DamagedObjectError):
         return None  # `store verify` names it; the next transfer of its URL replaces it
     return Known.of(manifest, manifest_path) if digest == manifest.digest else None
+
+
+def _tell(index: Index, store: Store, rows: list[Known]) -> None:
+    if rows:
+        store.make_durable(row.path for row in rows)
+        index.record(_news(index, rows))
 
 
 def _news(index: Index, rows: list[Known]) -> list[Known]:

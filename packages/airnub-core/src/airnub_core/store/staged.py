@@ -1,5 +1,6 @@
 """What is staged: the bytes of one URL, whole, with their manifest, in a hidden folder that waits to be published."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from airnub_common import safe_file_name
@@ -21,6 +22,13 @@ class Staged(NamedTuple):
     size: int
     """In bytes."""
     url_digest: str
+    is_logged: bool = False
+    """Whether a redo log has its bytes and its manifest too."""
+
+    @property
+    def home(self) -> Path:
+        """The staging folder of the process; in it, whoever stages has a folder of its own."""
+        return Path(self.folder).parents[1]
 
 
 def object_name(file_name: str) -> str:

@@ -13,10 +13,14 @@ from filelock import FileLock, Timeout
 
 from airnub_common import ALGORITHM
 from airnub_core.errors import StoreError
+from airnub_core.store.left import leave
 from airnub_core.store.provenance import Asked, manifest_of
+from airnub_core.store.redo_log import logs_in
 from airnub_core.store.staged import SUFFIX, Staged, object_name
 
 _LOCK = "lock"
+_OWN = "own"
+"""Where the process itself stages, beside those that it has started."""
 _POLL = 0.005
 """Seconds between two looks at a lock that is held for less."""
 
@@ -60,7 +64,11 @@ class Staging:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._folder is not None and not self._abandoned:
-            self._remove(self._folder)
+            if not logs_in(self._folder):
+                self._remove(self._folder)
+            elif kind is None:
+                leave(self._folder)
+            # else the index may not know of all that is in them: the next run reads them
         if self._lock is not None:
             self._lock.release()
 
@@ -81,7 +89,8 @@ class Staging:
             OSError: the store cannot be written, or the disk is full.
         """
         self._count += 1
-        folder = self.folder / str(self._count)
+        folder = self.folder / _OWN / str(self._count)
+        folder.parent.mkdir(exist_ok=True)
         folder.mkdir()
         return StagedBody(folder)
 

@@ -1,4 +1,5 @@
-"""A run in a process of its own, through the public API alone, so that it can be killed, limited and starved.
+"""A run in a process of its own, so that it can be killed, limited and starved; through the public API alone, but for
+numbers that are tuned.
 
 Its one argument is a JSON file, a `runs.Job`. Each event is a line of JSON on stdout, written at once:
 
@@ -14,6 +15,7 @@ Anything else that goes wrong is a traceback on stderr and an exit status of 1.
 
 import asyncio
 import gc
+import importlib
 import itertools
 import json
 import resource
@@ -71,6 +73,11 @@ def main():
     job = json.loads(Path(sys.argv[1]).read_text())
     if job["open_files"] is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (job["open_files"], job["open_files"]))
+    for name, number in job["tuned"].items():
+        module, _, name_there = name.partition(":")
+        found = importlib.import_module(module)
+        assert hasattr(found, name_there), f"expected {name}, found none"
+        setattr(found, name_there, number)
     tell("ready")
     end = time.monotonic() + job["seconds"]
     for number in itertools.count():

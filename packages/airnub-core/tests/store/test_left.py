@@ -1,0 +1,55 @@
+"""Staging folders that are left."""
+
+import pytest
+
+from airnub_core.store import durability, left
+from airnub_core.store.left import is_untouched, leave
+
+
+@pytest.fixture
+def mount(monkeypatch):
+    """The system has names for mounts; a list of which the only entry is that of now."""
+    now = ["boot 1"]
+    monkeypatch.setattr(left, "mount_of", lambda _folder: now[0])
+    monkeypatch.setattr(left, "syncs_at_once", lambda: True)
+    return now
+
+
+def test_what_is_left_is_untouched(tmp_path, mount):
+    """As long as its file system stays mounted."""
+    assert not is_untouched(tmp_path)
+    leave(tmp_path)
+    assert is_untouched(tmp_path)
+    for mount[0] in ("boot 2", "other 1", "boot 10", "boot", None):
+        assert not is_untouched(tmp_path)
+
+
+def test_where_mounts_have_no_names(tmp_path, mount):
+    """Nobody can say, now or later."""
+    mount[0] = None
+    leave(tmp_path)
+    assert not is_untouched(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_the_system_cannot_sync_at_once(tmp_path, mount, monkeypatch):
+    """It would have to be looked at what is to be synced: then the logs may as well be read."""
+    leave(tmp_path)
+    monkeypatch.setattr(left, "syncs_at_once", lambda: False)
+    assert not is_untouched(tmp_path)
+    (tmp_path / "left").unlink()
+    leave(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 6, b"\xff", b"boot", b"boot 1\0"])
+def test_a_mark_that_a_crash_has_cut(tmp_path, mount, content):
+    """It marks nothing."""
+    (tmp_path / "left").write_bytes(content)
+    assert not is_untouched(tmp_path)
+
+
+def test_this_system(tmp_path):
+    """What it says of itself fits together."""
+    leave(tmp_path)
+    assert is_untouched(tmp_path) == (durability.syncs_at_once() and left.mount_of(tmp_path) is not None)
