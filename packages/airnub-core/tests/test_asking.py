@@ -84,4 +84,4 @@ def test_a_store_that_cannot_be_written(site, ask):
     """It is no error of the item."""
     site.routes["/a"] = Reply(b"fine")
     with pytest.raises(StoreError):
-        ask(site.url("/a"), harm=lambda staging: (staging.folder / "1").write_bytes(b"in the way"))
+        ask(site.url("/a"), harm=lambda staging: (staging.folder / "own").write_bytes(b"in the way"))

@@ -11,6 +11,7 @@ import pytest
 
 from airnub_core import ContentStore, Item, Kind, settling, verify
 from airnub_core.download.crew import Setting
+from airnub_core.download.landing import Landing
 from airnub_core.downloads import MANY, Downloads, _processes_for
 from airnub_core.errors import StoreError, WorkerLostError
 from airnub_core.sample_site import Reply, SampleSite
@@ -35,7 +36,8 @@ def downloads(opened, network, told):
     """One call's downloads."""
 
     def make(*, network=network, force=False, processes=1, index=opened.index, on_outcomes=told.extend):
-        setting = Setting(opened.staging.folder, opened.hidden, network.connections, "tests/1")
+        logged = opened.store.takes_logs
+        setting = Setting(opened.staging.folder, opened.hidden, network.connections, "tests/1", logged)
         return Downloads(
             opened.store, index, setting, network, force=force, processes=processes, on_outcomes=on_outcomes
         )
@@ -192,11 +194,30 @@ def test_a_store_that_cannot_be_written_in_the_middle(site, downloads, items, op
     assert len(opened.index.current("s")) == 2
 
 
+def test_what_goes_wrong_first_is_told(site, downloads, items, opened, monkeypatch):
+    """What has come is settled then; where that goes wrong too, it is no news."""
+    flushes = []
+
+    def flush(_landing):
+        flushes.append(1)
+        if len(flushes) > 1:
+            raise StoreError("the log", "first")
+
+    def record(_rows):
+        raise StoreError("the index", "second")
+
+    monkeypatch.setattr(Landing, "flush", flush)
+    monkeypatch.setattr(opened.index, "record", record)
+    with pytest.raises(StoreError, match="first"):
+        downloads().run(items(*files(site, 300)))
+
+
 def test_a_process_that_is_killed(server, site, downloads, items, opened, told, network):
     """The run fails, and what came before is settled and told."""
     patient = network.model_copy(update={"stall_timeout": 60})
     urls = files(site, settling.BATCH)
-    slow = [server.url("stall", size=number) for number in range(600)]  # enough for each to have some
+    # More than are ever out: not all is dealt, so that also a process that starts late is needed.
+    slow = [server.url("stall", size=number) for number in range(1300)]
 
     def on_outcomes(outcomes):
         told.extend(outcomes)

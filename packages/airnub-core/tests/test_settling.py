@@ -1,7 +1,5 @@
 """Settling."""
 
-from pathlib import Path
-
 import pytest
 
 from airnub_common import digest_of
@@ -122,7 +120,7 @@ def test_what_cannot_be_stored_keeps_nothing_else_from_it(opened, arrived, tmp_p
 def test_a_batch_that_the_disk_does_not_take_is_an_error_of_the_store(opened, arrived):
     """Nothing of it is called stored."""
     arrival = arrived(b"1")
-    in_the_way = Path(arrival.staged.folder).parent / "redo-1.json"
+    in_the_way = arrival.staged.home / "redo-1.json"
     in_the_way.mkdir()
     with pytest.raises(StoreError, match=in_the_way.name):
         settle(*opened, [arrival])

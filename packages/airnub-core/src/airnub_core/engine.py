@@ -55,7 +55,9 @@ class Engine:
         self.index: Index = opened.index
         self.network = network
         self._staging = opened.staging
-        self._setting = Setting(opened.staging.folder, opened.hidden, network.connections, user_agent)
+        self._setting = Setting(
+            opened.staging.folder, opened.hidden, network.connections, user_agent, opened.store.takes_logs
+        )
         self._user_agent = user_agent
         self._asker: Asker | None = None
         self._force = force

@@ -46,6 +46,29 @@ def test_interim_answers_are_not_the_answer(asked):
     assert (answer.status, answer.headers) == (200, {"x": "last"})
 
 
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_only_what_begins_a_block_is_a_status(asked, end):
+    """A header may look like one; and trailers behind an empty body are neither status nor headers."""
+    answer = asked(URL)
+    answer.lines += [line + end for line in (b"HTTP/1.1 103 Hints", b"Link: x", b"", b"HTTP/1.1 404 No", b"X: y")]
+    answer.lines.append(b"HTTP/1.1 200 OK" + end)
+    assert not answer.has_headers
+    answer.lines += [end, b"X-Sum: 1" + end, b"HTTP/1.1 200 OK" + end, end]
+    assert answer.has_headers
+    answer.begin()
+    assert (answer.status, answer.headers.get("x"), "x-sum" in answer.headers) == (404, "y", False)
+
+
+def test_interim_answers_alone_are_no_answer(asked):
+    """However many; and one of which the end has not come is none yet."""
+    answer = with_headers(with_headers(asked(URL), status=100), status=103)
+    assert not answer.has_headers
+    answer.lines += [b"HTTP/1.1 200 OK\r\n"]
+    assert not answer.has_headers
+    answer.lines += [b"\r\n"]
+    assert answer.has_headers
+
+
 @pytest.mark.parametrize("lines", [[], [b"X: y\r\n", b"\r\n"], [b"HTTP/1.1 ?\r\n", b"\r\n"]])
 def test_an_answer_without_a_status(asked, lines):
     """Libcurl lets none pass; were there one, it would be no answer."""

@@ -25,6 +25,12 @@ def results_of(crew):
     return {result.number: result for packet in crew.results() for result in packet}
 
 
+def wait_for(crew):
+    """All have started; before, jobs go to those that have."""
+    if not crew.has_started:
+        next(packet for packet in crew.results() if crew.has_started)
+
+
 def workers():
     """The processes that download for this one."""
     command = ["pgrep", "-P", str(os.getpid()), "-f", "airnub_core.download.worker"]
@@ -38,6 +44,7 @@ def test_any_number_comes_to_the_same(setting, job, server, staging_folder, memb
     urls += [server.url("missing"), server.url("whole", size=3_000_000)]
     with Crew(setting, members) as crew:
         assert (len(crew), len(workers())) == (members, members - 1)
+        wait_for(crew)
         for number, url in enumerate(urls):
             crew.add([job(url, number)])
         crew.close()
@@ -54,11 +61,77 @@ def test_any_number_comes_to_the_same(setting, job, server, staging_folder, memb
 def test_work_goes_to_whoever_has_the_least(setting, job, server, staging_folder):
     """Each has its share, under a prefix of its own."""
     with Crew(setting, 2) as crew:
+        wait_for(crew)
         for number in range(6):
             crew.add([job(server.url("held", until=4, seed=number), number)])
         crew.close()
         assert len(results_of(crew)) == 6
-    assert {path.name[0] for path in staging_folder.iterdir()} == {"a", "b"}
+    assert {path.parent.name for path in staging_folder.glob("*/*/")} == {"a", "b"}
+
+
+def test_nobody_waits_for_who_has_not_started(setting, job, server):
+    """Jobs go to those that have; a process that is not needed any more is ended before it has begun."""
+    with Crew(setting, 2) as crew:
+        crew.add([job(server.url("whole", size=1), 1)])
+        crew.close()
+        assert list(results_of(crew)) == [1]
+    assert workers() == []
+
+
+def test_who_has_started_says_so(setting):
+    """With an empty packet; one alone has."""
+    with Crew(setting) as crew:
+        assert crew.has_started
+    with Crew(setting._replace(hidden=setting.hidden / "other"), 3) as crew:
+        assert not crew.has_started
+        packets = crew.results()
+        while not crew.has_started:
+            assert next(packets) == []
+        crew.close()
+        assert list(packets) == []
+
+
+def test_who_is_late_has_no_jobs(setting, job, server, staging_folder):
+    """Until it has started, others have all of them."""
+    with Crew(setting, 2) as crew:
+        for number in range(6):
+            crew.add([job(server.url("whole", size=10, seed=number), number)])
+        crew.close()
+        assert len(results_of(crew)) == 6
+    assert {path.parent.name for path in staging_folder.glob("*/*/")} == {"a"}
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_the_rest_comes_when_results_are_left_early(setting, job, server, members):
+    """All that has come until everybody has ended, each once."""
+    with Crew(setting, members) as crew:
+        wait_for(crew)
+        for number in range(200):
+            crew.add([job(server.url("whole", size=10, seed=number), number)])
+        first = next(packet for packet in crew.results() if packet)
+        crew.stop()
+        numbers = [result.number for packet in (first, *crew.rest()) for result in packet]
+        assert list(crew.rest()) == []
+    assert len(set(numbers)) == len(numbers) >= len(first)
+    assert workers() == []
+
+
+def test_the_rest_of_those_whose_fellow_is_lost(setting, job, server):
+    """It is not lost with it."""
+    with Crew(setting, 2) as crew:
+        wait_for(crew)
+        crew.add([job(server.url("stall", size=1), 1, stall_timeout=60)])
+        crew.add([job(server.url("stall", size=2), 2, stall_timeout=60)])
+        assert server.busy.reached(2)
+        [worker] = workers()
+        os.kill(worker, signal.SIGKILL)
+        with pytest.raises(WorkerLostError):
+            results_of(crew)
+        crew.add([job(server.url("told"), 3)])
+        crew.close()
+        crew.stop()
+        assert {result.number for packet in crew.rest() for result in packet} <= {3}
+    assert workers() == []
 
 
 def test_shares_do_not_exceed_the_whole():
@@ -76,6 +149,7 @@ def test_it_is_stopped(setting, job, server, members):
     """The results so far still come, and those that are not there are given up."""
     stopped = False
     with Crew(setting, members) as crew:
+        wait_for(crew)
         crew.add([job(server.url("told"), 1)])
         for number in range(2, 2 + members):
             crew.add([job(server.url("stall", size=number), number, stall_timeout=60)])
@@ -118,6 +192,7 @@ def test_a_process_that_is_killed(setting, job, server):
                 os.kill(worker, signal.SIGKILL)
 
     with Crew(setting, 2) as crew:
+        wait_for(crew)
         crew.add([job(server.url("told"), 1)])
         for number in (2, 3):
             crew.add([job(server.url("stall", size=number), number, stall_timeout=60)])
@@ -145,6 +220,7 @@ from airnub_core.store.provenance import Asked
 staging, *urls = sys.argv[1:]
 limits = NetworkSettings(allow_private_hosts=True).limits()
 with Crew(Setting(Path(staging), Path(staging, "hidden"), 4, "me"), 2) as crew:
+    next(packet for packet in crew.results() if crew.has_started)
     for number, url in enumerate(urls):
         crew.add([Job(number, Asked("s", url, "0" * 64), limits, {})])
     for _ in crew.results():

@@ -1,5 +1,6 @@
 """The downloader by itself; what it makes of all that servers do is in the tests beside this."""
 
+import shutil
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from airnub_core.download.downloader import PACKET, Downloader
 from airnub_core.download.job import Broken, Failed, Fetched, NotModified
 from airnub_core.errors import HttpStatusError, RefusedUrlError, StoreError
 from airnub_core.store.partials import WORTH_RESUMING
+from airnub_core.store.redo_log import logs_in, read_log
 
 MIB = 1024 * 1024
 
@@ -52,6 +54,35 @@ def by_number(packets):
     """All results."""
     results = [result for packet in packets for result in packet]
     return {result.number: result for result in results if not isinstance(result, Broken)}
+
+
+def test_what_is_told_is_logged_before(running, job, server, staging_folder):
+    """Every packet, also the last one of a downloader that is stopped."""
+    unlogged = []
+
+    def told(results):
+        logged = {str(staging_folder / one.folder) for log in logs_in(staging_folder) for one in read_log(log)}
+        unlogged.extend(result for result in results if result.staged.folder not in logged)
+        numbers.extend(result.number for result in results)
+
+    numbers = []
+    with running(is_logged=True, on_results=told) as downloader:
+        downloader.add([job(server.url("whole", size=10, seed=number), number) for number in range(300)])
+        while not numbers:
+            pass
+        downloader.stop()
+    assert unlogged == []
+    assert len(set(numbers)) == len(numbers) >= 1
+
+
+def test_a_log_that_cannot_be_written(running, packets, job, server, staging_folder):
+    """Nothing of the packet is told but why nothing goes on."""
+    (staging_folder / "redo").write_bytes(b"in the way")
+    with running(is_logged=True) as downloader:
+        downloader.add([job(server.url("told"), 1)])
+    [result] = [result for packet in packets for result in packet]
+    assert isinstance(result, Broken)
+    assert isinstance(result.error, StoreError)
 
 
 def test_each_job_has_one_result(running, packets, job, server):
@@ -156,7 +187,7 @@ def test_what_was_parked_outlives_a_stop(running, packets, job, server, partials
     for number in range(10):
         with running(prefix="bcdefghijk"[number]) as downloader:
             downloader.add([job(url, 2)])
-            while number % 2 and not list(staging_folder.glob("*/body")) and not packets[1:]:
+            while number % 2 and not list(staging_folder.glob("*/*/body")) and not packets[1:]:
                 pass
             downloader.stop()
         [still] = partials
@@ -167,7 +198,7 @@ def test_what_was_parked_outlives_a_stop(running, packets, job, server, partials
 def test_a_store_that_cannot_be_written(running, packets, job, server, staging_folder, size):
     """It is told once that nothing goes on, and it is for whoever runs it to stop."""
     with running() as downloader:
-        staging_folder.rmdir()
+        shutil.rmtree(staging_folder)
         downloader.add([job(server.url("whole", size=size), 1)])
     [[result]] = packets
     assert isinstance(result, Broken)

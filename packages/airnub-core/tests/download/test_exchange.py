@@ -151,6 +151,19 @@ def test_cookies_that_libcurl_took_from_elsewhere(exchange, job, raw_server, sen
     assert [b"cookie" in asked.lower() for asked in raw_server.asked] == [False, False]
 
 
+def test_cookies_are_cleared_where_there_are_any(exchange, job, server):
+    """Whatever libcurl says that it holds when the errand is over."""
+    again = exchange(private=True)
+    url = server.url("redirect", to=server.url("told"), cookie="a=b")
+    again.start(started(job(url)))
+    again.curl.perform()
+    assert again.curl.getinfo(pycurl.INFO_COOKIELIST)
+    again.end(0, "")
+    again.release()
+    assert not again.curl.getinfo(pycurl.INFO_COOKIELIST)
+    assert again.answer is None
+
+
 def test_progress_is_whatever_comes(exchange, job, server):
     """Headers and bytes; before the request could be sent there is none, and other limits hold."""
     watched = exchange(private=True)

@@ -1,6 +1,7 @@
 """The landing."""
 
 import hashlib
+import shutil
 import threading
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from airnub_core.errors import StoreError
 from airnub_core.store.manifest import Manifest, url_digest
 from airnub_core.store.partials import WORTH_RESUMING, key_of
 from airnub_core.store.provenance import Asked
+from airnub_core.store.redo_log import logs_in, read_log
 from airnub_core.store.staged import Staged
 
 URL = "http://h/a"
@@ -44,13 +46,55 @@ def test_what_is_whole_is_staged(landing, landed, staging_folder, size):
     assert not landing.busy
     [result] = landed
     digits = hashlib.sha256(content(size)).hexdigest()
-    [folder] = staging_folder.iterdir()
+    [folder] = (staging_folder / "a").iterdir()
     assert result == Fetched(7, 2, Staged(str(folder), "s", "a.csv", digits, size, url_digest(URL)), '"1"', "Mon")
     assert {path.name for path in folder.iterdir()} == {"a.csv", "a.csv.manifest.json"}
     assert (folder / "a.csv").read_bytes() == content(size)
     manifest = Manifest.read(folder / "a.csv.manifest.json")
     assert (manifest.url, manifest.final_url, manifest.content_type) == (URL, "http://h/x/a.csv", "text/csv")
     assert (manifest.digest, manifest.size) == (digest_of(content(size)), size)
+
+
+@pytest.fixture
+def logging_landing(staging_folder, partials, landed):
+    """One that logs; closed at the end."""
+    made = Landing(staging_folder, "b", partials, Buffers(4, 1), landed.append, is_logged=True)
+    yield made
+    made.close()
+
+
+def test_small_bodies_are_logged(logging_landing, landed, staging_folder):
+    """With their manifests, as they are staged, when what was reported is flushed; large ones are not."""
+    for size in (0, 3, SMALL, SMALL + 1):
+        land(logging_landing, body_of(logging_landing, content(size)))
+    logging_landing.wait()
+    assert logs_in(staging_folder) == []
+    logging_landing.flush()
+    staged = {result.staged.size: result.staged for result in landed}
+    assert {size: one.is_logged for size, one in staged.items()} == {0: True, 3: True, SMALL: True, SMALL + 1: False}
+    [log] = logs_in(staging_folder)
+    logged = {len(entry.content): entry for entry in read_log(log)}
+    assert set(logged) == {0, 3, SMALL}
+    for size, entry in logged.items():
+        folder = staging_folder / entry.folder
+        assert str(folder) == staged[size].folder
+        assert entry.content == (folder / "a.csv").read_bytes() == content(size)
+        assert entry.manifest == (folder / "a.csv.manifest.json").read_bytes()
+
+
+def test_a_log_that_cannot_be_written(logging_landing, landed, staging_folder):
+    """Whoever flushes hears that the store is gone."""
+    land(logging_landing, body_of(logging_landing, b"small"))
+    shutil.rmtree(staging_folder)
+    with pytest.raises(StoreError, match="staging"):
+        logging_landing.flush()
+
+
+def test_who_does_not_log_has_nothing_to_flush(landing, staging_folder):
+    """And no folder for it."""
+    land(landing, body_of(landing, b"small"))
+    landing.flush()
+    assert [path.name for path in staging_folder.iterdir()] == ["a"]
 
 
 @pytest.mark.parametrize("size", [3, SMALL + 1])
@@ -60,22 +104,35 @@ def test_a_hostile_name_stays_in_its_folder(landing, landed, staging_folder, siz
     land(landing, body_of(landing, content(size)), {"content-disposition": f'attachment; filename="{hostile}"'})
     landing.close()
     staged = landed[0].staged
-    assert Path(staged.folder).parent == staging_folder
+    assert Path(staged.folder).parent == staging_folder / "a"
     assert (Path(staged.folder) / staged.file_name).read_bytes() == content(size)
     manifest = Manifest.read(Path(staged.folder, f"{staged.file_name}.manifest.json"))
     assert (manifest.original_file_name, manifest.file_name) == (hostile, staged.file_name)
 
 
-def test_folders_are_apart(landing, landed):
-    """Many at once, small and large, each under a prefix that is nobody else's."""
+def test_folders_are_apart(landing, landed, staging_folder):
+    """Many at once, small and large, each in the folder that is nobody else's."""
     for number in range(20):
         land(landing, body_of(landing, content(SMALL - 5 + number, number)))
     landing.close()
     folders = [Path(result.staged.folder) for result in landed]
     assert len(set(folders)) == 20
-    assert all(folder.name.startswith("a") for folder in folders)
+    assert {folder.parent for folder in folders} == {staging_folder / "a"}
     sizes = {result.staged.size: Path(result.staged.folder, "a.csv").stat().st_size for result in landed}
     assert sizes == {SMALL - 5 + number: SMALL - 5 + number for number in range(20)}
+
+
+def test_who_comes_later_has_a_folder_of_its_own(landing, landed, staging_folder, partials):
+    """Though it is called the same: what the first one left there, and in its log, is not touched."""
+    land(landing, body_of(landing, b"first"))
+    later = [Landing(staging_folder, "a", partials, Buffers(1, 1), landed.append, is_logged=True) for _ in range(2)]
+    for number, one in enumerate(later):
+        land(one, body_of(one, content(3, number)))
+        one.flush()
+        one.close()
+    folders = [Path(result.staged.folder).relative_to(staging_folder).as_posix() for result in landed]
+    assert folders == ["a/1", "a2/1", "a3/1"]
+    assert [path.name for path in logs_in(staging_folder)] == ["a2-000001.log", "a3-000001.log"]
 
 
 def test_what_is_given_up_leaves_nothing(landing, landed, staging_folder):
@@ -83,7 +140,7 @@ def test_what_is_given_up_leaves_nothing(landing, landed, staging_folder):
     for size in (3, SMALL + 1):
         landing.discard(body_of(landing, content(size)))
     landing.close()
-    assert (landed, list(staging_folder.iterdir())) == ([], [])
+    assert (landed, list((staging_folder / "a").iterdir())) == ([], [])
 
 
 def found_by(landing):
@@ -114,7 +171,7 @@ def test_what_is_parked_can_be_resumed(landing, landed, staging_folder, partials
     landing.close()
     [result] = landed
     assert result.staged.hex_digits == hashlib.sha256(body).hexdigest()
-    assert [path.name for path in staging_folder.iterdir()] == [Path(result.staged.folder).name]
+    assert [path.name for path in (staging_folder / "a").iterdir()] == [Path(result.staged.folder).name]
     assert partials.keys() == frozenset()
 
 
@@ -127,12 +184,12 @@ def test_what_was_parked_and_damaged_is_nothing(landing, staging_folder, partial
     (parked.folder / "body").write_bytes(b"other")
     assert found_by(landing) is None
     landing.close()
-    assert (partials.keys(), list(staging_folder.iterdir())) == (frozenset(), [])
+    assert (partials.keys(), list((staging_folder / "a").iterdir())) == (frozenset(), [])
 
 
 def test_a_store_that_was_removed(landing, landed, staging_folder):
     """No result is lost over it: the run is told that nothing goes on."""
-    staging_folder.rmdir()
+    shutil.rmtree(staging_folder)
     land(landing, body_of(landing, b"small"))
     landing.close()
     [result] = landed
@@ -142,7 +199,7 @@ def test_a_store_that_was_removed(landing, landed, staging_folder):
 
 def test_a_large_file_in_a_store_that_was_removed(landing, staging_folder):
     """Whoever writes hears of it at once."""
-    staging_folder.rmdir()
+    shutil.rmtree(staging_folder)
     with pytest.raises(FileNotFoundError):
         body_of(landing, content(SMALL + 1))
 

@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from airnub_core.download.lanes import MAX_LANES, Lane, Lanes
 
 
@@ -35,3 +37,17 @@ def test_files_take_turns():
     assert 1 <= number <= MAX_LANES
     assert pairs[:number] == pairs[number : 2 * number]
     assert all(hashing is not writing for hashing, writing in pairs)
+
+
+def test_an_unexpected_error_stops_no_other_job():
+    """All that was put in is done, in every lane, and the first error is raised at the end."""
+    lanes, done = Lanes(), []
+    hashing, writing = lanes.next()
+    for lane in (hashing, writing):
+        for number in (1, 0):
+            lane.put(lambda number=number: done.append(1 // number))
+        lane.put(done.append, 2)
+    with pytest.raises(ZeroDivisionError):
+        lanes.close()
+    assert sorted(done) == [1, 1, 2, 2]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("airnub-hash", "airnub-write"))]

@@ -14,7 +14,7 @@ from misbehaviours import content
 from airnub_core.download.buffers import SMALLEST, Buffers
 from airnub_core.download.lanes import Lanes
 from airnub_core.download.large_file import CHECKPOINT, LargeFile
-from airnub_core.store.partials import BODY, NOTE, WORTH_RESUMING, Partials, read_note, write_note
+from airnub_core.store.partials import BODY, NOTE, WORTH_RESUMING, Note, Partials, read_note, write_note
 
 MEMORY = Path("/dev/shm")
 
@@ -234,3 +234,20 @@ def test_a_folder_that_is_there_already(new, folder):
     with pytest.raises(FileExistsError):
         new().open()
     assert not (folder / NOTE).exists()
+
+
+def test_what_cannot_be_read_again_is_closed(folder, lanes, monkeypatch):
+    """A disk that fails while the bytes of an earlier run are hashed leaves no file open."""
+    folder.mkdir()
+    (folder / BODY).write_bytes(content(WORTH_RESUMING))
+    digits = hashlib.sha256(content(WORTH_RESUMING)).hexdigest()
+    known = Note("s", "http://h/a", "0" * 64, '"1"', WORTH_RESUMING, digits, None)
+
+    def fail(*_arguments):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", fail)
+    before = len(list(Path("/dev/fd").iterdir()))
+    with pytest.raises(OSError, match="Input/output"):
+        LargeFile(str(folder), lanes.next(), Buffers(1, SMALLEST)).reopen(known)
+    assert len(list(Path("/dev/fd").iterdir())) == before

@@ -5,9 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from pydantic import ByteSize
 
 from airnub_core.download.job import Fetched
 from airnub_core.download.worker import CLOSE, STOP
+from airnub_core.store.redo_log import logs_in, read_log
 
 
 @pytest.fixture
@@ -23,13 +25,12 @@ def worker(tmp_path, staging_folder):
         "user_agent": "tests/1",
     }
 
-    def start(settings=settings):
+    def start(settings=settings, **more):
         command = [sys.executable, "-P", "-c", "from airnub_core.download.worker import main; main()"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(command, **pipes)
         started.append(process)
-        if settings is not None:
-            tell(process, settings)
+        tell(process, settings | more)
         return process
 
     yield start
@@ -44,21 +45,44 @@ def tell(process, message):
     process.stdin.flush()
 
 
-def test_jobs_go_in_and_results_come_out(worker, job, server, staging_folder):
-    """Packets, and `None` when all that was asked for has come."""
-    process = worker()
+@pytest.fixture
+def started(worker):
+    """The same, and it has said that it has started."""
+
+    def start(**more):
+        process = worker(**more)
+        assert pickle.load(process.stdout) == []
+        return process
+
+    return start
+
+
+def test_jobs_go_in_and_results_come_out(started, job, server, staging_folder):
+    """An empty packet when it has started, the others, and `None` when all that was asked for has come."""
+    process = started()
     tell(process, [job(server.url("told"), 7)])
     [result] = pickle.load(process.stdout)
     assert isinstance(result, Fetched)
-    assert [path.name for path in staging_folder.iterdir()] == ["b1"]
+    assert [path.relative_to(staging_folder).as_posix() for path in staging_folder.glob("*/*")] == ["b/1"]
     tell(process, CLOSE)
     assert pickle.load(process.stdout) is None
     assert process.wait() == 0
 
 
-def test_it_is_stopped(worker, job, server):
+@pytest.mark.parametrize("is_logged", [False, True])
+def test_what_is_logged_is_in_the_log_before_it_is_told(started, job, server, staging_folder, is_logged):
+    """Where the store takes logs."""
+    process = started(is_logged=is_logged)
+    tell(process, [job(server.url("told"), 7)])
+    [result] = pickle.load(process.stdout)
+    assert result.staged.is_logged == is_logged
+    logged = [(one.folder, one.content) for log in logs_in(staging_folder) for one in read_log(log)]
+    assert logged == ([("b/1", b"fine")] if is_logged else [])
+
+
+def test_it_is_stopped(started, job, server):
     """What has not come is given up."""
-    process = worker()
+    process = started()
     tell(process, [job(server.url("stall"), 1, stall_timeout=60)])
     assert server.busy.reached(1)
     tell(process, STOP)
@@ -78,9 +102,9 @@ def test_it_ends_with_whoever_started_it(worker, job, server, last):
     assert process.wait(60) == 1
 
 
-def test_it_ends_when_nobody_reads(worker, job, server):
+def test_it_ends_when_nobody_reads(started, job, server):
     """Its results are lost, and what is staged is looked at by the next run."""
-    process = worker()
+    process = started()
     process.stdout.close()
     process.stdout = None
     tell(process, [job(server.url("told"), 1)])
@@ -93,3 +117,25 @@ def test_what_goes_wrong_in_it_is_shown(worker, tmp_path):
     _, shown = process.communicate(timeout=60)
     assert process.returncode == 1
     assert b"Traceback" in shown
+
+
+LIGHT = """
+import pickle, sys
+before = set(sys.modules)
+import airnub_core.download.worker
+jobs = pickle.load(sys.stdin.buffer)
+print(*(set(sys.modules) - before))
+print(jobs)
+"""
+
+
+def test_it_starts_without_what_it_does_not_need(job):
+    """Models, event loops and other clients take longer to import than all else; and jobs do not bring them along."""
+    jobs = [job("http://h/a", 1, headers={"x": "y"}, max_bytes=ByteSize(1000))]
+    process = subprocess.run(
+        [sys.executable, "-P", "-c", LIGHT], input=pickle.dumps(jobs), capture_output=True, check=True
+    )
+    modules, said = process.stdout.decode().splitlines()
+    assert said == str(jobs)
+    assert "pycurl" in modules.split()
+    assert not {"pydantic", "httpx", "asyncio", "sqlite3"} & set(modules.split())

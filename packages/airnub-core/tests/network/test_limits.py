@@ -26,3 +26,5 @@ def test_limits_cross_the_borders_of_processes():
     limits = NetworkSettings(max_bytes=5).limits()
     assert pickle.loads(pickle.dumps(limits)) == limits
     assert type(limits) is Limits
+    assert {type(value) for value in limits} <= {int, float, bool, type(None)}
+    assert b"pydantic" not in pickle.dumps(limits)

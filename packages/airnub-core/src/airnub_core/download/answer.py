@@ -1,13 +1,15 @@
 """An answer as it comes: its headers decide where its body belongs, and every limit is kept while it comes."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
-from itertools import takewhile
 
 from airnub_common import redact_url
 from airnub_core.download.errand import Errand
 from airnub_core.download.landing import Body, Landing
+from airnub_core.download.large_file import LargeFile
 from airnub_core.errors import (
     ConnectionFailedError,
     ContentEncodingError,
@@ -27,7 +29,7 @@ _NO_PART = {HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.NOT_MODIFIED}
 _MAX_UNWANTED = 64 * 1024
 """Bytes of a body that nobody wants, up to which it is read to its end, so that the connection can go on."""
 _STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})\s")
-_LINE_ENDS = {b"\r\n", b"\n"}
+_LINE_END = b"\r\n"
 
 
 class UnfitPartError(ProtocolError):
@@ -37,7 +39,7 @@ class UnfitPartError(ProtocolError):
 class Answer:
     """Of one request. The transfer's thread gives it header lines and pieces of the body."""
 
-    __slots__ = ("_decoder", "_landing", "body", "errand", "headers", "lines", "received", "status")
+    __slots__ = ("_decoder", "_landing", "_straight", "body", "errand", "headers", "lines", "received", "status")
 
     def __init__(self, errand: Errand, landing: Landing, lines: list[bytes]) -> None:
         """Expect it.
@@ -57,6 +59,8 @@ class Answer:
         """Bytes of the body as they were sent."""
         self._landing = landing
         self._decoder: Decoder | None = None
+        self._straight: LargeFile | None = None
+        """Where pieces go without another look."""
 
     @property
     def is_unwanted(self) -> bool:
@@ -66,8 +70,8 @@ class Answer:
     @property
     def has_headers(self) -> bool:
         """Whether the headers have come to their end; libcurl takes a connection that is closed within them."""
-        first, status = self._last_status()
-        return status >= HTTPStatus.OK and any(line in _LINE_ENDS for line in self.lines[first:])
+        status, _, end = self._head()
+        return status >= HTTPStatus.OK and end < len(self.lines)
 
     def take(self, piece: bytes) -> None:
         """A piece of the body.
@@ -76,9 +80,17 @@ class Answer:
             ItemError: it breaks a limit, or cannot be read.
             OSError: the disk did not take it.
         """
+        size = len(piece)
+        file = self._straight
+        if file is not None:
+            if file.size + size > self.errand.job.limits.max_bytes:
+                raise TooLargeError(self.errand.url, self.errand.job.limits.max_bytes)
+            self.received += size
+            file.write(piece)
+            return
         if not self.status:
             self.begin()
-        self.received += len(piece)
+        self.received += size
         body = self.body
         if body is None:
             return
@@ -97,11 +109,10 @@ class Answer:
         Raises:
             ItemError: its body is too large, cannot be decoded, or does not fit what is there.
         """
-        first, self.status = self._last_status()
+        self.status, start, end = self._head()
         if not self.status:
             raise ProtocolError(self.errand.url, "no status")
-        # Behind an empty body, its trailers are here already: they are no headers.
-        self.headers = read_headers(takewhile(_is_no_end, self.lines[first + 1 :]))
+        self.headers = read_headers(self.lines[start + 1 : end])
         errand = self.errand
         if self.status == HTTPStatus.PARTIAL_CONTENT and errand.body is not None:
             self._check_part(errand.body)
@@ -140,7 +151,7 @@ class Answer:
 
     def give_up(self, *, for_good: bool) -> None:
         """What came of the body goes back to the errand where it can be resumed."""
-        body, self.body = self.body, None
+        body, self.body, self._straight = self.body, None, None
         if body is None:
             return
         if body.file is not None and body.resumable and body.size >= WORTH_RESUMING and not for_good:
@@ -156,26 +167,26 @@ class Answer:
             return TruncatedBodyError(self.errand.url, length_in(self.headers), self.received)
         return TruncatedBodyError(self.errand.url, note.expected, self.body.size)
 
-    def _last_status(self) -> tuple[int, int]:
-        """The line that says the status, and the status: interim answers (1xx) have header blocks of their own.
-
-        A status of 0 where there is none.
+    def _head(self) -> tuple[int, int, int]:
+        """The status, 0 where there is none, and the first and the last line of its headers: interim answers (1xx) have
+        blocks of their own, and behind an empty body its trailers are here already.
         """
-        for index in range(len(self.lines) - 1, -1, -1):
-            # A header may look like such a line, but has no empty line before it.
-            if index == 0 or self.lines[index - 1] in _LINE_ENDS:
-                match = _STATUS_LINE.match(self.lines[index])
-                if match is not None:
-                    return index, int(match.group(1))
-        return 0, 0
+        for start, end in reversed(list(_blocks(self.lines))):
+            # A header may look like a line that says the status, but does not begin a block.
+            if status := _status_in(self.lines[start]):
+                return status, start, end
+        return 0, 0, 0
 
     def _keep(self, body: Body, piece: bytes) -> None:
         limit = self.errand.job.limits.max_bytes
         if body.size + len(piece) > limit:
             raise TooLargeError(self.errand.url, limit)
         body.write(piece)
-        if body.file is not None and body.file.note is None:
-            self._note(body)
+        if body.file is not None:
+            if body.file.note is None:
+                self._note(body)
+            # Libcurl hands over 16 KiB at most: for a large file the way from here is short.
+            self._straight = body.file if self._decoder is None else None
 
     def _note(self, body: Body) -> None:
         """What a later run needs to go on, where the server names versions strongly and sends bytes as they are."""
@@ -227,8 +238,21 @@ class Answer:
             raise TruncatedBodyError(self.errand.url, note.expected, body.size)
 
 
-def _is_no_end(line: bytes) -> bool:
-    return line not in _LINE_ENDS
+def _blocks(lines: list[bytes]) -> Iterator[tuple[int, int]]:
+    """Where blocks of header lines begin, and where the empty lines behind them are; the last one may have none."""
+    if b"\n" in lines:
+        lines = [_LINE_END if line == b"\n" else line for line in lines]
+    start = 0
+    while start < len(lines):
+        end = lines.index(_LINE_END, start) if _LINE_END in lines[start:] else len(lines)
+        yield start, end
+        start = end + 1
+
+
+@lru_cache(64)
+def _status_in(line: bytes) -> int:
+    match = _STATUS_LINE.match(line)
+    return 0 if match is None else int(match.group(1))
 
 
 def _span(start: str, end: str) -> int | None:

@@ -33,6 +33,8 @@ class Setting(NamedTuple):
     hidden: Path
     connections: int
     user_agent: str
+    is_logged: bool = False
+    """Whether the store takes redo logs."""
 
     def of(self, member: int, members: int) -> dict[str, Any]:
         """What one of several is told: its share of the connections and of the memory, and a prefix of its own."""
@@ -43,6 +45,7 @@ class Setting(NamedTuple):
             "connections": max(1, self.connections // members),
             "memory": MEMORY // members,
             "user_agent": self.user_agent,
+            "is_logged": self.is_logged,
         }
 
 
@@ -58,12 +61,14 @@ class Crew:
         """
         self._queue: SimpleQueue[tuple[int, list[Result] | BaseException | None]] = SimpleQueue()
         self._out = [0] * processes
+        self._ready = [False] * processes
         self._running = processes
         self._members: list[_Thread | _Process] = []
         try:
             for number in range(processes):
                 member = _Process if number else _Thread
                 self._members.append(member(setting.of(number, processes), self._told(number)))
+            self._ready[0] = True
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -72,16 +77,27 @@ class Crew:
         """How many share the limits."""
         return len(self._members)
 
+    @property
+    def has_started(self) -> bool:
+        """Whether all members have, as far as `results` has told."""
+        return all(self._ready)
+
+    @property
+    def has_idle(self) -> bool:
+        """Whether somebody who has started has nothing to do."""
+        return any(is_ready and not out for is_ready, out in zip(self._ready, self._out, strict=True))
+
     def add(self, jobs: list[Job]) -> None:
-        """More to do, for whoever has the least."""
-        member = self._out.index(min(self._out))
+        """More to do, for whoever has the least, of those that have started."""
+        ready = [member for member, is_ready in enumerate(self._ready) if is_ready]
+        member = min(ready, key=self._out.__getitem__)
         self._out[member] += len(jobs)
         self._members[member].tell(jobs)
 
     def close(self) -> None:
-        """There are no more jobs."""
-        for member in self._members:
-            member.tell(CLOSE)
+        """There are no more jobs; who has not started yet is not needed."""
+        for member, is_ready in zip(self._members, self._ready, strict=True):
+            member.tell(CLOSE) if is_ready else member.dismiss()
 
     def stop(self) -> None:
         """Give up on what has not ended; the results so far still come."""
@@ -89,7 +105,8 @@ class Crew:
             member.tell(STOP)
 
     def results(self) -> Iterator[list[Result]]:
-        """Results as they come, until all members have ended; none four times a second where nothing comes.
+        """Results as they come, until all members have ended; none where one has started, and four times a second where
+        nothing comes.
 
         Raises:
             WorkerLostError: a process ended that should not have.
@@ -100,6 +117,7 @@ class Crew:
             except Empty:
                 yield []
                 continue
+            self._ready[member] = True
             if packet is _ENDED:
                 self._running -= 1
             elif isinstance(packet, BaseException):
@@ -107,6 +125,15 @@ class Crew:
                 raise packet
             else:
                 self._out[member] -= len(packet)
+                yield packet
+
+    def rest(self) -> Iterator[list[Result]]:
+        """What `results` has not told when it was left early, or has raised; waits until all have ended."""
+        for member in self._members:
+            member.join()
+        while not self._queue.empty():
+            _, packet = self._queue.get()
+            if isinstance(packet, list):
                 yield packet
 
     def _told(self, member: int) -> Callable[[list[Result] | BaseException | None], None]:
@@ -147,6 +174,9 @@ class _Thread:
         elif isinstance(message, list):
             self._downloader.add(message)
 
+    def dismiss(self) -> None:
+        self.tell(CLOSE)
+
     def join(self) -> None:
         self._thread.join()
 
@@ -161,6 +191,7 @@ class _Process:
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
+        self._dismissed = False
         # Jobs are written beside: the pipe is full long before the process has started.
         self._told_jobs = Lane("airnub-jobs")
         self.tell(settings)
@@ -173,7 +204,8 @@ class _Process:
             while (results := pickle.load(self._process.stdout)) is not _ENDED:  # noqa: S301  # our own process
                 self._told(results)
         except (EOFError, pickle.UnpicklingError):
-            self._told(WorkerLostError(self._process.wait()))
+            status = self._process.wait()
+            self._told(_ENDED if self._dismissed else WorkerLostError(status))
         else:
             self._told(_ENDED)
 
@@ -187,6 +219,10 @@ class _Process:
             self._process.stdin.flush()
         except (BrokenPipeError, ValueError):
             pass  # it has ended, or is closed; and the thread that reads its results says how
+
+    def dismiss(self) -> None:
+        self._dismissed = True
+        self._process.kill()
 
     def join(self) -> None:
         self._thread.join()

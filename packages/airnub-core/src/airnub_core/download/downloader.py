@@ -23,7 +23,7 @@ from airnub_core.download.job import Broken, Failed, Job, NotModified, Result
 from airnub_core.download.landing import Arrived, Body, Landing
 from airnub_core.download.poller import READ, Poller, new_poller
 from airnub_core.download.schedule import Schedule
-from airnub_core.errors import IngestError, ItemError, TooManyRedirectsError, TransferTimeoutError
+from airnub_core.errors import IngestError, ItemError, StoreError, TooManyRedirectsError, TransferTimeoutError
 from airnub_core.network.backoff import may_heal, wait_after
 from airnub_core.network.limits import MAX_REDIRECTS
 from airnub_core.network.targets import Target
@@ -50,23 +50,26 @@ class Downloader:
         connections: int,
         memory: int,
         user_agent: str,
+        is_logged: bool = False,
         on_results: Callable[[list[Result]], None],
     ) -> None:
         """Prepare.
 
         Args:
             staging: where bodies are staged, an absolute folder.
-            prefix: what the folders made in it begin with, and nobody else's.
+            prefix: the name of the folder that is made in it, and of nobody else's who is at work there.
             hidden: the store's hidden folder; partial files wait in it.
             connections: in all.
             memory: bytes for the buffers of large files.
             user_agent: who asks.
+            is_logged: whether small bodies are written into a redo log too.
             on_results: told results, from the loop's thread.
         """
         connections = min(connections, _connections_for_open_files())
         partials = Partials(hidden)
         self._results: deque[Result] = deque()
-        self._landing = Landing(staging, prefix, partials, Buffers(connections, memory), self._results.append)
+        buffers = Buffers(connections, memory)
+        self._landing = Landing(staging, prefix, partials, buffers, self._results.append, is_logged=is_logged)
         self._on_results = on_results
         self._user_agent = user_agent
         self._schedule: Schedule[Errand] = Schedule(connections)
@@ -290,7 +293,14 @@ class Downloader:
         now = monotonic()
         if waiting >= PACKET or now - self._last_packet >= _PACKET_EVERY or not self._active:
             self._last_packet = now
-            self._on_results([self._results.popleft() for _ in range(waiting)])
+            self._tell([self._results.popleft() for _ in range(waiting)])
+
+    def _tell(self, results: list[Result]) -> None:
+        try:
+            self._landing.flush()
+        except StoreError as error:
+            results = [Broken(error)]
+        self._on_results(results)
 
     def _end(self) -> None:
         while self._preparing:  # what an earlier run left is in our hands, and is parked again
@@ -304,9 +314,10 @@ class Downloader:
             if exchange.answer is not None:
                 exchange.answer.give_up(for_good=False)
             self._park(asked)
-        self._landing.close()
+        self._landing.wait()
         if self._results:
-            self._on_results(list(self._results))
+            self._tell(list(self._results))
+        self._landing.close()
         for multi in self._multis.values():
             multi.close()
         self._poller.close()

@@ -108,12 +108,13 @@ class Exchange:
             # Streams of one connection rather than connections, where there is HTTP/2.
             curl.setopt(pycurl.PIPEWAIT, secure)
             self._secure = secure
-        if limits is not self._limits or errand.redirects:
-            left = limits.total_timeout - (monotonic() - errand.started)
+        spent = monotonic() - errand.started
+        if limits is not self._limits or spent > _CLOCK:
+            left = limits.total_timeout - spent
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(limits.connect_timeout * 1000)))
             curl.setopt(pycurl.TIMEOUT_MS, max(1, round(left * 1000)))
             curl.setopt(pycurl.MAXFILESIZE_LARGE, limits.max_bytes)
-            self._limits = None if errand.redirects else limits
+            self._limits = None if spent > _CLOCK else limits
         more = errand.asks()
         if more or self._asks_more:
             curl.setopt(pycurl.HTTPHEADER, [*_HEADERS_OF_ALL, *more])
@@ -159,9 +160,7 @@ class Exchange:
 
     def release(self) -> None:
         """The errand needs the handle no more."""
-        answer = self.answer
-        # Libcurl takes cookies from interim answers too, and from headers that never end.
-        if answer is not None and (answer.errand.redirects or any(map(_is_cookie, self._lines))):
+        if self.curl.getinfo(pycurl.INFO_COOKIELIST):
             self.curl.setopt(pycurl.COOKIELIST, "ALL")
         self.answer = None
 
@@ -205,10 +204,6 @@ class Exchange:
                 return TransferTimeoutError(errand.url, "connect_timeout", limits.connect_timeout)
             return TransferTimeoutError(errand.url, "total_timeout", limits.total_timeout)
         return error_of(answer, code, message, self.curl.getinfo(pycurl.OS_ERRNO))
-
-
-def _is_cookie(line: bytes) -> bool:
-    return line[:11].lower() == b"set-cookie:"
 
 
 class _Socket(socket.socket):

@@ -19,6 +19,7 @@ from airnub_core.errors import StoreError
 from airnub_core.network.content_disposition import original_name
 from airnub_core.store.partials import Note, Partials, key_of
 from airnub_core.store.provenance import Asked, manifest_of
+from airnub_core.store.redo_log import RedoLog
 from airnub_core.store.staged import SUFFIX, Staged, object_name
 
 SMALL = 64 * 1024
@@ -55,10 +56,10 @@ class Arrived:
             original=self.original,
         )
 
-    def fetched(self, folder: str, hex_digits: str) -> Fetched:
+    def fetched(self, folder: str, hex_digits: str, *, is_logged: bool = False) -> Fetched:
         """What is told of it."""
         asked, headers = self.asked, self.headers
-        staged = Staged(folder, asked.source, self.name, hex_digits, self.body.size, asked.url_digest)
+        staged = Staged(folder, asked.source, self.name, hex_digits, self.body.size, asked.url_digest, is_logged)
         return Fetched(self.number, self.attempts, staged, headers.get("etag"), headers.get("last-modified"))
 
 
@@ -66,31 +67,41 @@ class Landing:
     """A staging folder, its lanes and its buffers; belongs to one downloader."""
 
     def __init__(
-        self, staging: Path, prefix: str, partials: Partials, buffers: Buffers, on_result: Callable[[Result], None]
+        self,
+        staging: Path,
+        prefix: str,
+        partials: Partials,
+        buffers: Buffers,
+        on_result: Callable[[Result], None],
+        *,
+        is_logged: bool = False,
     ) -> None:
         """Take a place.
 
         Args:
             staging: the folder, absolute; others may use it too.
-            prefix: what the folders made here begin with, and nobody else's.
+            prefix: the name of the folder in it that is made for this one, but for a number where it is there: somebody
+                of this name has been here before.
             partials: where partial files wait.
             buffers: for large files.
             on_result: told each result, from any thread.
+            is_logged: whether small bodies are written into a redo log too.
 
         Raises:
             StoreError: the store was removed.
         """
-        self._staging = str(staging)
-        self._prefix = prefix
         self._partials = partials
         self._buffers = buffers
         self._on_result = on_result
         self._numbers = count(1)
         self._begun = self._done = 0
         try:
-            self._handle = os.open(staging, os.O_RDONLY)
+            self._prefix = _new_folder(staging, prefix)
+            self._staging = f"{staging}/{self._prefix}"
+            self._handle = os.open(self._staging, os.O_RDONLY)
         except OSError as error:
             raise StoreError.of(error, staging) from error
+        self._log = RedoLog(staging, self._prefix) if is_logged else None
         self._lanes = Lanes()
 
     @property
@@ -134,24 +145,45 @@ class Landing:
         if file is not None:
             file.then(lambda _hex_digits: file.discard())
 
-    def close(self) -> None:
+    def flush(self) -> None:
+        """What was reported until now is in the log when this returns.
+
+        Raises:
+            StoreError: the disk did not take it.
+        """
+        if self._log is not None:
+            try:
+                self._log.flush()
+            except OSError as error:
+                raise StoreError.of(error, self._staging) from error
+
+    def wait(self) -> None:
         """Return when all that came down is filed and reported."""
         self._lanes.close()
+
+    def close(self) -> None:
+        """Nothing more comes down; return when all that did is filed and reported."""
+        self.wait()
+        if self._log is not None:
+            self._log.close()
         os.close(self._handle)
 
     def _write_small(self, arrived: Arrived) -> None:
         content = arrived.body.content()
         hex_digits = hashlib.new(ALGORITHM, content).hexdigest()
         folder, name = self._new_name(), arrived.name
+        manifest = arrived.manifest(hex_digits)
         try:
             # Relative to a handle: the way from the root is long, and would be walked three times a file.
             os.mkdir(folder, dir_fd=self._handle)
             self._write_new(f"{folder}/{name}", content)
-            self._write_new(f"{folder}/{name}{SUFFIX}", arrived.manifest(hex_digits))
+            self._write_new(f"{folder}/{name}{SUFFIX}", manifest)
         except OSError as error:
             self._on_result(Broken(StoreError.of(error, self._staging)))
-        else:
-            self._on_result(arrived.fetched(f"{self._staging}/{folder}", hex_digits))
+            return
+        if self._log is not None:
+            self._log.add(f"{self._prefix}/{folder}", manifest, content)
+        self._on_result(arrived.fetched(f"{self._staging}/{folder}", hex_digits, is_logged=self._log is not None))
 
     def _write_new(self, path: str, content: bytes) -> None:
         handle = os.open(path, _NEW_FILE, 0o666, dir_fd=self._handle)
@@ -193,20 +225,37 @@ class Landing:
             self._on_result(Broken(StoreError.of(error, self._staging)))
 
     def _new_name(self) -> str:
-        return f"{self._prefix}{next(self._numbers)}"
+        return str(next(self._numbers))
+
+
+def _new_folder(staging: Path, prefix: str) -> str:
+    name, number = prefix, 1
+    while True:
+        try:
+            os.mkdir(f"{staging}/{name}")  # noqa: PTH102
+        except FileExistsError:
+            number += 1
+            name = f"{prefix}{number}"
+        else:
+            return name
 
 
 class Body:
     """The bytes of one answer, as they come."""
 
-    __slots__ = ("_landing", "_pieces", "file", "size")
+    __slots__ = ("_landing", "_pieces", "_small", "file")
 
     def __init__(self, landing: Landing, file: LargeFile | None = None) -> None:
         self._landing = landing
         self._pieces: list[bytes] = []
+        self._small = 0
         self.file = file
-        self.size = 0 if file is None else file.size
+        """Where a large one is."""
+
+    @property
+    def size(self) -> int:
         """In bytes, so far."""
+        return self._small if self.file is None else self.file.size
 
     def write(self, piece: bytes) -> None:
         """Append a piece.
@@ -214,12 +263,12 @@ class Body:
         Raises:
             OSError: the disk is full, or the store was removed.
         """
-        self.size += len(piece)
         if self.file is not None:
             self.file.write(piece)
             return
+        self._small += len(piece)
         self._pieces.append(piece)
-        if self.size > SMALL:
+        if self._small > SMALL:
             file = self._landing.large_file()
             file.open()
             self.file = file

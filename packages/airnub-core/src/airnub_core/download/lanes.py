@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import cycle
 from queue import SimpleQueue
 from typing import Any
@@ -12,10 +13,13 @@ MAX_LANES = 4
 
 
 class Lane:
-    """One thread. What is put in runs in order; it tells of its failures by itself."""
+    """One thread. What is put in runs in order; it tells of its failures by itself, and an unexpected one is raised at
+    the end: the others do not wait for what never comes.
+    """
 
     def __init__(self, name: str) -> None:
         self._jobs: SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]] | None] = SimpleQueue()
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -24,14 +28,23 @@ class Lane:
         self._jobs.put((job, arguments))
 
     def close(self) -> None:
-        """Return when all is done."""
+        """Return when all is done.
+
+        Raises:
+            Exception: the first that was not told.
+        """
         self._jobs.put(None)
         self._thread.join()
+        if self._error is not None:
+            raise self._error
 
     def _work(self) -> None:
         while (entry := self._jobs.get()) is not None:
             job, arguments = entry
-            job(*arguments)
+            try:
+                job(*arguments)
+            except Exception as error:  # noqa: BLE001  # it is raised at the end
+                self._error = self._error or error
 
 
 class Lanes:
@@ -49,6 +62,11 @@ class Lanes:
         return self._hashing[turn], self._writing[turn]
 
     def close(self) -> None:
-        """Return when all is done; what is hashed is still to be written."""
-        for lane in (*self._hashing, *self._writing):
-            lane.close()
+        """Return when all is done; what is hashed is still to be written.
+
+        Raises:
+            Exception: the first that was not told.
+        """
+        with ExitStack() as stack:
+            for lane in (*self._writing, *self._hashing):
+                stack.callback(lane.close)  # the last is closed first

@@ -68,6 +68,13 @@ class LargeFile:
         """
         self._direct = False
         self._handle = os.open(f"{self.folder}/{BODY}", os.O_RDWR)
+        try:
+            return self._read_again(note)
+        except OSError:
+            self.close()
+            raise
+
+    def _read_again(self, note: Note) -> bool:
         left = note.size
         while left:
             piece = os.pread(self._handle, min(_READ, left), note.size - left)

@@ -3,6 +3,7 @@
 It ends when its input does: with the process that started it, however that ended.
 """
 
+import gc
 import os
 import pickle
 import sys
@@ -18,6 +19,8 @@ CLOSE, STOP = "close", "stop"
 
 def main() -> None:
     """Do what standard input says; see `Downloader` for the settings in its first message."""
+    gc.freeze()  # what was imported stays
+    gc.set_threshold(100_000, 20, 20)  # see `airnub_core.garbage`
     source, sink = sys.stdin.buffer, sys.stdout.buffer
 
     def send(results: list[Result] | None) -> None:
@@ -29,6 +32,7 @@ def main() -> None:
 
     settings: dict[str, Any] = pickle.load(source)  # noqa: S301  # from the process that started this one
     downloader = Downloader(**settings, on_results=send)
+    send([])  # that it has started
 
     def listen() -> None:
         while True:

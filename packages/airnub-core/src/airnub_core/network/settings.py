@@ -29,8 +29,9 @@ class NetworkSettings(BaseModel):
     allow_private_hosts: bool = False
 
     def limits(self) -> Limits:
-        """The same as a plain value."""
-        return Limits(*(getattr(self, name) for name in Limits._fields))
+        """The same as a plain value, which processes can be told that have no use for models."""
+        values = {name: getattr(self, name) for name in Limits._fields}
+        return Limits(**values | {"max_bytes": int(self.max_bytes)})
 
 
 class NetworkOverrides(BaseModel):

@@ -1,0 +1,306 @@
+"""Dealing."""
+
+from collections import Counter
+
+import pytest
+
+from airnub_core import Item, Kind, dealing
+from airnub_core.dealing import Dealer
+from airnub_core.store.index import Known
+from airnub_core.store.manifest import url_digest
+
+
+class FakeCrew(list):
+    """Jobs as they were dealt, packet by packet, and whether that was all."""
+
+    def __init__(self, members=1):
+        super().__init__()
+        self.members = members
+        self.closed = 0
+        self.has_idle = False
+
+    def __len__(self):
+        return self.members
+
+    add = list.append
+
+    def close(self):
+        self.closed += 1
+
+    @property
+    def jobs(self):
+        return [job for packet in self for job in packet]
+
+
+class FakeIndex:
+    """What is known by URL digest, and what others are at."""
+
+    shared = False
+
+    def __init__(self):
+        self.known = {}
+        self.others = set()
+        self.ours = Counter()
+
+    def now(self):
+        return "2020"
+
+    def lookup(self, source, digests):
+        return {digest: self.known[digest] for digest in digests if digest in self.known}
+
+    def claim(self, digests):
+        claimed = set(digests) - self.others
+        self.ours.update(claimed)
+        return claimed
+
+    def release(self, digests):
+        self.ours.subtract(digests)
+
+
+class FakeStore:
+    """All objects are there but for those that are lost."""
+
+    def __init__(self):
+        self.lost = set()
+
+    def has(self, path, size):
+        return path not in self.lost
+
+
+@pytest.fixture
+def crew():
+    """Of one."""
+    return FakeCrew()
+
+
+@pytest.fixture
+def index():
+    """An empty one, that nobody shares."""
+    return FakeIndex()
+
+
+@pytest.fixture
+def shared(index):
+    """The same, shared with others."""
+    index.shared = True
+    return index
+
+
+@pytest.fixture
+def store():
+    """One that has whatever the index knows."""
+    return FakeStore()
+
+
+@pytest.fixture
+def items(network):
+    """Items of one source and one host."""
+    return lambda number, host="h": [Item("s", f"http://{host}/{one}", network) for one in range(number)]
+
+
+@pytest.fixture
+def dealer(store, index, crew):
+    """Deals items out."""
+
+    def make(items, connections=1, force=False, crew=crew):
+        return Dealer(items, store, index, crew, connections=connections, force=force)
+
+    return make
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds; a list of which the only entry is now."""
+    now = [1000.0]
+    monkeypatch.setattr(dealing, "monotonic", lambda: now[0])
+    return now
+
+
+def known_of(item, checked_at="2019"):
+    """What an index may know of an item."""
+    digest = url_digest(item.url)
+    return Known(
+        source="s", url_digest=digest, url=item.url, digest="sha256:ab", path=f"s/{digest}", size=7,
+        manifest=f"s/{digest}.manifest.json", etag='"1"', last_modified="Mon", checked_at=checked_at, changed_at="2018",
+    )  # fmt: skip
+
+
+def deal_all(dealing, crew):
+    """As much as may ever be out, to a crew that has nothing to do; which it has then."""
+    crew.has_idle = True
+    for _ in range(5):
+        dealing.deal()
+    crew.has_idle = False
+
+
+def numbers(crew):
+    """Of the jobs that were dealt."""
+    return [job.number for job in crew.jobs]
+
+
+def test_few_items_are_dealt_at_once(dealer, crew, items):
+    """In their order, and that was all; further turns deal nothing."""
+    dealing = dealer(items(5))
+    assert dealing.is_idle
+    for _ in range(2):
+        assert dealing.deal() == {}
+        assert (numbers(crew), crew.closed) == ([0, 1, 2, 3, 4], 1)
+    assert not dealing.is_idle
+    for number in range(5):
+        assert dealing.back(number) == (url_digest(f"http://h/{number}"), None)
+    assert dealing.is_idle
+
+
+@pytest.mark.parametrize(("members", "connections", "most"), [(1, 50, 300), (2, 50, 600), (1, 200, 800)])
+def test_no_more_of_a_host_is_out_than_it_may(dealer, items, members, connections, most):
+    """More is dealt when there is room for many; the end is dealt as soon as it fits."""
+    crew = FakeCrew(members)
+    dealing = dealer(items(most + 150), connections, crew=crew)
+    assert dealing.most_out == most
+    deal_all(dealing, crew)
+    assert numbers(crew) == list(range(most))
+    for number in range(99):
+        dealing.back(number)
+    dealing.deal()
+    assert len(crew.jobs) == most
+    dealing.back(99)
+    dealing.deal()
+    assert len(crew.jobs) == most + 100
+    assert max(map(len, [crew[place] for place in range(list.__len__(crew))])) == 100
+    for number in range(100, 150):
+        assert crew.closed == 0
+        dealing.back(number)
+    dealing.deal()
+    assert (numbers(crew), crew.closed) == (list(range(most + 150)), 1)
+
+
+@pytest.mark.parametrize(("connections", "first"), [(1, 32), (50, 100)])
+def test_few_are_out_until_somebody_has_nothing_to_do(dealer, crew, items, connections, first):
+    """Large files, which keep a downloader busy, wait for another one to start."""
+    dealing = dealer(items(1000), connections)
+    for _ in range(3):
+        dealing.deal()
+        assert len(crew.jobs) == first
+    crew.has_idle = True
+    dealing.deal()
+    assert first < len(crew.jobs) <= 4 * first
+    for _ in range(3):
+        dealing.deal()
+    assert 200 < len(crew.jobs) <= dealing.most_out
+
+
+def test_hosts_are_dealt_in_turn(dealer, crew, items):
+    """The items of one that come first do not hold those of another."""
+    wanted = [*items(1000, "slow"), *items(50), *items(1000, "other")]
+    deal_all(dealer(wanted, 50), crew)
+    out = Counter(job.asked.url.split("/")[2] for job in crew.jobs)
+    assert out == {"slow": 300, "h": 50, "other": 300}
+    assert len({(job.number, job.asked.url) for job in crew.jobs}) == 650
+    assert all(wanted[job.number].url == job.asked.url for job in crew.jobs)
+
+
+def test_a_job_says_what_is_known(dealer, crew, index, store, items):
+    """Validators only of what is there; who is forced asks without, and knows what was before all the same."""
+    wanted = items(3)
+    index.known = {known.url_digest: known for known in map(known_of, wanted[:2])}
+    store.lost = {known_of(wanted[1]).path}
+    dealing = dealer(wanted)
+    dealing.deal()
+    assert [(job.etag, job.last_modified) for job in crew.jobs] == [('"1"', "Mon"), (None, None), (None, None)]
+    assert [job.asked.previous_digest for job in crew.jobs] == ["sha256:ab", None, None]
+    assert [dealing.back(number)[1] for number in range(3)] == [known_of(wanted[0]), None, None]
+    forced = FakeCrew()
+    dealer(wanted, force=True, crew=forced).deal()
+    assert [(job.etag, job.asked.previous_digest) for job in forced.jobs[:1]] == [(None, "sha256:ab")]
+
+
+def test_each_of_several_has_its_share_of_a_host(dealer, items, network):
+    """One value for all jobs of a source, and plain numbers."""
+    crew = FakeCrew(3)
+    narrow = network.model_copy(update={"connections_per_host": 2})
+    dealer([*items(5), *(Item("t", f"http://h/t/{one}", narrow) for one in range(2))], crew=crew).deal()
+    limits = [job.limits for job in crew.jobs]
+    assert [one.connections_per_host for one in limits] == [5] * 5 + [1] * 2
+    assert len({id(one) for one in limits}) == 2
+    assert type(limits[0].max_bytes) is int
+
+
+def test_what_another_has_done_since_this_run_began(dealer, crew, shared, items):
+    """It is unchanged after no attempt, and its claim is released; what was done before is asked again."""
+    wanted = items(3)
+    before, since = known_of(wanted[0]), known_of(wanted[1], "2021")
+    shared.known = {known.url_digest: known for known in (before, since)}
+    done = dealer(wanted).deal()
+    assert list(done) == [1]
+    outcome = done[1]
+    assert (outcome.kind, outcome.attempts, outcome.path, outcome.size) == (Kind.UNCHANGED, 0, since.path, 7)
+    assert sorted(numbers(crew)) == [0, 2]
+    assert {digest for digest, held in shared.ours.items() if held} == {
+        url_digest(wanted[number].url) for number in (0, 2)
+    }
+    forced = FakeCrew()
+    assert dealer(wanted, force=True, crew=forced).deal() == {}
+    assert len(forced.jobs) == 3
+
+
+def test_what_another_has_done_and_is_lost(dealer, crew, shared, store, items):
+    """It is asked for."""
+    [item] = items(1)
+    shared.known = {url_digest(item.url): known_of(item, "2021")}
+    store.lost = {known_of(item).path}
+    assert dealer([item]).deal() == {}
+    assert numbers(crew) == [0]
+
+
+def test_what_another_is_at_is_looked_at_again(dealer, crew, shared, items, clock):
+    """Now and then, until it is done or given up."""
+    wanted = items(3)
+    digests = [url_digest(item.url) for item in wanted]
+    shared.others = set(digests[:2])
+    dealing = dealer(wanted)
+    for _ in range(2):
+        assert dealing.deal() == {}
+        assert (numbers(crew), crew.closed) == ([2], 0)
+    shared.others = {digests[0]}
+    clock[0] += dealing_pause() / 2
+    assert dealing.deal() == {}
+    assert numbers(crew) == [2]
+    clock[0] += dealing_pause()
+    assert dealing.deal() == {}
+    assert (numbers(crew), crew.closed) == ([2, 1], 0)
+    shared.known = {digests[0]: known_of(wanted[0], "2021")}
+    clock[0] += dealing_pause()
+    assert list(dealing.deal()) == [0]
+    assert (numbers(crew), crew.closed) == ([2, 1], 1)
+
+
+def dealing_pause():
+    """Seconds between two looks at what is left to others."""
+    return dealing._LOOK_EVERY
+
+
+def test_workers_begin_in_different_places(dealer, shared, items, monkeypatch):
+    """And come round to the first; who shares with nobody begins with it."""
+    monkeypatch.setattr(dealing.random, "randrange", lambda number: number - 2)
+    crew = FakeCrew()
+    dealer(items(5), crew=crew).deal()
+    assert numbers(crew) == [3, 4, 0, 1, 2]
+
+
+def test_few_are_out_where_others_wait_for_them(dealer, shared, items):
+    """But no fewer than keep all connections busy."""
+    assert dealer(items(1000), 1).most_out == 128
+    assert dealer(items(1000), 100).most_out == 200
+
+
+def test_claims_are_released(dealer, shared, items):
+    """Of what has failed with the next turn, and of what is out when nothing more comes back."""
+    dealing = dealer(items(3))
+    dealing.deal()
+    assert shared.ours.total() == 3
+    digest, _ = dealing.back(1)
+    dealing.failed(digest)
+    dealing.deal()
+    assert {one for one, held in shared.ours.items() if not held} == {digest}
+    dealing.release()
+    assert set(shared.ours.values()) == {0}
