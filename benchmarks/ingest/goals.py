@@ -44,6 +44,7 @@ RACES = {
             "aria2": 6,
             "httpx": 6,
             "wget2": None,
+            "bare": None,
         },
     ),
     "M": Race(

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import statistics
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def growth(place: Place, rounds: int, say: Say) -> list[tuple[str, ...]]:
             with place.job(files, place.server.plain, RACES["S"]) as job:
                 if store is not None:
                     shutil.copytree(store, engine.store(job))
+                    # Hundreds of MiB; the run is not to write them to the disk.
+                    subprocess.run(["sync", "--file-system", str(job.folder)], check=True)
                 timing = run([engine.command(job)], is_library=True)
                 engine.check(job)
             seconds[known].append(timing.job)

@@ -158,6 +158,28 @@ def _aria2(job: Job, _python: str) -> Commands:
     return [["aria2c", *how, at_once, f"--input-file={listed}", f"--dir={_files(job)}"]]
 
 
+def _bare(job: Job, _python: str) -> Commands:
+    return [
+        [
+            sys.executable,
+            str(_PROGRAMS / "bare.py"),
+            str(_bare_folder(job)),
+            _listed(job, "{url}"),
+            str(job.connections),
+        ]
+    ]
+
+
+def _bare_folder(job: Job) -> Path:
+    folder = job.folder / "bare"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _check_bare(job: Job) -> None:
+    check_folder(_bare_folder(job) / "files", job, ignoring=[".manifest.json"])
+
+
 def _library(program: str, line: str, job: Job, python: str) -> Commands:
     at_once = [] if program == "with_pooch.py" else [str(job.connections)]
     return [[python, str(_PROGRAMS / program), str(_files(job)), _listed(job, line), *at_once]]
@@ -174,5 +196,6 @@ PEERS = {
         Peer("aria2", "aria2c", _aria2, _check_files),
         Peer("httpx", "httpx", partial(_library, "with_httpx.py", "{url}"), _check_files),
         Peer("wget2", "wget2", _wget2, _check_files),
+        Peer("bare", "curl", _bare, _check_bare),
     )
 }

@@ -55,6 +55,8 @@ def run(
         FailedRunError: with the end of what it said.
     """
     environment = {name: value for name, value in os.environ.items() if not name.endswith(_NOT_PASSED_ON)}
+    # What is installed has its bytecode: a run that compiles its modules anew measures the compiler.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if certificate is not None:
         environment["SSL_CERT_FILE"] = str(certificate)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
