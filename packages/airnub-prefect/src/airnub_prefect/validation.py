@@ -1,7 +1,7 @@
 """Validation: values against a Pydantic model, every mistake at once, in words for whoever wrote them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
@@ -34,7 +34,7 @@ def load_yaml(kind: type[Model], path: Path) -> Model:
         ConfigurationError: the file cannot be read, or is wrong somewhere; every mistake with its line.
     """
     file = read_yaml(path)
-    settings, mistakes = _checked(kind, file)
+    settings, mistakes = checked(kind, file)
     if settings is None or file.mistakes:
         raise ConfigurationError(sorted([*file.mistakes, *mistakes], key=lambda mistake: mistake.line or 0))
     return settings
@@ -46,13 +46,14 @@ def validated(kind: type[Model], value: Any, where: str) -> Model:
     Raises:
         ConfigurationError: it is wrong somewhere; every mistake with its place.
     """
-    settings, mistakes = _checked(kind, YamlFile(where, value))
+    settings, mistakes = checked(kind, YamlFile(where, value))
     if settings is None:
         raise ConfigurationError(mistakes)
     return settings
 
 
-def _checked(kind: type[Model], file: YamlFile) -> tuple[Model | None, list[Mistake]]:
+def checked(kind: type[Model], file: YamlFile) -> tuple[Model | None, list[Mistake]]:
+    """The settings in a file that was read before, `None` where it is wrong somewhere; and every mistake in it."""
     try:
         return kind.model_validate(file.value), []
     except ValidationError as error:
@@ -106,9 +107,7 @@ def _mistakes(schema: Schema, error: ValidationError, file: YamlFile) -> list[Mi
         place = _written(schema, detail, file.value)
         about_a_key = detail["type"] in {"extra_forbidden", "missing"}
         places.setdefault((place, about_a_key), []).append(_Complaint(place, detail))
-    return [
-        Mistake(file.path, file.line(place), _message(schema, complaints)) for (place, _), complaints in places.items()
-    ]
+    return [file.mistake(place, _message(schema, complaints)) for (place, _), complaints in places.items()]
 
 
 def _message(schema: Schema, complaints: list[_Complaint]) -> str:
@@ -121,14 +120,14 @@ def _message(schema: Schema, complaints: list[_Complaint]) -> str:
         case "extra_forbidden":
             key = str(first.place[-1])
             valid = sorted(_keys(schema, detail["loc"][:-1]))
-            return f"unknown key {name!r}; {_nearest(key, valid) or 'valid are ' + ', '.join(valid)}"
+            return f"unknown key {name!r}; {nearest(key, valid) or 'valid are ' + ', '.join(valid)}"
         case "missing":
             return f"missing key {name!r}"
         case "union_tag_not_found":
             return f"missing key '{name}.{_unquoted(detail, 'discriminator')}'"
         case "union_tag_invalid":
             tag, tags = str(detail["ctx"]["tag"]), _unquoted(detail, "expected_tags").split(", ")
-            near = _nearest(tag, tags)
+            near = nearest(tag, tags)
             return (
                 f"{name}.{_unquoted(detail, 'discriminator')}: expected {' or '.join(tags)}, found {tag!r}"
                 f"{'; ' + near if near else ''}"
@@ -161,7 +160,8 @@ def _expected(detail: ErrorDetails) -> str:
     return message
 
 
-def _nearest(word: str, valid: list[str]) -> str:
+def nearest(word: str, valid: Sequence[str]) -> str:
+    """`did you mean 'store'?`, empty where nothing is near."""
     near = get_close_matches(word, valid, n=1)
     return f"did you mean {near[0]!r}?" if near else ""
 

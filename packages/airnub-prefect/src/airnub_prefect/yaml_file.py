@@ -39,6 +39,10 @@ class YamlFile:
                 known = (*known, step)
         return self.lines.get(known)
 
+    def mistake(self, place: Place, message: str) -> Mistake:
+        """What is wrong with a value, with its line."""
+        return Mistake(self.path, self.line(place), message)
+
 
 def read_yaml(path: Path) -> YamlFile:
     """Read a file. What is wrong in places, such as a duplicate key, is collected as mistakes, and left out.

@@ -1,0 +1,116 @@
+"""Applying: read everything, compare everything, and only then send what differs, in the order that it needs."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airnub_cli.backend.automations import compare_automations, read_automations
+from airnub_cli.backend.blocks import compare_blocks, read_blocks
+from airnub_cli.backend.change import Action, Change
+from airnub_cli.backend.environment import read_environment
+from airnub_cli.backend.placeholders import known_values
+from airnub_cli.backend.server import BackendError, PrefectServer
+from airnub_cli.backend.sources import Mistakes
+from airnub_cli.backend.variables import (
+    FindDepartment,
+    Variable,
+    compare_variables,
+    installed_department,
+    read_variables,
+)
+from airnub_cli.backend.work_pools import Pool, compare_pools, read_pools
+from airnub_cli.configuration.environment import PoolType
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the repository says that the backend of an environment holds."""
+
+    environment: str
+    pools: list[Pool]
+    variables: list[Variable]
+    blocks: list[Any]
+    automations: list[Any]
+
+
+def read_wanted(
+    root: Path,
+    environment_name: str,
+    *,
+    pool_type: PoolType | None = None,
+    values: dict[str, str] | None = None,
+    find_department: FindDepartment = installed_department,
+) -> Wanted:
+    """Read and check all files; nobody is asked.
+
+    Args:
+        root: of the repository.
+        environment_name: `local`, or a file of `configs/environments/`.
+        pool_type: of all pools, in place of what the environment and their files say.
+        values: what placeholders are filled from; by default `.env` and the environment.
+        find_department: gives a department by the name of its package.
+
+    Raises:
+        ConfigurationError: with every mistake of every file, and every missing secret.
+    """
+    values = known_values(root) if values is None else values
+    environment = read_environment(root, environment_name, values)
+    mistakes = Mistakes(list(environment.mistakes))
+    pools = read_pools(root, environment, values, mistakes, pool_type)
+    wanted = Wanted(
+        environment.name,
+        pools,
+        read_variables(root, environment, mistakes, find_department),
+        read_blocks(root, environment, values, mistakes),
+        read_automations(root, environment, pools, mistakes),
+    )
+    mistakes.raise_if_any()
+    return wanted
+
+
+def compare(server: PrefectServer, wanted: Wanted) -> list[Change]:
+    """What is to be done, in the order in which it has to be; nothing is sent.
+
+    Raises:
+        ConfigurationError: blocks do not fit the types that the server has.
+        BackendError: the server does not answer, or holds what cannot be brought to what the repository says.
+    """
+    mistakes = Mistakes()
+    changes = [
+        *compare_pools(server, wanted.pools),
+        *compare_variables(server, wanted.variables),
+        *compare_blocks(server, wanted.blocks, mistakes),
+        *compare_automations(server, wanted.automations),
+    ]
+    mistakes.raise_if_any()
+    return changes
+
+
+def send(changes: list[Change], say: Callable[[Change], None] = lambda _: None) -> None:
+    """Send what differs.
+
+    Args:
+        changes: in their order.
+        say: is told of each that was sent.
+
+    Raises:
+        BackendError: the server refused one, or was lost; it says how many were sent before.
+    """
+    due = [change for change in changes if change.action is not Action.UNCHANGED]
+    for position, change in enumerate(due):
+        try:
+            change.send()
+        except BackendError as error:
+            raise BackendError(
+                f"{change.kind} {change.name}: {error}\n"
+                f"{position} of {len(due)} changes were sent before this one; the next run sends the rest"
+            ) from error
+        say(change)
+
+
+def counts(changes: list[Change]) -> dict[str, int]:
+    """How many were created, updated and left."""
+    counted = Counter(change.action for change in changes)
+    return {action.value: counted[action] for action in Action}

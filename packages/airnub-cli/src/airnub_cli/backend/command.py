@@ -1,0 +1,129 @@
+"""The command `airnub apply`: arguments in, a table out. The work is in the modules beside this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airnub_cli.backend.placeholders import known_values
+from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    # What imports Prefect is imported when it is needed: other commands and `--help` are to be quick.
+    from airnub_cli.backend.change import Change
+    from airnub_cli.configuration.environment import PoolType
+
+_QUIET = {"DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
+_COLOURS = {"created": "green", "updated": "cyan", "unchanged": "dim"}
+
+
+def add_to(group: click.Group) -> None:
+    """Add the command to a group."""
+    group.add_command(apply)
+
+
+@click.command("apply", epilog="Example: uv run airnub apply --env local")
+@click.option(
+    "--env", "environment", default="local", show_default=True, help="local, or one of configs/environments/."
+)
+@click.option(
+    "--pools",
+    "pool_type",
+    type=click.Choice(["docker", "process", "kubernetes"]),
+    help="Make all pools of this type, such as process on a laptop. Default: what the environment says.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def apply(environment: str, pool_type: PoolType | None, as_json: bool) -> None:
+    """Bring the Prefect backend (PREFECT_API_URL) to what the repository says.
+
+    Work pools and queues, Variables, blocks and automations are read, compared, and only what differs is sent. What
+    operators set is kept: pauses, concurrency limits, and whether an automation is enabled. Nothing is deleted.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    sys.exit(_run(environment, pool_type, as_json=as_json))
+
+
+def _run(environment: str, pool_type: PoolType | None, *, as_json: bool) -> int:
+    try:
+        root = Workspace.around(Path.cwd()).root
+    except WorkspaceError as error:
+        click.secho(str(error), fg="red", err=True)
+        return 2
+    # Prefect reads `.env` in the current folder only, and only when it is imported.
+    for name, value in known_values(root).items():
+        if name.startswith("PREFECT_"):
+            os.environ.setdefault(name, value)
+    from airnub_cli.backend.server import BackendError
+
+    try:
+        server, changes = _apply(root, environment, pool_type)
+    except ConfigurationError as error:
+        count = len(error.mistakes)
+        click.secho(f"{error}\n{count} mistake{'s' * (count > 1)}; nothing was sent.", fg="red", err=True)
+        return 2
+    except BackendError as error:
+        click.secho(str(error), fg="red", err=True)
+        return 1
+    if as_json:
+        click.echo(json.dumps(_document(environment, server, changes), indent=2))
+    else:
+        _print(environment, server, changes)
+    return 0
+
+
+def _apply(root: Path, environment: str, pool_type: PoolType | None) -> tuple[str, list[Change]]:
+    from airnub_cli.backend.applying import compare, read_wanted, send
+    from airnub_cli.backend.server import prefect_server
+
+    wanted = read_wanted(root, environment, pool_type=pool_type)
+    with prefect_server() as server:
+        changes = compare(server, wanted)
+        send(changes)
+        return server.url, changes
+
+
+def _document(environment: str, server: str, changes: list[Change]) -> dict[str, Any]:
+    from airnub_cli.backend.applying import counts
+
+    return {
+        "environment": environment,
+        "server": server,
+        "counts": counts(changes),
+        "changes": [change.as_json() for change in changes],
+    }
+
+
+def _print(environment: str, server: str, changes: list[Change]) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from airnub_cli.backend.applying import counts
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 10_000  # each row is one line, for `grep`
+    table = Table(box=SIMPLE)
+    for name in ("kind", "name", "", "what differed", "kept, as operators set it"):
+        table.add_column(name, overflow="fold")
+    for change in changes:
+        cells = (change.kind, change.name, change.action.value, ", ".join(change.different), ", ".join(change.kept))
+        style = _COLOURS[change.action.value]
+        table.add_row(*(Text(cell, style=style if index == 2 else "") for index, cell in enumerate(cells)))
+    console.print(table)
+    counted = counts(changes)
+    sent = counted["created"] + counted["updated"]
+    said = (
+        ", ".join(f"{count} {action}" for action, count in counted.items() if count)
+        or "the repository asks for nothing"
+    )
+    end = "" if sent else "; nothing was sent"
+    console.print(Text(f"{environment} on {server}: {said}{end}."), soft_wrap=True)

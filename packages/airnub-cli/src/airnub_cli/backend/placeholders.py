@@ -1,0 +1,57 @@
+"""Placeholders: `${NAME}` in a file comes from the environment, else from `.env`; `${NAME:-default}` may be missing.
+
+The syntax is that of Compose, which reads the same `.env`; `$${` stands for `${`.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from airnub_prefect.yaml_file import Place
+
+_PLACEHOLDER = re.compile(r"\$(?P<escaped>\$)?\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<otherwise>:-(?P<default>[^}]*))?\}")
+
+
+def known_values(folder: Path) -> dict[str, str]:
+    """What placeholders are filled from: `.env` of a folder, and over it the environment of this process."""
+    written = {name: value for name, value in dotenv_values(folder / ".env", interpolate=False).items() if value}
+    return written | {name: value for name, value in os.environ.items() if value}
+
+
+def filled(value: Any, values: Mapping[str, str]) -> Any:
+    """A value with every placeholder in its texts filled, one that has no value left as it is."""
+    if isinstance(value, str):
+        return _PLACEHOLDER.sub(lambda match: _filled(match, values), value)
+    if isinstance(value, dict):
+        return {key: filled(entry, values) for key, entry in value.items()}
+    return [filled(entry, values) for entry in value] if isinstance(value, list) else value
+
+
+def missing(value: Any, values: Mapping[str, str], place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Names that have neither a value nor a default, with the place of each."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield from missing(entry, values, (*place, key))
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from missing(entry, values, (*place, index))
+    elif isinstance(value, str):
+        for match in _PLACEHOLDER.finditer(value):
+            if not match["escaped"] and not match["otherwise"] and match["name"] not in values:
+                yield place, match["name"]
+
+
+def is_placeholder(value: Any) -> bool:
+    """Whether a value is a placeholder without a default, and nothing besides: what a secret has to be in a file."""
+    match = _PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
+    return match is not None and not match["escaped"] and not match["otherwise"]
+
+
+def _filled(match: re.Match[str], values: Mapping[str, str]) -> str:
+    if match["escaped"]:
+        return match[0][1:]
+    return values.get(match["name"], match["default"] if match["otherwise"] else match[0])

@@ -1,0 +1,134 @@
+"""Variables: the settings of each stage, from `configs/variables/<department>/<stage>.yaml` and the environment.
+
+The department's own model checks them, and says the name under which its flow looks for them: what is applied is found.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from airnub_cli.backend.change import Action, Change, differences, unchanged
+from airnub_cli.backend.environment import Environment
+from airnub_cli.backend.server import Json, PrefectServer, path_of
+from airnub_cli.backend.sources import Mistakes, yaml_files
+from airnub_prefect.department import Department
+from airnub_prefect.errors import Mistake
+from airnub_prefect.places import shown
+from airnub_prefect.validation import checked, nearest
+
+FOLDER = Path("configs", "variables")
+LARGEST = 5000
+"""Bytes of JSON that a Prefect Variable holds."""
+TAG = "airnub"
+
+FindDepartment = Callable[[str], Department]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What a Variable should be."""
+
+    name: str
+    value: Any
+    tags: tuple[str, ...]
+
+
+def installed_department(name: str) -> Department:
+    """A department by the name of its package.
+
+    Raises:
+        ImportError: it is not installed here.
+    """
+    department: Department = import_module(f"{name}.department").DEPARTMENT
+    return department
+
+
+def read_variables(
+    root: Path,
+    environment: Environment,
+    mistakes: Mistakes,
+    find_department: FindDepartment = installed_department,
+) -> list[Variable]:
+    """The Variables of all departments; what is wrong is gathered."""
+    found: list[Variable] = []
+    folder = root / FOLDER
+    departments = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    for path in yaml_files(folder, mistakes):
+        message = f"expected settings of a stage in {FOLDER.as_posix()}/<department>/<stage>.yaml, found a file beside"
+        mistakes.found.append(Mistake(shown(path), None, message))
+    mistakes.found += environment.check_names("variables", [one.name for one in departments])
+    for one in departments:
+        files = list(yaml_files(one, mistakes))
+        mistakes.found += environment.check_names("variables", [path.stem for path in files], (one.name,))
+        try:
+            department = find_department(one.name)
+        except ImportError as error:
+            message = f"expected the department {one.name} to be installed, found: {error}; `uv sync --all-packages`"
+            mistakes.found.append(Mistake(shown(one), None, message))
+            continue
+        found += _of_department(department, files, environment, mistakes)
+    return found
+
+
+def _of_department(
+    department: Department, files: Iterable[Path], environment: Environment, mistakes: Mistakes
+) -> Iterable[Variable]:
+    stages = {stage.name: stage for stage in department.stages}
+    for path in files:
+        if path.stem not in stages:
+            advice = nearest(path.stem, list(stages)) or f"its stages are {', '.join(stages)}"
+            message = f"{department.name} has no stage {path.stem!r}, so nobody would read this; {advice}"
+            mistakes.found.append(Mistake(shown(path), None, message))
+            continue
+        file = mistakes.file(path)
+        if file is None:
+            continue
+        file = environment.over(file, "variables", department.name, path.stem)
+        settings = stages[path.stem].load_settings()
+        says, wrong = checked(settings, file)
+        mistakes.found += wrong
+        if says is None:
+            continue
+        try:
+            size = len(json.dumps(file.value, separators=(",", ":"), ensure_ascii=False).encode())
+        except TypeError as error:
+            mistakes.add(file, (), f"expected values that JSON has, found: {error}; put dates in quotes")
+            continue
+        if size > LARGEST:
+            message = (
+                f"expected at most {LARGEST:,} bytes of JSON, which is what a Prefect Variable holds, found {size:,}"
+            )
+            mistakes.add(file, (), f"{message}; long lists of URLs belong in a file of the package (urls_file)")
+            continue
+        tags = (TAG, f"department:{department.name}", f"stage:{path.stem}")
+        yield Variable(settings.variable(), file.value, tags)
+
+
+def compare_variables(server: PrefectServer, wanted: Iterable[Variable]) -> list[Change]:
+    """What is to be done about Variables."""
+    live = {one["name"]: one for one in server.all("/variables/filter")}
+    return [_compared(server, one, live.get(one.name)) for one in wanted]
+
+
+def _compared(server: PrefectServer, wanted: Variable, live: Json | None) -> Change:
+    body = {"name": wanted.name, "value": wanted.value, "tags": list(wanted.tags)}
+    if live is None:
+        return Change("variable", wanted.name, Action.CREATED, lambda: _done(server.post("/variables/", body)))
+    # Tags that somebody added are theirs; flows that set a Variable without tags take ours away.
+    tags = list(dict.fromkeys([*wanted.tags, *live["tags"]]))
+    different = list(differences(wanted.value, live["value"]))
+    if set(wanted.tags) - set(live["tags"]):
+        different.append("tags")
+    if not different:
+        return unchanged("variable", wanted.name)
+    changed = {"value": wanted.value, "tags": tags}
+    return Change(
+        "variable", wanted.name, Action.UPDATED,
+        lambda: server.patch(path_of("variables", "name", wanted.name), changed), tuple(different),
+    )  # fmt: skip
+
+
+def _done(_: Json) -> None: ...

@@ -1,0 +1,244 @@
+"""Work pools and their queues, from `infra/work-pools/`.
+
+`<pool>.yaml` is one pool, by the name that its deployments ask for. `_<type>.yaml` is what all pools of that type have
+in common. So a pool's name says whose runs it takes, and its type how a machine runs them: on a laptop the same pools
+are made with type `process`, and no deployment has to know.
+
+What operators set is theirs: whether a pool or a queue is paused, and its concurrency limit. A file gives a limit to
+new pools and queues only.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from airnub_cli.backend.change import Action, Change, differences, is_same, unchanged
+from airnub_cli.backend.environment import Environment
+from airnub_cli.backend.placeholders import filled, missing
+from airnub_cli.backend.server import BackendError, Json, PrefectServer, path_of
+from airnub_cli.backend.sources import Entry, Mistakes, read_entries
+from airnub_cli.configuration.environment import POOL_TYPES, PoolType
+from airnub_cli.configuration.overlay import overlay
+from airnub_cli.configuration.templates import base_job_template, wrong_defaults
+from airnub_prefect.validation import checked
+from airnub_prefect.yaml_file import Place, YamlFile
+
+FOLDER = Path("infra", "work-pools")
+HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
+PREFECTS_HEARTBEAT = 180
+"""Seconds between two heartbeats of a flow run where nothing else is said."""
+LEAST_HEARTBEAT = 30
+"""The least that Prefect takes."""
+
+Name = Annotated[str, Field(min_length=1, pattern=r"^[^/%&><]+$")]
+Limit = Annotated[int, Field(ge=0)]
+
+
+def _not_reserved(name: str) -> str:
+    if name.lower().startswith("prefect"):
+        raise ValueError("expected a name that does not begin with `prefect`, which keeps those for itself")
+    return name
+
+
+class Queue(BaseModel):
+    """A queue of a pool. Every pool has one called `default`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    description: str | None = None
+    priority: Annotated[int, Field(ge=1)] | None = None
+    """1 is served first; without it, Prefect puts a new queue last."""
+    concurrency_limit: Limit | None = None
+    """Of a new queue."""
+
+
+class PoolFile(Entry):
+    """What the file of a pool says."""
+
+    name: Annotated[Name, AfterValidator(_not_reserved)]
+    type: PoolType
+    description: str = ""
+    job_variables: dict[str, Any] = {}
+    """Defaults of what a deployment may say itself."""
+    queues: list[Queue] = []
+    concurrency_limit: Limit | None = None
+    """Of a new pool."""
+
+
+class TypeFile(BaseModel):
+    """What the file of a type of pools says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    job_variables: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What a pool should be."""
+
+    name: str
+    type: PoolType
+    description: str
+    job_variables: dict[str, Any]
+    queues: tuple[Queue, ...]
+    concurrency_limit: int | None
+
+    @property
+    def heartbeat(self) -> int:
+        """Seconds between two heartbeats of its runs."""
+        value = str(self.job_variables.get("env", {}).get(HEARTBEAT, PREFECTS_HEARTBEAT))
+        return int(value) if value.isdecimal() else PREFECTS_HEARTBEAT
+
+
+def read_pools(
+    root: Path, environment: Environment, values: dict[str, str], mistakes: Mistakes, kind: PoolType | None = None
+) -> list[Pool]:
+    """The pools of an environment; what is wrong is gathered.
+
+    Args:
+        root: of the repository.
+        environment: which.
+        values: what placeholders are filled from.
+        mistakes: gathers what is wrong.
+        kind: the type of all pools, in place of what the environment and their files say.
+    """
+    folder = root / FOLDER
+    types: dict[PoolType, dict[str, Any]] = {}
+    pools: list[Pool] = []
+
+    for source in read_entries(PoolFile, folder, environment, mistakes, [f"_{one}.yaml" for one in POOL_TYPES]):
+        says = source.says
+        if says.name != Path(source.file.path).stem:
+            mistakes.add(source.file, ("name",), f"expected the name of its file, found {says.name!r}")
+        used = kind or environment.pool_type or says.type
+        if used not in types:
+            types[used] = _of_type(folder / f"_{used}.yaml", used, values, mistakes)
+        # Of another type, a worker would understand none of them.
+        own = _checked(source.file, used, says.job_variables, values, mistakes) if used == says.type else {}
+        defaults = overlay(types[used], own)
+        pools.append(Pool(says.name, used, says.description, defaults, tuple(says.queues), says.concurrency_limit))
+    return pools
+
+
+def _of_type(path: Path, kind: PoolType, values: dict[str, str], mistakes: Mistakes) -> dict[str, Any]:
+    file = mistakes.file(path) if path.is_file() else None
+    if file is None:
+        return {}
+    says, wrong = checked(TypeFile, file)
+    mistakes.found += wrong
+    return {} if says is None else _checked(file, kind, says.job_variables, values, mistakes)
+
+
+def _checked(
+    file: YamlFile, kind: PoolType, variables: dict[str, Any], values: dict[str, str], mistakes: Mistakes
+) -> dict[str, Any]:
+    """Job variables with their placeholders filled; those that the worker would not understand are left out."""
+    for place, name in missing(variables, values):
+        message = f"expected {name} in the environment or in .env, found nothing; or write ${{{name}:-default}}"
+        mistakes.add(file, ("job_variables", *place), message)
+    variables = filled(variables, values)
+    wrong = [*wrong_defaults(kind, variables), *_wrong_heartbeat(variables.get("env"))]
+    for place, message in wrong:
+        mistakes.add(file, ("job_variables", *place), message)
+    return {name: value for name, value in variables.items() if name not in {place[0] for place, _ in wrong if place}}
+
+
+def _wrong_heartbeat(env: Any) -> Iterator[tuple[Place, str]]:
+    """With a setting that it does not take, Prefect cannot even be imported in a run."""
+    value = env.get(HEARTBEAT) if isinstance(env, dict) else None
+    if isinstance(value, str) and not (value.isdecimal() and int(value) >= LEAST_HEARTBEAT):
+        yield ("env", HEARTBEAT), f"env.{HEARTBEAT}: expected {LEAST_HEARTBEAT} seconds or more, found {value!r}"
+
+
+def compare_pools(server: PrefectServer, wanted: Iterable[Pool]) -> list[Change]:
+    """What is to be done about pools and their queues.
+
+    Raises:
+        BackendError: a pool is of another type on the server, which Prefect cannot change.
+    """
+    live = {one["name"]: one for one in server.all("/work_pools/filter")}
+    pools = list(wanted)
+    _check_types(pools, live)
+    return [change for pool in pools for change in _compared(server, pool, live.get(pool.name))]
+
+
+def _check_types(pools: list[Pool], live: dict[str, Json]) -> None:
+    wrong = [pool for pool in pools if pool.name in live and live[pool.name]["type"] != pool.type]
+    if wrong:
+        lines = [
+            f"expected the work pool {pool.name} to be of type {pool.type}, found type {live[pool.name]['type']} on "
+            f"the server; `prefect work-pool delete {pool.name}`, apply again, then deploy again what runs in it"
+            for pool in wrong
+        ]
+        raise BackendError("\n".join([*lines, "Prefect cannot change the type of a pool. Nothing was sent."]))
+
+
+def _compared(server: PrefectServer, pool: Pool, live: Json | None) -> Iterator[Change]:
+    body = {"description": pool.description, "base_job_template": base_job_template(pool.type, pool.job_variables)}
+    if live is None:
+        new = body | {"name": pool.name, "type": pool.type, "concurrency_limit": pool.concurrency_limit}
+        yield Change("work pool", pool.name, Action.CREATED, lambda: _done(server.post("/work_pools/", new)))
+    else:
+        kept = _kept(live, pool.concurrency_limit)
+        found = {"description": live["description"] or "", "base_job_template": live["base_job_template"]}
+        changes = {name: body[name] for name in body if not is_same(body[name], found[name])}
+        if changes:
+            yield Change(
+                "work pool", pool.name, Action.UPDATED,
+                lambda: server.patch(path_of("work_pools", pool.name), changes),
+                tuple(map(_short, differences(body, found, depth=6))), kept,
+            )  # fmt: skip
+        else:
+            yield unchanged("work pool", pool.name, kept)
+    queues = server.all(f"{path_of('work_pools', pool.name)}/queues/filter") if live else []
+    by_name = {queue["name"]: queue for queue in queues}
+    for queue in pool.queues:
+        yield _compared_queue(server, pool.name, queue, by_name.get(queue.name))
+
+
+def _compared_queue(server: PrefectServer, pool: str, queue: Queue, live: Json | None) -> Change:
+    name = f"{pool}/{queue.name}"
+    path = path_of("work_pools", pool, "queues")
+    body = {"description": queue.description or ""} | ({"priority": queue.priority} if queue.priority else {})
+    if live is None:
+        new = body | {"name": queue.name, "concurrency_limit": queue.concurrency_limit}
+
+        def create() -> None:
+            # Prefect makes `default` with the pool, and a deployment may have made any other in the meantime.
+            if server.get(f"{path}/{path_of(queue.name)[1:]}") is None:
+                server.post(f"{path}/", new)
+            else:
+                server.patch(f"{path}/{path_of(queue.name)[1:]}", new)
+
+        return Change("work queue", name, Action.CREATED, create)
+    kept = _kept(live, queue.concurrency_limit)
+    found = {"description": live["description"] or "", "priority": live["priority"]}
+    changes = {key: value for key, value in body.items() if value != found[key]}
+    if not changes:
+        return unchanged("work queue", name, kept)
+    return Change(
+        "work queue", name, Action.UPDATED, lambda: server.patch(f"{path}/{path_of(queue.name)[1:]}", changes),
+        tuple(sorted(changes)), kept,
+    )  # fmt: skip
+
+
+def _kept(live: Json, limit: int | None) -> tuple[str, ...]:
+    """What an operator has set."""
+    kept = ["paused"] if live["is_paused"] else []
+    if live["concurrency_limit"] is not None and live["concurrency_limit"] != limit:
+        kept.append(f"limit {live['concurrency_limit']}")
+    return tuple(kept)
+
+
+def _short(place: str) -> str:
+    """`env.PREFECT_API_URL` of the whole way through a template."""
+    head, _, name = place.partition("base_job_template.variables.properties.")
+    return name.replace(".default", "", 1) if not head and name else place
+
+
+def _done(_: Json) -> None: ...

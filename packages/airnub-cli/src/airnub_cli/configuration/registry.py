@@ -1,0 +1,59 @@
+"""The registry: `configs/departments.yaml`, the one place that says who owns a department, and if it is deployed."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from airnub_prefect.validation import load_yaml
+
+_Text = Annotated[str, Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Registered(_Strict):
+    """A department."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    """The name of its folder and its package."""
+    display_name: _Text
+    owner: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    """A team; it becomes a tag."""
+    contacts: Annotated[list[_Text], Field(min_length=1)]
+    status: Literal["active", "retired"]
+    """Only active departments are deployed."""
+
+
+class Registry(_Strict):
+    """All of them."""
+
+    departments: list[Registered]
+
+    @field_validator("departments")
+    @classmethod
+    def _are_different(cls, departments: list[Registered]) -> list[Registered]:
+        ids = [one.id for one in departments]
+        if twice := sorted({one for one in ids if ids.count(one) > 1}):
+            raise ValueError(f"expected each id once, found {', '.join(twice)} more than once")
+        return departments
+
+    def named(self, department: str) -> Registered | None:
+        """A department by its id."""
+        return next((one for one in self.departments if one.id == department), None)
+
+
+def registry_file(root: Path) -> Path:
+    """Where it is written."""
+    return root / "configs" / "departments.yaml"
+
+
+def load_registry(root: Path) -> Registry:
+    """The registry of a checkout.
+
+    Raises:
+        ConfigurationError: it is missing, or has mistakes.
+    """
+    return load_yaml(Registry, registry_file(root))

@@ -1,0 +1,56 @@
+"""Sources: folders of YAML files."""
+
+import pytest
+
+from airnub_cli.backend.environment import Environment
+from airnub_cli.backend.sources import Entry, Mistakes, read_entries
+from airnub_prefect.errors import ConfigurationError
+
+LOCAL = Environment("local", ("local", "production"))
+
+
+def read(repository, environment=LOCAL):
+    mistakes = Mistakes()
+    found = [
+        source.says.name
+        for source in read_entries(Entry, repository.root / "things", environment, mistakes, ["common.yaml"])
+    ]
+    return found, [str(mistake).rpartition("/")[2] for mistake in mistakes.found]
+
+
+def test_a_folder_that_is_not_there_is_empty(repository):
+    """No files are no mistake."""
+    assert read(repository) == ([], [])
+
+
+def test_files_of_other_environments_are_left_out(repository):
+    """They are checked all the same."""
+    repository.write("things/a.yaml", "name: a\n")
+    repository.write("things/b.yaml", "name: b\nenvironments: [production]\n")
+    repository.write("things/c.yaml", "name: c\nenvironments: [lokal]\n")
+    repository.write("things/common.yaml", "anything: 1\n")
+    found, mistakes = read(repository)
+    assert found == ["a"]
+    assert mistakes == ["c.yaml:2: expected one of the environments local, production, found 'lokal'"]
+
+
+def test_every_mistake_of_every_file(repository):
+    """A name twice, an unknown key, broken YAML, an ending that would be overlooked."""
+    repository.write("things/a.yaml", "name: a\n")
+    repository.write("things/b.yaml", "name: a\n")
+    repository.write("things/c.yaml", "nmae: c\n")
+    repository.write("things/d.yaml", "name: [\n")
+    repository.write("things/e.yml", "name: e\n")
+    _, mistakes = read(repository)
+    assert len(mistakes) == 5  # a missing key and an unknown one in c
+    assert any(one.startswith("c.yaml:1: unknown key 'nmae'; did you mean 'name'?") for one in mistakes)
+    assert any("e.yml: expected the ending .yaml" in one for one in mistakes)
+
+
+def test_they_are_raised_in_the_order_of_files():
+    """Nothing where there are none."""
+    Mistakes().raise_if_any()
+    from airnub_prefect.errors import Mistake
+
+    with pytest.raises(ConfigurationError, match=r"(?s)a:2.*b:1"):
+        Mistakes([Mistake("b", 1, "x"), Mistake("a", 2, "y"), Mistake("a", 2, "y")]).raise_if_any()

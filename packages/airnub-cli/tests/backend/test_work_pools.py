@@ -1,0 +1,122 @@
+"""Work pools and queues."""
+
+import pytest
+
+from airnub_cli.backend.server import BackendError
+from airnub_prefect.errors import ConfigurationError
+
+COMMON = 'job_variables:\n  networks: ["${NETWORK:-airnub}"]\n  mem_limit: 512m\n  env: {A: "${URL}", B: "2"}\n'
+
+
+@pytest.fixture
+def pool(filled_repository):
+    """The repository, with a file of what Docker pools have in common, and without files of other kinds."""
+    filled_repository.write("infra/work-pools/_docker.yaml", COMMON)
+    filled_repository.write("infra/work-pools/_process.yaml", "job_variables: {env: {LAPTOP: 'yes'}}\n")
+    for folder in ("variables", "blocks", "automations"):
+        (filled_repository.root / "configs" / folder).rename(filled_repository.root / folder)
+    return filled_repository
+
+
+def test_a_pool_has_what_its_type_has_and_its_own(pool):
+    """Its own comes first, mappings are merged, and placeholders are filled."""
+    [one] = pool.wanted(values={"URL": "http://server"}).pools
+    assert one.job_variables == {
+        "networks": ["airnub"],
+        "mem_limit": "1g",
+        "env": {"A": "http://server", "B": "2", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"},
+    }
+    assert one.heartbeat == 30
+
+
+@pytest.mark.parametrize("way", ["option", "environment"])
+def test_another_type_has_none_of_it(pool, way):
+    """On a laptop the pool has the same name and queues; what concerns containers is left out."""
+    pool.write("configs/environments/laptop.yaml", "description: x\nkind: process\n")
+    wanted = pool.wanted(pool_type="process") if way == "option" else pool.wanted("laptop")
+    [one] = wanted.pools
+    assert (one.name, one.type, one.job_variables) == (pool.pool, "process", {"env": {"LAPTOP": "yes"}})
+    assert [queue.name for queue in one.queues] == ["default", "urgent"]
+    assert one.heartbeat == 180
+
+
+def test_mistakes_have_their_lines(pool):
+    """A placeholder without a value, an unknown job variable, a name that is not the file's, a reserved one."""
+    pool.write("infra/work-pools/shop.yaml", "name: prefect-shop\ntype: docker\n")
+    pool.write("infra/work-pools/stall.yaml", "name: stal\ntype: docker\njob_variables:\n  mem_limt: 1g\n")
+    with pytest.raises(ConfigurationError) as raised:
+        pool.wanted()
+    told = str(raised.value)
+    assert "_docker.yaml:4: expected URL in the environment or in .env, found nothing" in told
+    assert "shop.yaml:1: name: expected a name that does not begin with `prefect`" in told
+    assert "stall.yaml:1: expected the name of its file, found 'stal'" in told
+    assert "stall.yaml:4: unknown job variable 'mem_limt' of a docker pool; did you mean 'mem_limit'?" in told
+
+
+def test_heartbeats_that_prefect_does_not_take(pool):
+    """A run would not even start with them."""
+    file = pool.root / "infra" / "work-pools" / f"{pool.pool}.yaml"
+    file.write_text(file.read_text().replace('"30"', '"15"'))
+    with pytest.raises(ConfigurationError, match=r"yaml:6: env.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: expected 30 seconds"):
+        pool.wanted(values={"URL": "x"})
+
+
+def test_a_file_of_a_type_that_nobody_has(pool):
+    """It would be passed over."""
+    pool.write("infra/work-pools/_dcoker.yaml", "job_variables: {}\n")
+    with pytest.raises(ConfigurationError, match=r"_dcoker.yaml:1: missing key 'name'"):
+        pool.wanted(values={"URL": "x"})
+
+
+def test_created_then_unchanged_then_only_what_changed(pool, server):
+    """The second run sends nothing; a changed file changes one place of the template."""
+    values = {"URL": "http://server"}
+    names = [pool.pool, f"{pool.pool}/default", f"{pool.pool}/urgent"]
+    assert pool.actions(values=values) == dict.fromkeys(names, "created")
+    live = server.get(f"/work_pools/{pool.pool}")
+    assert live["base_job_template"]["variables"]["properties"]["mem_limit"]["default"] == "1g"
+    queues = {one["name"]: one["priority"] for one in server.all(f"/work_pools/{pool.pool}/queues/filter")}
+    assert queues == {"default": 2, "urgent": 1}
+    assert pool.actions(values=values) == dict.fromkeys(names, "unchanged")
+    changed = pool.apply(values={"URL": "http://other"})
+    assert changed["work pool", pool.pool].different == ("env.A",)
+    assert {change.action.value for (kind, _), change in changed.items() if kind == "work queue"} == {"unchanged"}
+
+
+def test_pauses_and_limits_of_operators_are_kept(pool, server):
+    """Of a pool and of a queue, also where the file changes something else; and they are told."""
+    values = {"URL": "http://server"}
+    pool.apply(values=values)
+    server.patch(f"/work_pools/{pool.pool}", {"is_paused": True, "concurrency_limit": 3})
+    server.patch(f"/work_pools/{pool.pool}/queues/urgent", {"is_paused": True, "concurrency_limit": 2})
+    same = pool.apply(values=values)
+    assert same["work pool", pool.pool].kept == ("paused", "limit 3")
+    assert {change.action.value for change in same.values()} == {"unchanged"}
+    file = pool.root / "infra" / "work-pools" / f"{pool.pool}.yaml"
+    file.write_text(file.read_text().replace("1g", "2g").replace("{name: urgent,", "{name: urgent, description: Now,"))
+    changed = pool.apply(values=values)
+    assert changed["work pool", pool.pool].different == ("mem_limit",)
+    assert changed["work queue", f"{pool.pool}/urgent"].different == ("description",)
+    live = server.get(f"/work_pools/{pool.pool}")
+    queue = server.get(f"/work_pools/{pool.pool}/queues/urgent")
+    assert (live["is_paused"], live["concurrency_limit"]) == (True, 3)
+    assert (queue["is_paused"], queue["concurrency_limit"], queue["description"]) == (True, 2, "Now")
+
+
+def test_a_limit_of_a_file_is_for_new_pools(pool, server):
+    """Later it is the operator's."""
+    file = pool.root / "infra" / "work-pools" / f"{pool.pool}.yaml"
+    file.write_text("concurrency_limit: 5\n" + file.read_text())
+    pool.apply(values={"URL": "x"})
+    assert server.get(f"/work_pools/{pool.pool}")["concurrency_limit"] == 5
+    server.patch(f"/work_pools/{pool.pool}", {"concurrency_limit": None})
+    assert set(pool.actions(values={"URL": "x"}).values()) == {"unchanged"}
+    assert server.get(f"/work_pools/{pool.pool}")["concurrency_limit"] is None
+
+
+def test_a_pool_of_another_type_is_refused(pool, server):
+    """Prefect cannot change it, and nothing is sent."""
+    pool.apply(values={"URL": "x"})
+    with pytest.raises(BackendError, match=rf"{pool.pool} to be of type process, found type docker"):
+        pool.apply(pool_type="process")
+    assert server.get(f"/work_pools/{pool.pool}")["type"] == "docker"
