@@ -1,7 +1,9 @@
-"""The root `prefect.yaml`: what it says is what Prefect understands, and a worker runs what was deployed."""
+"""Deployments on a real server: what the files say is what Prefect understands, twice, and a worker runs it."""
 
 import json
 import os
+import pty
+import re
 import signal
 import socket
 import subprocess
@@ -9,61 +11,97 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 
+from airnub_cli.configuration.environment import EnvironmentFile
+from airnub_cli.deployments.checking import check_deployments
+from airnub_cli.deployments.compilation import compile_environment
+from airnub_cli.deployments.ownership import retagged
+from airnub_cli.deployments.schema import DeploymentFile
+from airnub_cli.workspace import Workspace
 from airnub_core.sample_site import SampleSite
 from project_alpha.demo import DEMO
 
 ROOT = Path(__file__).parents[1]
-DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 PREFECT = [sys.executable, "-m", "prefect"]
 PATIENCE = 150
 """Seconds for what takes ten on a quiet machine."""
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
-def test_a_deployment_leaves_nothing_to_chance(deployment):
-    """What Prefect would silently ignore or make up is written out: entrypoint, description, pull, tags, events."""
-    module, _, name = deployment["entrypoint"].rpartition(".")
-    department = module.partition(".")[0]
-    assert deployment["name"].startswith(f"{department.replace('_', '-')}-")
-    assert callable(getattr(import_module(module), name))
-    assert deployment["description"]
-    assert deployment["pull"] == []
-    assert f"department:{department}" in deployment["tags"]
-    assert all(schedule["slug"] and "active" in schedule for schedule in deployment.get("schedules", []))
-    assert all(trigger["expect"] for trigger in deployment.get("triggers", []))
+def test_the_committed_file_is_not_stale():
+    """Every deployment is right, and what is committed is what `airnub compile` makes of the departments' files."""
+    workspace = Workspace.around(ROOT)
+    found = check_deployments(workspace)
+    assert found.mistakes == []
+    assert compile_environment(workspace, found=found) == (ROOT / "prefect.yaml").read_text()
+    for source in found.sources:
+        assert retagged(source).expected == source.path.read_text()
 
 
-def test_keys_of_the_file_are_known_to_prefect():
-    """Prefect drops a key that it does not know without a word; here it fails."""
-    from prefect.cli.deploy._models import DeploymentConfig, PrefectYamlModel
+def test_every_environment_can_be_compiled():
+    """Each is written out in full, with images by the digest of their content where it has a registry."""
+    workspace = Workspace.around(ROOT)
+    found = check_deployments(workspace)
+    for name, environment in found.environments.items():
+        text = compile_environment(workspace, name, digest=lambda _workspace, _department: "ab" * 32, found=found)
+        for deployment in yaml.safe_load(text)["deployments"]:
+            image = deployment["work_pool"]["job_variables"]["image"]
+            assert image.endswith(":local" if environment.registry is None else f":{'ab' * 32}")
 
-    raw = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    assert set(raw) - {"definitions"} <= set(PrefectYamlModel.model_fields)
-    for deployment in raw["deployments"]:
-        assert set(deployment) <= set(DeploymentConfig.model_fields)
+
+def test_examples_on_the_page_are_right():
+    """Each is what the page says it is: a department's file, or that of an environment."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "deployments.md").read_text(), re.DOTALL)
+    examples = [yaml.safe_load(block) for block in blocks]
+    [file] = [one for one in examples if "deployments" in one]
+    [guard] = [one for one in examples if set(one) == {"build"}]
+    [environment] = [one for one in examples if "registry" in one]
+    DeploymentFile.model_validate(file | guard)
+    EnvironmentFile.model_validate(environment)
+    assert len(examples) == 3
 
 
-def test_names_are_unique():
-    """Triggers name deployments, and nothing else tells them apart."""
-    names = [deployment["name"] for deployment in DEPLOYMENTS]
-    assert len(set(names)) == len(names)
+def test_a_second_deploy_changes_nothing(tmp_path):
+    """From the root and from a department's folder, on a terminal, nothing is asked, and only triggers get new ids."""
+    environment = on_its_own(tmp_path)
+    with server(environment) as url:
+        environment["PREFECT_API_URL"] = url
+        for pool in ("project-alpha", "department-template"):
+            run(environment, "work-pool", "create", "--type", "docker", pool)
+        deploy_on_a_terminal(environment, ROOT)
+        first = held(url)
+        assert {one["name"] for one in first["deployments"]} == {f"project-alpha-{name}" for name in ALL}
+        assert len(first["automations"]) == 2
+        deploy_on_a_terminal(environment, ROOT)
+        assert held(url) == first
+        deploy_on_a_terminal(environment, ROOT / "departments" / "project_alpha")
+        assert held(url) == first
+        deploy_on_a_terminal(environment, ROOT / "departments" / "_template")
+        both = held(url)
+        assert len(both["deployments"]) == 2 * len(first["deployments"])
+        deploy_on_a_terminal(environment, ROOT / "departments" / "_template")
+        assert held(url) == both
+        file = tmp_path / "placeholder.yaml"
+        guard = "build: [{airnub_prefect.steps.require_environment: {names: [NOT_SET]}}]\n"
+        text = (ROOT / "prefect.yaml").read_text().replace("description: ", "description: '{{ $NOT_SET }}' #")
+        file.write_text(guard + text)
+        refused = run(environment, "deploy", "--all", "--prefect-file", str(file), succeeds=False)
+        assert "expected NOT_SET in the environment" in " ".join(refused.split())
+        assert held(url) == both
 
 
 def test_a_worker_runs_what_was_deployed(tmp_path):
     """From an empty server: deploy, run the ingestion, and each stage starts the next until the report is there."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    environment |= {"PREFECT_HOME": str(tmp_path / "prefect"), "AIRNUB_DATA_ROOT": str(tmp_path)}
-    environment |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    environment = on_its_own(tmp_path) | {"AIRNUB_DATA_ROOT": str(tmp_path), "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    file = tmp_path / "processes.yaml"
+    file.write_text(compile_environment(Workspace.around(ROOT), kind="process"))
     with SampleSite(DEMO.routes(with_failure=False)) as site, server(environment) as url:
         environment["PREFECT_API_URL"] = url
         run(environment, "work-pool", "create", "--type", "process", "project-alpha")
-        run(environment, "deploy", "--all", "--no-prompt")
+        run(environment, "deploy", "--all", "--no-prompt", "--prefect-file", str(file))
         settings = DEMO.settings(site, tmp_path)["ingestion"].model_dump(mode="json", exclude_unset=True)
         settings["store"] = "data/project_alpha"
         with worker(environment):
@@ -81,7 +119,47 @@ def test_a_worker_runs_what_was_deployed(tmp_path):
             wait_for(lambda: completed(url) >= STAGES, "every stage Completed", url)
 
 
+ALL = ("ingestion", "processing", "analysis", "pipeline")
 STAGES = {"project-alpha-ingestion", "project-alpha-processing", "project-alpha-analysis"}
+
+
+def on_its_own(folder):
+    """An environment that has nothing to do with whoever runs the tests."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "AIRNUB_"))}
+    return inherited | {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+
+
+def deploy_on_a_terminal(environment, folder):
+    """`prefect deploy --all` as a person types it; a question would wait for an answer until the time is over."""
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            [*PREFECT, "deploy", "--all"], env=environment, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs,
+            check=False, timeout=PATIENCE, start_new_session=True,
+        )  # fmt: skip
+        said = os.read(ours, 65_536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 0, said
+
+
+def held(url):
+    """What the server has of deployments, without times, and of automations, without their ids."""
+    deployments = post(f"{url}/deployments/filter", {"sort": "NAME_ASC"})
+    automations = post(f"{url}/automations/filter", {"sort": "NAME_ASC"})
+    return {
+        "deployments": without(deployments, {"updated"}),
+        "automations": without(automations, {"updated", "created", "id"}),
+        "pools": without(post(f"{url}/work_pools/filter", {}), {"updated"}),
+    }
+
+
+def without(value, keys):
+    """A copy that has none of these keys, however deep."""
+    if isinstance(value, dict):
+        return {key: without(one, keys) for key, one in value.items() if key not in keys}
+    return [without(one, keys) for one in value] if isinstance(value, list) else value
 
 
 @contextmanager
@@ -120,12 +198,13 @@ def process(environment, *arguments):
             running.wait()
 
 
-def run(environment, *arguments):
-    """A `prefect` command that must succeed."""
+def run(environment, *arguments, succeeds=True):
+    """A `prefect` command that must succeed, or must not; what it said."""
     done = subprocess.run(
         [*PREFECT, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert (done.returncode == 0) is succeeds, f"{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
 
 
 def completed(url):

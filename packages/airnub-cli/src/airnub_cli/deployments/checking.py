@@ -1,0 +1,102 @@
+"""Checking: every mistake in the departments' deployments, the registry and the environments, all at once."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from airnub_cli.configuration.environment import EnvironmentFile, environment_file, environments
+from airnub_cli.configuration.registry import Registry, load_registry, registry_file
+from airnub_cli.deployments.deployment import wrong
+from airnub_cli.deployments.names import clashes
+from airnub_cli.deployments.overlays import lost_overlays
+from airnub_cli.deployments.ownership import retagged
+from airnub_cli.deployments.sources import Entry, Source, read_sources
+from airnub_cli.workspace import Workspace
+from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.places import shown
+from airnub_prefect.validation import checked
+from airnub_prefect.yaml_file import YamlFile, read_yaml
+
+TEMPLATE = "_template"
+"""The folder of the department that is tested like any other, and deployed nowhere."""
+
+
+_INDEX = re.compile(r"deployments\.\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """All that was read, and all that is wrong with it."""
+
+    sources: list[Source]
+    environments: dict[str, EnvironmentFile]
+    """Those without a mistake."""
+    mistakes: list[Mistake]
+
+    def entries(self) -> list[Entry]:
+        """The deployments that are part of an environment's file."""
+        return [entry for source in self.sources if source.is_compiled for entry in source.entries()]
+
+
+def check_deployments(workspace: Workspace, environment: Mapping[str, str] | None = None) -> Checked:
+    """Read and check everything that deployments are made of. Nothing is sent, and no server is asked.
+
+    Importing the flows runs their modules, so all departments must be installed.
+
+    Args:
+        workspace: the checkout.
+        environment: for placeholders; default is that of this process.
+    """
+    environment = os.environ if environment is None else environment
+    try:
+        registry = load_registry(workspace.root)
+    except ConfigurationError as error:
+        return Checked([], {}, _told(error.mistakes))
+    sources = read_sources(workspace, registry)
+    mistakes = list(_registered(workspace, registry, sources))
+    for source in sources:
+        mistakes += source.mistakes
+        for entry in source.entries():
+            mistakes += wrong(workspace.root, entry, environment)
+        mistakes += retagged(source).mistakes if source.file.lines else []
+    mistakes += clashes(sources)
+    files = {name: _environment(workspace.root, name) for name in environments(workspace.root)}
+    for file, overlays in files.values():
+        mistakes += file.mistakes
+        mistakes += [] if overlays is None else lost_overlays(workspace.root, file, overlays, registry, sources)
+    valid = {name: overlays for name, (_, overlays) in files.items() if overlays is not None}
+    return Checked(sources, valid, _told(mistakes))
+
+
+def _registered(workspace: Workspace, registry: Registry, sources: list[Source]) -> Iterator[Mistake]:
+    path, departments = registry_file(workspace.root), {source.department for source in sources}
+    lines = read_yaml(path)
+    for index, entry in enumerate(registry.departments):
+        if entry.id not in departments:
+            line = lines.line(("departments", index, "id"))
+            yield Mistake(str(path), line, f"expected a folder departments/{entry.id}, found none")
+    for source in sources:
+        if source.registered is None and source.path.parent.name != TEMPLATE:
+            yield Mistake(str(path), None, f"expected an entry of department {source.department!r}, found none")
+
+
+def _environment(root: Path, name: str) -> tuple[YamlFile, EnvironmentFile | None]:
+    path = environment_file(root, name)
+    try:
+        file = read_yaml(path)
+    except ConfigurationError as error:
+        return YamlFile(str(path), mistakes=error.mistakes), None
+    overlays, mistakes = checked(EnvironmentFile, file)
+    file.mistakes += mistakes
+    return file, overlays
+
+
+def _told(mistakes: list[Mistake]) -> list[Mistake]:
+    """File by file and line by line, with paths as a person types them; what stands in an anchor is told once."""
+    told: dict[tuple[str, int | None, str], Mistake] = {}
+    for one in mistakes:
+        where = shown(Path(one.where)) if Path(one.where).is_absolute() else one.where
+        told.setdefault((where, one.line, _INDEX.sub("deployments", one.message)), replace(one, where=where))
+    return sorted(told.values(), key=lambda one: (one.where, one.line or 0, one.message))

@@ -1,0 +1,99 @@
+"""`airnub compile`: arguments in, files out. The work is in the modules beside this one."""
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import cast, get_args
+
+import click
+
+from airnub_cli.configuration.environment import LOCAL, PoolType, load_environment
+from airnub_cli.deployments.checking import check_deployments
+from airnub_cli.deployments.compilation import ImageDigest, compile_environment
+from airnub_cli.deployments.ownership import retagged
+from airnub_cli.deployments.sources import FILE
+from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_common import write_atomic
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.places import shown
+
+_IMAGES = "airnub_cli.images.digest"
+
+
+def add_to(group: click.Group) -> None:
+    """Register the command."""
+    group.add_command(compile_)
+
+
+@click.command("compile", epilog="Example: uv run airnub compile --env production -o production.yaml")
+@click.option("--check", is_flag=True, help="Write nothing; say what is stale, and exit with 1 if anything is.")
+@click.option("--env", "name", default=LOCAL, show_default=True, metavar="NAME", help="Of configs/environments/.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Default: prefect.yaml of the root, or for other environments stdout (`-`)."
+)
+@click.option(
+    "--pools", "kind", type=click.Choice(get_args(PoolType)), help="Kind of the work pools; default: the environment's."
+)
+def compile_(check: bool, name: str, output: str | None, kind: str | None) -> None:
+    """Make one prefect.yaml of those of all active departments; check every deployment before anything is written.
+
+    Tags that say whose a deployment is are written into the departments' files too. All departments must be installed:
+    their flows are imported.
+    """
+    try:
+        workspace = Workspace.around(Path.cwd())
+        # What is a mistake of the caller is told before what takes long.
+        environment = load_environment(workspace.root, name)
+        pools = cast("PoolType | None", kind)
+        digest = _digest() if environment.registry is not None and (kind or environment.kind) != "process" else None
+        found = check_deployments(workspace)
+        text = compile_environment(workspace, name, digest=digest, kind=pools, found=found)
+        wanted = {
+            source.path: retagging.expected
+            for source in found.sources
+            if (retagging := retagged(source)).text != retagging.expected
+        }
+    except (WorkspaceError, ConfigurationError) as error:
+        click.echo(str(error), err=True)
+        count = len(error.mistakes) if isinstance(error, ConfigurationError) else 1
+        click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was written", fg="red", err=True)
+        sys.exit(2)
+    is_committed = name == LOCAL and kind in {None, environment.kind}
+    to = output or (str(workspace.root / FILE) if is_committed else "-")
+    if to == "-":
+        if not check:
+            click.echo(text, nl=False)
+    elif _read(Path(to)) != text:
+        wanted[Path(to)] = text
+    for path, expected in wanted.items():
+        if check:
+            click.echo(f"{shown(path)} is stale; `{_command(name, kind, output)}` writes it", err=True)
+        else:
+            write_atomic(path, expected)
+            click.echo(f"{shown(path)} is written", err=True)
+    if not wanted and to != "-":
+        click.echo(f"{shown(Path(to))} is up to date: {len(found.entries())} deployments", err=True)
+    sys.exit(1 if check and wanted else 0)
+
+
+def _digest() -> ImageDigest:
+    # Its module looks at Docker and at the lock, which nothing but images by digest needs.
+    if find_spec(_IMAGES.rpartition(".")[0]) is None:
+        raise ConfigurationError.of(_IMAGES, "expected the module that names images by their content, found none")
+    digest: ImageDigest = import_module(_IMAGES).image_digest
+    return digest
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _command(name: str, kind: str | None, output: str | None) -> str:
+    parts = [
+        "airnub compile",
+        f"--env {name}" * (name != LOCAL),
+        f"--pools {kind}" if kind else "",
+        f"-o {output}" if output else "",
+    ]
+    return " ".join(filter(None, parts))

@@ -1,0 +1,182 @@
+"""Compilation: the file of an environment, from the departments' files, the registry and what is different there."""
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import yaml
+
+from airnub_cli.configuration.environment import (
+    LOCAL,
+    EnvironmentFile,
+    PoolType,
+    environment_file,
+    load_environment,
+)
+from airnub_cli.configuration.overlay import overlay
+from airnub_cli.configuration.pools import pool_files
+from airnub_cli.deployments.checking import Checked, check_deployments
+from airnub_cli.deployments.ownership import tags
+from airnub_cli.deployments.placeholders import unfilled, variables
+from airnub_cli.deployments.schema import GUARD
+from airnub_cli.deployments.sources import Entry, list_at, mapping_at, text_at
+from airnub_cli.workspace import Workspace
+from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.places import shown
+from airnub_prefect.yaml_file import read_yaml
+
+_ORDER = (
+    "name", "description", "entrypoint", "version", "tags", "parameters", "enforce_parameter_schema", "work_pool",
+    "pull", "paused", "concurrency_limit", "schedules", "triggers",
+)  # fmt: skip
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+
+
+class ImageDigest(Protocol):
+    """Names an image by what goes into it."""
+
+    def __call__(self, workspace: Workspace, department: str, /) -> str:
+        """The digest of everything that goes into the image of a department; with or without `sha256:` before it."""
+        ...
+
+
+def compile_environment(
+    workspace: Workspace,
+    name: str = LOCAL,
+    *,
+    digest: ImageDigest | None = None,
+    kind: PoolType | None = None,
+    found: Checked | None = None,
+) -> str:
+    """The whole `prefect.yaml` of an environment. The same inputs make the same text.
+
+    Args:
+        workspace: the checkout.
+        name: of the environment.
+        digest: names images; needed where the environment has a registry.
+        kind: of the work pools, if not that of the environment; processes have no images and pull nothing.
+        found: what `check_deployments` returned, if that was asked already.
+
+    Raises:
+        ConfigurationError: something is wrong somewhere; every mistake with its line.
+    """
+    found = found or check_deployments(workspace)
+    if found.mistakes:
+        raise ConfigurationError(found.mistakes)
+    environment = load_environment(workspace.root, name)
+    kind = kind or environment.kind
+    entries = found.entries()
+    images = _Images(workspace, environment, None if kind == "process" else digest)
+    deployments = [_deployment(entry, environment, kind, images) for entry in entries]
+    where = shown(environment_file(workspace.root, name))
+    mistakes = [
+        Mistake(where, None, f"{deployment['name']}.{'.'.join(map(str, place))}: {message}")
+        for deployment in deployments
+        for place, message in unfilled(deployment, os.environ)
+    ]
+    mistakes += _misplaced(workspace, name, deployments, where)
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    value: dict[str, Any] = {"name": "airnub"}
+    if names := sorted(variables(deployments)):
+        value["build"] = [{GUARD: {"names": names}}]
+    value["deployments"] = deployments
+    return _head(name, kind, environment) + yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True
+    )
+
+
+class _Images:
+    """The image of each department, and the version that it gives to its deployments."""
+
+    def __init__(self, workspace: Workspace, environment: EnvironmentFile, digest: ImageDigest | None) -> None:
+        self._workspace = workspace
+        self._registry = environment.registry
+        self._digest = digest
+        self._tags: dict[str, str] = {}
+
+    def version(self, entry: Entry) -> str | None:
+        """The tag of the image, `None` where images are those of Compose, which is always called `local`."""
+        department = entry.source.department
+        if self._registry is None or self._digest is None:
+            return None
+        if department not in self._tags:
+            tag = self._digest(self._workspace, department).removeprefix("sha256:")
+            if _TAG.fullmatch(tag) is None:
+                raise ConfigurationError.of(
+                    department, f"expected a digest that can be a tag of an image, found {tag!r}"
+                )
+            self._tags[department] = tag
+        return self._tags[department]
+
+    def name(self, entry: Entry) -> str:
+        """What Docker is asked for."""
+        version = self.version(entry)
+        return (
+            f"airnub/{entry.source.command}:local"
+            if version is None
+            else (f"{self._registry}/{entry.source.command}:{version}")
+        )
+
+
+def _deployment(entry: Entry, environment: EnvironmentFile, kind: PoolType, images: _Images) -> dict[str, Any]:
+    """A deployment as it is in an environment, with every key that its department left to the top of its file."""
+    value: dict[str, Any] = {"pull": entry.source.value.get("pull")} | entry.value | {"tags": tags(entry)}
+    pool = text_at(value, "work_pool", "name") or ""
+    over = environment.pools.get(pool)
+    variables = dict(mapping_at(value, "work_pool", "job_variables"))
+    if kind == "process":
+        variables.pop("image", None)
+        value["pull"] = []  # installed where the worker is
+    else:
+        variables["image"] = images.name(entry)
+        if version := images.version(entry):
+            value["version"] = version
+    variables = overlay(variables, over.job_variables if over else {})
+    value["work_pool"] = value["work_pool"] | {"name": (over and over.name) or pool}
+    value["work_pool"].pop("job_variables", None)
+    if variables:
+        value["work_pool"]["job_variables"] = variables
+    if (limit := environment.limits.get(value["name"])) is not None:
+        value["concurrency_limit"] = mapping_at(value, "concurrency_limit") | {"limit": limit}
+    if schedules := list_at(value, "schedules"):
+        value["schedules"] = [_schedule(schedule, value["name"], environment) for schedule in schedules]
+    return {key: value[key] for key in _ORDER if value.get(key) is not None}
+
+
+def _schedule(schedule: dict[str, Any], deployment: str, environment: EnvironmentFile) -> dict[str, Any]:
+    said = environment.schedules
+    active = said if isinstance(said, bool) else said.get(f"{deployment}/{schedule['slug']}", schedule["active"])
+    return schedule | {"active": active}
+
+
+def _misplaced(workspace: Workspace, name: str, deployments: list[dict[str, Any]], where: str) -> Iterator[Mistake]:
+    """Deployments whose pool is not one of this environment."""
+    files = pool_files(workspace.root)
+    for deployment in deployments:
+        pool = deployment["work_pool"]["name"]
+        used = list_at(read_yaml(files[pool]).value, "environments")
+        if used and name not in used:
+            message = f"{deployment['name']}: expected a pool of this environment, found {pool!r} of {', '.join(used)}"
+            yield Mistake(where, None, message)
+
+
+def _head(name: str, kind: PoolType, environment: EnvironmentFile) -> str:
+    command = "uv run airnub compile" + ("" if name == LOCAL else f" --env {name}")
+    if kind != environment.kind:
+        command += f" --pools {kind}"
+    return (
+        f"# Made by `{command}` from departments/*/prefect.yaml, configs/departments.yaml and\n"
+        f"# configs/environments/{name}.yaml. Change those and run it again; `--check` says whether this is stale.\n\n"
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Plain YAML: no anchors, and lists inside of mappings indented as people write them."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, False)

@@ -1,0 +1,50 @@
+"""Overlays: what an environment names must be there, or it would change nothing and say nothing."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from airnub_cli.configuration.environment import EnvironmentFile
+from airnub_cli.configuration.pools import pool_files
+from airnub_cli.configuration.registry import Registry
+from airnub_cli.deployments.nearest import nearest
+from airnub_cli.deployments.sources import Source, list_at, text_at
+from airnub_prefect.errors import Mistake
+from airnub_prefect.yaml_file import YamlFile
+
+
+def lost_overlays(
+    root: Path, file: YamlFile, overlays: EnvironmentFile, registry: Registry, sources: list[Source]
+) -> Iterator[Mistake]:
+    """What an environment names and the repository does not have."""
+    entries = [entry for source in sources if source.is_compiled for entry in source.entries()]
+    deployments = {name for entry in entries if (name := entry.name)}
+    slugs = {
+        f"{entry.name}/{text_at(schedule, 'slug')}"
+        for entry in entries
+        for schedule in list_at(entry.value, "schedules")
+        if text_at(schedule, "slug")
+    }
+    pools = {pool for entry in entries if (pool := text_at(entry.value, "work_pool", "name"))}
+    stages = {path.parent.name + "/" + path.stem for path in (root / "configs" / "variables").glob("*/*.yaml")}
+    named: dict[str, tuple[Iterable[str], set[str], str]] = {
+        "pools": (overlays.pools, pools, "a pool that a deployment names"),
+        "schedules": (overlays.schedules if isinstance(overlays.schedules, dict) else {}, slugs, "deployment/slug"),
+        "limits": (overlays.limits, deployments, "a deployment"),
+        "variables": (overlays.variables, {one.id for one in registry.departments}, "a department"),
+    }
+    for key, (given, known, what) in named.items():
+        for name in given:
+            if name not in known:
+                message = f"{key}: expected {what}, found {name!r}; {nearest(name, known)}"
+                yield file.mistake((key, name), message)
+    for department, variables in overlays.variables.items():
+        for stage in variables:
+            if f"{department}/{stage}" not in stages:
+                message = (
+                    f"variables.{department}: expected a stage of configs/variables/{department}/, found {stage!r}"
+                )
+                yield file.mistake(("variables", department, stage), message)
+    for written, overlay in overlays.pools.items():
+        if overlay.name is not None and overlay.name not in pool_files(root):
+            message = f"pools.{written}.name: expected a pool of infra/work-pools/, found {overlay.name!r}"
+            yield file.mistake(("pools", written, "name"), message)

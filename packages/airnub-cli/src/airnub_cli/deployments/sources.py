@@ -1,0 +1,108 @@
+"""Sources: the `prefect.yaml` of each department, with its lines."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airnub_cli.configuration.registry import Registered, Registry
+from airnub_cli.deployments.schema import DeploymentFile
+from airnub_cli.workspace import Workspace
+from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.validation import checked
+from airnub_prefect.yaml_file import YamlFile, read_yaml
+
+FILE = "prefect.yaml"
+
+
+@dataclass(slots=True)
+class Entry:
+    """A deployment as it is written, be it right or not."""
+
+    source: "Source"
+    index: int
+    value: dict[str, Any]
+
+    @property
+    def name(self) -> str | None:
+        """Its name, if it has one that is text."""
+        return text_at(self.value, "name")
+
+    def mistake(self, message: str, *place: str | int) -> Mistake:
+        """A mistake at a place of it."""
+        at = ("deployments", self.index, *place)
+        return self.source.file.mistake(at, f"{'.'.join(map(str, at))}: {message}")
+
+
+@dataclass(slots=True)
+class Source:
+    """A department's file."""
+
+    department: str
+    """The name of its package, and its id in the registry."""
+    registered: Registered | None
+    """`None` for the template, which nobody owns and nothing deploys."""
+    path: Path
+    file: YamlFile
+    mistakes: list[Mistake] = field(default_factory=list)
+    """That its text and its keys have, seen without knowing what they mean."""
+
+    @property
+    def command(self) -> str:
+        """The department's name as images, pools and deployments have it."""
+        return self.department.replace("_", "-")
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether its deployments are part of an environment's file."""
+        return self.registered is not None and self.registered.status == "active"
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """What it says; nothing when it is no mapping."""
+        return self.file.value if isinstance(self.file.value, dict) else {}
+
+    def entries(self) -> Iterator[Entry]:
+        """Its deployments."""
+        for index, value in enumerate(list_at(self.value, "deployments")):
+            if isinstance(value, dict):
+                yield Entry(self, index, value)
+
+
+def read_sources(workspace: Workspace, registry: Registry) -> list[Source]:
+    """The files of all departments, sorted by department; a missing file is a mistake of an empty one."""
+    members = (member for member in workspace.members.values() if member.kind == "department")
+    return [
+        _read(member.module, registry.named(member.module), member.folder / FILE)
+        for member in sorted(members, key=lambda member: member.module)
+    ]
+
+
+def _read(department: str, registered: Registered | None, path: Path) -> Source:
+    try:
+        file = read_yaml(path)
+    except ConfigurationError as error:
+        return Source(department, registered, path, YamlFile(str(path)), error.mistakes)
+    _, mistakes = checked(DeploymentFile, file)
+    return Source(department, registered, path, file, [*file.mistakes, *mistakes])
+
+
+def text_at(value: Any, *place: str) -> str | None:
+    """The text at a place, `None` where there is none."""
+    for step in place:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def list_at(value: Any, *place: str) -> list[Any]:
+    """The list at a place, an empty one where there is none."""
+    for step in place:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, list) else []
+
+
+def mapping_at(value: Any, *place: str) -> dict[str, Any]:
+    """The mapping at a place, an empty one where there is none."""
+    for step in place:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}

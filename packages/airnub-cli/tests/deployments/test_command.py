@@ -1,0 +1,85 @@
+"""The command `airnub compile`."""
+
+import sys
+from types import ModuleType
+
+import pytest
+from click.testing import CliRunner
+
+from airnub_cli.__main__ import main
+
+
+@pytest.fixture
+def airnub(house, monkeypatch):
+    """Types `airnub compile …` in the checkout."""
+    monkeypatch.chdir(house.root)
+    return lambda *arguments: CliRunner().invoke(main, ["compile", *arguments])
+
+
+def test_the_root_file_is_written_and_then_up_to_date(house, airnub):
+    """A second time nothing is written; `--check` has nothing to say."""
+    assert airnub("--check").exit_code == 1
+    assert not (house.root / "prefect.yaml").exists()
+    result = airnub()
+    assert (result.exit_code, result.stderr) == (0, "prefect.yaml is written\n")
+    written = (house.root / "prefect.yaml").stat()
+    assert airnub().stderr == "prefect.yaml is up to date: 2 deployments\n"
+    assert (house.root / "prefect.yaml").stat().st_mtime_ns == written.st_mtime_ns
+    assert airnub("--check").exit_code == 0
+
+
+def test_what_is_stale_is_named(house, airnub):
+    """The root's file as well as a department's, each with the command that writes it."""
+    airnub()
+    house.change("owner: team-one", "owner: team-two", "configs/departments.yaml")
+    result = airnub("--check")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "departments/department_for_deploying/prefect.yaml is stale; `airnub compile` writes it",
+        "prefect.yaml is stale; `airnub compile` writes it",
+    ]
+    assert airnub().exit_code == 0
+    assert airnub("--check").exit_code == 0
+    assert "owner:team-two" in house.deployments.read_text()
+
+
+def test_with_a_mistake_nothing_is_written(house, airnub):
+    """The mistakes stand on stderr with their lines; exit status 2."""
+    house.change("concurrency_limit: {limit: 3,", "concurrency_limit: {limt: 3,")
+    for arguments in ([], ["--check"], ["--pools", "process"]):
+        result = airnub(*arguments)
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert "prefect.yaml:8: unknown key 'deployments.0.concurrency_limit.limt'; did you mean" in result.stderr
+        assert result.stderr.endswith("mistakes; nothing was written\n")
+    assert not (house.root / "prefect.yaml").exists()
+
+
+def test_another_environment_goes_to_a_file_or_to_stdout(house, airnub, monkeypatch):
+    """The root's file is that of `local` alone."""
+    images = ModuleType("airnub_cli.images.digest")
+    images.image_digest = lambda _workspace, _department: "abc"
+    monkeypatch.setattr("airnub_cli.deployments.command.find_spec", lambda _name: object())
+    monkeypatch.setitem(sys.modules, "airnub_cli.images.digest", images)
+    result = airnub("--env", "far")
+    assert result.exit_code == 0
+    assert "image: registry.example.org/house/department-for-deploying:abc" in result.stdout
+    assert airnub("--env", "far", "-o", "far.yaml").exit_code == 0
+    assert (house.root / "far.yaml").read_text() == result.stdout
+    assert airnub("--env", "far", "-o", "far.yaml", "--check").exit_code == 0
+    assert not (house.root / "prefect.yaml").exists()
+
+
+def test_processes_go_to_stdout(house, airnub):
+    """So that the committed file stays that of Docker."""
+    result = airnub("--pools", "process")
+    assert result.exit_code == 0
+    assert "image:" not in result.stdout
+    assert not (house.root / "prefect.yaml").exists()
+
+
+def test_an_unknown_environment_is_a_mistake_of_the_caller(airnub):
+    """One line, exit status 2."""
+    result = airnub("--env", "nowhere")
+    assert result.exit_code == 2
+    assert "expected an environment, found 'nowhere'; there are far, local" in result.stderr

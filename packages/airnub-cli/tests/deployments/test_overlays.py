@@ -1,0 +1,24 @@
+"""Overlays."""
+
+
+def test_an_environment_names_what_there_is(house):
+    """Pools, schedules, limits, Variables: what nobody has is told with its line and the nearest name."""
+    house.write(
+        "configs/environments/far.yaml",
+        "description: There.\n"
+        "pools:\n  pool-onne: {}\n  pool-one: {name: pool-three}\n"
+        "schedules:\n  department-for-deploying-first/dayly: true\n"
+        "limits:\n  department-for-deploying-frist: 1\n"
+        "variables:\n  department_for_deploying:\n    frist: {}\n  nobody: {}\n",
+    )
+    assert house.mistakes() == [
+        "far.yaml:3: pools: expected a pool that a deployment names, found 'pool-onne'; did you mean 'pool-one'?",
+        "far.yaml:4: pools.pool-one.name: expected a pool of infra/work-pools/, found 'pool-three'",
+        "far.yaml:6: schedules: expected deployment/slug, found 'department-for-deploying-first/dayly'; did you mean "
+        "'department-for-deploying-first/daily'?",
+        "far.yaml:8: limits: expected a deployment, found 'department-for-deploying-frist'; did you mean "
+        "'department-for-deploying-first'?",
+        "far.yaml:11: variables.department_for_deploying: expected a stage of "
+        "configs/variables/department_for_deploying/, found 'frist'",
+        "far.yaml:12: variables: expected a department, found 'nobody'; there are department_for_deploying",
+    ]

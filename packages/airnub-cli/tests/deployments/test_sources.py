@@ -1,0 +1,28 @@
+"""Sources."""
+
+from airnub_cli.configuration.registry import load_registry
+from airnub_cli.deployments.sources import list_at, mapping_at, read_sources, text_at
+
+
+def test_a_department_has_its_file_and_its_names(house):
+    """What it is called in Python, and everywhere else."""
+    [source] = read_sources(house.workspace, load_registry(house.root))
+    assert (source.department, source.command) == ("department_for_deploying", "department-for-deploying")
+    assert source.is_compiled
+    assert source.mistakes == []
+
+
+def test_a_mistake_has_the_line_of_its_place(house):
+    """And the place as it would be typed."""
+    [source] = read_sources(house.workspace, load_registry(house.root))
+    first, _ = source.entries()
+    mistake = first.mistake("so and so", "schedules", 1, "slug")
+    assert (mistake.line, mistake.message) == (11, "deployments.0.schedules.1.slug: so and so")
+
+
+def test_values_of_another_type_are_as_good_as_missing():
+    """What is wrong with them is told by the schema."""
+    value = {"a": {"b": 5}, "c": "x"}
+    assert text_at(value, "a", "b") is text_at(value, "c", "d") is text_at(None) is None
+    assert list_at(value, "c") == list_at(5) == []
+    assert mapping_at(value, "c") == {}
