@@ -93,6 +93,24 @@ def group(department: Department) -> click.Group:
 
         _exit(run)
 
+    @command.command("site", epilog=f"Example: uv run {name} site --port 8000")
+    @click.option("--host", default="127.0.0.1", show_default=True, help="An address of this machine.")
+    @click.option("--port", default=8000, show_default=True, help="0 for a free one.")
+    def site(host: str, port: int) -> None:
+        """Serve the sample site of `demo` until Ctrl-C, for runs elsewhere that have no internet."""
+
+        def run() -> int:
+            from airnub_prefect.command.site import serve
+
+            try:
+                return serve(department, host, port)
+            except (OSError, OverflowError) as error:
+                raise ConfigurationError.of(
+                    f"{host}:{port}", f"expected a free port of this machine, found: {error}; choose with --port"
+                ) from error
+
+        _exit(run)
+
     command.add_command(_store(department))
     return command
 

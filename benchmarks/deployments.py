@@ -1,0 +1,79 @@
+"""Deployments: how long `prefect deploy --all` takes for few and for many.
+
+    uv run --all-packages python -m benchmarks.deployments        and a system that is up (`docker compose up --wait`)
+
+They go to a pool of their own, which is deleted afterwards with them.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import yaml
+
+from benchmarks.images import post
+
+ROOT = Path(__file__).parents[1]
+POOL = "airnub-benchmark"
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--numbers", default="2,20,200", help="How many deployments, each a measurement.")
+    parser.add_argument(
+        "--rounds", type=int, default=2, help="Deploys of each number: the first creates, others update."
+    )
+    parser.add_argument("--api", default="http://127.0.0.1:4200/api")
+    options = parser.parse_args()
+    post(f"{options.api}/work_pools/", {"name": POOL, "type": "process"})
+    print("| deployments | created in | each | updated in (median) | each |\n|---|---|---|---|---|")
+    try:
+        for number in map(int, options.numbers.split(",")):
+            seconds = [deploy(number, options.api) for _ in range(options.rounds)]
+            remove(options.api)
+            first, again = seconds[0], statistics.median(seconds[1:] or seconds)
+            print(f"| {number} | {first:.1f} s | {first / number:.2f} s | {again:.1f} s | {again / number:.2f} s |")
+    finally:
+        remove(options.api)
+        delete(f"{options.api}/work_pools/{POOL}")
+
+
+def deploy(number: int, api: str) -> float:
+    """So many copies of the repository's last deployment; seconds of the command."""
+    [*_, model] = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    copies = [model | {"name": f"{POOL}-{n}", "work_pool": {"name": POOL}} for n in range(number)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "prefect.yaml").write_text(yaml.safe_dump({"name": "benchmark", "deployments": copies}))
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        started = time.monotonic()
+        done = subprocess.run(
+            ["prefect", "deploy", "--all", "--no-prompt"], cwd=folder, env=os.environ | {"PREFECT_API_URL": api},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return time.monotonic() - started
+
+
+def remove(api: str) -> None:
+    """All deployments of the pool."""
+    asked = {"work_pools": {"name": {"any_": [POOL]}}, "limit": 200}
+    while found := post(f"{api}/deployments/filter", asked):
+        for one in found:
+            delete(f"{api}/deployments/{one['id']}")
+
+
+def delete(url: str) -> None:
+    """Something that the API holds."""
+    urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=30).close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+#!/bin/sh
+# entrypoint.sh COMMAND: of the image `prefect`.
+set -eu
+# Compose can only set what it does not leave out, and Prefect would ask everybody for an empty password.
+[ -n "${PREFECT_SERVER_API_AUTH_STRING:-}" ] || unset PREFECT_SERVER_API_AUTH_STRING
+[ -n "${PREFECT_API_AUTH_STRING:-}" ] || unset PREFECT_API_AUTH_STRING
+[ "$(id -u)" = 0 ] || exec "$@"
+# Root only to look up whose group the Docker socket is, whatever its number on this host: COMMAND runs as the user airnub,
+# in that group, with no way back.
+group=$(stat -c %g /var/run/docker.sock)
+exec setpriv --reuid=airnub --regid=airnub --groups="$group" --inh-caps=-all --bounding-set=-all --no-new-privs -- "$@"

@@ -1,0 +1,56 @@
+"""What an image takes out of `uv.lock`: one file a layer, so that another's line in the lock changes no layer.
+
+    slices.py FOLDER [--department NAME | --prefect | --setup]
+
+Writes into FOLDER, each as `uv pip install --require-hashes --no-deps -r` reads it:
+
+    shared.txt   what every image needs, for `airnub-prefect` needs it
+    tables.txt   of the rest, what the extra `airnub-core[tables]` brings: large, and most departments use it
+    own.txt      the rest
+    members      folders of the workspace whose packages are installed too, those of `airnub-prefect` first
+"""
+
+import argparse
+import re
+import subprocess
+from pathlib import Path
+
+EXPORT = ("uv", "export", "--quiet", "--frozen", "--no-dev", "--no-editable", "--no-header", "--no-annotate")
+
+
+def main() -> None:
+    """Read the arguments, write the files."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--department")
+    what.add_argument("--prefect", action="store_true")
+    what.add_argument("--setup", action="store_true")
+    options = parser.parse_args()
+    shared, members = exported("--package", "airnub-prefect")
+    slices = {"shared": shared}
+    if options.department or options.prefect or options.setup:
+        arguments = ["--package", options.department] if options.department else ["--all-packages"]
+        if options.prefect:
+            arguments = ["--package", "airnub-prefect", "--extra", "worker"]
+        tables, _ = exported("--package", "airnub-core", "--extra", "tables")
+        whole, further = exported(*arguments)
+        slices["tables"] = [one for one in whole if one in tables and one not in shared]
+        slices["own"] = [one for one in whole if one not in tables and one not in shared]
+        members += [one for one in further if one not in members]
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for name, requirements in slices.items():
+        (options.folder / f"{name}.txt").write_text("".join(f"{one}\n" for one in requirements))
+    (options.folder / "members").write_text("".join(f"{one}\n" for one in members))
+
+
+def exported(*arguments: str) -> tuple[list[str], list[str]]:
+    """Requirements with their hashes, and folders of members."""
+    text = subprocess.run([*EXPORT, *arguments], check=True, capture_output=True, text=True).stdout
+    entries = [one for one in re.split(r"(?<!\\)\n", text) if one.strip()]
+    members = [entry.partition(" ;")[0].removeprefix("./") for entry in entries if entry.startswith(".")]
+    return [entry for entry in entries if not entry.startswith(".")], members
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The command `airnub images`."""
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from airnub_cli.images.building import Plan, carry_out, plan
+from airnub_cli.images.engine import Docker, EngineError
+from airnub_cli.images.image import image_named
+from airnub_cli.images.image import images as all_images
+from airnub_cli.workspace import Workspace, WorkspaceError
+
+
+class _Mistake(click.ClickException):
+    exit_code = 2
+
+
+@click.command("images", epilog="Example: uv run airnub images project-alpha --dry-run")
+@click.argument("names", nargs=-1, metavar="[IMAGE]...")
+@click.option("--registry", metavar="NAME", help="Name them by content digest below this; else airnub/IMAGE:local.")
+@click.option("--push", is_flag=True, help="Build what the registry does not have, and push it there.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be built, and why.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def images(names: tuple[str, ...], registry: str | None, push: bool, dry_run: bool, as_json: bool) -> None:
+    """Build each IMAGE (a department, or `prefect`; default: all) whose content does not exist yet."""
+    if push and registry is None:
+        raise _Mistake("expected --registry with --push, found none; local images are never pushed")
+    try:
+        workspace = Workspace.around(Path.cwd())
+        chosen = [image_named(workspace, name) for name in names] or list(all_images(workspace).values())
+    except WorkspaceError as error:
+        raise _Mistake(str(error)) from error
+    engine = Docker(workspace.root)
+    started = time.monotonic()
+    try:
+        plans = plan(workspace, chosen, engine, registry=registry, push=push)
+        if not dry_run:
+            carry_out(workspace, plans, engine, push=push)
+    except (EngineError, WorkspaceError) as error:
+        raise click.ClickException(str(error)) from error
+    rows = [_row(one, dry_run=dry_run) for one in plans]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row['name']:<20} {row['action']:<12} {row['image']}  ({row['reason']})")
+    click.echo(f"{time.monotonic() - started:.1f} s", err=True)
+
+
+def _row(one: Plan, *, dry_run: bool) -> dict[str, str]:
+    done = "would build" if dry_run else "built"
+    return {
+        "name": one.wanted.image.name,
+        "image": one.wanted.reference,
+        "digest": one.wanted.digest,
+        "action": "up to date" if one.action == "keep" else done,
+        "reason": one.reason,
+    }
+
+
+def add_to(group: click.Group) -> None:
+    """Register it."""
+    group.add_command(images)

@@ -1,0 +1,64 @@
+"""An image: its name, and what it is built from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from airnub_cli.workspace import Member, Workspace, WorkspaceError
+
+DOCKERFILE = "infra/docker/Dockerfile"
+"""Of every department that has none of its own, and of `prefect`."""
+PREFECT = "prefect"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image."""
+
+    name: str
+    """Without registry and tag: `project-alpha`."""
+    dockerfile: str
+    """Relative to the root of the workspace."""
+    target: str
+    """The stage of the Dockerfile."""
+    export: tuple[str, ...]
+    """What `uv export` is asked for."""
+    department: Member | None = None
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """Build arguments that are its own."""
+        return {"DEPARTMENT": self.department.folder.name} if self.department else {}
+
+
+def images(workspace: Workspace) -> dict[str, Image]:
+    """Every image, by its name: `prefect` last. The template is in none."""
+    members = [one for one in workspace.members.values() if one.kind == "department" and one.folder.name[0] != "_"]
+    found = {one.name: _of(workspace, one) for one in members}
+    return found | {
+        PREFECT: Image(PREFECT, DOCKERFILE, "prefect", ("--package", "airnub-prefect", "--extra", "worker"))
+    }
+
+
+def image_named(workspace: Workspace, name: str) -> Image:
+    """The image of a department, by any name of the department, or `prefect`.
+
+    Raises:
+        WorkspaceError: there is none of that name.
+    """
+    found = images(workspace)
+    known = found.get(name) or next(
+        (one for one in found.values() if one.department and name == one.department.folder.name), None
+    )
+    if known is None:
+        raise WorkspaceError(f"expected the name of an image, found {name!r}; there are {', '.join(found)}")
+    return known
+
+
+def _of(workspace: Workspace, member: Member) -> Image:
+    own = member.folder / "Dockerfile"
+    dockerfile = _relative(workspace, own) if own.is_file() else DOCKERFILE
+    return Image(member.name, dockerfile, "department", ("--package", member.name), member)
+
+
+def _relative(workspace: Workspace, path: Path) -> str:
+    return path.relative_to(workspace.root).as_posix()

@@ -1,0 +1,53 @@
+"""What bake is told."""
+
+import subprocess
+
+from airnub_cli.images.bake import DIGEST, Wanted, definition
+from airnub_cli.images.image import image_named
+
+
+def told(workspace, name="project-alpha"):
+    wanted = Wanted(image_named(workspace, name), f"registry.example/{name}:abc", "abc", {"Dockerfile": "1"})
+    return definition(workspace, [wanted])["target"][name]
+
+
+def test_a_target(workspace):
+    """Which Dockerfile, which stage, for whom, under which name, and what it was built from."""
+    target = told(workspace)
+    assert (target["dockerfile"], target["target"]) == ("infra/docker/Dockerfile", "department")
+    assert target["args"]["DEPARTMENT"] == "project_alpha"
+    assert target["args"]["PYTHON_IMAGE"].startswith("python:3.")
+    assert target["tags"] == ["registry.example/project-alpha:abc"]
+    assert target["labels"][DIGEST] == "abc"
+
+
+def test_the_group_holds_all(workspace):
+    """So that shared layers are built once."""
+    wanted = [Wanted(image_named(workspace, name), name, "", {}) for name in ("project-alpha", "prefect")]
+    assert definition(workspace, wanted)["group"]["default"]["targets"] == ["project-alpha", "prefect"]
+
+
+def git(workspace, *arguments):
+    identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+    subprocess.run(["git", *identity, *arguments], cwd=workspace.root, check=True, capture_output=True)
+
+
+def test_the_revision_says_whether_something_is_not_committed(workspace):
+    """Of a checkout its commit, and that there are changes; without git nothing is made up."""
+    assert told(workspace)["args"]["REVISION"] == "unknown"
+    git(workspace, "init")
+    git(workspace, "add", "-A")
+    git(workspace, "commit", "-m", "all")
+    clean = told(workspace)["args"]["REVISION"]
+    assert len(clean) == 40
+    (workspace.root / "README.md").write_text("new\n")
+    assert told(workspace)["args"]["REVISION"] == f"{clean}-changed"
+
+
+def test_the_source_holds_no_password_and_no_folder(workspace):
+    """Only what a stranger could open too."""
+    git(workspace, "init")
+    git(workspace, "remote", "add", "origin", "https://me:hunter2@git.example/team/airnub.git")
+    assert told(workspace)["args"]["SOURCE"] == "https://git.example/team/airnub.git"
+    git(workspace, "remote", "set-url", "origin", "/somewhere/on/this/machine")
+    assert told(workspace)["args"]["SOURCE"] == "unknown"

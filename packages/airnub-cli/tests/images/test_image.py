@@ -1,0 +1,38 @@
+"""Images."""
+
+import pytest
+
+from airnub_cli.images.image import image_named, images
+from airnub_cli.workspace import Workspace, WorkspaceError
+
+
+def test_a_department_has_one_and_the_server_and_workers_another(workspace):
+    """Each by the name of its distribution; `prefect` is last."""
+    assert list(images(workspace)) == ["department-template", "project-alpha", "prefect"]
+
+
+def test_the_template_has_none(workspace):
+    """A folder whose name begins with `_` is no department to deploy."""
+    folder = workspace.root / "departments"
+    (folder / "department_template").rename(folder / "_template")
+    assert list(images(Workspace.around(workspace.root))) == ["project-alpha", "prefect"]
+
+
+def test_one_dockerfile_for_all_that_have_none(workspace):
+    """A department with a Dockerfile of its own is built by that."""
+    (workspace.root / "departments" / "project_alpha" / "Dockerfile").write_text("FROM scratch AS department\n")
+    found = images(workspace)
+    assert found["project-alpha"].dockerfile == "departments/project_alpha/Dockerfile"
+    assert found["department-template"].dockerfile == found["prefect"].dockerfile == "infra/docker/Dockerfile"
+
+
+@pytest.mark.parametrize("name", ["project-alpha", "project_alpha"])
+def test_a_department_has_two_names(workspace, name):
+    """Its distribution's and its folder's."""
+    assert image_named(workspace, name).arguments == {"DEPARTMENT": "project_alpha"}
+
+
+def test_an_unknown_name(workspace):
+    """The error says which there are."""
+    with pytest.raises(WorkspaceError, match="found 'alpha'; there are department-template, project-alpha, prefect"):
+        image_named(workspace, "alpha")

@@ -1,0 +1,54 @@
+"""The site: a department's sample data, served until somebody stops it, for runs that have no internet."""
+
+import html
+import signal
+import threading
+from collections.abc import Iterable
+
+from airnub_core.sample_site import Asked, Reply, SampleSite
+from airnub_prefect.command.display import say
+from airnub_prefect.department import Department
+
+
+class Site(SampleSite):
+    """A sample site that does not remember who asked, for it may run for months."""
+
+    def reply(self, asked: Asked) -> Reply:
+        """The answer to a request."""
+        try:
+            return super().reply(asked)
+        finally:
+            self.asked.clear()
+
+
+def serve(department: Department, host: str, port: int) -> int:
+    """Serve what the department's demo serves, and a page that lists it, until SIGTERM or Ctrl-C.
+
+    Args:
+        department: whose data.
+        host: an address of this machine; `0.0.0.0` for all of them.
+        port: 0 for a free one.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        OSError: the port is taken.
+        OverflowError: there is no such port.
+    """
+    routes = department.load_demo().routes(with_failure=False)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    with Site({"/": Reply(_index(department.name, routes), headers=_HTML), **routes}, host=host, port=port) as site:
+        say(f"The sample site of {department.name} is served on {site.url('/')}")
+        stopped.wait()
+    return 0
+
+
+_HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+def _index(name: str, paths: Iterable[str]) -> bytes:
+    items = "\n".join(f'<li><a href="{path}">{path}</a></li>' for path in map(html.escape, sorted(paths)))
+    return f"<!doctype html>\n<title>Sample site of {name}</title>\n<ul>\n{items}\n</ul>\n".encode()

@@ -1,0 +1,138 @@
+"""A worker that drains before it stops, with a pool of processes: those die with a worker that does not wait."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from uuid import uuid4
+
+import pytest
+
+SLOW = """
+import pathlib, time
+from prefect import flow
+
+@flow(name="slow-{name}")
+async def slow(seconds: float):
+    pathlib.Path("{folder}/started").touch()
+    time.sleep(seconds)
+    pathlib.Path("{folder}/ended").touch()
+"""
+PATIENCE = 90
+
+
+@pytest.fixture
+def client(prefect_here):
+    """Of the server of the tests."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as found:
+        yield found
+
+
+@pytest.fixture
+def pool(client):
+    """A pool of processes; its name."""
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.workers.process import ProcessWorker
+
+    name = f"draining-{uuid4().hex[:8]}"
+    template = ProcessWorker.get_default_base_job_template()
+    client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=template))
+    yield name
+    client.delete_work_pool(name)
+
+
+@pytest.fixture
+def start_worker(prefect_here, tmp_path):
+    """Start a worker of a pool; its process."""
+    started = []
+
+    def start(pool, *arguments):
+        with (tmp_path / "worker.log").open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "airnub_prefect.worker", "--pool", pool, *arguments],
+                env=os.environ | {
+                    "PREFECT_API_URL": prefect_here, "PREFECT_WORKER_QUERY_SECONDS": "0.5",
+                    "PREFECT_WORKER_WEBSERVER_PORT": "0", "PYTHONPATH": str(tmp_path),
+                    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
+                },
+                cwd=tmp_path, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def slow(client, pool, tmp_path):
+    """Let a run be asked for that takes so many seconds; its id."""
+    name = uuid4().hex[:8]
+    module = tmp_path / f"slow_{name}.py"
+    module.write_text(SLOW.format(name=name, folder=tmp_path))
+
+    def ask(seconds):
+        flow = client.create_flow_from_name(f"slow-{name}")
+        deployment = client.create_deployment(
+            flow, name, work_pool_name=pool, entrypoint=f"slow_{name}.slow", pull_steps=[],
+            parameter_openapi_schema={"type": "object", "properties": {"seconds": {"type": "number"}}},
+        )  # fmt: skip
+        return client.create_flow_run_from_deployment(deployment, parameters={"seconds": seconds}).id
+
+    return ask
+
+
+def wait_for(happened, tmp_path):
+    """Return when it has; what the worker said is in the failure."""
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        if time.monotonic() > deadline:
+            pytest.fail((tmp_path / "worker.log").read_text())
+        time.sleep(0.1)
+
+
+def test_told_to_stop_it_waits_for_its_runs_and_takes_no_other(client, pool, slow, start_worker, tmp_path):
+    """The run completes; one that came meanwhile is left for the next worker, and the pool is as it was."""
+    first = slow(4)
+    worker = start_worker(pool)
+    wait_for((tmp_path / "started").exists, tmp_path)
+    worker.send_signal(signal.SIGTERM)
+    second = slow(0)
+    assert worker.wait(PATIENCE) == 0
+    assert (tmp_path / "ended").exists()
+    assert client.read_flow_run(first).state.is_completed()
+    assert client.read_flow_run(second).state.is_scheduled()
+    assert client.read_work_pool(pool).is_paused is False
+
+
+def test_the_time_for_it_has_an_end(client, pool, slow, start_worker, tmp_path):
+    """What runs longer is told, by number."""
+    slow(300)
+    worker = start_worker(pool, "--drain-seconds", "1")
+    wait_for((tmp_path / "started").exists, tmp_path)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(PATIENCE) == 0
+    assert "Stopped with 1 runs that have not ended" in (tmp_path / "worker.log").read_text()
+    assert not (tmp_path / "ended").exists()
+
+
+def test_an_idle_one_ends_at_once(pool, start_worker, tmp_path):
+    """On Ctrl-C as on SIGTERM."""
+    worker = start_worker(pool)
+    wait_for(lambda: "started!" in (tmp_path / "worker.log").read_text(), tmp_path)
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(PATIENCE) == 0
+
+
+def test_no_such_pool(start_worker, tmp_path):
+    """The error names it, and the command that makes it; nothing is made by itself."""
+    assert start_worker("nobody-made-it").wait(PATIENCE) == 1
+    said = " ".join((tmp_path / "worker.log").read_text().split())
+    assert "work pool nobody-made-it: expected it on the server, found none" in said
+    assert "airnub apply" in said

@@ -1,0 +1,84 @@
+"""What the tests with Docker share: an engine, or a reason why there is none; images; a whole system of its own."""
+
+import os
+import shutil
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "importable"))
+from docker_system import System, clone, docker
+
+REQUIRED = bool(os.environ.get("CI") or os.environ.get("AIRNUB_CI_REQUIRE_DOCKER"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """All tests of this folder need an engine, and run in the order they are written: a system is up once, for all."""
+    here = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in here:
+        item.add_marker(pytest.mark.docker)
+    written = sorted(here, key=lambda item: (item.path, item.function.__code__.co_firstlineno, _given(item)))
+    places = [number for number, item in enumerate(items) if item in here]
+    for place, item in zip(places, written, strict=True):
+        items[place] = item
+
+
+def _given(item):
+    # Parameters in the order they are written, too.
+    return list(item.callspec.indices.values()) if hasattr(item, "callspec") else []
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """Docker with buildx and Compose; without it tests are skipped on a laptop, and fail in CI."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        pytest.skip("one system serves all these tests, in one process: `uv run pytest -n 0 tests/docker`")
+    reason = _missing()
+    if reason and REQUIRED:
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+
+
+def _missing():
+    if shutil.which("docker") is None:
+        return "expected the command docker, found none"
+    for arguments in (["version"], ["buildx", "version"], ["compose", "version"]):
+        done = docker(*arguments, check=False)
+        if done.returncode != 0:
+            return f"expected `docker {' '.join(arguments)}` to answer, found: {done.stderr.strip()[:200]}"
+    return None
+
+
+@pytest.fixture(scope="session")
+def images(engine):
+    """All images, built from this checkout."""
+    docker("compose", "build")
+
+
+@pytest.fixture(scope="module")
+def system(images, tmp_path_factory):
+    """It is up when the test begins, and gone with its data afterwards, also when the test fails."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("clone")
+    clone(folder)
+    system = System(f"airnub-test-{uuid4().hex[:8]}", port, folder)
+    try:
+        yield system
+    finally:
+        with suppress(AssertionError):
+            print(system.compose("logs", "--tail", "30").stdout)  # noqa: T201  # pytest shows it when something failed
+        system.compose("down", "--volumes", "--timeout", "20", check=False)
+
+
+@pytest.fixture(scope="module")
+def up(system):
+    """Everything is healthy."""
+    system.compose("up", "--wait", "--quiet-pull")
+    return system

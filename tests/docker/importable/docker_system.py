@@ -1,0 +1,126 @@
+"""Docker as the tests type it, and a whole system with names of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+DEPARTMENT, PREFECT, SETUP = "airnub/project-alpha:local", "airnub/prefect:local", "airnub/setup:local"
+
+
+PATIENCE = 120
+
+
+def docker(*arguments, check=True, **options):
+    """A `docker` command."""
+    options.setdefault("cwd", ROOT)
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, **options)
+    assert not check or done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def wait_for(happened, what, patience=PATIENCE):
+    """The first answer that is something."""
+    deadline = time.monotonic() + patience
+    while not (found := happened()):
+        assert time.monotonic() < deadline, f"expected {what} within {patience} s"
+        time.sleep(0.3)
+    return found
+
+
+def clone(folder):
+    """What git knows of this checkout, as it is now; no `.env`, no caches."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in listed.splitlines():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+
+
+class System:
+    """The whole system from a clone, with names and a port that nobody else has."""
+
+    def __init__(self, name, port, folder):
+        self.name, self.url, self.folder = name, f"http://127.0.0.1:{port}/api", folder
+        self.ui = f"http://127.0.0.1:{port}"
+        self.environment = os.environ | {
+            "COMPOSE_PROJECT_NAME": name, "AIRNUB_PORT": str(port),
+            "AIRNUB_NETWORK": name, "AIRNUB_DATA_VOLUME": f"{name}-data",
+            # Whoever runs the tests may have one of these.
+            "COMPOSE_ENV_FILES": os.devnull,
+        }  # fmt: skip
+
+    def compose(self, *arguments, check=True):
+        """A `docker compose` command on it."""
+        return docker("compose", *arguments, check=check, env=self.environment, cwd=self.folder)
+
+    def prefect(self, *arguments, check=True):
+        """A `prefect` command, as an operator of it types it."""
+        return self.compose("exec", "-T", "server", "prefect", *arguments, check=check)
+
+    def get(self, path, base=None):
+        """What the API answers."""
+        with urllib.request.urlopen(f"{base or self.url}{path}", timeout=30) as answer:
+            return json.load(answer)
+
+    def post(self, path, body):
+        """What the API answers to a question with a body."""
+        request = urllib.request.Request(
+            f"{self.url}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def delete(self, path):
+        """Something that the API holds."""
+        request = urllib.request.Request(f"{self.url}{path}", method="DELETE")
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def in_setup(self, script):
+        """A shell's script in the image that deploys: exit status, and all that it said."""
+        done = self.compose("run", "--rm", "-T", "--no-deps", "setup", "sh", "-c", script, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def deployment(self, name):
+        """Its id."""
+        return next(one["id"] for one in self.post("/deployments/filter", {}) if one["name"] == name)
+
+    def start(self, name, **more):
+        """A run of a deployment; its id."""
+        return self.post(f"/deployments/{self.deployment(name)}/create_flow_run", more)["id"]
+
+    def state(self, run):
+        """How a run is."""
+        return self.get(f"/flow_runs/{run}")["state"]
+
+    def end_of(self, run, patience=PATIENCE):
+        """The state that a run ends with; the server may be away for a while."""
+
+        def ended():
+            try:
+                state = self.state(run)
+            except OSError:
+                return None
+            return state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} and state
+
+        return wait_for(ended, f"an end of the run {run}", patience)
+
+    def container_of(self, run):
+        """Of a run that is under way; empty when there is none."""
+        return docker("ps", "-q", "--filter", f"label=io.prefect.flow-run-id={run}").stdout.strip()
+
+    def in_data(self, *command):
+        """A command of the department on the data of its runs; what it prints."""
+        return self.compose("exec", "-T", "site", *command).stdout
+
+    def leftovers(self):
+        """Containers, networks and volumes that bear its name."""
+        return [
+            line
+            for kind in (["ps", "--all"], ["network", "ls"], ["volume", "ls"])
+            for line in docker(*kind, "--format", "{{json .}}").stdout.splitlines()
+            if self.name in line
+        ]

@@ -1,0 +1,144 @@
+"""The whole system from a checkout: one command, then every deployment runs to Completed; and nothing stays behind."""
+
+import json
+import re
+
+import pytest
+import yaml
+from docker_system import ROOT, docker, wait_for
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+STAGES = ("ingestion", "processing", "analysis")
+
+
+def containers_of_runs(system):
+    """Those that workers of this system started."""
+    found = docker("ps", "--all", "--filter", f"network={system.name}", "--format", "{{.Names}} {{.Labels}}").stdout
+    return [line for line in found.splitlines() if "io.prefect.flow-run-id" in line]
+
+
+def test_every_service_is_healthy_and_setup_has_ended_well(up):
+    """After one command."""
+    rows = [json.loads(line) for line in up.compose("ps", "--all", "--format", "json").stdout.splitlines()]
+    assert {row["Service"] for row in rows} == set(COMPOSE["services"])
+    once = {name for name, service in COMPOSE["services"].items() if service.get("restart") == "no"}
+    for row in rows:
+        if row["Service"] in once:
+            assert (row["State"], row["ExitCode"]) == ("exited", 0), row
+        else:
+            assert (row["State"], row["Health"]) == ("running", "healthy"), row
+
+
+def test_every_deployment_is_ready(up):
+    """A worker polls its pool."""
+    found = wait_for(
+        lambda: [one for one in up.post("/deployments/filter", {}) if one["status"] == "READY"], "a deployment READY"
+    )
+    wait_for(lambda: len(up.post("/work_pools/filter", {})) >= 1, "a pool")
+    assert {one["name"] for one in up.post("/deployments/filter", {})} == {one["name"] for one in DEPLOYMENTS}
+    assert {one["work_pool_name"] for one in found} <= {name.removeprefix("worker-") for name in COMPOSE["services"]}
+
+
+def test_ports_are_on_loopback(up):
+    """And only the server's is open at all."""
+    open_ports = docker("ps", "--filter", f"network={up.name}", "--format", "{{.Ports}}").stdout
+    assert re.findall(r"(\S+):\d+->(\d+)/tcp", open_ports) == [("127.0.0.1", "4200")]
+
+
+def test_the_ui_finds_the_api(up):
+    """Where a browser has it, not where containers do."""
+    assert up.get("/ui-settings", up.ui)["api_url"].replace("localhost", "127.0.0.1") == up.url
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_runs_in_a_container_of_its_department(up, stage):
+    """`prefect deployment run --watch` ends with Completed, and without internet."""
+    done = up.prefect("deployment", "run", f"project-alpha-{stage}/project-alpha-{stage}", "--watch")
+    assert "Flow run finished successfully in 'Completed'" in done.stdout
+
+
+def test_the_data_is_in_the_volume(up):
+    """Objects are whole, and there is a report."""
+    listed = json.loads(up.in_data("project-alpha", "store", "ls", "--store", "/data/data/project_alpha", "--json"))
+    assert len(listed) >= 7
+    up.in_data("project-alpha", "store", "verify", "--store", "/data/data/project_alpha")
+    assert "report.md" in up.in_data("find", "/data/reports")
+
+
+def test_containers_of_runs_do_not_pile_up(up):
+    """They are removed when they have ended."""
+    wait_for(lambda: not containers_of_runs(up), "no container of a run")
+
+
+def test_up_again_changes_nothing_that_runs(up):
+    """Setup says it all once more; containers are the same."""
+    before = up.compose("ps", "--quiet", "server", "postgres", "site").stdout
+    up.compose("up", "--wait")
+    assert up.compose("ps", "--quiet", "server", "postgres", "site").stdout == before
+    assert {one["name"] for one in up.post("/deployments/filter", {})} == {one["name"] for one in DEPLOYMENTS}
+
+
+def test_a_killed_container_is_a_crashed_run(up):
+    """By itself, with the reason."""
+    run = up.start("project-alpha-pipeline")
+    killed = wait_for(lambda: up.container_of(run), run)
+    docker("kill", "--signal", "KILL", killed)
+    state = up.end_of(run)
+    assert state["type"] == "CRASHED"
+    assert "137" in state["message"]
+
+
+def test_a_worker_that_is_stopped_waits_for_its_runs(up):
+    """The run completes, its container is gone, and the worker ends with 0."""
+    run = up.start("project-alpha-pipeline")
+    wait_for(lambda: up.container_of(run), run)
+    up.compose("stop", "worker-project-alpha")
+    assert up.get(f"/flow_runs/{run}")["state"]["type"] == "COMPLETED"
+    [worker] = up.compose("ps", "--all", "--quiet", "worker-project-alpha").stdout.split()
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", worker).stdout.strip() == "0"
+    up.compose("up", "--wait")
+
+
+def test_the_worker_is_not_root(up):
+    """It opens the socket by its group alone, with no capability."""
+    status = up.compose("exec", "-T", "worker-project-alpha", "cat", "/proc/1/status").stdout
+    assert re.search(r"Uid:\s+10001\s+10001\s+10001\s+10001", status)
+    assert set(re.findall(r"Cap\w+:\s+(\w+)", status)) == {"0" * 16}
+
+
+def test_with_a_password_nobody_gets_in_without(up):
+    """One setting, and all that belong to it know it; runs too."""
+    up.environment["AIRNUB_AUTH"] = "operator:hunter2"
+    up.compose("up", "--wait")
+    with pytest.raises(OSError, match="401"):
+        up.post("/deployments/filter", {})
+    done = up.prefect("deployment", "run", "project-alpha-analysis/project-alpha-analysis", "--watch")
+    assert "Flow run finished successfully in 'Completed'" in done.stdout
+    for service in ("server", "setup", "worker-project-alpha"):
+        assert "hunter2" not in up.compose("logs", service).stdout
+
+
+def test_a_wrong_password_is_told(up):
+    """By the client that has it."""
+    done = up.compose(
+        "exec",
+        "-T",
+        "-e",
+        "PREFECT_API_AUTH_STRING=operator:wrong",
+        "server",
+        "prefect",
+        "work-pool",
+        "ls",
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "401" in done.stdout + done.stderr
+
+
+def test_down_leaves_nothing_behind(up):
+    """Nor when a run is under way: it is waited for."""
+    up.prefect("deployment", "run", "project-alpha/project-alpha-pipeline")
+    wait_for(lambda: containers_of_runs(up), "a container of a run")
+    up.compose("down", "--volumes")
+    assert up.leftovers() == []

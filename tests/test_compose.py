@@ -1,0 +1,84 @@
+"""docker-compose.yml, without Docker: it has what every department needs, and every setting is explained."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from airnub_cli.images.image import PREFECT, images
+from airnub_cli.images.inputs import bases
+from airnub_cli.workspace import Workspace
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docker-compose.yml").read_text()
+SERVICES = yaml.safe_load(TEXT)["services"]
+IMAGES = images(Workspace.around(ROOT))
+DEPARTMENTS = [image for image in IMAGES.values() if image.department]
+
+
+@pytest.mark.parametrize("image", DEPARTMENTS, ids=lambda image: image.name)
+def test_a_department_has_its_image_and_its_worker(image):
+    """Built as `airnub images` builds it; setup waits for it; its worker polls its pool."""
+    service = SERVICES[image.name]
+    assert service["image"] == f"airnub/{image.name}:local"
+    assert (service["build"]["dockerfile"], service["build"]["target"]) == (image.dockerfile, image.target)
+    assert service["build"]["args"]["DEPARTMENT"] == image.arguments["DEPARTMENT"]
+    assert SERVICES["setup"]["depends_on"][image.name] == {"condition": "service_completed_successfully"}
+    assert SERVICES[f"worker-{image.name}"]["command"][-2:] == ["--pool", image.name]
+
+
+def test_nobody_else_has_a_worker():
+    """A department that went took its services along."""
+    workers = {name.removeprefix("worker-") for name in SERVICES if name.startswith("worker-")}
+    assert workers == {image.name for image in DEPARTMENTS}
+
+
+def test_the_server_is_built_as_the_command_builds_it():
+    """By the same text."""
+    build = SERVICES["server"]["build"]
+    assert (build["dockerfile"], build["target"]) == (IMAGES[PREFECT].dockerfile, IMAGES[PREFECT].target)
+
+
+def test_base_images_are_those_of_the_dockerfile():
+    """Who builds with Compose and who builds with the command build on the same."""
+    workspace = Workspace.around(ROOT)
+    for name, reference in bases(workspace, IMAGES[PREFECT], {}).items():
+        assert f"{name}: ${{{name}:-{reference}}}" in TEXT
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_bounded(name):
+    """In memory and in logs; it comes up again by itself, or is there for once."""
+    service = SERVICES[name]
+    assert service["mem_limit"]
+    assert service["logging"]["options"]["max-size"]
+    assert service["restart"] in {"unless-stopped", "no"}
+    assert ("healthcheck" in service) == (service["restart"] != "no")
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "postgres"])
+def test_a_service_of_ours_can_do_little(name):
+    """A root file system that it cannot write, no capabilities that it does not need, no way to more."""
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+
+
+def test_only_workers_have_the_socket():
+    """Whoever has it is root on the host."""
+    having = {name for name, service in SERVICES.items() if "docker.sock" in str(service.get("volumes"))}
+    assert having == {f"worker-{image.name}" for image in DEPARTMENTS}
+
+
+def test_every_setting_is_explained_with_the_value_that_holds_without_it():
+    """`.env.example` and the file know the same settings."""
+    example = (ROOT / ".env.example").read_text()
+    explained = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    used = dict(re.findall(r"\$\{([A-Z_]+):-((?:[^{}]|\$\{[^}]*\})*)\}", TEXT))
+    used |= dict(re.findall(r"\$\{([A-Z_]+):-([^${}]*)\}", TEXT))
+    assert {name for name in explained if not name.startswith("AIRNUB_SECRET_")} == set(used)
+    for name, value in used.items():
+        assert explained[name] == value.replace("${AIRNUB_PORT:-4200}", "4200"), name
