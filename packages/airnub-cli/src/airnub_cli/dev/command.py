@@ -1,0 +1,64 @@
+"""The command `airnub dev`: arguments in, exit status out. The work is in the modules beside this one."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from airnub_cli.configuration.pools import pool_files
+from airnub_cli.dev.parts import DEPLOYER, SERVER, SITE, Plan
+from airnub_cli.dev.running import Dev
+from airnub_cli.dev.state import State, free_port, held, listening
+from airnub_cli.dev.view import SELF, View
+from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.errors import ConfigurationError
+
+PORT, SITE_PORT = 4200, 8000
+
+
+def add_to(group: click.Group) -> None:
+    """Register the command."""
+    group.add_command(dev)
+
+
+@click.command("dev", epilog="Example: uv run airnub dev --port 4300")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help=f"Of the server and its UI. Default: {PORT}, or a free one."
+)
+@click.option(
+    "--site-port", type=click.IntRange(0, 65535), help=f"Of the sample site. Default: {SITE_PORT}, or a free one."
+)
+@click.option(
+    "--state", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+    help="Where the database and the data are kept. Default: data/dev of the repository.",
+)  # fmt: skip
+@click.option(
+    "--drain-seconds", type=click.FloatRange(min=0), default=10.0, show_default=True,
+    help="How long runs may take to end on Ctrl-C.",
+)  # fmt: skip
+def dev(port: int | None, site_port: int | None, folder: Path | None, drain_seconds: float) -> None:
+    """Run the whole system here, without Docker: server and UI, the sample site, a worker per department.
+
+    Everything is applied and deployed, and again when a file of packages, departments, configs or infra/work-pools
+    changes. Ctrl-C ends all of it; what runs have made is there the next time.
+    """
+    try:
+        root = Workspace.around(Path.cwd()).root
+        state = State((folder or root / "data" / "dev").absolute())
+        with held(state):
+            server = listening(port, PORT, "--port")
+            plan = Plan(
+                root, state, server.getsockname()[1], free_port(site_port, SITE_PORT, "--site-port"), drain_seconds
+            )
+            view = View()
+            for name in (SELF, SERVER, SITE, DEPLOYER, *pool_files(root)):
+                view.add(name)
+            if port is None and plan.port != PORT:
+                view.say(f"port {PORT} is taken, so the server is on {plan.port}")
+            view.say(f"starting: server and UI on {plan.url}; state in {state.folder}")
+            status = asyncio.run(Dev(plan, view).run(server))
+    except (WorkspaceError, ConfigurationError) as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(2)
+    sys.exit(status)

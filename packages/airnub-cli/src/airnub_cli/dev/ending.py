@@ -1,0 +1,76 @@
+"""Ending: a process and all that it started, also in sessions of their own, as a worker starts its runs."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_LOOK_EVERY = 0.05
+_PROC = Path("/proc")
+
+
+def tree(*roots: int) -> set[int]:
+    """The ids of processes and of all their descendants, as far as these exist."""
+    children: dict[int, list[int]] = {}
+    alive = set()
+    for pid, parent in _processes():
+        children.setdefault(parent, []).append(pid)
+        alive.add(pid)
+    found: set[int] = set()
+    waiting = [pid for pid in roots if pid in alive]
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found.add(pid)
+            waiting += children.get(pid, [])
+    return found
+
+
+def end(pids: Iterable[int], *, within: float) -> None:
+    """Ask processes to end with SIGTERM, and kill those that are still there after `within` seconds."""
+    left = set(pids)
+    for pid in left:
+        _signal(pid, signal.SIGTERM)
+    deadline = time.monotonic() + within
+    while left := _living(left):
+        if time.monotonic() > deadline:
+            for pid in tree(*left):
+                _signal(pid, signal.SIGKILL)
+            return
+        time.sleep(_LOOK_EVERY)
+
+
+def _living(pids: set[int]) -> set[int]:
+    return pids & {pid for pid, _ in _processes()} if pids else set()
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _processes() -> list[tuple[int, int]]:
+    """Every process with its parent, without those that have ended and wait to be looked at."""
+    if (_PROC / "self" / "stat").is_file():
+        return list(_from_proc())
+    said = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
+    rows = (line.split() for line in said.splitlines())
+    return [(int(pid), int(parent)) for pid, parent, state, *_ in rows if not state.startswith("Z")]
+
+
+def _from_proc() -> Iterator[tuple[int, int]]:
+    """As the kernel of Linux says it, where `ps` may be missing."""
+    for name in os.listdir(_PROC):  # noqa: PTH208  # names are all that is needed
+        if name.isdecimal():
+            try:
+                said = (_PROC / name / "stat").read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue  # ended meanwhile
+            # The name of the command may hold spaces and parentheses; the last one closes it.
+            state, parent, *_ = said.rpartition(")")[2].split()
+            if state not in {"Z", "X"}:
+                yield int(name), int(parent)

@@ -1,0 +1,100 @@
+"""State: the folder where a system on a laptop keeps all that it has, for one at a time; and the ports it takes."""
+
+import errno
+import fcntl
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.places import shown
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A folder, by default `data/dev`."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        """Prefect's: its database, results, the leases of its limits."""
+        return self.folder / "prefect"
+
+    @property
+    def temporary(self) -> Path:
+        """Where parts put what they do not need for long; it goes when they end."""
+        return self.folder / "tmp"
+
+    @property
+    def compiled(self) -> Path:
+        """The deployments as they are here."""
+        return self.folder / "prefect.yaml"
+
+
+@contextmanager
+def held(state: State) -> Iterator[None]:
+    """The folder, for nobody else while the block runs.
+
+    Raises:
+        ConfigurationError: somebody has it, or it cannot be written.
+    """
+    try:
+        state.home.mkdir(parents=True, exist_ok=True)
+        folder = os.open(state.folder, os.O_RDONLY)
+    except OSError as error:
+        raise ConfigurationError.of(shown(state.folder), f"expected a folder that can be written: {error}") from error
+    try:
+        try:
+            # The folder itself is locked: no file that could be left. The system lets go of it however we end.
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigurationError.of(
+                shown(state.folder),
+                "expected it for ourselves, found another `airnub dev` at work in it; end that one with Ctrl-C, or "
+                "give this one a folder of its own: --state FOLDER --port PORT",
+            ) from error
+        shutil.rmtree(state.temporary, ignore_errors=True)  # of one that was killed
+        state.temporary.mkdir()
+        try:
+            yield
+        finally:
+            shutil.rmtree(state.temporary, ignore_errors=True)
+    finally:
+        os.close(folder)
+
+
+def listening(given: int | None, preferred: int, option: str) -> socket.socket:
+    """A socket that listens on loopback.
+
+    Args:
+        given: the port that was asked for; 0 for a free one.
+        preferred: the port where none was asked for; a free one if it is taken.
+        option: where the port can be said.
+
+    Raises:
+        ConfigurationError: the given port is taken, or may not be had.
+    """
+    try:
+        return socket.create_server((LOOPBACK, preferred if given is None else given), backlog=128)
+    except OSError as error:
+        if given is None:
+            return socket.create_server((LOOPBACK, 0), backlog=128)
+        reason = "it is taken" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0).lower()
+        raise ConfigurationError.of(
+            f"{option} {given}",
+            f"expected a free port of {LOOPBACK}, found that {reason}; leave the option away, or give 0, for any",
+        ) from error
+
+
+def free_port(given: int | None, preferred: int, option: str) -> int:
+    """A port that a part can listen on by itself; the same rules as for `listening`."""
+    with listening(given, preferred, option) as found:
+        port: int = found.getsockname()[1]
+        return port
