@@ -6,12 +6,22 @@ from pathlib import Path
 
 import click
 
+from airnub_cli.backend import command as backend
+from airnub_cli.deployments import command as deployments
+from airnub_cli.dev import command as dev
+from airnub_cli.images import command as images
 from airnub_cli.isolation import run_alone
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 
 @click.group(help="Look after the workspace: all packages and departments of this checkout.")
 def main() -> None: ...
+
+
+backend.add_to(main)
+deployments.add_to(main)
+dev.add_to(main)
+images.add_to(main)
 
 
 @main.command("members", epilog="Example: uv run airnub members --json")
