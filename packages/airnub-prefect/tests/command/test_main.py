@@ -42,6 +42,7 @@ def test_all_commands():
         "demo",
         "list",
         "run",
+        "site",
         "store gc",
         "store log",
         "store ls",
