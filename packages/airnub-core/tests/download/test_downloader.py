@@ -180,7 +180,7 @@ def test_what_was_parked_is_gone_on_with(running, packets, job, server):
 
 def test_what_was_parked_outlives_a_stop(running, packets, job, server, partials, staging_folder):
     """In whatever moment it comes: while the partial file is looked at, too."""
-    url = server.url("cut", size=4 * MIB, sent=2 * MIB, times=100)
+    url = server.url("cut", size=40 * MIB, sent=2 * MIB, times=100)
     with running() as downloader:
         downloader.add([job(url, 1)])
     [parked] = partials
