@@ -1,6 +1,8 @@
 """The command `airnub`."""
 
 import json
+import subprocess
+import sys
 
 from click.testing import CliRunner
 
@@ -39,3 +41,9 @@ def test_every_command_shows_an_example():
     """`--help` of each command ends with a line that can be typed."""
     for name in main.commands:
         assert f"Example: uv run airnub {name}" in CliRunner().invoke(main, [name, "--help"]).stdout
+
+
+def test_help_does_without_prefect():
+    """It takes seconds to import, which only those commands take that need it."""
+    code = "import sys, airnub_cli.__main__; sys.exit('prefect' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

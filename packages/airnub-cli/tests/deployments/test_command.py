@@ -59,7 +59,6 @@ def test_another_environment_goes_to_a_file_or_to_stdout(house, airnub, monkeypa
     """The root's file is that of `local` alone."""
     images = ModuleType("airnub_cli.images.digest")
     images.image_digest = lambda _workspace, _department: "abc"
-    monkeypatch.setattr("airnub_cli.deployments.command.find_spec", lambda _name: object())
     monkeypatch.setitem(sys.modules, "airnub_cli.images.digest", images)
     result = airnub("--env", "far")
     assert result.exit_code == 0

@@ -1,24 +1,16 @@
 """`airnub compile`: arguments in, files out. The work is in the modules beside this one."""
 
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import cast, get_args
 
 import click
 
 from airnub_cli.configuration.environment import LOCAL, PoolType, load_environment
-from airnub_cli.deployments.checking import check_deployments
-from airnub_cli.deployments.compilation import ImageDigest, compile_environment
-from airnub_cli.deployments.ownership import retagged
-from airnub_cli.deployments.sources import FILE
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import shown
-
-_IMAGES = "airnub_cli.images.digest"
 
 
 def add_to(group: click.Group) -> None:
@@ -41,12 +33,20 @@ def compile_(check: bool, name: str, output: str | None, kind: str | None) -> No
     Tags that say whose a deployment is are written into the departments' files too. All departments must be installed:
     their flows are imported.
     """
+    # They bring Prefect, which the other commands, and every `--help`, go without.
+    from airnub_cli.deployments.checking import check_deployments
+    from airnub_cli.deployments.compilation import compile_environment
+    from airnub_cli.deployments.ownership import retagged
+    from airnub_cli.deployments.sources import FILE
+    from airnub_cli.images.digest import image_digest
+
     try:
         workspace = Workspace.around(Path.cwd())
         # What is a mistake of the caller is told before what takes long.
         environment = load_environment(workspace.root, name)
         pools = cast("PoolType | None", kind)
-        digest = _digest() if environment.registry is not None and (kind or environment.kind) != "process" else None
+        is_named = environment.registry is not None and (kind or environment.kind) != "process"
+        digest = image_digest if is_named else None
         found = check_deployments(workspace)
         text = compile_environment(workspace, name, digest=digest, kind=pools, found=found)
         wanted = {
@@ -75,14 +75,6 @@ def compile_(check: bool, name: str, output: str | None, kind: str | None) -> No
     if not wanted and to != "-":
         click.echo(f"{shown(Path(to))} is up to date: {len(found.entries())} deployments", err=True)
     sys.exit(1 if check and wanted else 0)
-
-
-def _digest() -> ImageDigest:
-    # Its module looks at Docker and at the lock, which nothing but images by digest needs.
-    if find_spec(_IMAGES.rpartition(".")[0]) is None:
-        raise ConfigurationError.of(_IMAGES, "expected the module that names images by their content, found none")
-    digest: ImageDigest = import_module(_IMAGES).image_digest
-    return digest
 
 
 def _read(path: Path) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from airnub_core.download.downloader import Downloader
 from airnub_core.download.job import Result
+from airnub_core.garbage import RARELY
 
 CLOSE, STOP = "close", "stop"
 
@@ -20,7 +21,7 @@ CLOSE, STOP = "close", "stop"
 def main() -> None:
     """Do what standard input says; see `Downloader` for the settings in its first message."""
     gc.freeze()  # what was imported stays
-    gc.set_threshold(100_000, 20, 20)  # see `airnub_core.garbage`
+    gc.set_threshold(*RARELY)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
 
     def send(results: list[Result] | None) -> None:
