@@ -9,6 +9,7 @@ import click
 from airnub_cli.backend import command as backend
 from airnub_cli.deployments import command as deployments
 from airnub_cli.dev import command as dev
+from airnub_cli.doctor import command as doctor
 from airnub_cli.images import command as images
 from airnub_cli.isolation import run_alone
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -21,6 +22,7 @@ def main() -> None: ...
 backend.add_to(main)
 deployments.add_to(main)
 dev.add_to(main)
+doctor.add_to(main)
 images.add_to(main)
 
 

@@ -38,6 +38,7 @@ class Dev:
         self._watching: dict[asyncio.Task[int], Running] = {}
         self._told, self._again = asyncio.Event(), asyncio.Event()
         self._since = time.monotonic()
+        self._is_ready = False
 
     async def run(self, listening: socket.socket) -> int:
         """Start everything, keep it up to date until SIGINT or SIGTERM, and end everything.
@@ -81,7 +82,7 @@ class Dev:
         changed: asyncio.Queue[list[Path]] = asyncio.Queue()
         watch = asyncio.create_task(self._watch(changed))
         told = asyncio.create_task(self._told.wait())
-        deploying: asyncio.Task[None] | asyncio.Task[bool] | None = asyncio.create_task(self._first())
+        deploying: asyncio.Task[None] | None = asyncio.create_task(self._first())
         changing = asyncio.create_task(changed.get())
         try:
             while True:
@@ -122,14 +123,9 @@ class Dev:
         except OSError as error:
             waited = READY_WITHIN - (deadline - time.monotonic())
             raise TimeoutError(f"expected the server to answer, found after {waited:.0f} s: {error}") from error
-        if await self._deploy([]):
-            self._view.say(
-                f"ready in {time.monotonic() - self._since:.0f} s: {self._plan.url}\n"
-                f"for commands in another terminal: export PREFECT_API_URL={self._plan.api_url}\n"
-                "Files are watched; Ctrl-C ends everything."
-            )
+        await self._deploy([])
 
-    async def _deploy(self, paths: Sequence[Path]) -> bool:
+    async def _deploy(self, paths: Sequence[Path]) -> None:
         if paths:
             names = [str(path.relative_to(self._plan.root)) for path in paths]
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
@@ -139,13 +135,19 @@ class Dev:
         answer = json.loads(await self._running["deploy"].order(order))
         if answer["status"] != 0:
             self._view.alarm("not deployed; what was deployed before is still there. Mend the file and save it")
-            return False
+            return
         for pool in self._plan.pools():
             if pool not in self._running:
                 await self._start(self._plan.worker(pool))
         said = f"{answer['deployed']} deployments deployed" if answer["deployed"] else "deployments are as they were"
         self._view.say(f"{answer['changed']} objects applied, {said}, in {time.monotonic() - began:.1f} s")
-        return True
+        if not self._is_ready:
+            self._is_ready = True
+            self._view.say(
+                f"ready in {time.monotonic() - self._since:.0f} s: {self._plan.url}\n"
+                f"for commands in another terminal: export PREFECT_API_URL={self._plan.api_url}\n"
+                "Files are watched; Ctrl-C ends everything."
+            )
 
     async def _survives(self, running: Running, status: int) -> bool:
         """Start a part that died again, if that helps; else say so."""

@@ -1,0 +1,100 @@
+"""The checkout: are lock, environment and compiled deployments current, can `.env` be read, has the disk room?"""
+
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from dotenv.parser import parse_stream
+
+from airnub_cli.doctor.finding import Finding, fine, missing, odd
+from airnub_cli.doctor.tools import Said, ask, last_line
+
+LEAST, ENOUGH = 500_000_000, 5_000_000_000
+"""Bytes: below the first nothing works for long; Compose's images and a build of them need the second."""
+
+
+def check_checkout(root: Path) -> Iterator[Finding]:
+    """Everything about the checkout, in the order in which it is mended."""
+    yield check_lock(ask(["uv", "lock", "--check", "--offline"], root))
+    # Groups such as `lint` may be installed besides.
+    yield check_environment(
+        ask(["uv", "sync", "--check", "--frozen", "--offline", "--all-packages", "--inexact"], root)
+    )
+    yield check_compiled(ask([sys.executable, "-m", "airnub_cli", "compile", "--check"], root))
+    yield check_dotenv(root / ".env")
+    yield check_disk(root, shutil.disk_usage(root).free)
+    yield check_data(root)
+
+
+def check_lock(said: Said | None) -> Finding:
+    """Whether `uv.lock` fits the pyproject files."""
+    if said is None:
+        return missing("uv.lock", "cannot be checked without uv", "pip install uv")
+    if said.status == 0:
+        return fine("uv.lock", "fits the pyproject files")
+    if "needs to be updated" in said.text:
+        return missing("uv.lock", "does not fit the pyproject files", "uv lock")
+    # Without the network and with an empty cache uv cannot tell.
+    return odd("uv.lock", f"could not be checked offline: {last_line(said.text)}", "uv lock --check")
+
+
+def check_environment(said: Said | None) -> Finding:
+    """Whether `.venv` holds what the lock says."""
+    if said is None:
+        return missing("environment", "cannot be checked without uv", "pip install uv")
+    if said.status == 0:
+        return fine("environment", "holds what the lock says")
+    # `uv run` brings it up to date by itself; what is imported without it is another matter.
+    return odd("environment", f"is not what the lock says: {last_line(said.text)}", "uv sync --all-packages")
+
+
+def check_compiled(said: Said | None) -> Finding:
+    """Whether the root's `prefect.yaml` is what the departments say."""
+    if said is not None and said.status == 0:
+        return fine("prefect.yaml", "is what the departments' files say")
+    if said is not None and said.status == 1 and "is stale" in said.text:
+        return odd("prefect.yaml", "is not what the departments' files say", "uv run airnub compile")
+    found = last_line(said.text) if said else "it could not be checked"
+    return missing("prefect.yaml", f"departments cannot be compiled: {found}", "uv run airnub compile --check")
+
+
+def check_dotenv(path: Path) -> Finding:
+    """Whether `.env` can be read, and by its owner alone."""
+    if not path.exists():
+        return fine(".env", "there is none; none is needed")
+    try:
+        with path.open(encoding="utf-8") as stream:
+            wrong = [binding.original.line for binding in parse_stream(stream) if binding.error]
+        mode = path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        return missing(".env", f"cannot be read: {error}", "chmod 600 .env, and save it as UTF-8")
+    if wrong:
+        lines = ", ".join(map(str, wrong))
+        return odd(".env", f"expected NAME=value, found something else in line {lines}", "compare it with .env.example")
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return odd(".env", "may hold secrets, and others can read it", "chmod 600 .env")
+    return fine(".env", "can be read, by its owner alone")
+
+
+def check_disk(root: Path, free: int) -> Finding:
+    """Whether there is room."""
+    found = f"{free / 1e9:.1f} GB free on the disk of {root}"
+    if free < LEAST:
+        return missing("disk", found, "docker system prune; uv cache prune")
+    if free < ENOUGH:
+        return odd(
+            "disk", f"{found}; Compose's images need {ENOUGH / 1e9:.0f} GB", "docker system prune; uv cache prune"
+        )
+    return fine("disk", found)
+
+
+def check_data(root: Path) -> Finding:
+    """Whether runs can write where data goes."""
+    folder = Path(os.environ.get("AIRNUB_DATA_ROOT") or root).expanduser() / "data"
+    nearest = next(one for one in (folder, *folder.parents) if one.exists())
+    if os.access(nearest, os.W_OK):
+        return fine("data", f"{folder} can be written")
+    return missing("data", f"{nearest} cannot be written", f'sudo chown -R "$USER" {nearest}')

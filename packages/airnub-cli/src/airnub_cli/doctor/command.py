@@ -1,0 +1,62 @@
+"""The command `airnub doctor`: arguments in, a table out. The work is in the modules beside this one."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from airnub_cli.backend.placeholders import known_values
+from airnub_cli.doctor.checkout import check_checkout
+from airnub_cli.doctor.finding import Finding
+from airnub_cli.doctor.prefect import check_prefect
+from airnub_cli.doctor.tools import check_tools
+from airnub_cli.workspace import Workspace, WorkspaceError
+
+_MARKS = {"fine": ("✓", "green"), "odd": ("!", "yellow"), "missing": ("✗", "red")}
+
+
+def add_to(group: click.Group) -> None:
+    """Register the command."""
+    group.add_command(doctor)
+
+
+@click.command("doctor", epilog="Example: uv run airnub doctor --json")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def doctor(as_json: bool) -> None:
+    """Say what is missing or odd on this machine, each with the command that mends it.
+
+    Nothing is changed. The exit status is 1 when something is missing that a first run needs.
+    """
+    try:
+        root = Workspace.around(Path.cwd()).root
+    except WorkspaceError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(2)
+    os.chdir(root)  # as Prefect's own settings are looked for
+    findings = [*check_tools(), *check_checkout(root), *check_prefect(_values(root))]
+    click.echo(json.dumps([one.as_json() for one in findings], indent=2) if as_json else table(findings))
+    sys.exit(int(any(one.level == "missing" for one in findings)))
+
+
+def table(findings: Sequence[Finding]) -> str:
+    """A line for each, with the command that mends it below, and how many there are at the end."""
+    width = max(len(one.name) for one in findings)
+    lines = []
+    for one in findings:
+        mark, colour = _MARKS[one.level]
+        lines.append(f"{click.style(mark, fg=colour)} {one.name:<{width}}  {one.found}")
+        if one.mend:
+            lines.append(f"  {'':<{width}}  mend: {click.style(one.mend, bold=True)}")
+    counted = {level: sum(one.level == level for one in findings) for level in _MARKS}
+    lines.append(", ".join(f"{count} {level}" for level, count in counted.items() if count))
+    return "\n".join(lines)
+
+
+def _values(root: Path) -> dict[str, str]:
+    try:
+        return known_values(root)
+    except (OSError, UnicodeDecodeError):
+        return dict(os.environ)  # that `.env` cannot be read is a finding of its own

@@ -1,0 +1,39 @@
+"""A finding: what was looked at, what was found, and what to type."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Level = Literal["fine", "odd", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One look at one thing.
+
+    `odd` is what may be meant so, or what only some commands need; `missing` is what a first run cannot do without.
+    """
+
+    name: str
+    level: Level
+    found: str
+    mend: str | None = None
+    """A command, or what to change."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def fine(name: str, found: str) -> Finding:
+    """Nothing to do."""
+    return Finding(name, "fine", found)
+
+
+def odd(name: str, found: str, mend: str) -> Finding:
+    """Something to know of."""
+    return Finding(name, "odd", found, mend)
+
+
+def missing(name: str, found: str, mend: str) -> Finding:
+    """Something to mend first."""
+    return Finding(name, "missing", found, mend)

@@ -1,0 +1,51 @@
+"""Parts: what each process is told."""
+
+from pathlib import Path
+
+import pytest
+
+from airnub_cli.dev.parts import Plan
+from airnub_cli.dev.state import State
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """Of this repository, with its state elsewhere."""
+    return Plan(Path(__file__).parents[4], State(tmp_path), port=4321, site_port=8765, drain_seconds=3)
+
+
+def test_all_parts_know_each_other(plan):
+    """The server, the site, and where data goes."""
+    for part in (plan.server(3), plan.site(), plan.deployer(), plan.worker("shop")):
+        assert part.environment["PREFECT_API_URL"] == "http://127.0.0.1:4321/api"
+        assert part.environment["AIRNUB_SITE_URL"] == "http://127.0.0.1:8765"
+        assert part.environment["AIRNUB_DATA_ROOT"] == str(plan.state.folder)
+        assert part.folder == plan.state.folder
+
+
+def test_what_is_set_for_another_prefect_leads_nobody_away(plan, monkeypatch):
+    """Only how much is logged is kept."""
+    monkeypatch.setenv("PREFECT_API_KEY", "of-another")
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:///elsewhere.db")
+    monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
+    environment = plan.server(3).environment
+    assert "PREFECT_API_KEY" not in environment
+    assert "PREFECT_SERVER_DATABASE_CONNECTION_URL" not in environment
+    assert environment["PREFECT_LOGGING_LEVEL"] == "DEBUG"
+
+
+def test_a_worker_has_longer_than_its_runs(plan):
+    """Else it would be killed while it waits for them; and only a worker is started again."""
+    worker = plan.worker("shop")
+    assert worker.patience > plan.drain_seconds
+    assert worker.may_return
+    assert not any(part.may_return for part in (plan.server(3), plan.site(), plan.deployer()))
+
+
+def test_there_is_a_worker_for_each_pool_of_a_deployment(plan):
+    """As they were compiled."""
+    plan.state.compiled.write_text(
+        "deployments:\n- {name: a, work_pool: {name: x}}\n- {name: b, work_pool: {name: y}}\n"
+        "- {name: c, work_pool: {name: x}}\n"
+    )
+    assert plan.pools() == ["x", "y"]

@@ -1,0 +1,85 @@
+"""The checkout: lock, environment, compiled deployments, `.env`, disk."""
+
+import pytest
+
+from airnub_cli.doctor.checkout import (
+    check_compiled,
+    check_data,
+    check_disk,
+    check_dotenv,
+    check_environment,
+    check_lock,
+)
+from airnub_cli.doctor.tools import Said, ask
+
+
+def test_a_lock_that_does_not_fit_is_missing(checkout):
+    """As uv itself says it."""
+    assert check_lock(Said(0, "Resolved 3 packages")).level == "fine"
+    stale = "error: The lockfile at `uv.lock` needs to be updated, but `--check` was provided."
+    assert (check_lock(Said(1, stale)).level, check_lock(Said(1, stale)).mend) == ("missing", "uv lock")
+
+
+def test_a_lock_that_cannot_be_checked_is_odd():
+    """Offline, with an empty cache."""
+    finding = check_lock(Said(2, "error: x was not found in the cache"))
+    assert finding.level == "odd"
+    assert "not found in the cache" in finding.found
+
+
+def test_an_environment_that_lags_behind_is_odd():
+    """`uv run` mends it by itself."""
+    assert check_environment(Said(0, "")).level == "fine"
+    assert check_environment(Said(1, "The environment is outdated")).mend == "uv sync --all-packages"
+    assert check_environment(None).level == "missing"
+
+
+def test_deployments_that_are_stale_or_wrong_are_told_apart():
+    """The one is written by a command, the other by a person."""
+    assert check_compiled(Said(0, "")).level == "fine"
+    assert check_compiled(Said(1, "prefect.yaml is stale; `airnub compile` writes it")).mend == "uv run airnub compile"
+    assert check_compiled(Said(2, "a\n1 mistake; nothing was written")).level == "missing"
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "level", "found"),
+    [
+        (b"A=1\n", 0o600, "fine", "by its owner alone"),
+        (b"A=1\n", 0o644, "odd", "others can read it"),
+        (b"A=1\nnot a value=\n", 0o600, "odd", "line 2"),
+        (b"A=\xff\n", 0o600, "missing", "cannot be read"),
+    ],
+)
+def test_dotenv(tmp_path, content, mode, level, found):
+    """It is read by Compose, by `airnub apply` and by Prefect; it may hold secrets."""
+    path = tmp_path / ".env"
+    path.write_bytes(content)
+    path.chmod(mode)
+    finding = check_dotenv(path)
+    assert (finding.level, found in finding.found) == (level, True), finding
+
+
+def test_no_dotenv_is_fine(tmp_path):
+    """A clean clone has none."""
+    assert check_dotenv(tmp_path / ".env").level == "fine"
+
+
+@pytest.mark.parametrize(("free", "level"), [(1e8, "missing"), (2e9, "odd"), (1e10, "fine")])
+def test_room(tmp_path, free, level):
+    """Images need more than runs."""
+    assert check_disk(tmp_path, int(free)).level == level
+
+
+def test_data_is_where_it_was_said(tmp_path, monkeypatch):
+    """Or below the repository; a folder that is not there yet is made."""
+    monkeypatch.delenv("AIRNUB_DATA_ROOT", raising=False)
+    assert str(tmp_path / "data") in check_data(tmp_path).found
+    monkeypatch.setenv("AIRNUB_DATA_ROOT", str(tmp_path / "elsewhere"))
+    assert "elsewhere" in check_data(tmp_path).found
+
+
+def test_uv_says_what_we_wait_for(checkout):
+    """The words of a stale lock are uv's own."""
+    said = ask(["uv", "lock", "--check", "--offline"], checkout)
+    assert said is None or said.status != 0
+    assert check_lock(said).level in {"missing", "odd"}

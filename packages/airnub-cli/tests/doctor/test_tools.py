@@ -1,0 +1,69 @@
+"""Tools: uv, Python, Docker."""
+
+import sys
+
+import pytest
+
+from airnub_cli.doctor.tools import Said, ask, check_engine, check_plugin, check_python, check_tools, check_uv, numbers
+
+
+def test_who_is_not_installed_says_nothing():
+    """`None`, which is not the same as an error."""
+    assert ask(["a-tool-that-nobody-has"]) is None
+
+
+def test_what_a_tool_says_of_an_error_is_kept():
+    """Half an answer on stdout is none."""
+    said = ask([sys.executable, "-c", "import sys; print('half'); sys.exit('wrong')"])
+    assert said == Said(1, "wrong")
+
+
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [(None, "missing"), (Said(0, "uv 0.4.30"), "missing"), (Said(0, "uv 0.9.2 (abc 2025-10-01)"), "fine")],
+)
+def test_uv(said, level):
+    """Nothing runs without it, and old ones do not read the lock."""
+    assert check_uv(said).level == level
+
+
+def test_python():
+    """3.11 and newer."""
+    assert check_python((3, 10)).level == "missing"
+    assert check_python((3, 11)).level == "fine"
+
+
+@pytest.mark.parametrize(
+    ("said", "found", "mend"),
+    [
+        (None, "not installed", "https://docs.docker.com"),
+        (Said(1, "permission denied while trying to connect"), "does not let this user in", "usermod"),
+        (Said(1, "Cannot connect to the Docker daemon"), "Cannot connect", "systemctl start docker"),
+    ],
+)
+def test_without_docker_a_first_run_is_possible(said, found, mend):
+    """So it is odd, and says what needs it."""
+    finding = check_engine(said)
+    assert finding.level == "odd"
+    assert found in finding.found
+    assert mend in finding.mend
+
+
+def test_plugins_have_versions():
+    """An old Compose does not know a `.env` that may be missing."""
+    assert check_plugin("Docker Compose", Said(0, "2.20.1"), (2, 24)).level == "odd"
+    assert check_plugin("Docker Compose", Said(0, "v2.26.1-4"), (2, 24)).level == "fine"
+    assert check_plugin("Docker buildx", None, (0, 0)).mend == "sudo apt-get install docker-buildx-plugin"
+
+
+def test_versions_are_found_in_what_tools_say():
+    """Wherever they stand."""
+    assert numbers("github.com/docker/buildx v0.13.1 abc") == (0, 13)
+    assert numbers("no version") == (0, 0)
+
+
+def test_this_machine_has_uv_and_python():
+    """Else these tests would not run."""
+    findings = {one.name: one for one in check_tools()}
+    assert findings["Python"].level == "fine"
+    assert "Docker engine" in findings
