@@ -7,4 +7,5 @@ backend        the Prefect backend as files: `airnub apply`
 configuration  the files that both of them read
 images         one for each department, named by what goes into it
 dev            the whole system on a laptop, without Docker
+doctor         what is missing or odd on a machine
 """
