@@ -1,5 +1,8 @@
 """What the tests of the command share: a small workspace of their own."""
 
+import os
+from unittest import mock
+
 import pytest
 
 MEMBERS = {
@@ -10,6 +13,13 @@ MEMBERS = {
     ),
     "departments/top_one": ('name = "top-one"', 'dependencies = ["middle[more]>=0"]'),
 }
+
+
+@pytest.fixture(autouse=True)
+def environment_as_before():
+    """A command sets variables of its process, which here is that of the tests after it."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def start_worker(prefect_here, tmp_path):
                 env=os.environ | {
                     "PREFECT_API_URL": prefect_here, "PREFECT_WORKER_QUERY_SECONDS": "0.5",
                     "PREFECT_WORKER_WEBSERVER_PORT": "0", "PYTHONPATH": str(tmp_path),
-                    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
+                    "PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
                 },
                 cwd=tmp_path, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
