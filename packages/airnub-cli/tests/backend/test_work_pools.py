@@ -40,6 +40,14 @@ def test_another_type_has_none_of_it(pool, way):
     assert one.heartbeat == 180
 
 
+def test_another_type_needs_its_file(pool):
+    """Pods that are told nothing, not even where the server is, would fail one by one."""
+    with pytest.raises(
+        ConfigurationError, match=r"yaml:2: expected infra/work-pools/_kubernetes.yaml with what kubern"
+    ):
+        pool.wanted(pool_type="kubernetes", values={"URL": "x"})
+
+
 def test_mistakes_have_their_lines(pool):
     """A placeholder without a value, an unknown job variable, a name that is not the file's, a reserved one."""
     pool.write("infra/work-pools/shop.yaml", "name: prefect-shop\ntype: docker\n")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from airnub_cli.configuration.templates import base_job_template, wrong_defaults
+from airnub_cli.configuration.templates import base_job_template, understood, wrong_defaults
 
 
 @pytest.mark.parametrize("kind", ["docker", "process", "kubernetes"])
@@ -40,3 +40,6 @@ def test_each_type_has_its_own():
     """Memory is nothing that a process has."""
     assert list(wrong_defaults("docker", {"mem_limit": "1g"})) == []
     assert [place for place, _ in wrong_defaults("process", {"mem_limit": "1g"})] == [("mem_limit",)]
+    given = {"mem_limit": "1g", "image": "x", "env": {"A": "1"}}
+    assert understood("docker", given) == given
+    assert understood("process", given) == {"env": {"A": "1"}}

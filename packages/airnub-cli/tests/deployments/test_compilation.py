@@ -43,7 +43,8 @@ def test_elsewhere_images_are_named_by_their_content(house):
 
 
 def test_processes_have_no_image(house):
-    """Whose code is installed where the worker is pulls nothing."""
+    """Whose code is installed where the worker is pulls nothing, and knows nothing of what containers have."""
+    house.change("image: ", "mem_limit: 1g, image: ")
     house.change("pull: []", "pull: [{prefect.deployments.steps.set_working_directory: {directory: /}}]")
     for deployment in compiled(house, kind="process"):
         assert deployment["work_pool"] == {"name": "pool-one"}
@@ -87,9 +88,11 @@ def test_a_pool_of_another_environment_is_refused(house):
 
 def test_placeholders_of_an_environment_are_looked_at(house):
     """What an overlay brings in is deployed like the rest."""
-    house.change("registry:", "pools: {pool-one: {job_variables: {a: '{{ $NOT_SET }}'}}}\nregistry:",
+    house.change("registry:", "pools: {pool-one: {job_variables: {mem_limit: '{{ $NOT_SET }}'}}}\nregistry:",
                  "configs/environments/far.yaml")  # fmt: skip
-    with pytest.raises(ConfigurationError, match=r"job_variables.a: expected a value for .* NOT_SET is not set"):
+    with pytest.raises(
+        ConfigurationError, match=r"job_variables.mem_limit: expected a value for .* NOT_SET is not set"
+    ):
         compiled(house, "far")
 
 

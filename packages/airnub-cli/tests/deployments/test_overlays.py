@@ -22,3 +22,17 @@ def test_an_environment_names_what_there_is(house):
         "configs/variables/department_for_deploying/, found 'frist'",
         "far.yaml:12: variables: expected a department, found 'nobody'; there are department_for_deploying",
     ]
+
+
+def test_job_variables_are_those_of_the_environments_pools(house):
+    """What no worker of that type would understand changes nothing, and is told with its line."""
+    house.write(
+        "configs/environments/far.yaml",
+        "description: There.\nkind: process\n"
+        "pools:\n  pool-one:\n    job_variables:\n      mem_limit: 2g\n      working_dir: 7\n",
+    )
+    unknown, wrong = house.mistakes()
+    assert unknown.startswith(
+        "far.yaml:6: pools.pool-one.job_variables: unknown job variable 'mem_limit' of a process pool"
+    )
+    assert wrong.startswith("far.yaml:7: pools.pool-one.job_variables: working_dir: expected")

@@ -118,6 +118,12 @@ def read_pools(
         used = kind or environment.pool_type or says.type
         if used not in types:
             types[used] = _of_type(folder / f"_{used}.yaml", used, values, mistakes)
+        if used != says.type and not (folder / f"_{used}.yaml").is_file():
+            common = FOLDER / f"_{used}.yaml"
+            message = (
+                f"expected {common} with what {used} pools have in common, to make this {says.type} pool one of them"
+            )
+            mistakes.add(source.file, ("type",), f"{message}; found no such file")
         # Of another type, a worker would understand none of them.
         own = _checked(source.file, used, says.job_variables, values, mistakes) if used == says.type else {}
         defaults = overlay(types[used], own)

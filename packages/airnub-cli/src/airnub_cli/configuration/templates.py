@@ -32,6 +32,12 @@ def base_job_template(kind: PoolType, defaults: Mapping[str, Any]) -> Template:
     return template
 
 
+def understood(kind: PoolType, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Those job variables that a worker of this type knows; departments write Docker's."""
+    names = _default(kind)["variables"]["properties"]
+    return {name: value for name, value in variables.items() if name in names}
+
+
 def wrong_defaults(kind: PoolType, defaults: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
     """What a worker of this type would not understand, with the place of each."""
     schema = _default(kind)["variables"]

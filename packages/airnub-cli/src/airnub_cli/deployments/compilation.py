@@ -16,6 +16,7 @@ from airnub_cli.configuration.environment import (
 )
 from airnub_cli.configuration.overlay import overlay
 from airnub_cli.configuration.pools import pool_files
+from airnub_cli.configuration.templates import understood
 from airnub_cli.deployments.checking import Checked, check_deployments
 from airnub_cli.deployments.ownership import tags
 from airnub_cli.deployments.placeholders import unfilled, variables
@@ -127,13 +128,12 @@ def _deployment(entry: Entry, environment: EnvironmentFile, kind: PoolType, imag
     over = environment.pools.get(pool)
     variables = dict(mapping_at(value, "work_pool", "job_variables"))
     if kind == "process":
-        variables.pop("image", None)
         value["pull"] = []  # installed where the worker is
     else:
         variables["image"] = images.name(entry)
         if version := images.version(entry):
             value["version"] = version
-    variables = overlay(variables, over.job_variables if over else {})
+    variables = understood(kind, overlay(variables, over.job_variables if over else {}))
     value["work_pool"] = value["work_pool"] | {"name": (over and over.name) or pool}
     value["work_pool"].pop("job_variables", None)
     if variables:

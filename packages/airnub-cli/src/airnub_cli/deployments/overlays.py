@@ -1,4 +1,7 @@
-"""Overlays: what an environment names must be there, or it would change nothing and say nothing."""
+"""Overlays: what an environment names must be there, or it would change nothing and say nothing.
+
+What it gives to a pool must be something that the pool's workers understand.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 from airnub_cli.configuration.environment import EnvironmentFile
 from airnub_cli.configuration.pools import pool_files
 from airnub_cli.configuration.registry import Registry
+from airnub_cli.configuration.templates import wrong_defaults
 from airnub_cli.deployments.nearest import nearest
 from airnub_cli.deployments.sources import Source, list_at, text_at
 from airnub_prefect.errors import Mistake
@@ -15,7 +19,7 @@ from airnub_prefect.yaml_file import YamlFile
 def lost_overlays(
     root: Path, file: YamlFile, overlays: EnvironmentFile, registry: Registry, sources: list[Source]
 ) -> Iterator[Mistake]:
-    """What an environment names and the repository does not have."""
+    """What an environment names and the repository does not have, and job variables that are none."""
     entries = [entry for source in sources if source.is_compiled for entry in source.entries()]
     deployments = {name for entry in entries if (name := entry.name)}
     slugs = {
@@ -48,3 +52,5 @@ def lost_overlays(
         if overlay.name is not None and overlay.name not in pool_files(root):
             message = f"pools.{written}.name: expected a pool of infra/work-pools/, found {overlay.name!r}"
             yield file.mistake(("pools", written, "name"), message)
+        for place, message in wrong_defaults(overlays.kind, overlay.job_variables):
+            yield file.mistake(("pools", written, "job_variables", *place), f"pools.{written}.job_variables: {message}")
