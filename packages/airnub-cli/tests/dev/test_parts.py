@@ -1,7 +1,5 @@
 """Parts: what each process is told."""
 
-from pathlib import Path
-
 import pytest
 
 from airnub_cli.dev.parts import Plan
@@ -10,8 +8,14 @@ from airnub_cli.dev.state import State
 
 @pytest.fixture
 def plan(tmp_path):
-    """Of this repository, with its state elsewhere."""
-    return Plan(Path(__file__).parents[4], State(tmp_path), port=4321, site_port=8765, drain_seconds=3)
+    """Of a small repository, with its state elsewhere."""
+    registry = tmp_path / "checkout" / "configs" / "departments.yaml"
+    registry.parent.mkdir(parents=True)
+    registry.write_text(
+        "departments:\n- {id: shop, display_name: Shop, owner: team-shop, contacts: [a@b], status: active}\n"
+        "- {id: closed, display_name: Closed, owner: team-shop, contacts: [a@b], status: retired}\n"
+    )
+    return Plan(tmp_path / "checkout", State(tmp_path), port=4321, site_port=8765, drain_seconds=3)
 
 
 def test_all_parts_know_each_other(plan):
@@ -21,6 +25,11 @@ def test_all_parts_know_each_other(plan):
         assert part.environment["AIRNUB_SITE_URL"] == "http://127.0.0.1:8765"
         assert part.environment["AIRNUB_DATA_ROOT"] == str(plan.state.folder)
         assert part.folder == plan.state.folder
+
+
+def test_the_site_has_the_departments_at_work(plan):
+    """Not those that are retired."""
+    assert plan.site().command[-2:] == ("8765", "shop")
 
 
 def test_what_is_set_for_another_prefect_leads_nobody_away(plan, monkeypatch):
