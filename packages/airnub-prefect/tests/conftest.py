@@ -1,6 +1,7 @@
 """What the tests of the Prefect edge share: a tiny department, its command as a process, and a site to fetch from."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,9 @@ def environment(tmp_path):
 def start(environment, tmp_path):
     """Start the command of the department, as the leader of a process group of its own."""
     started = []
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a shell starts what it puts into the background, and the command would inherit that it ignores Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(*arguments, stderr=subprocess.PIPE, **more):
         process = subprocess.Popen(
