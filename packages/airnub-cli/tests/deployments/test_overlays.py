@@ -36,3 +36,12 @@ def test_job_variables_are_those_of_the_environments_pools(house):
         "far.yaml:6: pools.pool-one.job_variables: unknown job variable 'mem_limit' of a process pool"
     )
     assert wrong.startswith("far.yaml:7: pools.pool-one.job_variables: working_dir: expected")
+
+
+def test_null_removes_a_job_variable(house):
+    """Whatever its type is."""
+    house.write(
+        "configs/environments/far.yaml",
+        "description: There.\npools: {pool-one: {job_variables: {networks: null, mem_limit: null}}}\n",
+    )
+    assert house.mistakes() == []

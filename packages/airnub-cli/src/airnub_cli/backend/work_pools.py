@@ -116,14 +116,14 @@ def read_pools(
         if says.name != Path(source.file.path).stem:
             mistakes.add(source.file, ("name",), f"expected the name of its file, found {says.name!r}")
         used = kind or environment.pool_type or says.type
+        common = folder / f"_{used}.yaml"
         if used not in types:
-            types[used] = _of_type(folder / f"_{used}.yaml", used, values, mistakes)
-        if used != says.type and not (folder / f"_{used}.yaml").is_file():
-            common = FOLDER / f"_{used}.yaml"
-            message = (
-                f"expected {common} with what {used} pools have in common, to make this {says.type} pool one of them"
+            types[used] = _of_type(common, used, values, mistakes)
+        if used != says.type and not common.is_file():
+            expected = f"expected {FOLDER / common.name} with what {used} pools have in common"
+            mistakes.add(
+                source.file, ("type",), f"{expected}, to make this {says.type} pool one of them; found no such file"
             )
-            mistakes.add(source.file, ("type",), f"{message}; found no such file")
         # Of another type, a worker would understand none of them.
         own = _checked(source.file, used, says.job_variables, values, mistakes) if used == says.type else {}
         defaults = overlay(types[used], own)

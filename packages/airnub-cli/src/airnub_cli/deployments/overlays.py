@@ -52,5 +52,8 @@ def lost_overlays(
         if overlay.name is not None and overlay.name not in pool_files(root):
             message = f"pools.{written}.name: expected a pool of infra/work-pools/, found {overlay.name!r}"
             yield file.mistake(("pools", written, "name"), message)
-        for place, message in wrong_defaults(overlays.kind, overlay.job_variables):
+        given = {
+            variable: value for variable, value in overlay.job_variables.items() if value is not None
+        }  # null removes
+        for place, message in wrong_defaults(overlays.kind, given):
             yield file.mistake(("pools", written, "job_variables", *place), f"pools.{written}.job_variables: {message}")
