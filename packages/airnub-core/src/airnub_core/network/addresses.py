@@ -7,6 +7,8 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA hands out for the public internet (RFC 4291, 2.4)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
+# RFC 3056: what counts is the IPv4 address that it carries; to some of the Pythons that we run on all of it is private.
+_SIXTOFOUR = ipaddress.IPv6Network("2002::/16")
 # Reserved, but public to some of the Pythons that we run on; Oracle's metadata service is in the first (RFC 6890).
 # Azure keeps its own at an address of the public internet that only its machines can reach.
 _NOT_PUBLIC = [ipaddress.ip_network(text) for text in ("192.0.0.0/24", "3fff::/20", "168.63.129.16/32")]
@@ -61,7 +63,8 @@ def refused_name(host: str) -> str | None:
 
 
 def _is_global(ip: IpAddress) -> bool:
-    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
+    is_global = ip.is_global or ip in _SIXTOFOUR
+    return is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
 
 
 def _carried(ip: IpAddress) -> list[IpAddress]:
