@@ -21,8 +21,9 @@ class Registered(_Strict):
     """The name of its folder and its package."""
     display_name: _Text
     owner: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-    """A team; it becomes a tag."""
+    """A team; it becomes a tag, and the owner of the department's files."""
     contacts: Annotated[list[_Text], Field(min_length=1)]
+    cost_centre: _Text | None = None
     status: Literal["active", "retired"]
     """Only active departments are deployed."""
 
@@ -30,6 +31,8 @@ class Registered(_Strict):
 class Registry(_Strict):
     """All of them."""
 
+    organisation: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$")] | None = None
+    """Whose teams own departments, as GitHub knows it; without one there is no CODEOWNERS."""
     departments: list[Registered]
 
     @field_validator("departments")

@@ -30,10 +30,13 @@ def add_to(group: click.Group) -> None:
 def compile_(check: bool, name: str, output: str | None, kind: str | None) -> None:
     """Make one prefect.yaml of those of all active departments; check every deployment before anything is written.
 
-    Tags that say whose a deployment is are written into the departments' files too. All departments must be installed:
-    their flows are imported.
+    Tags that say whose a deployment is are written into the departments' files too, and all that repeats the list of
+    departments: CODEOWNERS, the services of Compose, the import contracts. All departments must be installed: their
+    flows are imported.
     """
     # They bring Prefect, which the other commands, and every `--help`, go without.
+    from airnub_cli.configuration.registry import load_registry
+    from airnub_cli.configuration.repetition import repetitions
     from airnub_cli.deployments.checking import check_deployments
     from airnub_cli.deployments.compilation import compile_environment
     from airnub_cli.deployments.ownership import retagged
@@ -54,12 +57,15 @@ def compile_(check: bool, name: str, output: str | None, kind: str | None) -> No
             for source in found.sources
             if (retagging := retagged(source)).text != retagging.expected
         }
+        is_committed = name == LOCAL and kind in {None, environment.kind}
+        if is_committed:
+            repeated = repetitions(workspace.root, load_registry(workspace.root))
+            wanted |= {path: made for path, made in repeated.items() if _read(path) != made}
     except (WorkspaceError, ConfigurationError) as error:
         click.echo(str(error), err=True)
         count = len(error.mistakes) if isinstance(error, ConfigurationError) else 1
         click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was written", fg="red", err=True)
         sys.exit(2)
-    is_committed = name == LOCAL and kind in {None, environment.kind}
     to = output or (str(workspace.root / FILE) if is_committed else "-")
     if to == "-":
         if not check:
