@@ -8,13 +8,13 @@ from department_template.demo import DEMO
 
 @pytest.fixture
 def site():
-    """The sample site, with every file in its place."""
+    """The sample site, with everything in its place."""
     with SampleSite(DEMO.routes(with_failure=False)) as running:
         yield running
 
 
 @pytest.fixture
 def broken_site():
-    """The sample site, with the file gone."""
+    """The sample site, with everything gone."""
     with SampleSite(DEMO.routes(with_failure=True)) as running:
         yield running

@@ -1,4 +1,4 @@
-"""The dataset of department_template."""
+"""The dataset that the processing makes."""
 
 import pytest
 

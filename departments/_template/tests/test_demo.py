@@ -5,20 +5,25 @@ from urllib.request import urlopen
 
 import pytest
 
-from department_template.demo import DEMO, FILE
+from department_template.demo import DEMO
 from department_template.department import DEPARTMENT
 
-
-def test_the_shipped_file_is_served(site):
-    """Byte for byte."""
-    with urlopen(site.url("/measurements.csv")) as answer:
-        assert answer.read() == FILE.read_bytes()
+PATHS = list(DEMO.routes(with_failure=False))
 
 
-def test_a_failure_is_a_file_that_is_gone(broken_site):
-    """At the same URL."""
+@pytest.mark.parametrize("path", PATHS)
+def test_everything_is_served(site, path):
+    """At paths of its own: `airnub dev` serves the sites of all departments as one."""
+    assert path.startswith(f"/{DEPARTMENT.command}/")
+    with urlopen(site.url(path)) as answer:
+        assert answer.read()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_failure_is_data_that_are_gone(broken_site, path):
+    """At the same URLs."""
     with pytest.raises(HTTPError, match="410") as error:
-        urlopen(broken_site.url("/measurements.csv"))
+        urlopen(broken_site.url(path))
     error.value.close()
 
 

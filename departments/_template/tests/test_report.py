@@ -1,4 +1,4 @@
-"""The report of department_template."""
+"""The report of the analysis."""
 
 from datetime import date
 

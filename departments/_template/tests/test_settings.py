@@ -10,14 +10,15 @@ INGESTION = {
     "store": "data/department_template",
     "network": {"attempts": 2, "max_bytes": "10MiB"},
     "tolerated_failures": "5%",
+    "public_api_data": [{"name": "records", "url": "https://example.org/api", "records": "records"}],
     "scheduled_file_downloads": [{"name": "measurements", "urls": ["https://example.org/measurements.csv"]}],
+    "web_page_link_scraping": [{"name": "links", "page": "https://example.org/", "links": "a"}],
 }
 
 
 def test_settings_are_read_and_survive_json():
     """From plain values, as YAML and Variables bring them, and back."""
     settings = IngestionSettings.model_validate(INGESTION)
-    assert [source.name for source in settings.files().sources] == ["measurements"]
     assert IngestionSettings.model_validate(json.loads(settings.model_dump_json())) == settings
 
 
@@ -25,8 +26,8 @@ def test_settings_are_read_and_survive_json():
     ("kind", "values"),
     [
         (IngestionSettings, INGESTION),
-        (ProcessingSettings, {"store": "data/department_template", "datasets": "datasets/department_template"}),
-        (AnalysisSettings, {"datasets": "datasets/department_template", "reports": "reports/department_template"}),
+        (ProcessingSettings, {"store": "data/department_template", "datasets": "datasets"}),
+        (AnalysisSettings, {"datasets": "datasets", "reports": "reports"}),
     ],
 )
 def test_unknown_keys_are_refused(kind, values):

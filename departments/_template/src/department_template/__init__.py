@@ -1,1 +1,1 @@
-"""department_template, the living template: the smallest department that is complete."""
+"""department_template: a department of airnub."""

@@ -1,4 +1,4 @@
-"""The dataset of department_template: what its rows are."""
+"""The dataset that the processing makes: what its rows are."""
 
 import polars as pl
 

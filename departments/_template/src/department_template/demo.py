@@ -1,35 +1,48 @@
-"""The demo: a file of real rows, served on loopback."""
+"""The demo: real rows as a file, as an API and behind a link, served on loopback."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from airnub_core import FileSource, NetworkSettings
+from airnub_core import ApiSource, FileSource, NetworkSettings, PageSource
 from airnub_core.sample_site import Reply, Route, SampleSite
 from airnub_prefect.settings import StageSettings
 from department_template.settings import AnalysisSettings, IngestionSettings, ProcessingSettings
 
 FILE = Path(__file__).parent / "sample_site" / "measurements.csv"
+# Paths begin with the department's name: `airnub dev` serves the sites of all departments as one.
+_API = "/department-template/api/rows"
+_PAGE = "/department-template/page.html"
+_PATH = "/department-template/measurements.csv"
 
 
 class SampleData:
     """A `Demo`: the sample site of department_template, and the settings that point every stage at it."""
 
     def routes(self, *, with_failure: bool) -> Mapping[str, Route]:
-        """One file; with a failure, the server says that it is gone."""
-        sound = Reply(FILE.read_bytes(), headers={"Content-Type": "text/csv"})
-        return {"/measurements.csv": Reply(status=410) if with_failure else sound}
+        """The same rows in every way that the settings ask for them; with a failure, the server says they are gone."""
+        rows = FILE.read_bytes()
+        lines = [line.split(",") for line in rows.decode().splitlines()]
+        records = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+        routes = {
+            _API: Reply(json.dumps({"records": records}).encode()),
+            _PAGE: Reply(f'<!doctype html>\n<title>Rows</title>\n<a href="{_PATH}">Rows</a>\n'.encode()),
+            _PATH: Reply(rows, headers={"Content-Type": "text/csv"}),
+        }
+        return dict.fromkeys(routes, Reply(status=410)) if with_failure else routes
 
     def settings(self, site: SampleSite, root: Path) -> Mapping[str, StageSettings]:
         """The parameters of the pipeline; store, datasets and reports lie below `root`."""
-        store, datasets, reports = (str(root / name) for name in ("store", "datasets", "reports"))
         return {
             "ingestion": IngestionSettings(
-                store=store,
+                store=str(root / "store"),
                 network=NetworkSettings(allow_private_hosts=True),
-                scheduled_file_downloads=[FileSource(name="measurements", urls=[site.url("/measurements.csv")])],
+                public_api_data=[ApiSource(name="records", url=site.url(_API), records="records")],
+                scheduled_file_downloads=[FileSource(name="measurements", urls=[site.url(_PATH)])],
+                web_page_link_scraping=[PageSource(name="links", page=site.url(_PAGE), links="a[href$='.csv']")],
             ),
-            "processing": ProcessingSettings(store=store, datasets=datasets),
-            "analysis": AnalysisSettings(datasets=datasets, reports=reports),
+            "processing": ProcessingSettings(store=str(root / "store"), datasets=str(root / "datasets")),
+            "analysis": AnalysisSettings(datasets=str(root / "datasets"), reports=str(root / "reports")),
         }
 
 

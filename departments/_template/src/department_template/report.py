@@ -1,4 +1,4 @@
-"""The report of department_template: the warmest day of each place."""
+"""The report of the analysis: the warmest day of each place."""
 
 from pathlib import Path
 

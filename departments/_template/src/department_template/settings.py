@@ -1,17 +1,15 @@
 """What each stage of department_template is told."""
 
-from airnub_core import FileSource
-from airnub_prefect.settings import SourceSettings, SourcesPart, StageSettings, StoreSettings
+from airnub_core import ApiSource, FileSource, PageSource
+from airnub_prefect.settings import SourceSettings, StageSettings, StoreSettings
 
 
 class IngestionSettings(SourceSettings, department="department_template", stage="ingestion"):
-    """What is fetched, and into which store."""
+    """What is fetched, and into which store: a list of sources for each category."""
 
+    public_api_data: list[ApiSource] = []
     scheduled_file_downloads: list[FileSource] = []
-
-    def files(self) -> SourcesPart[FileSource]:
-        """The part of `scheduled_file_downloads`."""
-        return self.part(self.scheduled_file_downloads)
+    web_page_link_scraping: list[PageSource] = []
 
 
 class ProcessingSettings(StoreSettings, department="department_template", stage="processing"):

@@ -1,4 +1,7 @@
-"""The department's own tasks: a name, and one call each. They work on files of this machine: a retry would not help."""
+"""The department's own tasks, of processing and later stages: a name, and one call each.
+
+They work on files of this machine: a retry would not help.
+"""
 
 import asyncio
 
@@ -11,7 +14,7 @@ from airnub_prefect.blocks import locate
 from airnub_prefect.places import data_path
 from department_template.datasets import MEASUREMENTS
 from department_template.report import write_report
-from department_template.settings import ProcessingSettings
+from department_template.settings import AnalysisSettings, ProcessingSettings
 
 
 @task(cache_policy=NO_CACHE)
@@ -22,6 +25,6 @@ async def measurements(settings: ProcessingSettings) -> Outcome:
 
 
 @task(cache_policy=NO_CACHE)
-def report(datasets: str, reports: str) -> Outcome:
+def report(settings: AnalysisSettings) -> Outcome:
     """Write the report."""
-    return write_report(data_path(datasets), data_path(reports))
+    return write_report(data_path(settings.datasets), data_path(settings.reports))

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from airnub_cli.backend import command as backend
+from airnub_cli.departments import command as departments
+from airnub_cli.departments.landing import recover
 from airnub_cli.deployments import command as deployments
 from airnub_cli.dev import command as dev
 from airnub_cli.doctor import command as doctor
@@ -16,10 +18,13 @@ from airnub_cli.workspace import Workspace, WorkspaceError
 
 
 @click.group(help="Look after the workspace: all packages and departments of this checkout.")
-def main() -> None: ...
+def main() -> None:
+    for line in recover(Path.cwd()):
+        click.secho(line, fg="yellow", err=True)
 
 
 backend.add_to(main)
+departments.add_to(main)
 deployments.add_to(main)
 dev.add_to(main)
 doctor.add_to(main)

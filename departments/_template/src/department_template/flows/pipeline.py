@@ -1,4 +1,4 @@
-"""Pipeline: ingestion, processing and analysis in one run, each handing over to the next."""
+"""Pipeline: all stages in one run, each handing over to the next."""
 
 from prefect import flow
 

@@ -1,0 +1,5 @@
+"""Ingestion: a stage with categories, each a flow of its own."""
+
+from department_template.flows.ingestion.stage import ingestion
+
+__all__ = ["ingestion"]

@@ -1,0 +1,13 @@
+"""Files at known URLs, fetched whenever the schedule says so."""
+
+from prefect import flow
+
+from airnub_core import FileSource, Report
+from airnub_prefect.settings import SourcesPart
+from airnub_prefect.tasks import fetch_files
+
+
+@flow(name="department-template-scheduled-file-downloads", description=__doc__)
+async def scheduled_file_downloads(part: SourcesPart[FileSource], force: bool = False) -> Report:
+    """Fetch this category's part of the settings; failed items are in the report, and the stage judges them."""
+    return await fetch_files(part, force)

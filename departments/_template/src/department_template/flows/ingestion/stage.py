@@ -1,0 +1,22 @@
+"""Ingestion: everything that the settings name, fetched into the content store, one category after another."""
+
+from prefect import flow
+
+from airnub_core import Report
+from airnub_prefect.conclusion import conclude
+from airnub_prefect.resolution import resolve
+from department_template.flows.ingestion.public_api_data import public_api_data
+from department_template.flows.ingestion.scheduled_file_downloads import scheduled_file_downloads
+from department_template.flows.ingestion.web_page_link_scraping import web_page_link_scraping
+from department_template.settings import IngestionSettings
+
+
+@flow(name="department-template-ingestion", description=__doc__)
+async def ingestion(settings: IngestionSettings | None = None, force: bool = False) -> Report:
+    """Settings: the parameter, else the Variable, else the YAML file. `force` fetches also what is unchanged."""
+    settings = await resolve(IngestionSettings, settings)
+    report = Report()
+    report += await public_api_data(settings.part(settings.public_api_data), force)
+    report += await scheduled_file_downloads(settings.part(settings.scheduled_file_downloads), force)
+    report += await web_page_link_scraping(settings.part(settings.web_page_link_scraping), force)
+    return await conclude(settings, report, settings.tolerated_failures)

@@ -1,0 +1,13 @@
+"""Links on web pages, and what they point at."""
+
+from prefect import flow
+
+from airnub_core import PageSource, Report
+from airnub_prefect.settings import SourcesPart
+from airnub_prefect.tasks import fetch_pages
+
+
+@flow(name="department-template-web-page-link-scraping", description=__doc__)
+async def web_page_link_scraping(part: SourcesPart[PageSource], force: bool = False) -> Report:
+    """Fetch this category's part of the settings; failed items are in the report, and the stage judges them."""
+    return await fetch_pages(part, force)

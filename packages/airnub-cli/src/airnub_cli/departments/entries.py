@@ -1,0 +1,127 @@
+"""Entries of YAML files, added and removed by lines: comments and the way that people wrote the rest stay as they are."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from airnub_prefect.errors import ConfigurationError
+
+
+def with_entry(path: Path, text: str, key: str, entry: str) -> str:
+    """A file with an entry behind the last one of a list at its top.
+
+    Args:
+        path: of the file, for errors.
+        text: of the file.
+        key: of the list.
+        entry: lines of it, with the dash and indented by two.
+
+    Raises:
+        ConfigurationError: there is no such list, or it is not written as one entry below the other.
+    """
+    found = _value(_root(path, text), key)
+    lines = text.split("\n")
+    if not isinstance(found, yaml.SequenceNode):
+        raise ConfigurationError.of(path, f"expected a list {key}, found none")
+    if not found.value:
+        at = found.start_mark.line
+        lines[at : at + 1] = [f"{key}:", *entry.rstrip("\n").split("\n")]
+        return "\n".join(lines)
+    if found.flow_style:
+        raise ConfigurationError.of(path, f"expected one entry of {key} below the other, found a list in brackets")
+    indent = " " * (lines[found.value[0].start_mark.line].index("-"))
+    block = [re.sub(r"^  ", indent, line) for line in entry.rstrip("\n").split("\n")]
+    at = _last_line(found.value[-1]) + 1
+    lines[at:at] = block
+    return "\n".join(lines)
+
+
+def without_entry(path: Path, text: str, key: str, name: str, value: str) -> str:
+    """A file without those entries of a list at its top whose `name` is `value`.
+
+    Raises:
+        ConfigurationError: the file is no YAML.
+    """
+    found = _value(_root(path, text), key)
+    spans = [
+        (one.start_mark.line, _last_line(one))
+        for one in (found.value if isinstance(found, yaml.SequenceNode) else [])
+        if (scalar := _value(one, name)) is not None and scalar.value == value
+    ]
+    return _cut(text, spans)
+
+
+def without_keys(path: Path, text: str, place: Sequence[str], unwanted: re.Pattern[str]) -> str:
+    """A file without those keys of a mapping that match; one that is empty then goes, too.
+
+    Raises:
+        ConfigurationError: the file is no YAML.
+    """
+    node = _root(path, text)
+    spans: list[tuple[int, int]] = []
+    for step in place:
+        found = _value(node, step)
+        if not isinstance(found, yaml.MappingNode):
+            return text
+        key = next(one for one, _ in node.value if one.value == step)
+        if all(unwanted.fullmatch(str(one.value)) for one, _ in found.value) and found.value:
+            return _cut(text, [(key.start_mark.line, _last_line(found))])
+        node = found
+    spans = [
+        (key.start_mark.line, _last_line(value)) for key, value in node.value if unwanted.fullmatch(str(key.value))
+    ]
+    return _cut(text, spans)
+
+
+def _root(path: Path, text: str) -> yaml.Node:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise ConfigurationError.of(path, f"expected YAML, found: {' '.join(str(error).split())}") from error
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigurationError.of(path, "expected a mapping")
+    return node
+
+
+def _value(node: yaml.Node, name: str) -> yaml.Node | None:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return next((value for key, value in pairs if key.value == name), None)
+
+
+def _last_line(node: yaml.Node) -> int:
+    """The last line that a value stands on, without comments behind it."""
+    return max((_end(one) for one in _leaves(node)), default=node.start_mark.line)
+
+
+def _leaves(node: yaml.Node) -> Iterator[yaml.Node]:
+    children = node.value if isinstance(node, yaml.CollectionNode) and not node.flow_style else []
+    if not children:
+        yield node
+    for child in children:
+        for one in child if isinstance(child, tuple) else (child,):
+            yield from _leaves(one)
+
+
+def _end(node: yaml.Node) -> int:
+    # A block of text ends at the beginning of the line behind it.
+    return node.end_mark.line - (node.end_mark.column == 0 and node.end_mark.line > node.start_mark.line)
+
+
+def _cut(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    lines = text.split("\n")
+    for first, last in sorted(spans, reverse=True):
+        # With the comments that stand directly above.
+        while (
+            first > 0
+            and lines[first - 1].lstrip().startswith("#")
+            and _indent(lines[first - 1]) == _indent(lines[last])
+        ):
+            first -= 1
+        del lines[first : last + 1]
+    return "\n".join(lines)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
