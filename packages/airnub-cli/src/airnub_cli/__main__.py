@@ -9,6 +9,7 @@ import click
 from airnub_cli.backend import command as backend
 from airnub_cli.departments import command as departments
 from airnub_cli.departments.landing import recover
+from airnub_cli.check import command as check
 from airnub_cli.deployments import command as deployments
 from airnub_cli.dev import command as dev
 from airnub_cli.doctor import command as doctor
@@ -25,6 +26,7 @@ def main() -> None:
 
 backend.add_to(main)
 departments.add_to(main)
+check.add_to(main)
 deployments.add_to(main)
 dev.add_to(main)
 doctor.add_to(main)

@@ -49,12 +49,19 @@ class Workspace:
         Raises:
             WorkspaceError: there is none.
         """
+        root = cls.root_around(folder)
+        return cls(root, _members(root, _patterns(root / "pyproject.toml") or []))
+
+    @classmethod
+    def root_around(cls, folder: Path) -> Path:
+        """The root of the workspace that a folder lies in; its members are not read.
+
+        Raises:
+            WorkspaceError: there is none.
+        """
         for root in (folder, *folder.parents):
-            pyproject = root / "pyproject.toml"
-            if pyproject.is_file():
-                patterns = _table(pyproject).get("tool", {}).get("uv", {}).get("workspace", {}).get("members")
-                if patterns is not None:
-                    return cls(root, _members(root, patterns))
+            if _patterns(root / "pyproject.toml") is not None:
+                return root
         raise WorkspaceError(f"expected a uv workspace around {folder}, found none; run this inside the repository")
 
     def named(self, name: str) -> Member:
@@ -80,9 +87,16 @@ class Workspace:
         return [found[name] for name in sorted(found)]
 
 
+def _patterns(pyproject: Path) -> list[str] | None:
+    if not pyproject.is_file():
+        return None
+    patterns: list[str] | None = _table(pyproject).get("tool", {}).get("uv", {}).get("workspace", {}).get("members")
+    return patterns
+
+
 def _members(root: Path, patterns: list[str]) -> dict[str, Member]:
     folders = sorted(path.parent for pattern in patterns for path in root.glob(f"{pattern}/pyproject.toml"))
-    projects = {folder: _table(folder / "pyproject.toml")["project"] for folder in folders}
+    projects = {folder: _project(folder / "pyproject.toml") for folder in folders}
     names = {project["name"] for project in projects.values()}
     return {project["name"]: _member(folder, project, names) for folder, project in projects.items()}
 
@@ -94,5 +108,15 @@ def _member(folder: Path, project: dict[str, Any], names: set[str]) -> Member:
     return Member(project["name"], folder, tuple(sorted(extras)), frozenset(depends_on & names))
 
 
+def _project(path: Path) -> dict[str, Any]:
+    project = _table(path).get("project")
+    if not isinstance(project, dict) or "name" not in project:
+        raise WorkspaceError(f"{path}: expected a [project] with a name, found none")
+    return project
+
+
 def _table(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WorkspaceError(f"{path}: expected TOML in UTF-8, found: {error}") from None

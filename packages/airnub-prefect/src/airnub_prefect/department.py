@@ -56,6 +56,8 @@ class Department:
     """The flow that runs all stages, as `module:name`."""
     demo: str
     """An object like `Demo`, as `module:name`."""
+    undeployed: tuple[str, ...] = ()
+    """Flows that people start by hand, as `module:name`; every other has a deployment, or is a part of a stage."""
 
     @property
     def command(self) -> str:

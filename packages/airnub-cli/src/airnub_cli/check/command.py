@@ -1,0 +1,51 @@
+"""The command `airnub check`: arguments in, mistakes out. The work is in the modules beside this one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from airnub_cli.check.report import Format, report
+from airnub_cli.workspace import Workspace, WorkspaceError
+
+_QUIET = {"DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
+
+
+def add_to(group: click.Group) -> None:
+    """Register the command."""
+    group.add_command(check)
+
+
+@click.command(
+    "check", epilog="Example: uv run --all-packages airnub check; in a workflow: airnub check --format github"
+)
+@click.option("--format", "form", type=click.Choice(get_args(Format)), default="text", show_default=True)
+def check(form: Format) -> None:
+    """Check everything that must be true of the workspace, and tell every mistake at once, with file and line.
+
+    Names and required files of members, where they must be named besides, import contracts, what is imported and not
+    declared, flows that nobody deployed, settings that are not strict, deployments and their parameters, the root's
+    prefect.yaml, pools, Variables, blocks and automations of every environment, and the lock. Nothing is changed and no
+    server is asked. All departments must be installed. The exit status is 1 when there are mistakes.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    from airnub_cli.check.everything import check_everything
+
+    try:
+        root = Workspace.root_around(Path.cwd())
+    except WorkspaceError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(2)
+    os.chdir(root)  # paths are told from here, as GitHub and editors want them
+    mistakes = check_everything(root)
+    if mistakes or form == "json":
+        click.echo(report(mistakes, form))
+    count = len(mistakes)
+    said = f"{count} mistake{'s' * (count != 1)}" if mistakes else "everything is as it should be"
+    click.secho(said, fg="red" if mistakes else "green", err=True)
+    sys.exit(1 if mistakes else 0)

@@ -1,0 +1,89 @@
+"""Configuration: deployments, the root's `prefect.yaml`, and what the backend is to hold, in every environment."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from airnub_cli.backend.applying import read_wanted
+from airnub_cli.backend.placeholders import known_values
+from airnub_cli.configuration.environment import LOCAL, environments
+from airnub_cli.configuration.registry import load_registry
+from airnub_cli.deployments.checking import Checked
+from airnub_cli.deployments.compilation import compile_environment
+from airnub_cli.deployments.ownership import retagged
+from airnub_cli.deployments.sources import FILE
+from airnub_cli.workspace import Workspace
+from airnub_prefect.errors import ConfigurationError, Mistake
+
+
+_SOME_DIGEST = "sha256:" + "0" * 64
+
+
+class _Filled(dict[str, str]):
+    """Something for every placeholder: whether values and secrets are there shows when they are applied."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def get(self, name: str, default: str | None = None) -> str:  # type: ignore[override]
+        if name in self.keys():
+            return self[name]
+        return default if default and not default.startswith("${") else "https://filled-later.example.org"
+
+
+def check_stale(workspace: Workspace, found: Checked) -> Iterator[Mistake]:
+    """Files that `airnub compile` would write otherwise, and environments for which it could write none.
+
+    Args:
+        workspace: the checkout.
+        found: its deployments, without a mistake.
+    """
+    path = workspace.root / FILE
+    try:
+        text = compile_environment(workspace, LOCAL, found=found)
+    except ConfigurationError as error:
+        yield from error.mistakes
+        return
+    for name in found.environments:
+        try:
+            # Which digests images have is not of interest here, and takes long.
+            compile_environment(workspace, name, digest=lambda *_: _SOME_DIGEST, found=found)
+        except ConfigurationError as error:
+            yield from error.mistakes
+    stale = [source.path for source in found.sources if (one := retagged(source)).text != one.expected]
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        stale.append(path)
+    for one in stale:
+        yield Mistake(str(one), None, "expected what `uv run airnub compile` writes, found something else; run it")
+
+
+def check_backend(workspace: Workspace) -> Iterator[Mistake]:
+    """Mistakes in pools, Variables, blocks and automations; one that is in some environments alone names them."""
+    names = environments(workspace.root) or [LOCAL]
+    told: dict[Mistake, list[str]] = defaultdict(list)
+    for name in names:
+        try:
+            read_wanted(workspace.root, name, values=_Filled(known_values(workspace.root)))
+        except ConfigurationError as error:
+            for one in dict.fromkeys(error.mistakes):
+                told[one].append(name)
+    for one, where in told.items():
+        yield one if len(where) == len(names) else replace(one, message=f"{one.message} (in {', '.join(where)})")
+
+
+def check_variables(workspace: Workspace, stages: dict[str, list[str]]) -> Iterator[Mistake]:
+    """Stages of active departments whose flow would find no settings.
+
+    Args:
+        workspace: the checkout.
+        stages: their names by department.
+    """
+    try:
+        registry = load_registry(workspace.root)
+    except ConfigurationError:
+        return  # told with the deployments
+    for one in registry.departments:
+        for stage in stages.get(one.id, []) if one.status == "active" else []:
+            path = workspace.root / "configs" / "variables" / one.id / f"{stage}.yaml"
+            if not path.is_file():
+                yield Mistake(str(path), None, f"expected the settings of stage {stage} of {one.id}, found no file")

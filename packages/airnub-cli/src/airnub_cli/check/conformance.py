@@ -1,0 +1,152 @@
+"""Conformance: the names and the files that every member of the workspace has."""
+
+import ast
+import keyword
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from airnub_cli.deployments.checking import TEMPLATE
+from airnub_cli.workspace import Member, Workspace
+from airnub_prefect.errors import Mistake
+
+SOURCES = ("__init__.py", "py.typed")
+OF_DEPARTMENTS = ("__main__.py", "department.py", "settings.py", "flows/__init__.py")
+"""What the department command, deployments and images look for, below `src/<module>`."""
+LEAST_README = 200
+"""Bytes below which a README says nothing."""
+
+
+def check_projects(root: Path) -> Iterator[Mistake]:
+    """Folders that should be members and are none, and `pyproject.toml` files that cannot be read as a project.
+
+    What else is checked needs them, so it waits until they are right.
+    """
+    for kind in ("packages", "departments"):
+        for folder in sorted(path for path in (root / kind).glob("*") if path.is_dir()):
+            path = folder / "pyproject.toml"
+            if not _has_files(folder):
+                continue  # what is left of a member that another branch has
+            if not path.is_file():
+                yield Mistake(
+                    str(path), None, f"expected a project, since {folder.name} lies in {kind}/; found no file"
+                )
+                continue
+            yield from _wrong_project(path)
+
+
+def check_member(workspace: Workspace, member: Member) -> Iterator[Mistake]:
+    """Everything about one member that its own folder shows."""
+    project = _project(member.folder / "pyproject.toml")
+    pyproject = member.folder / "pyproject.toml"
+    yield from _wrong_name(member, pyproject)
+    wanted = _project(workspace.root / "pyproject.toml").get("requires-python")
+    if wanted is not None and project.get("requires-python") != wanted:
+        found = project.get("requires-python")
+        message = f"expected requires-python = {wanted!r} as in the root, found {found!r}"
+        yield Mistake(str(pyproject), line_of(pyproject, "requires-python"), message)
+    yield from _wrong_files(member)
+    if member.kind == "department":
+        yield from _wrong_department(member, project, pyproject)
+
+
+def line_of(path: Path, key: str) -> int | None:
+    """The first line of a TOML file that sets a key, `None` where none does."""
+    pattern = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), None)
+
+
+def _wrong_project(path: Path) -> Iterator[Mistake]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"at line (\d+)", str(error))
+        yield Mistake(str(path), int(at[1]) if at else None, f"broken TOML: {error}")
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        yield Mistake(str(path), None, f"expected TOML in UTF-8, found: {error}")
+        return
+    project = table.get("project")
+    if not isinstance(project, dict) or not isinstance(project.get("name"), str):
+        yield Mistake(str(path), None, "expected a [project] with a name, found none")
+
+
+def _wrong_name(member: Member, pyproject: Path) -> Iterator[Mistake]:
+    line = line_of(pyproject, "name")
+    if member.name != member.name.lower().replace("_", "-"):
+        message = f"expected a name in lower case with `-` between words, found {member.name!r}"
+        yield Mistake(str(pyproject), line, message)
+        return
+    if member.kind == "department" and member.folder.name != TEMPLATE:
+        folder = member.folder.name
+        if not folder.isidentifier() or keyword.iskeyword(folder) or folder != folder.lower():
+            message = f"expected a folder named like a Python package in lower case, found {folder!r}"
+            yield Mistake(str(member.folder), None, message)
+        if member.module != folder:
+            message = (
+                f"expected name = {folder.replace('_', '-')!r}, since its folder is {folder}; found {member.name!r}"
+            )
+            yield Mistake(str(pyproject), line, message)
+    elif member.kind == "package" and member.folder.name != member.name:
+        message = f"expected name = {member.folder.name!r}, since that is its folder; found {member.name!r}"
+        yield Mistake(str(pyproject), line, message)
+
+
+def _wrong_files(member: Member) -> Iterator[Mistake]:
+    package = member.folder / "src" / member.module
+    names = (*SOURCES, *OF_DEPARTMENTS) if member.kind == "department" else SOURCES
+    if not package.is_dir():
+        yield Mistake(str(package), None, "expected the package's sources in this folder, found none")
+    else:
+        yield from (_missing(package / name) for name in names if not (package / name).is_file())
+    found = {path.parent.name for path in (member.folder / "src").glob("*/__init__.py")}
+    for other in sorted(found - {member.module}):
+        message = f"expected {member.module} alone in src/, found {other} besides; one member is one package"
+        yield Mistake(str(member.folder / "src" / other), None, message)
+    readme = member.folder / "README.md"
+    if not readme.is_file():
+        yield _missing(readme)
+    elif readme.stat().st_size < LEAST_README:
+        message = f"expected what this is and how it is run, found {readme.stat().st_size} bytes"
+        yield Mistake(str(readme), None, message)
+    if not any((member.folder / "tests").rglob("test_*.py")):
+        yield Mistake(str(member.folder / "tests"), None, "expected tests (test_*.py), found none")
+
+
+def _wrong_department(member: Member, project: dict[str, Any], pyproject: Path) -> Iterator[Mistake]:
+    command, target = member.name, f"{member.module}.__main__:main"
+    found = project.get("scripts", {}).get(command)
+    if found != target:
+        line = line_of(pyproject, command) if found else None
+        yield Mistake(str(pyproject), line, f"expected [project.scripts] {command} = {target!r}, found {found!r}")
+    if not (member.folder / "apt-packages.txt").is_file():
+        yield _missing(member.folder / "apt-packages.txt")
+    department = member.folder / "src" / member.module / "department.py"
+    if department.is_file() and not _assigns(department, "DEPARTMENT"):
+        yield Mistake(str(department), None, "expected DEPARTMENT = Department(...), found none")
+
+
+def _assigns(path: Path, name: str) -> bool:
+    try:
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+    except SyntaxError:
+        return True  # told where it is imported
+    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    targets += [node.target for node in body if isinstance(node, ast.AnnAssign)]
+    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+
+
+def _missing(path: Path) -> Mistake:
+    return Mistake(str(path), None, "expected this file, found none")
+
+
+def _has_files(folder: Path) -> bool:
+    return any(path.is_file() and "__pycache__" not in path.parts for path in folder.rglob("*"))
+
+
+def _project(path: Path) -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
+    return project

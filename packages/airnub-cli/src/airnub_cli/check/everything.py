@@ -1,0 +1,69 @@
+"""Everything: which looks there are, and their order; those that need what another found wrong are left out."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+from airnub_cli.check.conformance import check_member, check_projects
+from airnub_cli.check.lock import check_lock
+from airnub_cli.check.placement import check_compose, check_placement
+from airnub_cli.workspace import Workspace
+from airnub_prefect.errors import Mistake
+from airnub_prefect.places import shown
+
+
+def check_everything(workspace_root: Path) -> list[Mistake]:
+    """All mistakes of a workspace, sorted by file and line. Nothing is sent, nothing written, no server asked.
+
+    Args:
+        workspace_root: the folder of its `pyproject.toml`.
+    """
+    if broken := list(check_projects(workspace_root)):
+        return told(broken)  # without a project file, nothing can be said of what stands on it
+    workspace = Workspace.around(workspace_root)
+    mistakes = [one for member in workspace.members.values() for one in check_member(workspace, member)]
+    mistakes += check_placement(workspace)
+    mistakes += check_compose(workspace)
+    mistakes += check_lock(workspace_root)
+    mistakes += _imported(workspace)
+    return told(mistakes)
+
+
+def _imported(workspace: Workspace) -> list[Mistake]:
+    # They bring Prefect, which the other looks go without.
+    from airnub_cli.check.configuration import check_backend, check_stale, check_variables
+    from airnub_cli.check.contracts import check_contracts
+    from airnub_cli.check.dependencies import check_dependencies
+    from airnub_cli.check.flows import check_flows
+    from airnub_cli.check.imports import importable, read_imports
+    from airnub_cli.deployments.checking import check_deployments
+
+    mistakes: list[Mistake] = []
+    with importable(workspace):
+        imports = read_imports(workspace, mistakes)
+        mistakes += check_contracts(workspace.root, imports)
+        mistakes += check_dependencies(workspace, imports)
+        found = check_deployments(workspace)
+        mistakes += found.mistakes
+        stages: dict[str, list[str]] = {}
+        for source in found.sources:
+            wrong = list(check_flows(source, imports))
+            mistakes += wrong
+            if not wrong and source.department in imports.sources:
+                department = import_module(f"{source.department}.department").DEPARTMENT
+                stages[source.department] = [stage.name for stage in department.stages]
+        mistakes += check_variables(workspace, stages)
+        mistakes += check_backend(workspace)
+        if not found.mistakes:
+            mistakes += check_stale(workspace, found)
+    return mistakes
+
+
+def told(mistakes: Iterable[Mistake]) -> list[Mistake]:
+    """Each once, with paths as a person types them, file by file and line by line."""
+    every = {
+        replace(one, where=shown(Path(one.where)) if Path(one.where).is_absolute() else one.where): None
+        for one in mistakes
+    }
+    return sorted(every, key=lambda one: (one.where, one.line or 0, one.message))

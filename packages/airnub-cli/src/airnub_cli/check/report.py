@@ -1,0 +1,38 @@
+"""Report: mistakes as a person, a script, or GitHub reads them."""
+
+import json
+from collections.abc import Sequence
+from typing import Literal
+
+from airnub_prefect.errors import Mistake
+
+Format = Literal["text", "json", "github"]
+
+
+def report(mistakes: Sequence[Mistake], form: Format) -> str:
+    """All of them, a line each; as JSON one list of `file`, `line` and `message`."""
+    match form:
+        case "text":
+            return "\n".join(map(str, mistakes))
+        case "json":
+            rows = [{"file": one.where, "line": one.line, "message": one.message} for one in mistakes]
+            return json.dumps(rows, indent=2)
+        case "github":
+            return "\n".join(map(annotation, mistakes))
+
+
+def annotation(mistake: Mistake) -> str:
+    """A workflow command, which GitHub shows beside the line in a pull request.
+
+    Escaped as GitHub's documentation of workflow commands says: `%`, line ends, and in properties `:` and `,` too.
+    """
+    place = f"file={_escaped(mistake.where, ':,')}"
+    if mistake.line:
+        place += f",line={mistake.line}"
+    return f"::error {place}::{_escaped(mistake.message)}"
+
+
+def _escaped(text: str, besides: str = "") -> str:
+    for sign in f"%\r\n{besides}":
+        text = text.replace(sign, f"%{ord(sign):02X}")
+    return text
