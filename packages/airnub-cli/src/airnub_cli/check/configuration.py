@@ -15,7 +15,6 @@ from airnub_cli.deployments.sources import FILE
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Mistake
 
-
 _SOME_DIGEST = "sha256:" + "0" * 64
 
 
@@ -50,11 +49,11 @@ def check_stale(workspace: Workspace, found: Checked) -> Iterator[Mistake]:
             compile_environment(workspace, name, digest=lambda *_: _SOME_DIGEST, found=found)
         except ConfigurationError as error:
             yield from error.mistakes
-    stale = [source.path for source in found.sources if (one := retagged(source)).text != one.expected]
+    stale = [source.path for source in found.sources if (tags := retagged(source)).text != tags.expected]
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         stale.append(path)
-    for one in stale:
-        yield Mistake(str(one), None, "expected what `uv run airnub compile` writes, found something else; run it")
+    for file in stale:
+        yield Mistake(str(file), None, "expected what `uv run airnub compile` writes, found something else; run it")
 
 
 def check_backend(workspace: Workspace) -> Iterator[Mistake]:

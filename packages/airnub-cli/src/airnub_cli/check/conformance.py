@@ -30,9 +30,7 @@ def check_projects(root: Path) -> Iterator[Mistake]:
             if not _has_files(folder):
                 continue  # what is left of a member that another branch has
             if not path.is_file():
-                yield Mistake(
-                    str(path), None, f"expected a project, since {folder.name} lies in {kind}/; found no file"
-                )
+                yield Mistake(str(path), None, f"expected a project here, as everywhere in {kind}/; found no file")
                 continue
             yield from _wrong_project(path)
 
@@ -53,8 +51,9 @@ def check_member(workspace: Workspace, member: Member) -> Iterator[Mistake]:
 
 
 def line_of(path: Path, key: str) -> int | None:
-    """The first line of a TOML file that sets a key, `None` where none does."""
-    pattern = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=")
+    """The first line of a TOML file that sets a key or begins its table, `None` where none does."""
+    name = re.escape(key)
+    pattern = re.compile(rf"""\s*(["']?{name}["']?\s*=|\[([\w.]+\.)?{name}\])""")
     lines = path.read_text(encoding="utf-8").splitlines()
     return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), None)
 
@@ -86,12 +85,10 @@ def _wrong_name(member: Member, pyproject: Path) -> Iterator[Mistake]:
             message = f"expected a folder named like a Python package in lower case, found {folder!r}"
             yield Mistake(str(member.folder), None, message)
         if member.module != folder:
-            message = (
-                f"expected name = {folder.replace('_', '-')!r}, since its folder is {folder}; found {member.name!r}"
-            )
+            message = f"expected name = {folder.replace('_', '-')!r}, from its folder's; found {member.name!r}"
             yield Mistake(str(pyproject), line, message)
     elif member.kind == "package" and member.folder.name != member.name:
-        message = f"expected name = {member.folder.name!r}, since that is its folder; found {member.name!r}"
+        message = f"expected name = {member.folder.name!r}, its folder's; found {member.name!r}"
         yield Mistake(str(pyproject), line, message)
 
 

@@ -25,7 +25,7 @@ def check_dependencies(workspace: Workspace, imports: Imports) -> Iterator[Mista
     for member in workspace.members.values():
         if member.module in imports.sources:
             yield from _undeclared(member, imports, providers)
-            yield from _hidden(workspace, member, imports)
+            yield from _hidden(workspace, member)
 
 
 def _undeclared(member: Member, imports: Imports, providers: Mapping[str, Sequence[str]]) -> Iterator[Mistake]:
@@ -47,7 +47,7 @@ def _undeclared(member: Member, imports: Imports, providers: Mapping[str, Sequen
                 yield imports.mistake(importer, imported, message)
 
 
-def _hidden(workspace: Workspace, member: Member, imports: Imports) -> Iterator[Mistake]:
+def _hidden(workspace: Workspace, member: Member) -> Iterator[Mistake]:
     """Members that are imported by a name in quotes, which no graph shows."""
     declared = _declared(member.folder / "pyproject.toml")
     members = {one.module: one for one in workspace.members.values()}

@@ -29,10 +29,8 @@ class Imports:
 
     def line(self, importer: str, imported: str) -> int | None:
         """Where a module imports another, the first time."""
-        lines = [
-            detail["line_number"] for detail in self.graph.get_import_details(importer=importer, imported=imported)
-        ]
-        return min(lines, default=None)
+        details = self.graph.get_import_details(importer=importer, imported=imported)
+        return min((detail["line_number"] for detail in details), default=None)
 
     def mistake(self, importer: str, imported: str, message: str) -> Mistake:
         """What is wrong with an import, where it stands."""

@@ -1,0 +1,54 @@
+"""The command: forms and exit statuses."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from airnub_cli.__main__ import main
+from airnub_cli.check import everything
+from airnub_prefect.errors import Mistake
+
+
+@pytest.fixture
+def run(house, monkeypatch):
+    """Runs `airnub check` somewhere inside the house, with mistakes that a test says."""
+    monkeypatch.chdir(house.root / "departments")
+
+    def _run(mistakes, *arguments):
+        monkeypatch.setattr(everything, "check_everything", lambda root: mistakes)
+        return CliRunner().invoke(main, ["check", *arguments])
+
+    return _run
+
+
+def test_mistakes_are_told_and_counted(run):
+    """The mistakes on stdout, how many on stderr, exit status 1."""
+    done = run([Mistake("a.yaml", 3, "expected x"), Mistake("b", None, "expected y")])
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "a.yaml:3: expected x\nb: expected y\n", "2 mistakes\n")
+    assert run([Mistake("a", 1, "x")]).stderr == "1 mistake\n"
+
+
+def test_nothing_wrong(run):
+    """Said, with exit status 0; as JSON an empty list."""
+    done = run([])
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "everything is as it should be\n")
+    assert json.loads(run([], "--format", "json").stdout) == []
+
+
+def test_for_github(run):
+    """A workflow command each."""
+    assert run([Mistake("a", 1, "x")], "--format", "github").stdout == "::error file=a,line=1::x\n"
+
+
+def test_outside_of_a_workspace(run, tmp_path_factory, monkeypatch):
+    """A mistake of the caller, with exit status 2."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    done = run([])
+    assert done.exit_code == 2
+    assert "expected a uv workspace around" in done.stderr
+
+
+def test_help_has_an_example():
+    """As every command's."""
+    assert "Example: uv run --all-packages airnub check" in CliRunner().invoke(main, ["check", "--help"]).stdout

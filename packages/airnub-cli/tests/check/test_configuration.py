@@ -1,0 +1,58 @@
+"""Configuration: in every environment."""
+
+from airnub_cli.check.configuration import check_backend, check_stale, check_variables
+from airnub_cli.deployments.checking import check_deployments
+from airnub_cli.deployments.compilation import compile_environment
+
+
+def test_a_mistake_of_all_environments_is_told_once(house):
+    """And one of some names them."""
+    house.write(
+        "configs/environments/far.yaml", "description: There.\nvariables: {alpha_dept: {ingestion: {dais: 1}}}\n"
+    )
+    house.write("configs/variables/beta_dept/ingestion.yaml", "dais: 2\n")
+    found = house.told(check_backend(house.workspace))
+    assert len(found) == 2
+    assert "configs/environments/far.yaml:2: unknown key" in found[0]
+    assert found[0].endswith("(in far)")
+    assert found[1] == "configs/variables/beta_dept/ingestion.yaml:1: unknown key 'dais'; did you mean 'days'?"
+
+
+def test_secrets_need_not_be_there(house):
+    """Whether they are shows when they are applied; a default is kept."""
+    house.write("configs/blocks/token.yaml", "name: token\ntype: secret\nfields: {value: '${TOKEN}'}\n")
+    text = "description: There.\nvariables: {alpha_dept: {ingestion: {days: '${DAYS:-3}'}}}\n"
+    house.write("configs/environments/far.yaml", text)
+    assert house.told(check_backend(house.workspace)) == []
+
+
+def test_stages_without_settings(house):
+    """Those of active departments."""
+    (house.root / "configs/variables/alpha_dept/ingestion.yaml").unlink()
+    stages = {"alpha_dept": ["ingestion"], "beta_dept": ["ingestion"], "template": ["ingestion"]}
+    [told] = house.told(check_variables(house.workspace, stages))
+    assert told.startswith("configs/variables/alpha_dept/ingestion.yaml: expected the settings of stage ingestion")
+    house.change("configs/departments.yaml", "status: active", "status: retired")
+    assert house.told(check_variables(house.workspace, stages)) == []
+    house.write("configs/departments.yaml", "nothing: here\n")
+    assert house.told(check_variables(house.workspace, stages)) == []
+
+
+def test_what_compiling_would_write_otherwise(house):
+    """The root's file, missing or stale, and tags in a department's own."""
+    found = check_deployments(house.workspace)
+    [told] = house.told(check_stale(house.workspace, found))
+    assert told == "prefect.yaml: expected what `uv run airnub compile` writes, found something else; run it"
+    house.write("prefect.yaml", compile_environment(house.workspace))
+    assert house.told(check_stale(house.workspace, found)) == []
+    house.change("departments/alpha_dept/prefect.yaml", "owner:team-one", "owner:nobody")
+    assert house.told(check_stale(house.workspace, check_deployments(house.workspace)))[0].startswith(
+        "departments/alpha_dept/prefect.yaml"
+    )
+
+
+def test_an_environment_for_which_nothing_can_be_compiled(house):
+    """It is told before anybody deploys there."""
+    house.write("configs/environments/far.yaml", "description: There.\npools: {alpha-dept: {name: no-such-pool}}\n")
+    found = check_deployments(house.workspace)
+    assert "no-such-pool" in "\n".join(house.told([*found.mistakes, *check_stale(house.workspace, found)]))

@@ -1,0 +1,130 @@
+"""Conformance: names and files."""
+
+import shutil
+
+import pytest
+
+from airnub_cli.check.conformance import check_member, check_projects, line_of
+
+
+def test_good_members_have_no_mistakes(house):
+    """A department and a package."""
+    assert list(check_projects(house.root)) == []
+    assert [one for member in house.workspace.members.values() for one in check_member(house.workspace, member)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[project\n", ":1: broken TOML"),
+        (b"\xff\xfe", ": expected TOML in UTF-8"),
+        ("[tool]\n", ": expected a [project] with a name"),
+        ('[project]\nversion = "0"\n', ": expected a [project] with a name"),
+    ],
+)
+def test_a_project_that_cannot_be_read(house, text, expected):
+    """Where, and what was expected."""
+    path = house.root / "departments/alpha_dept/pyproject.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    [told] = house.told(check_projects(house.root))
+    assert f"departments/alpha_dept/pyproject.toml{expected}" in told
+
+
+def test_a_folder_without_a_project(house):
+    """It lies where members lie; one that holds nothing but caches is what another branch left."""
+    house.write("departments/gamma/README.md", "x")
+    house.write("departments/delta/src/delta/__pycache__/x.pyc", "")
+    assert house.told(check_projects(house.root)) == [
+        "departments/gamma/pyproject.toml: expected a project here, as everywhere in departments/; found no file"
+    ]
+
+
+def wrong(house, name):
+    """What is told of a member."""
+    return house.told(check_member(house.workspace, house.member(name)))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "README.md",
+        "apt-packages.txt",
+        *(f"src/alpha_dept/{name}" for name in ("__main__.py", "department.py", "settings.py", "flows/__init__.py")),
+        "src/alpha_dept/py.typed",
+    ],
+)
+def test_a_missing_file(house, path):
+    """Each is named."""
+    (house.root / "departments/alpha_dept" / path).unlink()
+    assert wrong(house, "alpha_dept") == [f"departments/alpha_dept/{path}: expected this file, found none"]
+
+
+def test_a_package_needs_less(house):
+    """No flows, no command."""
+    (house.root / "packages/shared-things/src/shared_things/py.typed").unlink()
+    assert wrong(house, "shared-things") == [
+        "packages/shared-things/src/shared_things/py.typed: expected this file, found none"
+    ]
+
+
+def test_no_sources_no_tests_a_short_readme_and_two_packages(house):
+    """All at once."""
+    folder = house.root / "departments/alpha_dept"
+    shutil.move(folder / "src/alpha_dept", folder / "src/other_dept")
+    shutil.rmtree(folder / "tests")
+    house.write("departments/alpha_dept/README.md", "x")
+    assert wrong(house, "alpha_dept") == [
+        "departments/alpha_dept/README.md: expected what this is and how it is run, found 1 bytes",
+        "departments/alpha_dept/src/alpha_dept: expected the package's sources in this folder, found none",
+        "departments/alpha_dept/src/other_dept: expected alpha_dept alone in src/, found other_dept besides; "
+        "one member is one package",
+        "departments/alpha_dept/tests: expected tests (test_*.py), found none",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('name = "alpha-dept"', 'name = "alpha_dept"', "pyproject.toml:2: expected a name in lower case"),
+        ('name = "alpha-dept"', 'name = "other"', "pyproject.toml:2: expected name = 'alpha-dept', from its folder's"),
+        ("alpha_dept.__main__:main", "x:main", "pyproject.toml:7: expected [project.scripts] alpha-dept = 'alpha_dept"),
+        (
+            '">=3.11"',
+            '">=3.12"',
+            "pyproject.toml:4: expected requires-python = '>=3.11' as in the root, found '>=3.12'",
+        ),
+    ],
+)
+def test_names_that_do_not_fit(house, old, new, expected):
+    """With the line in the project's file."""
+    house.change("departments/alpha_dept/pyproject.toml", old, new)
+    [member] = [one for one in house.workspace.members.values() if one.folder.name == "alpha_dept"]
+    found = house.told(check_member(house.workspace, member))
+    assert any(f"departments/alpha_dept/{expected}" in one for one in found)
+
+
+def test_a_folder_that_is_no_identifier(house):
+    """It could not be imported."""
+    (house.root / "departments/alpha_dept").rename(house.root / "departments/alpha-dept")
+    assert any(
+        "expected a folder named like a Python package in lower case" in one for one in wrong(house, "alpha-dept")
+    )
+
+
+def test_a_department_that_describes_nothing(house):
+    """Its command would find no DEPARTMENT; annotated or not, one is enough."""
+    house.write("departments/alpha_dept/src/alpha_dept/department.py", "OTHER = 1\n")
+    assert wrong(house, "alpha_dept") == [
+        "departments/alpha_dept/src/alpha_dept/department.py: expected DEPARTMENT = Department(...), found none"
+    ]
+    house.write("departments/alpha_dept/src/alpha_dept/department.py", "DEPARTMENT: object = 1\n")
+    assert wrong(house, "alpha_dept") == []
+    house.write("departments/alpha_dept/src/alpha_dept/department.py", "DEPARTMENT = (\n")
+    assert wrong(house, "alpha_dept") == []  # broken Python is told where it is imported
+
+
+def test_the_line_of_a_key(tmp_path):
+    """The first that sets it, quoted or not."""
+    path = tmp_path / "x.toml"
+    path.write_text('a = 1\n"b-c" = 2\n  d=3\n')
+    assert [line_of(path, key) for key in ("a", "b-c", "d", "e")] == [1, 2, 3, None]

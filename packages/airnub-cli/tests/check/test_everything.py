@@ -1,0 +1,72 @@
+"""Everything: all looks, in one list."""
+
+import pytest
+
+from airnub_cli.check import everything
+from airnub_cli.check.everything import check_everything
+from airnub_cli.deployments.compilation import compile_environment
+
+
+@pytest.fixture(autouse=True)
+def locked(monkeypatch):
+    """The lock is asked of uv, and has tests of its own."""
+    monkeypatch.setattr(everything, "check_lock", lambda root: [])
+
+
+@pytest.fixture
+def compiled(house):
+    """The house with its root `prefect.yaml`."""
+    house.write("prefect.yaml", compile_environment(house.workspace))
+    return house
+
+
+def test_a_good_house_has_no_mistakes(compiled):
+    """None at all."""
+    assert compiled.told(check_everything(compiled.root)) == []
+
+
+def test_a_project_that_cannot_be_read_comes_first(compiled):
+    """Nothing else can be said before it is mended, and both are told."""
+    compiled.write("departments/alpha_dept/pyproject.toml", "[project\n")
+    compiled.write("departments/gamma_dept/README.md", "x")
+    first, second = compiled.told(check_everything(compiled.root))
+    assert first.startswith("departments/alpha_dept/pyproject.toml:1: broken TOML")
+    assert second.startswith("departments/gamma_dept/pyproject.toml: expected a project here")
+
+
+def test_mistakes_of_every_kind_are_told_at_once(compiled):
+    """Sorted by file and line, each once."""
+    compiled.change(
+        "departments/alpha_dept/src/alpha_dept/settings.py",
+        "    days",
+        "    model_config = {'extra': 'allow'}\n    days",
+    )
+    compiled.change(
+        "departments/alpha_dept/src/alpha_dept/flows/ingestion.py", "import shared_things", "import beta_dept, numpy"
+    )
+    compiled.change("departments/beta_dept/prefect.yaml", "description", "descriptoin")
+    compiled.write(
+        "departments/beta_dept/src/beta_dept/flows/more.py", "from prefect import flow\n\n\n@flow\ndef more(): ...\n"
+    )
+    compiled.write("configs/variables/beta_dept/ingestion.yaml", "dais: 2\n")
+    (compiled.root / "departments/beta_dept/README.md").unlink()
+    found = "\n".join(compiled.told(check_everything(compiled.root)))
+    for expected in (
+        "configs/variables/beta_dept/ingestion.yaml:1: unknown key 'dais'; did you mean 'days'?",
+        "alpha_dept/flows/ingestion.py:2: alpha-dept imports beta_dept, and does not declare",
+        "alpha_dept/flows/ingestion.py:2: alpha-dept imports numpy, and does not declare",
+        "alpha_dept/flows/ingestion.py:2: alpha_dept.flows.ingestion imports beta_dept, which breaks the contract",
+        "departments/alpha_dept/src/alpha_dept/settings.py:4: expected extra='forbid' in Settings",
+        "departments/beta_dept/README.md: expected this file, found none",
+        "departments/beta_dept/prefect.yaml:4: unknown key 'deployments.0.descriptoin'",
+        "departments/beta_dept/src/beta_dept/flows/more.py:4: expected a deployment of flow beta_dept.flows.more.more",
+    ):
+        assert expected in found
+
+
+def test_a_compiled_file_that_is_stale(compiled):
+    """The file and the command that writes it."""
+    compiled.change("prefect.yaml", "Things.", "Other things.")
+    assert compiled.told(check_everything(compiled.root)) == [
+        "prefect.yaml: expected what `uv run airnub compile` writes, found something else; run it"
+    ]

@@ -1,0 +1,106 @@
+"""Flows: deployed or marked; settings that are strict."""
+
+import pytest
+
+from airnub_cli.check.flows import check_flows
+from airnub_cli.check.imports import read_imports
+from airnub_cli.configuration.registry import load_registry
+from airnub_cli.deployments.sources import read_sources
+
+SRC = "departments/alpha_dept/src/alpha_dept"
+
+
+def wrong(house):
+    """What is told of the first department."""
+    [source, _] = read_sources(house.workspace, load_registry(house.root))
+    return house.told(check_flows(source, read_imports(house.workspace, [])))
+
+
+def test_a_good_department(house):
+    """Nothing to tell."""
+    assert wrong(house) == []
+
+
+def test_a_flow_that_nobody_deployed(house):
+    """Where it is defined, and both ways to mend it; marked, it is fine."""
+    house.write(f"{SRC}/flows/more.py", "from prefect import flow\n\n\n@flow\ndef more(): ...\n")
+    [told] = wrong(house)
+    assert told.startswith(f"{SRC}/flows/more.py:4: expected a deployment of flow alpha_dept.flows.more.more")
+    assert "alpha_dept.flows.more:more in `undeployed`" in told
+
+
+def test_a_flow_that_is_marked(house):
+    """And a mark of a flow that is not there."""
+    house.write(f"{SRC}/flows/more.py", "from prefect import flow\n\n\n@flow\ndef more(): ...\n")
+    marks = '("alpha_dept.flows.more:more", "alpha_dept.flows:gone")'
+    house.change(f"{SRC}/department.py", '"alpha_dept.demo:DEMO")', f'"alpha_dept.demo:DEMO", {marks})')
+    assert wrong(house) == [
+        f"{SRC}/department.py: expected flows of the department in `undeployed`, found 'alpha_dept.flows.gone'"
+    ]
+
+
+def test_a_category_is_a_part_of_its_stage(house):
+    """When the stage imports it; else nobody would run it."""
+    (house.root / SRC / "flows/ingestion.py").unlink()
+    house.write(f"{SRC}/flows/ingestion/__init__.py", "from alpha_dept.flows.ingestion.stage import ingestion\n")
+    house.write(
+        f"{SRC}/flows/ingestion/stage.py",
+        "from prefect import flow\nfrom alpha_dept.flows.ingestion import files\n\n\n@flow\ndef ingestion(): ...\n",
+    )
+    for category in ("files", "pages"):
+        house.write(
+            f"{SRC}/flows/ingestion/{category}.py", f"from prefect import flow\n\n\n@flow\ndef {category}(): ...\n"
+        )
+    [told] = wrong(house)
+    assert told.startswith(f"{SRC}/flows/ingestion/pages.py:4: expected a deployment of flow")
+
+
+@pytest.mark.parametrize("path", ["department.py", "flows/__init__.py", "flows/more.py"])
+def test_what_cannot_be_imported(house, path):
+    """The file and the line that raises; nothing is swallowed."""
+    house.write(f"{SRC}/helper.py", "\nraise ValueError('no such luck')\n")
+    house.write(f"{SRC}/{path}", "import alpha_dept.helper\n")
+    assert wrong(house) == [f"{SRC}/helper.py:2: importing raises ValueError: no such luck"]
+
+
+def test_a_dependency_that_is_not_installed(house):
+    """The command that installs it."""
+    house.write(f"{SRC}/flows/more.py", "import not_installed_here\n")
+    [told] = wrong(house)
+    assert told.startswith(f"{SRC}/flows/more.py:1: importing raises ModuleNotFoundError")
+    assert told.endswith("`uv sync --all-packages` installs what departments need")
+
+
+def test_a_department_of_another_name(house):
+    """It would look for the Variables of somebody else."""
+    house.change(f"{SRC}/department.py", 'Department("alpha_dept"', 'Department("beta_dept"')
+    assert f"{SRC}/department.py: expected DEPARTMENT.name to be 'alpha_dept', found 'beta_dept'" in wrong(house)
+
+
+def test_settings_that_swallow_unknown_keys(house):
+    """However deep; the class and its line."""
+    house.change(
+        f"{SRC}/settings.py",
+        "    days: int = 1\n",
+        "    parts: dict[str, list[Part]] | None = None\n",
+    )
+    house.change(
+        f"{SRC}/settings.py", "\n\n\n", "\nfrom pydantic import BaseModel\n\n\nclass Part(BaseModel):\n    x: int\n\n\n"
+    )
+    [told] = wrong(house)
+    assert told.startswith(f"{SRC}/settings.py:5: expected extra='forbid' in Part, a part of the settings of stage")
+
+
+def test_settings_that_are_not_there(house):
+    """Told of the department, which names them."""
+    house.change(f"{SRC}/department.py", "settings:Settings", "settings:Gone")
+    [told] = wrong(house)
+    assert told.startswith(
+        f"{SRC}/department.py: expected settings of stage ingestion at alpha_dept.settings:Gone, found"
+    )
+
+
+def test_a_department_without_sources_is_told_elsewhere(house):
+    """There is nothing to import."""
+    house.write(f"{SRC}/broken.py", "def (:\n")
+    assert wrong(house) == []

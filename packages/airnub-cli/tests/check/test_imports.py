@@ -1,0 +1,52 @@
+"""Imports: the graph, with lines; members that are not installed can be imported meanwhile."""
+
+import subprocess
+import sys
+
+from airnub_cli.check.imports import importable, read_imports
+
+
+def test_who_imports_whom_and_where(house):
+    """By module, with the file and the line."""
+    imports = read_imports(house.workspace, mistakes := [])
+    assert mistakes == []
+    importer = "alpha_dept.flows.ingestion"
+    assert imports.graph.find_modules_directly_imported_by(importer) == {"prefect", "shared_things"}
+    told = house.told([imports.mistake(importer, "shared_things", "so")])
+    assert told == ["departments/alpha_dept/src/alpha_dept/flows/ingestion.py:2: so"]
+    assert imports.path("alpha_dept.flows").name == "__init__.py"
+    assert imports.line("alpha_dept", "shared_things") is None
+
+
+def test_files_that_are_no_python_are_told_and_left_out(house):
+    """With their lines; all of them, and the others can be asked."""
+    house.write("departments/alpha_dept/src/alpha_dept/tasks.py", "x = 1\ndef (:\n")
+    house.write("departments/alpha_dept/src/alpha_dept/more.py", "x = '\n")
+    imports = read_imports(house.workspace, mistakes := [])
+    first, second = house.told(mistakes)
+    assert first.startswith("departments/alpha_dept/src/alpha_dept/more.py:1: broken Python")
+    assert second.startswith("departments/alpha_dept/src/alpha_dept/tasks.py:2: broken Python")
+    assert set(imports.sources) == {"beta_dept", "shared_things"}
+
+
+def test_no_sources_at_all(house):
+    """A workspace of empty members has an empty graph."""
+    for path in house.root.glob("*/*/src/*/__init__.py"):
+        path.unlink()
+    imports = read_imports(house.workspace, mistakes := [])
+    assert (imports.sources, imports.graph.modules, mistakes) == ({}, set(), [])
+
+
+def test_members_that_are_not_installed_can_be_imported_meanwhile(house, monkeypatch):
+    """And not after it."""
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if str(house.root) not in one])
+    before = list(sys.path)
+    with importable(house.workspace):
+        __import__("shared_things")
+    assert sys.path == before
+
+
+def test_nothing_of_prefect_is_imported_for_it(house):
+    """It reads text alone."""
+    code = "import sys, airnub_cli.check.imports; sys.exit('prefect' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,31 @@
+"""Report: the same mistakes in three forms."""
+
+import json
+
+from airnub_cli.check.report import annotation, report
+from airnub_prefect.errors import Mistake
+
+MISTAKES = [Mistake("a/b.yaml", 3, "expected 5%,\nfound: 6"), Mistake("c,d:e", None, "missing")]
+
+
+def test_as_text():
+    """A line each, as editors understand them."""
+    assert report(MISTAKES[1:], "text") == "c,d:e: missing"
+    assert report([Mistake("a", 1, "x"), Mistake("b", 2, "y")], "text") == "a:1: x\nb:2: y"
+
+
+def test_as_json():
+    """One list, empty where nothing is wrong."""
+    assert json.loads(report(MISTAKES, "json"))[0] == {
+        "file": "a/b.yaml",
+        "line": 3,
+        "message": "expected 5%,\nfound: 6",
+    }
+    assert json.loads(report([], "json")) == []
+
+
+def test_as_annotations():
+    """Signs that GitHub would misread are escaped."""
+    assert annotation(MISTAKES[0]) == "::error file=a/b.yaml,line=3::expected 5%25,%0Afound: 6"
+    assert annotation(MISTAKES[1]) == "::error file=c%2Cd%3Ae::missing"
+    assert report(MISTAKES, "github").count("::error ") == 2
