@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from airnub_cli.backend import command as backend
+from airnub_cli.check import command as check
 from airnub_cli.departments import command as departments
 from airnub_cli.departments.landing import recover
-from airnub_cli.check import command as check
 from airnub_cli.deployments import command as deployments
 from airnub_cli.dev import command as dev
 from airnub_cli.doctor import command as doctor

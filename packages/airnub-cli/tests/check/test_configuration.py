@@ -51,6 +51,18 @@ def test_what_compiling_would_write_otherwise(house):
     )
 
 
+def test_what_repeats_the_registry(house):
+    """Files of the root in which every department is named."""
+    house.write("prefect.yaml", compile_environment(house.workspace))
+    house.change("configs/departments.yaml", "departments:", "organisation: example\ndepartments:")
+    found = check_deployments(house.workspace)
+    [told] = house.told(check_stale(house.workspace, found))
+    assert told.startswith(".github/CODEOWNERS: expected what `uv run airnub compile` writes")
+    house.write("docker-compose.yml", "x: 1\n")
+    house.write("departments/_template/registration/docker-compose.yml", "services:\n")
+    assert "docker-compose.yml: expected services, found none" in house.told(check_stale(house.workspace, found))
+
+
 def test_an_environment_for_which_nothing_can_be_compiled(house):
     """It is told before anybody deploys there."""
     house.write("configs/environments/far.yaml", "description: There.\npools: {alpha-dept: {name: no-such-pool}}\n")

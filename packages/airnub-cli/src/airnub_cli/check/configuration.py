@@ -8,6 +8,7 @@ from airnub_cli.backend.applying import read_wanted
 from airnub_cli.backend.placeholders import known_values
 from airnub_cli.configuration.environment import LOCAL, environments
 from airnub_cli.configuration.registry import load_registry
+from airnub_cli.configuration.repetition import repetitions
 from airnub_cli.deployments.checking import Checked
 from airnub_cli.deployments.compilation import compile_environment
 from airnub_cli.deployments.ownership import retagged
@@ -52,6 +53,12 @@ def check_stale(workspace: Workspace, found: Checked) -> Iterator[Mistake]:
     stale = [source.path for source in found.sources if (tags := retagged(source)).text != tags.expected]
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         stale.append(path)
+    try:
+        repeated = repetitions(workspace.root, load_registry(workspace.root))
+    except ConfigurationError as error:
+        yield from error.mistakes
+        repeated = {}
+    stale += [file for file, made in repeated.items() if not file.is_file() or file.read_text(encoding="utf-8") != made]
     for file in stale:
         yield Mistake(str(file), None, "expected what `uv run airnub compile` writes, found something else; run it")
 

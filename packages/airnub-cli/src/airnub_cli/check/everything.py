@@ -7,7 +7,7 @@ from pathlib import Path
 
 from airnub_cli.check.conformance import check_member, check_projects
 from airnub_cli.check.lock import check_lock
-from airnub_cli.check.placement import check_compose, check_placement
+from airnub_cli.check.placement import check_placement
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import Mistake
 from airnub_prefect.places import shown
@@ -24,7 +24,6 @@ def check_everything(workspace_root: Path) -> list[Mistake]:
     workspace = Workspace.around(workspace_root)
     mistakes = [one for member in workspace.members.values() for one in check_member(workspace, member)]
     mistakes += check_placement(workspace)
-    mistakes += check_compose(workspace)
     mistakes += check_lock(workspace_root)
     mistakes += _imported(workspace)
     return told(mistakes)
