@@ -15,7 +15,7 @@ def test_a_member_that_nobody_placed_and_one_that_is_gone(house):
     house.change("pyproject.toml", '"alpha_dept", "beta_dept"]', '"beta_dept", "gone"]')
     house.change("pyproject.toml", "alpha_dept | beta_dept", "beta_dept")
     assert house.told(check_placement(house.workspace)) == [
-        "pyproject.toml:11: expected 'alpha_dept' in root_packages of tool.importlinter, found it missing",
-        "pyproject.toml:11: expected members of the workspace in root_packages of tool.importlinter, found 'gone'",
-        "pyproject.toml:17: expected 'alpha_dept' in layers of the import contract `layers`, found it missing",
+        "pyproject.toml:12: expected 'alpha_dept' in root_packages of tool.importlinter, found it missing",
+        "pyproject.toml:12: expected members of the workspace in root_packages of tool.importlinter, found 'gone'",
+        "pyproject.toml:18: expected 'alpha_dept' in layers of the import contract `layers`, found it missing",
     ]
