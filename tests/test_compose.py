@@ -19,13 +19,15 @@ DEPARTMENTS = [image for image in IMAGES.values() if image.department]
 
 @pytest.mark.parametrize("image", DEPARTMENTS, ids=lambda image: image.name)
 def test_a_department_has_its_image_and_its_worker(image):
-    """Built as `airnub images` builds it; setup waits for it; its worker polls its pool."""
+    """Built as `airnub images` builds it; its worker waits for it, and polls its pool."""
     service = SERVICES[image.name]
     assert service["image"] == f"airnub/{image.name}:local"
     assert (service["build"]["dockerfile"], service["build"]["target"]) == (image.dockerfile, image.target)
     assert service["build"]["args"]["DEPARTMENT"] == image.arguments["DEPARTMENT"]
-    assert SERVICES["setup"]["depends_on"][image.name] == {"condition": "service_completed_successfully"}
-    assert SERVICES[f"worker-{image.name}"]["command"][-2:] == ["--pool", image.name]
+    worker = SERVICES[f"worker-{image.name}"]
+    assert worker["depends_on"][image.name] == {"condition": "service_completed_successfully"}
+    assert {"setup", "server"} < set(worker["depends_on"])
+    assert worker["command"][-2:] == ["--pool", image.name]
 
 
 def test_nobody_else_has_a_worker():

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from airnub_cli.configuration.environment import EnvironmentFile
+from airnub_cli.configuration.pools import pool_files
 from airnub_cli.deployments.checking import check_deployments
 from airnub_cli.deployments.compilation import compile_environment
 from airnub_cli.deployments.ownership import retagged
@@ -69,19 +70,20 @@ def test_a_second_deploy_changes_nothing(tmp_path):
     environment = on_its_own(tmp_path)
     with server(environment) as url:
         environment["PREFECT_API_URL"] = url
-        for pool in ("project-alpha", "department-template"):
+        for pool in (*pool_files(ROOT), "department-template"):
             run(environment, "work-pool", "create", "--type", "docker", pool)
         deploy_on_a_terminal(environment, ROOT)
         first = held(url)
-        assert {one["name"] for one in first["deployments"]} == {f"project-alpha-{name}" for name in ALL}
-        assert len(first["automations"]) == 2
+        written = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+        assert {one["name"] for one in first["deployments"]} == {one["name"] for one in written}
+        assert len(first["automations"]) == sum(len(one.get("triggers", [])) for one in written)
         deploy_on_a_terminal(environment, ROOT)
         assert held(url) == first
         deploy_on_a_terminal(environment, ROOT / "departments" / "project_alpha")
         assert held(url) == first
         deploy_on_a_terminal(environment, ROOT / "departments" / "_template")
         both = held(url)
-        assert len(both["deployments"]) == 2 * len(first["deployments"])
+        assert len(both["deployments"]) == len(first["deployments"]) + len(ALL)
         deploy_on_a_terminal(environment, ROOT / "departments" / "_template")
         assert held(url) == both
         file = tmp_path / "placeholder.yaml"
@@ -100,7 +102,8 @@ def test_a_worker_runs_what_was_deployed(tmp_path):
     file.write_text(compile_environment(Workspace.around(ROOT), kind="process"))
     with SampleSite(DEMO.routes(with_failure=False)) as site, server(environment) as url:
         environment["PREFECT_API_URL"] = url
-        run(environment, "work-pool", "create", "--type", "process", "project-alpha")
+        for pool in pool_files(ROOT):
+            run(environment, "work-pool", "create", "--type", "process", pool)
         run(environment, "deploy", "--all", "--no-prompt", "--prefect-file", str(file))
         settings = DEMO.settings(site, tmp_path)["ingestion"].model_dump(mode="json", exclude_unset=True)
         settings["store"] = "data/project_alpha"

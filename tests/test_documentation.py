@@ -4,15 +4,15 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main as airnub
+from airnub_cli.workspace import Workspace
 from airnub_prefect.command.main import group
-from department_template.department import DEPARTMENT as TEMPLATE
-from project_alpha.department import DEPARTMENT as PROJECT_ALPHA
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -20,7 +20,10 @@ PAGES = [
     for path in sorted(ROOT.rglob("*.md"))
     if not any(part.startswith((".", "data", "node")) for part in path.relative_to(ROOT).parts)
 ]
-COMMANDS = {"airnub": airnub, "project-alpha": group(PROJECT_ALPHA), "department-template": group(TEMPLATE)}
+DEPARTMENTS = [one for one in Workspace.around(ROOT).members.values() if one.kind == "department"]
+COMMANDS = {"airnub": airnub} | {
+    one.name: group(import_module(f"{one.module}.department").DEPARTMENT) for one in DEPARTMENTS
+}
 # What other tools are asked for, and where that really happens.
 RUN_ELSEWHERE = {
     "pip install uv && uv run project-alpha demo": "tests/clean_clone.py",
@@ -72,7 +75,7 @@ def test_a_documented_command_can_be_typed(command):
     """Its arguments are understood; what it does is tested where it belongs."""
     if command in RUN_ELSEWHERE:
         return
-    words = shlex.split(command.replace("uv run --package department-template ", "uv run "))
+    words = shlex.split(re.sub(r"^uv run --package (\S+) \1 ", r"uv run \1 ", command))
     if words[:4] == ["uv", "run", "--all-packages", "airnub"]:
         del words[2]
     if "data_science" in command:

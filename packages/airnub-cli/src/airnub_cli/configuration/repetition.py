@@ -1,8 +1,8 @@
 """Repetition: what every department has in files of the root, made from the registry, so that nobody keeps lists.
 
 In `pyproject.toml` a line that names the template stands for every department, and the lines around it that differ from
-it in nothing but the name are those of the others. In `docker-compose.yml` a department has two services: those of a new
-one are the template's, and later changes of them are left alone.
+it in nothing but the name are those of the others. In `docker-compose.yml` a department has two services: those of a
+new one are the template's, and later changes of them are left alone.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Entries of YAML files, added and removed by lines: comments and the way that people wrote the rest stay as they are."""
+"""Entries of YAML files, added and removed by lines: comments, and how people wrote the rest, stay as they are."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -113,15 +113,12 @@ def _cut(text: str, spans: Sequence[tuple[int, int]]) -> str:
     lines = text.split("\n")
     for first, last in sorted(spans, reverse=True):
         # With the comments that stand directly above.
-        while (
-            first > 0
-            and lines[first - 1].lstrip().startswith("#")
-            and _indent(lines[first - 1]) == _indent(lines[last])
-        ):
+        beside = _indent(lines[first])
+        while first > 0 and lines[first - 1].startswith(f"{beside}#"):
             first -= 1
         del lines[first : last + 1]
     return "\n".join(lines)
 
 
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]

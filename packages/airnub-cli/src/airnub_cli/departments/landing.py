@@ -1,8 +1,8 @@
 """Landing: changes of many files at once, all of them or none, whatever happens in between.
 
 Everything is written beside first, in `.airnub/` of the root, and made durable with a journal of what was there before.
-Then each change is one rename. Whoever is killed between them leaves the journal, and the next `airnub` command puts back
-what was. A lock, which ends with its process, says who is at work.
+Then each change is one rename. Whoever is killed between them leaves the journal, and the next `airnub` command puts
+back what was. A lock, which ends with its process, says who is at work.
 """
 
 import fcntl

@@ -1,8 +1,8 @@
 """Parts: the stages and categories of the template, and its texts without some of them.
 
-What is left out is told by one rule, so that the template needs no marks. A part goes with: a file whose name or first line
-names it; a class or function whose first line does; a paragraph of a YAML file that does; any other line that does. Then
-imports that nothing uses any more go. A test makes every department that can be chosen and lints and runs them.
+What is left out is told by one rule, so that the template needs no marks: a file whose name or first line names a part
+goes with it, and so does a class or function whose first line does, a paragraph of a YAML file, and any other line.
+Then imports that nothing uses any more go. A test makes the departments that can be chosen and lints them.
 """
 
 import ast

@@ -106,7 +106,7 @@ class Proposal:
             raise WorkspaceError(f"expected uv to lock the workspace with this change, found: {done.stderr.strip()}")
 
     def _sources(self) -> str:
-        """Where departments are imported from: the changed ones from here, the others though they may not be installed."""
+        """Where departments are imported from: what changed from here, the others though they may not be installed."""
         changed = sorted(self.folder.glob("departments/*/src"))
         names = {path.parent.name for path in changed}
         kept = {path.parent.name for path in self.folder.glob("departments/*/pyproject.toml")}
