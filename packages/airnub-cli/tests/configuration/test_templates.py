@@ -1,5 +1,7 @@
 """Base job templates."""
 
+from datetime import date
+
 import pytest
 
 from airnub_cli.configuration.templates import base_job_template, understood, wrong_defaults
@@ -34,6 +36,28 @@ def test_what_a_worker_would_not_understand():
     assert wrong[("networks",)] == "networks: expected a list, found 'airnub'"
     assert "found 30; put it in quotes" in wrong["env", "A"]
     assert len(wrong) == 3
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"auto_remove": None}, "auto_remove: expected true or false, found null; without the key the default holds"),
+        ({"networks": None}, "networks: expected a list, found null; without the key the default holds"),
+        ({"networks": 30}, "networks: expected a list, found 30"),
+        ({"auto_remove": 30}, "auto_remove: expected true or false, found 30"),
+        ({"mem_limit": 30}, "mem_limit: expected text, found 30; put it in quotes"),
+        ({"env": {"DEBUG": True}}, "env.DEBUG: expected text, found true; put it in quotes"),
+        ({"labels": {"day": date(2026, 1, 1)}}, 'labels.day: expected text, found "2026-01-01"; put it in quotes'),
+        ({"container_create_kwargs": [1]}, "container_create_kwargs: expected a mapping, found a list"),
+        (
+            {"image_pull_policy": "Sometimes"},
+            "image_pull_policy: expected IfNotPresent or Always or IfPossible or Never, found 'Sometimes'",
+        ),
+    ],
+)
+def test_what_was_expected_and_what_to_do(variables, message):
+    """Quotes only where they would make it right."""
+    assert [said for _, said in wrong_defaults("docker", variables)] == [message]
 
 
 def test_each_type_has_its_own():

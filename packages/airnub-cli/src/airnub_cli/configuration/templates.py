@@ -49,20 +49,40 @@ def wrong_defaults(kind: PoolType, defaults: Mapping[str, Any]) -> Iterator[tupl
         else:
             advice = nearest(name, names) or f"valid are {', '.join(sorted(names))}"
             yield (name,), f"unknown job variable {name!r} of a {kind} pool; {advice}"
-    for error in validate(known, schema, preprocess=False, ignore_required=True):
-        place = tuple(error.absolute_path)
-        expected = error.schema.get("type") if isinstance(error.schema, dict) else None
-        said = f"expected {_WORDS[expected]}" if expected in _WORDS else f"expected a value that fits: {error.message}"
-        yield place, f"{'.'.join(map(str, place))}: {said}, found {_shown(error.instance)}"
+    told = {
+        tuple(error.absolute_path): (_expected(error.schema), error.instance)
+        for error in validate(known, schema, preprocess=False, ignore_required=True)
+    }
+    for place, (expected, found) in told.items():
+        said = " or ".join(expected) or "a value that its worker understands"
+        yield place, f"{'.'.join(map(str, place))}: expected {said}, found {_shown(found, expected)}"
 
 
-_WORDS = {"string": "text", "array": "a list", "object": "a mapping", "boolean": "true or false", "integer": "a number"}
+_WORDS = {
+    "string": "text", "array": "a list", "object": "a mapping", "boolean": "true or false", "integer": "a number",
+    "number": "a number",
+}  # fmt: skip
 
 
-def _shown(value: object) -> str:
+def _expected(schema: Any) -> list[str]:
+    """What a part of a schema takes, in words; null is nothing that somebody should write."""
+    if not isinstance(schema, Mapping):
+        return []
+    alternatives = schema.get("anyOf", schema.get("oneOf", ()))
+    said = [*map(str, schema.get("enum", ())), *(word for one in alternatives for word in _expected(one))]
+    if not said and schema.get("type") in _WORDS:
+        said = [_WORDS[schema["type"]]]
+    return list(dict.fromkeys(said))
+
+
+def _shown(value: object, expected: list[str]) -> str:
     if isinstance(value, Mapping | list):
         return "a mapping" if isinstance(value, Mapping) else "a list"
-    return f"{value!r}" if isinstance(value, str) else f"{json.dumps(value)}; put it in quotes"
+    if value is None:
+        return "null; without the key the default holds"
+    if isinstance(value, str):
+        return repr(value)
+    return f"{json.dumps(value, default=str)}{'; put it in quotes' if 'text' in expected else ''}"
 
 
 @cache
