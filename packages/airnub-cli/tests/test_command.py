@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
@@ -47,3 +48,16 @@ def test_help_does_without_prefect():
     """It takes seconds to import, which only those commands take that need it."""
     code = "import sys, airnub_cli.__main__; sys.exit('prefect' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("where", ["", "below"])
+def test_a_wrong_line_of_dotenv_is_told_once(tmp_path, monkeypatch, where):
+    """Of the current folder and of the checkout, with exit status 2; `doctor` goes on."""
+    (tmp_path / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n')
+    (tmp_path / ".env").write_text("A=1\nnot a line\n")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / where)
+    result = CliRunner().invoke(main, ["members"])
+    assert result.exit_code == 2
+    assert result.stderr.count("expected NAME=value") == 1
+    assert ".env:2: " in result.stderr

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -16,12 +17,30 @@ from airnub_cli.doctor import command as doctor
 from airnub_cli.images import command as images
 from airnub_cli.isolation import run_alone
 from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.dotenv_file import require_readable
+from airnub_prefect.errors import ConfigurationError
 
 
 @click.group(help="Look after the workspace: all packages and departments of this checkout.")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
+    # `doctor` says it as a finding among others.
+    if context.invoked_subcommand != "doctor" and "--help" not in sys.argv:
+        _require_readable_dotenv()
     for line in recover(Path.cwd()):
         click.secho(line, fg="yellow", err=True)
+
+
+def _require_readable_dotenv() -> None:
+    folders = [Path()]
+    with suppress(WorkspaceError):  # which the command says itself
+        folders.append(Workspace.root_around(Path.cwd()))
+    try:
+        require_readable(folders)
+    except ConfigurationError as error:
+        count = len(error.mistakes)
+        click.secho(f"{error}\n{count} mistake{'s' * (count > 1)}; nothing was done.", fg="red", err=True)
+        sys.exit(2)
 
 
 backend.add_to(main)

@@ -46,8 +46,8 @@ def test_deployments_that_are_stale_or_wrong_are_told_apart():
     [
         (b"A=1\n", 0o600, "fine", "by its owner alone"),
         (b"A=1\n", 0o644, "odd", "others can read it"),
-        (b"A=1\nnot a value=\n", 0o600, "odd", "line 2"),
-        (b"A=\xff\n", 0o600, "missing", "cannot be read"),
+        (b"A=1\nnot a value=\n", 0o600, "missing", ".env:2: expected NAME=value"),
+        (b"A=\xff\n", 0o600, "missing", "expected text in UTF-8"),
     ],
 )
 def test_dotenv(tmp_path, content, mode, level, found):

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from dotenv.parser import parse_stream
-
 from airnub_cli.doctor.finding import Finding, fine, missing, odd
 from airnub_cli.doctor.tools import Said, ask, last_line
+from airnub_prefect.dotenv_file import wrong_lines
 
 LEAST, ENOUGH = 500_000_000, 5_000_000_000
 """Bytes: below the first nothing works for long; Compose's images and a build of them need the second."""
@@ -23,8 +22,10 @@ def check_checkout(root: Path) -> Iterator[Finding]:
     yield check_environment(
         ask(["uv", "sync", "--check", "--frozen", "--offline", "--all-packages", "--inexact"], root)
     )
-    yield check_compiled(ask([sys.executable, "-m", "airnub_cli", "compile", "--check"], root))
-    yield check_dotenv(root / ".env")
+    dotenv = check_dotenv(root / ".env")
+    yield dotenv
+    if dotenv.level != "missing":  # which says why nothing can be compiled
+        yield check_compiled(ask([sys.executable, "-m", "airnub_cli", "compile", "--check"], root))
     yield check_disk(root, shutil.disk_usage(root).free)
     yield check_data(root)
 
@@ -65,15 +66,10 @@ def check_dotenv(path: Path) -> Finding:
     """Whether `.env` can be read, and by its owner alone."""
     if not path.exists():
         return fine(".env", "there is none; none is needed")
-    try:
-        with path.open(encoding="utf-8") as stream:
-            wrong = [binding.original.line for binding in parse_stream(stream) if binding.error]
-        mode = path.stat().st_mode
-    except (OSError, UnicodeDecodeError) as error:
-        return missing(".env", f"cannot be read: {error}", "chmod 600 .env, and save it as UTF-8")
-    if wrong:
-        lines = ", ".join(map(str, wrong))
-        return odd(".env", f"expected NAME=value, found something else in line {lines}", "compare it with .env.example")
+    if wrong := list(wrong_lines(path)):
+        found = "; ".join(str(one).removesuffix("; see .env.example") for one in wrong)
+        return missing(".env", found, "compare it with .env.example; other commands refuse to run with it")
+    mode = path.stat().st_mode
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         return odd(".env", "may hold secrets, and others can read it", "chmod 600 .env")
     return fine(".env", "can be read, by its owner alone")

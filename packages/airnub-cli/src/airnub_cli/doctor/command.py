@@ -14,6 +14,7 @@ from airnub_cli.doctor.finding import Finding
 from airnub_cli.doctor.prefect import check_prefect
 from airnub_cli.doctor.tools import check_tools
 from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.dotenv_file import wrong_lines
 
 _MARKS = {"fine": ("✓", "green"), "odd": ("!", "yellow"), "missing": ("✗", "red")}
 
@@ -56,7 +57,5 @@ def table(findings: Sequence[Finding]) -> str:
 
 
 def _values(root: Path) -> dict[str, str]:
-    try:
-        return known_values(root)
-    except (OSError, UnicodeDecodeError):
-        return dict(os.environ)  # that `.env` cannot be read is a finding of its own
+    # What is wrong with `.env` is a finding of its own.
+    return dict(os.environ) if any(wrong_lines(root / ".env")) else known_values(root)

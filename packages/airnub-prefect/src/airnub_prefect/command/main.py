@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from airnub_prefect.department import Department
+from airnub_prefect.dotenv_file import require_readable
 from airnub_prefect.errors import ConfigurationError, ServerUnreachableError
 from airnub_prefect.session import prefect_session
 
@@ -190,6 +191,7 @@ def _exit(work: Callable[[], int]) -> NoReturn:
     # Nobody is called home by a command. Else Prefect tells about it in the middle of the first one's progress.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     try:
+        require_readable()
         status = work()
     except ConfigurationError as error:
         count = len(error.mistakes)
