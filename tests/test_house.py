@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from airnub_cli.configuration.names import Names, renamed
+from airnub_cli.configuration.registry import Registry
+from airnub_prefect.validation import load_yaml
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -20,6 +24,17 @@ def test_everything_is_as_it_should_be():
     # In a process of its own: it imports every department, and is not to see what other tests have imported.
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("", 0), done.stderr
+
+
+def test_what_the_template_brings_is_what_the_example_has():
+    """Its entry of the registry is one, its pool and its services are those of project_alpha, but for the name."""
+    folder, alpha = ROOT / "departments" / "_template" / "registration", Names("project_alpha")
+    [entry] = load_yaml(Registry, folder / "departments.yaml").departments
+    assert entry.id == "department_template"
+    pool = (ROOT / "infra" / "work-pools" / "project-alpha.yaml").read_text()
+    assert renamed((folder / "work-pool.yaml").read_text(), alpha) == pool
+    services = (folder / "docker-compose.yml").read_text().partition("services:\n")[2]
+    assert renamed(services, alpha) in (ROOT / "docker-compose.yml").read_text()
 
 
 def test_the_repository_names_no_place_outside_of_it():
