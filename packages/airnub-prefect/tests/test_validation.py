@@ -8,7 +8,7 @@ from department_for_tests.settings import IngestionSettings
 from pydantic import BaseModel, ConfigDict, Field
 
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.validation import load_yaml, validated
+from airnub_prefect.validation import load_yaml, nearest, nearest_or_all, validated
 
 
 def mistakes(text, written, kind=IngestionSettings):
@@ -275,3 +275,10 @@ kind: c
         "8: size: expected greater than or equal to 1, found 0",
         "9: kind: expected 'a' or 'b, c', found 'c'",
     ]
+
+
+def test_what_was_meant():
+    """The nearest of what there is, else all of it."""
+    assert nearest("stroe", ["store", "index"]) == nearest_or_all("stroe", {"store": 1}) == "did you mean 'store'?"
+    assert (nearest("x", ["b", "a"]), nearest_or_all("x", ["b", "a"])) == ("", "valid are a, b")
+    assert nearest_or_all("x", ()) == "there are none"

@@ -2,11 +2,13 @@
 
 import pytest
 
-from airnub_cli.backend.environment import Environment
-from airnub_cli.backend.sources import Entry, Mistakes, read_entries
+from airnub_cli.backend.sources import Mistakes, read_entries
+from airnub_cli.configuration.entry import Entry
+from airnub_cli.configuration.environment import Environment
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.yaml_file import YamlFile
 
-LOCAL = Environment("local", ("local", "production"))
+LOCAL = Environment("local", ("local", "production"), YamlFile("local.yaml"), None)
 
 
 def read(repository, environment=LOCAL):

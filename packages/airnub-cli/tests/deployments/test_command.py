@@ -81,4 +81,4 @@ def test_an_unknown_environment_is_a_mistake_of_the_caller(airnub):
     """One line, exit status 2."""
     result = airnub("--env", "nowhere")
     assert result.exit_code == 2
-    assert "expected an environment, found 'nowhere'; there are far, local" in result.stderr
+    assert "--env: expected one of the environments far, local, found 'nowhere'" in result.stderr

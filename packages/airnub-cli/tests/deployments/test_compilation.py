@@ -52,6 +52,29 @@ def test_processes_have_no_image(house):
         assert "version" not in deployment
 
 
+def test_the_type_of_a_pool_is_said_by_its_file(house):
+    """Where neither the caller nor the environment says one of all: as `airnub apply` makes it."""
+    house.change("type: docker", "type: process", "infra/work-pools/pool-one.yaml")
+    assert {"image"} not in [set(one["work_pool"].get("job_variables", {})) for one in compiled(house)]
+    assert [one["work_pool"]["name"] for one in compiled(house)] == ["pool-one", "pool-one"]
+    house.write("configs/environments/local.yaml", "description: Here.\nkind: docker\n")
+    assert all("image" in one["work_pool"]["job_variables"] for one in compiled(house))
+
+
+def test_the_type_is_that_of_the_pool_that_an_environment_has_instead(house):
+    """Its workers are those that must understand the job variables."""
+    house.write("infra/work-pools/pool-two.yaml", "name: pool-two\ntype: process\n")
+    house.change("registry:", "pools: {pool-one: {name: pool-two}}\nregistry:", "configs/environments/far.yaml")
+    assert all("version" not in one and one["pull"] == [] for one in compiled(house, "far"))
+
+
+def test_local_needs_no_file(house):
+    """As for `airnub apply`."""
+    before = compiled(house)
+    (house.root / "configs" / "environments" / "local.yaml").unlink()
+    assert compiled(house) == before
+
+
 def test_what_an_environment_has_otherwise(house):
     """Schedules, limits, pools and job variables are laid over; what is not named stays."""
     house.write(
@@ -80,7 +103,7 @@ def test_all_schedules_on_or_off(house, active):
 
 def test_a_pool_of_another_environment_is_refused(house):
     """Nothing applies it there."""
-    house.write("infra/work-pools/pool-one.yaml", "name: pool-one\nenvironments: [far]\n")
+    house.write("infra/work-pools/pool-one.yaml", "name: pool-one\ntype: docker\nenvironments: [far]\n")
     compiled(house, "far")
     with pytest.raises(ConfigurationError, match="expected a pool of this environment, found 'pool-one' of far"):
         compiled(house)

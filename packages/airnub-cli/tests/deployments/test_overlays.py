@@ -20,7 +20,7 @@ def test_an_environment_names_what_there_is(house):
         "'department-for-deploying-first'?",
         "far.yaml:11: variables.department_for_deploying: expected a stage of "
         "configs/variables/department_for_deploying/, found 'frist'",
-        "far.yaml:12: variables: expected a department, found 'nobody'; there are department_for_deploying",
+        "far.yaml:12: variables: expected a department, found 'nobody'; valid are department_for_deploying",
     ]
 
 
@@ -36,6 +36,17 @@ def test_job_variables_are_those_of_the_environments_pools(house):
         "far.yaml:6: pools.pool-one.job_variables: unknown job variable 'mem_limit' of a process pool"
     )
     assert wrong.startswith("far.yaml:7: pools.pool-one.job_variables: working_dir: expected")
+
+
+def test_job_variables_are_those_of_the_pools_own_type(house):
+    """Where the environment does not say one of all."""
+    house.write(
+        "configs/environments/far.yaml", "description: There.\npools: {pool-one: {job_variables: {mem_limit: 2g}}}\n"
+    )
+    assert house.mistakes() == []
+    house.change("type: docker", "type: process", "infra/work-pools/pool-one.yaml")
+    [mistake] = house.mistakes()
+    assert "unknown job variable 'mem_limit' of a process pool" in mistake
 
 
 def test_null_removes_a_job_variable(house):

@@ -1,7 +1,7 @@
 """Validation: values against a Pydantic model, every mistake at once, in words for whoever wrote them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
@@ -119,8 +119,7 @@ def _message(schema: Schema, complaints: list[_Complaint]) -> str:
     match detail["type"]:
         case "extra_forbidden":
             key = str(first.place[-1])
-            valid = sorted(_keys(schema, detail["loc"][:-1]))
-            return f"unknown key {name!r}; {nearest(key, valid) or 'valid are ' + ', '.join(valid)}"
+            return f"unknown key {name!r}; {nearest_or_all(key, _keys(schema, detail['loc'][:-1]))}"
         case "missing":
             return f"missing key {name!r}"
         case "union_tag_not_found":
@@ -164,6 +163,12 @@ def nearest(word: str, valid: Sequence[str]) -> str:
     """`did you mean 'store'?`, empty where nothing is near."""
     near = get_close_matches(word, valid, n=1)
     return f"did you mean {near[0]!r}?" if near else ""
+
+
+def nearest_or_all(word: str, valid: Iterable[str]) -> str:
+    """`did you mean 'store'?`, or all that there is: `valid are index, store`."""
+    candidates = sorted(valid)
+    return nearest(word, candidates) or (f"valid are {', '.join(candidates)}" if candidates else "there are none")
 
 
 def _unquoted(detail: ErrorDetails, name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from airnub_cli.backend.automations import compare_automations, read_automations
 from airnub_cli.backend.blocks import compare_blocks, read_blocks
 from airnub_cli.backend.change import Action, Change
-from airnub_cli.backend.environment import read_environment
+from airnub_cli.backend.environment import filled_environment
 from airnub_cli.backend.placeholders import known_values
 from airnub_cli.backend.server import BackendError, PrefectServer
 from airnub_cli.backend.sources import Mistakes
@@ -56,7 +56,7 @@ def read_wanted(
         ConfigurationError: with every mistake of every file, and every missing secret.
     """
     values = known_values(root) if values is None else values
-    environment = read_environment(root, environment_name, values)
+    environment = filled_environment(root, environment_name, values)
     mistakes = Mistakes(list(environment.mistakes))
     pools = read_pools(root, environment, values, mistakes, pool_type)
     wanted = Wanted(

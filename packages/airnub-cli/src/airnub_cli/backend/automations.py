@@ -21,11 +21,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from airnub_cli.backend.blocks import block_id, required_block_id
 from airnub_cli.backend.change import Action, Change, differences, unchanged
-from airnub_cli.backend.environment import Environment
 from airnub_cli.backend.server import BackendError, Json, PrefectServer, path_of
-from airnub_cli.backend.sources import Entry, Mistakes, Source, read_entries
+from airnub_cli.backend.sources import Mistakes, Source, read_entries
 from airnub_cli.backend.work_pools import PREFECTS_HEARTBEAT, Pool
-from airnub_prefect.validation import nearest
+from airnub_cli.configuration.entry import Entry
+from airnub_cli.configuration.environment import Environment
+from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 
 FOLDER = Path("configs", "automations")
@@ -189,15 +190,14 @@ def _kind(
     name = value.get("type")
     kind = kinds.get(name) if isinstance(name, str) else None
     if kind is None:
-        advice = nearest(str(name), list(kinds)) or f"valid are {', '.join(kinds)}"
+        advice = nearest_or_all(str(name), kinds)
         yield (*place, "type"), f"{_name(place)}.type: unknown type {name!r}; {advice}"
         return None
     for key in value:
         if key not in kind.model_fields:
-            valid = sorted(kind.model_fields)
             yield (
                 (*place, key),
-                f"unknown key '{_name(place)}.{key}'; {nearest(key, valid) or 'valid are ' + ', '.join(valid)}",
+                f"unknown key '{_name(place)}.{key}'; {nearest_or_all(key, kind.model_fields)}",
             )
     return kind
 

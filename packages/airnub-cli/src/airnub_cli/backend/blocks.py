@@ -19,11 +19,12 @@ from prefect.utilities.schema_tools.validation import validate
 from pydantic import Field
 
 from airnub_cli.backend.change import Action, Change, differences, unchanged
-from airnub_cli.backend.environment import Environment
 from airnub_cli.backend.placeholders import filled, is_placeholder, missing
 from airnub_cli.backend.server import BackendError, Json, PrefectServer, path_of
-from airnub_cli.backend.sources import Entry, Mistakes, Source, read_entries
-from airnub_prefect.validation import nearest
+from airnub_cli.backend.sources import Mistakes, Source, read_entries
+from airnub_cli.configuration.entry import Entry
+from airnub_cli.configuration.environment import Environment
+from airnub_prefect.validation import nearest, nearest_or_all
 from airnub_prefect.yaml_file import Place
 
 FOLDER = Path("configs", "blocks")
@@ -191,7 +192,7 @@ def _wrong_fields(block: Block, schema: Json) -> Iterator[tuple[Place, str]]:
     written = block.source.says.fields
     for name in written:
         if name not in properties:
-            advice = nearest(name, list(properties)) or f"valid are {', '.join(properties)}"
+            advice = nearest_or_all(name, properties)
             yield ("fields", name), f"unknown field {name!r} of a {block.source.says.type} block; {advice}"
     for name in schema.get("required", ()):
         if name not in written:

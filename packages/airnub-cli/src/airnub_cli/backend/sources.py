@@ -3,36 +3,18 @@
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
-from airnub_cli.backend.environment import Environment
+from airnub_cli.configuration.entry import Entry
+from airnub_cli.configuration.environment import Environment
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.places import shown
 from airnub_prefect.validation import checked
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-
-EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-
-
-class Entry(BaseModel):
-    """What files of every kind have in common."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    environments: Annotated[list[EnvironmentName], Field(min_length=1)] | None = None
-    """Where it exists; without it, everywhere."""
-
-    @property
-    def identity(self) -> str:
-        """What must differ from file to file."""
-        return self.name
-
-
 EntryT = TypeVar("EntryT", bound=Entry)
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from airnub_cli.backend.change import Action, Change, differences, unchanged
-from airnub_cli.backend.environment import Environment
 from airnub_cli.backend.server import Json, PrefectServer, path_of
 from airnub_cli.backend.sources import Mistakes, yaml_files
+from airnub_cli.configuration.environment import Environment
 from airnub_prefect.department import Department
 from airnub_prefect.errors import Mistake
 from airnub_prefect.places import shown

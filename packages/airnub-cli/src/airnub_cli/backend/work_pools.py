@@ -11,62 +11,26 @@ new pools and queues only.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from airnub_cli.backend.change import Action, Change, differences, is_same, unchanged
-from airnub_cli.backend.environment import Environment
 from airnub_cli.backend.placeholders import filled, missing
 from airnub_cli.backend.server import BackendError, Json, PrefectServer, path_of
-from airnub_cli.backend.sources import Entry, Mistakes, read_entries
-from airnub_cli.configuration.environment import POOL_TYPES, PoolType
+from airnub_cli.backend.sources import Mistakes, read_entries
+from airnub_cli.configuration.environment import POOL_TYPES, Environment, PoolType
 from airnub_cli.configuration.overlay import overlay
+from airnub_cli.configuration.pools import FOLDER, PoolFile, Queue, type_of
 from airnub_cli.configuration.templates import base_job_template, wrong_defaults
 from airnub_prefect.validation import checked
 from airnub_prefect.yaml_file import Place, YamlFile
 
-FOLDER = Path("infra", "work-pools")
 HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 PREFECTS_HEARTBEAT = 180
 """Seconds between two heartbeats of a flow run where nothing else is said."""
 LEAST_HEARTBEAT = 30
 """The least that Prefect takes."""
-
-Name = Annotated[str, Field(min_length=1, pattern=r"^[^/%&><]+$")]
-Limit = Annotated[int, Field(ge=0)]
-
-
-def _not_reserved(name: str) -> str:
-    if name.lower().startswith("prefect"):
-        raise ValueError("expected a name that does not begin with `prefect`, which keeps those for itself")
-    return name
-
-
-class Queue(BaseModel):
-    """A queue of a pool. Every pool has one called `default`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Name
-    description: str | None = None
-    priority: Annotated[int, Field(ge=1)] | None = None
-    """1 is served first; without it, Prefect puts a new queue last."""
-    concurrency_limit: Limit | None = None
-    """Of a new queue."""
-
-
-class PoolFile(Entry):
-    """What the file of a pool says."""
-
-    name: Annotated[Name, AfterValidator(_not_reserved)]
-    type: PoolType
-    description: str = ""
-    job_variables: dict[str, Any] = {}
-    """Defaults of what a deployment may say itself."""
-    queues: list[Queue] = []
-    concurrency_limit: Limit | None = None
-    """Of a new pool."""
 
 
 class TypeFile(BaseModel):
@@ -115,7 +79,7 @@ def read_pools(
         says = source.says
         if says.name != Path(source.file.path).stem:
             mistakes.add(source.file, ("name",), f"expected the name of its file, found {says.name!r}")
-        used = kind or environment.pool_type or says.type
+        used = type_of(says, environment.says, kind)
         common = folder / f"_{used}.yaml"
         if used not in types:
             types[used] = _of_type(common, used, values, mistakes)

@@ -1,12 +1,29 @@
-"""The file of an environment: what is different there from how departments, pools and `configs/variables/` say it."""
+"""Environments: `configs/environments/<name>.yaml`, what is different there from how the other files say it.
 
+```yaml
+description: Everything on one machine.
+kind: docker                     # of all pools, in place of what their files say
+variables:                       # laid over configs/variables/<department>/<stage>.yaml
+  project_alpha:
+    ingestion:
+      network: {requests_per_second_per_host: 1}
+```
+
+`local` needs no file: nothing is different there then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StrictBool
 
-from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.validation import load_yaml
+from airnub_cli.configuration.overlay import overlaid_file
+from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.places import shown
+from airnub_prefect.validation import checked, nearest, nearest_or_all
+from airnub_prefect.yaml_file import YamlFile, read_yaml
 
 LOCAL = "local"
 """The environment of the committed root file, of Compose and of `airnub dev`."""
@@ -35,8 +52,8 @@ class EnvironmentFile(_Strict):
     """One file of `configs/environments/`."""
 
     description: Annotated[str, Field(min_length=1)]
-    kind: PoolType = "docker"
-    """Of the work pools: what a run is, a container, a process or a pod."""
+    kind: PoolType | None = None
+    """Of all work pools: what a run is, a container, a process or a pod; without it, each pool's file says so."""
     registry: Registry | None = None
     """Where images are, named by the digest of their content; without one they are those that Compose builds."""
     pools: dict[str, PoolOverlay] = {}
@@ -49,22 +66,84 @@ class EnvironmentFile(_Strict):
     """By department and stage: laid over `configs/variables/<department>/<stage>.yaml` by `airnub apply`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One environment, and the names of all."""
+
+    name: str
+    all_names: tuple[str, ...]
+    file: YamlFile
+    """Empty where there is none."""
+    says: EnvironmentFile | None
+    """`None` where the file has mistakes."""
+
+    @property
+    def mistakes(self) -> list[Mistake]:
+        """In its own file."""
+        return self.file.mistakes
+
+    def changes(self, *place: str) -> Any:
+        """What it changes at a place, `None` where nothing; also of a file with mistakes elsewhere."""
+        value = self.file.value
+        for step in place:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        return value
+
+    def over(self, file: YamlFile, *place: str) -> YamlFile:
+        """A file with this environment's changes of it, which stand at `place`."""
+        changes = self.changes(*place)
+        return file if changes is None else overlaid_file(file, self.file, place, changes)
+
+    def check_names(self, key: str, known: list[str], below: tuple[str, ...] = ()) -> list[Mistake]:
+        """Mistakes for changes of files that are not there: they would be laid over nothing."""
+        place = (key, *below)
+        changes = self.changes(*place)
+        if changes is None:
+            return []
+        if not isinstance(changes, Mapping):
+            return [self.file.mistake(place, f"{'.'.join(place)}: expected a mapping")]
+        return [
+            self.file.mistake((*place, name), f"unknown {'.'.join((*place, name))!r}; {nearest_or_all(name, known)}")
+            for name in changes
+            if name not in known
+        ]
+
+
 def environments(root: Path) -> list[str]:
-    """The names of all environments of a checkout."""
-    return sorted(path.stem for path in _folder(root).glob("*.yaml"))
+    """The names of all environments of a checkout; `local` is always one."""
+    return sorted({LOCAL, *(path.stem for path in _folder(root).glob("*.yaml"))})
+
+
+def read_environment(root: Path, name: str) -> Environment:
+    """The environment of that name, with the mistakes of its file.
+
+    Raises:
+        ConfigurationError: there is none, or its file is no YAML.
+    """
+    names = tuple(environments(root))
+    if name not in names:
+        near = nearest(name, names)
+        message = f"expected one of the environments {', '.join(names)}, found {name!r}{'; ' + near if near else ''}"
+        raise ConfigurationError.of("--env", message)
+    path = environment_file(root, name)
+    if not path.is_file():
+        return Environment(name, names, YamlFile(shown(path)), EnvironmentFile(description="Nothing is different."))
+    file = read_yaml(Path(shown(path)))
+    says, mistakes = checked(EnvironmentFile, file)
+    file.mistakes += mistakes
+    return Environment(name, names, file, says)
 
 
 def load_environment(root: Path, name: str) -> EnvironmentFile:
-    """The environment of that name.
+    """What the environment of that name says.
 
     Raises:
         ConfigurationError: there is none, or its file has mistakes.
     """
-    known = environments(root)
-    if name not in known:
-        said = ", ".join(known) or "none"
-        raise ConfigurationError.of(_folder(root), f"expected an environment, found {name!r}; there are {said}")
-    return load_yaml(EnvironmentFile, environment_file(root, name))
+    environment = read_environment(root, name)
+    if environment.says is None or environment.mistakes:
+        raise ConfigurationError(sorted(environment.mistakes, key=lambda mistake: mistake.line or 0))
+    return environment.says
 
 
 def environment_file(root: Path, name: str) -> Path:

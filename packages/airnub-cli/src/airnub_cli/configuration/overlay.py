@@ -8,7 +8,12 @@ The rules are those of JSON Merge Patch (RFC 7396), which has no others:
   never asks one that somebody adds to the base file later.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from airnub_prefect.errors import Mistake
+from airnub_prefect.yaml_file import Place, YamlFile
 
 
 def overlay(base: Any, changes: Any) -> Any:
@@ -22,3 +27,49 @@ def overlay(base: Any, changes: Any) -> Any:
         else:
             merged[key] = overlay(merged.get(key), change)
     return merged
+
+
+def overlaid_file(file: YamlFile, changes: YamlFile, place: Place, value: Any) -> "OverlaidFile":
+    """A file with changes laid over it.
+
+    Args:
+        file: what is written.
+        changes: the file in which the changes stand.
+        place: where in it.
+        value: the changes.
+    """
+    lines = {one: line for one, line in file.lines.items() if not _is_replaced(one, value)}
+    return OverlaidFile(file.path, overlay(file.value, value), lines, file.mistakes, changes=changes, prefix=place)
+
+
+@dataclass(slots=True)
+class OverlaidFile(YamlFile):
+    """A file with changes laid over it: what is wrong is told where it is written, there or here."""
+
+    changes: YamlFile | None = None
+    prefix: Place = ()
+    """Where in the file of changes those of this file stand."""
+
+    def mistake(self, place: Place, message: str) -> Mistake:
+        """What is wrong with a value, with the file and line that it comes from."""
+        changes = self.changes
+        if changes is not None:
+            # A key that is missing, or that the changes do not have, is the base file's.
+            last = next((place[:end] for end in range(len(place), 0, -1) if self._is_written(place[:end])), ())
+            if last and (*self.prefix, *last) in changes.lines:
+                return changes.mistake((*self.prefix, *place), message)
+        return Mistake(self.path, self.line(place), message)
+
+    def _is_written(self, place: Place) -> bool:
+        return place in self.lines or (self.changes is not None and (*self.prefix, *place) in self.changes.lines)
+
+
+def _is_replaced(place: Place, changes: Any) -> bool:
+    """Whether a value of the file is no more: something else stands there, or around it, or nothing."""
+    for step in place:
+        if not isinstance(changes, Mapping):
+            return True
+        if step not in changes:
+            return False
+        changes = changes[step]
+    return not isinstance(changes, Mapping)

@@ -13,7 +13,7 @@ from prefect.workers.process import ProcessWorker
 from prefect_docker.worker import DockerWorker  # type: ignore[import-untyped]
 
 from airnub_cli.configuration.environment import PoolType
-from airnub_prefect.validation import nearest
+from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 
 Template = dict[str, Any]
@@ -47,7 +47,7 @@ def wrong_defaults(kind: PoolType, defaults: Mapping[str, Any]) -> Iterator[tupl
         if name in names:
             known[name] = value
         else:
-            advice = nearest(name, names) or f"valid are {', '.join(sorted(names))}"
+            advice = nearest_or_all(name, names)
             yield (name,), f"unknown job variable {name!r} of a {kind} pool; {advice}"
     told = {
         tuple(error.absolute_path): (_expected(error.schema), error.instance)

@@ -1,9 +1,6 @@
 """Deployments: from the departments' own `prefect.yaml` to one file for a whole environment, all of it checked before.
 
-environment    what is different in an environment: images, pools, schedules, limits, Variables
-registry       the departments of `configs/departments.yaml`
 schema         what may stand in a `prefect.yaml`; `triggers` what in its triggers
-pools          which work pools are files
 entrypoints    the flow that a deployment names, and whether parameters fit it
 placeholders   what Prefect fills in while it deploys, and what it would fill with nothing
 steps          what a deployment pulls before a run
@@ -14,6 +11,5 @@ overlays       what an environment names and nobody has
 checking       every mistake of all files at once
 ownership      the tags that say whose a deployment is
 compilation    the file of an environment
-nearest        what could have been meant
 command        `airnub compile`
 """

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airnub_cli.configuration.environment import EnvironmentFile, environment_file, environments
+from airnub_cli.configuration.environment import EnvironmentFile, environments, read_environment
+from airnub_cli.configuration.pools import PoolFile, read_pool_files
 from airnub_cli.configuration.registry import Registry, load_registry, registry_file
 from airnub_cli.deployments.deployment import wrong
 from airnub_cli.deployments.names import clashes
@@ -16,8 +17,7 @@ from airnub_cli.deployments.sources import Entry, Source, read_sources
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.places import shown
-from airnub_prefect.validation import checked
-from airnub_prefect.yaml_file import YamlFile, read_yaml
+from airnub_prefect.yaml_file import read_yaml
 
 TEMPLATE = "_template"
 """The folder of the department that is tested like any other, and deployed nowhere."""
@@ -32,6 +32,8 @@ class Checked:
 
     sources: list[Source]
     environments: dict[str, EnvironmentFile]
+    """Those without a mistake."""
+    pools: dict[str, PoolFile]
     """Those without a mistake."""
     mistakes: list[Mistake]
 
@@ -53,7 +55,7 @@ def check_deployments(workspace: Workspace, environment: Mapping[str, str] | Non
     try:
         registry = load_registry(workspace.root)
     except ConfigurationError as error:
-        return Checked([], {}, _told(error.mistakes))
+        return Checked([], {}, {}, _told(error.mistakes))
     sources = read_sources(workspace, registry)
     mistakes = list(_registered(workspace, registry, sources))
     for source in sources:
@@ -62,12 +64,20 @@ def check_deployments(workspace: Workspace, environment: Mapping[str, str] | Non
             mistakes += wrong(workspace.root, entry, environment)
         mistakes += retagged(source).mistakes if source.file.lines else []
     mistakes += clashes(sources)
-    files = {name: _environment(workspace.root, name) for name in environments(workspace.root)}
-    for file, overlays in files.values():
-        mistakes += file.mistakes
-        mistakes += [] if overlays is None else lost_overlays(workspace.root, file, overlays, registry, sources)
-    valid = {name: overlays for name, (_, overlays) in files.items() if overlays is not None}
-    return Checked(sources, valid, _told(mistakes))
+    pools, wrong_pools = read_pool_files(workspace.root)
+    mistakes += wrong_pools
+    valid: dict[str, EnvironmentFile] = {}
+    for name in environments(workspace.root):
+        try:
+            one = read_environment(workspace.root, name)
+        except ConfigurationError as error:
+            mistakes += error.mistakes
+            continue
+        mistakes += one.mistakes
+        if one.says is not None:
+            mistakes += lost_overlays(workspace.root, one.file, one.says, registry, sources, pools)
+            valid[name] = one.says
+    return Checked(sources, valid, pools, _told(mistakes))
 
 
 def _registered(workspace: Workspace, registry: Registry, sources: list[Source]) -> Iterator[Mistake]:
@@ -80,17 +90,6 @@ def _registered(workspace: Workspace, registry: Registry, sources: list[Source])
     for source in sources:
         if source.registered is None and source.path.parent.name != TEMPLATE:
             yield Mistake(str(path), None, f"expected an entry of department {source.department!r}, found none")
-
-
-def _environment(root: Path, name: str) -> tuple[YamlFile, EnvironmentFile | None]:
-    path = environment_file(root, name)
-    try:
-        file = read_yaml(path)
-    except ConfigurationError as error:
-        return YamlFile(str(path), mistakes=error.mistakes), None
-    overlays, mistakes = checked(EnvironmentFile, file)
-    file.mistakes += mistakes
-    return file, overlays
 
 
 def _told(mistakes: list[Mistake]) -> list[Mistake]:

@@ -25,7 +25,10 @@ def add_to(group: click.Group) -> None:
     "-o", "--output", metavar="FILE", help="Default: prefect.yaml of the root, or for other environments stdout (`-`)."
 )
 @click.option(
-    "--pools", "kind", type=click.Choice(get_args(PoolType)), help="Kind of the work pools; default: the environment's."
+    "--pools",
+    "kind",
+    type=click.Choice(get_args(PoolType)),
+    help="Of all work pools. Default: the environment's, else what each pool's file says.",
 )
 def compile_(check: bool, name: str, output: str | None, kind: str | None) -> None:
     """Make one prefect.yaml of those of all active departments; check every deployment before anything is written.
@@ -48,10 +51,8 @@ def compile_(check: bool, name: str, output: str | None, kind: str | None) -> No
         # What is a mistake of the caller is told before what takes long.
         environment = load_environment(workspace.root, name)
         pools = cast("PoolType | None", kind)
-        is_named = environment.registry is not None and (kind or environment.kind) != "process"
-        digest = image_digest if is_named else None
         found = check_deployments(workspace)
-        text = compile_environment(workspace, name, digest=digest, kind=pools, found=found)
+        text = compile_environment(workspace, name, digest=image_digest, kind=pools, found=found)
         wanted = {
             source.path: retagging.expected
             for source in found.sources

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import yaml
@@ -15,7 +15,7 @@ from airnub_cli.configuration.environment import (
     load_environment,
 )
 from airnub_cli.configuration.overlay import overlay
-from airnub_cli.configuration.pools import pool_files
+from airnub_cli.configuration.pools import PoolFile, type_of
 from airnub_cli.configuration.templates import understood
 from airnub_cli.deployments.checking import Checked, check_deployments
 from airnub_cli.deployments.ownership import tags
@@ -25,7 +25,6 @@ from airnub_cli.deployments.sources import Entry, list_at, mapping_at, text_at
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.places import shown
-from airnub_prefect.yaml_file import read_yaml
 
 _ORDER = (
     "name", "description", "entrypoint", "version", "tags", "parameters", "enforce_parameter_schema", "work_pool",
@@ -56,7 +55,8 @@ def compile_environment(
         workspace: the checkout.
         name: of the environment.
         digest: names images; needed where the environment has a registry.
-        kind: of the work pools, if not that of the environment; processes have no images and pull nothing.
+        kind: of all work pools, in place of what the environment and their files say; processes have no images and pull
+            nothing.
         found: what `check_deployments` returned, if that was asked already.
 
     Raises:
@@ -66,17 +66,16 @@ def compile_environment(
     if found.mistakes:
         raise ConfigurationError(found.mistakes)
     environment = load_environment(workspace.root, name)
-    kind = kind or environment.kind
     entries = found.entries()
-    images = _Images(workspace, environment, None if kind == "process" else digest)
-    deployments = [_deployment(entry, environment, kind, images) for entry in entries]
+    images = _Images(workspace, environment, digest)
+    deployments = [_deployment(entry, environment, found.pools, kind, images) for entry in entries]
     where = shown(environment_file(workspace.root, name))
     mistakes = [
         Mistake(where, None, f"{deployment['name']}.{'.'.join(map(str, place))}: {message}")
         for deployment in deployments
         for place, message in unfilled(deployment, os.environ)
     ]
-    mistakes += _misplaced(workspace, name, deployments, where)
+    mistakes += _misplaced(name, deployments, found.pools, where)
     if mistakes:
         raise ConfigurationError(mistakes)
     value: dict[str, Any] = {"name": "airnub"}
@@ -121,11 +120,15 @@ class _Images:
         )
 
 
-def _deployment(entry: Entry, environment: EnvironmentFile, kind: PoolType, images: _Images) -> dict[str, Any]:
+def _deployment(
+    entry: Entry, environment: EnvironmentFile, pools: Mapping[str, PoolFile], asked: PoolType | None, images: _Images
+) -> dict[str, Any]:
     """A deployment as it is in an environment, with every key that its department left to the top of its file."""
     value: dict[str, Any] = {"pull": entry.source.value.get("pull")} | entry.value | {"tags": tags(entry)}
-    pool = text_at(value, "work_pool", "name") or ""
-    over = environment.pools.get(pool)
+    written = text_at(value, "work_pool", "name") or ""
+    over = environment.pools.get(written)
+    pool = (over and over.name) or written
+    kind = type_of(pools[pool], environment, asked)
     variables = dict(mapping_at(value, "work_pool", "job_variables"))
     if kind == "process":
         value["pull"] = []  # installed where the worker is
@@ -134,7 +137,7 @@ def _deployment(entry: Entry, environment: EnvironmentFile, kind: PoolType, imag
         if version := images.version(entry):
             value["version"] = version
     variables = understood(kind, overlay(variables, over.job_variables if over else {}))
-    value["work_pool"] = value["work_pool"] | {"name": (over and over.name) or pool}
+    value["work_pool"] = value["work_pool"] | {"name": pool}
     value["work_pool"].pop("job_variables", None)
     if variables:
         value["work_pool"]["job_variables"] = variables
@@ -151,20 +154,21 @@ def _schedule(schedule: dict[str, Any], deployment: str, environment: Environmen
     return schedule | {"active": active}
 
 
-def _misplaced(workspace: Workspace, name: str, deployments: list[dict[str, Any]], where: str) -> Iterator[Mistake]:
+def _misplaced(
+    name: str, deployments: list[dict[str, Any]], pools: Mapping[str, PoolFile], where: str
+) -> Iterator[Mistake]:
     """Deployments whose pool is not one of this environment."""
-    files = pool_files(workspace.root)
     for deployment in deployments:
         pool = deployment["work_pool"]["name"]
-        used = list_at(read_yaml(files[pool]).value, "environments")
-        if used and name not in used:
+        used = pools[pool].environments
+        if used is not None and name not in used:
             message = f"{deployment['name']}: expected a pool of this environment, found {pool!r} of {', '.join(used)}"
             yield Mistake(where, None, message)
 
 
-def _head(name: str, kind: PoolType, environment: EnvironmentFile) -> str:
+def _head(name: str, kind: PoolType | None, environment: EnvironmentFile) -> str:
     command = "uv run airnub compile" + ("" if name == LOCAL else f" --env {name}")
-    if kind != environment.kind:
+    if kind not in {None, environment.kind}:
         command += f" --pools {kind}"
     return (
         f"# Made by `{command}` from departments/*/prefect.yaml, configs/departments.yaml and\n"

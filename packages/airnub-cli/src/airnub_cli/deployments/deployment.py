@@ -9,12 +9,12 @@ from pydantic import TypeAdapter, ValidationError
 from airnub_cli.configuration.pools import pool_files
 from airnub_cli.configuration.templates import wrong_defaults
 from airnub_cli.deployments.entrypoints import EntrypointError, load_flow, misfits
-from airnub_cli.deployments.nearest import nearest
 from airnub_cli.deployments.placeholders import unfilled, variables
 from airnub_cli.deployments.schema import GUARD
 from airnub_cli.deployments.sources import Entry, list_at, mapping_at, text_at
 from airnub_cli.deployments.steps import wrong_steps
 from airnub_prefect.errors import Mistake
+from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 
 
@@ -73,7 +73,7 @@ def _placed(root: Path, entry: Entry) -> Iterator[Mistake]:
     pool, pools = text_at(entry.value, "work_pool", "name"), pool_files(root)
     # Nothing applies a pool of the template, so it has no file.
     if pool is not None and pool not in pools and source.registered is not None:
-        message = f"expected a pool of infra/work-pools/, found {pool!r}; {nearest(pool, pools)}"
+        message = f"expected a pool of infra/work-pools/, found {pool!r}; {nearest_or_all(pool, pools)}"
         yield entry.mistake(message, "work_pool", "name")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from airnub_cli.deployments.nearest import nearest
+from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 
 _MODULE_FORM = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -76,7 +76,7 @@ def misfits(flow: Any, parameters: dict[str, Any], *, complete: bool) -> Iterato
     signature = inspect.signature(flow.fn).parameters
     unknown = [name for name in parameters if name not in signature]
     for name in unknown:
-        yield Misfit((name,), f"unknown parameter of flow {flow.name!r}; {nearest(name, signature)}")
+        yield Misfit((name,), f"unknown parameter of flow {flow.name!r}; {nearest_or_all(name, signature)}")
     missing = [name for name, one in signature.items() if one.default is one.empty and name not in parameters]
     if missing and complete:
         for name in missing:

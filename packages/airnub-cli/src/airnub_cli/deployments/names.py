@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from airnub_cli.deployments.nearest import nearest
 from airnub_cli.deployments.sources import Entry, Source, list_at, mapping_at, text_at
 from airnub_prefect.errors import Mistake
 from airnub_prefect.places import shown
+from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 
 
@@ -29,7 +29,7 @@ def clashes(sources: list[Source]) -> Iterator[Mistake]:
     for entry in entries:
         for place, name in _named_deployments(list_at(entry.value, "triggers"), ("triggers",)):
             if name not in names:
-                message = f"expected a deployment of this repository, found {name!r}; {nearest(name, names)}"
+                message = f"expected a deployment of this repository, found {name!r}; {nearest_or_all(name, names)}"
                 yield entry.mistake(message, *place)
 
 

@@ -3,21 +3,26 @@
 What it gives to a pool must be something that the pool's workers understand.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from airnub_cli.configuration.environment import EnvironmentFile
-from airnub_cli.configuration.pools import pool_files
+from airnub_cli.configuration.pools import PoolFile, pool_files, type_of
 from airnub_cli.configuration.registry import Registry
 from airnub_cli.configuration.templates import wrong_defaults
-from airnub_cli.deployments.nearest import nearest
 from airnub_cli.deployments.sources import Source, list_at, text_at
 from airnub_prefect.errors import Mistake
+from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import YamlFile
 
 
 def lost_overlays(
-    root: Path, file: YamlFile, overlays: EnvironmentFile, registry: Registry, sources: list[Source]
+    root: Path,
+    file: YamlFile,
+    overlays: EnvironmentFile,
+    registry: Registry,
+    sources: list[Source],
+    pools: Mapping[str, PoolFile],
 ) -> Iterator[Mistake]:
     """What an environment names and the repository does not have, and job variables that are none."""
     entries = [entry for source in sources if source.is_compiled for entry in source.entries()]
@@ -28,10 +33,10 @@ def lost_overlays(
         for schedule in list_at(entry.value, "schedules")
         if text_at(schedule, "slug")
     }
-    pools = {pool for entry in entries if (pool := text_at(entry.value, "work_pool", "name"))}
+    named_pools = {pool for entry in entries if (pool := text_at(entry.value, "work_pool", "name"))}
     stages = {path.parent.name + "/" + path.stem for path in (root / "configs" / "variables").glob("*/*.yaml")}
     named: dict[str, tuple[Iterable[str], set[str], str]] = {
-        "pools": (overlays.pools, pools, "a pool that a deployment names"),
+        "pools": (overlays.pools, named_pools, "a pool that a deployment names"),
         "schedules": (overlays.schedules if isinstance(overlays.schedules, dict) else {}, slugs, "deployment/slug"),
         "limits": (overlays.limits, deployments, "a deployment"),
         "variables": (overlays.variables, {one.id for one in registry.departments}, "a department"),
@@ -39,7 +44,7 @@ def lost_overlays(
     for key, (given, known, what) in named.items():
         for name in given:
             if name not in known:
-                message = f"{key}: expected {what}, found {name!r}; {nearest(name, known)}"
+                message = f"{key}: expected {what}, found {name!r}; {nearest_or_all(name, known)}"
                 yield file.mistake((key, name), message)
     for department, variables in overlays.variables.items():
         for stage in variables:
@@ -52,8 +57,11 @@ def lost_overlays(
         if overlay.name is not None and overlay.name not in pool_files(root):
             message = f"pools.{written}.name: expected a pool of infra/work-pools/, found {overlay.name!r}"
             yield file.mistake(("pools", written, "name"), message)
+        chosen = pools.get(overlay.name or written)
+        if chosen is None:  # which is told already
+            continue
         given = {
             variable: value for variable, value in overlay.job_variables.items() if value is not None
         }  # null removes
-        for place, message in wrong_defaults(overlays.kind, given):
+        for place, message in wrong_defaults(type_of(chosen, overlays), given):
             yield file.mistake(("pools", written, "job_variables", *place), f"pools.{written}.job_variables: {message}")

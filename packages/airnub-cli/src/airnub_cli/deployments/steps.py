@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from airnub_cli.deployments.nearest import nearest
+from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 
 _OF_EVERY_STEP = {"id", "requires"}
@@ -25,7 +25,7 @@ def wrong_steps(pull: list[Any]) -> Iterator[tuple[Place, str]]:
             given = arguments if isinstance(arguments, dict) else {}
             for argument in given:
                 if argument not in taken and argument not in _OF_EVERY_STEP:
-                    yield (index, name, argument), f"unknown argument of the step; {nearest(argument, taken)}"
+                    yield (index, name, argument), f"unknown argument of the step; {nearest_or_all(argument, taken)}"
             for argument, one in taken.items():
                 if one.default is one.empty and argument not in given:
                     yield (index, name), f"missing argument {argument!r} of the step"
