@@ -1,6 +1,6 @@
 """What an image takes out of `uv.lock`: one file a layer, so that another's line in the lock changes no layer.
 
-    slices.py FOLDER [--department NAME | --prefect | --setup]
+    slices.py FOLDER [--department NAME | --prefect | --kubernetes | --setup]
 
 Writes into FOLDER, each as `uv pip install --require-hashes --no-deps -r` reads it:
 
@@ -25,14 +25,17 @@ def main() -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--department")
     what.add_argument("--prefect", action="store_true")
+    what.add_argument("--kubernetes", action="store_true")
     what.add_argument("--setup", action="store_true")
     options = parser.parse_args()
     shared, members = exported("--package", "airnub-prefect")
     slices = {"shared": shared}
-    if options.department or options.prefect or options.setup:
+    if options.department or options.prefect or options.kubernetes or options.setup:
         arguments = ["--package", options.department] if options.department else ["--all-packages"]
-        if options.prefect:
+        if options.prefect or options.kubernetes:
             arguments = ["--package", "airnub-prefect", "--extra", "worker"]
+        if options.kubernetes:
+            arguments += ["--extra", "kubernetes"]
         tables, _ = exported("--package", "airnub-core", "--extra", "tables")
         whole, further = exported(*arguments)
         slices["tables"] = [one for one in whole if one in tables and one not in shared]

@@ -1,5 +1,7 @@
 """Images."""
 
+import subprocess
+
 import pytest
 
 from airnub_cli.images.image import image_named, images
@@ -32,7 +34,22 @@ def test_a_department_has_two_names(workspace, name):
     assert image_named(workspace, name).arguments == {"DEPARTMENT": "project_alpha"}
 
 
+def test_workers_on_kubernetes_have_one_by_name_alone(workspace):
+    """What Compose runs does not wait for it; it takes a slice of the lock of its own."""
+    image = image_named(workspace, "prefect-kubernetes")
+    assert image.name not in images(workspace)
+    assert (image.dockerfile, image.target) == ("infra/docker/Dockerfile", "prefect-kubernetes")
+    assert "aiohttp==" in requirements(workspace, image)
+    assert "aiohttp==" not in requirements(workspace, image_named(workspace, "prefect"))
+
+
+def requirements(workspace, image):
+    """What of the lock it installs."""
+    command = ["uv", "export", "--quiet", "--frozen", "--no-dev", *image.export]
+    return subprocess.run(command, cwd=workspace.root, check=True, capture_output=True, text=True).stdout
+
+
 def test_an_unknown_name(workspace):
     """The error says which there are."""
-    with pytest.raises(WorkspaceError, match="found 'alpha'; there are department-template, project-alpha, prefect"):
+    with pytest.raises(WorkspaceError, match="found 'alpha'; there are department-template, project-alpha, prefect, "):
         image_named(workspace, "alpha")

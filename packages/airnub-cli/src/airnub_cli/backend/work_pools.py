@@ -9,7 +9,7 @@ new pools and queues only.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from airnub_cli.backend.sources import Mistakes, read_entries
 from airnub_cli.configuration.environment import POOL_TYPES, Environment, PoolType
 from airnub_cli.configuration.overlay import overlay
 from airnub_cli.configuration.pools import FOLDER, PoolFile, Queue, type_of
-from airnub_cli.configuration.templates import base_job_template, wrong_defaults
+from airnub_cli.configuration.templates import base_job_template, wrong_defaults, wrong_manifest
 from airnub_prefect.validation import checked
 from airnub_prefect.yaml_file import Place, YamlFile
 
@@ -39,6 +39,8 @@ class TypeFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     job_variables: dict[str, Any] = {}
+    job_manifest: dict[str, Any] = {}
+    """Laid over that of the worker; of Kubernetes alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Pool:
     job_variables: dict[str, Any]
     queues: tuple[Queue, ...]
     concurrency_limit: int | None
+    job_manifest: dict[str, Any] = field(default_factory=dict)
 
     @property
     def heartbeat(self) -> int:
@@ -72,7 +75,7 @@ def read_pools(
         kind: the type of all pools, in place of what the environment and their files say.
     """
     folder = root / FOLDER
-    types: dict[PoolType, dict[str, Any]] = {}
+    types: dict[PoolType, TypeFile] = {}
     pools: list[Pool] = []
 
     for source in read_entries(PoolFile, folder, environment, mistakes, [f"_{one}.yaml" for one in POOL_TYPES]):
@@ -90,28 +93,42 @@ def read_pools(
             )
         # Of another type, a worker would understand none of them.
         own = _checked(source.file, used, says.job_variables, values, mistakes) if used == says.type else {}
-        defaults = overlay(types[used], own)
-        pools.append(Pool(says.name, used, says.description, defaults, tuple(says.queues), says.concurrency_limit))
+        defaults = overlay(types[used].job_variables, own)
+        queues, limit = tuple(says.queues), says.concurrency_limit
+        pools.append(Pool(says.name, used, says.description, defaults, queues, limit, types[used].job_manifest))
     return pools
 
 
-def _of_type(path: Path, kind: PoolType, values: dict[str, str], mistakes: Mistakes) -> dict[str, Any]:
+def _of_type(path: Path, kind: PoolType, values: dict[str, str], mistakes: Mistakes) -> TypeFile:
     file = mistakes.file(path) if path.is_file() else None
     if file is None:
-        return {}
+        return TypeFile()
     says, wrong = checked(TypeFile, file)
     mistakes.found += wrong
-    return {} if says is None else _checked(file, kind, says.job_variables, values, mistakes)
+    if says is None:
+        return TypeFile()
+    variables = _checked(file, kind, says.job_variables, values, mistakes)
+    manifest = _filled(file, "job_manifest", says.job_manifest, values, mistakes)
+    for place, message in wrong_manifest(kind, manifest) if manifest else ():
+        mistakes.add(file, ("job_manifest", *place), message)
+    return TypeFile(job_variables=variables, job_manifest=manifest)
+
+
+def _filled(
+    file: YamlFile, key: str, written: dict[str, Any], values: dict[str, str], mistakes: Mistakes
+) -> dict[str, Any]:
+    for place, name in missing(written, values):
+        message = f"expected {name} in the environment or in .env, found nothing; or write ${{{name}:-default}}"
+        mistakes.add(file, (key, *place), message)
+    done: dict[str, Any] = filled(written, values)
+    return done
 
 
 def _checked(
     file: YamlFile, kind: PoolType, variables: dict[str, Any], values: dict[str, str], mistakes: Mistakes
 ) -> dict[str, Any]:
     """Job variables with their placeholders filled; those that the worker would not understand are left out."""
-    for place, name in missing(variables, values):
-        message = f"expected {name} in the environment or in .env, found nothing; or write ${{{name}:-default}}"
-        mistakes.add(file, ("job_variables", *place), message)
-    variables = filled(variables, values)
+    variables = _filled(file, "job_variables", variables, values, mistakes)
     wrong = [*wrong_defaults(kind, variables), *_wrong_heartbeat(variables.get("env"))]
     for place, message in wrong:
         mistakes.add(file, ("job_variables", *place), message)
@@ -149,7 +166,8 @@ def _check_types(pools: list[Pool], live: dict[str, Json]) -> None:
 
 
 def _compared(server: PrefectServer, pool: Pool, live: Json | None) -> Iterator[Change]:
-    body = {"description": pool.description, "base_job_template": base_job_template(pool.type, pool.job_variables)}
+    template = base_job_template(pool.type, pool.job_variables, pool.job_manifest)
+    body = {"description": pool.description, "base_job_template": template}
     if live is None:
         new = body | {"name": pool.name, "type": pool.type, "concurrency_limit": pool.concurrency_limit}
         yield Change("work pool", pool.name, Action.CREATED, lambda: _done(server.post("/work_pools/", new)))

@@ -1,6 +1,7 @@
 """Base job templates: what a pool's worker understands, by its type, with our defaults in it."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import cache
@@ -9,10 +10,12 @@ from typing import Any
 
 import prefect.server
 from prefect.utilities.schema_tools.validation import validate
+from prefect.utilities.templating import find_placeholders
 from prefect.workers.process import ProcessWorker
 from prefect_docker.worker import DockerWorker  # type: ignore[import-untyped]
 
 from airnub_cli.configuration.environment import PoolType
+from airnub_cli.configuration.overlay import overlay
 from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 
@@ -23,12 +26,23 @@ _BUNDLED = (
 )
 
 
-def base_job_template(kind: PoolType, defaults: Mapping[str, Any]) -> Template:
-    """The template of a type of pool, with defaults for its job variables."""
+def base_job_template(
+    kind: PoolType, defaults: Mapping[str, Any], manifest: Mapping[str, Any] | None = None
+) -> Template:
+    """The template of a type of pool, with defaults for its job variables.
+
+    Args:
+        kind: of the pool.
+        defaults: by name of the job variable.
+        manifest: laid over the job's that the worker sends to Kubernetes.
+    """
     template = deepcopy(_default(kind))
     properties = template["variables"]["properties"]
     for name, value in defaults.items():
         properties[name]["default"] = value
+    if manifest:
+        configuration = template["job_configuration"]
+        configuration[_MANIFEST] = overlay(configuration[_MANIFEST], manifest)
     return template
 
 
@@ -56,7 +70,33 @@ def wrong_defaults(kind: PoolType, defaults: Mapping[str, Any]) -> Iterator[tupl
     for place, (expected, found) in told.items():
         said = " or ".join(expected) or "a value that its worker understands"
         yield place, f"{'.'.join(map(str, place))}: expected {said}, found {_shown(found, expected)}"
+    if kind == "kubernetes":
+        for name in sorted(_AMOUNTS & known.keys()):
+            value = known[name]
+            if isinstance(value, str) and not _QUANTITY.fullmatch(value):
+                yield (name,), f"{name}: expected a quantity of Kubernetes such as 500m or 2Gi, found {value!r}"
 
+
+def wrong_manifest(kind: PoolType, manifest: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """What a worker of this type could not make of a job's manifest, with the place of each."""
+    template = _default(kind)
+    if _MANIFEST not in template["job_configuration"]:
+        yield place, f"expected no {_MANIFEST}: a {kind} pool has none"
+    elif isinstance(manifest, str):
+        known = template["variables"]["properties"]
+        for one in sorted(found.name for found in find_placeholders(manifest)):
+            if one not in known:
+                advice = nearest_or_all(one, known)
+                yield place, f"expected a job variable of a {kind} pool in {{{{ }}}}, found {one!r}; {advice}"
+    elif isinstance(manifest, Mapping | list):
+        inner = manifest.items() if isinstance(manifest, Mapping) else enumerate(manifest)
+        for key, value in inner:
+            yield from wrong_manifest(kind, value, (*place, key))
+
+
+_MANIFEST = "job_manifest"
+_AMOUNTS = frozenset({"cpu_request", "cpu_limit", "memory_request", "memory_limit"})
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kMGTPE]|[KMGTPE]i)?")
 
 _WORDS = {
     "string": "text", "array": "a list", "object": "a mapping", "boolean": "true or false", "integer": "a number",

@@ -24,7 +24,10 @@ class _Mistake(click.ClickException):
 @click.option("--dry-run", is_flag=True, help="Only say what would be built, and why.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def images(names: tuple[str, ...], registry: str | None, push: bool, dry_run: bool, as_json: bool) -> None:
-    """Build each IMAGE (a department, or `prefect`; default: all) whose content does not exist yet."""
+    """Build each IMAGE (a department, or `prefect`; default: all of these) whose content does not exist yet.
+
+    `prefect-kubernetes`, for the server and the workers on Kubernetes, is built when it is named.
+    """
     if push and registry is None:
         raise _Mistake("expected --registry with --push, found none; local images are never pushed")
     try:

@@ -8,6 +8,8 @@ from airnub_cli.workspace import Member, Workspace, WorkspaceError
 DOCKERFILE = "infra/docker/Dockerfile"
 """Of every department that has none of its own, and of `prefect`."""
 PREFECT = "prefect"
+KUBERNETES = "prefect-kubernetes"
+"""The same with the worker of Kubernetes pools: built only when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,21 @@ def images(workspace: Workspace) -> dict[str, Image]:
     }
 
 
+def kubernetes_image() -> Image:
+    """The image of the server and the workers where they run on Kubernetes."""
+    return Image(
+        KUBERNETES, DOCKERFILE, KUBERNETES,
+        ("--package", "airnub-prefect", "--extra", "worker", "--extra", "kubernetes"),
+    )  # fmt: skip
+
+
 def image_named(workspace: Workspace, name: str) -> Image:
-    """The image of a department, by any name of the department, or `prefect`.
+    """The image of a department, by any name of the department, or one of those that are nobody's.
 
     Raises:
         WorkspaceError: there is none of that name.
     """
-    found = images(workspace)
+    found = images(workspace) | {KUBERNETES: kubernetes_image()}
     known = found.get(name) or next(
         (one for one in found.values() if one.department and name == one.department.folder.name), None
     )
