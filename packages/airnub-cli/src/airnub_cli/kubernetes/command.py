@@ -1,0 +1,34 @@
+"""The command `airnub kubernetes`: arguments in, manifests out. The work is in the module beside this one."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from airnub_cli.backend.placeholders import known_values
+from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.errors import ConfigurationError
+
+
+def add_to(group: click.Group) -> None:
+    """Register the command."""
+    group.add_command(kubernetes)
+
+
+@click.command("kubernetes", epilog="Example: uv run airnub kubernetes --env production | kubectl apply -f -")
+@click.option("--env", "environment", required=True, metavar="NAME", help="Of configs/environments/, kind: kubernetes.")
+@click.option("--no-server", is_flag=True, help="Without the Prefect server: it is elsewhere, or Prefect Cloud.")
+def kubernetes(environment: str, no_server: bool) -> None:
+    """Print the manifests of infra/kubernetes/ for an environment, with a worker for each active department.
+
+    Secrets are not among them. Nothing is sent to a cluster.
+    """
+    from airnub_cli.kubernetes.rendering import manifests
+
+    try:
+        workspace = Workspace.around(Path.cwd())
+        text = manifests(workspace, environment, known_values(workspace.root), server=not no_server)
+    except (WorkspaceError, ConfigurationError) as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(2)
+    click.echo(text, nl=False)

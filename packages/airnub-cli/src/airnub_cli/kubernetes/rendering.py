@@ -1,0 +1,83 @@
+"""Rendering: the files of `infra/kubernetes/` as one stream that `kubectl apply` takes.
+
+What is the same for all stands there once, with its comments, and is only filled in. `worker.yaml` is one text too, and
+comes once for each active department: nobody has to remember a file, and none can drift.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from airnub_cli.backend.placeholders import filled, missing
+from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment
+from airnub_cli.configuration.registry import load_registry
+from airnub_cli.images.building import LOCAL_REGISTRY, LOCAL_TAG
+from airnub_cli.images.digest import image_digest
+from airnub_cli.images.image import KUBERNETES
+from airnub_cli.workspace import Workspace
+from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.places import shown
+
+FOLDER = Path("infra", "kubernetes")
+# The namespace first: everything else lies in it.
+SHARED = ("namespace", "access", "network", "data")
+SERVER = "server"
+WORKER = "worker"
+
+Digest = Callable[[Workspace, str], str]
+
+
+def manifests(
+    workspace: Workspace,
+    environment_name: str,
+    values: Mapping[str, str],
+    *,
+    server: bool = True,
+    digest: Digest = image_digest,
+) -> str:
+    """All manifests of an environment.
+
+    Args:
+        workspace: the checkout.
+        environment_name: of `configs/environments/`; its `kind` is kubernetes.
+        values: what placeholders are filled from.
+        server: whether the Prefect server is among them; it may be elsewhere.
+        digest: names the image of the server and the workers, where the environment has a registry.
+
+    Raises:
+        ConfigurationError: the environment is of another kind, or something has no value; every mistake with its line.
+    """
+    environment = load_environment(workspace.root, environment_name)
+    if environment.kind != "kubernetes":
+        raise ConfigurationError.of(
+            shown(environment_file(workspace.root, environment_name)),
+            f"kind: expected kubernetes, found {environment.kind}; workers in a cluster poll no pool of that kind",
+        )
+    values = dict(values) | {"AIRNUB_IMAGE": _image(workspace, environment, digest)}
+    wanted = [(name, values) for name in (*SHARED, *([SERVER] if server else []))]
+    wanted += [(WORKER, values | {"AIRNUB_POOL": pool}) for pool in worker_pools(workspace.root, environment)]
+    paths = {name: workspace.root / FOLDER / f"{name}.yaml" for name, _ in wanted}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in paths.items()}
+    mistakes = {mistake: None for name, known in wanted for mistake in _missing(paths[name], texts[name], known)}
+    if mistakes:
+        raise ConfigurationError(list(mistakes))
+    return "---\n".join(str(filled(texts[name], known)) for name, known in wanted)
+
+
+def worker_pools(root: Path, environment: EnvironmentFile) -> list[str]:
+    """The pools that have a worker: one for each active department, by its name or as the environment renames it."""
+    names = [one.id.replace("_", "-") for one in load_registry(root).departments if one.status == "active"]
+    renamed = [over.name if (over := environment.pools.get(name)) and over.name else name for name in names]
+    return list(dict.fromkeys(renamed))
+
+
+def _image(workspace: Workspace, environment: EnvironmentFile, digest: Digest) -> str:
+    if environment.registry is None:
+        return f"{LOCAL_REGISTRY}/{KUBERNETES}:{LOCAL_TAG}"
+    return f"{environment.registry}/{KUBERNETES}:{digest(workspace, KUBERNETES)}"
+
+
+def _missing(path: Path, text: str, values: Mapping[str, str]) -> Iterator[Mistake]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        for _, name in missing(line, values):
+            message = f"expected {name} in the environment or in .env, found nothing; or write ${{{name}:-default}}"
+            yield Mistake(shown(path), number, message)
