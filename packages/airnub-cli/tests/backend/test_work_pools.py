@@ -48,6 +48,47 @@ def test_another_type_needs_its_file(pool):
         pool.wanted(pool_type="kubernetes", values={"URL": "x"})
 
 
+PODS = """\
+job_variables: {namespace: shops, memory_limit: 1Gi}
+job_manifest:
+  spec:
+    template:
+      spec:
+        volumes: [{name: data, persistentVolumeClaim: {claimName: "${CLAIM:-data}"}}]
+"""
+
+
+def test_pods_have_a_manifest(pool, server):
+    """It is in the template that the server gets, with placeholders filled; another one is sent again."""
+    file = pool.write("infra/work-pools/_kubernetes.yaml", PODS)
+    actions = pool.actions(pool_type="kubernetes", values={"CLAIM": "ours"})
+    assert actions[pool.pool] == "created"
+    live = server.get(f"/work_pools/{pool.pool}")["base_job_template"]
+    pod = live["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
+    assert pod["volumes"] == [{"name": "data", "persistentVolumeClaim": {"claimName": "ours"}}]
+    assert pod["containers"][0]["image"] == "{{ image }}"
+    assert live["variables"]["properties"]["memory_limit"]["default"] == "1Gi"
+    assert "networks" not in live["variables"]["properties"]
+    assert pool.actions(pool_type="kubernetes", values={"CLAIM": "ours"})[pool.pool] == "unchanged"
+    file.write_text(PODS.replace("name: data,", "name: more,"))
+    assert pool.actions(pool_type="kubernetes", values={"CLAIM": "ours"})[pool.pool] == "updated"
+
+
+def test_mistakes_of_a_manifest_have_their_lines(pool):
+    """A placeholder that the worker would not fill, one without a value, Docker's quantity, a manifest of processes."""
+    text = PODS.replace(":-data", "").replace("1Gi", "1g") + '        nodeName: "{{ node }}"\n'
+    pool.write("infra/work-pools/_kubernetes.yaml", text)
+    with pytest.raises(ConfigurationError) as raised:
+        pool.wanted(pool_type="kubernetes")
+    told = str(raised.value)
+    assert "_kubernetes.yaml:1: memory_limit: expected a quantity of Kubernetes" in told
+    assert "_kubernetes.yaml:6: expected CLAIM in the environment or in .env, found nothing" in told
+    assert "_kubernetes.yaml:7: expected a job variable of a kubernetes pool in {{ }}, found 'node'" in told
+    pool.write("infra/work-pools/_process.yaml", "job_manifest: {spec: {}}\n")
+    with pytest.raises(ConfigurationError, match=r"_process.yaml:1: expected no job_manifest: a process pool has none"):
+        pool.wanted(pool_type="process")
+
+
 def test_mistakes_have_their_lines(pool):
     """A placeholder without a value, an unknown job variable, a name that is not the file's, a reserved one."""
     pool.write("infra/work-pools/shop.yaml", "name: prefect-shop\ntype: docker\n")

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from airnub_cli.configuration.templates import base_job_template, understood, wrong_defaults
+from airnub_cli.configuration.templates import base_job_template, understood, wrong_defaults, wrong_manifest
 
 
 @pytest.mark.parametrize("kind", ["docker", "process", "kubernetes"])
@@ -67,3 +67,37 @@ def test_each_type_has_its_own():
     given = {"mem_limit": "1g", "image": "x", "env": {"A": "1"}}
     assert understood("docker", given) == given
     assert understood("process", given) == {"env": {"A": "1"}}
+
+
+def test_a_manifest_is_laid_over_that_of_the_worker():
+    """Mappings are merged, so that what the worker counts on stays; a list is replaced, and only for this pool."""
+    plain = base_job_template("kubernetes", {})["job_configuration"]["job_manifest"]
+    more = {"spec": {"template": {"spec": {"hostNetwork": False, "containers": [{"name": "prefect-job"}]}}}}
+    made = base_job_template("kubernetes", {}, more)["job_configuration"]["job_manifest"]
+    assert made["metadata"] == plain["metadata"]
+    pod = made["spec"]["template"]["spec"]
+    assert (pod["restartPolicy"], pod["hostNetwork"], pod["containers"]) == ("Never", False, [{"name": "prefect-job"}])
+    assert base_job_template("kubernetes", {})["job_configuration"]["job_manifest"] == plain
+
+
+def test_a_manifest_that_the_worker_could_not_fill():
+    """A placeholder for a job variable that there is none of; a manifest where there are no jobs."""
+    manifest = {"spec": {"containers": [{"image": "{{ image }}", "args": "{{ comand }}"}, {"name": "a"}], "b": 1}}
+    [(place, message)] = wrong_manifest("kubernetes", manifest)
+    assert place == ("spec", "containers", 0, "args")
+    assert message == ("expected a job variable of a kubernetes pool in {{ }}, found 'comand'; did you mean 'command'?")
+    assert list(wrong_manifest("process", {"spec": {}})) == [((), "expected no job_manifest: a process pool has none")]
+
+
+@pytest.mark.parametrize("right", ["1", "0.5", "500m", "128974848", "123Mi", "2Gi", "1.5G"])
+def test_quantities_as_kubernetes_writes_them(right):
+    """Of processors and of bytes."""
+    assert list(wrong_defaults("kubernetes", {"cpu_limit": right, "memory_request": right})) == []
+
+
+@pytest.mark.parametrize("wrong", ["2g", "512m b", "1 Gi", "2GiB", "", "two"])
+def test_quantities_that_kubernetes_would_refuse(wrong):
+    """Docker's, above all: `2g` is memory there, and nothing here."""
+    [(place, message)] = wrong_defaults("kubernetes", {"memory_limit": wrong})
+    assert place == ("memory_limit",)
+    assert message == f"memory_limit: expected a quantity of Kubernetes such as 500m or 2Gi, found {wrong!r}"

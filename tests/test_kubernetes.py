@@ -1,0 +1,312 @@
+"""infra/kubernetes/ and the Kubernetes pools, without a cluster: held against the schemas that Kubernetes publishes."""
+
+import copy
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+from kubernetes_validate.utils import all_versions
+
+from airnub_cli.backend.applying import read_wanted
+from airnub_cli.configuration.registry import load_registry
+from airnub_cli.configuration.templates import base_job_template
+from airnub_cli.kubernetes import rendering
+from airnub_cli.workspace import Workspace
+from airnub_prefect.yaml_file import read_yaml
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / rendering.FOLDER
+DEPARTMENTS = [one.id.replace("_", "-") for one in load_registry(ROOT).departments if one.status == "active"]
+SECRETS = list(yaml.safe_load_all((FOLDER / "secrets.example.yaml").read_text()))
+VERSIONS = list(dict.fromkeys(all_versions()))
+# prefect-kubernetes refuses a template without these in the pod, where Kubernetes knows no such fields and drops them.
+DROPPED = ("completions", "parallelism")
+QUANTITY = re.compile(r"[0-9]+(m|[KMGT]i)?")
+
+
+@pytest.fixture(scope="module")
+def manifests():
+    """All that `airnub kubernetes --env cluster` prints, by kind and name."""
+    text = rendering.manifests(Workspace.around(ROOT), "cluster", {}, digest=lambda *_: "0123456789abcdef")
+    return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text)}
+
+
+@pytest.fixture(scope="module")
+def pools():
+    """The Kubernetes pools, by name."""
+    return {pool.name: pool for pool in read_wanted(ROOT, "cluster", values={}).pools}
+
+
+def validated(manifest, version="1.34"):
+    """Refuse what Kubernetes would, and unknown fields, which it would drop without a word."""
+    kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_every_active_department_has_its_worker_and_its_pool(manifests, pools):
+    """And nobody else has one."""
+    workers = {name for kind, name in manifests if kind == "Deployment" and name != "server"}
+    assert workers == {f"worker-{name}" for name in DEPARTMENTS}
+    for name in DEPARTMENTS:
+        [container] = manifests["Deployment", f"worker-{name}"]["spec"]["template"]["spec"]["containers"]
+        assert container["args"][container["args"].index("--pool") + 1] == name
+        assert pools[name].type == "kubernetes"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_manifests_fit_the_published_schemas(manifests, version):
+    """Of every version of Kubernetes that there are schemas for."""
+    for manifest in [*manifests.values(), *SECRETS]:
+        validated(manifest, version)
+
+
+def test_files_say_nothing_twice():
+    """YAML would take the last of two equal keys; every file of one object is read strictly."""
+    for path in FOLDER.glob("*.yaml"):
+        for text in path.read_text().split("---\n"):
+            lines = re.findall(r"^( *)([\w.-]+):", text, re.MULTILINE)
+            top = [name for indent, name in lines if not indent]
+            assert len(top) == len(set(top)), path
+    assert read_yaml(ROOT / "infra" / "work-pools" / "_kubernetes.yaml").mistakes == []
+
+
+def _set(path, value):
+    """A change of a manifest: the value at a dotted path, `None` to leave it out."""
+
+    def change(manifest):
+        *parents, last = (int(step) if step.isdigit() else step for step in path.split("/"))
+        target = manifest
+        for step in parents:
+            target = target[step]
+        if value is None:
+            del target[last]
+        else:
+            target[last] = value
+
+    return change
+
+
+POD = "spec/template/spec"
+BROKEN = {
+    "a number as text": (_set("spec/replicas", "1"), "'1' is not of type 'integer'"),
+    "text as a number": (_set(f"{POD}/containers/0/args/0", 1), "1 is not of type 'string'"),
+    "a list as a mapping": (_set(f"{POD}/containers", {"name": "worker"}), "is not of type 'array'"),
+    "an unknown field": (_set("spec/replica", 1), r"'replica' was unexpected"),
+    "a field in the wrong place": (_set(f"{POD}/allowPrivilegeEscalation", False), "'allowPrivilegeEscalation' was un"),
+    "a misspelt field deep inside": (
+        _set(f"{POD}/containers/0/securityContext/runAsNonRot", True), "'runAsNonRot' was unexpected"
+    ),
+    "a missing field": (_set(f"{POD}/containers/0/name", None), "'name' is a required property"),
+    "a missing selector": (_set("spec/selector", None), "'selector' is a required property"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_manifests_are_refused(manifests, name):
+    """Each for what is wrong with it."""
+    change, reason = BROKEN[name]
+    broken = copy.deepcopy(manifests["Deployment", f"worker-{DEPARTMENTS[0]}"])
+    validated(broken)
+    change(broken)
+    with pytest.raises(kubernetes_validate.ValidationError, match=reason):
+        validated(broken)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "version"),
+    [
+        ("Deployment", "server", "apps/v1beta1"),
+        ("Deployment", "server", "v1"),
+        ("Role", "airnub-worker", "rbac.authorization.k8s.io/v1beta1"),
+        ("NetworkPolicy", "runs-go-out", "extensions/v1beta1"),
+    ],
+)
+def test_versions_that_there_are_not_are_refused(manifests, kind, name, version):
+    """Old ones that once were, and those of other kinds."""
+    with pytest.raises(kubernetes_validate.SchemaNotFoundError) as raised:
+        validated(manifests[kind, name] | {"apiVersion": version})
+    assert f"kind {kind} with api version {version}" in raised.value.message
+
+
+def test_a_group_that_there_is_not_is_refused(manifests):
+    """Its version is known, of another group."""
+    with pytest.raises(kubernetes_validate.ValidationError, match="is not one of"):
+        validated(manifests["Deployment", "server"] | {"apiVersion": "apps.example.org/v1"})
+
+
+def _templates(manifests):
+    """The pods of all Deployments, by name."""
+    return {name: one["spec"]["template"]["spec"] for (kind, name), one in manifests.items() if kind == "Deployment"}
+
+
+def _restricted(pod):
+    """What pod-security.kubernetes.io/enforce: restricted asks for, and a root file system that cannot be written."""
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] == 10001
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+    for container in pod["containers"]:
+        assert container["securityContext"] == {
+            "readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}
+        }  # fmt: skip
+        assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]
+    assert not any("hostPath" in volume for volume in pod["volumes"])
+
+
+def test_pods_can_do_little(manifests):
+    """No root, nothing of the node; and only workers have a token."""
+    for name, pod in _templates(manifests).items():
+        _restricted(pod)
+        assert pod["serviceAccountName"] == ("airnub-run" if name == "server" else "airnub-worker")
+        assert pod.get("automountServiceAccountToken", True) is (name != "server")
+        for container in pod["containers"]:
+            assert QUANTITY.fullmatch(container["resources"]["limits"]["memory"])
+            assert all(QUANTITY.fullmatch(one) for one in container["resources"]["requests"].values())
+            assert container["imagePullPolicy"] == "IfNotPresent"
+            assert container["image"] == "registry.example.org/airnub/prefect-kubernetes:0123456789abcdef"
+
+
+def test_only_workers_have_rights(manifests):
+    """In this namespace alone, and not to read a secret or to enter a pod."""
+    assert {kind for kind, _ in manifests} & {"ClusterRole", "ClusterRoleBinding"} == set()
+    rights = {
+        (group, resource, verb)
+        for rule in manifests["Role", "airnub-worker"]["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert rights == {
+        *(("batch", "jobs", verb) for verb in ("create", "delete", "get", "list", "watch")),
+        *(("", "pods", verb) for verb in ("list", "watch")),
+        ("", "pods/log", "get"),
+    }
+    [subject] = manifests["RoleBinding", "airnub-worker"]["subjects"]
+    assert subject["name"] == "airnub-worker"
+
+
+def test_what_is_asked_for_is_there(manifests, pools):
+    """Secrets and their keys, accounts, claims, ports: in a cluster a wrong name is a pod that never starts."""
+    secrets = {one["metadata"]["name"]: set(one["stringData"]) for one in SECRETS}
+    claims = {name for kind, name in manifests if kind == "PersistentVolumeClaim"}
+    accounts = {name for kind, name in manifests if kind == "ServiceAccount"}
+    for pod in (*_templates(manifests).values(), *(job(pool)["spec"]["template"]["spec"] for pool in pools.values())):
+        assert pod["serviceAccountName"] in accounts
+        assert {one["persistentVolumeClaim"]["claimName"] for one in pod["volumes"] if "emptyDir" not in one} <= claims
+        for container in pod["containers"]:
+            assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
+            for one in container["env"]:
+                if "valueFrom" in one:
+                    reference = one["valueFrom"]["secretKeyRef"]
+                    assert reference["key"] in secrets[reference["name"]]
+            for one in container.get("envFrom", ()):
+                assert one["secretRef"]["name"] in secrets
+            ports = {one["name"] for one in container.get("ports", ())}
+            probes = [probe for key, probe in container.items() if key.endswith("Probe")]
+            assert {probe["httpGet"]["port"] for probe in probes} <= ports
+    namespaces = {one["metadata"].get("namespace") for (kind, _), one in manifests.items() if kind != "Namespace"}
+    assert namespaces == {"airnub"} == {pool.job_variables["namespace"] for pool in pools.values()}
+
+
+def test_no_secret_is_in_a_file():
+    """The example has none, and nothing else holds a password."""
+    for secret in SECRETS:
+        for key, value in secret["stringData"].items():
+            assert key in {"host", "port", "name", "user", "PREFECT_API_URL"} or value.endswith("CHANGE-ME")
+    assert not [path for path in FOLDER.iterdir() if "kind: Secret" in path.read_text() and "example" not in path.name]
+
+
+def job(pool, **variables):
+    """The manifest of a run's job as far as a template makes it: placeholders filled, what has no value left out."""
+    template = base_job_template(pool.type, pool.job_variables, pool.job_manifest)
+    values = {
+        name: one["default"] for name, one in template["variables"]["properties"].items() if "default" in one
+    } | {"image": "registry.example.org/airnub/x:1", "name": "a-run"} | variables  # fmt: skip
+    made = _filled(template["job_configuration"]["job_manifest"], values)
+    [container] = made["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": name, "value": value} for name, value in container["env"].items()]
+    return made
+
+
+def _filled(value, values):
+    if isinstance(value, dict):
+        done = {key: _filled(one, values) for key, one in value.items()}
+        return {key: one for key, one in done.items() if one is not None}
+    if isinstance(value, list):
+        return [_filled(one, values) for one in value]
+    if isinstance(value, str) and (whole := re.fullmatch(r"\{\{ (\w+) \}\}", value)):
+        return values.get(whole[1])
+    return re.sub(r"\{\{ (\w+) \}\}", lambda match: values[match[1]], value) if isinstance(value, str) else value
+
+
+def _as_kubernetes_takes_it(manifest):
+    manifest = copy.deepcopy(manifest)
+    for name in DROPPED:
+        del manifest["spec"]["template"]["spec"][name]
+    return manifest
+
+
+@pytest.mark.parametrize("name", DEPARTMENTS)
+def test_a_run_is_a_job_that_kubernetes_takes(pools, name):
+    """With what it may use, no rights, no root, and an end; in every version that there are schemas for."""
+    made = _as_kubernetes_takes_it(job(pools[name], memory_limit="4Gi"))
+    for version in VERSIONS:
+        validated(made, version)
+    assert (made["spec"]["backoffLimit"], made["spec"]["ttlSecondsAfterFinished"]) == (0, 3600)
+    pod = made["spec"]["template"]["spec"]
+    _restricted(pod)
+    assert (pod["restartPolicy"], pod["automountServiceAccountToken"]) == ("Never", False)
+    [container] = pod["containers"]
+    assert container["resources"] == {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "4Gi"}}
+    assert {one["name"]: one["value"] for one in container["env"]}["AIRNUB_DATA_ROOT"] == "/data"
+    assert pools[name].heartbeat == 30
+
+
+AS_THE_WORKER = """
+import asyncio, json, sys, uuid
+from prefect.client.schemas.objects import FlowRun
+from prefect_kubernetes.worker import KubernetesWorker, KubernetesWorkerJobConfiguration
+
+async def main():
+    told = json.load(sys.stdin)
+    made = await KubernetesWorkerJobConfiguration.from_template_and_values(told["template"], told["variables"])
+    made.prepare_for_flow_run(FlowRun(flow_id=uuid.uuid4(), name="a-run"), worker_name="worker")
+    known = KubernetesWorker.get_default_base_job_template()["variables"]["properties"]
+    print(json.dumps({"job": made.job_manifest, "known": sorted(known)}))
+
+asyncio.run(main())
+"""
+
+
+def test_the_worker_itself_makes_such_a_job(pools, tmp_path):
+    """prefect-kubernetes as it is locked, which is installed nowhere but in the image of workers."""
+    pool = pools[DEPARTMENTS[0]]
+    template = base_job_template(pool.type, pool.job_variables, pool.job_manifest)
+    told = {"template": template, "variables": {"image": "registry.example.org/airnub/x:1", "memory_limit": "4Gi"}}
+    settings = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "VIRTUAL_ENV"))}
+    settings |= {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": "http://server:4200/api", "DO_NOT_TRACK": "1"}
+    settings |= {"UV_PROJECT_ENVIRONMENT": str(tmp_path / "environment")}
+    command = ["uv", "run", "--quiet", "--frozen", "--no-dev", "--package", "airnub-prefect", "--extra", "kubernetes"]
+    done = subprocess.run(
+        [*command, "python", "-W", "ignore", "-c", AS_THE_WORKER],
+        input=json.dumps(told), capture_output=True, text=True, cwd=ROOT, env=settings, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert set(template["variables"]["properties"]) <= set(said["known"])
+    made = _as_kubernetes_takes_it(said["job"])
+    validated(made)
+    ours = job(pool, memory_limit="4Gi")["spec"]["template"]["spec"]
+    theirs = said["job"]["spec"]["template"]["spec"]
+    assert {key: value for key, value in theirs.items() if key != "containers"} == {
+        key: value for key, value in ours.items() if key != "containers"
+    }
+    [container] = theirs["containers"]
+    assert container["args"] == ["prefect", "flow-run", "execute"]
+    environment = {one["name"]: one["value"] for one in container["env"]}
+    assert environment["PREFECT_API_URL"] == "http://server:4200/api"
+    assert environment.items() >= pool.job_variables["env"].items()
