@@ -9,7 +9,7 @@ from airnub_cli.images.bake import DIGEST, INPUTS, Wanted, definition
 from airnub_cli.images.digest import digest_of
 from airnub_cli.images.engine import Engine
 from airnub_cli.images.image import Image
-from airnub_cli.images.inputs import inputs
+from airnub_cli.images.inputs import Inputs
 from airnub_cli.workspace import Workspace
 
 LOCAL_REGISTRY, LOCAL_TAG = "airnub", "local"
@@ -44,9 +44,9 @@ def plan(
         WorkspaceError: the inputs of one cannot be read.
         EngineError: the engine or the registry does not answer.
     """
-    plans = []
+    plans, inputs = [], Inputs(workspace)
     for image in chosen:
-        parts = inputs(workspace, image)
+        parts = inputs.of(image)
         digest = digest_of(parts)
         name = f"{registry}/{image.name}:{digest}" if registry else f"{LOCAL_REGISTRY}/{image.name}:{LOCAL_TAG}"
         wanted = Wanted(image, name, digest, parts)

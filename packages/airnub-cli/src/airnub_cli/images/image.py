@@ -22,8 +22,10 @@ class Image:
     """Relative to the root of the workspace."""
     target: str
     """The stage of the Dockerfile."""
-    export: tuple[str, ...]
-    """What `uv export` is asked for."""
+    package: str
+    """What is installed, with all that it stands on."""
+    extras: tuple[str, ...] = ()
+    """Of the package."""
     department: Member | None = None
 
     @property
@@ -36,9 +38,7 @@ def images(workspace: Workspace) -> dict[str, Image]:
     """Every image, by its name: `prefect` last. The template is in none."""
     members = [one for one in workspace.members.values() if one.kind == "department" and one.folder.name[0] != "_"]
     found = {one.name: _of(workspace, one) for one in members}
-    return found | {
-        PREFECT: Image(PREFECT, DOCKERFILE, "prefect", ("--package", "airnub-prefect", "--extra", "worker"))
-    }
+    return found | {PREFECT: Image(PREFECT, DOCKERFILE, "prefect", "airnub-prefect", ("worker",))}
 
 
 def kubernetes_image() -> Image:
@@ -67,7 +67,7 @@ def image_named(workspace: Workspace, name: str) -> Image:
 def _of(workspace: Workspace, member: Member) -> Image:
     own = member.folder / "Dockerfile"
     dockerfile = _relative(workspace, own) if own.is_file() else DOCKERFILE
-    return Image(member.name, dockerfile, "department", ("--package", member.name), member)
+    return Image(member.name, dockerfile, "department", member.name, department=member)
 
 
 def _relative(workspace: Workspace, path: Path) -> str:

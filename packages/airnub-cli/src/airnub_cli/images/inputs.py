@@ -3,15 +3,18 @@
 import hashlib
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from airnub_cli.images.image import Image
+from airnub_cli.lock import FILE as LOCK
+from airnub_cli.lock import Slice, load_lock
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 BASES = ("PYTHON_IMAGE", "UV_IMAGE")
 """Build arguments that name the images of others; the environment may say otherwise than the Dockerfile."""
+RECIPES = "infra/docker"
+"""Where the scripts lie that builds call."""
 _FILES = ("pyproject.toml", "README.md", "apt-packages.txt", "src")
 _ARG = re.compile(r"^ARG (\w+)=(\S+)", re.MULTILINE)
 _LENGTH = 16
@@ -32,16 +35,53 @@ def inputs(workspace: Workspace, image: Image, environment: Mapping[str, str] = 
         Digests by name, in a fixed order.
 
     Raises:
-        WorkspaceError: the lock has no such package, or uv is not there.
+        WorkspaceError: the lock has no such package.
     """
-    requirements, members = _locked(workspace, image)
-    parts = {
-        "Dockerfile": _of_files(workspace.root, _recipe(workspace, image)),
-        "base images": _of_text(repr(sorted(bases(workspace, image, environment).items()))),
-        "build arguments": _of_text(repr((image.target, sorted(image.arguments.items())))),
-        "locked dependencies": _of_text(requirements),
-    }
-    return parts | {folder: _of_files(workspace.root, _sources(workspace.root / folder)) for folder in sorted(members)}
+    return Inputs(workspace, environment).of(image)
+
+
+class Inputs:
+    """What goes into images, asked for many of them: what they share is read once."""
+
+    def __init__(self, workspace: Workspace, environment: Mapping[str, str] = os.environ) -> None:
+        """Nothing is read yet; what is read later is taken as not changing meanwhile."""
+        self._workspace = workspace
+        self._environment = environment
+        self._folders: dict[str, str] = {}
+
+    def of(self, image: Image) -> dict[str, str]:
+        """As `inputs` says."""
+        locked = _locked(self._workspace, image)
+        root = self._workspace.root
+        parts = {
+            "Dockerfile": _of_files(root, _recipe(self._workspace, image)),
+            "base images": _of_text(repr(sorted(bases(self._workspace, image, self._environment).items()))),
+            "build arguments": _of_text(repr((image.target, sorted(image.arguments.items())))),
+            "locked dependencies": _of_text(locked.text),
+        }
+        for folder in locked.members:
+            if folder not in self._folders:
+                self._folders[folder] = _of_files(root, _sources(root / folder))
+            parts[folder] = self._folders[folder]
+        return parts
+
+
+def is_recipe(image: Image, path: str) -> bool:
+    """Whether an image is built by a file, be it there or not; its path is relative to the root of the workspace."""
+    folder, _, name = path.rpartition("/")
+    return path in {image.dockerfile, ".dockerignore"} or (folder == RECIPES and name.endswith((".py", ".sh")))
+
+
+def is_source(path: str) -> bool:
+    """Whether a file of a member, be it there or not, goes into the images of all that stand on it.
+
+    Args:
+        path: relative to the member's folder.
+    """
+    first, *rest = path.split("/")
+    if first == "src":
+        return bool(rest) and "__pycache__" not in rest and not path.endswith((".pyc", ".pyo", ".pyd"))
+    return first in _FILES and not rest
 
 
 def bases(workspace: Workspace, image: Image, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -50,33 +90,29 @@ def bases(workspace: Workspace, image: Image, environment: Mapping[str, str] = o
     return {name: environment.get(name) or written[name] for name in BASES if name in written}
 
 
-def _locked(workspace: Workspace, image: Image) -> tuple[str, list[str]]:
-    command = ["uv", "export", "--quiet", "--frozen", "--no-dev", "--no-editable", "--no-header", "--no-annotate"]
+def _locked(workspace: Workspace, image: Image) -> Slice:
     try:
-        done = subprocess.run([*command, *image.export], cwd=workspace.root, check=True, capture_output=True, text=True)
+        text = (workspace.root / LOCK).read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise WorkspaceError("expected the command uv, found none; install it (https://docs.astral.sh/uv)") from error
-    except subprocess.CalledProcessError as error:
-        raise WorkspaceError(f"expected uv.lock to hold what {image.name} needs, but {error.stderr.strip()}") from error
-    lines = done.stdout.splitlines()
-    members = [line.partition(" ;")[0].removeprefix("./") for line in lines if line.startswith("./")]
-    return "\n".join(line for line in lines if not line.startswith("./")), members
+        raise WorkspaceError(f"expected {LOCK} in {workspace.root}, found none; run `uv lock`") from error
+    return load_lock(text).slice(image.package, image.extras)
 
 
 def _recipe(workspace: Workspace, image: Image) -> Iterator[Path]:
     yield workspace.root / image.dockerfile
     yield workspace.root / ".dockerignore"
-    yield from (path for path in sorted((workspace.root / "infra/docker").glob("*.*")) if path.suffix in {".py", ".sh"})
+    for path in sorted((workspace.root / RECIPES).glob("*.*")):
+        relative = path.relative_to(workspace.root).as_posix()
+        if relative != image.dockerfile and is_recipe(image, relative):
+            yield path
 
 
 def _sources(member: Path) -> Iterator[Path]:
     for name in _FILES:
-        if (member / name).is_dir():
-            for path in sorted((member / name).rglob("*")):
-                if path.is_file() and "__pycache__" not in path.parts and path.suffix not in {".pyc", ".pyo", ".pyd"}:
-                    yield path
-        elif (member / name).is_file():
-            yield member / name
+        # Files of a folder are sorted by themselves, so that the order is the same on every machine.
+        for path in [member / name, *sorted((member / name).rglob("*"))]:
+            if path.is_file() and is_source(path.relative_to(member).as_posix()):
+                yield path
 
 
 def _of_files(root: Path, paths: Iterator[Path]) -> str:
