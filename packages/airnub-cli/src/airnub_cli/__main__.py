@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from airnub_cli.affected import command as affected
 from airnub_cli.backend import command as backend
 from airnub_cli.check import command as check
 from airnub_cli.departments import command as departments
@@ -44,6 +45,7 @@ def _require_readable_dotenv() -> None:
         sys.exit(2)
 
 
+affected.add_to(main)
 backend.add_to(main)
 departments.add_to(main)
 check.add_to(main)

@@ -140,26 +140,35 @@ class Lock:
         found: set[Node] = set()
         while waiting:
             node = waiting.pop()
-            if node not in found:
+            if node in known and node not in found:
                 found.add(node)
-                waiting += known.get(node, ("", ()))[1]
+                waiting += known[node].leads_to
         members = {match[1] for node in found if (match := _MEMBER.match(node.source))} - {"."}
-        return Slice(tuple(sorted(members)), "\n".join(known[node][0] for node in sorted(found) if node in known))
+        return Slice(tuple(sorted(members)), "\n".join(known[node].line for node in sorted(found)))
 
     @cached_property
-    def _known(self) -> dict[Node, tuple[str, tuple[Node, ...]]]:
-        """For each node a line that says all about it, and where it leads."""
-        return {
-            package.node(part): self._line(package, part) for package in self.packages for part in {"", *package.parts}
-        }
+    def _known(self) -> dict[Node, "_Known"]:
+        parts = ((package, part) for package in self.packages for part in {"", *package.parts})
+        return {package.node(part): self._know(package, part) for package, part in parts}
 
-    def _line(self, package: Package, part: str) -> tuple[str, tuple[Node, ...]]:
+    def _know(self, package: Package, part: str) -> "_Known":
         edges = list(self.edges(package, part))
-        said = sorted(f"{edge.target.name}{edge.target.part}=={edge.target.version} {edge.marker}" for edge in edges)
-        # The version of a member stands in its pyproject.toml, which counts as one of its files.
-        version = "" if package.folder else package.version
-        own = () if part else (version, package.origin, *sorted(package.hashes))
-        return f"{package.name}{part} {own} {said}", tuple(edge.target for edge in edges)
+        said = sorted({f"{one.target.name}{one.target.part}=={_version(one.target)} {one.marker}" for one in edges})
+        own = () if part else (_version(package), package.origin, *sorted(package.hashes))
+        return _Known(f"{package.name}{part} {own} {said}", tuple(one.target for one in edges))
+
+
+class _Known(NamedTuple):
+    """Of a node, for slices."""
+
+    line: str
+    """All that decides what is installed by it."""
+    leads_to: tuple[Node, ...]
+
+
+def _version(one: Package | Node) -> str:
+    """That of a member stands in its pyproject.toml, which is one of its sources."""
+    return "" if _MEMBER.match(one.source) else one.version
 
 
 def load_lock(text: str) -> Lock:
@@ -189,8 +198,8 @@ def _package(block: str) -> Package:
         kind, _, rest = table.partition("]\n")
         if kind in {"optional-dependencies", "dev-dependencies"}:
             shape = "[{}]" if kind.startswith("optional") else ":{}"
-            for key, elements in _ARRAY.findall(rest):
-                parts[shape.format(key)] = tuple(_read(elements))
+            read = ((shape.format(key), tuple(_read(elements))) for key, elements in _ARRAY.findall(rest))
+            parts |= {part: dependencies for part, dependencies in read if dependencies}
     return Package(
         scalars["name"], scalars.get("version", ""), scalars["source"], tuple(_HASH.findall(own)), parts,
     )  # fmt: skip
@@ -205,9 +214,7 @@ def _dependencies(text: str, key: str) -> Iterator[Dependency]:
 def _read(elements: str) -> Iterator[Dependency]:
     found = list(_DEPENDENCY.finditer(elements))
     if len(found) != elements.count("{ name = "):
-        raise WorkspaceError(
-            f"expected dependencies as uv writes them into uv.lock, found {elements[:200]!r}"
-        )
+        raise WorkspaceError(f"expected dependencies as uv writes them into uv.lock, found {elements[:200]!r}")
     for one in found:
         extras = tuple(sorted(extra.strip(' "') for extra in (one["extras"] or "").split(",") if extra.strip()))
         yield Dependency(one["name"], one["version"] or "", one["source"] or "", extras, one["marker"] or "")

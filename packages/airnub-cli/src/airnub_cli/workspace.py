@@ -49,20 +49,17 @@ class Workspace:
         Raises:
             WorkspaceError: there is none.
         """
-        root = cls.root_around(folder)
-        return cls(root, _members(root, _patterns(root / "pyproject.toml") or []))
+        root, patterns = _found(folder)
+        return cls(root, _members(root, patterns))
 
-    @classmethod
-    def root_around(cls, folder: Path) -> Path:
-        """The root of the workspace that a folder lies in; its members are not read.
+    @staticmethod
+    def root_around(folder: Path) -> Path:
+        """The root of the workspace that a folder lies in, without a look at its members.
 
         Raises:
             WorkspaceError: there is none.
         """
-        for root in (folder, *folder.parents):
-            if _patterns(root / "pyproject.toml") is not None:
-                return root
-        raise WorkspaceError(f"expected a uv workspace around {folder}, found none; run this inside the repository")
+        return _found(folder)[0]
 
     def named(self, name: str) -> Member:
         """A member by the name of its distribution, of its folder or of its package.
@@ -87,11 +84,14 @@ class Workspace:
         return [found[name] for name in sorted(found)]
 
 
-def _patterns(pyproject: Path) -> list[str] | None:
-    if not pyproject.is_file():
-        return None
-    patterns: list[str] | None = _table(pyproject).get("tool", {}).get("uv", {}).get("workspace", {}).get("members")
-    return patterns
+def _found(folder: Path) -> tuple[Path, list[str]]:
+    for root in (folder, *folder.parents):
+        pyproject = root / "pyproject.toml"
+        if pyproject.is_file():
+            patterns = _table(pyproject).get("tool", {}).get("uv", {}).get("workspace", {}).get("members")
+            if patterns is not None:
+                return root, patterns
+    raise WorkspaceError(f"expected a uv workspace around {folder}, found none; run this inside the repository")
 
 
 def _members(root: Path, patterns: list[str]) -> dict[str, Member]:

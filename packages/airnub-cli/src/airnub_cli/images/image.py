@@ -64,11 +64,12 @@ def image_named(workspace: Workspace, name: str) -> Image:
     return known
 
 
+def dockerfile_of(root: Path, folder: str) -> str:
+    """What a department is built by, relative to the root of the workspace: its own, or that of all."""
+    own = f"{folder}/Dockerfile"
+    return own if (root / own).is_file() else DOCKERFILE
+
+
 def _of(workspace: Workspace, member: Member) -> Image:
-    own = member.folder / "Dockerfile"
-    dockerfile = _relative(workspace, own) if own.is_file() else DOCKERFILE
+    dockerfile = dockerfile_of(workspace.root, member.folder.relative_to(workspace.root).as_posix())
     return Image(member.name, dockerfile, "department", member.name, department=member)
-
-
-def _relative(workspace: Workspace, path: Path) -> str:
-    return path.relative_to(workspace.root).as_posix()

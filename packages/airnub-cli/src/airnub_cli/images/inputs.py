@@ -66,10 +66,15 @@ class Inputs:
         return parts
 
 
-def is_recipe(image: Image, path: str) -> bool:
-    """Whether an image is built by a file, be it there or not; its path is relative to the root of the workspace."""
+def is_recipe(path: str, dockerfile: str) -> bool:
+    """Whether an image with that Dockerfile is built by a file, be it there or not.
+
+    Args:
+        path: relative to the root of the workspace, as the Dockerfile is.
+        dockerfile: of the image.
+    """
     folder, _, name = path.rpartition("/")
-    return path in {image.dockerfile, ".dockerignore"} or (folder == RECIPES and name.endswith((".py", ".sh")))
+    return path in {dockerfile, ".dockerignore"} or (folder == RECIPES and name.endswith((".py", ".sh")))
 
 
 def is_source(path: str) -> bool:
@@ -103,7 +108,7 @@ def _recipe(workspace: Workspace, image: Image) -> Iterator[Path]:
     yield workspace.root / ".dockerignore"
     for path in sorted((workspace.root / RECIPES).glob("*.*")):
         relative = path.relative_to(workspace.root).as_posix()
-        if relative != image.dockerfile and is_recipe(image, relative):
+        if relative != image.dockerfile and is_recipe(relative, image.dockerfile):
             yield path
 
 

@@ -1,0 +1,108 @@
+"""The command `airnub affected`."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from airnub_cli.affected.answer import Answer, affected
+from airnub_cli.affected.findings import Concern, Finding
+from airnub_cli.affected.repository import RepositoryError
+from airnub_cli.workspace import Workspace, WorkspaceError
+
+_CONCERNS = [str(one) for one in Concern]
+_KINDS = ["department", "package", "image"]
+_SHOWN = 5
+
+
+class _Mistake(click.ClickException):
+    exit_code = 2
+
+
+@click.command(
+    "affected",
+    epilog="Examples: uv run airnub affected --base origin/main;  "
+    "uv run airnub affected --base origin/main --concern image --format github-matrix",
+)
+@click.option("--base", "reference", required=True, metavar="REF", help="Branch, tag or commit to compare with.")
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["text", "json", "github-matrix"]),
+    default="text",
+    show_default=True,
+    help="text for people, json for scripts, github-matrix for `strategy.matrix` of a workflow.",
+)
+@click.option("--concern", type=click.Choice(_CONCERNS), help="Only those who need this, and only why they do.")
+@click.option("--kind", "kinds", type=click.Choice(_KINDS), multiple=True, help="Only these; may be given again.")
+def affected_command(reference: str, shape: str, concern: str | None, kinds: tuple[str, ...]) -> None:
+    """Say which departments, packages and images a change touches, in what, and why.
+
+    The change is all that this checkout has and the last commit that it shares with REF has not, be it committed or
+    not. For each it says what has to be done again: `image`, `tests` or `deployment`.
+    """
+    try:
+        answer = affected(Workspace.root_around(Path.cwd()), reference)
+    except (RepositoryError, WorkspaceError) as error:
+        raise _Mistake(str(error)) from error
+    wanted = Concern(concern) if concern else None
+    if shape == "github-matrix" and not kinds:
+        kinds = ("department",)
+    found = [one for one in answer.found if not kinds or one.target.kind in kinds]
+    if wanted:
+        found = [one for one in found if wanted in one.concerns]
+    _tell(answer, found)
+    if shape == "json":
+        click.echo(json.dumps([_row(one, wanted) for one in found], indent=2, ensure_ascii=False))
+    elif shape == "github-matrix":
+        click.echo(json.dumps(_matrix(found, kinds, wanted)))
+    else:
+        for one in found:
+            _show(one, wanted)
+
+
+def _row(one: Finding, wanted: Concern | None) -> dict[str, object]:
+    return {
+        "name": one.target.name,
+        "kind": one.target.kind,
+        "concerns": [str(concern) for concern in one.concerns],
+        "reasons": _reasons(one, wanted),
+    }
+
+
+def _matrix(found: list[Finding], kinds: Iterable[str], wanted: Concern | None) -> dict[str, list[str]]:
+    """Names by kind. The template is among them where tests are asked for: there is nothing else of it."""
+    targets = [one.target for one in found if wanted is Concern.TESTS or not one.target.is_template]
+    return {kind: [one.name for one in targets if one.kind == kind] for kind in dict.fromkeys(kinds)}
+
+
+def _show(one: Finding, wanted: Concern | None) -> None:
+    click.echo(f"{one.target.kind} {click.style(one.target.name, bold=True)}: {', '.join(one.concerns)}")
+    reasons = _reasons(one, wanted)
+    for reason in reasons[:_SHOWN]:
+        click.echo(f"  {reason}")
+    if len(reasons) > _SHOWN:
+        click.echo(f"  and {len(reasons) - _SHOWN} more reasons; --format json has all")
+
+
+def _reasons(one: Finding, wanted: Concern | None) -> list[str]:
+    return [said for said, concerns in one.reasons.items() if wanted is None or wanted in concerns]
+
+
+def _tell(answer: Answer, found: list[Finding]) -> None:
+    """What is no result, for people."""
+    click.echo(f"compared with {answer.base[:12]}: {len(found) or 'nobody'} affected", err=True)
+    for name in answer.unlocked:
+        click.echo(f"uv.lock does not hold {name}: run `uv lock`", err=True)
+    if answer.gone:
+        click.echo(f"gone: {', '.join(answer.gone)}", err=True)
+    if answer.of_nobody:
+        some = ", ".join(answer.of_nobody[:_SHOWN])
+        more = len(answer.of_nobody) - _SHOWN
+        click.echo(f"concern nobody: {some}" + (f" and {more} more" if more > 0 else ""), err=True)
+
+
+def add_to(group: click.Group) -> None:
+    """Register it."""
+    group.add_command(affected_command)

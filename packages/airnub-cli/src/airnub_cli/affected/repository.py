@@ -1,0 +1,184 @@
+"""The repository: what is different between a commit and the files here, and what files held there. Asked of git."""
+
+import os
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+_LINK, _NOTHING = "120000", "0" * 6
+_DEEPER = (
+    "this clone is shallow, and what is asked for may lie deeper: run `git fetch --unshallow` and ask again "
+    "(with actions/checkout: `fetch-depth: 0`)"
+)
+
+
+class RepositoryError(Exception):
+    """Git is not there, or does not know what it was asked for."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Change:
+    """A file that is not what it was."""
+
+    path: str
+    """Relative to the root of the workspace; a file that moved is two of them."""
+    what: Literal["added", "changed", "deleted"]
+
+
+class Repository:
+    """The git repository that a workspace lies in."""
+
+    def __init__(self, root: Path) -> None:
+        """A workspace by its root, which may be a folder of the repository.
+
+        Raises:
+            RepositoryError: no repository is there, or no git.
+        """
+        self._root = root
+        self._git("rev-parse", "--git-dir", expected=f"a git repository around {root}")
+
+    def base(self, reference: str) -> str:
+        """The commit that this checkout has in common with a branch, a tag or a commit: where its own changes begin.
+
+        Raises:
+            RepositoryError: there is none, or a shallow clone does not reach it.
+        """
+        commit = self._try("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
+        if commit is None:
+            raise RepositoryError(self._unknown(reference))
+        if self._try("rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
+            raise RepositoryError("expected a commit here, found none; commit something first")
+        base = self._try("merge-base", commit, "HEAD")
+        if base is None:
+            advice = _DEEPER if self._is_shallow() else "compare with a branch that this one came from"
+            raise RepositoryError(f"expected {reference} and HEAD to have a commit in common, found none; {advice}")
+        return base
+
+    def changes(self, base: str) -> list[Change]:
+        """What is different here, be it committed or not: also files that git has not been told of, unless ignored.
+
+        Raises:
+            RepositoryError: git does not answer.
+        """
+        # A file that moved is one that went and one that came: both may concern somebody.
+        differs = self._start("diff", "--raw", "-z", "--no-renames", "--no-abbrev", "--no-ext-diff", "--relative", base)
+        others = self._start("ls-files", "--others", "--exclude-standard", "-z")
+        staged = self._start("ls-files", "--stage", "-z")
+        before: dict[str, tuple[str, str]] = {}
+        found: dict[str, Change] = {}
+        doubtful: set[str] = set()
+        fields = self._finish(differs).split("\0")
+        for entry, path in zip(fields[:-1:2], fields[1::2], strict=True):
+            old_mode, _, old, new, status = entry.removeprefix(":").split(" ")
+            if status == "U":  # a merge that is not resolved; what is here has marks of it
+                found[path] = Change(path, "changed")
+                continue
+            before[path] = old_mode, old
+            found[path] = Change(path, "added" if old_mode == _NOTHING else "changed")
+            if not new.strip("0"):
+                doubtful.add(path)
+        for path in filter(None, self._finish(others).split("\0")):
+            found.setdefault(path, Change(path, "added"))
+            doubtful.add(path)
+        for path in sorted(doubtful):
+            file = self._root / path
+            if not (file.is_symlink() or file.exists()):
+                found[path] = Change(path, "deleted")
+        for path in self._same([path for path in doubtful if found[path].what == "changed"], before):
+            del found[path]
+        for path in self._links(self._finish(staged)):
+            target = os.path.normpath(PurePosixPath(path).parent / (self._root / path).readlink())
+            if target in found:
+                found.setdefault(path, Change(path, "changed"))
+        return sorted(found.values())
+
+    def texts(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
+        """What files held in a commit, by path; those that were not there are left out.
+
+        Raises:
+            RepositoryError: git does not answer.
+        """
+        asked = list(paths)
+        if not asked:
+            return {}
+        told = os.fsencode("".join(f"{commit}:./{path}\n" for path in asked))
+        done = subprocess.run(
+            ["git", "cat-file", "--batch"], cwd=self._root, input=told, capture_output=True, check=True
+        )
+        found, rest = {}, done.stdout
+        for path in asked:
+            head, _, rest = rest.partition(b"\n")
+            words = head.split()
+            if len(words) == 3 and words[1] == b"blob":
+                size = int(words[2])
+                found[path], rest = rest[:size].decode("utf-8", "replace"), rest[size + 1 :]
+            elif len(words) == 3 and words[1] != b"missing":
+                rest = rest[int(words[2]) + 1 :]
+        return found
+
+    def _same(self, paths: list[str], before: dict[str, tuple[str, str]]) -> list[str]:
+        """Those of them that are again what they were."""
+        plain = [path for path in paths if "\n" not in path and path in before and (self._root / path).is_file()]
+        plain = [path for path in plain if not (self._root / path).is_symlink() and before[path][0] != _LINK]
+        if not plain:
+            return []
+        told = os.fsencode("".join(f"{path}\n" for path in plain))
+        done = subprocess.run(
+            ["git", "hash-object", "--stdin-paths"], cwd=self._root, input=told, capture_output=True, check=True
+        )
+        return [
+            path
+            for path, now in zip(plain, done.stdout.decode().split(), strict=True)
+            if before[path] == ("100755" if (self._root / path).stat().st_mode & 0o100 else "100644", now)
+        ]
+
+    def _links(self, staged: str) -> list[str]:
+        entries = (entry.partition("\t") for entry in staged.split("\0") if entry.startswith(_LINK))
+        return [path for _, _, path in entries if (self._root / path).is_symlink()]
+
+    def _unknown(self, reference: str) -> str:
+        said = f"expected a commit that git knows, found {reference!r}"
+        if reference and not reference.strip("0"):
+            return (
+                f"{said}, which is what GitHub says for `before` of a new branch; compare with the branch it came from"
+            )
+        if self._is_shallow():
+            return f"{said}; {_DEEPER}"
+        remote, _, branch = reference.partition("/")
+        known = (self._try("remote") or "").split()
+        if branch and remote in known:
+            return f"{said}; run `git fetch {remote} {branch}` and ask again"
+        others = [
+            f"{one}/{reference}" for one in known if self._try("rev-parse", "--verify", "-q", f"{one}/{reference}")
+        ]
+        return f"{said}; do you mean {' or '.join(others)}?" if others else f"{said}; `git branch --all` lists branches"
+
+    def _is_shallow(self) -> bool:
+        return self._try("rev-parse", "--is-shallow-repository") == "true"
+
+    def _try(self, *arguments: str) -> str | None:
+        done = subprocess.run(["git", *arguments], cwd=self._root, capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def _git(self, *arguments: str, expected: str) -> str:
+        try:
+            done = subprocess.run(["git", *arguments], cwd=self._root, capture_output=True, text=True, check=False)
+        except FileNotFoundError as error:
+            raise RepositoryError("expected the command git, found none; install it") from error
+        if done.returncode != 0:
+            raise RepositoryError(f"expected {expected}, but {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["git", "-c", "core.quotePath=false", *arguments],
+            cwd=self._root, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def _finish(self, process: subprocess.Popen[bytes]) -> str:
+        out, err = process.communicate()
+        if process.returncode != 0:
+            raise RepositoryError(f"expected git to list what changed, but {err.decode(errors='replace').strip()}")
+        return os.fsdecode(out)
