@@ -70,7 +70,7 @@ def affected(root: Path, reference: str) -> Answer:
     touched = sorted_out(members, changed)
     tell_members(findings, graph, members, touched, new)
     for one in differences(lock_before, lock) if LOCK in changed or members.unlocked else ():
-        graph.tell(findings, [one.node], [f"lock: {one.what}"])
+        graph.tell(findings, one.node, f"lock: {one.what}")
 
     others = [path for path in touched.others if not any(path.startswith(f"{folder}/") for folder in gone)]
     used = tell_images(findings, root, members, others) | {LOCK}

@@ -66,14 +66,14 @@ def tell_members(findings: Findings, graph: Graph, members: Members, touched: To
     """
     targets, new = members.targets(), set(new)
     for folder in sorted(new):
-        graph.tell(findings, [members.packages[folder].node()], [f"{folder} is new"])
+        graph.tell(findings, members.packages[folder].node(), f"{folder} is new")
         findings.add(targets[folder], [f"{folder} is new"], Concern)
     for (folder, use), paths in touched.of.items():
         if folder in new:
             continue
         target = targets[folder]
         if use == "source":
-            graph.tell(findings, [members.packages[folder].node()], [shortened(paths)])
+            graph.tell(findings, members.packages[folder].node(), shortened(paths), target.name)
         elif use == "deployment" and Concern.DEPLOYMENT not in target.can:
             findings.add(target, [shortened(paths)], {Concern.TESTS})
         else:

@@ -1,7 +1,7 @@
 """The graph: who stands on a package or a member, and through whom."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from airnub_cli.affected.findings import Concern, Findings
@@ -14,7 +14,7 @@ class Reached(NamedTuple):
 
     folder: str
     steps: tuple[str, ...]
-    """Names on the shortest way to it; the first is what it stands on."""
+    """Names on the shortest way to it, without both ends."""
     concerns: frozenset[Concern]
 
 
@@ -32,15 +32,14 @@ class Graph:
                     self._above.setdefault(edge.target, []).append(node)
         self._folders = {package.node().name: folder for folder, package in members.packages.items()}
 
-    def tell(self, findings: Findings, start: Iterable[Node], why: Iterable[str]) -> None:
-        """Say of all who stand on nodes that they are affected.
+    def tell(self, findings: Findings, start: Node, *first: str) -> None:
+        """Say of all who stand on a node, and of itself, that they are affected.
 
         Args:
             findings: where it is said.
             start: what is not what it was.
-            why: the first steps of the chain.
+            first: the first steps of the chain, which name it.
         """
-        first = list(why)
         targets = self._members.targets()
         came_from = self._from(start)
         for reached in self._members_of(came_from):
@@ -60,10 +59,10 @@ class Graph:
             concerns = {Concern.TESTS} if node.part else {Concern.IMAGE, Concern.TESTS}
             yield Reached(folder, self._steps(came_from, node), frozenset(concerns))
 
-    def _from(self, start: Iterable[Node]) -> dict[Node, Node | None]:
-        """Every node that stands on one of them, and the next one on its way down; the nearest come first."""
-        came_from: dict[Node, Node | None] = dict.fromkeys(start)
-        waiting = deque(came_from)
+    def _from(self, start: Node) -> dict[Node, Node | None]:
+        """Every node that stands on it, and the next one on its way down; the nearest come first."""
+        came_from: dict[Node, Node | None] = {start: None}
+        waiting = deque([start])
         while waiting:
             node = waiting.popleft()
             for above in self._above.get(node, ()):
@@ -73,11 +72,11 @@ class Graph:
         return came_from
 
     def _steps(self, came_from: Mapping[Node, Node | None], node: Node) -> tuple[str, ...]:
-        """Names from the start up to a node, without the node's own."""
+        """Names between the start and a node."""
         names: list[str] = []
         at = came_from[node]
-        while at is not None:
+        while at is not None and (below := came_from[at]) is not None:
             if at.name != node.name and (not names or names[-1] != at.name):
                 names.append(at.name)
-            at = came_from[at]
+            at = below
         return tuple(reversed(names))

@@ -69,7 +69,7 @@ def _needs(
     before: Lock, old: Package, after: Lock, new: Package, part: str, identities: dict[Node, Node]
 ) -> str | None:
     was = {(edge.target, edge.marker) for edge in before.edges(old, part)}
-    now = {(identities.get(edge.target, edge.target), edge.marker) for edge in after.edges(new, part)}
+    now = {(_was(edge.target, identities), edge.marker) for edge in after.edges(new, part)}
     came, went = _names(now - was), _names(was - now)
     said = [
         f"{verb} {', '.join(sorted(names))}"
@@ -79,6 +79,10 @@ def _needs(
         if names
     ]  # fmt: skip
     return "; ".join(said) or None
+
+
+def _was(node: Node, identities: dict[Node, Node]) -> Node:
+    return identities.get(node._replace(part=""), node)._replace(part=node.part)
 
 
 def _names(edges: set[tuple[Node, str]]) -> set[str]:

@@ -1,0 +1,277 @@
+"""Workspaces of any size, for benchmarks and tests: this one, with as many more departments as are wanted.
+
+    uv run --all-packages python -m benchmarks.workspaces /tmp/hundred 100
+
+Departments are copies of the living template. They stand on shared packages in two tiers, and some of them on packages
+of others that this workspace's lock holds already, so that the lock needs no network: it is written as uv would write it.
+"""
+
+import argparse
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+COPIED = (
+    "pyproject.toml", "uv.lock", "README.md", "prefect.yaml", ".gitignore", ".dockerignore", "configs", "infra",
+    "packages", "departments",
+)  # fmt: skip
+# Of others, in the lock once each and with no version that departments could disagree about.
+THIRD_PARTY = ("click", "httpx", "jinja2", "joblib", "matplotlib", "orjson", "python-dateutil", "requests", "rich")
+_BASE = (
+    ("airnub-core", ("tables",), ""),
+    ("airnub-prefect", (), ""),
+    ("polars", (), ">=2.1"),
+    ("prefect", (), ">=3.8.8,<3.9"),
+)
+_TESTS = ("pytest", "pytest-cov", "pytest-randomly", "pytest-xdist")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a workspace consists of beside what was copied; folders relative to its root, and on whom each stands."""
+
+    root: Path
+    departments: dict[str, list[str]]
+    upper: dict[str, list[str]]
+    """Shared packages that departments stand on, one for ten of them."""
+    lower: dict[str, list[str]]
+    """Shared packages that those stand on, one for three of them."""
+
+
+def make(root: Path, departments: int, *, seed: int = 0, tests: bool = True) -> Made:
+    """Write a workspace.
+
+    Args:
+        root: a folder that is not there yet.
+        departments: how many there are, beside the example and the template.
+        seed: the same one makes the same workspace.
+        tests: whether members have their tests.
+
+    Returns:
+        What there is in it.
+    """
+    left_out = shutil.ignore_patterns("__pycache__", ".*_cache", *(() if tests else ("tests",)))
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, root / name, ignore=left_out)
+        else:
+            root.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+    made = _drawn(root, departments, random.Random(seed))
+    for folder, needs in (made.lower | made.upper).items():
+        _shared_package(root / folder, needs)
+    for folder, needs in made.departments.items():
+        _department(root, folder, needs)
+    _register(root, made)
+    return made
+
+
+def commit(root: Path, message: str = "All of it") -> None:
+    """Everything in one commit; the repository is made where there is none."""
+    if not (root / ".git").exists():
+        git(root, "init", "--quiet", "--initial-branch=main")
+    git(root, "add", "--all")
+    git(
+        root,
+        "-c",
+        "user.name=A",
+        "-c",
+        "user.email=a@example.org",
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        "--message",
+        message,
+    )
+
+
+def git(root: Path, *arguments: str) -> str:
+    """What git says."""
+    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout
+
+
+def _drawn(root: Path, number: int, dice: random.Random) -> Made:
+    upper_number = max(2, number // 10)
+    lower = {f"packages/lower-{at:02}": ["airnub-common"] for at in range(max(2, upper_number // 3))}
+    lower_names = [folder.rpartition("/")[2] for folder in lower]
+    upper = {
+        f"packages/upper-{at:02}": ["airnub-core", *dice.sample(lower_names, dice.choice((1, 2)))]
+        for at in range(upper_number)
+    }
+    upper_names = [folder.rpartition("/")[2] for folder in upper]
+    return Made(
+        root,
+        {
+            f"departments/team_{at:03}": [
+                *dice.sample(upper_names, dice.choice((1, 1, 2))),
+                *dice.sample(THIRD_PARTY, dice.choice((0, 0, 1, 2))),
+            ]
+            for at in range(number)
+        },
+        upper,
+        lower,
+    )
+
+
+def _shared_package(folder: Path, needs: Iterable[str]) -> None:
+    name = folder.name
+    module = folder / "src" / name.replace("-", "_")
+    module.mkdir(parents=True)
+    (module / "__init__.py").write_text(f'"""What {name} shares."""\n\nANSWER = 42\n')
+    (module / "py.typed").write_text("")
+    (folder / "README.md").write_text(f"# {name}\n\nWhat several departments of this generated workspace stand on.\n")
+    sources = "".join(f"{need} = {{ workspace = true }}\n" for need in sorted(needs))
+    (folder / "pyproject.toml").write_text(
+        f'[project]\nname = "{name}"\nversion = "0.1.0"\ndescription = "Shared"\nreadme = "README.md"\n'
+        f'requires-python = ">=3.11"\ndependencies = [{", ".join(map(_quoted, sorted(needs)))}]\n\n'
+        f'[build-system]\nrequires = ["uv_build>=0.9,<1"]\nbuild-backend = "uv_build"\n\n[tool.uv.sources]\n{sources}'
+    )
+
+
+def _department(root: Path, folder: str, needs: Iterable[str]) -> None:
+    """A copy of the template under another name."""
+    target, module = root / folder, folder.rpartition("/")[2]
+    shutil.copytree(root / "departments" / "_template", target)
+    (target / "src" / "department_template").rename(target / "src" / module)
+    for path in target.rglob("*"):
+        if path.is_file():
+            text = path.read_text(encoding="utf-8")
+            renamed = _renamed(text, module)
+            if path.name == "prefect.yaml":
+                renamed = renamed.replace(f"department:{module}", f"department:{module}, owner:{module}-owners")
+            if path.name == "pyproject.toml":
+                renamed = renamed.replace("dependencies = [\n", f"dependencies = [\n{_lines(needs)}", 1)
+                members = "".join(f"{need} = {{ workspace = true }}\n" for need in needs if need not in THIRD_PARTY)
+                renamed = renamed.replace("[tool.uv.sources]\n", f"[tool.uv.sources]\n{members}", 1)
+            if renamed != text:
+                path.write_text(renamed, encoding="utf-8")
+    variables = root / "configs" / "variables" / module
+    variables.mkdir(parents=True)
+    store, datasets, reports = (
+        f"store: data/{module}\n",
+        f"datasets: datasets/{module}\n",
+        f"reports: reports/{module}\n",
+    )
+    for stage, text in {"ingestion": store, "processing": store + datasets, "analysis": datasets + reports}.items():
+        (variables / f"{stage}.yaml").write_text(text)
+    command = module.replace("_", "-")
+    (root / "infra" / "work-pools" / f"{command}.yaml").write_text(
+        f"name: {command}\ntype: docker\ndescription: Runs of {module}.\n\nqueues:\n  - name: default\n"
+    )
+
+
+def _register(root: Path, made: Made) -> None:
+    """The registry, the root pyproject.toml and the lock know all of them."""
+    modules = [folder.rpartition("/")[2] for folder in made.departments]
+    packages = [folder.rpartition("/")[2] for folder in made.upper | made.lower]
+    registry = root / "configs" / "departments.yaml"
+    registry.write_text(
+        registry.read_text()
+        + "".join(
+            f"  - id: {module}\n    display_name: Team {at}\n    owner: {module}-owners\n"
+            f"    contacts: [{module.replace('_', '-')}@example.org]\n    status: active\n"
+            for at, module in enumerate(modules)
+        )
+    )
+    pyproject = root / "pyproject.toml"
+    lines = (_extended(line, modules) for line in pyproject.read_text().splitlines(keepends=True))
+    sources = "".join(f"{name} = {{ workspace = true }}\n" for name in packages)
+    pyproject.write_text("".join(lines).replace("[tool.uv.sources]\n", f"[tool.uv.sources]\n{sources}", 1))
+    lock = root / "uv.lock"
+    lock.write_text(_locked(lock.read_text(), made))
+
+
+def _extended(line: str, modules: Iterable[str]) -> str:
+    """A line that names the template names all departments."""
+    if line.startswith("department-template ="):
+        return line + "".join(_renamed(line, module) for module in modules)
+    if (place := '"departments/_template/src",') in line:
+        return line.replace(place, place + "".join(f'\n    "departments/{module}/src",' for module in modules))
+    if "department_template |" in line:
+        return line.replace("department_template |", " | ".join(["department_template", *modules]) + " |")
+    if (place := '"department_template"') in line:
+        return line.replace(place, ", ".join([place, *map(_quoted, modules)]))
+    return line
+
+
+def _locked(text: str, made: Made) -> str:
+    head, *blocks = text.split("\n[[package]]\n")
+    blocks = [block.rstrip("\n") for block in blocks]
+    folders = {folder.rpartition("/")[2]: folder for folder in made.upper | made.lower}
+    folders |= {name: f"packages/{name}" for name in ("airnub-common", "airnub-core", "airnub-prefect")}
+    for folder, needs in (made.upper | made.lower).items():
+        name = folder.rpartition("/")[2]
+        blocks.append(_block(name, folder, [(need, (), "") for need in needs], folders, ()))
+    for folder, needs in made.departments.items():
+        name = folder.rpartition("/")[2].replace("_", "-")
+        wanted = [*_BASE, *((need, (), "") for need in needs)]
+        blocks.append(_block(name, folder, wanted, folders, _TESTS))
+    members = sorted({*re.findall(r'^    "([\w-]+)",$', head, re.MULTILINE), *folders, *map(_name, made.departments)})
+    head = re.sub(r"members = \[\n.*?\]", f"members = [\n{_lines(members)}]", head, flags=re.DOTALL)
+    # The lock holds some names several times, in the order of their versions, which stays.
+    blocks.sort(key=lambda block: block.partition("\n")[0])
+    return "\n[[package]]\n".join([head, *(f"{block}\n" for block in blocks)])
+
+
+def _block(
+    name: str, folder: str, needs: Iterable[tuple[str, tuple[str, ...], str]], folders: Mapping[str, str],
+    tests: Iterable[str],
+) -> str:  # fmt: skip
+    """A member as uv.lock has it."""
+    needs, own, required = sorted(needs), "", ""
+    for need, extras, specifier in needs:
+        listed = f"[{', '.join(map(_quoted, extras))}]"
+        own += f'    {{ name = "{need}"' + (f", extra = {listed}" if extras else "") + " },\n"
+        required += f'    {{ name = "{need}"' + (f", extras = {listed}" if extras else "")
+        required += f', editable = "{folders[need]}"' if need in folders else ""
+        required += (f', specifier = "{specifier}"' if specifier else "") + " },\n"
+    if len(needs) == 1:
+        required = f"requires-dist = [{required.strip().rstrip(',')}]\n"
+    else:
+        required = f"requires-dist = [\n{required}]\n"
+    text = f'name = "{name}"\nversion = "0.1.0"\nsource = {{ editable = "{folder}" }}\ndependencies = [\n{own}]\n'
+    if tests:
+        listed = "".join(f'    {{ name = "{test}" }},\n' for test in tests)
+        text += f"\n[package.dev-dependencies]\ndev = [\n{listed}]\n"
+    text += f"\n[package.metadata]\n{required}"
+    if tests:
+        listed = listed.replace('"pytest" }', '"pytest", specifier = ">=9" }')
+        text += f"\n[package.metadata.requires-dev]\ndev = [\n{listed}]\n"
+    return text.rstrip("\n")
+
+
+def _name(folder: str) -> str:
+    return folder.rpartition("/")[2].replace("_", "-")
+
+
+def _renamed(text: str, module: str) -> str:
+    return text.replace("department_template", module).replace("department-template", module.replace("_", "-"))
+
+
+def _lines(names: Iterable[str]) -> str:
+    return "".join(f'    "{name}",\n' for name in names)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def main() -> None:
+    """Make one."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="Not there yet.")
+    parser.add_argument("departments", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    made = make(options.folder, options.departments, seed=options.seed)
+    commit(options.folder)
+    print(f"{len(made.departments)} departments, {len(made.upper) + len(made.lower)} shared packages")
+
+
+if __name__ == "__main__":
+    main()
