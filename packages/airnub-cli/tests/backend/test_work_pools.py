@@ -40,12 +40,16 @@ def test_another_type_has_none_of_it(pool, way):
     assert one.heartbeat == 180
 
 
-def test_another_type_needs_its_file(pool):
-    """Pods that are told nothing, not even where the server is, would fail one by one."""
-    with pytest.raises(
-        ConfigurationError, match=r"yaml:2: expected infra/work-pools/_kubernetes.yaml with what kubern"
-    ):
-        pool.wanted(pool_type="kubernetes", values={"URL": "x"})
+def test_another_type_needs_its_file(filled_repository):
+    """Told once, whatever follows from it: heartbeats, that automations count on, would be said in that file."""
+    repository = filled_repository
+    repository.write("infra/work-pools/stall.yaml", "name: stall\ntype: docker\n")
+    with pytest.raises(ConfigurationError) as raised:
+        repository.wanted(pool_type="kubernetes", values={"TOKEN": "x"})
+    assert str(raised.value).partition("infra/")[2] == (
+        "work-pools/_kubernetes.yaml: expected what kubernetes pools have in common, to make "
+        f"{repository.pool}, stall of this type; found no such file"
+    )
 
 
 PODS = """\

@@ -58,13 +58,15 @@ def read_wanted(
     values = known_values(root) if values is None else values
     environment = filled_environment(root, environment_name, values)
     mistakes = Mistakes(list(environment.mistakes))
+    before = len(mistakes.found)
     pools = read_pools(root, environment, values, mistakes, pool_type)
+    are_right = len(mistakes.found) == before
     wanted = Wanted(
         environment.name,
         pools,
         read_variables(root, environment, mistakes, find_department),
         read_blocks(root, environment, values, mistakes),
-        read_automations(root, environment, pools, mistakes),
+        read_automations(root, environment, pools if are_right else None, mistakes),
     )
     mistakes.raise_if_any()
     return wanted

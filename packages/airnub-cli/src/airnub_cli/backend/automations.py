@@ -59,15 +59,22 @@ class AutomationFile(Entry):
 
 
 def read_automations(
-    root: Path, environment: Environment, pools: Iterable[Pool], mistakes: Mistakes
+    root: Path, environment: Environment, pools: Iterable[Pool] | None, mistakes: Mistakes
 ) -> list[Source[AutomationFile]]:
-    """The automations of an environment; what is wrong is gathered."""
+    """The automations of an environment; what is wrong is gathered.
+
+    Args:
+        root: of the repository.
+        environment: which.
+        pools: which say how often runs send a heartbeat; `None` where they have mistakes, and nobody knows.
+        mistakes: gathers what is wrong.
+    """
     found: list[Source[AutomationFile]] = []
-    beats = [pool.heartbeat for pool in pools]
+    beats = None if pools is None else [pool.heartbeat for pool in pools]
     for source in read_entries(AutomationFile, root / FOLDER, environment, mistakes):
         says = source.says
         wrong = [*_wrong_trigger(says.trigger, ("trigger",)), *_wrong_actions(says.actions)]
-        if not wrong:
+        if not wrong and beats is not None:
             wrong = list(_too_early(says.trigger, beats))
         for place, message in wrong:
             mistakes.add(source.file, place, message)

@@ -23,6 +23,8 @@ from airnub_cli.configuration.environment import POOL_TYPES, Environment, PoolTy
 from airnub_cli.configuration.overlay import overlay
 from airnub_cli.configuration.pools import FOLDER, PoolFile, Queue, type_of
 from airnub_cli.configuration.templates import base_job_template, wrong_defaults, wrong_manifest
+from airnub_prefect.errors import Mistake
+from airnub_prefect.places import shown
 from airnub_prefect.validation import checked
 from airnub_prefect.yaml_file import Place, YamlFile
 
@@ -77,6 +79,7 @@ def read_pools(
     folder = root / FOLDER
     types: dict[PoolType, TypeFile] = {}
     pools: list[Pool] = []
+    retyped: dict[Path, list[str]] = {}
 
     for source in read_entries(PoolFile, folder, environment, mistakes, [f"_{one}.yaml" for one in POOL_TYPES]):
         says = source.says
@@ -87,15 +90,17 @@ def read_pools(
         if used not in types:
             types[used] = _of_type(common, used, values, mistakes)
         if used != says.type and not common.is_file():
-            expected = f"expected {FOLDER / common.name} with what {used} pools have in common"
-            mistakes.add(
-                source.file, ("type",), f"{expected}, to make this {says.type} pool one of them; found no such file"
-            )
+            retyped.setdefault(common, []).append(says.name)
         # Of another type, a worker would understand none of them.
         own = _checked(source.file, used, says.job_variables, values, mistakes) if used == says.type else {}
         defaults = overlay(types[used].job_variables, own)
         queues, limit = tuple(says.queues), says.concurrency_limit
         pools.append(Pool(says.name, used, says.description, defaults, queues, limit, types[used].job_manifest))
+    for common, names in retyped.items():
+        its = common.stem.removeprefix("_")
+        what = f"what {its} pools have in common, to make {', '.join(names)} of this type"
+        message = f"expected {what}; found no such file"
+        mistakes.found.append(Mistake(shown(common), None, message))
     return pools
 
 
