@@ -61,9 +61,9 @@ def images(engine):
     docker("compose", "build")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def system(images, tmp_path_factory):
-    """It is up when the test begins, and gone with its data afterwards, also when the test fails."""
+    """One for all: what a test breaks it mends. It is gone with its data afterwards, also when a test fails."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("clone")
@@ -77,8 +77,8 @@ def system(images, tmp_path_factory):
         system.compose("down", "--volumes", "--timeout", "20", check=False)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def up(system):
-    """Everything is healthy."""
+    """Everything is healthy when the first test begins."""
     system.compose("up", "--wait", "--quiet-pull")
     return system

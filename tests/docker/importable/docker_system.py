@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -92,6 +93,23 @@ class System:
         """A run of a deployment; its id."""
         return self.post(f"/deployments/{self.deployment(name)}/create_flow_run", more)["id"]
 
+    def completes(self, run):
+        """A run is waited for; another end than Completed is an error, with what the run said."""
+        state = self.end_of(run)
+        asked = {"logs": {"flow_run_id": {"any_": [run]}, "level": {"ge_": 30}}}
+        if state["type"] != "COMPLETED":
+            said = "\n".join(line["message"] for line in self.post("/logs/filter", asked))
+            raise AssertionError(f"expected Completed, found {state['name']}: {state['message']}\n{said}")
+
+    def completed_by(self, kind):
+        """How many runs of each deployment have completed that such a kind (SCHEDULE, AUTOMATION) of thing started."""
+        names = {one["id"]: one["name"] for one in self.post("/deployments/filter", {})}
+        return Counter(
+            names[run["deployment_id"]]
+            for run in self.post("/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}})
+            if run["deployment_id"] in names and (run["created_by"] or {}).get("type") == kind
+        )
+
     def state(self, run):
         """How a run is."""
         return self.get(f"/flow_runs/{run}")["state"]
@@ -111,6 +129,11 @@ class System:
     def container_of(self, run):
         """Of a run that is under way; empty when there is none."""
         return docker("ps", "-q", "--filter", f"label=io.prefect.flow-run-id={run}").stdout.strip()
+
+    def containers_of_runs(self):
+        """Those that workers of this system started, also when they have ended."""
+        found = docker("ps", "--all", "--filter", f"network={self.name}", "--format", "{{.Names}} {{.Labels}}").stdout
+        return [line for line in found.splitlines() if "io.prefect.flow-run-id" in line]
 
     def in_data(self, *command):
         """A command of the department on the data of its runs; what it prints."""
