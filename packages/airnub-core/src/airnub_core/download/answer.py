@@ -171,7 +171,11 @@ class Answer:
         """The status, 0 where there is none, and the first and the last line of its headers: interim answers (1xx) have
         blocks of their own, and behind an empty body its trailers are here already.
         """
-        for start, end in reversed(list(_blocks(self.lines))):
+        lines = self.lines
+        # Nearly always there is one block, and it ends with the last line.
+        if lines and lines.count(_LINE_END) == 1 and lines[-1] == _LINE_END and (status := _status_in(lines[0])):
+            return status, 0, len(lines) - 1
+        for start, end in reversed(list(_blocks(lines))):
             # A header may look like a line that says the status, but does not begin a block.
             if status := _status_in(self.lines[start]):
                 return status, start, end

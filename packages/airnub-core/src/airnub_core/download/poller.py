@@ -41,20 +41,34 @@ class _Epoll:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
+        self._forgotten: set[int] = set()
+        """Still registered: libcurl forgets a connection between two requests, and mostly wants it again before
+        anything comes from it. One that is closed the kernel forgets by itself.
+        """
 
     def watch(self, descriptor: int, events: int) -> None:
+        self._forgotten.discard(descriptor)
         try:
-            self._epoll.register(descriptor, self._ASKED[events])
-        except FileExistsError:
             self._epoll.modify(descriptor, self._ASKED[events])
+        except FileNotFoundError:
+            self._epoll.register(descriptor, self._ASKED[events])
 
     def forget(self, descriptor: int) -> None:
-        with suppress(OSError, ValueError):
-            self._epoll.unregister(descriptor)
+        self._forgotten.add(descriptor)
 
     def wait(self, seconds: float) -> list[tuple[int, int]]:
-        ready = self._epoll.poll(seconds)
-        return [(descriptor, READ * (events & ~4 > 0) | WRITE * (events & ~1 > 0)) for descriptor, events in ready]
+        return [
+            (descriptor, READ * (events & ~4 > 0) | WRITE * (events & ~1 > 0))
+            for descriptor, events in self._epoll.poll(seconds)
+            if descriptor not in self._forgotten or self._unregister(descriptor)
+        ]
+
+    def _unregister(self, descriptor: int) -> bool:
+        """It would be ready again and again; that it is of no interest."""
+        self._forgotten.discard(descriptor)
+        with suppress(OSError, ValueError):
+            self._epoll.unregister(descriptor)
+        return False
 
     def close(self) -> None:
         self._epoll.close()
