@@ -99,6 +99,19 @@ def test_a_confirmed_item_keeps_what_was_known(opened, arrived, settled):
     assert (known.changed_at, known.checked_at > before.checked_at) == (before.changed_at, True)
 
 
+def test_where_nothing_is_new_the_time_of_the_check_is(opened, arrived, settled):
+    """The rest of what is known stays as it was."""
+    _, index = opened
+    settled(arrived(b"old", etag='"1"'))
+    [before] = index.current("s")
+    for validators in ({"etag": '"1"'}, {}):
+        settled(arrived(**validators))
+        [known] = index.current("s")
+        assert known.checked_at > before.checked_at
+        assert known._replace(checked_at=before.checked_at) == before
+        before = known
+
+
 def test_outcomes_have_the_order_of_the_arrivals(arrived, settled):
     """Those with bytes and those without are settled together."""
     settled(arrived(b"old"))

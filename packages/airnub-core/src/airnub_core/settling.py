@@ -34,18 +34,27 @@ def settle(store: Store, index: Index, arrivals: Sequence[Arrival]) -> Settled:
         raise StoreError.of(error, store.name) from error
     now = index.now()  # by one clock for all: workers ask when the others have looked last
     ended: list[tuple[Kind, Known] | None] = []
+    unchanged: list[Known] = []
+    filed: list[Known] = []
     failed: StoreError | None = None
     for arrival in arrivals:
         if arrival.staged is None:
-            ended.append((Kind.UNCHANGED, _confirmed(arrival, now)))
+            known = _known(arrival)
+            ended.append((Kind.UNCHANGED, known))
+            if arrival.etag in {None, known.etag} and arrival.last_modified in {None, known.last_modified}:
+                unchanged.append(known)
+            else:
+                filed.append(_confirmed(arrival, known, now))
             continue
         place = next(published)
         if isinstance(place, StoreError):
             failed = failed or place
             ended.append(None)
         else:
-            ended.append(_filed(arrival, place, now))
-    index.record([one[1] for one in ended if one is not None])
+            kind, row = _filed(arrival, place, now)
+            ended.append((kind, row))
+            filed.append(row)
+    index.record(filed, unchanged, now)
     outcomes = [
         None if one is None else _outcome(arrival.attempts, *one) for arrival, one in zip(arrivals, ended, strict=True)
     ]
@@ -65,9 +74,13 @@ def _outcome(attempts: int, kind: Kind, row: Known) -> Outcome:
     )
 
 
-def _confirmed(arrival: Arrival, now: str) -> Known:
-    known = arrival.known
-    assert known is not None, "only what is known is asked with validators"
+def _known(arrival: Arrival) -> Known:
+    assert arrival.known is not None, "only what is known is asked with validators"
+    return arrival.known
+
+
+def _confirmed(arrival: Arrival, known: Known, now: str) -> Known:
+    """The same bytes under other validators."""
     return known._replace(
         checked_at=now,
         etag=arrival.etag or known.etag,

@@ -59,6 +59,26 @@ def test_the_state_before_is_history(index, known):
     assert index.versions("t", A) == []
 
 
+def test_of_what_is_unchanged_the_time_of_the_check_moves(index, known):
+    """And nothing else; what is gone comes back."""
+    states = [known(), known(source="t"), known("http://h/b")]
+    gone = known("http://h/gone")
+    index.record(states)
+    index.record([known("http://h/new")], [*states, gone], "2027")
+    for row in (*states, gone):
+        assert index.lookup(row.source, [row.url_digest]) == {row.url_digest: row._replace(checked_at="2027")}
+    assert index.versions("s", A) == [version(states[0])]
+    assert len(index.current("s")) == 4
+
+
+def test_an_unchanged_digest_that_begins_like_another_leaves_it_alone(index, known):
+    """Whatever of a digest a key holds, the whole counts."""
+    near = [known(url_digest=A[:60] + digits) for digits in ("0000", "0001")]
+    index.record(near)
+    index.record([], near[:1], "2027")
+    assert index.find(near[1].url_digest) == [near[1]]
+
+
 def test_a_url_may_come_twice_in_one_batch(index, known):
     """The order of the rows is that of time."""
     first, other, last = known(digit="1"), known("http://h/b"), known(digit="2", day=2)

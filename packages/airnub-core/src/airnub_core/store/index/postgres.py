@@ -162,8 +162,9 @@ class PostgresIndex:
     def find(self, url_digest: str) -> list[Known]:
         return self._known(_SELECT + " WHERE url_digest = decode(%s, 'hex') ORDER BY source", url_digest)
 
-    def record(self, rows: Sequence[Known]) -> None:
-        self._write(lambda connection: self._upsert(connection, rows))
+    def record(self, rows: Sequence[Known], unchanged: Sequence[Known] = (), checked_at: str = "") -> None:
+        every = [*(row._replace(checked_at=checked_at) for row in unchanged), *rows]
+        self._write(lambda connection: self._upsert(connection, every))
 
     def claim(self, url_digests: Iterable[str]) -> set[str]:
         wanted = [bytes.fromhex(digest) for digest in set(url_digests)]

@@ -37,8 +37,14 @@ class Index(Protocol):
         """What is known of a URL in every source, ordered by source."""
         ...
 
-    def record(self, rows: Sequence[Known]) -> None:
-        """Remember these states, in their order; where an object's digest is a new one, the state before is history."""
+    def record(self, rows: Sequence[Known], unchanged: Sequence[Known] = (), checked_at: str = "") -> None:
+        """Remember these states, in their order; where an object's digest is a new one, the state before is history.
+
+        Args:
+            rows: new states.
+            unchanged: states as `lookup` gave them, of which only the time of the last check is another.
+            checked_at: that time.
+        """
         ...
 
     def claim(self, url_digests: Iterable[str]) -> set[str]:

@@ -140,15 +140,19 @@ class SqliteIndex:
     def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, Known]:
         wanted = set(url_digests)
         with self._reading() as connection:
+            if connection.execute("SELECT 1 FROM known LIMIT 1").fetchone() is None:
+                return {}
             return {row.url_digest: row for row in _rows(connection, wanted) if row.source == source}
 
     def find(self, url_digest: str) -> list[Known]:
         with self._reading() as connection:
             return sorted(_rows(connection, {url_digest}))
 
-    def record(self, rows: Sequence[Known]) -> None:
+    def record(self, rows: Sequence[Known], unchanged: Sequence[Known] = (), checked_at: str = "") -> None:
         with self._writing() as connection:
-            _record(connection, rows)
+            gone = _checked(connection, unchanged, checked_at)
+            if rows or gone:
+                _record(connection, [*rows, *(row._replace(checked_at=checked_at) for row in gone)])
 
     def claim(self, url_digests: Iterable[str]) -> set[str]:
         return set(url_digests)
@@ -305,6 +309,22 @@ def _record(connection: sqlite3.Connection, rows: Sequence[Known]) -> None:
     connection.executemany(_UPDATE, again)
     if new:
         _settle(connection, last)
+
+
+def _checked(connection: sqlite3.Connection, rows: Sequence[Known], checked_at: str) -> list[Known]:
+    """Note when rows were checked, many in one statement; those that are not there any more."""
+    gone: list[Known] = []
+    for source in {row.source for row in rows}:
+        of_source = {row.url_digest: row for row in rows if row.source == source}
+        noted = connection.execute(
+            f"UPDATE known SET checked_at = :at WHERE id IN ({_IDS}) AND source = :source"  # noqa: S608  # constants
+            " AND url_digest IN (SELECT value FROM json_each(:url_digests))",
+            {"at": checked_at, "source": source, "url_digests": json.dumps(list(of_source)), **_keys(of_source)},
+        )
+        if noted.rowcount < len(of_source):
+            there = _ids(connection, set(of_source))
+            gone += [row for url_digest, row in of_source.items() if (source, url_digest) not in there]
+    return gone
 
 
 def _settle(connection: sqlite3.Connection, known: int) -> None:
