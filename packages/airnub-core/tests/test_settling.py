@@ -104,8 +104,8 @@ def test_where_nothing_is_new_the_time_of_the_check_is(opened, arrived, settled)
     _, index = opened
     settled(arrived(b"old", etag='"1"'))
     [before] = index.current("s")
-    for validators in ({"etag": '"1"'}, {}):
-        settled(arrived(**validators))
+    for sent in ({"etag": '"1"'}, {}):
+        settled(arrived(**sent))
         [known] = index.current("s")
         assert known.checked_at > before.checked_at
         assert known._replace(checked_at=before.checked_at) == before

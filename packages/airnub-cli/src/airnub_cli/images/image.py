@@ -43,10 +43,7 @@ def images(workspace: Workspace) -> dict[str, Image]:
 
 def kubernetes_image() -> Image:
     """The image of the server and the workers where they run on Kubernetes."""
-    return Image(
-        KUBERNETES, DOCKERFILE, KUBERNETES,
-        ("--package", "airnub-prefect", "--extra", "worker", "--extra", "kubernetes"),
-    )  # fmt: skip
+    return Image(KUBERNETES, DOCKERFILE, KUBERNETES, "airnub-prefect", ("worker", "kubernetes"))
 
 
 def image_named(workspace: Workspace, name: str) -> Image:
