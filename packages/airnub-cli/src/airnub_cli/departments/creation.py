@@ -16,6 +16,8 @@ from airnub_cli.departments.naming import check_name
 from airnub_cli.departments.parts import FIRST_CATEGORY, STAGES, categories, template_folder
 from airnub_cli.departments.proposal import Proposal
 from airnub_cli.departments.template import Wanted, department_files, registry_entry
+from airnub_cli.template.history import tree_here
+from airnub_cli.template.origin import Origin, origin_path
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 _REGISTRY = "configs/departments.yaml"
@@ -86,6 +88,10 @@ def create_department(workspace: Workspace, wanted: Wanted) -> list[str]:
         proposal = Proposal(root, folder)
         for name, content in department_files(root, wanted).items():
             proposal.write(name, content)
+        # What later updates begin from; outside of git there are none.
+        if tree := _tree(root):
+            origin = Origin(tree=tree, display_name=wanted.names.display, left_out=tuple(wanted.left_out))
+            proposal.write(origin_path(wanted.names.module), origin.text())
         registry = with_entry(root / _REGISTRY, proposal.read(_REGISTRY), "departments", registry_entry(root, wanted))
         proposal.write(_REGISTRY, registry)
         proposal.settle()
@@ -105,6 +111,13 @@ def install(root: Path, slug: str) -> bool:
     return subprocess.run([*command, "--offline"], cwd=root, capture_output=True, check=False).returncode == 0 or (
         subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0
     )
+
+
+def _tree(root: Path) -> str | None:
+    try:
+        return tree_here(root)
+    except WorkspaceError:
+        return None
 
 
 def _check_texts(names: Names, owner: str, contacts: Collection[str]) -> None:

@@ -1,0 +1,120 @@
+"""`airnub template`: arguments in, what differs out. The work is in the modules beside this one."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.errors import ConfigurationError
+
+_COLOURS = {"conflict": "red", "merges": "cyan", "behind": "yellow", "changed": "blue", "current": "green"}
+
+
+def add_to(group: click.Group) -> None:
+    """Register the commands."""
+    group.add_command(template)
+
+
+@click.group("template", epilog="Example: uv run airnub template status")
+def template() -> None:
+    """Say how far departments are from the living template they were made from, and bring them there."""
+
+
+@template.command("status", epilog="Example: uv run airnub template status orders --json")
+@click.argument("names", nargs=-1, metavar="[DEPARTMENT]...")
+@click.option(
+    "--base", metavar="REF", help="A commit whose template departments are compared with, in place of what they record."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--check", is_flag=True, help="Exit with 1 if the template changed something that a department lacks.")
+def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool) -> None:
+    """Show for each DEPARTMENT (default: all) every file that is not as the template has it today.
+
+    behind: the template changed, the department did not. changed: the department did, on purpose. merges: both did, in
+    different places. conflict: both did, in the same place. Nothing is written.
+    """
+    from airnub_cli.template.history import tree_of
+    from airnub_cli.template.updating import standings
+
+    try:
+        workspace = Workspace.around(Path.cwd())
+        tree = None if base is None else tree_of(workspace.root, base)
+        found = standings(workspace, names, tree)
+    except WorkspaceError as error:
+        _refuse(error)
+    if as_json:
+        rows = [
+            {
+                "department": one.department,
+                "state": one.state,
+                "tree": one.origin.tree if one.origin else None,
+                "files": [{"path": file.path, "state": file.state, "note": file.note} for file in one.differences],
+            }
+            for one in found
+        ]
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        for one in found:
+            _print(one.department, one.state, [(str(file.state), file.path, file.note) for file in one.differences])
+    sys.exit(1 if check and any(one.state in {"behind", "merges", "conflict"} for one in found) else 0)
+
+
+@template.command("update", epilog="Example: uv run airnub template update orders")
+@click.argument("names", nargs=-1, metavar="[DEPARTMENT]...")
+@click.option(
+    "--base", metavar="REF", help="A commit whose template departments were made from, in place of what they record."
+)
+def update(names: tuple[str, ...], base: str | None) -> None:
+    """Merge what the template changed since into each DEPARTMENT (default: all).
+
+    A three-way merge, by git. What is clean lands; conflicts are marked in the files as git marks them; nothing that a
+    department changed is lost. Everything must be committed before, so that `git diff` shows what was done and
+    `git restore .` takes it back. The exit status is 1 where something is left for a person.
+    """
+    from airnub_cli.template.history import require_clean, tree_of
+    from airnub_cli.template.updating import update as bring
+
+    try:
+        workspace = Workspace.around(Path.cwd())
+        require_clean(workspace.root)
+        done = bring(workspace, names, None if base is None else tree_of(workspace.root, base))
+    except (WorkspaceError, ConfigurationError) as error:
+        _refuse(error)
+    conflicts = 0
+    for one in done.standings:
+        due = [file for file in one.differences if file.state != "changed"]
+        conflicts += sum(file.state == "conflict" for file in due)
+        if one.origin is None:
+            _print(one.department, "unknown", [])
+        elif due:
+            words = {"behind": "updated", "merges": "merged", "conflict": "conflict"}
+            _print(one.department, one.state, [(words[file.state], file.path, file.note) for file in due])
+    click.echo(
+        f"{len(done.written)} files are written" if done.written else "every department is as it should be", err=True
+    )
+    if conflicts:
+        click.secho(
+            f"{conflicts} files have conflicts: resolve them, then `airnub compile` and `airnub check`",
+            fg="red",
+            err=True,
+        )
+    elif done.warning:
+        click.secho(f"{done.warning}\nmend it, then `uv lock`, `airnub compile` and `airnub check`", fg="red", err=True)
+    sys.exit(1 if conflicts or done.warning else 0)
+
+
+def _print(department: str, state: str, files: Sequence[tuple[str, str, str]]) -> None:
+    said = "it does not say what it was made from; --base REF says it" if state == "unknown" else ""
+    click.echo(f"{department}: {click.style(state, fg=_COLOURS.get(state))}{f' ({said})' if said else ''}")
+    for word, path, note in files:
+        click.echo(f"  {word:<9} {path}{f' ({note})' if note else ''}")
+
+
+def _refuse(error: Exception) -> NoReturn:
+    click.secho(str(error), fg="red", err=True)
+    click.echo("nothing was written", err=True)
+    sys.exit(2)

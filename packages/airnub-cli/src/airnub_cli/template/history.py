@@ -1,0 +1,99 @@
+"""History: the living template as it is here, and as it was when a department was made; asked of git."""
+
+import io
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from airnub_cli.configuration.names import TEMPLATE_FOLDER
+from airnub_cli.workspace import WorkspaceError
+
+_FOLDER = f"departments/{TEMPLATE_FOLDER}"
+
+
+def tree_here(root: Path) -> str:
+    """Git's name of the template's folder as it is in the checkout, committed or not.
+
+    What is not committed is given to git's store: a department made of it can be updated once both are committed.
+
+    Raises:
+        WorkspaceError: this is no git repository, or there is no git.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        # An index of its own: what somebody has staged stays as it is.
+        environment = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
+        _git(root, "add", "--", _FOLDER, **environment)
+        prefix = _git(root, "rev-parse", "--show-prefix").decode().strip()
+        tree = _git(root, "write-tree", f"--prefix={prefix}{_FOLDER}/", **environment)
+    return tree.decode().strip()
+
+
+def tree_of(root: Path, reference: str) -> str:
+    """Git's name of the template's folder in a commit.
+
+    Raises:
+        WorkspaceError: there is no such commit, or no template in it.
+    """
+    prefix = _git(root, "rev-parse", "--show-prefix").decode().strip()
+    try:
+        found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}:{prefix}{_FOLDER}")
+    except WorkspaceError:
+        raise WorkspaceError(f"expected a commit with {_FOLDER}, found {reference!r}") from None
+    return found.decode().strip()
+
+
+@contextmanager
+def template_at(root: Path, tree: str) -> Iterator[Path]:
+    """The template of a tree, laid out as in a checkout, in a folder that lasts as long as the block.
+
+    Raises:
+        WorkspaceError: git does not have it.
+    """
+    try:
+        _git(root, "cat-file", "-e", f"{tree}^{{tree}}")
+    except WorkspaceError:
+        is_shallow = _git(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
+        advice = (
+            "this clone is shallow: `git fetch --unshallow`, and again"
+            if is_shallow
+            else "say with --base REF in which commit the template was as the department was made from"
+        )
+        raise WorkspaceError(
+            f"expected the template {tree[:12]} in the history of {_FOLDER}, found none; {advice}"
+        ) from None
+    with tempfile.TemporaryDirectory(prefix="airnub-template-") as name:
+        folder = Path(name)
+        archive = _git(root, "archive", "--format=tar", f"--prefix={_FOLDER}/", tree)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(folder, filter="data")
+        yield folder
+
+
+def require_clean(root: Path) -> None:
+    """Refuse to go on where something is not committed: what an update changes is to be seen, and to be undone, by git.
+
+    Raises:
+        WorkspaceError: something is not committed.
+    """
+    found = _git(root, "status", "--porcelain").decode(errors="replace").splitlines()
+    if found:
+        shown = "\n".join(found[:10] + [f"and {len(found) - 10} more"] * (len(found) > 10))
+        raise WorkspaceError(
+            f"expected everything to be committed, found changes; commit or stash them first:\n{shown}"
+        )
+
+
+def _git(root: Path, *arguments: str, **environment: str) -> bytes:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, check=False, env={**os.environ, **environment}
+        )
+    except FileNotFoundError:
+        raise WorkspaceError("expected git on the PATH, found none; install it") from None
+    if done.returncode:
+        raise WorkspaceError(f"git {arguments[0]}: {done.stderr.decode(errors='replace').strip() or done.returncode}")
+    return done.stdout

@@ -1,0 +1,41 @@
+"""Merging: one file of a department, of the template that it came from, and of the template of today, by git."""
+
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from airnub_cli.workspace import WorkspaceError
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What came of it."""
+
+    content: bytes
+    conflicts: int
+    """Places that are marked for a person, as git marks them."""
+
+
+def merge(ours: bytes, base: bytes, theirs: bytes) -> Merged:
+    """A three-way merge.
+
+    Args:
+        ours: the department's file.
+        base: that of the template which it was made from.
+        theirs: that of the template of today.
+
+    Raises:
+        WorkspaceError: git cannot merge it, such as a file that is no text.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, name) for name in ("department", "before", "template")]
+        for path, content in zip(paths, (ours, base, theirs), strict=True):
+            path.write_bytes(content)
+        labels = ["-L", "department", "-L", "template it was made from", "-L", "template"]
+        command = ["git", "merge-file", "--stdout", *labels, *map(str, paths)]
+        done = subprocess.run(command, capture_output=True, check=False)
+    # Its exit status is how many conflicts there are, 127 for as many and more, and 255 for a mistake.
+    if done.returncode > 127:
+        raise WorkspaceError(f"git cannot merge it: {done.stderr.decode(errors='replace').strip()}")
+    return Merged(done.stdout, done.returncode)

@@ -1,0 +1,136 @@
+"""Updating: departments brought to the template of today, all files of all of them landed in one go."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from airnub_cli.configuration.names import TEMPLATE_FOLDER, Names
+from airnub_cli.configuration.registry import Registry, load_registry
+from airnub_cli.departments.landing import at_work, land
+from airnub_cli.departments.proposal import Proposal
+from airnub_cli.departments.template import Wanted, department_files
+from airnub_cli.deployments.sources import FILE
+from airnub_cli.template.comparison import Difference, State, compare
+from airnub_cli.template.history import template_at, tree_here
+from airnub_cli.template.origin import Origin, origin_path, read_origin
+from airnub_cli.workspace import Workspace, WorkspaceError
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A department, and how far it is from the template."""
+
+    department: str
+    origin: Origin | None
+    """`None` where it does not say what it was made from: nothing can be compared."""
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """Of its files the one that asks for most; `current` where there is nothing, `unknown` without an origin."""
+        if self.origin is None:
+            return "unknown"
+        states = {one.state for one in self.differences}
+        order = (State.CONFLICT, State.MERGES, State.BEHIND, State.CHANGED)
+        return next((str(state) for state in order if state in states), "current")
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What an update did."""
+
+    standings: list[Standing]
+    """As they were before it."""
+    written: list[str]
+    """Files, relative to the root."""
+    warning: str | None = None
+    """What has to be looked at where lock and deployments could not be made anew."""
+
+
+def standings(workspace: Workspace, names: Sequence[str] = (), base: str | None = None) -> list[Standing]:
+    """How far departments are from the template.
+
+    Args:
+        workspace: the checkout.
+        names: of departments; by default all but the template.
+        base: git's name of a tree, in place of what departments record.
+
+    Raises:
+        WorkspaceError: there is no such department, git does not have a template, or a record cannot be read.
+    """
+    root, made = workspace.root, {}
+    for name in _departments(workspace, names):
+        origin = read_origin(root, name)
+        if base is not None:
+            origin = Origin(tree=base) if origin is None else origin.model_copy(update={"tree": base})
+        made[name] = origin
+    with ExitStack() as stack:
+        trees = sorted({origin.tree for origin in made.values() if origin is not None})
+        folders = {tree: stack.enter_context(template_at(root, tree)) for tree in trees}
+        registry = load_registry(root)
+        return [_standing(root, name, origin, folders, registry) for name, origin in made.items()]
+
+
+def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = None) -> Updated:
+    """Merge what the template changed into departments; nothing of theirs is lost.
+
+    Raises:
+        WorkspaceError: as `standings`; nothing was written.
+    """
+    root, tree = workspace.root, tree_here(workspace.root)
+    found = standings(workspace, names, base)
+    with at_work(root) as folder:
+        proposal = Proposal(root, folder, *(f"departments/{one.department}/**/*" for one in found))
+        for one in found:
+            if one.origin is None:
+                continue
+            for difference in one.differences:
+                if difference.content is None:
+                    proposal.remove(difference.path)
+                else:
+                    proposal.write(difference.path, difference.content)
+            proposal.write(origin_path(one.department), one.origin.model_copy(update={"tree": tree}).text())
+        warning = None
+        if proposal.changes():
+            try:
+                proposal.settle()
+            except WorkspaceError as error:
+                warning = str(error)
+        changes = proposal.changes()
+        if changes:
+            land(root, changes)
+    return Updated(found, sorted(changes), warning)
+
+
+def _standing(root: Path, name: str, origin: Origin | None, folders: dict[str, Path], registry: Registry) -> Standing:
+    if origin is None:
+        return Standing(name, None)
+    wanted = Wanted(Names(name, origin.display_name), owner="", left_out=frozenset(origin.left_out))
+    registered = registry.named(name)
+    before, now = department_files(folders[origin.tree], wanted), department_files(root, wanted)
+    if registered is not None:
+        for files in (before, now):
+            _tag(files, name, registered.owner)
+    return Standing(name, origin, tuple(compare(root, before, now)))
+
+
+def _tag(files: dict[str, bytes], name: str, owner: str) -> None:
+    """Write the owner beside the department, as `airnub compile` does: nobody changed that on purpose."""
+    path = f"departments/{name}/{FILE}"
+    if path in files:
+        department = f"department:{name}"
+        files[path] = files[path].replace(f"{department}, ".encode(), f"{department}, owner:{owner}, ".encode())
+        files[path] = files[path].replace(f"{department}]".encode(), f"{department}, owner:{owner}]".encode())
+
+
+def _departments(workspace: Workspace, names: Sequence[str]) -> Iterator[str]:
+    if not names:
+        every = [one for one in workspace.members.values() if one.kind == "department"]
+        yield from sorted(one.folder.name for one in every if one.folder.name != TEMPLATE_FOLDER)
+        return
+    for name in dict.fromkeys(names):
+        member = workspace.named(name)
+        if member.kind != "department" or member.folder.name == TEMPLATE_FOLDER:
+            raise WorkspaceError(f"expected a department, found {name!r}")
+        yield member.folder.name

@@ -1,0 +1,81 @@
+"""The command: what is said, and exit statuses."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from airnub_cli.__main__ import main
+
+
+@pytest.fixture
+def run(house, monkeypatch):
+    """Runs `airnub template` in the house."""
+    monkeypatch.chdir(house.root / "departments")
+    return lambda *arguments: CliRunner().invoke(main, ["template", *arguments])
+
+
+def test_status(house, run):
+    """A line a department, and one below for each file; as JSON the same."""
+    house.tasks("alpha", "one = 1", "one = 'alpha'")
+    house.tasks("_template", "one = 1", "one = 11")
+    done = run("status")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
+        "alpha: conflict",
+        "  conflict  departments/alpha/src/alpha/tasks.py",
+        "beta: behind",
+        "  behind    departments/beta/src/beta/tasks.py",
+    ]
+    [alpha] = json.loads(run("status", "alpha", "--json").stdout)
+    assert (alpha["department"], alpha["state"]) == ("alpha", "conflict")
+    assert alpha["files"] == [{"path": "departments/alpha/src/alpha/tasks.py", "state": "conflict", "note": ""}]
+
+
+def test_status_as_a_check(house, run):
+    """1 where the template has something that a department lacks; its own changes are no reason."""
+    house.tasks("alpha", "one = 1", "one = 'alpha'")
+    assert run("status", "--check").exit_code == 0
+    house.tasks("_template", "five = 5", "five = 55")
+    assert run("status", "--check").exit_code == 1
+
+
+def test_update(house, run):
+    """What was done, and 1 where something is left for a person."""
+    house.tasks("_template", "one = 1", "one = 11")
+    house.commit()
+    done = run("update", "alpha")
+    assert (done.exit_code, done.stderr) == (0, "2 files are written\n")
+    assert "  updated   departments/alpha/src/alpha/tasks.py" in done.stdout
+    house.tasks("beta", "one = 1", "one = 'beta'")
+    house.commit()
+    done = run("update")
+    assert done.exit_code == 1
+    assert "1 files have conflicts: resolve them" in done.stderr
+    house.commit()
+    assert "every department is as it should be" in run("update").stderr
+
+
+def test_a_dirty_tree_is_refused(house, run):
+    """Nothing is written."""
+    house.tasks("_template", "one = 1", "one = 11")
+    done = run("update")
+    assert done.exit_code == 2
+    assert "expected everything to be committed" in done.stderr
+    assert house.read("departments/beta/src/beta/tasks.py").startswith("one = 1\n")
+
+
+def test_a_base_for_who_records_none(house, run):
+    """Said by a commit; without one it is said that nothing is known."""
+    (house.root / "departments/alpha/template.toml").unlink()
+    house.commit()
+    assert "--base REF says it" in run("status", "alpha").stdout
+    assert run("status", "alpha", "--base", "HEAD").stdout == "alpha: current\n"
+    assert "alpha: unknown" in run("update").stdout
+    assert run("status", "--base", "nobody").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["status", "update"])
+def test_help_has_an_example(run, command):
+    """As every command's."""
+    assert f"Example: uv run airnub template {command}" in run(command, "--help").stdout

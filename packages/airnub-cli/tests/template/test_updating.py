@@ -1,0 +1,107 @@
+"""Updating: departments that were changed by hand, brought to the template of today."""
+
+import pytest
+
+from airnub_cli.departments.proposal import Proposal
+from airnub_cli.template.history import tree_here, tree_of
+from airnub_cli.template.updating import standings, update
+from airnub_cli.workspace import WorkspaceError
+
+
+def states(house, *names):
+    """By department: its state, and that of each of its files."""
+    return {
+        one.department: (one.state, {file.path.rpartition("/")[2]: str(file.state) for file in one.differences})
+        for one in standings(house.workspace, names)
+    }
+
+
+def test_departments_that_are_as_the_template_is(house):
+    """The owner in a deployment's tags is nobody's change."""
+    assert states(house) == {"alpha": ("current", {}), "beta": ("current", {})}
+    done = update(house.workspace)
+    assert (done.written, done.warning) == ([], None)
+
+
+def test_one_was_changed_by_hand_and_the_other_was_not(house):
+    """The template's change lands in both, and the department's own stays."""
+    house.tasks("alpha", "one = 1", "one = 'alpha'")
+    house.write("configs/variables/alpha/ingestion.yaml", "store: elsewhere\n")
+    house.tasks("_template", "five = 5", "five = 55")
+    house.write("departments/_template/src/department_template/new.py", '"""New in department_template."""\n')
+    (house.root / "departments/_template/src/department_template/more.py").unlink()
+    house.commit()
+    assert states(house) == {
+        "alpha": (
+            "merges",
+            {"tasks.py": "merges", "new.py": "behind", "more.py": "behind", "ingestion.yaml": "changed"},
+        ),
+        "beta": ("behind", {"tasks.py": "behind", "new.py": "behind", "more.py": "behind"}),
+    }
+    update(house.workspace)
+    assert (
+        house.read("departments/alpha/src/alpha/tasks.py") == "one = 'alpha'\ntwo = 2\nthree = 3\nfour = 4\nfive = 55\n"
+    )
+    assert house.read("departments/beta/src/beta/new.py") == '"""New in beta."""\n'
+    assert not (house.root / "departments/alpha/src/alpha/more.py").exists()
+    assert house.read("configs/variables/alpha/ingestion.yaml") == "store: elsewhere\n"
+    assert f'tree = "{tree_here(house.root)}"' in house.read("departments/alpha/template.toml")
+    assert states(house)["beta"] == ("current", {})
+    assert states(house)["alpha"][0] == "changed"
+
+
+def test_the_same_place_changed_by_both(house):
+    """Marked as git marks it; what is clean lands all the same, and another department is not touched."""
+    house.tasks("alpha", "one = 1", "one = 'alpha'")
+    house.tasks("_template", "one = 1", "one = 11")
+    house.commit()
+    done = update(house.workspace, ["alpha"])
+    assert [one.state for one in done.standings] == ["conflict"]
+    text = house.read("departments/alpha/src/alpha/tasks.py")
+    assert text.startswith("<<<<<<< department\none = 'alpha'\n=======\none = 11\n>>>>>>> template\ntwo = 2\n")
+    assert states(house, "beta") == {"beta": ("behind", {"tasks.py": "behind"})}
+
+
+def test_what_was_decided_stays_decided(house):
+    """A file that a department removed is not asked about twice."""
+    (house.root / "departments/alpha/src/alpha/tasks.py").unlink()
+    house.tasks("_template", "one = 1", "one = 11")
+    house.commit()
+    update(house.workspace)
+    assert not (house.root / "departments/alpha/src/alpha/tasks.py").exists()
+    assert states(house)["alpha"] == ("changed", {"tasks.py": "changed"})
+
+
+def test_a_department_that_does_not_say_what_it_was_made_from(house):
+    """It is left alone, unless a commit is said; then it records it."""
+    (house.root / "departments/alpha/template.toml").unlink()
+    house.commit()
+    before = tree_of(house.root, "HEAD")
+    house.tasks("_template", "one = 1", "one = 11")
+    house.commit()
+    assert states(house, "alpha") == {"alpha": ("unknown", {})}
+    assert not any("alpha" in path for path in update(house.workspace).written)
+    done = update(house.workspace, ["alpha"], before)
+    assert set(done.written) == {"departments/alpha/src/alpha/tasks.py", "departments/alpha/template.toml"}
+    assert states(house, "alpha") == {"alpha": ("current", {})}
+
+
+def test_what_cannot_be_locked_or_compiled_lands_with_a_warning(house, monkeypatch):
+    """A department may have changed what the template's change needs; that is for a person."""
+
+    def refuse(self):
+        raise WorkspaceError("no such module")
+
+    monkeypatch.setattr(Proposal, "settle", refuse)
+    house.tasks("_template", "one = 1", "one = 11")
+    house.commit()
+    done = update(house.workspace)
+    assert done.warning == "no such module"
+    assert house.read("departments/beta/src/beta/tasks.py").startswith("one = 11\n")
+
+
+@pytest.mark.parametrize("name", ["_template", "department-template", "nobody"])
+def test_names_that_are_no_department(house, name):
+    """The template is not compared with itself."""
+    with pytest.raises(WorkspaceError, match=r"expected a (department|member)"):
+        standings(house.workspace, [name])
