@@ -32,6 +32,7 @@ RUN_ELSEWHERE = {
     "uv run --all-packages pytest": ".ci/run",
     "uv sync --all-packages --group lint": ".ci/run",
     ".ci/run": ".ci/run",
+    ".ci/run lint": ".ci/run",
     "uv run --group lint pre-commit install": "by hand",
     "uv run --all-packages python -m benchmarks.startup": "by hand",
     "docker compose up --wait": "tests/docker",
@@ -77,7 +78,7 @@ def commands():
 @pytest.mark.parametrize("command", list(commands()))
 def test_a_documented_command_can_be_typed(command):
     """Its arguments are understood; what it does is tested where it belongs."""
-    if command in RUN_ELSEWHERE:
+    if command in RUN_ELSEWHERE or "orders orders" in command:  # tests/test_departments.py
         return
     words = shlex.split(re.sub(r"^uv run --package (\S+) \1 ", r"uv run \1 ", command))
     if words[:4] == ["uv", "run", "--all-packages", "airnub"]:

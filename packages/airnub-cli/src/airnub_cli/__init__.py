@@ -2,6 +2,7 @@
 
 workspace      the members of this checkout, and who stands on whom
 isolation      a member's wheel, alone in a new environment with what it declares, and its tests there
+departments    new ones, new categories of one, and the end of one
 deployments    the departments' prefect.yaml checked, and made into one for a whole environment
 backend        the Prefect backend as files: `airnub apply`
 configuration  the files that both of them read

@@ -19,7 +19,7 @@ from airnub_cli.configuration.registry import Registry
 from airnub_prefect.errors import ConfigurationError
 
 _ANY = r"(?!airnub)[a-z][a-z0-9_]*"
-_SERVICE = re.compile(r"^  ([A-Za-z0-9._-]+):\s*(#.*)?$")
+_SERVICE = re.compile(r"  [\"']?([A-Za-z0-9._-]+)[\"']?:(\s|$)")
 
 
 def repetitions(root: Path, registry: Registry) -> dict[Path, str]:
@@ -105,9 +105,9 @@ class _Blocks:
             if match := _SERVICE.match(line):
                 self._blocks.append((match[1], [*waiting, line]))
                 waiting = []
-            elif line.strip() == "" or line.startswith("  #"):
+            elif line.strip() == "" or line.startswith("  #") or not self._blocks:
                 waiting.append(line)
-            elif self._blocks:
+            else:
                 self._blocks[-1][1].extend([*waiting, line])
                 waiting = []
         self._tail = [*waiting, *self._tail]

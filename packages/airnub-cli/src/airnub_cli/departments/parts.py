@@ -116,15 +116,15 @@ def _lines_without(text: str, names: re.Pattern[str], gone: set[int]) -> str:
 
 
 def _kept(lines: list[str], gone: Collection[int]) -> Iterator[str]:
-    """Without those lines, and without the second of two empty ones that came together by that."""
-    before, is_joined = "x", False
+    """Without those lines, and where an empty one stood above and below them, without one of the two."""
+    before, after_gap = "", False
     for number, line in enumerate(lines, 1):
         if number in gone:
-            is_joined = True
+            after_gap = True
             continue
-        if not (is_joined and line == before == ""):
+        if not (after_gap and line == before == ""):
             yield line
-        before, is_joined = line, is_joined and line == ""
+        before, after_gap = line, False
 
 
 def _numbers(node: ast.stmt) -> range:

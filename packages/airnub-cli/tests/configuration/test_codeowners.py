@@ -1,0 +1,23 @@
+"""CODEOWNERS."""
+
+from airnub_cli.configuration.codeowners import codeowners
+from airnub_cli.configuration.registry import Registered, Registry
+
+TWO = [Registered(id=name, display_name="D", owner=f"team-{name}", contacts=["c"], status="active") for name in "ba"]
+
+
+def test_a_department_owns_all_its_files():
+    """Folder, Variables and pool; departments in the order of their names."""
+    text = codeowners(Registry(organisation="Acme-1", departments=TWO))
+    assert text.splitlines()[1:6] == [
+        "",
+        "/departments/a/ @Acme-1/team-a",
+        "/configs/variables/a/ @Acme-1/team-a",
+        "/infra/work-pools/a.yaml @Acme-1/team-a",
+        "",
+    ]
+
+
+def test_without_an_organisation_there_is_none():
+    """Nobody knows whose teams they are."""
+    assert codeowners(Registry(departments=TWO)) is None

@@ -1,0 +1,30 @@
+"""A checkout that new departments can be made in: the template's and the root's own files, as they are here."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from airnub_cli.workspace import Workspace
+
+ROOT = Path(__file__).parents[4]
+FILES = (
+    "pyproject.toml", "uv.lock", "docker-compose.yml", "prefect.yaml", "configs", "infra/work-pools",
+    "departments/_template", "departments/project_alpha/pyproject.toml", "departments/project_alpha/prefect.yaml",
+)  # fmt: skip
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A copy of what matters of this repository; with other departments, they are in it by name alone."""
+    if not (ROOT / "uv.lock").is_file():
+        pytest.skip("not in a checkout")
+    caches = shutil.ignore_patterns("__pycache__", ".*cache", ".venv")
+    for name in (*FILES, *(path.relative_to(ROOT) for path in ROOT.glob("*/*/pyproject.toml"))):
+        source, copy = ROOT / name, tmp_path / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, copy, ignore=caches)
+        else:
+            shutil.copy2(source, copy)
+    return Workspace.around(tmp_path)

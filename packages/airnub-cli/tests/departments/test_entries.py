@@ -1,0 +1,70 @@
+"""Entries of YAML files."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from airnub_cli.departments.entries import with_entry, without_entry, without_keys
+from airnub_prefect.errors import ConfigurationError
+
+FILE = Path("file.yaml")
+LIST = """\
+# Above.
+items:
+  - id: a
+    text: |
+      two
+      lines
+  # About b.
+  - id: b  # beside
+    more: [1, 2]
+
+# Below.
+other: 1
+"""
+ENTRY = "  - id: c\n    more: []\n"
+
+
+def test_an_entry_comes_behind_the_last_one():
+    """Comments and empty lines stay where they are."""
+    assert with_entry(FILE, LIST, "items", ENTRY) == LIST.replace("more: [1, 2]\n", f"more: [1, 2]\n{ENTRY}")
+
+
+def test_an_entry_is_indented_like_the_others():
+    """Also not at all."""
+    assert with_entry(FILE, "items:\n- id: a\n", "items", ENTRY) == "items:\n- id: a\n- id: c\n  more: []\n"
+
+
+def test_the_first_entry_of_an_empty_list():
+    """Brackets become lines."""
+    assert with_entry(FILE, "x: 1\nitems: []\n", "items", ENTRY) == f"x: 1\nitems:\n{ENTRY}"
+
+
+@pytest.mark.parametrize("text", ["items: [{id: a}]\n", "items: 3\n", "x: 1\n", "- a\n", "items: [\n"])
+def test_what_has_another_form_is_a_mistake(text):
+    """With the name of the file."""
+    with pytest.raises(ConfigurationError, match=r"file\.yaml: expected"):
+        with_entry(FILE, text, "items", ENTRY)
+
+
+def test_an_entry_goes_with_the_comment_above_it():
+    """And nothing else."""
+    assert without_entry(FILE, LIST, "items", "id", "b") == LIST.replace(
+        "  # About b.\n  - id: b  # beside\n    more: [1, 2]\n", ""
+    )
+    assert without_entry(FILE, LIST, "items", "id", "nobody") == LIST
+
+
+def test_adding_and_removing_leaves_what_was():
+    """Byte for byte."""
+    assert without_entry(FILE, with_entry(FILE, LIST, "items", ENTRY), "items", "id", "c") == LIST
+
+
+def test_keys_go_and_a_mapping_that_is_empty_then():
+    """Keys are matched as a whole."""
+    text = "a:\n  b-x: 1\n  b-y:\n    z: 2\n  c: 3\nd:\n  b-x: 1\n"
+    unwanted = re.compile("b(-.*)?")
+    assert without_keys(FILE, text, ["a"], unwanted) == "a:\n  c: 3\nd:\n  b-x: 1\n"
+    assert without_keys(FILE, text, ["d"], unwanted) == "a:\n  b-x: 1\n  b-y:\n    z: 2\n  c: 3\n"
+    assert without_keys(FILE, text, ["e"], unwanted) == text

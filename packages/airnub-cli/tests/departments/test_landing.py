@@ -1,0 +1,147 @@
+"""Landing."""
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from airnub_cli.departments.landing import at_work, land, recover
+from airnub_cli.workspace import WorkspaceError
+
+BEFORE = {"a.txt": b"a", "deep/b.txt": b"b", "goes/c.txt": b"c", "goes/d/e.txt": b"e", "drop.txt": b"drop"}
+FILES = {
+    "a.txt": b"new a", "deep/b.txt": b"new b", "made/x/y.txt": b"y", "made/z.txt": b"z", "deep/w.txt": b"w",
+    "drop.txt": None,
+}  # fmt: skip
+AFTER = {
+    "a.txt": b"new a", "deep/b.txt": b"new b", "made/x/y.txt": b"y", "made/z.txt": b"z", "deep/w.txt": b"w",
+}  # fmt: skip
+# Kills itself at the n-th time that it makes something durable or renames it.
+DYING = f"""
+import os, signal, sys
+from pathlib import Path
+from airnub_cli.departments.landing import at_work, land, recover
+root, left = Path(sys.argv[2]), int(sys.argv[3])
+def dying(function):
+    def call(*arguments, **options):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **options)
+    return call
+os.rename, os.replace, os.fsync = dying(os.rename), dying(os.replace), dying(os.fsync)
+if sys.argv[1] == "recover":
+    recover(root)
+else:
+    with at_work(root):
+        land(root, {FILES!r}, ("goes",))
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    made = tmp_path / "root"
+    fill(made)
+    return made
+
+
+def fill(root):
+    for path, content in BEFORE.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+
+
+def tree(root):
+    """Everything but what landing itself keeps."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and ".airnub" not in path.parts
+    }
+
+
+def dying(what, root, left):
+    """The exit status of a process that dies at some point, if it comes to that."""
+    return subprocess.run([sys.executable, "-c", DYING, what, root, str(left)], check=False).returncode
+
+
+def test_all_changes_are_made_and_nothing_else_is_left(root):
+    """New files and folders, changed ones, and those that go; the mode of a changed file stays."""
+    (root / "a.txt").chmod(0o755)
+    with at_work(root):
+        land(root, FILES, ("goes",))
+    assert tree(root) == AFTER
+    assert (root / "a.txt").stat().st_mode & 0o777 == 0o755
+    assert not (root / ".airnub").exists()
+    assert not (root / "goes").exists()
+
+
+def test_killed_anywhere_it_is_all_or_nothing(root):
+    """At each sync and rename in turn; then whoever puts it back is killed somewhere, too."""
+    generator, ends = random.Random(6), set()
+    for left in range(1, 200):
+        fill(root)
+        status = dying("land", root, left)
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL
+        dying("recover", root, generator.randint(1, 12))
+        recover(root / "deep")
+        found = tree(root)
+        assert found in (BEFORE, AFTER), left
+        ends.add("before" if found == BEFORE else "after")
+        for path in set(found) - set(BEFORE):
+            (root / path).unlink()
+    else:
+        pytest.fail("it never ended")
+    assert ends == {"before", "after"}
+
+
+def test_an_exception_undoes_everything(root):
+    """A target that is a folder cannot be replaced by a file."""
+    (root / "z").mkdir()
+    with pytest.raises(OSError, match="z"), at_work(root):
+        land(root, FILES | {"z": b"z"}, ("goes",))
+    assert tree(root) == BEFORE
+    assert not (root / ".airnub").exists()
+
+
+def test_what_somebody_changed_meanwhile_is_left_to_them(root):
+    """It is named."""
+    for left in range(1, 200):
+        dying("land", root, left)
+        if (root / "made").exists():
+            break
+    (root / "a.txt").write_bytes(b"by hand")
+    told = recover(root)
+    assert told[0] == "a.txt was changed by somebody else since, and is left as it is"
+    assert tree(root) == BEFORE | {"a.txt": b"by hand"}
+
+
+def test_one_at_a_time(root):
+    """A second change is refused, and undoes nothing of the first."""
+    with at_work(root):
+        (root / ".airnub" / "landing").mkdir()
+        assert recover(root) == []
+        (root / ".airnub" / "landing").rmdir()
+        with pytest.raises(WorkspaceError, match="expected no other change"), at_work(root):
+            pass
+    assert not (root / ".airnub").exists()
+
+
+def test_sigterm_ends_it_like_ctrl_c(root):
+    """So that everything is put back."""
+    assert threading.current_thread() is threading.main_thread()
+    with pytest.raises(KeyboardInterrupt), at_work(root):
+        signal.raise_signal(signal.SIGTERM)
+    assert tree(root) == BEFORE
+
+
+def test_without_a_checkout_there_is_nothing_to_put_back(tmp_path):
+    """And nothing is made."""
+    assert recover(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,51 @@
+"""The template's files as those of a department."""
+
+import yaml
+
+from airnub_cli.configuration.names import Names
+from airnub_cli.departments.template import Wanted, department_files, registry_entry
+
+ORDERS = Wanted(Names("fresh_orders", "Fresh & Good"), "team-sales", ("sales@example.org", "Ann: 7th floor"))
+
+
+def test_every_file_is_renamed_and_in_its_place(house):
+    """Nothing of the template's name is left, and nothing of how to copy it."""
+    files = department_files(house.root, ORDERS)
+    assert "departments/fresh_orders/src/fresh_orders/flows/ingestion/stage.py" in files
+    assert "departments/fresh_orders/src/fresh_orders/py.typed" in files
+    assert {name for name in files if not name.startswith("departments/fresh_orders/")} == {
+        "configs/variables/fresh_orders/analysis.yaml",
+        "configs/variables/fresh_orders/ingestion.yaml",
+        "configs/variables/fresh_orders/processing.yaml",
+        "infra/work-pools/fresh-orders.yaml",
+    }
+    for name, content in files.items():
+        text = content.decode()
+        assert not any(word in text for word in ("department_template", "department-template", "Department Template"))
+        assert "by hand" not in text, name
+    assert (
+        'description = "Fresh & Good, a department of airnub"'
+        in files["departments/fresh_orders/pyproject.toml"].decode()
+    )
+
+
+def test_imports_stay_in_order(house):
+    """A name before `airnub` comes first."""
+    files = department_files(house.root, Wanted(Names("accounts", "Accounts"), "team-a"))
+    text = files["departments/accounts/src/accounts/demo.py"].decode()
+    assert text.index("from accounts.settings") < text.index("from airnub_core")
+
+
+def test_the_entry_of_the_registry(house):
+    """With the owner, and whom to ask."""
+    assert yaml.safe_load(registry_entry(house.root, ORDERS)) == [
+        {
+            "id": "fresh_orders",
+            "display_name": "Fresh & Good",
+            "owner": "team-sales",
+            "contacts": ["sales@example.org", "Ann: 7th floor"],
+            "status": "active",
+        }
+    ]
+    [entry] = yaml.safe_load(registry_entry(house.root, Wanted(Names("a", "A"), "team-a")))
+    assert (entry["owner"], entry["contacts"]) == ("team-a", ["team-a"])
