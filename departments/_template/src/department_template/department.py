@@ -3,14 +3,15 @@
 from airnub_prefect.department import Department, Stage
 
 _PACKAGE = "department_template"
+_STAGES = [
+    Stage("ingestion", f"{_PACKAGE}.flows.ingestion:ingestion", f"{_PACKAGE}.settings:IngestionSettings"),
+    Stage("processing", f"{_PACKAGE}.flows.processing:processing", f"{_PACKAGE}.settings:ProcessingSettings"),
+    Stage("analysis", f"{_PACKAGE}.flows.analysis:analysis", f"{_PACKAGE}.settings:AnalysisSettings"),
+]
 
 DEPARTMENT = Department(
     name="department_template",
-    stages=(
-        Stage("ingestion", f"{_PACKAGE}.flows.ingestion:ingestion", f"{_PACKAGE}.settings:IngestionSettings"),
-        Stage("processing", f"{_PACKAGE}.flows.processing:processing", f"{_PACKAGE}.settings:ProcessingSettings"),
-        Stage("analysis", f"{_PACKAGE}.flows.analysis:analysis", f"{_PACKAGE}.settings:AnalysisSettings"),
-    ),
+    stages=tuple(_STAGES),
     pipeline=f"{_PACKAGE}.flows.pipeline:pipeline",
     demo=f"{_PACKAGE}.demo:DEMO",
 )

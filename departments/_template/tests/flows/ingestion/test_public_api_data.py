@@ -2,13 +2,19 @@
 
 import asyncio
 
-from airnub_core import Kind
-from department_template.demo import DEMO
+from airnub_core import ApiSource, Kind, NetworkSettings
+from airnub_core.sample_site import Reply, SampleSite
+from airnub_prefect.settings import SourcesPart
 from department_template.flows.ingestion.public_api_data import public_api_data
 
+ROUTES = {"/data": Reply(b'{"records": [{"a": 1}]}'), "/page": Reply(b'<a href="/data">Data</a>')}
 
-def test_everything_is_stored(prefect_api, site, tmp_path):
-    """What its part of the settings names."""
-    settings = DEMO.settings(site, tmp_path)["ingestion"]
-    report = asyncio.run(public_api_data(settings.part(settings.public_api_data)))
+
+def test_what_its_settings_name_is_stored(prefect_api, tmp_path):
+    """A source of its own, on a site of its own."""
+    with SampleSite(ROUTES) as site:
+        source = ApiSource(name="records", url=site.url("/data"), records="records")
+        network = NetworkSettings(allow_private_hosts=True)
+        part = SourcesPart(store=str(tmp_path), network=network, sources=[source], package="department_template")
+        report = asyncio.run(public_api_data(part))
     assert {outcome.kind for outcome in report.outcomes} == {Kind.STORED}

@@ -64,11 +64,15 @@ class PrefectServer:
         """Change the given parts of an object."""
         self._ask("PATCH", path, body)
 
+    def delete(self, path: str) -> None:
+        """Delete an object; one that is not there is gone already."""
+        self._ask("DELETE", path, None)
+
     def _ask(self, method: str, path: str, body: Any, parameters: Mapping[str, Any] | None = None) -> Any:
         try:
             answer = self._client.request(method, path, json=body, params=parameters)  # type: ignore[arg-type]
         except PrefectHTTPStatusError as error:
-            if error.response.status_code == httpx.codes.NOT_FOUND and method == "GET":
+            if error.response.status_code == httpx.codes.NOT_FOUND and method in {"GET", "DELETE"}:
                 return None
             raise BackendError(self._refusal(error.response, f"{method} {path}")) from error
         except httpx.HTTPError as error:

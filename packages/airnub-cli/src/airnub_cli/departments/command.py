@@ -1,26 +1,40 @@
-"""`airnub new`: arguments in, what was done out. The work is in the modules beside this one."""
+"""`airnub new` and `airnub remove`: arguments in, what was done out. The work is in the modules beside this one."""
 
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    # They bring Prefect, which `--help` and new departments go without.
+    from airnub_cli.backend.server import PrefectServer
+    from airnub_cli.departments.backend import Held
+    from airnub_cli.departments.removal import Removal
+
 
 def add_to(group: click.Group) -> None:
     """Register the commands."""
     group.add_command(new)
+    group.add_command(remove)
 
 
 @click.group("new", epilog="Example: uv run airnub new department orders")
 def new() -> None:
     """Make a department, or a category of one, from the living template."""
+
+
+@click.group("remove", epilog="Example: uv run airnub remove department orders")
+def remove() -> None:
+    """Remove a department, here and on the backend."""
 
 
 def _told(work: Callable[..., None]) -> Callable[..., None]:
@@ -85,3 +99,98 @@ def new_department(
     steps = [] if is_installed else ["uv sync --all-packages"]
     steps += [f"uv run --package {slug} {slug} demo", f"$EDITOR configs/variables/{name}/ingestion.yaml"]
     click.echo("Next: " + "\n      ".join(steps), err=True)
+
+
+@new.command("category", epilog="Example: uv run airnub new category orders ingestion weather_stations")
+@click.argument("department")
+@click.argument("stage")
+@click.argument("name")
+@click.option("--like", metavar="CATEGORY", help="Of the template. Default: the one of that name, else that of files.")
+@_told
+def new_category(department: str, stage: str, name: str, like: str | None) -> None:
+    """Add a category to the ingestion of DEPARTMENT: a flow of its own, a key of the settings, a test."""
+    from airnub_cli.departments.category import add_category
+
+    for path in add_category(Workspace.around(Path.cwd()), department, stage, name, like):
+        click.echo(f"{path} is written")
+    click.echo(
+        f"\nNext: sources under {name}: in configs/variables/{department.replace('-', '_')}/{stage}.yaml", err=True
+    )
+
+
+@remove.command("department", epilog="Example: uv run airnub remove department orders --keep-backend")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--keep-backend", is_flag=True, help="Only here; a backend that is configured is not asked.")
+@_told
+def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
+    """Remove a department: its files and every mention in files of the root, and what the backend holds of it.
+
+    What goes is listed first. What it stored is never touched, and neither are the records of its runs.
+    """
+    from airnub_cli.departments.removal import mentions, planned_removal
+    from airnub_cli.departments.removal import remove_department as remove_files
+
+    workspace = Workspace.around(Path.cwd())
+    removal = planned_removal(workspace, name)
+    for path in (*(f"{one}/" for one in removal.folders), *removal.files):
+        click.echo(f"{path} is to go")
+    for path in removal.uncommitted:
+        click.secho(f"  {path} is not committed: it cannot be brought back", fg="yellow")
+    click.echo("and what the root's files say of it. What it stored is not touched.")
+    with _backend(workspace.root, keep=keep_backend) as server:
+        held = _held(server, removal)
+        if not yes:
+            click.confirm("Remove all that?", abort=True, err=True)
+        if server is not None and held is not None:
+            from airnub_cli.departments.backend import delete
+
+            # First: what is left of it after a failure here is found again by the next run.
+            delete(server, held)
+    for path in remove_files(workspace, removal):
+        click.echo(f"{path} is written")
+    click.echo(f"{removal.names.module} is removed")
+    if named := mentions(workspace.root, removal.names):
+        click.echo(f"It is still named in {', '.join(named)}", err=True)
+
+
+@contextmanager
+def _backend(root: Path, *, keep: bool) -> "Iterator[PrefectServer | None]":
+    """The server that is configured, `None` where none is or none is to be asked."""
+    if keep:
+        click.echo("The backend is kept as it is.")
+        yield None
+        return
+    from airnub_cli.backend.placeholders import known_values
+
+    # Prefect reads `.env` in the current folder only, and only when it is imported.
+    for name, value in known_values(root).items():
+        if name.startswith("PREFECT_"):
+            os.environ.setdefault(name, value)
+    from prefect.settings import PREFECT_API_URL
+
+    from airnub_cli.backend.server import BackendError, prefect_server
+
+    if not PREFECT_API_URL.value():
+        click.echo("No backend is asked: PREFECT_API_URL is not set.")
+        yield None
+        return
+    try:
+        with prefect_server() as server:
+            yield server
+    except BackendError as error:
+        click.secho(f"{error}\nor leave the backend as it is with --keep-backend", fg="red", err=True)
+        click.echo("nothing was removed here", err=True)
+        sys.exit(1)
+
+
+def _held(server: "PrefectServer | None", removal: "Removal") -> "Held | None":
+    if server is None:
+        return None
+    from airnub_cli.departments.backend import held_of
+
+    held = held_of(server, removal.names, removal.stages)
+    click.echo(f"On the backend, {server.url}, " + ("are to go" if held.lines() else "there is nothing of it."))
+    for line in held.lines():
+        click.echo(f"  {line}")
+    return held
