@@ -1,0 +1,49 @@
+"""What a backend holds of a department."""
+
+import uuid
+
+import pytest
+
+from airnub_cli.backend.server import prefect_server
+from airnub_cli.configuration.names import Names
+from airnub_cli.departments.backend import Held, delete, held_of
+
+
+@pytest.fixture
+def server(prefect_api):
+    """The API of the server of the tests."""
+    with prefect_server() as running:
+        yield running
+
+
+def test_all_of_it_is_found_and_deleted_and_nothing_else(server):
+    """What another department has stays; a second time there is nothing to do."""
+    unique = uuid.uuid4().hex[:10]
+    ours, theirs = Names(f"zoo_{unique}"), Names(f"zoo_{unique}_more")
+    for names in (ours, theirs):
+        pool = {"name": names.slug, "type": "process", "base_job_template": {}}
+        server.post("/work_pools/", pool)
+        server.post("/variables/", {"name": f"dept_{names.module}_ingestion_config", "value": 1, "tags": []})
+        flow = server.post("/flows/", {"name": names.slug})
+        tags = ["airnub", f"department:{names.module}"]
+        deployment = {"name": f"{names.slug}-ingestion", "flow_id": flow["id"], "work_pool_name": names.slug}
+        server.post("/deployments/", deployment | {"tags": tags})
+    held = held_of(server, ours, ["ingestion", "analysis"])
+    assert held.lines() == [
+        f"deployment {ours.slug}-ingestion, and the automations that its triggers are",
+        f"variable dept_{ours.module}_ingestion_config",
+        f"work pool {ours.slug}, and its queues",
+    ]
+    delete(server, held)
+    delete(server, held)
+    assert held_of(server, ours, ["ingestion"]) == Held((), (), None)
+    assert len(held_of(server, theirs, ["ingestion"]).lines()) == 3
+
+
+def test_a_pool_that_others_deploy_to_stays(server):
+    """Though it has the department's name."""
+    names = Names(f"zoo_{uuid.uuid4().hex[:10]}")
+    server.post("/work_pools/", {"name": names.slug, "type": "process", "base_job_template": {}})
+    flow = server.post("/flows/", {"name": names.slug})
+    server.post("/deployments/", {"name": "other", "flow_id": flow["id"], "work_pool_name": names.slug, "tags": ["x"]})
+    assert held_of(server, names, []).pool is None

@@ -1,0 +1,37 @@
+"""The commands `airnub new` and `airnub remove`."""
+
+import pytest
+from click.testing import CliRunner
+
+from airnub_cli.__main__ import main
+
+
+@pytest.fixture
+def airnub(house, monkeypatch):
+    """Types `airnub …` in the checkout."""
+    monkeypatch.chdir(house.root)
+    return lambda *arguments: CliRunner().invoke(main, arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("new", "department", "class"), "a word of Python's own"),
+        (("new", "department", "zoo", "--stages", "analysis"), "--stages: expected ingestion"),
+        (("new", "category", "project_alpha", "analysis", "x"), "expected a stage with categories"),
+        (("remove", "department", "project_alpha", "--yes"), "the service site runs its image"),
+    ],
+)
+def test_a_mistake_is_told_and_nothing_is_written(airnub, house, arguments, reason):
+    """Exit status 2."""
+    before = {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file()}
+    result = airnub(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert reason in result.stderr
+    assert {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("arguments", [("new", "department"), ("new", "category"), ("remove", "department")])
+def test_every_command_shows_an_example(airnub, arguments):
+    """That can be typed."""
+    assert f"Example: uv run airnub {' '.join(arguments)} " in airnub(*arguments, "--help").stdout

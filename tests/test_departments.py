@@ -1,0 +1,138 @@
+"""Departments, on a copy of this repository with an environment of its own: made, checked, run, changed and removed."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+KILLS = int(os.environ.get("AIRNUB_KILLS_OF_NEW", "2"))
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """The files that git knows or would take, committed; and everything installed."""
+    root = tmp_path_factory.mktemp("copy") / "repository"
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0 or shutil.which("uv") is None:
+        pytest.skip("needs a git checkout and uv")
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, root / name)
+    run(root, "git", "init", "-q")
+    commit(root)
+    run(root, "uv", "sync", "-q", "--frozen", "--all-packages", "--group", "lint")
+    return root
+
+
+def environment():
+    """Nobody's server, and no other environment."""
+    dropped = ("PREFECT_", "AIRNUB_", "VIRTUAL_ENV", "COV_", "COVERAGE_", "PYTEST_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+
+
+def run(root, *command, status=0):
+    done = subprocess.run(command, cwd=root, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout
+
+
+def airnub(root, *arguments, status=0):
+    return run(root, ".venv/bin/python", "-m", "airnub_cli", *arguments, status=status)
+
+
+def commit(root):
+    run(root, "git", "add", "-A")
+    run(root, "git", "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "x")
+
+
+def changes(root):
+    return run(root, "git", "status", "--porcelain", "--untracked-files=all", "--ignored=no")
+
+
+def test_a_department_from_its_first_day_to_its_last(copy):
+    """Everything is green without an edit, also with one more category; in the end all is as it was, byte for byte."""
+    airnub(copy, "new", "department", "accounts", "--owner", "team-money", "--display-name", "Money & Co")
+    airnub(copy, "new", "department", "zoo", "--categories", "web_page_link_scraping")
+    airnub(copy, "new", "category", "zoo", "ingestion", "keepers", "--like", "public_api_data")
+    stage = copy / "departments/zoo/src/zoo/flows/ingestion/stage.py"
+    assert "    report += await keepers(settings.part(settings.keepers), force)\n" in stage.read_text()
+    assert "/departments/zoo/ @example/team-zoo" in (copy / ".github/CODEOWNERS").read_text()
+    run(copy, "uv", "lock", "--check", "--offline")
+    run(copy, ".venv/bin/ruff", "check")
+    run(copy, ".venv/bin/ruff", "format", "--check")
+    run(copy, ".venv/bin/mypy", "departments/accounts/src", "departments/zoo/src")
+    run(copy, ".venv/bin/lint-imports", "--no-logo")
+    airnub(copy, "compile", "--check")
+    tests = ("departments/accounts", "departments/zoo", "tests/test_house.py", "tests/test_compose.py")
+    run(copy, ".venv/bin/python", "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *tests)
+    commit(copy)
+    for name in ("zoo", "accounts"):
+        listed = airnub(copy, "remove", "department", name, "--yes")
+        assert f"departments/{name}/ is to go" in listed
+    commit(copy)
+    assert run(copy, "git", "diff", "HEAD~2", "--stat") == ""
+    assert not (copy / "departments/zoo").exists()
+
+
+def test_killed_at_random_there_is_all_of_it_or_nothing(copy):
+    """The next command puts back what was; the whole command is killed here, its last moments are in airnub-cli's tests."""
+    generator = random.Random()
+    airnub(copy, "members")
+    assert changes(copy) == ""
+    for _ in range(KILLS):
+        started = subprocess.Popen(
+            [".venv/bin/python", "-m", "airnub_cli", "new", "department", "orders"], cwd=copy, env=environment(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        time.sleep(generator.uniform(0.2, 5))
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+        airnub(copy, "members")
+        if "departments/orders/" in changes(copy):
+            airnub(copy, "compile", "--check")
+            airnub(copy, "remove", "department", "orders", "--yes")
+        assert changes(copy) == ""
+
+
+def test_by_hand_what_is_left_to_do_is_said(copy):
+    """A copy that is not registered is a mistake; then what repeats the registry is stale."""
+    try:
+        shutil.copytree(copy / "departments/_template", copy / "departments/orders")
+        folder = copy / "departments/orders"
+        (folder / "src/department_template").rename(folder / "src/orders")
+        for path in folder.rglob("*"):
+            if path.is_file():
+                text = path.read_text().replace("department_template", "orders")
+                path.write_text(text.replace("department-template", "orders").replace("Department Template", "Orders"))
+        compiled = ("env", "PYTHONPATH=departments/orders/src", ".venv/bin/python", "-m", "airnub_cli", "compile")
+        done = subprocess.run(
+            [*compiled, "--check"], cwd=copy, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert "expected an entry of department 'orders', found none" in done.stderr
+        (folder / "registration/variables").rename(copy / "configs/variables/orders")
+        (folder / "registration/work-pool.yaml").rename(copy / "infra/work-pools/orders.yaml")
+        entry = (folder / "registration/departments.yaml").read_text().partition("departments:\n")[2]
+        registry = copy / "configs/departments.yaml"
+        registry.write_text(registry.read_text() + entry)
+        shutil.rmtree(folder / "registration")
+        done = subprocess.run(
+            [*compiled, "--check"], cwd=copy, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        for name in ("pyproject.toml", "docker-compose.yml", ".github/CODEOWNERS", "prefect.yaml"):
+            assert f"{name} is stale; `airnub compile` writes it" in done.stderr
+        run(copy, *compiled)
+        run(copy, *compiled, "--check")
+    finally:
+        run(copy, "git", "checkout", "-q", ".")
+        run(copy, "git", "clean", "-fdq", "departments", "configs", "infra")
