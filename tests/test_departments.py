@@ -84,7 +84,7 @@ def test_a_department_from_its_first_day_to_its_last(copy):
 
 
 def test_killed_at_random_there_is_all_of_it_or_nothing(copy):
-    """The next command puts back what was; the whole command is killed here, its last moments are in airnub-cli's tests."""
+    """The next command puts back what was. What happens at each rename is in airnub-cli's tests of landing."""
     generator = random.Random()
     airnub(copy, "members")
     assert changes(copy) == ""
