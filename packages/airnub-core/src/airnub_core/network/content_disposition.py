@@ -42,7 +42,7 @@ def original_name(headers: Mapping[str, str], final_url: str) -> str:
     """What the server calls a file, else the end of its URL. It is hostile until made safe."""
     named = file_name_of(headers.get("content-disposition"))
     # In a URL without these nothing but its path can follow the last slash.
-    plain = not any(mark in final_url for mark in "?#;") and final_url.count("/") > 2
+    plain = not ("?" in final_url or "#" in final_url or ";" in final_url) and final_url.count("/") > 2
     last = (final_url if plain else urlsplit(final_url).path).rpartition("/")[2]
     return named or unquote(last) or "index"
 

@@ -4,9 +4,12 @@ import re
 from typing import NamedTuple
 
 _PORTS = {"http": 80, "https": 443}
+_PATH = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]"
+_QUERY = r"[A-Za-z0-9._~!$&()*+,;=:@/?-]"
+# Runs of plain characters, with what is escaped between them: a choice at each character takes three times as long.
 _PLAIN = re.compile(
     r"(https?)://((?:[a-z0-9-]{1,63}\.){0,9}[a-z0-9-]{1,63})(?::([1-9]\d{0,3}|[1-5]\d{4}))?"
-    r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*(?:\?(?:[A-Za-z0-9._~!$&()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?)?"
+    rf"(?:/{_PATH}*(?:%[0-9A-Fa-f]{{2}}{_PATH}*)*(?:\?{_QUERY}*(?:%[0-9A-Fa-f]{{2}}{_QUERY}*)*)?)?"
 )
 
 
