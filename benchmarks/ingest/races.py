@@ -58,14 +58,14 @@ def race(place: Place, asked: Race, peers: Sequence[str], rounds: int, say: Say)
         for peer in taking_part
     }
     pairs: dict[str, list[tuple[Timing, Timing]]] = {peer.name: [] for peer in taking_part}
-    with _base(place, asked, say) as base:
+    with base_of(place, asked, say) as base:
         for number in range(rounds):
             for peer in taking_part:
                 if notes[peer.name]:
                     continue
                 ours = None if number % 2 else _ours(place, files, base, asked)
                 try:
-                    theirs = _peer(place, files, base, asked, peer)
+                    theirs = run_peer(place, files, base, asked, peer)
                 except (FailedRunError, WrongResultError) as error:
                     notes[peer.name] = f"failed: {error}"
                     pairs[peer.name] = []
@@ -88,7 +88,13 @@ def _ours(place: Place, files: FileSet, base: str, asked: Race) -> Timing:
     return timing
 
 
-def _peer(place: Place, files: FileSet, base: str, asked: Race, peer: Peer) -> Timing:
+def run_peer(place: Place, files: FileSet, base: str, asked: Race, peer: Peer) -> Timing:
+    """One run of a peer, checked.
+
+    Raises:
+        FailedRunError: it ended with an error.
+        WrongResultError: it did not do its job.
+    """
     with place.job(files, base, asked) as job:
         commands = peer.write_commands(job, str(environment(place.work)))
         if asked.is_again:
@@ -105,7 +111,8 @@ def _settle(job: Job) -> None:
 
 
 @contextmanager
-def _base(place: Place, asked: Race, say: Say) -> Iterator[str]:
+def base_of(place: Place, asked: Race, say: Say) -> Iterator[str]:
+    """Where a race's files are served."""
     if asked.is_tls:
         yield place.server.tls
     elif asked.is_distant:
