@@ -3,7 +3,7 @@
     uv run --all-packages python -m benchmarks.workspaces /tmp/hundred 100
 
 Departments are copies of the living template. They stand on shared packages in two tiers, and some of them on packages
-of others that this workspace's lock holds already, so that the lock needs no network: it is written as uv would write it.
+of others that this workspace's lock holds already, so that the lock needs no network: it is written as uv writes it.
 """
 
 import argparse

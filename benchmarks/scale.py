@@ -1,0 +1,166 @@
+"""Scale: what the workspace's commands cost with 10, 100 and 500 departments.
+
+    uv run --all-packages python -m benchmarks.scale
+
+Each command runs as a process of its own, several times; printed are medians, from its start to its end. Departments
+are generated (benchmarks/workspaces.py) and lie on the path as if they were installed. `docker` is a stand-in without
+any image, so that the figure is what we take ourselves. A command that does not exist yet is left out.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from airnub_cli.__main__ import main as airnub
+from benchmarks.workspaces import Made, commit, git, make
+
+_NO_IMAGE = "#!/bin/sh\necho 'Error: no such image' >&2\nexit 1\n"
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A command in some state of the workspace."""
+
+    name: str
+    arguments: tuple[str, ...]
+    goal: float | None = None
+    """Seconds with 500 departments."""
+    prepare: Callable[[Made], None] = field(default=lambda _: None)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--departments", default="10,100,500", help="How many; each a workspace.")
+    parser.add_argument("--only", default="", metavar="WORD", help="Only commands with this in their name.")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    sizes = [int(size) for size in options.departments.split(",")]
+    wanted = [one for one in measured() if options.only in one.name and _exists(one.arguments)]
+    seconds: dict[tuple[str, int], float | None] = {}
+    for size in sizes:
+        with tempfile.TemporaryDirectory(prefix="airnub-scale-") as name:
+            made = make(Path(name) / "workspace", size, tests=False)
+            environment = _environment(made, Path(name))
+            # What is compiled is committed, so that checking it is a check of the whole.
+            if any(one.arguments[0] != "affected" for one in wanted):
+                _run(made, ("compile",), environment)
+            commit(made.root)
+            for one in wanted:
+                one.prepare(made)
+                rounds = [_run(made, one.arguments, environment) for _ in range(options.rounds)]
+                git(made.root, "checkout", "--quiet", "--", ".")
+                seconds[one.name, size] = None if None in rounds else statistics.median(filter(None, rounds))
+                print(f"{size}: {one.name}: {_shown(seconds[one.name, size])}", file=sys.stderr)
+    print("| command | " + " | ".join(f"{size}" for size in sizes) + f" | {sizes[-1]} / {sizes[0]} | goal |")
+    print("|---" * (len(sizes) + 3) + "|")
+    missed = [name for name in (_row(one, sizes, seconds) for one in wanted) if name]
+    print("\n".join(f"missed: {name}" for name in missed))
+    return 1 if missed else 0
+
+
+def measured() -> Iterator[Measured]:
+    """Every command, quick ones first."""
+    affected = ("affected", "--base", "main", "--format", "json")
+    yield Measured("affected: nothing", affected, 1)
+    own, shared = "departments/team_000/src/team_000/tasks.py", "packages/airnub-core/src/airnub_core/engine.py"
+    yield Measured("affected: a file of one department", affected, 1, _edit(own))
+    yield Measured("affected: a file that all share", affected, 1, _edit(shared))
+    yield Measured("affected: the lock, one package", affected, 1, _lock("polars"))
+    yield Measured("affected: the lock, every package", affected, 1, _lock(""))
+    yield Measured("affected: the registry", affected, 1, _replace("configs/departments.yaml", "-owners", "-people"))
+    yield Measured("images --dry-run", ("images", "--dry-run", "--json"))
+    yield Measured("compile --check", ("compile", "--check"), 2)
+    yield Measured("template status", ("template", "status"), 5)
+    yield Measured("check", ("check",), 10)
+
+
+def _edit(path: str) -> Callable[[Made], None]:
+    def edit(made: Made) -> None:
+        with (made.root / path).open("a") as file:
+            file.write("# changed\n")
+
+    return edit
+
+
+def _lock(name: str) -> Callable[[Made], None]:
+    """Another version of a package, or of each."""
+
+    def change(made: Made) -> None:
+        file = made.root / "uv.lock"
+        pattern = r'(\nname = "NAME"\nversion = "[^"]+)(?="\nsource = \{ registry)'.replace("NAME", name or '[^"]+')
+        file.write_text(re.sub(pattern, r"\1.9", file.read_text()))
+
+    return change
+
+
+def _replace(path: str, before: str, after: str) -> Callable[[Made], None]:
+    def replace(made: Made) -> None:
+        file = made.root / path
+        file.write_text(file.read_text().replace(before, after))
+
+    return replace
+
+
+def _exists(arguments: tuple[str, ...]) -> bool:
+    command = airnub.commands.get(arguments[0])
+    inner = getattr(command, "commands", None)
+    return command is not None and (inner is None or arguments[1] in inner)
+
+
+def _environment(made: Made, folder: Path) -> dict[str, str]:
+    docker = folder / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(_NO_IMAGE)
+    docker.chmod(0o755)
+    sources = [str(made.root / one / "src") for one in (*made.departments, *made.upper, *made.lower)]
+    return os.environ | {
+        "PATH": f"{docker.parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(sources),
+        "PREFECT_HOME": str(folder / "prefect"),
+    }
+
+
+def _run(made: Made, arguments: tuple[str, ...], environment: dict[str, str]) -> float | None:
+    """Seconds of a command; none where it takes too long."""
+    started = time.monotonic()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "airnub_cli", *arguments], cwd=made.root, env=environment, capture_output=True,
+            text=True, check=False, timeout=_LONGEST,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return None
+    seconds = time.monotonic() - started
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        print(f"{' '.join(arguments)}: exit status {done.returncode}: {json.dumps(said[:3])}", file=sys.stderr)
+    return seconds
+
+
+def _row(one: Measured, sizes: list[int], seconds: dict[tuple[str, int], float | None]) -> str | None:
+    """Print a line of the table; the name of a goal that was missed."""
+    found = [seconds[one.name, size] for size in sizes]
+    first, last = found[0], found[-1]
+    growth = f"{last / first:.1f}" if first and last else "-"
+    goal = f"{one.goal:g} s" if one.goal else "-"
+    print(f"| {one.name} | {' | '.join(map(_shown, found))} | {growth} | {goal} |")
+    return one.name if one.goal and (last is None or last > one.goal) else None
+
+
+def _shown(seconds: float | None) -> str:
+    return f"more than {_LONGEST} s" if seconds is None else f"{seconds:.2f} s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
