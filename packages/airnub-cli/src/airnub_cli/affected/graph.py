@@ -46,7 +46,8 @@ class Graph:
             findings.add(targets[reached.folder], [*first, *reached.steps], reached.concerns)
         for node in came_from:
             if is_prefect_image(node.name, node.part):
-                findings.add(prefect_image(), [*first, *self._steps(came_from, node)], {Concern.IMAGE})
+                steps = [*first, *self._steps(came_from, node), node.name]
+                findings.add(prefect_image(), steps, {Concern.IMAGE})
                 break
 
     def _members_of(self, came_from: Mapping[Node, Node | None]) -> Iterator[Reached]:

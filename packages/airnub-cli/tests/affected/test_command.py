@@ -1,0 +1,132 @@
+"""The command `airnub affected`."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from airnub_cli.__main__ import main
+
+
+@pytest.fixture
+def invoke(checkout, monkeypatch):
+    """Inside the checkout."""
+    monkeypatch.chdir(checkout.root)
+    return lambda *arguments: CliRunner().invoke(main, ["affected", "--base", "main", *arguments])
+
+
+@pytest.fixture
+def touched(checkout):
+    """A source of the package that all stand on, and tests of a department."""
+    checkout.write("packages/airnub-core/src/airnub_core/__init__.py")
+    checkout.write("departments/alpha/tests/test_it.py")
+    checkout.write("docs/how.md")
+
+
+@pytest.mark.usefixtures("touched")
+def test_text_is_for_people(invoke):
+    """Name, concerns, reasons; what is no result goes to stderr."""
+    result = invoke()
+    assert result.exit_code == 0
+    assert "department alpha: image, tests, deployment\n" in result.stdout
+    assert "  packages/airnub-core/src/airnub_core/__init__.py → airnub-core → alpha\n" in result.stdout
+    assert "concern nobody: docs/how.md" in result.stderr
+
+
+@pytest.mark.usefixtures("touched")
+def test_json_is_for_scripts(invoke):
+    """One document: departments, packages, images."""
+    rows = json.loads(invoke("--format", "json").stdout)
+    assert [(row["kind"], row["name"]) for row in rows] == [
+        ("department", "_template"), ("department", "alpha"), ("department", "beta"),
+        ("package", "airnub-core"), ("package", "airnub-prefect"), ("image", "prefect"),
+    ]  # fmt: skip
+    assert rows[1] == {
+        "name": "alpha",
+        "kind": "department",
+        "concerns": ["image", "tests", "deployment"],
+        "reasons": [
+            "departments/alpha/tests/test_it.py → alpha",
+            "packages/airnub-core/src/airnub_core/__init__.py → airnub-core → alpha",
+        ],
+    }
+
+
+@pytest.mark.usefixtures("touched")
+@pytest.mark.parametrize(
+    ("arguments", "matrix"),
+    [
+        ([], {"department": ["alpha", "beta"]}),
+        (["--concern", "image"], {"department": ["alpha", "beta"]}),
+        (["--concern", "tests"], {"department": ["_template", "alpha", "beta"]}),
+        (["--kind", "package"], {"package": ["airnub-core", "airnub-prefect"]}),
+        (["--kind", "image", "--concern", "image"], {"image": ["prefect"]}),
+    ],
+)
+def test_a_matrix_is_for_workflows(invoke, arguments, matrix):
+    """Departments by name; others when asked for."""
+    assert json.loads(invoke("--format", "github-matrix", *arguments).stdout) == matrix
+
+
+def test_an_empty_matrix(invoke):
+    """Its key is there, so that a workflow can ask whether it has any."""
+    result = invoke("--format", "github-matrix")
+    assert (result.exit_code, result.stdout) == (0, '{"department": []}\n')
+
+
+@pytest.mark.usefixtures("touched")
+def test_one_concern(invoke):
+    """Who needs that, and why."""
+    [alpha] = [
+        row for row in json.loads(invoke("--format", "json", "--concern", "image").stdout) if row["name"] == "alpha"
+    ]
+    assert alpha["reasons"] == ["packages/airnub-core/src/airnub_core/__init__.py → airnub-core → alpha"]
+
+
+def test_many_reasons_are_not_all_shown(checkout, invoke):
+    """Text has the first five, JSON has all."""
+    lock = (checkout.root / "uv.lock").read_text()
+    names = [f"more-{at}" for at in range(7)]
+    blocks = "".join(
+        f'\n[[package]]\nname = "{name}"\nversion = "1"\nsource = {{ registry = "x" }}\n' for name in names
+    )
+    lines = "".join(f'    {{ name = "{name}" }},\n' for name in names)
+    checkout.write(
+        "uv.lock", lock.replace('    { name = "joblib" },\n', f'    {{ name = "joblib" }},\n{lines}') + blocks
+    )
+    base = checkout.commit()
+    checkout.write("uv.lock", (checkout.root / "uv.lock").read_text().replace('version = "1"', 'version = "2"'))
+    said = CliRunner().invoke(main, ["affected", "--base", base]).stdout
+    assert said.count("lock: more-") == 5
+    assert "and 2 more reasons; --format json has all" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--base", "nowhere"], "expected a commit that git knows"), ([], "Missing option '--base'")],
+)
+def test_a_mistake_of_the_caller(checkout, monkeypatch, arguments, message):
+    """Exit status 2, nothing on stdout."""
+    monkeypatch.chdir(checkout.root)
+    result = CliRunner().invoke(main, ["affected", *arguments])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+def test_outside_of_a_workspace(tmp_path, monkeypatch):
+    """Exit status 2."""
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["affected", "--base", "main"])
+    assert result.exit_code == 2
+    assert "expected a uv workspace" in result.stderr
+
+
+def test_it_does_not_wait_for_prefect(checkout):
+    """Importing it takes longer than all the rest."""
+    code = (
+        "import sys; from airnub_cli.__main__ import main; main(['affected', '--base', 'main'], standalone_mode=False);"
+        "sys.exit('prefect' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=checkout.root, check=False).returncode == 0
