@@ -142,12 +142,9 @@ def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
         held = _held(server, removal)
         if not yes:
             click.confirm("Remove all that?", abort=True, err=True)
-        if server is not None and held is not None:
-            from airnub_cli.departments.backend import delete
-
-            # First: what is left of it after a failure here is found again by the next run.
-            delete(server, held)
-    for path in remove_files(workspace, removal):
+        # The backend first: what is left of it after a failure is found again by the next run.
+        changed = remove_files(workspace, removal, lambda: _delete(server, held))
+    for path in changed:
         click.echo(f"{path} is written")
     click.echo(f"{removal.names.module} is removed")
     if named := mentions(workspace.root, removal.names):
@@ -194,3 +191,10 @@ def _held(server: "PrefectServer | None", removal: "Removal") -> "Held | None":
     for line in held.lines():
         click.echo(f"  {line}")
     return held
+
+
+def _delete(server: "PrefectServer | None", held: "Held | None") -> None:
+    if server is not None and held is not None:
+        from airnub_cli.departments.backend import delete
+
+        delete(server, held)

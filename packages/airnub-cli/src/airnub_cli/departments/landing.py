@@ -47,12 +47,12 @@ def at_work(root: Path) -> Iterator[Path]:
 
 
 def recover(folder: Path) -> list[str]:
-    """Put back what an interrupted change left in the checkout around a folder.
+    """Put back what an interrupted change did to the checkout around a folder, and remove what it left.
 
     Returns:
         Lines to be told; none where there was nothing to do.
     """
-    root = next((one for one in (folder, *folder.parents) if (one / _HOME / _LANDING).is_dir()), None)
+    root = next((one for one in (folder, *folder.parents) if (one / _HOME).is_dir()), None)
     lock = _locked(root / _HOME) if root else None
     if root is None or lock is None:
         return []  # whoever has the lock is at work

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,8 +59,13 @@ def planned_removal(workspace: Workspace, name: str) -> Removal:
     )
 
 
-def remove_department(workspace: Workspace, removal: Removal) -> list[str]:
+def remove_department(workspace: Workspace, removal: Removal, before: Callable[[], None] = lambda: None) -> list[str]:
     """Remove a department from the repository, in one go.
+
+    Args:
+        workspace: the checkout.
+        removal: what goes.
+        before: is called when it is known that the rest holds, and nothing is removed yet.
 
     Returns:
         The files that are changed, relative to the root; not those that are gone.
@@ -79,6 +84,7 @@ def remove_department(workspace: Workspace, removal: Removal) -> list[str]:
         for name in environments(root):
             _leave_out(proposal, f"configs/environments/{name}.yaml", removal)
         proposal.settle()
+        before()
         inside = tuple(f"{one}/" for one in removal.folders)
         changes = {path: content for path, content in proposal.changes().items() if not path.startswith(inside)}
         land(root, changes, removal.folders)
