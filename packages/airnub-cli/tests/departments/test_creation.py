@@ -78,4 +78,4 @@ def test_without_the_template_there_is_nothing_to_copy(house):
 
 def test_the_environment_of_others_is_left_alone(house):
     """It is brought up to date only in the checkout's own."""
-    assert install(house.root, "zoo") is False
+    assert install(house.root) is False

@@ -43,6 +43,16 @@ def test_what_is_stale_is_named(house, airnub):
     assert "owner:team-two" in house.deployments.read_text()
 
 
+def test_what_repeats_the_registry_is_written_too(house, airnub):
+    """With the organisation that owners belong to, CODEOWNERS; of another environment nothing but its file."""
+    house.change("departments:", "organisation: acme\ndepartments:", "configs/departments.yaml")
+    airnub("--pools", "process")
+    assert not (house.root / ".github").exists()
+    assert ".github/CODEOWNERS is written" in airnub().stderr
+    owners = (house.root / ".github" / "CODEOWNERS").read_text()
+    assert "/departments/department_for_deploying/ @acme/team-one\n" in owners
+
+
 def test_with_a_mistake_nothing_is_written(house, airnub):
     """The mistakes stand on stderr with their lines; exit status 2."""
     house.change("concurrency_limit: {limit: 3,", "concurrency_limit: {limt: 3,")

@@ -15,6 +15,17 @@ def test_departments_are_found_by_their_id(house):
     assert registry.named("nobody") is None
 
 
+def test_what_nobody_needs_to_say(house):
+    """A cost centre, and the organisation whose teams the owners are."""
+    text = (house.root / "configs" / "departments.yaml").read_text()
+    assert load_registry(house.root).organisation is None
+    house.write(
+        "configs/departments.yaml", "organisation: acme\n" + text.replace("status:", "cost_centre: C7, status:")
+    )
+    registry = load_registry(house.root)
+    assert (registry.organisation, registry.departments[0].cost_centre) == ("acme", "C7")
+
+
 def test_an_id_comes_once(house):
     """Or nobody could say whose the department is."""
     text = (house.root / "configs" / "departments.yaml").read_text()

@@ -86,7 +86,7 @@ def new_department(
         workspace, name, owner=owner, display_name=display_name, contacts=contacts, stages=stages, chosen=categories
     )
     changed = create_department(workspace, wanted)
-    is_installed = install(workspace.root, wanted.names.slug)
+    is_installed = install(workspace.root)
     folder = f"departments/{name}/"
     click.echo(f"{folder} is made: {sum(path.startswith(folder) for path in changed)} files")
     for path in changed:

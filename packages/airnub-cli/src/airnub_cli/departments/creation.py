@@ -100,14 +100,15 @@ def create_department(workspace: Workspace, wanted: Wanted) -> list[str]:
     return sorted(changes)
 
 
-def install(root: Path, slug: str) -> bool:
-    """Bring the environment that this runs in to what the lock says of a member; whether it was done.
+def install(root: Path) -> bool:
+    """Bring the environment that this runs in to what the lock says of all members; whether it was done.
 
-    Not where it is another one than the checkout's own: that is somebody else's.
+    All, since `airnub compile` imports the flows of all departments. Not where it is another one than the checkout's
+    own: that is somebody else's.
     """
     if Path(sys.prefix).resolve() != (root / ".venv").resolve() or shutil.which("uv") is None:
         return False
-    command = ["uv", "sync", "--quiet", "--frozen", "--inexact", "--package", slug]
+    command = ["uv", "sync", "--quiet", "--frozen", "--inexact", "--all-packages"]
     return subprocess.run([*command, "--offline"], cwd=root, capture_output=True, check=False).returncode == 0 or (
         subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0
     )
