@@ -61,6 +61,7 @@ class PaperEngine:
         return reference in self.remote
 
     def bake(self, definition, *, push):
+        self.targets = definition["target"]
         self.baked.append(sorted(definition["target"]))
         for target in definition["target"].values():
             for tag in target["tags"]:

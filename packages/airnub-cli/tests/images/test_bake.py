@@ -27,6 +27,14 @@ def test_the_group_holds_all(workspace):
     assert definition(workspace, wanted)["group"]["default"]["targets"] == ["project-alpha", "prefect"]
 
 
+def test_bases_are_pinned_as_they_were_found(workspace):
+    """So that what is built is what its digest says."""
+    wanted = Wanted(image_named(workspace, "prefect"), "x", "", {}, {"PYTHON_IMAGE": "python:3.13@sha256:1"})
+    arguments = definition(workspace, [wanted])["target"]["prefect"]["args"]
+    assert arguments["PYTHON_IMAGE"] == "python:3.13@sha256:1"
+    assert arguments["UV_IMAGE"].startswith("ghcr.io/astral-sh/uv:")
+
+
 def git(workspace, *arguments):
     identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
     subprocess.run(["git", *identity, *arguments], cwd=workspace.root, check=True, capture_output=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from airnub_cli.images.bases import Base
 from airnub_cli.images.building import carry_out, plan
 from airnub_cli.images.image import images
 
@@ -54,3 +55,20 @@ def test_a_registry_is_asked_by_content(build, engine, workspace):
     module.write_text(before)
     assert set(build(**names).values()) == {("keep", "its registry has it")}
     assert engine.local == {}
+
+
+def test_without_pushing_the_registry_is_not_asked(build):
+    """Which the reason says."""
+    names = {"registry": "registry.example/airnub"}
+    assert build(**names)["prefect"] == ("build", "there is no such image; its registry was not asked, --push does")
+    assert build(**names)["prefect"] == ("keep", "built from the same; its registry was not asked, --push does")
+
+
+def test_what_is_built_on_is_what_was_looked_up(build, engine):
+    """Pinned, and part of the tag."""
+    names = {"registry": "registry.example/airnub", "push": True}
+    build(**names, find_base=lambda reference: Base(reference, "sha256:1"))
+    assert {one["args"]["PYTHON_IMAGE"].partition("@")[2] for one in engine.targets.values()} == {"sha256:1"}
+    assert {one[0] for one in build(**names, find_base=lambda reference: Base(reference, "sha256:2")).values()} == {
+        "build"
+    }

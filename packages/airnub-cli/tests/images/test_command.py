@@ -1,9 +1,14 @@
 """The command `airnub images`."""
 
+import json
+import os
+
 import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
+from airnub_cli.images.bases import DockerBases
+from airnub_cli.images.digest import image_digest
 
 
 @pytest.fixture
@@ -24,7 +29,40 @@ def test_pushing_needs_a_registry(invoke):
     """Local images stay where they are."""
     result = invoke("--push")
     assert result.exit_code == 2
-    assert "expected --registry with --push" in result.stderr
+    assert "expected a registry with --push, found none; local" in result.stderr
+
+
+def test_an_environment_says_its_registry(invoke, workspace):
+    """One that has none has local images; both at once is a mistake, as is one that does not exist."""
+    folder = workspace.root / "configs" / "environments"
+    folder.mkdir(parents=True)
+    (folder / "far.yaml").write_text("description: There.\nregistry: registry.example/house\n")
+    (folder / "near.yaml").write_text("description: Here.\n")
+    for arguments, said in (
+        (["--env", "far", "--registry", "other.example"], "expected one of --env and --registry, found both"),
+        (["--env", "fra"], "expected one of the environments far, local, near, found 'fra'"),
+        (["--env", "near", "--push"], "expected a registry with --push, found none in "),
+    ):
+        result = invoke(*arguments)
+        assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
+
+
+def test_images_are_named_as_the_deployments_of_an_environment(invoke, workspace, tmp_path, monkeypatch):
+    """The same name as `airnub compile --env` writes; what is not known of base images is said."""
+    folder = workspace.root / "configs" / "environments"
+    folder.mkdir(parents=True)
+    (folder / "far.yaml").write_text("description: There.\nregistry: registry.example/house\n")
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text("#!/bin/sh\necho 'Error: No such image' >&2; exit 1\n")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{docker.parent}{os.pathsep}{os.environ['PATH']}")
+    result = invoke("project-alpha", "--env", "far", "--dry-run", "--json")
+    assert result.exit_code == 0, result.output
+    [row] = json.loads(result.stdout)
+    bases = DockerBases(registry=True)
+    assert row["image"] == f"registry.example/house/project-alpha:{image_digest(workspace, 'project-alpha', bases)}"
+    assert "the digest of python:3.13-slim-trixie, found none: its name alone counts" in result.stderr
 
 
 def test_no_engine_is_a_failure(invoke, monkeypatch):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from airnub_cli.images.bases import Base
 from airnub_cli.images.image import image_named
 from airnub_cli.images.inputs import inputs
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -79,6 +80,17 @@ def test_other_base_images(changed):
     """Whoever names another base builds another image."""
     assert changed({"PYTHON_IMAGE": "python:3.13-slim-trixie"}) == []
     assert changed({"PYTHON_IMAGE": "mirror.example/python:3.13-slim-trixie"}) == ["base images"]
+
+
+def test_the_content_of_base_images_counts(workspace):
+    """Not what they are called: a tag that moved is another image, the same content by another name is the same."""
+    image = image_named(workspace, "project_alpha")
+
+    def part(digest, environment=None):
+        parts = inputs(workspace, image, environment or {}, lambda reference: Base(reference, digest))
+        return parts["base images"]
+
+    assert part("sha256:1") == part("sha256:1", {"PYTHON_IMAGE": "mirror.example/python:3.13"}) != part("sha256:2")
 
 
 def test_the_mode_of_a_file_counts(workspace, changed):

@@ -44,6 +44,7 @@ def compile_(check: bool, name: str, output: str | None, kind: str | None) -> No
     from airnub_cli.deployments.compilation import compile_environment
     from airnub_cli.deployments.ownership import retagged
     from airnub_cli.deployments.sources import FILE
+    from airnub_cli.images.bases import DockerBases
     from airnub_cli.images.digest import image_digest
 
     try:
@@ -51,8 +52,15 @@ def compile_(check: bool, name: str, output: str | None, kind: str | None) -> No
         # What is a mistake of the caller is told before what takes long.
         environment = load_environment(workspace.root, name)
         pools = cast("PoolType | None", kind)
+        bases = DockerBases(registry=True)
         found = check_deployments(workspace)
-        text = compile_environment(workspace, name, digest=image_digest, kind=pools, found=found)
+        text = compile_environment(
+            workspace,
+            name,
+            digest=lambda where, department: image_digest(where, department, bases),
+            kind=pools,
+            found=found,
+        )
         wanted = {
             source.path: retagging.expected
             for source in found.sources
@@ -67,6 +75,8 @@ def compile_(check: bool, name: str, output: str | None, kind: str | None) -> No
         count = len(error.mistakes) if isinstance(error, ConfigurationError) else 1
         click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was written", fg="red", err=True)
         sys.exit(2)
+    for doubt in bases.doubts:
+        click.secho(doubt, fg="yellow", err=True)
     to = output or (str(workspace.root / FILE) if is_committed else "-")
     if to == "-":
         if not check:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +25,8 @@ class Wanted:
     """Registry, name and tag."""
     digest: str
     inputs: Mapping[str, str]
+    bases: Mapping[str, str] = field(default_factory=dict)
+    """By build argument, those that are told otherwise than the Dockerfile or the environment names them."""
 
 
 def definition(workspace: Workspace, wanted: Iterable[Wanted]) -> dict[str, Any]:
@@ -45,7 +47,8 @@ def definition(workspace: Workspace, wanted: Iterable[Wanted]) -> dict[str, Any]
             "dockerfile": one.image.dockerfile,
             "target": one.image.target,
             "args": {
-                **bases(workspace, one.image), **one.image.arguments, **told, "VERSION": _version(workspace, one.image),
+                **bases(workspace, one.image), **one.bases, **one.image.arguments, **told,
+                "VERSION": _version(workspace, one.image),
             },
             "tags": [one.reference],
             "labels": {DIGEST: one.digest, INPUTS: json.dumps(one.inputs)},

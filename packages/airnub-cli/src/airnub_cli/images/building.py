@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from airnub_cli.images.bake import DIGEST, INPUTS, Wanted, definition
+from airnub_cli.images.bases import FindBase, as_written
 from airnub_cli.images.digest import digest_of
 from airnub_cli.images.engine import Engine
 from airnub_cli.images.image import Image
-from airnub_cli.images.inputs import Inputs
+from airnub_cli.images.inputs import Inputs, bases
 from airnub_cli.workspace import Workspace
 
 LOCAL_REGISTRY, LOCAL_TAG = "airnub", "local"
@@ -26,7 +27,13 @@ class Plan:
 
 
 def plan(
-    workspace: Workspace, chosen: Iterable[Image], engine: Engine, *, registry: str | None = None, push: bool = False
+    workspace: Workspace,
+    chosen: Iterable[Image],
+    engine: Engine,
+    *,
+    registry: str | None = None,
+    push: bool = False,
+    find_base: FindBase = as_written,
 ) -> list[Plan]:
     """Look at what exists, and say what has to be built and why.
 
@@ -36,6 +43,7 @@ def plan(
         engine: where they are looked for.
         registry: names are `<registry>/<image>:<digest>`; without one they are the local ones, `airnub/<image>:local`.
         push: the registry itself is asked, not this machine.
+        find_base: says which content the name of a base image stands for; that is built on.
 
     Returns:
         A plan for each, in the order given.
@@ -44,17 +52,19 @@ def plan(
         WorkspaceError: the inputs of one cannot be read.
         EngineError: the engine or the registry does not answer.
     """
-    plans, inputs = [], Inputs(workspace)
+    plans, inputs = [], Inputs(workspace, find_base=find_base)
     for image in chosen:
         parts = inputs.of(image)
         digest = digest_of(parts)
         name = f"{registry}/{image.name}:{digest}" if registry else f"{LOCAL_REGISTRY}/{image.name}:{LOCAL_TAG}"
-        wanted = Wanted(image, name, digest, parts)
+        pinned = {argument: find_base(one).pinned for argument, one in bases(workspace, image).items()}
+        wanted = Wanted(image, name, digest, parts, pinned)
         if registry and push:
             there = engine.pushed(name)
             reason = "its registry has it" if there else "its registry does not have it"
         else:
             there, reason = _compared(wanted, engine.labels(name))
+            reason += "; its registry was not asked, --push does" if registry else ""
         plans.append(Plan(wanted, "keep" if there else "build", reason))
     return plans
 

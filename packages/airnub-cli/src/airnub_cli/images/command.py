@@ -6,11 +6,15 @@ from pathlib import Path
 
 import click
 
+from airnub_cli.configuration.environment import environment_file, load_environment
+from airnub_cli.images.bases import DockerBases
 from airnub_cli.images.building import Plan, carry_out, plan
 from airnub_cli.images.engine import Docker, EngineError
 from airnub_cli.images.image import image_named
 from airnub_cli.images.image import images as all_images
 from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.places import shown
 
 
 class _Mistake(click.ClickException):
@@ -19,30 +23,42 @@ class _Mistake(click.ClickException):
 
 @click.command("images", epilog="Example: uv run airnub images project-alpha --dry-run")
 @click.argument("names", nargs=-1, metavar="[IMAGE]...")
+@click.option("--env", "environment", metavar="NAME", help="Of configs/environments/: name them as its deployments do.")
 @click.option("--registry", metavar="NAME", help="Name them by content digest below this; else airnub/IMAGE:local.")
-@click.option("--push", is_flag=True, help="Build what the registry does not have, and push it there.")
+@click.option("--push", is_flag=True, help="Build what the registry does not have, and push it.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be built, and why.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def images(names: tuple[str, ...], registry: str | None, push: bool, dry_run: bool, as_json: bool) -> None:
+def images(
+    names: tuple[str, ...], environment: str | None, registry: str | None, push: bool, dry_run: bool, as_json: bool
+) -> None:
     """Build each IMAGE (a department, or `prefect`; default: all of these) whose content does not exist yet.
 
     `prefect-kubernetes`, for the server and the workers on Kubernetes, is built when it is named.
     """
-    if push and registry is None:
-        raise _Mistake("expected --registry with --push, found none; local images are never pushed")
+    if environment is not None and registry is not None:
+        raise _Mistake("expected one of --env and --registry, found both; an environment says its registry")
     try:
         workspace = Workspace.around(Path.cwd())
+        if environment is not None:
+            registry = load_environment(workspace.root, environment).registry
+        if push and registry is None:
+            found = "none" if environment is None else f"none in {shown(environment_file(workspace.root, environment))}"
+            raise _Mistake(f"expected a registry with --push, found {found}; local images are never pushed")
         chosen = [image_named(workspace, name) for name in names] or list(all_images(workspace).values())
-    except WorkspaceError as error:
+    except (WorkspaceError, ConfigurationError) as error:
         raise _Mistake(str(error)) from error
     engine = Docker(workspace.root)
     started = time.monotonic()
+    bases = DockerBases(registry=registry is not None)
     try:
-        plans = plan(workspace, chosen, engine, registry=registry, push=push)
+        plans = plan(workspace, chosen, engine, registry=registry, push=push, find_base=bases)
         if not dry_run:
             carry_out(workspace, plans, engine, push=push)
     except (EngineError, WorkspaceError) as error:
         raise click.ClickException(str(error)) from error
+    if registry is not None:
+        for doubt in bases.doubts:
+            click.secho(doubt, fg="yellow", err=True)
     rows = [_row(one, dry_run=dry_run) for one in plans]
     if as_json:
         click.echo(json.dumps(rows, indent=2))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from airnub_cli.images.bases import FindBase, as_written
 from airnub_cli.images.image import Image
 from airnub_cli.lock import FILE as LOCK
 from airnub_cli.lock import Slice, load_lock
@@ -20,7 +21,12 @@ _ARG = re.compile(r"^ARG (\w+)=(\S+)", re.MULTILINE)
 _LENGTH = 16
 
 
-def inputs(workspace: Workspace, image: Image, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+def inputs(
+    workspace: Workspace,
+    image: Image,
+    environment: Mapping[str, str] = os.environ,
+    find_base: FindBase = as_written,
+) -> dict[str, str]:
     """What goes into an image: a name for each part, and its digest.
 
     Of the lock only what this image installs: a line of another department changes nothing here. Of a member what the
@@ -30,6 +36,7 @@ def inputs(workspace: Workspace, image: Image, environment: Mapping[str, str] = 
         workspace: the checkout.
         image: one of it.
         environment: may name other base images.
+        find_base: says which content the name of a base image stands for.
 
     Returns:
         Digests by name, in a fixed order.
@@ -37,25 +44,32 @@ def inputs(workspace: Workspace, image: Image, environment: Mapping[str, str] = 
     Raises:
         WorkspaceError: the lock has no such package.
     """
-    return Inputs(workspace, environment).of(image)
+    return Inputs(workspace, environment, find_base).of(image)
 
 
 class Inputs:
     """What goes into images, asked for many of them: what they share is read once."""
 
-    def __init__(self, workspace: Workspace, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        environment: Mapping[str, str] = os.environ,
+        find_base: FindBase = as_written,
+    ) -> None:
         """Nothing is read yet; what is read later is taken as not changing meanwhile."""
         self._workspace = workspace
         self._environment = environment
+        self._find_base = find_base
         self._folders: dict[str, str] = {}
 
     def of(self, image: Image) -> dict[str, str]:
         """As `inputs` says."""
         locked = _locked(self._workspace, image)
         root = self._workspace.root
+        named = bases(self._workspace, image, self._environment)
         parts = {
             "Dockerfile": _of_files(root, _recipe(self._workspace, image)),
-            "base images": _of_text(repr(sorted(bases(self._workspace, image, self._environment).items()))),
+            "base images": _of_text(repr(sorted((name, self._find_base(one).identity) for name, one in named.items()))),
             "build arguments": _of_text(repr((image.target, sorted(image.arguments.items())))),
             "locked dependencies": _of_text(locked.text),
         }
