@@ -48,3 +48,12 @@ def test_the_repository_names_no_place_outside_of_it():
     # The home of the user in our images is a place of ours.
     lines = [line for line in found.stdout.splitlines() if re.search(forbidden, line.replace("/home/airnub", ""))]
     assert lines == []
+
+
+@pytest.mark.parametrize(("name", "below"), [("fastapi", (0, 150)), ("sqlalchemy", (2, 1))])
+def test_the_lock_holds_what_prefect_cannot_work_without(name, below):
+    """With FastAPI 0.150 its server cannot be imported; with SQLAlchemy 2.1 no schedule ever starts a run."""
+    packages = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    versions = [tuple(map(int, one["version"].split(".")[:2])) for one in packages if one["name"] == name]
+    assert versions
+    assert all(version < below for version in versions)

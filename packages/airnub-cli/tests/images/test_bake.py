@@ -2,6 +2,8 @@
 
 import subprocess
 
+import yaml
+
 from airnub_cli.images.bake import DIGEST, Wanted, definition
 from airnub_cli.images.image import image_named
 
@@ -25,6 +27,16 @@ def test_the_group_holds_all(workspace):
     """So that shared layers are built once."""
     wanted = [Wanted(image_named(workspace, name), name, "", {}) for name in ("project-alpha", "prefect")]
     assert definition(workspace, wanted)["group"]["default"]["targets"] == ["project-alpha", "prefect"]
+
+
+def test_an_image_says_whose_it_is(workspace):
+    """As the registry says it; `prefect` is nobody's."""
+    [registered] = yaml.safe_load((workspace.root / "configs" / "departments.yaml").read_text())["departments"]
+    wanted = [Wanted(image_named(workspace, name), name, "", {}) for name in ("project-alpha", "prefect")]
+    targets = definition(workspace, wanted)["target"]
+    labels = targets["project-alpha"]["labels"]
+    assert (labels["airnub.department"], labels["airnub.owner"]) == (registered["id"], registered["owner"])
+    assert "airnub.owner" not in targets["prefect"]["labels"]
 
 
 def test_bases_are_pinned_as_they_were_found(workspace):

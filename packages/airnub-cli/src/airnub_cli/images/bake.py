@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from airnub_cli.configuration.registry import Registry, load_registry
 from airnub_cli.images.image import Image
 from airnub_cli.images.inputs import bases
 from airnub_cli.workspace import Workspace
 
 DIGEST, INPUTS = "airnub.digest", "airnub.inputs"
 """Labels: what an image was built from, as one digest and by part."""
+DEPARTMENT, OWNER = "airnub.department", "airnub.owner"
+"""Labels: whose an image is, as `configs/departments.yaml` says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,12 @@ def definition(workspace: Workspace, wanted: Iterable[Wanted]) -> dict[str, Any]
 
     Returns:
         Its content: a target for each image, and the group `default` of them all.
+
+    Raises:
+        ConfigurationError: the registry, which says whose a department is, has mistakes.
     """
     wanted = list(wanted)
+    registry = load_registry(workspace.root)
     told = {"REVISION": _revision(workspace), "SOURCE": _source(workspace)}
     targets = {
         one.image.name: {
@@ -51,11 +58,16 @@ def definition(workspace: Workspace, wanted: Iterable[Wanted]) -> dict[str, Any]
                 "VERSION": _version(workspace, one.image),
             },
             "tags": [one.reference],
-            "labels": {DIGEST: one.digest, INPUTS: json.dumps(one.inputs)},
+            "labels": {DIGEST: one.digest, INPUTS: json.dumps(one.inputs), **_whose(registry, one.image)},
         }
         for one in wanted
     }  # fmt: skip
     return {"group": {"default": {"targets": list(targets)}}, "target": targets}
+
+
+def _whose(registry: Registry, image: Image) -> dict[str, str]:
+    registered = registry.named(image.department.module) if image.department else None
+    return {DEPARTMENT: registered.id, OWNER: registered.owner} if registered else {}
 
 
 def _revision(workspace: Workspace) -> str:

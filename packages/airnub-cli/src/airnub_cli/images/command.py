@@ -54,6 +54,8 @@ def images(
         plans = plan(workspace, chosen, engine, registry=registry, push=push, find_base=bases)
         if not dry_run:
             carry_out(workspace, plans, engine, push=push)
+    except ConfigurationError as error:
+        raise _Mistake(str(error)) from error
     except (EngineError, WorkspaceError) as error:
         raise click.ClickException(str(error)) from error
     if registry is not None:
