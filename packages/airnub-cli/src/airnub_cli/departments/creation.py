@@ -9,7 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from airnub_cli.configuration.names import Names
-from airnub_cli.configuration.registry import Registered
+from airnub_cli.configuration.registry import Registered, load_registry
+from airnub_cli.configuration.repetition import repetitions
 from airnub_cli.departments.entries import with_entry
 from airnub_cli.departments.landing import at_work, land
 from airnub_cli.departments.naming import check_name
@@ -84,6 +85,8 @@ def create_department(workspace: Workspace, wanted: Wanted) -> list[str]:
     root = workspace.root
     if not template_folder(root).is_dir():
         raise WorkspaceError(f"expected the template in {template_folder(root)}, found none")
+    # What cannot be changed later is told before what takes long.
+    repetitions(root, load_registry(root))
     with at_work(root) as folder:
         proposal = Proposal(root, folder)
         for name, content in department_files(root, wanted).items():
