@@ -32,6 +32,7 @@ RUN_ELSEWHERE = {
     "uv run --all-packages pytest": ".ci/run",
     "uv sync --all-packages --group lint": ".ci/run",
     ".ci/run": ".ci/run",
+    ".ci/difference origin/main production": "tests/test_workflows.py",
     ".ci/run lint": ".ci/run",
     "uv run --group lint pre-commit install": "by hand",
     "uv run --all-packages python -m benchmarks.startup": "by hand",

@@ -45,4 +45,4 @@ def test_a_mistake_is_told_on_stderr(run):
     """With 2, and an empty stdout."""
     result = run("--env", "near")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "expected kubernetes, found docker" in result.stderr
+    assert "expected kubernetes, found none" in result.stderr

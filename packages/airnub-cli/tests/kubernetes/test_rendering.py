@@ -66,11 +66,11 @@ def test_what_has_no_value_is_named_once_with_its_line(cluster):
 
 def test_an_environment_of_another_kind(cluster):
     """Its pools would wait for a worker for ever."""
-    with pytest.raises(ConfigurationError, match=r"near.yaml: kind: expected kubernetes, found docker"):
+    with pytest.raises(ConfigurationError, match=r"near.yaml: kind: expected kubernetes, found none"):
         rendered(cluster, "near")
 
 
 def test_an_unknown_environment(cluster):
     """The error says which there are."""
-    with pytest.raises(ConfigurationError, match="found 'clustr'; there are cluster, near"):
+    with pytest.raises(ConfigurationError, match="found 'clustr'; did you mean 'cluster'"):
         rendered(cluster, "clustr")

@@ -22,7 +22,7 @@ class _Mistake(click.ClickException):
 
 @click.command(
     "affected",
-    epilog="Examples: uv run airnub affected --base origin/main;  "
+    epilog="Example: uv run airnub affected --base origin/main;  "
     "uv run airnub affected --base origin/main --concern image --format github-matrix",
 )
 @click.option("--base", "reference", required=True, metavar="REF", help="Branch, tag or commit to compare with.")

@@ -23,12 +23,25 @@ def kubernetes(environment: str, no_server: bool) -> None:
 
     Secrets are not among them. Nothing is sent to a cluster.
     """
+    from airnub_cli.images.bases import DockerBases
+    from airnub_cli.images.digest import image_digest
     from airnub_cli.kubernetes.rendering import manifests
+
+    # As `airnub images` names what it builds.
+    bases = DockerBases(registry=True)
 
     try:
         workspace = Workspace.around(Path.cwd())
-        text = manifests(workspace, environment, known_values(workspace.root), server=not no_server)
+        text = manifests(
+            workspace,
+            environment,
+            known_values(workspace.root),
+            server=not no_server,
+            digest=lambda where, name: image_digest(where, name, bases),
+        )
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)
+    for doubt in bases.doubts:
+        click.secho(doubt, fg="yellow", err=True)
     click.echo(text, nl=False)

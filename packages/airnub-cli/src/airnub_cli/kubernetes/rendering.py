@@ -50,7 +50,7 @@ def manifests(
     if environment.kind != "kubernetes":
         raise ConfigurationError.of(
             shown(environment_file(workspace.root, environment_name)),
-            f"kind: expected kubernetes, found {environment.kind}; workers in a cluster poll no pool of that kind",
+            f"kind: expected kubernetes, found {environment.kind or 'none'}; workers in a cluster poll no other pools",
         )
     values = dict(values) | {"AIRNUB_IMAGE": _image(workspace, environment, digest)}
     wanted = [(name, values) for name in (*SHARED, *([SERVER] if server else []))]

@@ -8,6 +8,7 @@ import json
 import subprocess
 from typing import Any
 
+from airnub_cli.images.bases import DockerBases
 from airnub_cli.images.digest import image_digest
 from airnub_cli.images.image import Image
 from airnub_cli.sbom.licences import UNKNOWN, licence_of
@@ -24,7 +25,7 @@ def bill_of(workspace: Workspace, image: Image) -> Bill:
     """
     bill = _exported(workspace, image)
     metadata = {name: value for name, value in bill["metadata"].items() if name != "timestamp"}
-    digest = image_digest(workspace, image.name)
+    digest = image_digest(workspace, image.name, DockerBases(registry=True))
     metadata["component"] = {
         "type": "container", "bom-ref": metadata["component"]["bom-ref"], "name": image.name, "version": digest,
         "properties": [{"name": "airnub:image:digest", "value": digest}],

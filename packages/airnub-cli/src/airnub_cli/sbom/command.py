@@ -19,7 +19,7 @@ def add_to(group: click.Group) -> None:
 
 
 @click.command(
-    "sbom", epilog="Examples: uv run --all-packages airnub sbom project-alpha -o bills; airnub sbom --licences"
+    "sbom", epilog="Example: uv run --all-packages airnub sbom project-alpha -o bills; airnub sbom --licences"
 )
 @click.argument("names", nargs=-1, metavar="[IMAGE]...")
 @click.option(
