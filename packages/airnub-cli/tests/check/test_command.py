@@ -51,4 +51,4 @@ def test_outside_of_a_workspace(run, tmp_path_factory, monkeypatch):
 
 def test_help_has_an_example():
     """As every command's."""
-    assert "Example: uv run --all-packages airnub check" in CliRunner().invoke(main, ["check", "--help"]).stdout
+    assert "Example: uv run airnub check --format github" in CliRunner().invoke(main, ["check", "--help"]).stdout

@@ -20,9 +20,7 @@ def add_to(group: click.Group) -> None:
     group.add_command(check)
 
 
-@click.command(
-    "check", epilog="Example: uv run --all-packages airnub check; in a workflow: airnub check --format github"
-)
+@click.command("check", epilog="Example: uv run airnub check --format github")
 @click.option("--format", "form", type=click.Choice(get_args(Format)), default="text", show_default=True)
 def check(form: Format) -> None:
     """Check everything that must be true of the workspace, and tell every mistake at once, with file and line.
