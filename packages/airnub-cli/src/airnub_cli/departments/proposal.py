@@ -10,7 +10,7 @@ from pathlib import Path
 from airnub_cli.workspace import WorkspaceError
 
 _PATTERNS = (
-    "pyproject.toml", "uv.lock", "prefect.yaml", "docker-compose.yml", ".python-version", ".github/CODEOWNERS",
+    "pyproject.toml", "uv.lock", "uv.toml", "prefect.yaml", "docker-compose.yml", ".python-version", ".github/CODEOWNERS",
     "configs/**/*", "infra/work-pools/*", "packages/*/pyproject.toml", "departments/*/pyproject.toml",
     "departments/*/prefect.yaml", "departments/_template/registration/**/*",
 )  # fmt: skip
