@@ -6,6 +6,11 @@ from airnub_core.sample_site import SampleSite
 from department_template.demo import DEMO
 
 
+@pytest.fixture(autouse=True)
+def apart(writes_apart):
+    """No test writes into the checkout."""
+
+
 @pytest.fixture
 def site():
     """The sample site, with everything in its place."""

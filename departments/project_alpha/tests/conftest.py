@@ -8,6 +8,11 @@ from project_alpha.datasets import DATASETS
 from project_alpha.demo import DEMO, FOLDER
 
 
+@pytest.fixture(autouse=True)
+def apart(writes_apart):
+    """No test writes into the checkout."""
+
+
 @pytest.fixture
 def site():
     """The sample site, with the link that leads nowhere."""

@@ -75,3 +75,48 @@ def test_a_process_that_does_not_end(monkeypatch):
         monkeypatch.setattr(testing, "_STOP_WITHIN", 0.0)
         testing._stop(deaf.pid)
         assert deaf.wait() == -9
+
+
+APART = """
+import os
+from contextlib import suppress
+from pathlib import Path
+import pytest
+
+HERE = Path(__file__).parent
+
+@pytest.fixture(autouse=True)
+def apart(writes_apart): ...
+
+def test_absolute(): (HERE / "x.csv").write_text("")
+def test_relative(): Path("y.csv").write_text("")
+def test_swallowed():
+    with suppress(OSError):
+        (HERE / "z").mkdir()
+def test_renamed(tmp_path):
+    (tmp_path / "a").touch()
+    (tmp_path / "a").rename(HERE / "b")
+def test_temporary(tmp_path):
+    (tmp_path / "a").write_text("a")
+    folder = os.open(tmp_path, os.O_RDONLY)
+    os.close(os.open("below", os.O_WRONLY | os.O_CREAT, dir_fd=folder))
+    os.close(folder)
+def test_reading(): Path(__file__).read_text()
+def test_caches():
+    (HERE / ".hypothesis").mkdir(exist_ok=True)
+    (HERE / "__pycache__").mkdir(exist_ok=True)
+"""
+
+
+def test_a_department_s_tests_write_into_temporary_folders_alone(tmp_path):
+    """Absolute and relative, new and renamed, also where the refusal is swallowed; caches and reading are free."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_it.py").write_text(APART)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", f"--basetemp={tmp_path.parent / 'base'}"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    failed = {
+        line.split("::")[1].split(" ")[0] for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))
+    }
+    assert failed == {"test_absolute", "test_relative", "test_swallowed", "test_renamed"}, ended.stdout
+    assert "expected writes into temporary folders alone, found" in ended.stdout
+    assert {path.name for path in tmp_path.iterdir()} & {"x.csv", "z", "b"} == set()

@@ -3,6 +3,7 @@
 prefect_api    a real Prefect server, started when the first test asks for it; one for all processes of a test session
 prefect_home   the folder that this server writes into
 data_root      a temporary data root
+writes_apart   a test that writes into the checkout fails, be it by a default path or by a relative one
 """
 
 import gc
@@ -10,6 +11,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 import warnings
@@ -22,6 +24,9 @@ import pytest
 _SHARED = "AIRNUB_TEST_SESSION"
 _STATE, _HOME = "server.json", "prefect"
 _STOP_WITHIN = 30.0
+_WRITES = {"open", "os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate"}
+_CACHES = ("__pycache__", ".pytest_cache", ".hypothesis", ".venv", ".git", ".coverage")
+"""What tools keep in a checkout is no work of a test."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,6 +87,67 @@ def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A temporary folder that relative paths of settings are below."""
     monkeypatch.setenv("AIRNUB_DATA_ROOT", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def writes_apart(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Writing below pytest's root folder is refused where it is tried, and the test fails even if that is swallowed.
+
+    A relative path may be relative to a folder that is open, which cannot be seen: it is looked for afterwards.
+    A department's tests ask for it, by an `autouse` fixture of theirs: its runs write into their store and their
+    folders, which are temporary in tests.
+    """
+    watch = _Watch.of_this_process()
+    watch.folder, watch.found, watch.relative = request.config.rootpath.resolve(), set(), set()
+    try:
+        yield
+    finally:
+        watch.folder = None
+    found = watch.found | {path for path in watch.relative if os.path.lexists(path)}
+    assert not found, f"expected writes into temporary folders alone, found {', '.join(sorted(found))}"
+
+
+class _Watch:
+    """Python's audit hook, which cannot be taken away again: one a process, at rest without a folder."""
+
+    _this: "_Watch | None" = None
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.found: set[str] = set()
+        self.relative: set[str] = set()
+        sys.addaudithook(self._look)
+
+    @classmethod
+    def of_this_process(cls) -> "_Watch":
+        if cls._this is None:
+            cls._this = cls()
+        return cls._this
+
+    def _look(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self.folder is None or event not in _WRITES:
+            return
+        if event == "open" and not _is_for_writing(arguments):
+            return
+        for path in arguments[:2] if event in {"os.rename", "os.link"} else arguments[:1]:
+            if not isinstance(path, str | bytes):
+                continue  # a descriptor: what was opened before is allowed
+            full = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100  # without a look at the disk
+            inside = full.relative_to(self.folder).parts if full.is_relative_to(self.folder) else ()
+            if not inside or any(part.startswith(_CACHES) for part in inside):
+                continue
+            if not os.path.isabs(path):  # noqa: PTH117  # it may be bytes
+                self.relative.add(str(full))
+                continue
+            self.found.add(str(full))
+            raise PermissionError(f"expected writes into temporary folders alone, found {full}")
+
+
+def _is_for_writing(arguments: tuple[object, ...]) -> bool:
+    _, mode, flags = arguments
+    if isinstance(mode, str):
+        return not set(mode).isdisjoint("wax+")
+    return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
 
 
 def _session() -> tuple[int, Path]:
