@@ -10,9 +10,9 @@ from pathlib import Path
 from airnub_cli.workspace import WorkspaceError
 
 _PATTERNS = (
-    "pyproject.toml", "uv.lock", "uv.toml", "prefect.yaml", "docker-compose.yml", ".python-version", ".github/CODEOWNERS",
-    "configs/**/*", "infra/work-pools/*", "packages/*/pyproject.toml", "departments/*/pyproject.toml",
-    "departments/*/prefect.yaml", "departments/_template/registration/**/*",
+    "pyproject.toml", "uv.lock", "uv.toml", ".python-version", "prefect.yaml", "docker-compose.yml",
+    ".github/CODEOWNERS", "configs/**/*", "infra/work-pools/*", "packages/*/pyproject.toml",
+    "departments/*/pyproject.toml", "departments/*/prefect.yaml", "departments/_template/registration/**/*",
 )  # fmt: skip
 
 
