@@ -29,6 +29,9 @@ SHARED = "packages/airnub-core/src/airnub_core/errors.py"
 def main() -> None:
     """Measure, and print tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--parts", default="nothing,edits,layers", help="Of the table of builds; figures of edits want a quiet machine."
+    )
     parser.add_argument("--edits", type=int, default=3, help="Builds after an edit, of each kind.")
     parser.add_argument("--runs", type=int, default=0, help="Runs of a deployment on a system that is up.")
     parser.add_argument("--api", default="http://127.0.0.1:4200/api")
@@ -40,7 +43,7 @@ def main() -> None:
         folder = Path(name) / "airnub"
         copy(folder)
         try:
-            print_builds(folder, options.edits)
+            print_builds(folder, options.edits, options.parts.split(","))
         finally:
             subprocess.run(["docker", "image", "rm", "--force", *tags(folder)], capture_output=True, check=False)
 
@@ -90,11 +93,22 @@ def makes_a_layer(what: str) -> bool:
     return not any(f"{word} " in what[:12] for word in ("ENV", "ARG", "LABEL", "USER", "CMD", "ENTRYPOINT", "VOLUME"))
 
 
-def print_builds(folder: Path, edits: int) -> None:
+def print_builds(folder: Path, edits: int, parts: list[str]) -> None:
     """Times of builds, sizes of layers."""
     build(folder)
+    if "nothing" in parts or "edits" in parts:
+        print_times(folder, edits, parts)
+    if "layers" in parts:
+        print_layers()
+
+
+def print_times(folder: Path, edits: int, parts: list[str]) -> None:
+    """How long builds take, all images in one go."""
     print(f"| all images ({len(tags(folder))}) | seconds | new bytes in project-alpha |\n|---|---|---|")
-    print(f"| from nothing but base images and the cache of uv | {build(folder, '--no-cache'):.1f} | |")
+    if "nothing" in parts:
+        print(f"| from nothing but base images and the cache of uv | {build(folder, '--no-cache'):.1f} | |")
+    if "edits" not in parts:
+        return
     print(f"| nothing changed | {build(folder):.1f} | 0 |")
     for what, path in (("a one-line edit of a department", DEPARTMENT), ("an edit of a shared package", SHARED)):
         seconds, new = [], 0
@@ -105,6 +119,10 @@ def print_builds(folder: Path, edits: int) -> None:
             seconds.append(build(folder))
             new = sum(size for digest, size, _ in layers(f"{TAG}/project-alpha") if digest not in before)
         print(f"| after {what} | {statistics.median(seconds):.1f} | {new:,} |")
+
+
+def print_layers() -> None:
+    """What the layers of an image weigh, and what the others add to them."""
     alpha, other, prefect = (layers(f"{TAG}/{name}") for name in ("project-alpha", "department-template", "prefect"))
     print("\n| layer of project-alpha | MB |\n|---|---|")
     for _, size, what in alpha:
@@ -129,7 +147,10 @@ def short(command: str) -> str:
 
 
 def print_runs(api: str, runs: int) -> None:
-    """From asking for a run to Running and to Completed, one after the other."""
+    """From asking for a run to Running and to Completed, one after the other.
+
+    Workers of Compose look for runs every 2 s (`PREFECT_WORKER_QUERY_SECONDS`); another system's may do so less often.
+    """
     [analysis] = [one for one in post(f"{api}/deployments/filter", {}) if one["name"] == "project-alpha-analysis"]
     running, completed = [], []
     for _ in range(runs):
@@ -140,6 +161,7 @@ def print_runs(api: str, runs: int) -> None:
         assert state["state_type"] == "COMPLETED", state["state"]
         running.append(seconds_of(state["start_time"]) - asked)
         completed.append(seconds_of(state["end_time"]) - asked)
+    print("At the poll of the worker that is up: every 2 s where Compose started it.\n")
     print("| from `deployment run` to | median | slowest |\n|---|---|---|")
     for name, times in (("Running", running), ("Completed", completed)):
         print(f"| {name} | {statistics.median(times):.1f} s | {max(times):.1f} s |")
