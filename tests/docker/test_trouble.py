@@ -139,18 +139,21 @@ def test_a_missing_pool_is_told(up, command, expected):
 
 
 def test_missing_secrets_are_told(up):
-    """All of them, each with the name of what is to be set."""
-    block = 'type: secret\\nname: {0}-token\\nfields: {{value: "\\${{AIRNUB_SECRET_{1}_TOKEN}}"}}\\n'
-    files = "".join(
-        f"printf '{block.format(one, one.upper())}' | sed 's/[\\]//g' >configs/blocks/{one}-token.yaml\n"
+    """All of them, each with the name of what is to be set; and what else there is to send is not sent."""
+    before = everything(up)
+    blocks = "".join(
+        f"cat >configs/blocks/{one}-token.yaml <<'END'\ntype: secret\nname: {one}-token\n"
+        f'fields: {{value: "${{AIRNUB_SECRET_{one.upper()}_TOKEN}}"}}\nEND\n'
         for one in ("usgs", "noaa")
     )
     code, said = up.in_setup(f"""
-        cp -r /workspace /tmp/w && cd /tmp/w && mkdir -p configs/blocks
-        {files}
-        airnub apply --env local""")
+cp -r /workspace /tmp/w && cd /tmp/w && mkdir -p configs/blocks
+sed -i 's/^reports:.*/reports: elsewhere/' configs/variables/project_alpha/analysis.yaml
+{blocks}
+airnub apply --env local""")
     assert code not in {0, None}
     assert {"AIRNUB_SECRET_USGS_TOKEN", "AIRNUB_SECRET_NOAA_TOKEN"} <= set(said.replace("'", " ").split()), said
+    assert everything(up) == before
 
 
 def test_with_a_password_nobody_gets_in_without(up):
