@@ -150,7 +150,8 @@ def _download(root: Path, name: str, urls: list[str], connections: int, into: in
                 else:
                     transfer.begin(url)
                     multi.add_handle(curl)
-        multi.select(1.0)
+        wait = multi.timeout()
+        multi.select(1.0 if wait < 0 else wait / 1000)
     hand_over()
 
 

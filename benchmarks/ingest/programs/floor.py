@@ -174,7 +174,8 @@ def _drive(
                 else:
                     begin(curl, url)
                     multi.add_handle(curl)
-        multi.select(1.0)
+        wait = multi.timeout()
+        multi.select(1.0 if wait < 0 else wait / 1000)
 
 
 def _index_of(root: Path, urls: list[str], connections: int) -> sqlite3.Connection:
