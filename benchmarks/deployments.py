@@ -42,8 +42,10 @@ def main() -> None:
         for number in map(int, options.numbers.split(",")):
             seconds = [deploy(number, options.api) for _ in range(options.rounds)]
             remove(options.api)
-            first, again = seconds[0], statistics.median(seconds[1:] or seconds)
-            print(f"| {number} | {first:.1f} s | {first / number:.2f} s | {again:.1f} s | {again / number:.2f} s |")
+            first, updates = seconds[0], seconds[1:]
+            again = statistics.median(updates) if updates else None
+            updated = f"{again:.1f} s | {again / number:.2f} s" if again else "- | -"
+            print(f"| {number} | {first:.1f} s | {first / number:.2f} s | {updated} |")
     finally:
         with contextlib.suppress(urllib.error.HTTPError):  # it could not be made
             remove(options.api)
