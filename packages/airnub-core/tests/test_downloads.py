@@ -203,7 +203,7 @@ def test_what_goes_wrong_first_is_told(site, downloads, items, opened, monkeypat
         if len(flushes) > 1:
             raise StoreError("the log", "first")
 
-    def record(_rows):
+    def record(*_rows):
         raise StoreError("the index", "second")
 
     monkeypatch.setattr(Landing, "flush", flush)

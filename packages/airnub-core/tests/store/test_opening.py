@@ -234,7 +234,7 @@ def test_what_the_index_did_not_take_is_in_the_logs(tmp_path, mount, monkeypatch
     site.routes |= {f"/{number}": Reply(b"file %d" % number) for number in range(3)}
     files = FileSource(name="s", urls=[site.url(path) for path in site.routes])
 
-    def record(_index, _rows):
+    def record(_index, *_rows):
         raise StoreError("the index", "full")
 
     with monkeypatch.context() as full:
