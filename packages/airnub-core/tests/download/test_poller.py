@@ -78,3 +78,17 @@ def test_what_is_forgotten_is_told_of_no_more(poller, pair):
     with again, other:
         poller.watch(again.fileno(), WRITE)
         assert list(poller.wait(1)) == [(again.fileno(), WRITE)]
+
+
+def test_what_was_forgotten_is_watched_again(poller, pair):
+    """Whether or not it was ready in between."""
+    here, there = pair
+    for is_ready in (False, True):
+        poller.watch(here.fileno(), READ)
+        poller.forget(here.fileno())
+        if is_ready:
+            there.send(b"x")
+            assert list(poller.wait(0)) == []
+        poller.watch(here.fileno(), WRITE)
+        assert list(poller.wait(1)) == [(here.fileno(), WRITE)]
+        poller.forget(here.fileno())
