@@ -23,7 +23,7 @@ class Graph:
 
     def __init__(self, lock: Lock, members: Members) -> None:
         """Every line of the lock is looked at once."""
-        self._members = members
+        self._targets = members.targets()
         self._above: dict[Node, list[Node]] = {}
         for package in lock.packages:
             for part in package.parts:
@@ -40,10 +40,9 @@ class Graph:
             start: what is not what it was.
             first: the first steps of the chain, which name it.
         """
-        targets = self._members.targets()
         came_from = self._from(start)
         for reached in self._members_of(came_from):
-            findings.add(targets[reached.folder], [*first, *reached.steps], reached.concerns)
+            findings.add(self._targets[reached.folder], [*first, *reached.steps], reached.concerns)
         for node in came_from:
             if is_prefect_image(node.name, node.part):
                 steps = [*first, *self._steps(came_from, node), node.name]
