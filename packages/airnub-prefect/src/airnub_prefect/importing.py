@@ -4,6 +4,7 @@ python -m airnub_prefect.importing project_alpha
 """
 
 import gc
+import os
 import sys
 from importlib import import_module
 from pkgutil import walk_packages
@@ -51,3 +52,5 @@ if __name__ == "__main__":
     [_department] = sys.argv[1:]
     for _flow in flows_of(_department):
         sys.stdout.write(f"{_flow}\n")
+    sys.stdout.flush()
+    os._exit(0)  # taking apart what was imported would take a sixth of the time
