@@ -118,7 +118,7 @@ def _started(command: list[str], folder: Path, **environment: str) -> "subproces
     try:
         return subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=_environment() | {"PYTHONDONTWRITEBYTECODE": "1"} | environment,
+            env=_environment() | environment,
         )  # fmt: skip
     except FileNotFoundError as error:
         raise WorkspaceError(f"expected the command {command[0]}, found none; pip install uv") from error
