@@ -66,15 +66,13 @@ def test_a_department_from_its_first_day_to_its_last(copy):
     stage = copy / "departments/accounts/src/accounts/flows/ingestion/stage.py"
     assert "    report += await keepers(settings.part(settings.keepers), force)\n" in stage.read_text()
     assert "/departments/accounts/ @example/team-money" in (copy / ".github/CODEOWNERS").read_text()
-    run(copy, "uv", "lock", "--check", "--offline")
     run(copy, ".venv/bin/ruff", "check")
     run(copy, ".venv/bin/ruff", "format", "--check")
     run(copy, ".venv/bin/mypy", "departments/accounts/src")
-    run(copy, ".venv/bin/lint-imports", "--no-logo")
-    airnub(copy, "compile", "--check")
-    tests = ("departments/accounts", "tests/test_house.py", "tests/test_compose.py")
-    run(copy, ".venv/bin/python", "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *tests)
+    airnub(copy, "check")
+    run(copy, ".venv/bin/python", "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "departments/accounts")
     commit(copy)
+    assert airnub(copy, "template", "status", "accounts").startswith("accounts: ")
     assert "departments/accounts/ is to go" in airnub(copy, "remove", "department", "accounts", "--yes")
     commit(copy)
     assert run(copy, "git", "diff", "HEAD~2", "--stat") == ""
