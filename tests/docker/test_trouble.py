@@ -156,22 +156,28 @@ airnub apply --env local""")
     assert everything(up) == before
 
 
-def test_with_a_password_nobody_gets_in_without(up):
-    """One setting, and all that belong to it know it; runs too."""
+@pytest.fixture(scope="module")
+def guarded(up):
+    """From here on it has a password before its API, by one setting."""
     up.environment["AIRNUB_AUTH"] = "operator:hunter2"
     up.compose("up", "--wait", "--no-build")
+    return up
+
+
+def test_with_a_password_nobody_gets_in_without(guarded):
+    """All that belong to it know it; runs too."""
     with pytest.raises(OSError, match="401"):
-        up.post("/deployments/filter", {})
-    done = up.prefect("deployment", "run", "project-alpha/project-alpha-pipeline", "--watch")
+        guarded.post("/deployments/filter", {})
+    done = guarded.prefect("deployment", "run", "project-alpha/project-alpha-pipeline", "--watch")
     assert "Flow run finished successfully in 'Completed'" in done.stdout
     for service in ("server", "setup", "worker-project-alpha"):
-        assert "hunter2" not in up.compose("logs", service).stdout
+        assert "hunter2" not in guarded.compose("logs", service).stdout
 
 
 @pytest.mark.parametrize("command", ["airnub apply --env local", "prefect work-pool ls"])
-def test_a_wrong_password_is_told(up, command):
-    """By ours in a sentence; by Prefect's own, too."""
-    code, said = up.in_setup(f"PREFECT_API_AUTH_STRING=operator:wrong {command}")
+def test_a_wrong_password_is_told(guarded, command):
+    """By ours in a sentence; Prefect's own may say more."""
+    code, said = guarded.in_setup(f"PREFECT_API_AUTH_STRING=operator:wrong {command}")
     assert code not in {0, None}
     assert "401" in said
     assert command.startswith("prefect") or "Traceback" not in said
