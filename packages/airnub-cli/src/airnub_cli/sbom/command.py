@@ -18,9 +18,7 @@ def add_to(group: click.Group) -> None:
     group.add_command(sbom)
 
 
-@click.command(
-    "sbom", epilog="Example: uv run --all-packages airnub sbom project-alpha -o bills; airnub sbom --licences"
-)
+@click.command("sbom", epilog="Example: uv run airnub sbom project-alpha -o bills")
 @click.argument("names", nargs=-1, metavar="[IMAGE]...")
 @click.option(
     "-o", "--output", metavar="FOLDER", help="Write IMAGE.cdx.json of each there. Default: stdout, a line each."
