@@ -3,11 +3,11 @@
 import io
 import os
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import ZipFile
 
 from airnub_cli.configuration.names import TEMPLATE_FOLDER
 from airnub_cli.workspace import WorkspaceError
@@ -67,9 +67,10 @@ def template_at(root: Path, tree: str) -> Iterator[Path]:
         ) from None
     with tempfile.TemporaryDirectory(prefix="airnub-template-") as name:
         folder = Path(name)
-        archive = _git(root, "archive", "--format=tar", f"--prefix={_FOLDER}/", tree)
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
+        archive = _git(root, "archive", "--format=zip", f"--prefix={_FOLDER}/", tree)
+        # Not as tar: Python 3.11.2, which Debian has, cannot be told to keep to the folder.
+        with ZipFile(io.BytesIO(archive)) as files:
+            files.extractall(folder)
         yield folder
 
 
