@@ -124,7 +124,7 @@ def test_a_wrong_tag_is_told(up):
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        ("airnub compile", "expected a pool of infra/work-pools/, found 'nowhere'; there are project-alpha"),
+        ("airnub compile", "expected a pool of infra/work-pools/, found 'nowhere'; valid are project-alpha"),
         ("prefect deploy --all --no-prompt", "references work pool 'nowhere'"),
     ],
 )

@@ -5,7 +5,17 @@ import json
 import pytest
 
 from airnub_core.errors import StoreError
-from airnub_core.store.partials import BODY, NOTE, WORTH_RESUMING, Note, Partials, key_of, read_note, write_note
+from airnub_core.store.partials import (
+    BODY,
+    NOTE,
+    WORTH_RESUMING,
+    Note,
+    Partials,
+    drop_note,
+    key_of,
+    read_note,
+    write_note,
+)
 
 NOTE_1 = Note("s", "http://h/a?token=***", "cd" * 32, '"v1"', WORTH_RESUMING, "ab" * 32, 3 * WORTH_RESUMING)
 KEY = key_of("s", "cd" * 32)
@@ -109,6 +119,15 @@ def test_a_note_is_written_in_place_of_the_one_before(tmp_path):
     write_note(tmp_path, NOTE_1._replace(size=2 * WORTH_RESUMING, expected=None))
     assert read_note(tmp_path) == NOTE_1._replace(size=2 * WORTH_RESUMING, expected=None)
     assert [path.name for path in tmp_path.iterdir()] == [NOTE]
+
+
+def test_a_whole_file_has_no_note(folder):
+    """Nor what a kill left of one that was being written."""
+    path = folder()
+    (path / f"{NOTE}.new").touch()
+    drop_note(path)
+    assert [one.name for one in path.iterdir()] == [BODY]
+    drop_note(path)
 
 
 def test_one_can_be_given_up(partials, folder):

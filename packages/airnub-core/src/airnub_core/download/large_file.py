@@ -15,7 +15,7 @@ from pathlib import Path
 from airnub_common import ALGORITHM
 from airnub_core.download.buffers import Buffer, Buffers
 from airnub_core.download.lanes import Lane
-from airnub_core.store.partials import BODY, NOTE, WORTH_RESUMING, Note, Partials, write_note
+from airnub_core.store.partials import BODY, WORTH_RESUMING, Note, Partials, drop_note, write_note
 
 CHECKPOINT = 8 * 1024 * 1024
 """At most so many bytes lie between two notes of what has come."""
@@ -133,7 +133,7 @@ class LargeFile:
         finally:
             self.close()
         os.rename(f"{self.folder}/{BODY}", f"{self.folder}/{file_name}")  # noqa: PTH104
-        Path(self.folder, NOTE).unlink(missing_ok=True)
+        drop_note(Path(self.folder))
 
     def park(self, partials: Partials, hex_digits: str) -> None:
         """In the writing lane: close the file as it is, and keep it for the next run where that is worth it.

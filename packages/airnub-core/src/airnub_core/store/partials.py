@@ -20,6 +20,7 @@ from airnub_core.errors import StoreError
 WORTH_RESUMING = 1024 * 1024
 """Bytes; less is fetched again as fast as it is looked up."""
 BODY, NOTE = "body", "partial.json"
+_NEW = f"{NOTE}.new"
 
 
 class Note(NamedTuple):
@@ -138,6 +139,16 @@ def write_note(folder: Path, note: Note) -> None:
     Raises:
         OSError: the disk is full, or the store was removed.
     """
-    new = folder / f"{NOTE}.new"
+    new = folder / _NEW
     new.write_text(json.dumps(note._asdict()), encoding="utf-8")
     new.replace(folder / NOTE)
+
+
+def drop_note(folder: Path) -> None:
+    """Leave the body alone, once it is whole; also what a kill left of a note that was being written.
+
+    Raises:
+        OSError: the store cannot be written.
+    """
+    for name in (NOTE, _NEW):
+        (folder / name).unlink(missing_ok=True)
