@@ -100,7 +100,7 @@ def test_every_stage_is_one(place, text):
 
 
 def test_what_is_affected(run):
-    """The three matrices, each as the job after it reads it; the summary says why."""
+    """Both matrices, each as the job after it reads it; the summary says why."""
     summary, *matrices = steps("check/affected")[1:]
     done, _ = run(summary, **BASE)
     assert "departments/project_alpha/src/project_alpha/tasks.py → project_alpha" in done.stdout
@@ -110,8 +110,7 @@ def test_what_is_affected(run):
         assert done.returncode == 0, done.stderr
         found.append(output["matrix"])
     assert [json.loads(one) for one in found] == [
-        {"department": ["project_alpha"]},
-        {"package": []},
+        {"member": ["project_alpha"]},
         {"image": ["project_alpha"]},
     ]
 
@@ -119,7 +118,7 @@ def test_what_is_affected(run):
 def test_nobody_is_tested_or_built_where_nobody_is_affected(run):
     """The conditions of jobs compare with what the steps before them print then: a matrix of nothing is a mistake."""
     jobs = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())["jobs"]
-    for text, job in zip(steps("check/affected")[2:], ("departments", "packages", "images"), strict=True):
+    for text, job in zip(steps("check/affected")[2:], ("tests", "images"), strict=True):
         done, output = run(text, BASE="HEAD")
         assert done.returncode == 0, done.stderr
         assert jobs[job]["if"].endswith(f"!= '{output['matrix']}'")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_cli.workspace import Workspace, WorkspaceError, normalized
 
 
 def test_members_are_found_from_any_folder_of_it(checkout):
@@ -41,3 +41,8 @@ def test_outside_of_a_workspace(tmp_path):
     """Where there is no workspace, the error says where it was looked for."""
     with pytest.raises(WorkspaceError, match="expected a uv workspace around"):
         Workspace.around(tmp_path)
+
+
+def test_names_are_compared_as_indexes_do():
+    """PEP 503."""
+    assert normalized("Import_Linter.x--y") == "import-linter-x-y"

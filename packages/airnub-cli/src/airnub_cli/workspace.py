@@ -94,6 +94,11 @@ def _found(folder: Path) -> tuple[Path, list[str]]:
     raise WorkspaceError(f"expected a uv workspace around {folder}, found none; run this inside the repository")
 
 
+def normalized(name: str) -> str:
+    """The name of a distribution as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _members(root: Path, patterns: list[str]) -> dict[str, Member]:
     folders = sorted(path.parent for pattern in patterns for path in root.glob(f"{pattern}/pyproject.toml"))
     projects = {folder: _project(folder / "pyproject.toml") for folder in folders}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from airnub_cli.check.dependencies import check_dependencies, normalized
+from airnub_cli.check.dependencies import check_dependencies
 from airnub_cli.check.imports import read_imports
 
 
@@ -54,8 +54,3 @@ def test_another_member_by_its_name_in_quotes(house, code):
     house.write("departments/alpha_dept/src/alpha_dept/tasks.py", f"\n{code}\n{code.replace('beta', 'alpha')}\n")
     [told] = wrong(house)
     assert told.endswith("tasks.py:2: alpha-dept imports beta_dept by its name, and does not declare beta-dept")
-
-
-def test_names_are_compared_as_indexes_do():
-    """PEP 503."""
-    assert normalized("Import_Linter.x--y") == "import-linter-x-y"

@@ -9,7 +9,7 @@ from airnub_prefect.errors import ConfigurationError
 DIGEST = "0123456789abcdef" * 4
 
 
-def digest(workspace, department):
+def digest(department):
     """As `airnub images` would say it."""
     assert department == "department_for_deploying"
     return f"sha256:{DIGEST}"
@@ -141,4 +141,4 @@ def test_retired_departments_are_not_deployed(house):
 def test_a_wrong_digest_is_no_tag(house):
     """An image that Docker would refuse is not named."""
     with pytest.raises(ConfigurationError, match="expected a digest that can be a tag of an image, found ''"):
-        compile_environment(house.workspace, "far", digest=lambda *_: "")
+        compile_environment(house.workspace, "far", digest=lambda _: "")

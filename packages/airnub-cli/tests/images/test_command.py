@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
 from airnub_cli.images.bases import DockerBases
-from airnub_cli.images.digest import image_digest
+from airnub_cli.images.digest import ImageDigests
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_images_are_named_as_the_deployments_of_an_environment(invoke, workspace
     assert result.exit_code == 0, result.output
     [row] = json.loads(result.stdout)
     bases = DockerBases(registry=True)
-    assert row["image"] == f"registry.example/house/project-alpha:{image_digest(workspace, 'project-alpha', bases)}"
+    assert row["image"] == f"registry.example/house/project-alpha:{ImageDigests(workspace, bases)('project-alpha')}"
     assert "the digest of python:3.13-slim-trixie, found none: its name alone counts" in result.stderr
 
 

@@ -7,7 +7,7 @@ from airnub_cli.kubernetes.rendering import manifests
 from airnub_prefect.errors import ConfigurationError
 
 
-def digest(workspace, image):
+def digest(image):
     """As `airnub images` would say it."""
     assert image == "prefect-kubernetes"
     return "0123456789abcdef"

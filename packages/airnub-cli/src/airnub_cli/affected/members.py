@@ -11,7 +11,7 @@ from typing import Any
 from airnub_cli.affected.findings import Concern, Target
 from airnub_cli.images.image import PREFECT
 from airnub_cli.lock import Dependency, Lock, Package
-from airnub_cli.workspace import WorkspaceError
+from airnub_cli.workspace import WorkspaceError, normalized
 
 _PREFECT_PACKAGE = "airnub-prefect"
 _REQUIREMENT = re.compile(r"\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[(?P<extras>[^\]]*)\])?")
@@ -98,19 +98,15 @@ def _unlocked(root: Path, folder: str) -> Package | None:
     own = {"": project.get("dependencies", [])}
     own |= {f"[{extra}]": lines for extra, lines in project.get("optional-dependencies", {}).items()}
     parts = {part: tuple(filter(None, map(_dependency, lines))) for part, lines in own.items()}
-    return Package(_normal(name), "", f'editable = "{folder}"', (), parts)
+    return Package(normalized(name), "", f'editable = "{folder}"', (), parts)
 
 
 def _dependency(line: str) -> Dependency | None:
     match = _REQUIREMENT.match(line)
     if match is None:
         return None
-    extras = tuple(sorted(_normal(one.strip()) for one in (match["extras"] or "").split(",") if one.strip()))
-    return Dependency(_normal(match["name"]), "", "", extras, "")
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    extras = tuple(sorted(normalized(one.strip()) for one in (match["extras"] or "").split(",") if one.strip()))
+    return Dependency(normalized(match["name"]), "", "", extras, "")
 
 
 def _table(path: Path) -> dict[str, Any]:

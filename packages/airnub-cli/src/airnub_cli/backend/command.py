@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airnub_cli.backend.placeholders import known_values
+from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from airnub_cli.backend.change import Change
     from airnub_cli.configuration.environment import PoolType
 
-_QUIET = {"DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
 _COLOURS = {"created": "green", "updated": "cyan", "unchanged": "dim"}
 
 
@@ -45,8 +45,7 @@ def apply(environment: str, pool_type: PoolType | None, as_json: bool) -> None:
     Work pools and queues, Variables, blocks and automations are read, compared, and only what differs is sent. What
     operators set is kept: pauses, concurrency limits, and whether an automation is enabled. Nothing is deleted.
     """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+    quiet_prefect()
     sys.exit(_run(environment, pool_type, as_json=as_json))
 
 

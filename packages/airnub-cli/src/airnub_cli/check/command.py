@@ -10,9 +10,8 @@ from typing import get_args
 import click
 
 from airnub_cli.check.report import Format, report
+from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
-
-_QUIET = {"DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
 
 
 def add_to(group: click.Group) -> None:
@@ -30,8 +29,7 @@ def check(form: Format) -> None:
     prefect.yaml, pools, Variables, blocks and automations of every environment, and the lock. Nothing is changed and no
     server is asked. All departments must be installed. The exit status is 1 when there are mistakes.
     """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+    quiet_prefect()
     from airnub_cli.check.everything import check_everything
 
     try:

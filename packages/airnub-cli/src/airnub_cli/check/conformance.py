@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from airnub_cli.deployments.checking import TEMPLATE
+from airnub_cli.configuration.names import TEMPLATE_FOLDER
 from airnub_cli.workspace import Member, Workspace
 from airnub_prefect.errors import Mistake
 
@@ -79,7 +79,7 @@ def _wrong_name(member: Member, pyproject: Path) -> Iterator[Mistake]:
         message = f"expected a name in lower case with `-` between words, found {member.name!r}"
         yield Mistake(str(pyproject), line, message)
         return
-    if member.kind == "department" and member.folder.name != TEMPLATE:
+    if member.kind == "department" and member.folder.name != TEMPLATE_FOLDER:
         folder = member.folder.name
         if not folder.isidentifier() or keyword.iskeyword(folder) or folder != folder.lower():
             message = f"expected a folder named like a Python package in lower case, found {folder!r}"

@@ -8,7 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from airnub_cli.check.imports import Imports
-from airnub_cli.workspace import Member, Workspace
+from airnub_cli.workspace import Member, Workspace, normalized
 from airnub_prefect.errors import Mistake
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -68,8 +68,3 @@ def _declared(pyproject: Path, *, for_tests: bool = False) -> set[str]:
     lists += table.get("dependency-groups", {}).values() if for_tests else []
     every = [one for some in lists for one in some if isinstance(one, str)]
     return {normalized(match.group()) for one in every if (match := _NAME.match(one))}
-
-
-def normalized(name: str) -> str:
-    """The name of a distribution as indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airnub_cli.configuration.environment import EnvironmentFile, environments, read_environment
+from airnub_cli.configuration.names import TEMPLATE_FOLDER
 from airnub_cli.configuration.pools import PoolFile, read_pool_files
 from airnub_cli.configuration.registry import Registry, load_registry, registry_file
 from airnub_cli.deployments.deployment import wrong
@@ -18,10 +19,6 @@ from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.places import shown
 from airnub_prefect.yaml_file import read_yaml
-
-TEMPLATE = "_template"
-"""The folder of the department that is tested like any other, and deployed nowhere."""
-
 
 _INDEX = re.compile(r"deployments\.\d+")
 
@@ -88,7 +85,7 @@ def _registered(workspace: Workspace, registry: Registry, sources: list[Source])
             line = lines.line(("departments", index, "id"))
             yield Mistake(str(path), line, f"expected a folder departments/{entry.id}, found none")
     for source in sources:
-        if source.registered is None and source.path.parent.name != TEMPLATE:
+        if source.registered is None and source.path.parent.name != TEMPLATE_FOLDER:
             yield Mistake(str(path), None, f"expected an entry of department {source.department!r}, found none")
 
 

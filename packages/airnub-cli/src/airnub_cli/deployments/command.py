@@ -45,7 +45,7 @@ def compile_(check: bool, name: str, output: str | None, kind: str | None) -> No
     from airnub_cli.deployments.ownership import retagged
     from airnub_cli.deployments.sources import FILE
     from airnub_cli.images.bases import DockerBases
-    from airnub_cli.images.digest import image_digest
+    from airnub_cli.images.digest import ImageDigests
 
     try:
         workspace = Workspace.around(Path.cwd())
@@ -54,13 +54,8 @@ def compile_(check: bool, name: str, output: str | None, kind: str | None) -> No
         pools = cast("PoolType | None", kind)
         bases = DockerBases(registry=True)
         found = check_deployments(workspace)
-        text = compile_environment(
-            workspace,
-            name,
-            digest=lambda where, department: image_digest(where, department, bases),
-            kind=pools,
-            found=found,
-        )
+        digests = ImageDigests(workspace, bases)
+        text = compile_environment(workspace, name, digest=digests, kind=pools, found=found)
         wanted = {
             source.path: retagging.expected
             for source in found.sources

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 
@@ -22,6 +22,7 @@ from airnub_cli.deployments.ownership import tags
 from airnub_cli.deployments.placeholders import unfilled, variables
 from airnub_cli.deployments.schema import GUARD
 from airnub_cli.deployments.sources import Entry, list_at, mapping_at, text_at
+from airnub_cli.images.digest import ImageDigest
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.places import shown
@@ -31,14 +32,6 @@ _ORDER = (
     "pull", "paused", "concurrency_limit", "schedules", "triggers",
 )  # fmt: skip
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-
-
-class ImageDigest(Protocol):
-    """Names an image by what goes into it."""
-
-    def __call__(self, workspace: Workspace, department: str, /) -> str:
-        """The digest of everything that goes into the image of a department; with or without `sha256:` before it."""
-        ...
 
 
 def compile_environment(
@@ -67,7 +60,7 @@ def compile_environment(
         raise ConfigurationError(found.mistakes)
     environment = load_environment(workspace.root, name)
     entries = found.entries()
-    images = _Images(workspace, environment, digest)
+    images = _Images(environment, digest)
     deployments = [_deployment(entry, environment, found.pools, kind, images) for entry in entries]
     where = shown(environment_file(workspace.root, name))
     mistakes = [
@@ -90,8 +83,7 @@ def compile_environment(
 class _Images:
     """The image of each department, and the version that it gives to its deployments."""
 
-    def __init__(self, workspace: Workspace, environment: EnvironmentFile, digest: ImageDigest | None) -> None:
-        self._workspace = workspace
+    def __init__(self, environment: EnvironmentFile, digest: ImageDigest | None) -> None:
         self._registry = environment.registry
         self._digest = digest
         self._tags: dict[str, str] = {}
@@ -102,7 +94,7 @@ class _Images:
         if self._registry is None or self._digest is None:
             return None
         if department not in self._tags:
-            tag = self._digest(self._workspace, department).removeprefix("sha256:")
+            tag = self._digest(department).removeprefix("sha256:")
             if _TAG.fullmatch(tag) is None:
                 raise ConfigurationError.of(
                     department, f"expected a digest that can be a tag of an image, found {tag!r}"

@@ -2,34 +2,46 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from airnub_cli.images.bases import FindBase, as_written
 from airnub_cli.images.image import image_named
-from airnub_cli.images.inputs import inputs
+from airnub_cli.images.inputs import Inputs
 from airnub_cli.workspace import Workspace
 
 _LENGTH = 32
 
+ImageDigest = Callable[[str], str]
+"""The digest of everything that goes into the image of a department; with or without `sha256:` before it."""
 
-def image_digest(workspace: Workspace, department: str, find_base: FindBase = as_written) -> str:
-    """The tag of a department's image in every environment but `local`.
+
+class ImageDigests:
+    """The tags of images in every environment but `local`, by the names of the images.
 
     Equal inputs have equal digests on every machine, base images as far as `find_base` knows their content; nothing is
-    built for it.
-
-    Args:
-        workspace: the checkout.
-        department: any name of it, or `prefect`.
-        find_base: says which content the name of a base image stands for.
-
-    Returns:
-        32 hex digits.
-
-    Raises:
-        WorkspaceError: there is no such image, or its inputs cannot be read.
+    built for it. What images share is read once, however many are asked for.
     """
-    return digest_of(inputs(workspace, image_named(workspace, department), find_base=find_base))
+
+    def __init__(self, workspace: Workspace, find_base: FindBase = as_written) -> None:
+        """Nothing is read yet.
+
+        Args:
+            workspace: the checkout.
+            find_base: says which content the name of a base image stands for.
+        """
+        self._workspace = workspace
+        self._inputs = Inputs(workspace, find_base=find_base)
+
+    def __call__(self, name: str) -> str:
+        """32 hex digits.
+
+        Args:
+            name: any name of a department, or that of an image that is nobody's.
+
+        Raises:
+            WorkspaceError: there is no such image, or its inputs cannot be read.
+        """
+        return digest_of(self._inputs.of(image_named(self._workspace, name)))
 
 
 def digest_of(parts: Mapping[str, str]) -> str:

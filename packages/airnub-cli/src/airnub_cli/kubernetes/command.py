@@ -24,7 +24,7 @@ def kubernetes(environment: str, no_server: bool) -> None:
     Secrets are not among them. Nothing is sent to a cluster.
     """
     from airnub_cli.images.bases import DockerBases
-    from airnub_cli.images.digest import image_digest
+    from airnub_cli.images.digest import ImageDigests
     from airnub_cli.kubernetes.rendering import manifests
 
     # As `airnub images` names what it builds.
@@ -32,13 +32,8 @@ def kubernetes(environment: str, no_server: bool) -> None:
 
     try:
         workspace = Workspace.around(Path.cwd())
-        text = manifests(
-            workspace,
-            environment,
-            known_values(workspace.root),
-            server=not no_server,
-            digest=lambda where, name: image_digest(where, name, bases),
-        )
+        digests = ImageDigests(workspace, bases)
+        text = manifests(workspace, environment, known_values(workspace.root), digests, server=not no_server)
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)

@@ -4,14 +4,14 @@ What is the same for all stands there once, with its comments, and is only fille
 comes once for each active department: nobody has to remember a file, and none can drift.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from airnub_cli.backend.placeholders import filled, missing
 from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.images.building import LOCAL_REGISTRY, LOCAL_TAG
-from airnub_cli.images.digest import image_digest
+from airnub_cli.images.digest import ImageDigest
 from airnub_cli.images.image import KUBERNETES
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Mistake
@@ -23,16 +23,14 @@ SHARED = ("namespace", "access", "network", "data")
 SERVER = "server"
 WORKER = "worker"
 
-Digest = Callable[[Workspace, str], str]
-
 
 def manifests(
     workspace: Workspace,
     environment_name: str,
     values: Mapping[str, str],
+    digest: ImageDigest,
     *,
     server: bool = True,
-    digest: Digest = image_digest,
 ) -> str:
     """All manifests of an environment.
 
@@ -40,8 +38,8 @@ def manifests(
         workspace: the checkout.
         environment_name: of `configs/environments/`; its `kind` is kubernetes.
         values: what placeholders are filled from.
-        server: whether the Prefect server is among them; it may be elsewhere.
         digest: names the image of the server and the workers, where the environment has a registry.
+        server: whether the Prefect server is among them; it may be elsewhere.
 
     Raises:
         ConfigurationError: the environment is of another kind, or something has no value; every mistake with its line.
@@ -52,7 +50,7 @@ def manifests(
             shown(environment_file(workspace.root, environment_name)),
             f"kind: expected kubernetes, found {environment.kind or 'none'}; workers in a cluster poll no other pools",
         )
-    values = dict(values) | {"AIRNUB_IMAGE": _image(workspace, environment, digest)}
+    values = dict(values) | {"AIRNUB_IMAGE": _image(environment, digest)}
     wanted = [(name, values) for name in (*SHARED, *([SERVER] if server else []))]
     wanted += [(WORKER, values | {"AIRNUB_POOL": pool}) for pool in worker_pools(workspace.root, environment)]
     paths = {name: workspace.root / FOLDER / f"{name}.yaml" for name, _ in wanted}
@@ -70,10 +68,10 @@ def worker_pools(root: Path, environment: EnvironmentFile) -> list[str]:
     return list(dict.fromkeys(renamed))
 
 
-def _image(workspace: Workspace, environment: EnvironmentFile, digest: Digest) -> str:
+def _image(environment: EnvironmentFile, digest: ImageDigest) -> str:
     if environment.registry is None:
         return f"{LOCAL_REGISTRY}/{KUBERNETES}:{LOCAL_TAG}"
-    return f"{environment.registry}/{KUBERNETES}:{digest(workspace, KUBERNETES)}"
+    return f"{environment.registry}/{KUBERNETES}:{digest(KUBERNETES)}"
 
 
 def _missing(path: Path, text: str, values: Mapping[str, str]) -> Iterator[Mistake]:

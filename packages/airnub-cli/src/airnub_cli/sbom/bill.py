@@ -8,8 +8,7 @@ import json
 import subprocess
 from typing import Any
 
-from airnub_cli.images.bases import DockerBases
-from airnub_cli.images.digest import image_digest
+from airnub_cli.images.digest import ImageDigests
 from airnub_cli.images.image import Image
 from airnub_cli.sbom.licences import UNKNOWN, licence_of
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -17,7 +16,7 @@ from airnub_cli.workspace import Workspace, WorkspaceError
 Bill = dict[str, Any]
 
 
-def bill_of(workspace: Workspace, image: Image) -> Bill:
+def bill_of(workspace: Workspace, image: Image, digests: ImageDigests) -> Bill:
     """What goes into an image of the lock.
 
     Raises:
@@ -25,7 +24,7 @@ def bill_of(workspace: Workspace, image: Image) -> Bill:
     """
     bill = _exported(workspace, image)
     metadata = {name: value for name, value in bill["metadata"].items() if name != "timestamp"}
-    digest = image_digest(workspace, image.name, DockerBases(registry=True))
+    digest = digests(image.name)
     metadata["component"] = {
         "type": "container", "bom-ref": metadata["component"]["bom-ref"], "name": image.name, "version": digest,
         "properties": [{"name": "airnub:image:digest", "value": digest}],

@@ -30,12 +30,15 @@ def sbom(names: tuple[str, ...], output: str | None, licences: bool) -> None:
     The same inputs give the same bill, which names the image's digest. Licences are what packages say that are
     installed here; one that says none is `unknown`.
     """
+    from airnub_cli.images.bases import DockerBases
+    from airnub_cli.images.digest import ImageDigests
     from airnub_cli.sbom.bill import bill_of, packages
 
     try:
         workspace = Workspace.around(Path.cwd())
         chosen = [image_named(workspace, name) for name in names] or list(all_images(workspace).values())
-        bills = {image.name: bill_of(workspace, image) for image in chosen}
+        digests = ImageDigests(workspace, DockerBases(registry=True))
+        bills = {image.name: bill_of(workspace, image, digests) for image in chosen}
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)
