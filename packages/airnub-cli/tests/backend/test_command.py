@@ -7,7 +7,6 @@ from click.testing import CliRunner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from airnub_cli.__main__ import main
-from airnub_cli.backend.command import _QUIET
 
 
 @pytest.fixture
@@ -17,8 +16,6 @@ def run(filled_repository, monkeypatch):
     (root / "configs" / "variables").rename(root / "elsewhere")
     (root / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n')
     monkeypatch.chdir(root)
-    for name, value in _QUIET.items():
-        monkeypatch.setenv(name, value)
     return lambda *arguments: CliRunner().invoke(main, ["apply", *arguments])
 
 
