@@ -102,7 +102,8 @@ def test_killed_at_random_there_is_all_of_it_or_nothing(copy):
 def test_by_hand_what_is_left_to_do_is_said(copy):
     """A copy that is not registered is a mistake; then what repeats the registry is stale."""
     try:
-        shutil.copytree(copy / "departments/_template", copy / "departments/orders")
+        caches = shutil.ignore_patterns("__pycache__", ".*_cache")
+        shutil.copytree(copy / "departments/_template", copy / "departments/orders", ignore=caches)
         folder = copy / "departments/orders"
         (folder / "src/department_template").rename(folder / "src/orders")
         for path in folder.rglob("*"):
