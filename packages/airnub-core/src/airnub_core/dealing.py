@@ -29,6 +29,12 @@ large files wait for a downloader that starts later.
 """
 _GROWTH = 4
 """Times as many are dealt when somebody has nothing left to do."""
+_SHARE = 2
+"""The last of a host are dealt in ever smaller lots, a part of what is left: a lot is the most by which one downloader
+may still be at it when the others have ended.
+"""
+_LEAST = 32
+"""Jobs that are dealt together, at least, while there are so many."""
 _SHARED_AT_ONCE = 64
 """At least, where others share the index: what one has taken, and is not done with, the others wait for at the end."""
 _LOOK_EVERY = 0.5
@@ -135,7 +141,8 @@ class Dealer:
         places: list[int] = []
         for host in list(self._queues):
             queue = self._queues[host]
-            at_once = min(self._at_once, max(1, self._may_be_out // 2), len(queue))
+            lot = min(len(queue), max(_LEAST, len(queue) // _SHARE))
+            at_once = min(self._at_once, max(1, self._may_be_out // 2), lot)
             room = min(at_once, self._may_be_out - self._out[host])
             if room < at_once:
                 continue

@@ -21,7 +21,7 @@ def _selector(selector: str) -> str:
     return check_selector(selector)
 
 
-_PLAIN = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)*(:[1-9]\d{0,3})?/[A-Za-z0-9._~/?=&%+,;:@!*()$'-]*")
+_PLAIN = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)*(:([1-5]\d{4}|[1-9]\d{0,3}))?/[A-Za-z0-9._~/?=&%+,;:@!*()$'-]*")
 
 
 def _http_url(url: str) -> str:
@@ -32,7 +32,7 @@ def _http_url(url: str) -> str:
         usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         usable = False
-    if not usable or any(character.isspace() for character in url):
+    if not usable or any(map(str.isspace, url)):
         raise ValueError("expected an http or https URL with a host")
     return url
 
