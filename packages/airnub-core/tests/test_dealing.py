@@ -153,9 +153,9 @@ def test_few_items_are_dealt_at_once(dealer, crew, items):
 
 @pytest.mark.parametrize(("members", "connections", "most"), [(1, 50, 300), (2, 50, 600), (1, 200, 800)])
 def test_no_more_of_a_host_is_out_than_it_may(dealer, items, members, connections, most):
-    """More is dealt when there is room for many; the end is dealt as soon as it fits."""
+    """More is dealt when there is room for many."""
     crew = FakeCrew(members)
-    dealing = dealer(items(most + 150), connections, crew=crew)
+    dealing = dealer(items(most + 1000), connections, crew=crew)
     assert dealing.most_out == most
     deal_all(dealing, crew)
     assert numbers(crew) == list(range(most))
@@ -167,11 +167,20 @@ def test_no_more_of_a_host_is_out_than_it_may(dealer, items, members, connection
     dealing.deal()
     assert len(crew.jobs) == most + 100
     assert max(map(len, [crew[place] for place in range(list.__len__(crew))])) == 100
-    for number in range(100, 150):
+
+
+def test_the_last_are_dealt_in_smaller_lots(dealer, crew, items):
+    """So that no downloader is long at it when the others have ended; each lot is dealt as soon as it fits."""
+    dealing = dealer(items(500), 50)
+    deal_all(dealing, crew)
+    dealt = list.__len__(crew)
+    assert numbers(crew) == list(range(300))
+    for number in range(200):
         assert crew.closed == 0
         dealing.back(number)
-    dealing.deal()
-    assert (numbers(crew), crew.closed) == (list(range(most + 150)), 1)
+        dealing.deal()
+    assert [len(crew[place]) for place in range(dealt, list.__len__(crew))] == [100, 50, 32, 18]
+    assert (numbers(crew), crew.closed) == (list(range(500)), 1)
 
 
 @pytest.mark.parametrize(("connections", "first"), [(1, 32), (50, 100)])

@@ -103,7 +103,7 @@ class PowerLosses:
         self._disk, self._folder, self._chance = disk, folder, chance
         self._record = disk.record()
         self._safe = folder / "safe.img"
-        self._applied = 0
+        self._applied = self._losses = 0
         _copy(disk.fresh, self._safe)
 
     def positions(self, start, end):
@@ -119,7 +119,9 @@ class PowerLosses:
             for _, offset, content in self._record[self._applied : flushed]:
                 _write(image, offset, content)
         self._applied = max(self._applied, flushed)
-        lost, place = self._folder / "lost.img", self._folder / "mounted"
+        # Of another name each time: a loop device that somebody else still looks at keeps what it read of the last.
+        self._losses += 1
+        lost, place = self._folder / f"lost-{self._losses}.img", self._folder / "mounted"
         _copy(self._safe, lost)
         with lost.open("r+b") as image:
             for offset, content in self._survivors(self._record[flushed:ended]):
@@ -130,6 +132,7 @@ class PowerLosses:
             yield place
         finally:
             _run("umount", place)
+            lost.unlink()
 
     def _survivors(self, unflushed):
         """Some of the writes that were not flushed, some of them torn."""
