@@ -43,8 +43,8 @@ def test_any_number_comes_to_the_same(setting, job, server, staging_folder, memb
     urls = [server.url("whole", size=1000 * number, seed=number) for number in range(1, 12)]
     urls += [server.url("missing"), server.url("whole", size=3_000_000)]
     with Crew(setting, members) as crew:
-        assert (len(crew), len(workers())) == (members, members - 1)
         wait_for(crew)
+        assert (len(crew), len(workers())) == (members, members - 1)
         for number, url in enumerate(urls):
             crew.add([job(url, number)])
         crew.close()

@@ -8,7 +8,7 @@ import resource
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -21,7 +21,8 @@ from airnub_core.download.errand import Errand
 from airnub_core.download.exchange import Exchange
 from airnub_core.download.job import Broken, Failed, Job, NotModified, Result
 from airnub_core.download.landing import Arrived, Body, Landing
-from airnub_core.download.poller import READ, Poller, new_poller
+from airnub_core.download.multi import Multi
+from airnub_core.download.poller import READ, new_poller
 from airnub_core.download.schedule import Schedule
 from airnub_core.errors import IngestError, ItemError, StoreError, TooManyRedirectsError, TransferTimeoutError
 from airnub_core.network.backoff import may_heal, wait_after
@@ -73,8 +74,8 @@ class Downloader:
         self._on_results = on_results
         self._user_agent = user_agent
         self._schedule: Schedule[Errand] = Schedule(connections)
-        self._multis: dict[bool, _Multi] = {}
-        self._multi_of: dict[int, _Multi] = {}
+        self._multis: dict[bool, Multi] = {}
+        self._multi_of: dict[int, Multi] = {}
         """Whose each socket is."""
         self._connections = connections
         self._active: set[Exchange] = set()
@@ -161,7 +162,7 @@ class Downloader:
             exchange = multi.idle.pop() if multi.idle else multi.new_exchange(self._landing, self._user_agent)
             self._ask(multi, exchange, errand)
 
-    def _ask(self, multi: "_Multi", exchange: Exchange, errand: Errand) -> None:
+    def _ask(self, multi: Multi, exchange: Exchange, errand: Errand) -> None:
         try:
             exchange.start(errand)
         except ItemError as error:
@@ -176,9 +177,8 @@ class Downloader:
     def _turn(self) -> None:
         """Wait for something to happen, and let libcurl do what it can."""
         now = monotonic()
-        waits = [_LONGEST_SLEEP, *(multi.wait(now) for multi in self._multis.values())]
-        if (until := self._schedule.wait(now)) is not None:
-            waits.append(until)
+        due = [self._schedule.wait(now), *(multi.wait(now) for multi in self._multis.values())]
+        waits = [_LONGEST_SLEEP, *(seconds for seconds in due if seconds is not None)]
         if self._results or self._landing.busy:
             waits.append(_PACKET_EVERY if self._active else _SHORT)
         for descriptor, events in self._poller.wait(max(0.0, min(waits))):
@@ -195,7 +195,7 @@ class Downloader:
         if now >= self._next_look:
             self._look_for_stalled(now)
 
-    def _ended(self, multi: "_Multi", exchange: Exchange, code: int, message: str) -> None:
+    def _ended(self, multi: Multi, exchange: Exchange, code: int, message: str) -> None:
         """An exchange is over: on to where it sends us, to its result, or to another attempt."""
         errand = exchange.errand
         multi.curl.remove_handle(exchange.curl)
@@ -231,7 +231,7 @@ class Downloader:
         etag, modified = headers.get("etag", job.etag), headers.get("last-modified", job.last_modified)
         self._results.append(NotModified(job.number, errand.attempts, etag, modified))
 
-    def _send_on(self, multi: "_Multi", exchange: Exchange, errand: Errand, target: Target) -> None:
+    def _send_on(self, multi: Multi, exchange: Exchange, errand: Errand, target: Target) -> None:
         """A redirect: at once where it stays with its host, else as one more of those that wait for the other host."""
         if (target.host, target.port) == (errand.target.host, errand.target.port):
             errand.send_on(target)
@@ -241,7 +241,7 @@ class Downloader:
             errand.send_on(target)
             self._schedule.add(errand)
 
-    def _afresh(self, multi: "_Multi", exchange: Exchange, errand: Errand, error: ItemError) -> None:
+    def _afresh(self, multi: Multi, exchange: Exchange, errand: Errand, error: ItemError) -> None:
         if errand.body is None:
             self._over(multi, exchange, errand)
             self._fail(errand, error)
@@ -249,7 +249,7 @@ class Downloader:
         self._drop_body(errand)
         self._ask(multi, exchange, errand)
 
-    def _over(self, multi: "_Multi", exchange: Exchange, errand: Errand) -> None:
+    def _over(self, multi: Multi, exchange: Exchange, errand: Errand) -> None:
         exchange.release()
         multi.idle.append(exchange)
         self._schedule.ended(errand)
@@ -329,79 +329,16 @@ class Downloader:
             self._landing.park(errand.body)
             errand.body = None
 
-    def _multi(self, errand: Errand) -> "_Multi":
+    def _multi(self, errand: Errand) -> Multi:
         # A connection to a private host, opened for a source that may, must not serve one that may not.
         private = errand.job.limits.allow_private_hosts
         if private not in self._multis:
-            self._multis[private] = _Multi(self._poller, self._multi_of, self._connections, private=private)
+            self._multis[private] = Multi(self._poller, self._multi_of, self._connections, private=private)
         return self._multis[private]
 
     def _wake(self) -> None:
         with suppress(BlockingIOError, OSError):  # a byte is there already, or the loop has ended
             self._waker.send(b"\0")
-
-
-class _Multi:
-    """One of libcurl's multi handles, with the connections that it keeps, on a poller that others share."""
-
-    def __init__(self, poller: Poller, multi_of: "dict[int, _Multi]", connections: int, *, private: bool) -> None:
-        self.curl = pycurl.CurlMulti()
-        self.idle: list[Exchange] = []
-        self._private = private
-        self._poller = poller
-        self._multi_of = multi_of
-        self._exchanges: dict[pycurl.Curl, Exchange] = {}
-        self._due: float | None = None
-        self.curl.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
-        self.curl.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
-        self.curl.setopt(pycurl.M_MAXCONNECTS, connections)
-        self.curl.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
-
-    def new_exchange(self, landing: Landing, user_agent: str) -> Exchange:
-        exchange = Exchange(landing, user_agent, private=self._private)
-        self._exchanges[exchange.curl] = exchange
-        return exchange
-
-    def exchange_of(self, curl: pycurl.Curl) -> Exchange:
-        return self._exchanges[curl]
-
-    def wait(self, now: float) -> float:
-        """Seconds until libcurl wants its turn."""
-        return _LONGEST_SLEEP if self._due is None else self._due - now
-
-    def act(self, descriptor: int, events: int) -> None:
-        """Something happened on a socket."""
-        self.curl.socket_action(descriptor, events)
-
-    def act_on_time(self, now: float) -> None:
-        """Its turn, where it is due."""
-        if self._due is not None and self._due <= now:
-            self._due = None
-            self.curl.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-
-    def ended(self) -> Iterable[tuple[pycurl.Curl, int, str]]:
-        """Exchanges that are over, with libcurl's code, 0 for none, and its words."""
-        while True:
-            left, good, bad = self.curl.info_read()
-            yield from ((curl, 0, "") for curl in good)
-            yield from bad
-            if not left:
-                return
-
-    def close(self) -> None:
-        for exchange in self._exchanges.values():
-            exchange.curl.close()
-        self.curl.close()
-
-    def _on_socket(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
-        if what == pycurl.POLL_REMOVE:
-            self._poller.forget(descriptor)
-            return
-        self._multi_of[descriptor] = self
-        self._poller.watch(descriptor, what)
-
-    def _on_timer(self, milliseconds: int) -> None:
-        self._due = None if milliseconds < 0 else monotonic() + milliseconds / 1000
 
 
 def _connections_for_open_files() -> int:

@@ -1,0 +1,85 @@
+"""A multi: many exchanges at once, by libcurl, which says what sockets it waits for and when it wants its turn."""
+
+from collections.abc import Iterable
+from time import monotonic
+
+import pycurl
+
+from airnub_core.download.exchange import Exchange
+from airnub_core.download.landing import Landing
+from airnub_core.download.poller import Poller
+
+
+class Multi:
+    """One of libcurl's multi handles, with the connections that it keeps, on a poller that others share."""
+
+    def __init__(self, poller: Poller, multi_of: "dict[int, Multi]", connections: int, *, private: bool) -> None:
+        """Make a handle.
+
+        Args:
+            poller: is told which sockets to wait for.
+            multi_of: by descriptor, whom to tell that a socket is ready; filled in here.
+            connections: at once, and kept afterwards.
+            private: whether its exchanges may connect to addresses that are not public.
+        """
+        self.curl = pycurl.CurlMulti()
+        self.idle: list[Exchange] = []
+        """Those that have no errand."""
+        self._private = private
+        self._poller = poller
+        self._multi_of = multi_of
+        self._exchanges: dict[pycurl.Curl, Exchange] = {}
+        self._due: float | None = None
+        self.curl.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self.curl.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        self.curl.setopt(pycurl.M_MAXCONNECTS, connections)
+        self.curl.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
+
+    def new_exchange(self, landing: Landing, user_agent: str) -> Exchange:
+        """One more, which belongs to this multi from now on."""
+        exchange = Exchange(landing, user_agent, private=self._private)
+        self._exchanges[exchange.curl] = exchange
+        return exchange
+
+    def exchange_of(self, curl: pycurl.Curl) -> Exchange:
+        """Whose handle this is."""
+        return self._exchanges[curl]
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until libcurl wants its turn; `None` where only a socket matters."""
+        return None if self._due is None else self._due - now
+
+    def act(self, descriptor: int, events: int) -> None:
+        """Something happened on a socket."""
+        self.curl.socket_action(descriptor, events)
+
+    def act_on_time(self, now: float) -> None:
+        """Its turn, where it is due."""
+        if self._due is not None and self._due <= now:
+            self._due = None
+            self.curl.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+
+    def ended(self) -> Iterable[tuple[pycurl.Curl, int, str]]:
+        """Exchanges that are over, with libcurl's code, 0 for none, and its words."""
+        while True:
+            left, good, bad = self.curl.info_read()
+            yield from ((curl, 0, "") for curl in good)
+            yield from bad
+            if not left:
+                return
+
+    def close(self) -> None:
+        """Close all handles; none may be at work."""
+        for exchange in self._exchanges.values():
+            exchange.curl.close()
+        self.curl.close()
+
+    def _on_socket(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
+        if what == pycurl.POLL_REMOVE:
+            self._poller.forget(descriptor)
+            return
+        self._multi_of[descriptor] = self
+        self._poller.watch(descriptor, what)
+
+    def _on_timer(self, milliseconds: int) -> None:
+        self._due = None if milliseconds < 0 else monotonic() + milliseconds / 1000

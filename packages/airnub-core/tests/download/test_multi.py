@@ -1,0 +1,66 @@
+"""Multis, with a server on a socket."""
+
+from time import monotonic
+
+import pytest
+
+from airnub_core.download.errand import Errand
+from airnub_core.download.multi import Multi
+from airnub_core.download.poller import new_poller
+
+
+@pytest.fixture
+def poller():
+    """A poller of its own."""
+    made = new_poller()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ended(landing, job, poller):
+    """Ask for URLs at once over a multi; by URL, libcurl's code and what came."""
+
+    def ask(multi, multi_of, *urls):
+        left = set()
+        for url in urls:
+            errand = Errand(job(url))
+            errand.started = monotonic()
+            exchange = multi.idle.pop() if multi.idle else multi.new_exchange(landing, "test")
+            exchange.start(errand)
+            multi.curl.add_handle(exchange.curl)
+            left.add(exchange)
+        codes = {}
+        until = monotonic() + 30
+        while left:
+            assert monotonic() < until, f"expected all to end, found {len(left)} still at it"
+            wait = multi.wait(monotonic())
+            for descriptor, events in poller.wait(0.1 if wait is None else max(0.0, min(wait, 0.1))):
+                assert multi_of[descriptor] is multi
+                multi.act(descriptor, events)
+            multi.act_on_time(monotonic())
+            for curl, code, _ in multi.ended():
+                multi.curl.remove_handle(curl)
+                exchange = multi.exchange_of(curl)
+                body = exchange.answer.body.content() if code == 0 and exchange.end(code, "") is None else None
+                codes[exchange.errand.url] = (code, body)
+                exchange.release()
+                multi.idle.append(exchange)
+                left.remove(exchange)
+        return codes
+
+    return ask
+
+
+def test_each_of_several_ends_for_itself(ended, server, poller):
+    """One is answered and another finds nobody; exchanges and connections are used again."""
+    multi_of = {}
+    multi = Multi(poller, multi_of, 4, private=True)
+    good, nobody = server.url("told"), "http://127.0.0.1:1/"
+    first = ended(multi, multi_of, good, nobody)
+    assert first[good] == (0, b"fine")
+    assert first[nobody][0] != 0
+    accepted = server.accepted
+    assert ended(multi, multi_of, good) == {good: (0, b"fine")}
+    assert server.accepted == accepted
+    multi.close()
