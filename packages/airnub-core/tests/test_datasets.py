@@ -1,6 +1,7 @@
 """Datasets, from files that a real site served into a store."""
 
 import asyncio
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from airnub_core import FileSource, Kind, ingest_files, open_engine
 from airnub_core.datasets import Dataset, make_dataset
 from airnub_core.errors import DamagedObjectError, DatasetError, StoreError
+from airnub_core.published import Published
 from airnub_core.sample_site import Reply
 from airnub_core.tables import Column, read_csv
 
@@ -95,3 +97,23 @@ def test_a_folder_that_cannot_be_written_fails_the_run(make, tmp_path):
     (tmp_path / "datasets").touch()
     with pytest.raises(StoreError, match="datasets"):
         make(bonn=b"place,day,rain\nBonn,2018-02-07,1\n")
+
+
+def test_a_second_version_stands_beside_the_first(make, tmp_path):
+    """Of the same source, in a file of its own, with an outcome of its own."""
+    first = make(bonn=b"place,day,rain\nBonn,2018-02-07,1.5\n")
+    days = replace(WEATHER, schema={"place": Column(pl.String), "day": Column(pl.Date)}, version=2)
+    second = make_dataset(days, tmp_path / "store", tmp_path / "datasets")
+    assert [(one.source, one.path) for one in (first, second)] == [
+        ("weather", "weather.parquet"), ("weather.v2", "weather.v2.parquet"),
+    ]  # fmt: skip
+    assert pl.read_parquet(tmp_path / "datasets" / "weather.v2.parquet").columns == ["place", "day"]
+
+
+def test_what_it_publishes_is_what_its_file_holds(make, tmp_path):
+    """Each column by the name that contracts have for its type, whether it may be missing, and the key."""
+    published = WEATHER.published()
+    fields = {"place": ("string", False), "day": ("date", False), "rain": ("float64", False)}
+    assert published == Published("dataset", "weather", 1, fields, ("place", "day"))
+    outcome = make(bonn=b"place,day,rain\nBonn,2018-02-07,1.5\n")
+    assert list(pl.read_parquet(tmp_path / "datasets" / outcome.path).columns) == list(published.fields)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, date, datetime
+from typing import get_args
 
 import polars as pl
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from airnub_core import Kind
 from airnub_core.errors import DatasetError
-from airnub_core.tables import REASON, Column, conform, read_csv, read_json_lines, write_dataset
+from airnub_core.published import FieldType
+from airnub_core.tables import REASON, Column, conform, read_csv, read_json_lines, type_name, write_dataset
 
 TIME = pl.Datetime("ms", "UTC")
 A_TIME = "expected a time such as 2018-02-07T01:26:13Z, or milliseconds since 1970"
@@ -391,3 +393,28 @@ def test_equal_rows_give_equal_bytes(tmp_path):
     first, second = (write_dataset(tmp_path / name, "weather", weather(*lines)) for name in ("a", "b"))
     assert first.digest == second.digest
     assert (tmp_path / "a" / first.path).read_bytes() == (tmp_path / "b" / second.path).read_bytes()
+
+
+# --- names of types --------------------------------------------------------------------------------------------------
+
+
+def test_every_type_of_contracts_is_one_of_columns():
+    """No word that nothing can be."""
+    types = [pl.String, pl.Boolean, pl.Date, *(pl.Datetime(unit, "UTC") for unit in ("ms", "us", "ns"))]
+    types += [pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.Int64]
+    types += [pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64]
+    assert tuple(map(type_name, types)) == get_args(FieldType)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [(pl.Float64(), "float64"), (pl.List(pl.Int8), "List(Int8)"), (pl.Datetime, "Datetime"), (pl.Binary, "Binary")],
+)
+def test_the_name_of_a_type(dtype, name):
+    """Of an instance as of its class; what contracts have no word for keeps polars' name."""
+    assert type_name(dtype) == name
+
+
+def test_times_without_a_zone_have_no_name_in_contracts():
+    """Nobody could say when they are."""
+    assert type_name(pl.Datetime("ms")) not in get_args(FieldType)

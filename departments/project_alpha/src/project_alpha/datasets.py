@@ -30,7 +30,7 @@ _GEOJSON = {
 } | {name: f"properties.{name}" for name in ("time", "updated", "mag", "magType", "place", "type", "status")}
 
 DATASETS = {
-    dataset.name: dataset
+    dataset.stem: dataset
     for dataset in (
         Dataset(
             "noaa_daily_weather",

@@ -8,9 +8,10 @@ import polars as pl
 
 from airnub_core.errors import IngestError
 from airnub_core.outcome import Kind, Outcome
+from airnub_core.published import Published, versioned
 from airnub_core.store.opening import Place
 from airnub_core.store.reading import read_current
-from airnub_core.tables import Schema, conform, write_dataset
+from airnub_core.tables import Schema, conform, type_name, write_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +19,25 @@ class Dataset:
     """One source's rows: how they are read, what they must be, and what tells them apart."""
 
     name: str
-    """Of the source, and of the file."""
+    """Of the source."""
     suffix: str
     """Of the objects that hold rows, such as `.csv`."""
     read: Callable[[str, Iterable[bytes]], pl.DataFrame]
     """Makes rows from the dataset's name and the bytes of its objects."""
     schema: Schema
     unique: tuple[str, ...] = ()
+    version: int = 1
+    """Of what is published; the second stands beside the first until nobody reads that any more."""
+
+    @property
+    def stem(self) -> str:
+        """The name of its file, without the suffix: the source's, and from the second version on with the version."""
+        return self.name if self.version == 1 else versioned(self.name, self.version)
+
+    def published(self) -> Published:
+        """What others can read: `conform` lets no row pass that is different."""
+        fields = {name: (type_name(column.dtype), column.nullable) for name, column in self.schema.items()}
+        return Published("dataset", self.name, self.version, fields, self.unique)
 
 
 def make_dataset(dataset: Dataset, store: Path | Place, folder: Path) -> Outcome:
@@ -33,7 +46,7 @@ def make_dataset(dataset: Dataset, store: Path | Place, folder: Path) -> Outcome
     Args:
         dataset: what to make.
         store: the content store.
-        folder: where `<name>.parquet` goes, and `<name>.quarantine.csv` where rows do not fit.
+        folder: where `<stem>.parquet` goes, and `<stem>.quarantine.csv` where rows do not fit.
 
     Returns:
         Its outcome, `failed` where it cannot be made.
@@ -43,7 +56,7 @@ def make_dataset(dataset: Dataset, store: Path | Place, folder: Path) -> Outcome
     """
     try:
         frame = dataset.read(dataset.name, read_current(store, dataset.name, dataset.suffix))
-        conformed = conform(dataset.name, frame, dataset.schema, dataset.unique)
+        conformed = conform(dataset.stem, frame, dataset.schema, dataset.unique)
     except IngestError as error:
-        return Outcome(dataset.name, Kind.FAILED, error=error)
-    return write_dataset(folder, dataset.name, conformed)
+        return Outcome(dataset.stem, Kind.FAILED, error=error)
+    return write_dataset(folder, dataset.stem, conformed)

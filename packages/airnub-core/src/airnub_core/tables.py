@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 
 from airnub_core.errors import DatasetError
 from airnub_core.outcome import Outcome
+from airnub_core.published import FieldType
 from airnub_core.results import write_result
 
 REASON = "quarantine_reason"
@@ -161,6 +162,14 @@ def write_dataset(folder: Path, dataset: str, conformed: Conformed) -> Outcome:
     if conformed.quarantine.is_empty():
         (folder / quarantine).unlink(missing_ok=True)
     return replace(outcome, rows=conformed.rows.height, quarantined=conformed.quarantine.height)
+
+
+def type_name(dtype: pl.DataType | type[pl.DataType]) -> str:
+    """A type as contracts call it (`published.FieldType`); as polars does where they have no word for it."""
+    if dtype == pl.Datetime and isinstance(dtype, pl.Datetime) and dtype.time_zone == "UTC":
+        return f"datetime_{dtype.time_unit}"
+    name = str(dtype)
+    return name.lower() if name.lower() in get_args(FieldType) else name
 
 
 def _read_csv(content: bytes) -> pl.DataFrame:
