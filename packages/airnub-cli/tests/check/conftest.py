@@ -17,7 +17,7 @@ def department(name):
     return {
         "pyproject.toml": (
             f'[project]\nname = "{command}"\nversion = "0"\nrequires-python = ">=3.11"\n'
-            'dependencies = ["airnub-prefect", "prefect", "shared-things"]\n'
+            'dependencies = ["airnub-core", "airnub-prefect", "prefect", "shared-things"]\n'
             f'[project.scripts]\n{command} = "{name}.__main__:main"\n'
         ),
         "README.md": README,
@@ -123,3 +123,52 @@ def house(tmp_path, monkeypatch):
     for name in set(sys.modules) - before:
         if name.partition(".")[0] in {*names, "shared_things"}:
             del sys.modules[name]
+
+
+CONTRACT = """\
+kind: dataset
+description: Rain of each place.
+code: alpha_dept.datasets:DATASETS
+key: [place, day]
+fields:
+  place: string
+  day: date
+  rain: {type: float64, unit: mm}
+  wind: {type: float64, nullable: true}
+"""
+DATASETS = """\
+from airnub_core.published import Published
+
+
+class Rain:
+    def published(self):
+        fields = {
+            "place": ("string", False),
+            "day": ("date", False),
+            "rain": ("float64", False),
+            "wind": ("float64", True),
+        }
+        return Published("dataset", "rain", 1, fields, ("place", "day"))
+
+
+DATASETS = {"rain": Rain()}
+"""
+READS = """\
+reads:
+  - contract: alpha_dept/rain
+    version: 1
+    key: [place, day]
+    fields:
+      place: string
+      day: date
+      rain: {type: float64, unit: mm}
+"""
+
+
+@pytest.fixture
+def publishing(house):
+    """The house, in which alpha_dept publishes its rain, and beta_dept reads some of it."""
+    house.write("departments/alpha_dept/contracts/rain.v1.yaml", CONTRACT)
+    house.write("departments/alpha_dept/src/alpha_dept/datasets.py", DATASETS)
+    house.write("departments/beta_dept/reads.yaml", READS)
+    return house

@@ -1,7 +1,9 @@
 """Everything: all looks, in one list."""
 
 import pytest
+from click.testing import CliRunner
 
+from airnub_cli.__main__ import main
 from airnub_cli.check import everything
 from airnub_cli.check.everything import check_everything
 from airnub_cli.deployments.compilation import compile_environment
@@ -70,3 +72,18 @@ def test_a_compiled_file_that_is_stale(compiled):
     assert compiled.told(check_everything(compiled.root)) == [
         "prefect.yaml: expected what `uv run airnub compile` writes, found something else; run it"
     ]
+
+
+def test_a_change_that_breaks_a_reader_names_it_for_github_too(publishing, monkeypatch):
+    """Code and contract changed alike: the reader's own line is told, and nothing else is wrong."""
+    publishing.write("prefect.yaml", compile_environment(publishing.workspace))
+    monkeypatch.chdir(publishing.root)
+    contract = "departments/alpha_dept/contracts/rain.v1.yaml"
+    publishing.change(contract, "rain: {type: float64", "rain: {type: int64")
+    publishing.change("departments/alpha_dept/src/alpha_dept/datasets.py", '"rain": ("float64"', '"rain": ("int64"')
+    done = CliRunner().invoke(main, ["check", "--format", "github"])
+    assert (done.exit_code, done.stdout.splitlines()) == (1, [
+        "::error file=departments/beta_dept/reads.yaml,line=8::beta_dept reads rain of alpha_dept/rain v1, expected "
+        f"float64, found int64 in {contract}:8; leave v1 as it was, and publish the change as v2 beside it until "
+        "beta_dept reads that"
+    ])  # fmt: skip

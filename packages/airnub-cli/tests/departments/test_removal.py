@@ -41,3 +41,14 @@ def test_what_goes_is_told_first(house):
     other = house.root / "departments/project_alpha/prefect.yaml"
     other.write_text(other.read_text() + "  # work_pool: {name: zoo, x: 1}\n")
     assert planned_removal(workspace, "zoo").files == ()
+
+
+def test_what_others_read_is_not_removed(house):
+    """Who reads it is named, with the line."""
+    reads = house.root / "departments" / "_template" / "reads.yaml"
+    reads.write_text("reads:\n  - contract: project_alpha/noaa_daily_weather\n    version: 1\n")
+    with pytest.raises(WorkspaceError) as error:
+        planned_removal(house, "project_alpha")
+    assert (
+        "departments/_template/reads.yaml:2: _template reads project_alpha/noaa_daily_weather v1; take it out there"
+    ) in str(error.value)

@@ -5,6 +5,7 @@ members     departments and packages, of the lock and of those that it does not 
 graph       who stands on a package or a member, directly or through others, with the chain that leads there
 locked      packages of the lock that are not what they were
 files       a changed file of a member, or one that images are built by, and what it concerns
+contracts   who reads what a changed contract publishes
 settings    files below configs/ and infra/work-pools/, and the root prefect.yaml: whose deployments they are about
 pyproject   the root pyproject.toml: members that came or went, or something for all
 findings    what is found, gathered by whom it concerns

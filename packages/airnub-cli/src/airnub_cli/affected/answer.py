@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from airnub_cli.affected.contracts import tell_readers
 from airnub_cli.affected.files import sorted_out, tell_images, tell_members
 from airnub_cli.affected.findings import Concern, Finding, Findings
 from airnub_cli.affected.graph import Graph
@@ -69,6 +70,7 @@ def affected(root: Path, reference: str) -> Answer:
     new = [folder for folder in members.packages if folder not in known]
     touched = sorted_out(members, changed)
     tell_members(findings, graph, members, touched, new)
+    tell_readers(findings, root, targets, changed)
     for one in differences(lock_before, lock) if LOCK in changed or members.unlocked else ():
         graph.tell(findings, one.node, f"lock: {one.what}")
 

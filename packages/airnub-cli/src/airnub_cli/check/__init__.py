@@ -7,5 +7,6 @@
 - `imports`: who imports whom, as a graph with lines; `contracts` and `dependencies` ask it;
 - `flows`: every flow deployed, every key of settings known;
 - `configuration`: deployments, the root's `prefect.yaml`, and what the backend is to hold, in every environment;
+- `publications`: what departments publish and read; `published` what their code makes, `readers` who would break;
 - `lock`: whether `uv.lock` fits.
 """

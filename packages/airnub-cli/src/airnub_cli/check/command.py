@@ -26,8 +26,9 @@ def check(form: Format) -> None:
 
     Names and required files of members, where they must be named besides, import contracts, what is imported and not
     declared, flows that nobody deployed, settings that are not strict, deployments and their parameters, the root's
-    prefect.yaml, pools, Variables, blocks and automations of every environment, and the lock. Nothing is changed and no
-    server is asked. All departments must be installed. The exit status is 1 when there are mistakes.
+    prefect.yaml, pools, Variables, blocks and automations of every environment, contracts and who reads them, and the
+    lock. Nothing is changed and no server is asked. All departments must be installed. The exit status is 1 when there
+    are mistakes.
     """
     quiet_prefect()
     from airnub_cli.check.everything import check_everything

@@ -36,6 +36,7 @@ def _imported(workspace: Workspace) -> list[Mistake]:
     from airnub_cli.check.dependencies import check_dependencies
     from airnub_cli.check.flows import check_flows
     from airnub_cli.check.imports import importable, read_imports
+    from airnub_cli.check.published import check_published
     from airnub_cli.deployments.checking import check_deployments
 
     mistakes: list[Mistake] = []
@@ -52,6 +53,7 @@ def _imported(workspace: Workspace) -> list[Mistake]:
             if not wrong and source.department in imports.sources:
                 department = import_module(f"{source.department}.department").DEPARTMENT
                 stages[source.department] = [stage.name for stage in department.stages]
+        mistakes += check_published(workspace, imports)
         mistakes += check_variables(workspace, stages)
         mistakes += check_backend(workspace)
         if not found.mistakes:

@@ -11,6 +11,7 @@ import yaml
 
 from airnub_cli.configuration.environment import environments
 from airnub_cli.configuration.names import TEMPLATE_FOLDER, Names
+from airnub_cli.configuration.reads import readers
 from airnub_cli.departments.entries import without_entry, without_keys
 from airnub_cli.departments.landing import at_work, land
 from airnub_cli.departments.proposal import Proposal
@@ -119,6 +120,10 @@ def _needed(workspace: Workspace, member: Member) -> Iterator[str]:
     for one in workspace.members.values():
         if member.name in one.depends_on:
             yield f"  {one.folder.relative_to(root).as_posix()}/pyproject.toml depends on it; take it out there"
+    for reader in readers(root, member.folder.name):
+        if reader.department != member.folder.name:
+            where = f"{reader.path.relative_to(root).as_posix()}:{reader.line}"
+            yield f"  {where}: {reader.department} reads {reader.contract} v{reader.version}; take it out there"
     pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     declared = [re.split(r"[^A-Za-z0-9._-]", one)[0] for one in pyproject.get("project", {}).get("dependencies", [])]
     if member.name in {*declared, *pyproject.get("tool", {}).get("uv", {}).get("sources", {})}:
