@@ -95,7 +95,7 @@ def read_publications(workspace: Workspace) -> Publications:
 
 
 def _versions(member: Member, mistakes: list[Mistake]) -> Iterator[Version]:
-    for path in sorted((member.folder / contract.FOLDER).glob("*")):
+    for path in sorted((member.folder / contract.FOLDER).glob("[!.]*")):
         if (match := contract.FILE.fullmatch(path.name)) is None:
             message = f"expected contracts alone in this folder, named like measurements.v1.yaml; found {path.name}"
             mistakes.append(Mistake(str(path), None, message))
