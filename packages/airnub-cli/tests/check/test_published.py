@@ -97,6 +97,15 @@ def test_code_of_another_version(publishing):
     assert told.endswith("expected the dataset rain v1 at alpha_dept.datasets:DATASETS, found the dataset rain v2")
 
 
+def test_code_that_cannot_say_what_it_makes(publishing):
+    """A mistake like any other, and all others are told, too."""
+    publishing.change(CODE, "return Published", "raise ZeroDivisionError; Published")
+    [told] = wrong(publishing)
+    assert told.startswith(
+        f"{CONTRACT}:3: expected what is published at alpha_dept.datasets:DATASETS, found: ZeroDivision"
+    )
+
+
 def test_sources_that_cannot_be_read_are_told_elsewhere(publishing):
     """Nothing of them is imported."""
     publishing.write(CODE, "def")

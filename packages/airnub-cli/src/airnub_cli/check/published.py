@@ -76,18 +76,17 @@ def _made(version: Version, code: str) -> Published | str:
     module, _, name = code.partition(":")
     if module.partition(".")[0] != version.member.module:
         return f"expected code of {version.member.module}, found {code}"
+    stem = version.name if version.number == 1 else versioned(version.name, version.number)
     try:
         value = getattr(import_module(module), name)
-    except Exception as error:  # noqa: BLE001  # whatever the module does when it is imported
+        if isinstance(value, dict):
+            value = value.get(stem, value)
+        made = value.published() if hasattr(value, "published") else None
+    except Exception as error:  # noqa: BLE001  # whatever a department's code does
         return f"expected what is published at {code}, found: {type(error).__name__}: {error}"
+    if isinstance(made, Published):
+        return made
     if isinstance(value, dict):
-        stem = version.name if version.number == 1 else versioned(version.name, version.number)
-        if stem not in value:
-            found = ", ".join(map(str, value)) or "nothing"
-            return f"expected {stem} in {code}, found {found}; what is published has to be made"
-        value = value[stem]
-    published = getattr(value, "published", None)
-    if not callable(published):
-        return f"expected a Dataset or an EventType at {code}, found {type(value).__name__}"
-    made: Published = published()
-    return made
+        found = ", ".join(map(str, value)) or "nothing"
+        return f"expected {stem} in {code}, found {found}; what is published has to be made"
+    return f"expected a Dataset or an EventType at {code}, found {type(value).__name__}"
