@@ -121,6 +121,9 @@ def test_by_hand_what_is_left_to_do_is_said(copy):
         entry = (folder / "registration/departments.yaml").read_text().partition("departments:\n")[2]
         registry = copy / "configs/departments.yaml"
         registry.write_text(registry.read_text() + entry)
+        lines = (folder / "registration/local.yaml").read_text().partition("variables:\n")[2]
+        local = copy / "configs/environments/local.yaml"
+        local.write_text(local.read_text() + lines)
         shutil.rmtree(folder / "registration")
         done = subprocess.run(
             [*compiled, "--check"], cwd=copy, env=environment(), capture_output=True, text=True, check=False

@@ -28,13 +28,14 @@ def test_everything_is_as_it_should_be():
 
 
 def test_what_the_template_brings_is_what_the_example_has():
-    """Its entry of the registry is one, its pool and its services are those of project_alpha, but for the name."""
+    """Its entry of the registry is one; its pool, image and worker are those of project_alpha, but for the name."""
     folder, alpha = ROOT / "departments" / "_template" / "registration", Names("project_alpha")
     [entry] = load_yaml(Registry, folder / "departments.yaml").departments
     assert entry.id == "department_template"
     pool = (ROOT / "infra" / "work-pools" / "project-alpha.yaml").read_text()
     assert renamed((folder / "work-pool.yaml").read_text(), alpha) == pool
     services = (folder / "docker-compose.yml").read_text().partition("services:\n")[2]
+    services, _, _ = services.partition("\n  site-department-template:")
     assert renamed(services, alpha) in (ROOT / "docker-compose.yml").read_text()
 
 

@@ -1,4 +1,4 @@
-"""The dataset that the processing makes: what its rows are."""
+"""The datasets that the processing makes, each of a source: what their rows are."""
 
 import polars as pl
 
@@ -18,3 +18,5 @@ MEASUREMENTS = Dataset(
     },
     unique=("location", "date"),
 )
+
+DATASETS = {dataset.name: dataset for dataset in (MEASUREMENTS,)}

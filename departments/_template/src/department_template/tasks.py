@@ -12,16 +12,16 @@ from airnub_core import Outcome
 from airnub_core.datasets import make_dataset
 from airnub_prefect.blocks import locate
 from airnub_prefect.places import data_path
-from department_template.datasets import MEASUREMENTS
+from department_template.datasets import DATASETS
 from department_template.report import write_report
 from department_template.settings import AnalysisSettings, ProcessingSettings
 
 
-@task(cache_policy=NO_CACHE)
-async def measurements(settings: ProcessingSettings) -> Outcome:
-    """Make the dataset."""
+@task(task_run_name="dataset {name}", cache_policy=NO_CACHE)
+async def dataset(name: str, settings: ProcessingSettings) -> Outcome:
+    """Make one dataset."""
     store = await locate(settings)
-    return await asyncio.to_thread(make_dataset, MEASUREMENTS, store, data_path(settings.datasets))
+    return await asyncio.to_thread(make_dataset, DATASETS[name], store, data_path(settings.datasets))
 
 
 @task(cache_policy=NO_CACHE)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.departments.entries import with_entry, without_entry, without_keys
+from airnub_cli.departments.entries import with_entry, with_key, without_entry, without_keys
 from airnub_prefect.errors import ConfigurationError
 
 FILE = Path("file.yaml")
@@ -68,3 +68,28 @@ def test_keys_go_and_a_mapping_that_is_empty_then():
     assert without_keys(FILE, text, ["a"], unwanted) == "a:\n  c: 3\nd:\n  b-x: 1\n"
     assert without_keys(FILE, text, ["d"], unwanted) == "a:\n  b-x: 1\n  b-y:\n    z: 2\n  c: 3\n"
     assert without_keys(FILE, text, ["e"], unwanted) == text
+
+
+MAPPING = "a: 1\nmade:\n    x:\n        y: 1\n\n# Below.\nz: 2\n"
+KEY = "  # About c.\n  c:\n    d: 1\n"
+
+
+def test_a_key_comes_behind_the_last_one():
+    """Indented as the others are; removed, it leaves what was."""
+    made = with_key(FILE, MAPPING, "made", KEY)
+    assert made == MAPPING.replace("y: 1\n", "y: 1\n    # About c.\n    c:\n      d: 1\n")
+    assert without_keys(FILE, made, ["made"], re.compile("c")) == MAPPING
+
+
+def test_the_first_key_brings_the_mapping():
+    """At the end of the file; with the last one it goes."""
+    made = with_key(FILE, "a: 1\n", "made", KEY)
+    assert made == f"a: 1\nmade:\n{KEY}"
+    assert without_keys(FILE, made, ["made"], re.compile("c")) == "a: 1\n"
+
+
+@pytest.mark.parametrize("text", ["made: {x: 1}\n", "made: [1]\n", "made: 3\n"])
+def test_a_mapping_of_another_form_is_a_mistake(text):
+    """With the name of the file."""
+    with pytest.raises(ConfigurationError, match=r"file\.yaml: expected a mapping made"):
+        with_key(FILE, text, "made", KEY)

@@ -3,7 +3,7 @@
 import yaml
 
 from airnub_cli.configuration.names import Names
-from airnub_cli.departments.template import Wanted, department_files, registry_entry
+from airnub_cli.departments.template import Wanted, department_files, local_entry, registry_entry
 
 ORDERS = Wanted(Names("fresh_orders", "Fresh & Good"), "team-sales", ("sales@example.org", "Ann: 7th floor"))
 
@@ -49,3 +49,13 @@ def test_the_entry_of_the_registry(house):
     ]
     [entry] = yaml.safe_load(registry_entry(house.root, Wanted(Names("a", "A"), "team-a")))
     assert (entry["owner"], entry["contacts"]) == ("team-a", ["team-a"])
+
+
+def test_the_sample_site_of_the_environment_local(house):
+    """In place of the sources; of a category that the department goes without there is nothing."""
+    [(name, changes)] = yaml.safe_load(local_entry(house.root, ORDERS)).items()
+    assert name == "fresh_orders"
+    [source] = changes["ingestion"]["scheduled_file_downloads"]
+    assert source["urls"] == ["${AIRNUB_SITE_URL:-http://site-fresh-orders:8000}/fresh-orders/measurements.csv"]
+    short = Wanted(ORDERS.names, "team-sales", left_out=frozenset({"scheduled_file_downloads"}))
+    assert list(yaml.safe_load(local_entry(house.root, short))["fresh_orders"]["ingestion"]) == ["network"]

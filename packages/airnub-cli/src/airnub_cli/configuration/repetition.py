@@ -1,8 +1,8 @@
 """Repetition: what every department has in files of the root, made from the registry, so that nobody keeps lists.
 
 In `pyproject.toml` a line that names the template stands for every department, and the lines around it that differ from
-it in nothing but the name are those of the others. In `docker-compose.yml` a department has two services: those of a
-new one are the template's, and later changes of them are left alone.
+it in nothing but the name are those of the others. In `docker-compose.yml` a department has services, its image and its
+worker at least: those of a new one are the template's, and later changes of them are left alone.
 """
 
 import re
@@ -75,7 +75,7 @@ def repeated_services(path: Path, template: str, ids: Iterable[str]) -> str:
     }
     blocks = _Blocks(text)
     for name in sorted(set(found) - set(wanted)):
-        blocks.remove(name, f"worker-{name}")
+        blocks.remove(name, f"worker-{name}", f"site-{name}")
     there = sorted(set(found) & set(wanted))
     for slug in sorted(set(wanted) - set(found)):
         later = next((name for name in there if name > slug), None)

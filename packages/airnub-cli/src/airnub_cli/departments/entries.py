@@ -38,6 +38,30 @@ def with_entry(path: Path, text: str, key: str, entry: str) -> str:
     return "\n".join(lines)
 
 
+def with_key(path: Path, text: str, key: str, entry: str) -> str:
+    """A file with an entry behind the last one of a mapping at its top, which is made where there is none.
+
+    Args:
+        path: of the file, for errors.
+        text: of the file.
+        key: of the mapping.
+        entry: lines of it, indented by two.
+
+    Raises:
+        ConfigurationError: there is something else, or it is not written as one entry below the other.
+    """
+    found, block = _value(_root(path, text), key), entry.rstrip("\n").split("\n")
+    if found is None:
+        return "\n".join([text.rstrip("\n"), f"{key}:", *block, ""])
+    if not isinstance(found, yaml.MappingNode) or found.flow_style:
+        raise ConfigurationError.of(path, f"expected a mapping {key}, one entry below the other")
+    lines = text.split("\n")
+    indent = _indent(lines[found.start_mark.line])
+    at = _last_line(found) + 1
+    lines[at:at] = [re.sub(r"^  ", indent, line) for line in block]
+    return "\n".join(lines)
+
+
 def without_entry(path: Path, text: str, key: str, name: str, value: str) -> str:
     """A file without those entries of a list at its top whose `name` is `value`.
 

@@ -84,7 +84,7 @@ def _taken(workspace: Workspace, name: str) -> str | None:
         return f"uv.lock has a package {names.slug}, which it would replace; choose another"
     if names.slug in pool_files(root):
         return f"infra/work-pools/{names.slug}.yaml is there already; choose another name, or move it away"
-    for service in (names.slug, f"worker-{names.slug}"):
+    for service in (names.slug, f"worker-{names.slug}", f"site-{names.slug}"):
         if service in _services(root):
             return f"docker-compose.yml has a service {service} already; choose another"
     return _ambiguous(workspace, names)

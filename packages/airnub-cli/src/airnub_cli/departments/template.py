@@ -62,6 +62,13 @@ def registry_entry(root: Path, wanted: Wanted) -> str:
     return renamed(entry, wanted.names)
 
 
+def local_entry(root: Path, wanted: Wanted) -> str:
+    """What the environment `local` lays over the department's settings: its sample site in place of its sources."""
+    path = template_folder(root) / REGISTRATION / "local.yaml"
+    content = copied(path, template_folder(root), wanted.names, wanted.left_out)
+    return (content or b"").decode().partition("variables:\n")[2]
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(one for one in folders if one not in _CACHES and not one.startswith("."))
