@@ -23,6 +23,11 @@ class Names:
         """Of its distribution, command, image, pool and services: `project-alpha`."""
         return self.module.replace("_", "-")
 
+    @property
+    def services(self) -> tuple[str, str, str]:
+        """Of Compose: its image, its worker, and its sample site."""
+        return self.slug, f"worker-{self.slug}", f"site-{self.slug}"
+
 
 TEMPLATE = Names("department_template", "Department Template")
 

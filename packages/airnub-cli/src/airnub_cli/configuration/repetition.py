@@ -75,7 +75,7 @@ def repeated_services(path: Path, template: str, ids: Iterable[str]) -> str:
     }
     blocks = _Blocks(text)
     for name in sorted(set(found) - set(wanted)):
-        blocks.remove(name, f"worker-{name}", f"site-{name}")
+        blocks.remove(*Names(name).services)
     there = sorted(set(found) & set(wanted))
     for slug in sorted(set(wanted) - set(found)):
         later = next((name for name in there if name > slug), None)
@@ -83,7 +83,7 @@ def repeated_services(path: Path, template: str, ids: Iterable[str]) -> str:
         there = sorted([*there, slug])
     made = blocks.text()
     names = set(_services(path, made))
-    if lacking := {one for slug in wanted for one in (slug, f"worker-{slug}")} - names:
+    if lacking := {one for slug in wanted for one in Names(slug).services[:2]} - names:
         reason = f"expected services {', '.join(sorted(lacking))}; write them as the other departments have theirs"
         raise ConfigurationError.of(path, reason)
     return made

@@ -45,8 +45,10 @@ def _told(work: Callable[..., None]) -> Callable[..., None]:
         try:
             work(*arguments, **options)
         except (WorkspaceError, ConfigurationError) as error:
-            click.secho(str(error), fg="red", err=True)
-            click.echo("nothing was written", err=True)
+            message = str(error)
+            click.secho(message, fg="red", err=True)
+            if not message.endswith(("nothing was written", "nothing was removed")):
+                click.echo("nothing was written", err=True)
             sys.exit(2)
 
     return tell
@@ -140,8 +142,9 @@ def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
     click.echo("and what the root's files say of it. What it stored is not touched.")
     with _backend(workspace.root, keep=keep_backend) as server:
         held = _held(server, removal)
-        if not yes:
-            click.confirm("Remove all that?", abort=True, err=True)
+        if not yes and not _confirmed("Remove all that?"):
+            click.echo("nothing was removed; --yes does not ask", err=True)
+            sys.exit(1)
         # The backend first: what is left of it after a failure is found again by the next run.
         changed = remove_files(workspace, removal, lambda: _delete(server, held))
     for path in changed:
@@ -149,6 +152,14 @@ def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
     click.echo(f"{removal.names.module} is removed")
     if named := mentions(workspace.root, removal.names):
         click.echo(f"It is still named in {', '.join(named)}", err=True)
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:  # nobody is there to answer
+        click.echo(err=True)
+        return False
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """Naming: which names a department may have. Everything that would clash later is found before anything is written."""
 
+import builtins
 import importlib.util
 import keyword
 import re
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -20,11 +22,12 @@ LONGEST = 30
 """Characters: the name is a part of others, such as those of flows, and of lines that are not to be broken."""
 _FORM = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _RESERVED = {
-    "all", "department", "departments", "main", "prefect", "template", "test", "tests", "worker", TEMPLATE.module,
+    "all", "build", "conftest", "data", "default", "department", "departments", "dist", "local", "main", "prefect",
+    "root", "self", "site", "src", "template", "test", "tests", "worker", TEMPLATE.module,
     # Windows has no folders of these names.
     "aux", "con", "nul", "prn", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)),
 }  # fmt: skip
-_SET_APART = ("airnub", "prefect_", "worker_", "department_template")
+_SET_APART = ("airnub", "prefect_", "worker_", "site_", "department_template")
 
 
 def check_name(workspace: Workspace, name: str) -> None:
@@ -59,7 +62,7 @@ def _malformed(name: str) -> str | None:
         )
     if len(name) > LONGEST:
         return f"it has {len(name)} characters, and at most {LONGEST} leave room in the names that are made of it"
-    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name) or hasattr(builtins, name):
         return "it is a word of Python's own; choose another"
     return None
 
@@ -67,7 +70,7 @@ def _malformed(name: str) -> str | None:
 def _taken(workspace: Workspace, name: str) -> str | None:
     root, names = workspace.root, Names(name)
     if name in _RESERVED or name.startswith(_SET_APART):
-        return "it is reserved, as are all that begin with airnub, prefect_ or worker_; choose another"
+        return "it is reserved, as are all that begin with airnub, prefect_, worker_ or site_; choose another"
     for member in workspace.members.values():
         if name in {member.folder.name, member.module} or names.slug == member.name:
             return f"it is that of {member.folder.relative_to(root).as_posix()}; choose another"
@@ -84,9 +87,11 @@ def _taken(workspace: Workspace, name: str) -> str | None:
         return f"uv.lock has a package {names.slug}, which it would replace; choose another"
     if names.slug in pool_files(root):
         return f"infra/work-pools/{names.slug}.yaml is there already; choose another name, or move it away"
-    for service in (names.slug, f"worker-{names.slug}", f"site-{names.slug}"):
+    for service in names.services:
         if service in _services(root):
             return f"docker-compose.yml has a service {service} already; choose another"
+    if command := shutil.which(names.slug):
+        return f"its command would hide {command}; choose another"
     return _ambiguous(workspace, names)
 
 

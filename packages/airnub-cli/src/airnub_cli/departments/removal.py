@@ -131,7 +131,8 @@ def _needed(workspace: Workspace, member: Member) -> Iterator[str]:
     compose = root / "docker-compose.yml"
     services = yaml.safe_load(compose.read_text(encoding="utf-8"))["services"] if compose.is_file() else {}
     for name, service in services.items():
-        if name != member.name and str(service.get("image", "")).split(":")[0] == f"airnub/{member.name}":
+        image = str(service.get("image", "")).split(":")[0]
+        if image == f"airnub/{member.name}" and name not in Names(member.module).services:
             yield f"  docker-compose.yml: the service {name} runs its image; give it another"
 
 
