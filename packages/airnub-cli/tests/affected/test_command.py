@@ -63,17 +63,30 @@ def test_json_is_for_scripts(invoke):
         (["--concern", "tests"], {"department": ["_template", "alpha", "beta"]}),
         (["--kind", "package"], {"package": ["airnub-core", "airnub-prefect"]}),
         (["--kind", "image", "--concern", "image"], {"image": ["prefect"]}),
+        (
+            ["--kind", "department", "--kind", "image", "--concern", "image"],
+            {
+                "include": [
+                    {"name": "alpha", "kind": "department"},
+                    {"name": "beta", "kind": "department"},
+                    {"name": "prefect", "kind": "image"},
+                ]
+            },
+        ),
     ],
 )
 def test_a_matrix_is_for_workflows(invoke, arguments, matrix):
-    """Departments by name; others when asked for."""
+    """Departments by name; others when asked for, several kinds in one list."""
     assert json.loads(invoke("--format", "github-matrix", *arguments).stdout) == matrix
 
 
-def test_an_empty_matrix(invoke):
+@pytest.mark.parametrize(
+    ("kinds", "matrix"), [([], '{"department": []}'), (["--kind", "image", "--kind", "package"], '{"include": []}')]
+)
+def test_an_empty_matrix(invoke, kinds, matrix):
     """Its key is there, so that a workflow can ask whether it has any."""
-    result = invoke("--format", "github-matrix")
-    assert (result.exit_code, result.stdout) == (0, '{"department": []}\n')
+    result = invoke("--format", "github-matrix", *kinds)
+    assert (result.exit_code, result.stdout) == (0, f"{matrix}\n")
 
 
 @pytest.mark.usefixtures("touched")

@@ -36,6 +36,12 @@ def test_files_are_sorted_out(checkout):
     assert touched.others == ["README.md"]
 
 
+def test_a_submodule_is_all_of_its_member(checkout):
+    """Git says that it moved, and not which of its files did."""
+    _, members = complete(checkout.root, load_lock((checkout.root / "uv.lock").read_text()), [])
+    assert sorted_out(members, ["departments/alpha"]).of == {("departments/alpha", "source"): ["departments/alpha"]}
+
+
 def test_several_files_are_one_step():
     """The first by name, and how many more."""
     assert [shortened(["a"]), shortened(["a", "b"]), shortened(["a", "b", "c"])] == [

@@ -1,6 +1,6 @@
 """Findings."""
 
-from airnub_cli.affected.findings import Concern, Findings, Target
+from airnub_cli.affected.findings import Concern, Findings, Target, shown
 
 ALPHA = Target("department", "alpha", frozenset(Concern))
 TEMPLATE = Target("department", "_template", frozenset({Concern.TESTS}))
@@ -49,3 +49,8 @@ def test_reasons_are_told_once():
 def test_the_template():
     """It is a department that is neither built nor deployed; a package is none."""
     assert [one.is_template for one in (TEMPLATE, ALPHA, CORE, PREFECT)] == [True, False, False, False]
+
+
+def test_names_of_files_are_one_line():
+    """Whatever is in them: a line, a colour, bytes that are no text."""
+    assert shown("a\nb\x1b[31m\udcff ü → é") == "a\\nb\\x1b[31m\\udcff ü → é"

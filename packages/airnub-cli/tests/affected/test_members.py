@@ -31,12 +31,13 @@ def test_members_of_the_lock(checkout):
         ("departments/alpha/src/alpha/__init__.py", "departments/alpha"),
         ("departments/alpha/README.md", "departments/alpha"),
         ("departments/alphabet/README.md", None),
-        ("departments/alpha", None),
+        ("departments/alpha", "departments/alpha"),
+        ("departments/alp", None),
         ("README.md", None),
     ],
 )
 def test_whose_file_it_is(checkout, path, folder):
-    """A folder's name is not the beginning of another's."""
+    """A folder's name is not the beginning of another's; the folder itself is a file where it is a submodule."""
     assert completed(checkout)[1].around(path) == folder
 
 

@@ -48,6 +48,8 @@ def test_whose_deployments_a_change_is_about(checkout, path, before, after, told
         ("configs/environments/staging.yaml", BOTH),
         ("configs/variables/gone/ingestion.yaml", NOBODY),
         ("configs/more.yaml", BOTH),
+        ("configs/README.md", NOBODY),
+        ("configs/variables/alpha/README.md", NOBODY),
         ("infra/work-pools/unused.yaml", NOBODY),
         ("infra/other/unknown.yaml", NOBODY),
     ],

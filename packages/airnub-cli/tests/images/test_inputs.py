@@ -1,5 +1,7 @@
 """What goes into an image."""
 
+import os
+
 import pytest
 
 from airnub_cli.images.bases import Base
@@ -105,3 +107,9 @@ def test_a_department_that_is_not_locked(workspace):
     path.write_text(path.read_text().replace('name = "project-alpha"', 'name = "project-beta"', 1))
     with pytest.raises(WorkspaceError, match=r"expected uv\.lock to hold project-beta, found no such package"):
         inputs(workspace, image_named(Workspace.around(workspace.root), "project-beta"), {})
+
+
+def test_a_file_whose_name_is_no_text(workspace, changed):
+    """Git and the file system take any bytes; so does the digest."""
+    (workspace.root / ALPHA / "src" / os.fsdecode(b"\xff.csv")).write_text("1\n")
+    assert changed() == [ALPHA]

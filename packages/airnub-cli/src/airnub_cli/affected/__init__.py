@@ -7,7 +7,7 @@ locked      packages of the lock that are not what they were
 files       a changed file of a member, or one that images are built by, and what it concerns
 contracts   who reads what a changed contract publishes
 settings    files below configs/ and infra/work-pools/, and the root prefect.yaml: whose deployments they are about
-pyproject   the root pyproject.toml: members that came or went, or something for all
+pyproject   the root pyproject.toml: whether what changed is something that tests run with
 findings    what is found, gathered by whom it concerns
 answer      all of it together
 command     `airnub affected`

@@ -1,6 +1,5 @@
 """The answer: everything that a change touches."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +8,13 @@ from airnub_cli.affected.files import sorted_out, tell_images, tell_members
 from airnub_cli.affected.findings import Concern, Finding, Findings
 from airnub_cli.affected.graph import Graph
 from airnub_cli.affected.locked import differences
-from airnub_cli.affected.members import Members, complete
+from airnub_cli.affected.members import complete
 from airnub_cli.affected.pyproject import FILE as PYPROJECT
-from airnub_cli.affected.pyproject import concerned
+from airnub_cli.affected.pyproject import concerns_tests
 from airnub_cli.affected.repository import Repository
 from airnub_cli.affected.settings import Settings, is_setting
 from airnub_cli.lock import FILE as LOCK
-from airnub_cli.lock import Lock, Package, load_lock
+from airnub_cli.lock import Lock, load_lock
 from airnub_cli.workspace import WorkspaceError
 
 TESTS_OF_ALL = (PYPROJECT, "uv.toml", ".python-version", "conftest.py")
@@ -80,26 +79,15 @@ def affected(root: Path, reference: str) -> Answer:
     settings = Settings(root, deployed)
     for path in others:
         if path in TESTS_OF_ALL:
-            used.add(path)
-            named = _named(members, known, gone) if path == PYPROJECT else {}
-            folders = concerned(before.get(path, ""), _read(root, path), named) if path == PYPROJECT else None
-            for folder in targets if folders is None else sorted(folders & targets.keys()):
-                findings.add(targets[folder], [path], {Concern.TESTS})
+            if path != PYPROJECT or concerns_tests(before.get(path, ""), _read(root, path)):
+                used.add(path)
+                for target in targets.values():
+                    findings.add(target, [path], {Concern.TESTS})
         elif is_setting(path):
             used.add(path)
             settings.tell(findings, path, before.get(path, ""), _read(root, path))
     unused = [path for path in others if path not in used]
     return Answer(base, tuple(findings), tuple(gone), members.unlocked, tuple(unused))
-
-
-def _named(members: Members, known: dict[str, Package], gone: Iterable[str]) -> dict[str, str]:
-    """Folders of members by every name that the root pyproject.toml calls them by."""
-    pairs = [*members.packages.items(), *((folder, known[folder]) for folder in gone)]
-    return {name: folder for folder, package in pairs for name in _names(folder, package.name)}
-
-
-def _names(folder: str, name: str) -> Iterator[str]:
-    yield from (name, name.replace("-", "_"), folder, f"{folder}/src", folder.rpartition("/")[2])
 
 
 def _lock(text: str) -> Lock:

@@ -1,13 +1,12 @@
 """The command `airnub affected`."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from airnub_cli.affected.answer import Answer, affected
-from airnub_cli.affected.findings import Concern, Finding
+from airnub_cli.affected.findings import Concern, Finding, shown
 from airnub_cli.affected.repository import RepositoryError
 from airnub_cli.workspace import Workspace, WorkspaceError
 
@@ -71,10 +70,15 @@ def _row(one: Finding, wanted: Concern | None) -> dict[str, object]:
     }
 
 
-def _matrix(found: list[Finding], kinds: Iterable[str], wanted: Concern | None) -> dict[str, list[str]]:
-    """Names by kind. The template is among them where tests are asked for: there is nothing else of it."""
+def _matrix(found: list[Finding], kinds: tuple[str, ...], wanted: Concern | None) -> dict[str, object]:
+    """Names of one kind; several kinds in one list, for two keys would be every pair of them.
+
+    The template is among them where tests are asked for: there is nothing else of it.
+    """
     targets = [one.target for one in found if wanted is Concern.TESTS or not one.target.is_template]
-    return {kind: [one.name for one in targets if one.kind == kind] for kind in dict.fromkeys(kinds)}
+    if len(set(kinds)) == 1:
+        return {kinds[0]: [one.name for one in targets]}
+    return {"include": [{"name": one.name, "kind": one.kind} for one in targets]}
 
 
 def _show(one: Finding, wanted: Concern | None) -> None:
@@ -98,7 +102,7 @@ def _tell(answer: Answer, found: list[Finding]) -> None:
     if answer.gone:
         click.echo(f"gone: {', '.join(answer.gone)}", err=True)
     if answer.of_nobody:
-        some = ", ".join(answer.of_nobody[:_SHOWN])
+        some = shown(", ".join(answer.of_nobody[:_SHOWN]))
         more = len(answer.of_nobody) - _SHOWN
         click.echo(f"concern nobody: {some}" + (f" and {more} more" if more > 0 else ""), err=True)
 

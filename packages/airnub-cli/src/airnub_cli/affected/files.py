@@ -36,7 +36,8 @@ def sorted_out(members: Members, paths: Iterable[str]) -> Touched:
         if folder is None:
             touched.others.append(path)
         else:
-            touched.of.setdefault((folder, use_of(path.removeprefix(f"{folder}/"))), []).append(path)
+            use = "source" if path == folder else use_of(path.removeprefix(f"{folder}/"))
+            touched.of.setdefault((folder, use), []).append(path)
     return touched
 
 

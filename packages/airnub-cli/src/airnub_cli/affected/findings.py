@@ -71,10 +71,15 @@ class Findings:
         wanted &= target.can
         if wanted:
             chain = [*steps, target.name]
-            said = ARROW.join(step for at, step in enumerate(chain) if at == 0 or step != chain[at - 1])
+            said = shown(ARROW.join(step for at, step in enumerate(chain) if at == 0 or step != chain[at - 1]))
             self._found.setdefault(target, Finding(target)).reasons.setdefault(said, set()).update(wanted)
 
     def __iter__(self) -> Iterator[Finding]:
         """Departments, packages, images; each by name."""
         order = ["department", "package", "image"]
         return iter(sorted(self._found.values(), key=lambda one: (order.index(one.target.kind), one.target.name)))
+
+
+def shown(text: str) -> str:
+    """A text with names of files in it, as one line that every terminal and every JSON parser can take."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -26,9 +26,9 @@ class Members:
     """Names of members that `uv.lock` does not hold."""
 
     def around(self, path: str) -> str | None:
-        """The folder of the member that a file belongs to."""
+        """The folder of the member that a file belongs to; a submodule is a file to git, and may be a whole member."""
         parts = path.split("/")
-        folders = ("/".join(parts[:length]) for length in range(len(parts) - 1, 0, -1))
+        folders = ("/".join(parts[:length]) for length in range(len(parts), 0, -1))
         return next((folder for folder in folders if folder in self.packages), None)
 
     def targets(self) -> dict[str, Target]:

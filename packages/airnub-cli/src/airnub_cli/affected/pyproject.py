@@ -1,59 +1,38 @@
-"""The root pyproject.toml: what changed is about some members, or about all.
+"""The root pyproject.toml: whether what changed there is something that tests run with.
 
-It names every member in several places, so a new one changes it; that is no reason to test all others.
+It names every member in several places, so a new one changes it; that is no reason to test all others. Which members
+there are, and what they install, is in the lock; what linters look at is the whole, whoever changed.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 FILE = "pyproject.toml"
-_Place = tuple[str, ...]
+_OF_THE_WHOLE = ("importlinter", "mypy", "ruff")
+"""Tools that are no part of tests."""
+_IN_THE_LOCK = ("sources", "workspace")
 
 
-def concerned(before: str, after: str, names: Mapping[str, str]) -> set[str] | None:
-    """Whom a change of the root pyproject.toml concerns.
+def concerns_tests(before: str, after: str) -> bool:
+    """Whether a change of the root pyproject.toml is about the tests of all members; else it is about nobody's.
 
     Args:
         before: its text as it was.
         after: as it is.
-        names: members by every name that they have there, those that are gone too.
-
-    Returns:
-        Members, as `names` has them; `None` for all.
     """
     try:
-        old, new = tomllib.loads(before), tomllib.loads(after)
+        return _of_tests(before) != _of_tests(after)
     except tomllib.TOMLDecodeError:
-        return None
-    if old == new:
-        return set()
-    changed = set(_leaves(old)) ^ set(_leaves(new))
-    if not changed:
-        return None  # the order of something
-    found: set[str] = set()
-    for place in changed:
-        # What the workspace itself needs: its own commands, and what `.ci/run` checks with.
-        if place[0] == "dependency-groups" or (place[0] == "project" and place[1] != "requires-python"):
-            continue
-        named = {names[step] for step in place if step in names}
-        if not named:
-            return None
-        found |= named
-    return found
+        return True
 
 
-def _leaves(value: Any, place: _Place = ()) -> Iterator[_Place]:
-    """Every value with its place; in lists and in import contracts' layers the order does not count."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _leaves(inner, (*place, key))
-    elif isinstance(value, list):
-        for at, inner in enumerate(value):
-            step = (str(inner.get("id", at)),) if isinstance(inner, dict) else ()
-            yield from _leaves(inner, (*place, *step))
-    elif isinstance(value, str):
-        for part in value.split(" | "):
-            yield (*place, part)
-    else:
-        yield (*place, repr(value))
+def _of_tests(text: str) -> dict[str, Any]:
+    whole = tomllib.loads(text)
+    # What the workspace itself needs: its own commands, and what `.ci/run` checks with.
+    whole.pop("dependency-groups", None)
+    project, tools = whole.pop("project", {}), whole.get("tool", {})
+    for name in _OF_THE_WHOLE:
+        tools.pop(name, None)
+    for name in _IN_THE_LOCK:
+        tools.get("uv", {}).pop(name, None)
+    return whole | {"project": project.get("requires-python")}

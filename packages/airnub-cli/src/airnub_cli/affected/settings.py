@@ -29,8 +29,9 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def is_setting(path: str) -> bool:
-    """Whether a file is one of those."""
-    return path == COMPILED or path.startswith("configs/") or _POOL.fullmatch(path) is not None
+    """Whether a file is one of those; a page that explains them is not."""
+    is_config = path.startswith("configs/") and not path.endswith(".md")
+    return path == COMPILED or is_config or _POOL.fullmatch(path) is not None
 
 
 class Settings:

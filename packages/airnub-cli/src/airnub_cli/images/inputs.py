@@ -140,7 +140,7 @@ def _of_files(root: Path, paths: Iterator[Path]) -> str:
         if path.is_file():
             mode = "x" if path.stat().st_mode & 0o100 else "-"
             content = hashlib.sha256(path.read_bytes()).hexdigest()
-            whole.update(f"{path.relative_to(root).as_posix()} {mode} {content}\n".encode())
+            whole.update(os.fsencode(f"{path.relative_to(root).as_posix()} {mode} {content}\n"))
     return whole.hexdigest()[:_LENGTH]
 
 
