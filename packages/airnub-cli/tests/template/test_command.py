@@ -75,6 +75,15 @@ def test_a_base_for_who_records_none(house, run):
     assert run("status", "--base", "nobody").exit_code == 2
 
 
+def test_a_template_that_git_lost(house, run):
+    """Is told with what to do about it, and no success."""
+    house.write("departments/alpha/template.toml", f'tree = "{"0" * 40}"\n')
+    house.commit()
+    assert "alpha: unknown (expected the template 000000000000 in the history of" in run("status").stdout
+    assert json.loads(run("status", "alpha", "--json").stdout)[0]["note"].startswith("expected the template")
+    assert (run("status").exit_code, run("status", "--check").exit_code, run("update").exit_code) == (0, 1, 1)
+
+
 @pytest.mark.parametrize("command", ["status", "update"])
 def test_help_has_an_example(run, command):
     """As every command's."""

@@ -37,3 +37,57 @@ def test_who_changed_it_and_what_an_update_leaves(tmp_path, before, ours, now, s
     assert (one.path, one.state) == ("x", state)
     assert one.content == (None if content is None else content.encode())
     assert bool(one.note) == (state is State.CONFLICT and b"<<<" not in (one.content or b""))
+
+
+TEXT = "one\ntwo\nthree\nfour\nfive\n"
+EDITED, NEWER = TEXT.replace("one", "ONE"), TEXT.replace("five", "FIVE")
+BOTH = EDITED.replace("five", "FIVE")
+MARKED = "<<<<<<< department\nONE\n=======\n1\n>>>>>>> template\ntwo\nthree\nfour\nfive\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "ours", "now", "expected"),
+    [
+        # The template moved it, and the department
+        ({"a": TEXT}, {"a": TEXT}, {"b": NEWER}, {"a": ("behind", None), "b": ("behind", NEWER)}),
+        ({"a": TEXT}, {"a": EDITED}, {"b": TEXT}, {"a": ("merges", None), "b": ("merges", EDITED)}),
+        ({"a": TEXT}, {"a": EDITED}, {"b": NEWER}, {"a": ("merges", None), "b": ("merges", BOTH)}),
+        (
+            {"a": TEXT}, {"a": EDITED}, {"b": TEXT.replace("one", "1")},
+            {"a": ("merges", None), "b": ("conflict", MARKED)},
+        ),
+        ({"a": TEXT}, {"a": NEWER}, {"b": NEWER}, {"a": ("merges", None), "b": ("behind", NEWER)}),
+        ({"a": TEXT}, {"b": EDITED}, {"b": NEWER}, {"b": ("merges", BOTH)}),
+        ({"a": TEXT}, {"b": EDITED}, {"b": TEXT}, {"b": ("changed", EDITED)}),
+        ({"a": TEXT}, {}, {"b": TEXT}, {"b": ("changed", None)}),
+        ({"a": TEXT}, {}, {"b": NEWER}, {"b": ("conflict", None)}),
+        (
+            {"a": TEXT}, {"a": EDITED, "b": "b\n"}, {"b": TEXT},
+            {"a": ("conflict", EDITED), "b": ("conflict", f"<<<<<<< department\nb\n=======\n{TEXT}>>>>>>> template\n")},
+        ),
+        ({"a": f"\0\n{TEXT}"}, {"a": f"\0\n{EDITED}"}, {"b": f"\0\n{NEWER}"},
+         {"a": ("conflict", f"\0\n{EDITED}"), "b": ("behind", f"\0\n{NEWER}")}),
+        ({"a": TEXT}, {"a": EDITED}, {"b": "else\n"}, {"a": ("conflict", EDITED), "b": ("behind", "else\n")}),
+        # The department moved it, and the template
+        ({"a": TEXT}, {"own/a": TEXT}, {"a": NEWER}, {"own/a": ("behind", NEWER)}),
+        ({"a": TEXT}, {"own/b": EDITED}, {"a": NEWER}, {"own/b": ("merges", BOTH)}),
+        ({"a": TEXT}, {"own/b": EDITED}, {"a": TEXT.replace("one", "1")}, {"own/b": ("conflict", MARKED)}),
+        ({"a": TEXT}, {"own/b": "other\n"}, {"a": NEWER}, {"a": ("conflict", None)}),
+        ({"a": TEXT}, {"own/b": EDITED}, {"a": TEXT}, {"a": ("changed", None)}),
+        ({"a": TEXT}, {"own/b": EDITED}, {}, {}),
+        ({"a": ""}, {"own/b": ""}, {"a": NEWER}, {"a": ("conflict", None)}),
+        # Something that is no file is in the way
+        ({}, {"a/b": "mine\n"}, {"a": TEXT}, {"a": ("conflict", None)}),
+        ({}, {"a": "mine\n"}, {"a/b": TEXT}, {"a/b": ("conflict", None)}),
+    ],
+)  # fmt: skip
+def test_files_that_moved(tmp_path, before, ours, now, expected):
+    """Edits of one follow the move of the other, and say so; what cannot be followed stays, and is named."""
+    for path, text in ours.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    trees = [{path: text.encode() for path, text in one.items()} for one in (before, now)]
+    found = compare(tmp_path, *trees, "own")
+    texts = {one.path: (str(one.state), None if one.content is None else one.content.decode()) for one in found}
+    assert texts == expected
+    assert all(one.note for one in found if one.state == "conflict" and b"<<<" not in (one.content or b""))

@@ -30,3 +30,10 @@ def test_what_is_no_text():
     """Is not merged."""
     with pytest.raises(WorkspaceError, match="git cannot merge it"):
         merge(b"\0a", b"\0b", b"\0c")
+
+
+def test_other_line_ends():
+    """A department that ends its lines otherwise keeps that, and is no conflict everywhere."""
+    ours = BASE.replace(b"one", b"ONE").replace(b"\n", b"\r\n")
+    done = merge(ours, BASE, BASE.replace(b"five", b"FIVE"))
+    assert (done.content, done.conflicts) == (b"ONE\r\ntwo\r\nthree\r\nfour\r\nFIVE\r\n", 0)

@@ -100,6 +100,38 @@ def test_what_cannot_be_locked_or_compiled_lands_with_a_warning(house, monkeypat
     assert house.read("departments/beta/src/beta/tasks.py").startswith("one = 11\n")
 
 
+def test_edits_follow_what_moved(house):
+    """Of a file that the template moved, and of one that the department moved."""
+    house.tasks("alpha", "one = 1", "one = 'alpha'")
+    house.git("mv", "departments/alpha/src/alpha/more.py", "departments/alpha/src/alpha/mine.py")
+    house.git("mv", "departments/_template/src/department_template/tasks.py",
+              "departments/_template/src/department_template/work.py")  # fmt: skip
+    house.write(
+        "departments/_template/src/department_template/more.py", '"""More of department_template."""\n\nX = 1\n'
+    )
+    house.commit()
+    done = update(house.workspace, ["alpha"])
+    assert [one.state for one in done.standings] == ["merges"]
+    assert house.read("departments/alpha/src/alpha/work.py").startswith("one = 'alpha'\n")
+    assert not (house.root / "departments/alpha/src/alpha/tasks.py").exists()
+    assert house.read("departments/alpha/src/alpha/mine.py") == '"""More of alpha."""\n\nX = 1\n'
+    house.commit()
+    assert update(house.workspace).standings[0].state == "changed"
+
+
+def test_a_template_that_git_lost(house):
+    """One department that says what nobody has, after a rewritten history, keeps no other from its update."""
+    house.write("departments/alpha/template.toml", f'tree = "{"0" * 40}"\n')
+    house.tasks("_template", "one = 1", "one = 11")
+    house.commit()
+    done = update(house.workspace)
+    alpha, beta = done.standings
+    assert (alpha.state, beta.state) == ("unknown", "behind")
+    assert "say with --base REF" in alpha.lost
+    assert not any("alpha" in path for path in done.written)
+    assert house.read("departments/beta/src/beta/tasks.py").startswith("one = 11\n")
+
+
 @pytest.mark.parametrize("name", ["_template", "department-template", "nobody"])
 def test_names_that_are_no_department(house, name):
     """The template is not compared with itself."""

@@ -30,7 +30,11 @@ def template() -> None:
     "--base", metavar="REF", help="A commit whose template departments are compared with, in place of what they record."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--check", is_flag=True, help="Exit with 1 if the template changed something that a department lacks.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Exit with 1 if the template changed something that a department lacks, or git lacks what one was made from.",
+)
 def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool) -> None:
     """Show for each DEPARTMENT (default: all) every file that is not as the template has it today.
 
@@ -47,20 +51,23 @@ def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool)
     except WorkspaceError as error:
         _refuse(error)
     if as_json:
-        rows = [
+        document = [
             {
                 "department": one.department,
                 "state": one.state,
                 "tree": one.origin.tree if one.origin else None,
+                "note": one.lost,
                 "files": [{"path": file.path, "state": file.state, "note": file.note} for file in one.differences],
             }
             for one in found
         ]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps(document, indent=2))
     else:
         for one in found:
-            _print(one.department, one.state, [(str(file.state), file.path, file.note) for file in one.differences])
-    sys.exit(1 if check and any(one.state in {"behind", "merges", "conflict"} for one in found) else 0)
+            rows = [(str(file.state), file.path, file.note) for file in one.differences]
+            _print(one.department, one.state, rows, one.lost)
+    due = any(one.state in {"behind", "merges", "conflict"} or one.lost for one in found)
+    sys.exit(1 if check and due else 0)
 
 
 @template.command("update", epilog="Example: uv run airnub template update orders")
@@ -88,8 +95,8 @@ def update(names: tuple[str, ...], base: str | None) -> None:
     for one in done.standings:
         due = [file for file in one.differences if file.state != "changed"]
         conflicts += sum(file.state == "conflict" for file in due)
-        if one.origin is None:
-            _print(one.department, "unknown", [])
+        if one.state == "unknown":
+            _print(one.department, "unknown", [], one.lost)
         elif due:
             words = {"behind": "updated", "merges": "merged", "conflict": "conflict"}
             _print(one.department, one.state, [(words[file.state], file.path, file.note) for file in due])
@@ -104,11 +111,11 @@ def update(names: tuple[str, ...], base: str | None) -> None:
         )
     elif done.warning:
         click.secho(f"{done.warning}\nmend it, then `uv lock`, `airnub compile` and `airnub check`", fg="red", err=True)
-    sys.exit(1 if conflicts or done.warning else 0)
+    sys.exit(1 if conflicts or done.warning or any(one.lost for one in done.standings) else 0)
 
 
-def _print(department: str, state: str, files: Sequence[tuple[str, str, str]]) -> None:
-    said = "it does not say what it was made from; --base REF says it" if state == "unknown" else ""
+def _print(department: str, state: str, files: Sequence[tuple[str, str, str]], lost: str = "") -> None:
+    said = (lost or "it does not say what it was made from; --base REF says it") if state == "unknown" else ""
     click.echo(f"{department}: {click.style(state, fg=_COLOURS.get(state))}{f' ({said})' if said else ''}")
     for word, path, note in files:
         click.echo(f"  {word:<9} {path}{f' ({note})' if note else ''}")

@@ -1,11 +1,12 @@
 """Comparison: file by file, what the template changed since a department was made, and what the department did."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from airnub_cli.template.merging import merge
+from airnub_cli.template.moves import moves
 from airnub_cli.workspace import WorkspaceError
 
 
@@ -30,27 +31,41 @@ class Difference:
     """Relative to the root of the workspace."""
     state: State
     content: bytes | None
-    """As an update leaves it; `None` for a file that goes."""
+    """As an update leaves it; `None` for a file that goes, or that stays away."""
     note: str = ""
-    """What a person has to decide where no marks can say it."""
+    """Where it moved, or what a person has to decide where no marks can say it."""
 
 
-def compare(root: Path, before: Mapping[str, bytes], now: Mapping[str, bytes]) -> list[Difference]:
+def compare(root: Path, before: Mapping[str, bytes], now: Mapping[str, bytes], own: str = "") -> list[Difference]:
     """A department against the template it was made from, and that of today.
+
+    A file that one of the two moved is merged where it is now.
 
     Args:
         root: of the workspace, where the department's own files are.
         before: the template's files as they were for this department, by path relative to the root.
         now: those of today.
+        own: the folder in which the department may have moved files; nowhere if none is said.
     """
-    found = []
-    for path in sorted({*before, *now}):
-        file = root / path
-        ours = file.read_bytes() if file.is_file() else None
-        one = _compared(path, ours, before.get(path), now.get(path))
-        if one is not None:
-            found.append(one)
-    return found
+    ours = {path: _content(root / path) for path in {*before, *now}}
+    blocked = {path: what for path in now if ours[path] is None and (what := _blocked(root, path)) is not None}
+    now = {path: content for path, content in now.items() if path not in blocked}
+    found = [
+        Difference(path, State.CONFLICT, None, f"{what} is in its place here; it stays")
+        for path, what in blocked.items()
+    ]
+    template_moved = _moved_by_template(ours, before, now)
+    for old, new in template_moved.items():
+        found += _followed(old, new, ours[old], ours[new], before[old], now[new])
+    department_moved = _moved_by_department(root, own, ours, before, now, template_moved)
+    for old, new in department_moved.items():
+        content = _content(root / new)
+        one = _compared(new, content, before[old], now[old]) or Difference(new, State.CHANGED, content)
+        found.append(replace(one, note="; ".join(filter(None, [f"moved here from {old}", one.note]))))
+    for path in ours.keys() - {*template_moved, *template_moved.values(), *department_moved}:
+        stayed = _compared(path, ours[path], before.get(path), now.get(path))
+        found += [stayed] if stayed else []
+    return sorted(found, key=lambda one: one.path)
 
 
 def _compared(path: str, ours: bytes | None, before: bytes | None, now: bytes | None) -> Difference | None:
@@ -69,3 +84,70 @@ def _compared(path: str, ours: bytes | None, before: bytes | None, now: bytes | 
     except WorkspaceError as error:
         return Difference(path, State.CONFLICT, ours, f"changed here and in the template; it stays as it is: {error}")
     return Difference(path, State.CONFLICT if merged.conflicts else State.MERGES, merged.content)
+
+
+def _moved_by_template(
+    ours: Mapping[str, bytes | None], before: Mapping[str, bytes], now: Mapping[str, bytes]
+) -> dict[str, str]:
+    """Where the template moved files that the department has otherwise; what is as it was needs no merge."""
+    found = moves(
+        {path: content for path, content in before.items() if path not in now and ours[path] != content},
+        {path: content for path, content in now.items() if path not in before},
+    )
+    return {old: new for old, new in found.items() if ours[old] is None or ours[new] is None}
+
+
+def _followed(
+    old: str, new: str, ours: bytes | None, ours_moved: bytes | None, before: bytes, now: bytes
+) -> list[Difference]:
+    """A file that the template moved: the department's edits move with it."""
+    one = _compared(new, ours if ours_moved is None else ours_moved, before, now)
+    if ours is None:
+        return [one] if one else []
+    one = one or Difference(new, State.BEHIND, now)
+    if one.state == State.CONFLICT and one.content == ours:  # what git cannot merge stays where it is
+        return [replace(one, path=old), Difference(new, State.BEHIND, now)]
+    state = State.MERGES if one.state == State.CHANGED else one.state
+    return [
+        Difference(old, State.MERGES, None, f"moved to {new} in the template"),
+        replace(one, state=state, note=f"moved here from {old}"),
+    ]
+
+
+def _moved_by_department(
+    root: Path,
+    own: str,
+    ours: Mapping[str, bytes | None],
+    before: Mapping[str, bytes],
+    now: Mapping[str, bytes],
+    template_moved: Mapping[str, str],
+) -> dict[str, str]:
+    """Where the department moved files that the template changed."""
+    lost = {
+        path: content
+        for path, content in before.items()
+        if ours[path] is None and path not in template_moved and now.get(path, content) != content
+    }
+    return moves(lost, _others(root, own, ours)) if lost and own else {}
+
+
+def _content(file: Path) -> bytes | None:
+    return file.read_bytes() if file.is_file() else None
+
+
+def _blocked(root: Path, path: str) -> str | None:
+    """What stands where a file of the template would be, and is none."""
+    if (root / path).is_dir():
+        return "a folder"
+    parents = Path(path).parents
+    return next((f"the file {one}" for one in parents if (root / one).is_file()), None)
+
+
+def _others(root: Path, own: str, known: Container[str]) -> dict[str, bytes]:
+    """Files of the department that the template never had."""
+    found = {file.relative_to(root): file for file in (root / own).rglob("*") if file.is_file()}
+    return {
+        path.as_posix(): file.read_bytes()
+        for path, file in found.items()
+        if path.as_posix() not in known and not any(part[0] == "." or part == "__pycache__" for part in path.parts)
+    }

@@ -80,7 +80,7 @@ def require_clean(root: Path) -> None:
     Raises:
         WorkspaceError: something is not committed.
     """
-    found = _git(root, "status", "--porcelain").decode(errors="replace").splitlines()
+    found = _git(root, "status", "--porcelain", "--untracked-files=normal").decode(errors="replace").splitlines()
     if found:
         shown = "\n".join(found[:10] + [f"and {len(found) - 10} more"] * (len(found) > 10))
         raise WorkspaceError(

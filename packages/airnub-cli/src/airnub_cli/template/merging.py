@@ -28,6 +28,9 @@ def merge(ours: bytes, base: bytes, theirs: bytes) -> Merged:
     Raises:
         WorkspaceError: git cannot merge it, such as a file that is no text.
     """
+    if b"\r\n" in ours and b"\n" not in ours.replace(b"\r\n", b""):
+        # The department ends its lines otherwise: that is not a change of every one of them.
+        base, theirs = (one.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") for one in (base, theirs))
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("department", "before", "template")]
         for path, content in zip(paths, (ours, base, theirs), strict=True):

@@ -25,11 +25,13 @@ class Standing:
     origin: Origin | None
     """`None` where it does not say what it was made from: nothing can be compared."""
     differences: tuple[Difference, ...] = ()
+    lost: str = ""
+    """Why nothing can be compared where git does not have what it says."""
 
     @property
     def state(self) -> str:
-        """Of its files the one that asks for most; `current` where there is nothing, `unknown` without an origin."""
-        if self.origin is None:
+        """Of its files the one that asks for most; `current` where there is nothing, `unknown` without a template."""
+        if self.origin is None or self.lost:
             return "unknown"
         states = {one.state for one in self.differences}
         order = (State.CONFLICT, State.MERGES, State.BEHIND, State.CHANGED)
@@ -57,7 +59,7 @@ def standings(workspace: Workspace, names: Sequence[str] = (), base: str | None 
         base: git's name of a tree, in place of what departments record.
 
     Raises:
-        WorkspaceError: there is no such department, git does not have a template, or a record cannot be read.
+        WorkspaceError: there is no such department, or a record cannot be read.
     """
     root, made = workspace.root, {}
     for name in _departments(workspace, names):
@@ -66,10 +68,20 @@ def standings(workspace: Workspace, names: Sequence[str] = (), base: str | None 
             origin = Origin(tree=base) if origin is None else origin.model_copy(update={"tree": base})
         made[name] = origin
     with ExitStack() as stack:
-        trees = sorted({origin.tree for origin in made.values() if origin is not None})
-        folders = {tree: stack.enter_context(template_at(root, tree)) for tree in trees}
+        folders: dict[str, Path] = {}
+        lost: dict[str, str] = {}
+        for tree in sorted({origin.tree for origin in made.values() if origin is not None}):
+            try:
+                folders[tree] = stack.enter_context(template_at(root, tree))
+            except WorkspaceError as error:
+                lost[tree] = str(error)
         registry = load_registry(root)
-        return [_standing(root, name, origin, folders, registry) for name, origin in made.items()]
+        return [
+            Standing(name, origin, lost=lost[origin.tree])
+            if origin is not None and origin.tree in lost
+            else _standing(root, name, origin, folders, registry)
+            for name, origin in made.items()
+        ]
 
 
 def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = None) -> Updated:
@@ -83,13 +95,13 @@ def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = N
     with at_work(root) as folder:
         proposal = Proposal(root, folder, *(f"departments/{one.department}/**/*" for one in found))
         for one in found:
-            if one.origin is None:
+            if one.origin is None or one.lost:
                 continue
             for difference in one.differences:
-                if difference.content is None:
-                    proposal.remove(difference.path)
-                else:
+                if difference.content is not None:
                     proposal.write(difference.path, difference.content)
+                elif (root / difference.path).is_file():
+                    proposal.remove(difference.path)
             proposal.write(origin_path(one.department), one.origin.model_copy(update={"tree": tree}).text())
         warning = None
         if proposal.changes():
@@ -112,7 +124,7 @@ def _standing(root: Path, name: str, origin: Origin | None, folders: dict[str, P
     if registered is not None:
         for files in (before, now):
             _tag(files, name, registered.owner)
-    return Standing(name, origin, tuple(compare(root, before, now)))
+    return Standing(name, origin, tuple(compare(root, before, now, f"departments/{name}")))
 
 
 def _tag(files: dict[str, bytes], name: str, owner: str) -> None:
