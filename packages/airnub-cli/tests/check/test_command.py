@@ -16,7 +16,7 @@ def run(house, monkeypatch):
     monkeypatch.chdir(house.root / "departments")
 
     def _run(mistakes, *arguments):
-        monkeypatch.setattr(everything, "check_everything", lambda root: mistakes)
+        monkeypatch.setattr(everything, "check_everything", lambda root, memory: mistakes)
         return CliRunner().invoke(main, ["check", *arguments])
 
     return _run

@@ -1,5 +1,7 @@
 """Everything: all looks, in one list."""
 
+import sys
+
 import pytest
 from click.testing import CliRunner
 
@@ -17,8 +19,10 @@ def locked(monkeypatch):
 
 @pytest.fixture
 def compiled(house):
-    """The house with its root `prefect.yaml`."""
+    """The house with its root `prefect.yaml`, of which nothing is imported yet."""
     house.write("prefect.yaml", compile_environment(house.workspace))
+    for name in [one for one in sys.modules if one.partition(".")[0] in {"alpha_dept", "beta_dept"}]:
+        del sys.modules[name]
     return house
 
 

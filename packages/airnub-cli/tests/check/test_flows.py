@@ -2,9 +2,8 @@
 
 import pytest
 
-from airnub_cli.check.flows import check_flows
-from airnub_cli.check.imports import read_imports
 from airnub_cli.configuration.registry import load_registry
+from airnub_cli.deployments.flows import wrong_flows
 from airnub_cli.deployments.sources import read_sources
 
 SRC = "departments/alpha_dept/src/alpha_dept"
@@ -13,7 +12,7 @@ SRC = "departments/alpha_dept/src/alpha_dept"
 def wrong(house):
     """What is told of the first department."""
     [source, _] = read_sources(house.workspace, load_registry(house.root))
-    return house.told(check_flows(source, read_imports(house.workspace, [])))
+    return house.told(wrong_flows(source))
 
 
 def test_a_good_department(house):
@@ -98,9 +97,3 @@ def test_settings_that_are_not_there(house):
     assert told.startswith(
         f"{SRC}/department.py: expected settings of stage ingestion at alpha_dept.settings:Gone, found"
     )
-
-
-def test_a_department_without_sources_is_told_elsewhere(house):
-    """There is nothing to import."""
-    house.write(f"{SRC}/broken.py", "def (:\n")
-    assert wrong(house) == []

@@ -1,5 +1,6 @@
 """YAML files: their values with the line of each, and every mistake that can be seen without knowing their meaning."""
 
+import re
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,11 @@ MAX_VALUES = 1_000_000
 _STANDARD = "tag:yaml.org,2002:"
 _MERGE = f"{_STANDARD}merge"
 _PLAIN = {f"{_STANDARD}map", f"{_STANDARD}seq"}
+# What libyaml reads otherwise than PyYAML's own parser, or lets pass: characters, tags, directives, documents,
+# keys with `?`, and a comment right behind the sign of a block.
+_UNUSUAL = re.compile(
+    r"[^\n\x20-\x7e\xa1-\u2027\u202a-\ud7ff]|!|^%|^---|^\.\.\.|(?:^|\W)\?(?:\s|$)|[|>]\S*#", re.MULTILINE
+)
 
 
 @dataclass(slots=True)
@@ -58,8 +64,7 @@ def read_yaml(path: Path) -> YamlFile:
         raise ConfigurationError.of(shown, f"expected a YAML file in UTF-8, found: {reason}") from None
     file = YamlFile(shown)
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
+        loader, node = _parsed(text)
         file.value = None if node is None else _Reader(loader, file).value(node, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -78,10 +83,34 @@ def read_yaml(path: Path) -> YamlFile:
     return file
 
 
+def _parsed(text: str) -> tuple[Any, Any]:
+    """The one node of a text, and what makes values of it.
+
+    libyaml takes a tenth of the time; what it refuses, PyYAML's own parser refuses in the words that people know.
+    """
+    if yaml.__with_libyaml__ and _is_usual(text):
+        try:
+            return (quick := yaml.CSafeLoader(text)), quick.get_single_node()
+        except (yaml.YAMLError, RecursionError):
+            pass
+    loader = yaml.SafeLoader(text)
+    return loader, loader.get_single_node()
+
+
+def _is_usual(text: str) -> bool:
+    """Whether both parsers read it alike; a question mark they do not inside of brackets."""
+    return _UNUSUAL.search(text) is None and ("?" not in text or all(map(_is_plain, text.split("\n"))))
+
+
+def _is_plain(line: str) -> bool:
+    opened, closed = line.count("[") + line.count("{"), line.count("]") + line.count("}")
+    return opened == closed and not (opened and "?" in line)
+
+
 class _Reader:
     """Builds values from nodes, since only nodes know their lines and only they still have keys that come twice."""
 
-    def __init__(self, loader: yaml.SafeLoader, file: YamlFile) -> None:
+    def __init__(self, loader: Any, file: YamlFile) -> None:
         self._loader = loader
         self._file = file
         self._around: set[int] = set()

@@ -10,6 +10,7 @@ from typing import get_args
 import click
 
 from airnub_cli.check.report import Format, report
+from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 
@@ -21,7 +22,8 @@ def add_to(group: click.Group) -> None:
 
 @click.command("check", epilog="Example: uv run airnub check --format github")
 @click.option("--format", "form", type=click.Choice(get_args(Format)), default="text", show_default=True)
-def check(form: Format) -> None:
+@click.option("--no-cache", is_flag=True, help="Look at everything, be it known to be right or not.")
+def check(form: Format, no_cache: bool) -> None:
     """Check everything that must be true of the workspace, and tell every mistake at once, with file and line.
 
     Names and required files of members, where they must be named besides, import contracts, what is imported and not
@@ -39,7 +41,7 @@ def check(form: Format) -> None:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)
     os.chdir(root)  # paths are told from here, as GitHub and editors want them
-    mistakes = check_everything(root)
+    mistakes = check_everything(root, NOTHING if no_cache else Memory.of_user())
     if mistakes or form == "json":
         click.echo(report(mistakes, form))
     count = len(mistakes)

@@ -13,6 +13,7 @@ from airnub_cli.deployments.checking import Checked
 from airnub_cli.deployments.compilation import compile_environment
 from airnub_cli.deployments.ownership import retagged
 from airnub_cli.deployments.sources import FILE
+from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Mistake
 
@@ -31,23 +32,24 @@ class _Filled(dict[str, str]):
         return default if default and not default.startswith("${") else "https://filled-later.example.org"
 
 
-def check_stale(workspace: Workspace, found: Checked) -> Iterator[Mistake]:
+def check_stale(workspace: Workspace, found: Checked, memory: Memory = NOTHING) -> Iterator[Mistake]:
     """Files that `airnub compile` would write otherwise, and environments for which it could write none.
 
     Args:
         workspace: the checkout.
         found: its deployments, without a mistake.
+        memory: of texts that were made before.
     """
     path = workspace.root / FILE
     try:
-        text = compile_environment(workspace, LOCAL, found=found)
+        text = compile_environment(workspace, LOCAL, found=found, memory=memory)
     except ConfigurationError as error:
         yield from error.mistakes
         return
     for name in found.environments:
         try:
             # Which digests images have is not of interest here, and takes long.
-            compile_environment(workspace, name, digest=lambda *_: _SOME_DIGEST, found=found)
+            compile_environment(workspace, name, digest=lambda *_: _SOME_DIGEST, found=found, memory=memory)
         except ConfigurationError as error:
             yield from error.mistakes
     stale = [source.path for source in found.sources if (tags := retagged(source)).text != tags.expected]

@@ -5,6 +5,7 @@ import keyword
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def check_member(workspace: Workspace, member: Member) -> Iterator[Mistake]:
     project = _project(member.folder / "pyproject.toml")
     pyproject = member.folder / "pyproject.toml"
     yield from _wrong_name(member, pyproject)
-    wanted = _project(workspace.root / "pyproject.toml").get("requires-python")
+    wanted = _required_python(workspace.root / "pyproject.toml")
     if wanted is not None and project.get("requires-python") != wanted:
         found = project.get("requires-python")
         message = f"expected requires-python = {wanted!r} as in the root, found {found!r}"
@@ -147,3 +148,13 @@ def _has_files(folder: Path) -> bool:
 def _project(path: Path) -> dict[str, Any]:
     project: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
     return project
+
+
+def _required_python(root: Path) -> str | None:
+    return _requires_python(root.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1)  # it is the same for each of 500 members, and names all of them
+def _requires_python(text: str) -> str | None:
+    found: str | None = tomllib.loads(text).get("project", {}).get("requires-python")
+    return found

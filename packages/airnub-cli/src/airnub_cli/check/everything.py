@@ -2,22 +2,23 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 from airnub_cli.check.conformance import check_member, check_projects
 from airnub_cli.check.lock import check_lock
 from airnub_cli.check.placement import check_placement
+from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import Mistake
 from airnub_prefect.places import shown
 
 
-def check_everything(workspace_root: Path) -> list[Mistake]:
+def check_everything(workspace_root: Path, memory: Memory = NOTHING) -> list[Mistake]:
     """All mistakes of a workspace, sorted by file and line. Nothing is sent, nothing written, no server asked.
 
     Args:
         workspace_root: the folder of its `pyproject.toml`.
+        memory: of what was found right.
     """
     if broken := list(check_projects(workspace_root)):
         return told(broken)  # without a project file, nothing can be said of what stands on it
@@ -25,16 +26,15 @@ def check_everything(workspace_root: Path) -> list[Mistake]:
     mistakes = [one for member in workspace.members.values() for one in check_member(workspace, member)]
     mistakes += check_placement(workspace)
     mistakes += check_lock(workspace_root)
-    mistakes += _imported(workspace)
+    mistakes += _imported(workspace, memory)
     return told(mistakes)
 
 
-def _imported(workspace: Workspace) -> list[Mistake]:
+def _imported(workspace: Workspace, memory: Memory) -> list[Mistake]:
     # They bring Prefect, which the other looks go without.
     from airnub_cli.check.configuration import check_backend, check_stale, check_variables
     from airnub_cli.check.contracts import check_contracts
     from airnub_cli.check.dependencies import check_dependencies
-    from airnub_cli.check.flows import check_flows
     from airnub_cli.check.imports import importable, read_imports
     from airnub_cli.check.published import check_published
     from airnub_cli.deployments.checking import check_deployments
@@ -44,20 +44,19 @@ def _imported(workspace: Workspace) -> list[Mistake]:
         imports = read_imports(workspace, mistakes)
         mistakes += check_contracts(workspace.root, imports)
         mistakes += check_dependencies(workspace, imports)
-        found = check_deployments(workspace)
+        found = check_deployments(workspace, memory=memory)
         mistakes += found.mistakes
         stages: dict[str, list[str]] = {}
         for source in found.sources:
-            wrong = list(check_flows(source, imports))
-            mistakes += wrong
-            if not wrong and source.department in imports.sources:
-                department = import_module(f"{source.department}.department").DEPARTMENT
-                stages[source.department] = [stage.name for stage in department.stages]
+            if source.department in imports.sources:  # else there is nothing to import, which is told already
+                mistakes += source.flows
+                if not source.flows:
+                    stages[source.department] = list((source.stages or {}).values())
         mistakes += check_published(workspace, imports)
         mistakes += check_variables(workspace, stages)
         mistakes += check_backend(workspace)
         if not found.mistakes:
-            mistakes += check_stale(workspace, found)
+            mistakes += check_stale(workspace, found, memory)
     return mistakes
 
 

@@ -8,22 +8,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import prefect.server
-from prefect.utilities.schema_tools.validation import validate
-from prefect.utilities.templating import find_placeholders
-from prefect.workers.process import ProcessWorker
-from prefect_docker.worker import DockerWorker  # type: ignore[import-untyped]
-
 from airnub_cli.configuration.environment import PoolType
 from airnub_cli.configuration.overlay import overlay
+from airnub_cli.fingerprints import digest_of
+from airnub_cli.memory import NOTHING, Memory
 from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 
 Template = dict[str, Any]
 
-_BUNDLED = (
-    Path(prefect.server.__file__).parent / "api" / "collections_data" / "views" / "aggregate-worker-metadata.json"
-)
+_BUNDLED = Path("api", "collections_data", "views", "aggregate-worker-metadata.json")
+"""In Prefect's server."""
 
 
 def base_job_template(
@@ -46,14 +41,32 @@ def base_job_template(
     return template
 
 
-def understood(kind: PoolType, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Those job variables that a worker of this type knows; departments write Docker's."""
-    names = _default(kind)["variables"]["properties"]
-    return {name: value for name, value in variables.items() if name in names}
+def job_variables(kind: PoolType, memory: Memory = NOTHING) -> list[str]:
+    """The names of the job variables that a worker of this type knows."""
+    names = memory.recall("job-variables", digest_of(kind))
+    if not isinstance(names, list):
+        names = list(_default(kind)["variables"]["properties"])
+        memory.keep("job-variables", digest_of(kind), names)
+    return names
 
 
-def wrong_defaults(kind: PoolType, defaults: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+def wrong_defaults(kind: PoolType, defaults: Mapping[str, Any], memory: Memory = NOTHING) -> list[tuple[Place, str]]:
     """What a worker of this type would not understand, with the place of each."""
+    try:
+        digest = digest_of(kind, json.dumps(defaults, sort_keys=True))
+    except TypeError:
+        digest = None
+    if memory.recall("defaults", digest) == "right":
+        return []
+    found = list(_wrong_defaults(kind, defaults))
+    if not found:
+        memory.keep("defaults", digest, "right")
+    return found
+
+
+def _wrong_defaults(kind: PoolType, defaults: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    from prefect.utilities.schema_tools.validation import validate
+
     schema = _default(kind)["variables"]
     names = list(schema["properties"])
     known: dict[str, Any] = {}
@@ -79,6 +92,8 @@ def wrong_defaults(kind: PoolType, defaults: Mapping[str, Any]) -> Iterator[tupl
 
 def wrong_manifest(kind: PoolType, manifest: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
     """What a worker of this type could not make of a job's manifest, with the place of each."""
+    from prefect.utilities.templating import find_placeholders
+
     template = _default(kind)
     if _MANIFEST not in template["job_configuration"]:
         yield place, f"expected no {_MANIFEST}: a {kind} pool has none"
@@ -129,12 +144,19 @@ def _shown(value: object, expected: list[str]) -> str:
 def _default(kind: PoolType) -> Template:
     match kind:
         case "docker":
+            from prefect_docker.worker import DockerWorker  # type: ignore[import-untyped]
+
             docker: Template = DockerWorker.get_default_base_job_template()
             return docker
         case "process":
+            from prefect.workers.process import ProcessWorker
+
             return ProcessWorker.get_default_base_job_template()
     # The worker itself is in nobody's environment but its own; Prefect's server brings what it understands.
-    collections: dict[str, dict[str, Any]] = json.loads(_BUNDLED.read_bytes())
+    import prefect.server
+
+    bundled = Path(prefect.server.__file__).parent / _BUNDLED
+    collections: dict[str, dict[str, Any]] = json.loads(bundled.read_bytes())
     [template] = [
         worker["default_base_job_configuration"]
         for workers in collections.values()

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from airnub_cli.configuration.environment import EnvironmentFile, environments, read_environment
 from airnub_cli.configuration.names import TEMPLATE_FOLDER
-from airnub_cli.configuration.pools import PoolFile, read_pool_files
+from airnub_cli.configuration.pools import PoolFile, pool_files, read_pool_files
 from airnub_cli.configuration.registry import Registry, load_registry, registry_file
-from airnub_cli.deployments.deployment import wrong
+from airnub_cli.deployments.deployment import misplaced
 from airnub_cli.deployments.names import clashes
 from airnub_cli.deployments.overlays import lost_overlays
 from airnub_cli.deployments.ownership import retagged
-from airnub_cli.deployments.sources import Entry, Source, read_sources
+from airnub_cli.deployments.sources import Entry, Source
+from airnub_cli.deployments.verdicts import judged_sources
+from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.places import shown
@@ -39,7 +41,9 @@ class Checked:
         return [entry for source in self.sources if source.is_compiled for entry in source.entries()]
 
 
-def check_deployments(workspace: Workspace, environment: Mapping[str, str] | None = None) -> Checked:
+def check_deployments(
+    workspace: Workspace, environment: Mapping[str, str] | None = None, memory: Memory = NOTHING
+) -> Checked:
     """Read and check everything that deployments are made of. Nothing is sent, and no server is asked.
 
     Importing the flows runs their modules, so all departments must be installed.
@@ -47,19 +51,21 @@ def check_deployments(workspace: Workspace, environment: Mapping[str, str] | Non
     Args:
         workspace: the checkout.
         environment: for placeholders; default is that of this process.
+        memory: of departments that were found right.
     """
     environment = os.environ if environment is None else environment
     try:
         registry = load_registry(workspace.root)
     except ConfigurationError as error:
         return Checked([], {}, {}, _told(error.mistakes))
-    sources = read_sources(workspace, registry)
+    sources = judged_sources(workspace, registry, memory)
+    names = pool_files(workspace.root)
     mistakes = list(_registered(workspace, registry, sources))
     for source in sources:
         mistakes += source.mistakes
         for entry in source.entries():
-            mistakes += wrong(workspace.root, entry, environment)
-        mistakes += retagged(source).mistakes if source.file.lines else []
+            mistakes += misplaced(entry, names, environment)
+        mistakes += retagged(source).mistakes if source.is_text else []
     mistakes += clashes(sources)
     pools, wrong_pools = read_pool_files(workspace.root)
     mistakes += wrong_pools
@@ -72,7 +78,7 @@ def check_deployments(workspace: Workspace, environment: Mapping[str, str] | Non
             continue
         mistakes += one.mistakes
         if one.says is not None:
-            mistakes += lost_overlays(workspace.root, one.file, one.says, registry, sources, pools)
+            mistakes += lost_overlays(workspace.root, one.file, one.says, registry, sources, pools, memory)
             valid[name] = one.says
     return Checked(sources, valid, pools, _told(mistakes))
 

@@ -24,18 +24,19 @@ def add_to(group: click.Group) -> None:
 @click.option(
     "-o", "--output", metavar="FILE", help="Default: prefect.yaml of the root, or for other environments stdout (`-`)."
 )
+@click.option("--no-cache", is_flag=True, help="Import every department, be it known to be right or not.")
 @click.option(
     "--pools",
     "kind",
     type=click.Choice(get_args(PoolType)),
     help="Of all work pools. Default: the environment's, else what each pool's file says.",
 )
-def compile_(check: bool, name: str, output: str | None, kind: str | None) -> None:
+def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: str | None) -> None:
     """Make one prefect.yaml of those of all active departments; check every deployment before anything is written.
 
     Tags that say whose a deployment is are written into the departments' files too, and all that repeats the list of
-    departments: CODEOWNERS, the services of Compose, the import contracts. All departments must be installed: their
-    flows are imported.
+    departments: CODEOWNERS, the services of Compose, the import contracts. All departments must be installed: flows are
+    imported of those that are not known to be right.
     """
     # They bring Prefect, which the other commands, and every `--help`, go without.
     from airnub_cli.configuration.registry import load_registry
@@ -46,6 +47,7 @@ def compile_(check: bool, name: str, output: str | None, kind: str | None) -> No
     from airnub_cli.deployments.sources import FILE
     from airnub_cli.images.bases import DockerBases
     from airnub_cli.images.digest import ImageDigests
+    from airnub_cli.memory import NOTHING, Memory
 
     try:
         workspace = Workspace.around(Path.cwd())
@@ -53,9 +55,10 @@ def compile_(check: bool, name: str, output: str | None, kind: str | None) -> No
         environment = load_environment(workspace.root, name)
         pools = cast("PoolType | None", kind)
         bases = DockerBases(registry=True)
-        found = check_deployments(workspace)
+        memory = NOTHING if no_cache else Memory.of_user()
+        found = check_deployments(workspace, memory=memory)
         digests = ImageDigests(workspace, bases)
-        text = compile_environment(workspace, name, digest=digests, kind=pools, found=found)
+        text = compile_environment(workspace, name, digest=digests, kind=pools, found=found, memory=memory)
         wanted = {
             source.path: retagging.expected
             for source in found.sources

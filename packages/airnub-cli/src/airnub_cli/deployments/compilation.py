@@ -1,8 +1,11 @@
 """Compilation: the file of an environment, from the departments' files, the registry and what is different there."""
 
+import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from itertools import groupby
 from typing import Any
 
 import yaml
@@ -16,13 +19,15 @@ from airnub_cli.configuration.environment import (
 )
 from airnub_cli.configuration.overlay import overlay
 from airnub_cli.configuration.pools import PoolFile, type_of
-from airnub_cli.configuration.templates import understood
+from airnub_cli.configuration.templates import job_variables
 from airnub_cli.deployments.checking import Checked, check_deployments
 from airnub_cli.deployments.ownership import tags
 from airnub_cli.deployments.placeholders import unfilled, variables
 from airnub_cli.deployments.schema import GUARD
 from airnub_cli.deployments.sources import Entry, list_at, mapping_at, text_at
+from airnub_cli.fingerprints import digest_of
 from airnub_cli.images.digest import ImageDigest
+from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.places import shown
@@ -31,6 +36,7 @@ _ORDER = (
     "name", "description", "entrypoint", "version", "tags", "parameters", "enforce_parameter_schema", "work_pool",
     "pull", "paused", "concurrency_limit", "schedules", "triggers",
 )  # fmt: skip
+_KEY = "deployments:\n"
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
@@ -41,6 +47,7 @@ def compile_environment(
     digest: ImageDigest | None = None,
     kind: PoolType | None = None,
     found: Checked | None = None,
+    memory: Memory = NOTHING,
 ) -> str:
     """The whole `prefect.yaml` of an environment. The same inputs make the same text.
 
@@ -51,17 +58,19 @@ def compile_environment(
         kind: of all work pools, in place of what the environment and their files say; processes have no images and pull
             nothing.
         found: what `check_deployments` returned, if that was asked already.
+        memory: of texts that were made before.
 
     Raises:
         ConfigurationError: something is wrong somewhere; every mistake with its line.
     """
-    found = found or check_deployments(workspace)
+    found = found or check_deployments(workspace, memory=memory)
     if found.mistakes:
         raise ConfigurationError(found.mistakes)
     environment = load_environment(workspace.root, name)
     entries = found.entries()
     images = _Images(environment, digest)
-    deployments = [_deployment(entry, environment, found.pools, kind, images) for entry in entries]
+    knows = cache(lambda kind: job_variables(kind, memory))
+    deployments = [_deployment(entry, environment, found.pools, kind, images, knows) for entry in entries]
     where = shown(environment_file(workspace.root, name))
     mistakes = [
         Mistake(where, None, f"{deployment['name']}.{'.'.join(map(str, place))}: {message}")
@@ -74,10 +83,31 @@ def compile_environment(
     value: dict[str, Any] = {"name": "airnub"}
     if names := sorted(variables(deployments)):
         value["build"] = [{GUARD: {"names": names}}]
-    value["deployments"] = deployments
-    return _head(name, kind, environment) + yaml.dump(
-        value, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True
-    )
+    if not deployments:
+        return _head(name, kind, environment) + _dumped(value | {"deployments": []})
+    by_source = zip(entries, deployments, strict=True)
+    blocks = [
+        _block([one for _, one in group], memory) for _, group in groupby(by_source, lambda pair: pair[0].source.path)
+    ]
+    return f"{_head(name, kind, environment)}{_dumped(value)}{_KEY}{''.join(blocks)}"
+
+
+def _block(deployments: list[dict[str, Any]], memory: Memory) -> str:
+    """Deployments as they stand in the file: making text of a thousand takes longer than all else."""
+    try:
+        digest = digest_of(json.dumps(deployments))
+    except TypeError:
+        digest = None  # values that YAML has, and JSON has not
+    known = memory.recall("blocks", digest)
+    if isinstance(known, str):
+        return known
+    made = _dumped({"deployments": deployments}).removeprefix(_KEY)
+    memory.keep("blocks", digest, made)
+    return made
+
+
+def _dumped(value: dict[str, Any]) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
 
 class _Images:
@@ -113,8 +143,9 @@ class _Images:
 
 
 def _deployment(
-    entry: Entry, environment: EnvironmentFile, pools: Mapping[str, PoolFile], asked: PoolType | None, images: _Images
-) -> dict[str, Any]:
+    entry: Entry, environment: EnvironmentFile, pools: Mapping[str, PoolFile], asked: PoolType | None, images: _Images,
+    knows: Callable[[PoolType], list[str]],
+) -> dict[str, Any]:  # fmt: skip
     """A deployment as it is in an environment, with every key that its department left to the top of its file."""
     value: dict[str, Any] = {"pull": entry.source.value.get("pull")} | entry.value | {"tags": tags(entry)}
     written = text_at(value, "work_pool", "name") or ""
@@ -128,7 +159,9 @@ def _deployment(
         variables["image"] = images.name(entry)
         if version := images.version(entry):
             value["version"] = version
-    variables = understood(kind, overlay(variables, over.job_variables if over else {}))
+    # Departments write Docker's.
+    overlaid = overlay(variables, over.job_variables if over else {})
+    variables = {name: value for name, value in overlaid.items() if name in knows(kind)}
     value["work_pool"] = value["work_pool"] | {"name": pool}
     value["work_pool"].pop("job_variables", None)
     if variables:

@@ -1,12 +1,11 @@
 """A deployment by itself: what is wrong with it, whatever stands in the others."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from airnub_cli.configuration.pools import pool_files
 from airnub_cli.configuration.templates import wrong_defaults
 from airnub_cli.deployments.entrypoints import EntrypointError, load_flow, misfits
 from airnub_cli.deployments.placeholders import unfilled, variables
@@ -18,16 +17,14 @@ from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 
 
-def wrong(root: Path, entry: Entry, environment: Mapping[str, str]) -> Iterator[Mistake]:
-    """What is wrong with one deployment, whatever the others say."""
+def wrong(entry: Entry) -> Iterator[Mistake]:
+    """What is wrong with one deployment by itself: by what is written of it, and by its flow."""
     source = entry.source
-    for place, message in unfilled(entry.value, environment):
-        yield entry.mistake(message, *place)
     if entry.name is not None and not f"{entry.name}-".startswith(f"{source.command}-"):
         yield entry.mistake(f"expected a name that begins with {source.command}-, found {entry.name!r}", "name")
     yield from _unguarded(entry)
     yield from _pulled(entry)
-    yield from _placed(root, entry)
+    yield from _placed(entry)
     yield from _flow(entry)
     slugs = [text_at(schedule, "slug") for schedule in list_at(entry.value, "schedules")]
     for index, slug in enumerate(slugs):
@@ -36,6 +33,23 @@ def wrong(root: Path, entry: Entry, environment: Mapping[str, str]) -> Iterator[
     for index, trigger in enumerate(list_at(entry.value, "triggers")):
         if complaint := _refused_by_prefect(trigger):
             yield entry.mistake(complaint, "triggers", index)
+
+
+def misplaced(entry: Entry, pools: Collection[str], environment: Mapping[str, str]) -> Iterator[Mistake]:
+    """What is wrong with one deployment where it is.
+
+    Args:
+        entry: the deployment.
+        pools: names of those that there are.
+        environment: what placeholders are filled from.
+    """
+    for place, message in unfilled(entry.value, environment):
+        yield entry.mistake(message, *place)
+    pool = text_at(entry.value, "work_pool", "name")
+    # Nothing applies a pool of the template, so it has no file.
+    if pool is not None and pool not in pools and entry.source.registered is not None:
+        message = f"expected a pool of infra/work-pools/, found {pool!r}; {nearest_or_all(pool, pools)}"
+        yield entry.mistake(message, "work_pool", "name")
 
 
 def _unguarded(entry: Entry) -> Iterator[Mistake]:
@@ -61,7 +75,7 @@ def _pulled(entry: Entry) -> Iterator[Mistake]:
             yield source.file.mistake(at, f"{'.'.join(map(str, at))}: {message}")
 
 
-def _placed(root: Path, entry: Entry) -> Iterator[Mistake]:
+def _placed(entry: Entry) -> Iterator[Mistake]:
     source = entry.source
     image, expected = text_at(entry.value, "work_pool", "job_variables", "image"), f"airnub/{source.command}:local"
     if image != expected:
@@ -70,11 +84,6 @@ def _placed(root: Path, entry: Entry) -> Iterator[Mistake]:
         yield entry.mistake(message, "work_pool", "job_variables", "image")
     for place, message in wrong_defaults("docker", mapping_at(entry.value, "work_pool", "job_variables")):
         yield entry.mistake(message, "work_pool", "job_variables", *place)
-    pool, pools = text_at(entry.value, "work_pool", "name"), pool_files(root)
-    # Nothing applies a pool of the template, so it has no file.
-    if pool is not None and pool not in pools and source.registered is not None:
-        message = f"expected a pool of infra/work-pools/, found {pool!r}; {nearest_or_all(pool, pools)}"
-        yield entry.mistake(message, "work_pool", "name")
 
 
 def _flow(entry: Entry) -> Iterator[Mistake]:
@@ -118,11 +127,16 @@ def _is_template(value: Any) -> bool:
 
 def _refused_by_prefect(trigger: Any) -> str | None:
     """What Prefect's own models say that ours let pass, such as a `within` that is too short for a `Proactive` one."""
-    from prefect.events import DeploymentTriggerTypes
-
     try:
-        TypeAdapter(DeploymentTriggerTypes).validate_python(trigger)
+        _triggers().validate_python(trigger)
     except ValidationError as error:
         messages = [str(detail["msg"]) for detail in error.errors() if detail["type"] == "value_error"]
         return "; ".join(messages).replace("Value error, ", "") or None
     return None
+
+
+@cache
+def _triggers() -> TypeAdapter[Any]:
+    from prefect.events import DeploymentTriggerTypes
+
+    return TypeAdapter(DeploymentTriggerTypes)

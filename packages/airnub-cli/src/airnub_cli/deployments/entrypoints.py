@@ -89,6 +89,8 @@ def misfits(flow: Any, parameters: dict[str, Any], *, complete: bool) -> Iterato
             # Its message would repeat the value, which may be what nobody should read.
             yield Misfit(tuple(error.absolute_path), f"expected what flow {flow.name!r} takes: {_rule(error)}")
         return
+    if not given:
+        return  # Prefect looks at no default
     told: dict[Place, list[str]] = {}
     logger = logging.getLogger("prefect.flows")
     with _silent(logger):  # it logs the parameters, and a mistake in them may be a secret in the wrong place

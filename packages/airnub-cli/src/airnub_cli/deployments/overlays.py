@@ -11,6 +11,7 @@ from airnub_cli.configuration.pools import PoolFile, pool_files, type_of
 from airnub_cli.configuration.registry import Registry
 from airnub_cli.configuration.templates import wrong_defaults
 from airnub_cli.deployments.sources import Source, list_at, text_at
+from airnub_cli.memory import NOTHING, Memory
 from airnub_prefect.errors import Mistake
 from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import YamlFile
@@ -23,6 +24,7 @@ def lost_overlays(
     registry: Registry,
     sources: list[Source],
     pools: Mapping[str, PoolFile],
+    memory: Memory = NOTHING,
 ) -> Iterator[Mistake]:
     """What an environment names and the repository does not have, and job variables that are none."""
     entries = [entry for source in sources if source.is_compiled for entry in source.entries()]
@@ -63,5 +65,5 @@ def lost_overlays(
         given = {
             variable: value for variable, value in overlay.job_variables.items() if value is not None
         }  # null removes
-        for place, message in wrong_defaults(type_of(chosen, overlays), given):
+        for place, message in wrong_defaults(type_of(chosen, overlays), given, memory):
             yield file.mistake(("pools", written, "job_variables", *place), f"pools.{written}.job_variables: {message}")

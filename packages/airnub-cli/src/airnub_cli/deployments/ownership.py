@@ -73,13 +73,18 @@ def _write(lines: list[str], source: Source, entry: Entry, written: str) -> bool
     return True
 
 
+def stages(department: str) -> dict[str, str]:
+    """The names of a department's stages by where their flows are, as `module.name`."""
+    try:
+        described = import_module(f"{department}.department").DEPARTMENT.stages
+    except (ImportError, AttributeError):
+        return {}  # what is wrong with its imports is told of the entrypoint
+    return {stage.flow.replace(":", "."): str(stage.name) for stage in described}
+
+
 def _stage(source: Source, entrypoint: str) -> str | None:
     """The stage whose flow the entrypoint is, or is a part of; none for a pipeline."""
-    try:
-        stages = import_module(f"{source.department}.department").DEPARTMENT.stages
-    except (ImportError, AttributeError):
-        return None  # what is wrong with its imports is told of the entrypoint
-    names = {stage.flow.replace(":", "."): str(stage.name) for stage in stages}
+    names = stages(source.department) if source.stages is None else source.stages
     if entrypoint in names:
         return names[entrypoint]
     # A category has a module below that of its stage.

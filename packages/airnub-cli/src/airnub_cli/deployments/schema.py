@@ -6,6 +6,7 @@ own format, made strict: unknown keys are mistakes, and what Prefect would make 
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -98,9 +99,7 @@ class Schedule(_Strict):
     @field_validator("timezone")
     @classmethod
     def _is_timezone(cls, timezone: str | None) -> str | None:
-        from zoneinfo import available_timezones
-
-        if timezone is not None and timezone not in available_timezones():
+        if timezone is not None and timezone not in _timezones():
             raise ValueError("expected a time zone of IANA such as Etc/UTC or Europe/Dublin")
         return timezone
 
@@ -186,3 +185,10 @@ def _understood(expected: str, kind: Callable[..., object], **fields: Any) -> No
             kind(**fields)
         except ValueError:
             raise ValueError(f"expected {expected}") from None
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    from zoneinfo import available_timezones
+
+    return frozenset(available_timezones())  # it looks at a thousand files

@@ -43,9 +43,23 @@ class Source:
     registered: Registered | None
     """`None` for the template, which nobody owns and nothing deploys."""
     path: Path
-    file: YamlFile
+    read: YamlFile | None
+    """`None` where it was read another time, and what it says is known."""
     mistakes: list[Mistake] = field(default_factory=list)
-    """That its text and its keys have, seen without knowing what they mean."""
+    """Those of the file by itself, and when it was judged, of its deployments."""
+    flows: list[Mistake] = field(default_factory=list)
+    """When it was judged: what is wrong with the department's flows beside that."""
+    stages: dict[str, str] | None = None
+    """When it was judged: names of stages by where their flows are, as `module.name`."""
+    known: dict[str, Any] = field(default_factory=dict)
+    """What it says, where it was not read."""
+
+    @property
+    def file(self) -> YamlFile:
+        """It with its lines, which are needed where something is told of it."""
+        if self.read is None:
+            self.read = read_yaml(self.path)
+        return self.read
 
     @property
     def command(self) -> str:
@@ -58,9 +72,16 @@ class Source:
         return self.registered is not None and self.registered.status == "active"
 
     @property
+    def is_text(self) -> bool:
+        """Whether it could be read."""
+        return self.read is None or bool(self.read.lines)
+
+    @property
     def value(self) -> dict[str, Any]:
         """What it says; nothing when it is no mapping."""
-        return self.file.value if isinstance(self.file.value, dict) else {}
+        if self.read is None:
+            return self.known
+        return self.read.value if isinstance(self.read.value, dict) else {}
 
     def entries(self) -> Iterator[Entry]:
         """Its deployments."""
@@ -72,13 +93,15 @@ class Source:
 def read_sources(workspace: Workspace, registry: Registry) -> list[Source]:
     """The files of all departments, sorted by department; a missing file is a mistake of an empty one."""
     members = (member for member in workspace.members.values() if member.kind == "department")
+    named = {one.id: one for one in registry.departments}
     return [
-        _read(member.module, registry.named(member.module), member.folder / FILE)
+        read_source(member.module, named.get(member.module), member.folder / FILE)
         for member in sorted(members, key=lambda member: member.module)
     ]
 
 
-def _read(department: str, registered: Registered | None, path: Path) -> Source:
+def read_source(department: str, registered: Registered | None, path: Path) -> Source:
+    """The file of one department."""
     try:
         file = read_yaml(path)
     except ConfigurationError as error:

@@ -1,5 +1,6 @@
 """Flows: every one has a deployment or is marked as having none, and no settings swallow an unknown key."""
 
+import ast
 import inspect
 import sys
 import traceback
@@ -12,50 +13,44 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from airnub_cli.check.imports import Imports
 from airnub_cli.deployments.entrypoints import EntrypointError, load_flow
 from airnub_cli.deployments.sources import Source, text_at
 from airnub_prefect.department import Department, Stage
 from airnub_prefect.errors import Mistake
 
 
-def check_flows(source: Source, imports: Imports) -> Iterator[Mistake]:
-    """Everything about a department that shows when it is imported.
+def wrong_flows(source: Source) -> Iterator[Mistake]:
+    """Everything about a department that shows when it is imported, beside what its deployments say.
 
     Args:
         source: its deployments, as they are written.
-        imports: of the workspace.
     """
-    name = source.department
-    if name not in imports.sources:
-        return
-    modules, broken = _modules(name, imports)
+    name, sources = source.department, source.path.parent / "src"
+    modules, broken = _modules(name, sources)
     yield from broken
-    described = _module(f"{name}.department", imports)
+    described = _module(f"{name}.department", sources)
     if isinstance(described, Mistake):
         yield described
         return
     department = getattr(described, "DEPARTMENT", None)
     if not isinstance(department, Department):
         return  # its file shows that
+    path = _path(f"{name}.department", sources)
     if department.name != name:
-        message = f"expected DEPARTMENT.name to be {name!r}, found {department.name!r}"
-        yield Mistake(str(imports.path(described.__name__)), None, message)
-    yield from _undeployed(source, department, modules, imports)
+        yield Mistake(str(path), None, f"expected DEPARTMENT.name to be {name!r}, found {department.name!r}")
+    yield from _undeployed(source, department, modules, path)
     for stage in department.stages:
-        yield from _loose(stage, imports.path(described.__name__))
+        yield from _loose(stage, path)
 
 
-def _undeployed(
-    source: Source, department: Department, modules: list[ModuleType], imports: Imports
-) -> Iterator[Mistake]:
+def _undeployed(source: Source, department: Department, modules: list[ModuleType], path: Path) -> Iterator[Mistake]:
     from prefect.flows import Flow
 
     found = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Flow)}
     flows = [flow for flow in found.values() if flow.fn.__module__.partition(".")[0] == source.department]
     deployed = {id(flow) for flow in map(_flow, _entrypoints(source)) if flow is not None}
     marked = {place.replace(":", ".") for place in department.undeployed}
-    categories = _categories(department, imports)
+    categories = _categories(department, modules)
     for flow in sorted(flows, key=lambda flow: str(flow.fn.__module__)):
         place = f"{flow.fn.__module__}.{flow.fn.__name__}"
         if id(flow) in deployed or place in marked or flow.fn.__module__ in categories:
@@ -69,17 +64,31 @@ def _undeployed(
     known = {f"{flow.fn.__module__}.{flow.fn.__name__}" for flow in flows}
     for place in sorted(marked - known):
         message = f"expected flows of the department in `undeployed`, found {place!r}"
-        yield Mistake(str(imports.path(f"{source.department}.department")), None, message)
+        yield Mistake(str(path), None, message)
 
 
-def _categories(department: Department, imports: Imports) -> set[str]:
+def _categories(department: Department, modules: list[ModuleType]) -> set[str]:
     """Modules beside a stage's own that it imports: their flows are parts of its flow."""
     found: set[str] = set()
     for stage in department.stages:
         package = stage.flow.partition(":")[0]
-        children = imports.graph.find_descendants(package) if package in imports.graph.modules else set()
-        for child in children:
-            found |= imports.graph.find_modules_directly_imported_by(child) & children
+        children = [one for one in modules if one.__name__.startswith(f"{package}.")]
+        names = {one.__name__ for one in children}
+        found |= {name for one in children for name in _imported(one) & names}
+    return found
+
+
+def _imported(module: ModuleType) -> set[str]:
+    """Names that may be those of modules, wherever in a module they are imported."""
+    found: set[str] = set()
+    package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+    for node in ast.walk(ast.parse(Path(str(module.__file__)).read_bytes())):
+        if isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            found |= {base, *(f"{base}.{one.name}" for one in node.names)}
     return found
 
 
@@ -126,17 +135,17 @@ def _flow(entrypoint: str) -> Any:
         return None  # told with the deployment
 
 
-def _modules(name: str, imports: Imports) -> tuple[list[ModuleType], list[Mistake]]:
+def _modules(name: str, sources: Path) -> tuple[list[ModuleType], list[Mistake]]:
     """All modules of a department's flows; those that cannot be imported are mistakes."""
     found: list[ModuleType] = []
     broken: list[Mistake] = []
-    package = _module(f"{name}.flows", imports)
+    package = _module(f"{name}.flows", sources)
     if isinstance(package, Mistake):
         return found, [package]
     found.append(package)
     prefix = f"{package.__name__}."
     for one in walk_packages(getattr(package, "__path__", []), prefix, onerror=lambda _: None):
-        module = _module(one.name, imports)
+        module = _module(one.name, sources)
         if isinstance(module, Mistake):
             broken.append(module)
         else:
@@ -144,14 +153,19 @@ def _modules(name: str, imports: Imports) -> tuple[list[ModuleType], list[Mistak
     return found, broken
 
 
-def _module(name: str, imports: Imports) -> ModuleType | Mistake:
+def _module(name: str, sources: Path) -> ModuleType | Mistake:
     try:
         return import_module(name)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
-        path, line = imports.path(name), None
-        package = str(imports.sources[name.partition(".")[0]] / name.partition(".")[0])
+        path, line = _path(name, sources), None
+        package = str(sources / name.partition(".")[0])
         for frame in traceback.extract_tb(sys.exc_info()[2]):
             if frame.filename.startswith(package):
                 path, line = Path(frame.filename), frame.lineno
         advice = "; `uv sync --all-packages` installs what departments need" if isinstance(error, ImportError) else ""
         return Mistake(str(path), line, f"importing raises {type(error).__name__}: {error}{advice}")
+
+
+def _path(name: str, sources: Path) -> Path:
+    path = sources.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")

@@ -1,0 +1,146 @@
+"""Fingerprints: digests of everything that decides what importing a department does.
+
+That are its own sources and those of all members that it stands on, as Python would find them now, and what the
+environment says to them. Of the machinery: this command, the versions of Python and of everything that is installed.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import airnub_cli
+import airnub_prefect
+from airnub_cli.workspace import Member, Workspace
+
+CACHE = "AIRNUB_CACHE"
+"""Names the folder that answers are kept in, and so decides none of them."""
+_LOOKS = (b"environ", b"getenv")
+_SAID = ("AIRNUB_", "PREFECT_")
+_OURS = {"airnub_common", "airnub_core", "airnub_prefect"}
+"""They look at nothing else of the environment when they are imported."""
+
+
+def machinery() -> str:
+    """A digest of what does the work: this command, Python, what is installed, and our part of the environment."""
+    own = [_read(Path(str(module.__file__)).parent) for module in (airnub_cli, airnub_prefect)]
+    installed = sorted({name for _, names in _importable() for name in names if name.endswith(".dist-info")})
+    said = sorted(f"{name}={value}" for name, value in _environment() if name.startswith(_SAID))
+    return digest_of(sys.version, *(one.digest if one else os.urandom(8).hex() for one in own), *installed, *said)
+
+
+def digest_of(*parts: str) -> str:
+    """One digest of several texts."""
+    whole = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode(errors="surrogateescape")
+        whole.update(len(encoded).to_bytes(8, "big") + encoded)
+    return whole.hexdigest()
+
+
+class Fingerprints:
+    """Those of one workspace; what is read of it is taken as not changing meanwhile."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Nothing is read yet."""
+        self._workspace = workspace
+        self._known: dict[str, _Sources | None] = {}
+
+    def of(self, member: Member, *more: str) -> str | None:
+        """The fingerprint of a member, `None` where something that it stands on cannot be found or known.
+
+        Args:
+            member: a department.
+            more: texts that decide as well.
+        """
+        parts = list(more)
+        for one in self._workspace.closure(member):
+            sources = self._sources(one)
+            if sources is None:
+                return None
+            looks = sources.looks and one.module not in _OURS
+            parts += [one.name, sources.digest, self._environment if looks else ""]
+        return digest_of(*parts)
+
+    def all_sources(self) -> str | None:
+        """One of all members."""
+        parts: list[str] = []
+        for member in self._workspace.members.values():
+            sources = self._sources(member)
+            if sources is None:
+                return None
+            looks = sources.looks and member.module not in _OURS
+            parts += [member.name, sources.digest, self._environment if looks else ""]
+        return digest_of(*parts)
+
+    def _sources(self, member: Member) -> "_Sources | None":
+        if member.name not in self._known:
+            folder = self._places.get(member.module)
+            self._known[member.name] = None if folder is None else _read(folder / member.module)
+        return self._known[member.name]
+
+    @cached_property
+    def _places(self) -> dict[str, Path]:
+        """Where each module is found first."""
+        wanted = {member.module for member in self._workspace.members.values()}
+        places: dict[str, Path] = {}
+        for folder, names in _importable():
+            for name in wanted.intersection(names):
+                places.setdefault(name, folder)
+        return places
+
+    @cached_property
+    def _environment(self) -> str:
+        return "\n".join(sorted(f"{name}={value}" for name, value in _environment()))
+
+
+def _importable() -> Iterator[tuple[Path, list[str]]]:
+    """The folders that Python imports from, in their order, and what lies in each."""
+    for folder in dict.fromkeys(Path(entry or ".") for entry in sys.path):
+        if folder.is_dir():
+            yield folder, os.listdir(folder)  # noqa: PTH208  # several times as fast, and names are all we need
+
+
+class _Sources:
+    """The files of a package."""
+
+    def __init__(self) -> None:
+        self.looks = False
+        """Whether they look at the environment."""
+        self.whole = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        return self.whole.hexdigest()
+
+
+def _read(package: Path) -> _Sources | None:
+    """All that a package consists of, `None` where it is none, or has links in it, which may lead anywhere."""
+    found = _Sources()
+    if not (package / "__init__.py").is_file():
+        return None
+    return found if _add(found, str(package), "") else None
+
+
+def _add(found: _Sources, folder: str, place: str) -> bool:
+    with os.scandir(folder) as listed:
+        entries = sorted(listed, key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.is_symlink():
+            return False
+        if entry.is_dir():
+            if entry.name != "__pycache__" and not _add(found, entry.path, f"{place}{entry.name}/"):
+                return False
+            continue
+        content = Path(entry.path).read_bytes()
+        name = f"{place}{entry.name}".encode()
+        found.whole.update(len(name).to_bytes(8, "big") + name + len(content).to_bytes(8, "big") + content)
+        if not found.looks and entry.name.endswith(".py"):
+            found.looks = any(word in content for word in _LOOKS)
+    return True
+
+
+def _environment() -> list[tuple[str, str]]:
+    return [(name, value) for name, value in os.environ.items() if name != CACHE]
