@@ -17,7 +17,7 @@ MEMBERS = {
 
 @pytest.fixture(autouse=True)
 def environment_as_before(tmp_path_factory):
-    """A command sets variables of its process, which here is that of later tests; what it remembers is no one else's."""
+    """A command sets variables of its process, which here is that of later tests; what it remembers is its own."""
     with mock.patch.dict(os.environ, {"AIRNUB_CACHE": str(tmp_path_factory.mktemp("cache"))}):
         yield
 
