@@ -17,8 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 COPIED = (
-    "pyproject.toml", "uv.lock", "README.md", "prefect.yaml", ".gitignore", ".dockerignore", "configs", "infra",
-    "packages", "departments",
+    "pyproject.toml", "uv.lock", "README.md", "prefect.yaml", "docker-compose.yml", ".gitignore", ".dockerignore",
+    "configs", "infra", "packages", "departments",
 )  # fmt: skip
 # Of others, in the lock once each and with no version that departments could disagree about.
 THIRD_PARTY = ("click", "httpx", "jinja2", "joblib", "matplotlib", "orjson", "python-dateutil", "requests", "rich")
@@ -124,7 +124,14 @@ def _shared_package(folder: Path, needs: Iterable[str]) -> None:
     module.mkdir(parents=True)
     (module / "__init__.py").write_text(f'"""What {name} shares."""\n\nANSWER = 42\n')
     (module / "py.typed").write_text("")
-    (folder / "README.md").write_text(f"# {name}\n\nWhat several departments of this generated workspace stand on.\n")
+    readme = (
+        f"# {name}\n\nWhat several departments of this generated workspace stand on: one number, which is the same for "
+        f"all of them.\n\n```python\nfrom {module.name} import ANSWER\n```\n\nIts test says which number that is.\n"
+    )
+    (folder / "README.md").write_text(readme)
+    (folder / "tests").mkdir()
+    test = f"from {module.name} import ANSWER\n\n\ndef test_the_answer():\n    assert ANSWER == 42\n"
+    (folder / "tests" / f"test_{module.name}.py").write_text(test)
     sources = "".join(f"{need} = {{ workspace = true }}\n" for need in sorted(needs))
     (folder / "pyproject.toml").write_text(
         f'[project]\nname = "{name}"\nversion = "0.1.0"\ndescription = "Shared"\nreadme = "README.md"\n'
@@ -181,7 +188,13 @@ def _register(root: Path, made: Made) -> None:
     pyproject = root / "pyproject.toml"
     lines = (_extended(line, modules) for line in pyproject.read_text().splitlines(keepends=True))
     sources = "".join(f"{name} = {{ workspace = true }}\n" for name in packages)
-    pyproject.write_text("".join(lines).replace("[tool.uv.sources]\n", f"[tool.uv.sources]\n{sources}", 1))
+    text = "".join(lines).replace("[tool.uv.sources]\n", f"[tool.uv.sources]\n{sources}", 1)
+    shared = "".join(f'    "{_module(name)}",\n' for name in packages)
+    text = text.replace("root_packages = [\n", f"root_packages = [\n{shared}", 1)
+    upper, lower = (" | ".join(map(_module, one)) for one in (made.upper, made.lower))
+    layers = '    "airnub_prefect",\n{}    "airnub_core",\n{}    "airnub_common",\n]\n'
+    text = text.replace(layers.format("", ""), layers.format(f'    "{upper}",\n', f'    "{lower}",\n'), 1)
+    pyproject.write_text(text)
     lock = root / "uv.lock"
     lock.write_text(_locked(lock.read_text(), made))
 
@@ -192,10 +205,8 @@ def _extended(line: str, modules: Iterable[str]) -> str:
         return line + "".join(_renamed(line, module) for module in modules)
     if (place := '"departments/_template/src",') in line:
         return line.replace(place, place + "".join(f'\n    "departments/{module}/src",' for module in modules))
-    if "department_template |" in line:
-        return line.replace("department_template |", " | ".join(["department_template", *modules]) + " |")
-    if (place := '"department_template"') in line:
-        return line.replace(place, ", ".join([place, *map(_quoted, modules)]))
+    if line.lstrip().startswith(('"department_template"', "department_template |")):
+        return line + "".join(_renamed(line, module) for module in modules)
     return line
 
 
@@ -243,6 +254,10 @@ def _block(
         listed = listed.replace('"pytest" }', '"pytest", specifier = ">=9" }')
         text += f"\n[package.metadata.requires-dev]\ndev = [\n{listed}]\n"
     return text.rstrip("\n")
+
+
+def _module(folder: str) -> str:
+    return folder.rpartition("/")[2].replace("-", "_")
 
 
 def _name(folder: str) -> str:

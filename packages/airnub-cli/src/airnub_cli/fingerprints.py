@@ -25,7 +25,7 @@ _OURS = {"airnub_common", "airnub_core", "airnub_prefect"}
 
 def machinery() -> str:
     """A digest of what does the work: this command, Python, what is installed, and our part of the environment."""
-    own = [_read(Path(str(module.__file__)).parent) for module in (airnub_cli, airnub_prefect)]
+    own = [read_tree(Path(str(module.__file__)).parent) for module in (airnub_cli, airnub_prefect)]
     installed = sorted({name for _, names in _importable() for name in names if name.endswith(".dist-info")})
     said = sorted(f"{name}={value}" for name, value in _environment() if name.startswith(_SAID))
     return digest_of(sys.version, *(one.digest if one else os.urandom(8).hex() for one in own), *installed, *said)
@@ -46,7 +46,7 @@ class Fingerprints:
     def __init__(self, workspace: Workspace) -> None:
         """Nothing is read yet."""
         self._workspace = workspace
-        self._known: dict[str, _Sources | None] = {}
+        self._known: dict[str, Tree | None] = {}
 
     def of(self, member: Member, *more: str) -> str | None:
         """The fingerprint of a member, `None` where something that it stands on cannot be found or known.
@@ -64,8 +64,8 @@ class Fingerprints:
             parts += [one.name, sources.digest, self._environment if looks else ""]
         return digest_of(*parts)
 
-    def all_sources(self) -> str | None:
-        """One of all members."""
+    def imported(self) -> str | None:
+        """One of all members, as Python would find them."""
         parts: list[str] = []
         for member in self._workspace.members.values():
             sources = self._sources(member)
@@ -75,10 +75,12 @@ class Fingerprints:
             parts += [member.name, sources.digest, self._environment if looks else ""]
         return digest_of(*parts)
 
-    def _sources(self, member: Member) -> "_Sources | None":
+    def _sources(self, member: Member) -> "Tree | None":
         if member.name not in self._known:
             folder = self._places.get(member.module)
-            self._known[member.name] = None if folder is None else _read(folder / member.module)
+            package = None if folder is None else folder / member.module
+            is_package = package is not None and (package / "__init__.py").is_file()
+            self._known[member.name] = read_tree(package) if package and is_package else None
         return self._known[member.name]
 
     @cached_property
@@ -103,8 +105,8 @@ def _importable() -> Iterator[tuple[Path, list[str]]]:
             yield folder, os.listdir(folder)  # noqa: PTH208  # several times as fast, and names are all we need
 
 
-class _Sources:
-    """The files of a package."""
+class Tree:
+    """The files of a folder."""
 
     def __init__(self) -> None:
         self.looks = False
@@ -113,18 +115,17 @@ class _Sources:
 
     @property
     def digest(self) -> str:
+        """Of their names and contents."""
         return self.whole.hexdigest()
 
 
-def _read(package: Path) -> _Sources | None:
-    """All that a package consists of, `None` where it is none, or has links in it, which may lead anywhere."""
-    found = _Sources()
-    if not (package / "__init__.py").is_file():
-        return None
-    return found if _add(found, str(package), "") else None
+def read_tree(folder: Path) -> Tree | None:
+    """All that is in a folder, `None` where there is none, or where links are in it, which may lead anywhere."""
+    found = Tree()
+    return found if folder.is_dir() and _add(found, str(folder), "") else None
 
 
-def _add(found: _Sources, folder: str, place: str) -> bool:
+def _add(found: Tree, folder: str, place: str) -> bool:
     with os.scandir(folder) as listed:
         entries = sorted(listed, key=lambda entry: entry.name)
     for entry in entries:

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
-from airnub_cli.backend.applying import read_wanted
 from airnub_cli.backend.placeholders import known_values
 from airnub_cli.configuration.environment import LOCAL, environments
 from airnub_cli.configuration.registry import load_registry
@@ -67,6 +66,8 @@ def check_stale(workspace: Workspace, found: Checked, memory: Memory = NOTHING) 
 
 def check_backend(workspace: Workspace) -> Iterator[Mistake]:
     """Mistakes in pools, Variables, blocks and automations; one that is in some environments alone names them."""
+    from airnub_cli.backend.applying import read_wanted  # it brings Prefect
+
     names = environments(workspace.root) or [LOCAL]
     told: dict[Mistake, list[str]] = defaultdict(list)
     for name in names:

@@ -31,33 +31,54 @@ def check_everything(workspace_root: Path, memory: Memory = NOTHING) -> list[Mis
 
 
 def _imported(workspace: Workspace, memory: Memory) -> list[Mistake]:
-    # They bring Prefect, which the other looks go without.
+    # They bring much, and Prefect where something is to be imported.
     from airnub_cli.check.configuration import check_backend, check_stale, check_variables
     from airnub_cli.check.contracts import check_contracts
     from airnub_cli.check.dependencies import check_dependencies
     from airnub_cli.check.imports import importable, read_imports
+    from airnub_cli.check.inputs import of_backend, of_imports
     from airnub_cli.check.published import check_published
     from airnub_cli.deployments.checking import check_deployments
 
     mistakes: list[Mistake] = []
+    found: list[Mistake]
     with importable(workspace):
-        imports = read_imports(workspace, mistakes)
-        mistakes += check_contracts(workspace.root, imports)
-        mistakes += check_dependencies(workspace, imports)
-        found = check_deployments(workspace, memory=memory)
-        mistakes += found.mistakes
+        broken: set[str] = set()
+        if not _is_known(memory, "imports", digest := of_imports(workspace)):
+            found = []
+            imports = read_imports(workspace, found)
+            found += check_contracts(workspace.root, imports)
+            found += check_dependencies(workspace, imports)
+            _remember(memory, "imports", digest, found)
+            mistakes += found
+            broken = {member.module for member in workspace.members.values()} - imports.sources.keys()
+        checked = check_deployments(workspace, memory=memory)
+        mistakes += checked.mistakes
         stages: dict[str, list[str]] = {}
-        for source in found.sources:
-            if source.department in imports.sources:  # else there is nothing to import, which is told already
+        for source in checked.sources:
+            if source.department not in broken:  # else there is nothing to import, which is told already
                 mistakes += source.flows
                 if not source.flows:
                     stages[source.department] = list((source.stages or {}).values())
         mistakes += check_published(workspace, imports)
         mistakes += check_variables(workspace, stages)
-        mistakes += check_backend(workspace)
-        if not found.mistakes:
-            mistakes += check_stale(workspace, found, memory)
+        if not _is_known(memory, "backend", digest := of_backend(workspace)):
+            found = list(check_backend(workspace))
+            _remember(memory, "backend", digest, found)
+            mistakes += found
+        if not checked.mistakes:
+            mistakes += check_stale(workspace, checked, memory)
     return mistakes
+
+
+def _is_known(memory: Memory, look: str, digest: str | None) -> bool:
+    return bool(memory.recall(look, digest) == "right")
+
+
+def _remember(memory: Memory, look: str, digest: str | None, found: list[Mistake]) -> None:
+    # What is wrong may have its reason outside of what the digest covers.
+    if not found:
+        memory.keep(look, digest, "right")
 
 
 def told(mistakes: Iterable[Mistake]) -> list[Mistake]:

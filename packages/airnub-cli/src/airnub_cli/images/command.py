@@ -10,7 +10,7 @@ from airnub_cli.configuration.environment import environment_file, load_environm
 from airnub_cli.images.bases import DockerBases
 from airnub_cli.images.building import Plan, carry_out, plan
 from airnub_cli.images.engine import Docker, EngineError
-from airnub_cli.images.image import image_named
+from airnub_cli.images.image import Named
 from airnub_cli.images.image import images as all_images
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
@@ -44,7 +44,8 @@ def images(
         if push and registry is None:
             found = "none" if environment is None else f"none in {shown(environment_file(workspace.root, environment))}"
             raise _Mistake(f"expected a registry with --push, found {found}; local images are never pushed")
-        chosen = [image_named(workspace, name) for name in names] or list(all_images(workspace).values())
+        named = Named(workspace)
+        chosen = [named.one(name) for name in names] or list(all_images(workspace).values())
     except (WorkspaceError, ConfigurationError) as error:
         raise _Mistake(str(error)) from error
     engine = Docker(workspace.root)

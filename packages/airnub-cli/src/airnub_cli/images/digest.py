@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from airnub_cli.images.bases import FindBase, as_written
-from airnub_cli.images.image import image_named
+from airnub_cli.images.image import Named
 from airnub_cli.images.inputs import Inputs
 from airnub_cli.workspace import Workspace
 
@@ -41,7 +42,11 @@ class ImageDigests:
         Raises:
             WorkspaceError: there is no such image, or its inputs cannot be read.
         """
-        return digest_of(self._inputs.of(image_named(self._workspace, name)))
+        return digest_of(self._inputs.of(self._named.one(name)))
+
+    @cached_property
+    def _named(self) -> Named:
+        return Named(self._workspace)
 
 
 def digest_of(parts: Mapping[str, str]) -> str:

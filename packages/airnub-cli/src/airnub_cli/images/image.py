@@ -52,13 +52,27 @@ def image_named(workspace: Workspace, name: str) -> Image:
     Raises:
         WorkspaceError: there is none of that name.
     """
-    found = images(workspace) | {KUBERNETES: kubernetes_image()}
-    known = found.get(name) or next(
-        (one for one in found.values() if one.department and name == one.department.folder.name), None
-    )
-    if known is None:
-        raise WorkspaceError(f"expected the name of an image, found {name!r}; there are {', '.join(found)}")
-    return known
+    return Named(workspace).one(name)
+
+
+class Named:
+    """All images by every name that they go by, asked for many of them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Look at the workspace."""
+        self._images = images(workspace) | {KUBERNETES: kubernetes_image()}
+        self._by_folder = {one.department.folder.name: one for one in self._images.values() if one.department}
+
+    def one(self, name: str) -> Image:
+        """The image of that name.
+
+        Raises:
+            WorkspaceError: there is none.
+        """
+        known = self._images.get(name) or self._by_folder.get(name)
+        if known is None:
+            raise WorkspaceError(f"expected the name of an image, found {name!r}; there are {', '.join(self._images)}")
+        return known
 
 
 def dockerfile_of(root: Path, folder: str) -> str:

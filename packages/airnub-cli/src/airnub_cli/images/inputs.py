@@ -4,12 +4,13 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from airnub_cli.images.bases import FindBase, as_written
 from airnub_cli.images.image import Image
 from airnub_cli.lock import FILE as LOCK
-from airnub_cli.lock import Slice, load_lock
+from airnub_cli.lock import Lock, load_lock
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 BASES = ("PYTHON_IMAGE", "UV_IMAGE")
@@ -61,14 +62,17 @@ class Inputs:
         self._environment = environment
         self._find_base = find_base
         self._folders: dict[str, str] = {}
+        self._recipes: dict[str, str] = {}
 
     def of(self, image: Image) -> dict[str, str]:
         """As `inputs` says."""
-        locked = _locked(self._workspace, image)
+        locked = self._lock.slice(image.package, image.extras)
         root = self._workspace.root
         named = bases(self._workspace, image, self._environment)
+        if image.dockerfile not in self._recipes:
+            self._recipes[image.dockerfile] = _of_files(root, _recipe(self._workspace, image))
         parts = {
-            "Dockerfile": _of_files(root, _recipe(self._workspace, image)),
+            "Dockerfile": self._recipes[image.dockerfile],
             "base images": _of_text(repr(sorted((name, self._find_base(one).identity) for name, one in named.items()))),
             "build arguments": _of_text(repr((image.target, sorted(image.arguments.items())))),
             "locked dependencies": _of_text(locked.text),
@@ -78,6 +82,14 @@ class Inputs:
                 self._folders[folder] = _of_files(root, _sources(root / folder))
             parts[folder] = self._folders[folder]
         return parts
+
+    @cached_property
+    def _lock(self) -> Lock:
+        try:
+            text = (self._workspace.root / LOCK).read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise WorkspaceError(f"expected {LOCK} in {self._workspace.root}, found none; run `uv lock`") from error
+        return load_lock(text)
 
 
 def is_recipe(path: str, dockerfile: str) -> bool:
@@ -107,14 +119,6 @@ def bases(workspace: Workspace, image: Image, environment: Mapping[str, str] = o
     """The images of others that it is built on, by build argument."""
     written = dict(_ARG.findall((workspace.root / image.dockerfile).read_text(encoding="utf-8")))
     return {name: environment.get(name) or written[name] for name in BASES if name in written}
-
-
-def _locked(workspace: Workspace, image: Image) -> Slice:
-    try:
-        text = (workspace.root / LOCK).read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise WorkspaceError(f"expected {LOCK} in {workspace.root}, found none; run `uv lock`") from error
-    return load_lock(text).slice(image.package, image.extras)
 
 
 def _recipe(workspace: Workspace, image: Image) -> Iterator[Path]:

@@ -1,0 +1,60 @@
+"""Processes: results in the order of items, whatever becomes of a process."""
+
+import os
+from functools import partial
+
+import pytest
+
+from airnub_cli import processes
+from airnub_cli.processes import FEW, spread
+
+
+def doubled(number):
+    return number * 2, os.getpid()
+
+
+def ended(parent, number):
+    """One of the items ends its process."""
+    if number == 3 and os.getpid() != parent:
+        os._exit(1)
+    return number
+
+
+def raised(number):
+    raise ValueError(number)
+
+
+def nothing():
+    """No preparation."""
+
+
+def test_few_items_need_no_process():
+    """They are done here."""
+    assert spread(doubled, range(FEW - 1), nothing, nothing) == [(n * 2, os.getpid()) for n in range(FEW - 1)]
+
+
+@pytest.mark.skipif(not processes.can_fork(), reason="nothing is forked beside threads")
+def test_many_items():
+    """In their order, elsewhere; what is prepared is prepared here, once."""
+    prepared = []
+    found = spread(doubled, range(50), lambda: prepared.append(os.getpid()), nothing)
+    assert [result for result, _ in found] == [n * 2 for n in range(50)]
+    assert os.getpid() not in {process for _, process in found}
+    assert prepared == [os.getpid()]
+
+
+def test_a_process_that_ends():
+    """All is done here then."""
+    assert spread(partial(ended, os.getpid()), range(20), nothing, nothing) == list(range(20))
+
+
+def test_an_error():
+    """It comes out."""
+    with pytest.raises(ValueError, match="0"):
+        spread(raised, range(20), nothing, nothing)
+
+
+def test_nothing_is_forked_beside_threads(monkeypatch):
+    """Locks that they hold would be held for ever."""
+    monkeypatch.setattr(processes.threading, "active_count", lambda: 2)
+    assert {process for _, process in spread(doubled, range(50), nothing, nothing)} == {os.getpid()}
