@@ -15,6 +15,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from airnub_cli.configuration.names import Names
+from airnub_cli.departments.template import Wanted, department_files
+from airnub_cli.template.history import tree_here
+from airnub_cli.template.origin import Origin, origin_path
+
 ROOT = Path(__file__).parents[1]
 COPIED = (
     "pyproject.toml", "uv.lock", "README.md", "prefect.yaml", "docker-compose.yml", ".gitignore", ".dockerignore",
@@ -65,16 +70,16 @@ def make(root: Path, departments: int, *, seed: int = 0, tests: bool = True) -> 
     made = _drawn(root, departments, random.Random(seed))
     for folder, needs in (made.lower | made.upper).items():
         _shared_package(root / folder, needs)
+    git(root, "init", "--quiet", "--initial-branch=main")
+    tree = tree_here(root)
     for folder, needs in made.departments.items():
-        _department(root, folder, needs)
+        _department(root, folder, needs, tree, tests=tests)
     _register(root, made)
     return made
 
 
 def commit(root: Path, message: str = "All of it") -> None:
-    """Everything in one commit; the repository is made where there is none."""
-    if not (root / ".git").exists():
-        git(root, "init", "--quiet", "--initial-branch=main")
+    """Everything in one commit."""
     git(root, "add", "--all")
     git(
         root,
@@ -140,36 +145,34 @@ def _shared_package(folder: Path, needs: Iterable[str]) -> None:
     )
 
 
-def _department(root: Path, folder: str, needs: Iterable[str]) -> None:
-    """A copy of the template under another name."""
-    target, module = root / folder, folder.rpartition("/")[2]
-    shutil.copytree(root / "departments" / "_template", target)
-    (target / "src" / "department_template").rename(target / "src" / module)
-    for path in target.rglob("*"):
-        if path.is_file():
-            text = path.read_text(encoding="utf-8")
-            renamed = _renamed(text, module)
-            if path.name == "prefect.yaml":
-                renamed = renamed.replace(f"department:{module}", f"department:{module}, owner:{module}-owners")
-            if path.name == "pyproject.toml":
-                renamed = renamed.replace("dependencies = [\n", f"dependencies = [\n{_lines(needs)}", 1)
-                members = "".join(f"{need} = {{ workspace = true }}\n" for need in needs if need not in THIRD_PARTY)
-                renamed = renamed.replace("[tool.uv.sources]\n", f"[tool.uv.sources]\n{members}", 1)
-            if renamed != text:
-                path.write_text(renamed, encoding="utf-8")
-    variables = root / "configs" / "variables" / module
-    variables.mkdir(parents=True)
-    store, datasets, reports = (
-        f"store: data/{module}\n",
-        f"datasets: datasets/{module}\n",
-        f"reports: reports/{module}\n",
-    )
-    for stage, text in {"ingestion": store, "processing": store + datasets, "analysis": datasets + reports}.items():
-        (variables / f"{stage}.yaml").write_text(text)
-    command = module.replace("_", "-")
-    (root / "infra" / "work-pools" / f"{command}.yaml").write_text(
-        f"name: {command}\ntype: docker\ndescription: Runs of {module}.\n\nqueues:\n  - name: default\n"
-    )
+def _department(root: Path, folder: str, needs: Iterable[str], tree: str, *, tests: bool) -> None:
+    """What `airnub new department` makes, and what the department needs besides."""
+    module = folder.rpartition("/")[2]
+    wanted = Wanted(Names(module, _display(module)), owner=f"{module}-owners")
+    files = department_files(root, wanted)
+    files[origin_path(module)] = Origin(tree=tree, display_name=wanted.names.display).text().encode()
+    for name, content in files.items():
+        if not tests and name.startswith(f"{folder}/tests/"):
+            continue
+        path = root / name
+        if path.name == "prefect.yaml":
+            content = content.replace(
+                f"department:{module}".encode(), f"department:{module}, owner:{module}-owners".encode()
+            )
+        if path.name == "pyproject.toml":
+            content = _needing(content.decode(), needs).encode()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _needing(pyproject: str, needs: Iterable[str]) -> str:
+    text = pyproject.replace("dependencies = [\n", f"dependencies = [\n{_lines(needs)}", 1)
+    members = "".join(f"{need} = {{ workspace = true }}\n" for need in needs if need not in THIRD_PARTY)
+    return text.replace("[tool.uv.sources]\n", f"[tool.uv.sources]\n{members}", 1)
+
+
+def _display(module: str) -> str:
+    return module.replace("_", " ").title()
 
 
 def _register(root: Path, made: Made) -> None:
@@ -180,9 +183,9 @@ def _register(root: Path, made: Made) -> None:
     registry.write_text(
         registry.read_text()
         + "".join(
-            f"  - id: {module}\n    display_name: Team {at}\n    owner: {module}-owners\n"
+            f"  - id: {module}\n    display_name: {_display(module)}\n    owner: {module}-owners\n"
             f"    contacts: [{module.replace('_', '-')}@example.org]\n    status: active\n"
-            for at, module in enumerate(modules)
+            for module in modules
         )
     )
     pyproject = root / "pyproject.toml"
