@@ -11,6 +11,7 @@ work_pools    `infra/work-pools/`: pools and their queues
 templates     base job templates of the types of pools, with our defaults in them
 blocks        `configs/blocks/`: values and secrets that flows are given by name
 automations   `configs/automations/`
+notifications  an automation for each department, made from the registry
 server        the Prefect API, in plain JSON
 command       `airnub apply`
 """

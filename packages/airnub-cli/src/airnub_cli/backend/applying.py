@@ -10,6 +10,7 @@ from airnub_cli.backend.automations import compare_automations, read_automations
 from airnub_cli.backend.blocks import compare_blocks, read_blocks
 from airnub_cli.backend.change import Action, Change
 from airnub_cli.backend.environment import filled_environment
+from airnub_cli.backend.notifications import read_notifications
 from airnub_cli.backend.placeholders import known_values
 from airnub_cli.backend.server import BackendError, PrefectServer
 from airnub_cli.backend.sources import Mistakes
@@ -66,7 +67,10 @@ def read_wanted(
         pools,
         read_variables(root, environment, mistakes, find_department),
         read_blocks(root, environment, values, mistakes),
-        read_automations(root, environment, pools if are_right else None, mistakes),
+        [
+            *read_automations(root, environment, pools if are_right else None, mistakes),
+            *read_notifications(root, environment, mistakes),
+        ],
     )
     mistakes.raise_if_any()
     return wanted

@@ -31,6 +31,8 @@ from airnub_prefect.yaml_file import Place
 
 FOLDER = Path("configs", "automations")
 TAG = "airnub"
+RESERVED = "tell-contacts-of-"
+"""What the names of automations begin with that are made from the registry."""
 BEATS = 2.5
 """Heartbeats that may be late or lost before a run is called dead."""
 
@@ -76,6 +78,8 @@ def read_automations(
         wrong = [*_wrong_trigger(says.trigger, ("trigger",)), *_wrong_actions(says.actions)]
         if not wrong and beats is not None:
             wrong = list(_too_early(says.trigger, beats))
+        if says.name.startswith(RESERVED):
+            wrong.append((("name",), f"expected a name that does not begin with {RESERVED}: those are departments'"))
         for place, message in wrong:
             mistakes.add(source.file, place, message)
         if not wrong:

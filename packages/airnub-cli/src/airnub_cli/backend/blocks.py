@@ -164,10 +164,13 @@ def _find_type(server: PrefectServer, slug: str) -> _Type | None:
         if schemas:
             return _Type(schemas[0]["fields"], live["id"], schemas[0]["id"])
     # A new server may not have registered even Prefect's own yet.
-    for kind in _subclasses(PrefectBlock):
-        if kind.get_block_type_slug() == slug:
-            return _Type(dict(kind.model_json_schema()), register=kind.register_type_and_schema)
-    return None
+    kind = known_type(slug)
+    return None if kind is None else _Type(dict(kind.model_json_schema()), register=kind.register_type_and_schema)
+
+
+def known_type(slug: str) -> type[PrefectBlock] | None:
+    """A type of blocks that comes with Prefect, `None` where another package has it, or none."""
+    return next((kind for kind in _subclasses(PrefectBlock) if kind.get_block_type_slug() == slug), None)
 
 
 def _subclasses(kind: type[PrefectBlock]) -> Iterator[type[PrefectBlock]]:

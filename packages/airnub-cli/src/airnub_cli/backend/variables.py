@@ -69,6 +69,10 @@ def read_variables(
             message = f"expected the department {one.name} to be installed, found: {error}; `uv sync --all-packages`"
             mistakes.found.append(Mistake(shown(one), None, message))
             continue
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
+            message = f"expected {one.name}.department with DEPARTMENT, found {type(error).__name__}: {error}"
+            mistakes.found.append(Mistake(shown(one), None, message))
+            continue
         found += _of_department(department, files, environment, mistakes)
     return found
 
@@ -87,7 +91,12 @@ def _of_department(
         if file is None:
             continue
         file = environment.over(file, "variables", department.name, path.stem)
-        settings = stages[path.stem].load_settings()
+        try:
+            settings = stages[path.stem].load_settings()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
+            message = f"expected its model, {stages[path.stem].settings}, found {type(error).__name__}: {error}"
+            mistakes.add(file, (), message)
+            continue
         says, wrong = checked(settings, file)
         mistakes.found += wrong
         if says is None:

@@ -3,6 +3,7 @@
 ```yaml
 description: Everything on one machine.
 kind: docker                     # of all pools, in place of what their files say
+notifications: slack-webhook/{department}    # which block tells contacts of failed runs
 variables:                       # laid over configs/variables/<department>/<stage>.yaml
   project_alpha:
     ingestion:
@@ -30,6 +31,8 @@ LOCAL = "local"
 
 PoolType = Literal["docker", "process", "kubernetes"]
 POOL_TYPES: tuple[PoolType, ...] = get_args(PoolType)
+
+NOTIFICATIONS = r"^[a-z0-9][a-z0-9-]*/(?:[a-z0-9-]|\{department\})+$"
 
 # As Docker takes it before an image's name: a host, perhaps a port and a path; no scheme, no slash at the end.
 Registry = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*$")]
@@ -62,6 +65,9 @@ class EnvironmentFile(_Strict):
     """All on or off; or by `deployment/slug`, and what is not named stays as its department wrote it."""
     limits: dict[str, PositiveInt] = {}
     """Runs at a time, by deployment."""
+    notifications: Annotated[str, Field(pattern=NOTIFICATIONS)] | None = None
+    """The block that tells contacts of runs that failed, as `TYPE/NAME`, such as `slack-webhook/operators`;
+    `{department}` in the name is the department's command. Without one nobody is told."""
     variables: dict[str, dict[str, dict[str, Any]]] = {}
     """By department and stage: laid over `configs/variables/<department>/<stage>.yaml` by `airnub apply`."""
 

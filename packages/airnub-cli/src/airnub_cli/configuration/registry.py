@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from airnub_prefect.validation import load_yaml
 
 _Text = Annotated[str, Field(min_length=1)]
+# They stand in the templates of messages, which braces would end.
+_Told = Annotated[str, Field(min_length=1, pattern=r"^[^{}\r\n]+$")]
 
 
 class _Strict(BaseModel):
@@ -19,10 +21,11 @@ class Registered(_Strict):
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     """The name of its folder and its package."""
-    display_name: _Text
+    display_name: _Told
     owner: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     """A team; it becomes a tag, and the owner of the department's files."""
-    contacts: Annotated[list[_Text], Field(min_length=1)]
+    contacts: Annotated[list[_Told], Field(min_length=1)]
+    """Whom to ask, and who is named when a run fails."""
     cost_centre: _Text | None = None
     status: Literal["active", "retired"]
     """Only active departments are deployed."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from airnub_cli.backend.notifications import notification_name
 from airnub_cli.backend.server import Json, PrefectServer, path_of
 from airnub_cli.configuration.names import Names
 
@@ -13,6 +14,8 @@ class Held:
 
     deployments: tuple[Json, ...]
     variables: tuple[str, ...]
+    automations: tuple[Json, ...]
+    """Those that tell its contacts."""
     pool: str | None
     """`None` where there is none, or others deploy to it."""
 
@@ -21,6 +24,7 @@ class Held:
         return [
             *(f"deployment {one['name']}, and the automations that its triggers are" for one in self.deployments),
             *(f"variable {name}" for name in self.variables),
+            *(f"automation {one['name']}" for one in self.automations),
             *([f"work pool {self.pool}, and its queues"] if self.pool else []),
         ]
 
@@ -40,6 +44,8 @@ def held_of(server: PrefectServer, names: Names, stages: Iterable[str]) -> Held:
     deployments = server.all("/deployments/filter", deployments=tag)
     wanted = [f"dept_{names.module}_{stage}_config" for stage in sorted(stages)]
     variables = {one["name"] for one in server.all("/variables/filter", variables={"name": {"any_": wanted}})}
+    told = {"name": {"any_": [notification_name(names)]}}
+    automations = server.all("/automations/filter", automations=told)
     in_pool = server.all("/deployments/filter", work_pools={"name": {"any_": [names.slug]}})
     ours = {one["id"] for one in deployments}
     has_pool = server.get(path_of("work_pools", names.slug)) is not None
@@ -47,6 +53,7 @@ def held_of(server: PrefectServer, names: Names, stages: Iterable[str]) -> Held:
     return Held(
         tuple(sorted(deployments, key=lambda one: str(one["name"]))),
         tuple(name for name in wanted if name in variables),
+        tuple(automations),
         names.slug if is_ours else None,
     )
 
@@ -62,5 +69,7 @@ def delete(server: PrefectServer, held: Held) -> None:
         server.delete(path_of("deployments", str(one["id"])))
     for name in held.variables:
         server.delete(path_of("variables", "name", name))
+    for one in held.automations:
+        server.delete(path_of("automations", str(one["id"])))
     if held.pool:
         server.delete(path_of("work_pools", held.pool))

@@ -1,0 +1,90 @@
+"""Notifications: an automation for each department that tells its contacts when a run fails, made from the registry.
+
+The environment names the block that tells them; where it names none, there are no such automations.
+"""
+
+from pathlib import Path
+
+from prefect.blocks.abstract import NotificationBlock
+
+from airnub_cli.backend.automations import RESERVED, AutomationFile
+from airnub_cli.backend.blocks import known_type
+from airnub_cli.backend.sources import Mistakes, Source
+from airnub_cli.configuration.environment import Environment
+from airnub_cli.configuration.names import Names
+from airnub_cli.configuration.registry import Registered, load_registry
+from airnub_prefect.errors import ConfigurationError
+
+KEY = "notifications"
+DEPARTMENT = "{department}"
+# A run that Prefect ends for taking too long has Failed, too, but its event is called by the name of the state.
+_ENDS = ("Failed", "Crashed", "TimedOut")
+_SUBJECT = "%s: {{ flow_run.name }} of {{ deployment.name }} is {{ flow_run.state.name }}"
+_BODY = """\
+{{ flow_run.state.message }}
+
+Run: {{ flow_run|ui_url }}
+Owner: %s
+Contacts: %s
+"""
+
+
+def notification_name(names: Names) -> str:
+    """Of the automation of a department."""
+    return f"{RESERVED}{names.slug}"
+
+
+def read_notifications(root: Path, environment: Environment, mistakes: Mistakes) -> list[Source[AutomationFile]]:
+    """The automations that tell the contacts of active departments; none where the environment names no block.
+
+    Args:
+        root: of the repository.
+        environment: which.
+        mistakes: gathers what is wrong.
+    """
+    reference = environment.says.notifications if environment.says else None
+    if reference is None:
+        return []
+    kind = known_type(reference.partition("/")[0])
+    if kind is not None and not issubclass(kind, NotificationBlock):
+        message = f"expected a block that sends notifications, such as slack-webhook/NAME, found {reference!r}"
+        mistakes.add(environment.file, (KEY,), message)
+    try:
+        departments = load_registry(root).departments
+    except ConfigurationError as error:
+        mistakes.found += error.mistakes
+        return []
+    return [
+        Source(environment.file, _automation(one, Names(one.id, one.display_name), reference))
+        for one in departments
+        if one.status == "active"
+    ]
+
+
+def _automation(department: Registered, names: Names, reference: str) -> AutomationFile:
+    return AutomationFile(
+        name=notification_name(names),
+        description=f"Tells the contacts of {names.display} of runs that failed.",
+        tags=[f"department:{names.module}", f"owner:{department.owner}"],
+        trigger={
+            "type": "event",
+            "posture": "Reactive",
+            "match": {"prefect.resource.id": "prefect.flow-run.*"},
+            # Of its deployments alone: what fails in a part of a run fails the run, and is told once.
+            "match_related": [
+                {"prefect.resource.id": f"prefect.tag.department:{names.module}", "prefect.resource.role": "tag"},
+                {"prefect.resource.id": "prefect.deployment.*", "prefect.resource.role": "deployment"},
+            ],
+            "expect": [f"prefect.flow-run.{end}" for end in _ENDS],
+            "for_each": ["prefect.resource.id"],
+            "threshold": 1,
+        },
+        actions=[
+            {
+                "type": "send-notification",
+                "block": reference.replace(DEPARTMENT, names.slug),
+                "subject": _SUBJECT % names.display,
+                "body": _BODY % (department.owner, ", ".join(department.contacts)),
+            }
+        ],
+    )

@@ -1,0 +1,174 @@
+"""Notifications."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from airnub_cli.backend.notifications import notification_name
+from airnub_cli.backend.server import prefect_server
+from airnub_cli.configuration.names import Names
+from airnub_prefect.errors import ConfigurationError
+
+REGISTRY = """\
+departments:
+  - id: {department}
+    display_name: Shop & Co
+    owner: team-sales
+    contacts: ["Ann: 7th floor", sales@example.org]
+    status: {status}
+"""
+BLOCK = """\
+type: custom-webhook
+name: {name}
+fields:
+  name: tell
+  url: "${{HOOK}}"
+  method: POST
+  allow_private_urls: true
+  json_data: {{subject: "{{{{subject}}}}", body: "{{{{body}}}}"}}
+"""
+
+
+@pytest.fixture
+def automation(repository):
+    """The name of the department's."""
+    return notification_name(Names(repository.department))
+
+
+@pytest.fixture
+def told(repository):
+    """A registry, and the environment `loud` with a block of the department's own."""
+
+    def write(status="active", block="custom-webhook/{department}"):
+        repository.write("configs/departments.yaml", REGISTRY.format(department=repository.department, status=status))
+        repository.write("configs/environments/loud.yaml", f"description: x\nnotifications: {block}\n")
+        repository.write("configs/blocks/hook.yaml", BLOCK.format(name=Names(repository.department).slug))
+
+    write()
+    return write
+
+
+@pytest.fixture
+def receiver():
+    """A webhook on loopback: its URL, and what it was sent."""
+    received = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Quietly."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/", received
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def whole_server(tmp_path):
+    """The API of a server with all its services; that of other tests runs without those that act on events."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    settings = {"PREFECT_HOME": str(tmp_path / "home"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui", "--port", str(port)]
+    process = subprocess.Popen(
+        command, env=kept | settings, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        until = time.monotonic() + 120
+        while time.monotonic() < until and process.poll() is None:
+            try:
+                urlopen(f"http://127.0.0.1:{port}/api/ready").close()
+                break
+            except URLError:
+                time.sleep(0.2)
+        with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}), prefect_server() as server:
+            yield server
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def names(repository, environment):
+    """Of the automations of an environment."""
+    return [one.says.name for one in repository.wanted(environment, values={"HOOK": "x"}).automations]
+
+
+def test_only_where_the_environment_names_a_block(repository, told, automation):
+    """And only for departments that are deployed."""
+    assert names(repository, "local") == []
+    assert names(repository, "loud") == [automation]
+    told(status="retired")
+    assert names(repository, "loud") == []
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("secret/token", "loud.yaml:2: expected a block that sends notifications, such as slack-webhook/NAME"),
+        ("slack-webhook", "loud.yaml:2: notifications: "),
+        ("slack-webhook/{team}", "loud.yaml:2: notifications: "),
+    ],
+)
+def test_a_block_that_tells_nobody_is_a_mistake(repository, told, block, expected):
+    """With the line of the environment."""
+    told(block=block)
+    with pytest.raises(ConfigurationError) as raised:
+        repository.wanted("loud", values={"HOOK": "x"})
+    assert expected in str(raised.value)
+
+
+def test_braces_in_the_registry_are_a_mistake(repository, told):
+    """They would be a part of the message's template."""
+    path = repository.root / "configs" / "departments.yaml"
+    path.write_text(path.read_text().replace("sales@example.org", '"{{ x }}"'))
+    with pytest.raises(ConfigurationError, match=r"departments\.yaml:5: departments\.0\.contacts\.1"):
+        repository.wanted("loud", values={"HOOK": "x"})
+
+
+def test_a_run_that_fails_is_told_to_the_contacts_once(repository, told, automation, whole_server, receiver):
+    """Through the block of the environment; a run of nobody's deployment, and a run that completes, are not."""
+    url, received = receiver
+    assert repository.actions("loud", values={"HOOK": url})[automation] == "created"
+    assert repository.actions("loud", values={"HOOK": url})[automation] == "unchanged"
+    flow = whole_server.post("/flows/", {"name": repository.pool})
+    tags = ["airnub", f"department:{repository.department}"]
+    deployment = whole_server.post(
+        "/deployments/", {"name": f"{repository.pool}-ingestion", "flow_id": flow["id"], "tags": tags}
+    )
+    part = whole_server.post("/flow_runs/", {"flow_id": flow["id"], "tags": tags, "state": {"type": "RUNNING"}})
+    runs = [whole_server.post(f"/deployments/{deployment['id']}/create_flow_run", {}) for _ in range(2)]
+    states = [(part, "FAILED", "3 items"), (runs[0], "COMPLETED", ""), (runs[1], "FAILED", "3 of 5 items failed")]
+    # The server begins to listen some time after it has started.
+    for _ in range(20):
+        for run, state, message in states:
+            body = {"state": {"type": state, "message": message, "name": state.title()}, "force": True}
+            whole_server.post(f"/flow_runs/{run['id']}/set_state", body)
+        if received:
+            break
+        time.sleep(1)
+    [sent] = received
+    assert sent["subject"] == f"Shop & Co: {runs[1]['name']} of {deployment['name']} is Failed"
+    lines = sent["body"].splitlines()
+    assert lines[0] == "3 of 5 items failed"
+    assert lines[-2:] == ["Owner: team-sales", "Contacts: Ann: 7th floor, sales@example.org"]
