@@ -45,6 +45,8 @@ def department(name):
         f"src/{name}/flows/ingestion.py": (
             f'from prefect import flow\nimport shared_things\n\n\n@flow(name="{command}")\ndef ingestion(): ...\n'
         ),
+        f"src/{name}/demo.py": "DEMO = None\n",
+        "tests/conftest.py": "import pytest\n\n\n@pytest.fixture(autouse=True)\ndef apart(writes_apart): ...\n",
         "tests/test_it.py": "",
     }
 

@@ -128,3 +128,37 @@ def test_the_line_of_a_key(tmp_path):
     path = tmp_path / "x.toml"
     path.write_text('a = 1\n"b-c" = 2\n  d=3\n')
     assert [line_of(path, key) for key in ("a", "b-c", "d", "e")] == [1, 2, 3, None]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("apt-packages.txt", "libpq5\n$(rm)  # x\n", "apt-packages.txt:2: expected the name of a Debian package"),
+        ("template.toml", "tree =\n", "template.toml: expected what `airnub new department` writes"),
+        ("template.toml", 'tree = "x"\n', "template.toml: expected what `airnub new department` writes"),
+        ("src/helper.py", "", "src/helper.py:1: expected modules in src/alpha_dept/, found one beside it"),
+        ("README.md", "x\n" * 200 + "department-template\n", "README.md:201: expected the names of alpha_dept, found"),
+    ],
+)  # fmt: skip
+def test_files_that_say_something_wrong(house, path, text, expected):
+    """With the line, where there is one."""
+    house.write(f"departments/alpha_dept/{path}", text)
+    told = house.told(check_member(house.workspace, house.member("alpha-dept")))
+    assert any(line.startswith(f"departments/alpha_dept/{expected}") for line in told), told
+
+
+def test_names_of_packages_are_no_mistakes(house):
+    """With an architecture or a version; and what the template recorded."""
+    house.write("departments/alpha_dept/apt-packages.txt", "# x\nlibpq5 g++ zlib1g:amd64\ncurl=8.1-2~deb1\n")
+    house.write("departments/alpha_dept/template.toml", f'tree = "{"0" * 40}"\n')
+    assert house.told(check_member(house.workspace, house.member("alpha-dept"))) == []
+
+
+def test_a_version_of_what_the_workspace_has(house):
+    """It would be passed over; extras and markers are fine, and so are versions of others."""
+    path = "departments/alpha_dept/pyproject.toml"
+    house.change(path, '"shared-things"', '"shared-things[x]; python_version > \'3\'", "polars>=2"')
+    assert house.told(check_member(house.workspace, house.member("alpha-dept"))) == []
+    house.change(path, "shared-things[x]", "shared-things[x]>=1")
+    [told] = house.told(check_member(house.workspace, house.member("alpha-dept")))
+    assert told == f"{path}:5: expected no version of shared-things, which is the workspace's own, found '>=1'"

@@ -6,8 +6,17 @@ from airnub_cli.check.placement import check_placement
 def test_a_good_house(house):
     """Everybody is placed; tools that are not used ask for nothing."""
     assert house.told(check_placement(house.workspace)) == []
-    house.write("pyproject.toml", '[tool.uv.workspace]\nmembers = ["packages/*"]\n')
+    house.write("pyproject.toml", '[tool.uv.workspace]\nmembers = ["packages/*", "departments/*"]\n')
     assert house.told(check_placement(house.workspace)) == []
+
+
+def test_a_folder_that_no_pattern_finds(house):
+    """It lies where members lie, and uv does not know of it."""
+    house.write("pyproject.toml", '[tool.uv.workspace]\nmembers = ["packages/*", "departments/beta_dept"]\n')
+    assert house.told(check_placement(house.workspace)) == [
+        "departments/alpha_dept/pyproject.toml: expected a member of the workspace, found it in none of `members` of "
+        "pyproject.toml"
+    ]
 
 
 def test_a_member_that_nobody_placed_and_one_that_is_gone(house):

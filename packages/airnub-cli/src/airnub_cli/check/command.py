@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import get_args
 
@@ -41,7 +42,9 @@ def check(form: Format, no_cache: bool) -> None:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)
     os.chdir(root)  # paths are told from here, as GitHub and editors want them
-    mistakes = check_everything(root, NOTHING if no_cache else Memory.of_user())
+    # What modules print when they are imported is no part of the answer.
+    with redirect_stdout(sys.stderr):
+        mistakes = check_everything(root, NOTHING if no_cache else Memory.of_user())
     if mistakes or form == "json":
         click.echo(report(mistakes, form))
     count = len(mistakes)

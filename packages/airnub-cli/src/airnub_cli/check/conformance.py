@@ -9,8 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from airnub_cli.configuration.names import TEMPLATE_FOLDER
-from airnub_cli.workspace import Member, Workspace
+from airnub_cli.configuration.names import TEMPLATE, TEMPLATE_FOLDER
+from airnub_cli.template.origin import FILE, Origin
+from airnub_cli.workspace import Member, Workspace, normalized
 from airnub_prefect.errors import Mistake
 
 SOURCES = ("__init__.py", "py.typed")
@@ -18,6 +19,9 @@ OF_DEPARTMENTS = ("__main__.py", "department.py", "settings.py", "flows/__init__
 """What the department command, deployments and images look for, below `src/<module>`."""
 LEAST_README = 200
 """Bytes below which a README says nothing."""
+_SYSTEM_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+~:-]+)?")
+_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?([^;]*)")
+_VERSION = ("=", "<", ">", "~", "!")
 
 
 def check_projects(root: Path) -> Iterator[Mistake]:
@@ -46,6 +50,7 @@ def check_member(workspace: Workspace, member: Member) -> Iterator[Mistake]:
         found = project.get("requires-python")
         message = f"expected requires-python = {wanted!r} as in the root, found {found!r}"
         yield Mistake(str(pyproject), line_of(pyproject, "requires-python"), message)
+    yield from _pinned(workspace, project, pyproject)
     yield from _wrong_files(member)
     if member.kind == "department":
         yield from _wrong_department(member, project, pyproject)
@@ -104,6 +109,8 @@ def _wrong_files(member: Member) -> Iterator[Mistake]:
     for other in sorted(found - {member.module}):
         message = f"expected {member.module} alone in src/, found {other} besides; one member is one package"
         yield Mistake(str(member.folder / "src" / other), None, message)
+    for path in sorted((member.folder / "src").glob("*.py")):
+        yield Mistake(str(path), 1, f"expected modules in src/{member.module}/, found one beside it")
     readme = member.folder / "README.md"
     if not readme.is_file():
         yield _missing(readme)
@@ -120,11 +127,52 @@ def _wrong_department(member: Member, project: dict[str, Any], pyproject: Path) 
     if found != target:
         line = line_of(pyproject, command) if found else None
         yield Mistake(str(pyproject), line, f"expected [project.scripts] {command} = {target!r}, found {found!r}")
-    if not (member.folder / "apt-packages.txt").is_file():
-        yield _missing(member.folder / "apt-packages.txt")
+    yield from _wrong_packages(member.folder / "apt-packages.txt")
+    yield from _wrong_origin(member)
+    yield from _left_of_template(member)
     department = member.folder / "src" / member.module / "department.py"
     if department.is_file() and not _assigns(department, "DEPARTMENT"):
         yield Mistake(str(department), None, "expected DEPARTMENT = Department(...), found none")
+
+
+def _wrong_packages(path: Path) -> Iterator[Mistake]:
+    if not path.is_file():
+        yield _missing(path)
+        return
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        for name in line.partition("#")[0].split():
+            if not _SYSTEM_PACKAGE.fullmatch(name):
+                yield Mistake(str(path), number, f"expected the name of a Debian package, found {name!r}")
+
+
+def _wrong_origin(member: Member) -> Iterator[Mistake]:
+    path = member.folder / FILE
+    try:
+        if path.is_file():
+            Origin(**tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        said = " ".join(str(error).split())
+        yield Mistake(str(path), None, f"expected what `airnub new department` writes, found: {said}")
+
+
+def _left_of_template(member: Member) -> Iterator[Mistake]:
+    """What was copied by hand and not renamed; code shows it by itself."""
+    for name in ("README.md", "pyproject.toml") if member.folder.name != TEMPLATE_FOLDER else ():
+        path = member.folder / name
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+        for number, line in enumerate(lines, 1):
+            for found in (TEMPLATE.module, TEMPLATE.slug):
+                if found in line:
+                    message = f"expected the names of {member.folder.name}, found {found!r}, which is the template's"
+                    yield Mistake(str(path), number, message)
+
+
+def _pinned(workspace: Workspace, project: dict[str, Any], pyproject: Path) -> Iterator[Mistake]:
+    for one in project.get("dependencies", []):
+        match = _REQUIREMENT.match(one) if isinstance(one, str) else None
+        if match and normalized(match[1]) in workspace.members and match[3].strip().startswith(_VERSION):
+            message = f"expected no version of {match[1]}, which is the workspace's own, found {match[3].strip()!r}"
+            yield Mistake(str(pyproject), line_of(pyproject, "dependencies"), message)
 
 
 def _assigns(path: Path, name: str) -> bool:

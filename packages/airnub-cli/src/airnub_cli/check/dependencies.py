@@ -37,7 +37,8 @@ def _undeclared(member: Member, imports: Imports, providers: Mapping[str, Sequen
         declared = in_tests if importer == f"{member.module}.testing" else used
         for imported in sorted(imports.graph.find_modules_directly_imported_by(importer)):
             package = imported.partition(".")[0]
-            if package == member.module or package in sys.stdlib_module_names:
+            # What is imported from above the package has no name, and cannot be imported: that is told with the flows.
+            if not package or package == member.module or package in sys.stdlib_module_names:
                 continue
             names = [normalized(name) for name in providers.get(package, [package])]
             if not declared & set(names):

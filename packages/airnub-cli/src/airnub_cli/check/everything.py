@@ -5,8 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from airnub_cli.check.conformance import check_member, check_projects
+from airnub_cli.check.dockerfiles import check_dockerfile
 from airnub_cli.check.lock import check_lock
 from airnub_cli.check.placement import check_placement
+from airnub_cli.check.plain_secrets import check_plain_secrets
+from airnub_cli.check.suites import check_suite
 from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import Mistake
@@ -23,7 +26,12 @@ def check_everything(workspace_root: Path, memory: Memory = NOTHING) -> list[Mis
     if broken := list(check_projects(workspace_root)):
         return told(broken)  # without a project file, nothing can be said of what stands on it
     workspace = Workspace.around(workspace_root)
-    mistakes = [one for member in workspace.members.values() for one in check_member(workspace, member)]
+    mistakes: list[Mistake] = []
+    for member in workspace.members.values():
+        mistakes += check_member(workspace, member)
+        mistakes += check_suite(workspace, member)
+        mistakes += check_dockerfile(member)
+    mistakes += check_plain_secrets(workspace_root)
     mistakes += check_placement(workspace)
     mistakes += check_lock(workspace_root)
     mistakes += _imported(workspace, memory)
@@ -58,9 +66,8 @@ def _imported(workspace: Workspace, memory: Memory) -> list[Mistake]:
         for source in checked.sources:
             if source.department not in broken:  # else there is nothing to import, which is told already
                 mistakes += source.flows
-                if not source.flows:
-                    stages[source.department] = list((source.stages or {}).values())
-        mistakes += check_published(workspace, imports)
+                stages[source.department] = list((source.stages or {}).values())
+        mistakes += check_published(workspace, broken)
         mistakes += check_variables(workspace, stages)
         if not _is_known(memory, "backend", digest := of_backend(workspace)):
             found = list(check_backend(workspace))

@@ -113,4 +113,6 @@ def _broken(path: Path) -> Mistake | None:
         compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         return Mistake(str(path), getattr(error, "lineno", None), f"broken Python: {getattr(error, 'msg', error)}")
+    except OSError as error:
+        return Mistake(str(path), None, f"expected a file that can be read, found: {error.strerror}")
     return None

@@ -16,6 +16,11 @@ def check_placement(workspace: Workspace) -> Iterator[Mistake]:
     members = list(workspace.members.values())
     modules = {member.module for member in members}
     departments = {member.module for member in members if member.kind == "department"}
+    folders = {member.folder for member in members}
+    for kind in ("packages", "departments"):
+        for outside in sorted({one.parent for one in workspace.root.glob(f"{kind}/*/pyproject.toml")} - folders):
+            message = f"expected a member of the workspace, found it in none of `members` of {path.name}"
+            yield Mistake(str(outside / "pyproject.toml"), None, message)
     linter = tool.get("importlinter", {})
     for table, key, wanted, found in (
         ("tool.importlinter", "root_packages", modules, set(linter.get("root_packages", []))),

@@ -1,9 +1,8 @@
 """Published: contracts, against the code that keeps them and against everybody who reads them."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from importlib import import_module
 
-from airnub_cli.check.imports import Imports
 from airnub_cli.check.publications import Publications, Use, Version, read_publications
 from airnub_cli.check.readers import check_readers, tells_apart
 from airnub_cli.configuration.contract import Contract, PublishedField
@@ -12,19 +11,19 @@ from airnub_core.published import Published, versioned
 from airnub_prefect.errors import Mistake
 
 
-def check_published(workspace: Workspace, imports: Imports) -> Iterator[Mistake]:
+def check_published(workspace: Workspace, broken: Container[str] = ()) -> Iterator[Mistake]:
     """Mistakes in contracts and in what departments read, readers who would break, and code that keeps no contract.
 
     Args:
         workspace: whose sources are importable.
-        imports: of its members; a department whose sources cannot be read is told elsewhere.
+        broken: packages whose sources cannot be read, which is told elsewhere.
     """
     publications = read_publications(workspace)
     yield from publications.mistakes
     yield from check_readers(workspace, publications)
     for versions in publications.versions.values():
         for version in versions.values():
-            if version.says is not None and version.member.module in imports.sources:
+            if version.says is not None and version.member.module not in broken:
                 yield from _not_kept(publications, version, version.says, max(versions) + 1)
 
 

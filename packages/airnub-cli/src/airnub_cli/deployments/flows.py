@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from airnub_cli.deployments.described import wrong_description
 from airnub_cli.deployments.entrypoints import EntrypointError, load_flow
 from airnub_cli.deployments.sources import Source, text_at
 from airnub_prefect.department import Department, Stage
@@ -38,6 +39,8 @@ def wrong_flows(source: Source) -> Iterator[Mistake]:
     path = _path(f"{name}.department", sources)
     if department.name != name:
         yield Mistake(str(path), None, f"expected DEPARTMENT.name to be {name!r}, found {department.name!r}")
+    else:
+        yield from wrong_description(department, str(path))
     yield from _undeployed(source, department, modules, path)
     for stage in department.stages:
         yield from _loose(stage, path)

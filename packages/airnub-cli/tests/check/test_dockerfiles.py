@@ -1,0 +1,42 @@
+"""Dockerfiles of departments."""
+
+import pytest
+
+from airnub_cli.check.dockerfiles import check_dockerfile
+
+GOOD = """\
+FROM python:3.13 AS base
+USER root
+FROM base as department
+COPY departments/alpha_dept packages /x/
+USER root
+RUN true
+USER airnub
+"""
+
+
+def told(house, text):
+    """Of a department with that Dockerfile."""
+    house.write("departments/alpha_dept/Dockerfile", text)
+    return house.told(check_dockerfile(house.member("alpha-dept")))
+
+
+def test_a_good_one(house):
+    """Or none; root in the middle is fine."""
+    assert list(check_dockerfile(house.member("alpha-dept"))) == []
+    assert told(house, GOOD) == []
+    assert told(house, GOOD.replace("alpha_dept", "${DEPARTMENT}")) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("as department", "as other", ": expected a stage called department (FROM … AS department), found none"),
+        ("USER airnub", "USER 0:0", ":7: expected a user other than root at the end of the image, found root"),
+        ("departments/alpha_dept", "departments/beta_dept", ":4: expected departments/alpha_dept alone in its image"),
+    ],
+)
+def test_what_is_wrong_is_told(house, old, new, expected):
+    """With its line."""
+    [line] = told(house, GOOD.replace(old, new))
+    assert line.startswith(f"departments/alpha_dept/Dockerfile{expected}")
