@@ -25,7 +25,7 @@ RUNS = [(place, step["run"]) for place, step in STEPS if "run" in step]
 AIRNUB = [
     (place, match[1])
     for place, text in RUNS
-    for match in re.finditer(r"\bairnub ((?:[\w./-]+|\"\$\w+\"| )+)", " ".join(text.split()))
+    for match in re.finditer(r"\bairnub ((?:[\w./-]+|\"\$\w+\"|\$\w+| )+)", " ".join(text.split()))
 ]
 BASE = {"BASE": "HEAD~1"}
 
@@ -75,6 +75,7 @@ def steps(place):
 def test_permissions_are_the_least_and_actions_are_pinned(file):
     """Nothing is written unless a job says what for, and a tag that moves changes nothing here."""
     workflow = yaml.safe_load(file.read_text())
+    assert workflow["defaults"] == {"run": {"shell": "bash"}}
     assert workflow["permissions"] == {"contents": "read"}
     for job in workflow["jobs"].values():
         assert job["timeout-minutes"] <= 60
@@ -85,11 +86,17 @@ def test_permissions_are_the_least_and_actions_are_pinned(file):
 @pytest.mark.parametrize(("place", "text"), AIRNUB, ids=[place for place, _ in AIRNUB])
 def test_every_airnub_command_is_one(place, text):
     """With options that it has: what a workflow says is read as the command reads it."""
-    words = re.sub(r"\"\$\w+\"", "x", text).split()
+    words = re.sub(r"\"?\$\w+\"?", "x", text).split()
     command: click.Command = main
     while isinstance(command, click.Group):
         command = command.commands[words.pop(0)]
     command.make_context("airnub", words)
+
+
+@pytest.mark.parametrize(("place", "text"), RUNS, ids=[place for place, _ in RUNS])
+def test_no_failure_is_swallowed(place, text):
+    """The exit status of a command inside of another's arguments is nobody's."""
+    assert not re.search(r"^\s*(echo|printf) .*\$\(", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("place", "text"), [one for one in RUNS if ".ci/run" in one[1]], ids=lambda one: one)
@@ -110,8 +117,8 @@ def test_what_is_affected(run):
         assert done.returncode == 0, done.stderr
         found.append(output["matrix"])
     assert [json.loads(one) for one in found] == [
-        {"member": ["project_alpha"]},
-        {"image": ["project_alpha"]},
+        {"group": ["project_alpha"]},
+        {"group": ["project_alpha"]},
     ]
 
 
@@ -148,6 +155,21 @@ def test_what_would_be_different(run, clone):
     assert "+registry: registry.example.org/other" in text
     listed = subprocess.run(["git", "worktree", "list"], cwd=clone, capture_output=True, text=True, check=True).stdout
     assert len(listed.splitlines()) == 1
+
+
+def test_what_images_are_built_on(run, clone):
+    """Said once, as a later step and later jobs read it: they must name the images that were built."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]
+    [text] = [one for one in steps("deploy/images") if "--bases" in one]
+    done, output = run(text, GITHUB_ENV=str(clone / "env"))
+    assert done.returncode == 0, done.stderr
+    assert [f"{name}={value}" for name, value in output.items()] == (clone / "env").read_text().splitlines()
+    told = {name: re.search(r"steps\.bases\.outputs\.(\w+)", one)[1] for name, one in jobs["images"]["outputs"].items()}
+    assert set(told.values()) == set(output)
+    for place in ("staging", "production"):
+        assert "images" in jobs[place]["needs"]
+        for name, output_of in told.items():
+            assert jobs[place]["env"][output_of] == f"${{{{ needs.images.outputs.{name} }}}}"
 
 
 def test_what_is_deployed(run, clone):

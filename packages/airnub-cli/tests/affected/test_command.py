@@ -81,7 +81,12 @@ def test_a_matrix_is_for_workflows(invoke, arguments, matrix):
 
 
 @pytest.mark.parametrize(
-    ("kinds", "matrix"), [([], '{"department": []}'), (["--kind", "image", "--kind", "package"], '{"include": []}')]
+    ("kinds", "matrix"),
+    [
+        ([], '{"department": []}'),
+        (["--kind", "image", "--kind", "package"], '{"include": []}'),
+        (["--groups", "9"], '{"group": []}'),
+    ],
 )
 def test_an_empty_matrix(invoke, kinds, matrix):
     """Its key is there, so that a workflow can ask whether it has any."""
@@ -118,7 +123,11 @@ def test_many_reasons_are_not_all_shown(checkout, invoke):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--base", "nowhere"], "expected a commit that git knows"), ([], "Missing option '--base'")],
+    [
+        (["--base", "nowhere"], "expected a commit that git knows"),
+        ([], "Missing option '--base'"),
+        (["--base", "main", "--groups", "2"], "expected --format github-matrix with --groups, found text"),
+    ],
 )
 def test_a_mistake_of_the_caller(checkout, monkeypatch, arguments, message):
     """Exit status 2, nothing on stdout."""

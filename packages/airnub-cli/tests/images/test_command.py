@@ -72,3 +72,23 @@ def test_no_engine_is_a_failure(invoke, monkeypatch):
     assert result.exit_code == 1
     assert "expected" in result.stderr
     assert result.stdout == ""
+
+
+def test_base_images_by_digest(invoke, workspace, tmp_path, monkeypatch):
+    """As one command tells them to others; a name that two Dockerfiles use for two images cannot be told for both."""
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text("#!/bin/sh\necho '\"sha256:12\"'\n")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{docker.parent}{os.pathsep}{os.environ['PATH']}")
+    for name in ("PYTHON_IMAGE", "UV_IMAGE"):
+        monkeypatch.delenv(name, raising=False)
+    result = invoke("--bases")
+    assert result.exit_code == 0, result.stderr
+    names, images = zip(*(line.split("=") for line in result.stdout.splitlines()), strict=True)
+    assert names == ("PYTHON_IMAGE", "UV_IMAGE")
+    assert all(one.endswith("@sha256:12") for one in images)
+    (workspace.root / "departments/project_alpha/Dockerfile").write_text("ARG PYTHON_IMAGE=other:1\nFROM scratch\n")
+    result = invoke("--bases")
+    assert result.exit_code == 2
+    assert "expected one PYTHON_IMAGE for all images, found other:1, python" in result.stderr

@@ -33,9 +33,17 @@ class _Mistake(click.ClickException):
     show_default=True,
     help="text for people, json for scripts, github-matrix for `strategy.matrix` of a workflow.",
 )
+@click.option(
+    "--groups",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With github-matrix: at most N entries `group`, each with several names. GitHub takes 256 jobs, and no more.",
+)
 @click.option("--concern", type=click.Choice(_CONCERNS), help="Only those who need this, and only why they do.")
 @click.option("--kind", "kinds", type=click.Choice(_KINDS), multiple=True, help="Only these; may be given again.")
-def affected_command(reference: str, shape: str, concern: str | None, kinds: tuple[str, ...]) -> None:
+def affected_command(
+    reference: str, shape: str, groups: int | None, concern: str | None, kinds: tuple[str, ...]
+) -> None:
     """Say which departments, packages and images a change touches, in what, and why.
 
     The change is all that this checkout has and the last commit that it shares with REF has not, be it committed or
@@ -46,8 +54,10 @@ def affected_command(reference: str, shape: str, concern: str | None, kinds: tup
     except (RepositoryError, WorkspaceError) as error:
         raise _Mistake(str(error)) from error
     wanted = Concern(concern) if concern else None
+    if groups and shape != "github-matrix":
+        raise _Mistake(f"expected --format github-matrix with --groups, found {shape}")
     if shape == "github-matrix" and not kinds:
-        kinds = ("department",)
+        kinds = tuple(_KINDS) if groups else ("department",)
     found = [one for one in answer.found if not kinds or one.target.kind in kinds]
     if wanted:
         found = [one for one in found if wanted in one.concerns]
@@ -55,7 +65,7 @@ def affected_command(reference: str, shape: str, concern: str | None, kinds: tup
     if shape == "json":
         click.echo(json.dumps([_row(one, wanted) for one in found], indent=2, ensure_ascii=False))
     elif shape == "github-matrix":
-        click.echo(json.dumps(_matrix(found, kinds, wanted)))
+        click.echo(json.dumps(_matrix(found, kinds, wanted, groups)))
     else:
         for one in found:
             _show(one, wanted)
@@ -70,12 +80,17 @@ def _row(one: Finding, wanted: Concern | None) -> dict[str, object]:
     }
 
 
-def _matrix(found: list[Finding], kinds: tuple[str, ...], wanted: Concern | None) -> dict[str, object]:
+def _matrix(
+    found: list[Finding], kinds: tuple[str, ...], wanted: Concern | None, groups: int | None
+) -> dict[str, object]:
     """Names of one kind; several kinds in one list, for two keys would be every pair of them.
 
     The template is among them where tests are asked for: there is nothing else of it.
     """
     targets = [one.target for one in found if wanted is Concern.TESTS or not one.target.is_template]
+    if groups:
+        names = [one.name for one in targets]
+        return {"group": [" ".join(names[at::groups]) for at in range(min(groups, len(names)))]}
     if len(set(kinds)) == 1:
         return {kinds[0]: [one.name for one in targets]}
     return {"include": [{"name": one.name, "kind": one.kind} for one in targets]}

@@ -10,8 +10,9 @@ from airnub_cli.configuration.environment import environment_file, load_environm
 from airnub_cli.images.bases import DockerBases
 from airnub_cli.images.building import Plan, carry_out, plan
 from airnub_cli.images.engine import Docker, EngineError
-from airnub_cli.images.image import Named
+from airnub_cli.images.image import Image, Named
 from airnub_cli.images.image import images as all_images
+from airnub_cli.images.inputs import bases as bases_of
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import shown
@@ -27,9 +28,21 @@ class _Mistake(click.ClickException):
 @click.option("--registry", metavar="NAME", help="Name them by content digest below this; else airnub/IMAGE:local.")
 @click.option("--push", is_flag=True, help="Build what the registry does not have, and push it.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be built, and why.")
+@click.option(
+    "--bases",
+    "only_bases",
+    is_flag=True,
+    help="Only say the images of others that they are built on, by digest, as PYTHON_IMAGE=… for other commands.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def images(
-    names: tuple[str, ...], environment: str | None, registry: str | None, push: bool, dry_run: bool, as_json: bool
+    names: tuple[str, ...],
+    environment: str | None,
+    registry: str | None,
+    push: bool,
+    dry_run: bool,
+    only_bases: bool,
+    as_json: bool,
 ) -> None:
     """Build each IMAGE (a department, or `prefect`; default: all of these) whose content does not exist yet.
 
@@ -48,6 +61,9 @@ def images(
         chosen = [named.one(name) for name in names] or list(all_images(workspace).values())
     except (WorkspaceError, ConfigurationError) as error:
         raise _Mistake(str(error)) from error
+    if only_bases:
+        _print_bases(workspace, chosen)
+        return
     engine = Docker(workspace.root)
     started = time.monotonic()
     bases = DockerBases(registry=registry is not None)
@@ -69,6 +85,19 @@ def images(
     for row in rows:
         click.echo(f"{row['name']:<20} {row['action']:<12} {row['image']}  ({row['reason']})")
     click.echo(f"{time.monotonic() - started:.1f} s", err=True)
+
+
+def _print_bases(workspace: Workspace, chosen: list[Image]) -> None:
+    found = {pair for one in chosen for pair in bases_of(workspace, one).items()}
+    doubled = sorted({name for name, one in found if any(other != one for again, other in found if again == name)})
+    if doubled:
+        several = ", ".join(sorted(one for name, one in found if name == doubled[0]))
+        raise _Mistake(f"expected one {doubled[0]} for all images, found {several}; pin them where they are written")
+    known = DockerBases(registry=True)
+    for name, one in sorted(found):
+        click.echo(f"{name}={known(one).pinned}")
+    for doubt in known.doubts:
+        click.secho(doubt, fg="yellow", err=True)
 
 
 def _row(one: Plan, *, dry_run: bool) -> dict[str, str]:
