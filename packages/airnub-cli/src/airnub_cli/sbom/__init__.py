@@ -2,5 +2,6 @@
 
 - `command`: `airnub sbom`;
 - `bill`: the bill of an image, CycloneDX, as uv exports it and with what uv does not know;
+- `platform`: which of the lock's packages an image gets;
 - `licences`: what installed packages say of theirs.
 """

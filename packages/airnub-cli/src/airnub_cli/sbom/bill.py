@@ -1,7 +1,7 @@
 """The bill of an image: CycloneDX 1.5 as uv exports the lock, with the image's name and digest and with licences.
 
 The same inputs give the same bill: what says when it was made, and a random number, are left out. What the base image
-brings is not in it, which the image's registry or its scanner knows.
+brings is not in it, which the image's registry or its scanner knows; nor is what the lock has for other systems.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any
 from airnub_cli.images.digest import ImageDigests
 from airnub_cli.images.image import Image
 from airnub_cli.sbom.licences import UNKNOWN, licence_of
+from airnub_cli.sbom.platform import only_installed, python_of
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 Bill = dict[str, Any]
@@ -22,7 +23,7 @@ def bill_of(workspace: Workspace, image: Image, digests: ImageDigests) -> Bill:
     Raises:
         WorkspaceError: uv is missing, or refuses.
     """
-    bill = _exported(workspace, image)
+    bill = only_installed(_exported(workspace, image), python_of(workspace, image))
     metadata = {name: value for name, value in bill["metadata"].items() if name != "timestamp"}
     digest = digests(image.name)
     metadata["component"] = {
