@@ -1,9 +1,11 @@
 """The template's files as those of a department."""
 
+import pytest
 import yaml
 
 from airnub_cli.configuration.names import Names
 from airnub_cli.departments.template import Wanted, department_files, local_entry, registry_entry
+from airnub_cli.workspace import WorkspaceError
 
 ORDERS = Wanted(Names("fresh_orders", "Fresh & Good"), "team-sales", ("sales@example.org", "Ann: 7th floor"))
 
@@ -59,3 +61,11 @@ def test_the_sample_site_of_the_environment_local(house):
     assert source["urls"] == ["${AIRNUB_SITE_URL:-http://site-fresh-orders:8000}/fresh-orders/measurements.csv"]
     short = Wanted(ORDERS.names, "team-sales", left_out=frozenset({"scheduled_file_downloads"}))
     assert list(yaml.safe_load(local_entry(house.root, short))["fresh_orders"]["ingestion"]) == ["network"]
+
+
+def test_a_template_that_is_no_python(house):
+    """Parts cannot be left out of it; the mistake is told with its line."""
+    path = house.root / "departments/_template/src/department_template/flows/pipeline.py"
+    path.write_text('"""Broken."""\n\ndef (:\n')
+    with pytest.raises(WorkspaceError, match=r"pipeline\.py:3: expected Python in the template, found: invalid"):
+        department_files(house.root, Wanted(Names("a", "A"), "team-a", left_out=frozenset({"analysis"})))

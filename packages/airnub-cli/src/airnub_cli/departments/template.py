@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from airnub_cli.configuration.names import REGISTRATION, TEMPLATE, Names, renamed
 from airnub_cli.departments.parts import template_folder, with_sorted_imports, without
+from airnub_cli.workspace import WorkspaceError
 
 _CACHES = {"__pycache__", "dist", "build"}
 _BY_HAND = re.compile(r"\n## A new department by hand\n.*?(?=\n## |\Z)", re.DOTALL)
@@ -40,13 +41,20 @@ def department_files(root: Path, wanted: Wanted) -> dict[str, bytes]:
 
 
 def copied(path: Path, folder: Path, names: Names, left_out: Collection[str] = ()) -> bytes | None:
-    """One file of the template as it is in a department, `None` where the department goes without."""
+    """One file of the template as it is in a department, `None` where the department goes without.
+
+    Raises:
+        WorkspaceError: parts are to be left out of what is no Python.
+    """
     content = path.read_bytes()
     try:
         text = content.decode()
     except UnicodeDecodeError:
         return content
-    short = without(PurePosixPath(path.relative_to(folder).as_posix()), text, left_out)
+    try:
+        short = without(PurePosixPath(path.relative_to(folder).as_posix()), text, left_out)
+    except SyntaxError as error:
+        raise WorkspaceError(f"{path}:{error.lineno}: expected Python in the template, found: {error.msg}") from None
     if short is None:
         return None
     text = renamed(_BY_HAND.sub("", short), names)
