@@ -28,7 +28,7 @@ class Wanted:
 
 
 def department_files(root: Path, wanted: Wanted) -> dict[str, bytes]:
-    """All files of a new department, by their paths relative to the root; their modes are those of the template."""
+    """All files of a new department, by their paths relative to the root."""
     names, found = wanted.names, {}
     for path in _files(template_folder(root)):
         place = _place(PurePosixPath(path.relative_to(template_folder(root)).as_posix()), names)
