@@ -4,8 +4,8 @@
 
 Each command runs as a process of its own, several times; printed are medians, from its start to its end, and in
 brackets the processor time of all cores. Departments are generated (benchmarks/workspaces.py) and lie on the path as if
-they were installed. `docker` is a stand-in without any image, so that the figure is what we take ourselves. What commands
-remember is in a folder of its own, which is emptied before each run that shall know nothing.
+they were installed. `docker` is a stand-in without any image, so that the figure is what we take ourselves. What
+commands remember is in a folder of its own, which is emptied before each run that shall know nothing.
 """
 
 import argparse
