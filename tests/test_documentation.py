@@ -8,11 +8,15 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main as airnub
 from airnub_cli.workspace import Workspace
+from airnub_core import ApiSource, FileSource, NetworkSettings, PageSource
+from airnub_core.sources.settings import Auth, CursorPages, Incremental, LinkPages, NumberedPages, OffsetPages
 from airnub_prefect.command.main import group
+from department_template.settings import IngestionSettings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -102,6 +106,24 @@ def test_links_lead_somewhere(page):
     for target in _LINK.findall(page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/departments.md", "docs/sources.md"])
+def test_documented_sources_are_understood(page):
+    """Every configuration of an ingestion that a page shows would be taken."""
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)]
+    shown = [block for block in blocks if set(block) & set(IngestionSettings.model_fields)]
+    assert shown
+    for block in shown:
+        IngestionSettings.model_validate({"store": "data/x", **block})
+
+
+def test_every_key_of_a_source_is_documented():
+    """On the page of sources, in quotes or in an example."""
+    text = (ROOT / "docs" / "sources.md").read_text()
+    models = (NetworkSettings, FileSource, ApiSource, PageSource, Auth, Incremental, NumberedPages, OffsetPages)
+    keys = {key for model in (*models, CursorPages, LinkPages) for key in model.model_fields}
+    assert sorted(key for key in keys if not re.search(rf"\b{key}\b", text)) == []
 
 
 def test_every_command_is_documented():

@@ -171,4 +171,6 @@ def test_a_run_that_fails_is_told_to_the_contacts_once(repository, told, automat
     assert sent["subject"] == f"Shop & Co: {runs[1]['name']} of {deployment['name']} is Failed"
     lines = sent["body"].splitlines()
     assert lines[0] == "3 of 5 items failed"
+    assert lines[-3].startswith("Run: ")
+    assert runs[1]["id"] in lines[-3]
     assert lines[-2:] == ["Owner: team-sales", "Contacts: Ann: 7th floor, sales@example.org"]

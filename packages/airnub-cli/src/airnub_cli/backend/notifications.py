@@ -23,7 +23,7 @@ _SUBJECT = "%s: {{ flow_run.name }} of {{ deployment.name }} is {{ flow_run.stat
 _BODY = """\
 {{ flow_run.state.message }}
 
-Run: {{ flow_run|ui_url }}
+Run: {{ flow_run|ui_url or flow_run.id }}
 Owner: %s
 Contacts: %s
 """
