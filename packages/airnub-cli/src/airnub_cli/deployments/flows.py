@@ -98,7 +98,7 @@ def _imported(module: ModuleType) -> set[str]:
 def _loose(stage: Stage, path: Path) -> Iterator[Mistake]:
     try:
         settings = stage.load_settings()
-    except Exception as error:  # noqa: BLE001  # whatever the module does when it is imported
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
         yield Mistake(str(path), None, f"expected settings of stage {stage.name} at {stage.settings}, found: {error}")
         return
     seen: set[type[BaseModel]] = set()
