@@ -3,6 +3,8 @@
 from datetime import date
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from airnub_prefect import yaml_file
 from airnub_prefect.errors import ConfigurationError
@@ -153,3 +155,30 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "a.yaml").write_bytes(b"\xff\xfe\x00")
     [(_, message)] = mistakes(tmp_path / "a.yaml")
     assert message.startswith("expected a YAML file in UTF-8, found: 'utf-8' codec can't decode byte 0xff")
+
+
+PIECES = [
+    "a", "b", "key", "- ", "-", "- \n", ": ", ":", "k: ", "\n", "\n  ", "\n    ", " ", "{", "}", "[", "]", ", ", ",",
+    "'", '"', "#", " #", "&x ", "*x", "!", "!!str ", "|", "|\n", ">-\n  ", "? ", "a? ", "?", "<<: ", "%", "---", "...",
+    "~", "1", "2026-01-01", "true", "@", "\\", "\t", "ü", "{{ x }}", "http://x?y=1", "null", "[a, b]", "{a: b}",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_both_parsers_say_the_same(tmp_path, text):
+    """Values, lines and mistakes of libyaml are those of PyYAML, where it is asked."""
+    path = tmp_path / "file.yaml"
+    path.write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        found = _read(path)
+        patch.setattr(yaml_file.yaml, "__with_libyaml__", False)
+        assert repr(found) == repr(_read(path))  # a NaN is no other NaN
+
+
+def _read(path):
+    try:
+        file = read_yaml(path)
+    except ConfigurationError as error:
+        return error.mistakes
+    return file.value, file.lines, file.mistakes

@@ -1,7 +1,14 @@
 """Contracts: what breaks one, and where."""
 
-from airnub_cli.check.contracts import check_contracts
-from airnub_cli.check.imports import read_imports
+import random
+from pathlib import Path
+
+import grimp
+import pytest
+from importlinter.contracts.layers import LayersContract
+
+from airnub_cli.check.contracts import _Reach, check_contracts
+from airnub_cli.check.imports import Imports, read_imports
 
 CONTRACT = "the contract 'departments above what they share'"
 
@@ -92,3 +99,36 @@ def test_a_workspace_without_contracts(house):
     text = (house.root / "pyproject.toml").read_text()
     house.write("pyproject.toml", text[: text.index("[tool.importlinter]")])
     assert wrong(house) == []
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_layers_are_kept_exactly_when_import_linter_says_so(seed):
+    """It is asked where packages reach what they may not, and would say of all others that they are right."""
+    dice = random.Random(seed)
+    names = ["a", "b", "c", "d", "e", "outside"]
+    graph = grimp.ImportGraph()
+    modules = [module for name in names for module in (name, f"{name}.one", f"{name}.two")]
+    for module in modules:
+        graph.add_module(module)
+    for _ in range(dice.choice((2, 4, 8))):
+        importer, imported = dice.sample(modules, 2)
+        if importer[0] != imported[0] and (importer < imported or dice.random() < 0.2):
+            graph.add_import(importer=importer, imported=imported, line_number=1, line_contents="x")
+    session = {"root_packages": names, "include_external_packages": True}
+    contract = LayersContract("layers", session, {"layers": ["a | b | c", "d", "e"]})
+    reach = _Reach(Imports(graph, dict.fromkeys(names, Path())))
+    says = contract.check(graph, verbose=False).kept
+    assert says or not reach.keeps(contract)
+    if all(chain is None for chain in _ways(graph)):
+        assert reach.keeps(contract)
+
+
+def _ways(graph):
+    """From where layers may not go to where."""
+    for first, second in (("a", "b"), ("b", "a"), ("a", "c"), ("c", "a"), ("b", "c"), ("c", "b"), ("e", "d")):
+        yield graph.find_shortest_chain(first, second, as_packages=True)
+    for low in ("d", "e"):
+        for high in ("a", "b", "c"):
+            yield graph.find_shortest_chain(low, high, as_packages=True)
+    # Between modules of `outside` there may be no way where there is one between packages.
+    yield next((1 for one in graph.find_descendants("outside") if graph.find_modules_that_directly_import(one)), None)

@@ -6,9 +6,11 @@ import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
-from airnub_cli.check import everything
+from airnub_cli.check import configuration, everything, imports
 from airnub_cli.check.everything import check_everything
+from airnub_cli.deployments import verdicts
 from airnub_cli.deployments.compilation import compile_environment
+from airnub_cli.memory import Memory
 
 
 @pytest.fixture(autouse=True)
@@ -108,3 +110,23 @@ def test_what_cannot_be_imported_is_told_and_nothing_is_raised(compiled, monkeyp
     told = compiled.told(check_everything(compiled.root))
     assert any("alpha_dept" in line for line in told)
     assert any(line.startswith("configs/variables/beta_dept/ingestion.yaml:1") for line in told)
+
+
+def test_what_was_right_is_not_looked_at_again(compiled, monkeypatch, tmp_path_factory):
+    """Until something that it went by is another; then it is as without memory."""
+    memory = Memory(tmp_path_factory.mktemp("memory"))
+    assert check_everything(compiled.root, memory) == []
+    looks = []
+    monkeypatch.setattr(imports, "read_imports", lambda *_: looks.append("imports"))
+    monkeypatch.setattr(verdicts, "_judge", lambda member: looks.append(member.module))
+    monkeypatch.setattr(configuration, "check_backend", lambda _: looks.append("backend") or [])
+    assert check_everything(compiled.root, memory) == []
+    assert looks == []
+    compiled.change("configs/variables/alpha_dept/ingestion.yaml", "2", "3")
+    check_everything(compiled.root, memory)
+    assert looks == ["backend"]
+    monkeypatch.undo()
+    compiled.write("departments/alpha_dept/src/alpha_dept/flows/ingestion.py", "import beta_dept, numpy\n")
+    with_memory = check_everything(compiled.root, memory)
+    assert with_memory == check_everything(compiled.root)
+    assert len(with_memory) > 3
