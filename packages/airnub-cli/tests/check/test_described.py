@@ -43,7 +43,7 @@ def test_what_is_there_is_no_mistake(house):
             '"beta-dept"',
             "ingestion.py:5: expected a name of the flow that begins",
         ),
-        ("settings", 'department="alpha_dept"', 'department="beta"', "settings.py: expected department='alpha_dept'"),
+        ("settings", 'department="alpha_dept"', 'department="beta"', "settings.py:4: expected department='alpha_dept'"),
         ("settings", 'stage="ingestion"', 'stage="ingest"', "stage='ingest': its Variable would be another's"),
         ("demo", "DEMO = None", "1 / 0", "importing alpha_dept.demo:DEMO raises ZeroDivisionError"),
     ],

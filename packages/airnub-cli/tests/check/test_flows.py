@@ -44,7 +44,8 @@ def test_a_category_is_a_part_of_its_stage(house):
     house.write(f"{SRC}/flows/ingestion/__init__.py", "from alpha_dept.flows.ingestion.stage import ingestion\n")
     house.write(
         f"{SRC}/flows/ingestion/stage.py",
-        "from prefect import flow\nfrom alpha_dept.flows.ingestion import files\n\n\n@flow\ndef ingestion(): ...\n",
+        "from prefect import flow\nfrom alpha_dept.flows.ingestion import files\n\n\n"
+        "@flow(name='alpha-dept')\ndef ingestion(): ...\n",
     )
     for category in ("files", "pages"):
         house.write(

@@ -15,7 +15,7 @@ def told(name, parameters, *, complete=False):
 
 def test_a_flow_is_found_by_its_module():
     """As it is where the flow runs."""
-    assert load_flow(f"{PACKAGE}.flows.first").name == "first"
+    assert load_flow(f"{PACKAGE}.flows.first").name == "department-for-deploying-first"
 
 
 @pytest.mark.parametrize(
@@ -50,5 +50,6 @@ def test_parameters_are_asked_of_the_flow_itself():
 def test_a_run_by_itself_needs_every_parameter():
     """A person may add what is missing; a schedule cannot."""
     assert told("second", {}) == {}
-    assert told("second", {}, complete=True)[""].startswith("missing parameter 'day', which flow 'second' needs")
-    assert told("second", {"times": "x"}) == {"times": "expected what flow 'second' takes: type integer"}
+    flow = "flow 'department-for-deploying-second'"
+    assert told("second", {}, complete=True)[""].startswith(f"missing parameter 'day', which {flow} needs")
+    assert told("second", {"times": "x"}) == {"times": f"expected what {flow} takes: type integer"}

@@ -45,8 +45,7 @@ def check_member(workspace: Workspace, member: Member) -> Iterator[Mistake]:
     project = _project(member.folder / "pyproject.toml")
     pyproject = member.folder / "pyproject.toml"
     yield from _wrong_name(member, pyproject)
-    root = workspace.root / "pyproject.toml"
-    wanted = _required_python(root, root.stat().st_mtime_ns)
+    wanted = _required_python(workspace.root / "pyproject.toml")
     if wanted is not None and project.get("requires-python") != wanted:
         found = project.get("requires-python")
         message = f"expected requires-python = {wanted!r} as in the root, found {found!r}"
@@ -63,13 +62,6 @@ def line_of(path: Path, key: str) -> int | None:
     pattern = re.compile(rf"""\s*(["']?{name}["']?\s*=|\[([\w.]+\.)?{name}\])""")
     lines = path.read_text(encoding="utf-8").splitlines()
     return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), None)
-
-
-@lru_cache(maxsize=1)
-def _required_python(root: Path, _written: int) -> str | None:
-    """Of the root; read once, for its file is long, and every member is compared with it."""
-    required: str | None = _project(root).get("requires-python")
-    return required
 
 
 def _wrong_project(path: Path) -> Iterator[Mistake]:

@@ -111,7 +111,8 @@ class Proposal:
         names = {path.parent.name for path in changed}
         kept = {path.parent.name for path in self.folder.glob("departments/*/pyproject.toml")}
         others = [path for path in sorted(self.root.glob("departments/*/src")) if path.parent.name in kept - names]
-        return os.pathsep.join(map(str, [*changed, *others]))
+        said = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
+        return os.pathsep.join([*map(str, [*changed, *others]), *said])
 
 
 def _started(command: list[str], folder: Path, **environment: str) -> "subprocess.Popen[str]":

@@ -39,7 +39,7 @@ def wrong_flows(source: Source) -> Iterator[Mistake]:
     path = _path(f"{name}.department", sources)
     if department.name != name:
         yield Mistake(str(path), None, f"expected DEPARTMENT.name to be {name!r}, found {department.name!r}")
-    else:
+    elif not broken:
         yield from wrong_description(department, str(path))
     yield from _undeployed(source, department, modules, path)
     for stage in department.stages:

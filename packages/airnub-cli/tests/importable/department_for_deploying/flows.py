@@ -13,12 +13,12 @@ class Settings(BaseModel):
     store: str
 
 
-@flow(name="first")
+@flow(name="department-for-deploying-first")
 def first(settings: Settings | None = None, times: Annotated[int, Field(ge=1)] = 1) -> None:
     """Needs nothing."""
 
 
-@flow(name="second")
+@flow(name="department-for-deploying-second")
 def second(day: str, times: int = 1) -> None:
     """Needs a day."""
 
