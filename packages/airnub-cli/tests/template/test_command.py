@@ -53,6 +53,10 @@ def test_update(house, run):
     assert done.exit_code == 1
     assert "1 files have conflicts: resolve them" in done.stderr
     house.commit()
+    done = run("update")
+    assert (done.exit_code, "an earlier update left marks in it" in done.stdout) == (1, True)
+    house.write("departments/beta/src/beta/tasks.py", "one = 'beta'\n")
+    house.commit()
     assert "every department is as it should be" in run("update").stderr
 
 

@@ -22,6 +22,8 @@ from airnub_cli.template.comparison import State, compare
         ("a", None, "b", State.CONFLICT, None),
         ("a", "b", None, State.CONFLICT, "b"),
         ("\0a", "\0b", "\0c", State.CONFLICT, "\0b"),
+        ("a", "<<<<<<< department\nb", "a", State.UNRESOLVED, "<<<<<<< department\nb"),
+        ("a", "<<<<<<< department\nb", "c", State.UNRESOLVED, "<<<<<<< department\nb"),
     ],
 )
 def test_who_changed_it_and_what_an_update_leaves(tmp_path, before, ours, now, state, content):
@@ -36,7 +38,8 @@ def test_who_changed_it_and_what_an_update_leaves(tmp_path, before, ours, now, s
     [one] = found
     assert (one.path, one.state) == ("x", state)
     assert one.content == (None if content is None else content.encode())
-    assert bool(one.note) == (state is State.CONFLICT and b"<<<" not in (one.content or b""))
+    is_as_it_was = one.content is None or one.content.decode() == ours
+    assert bool(one.note) == (state in {State.CONFLICT, State.UNRESOLVED} and is_as_it_was)
 
 
 TEXT = "one\ntwo\nthree\nfour\nfive\n"

@@ -62,6 +62,26 @@ def test_the_same_place_changed_by_both(house):
     assert states(house, "beta") == {"beta": ("behind", {"tasks.py": "behind"})}
 
 
+def test_marks_that_nobody_resolved(house):
+    """Nothing is merged until they are, and then nothing is missing that the template changed meanwhile."""
+    house.tasks("alpha", "one = 1", "one = 'alpha'")
+    house.tasks("_template", "one = 1", "one = 11")
+    house.commit()
+    update(house.workspace, ["alpha"])
+    house.tasks("_template", "five = 5", "five = 55")
+    house.write("departments/_template/src/department_template/more.py", '"""Other of department_template."""\n')
+    house.commit()
+    marked = house.read("departments/alpha/src/alpha/tasks.py")
+    assert states(house, "alpha") == {"alpha": ("unresolved", {"tasks.py": "unresolved", "more.py": "behind"})}
+    assert update(house.workspace, ["alpha"]).written == []
+    assert house.read("departments/alpha/src/alpha/tasks.py") == marked
+    house.write("departments/alpha/src/alpha/tasks.py", "one = 'alpha'\ntwo = 2\nthree = 3\nfour = 4\nfive = 5\n")
+    house.commit()
+    update(house.workspace, ["alpha"])
+    assert house.read("departments/alpha/src/alpha/tasks.py").endswith("five = 55\n")
+    assert "Other of alpha" in house.read("departments/alpha/src/alpha/more.py")
+
+
 def test_what_was_decided_stays_decided(house):
     """A file that a department removed is not asked about twice."""
     (house.root / "departments/alpha/src/alpha/tasks.py").unlink()

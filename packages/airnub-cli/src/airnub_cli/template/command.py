@@ -11,7 +11,16 @@ import click
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 
-_COLOURS = {"conflict": "red", "merges": "cyan", "behind": "yellow", "changed": "blue", "current": "green"}
+_COLOURS = {
+    "unresolved": "red",
+    "conflict": "red",
+    "merges": "cyan",
+    "behind": "yellow",
+    "changed": "blue",
+    "current": "green",
+}
+
+_DUE = {"behind", "merges", "conflict", "unresolved"}
 
 
 def add_to(group: click.Group) -> None:
@@ -39,7 +48,8 @@ def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool)
     """Show for each DEPARTMENT (default: all) every file that is not as the template has it today.
 
     behind: the template changed, the department did not. changed: the department did, on purpose. merges: both did, in
-    different places. conflict: both did, in the same place. Nothing is written.
+    different places. conflict: both did, in the same place. unresolved: marks of an earlier update are left in it.
+    Nothing is written.
     """
     from airnub_cli.template.history import tree_of
     from airnub_cli.template.updating import standings
@@ -66,7 +76,7 @@ def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool)
         for one in found:
             rows = [(str(file.state), file.path, file.note) for file in one.differences]
             _print(one.department, one.state, rows, one.lost)
-    due = any(one.state in {"behind", "merges", "conflict"} or one.lost for one in found)
+    due = any(one.state in _DUE or one.lost for one in found)
     sys.exit(1 if check and due else 0)
 
 
@@ -94,15 +104,18 @@ def update(names: tuple[str, ...], base: str | None) -> None:
     conflicts = 0
     for one in done.standings:
         due = [file for file in one.differences if file.state != "changed"]
-        conflicts += sum(file.state == "conflict" for file in due)
+        if one.state == "unresolved":
+            due = [file for file in due if file.state == "unresolved"]
+        conflicts += sum(file.state in {"conflict", "unresolved"} for file in due)
         if one.state == "unknown":
             _print(one.department, "unknown", [], one.lost)
         elif due:
-            words = {"behind": "updated", "merges": "merged", "conflict": "conflict"}
-            _print(one.department, one.state, [(words[file.state], file.path, file.note) for file in due])
-    click.echo(
-        f"{len(done.written)} files are written" if done.written else "every department is as it should be", err=True
-    )
+            words = {"behind": "updated", "merges": "merged"}
+            rows = [(words.get(file.state, str(file.state)), file.path, file.note) for file in due]
+            _print(one.department, one.state, rows)
+    lost = any(one.lost for one in done.standings)
+    is_fine = not (done.written or conflicts or lost)
+    click.echo("every department is as it should be" if is_fine else f"{len(done.written)} files are written", err=True)
     if conflicts:
         click.secho(
             f"{conflicts} files have conflicts: resolve them, then `airnub compile` and `airnub check`",
@@ -111,7 +124,7 @@ def update(names: tuple[str, ...], base: str | None) -> None:
         )
     elif done.warning:
         click.secho(f"{done.warning}\nmend it, then `uv lock`, `airnub compile` and `airnub check`", fg="red", err=True)
-    sys.exit(1 if conflicts or done.warning or any(one.lost for one in done.standings) else 0)
+    sys.exit(1 if conflicts or done.warning or lost else 0)
 
 
 def _print(department: str, state: str, files: Sequence[tuple[str, str, str]], lost: str = "") -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from airnub_cli.template.merging import merge
+from airnub_cli.template.merging import MARK, merge
 from airnub_cli.template.moves import moves
 from airnub_cli.workspace import WorkspaceError
 
@@ -21,6 +21,8 @@ class State(StrEnum):
     """Both changed, in different places."""
     CONFLICT = "conflict"
     """Both changed the same place, or one changed what the other removed."""
+    UNRESOLVED = "unresolved"
+    """It still has the marks of a conflict: nothing more can be merged into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ def compare(root: Path, before: Mapping[str, bytes], now: Mapping[str, bytes], o
 def _compared(path: str, ours: bytes | None, before: bytes | None, now: bytes | None) -> Difference | None:
     if ours == now:
         return None
+    if ours is not None and MARK in ours:
+        return Difference(path, State.UNRESOLVED, ours, "an earlier update left marks in it; resolve them")
     if before == now:
         return Difference(path, State.CHANGED, ours)
     if ours == before:

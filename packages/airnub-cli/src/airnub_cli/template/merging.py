@@ -7,6 +7,10 @@ from pathlib import Path
 
 from airnub_cli.workspace import WorkspaceError
 
+_OURS = "department"
+MARK = f"<<<<<<< {_OURS}".encode()
+"""Where a conflict begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Merged:
@@ -35,7 +39,7 @@ def merge(ours: bytes, base: bytes, theirs: bytes) -> Merged:
         paths = [Path(folder, name) for name in ("department", "before", "template")]
         for path, content in zip(paths, (ours, base, theirs), strict=True):
             path.write_bytes(content)
-        labels = ["-L", "department", "-L", "template it was made from", "-L", "template"]
+        labels = ["-L", _OURS, "-L", "template it was made from", "-L", "template"]
         command = ["git", "merge-file", "--stdout", *labels, *map(str, paths)]
         done = subprocess.run(command, capture_output=True, check=False)
     # Its exit status is how many conflicts there are, 127 for as many and more, and 255 for a mistake.

@@ -34,7 +34,7 @@ class Standing:
         if self.origin is None or self.lost:
             return "unknown"
         states = {one.state for one in self.differences}
-        order = (State.CONFLICT, State.MERGES, State.BEHIND, State.CHANGED)
+        order = (State.UNRESOLVED, State.CONFLICT, State.MERGES, State.BEHIND, State.CHANGED)
         return next((str(state) for state in order if state in states), "current")
 
 
@@ -87,6 +87,8 @@ def standings(workspace: Workspace, names: Sequence[str] = (), base: str | None 
 def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = None) -> Updated:
     """Merge what the template changed into departments; nothing of theirs is lost.
 
+    One that still has marks of an earlier update is left alone: it would record a template that it does not have.
+
     Raises:
         WorkspaceError: as `standings`; nothing was written.
     """
@@ -95,7 +97,7 @@ def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = N
     with at_work(root) as folder:
         proposal = Proposal(root, folder, *(f"departments/{one.department}/**/*" for one in found))
         for one in found:
-            if one.origin is None or one.lost:
+            if one.origin is None or one.state in {"unknown", "unresolved"}:
                 continue
             for difference in one.differences:
                 if difference.content is not None:
