@@ -144,6 +144,18 @@ def test_a_department_that_is_gone(checkout):
     assert answer.gone == ("departments/beta",)
 
 
+def test_a_sparse_checkout(checkout):
+    """A department that is left out of it is not gone, and is touched as before."""
+    checkout.git("sparse-checkout", "set", "packages", "departments/alpha")
+    assert not (checkout.root / "departments/beta").exists()
+    assert checkout.told() == {}
+    checkout.write("packages/airnub-core/src/airnub_core/__init__.py")
+    assert checkout.told() == EVERYBODY
+    assert checkout.answer().gone == ()
+    checkout.git("rm", "-r", "--quiet", "--sparse", "departments/beta")
+    assert checkout.answer().gone == ("departments/beta",)
+
+
 def test_a_package_that_is_gone(checkout):
     """Those who stood on it no longer do."""
     checkout.git("rm", "-r", "--quiet", "packages/airnub-core")

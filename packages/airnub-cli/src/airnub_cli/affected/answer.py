@@ -60,7 +60,7 @@ def affected(root: Path, reference: str) -> Answer:
     if not text:
         raise WorkspaceError(f"expected {LOCK} in {root}, found none; run `uv lock`")
     lock_before = _lock(before.get(LOCK, "") if LOCK in changed else text)
-    lock, members = complete(root, load_lock(text), changed)
+    lock, members = complete(root, load_lock(text), set(changed), repository.tracked)
     findings, graph = Findings(), Graph(lock, members)
     targets = members.targets()
 

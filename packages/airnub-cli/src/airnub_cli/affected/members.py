@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -55,13 +55,20 @@ def is_prefect_image(name: str, part: str) -> bool:
     return name == _PREFECT_PACKAGE and part in {"", "[worker]"}
 
 
-def complete(root: Path, lock: Lock, changed: Iterable[str]) -> tuple[Lock, Members]:
+def _nobody(_paths: Iterable[str]) -> set[str]:
+    return set()
+
+
+def complete(
+    root: Path, lock: Lock, changed: Collection[str], tracked: Callable[[list[str]], set[str]] = _nobody
+) -> tuple[Lock, Members]:
     """The lock with the members that it lacks: what nobody has locked yet is affected all the same.
 
     Args:
         root: of the workspace.
         lock: as it is here.
         changed: paths that are not what they were; a member that is locked later is among them.
+        tracked: says which of some files git has, though they are not here: a sparse checkout leaves members out.
 
     Returns:
         A lock with all members, and the members.
@@ -70,7 +77,11 @@ def complete(root: Path, lock: Lock, changed: Iterable[str]) -> tuple[Lock, Memb
         WorkspaceError: a pyproject.toml is no TOML.
     """
     known = lock.members()
-    there = {folder: package for folder, package in known.items() if (root / folder / "pyproject.toml").is_file()}
+    files = {folder: f"{folder}/pyproject.toml" for folder in known}
+    missing = [file for file in files.values() if not (root / file).is_file()]
+    elsewhere = tracked([file for file in missing if file not in changed]) if missing else set()
+    lost = set(missing) - elsewhere
+    there = {folder: package for folder, package in known.items() if files[folder] not in lost}
     folders = {path.rpartition("/")[0] for path in changed if path.endswith("/pyproject.toml")} - there.keys()
     patterns = _patterns(root) if folders else []
     added = {

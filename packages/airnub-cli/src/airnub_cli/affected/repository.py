@@ -118,6 +118,16 @@ class Repository:
                 rest = rest[int(words[2]) + 1 :]
         return found
 
+    def tracked(self, paths: Iterable[str]) -> set[str]:
+        """Those of some files that git has, be they here or left out by a sparse checkout.
+
+        Raises:
+            RepositoryError: git does not answer.
+        """
+        asked = list(paths)
+        found = self._finish(self._start("ls-files", "-z", "--", *asked)) if asked else ""
+        return set(filter(None, found.split("\0")))
+
     def _same(self, paths: list[str], before: dict[str, tuple[str, str]]) -> list[str]:
         """Those of them that are again what they were."""
         plain = [path for path in paths if "\n" not in path and path in before and (self._root / path).is_file()]
