@@ -97,7 +97,7 @@ def test_a_change_that_breaks_a_reader_names_it_for_github_too(publishing, monke
 
 @pytest.mark.parametrize("text", ["", "def x(:\n", "1 / 0\n", "raise SystemExit(3)\n", "import gone_away\n", None])
 @pytest.mark.parametrize("name", ["department", "settings", "demo", "flows/ingestion"])
-def test_what_cannot_be_imported_is_told_and_nothing_is_raised(compiled, monkeypatch, name, text):
+def test_what_cannot_be_imported_is_told_and_nothing_is_raised(compiled, name, text):
     """Whatever a department's modules do, the others are looked at, too."""
     path = compiled.root / "departments" / "alpha_dept" / "src" / "alpha_dept" / f"{name}.py"
     if text is None:
@@ -106,7 +106,7 @@ def test_what_cannot_be_imported_is_told_and_nothing_is_raised(compiled, monkeyp
         path.write_text(text)
     compiled.write("configs/variables/beta_dept/ingestion.yaml", "dayz: 1\n")
     for module in [one for one in sys.modules if one.startswith("alpha_dept")]:
-        monkeypatch.delitem(sys.modules, module)  # compiling has imported them as they were
+        del sys.modules[module]  # compiling has imported them as they were
     told = compiled.told(check_everything(compiled.root))
     assert any("alpha_dept" in line for line in told)
     assert any(line.startswith("configs/variables/beta_dept/ingestion.yaml:1") for line in told)
