@@ -56,7 +56,8 @@ def test_a_person_may_complete_parameters(house):
     assert house.mistakes() == []
     house.change("{times: 2}", "{times: two}")
     assert house.mistakes() == [
-        "prefect.yaml:19: deployments.1.parameters.times: expected what flow 'department-for-deploying-second' takes: type integer"
+        "prefect.yaml:19: deployments.1.parameters.times: expected what flow 'department-for-deploying-second' takes: "
+        "type integer"
     ]
 
 
