@@ -52,3 +52,12 @@ def test_outside_of_a_workspace(run, tmp_path_factory, monkeypatch):
 def test_help_has_an_example():
     """As every command's."""
     assert "Example: uv run airnub check --format github" in CliRunner().invoke(main, ["check", "--help"]).stdout
+
+
+def test_what_modules_print_is_no_part_of_the_answer(run, monkeypatch):
+    """It is talk, and goes to stderr."""
+    run([])
+    monkeypatch.setattr(everything, "check_everything", lambda root: print("imported") or [])  # noqa: T201
+    done = CliRunner().invoke(main, ["check", "--format", "json"])
+    assert json.loads(done.stdout) == []
+    assert "imported\n" in done.stderr
