@@ -70,9 +70,11 @@ def standings(workspace: Workspace, names: Sequence[str] = (), base: str | None 
     with ExitStack() as stack:
         folders: dict[str, Path] = {}
         lost: dict[str, str] = {}
-        for tree in sorted({origin.tree for origin in made.values() if origin is not None}):
+        trees = sorted({origin.tree for origin in made.values() if origin is not None})
+        here = tree_here(root) if trees else None
+        for tree in trees:
             try:
-                folders[tree] = stack.enter_context(template_at(root, tree))
+                folders[tree] = root if tree == here else stack.enter_context(template_at(root, tree))
             except WorkspaceError as error:
                 lost[tree] = str(error)
         registry = load_registry(root)
@@ -122,7 +124,8 @@ def _standing(root: Path, name: str, origin: Origin | None, folders: dict[str, P
         return Standing(name, None)
     wanted = Wanted(Names(name, origin.display_name), owner="", left_out=frozenset(origin.left_out))
     registered = registry.named(name)
-    before, now = department_files(folders[origin.tree], wanted), department_files(root, wanted)
+    folder, now = folders[origin.tree], department_files(root, wanted)
+    before = dict(now) if folder == root else department_files(folder, wanted)
     if registered is not None:
         for files in (before, now):
             _tag(files, name, registered.owner)
