@@ -7,6 +7,7 @@ from typing import cast, get_args
 import click
 
 from airnub_cli.configuration.environment import LOCAL, PoolType, load_environment
+from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError
@@ -38,6 +39,7 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
     departments: CODEOWNERS, the services of Compose, the import contracts. All departments must be installed: flows are
     imported of those that are not known to be right.
     """
+    quiet_prefect()  # as `airnub check` does, so that both remember the same
     # They bring Prefect, which the other commands, and every `--help`, go without.
     from airnub_cli.configuration.registry import load_registry
     from airnub_cli.configuration.repetition import repetitions
