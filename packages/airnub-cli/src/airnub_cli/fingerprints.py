@@ -19,7 +19,7 @@ CACHE = "AIRNUB_CACHE"
 """Names the folder that answers are kept in, and so decides none of them."""
 _LOOKS = (b"environ", b"getenv")
 _SAID = ("AIRNUB_", "PREFECT_")
-_OURS = {"airnub_common", "airnub_core", "airnub_prefect"}
+_OURS = {"airnub_cli", "airnub_common", "airnub_core", "airnub_prefect"}
 """They look at nothing else of the environment when they are imported."""
 
 
