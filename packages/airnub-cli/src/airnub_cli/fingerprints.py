@@ -17,7 +17,7 @@ from airnub_cli.workspace import Member, Workspace
 
 CACHE = "AIRNUB_CACHE"
 """Names the folder that answers are kept in, and so decides none of them."""
-_LOOKS = (b"environ", b"getenv")
+_LOOKS = (b"environ", b"getenv", b"pydantic_settings", b"BaseSettings", b"dotenv", b"expandvars")
 _SAID = ("AIRNUB_", "PREFECT_")
 _OURS = {"airnub_cli", "airnub_common", "airnub_core", "airnub_prefect"}
 """They look at nothing else of the environment when they are imported."""

@@ -1,6 +1,6 @@
 """Memory: what was found out once and took long, in files named by a digest of everything that it came from.
 
-Nothing in it becomes stale: with another input, or another version of anything that is installed, comes another name.
+With another input, or another version of anything that is installed, comes another name; `fingerprints` says what counts.
 It may be removed at any time, and several commands may use it at once. Where it cannot be read or written, all is found
 out anew.
 """
@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import time
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -94,8 +95,9 @@ class Memory:
             return
         write_atomic(mark, "")
         for path in folder.glob("*/*"):
-            if time.time() - path.stat().st_mtime > DAYS * _DAY:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # somebody else sweeps, too
+                if time.time() - path.stat().st_mtime > DAYS * _DAY:
+                    path.unlink()
 
 
 NOTHING = Memory(None)

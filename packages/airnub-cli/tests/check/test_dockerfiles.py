@@ -26,6 +26,11 @@ def test_a_good_one(house):
     assert list(check_dockerfile(house.member("alpha-dept"))) == []
     assert told(house, GOOD) == []
     assert told(house, GOOD.replace("alpha_dept", "${DEPARTMENT}")) == []
+    assert told(house, GOOD.replace("COPY departments", "COPY --from=base . /y/\nCOPY departments")) == []
+    assert (
+        told(house, GOOD.replace("USER root\nFROM", "USER me\nFROM").replace("USER root\nRUN true\nUSER airnub\n", ""))
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,6 +38,10 @@ def test_a_good_one(house):
     [
         ("as department", "as other", ": expected a stage called department (FROM … AS department), found none"),
         ("USER airnub", "USER 0:0", ":7: expected a user other than root at the end of the image, found root"),
+        ("USER airnub", "RUN true", ":5: expected a user other than root at the end of the image, found root"),
+        ("USER root\nRUN true\nUSER airnub\n", "", ":3: expected a user other than root at the end of the image"),
+        ("departments/alpha_dept packages", "departments/", ":4: expected departments/alpha_dept alone in its image"),
+        ("departments/alpha_dept packages", ".", ":4: expected departments/alpha_dept alone in its image, found all"),
         ("departments/alpha_dept", "departments/beta_dept", ":4: expected departments/alpha_dept alone in its image"),
     ],
 )

@@ -2,16 +2,15 @@
 
 import pytest
 
-from airnub_cli.configuration.registry import load_registry
 from airnub_cli.deployments.flows import wrong_flows
-from airnub_cli.deployments.sources import read_sources
+from airnub_cli.deployments.sources import read_source
 
 SRC = "departments/alpha_dept/src/alpha_dept"
 
 
 def wrong(house):
     """What is told of the first department."""
-    [source, _] = read_sources(house.workspace, load_registry(house.root))
+    source = read_source("alpha_dept", None, house.root / "departments/alpha_dept/prefect.yaml")
     return house.told(wrong_flows(source))
 
 

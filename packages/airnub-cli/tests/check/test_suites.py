@@ -21,8 +21,17 @@ def test_another_department_in_tests(house):
     ]
 
 
+def test_what_only_looks_like_an_import(house):
+    """A text; and what cannot be read is told by its tests."""
+    house.write("departments/alpha_dept/tests/test_more.py", '"""Text.\n\nfrom beta_dept import settings\n"""\n')
+    house.write("departments/alpha_dept/tests/test_broken.py", "def (:\n")
+    assert told(house, "alpha-dept") == []
+    house.write("departments/alpha_dept/tests/test_more.py", "import pytest, beta_dept\n")
+    assert len(told(house, "alpha-dept")) == 1
+
+
 def test_tests_that_may_write_into_the_checkout(house):
     """The fixture has to be used."""
-    house.write("departments/alpha_dept/tests/conftest.py", "import pytest\n")
+    house.write("departments/alpha_dept/tests/conftest.py", "import pytest  # TODO writes_apart\n")
     [line] = told(house, "alpha-dept")
     assert line.startswith("departments/alpha_dept/tests/conftest.py: expected a fixture that uses writes_apart")

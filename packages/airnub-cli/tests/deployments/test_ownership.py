@@ -2,13 +2,13 @@
 
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.deployments.ownership import retagged, tags
-from airnub_cli.deployments.sources import read_sources
+from airnub_cli.deployments.sources import read_source
 
 
 def source(house):
     """The department's file as it is now."""
-    [one] = read_sources(house.workspace, load_registry(house.root))
-    return one
+    [registered] = load_registry(house.root).departments
+    return read_source(registered.id, registered, house.deployments)
 
 
 def test_tags_come_from_the_registry_and_the_department(house):

@@ -1,12 +1,13 @@
 """Sources."""
 
 from airnub_cli.configuration.registry import load_registry
-from airnub_cli.deployments.sources import list_at, mapping_at, read_sources, text_at
+from airnub_cli.deployments.sources import list_at, mapping_at, read_source, text_at
 
 
 def test_a_department_has_its_file_and_its_names(house):
     """What it is called in Python, and everywhere else."""
-    [source] = read_sources(house.workspace, load_registry(house.root))
+    [registered] = load_registry(house.root).departments
+    source = read_source(registered.id, registered, house.deployments)
     assert (source.department, source.command) == ("department_for_deploying", "department-for-deploying")
     assert source.is_compiled
     assert source.mistakes == []
@@ -14,7 +15,7 @@ def test_a_department_has_its_file_and_its_names(house):
 
 def test_a_mistake_has_the_line_of_its_place(house):
     """And the place as it would be typed."""
-    [source] = read_sources(house.workspace, load_registry(house.root))
+    source = read_source("department_for_deploying", None, house.deployments)
     first, _ = source.entries()
     mistake = first.mistake("so and so", "schedules", 1, "slug")
     assert (mistake.line, mistake.message) == (11, "deployments.0.schedules.1.slug: so and so")

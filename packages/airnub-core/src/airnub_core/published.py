@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 Kind = Literal["dataset", "event"]
 FieldType = Literal[
@@ -23,14 +23,6 @@ class Published:
     """The type of each, a `FieldType` where it can be published, and whether it may be missing."""
     key: tuple[str, ...] = ()
     """Fields that tell rows apart."""
-
-
-class Publishable(Protocol):
-    """What knows what it publishes: a `Dataset`, or an `EventType` of airnub_prefect."""
-
-    def published(self) -> Published:
-        """As it is now."""
-        ...
 
 
 def versioned(name: str, version: int) -> str:

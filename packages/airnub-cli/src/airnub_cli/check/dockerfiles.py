@@ -10,6 +10,9 @@ _STAGE = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNOR
 _TARGET = "department"
 _FOLDER = re.compile(r"(?<![\w/])departments/([A-Za-z_]\w*)")
 _ROOT = re.compile(r"USER\s+(root|0)(:\S+)?\s*$", re.IGNORECASE)
+_COPY = re.compile(r"(?:COPY|ADD)\s+(?!.*--from=)(?:--\S+\s+)*(.+)\s+\S+$", re.IGNORECASE)
+_ALL = re.compile(r"(\./?|(\./)?departments/?\**)")
+"""What holds every department."""
 
 
 def check_dockerfile(member: Member) -> Iterator[Mistake]:
@@ -17,18 +20,23 @@ def check_dockerfile(member: Member) -> Iterator[Mistake]:
     path = member.folder / "Dockerfile"
     if member.kind != "department" or not path.is_file():
         return
-    is_target, was_target, user = False, False, 0
+    stage, roots = "", dict[str, int]()
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        if stage := _STAGE.match(line.strip()):
-            is_target = (stage[2] or "").lower() == _TARGET
-            was_target, user = was_target or is_target, 0 if is_target else user
-        elif is_target and line.strip().upper().startswith("USER "):
-            user = number if _ROOT.match(line.strip()) else 0
+        command = line.strip()
+        if begun := _STAGE.match(command):
+            stage = (begun[2] or "").lower()
+            # It goes on with the user of the stage that it is from, and other images mostly begin with root.
+            roots[stage] = number if roots.get(begun[1].lower(), number) else 0
+        elif command.upper().startswith("USER "):
+            roots[stage] = number if _ROOT.match(command) else 0
+        elif (copied := _COPY.match(command)) and any(map(_ALL.fullmatch, copied[1].split())):
+            message = f"expected departments/{member.folder.name} alone in its image, found all departments"
+            yield Mistake(str(path), number, message)
         for other in _FOLDER.findall(line.partition("#")[0]):
             if other != member.folder.name:
                 message = f"expected departments/{member.folder.name} alone in its image, found departments/{other}"
                 yield Mistake(str(path), number, message)
-    if not was_target:
+    if _TARGET not in roots:
         yield Mistake(str(path), None, f"expected a stage called {_TARGET} (FROM … AS {_TARGET}), found none")
-    if user:
+    elif user := roots[_TARGET]:
         yield Mistake(str(path), user, "expected a user other than root at the end of the image, found root")

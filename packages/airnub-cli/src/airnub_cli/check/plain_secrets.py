@@ -72,7 +72,10 @@ def _later(value: str) -> bool:
 
 def _environments(root: Path) -> Iterator[Mistake]:
     command = ["git", "ls-files", "-z", "--", ".env", "**/.env"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return  # without git nothing is given away by it
     for name in filter(None, done.stdout.split("\0")):
         yield Mistake(str(root / name), None, f"expected that git does not have it; `git rm --cached {name}`")
 

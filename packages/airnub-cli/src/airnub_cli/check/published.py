@@ -81,7 +81,7 @@ def _made(version: Version, code: str) -> Published | str:
         if isinstance(value, dict):
             value = value.get(stem, value)
         made = value.published() if hasattr(value, "published") else None
-    except Exception as error:  # noqa: BLE001  # whatever a department's code does
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a department's code does
         return f"expected what is published at {code}, found: {type(error).__name__}: {error}"
     if isinstance(made, Published):
         return made

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airnub_cli.configuration.registry import Registered, Registry
+from airnub_cli.configuration.registry import Registered
 from airnub_cli.deployments.schema import DeploymentFile
-from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.validation import checked
 from airnub_prefect.yaml_file import YamlFile, read_yaml
@@ -90,18 +89,8 @@ class Source:
                 yield Entry(self, index, value)
 
 
-def read_sources(workspace: Workspace, registry: Registry) -> list[Source]:
-    """The files of all departments, sorted by department; a missing file is a mistake of an empty one."""
-    members = (member for member in workspace.members.values() if member.kind == "department")
-    named = {one.id: one for one in registry.departments}
-    return [
-        read_source(member.module, named.get(member.module), member.folder / FILE)
-        for member in sorted(members, key=lambda member: member.module)
-    ]
-
-
 def read_source(department: str, registered: Registered | None, path: Path) -> Source:
-    """The file of one department."""
+    """The file of one department; a missing file is a mistake of an empty one."""
     try:
         file = read_yaml(path)
     except ConfigurationError as error:

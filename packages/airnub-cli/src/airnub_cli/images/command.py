@@ -48,6 +48,8 @@ def images(
 
     `prefect-kubernetes`, for the server and the workers on Kubernetes, is built when it is named.
     """
+    if only_bases and (as_json or push):
+        raise _Mistake("expected --bases alone, or with --env, found --json or --push beside it")
     if environment is not None and registry is not None:
         raise _Mistake("expected one of --env and --registry, found both; an environment says its registry")
     try:
