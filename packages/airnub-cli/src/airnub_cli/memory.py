@@ -1,6 +1,6 @@
 """Memory: what was found out once and took long, in files named by a digest of everything that it came from.
 
-With another input, or another version of anything that is installed, comes another name; `fingerprints` says what counts.
+With another input, or another version of what is installed, comes another name; `fingerprints` says what counts.
 It may be removed at any time, and several commands may use it at once. Where it cannot be read or written, all is found
 out anew.
 """
