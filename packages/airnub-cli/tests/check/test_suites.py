@@ -32,6 +32,6 @@ def test_what_only_looks_like_an_import(house):
 
 def test_tests_that_may_write_into_the_checkout(house):
     """The fixture has to be used."""
-    house.write("departments/alpha_dept/tests/conftest.py", "import pytest  # TODO writes_apart\n")
+    house.write("departments/alpha_dept/tests/conftest.py", "import pytest  # not yet: writes_apart\n")
     [line] = told(house, "alpha-dept")
     assert line.startswith("departments/alpha_dept/tests/conftest.py: expected a fixture that uses writes_apart")
