@@ -113,3 +113,16 @@ def test_an_action_names_a_block(repository, server):
     values = {"HOOK": "https://example.org/hook"}
     assert set(repository.actions(values=values).values()) == {"created"}
     assert set(repository.actions(values=values).values()) == {"unchanged"}
+
+
+def test_a_block_that_nobody_has(repository):
+    """It is told before anything is sent, with its line."""
+    unique = repository.unique
+    repository.write(
+        "configs/automations/failed.yaml",
+        f"name: failed-{unique}\n"
+        "trigger:\n  type: event\n  posture: Reactive\n  expect: [prefect.flow-run.Failed]\n  threshold: 1\n"
+        f"actions:\n  - {{type: send-notification, block: slack-webhook/no-{unique}, subject: Failed, body: x}}\n",
+    )
+    with pytest.raises(ConfigurationError, match=rf"failed\.yaml:8: expected the block slack-webhook/no-{unique} in "):
+        repository.actions()

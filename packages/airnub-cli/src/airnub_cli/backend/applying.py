@@ -80,7 +80,7 @@ def compare(server: PrefectServer, wanted: Wanted) -> list[Change]:
     """What is to be done, in the order in which it has to be; nothing is sent.
 
     Raises:
-        ConfigurationError: blocks do not fit the types that the server has.
+        ConfigurationError: blocks do not fit the types that the server has, or are nowhere.
         BackendError: the server does not answer, or holds what cannot be brought to what the repository says.
     """
     mistakes = Mistakes()
@@ -88,7 +88,7 @@ def compare(server: PrefectServer, wanted: Wanted) -> list[Change]:
         *compare_pools(server, wanted.pools),
         *compare_variables(server, wanted.variables),
         *compare_blocks(server, wanted.blocks, mistakes),
-        *compare_automations(server, wanted.automations),
+        *compare_automations(server, wanted.automations, {block.reference for block in wanted.blocks}, mistakes),
     ]
     mistakes.raise_if_any()
     return changes

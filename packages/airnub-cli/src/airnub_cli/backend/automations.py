@@ -4,7 +4,7 @@ Prefect passes over a key that it does not know, and a trigger whose `expect` is
 both are mistakes. Whether an automation is enabled is for operators to say, once it is there.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -19,6 +19,7 @@ from prefect.events.schemas.automations import (
 )
 from pydantic import BaseModel, Field, ValidationError
 
+from airnub_cli.backend.blocks import FOLDER as BLOCKS
 from airnub_cli.backend.blocks import block_id, required_block_id
 from airnub_cli.backend.change import Action, Change, differences, unchanged
 from airnub_cli.backend.server import BackendError, Json, PrefectServer, path_of
@@ -87,13 +88,29 @@ def read_automations(
     return found
 
 
-def compare_automations(server: PrefectServer, wanted: Iterable[Source[AutomationFile]]) -> list[Change]:
-    """What is to be done about automations.
+def compare_automations(
+    server: PrefectServer, wanted: Iterable[Source[AutomationFile]], blocks: Collection[str], mistakes: Mistakes
+) -> list[Change]:
+    """What is to be done about automations; actions by a block that nobody has are gathered.
+
+    Args:
+        server: is asked, and told nothing.
+        wanted: the automations.
+        blocks: those that will be there, such as `slack-webhook/operators`.
+        mistakes: gathers what is wrong.
 
     Raises:
         BackendError: the server has several of one name.
     """
     sources = list(wanted)
+    asked = {reference for source in sources for reference in _references(source.says)} - set(blocks)
+    lacking = {reference for reference in asked if block_id(server, reference) is None}
+    for source in sources:
+        for index, action in enumerate(source.says.actions):
+            if (reference := action.get("block")) in lacking:
+                message = f"expected the block {reference} in {BLOCKS.as_posix()} or on the server, found none"
+                # Each kind of file has the one or the other of these.
+                mistakes.add(source.file, ("notifications", "actions", index, "block"), message)
     # A deployment owns those that its triggers are made of.
     live = [one for one in server.all("/automations/filter") if not one.get("owner_resource")]
     return [
