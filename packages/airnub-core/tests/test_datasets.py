@@ -8,7 +8,7 @@ import pytest
 
 from airnub_core import FileSource, Kind, ingest_files, open_engine
 from airnub_core.datasets import Dataset, make_dataset
-from airnub_core.errors import DamagedObjectError, DatasetError, StoreError
+from airnub_core.errors import DamagedObjectError, DatasetError, ReaderError, StoreError
 from airnub_core.published import Published
 from airnub_core.sample_site import Reply
 from airnub_core.tables import Column, read_csv
@@ -117,3 +117,67 @@ def test_what_it_publishes_is_what_its_file_holds(make, tmp_path):
     assert published == Published("dataset", "weather", 1, fields, ("place", "day"))
     outcome = make(bonn=b"place,day,rain\nBonn,2018-02-07,1.5\n")
     assert list(pl.read_parquet(tmp_path / "datasets" / outcome.path).columns) == list(published.fields)
+
+
+# --- a `read` of a department ----------------------------------------------------------------------------------------
+
+
+def read_badly(_name, contents):
+    """Like a department's own reader with a fault in it."""
+    return [_first_field(content) for content in contents]
+
+
+def _first_field(content):
+    return {}[content.split(b",")[0]]
+
+
+@pytest.fixture
+def store(make, tmp_path):
+    """A store with a file of the source."""
+    make(bonn=b"place,day,rain\nBonn,2018-02-07,1\n")
+    return tmp_path / "store"
+
+
+def test_a_read_that_raises_is_a_failed_outcome(store, tmp_path):
+    """It names the dataset, the exception and the line of the reader; what exists is kept; the store is closed."""
+    before = (tmp_path / "datasets" / "weather.parquet").read_bytes()
+    outcome = make_dataset(replace(WEATHER, read=read_badly), store, tmp_path / "datasets")
+    assert (outcome.source, outcome.kind, type(outcome.error)) == ("weather", Kind.FAILED, ReaderError)
+    line = _first_field.__code__.co_firstlineno + 1
+    assert str(outcome.error) == (
+        f"weather: reading it raised KeyError: b'place' ({__file__}:{line}); the traceback is in the log of the run"
+    )
+    assert "in read_badly" in outcome.error.traceback
+    assert (tmp_path / "datasets" / "weather.parquet").read_bytes() == before
+
+
+def test_a_read_without_lines_of_its_own(store, tmp_path):
+    """A function of C has no place but that of its caller."""
+    outcome = make_dataset(replace(WEATHER, read=int), store, tmp_path / "datasets")
+    assert "weather: reading it raised TypeError: " in str(outcome.error)
+    assert "datasets.py:" in str(outcome.error)
+
+
+@pytest.mark.parametrize("read", [lambda _name, contents: None, lambda _name, contents: pl.LazyFrame({"place": ["x"]})])
+def test_a_read_that_returns_something_else_is_a_failed_outcome(store, tmp_path, read):
+    """The message says what it should have returned."""
+    outcome = make_dataset(replace(WEATHER, read=read), store, tmp_path / "datasets")
+    assert str(outcome.error).startswith("weather: expected a polars.DataFrame from `read`, found ")
+
+
+def test_rows_that_cannot_be_conformed_are_a_failed_outcome(store, tmp_path):
+    """Columns of types that nothing converts from."""
+    lists = replace(WEATHER, read=lambda _name, _contents: pl.DataFrame({name: [[1]] for name in WEATHER.schema}))
+    outcome = make_dataset(lists, store, tmp_path / "datasets")
+    assert (outcome.kind, type(outcome.error)) == (Kind.FAILED, ReaderError)
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
+def test_a_read_that_is_interrupted_ends_everything(store, tmp_path, ending):
+    """Ctrl-C is no fault of a dataset."""
+
+    def interrupted(_name, _contents):
+        raise ending
+
+    with pytest.raises(ending):
+        make_dataset(replace(WEATHER, read=interrupted), store, tmp_path / "datasets")

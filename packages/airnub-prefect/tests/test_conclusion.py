@@ -6,7 +6,7 @@ import pytest
 from department_for_tests.settings import CountingSettings
 
 from airnub_core import Kind, Outcome, Report
-from airnub_core.errors import HttpStatusError
+from airnub_core.errors import HttpStatusError, ReaderError
 from airnub_prefect.errors import StageFailedError
 
 STORED = Outcome("a", Kind.STORED, size=1234)
@@ -63,6 +63,17 @@ def test_a_share_is_named_in_the_message(prefect_api):
     state = conclude_in_flow(Report([failed(1), failed(2)]), "5%")
     with pytest.raises(StageFailedError, match="2 of 2 items failed, tolerated: 5%; running again will not help"):
         state.result()
+
+
+def test_the_traceback_of_a_reader_is_in_the_log_once(prefect_api, caplog):
+    """The state and the artifacts name the exception; the log alone has all of it."""
+    error = ReaderError("weather", "reading it raised KeyError: 'x' (weather.py:7)", "Traceback: all of it")
+    state = conclude_in_flow(Report([Outcome("weather", Kind.FAILED, error=error), failed(1)]), 0)
+    assert "weather: reading it raised KeyError: 'x' (weather.py:7)" in state.message
+    assert "all of it" not in state.message + str(artifacts_of(state))
+    assert [record.getMessage() for record in caplog.records if "all of it" in record.getMessage()] == [
+        f"{error}\n{error.traceback}"
+    ]
 
 
 def test_summary():

@@ -1,17 +1,18 @@
 """Datasets: one source's objects become one typed Parquet file. Needs `[tables]`."""
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from airnub_core.errors import IngestError
+from airnub_core.errors import DatasetError, IngestError, ReaderError
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.published import Published, versioned
 from airnub_core.store.opening import Place
 from airnub_core.store.reading import read_current
-from airnub_core.tables import Schema, conform, type_name, write_dataset
+from airnub_core.tables import Conformed, Schema, conform, type_name, write_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,30 @@ def make_dataset(dataset: Dataset, store: Path | Place, folder: Path) -> Outcome
         StoreError: the folder cannot be written, or the disk is full.
     """
     try:
-        frame = dataset.read(dataset.name, read_current(store, dataset.name, dataset.suffix))
-        conformed = conform(dataset.stem, frame, dataset.schema, dataset.unique)
+        conformed = _conformed(dataset, store)
     except IngestError as error:
         return Outcome(dataset.stem, Kind.FAILED, error=error)
     return write_dataset(folder, dataset.stem, conformed)
+
+
+def _conformed(dataset: Dataset, store: Path | Place) -> Conformed:
+    """A dataset's rows as they are in the store now.
+
+    Raises:
+        IngestError: they cannot be read. Of a `read` that raises anything else it is a `ReaderError`.
+    """
+    try:
+        return conform(dataset.stem, _read(dataset, store), dataset.schema, dataset.unique)
+    except IngestError:
+        raise
+    except Exception as error:
+        # `read` is code of a department, which may raise anything; the other datasets are made all the same.
+        raise ReaderError.of(dataset.stem, error) from error
+
+
+def _read(dataset: Dataset, store: Path | Place) -> pl.DataFrame:
+    with closing(read_current(store, dataset.name, dataset.suffix)) as contents:
+        frame = dataset.read(dataset.name, contents)
+    if not isinstance(frame, pl.DataFrame):
+        raise DatasetError(dataset.stem, f"expected a polars.DataFrame from `read`, found {type(frame).__name__}")
+    return frame

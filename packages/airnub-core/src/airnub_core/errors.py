@@ -9,6 +9,7 @@
     │   ├── TruncatedBodyError, TooLargeError, ContentEncodingError                  what came over
     │   └── NotJsonError, MissingPathError, TooManyPagesError, PageError             what it should have been
     ├── DatasetError           one dataset or report of a later stage fails
+    │   └── ReaderError        because the code that reads it raised
     ├── WorkerLostError        a process of the engine ended: the run fails
     └── StoreError             the run fails
         └── DamagedObjectError, DamagedManifestError, DamagedIndexError
@@ -18,12 +19,17 @@ Each says whether a retry may help (`transient`), compares by its fields, surviv
 
 from dataclasses import dataclass, field, fields
 from http import HTTPStatus
+from itertools import dropwhile
+from traceback import TracebackException
 from typing import Any, ClassVar, Self
 
 from airnub_common import redact_text, redact_url
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 """HTTP statuses that may heal: RFC 9110 (408, 5xx), RFC 8470 (425), RFC 6585 (429)."""
+
+_LONGEST_MESSAGE = 500
+"""Characters of another library's message; polars adds its whole query plan to some."""
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -276,6 +282,32 @@ class DatasetError(IngestError):
 
     def __str__(self) -> str:
         return f"{self.dataset}: {self.reason}"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class ReaderError(DatasetError):
+    """The code that reads a dataset raised what it should not; `traceback` is the whole of it, for the log."""
+
+    traceback: str = field(default="", compare=False, repr=False)
+
+    @classmethod
+    def of(cls, dataset: str, error: Exception) -> Self:
+        """What an exception says, and where the reader raised it.
+
+        Args:
+            dataset: its name.
+            error: caught in the module that called the reader: the first other module in the traceback is the reader's.
+        """
+        raised = TracebackException.from_exception(error)
+        caller = raised.stack[0].filename
+        called = list(dropwhile(lambda frame: frame.filename == caller, raised.stack)) or raised.stack
+        place = [frame for frame in called if frame.filename == called[0].filename][-1]
+        message = " ".join(str(raised).split())[:_LONGEST_MESSAGE]
+        reason = (
+            f"reading it raised {type(error).__name__}: {message} ({place.filename}:{place.lineno}); "
+            "the traceback is in the log of the run"
+        )
+        return cls(dataset, redact_text(reason), redact_text("".join(raised.format())))
 
 
 @dataclass(eq=True, unsafe_hash=True)

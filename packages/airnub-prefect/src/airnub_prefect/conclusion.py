@@ -1,6 +1,9 @@
 """Conclusion: how a stage ends. What became of every item is published first; then too many failures fail the run."""
 
+from prefect import get_run_logger
+
 from airnub_core import Report
+from airnub_core.errors import ReaderError
 from airnub_prefect.artifacts import artifact_key, publish_items, publish_markdown
 from airnub_prefect.errors import NAMED_FAILURES, StageFailedError
 from airnub_prefect.settings import StageSettings
@@ -8,7 +11,7 @@ from airnub_prefect.tolerance import tolerates
 
 
 async def conclude(settings: StageSettings, report: Report, tolerated: int | str = 0) -> Report:
-    """Publish a report as a table and a summary, and return it.
+    """Publish a report as a table and a summary, log what only a log can show, and return it.
 
     Args:
         settings: say whose stage it is.
@@ -22,6 +25,9 @@ async def conclude(settings: StageSettings, report: Report, tolerated: int | str
     key = artifact_key(settings.department, settings.stage)
     await publish_items(f"{key}-items", report, f"Every item of {whose} that failed, and up to 1,000 others")
     await publish_markdown(f"{key}-summary", summary(whose, report), f"What {whose} did")
+    for outcome in report.failed:
+        if isinstance(outcome.error, ReaderError):
+            get_run_logger().error("%s\n%s", outcome.error, outcome.error.traceback)
     if not tolerates(tolerated, len(report.failed), len(report.outcomes)):
         raise StageFailedError(settings.stage, report, "none" if tolerated == 0 else str(tolerated))
     return report

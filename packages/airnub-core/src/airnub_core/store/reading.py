@@ -1,13 +1,13 @@
 """Reading what was ingested: the current objects of a source, each checked against its digest."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from airnub_core.errors import DatasetError
 from airnub_core.store.opening import Place, open_store
 
 
-def read_current(place: Path | Place, source: str, suffix: str) -> Iterator[bytes]:
+def read_current(place: Path | Place, source: str, suffix: str) -> Generator[bytes]:
     """The bytes of every object that a URL of a source has now, each once, in the order of the URLs.
 
     Args:
