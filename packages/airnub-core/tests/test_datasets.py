@@ -6,7 +6,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from airnub_core import FileSource, Kind, ingest_files, open_engine
+from airnub_core import FileSource, Kind, ingest_files, open_engine, reindex
 from airnub_core.datasets import Dataset, make_dataset
 from airnub_core.errors import DamagedObjectError, DatasetError, ReaderError, StoreError
 from airnub_core.published import Published
@@ -56,6 +56,19 @@ def test_it_is_made_of_what_the_source_has_now(make):
     assert make(bonn=header + b"Bonn,2018-02-07,1\nBonn,2018-02-08,2\n").rows == 2
     changed = make(bonn=header + b"Bonn,2018-02-07,3\n")
     assert (changed.kind, changed.rows, changed.quarantined) == (Kind.UPDATED, 1, 0)
+    assert make().kind is Kind.UNCHANGED
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_a_corrected_row_wins(make, tmp_path, names):
+    """It came later, whatever its URL is called; the other one is counted; a new index gives the same file."""
+    first, second = names
+    make(**{first: b"place,day,rain\nBonn,2018-02-07,1\nUlm,2018-02-07,5\n"})
+    outcome = make(**{second: b"place,day,rain\nBonn,2018-02-07,2\n"})
+    assert (outcome.kind, outcome.rows, outcome.quarantined, outcome.superseded) == (Kind.UPDATED, 2, 0, 1)
+    assert pl.read_parquet(tmp_path / "datasets" / outcome.path)["rain"].to_list() == [2, 5]
+    assert not (tmp_path / "datasets" / "weather.quarantine.csv").exists()
+    reindex(tmp_path / "store")
     assert make().kind is Kind.UNCHANGED
 
 

@@ -38,6 +38,12 @@ def test_a_dataset_has_rows():
     assert Outcome("d", Kind.STORED, rows=3, quarantined=2).as_json()["quarantined"] == 2
 
 
+def test_superseded_rows_are_published_where_there_are_any():
+    """A field that is new is optional."""
+    assert Outcome("d", Kind.STORED, rows=3, superseded=2).as_json()["superseded"] == 2
+    assert "superseded" not in Outcome("d", Kind.STORED, rows=3, superseded=0).as_json()
+
+
 def test_a_report_counts():
     """Every kind is named, also those that did not occur."""
     report = Report((STORED, FAILED, UPDATED, UNCHANGED, STORED))

@@ -183,14 +183,27 @@ def test_of_identical_rows_one_is_kept_and_nothing_is_said():
     assert result.quarantine.is_empty()
 
 
-def test_of_rows_with_the_same_key_the_first_is_kept():
-    """Another row with its key is set aside; one that does not fit anyway takes no key."""
-    result = weather("Bonn,2018-02-07,-1,", "Bonn,2018-02-07,1,sun", "Bonn,2018-02-07,2,sun", "Bonn,2018-02-08,2,")
-    assert result.rows["rain"].to_list() == [1, 2]
-    assert reasons(result) == [
-        "rain: expected at least 0, found -1",
-        "expected one row for each place, date, found another before this one",
-    ]
+def test_of_rows_with_the_same_key_the_last_is_kept():
+    """The others are counted, not set aside; a row that breaks a rule supersedes none."""
+    result = weather(
+        "Bonn,2018-02-07,1,sun", "Bonn,2018-02-07,2,sun", "Bonn,2018-02-07,3,sun", "Bonn,2018-02-07,-1,",
+        "Bonn,2018-02-06,5,",
+    )  # fmt: skip
+    assert result.rows["rain"].to_list() == [5, 3]
+    assert (result.superseded, reasons(result)) == (2, ["rain: expected at least 0, found -1"])
+
+
+def test_a_row_that_returns_to_what_it_was_is_the_last():
+    """Identical rows are one, as new as the newest of them."""
+    result = weather("Bonn,2018-02-07,1,sun", "Bonn,2018-02-07,2,sun", "Bonn,2018-02-07,1,sun")
+    assert (result.rows["rain"].to_list(), result.superseded) == ([1], 1)
+
+
+def test_rows_are_in_the_order_of_their_keys():
+    """Of which object came first depends on the network; equal rows are equal files all the same."""
+    lines = ["Ulm,2018-02-07,1,", "Bonn,2018-02-08,2,", "Bonn,2018-02-07,3,"]
+    assert weather(*lines).rows.equals(weather(*reversed(lines)).rows)
+    assert weather(*lines).rows["rain"].to_list() == [3, 2, 1]
 
 
 def test_missing_columns_are_an_error_that_names_them():
@@ -238,11 +251,11 @@ def _as_conform_sees(row):
 @settings(deadline=None)
 @given(st.lists(st.tuples(*[_FIELD] * len(_ANY)), max_size=12))
 def test_no_row_is_lost_and_every_kept_row_fits(rows):
-    """Kept, set aside and exact duplicates are the input; what is kept satisfies its schema; each reason is said."""
+    """Kept, set aside, superseded and exact duplicates are the input; what is kept fits; each reason is said."""
     frame = pl.DataFrame(rows, schema=dict.fromkeys(_ANY, pl.String), orient="row")
     result = conform("any", frame, _ANY, unique=("key",))
     different = Counter(_as_conform_sees(row) for row in rows)
-    assert result.rows.height + result.quarantine.height == len(different)
+    assert result.rows.height + result.quarantine.height + result.superseded == len(different)
     assert all(result.quarantine[REASON].to_list())
     assert {row[:-1] for row in result.quarantine.rows()} <= set(different)
     assert result.rows.schema == {name: column.dtype for name, column in _ANY.items()}

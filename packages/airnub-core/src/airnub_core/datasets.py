@@ -24,9 +24,10 @@ class Dataset:
     suffix: str
     """Of the objects that hold rows, such as `.csv`."""
     read: Callable[[str, Iterable[bytes]], pl.DataFrame]
-    """Makes rows from the dataset's name and the bytes of its objects."""
+    """Makes rows from the dataset's name and the bytes of its objects, oldest object first; rows keep that order."""
     schema: Schema
     unique: tuple[str, ...] = ()
+    """Columns of its key; of rows with the same key the last one wins."""
     version: int = 1
     """Of what is published; the second stands beside the first until nobody reads that any more."""
 

@@ -38,11 +38,13 @@ class Outcome:
     """Of a dataset."""
     quarantined: int | None = None
     """Rows of a dataset that did not fit its schema."""
+    superseded: int | None = None
+    """Rows of a dataset that lost against a newer row of their key."""
     note: str | None = None
     """What was found, in a sentence."""
 
     def as_json(self) -> dict[str, Any]:
-        """The item as it is published; `rows`, `quarantined` and `note` only where they mean something."""
+        """The item as it is published; from `rows` on each field is there only where it means something."""
         item: dict[str, Any] = {
             "source": self.source,
             "url": self.url,
@@ -56,6 +58,8 @@ class Outcome:
         }
         if self.rows is not None:
             item |= {"rows": self.rows, "quarantined": self.quarantined or 0}
+        if self.superseded:
+            item["superseded"] = self.superseded
         if self.note is not None:
             item["note"] = self.note
         return item

@@ -51,6 +51,8 @@ class Conformed:
 
     rows: pl.DataFrame
     quarantine: pl.DataFrame
+    superseded: int = 0
+    """Rows that fit and lost against a newer row of their key."""
 
 
 def read_csv(dataset: str, contents: Iterable[bytes]) -> pl.DataFrame:
@@ -107,10 +109,11 @@ def conform(dataset: str, frame: pl.DataFrame, schema: Schema, unique: tuple[str
 
     Args:
         dataset: its name, for errors.
-        frame: any number of rows, columns of text or of types that can be converted; further columns are left out.
+        frame: any number of rows, oldest first; columns of text or of types that can be converted; further columns
+            are left out.
         schema: what each column must hold.
-        unique: columns that tell rows apart; of rows that are alike in all columns one is kept, of others with the
-            same key the first.
+        unique: columns of the key. Of rows that are alike in all columns one is kept; of rows that fit and have the
+            same key the last, and the others are counted as superseded. Rows come in the order of their keys.
 
     Raises:
         DatasetError: a declared column is missing.
@@ -124,7 +127,8 @@ def conform(dataset: str, frame: pl.DataFrame, schema: Schema, unique: tuple[str
     # An empty field of a CSV is a missing value, whatever its type.
     text = pl.col(pl.String)
     raw = frame.select(*schema, _BEYOND).with_columns(pl.when(text.str.strip_chars() != "").then(text))
-    raw = raw.unique(maintain_order=True)
+    # The last of identical rows: where a record went back to what it was, that is what it is now.
+    raw = raw.unique(keep="last", maintain_order=True)
     typed = raw.select(_converted(name, raw.schema[name], column) for name, column in schema.items())
     judged = pl.concat([raw, typed.rename(_typed)], how="horizontal").with_columns(
         pl.concat_str(
@@ -134,14 +138,11 @@ def conform(dataset: str, frame: pl.DataFrame, schema: Schema, unique: tuple[str
         ).alias(REASON)
     )
     fits, quarantine = judged.filter(pl.col(REASON) == ""), judged.filter(pl.col(REASON) != "")
+    rows = fits.select(pl.col(_typed(name)).alias(name) for name in schema)
     if unique:
-        first = pl.struct(map(_typed, unique)).is_first_distinct()
-        reason = pl.lit(f"expected one row for each {', '.join(unique)}, found another before this one")
-        quarantine = pl.concat([quarantine, fits.filter(~first).with_columns(reason.alias(REASON))])
-        fits = fits.filter(first)
-    return Conformed(
-        fits.select(pl.col(_typed(name)).alias(name) for name in schema), quarantine.select(*schema, REASON)
-    )
+        # In the order of keys, since that of objects may be different in another store with the same rows.
+        rows = rows.filter(pl.struct(unique).is_last_distinct()).sort(unique)
+    return Conformed(rows, quarantine.select(*schema, REASON), superseded=fits.height - rows.height)
 
 
 def write_dataset(folder: Path, dataset: str, conformed: Conformed) -> Outcome:
@@ -161,7 +162,12 @@ def write_dataset(folder: Path, dataset: str, conformed: Conformed) -> Outcome:
     outcome = write_result(folder, f"{dataset}.parquet", buffer.getvalue(), dataset)
     if conformed.quarantine.is_empty():
         (folder / quarantine).unlink(missing_ok=True)
-    return replace(outcome, rows=conformed.rows.height, quarantined=conformed.quarantine.height)
+    return replace(
+        outcome,
+        rows=conformed.rows.height,
+        quarantined=conformed.quarantine.height,
+        superseded=conformed.superseded,
+    )
 
 
 def type_name(dtype: pl.DataType | type[pl.DataType]) -> str:
