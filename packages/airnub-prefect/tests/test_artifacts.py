@@ -53,11 +53,12 @@ def test_a_row_says_what_happened():
     """A row names the error, redacted, and whether a retry may help; a dataset has rows."""
     from airnub_prefect.artifacts import item_rows
 
-    failed, stored, dataset = item_rows(Report([FAILED, STORED, Outcome("d", Kind.UPDATED, rows=7, quarantined=1)]))
+    made = Outcome("d", Kind.UPDATED, rows=7, quarantined=1, superseded=2)
+    failed, stored, dataset = item_rows(Report([FAILED, STORED, made]))
     assert failed["error"] == "HttpStatusError: expected status 200, found 503 Service Unavailable"
     assert failed["retry may help"] is True
     assert (stored["error"], stored["retry may help"], stored["manifest"]) == (None, None, "a/1.json")
-    assert (dataset["rows"], dataset["quarantined"]) == (7, 1)
+    assert (dataset["rows"], dataset["quarantined"], dataset["superseded"]) == (7, 1, 2)
     assert "rows" not in stored
 
 

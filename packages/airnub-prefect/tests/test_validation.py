@@ -65,7 +65,7 @@ tolerated_failures: 7x%
         "9: missing key 'files.1.name'",
         "9: files.1.urls: expected a list, found 'http://a/'",
         "10: index: expected null, a URL like postgresql://host/database, or {block: secret/NAME}, found 'sqlite'",
-        "11: tolerated_failures: expected a number of items, or a share such as '5%', found '7x%'",
+        "11: tolerated_failures: expected a number, or a share such as '5%', found '7x%'",
     ]
 
 

@@ -102,8 +102,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "path": outcome.path,
         "manifest": outcome.manifest,
     }
-    if outcome.rows is not None:
-        row |= {"rows": outcome.rows, "quarantined": outcome.quarantined}
+    if outcome.rows is not None or outcome.quarantined:
+        row |= {"rows": outcome.rows, "quarantined": outcome.quarantined, "superseded": outcome.superseded}
     return row
 
 
