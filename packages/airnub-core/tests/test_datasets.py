@@ -289,7 +289,7 @@ def test_rows_that_cannot_be_conformed_are_a_failed_outcome(store, tmp_path):
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
 def test_a_read_that_is_interrupted_ends_everything(store, tmp_path, ending):
-    """Ctrl-C is no fault of a dataset."""
+    """Ctrl-C does not count as a failed dataset."""
 
     def interrupted(_name, _contents):
         raise ending
