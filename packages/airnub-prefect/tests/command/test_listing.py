@@ -38,7 +38,7 @@ def test_a_list_needs_no_server(command, tmp_path):
 
 
 def test_for_people(capsys):
-    """A paragraph for each flow, no line of which is wider than 100 characters where there is no terminal."""
+    """A paragraph for each flow, in lines of at most 100 characters without a terminal."""
     from department_for_tests.department import DEPARTMENT
 
     from airnub_prefect.command.listing import list_flows
@@ -56,7 +56,7 @@ def test_for_people(capsys):
 
 
 def test_long_descriptions_are_wrapped(capsys):
-    """Between words, to 100 characters where there is no terminal."""
+    """Between words, to 100 characters without a terminal."""
     from department_for_tests.department import DEPARTMENT
     from department_for_tests.flows import counting
 
