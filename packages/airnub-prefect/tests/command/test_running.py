@@ -64,7 +64,7 @@ def test_a_stage_that_completes(run, site, tmp_path):
 
 
 def test_a_stage_with_failures(run, site, tmp_path):
-    """Status 1; each failure is named while it runs and at the end, and the others are stored."""
+    """Status 1; each failure is named once beside the document, and the others are stored."""
     site.routes["/a.csv"] = Reply(b"a\n")
     status, stdout, stderr = run(
         "ingestion", ingestion(tmp_path, site.url("/a.csv"), site.url("/gone.csv")), as_json=True
@@ -78,8 +78,27 @@ def test_a_stage_with_failures(run, site, tmp_path):
         "message": f"{site.url('/gone.csv')}: expected status 200, found 404 Not Found",
         "transient": False,
     }
-    assert f"failed: weather: {site.url('/gone.csv')}" in stderr
+    assert stderr.count(f"weather: {site.url('/gone.csv')}: expected status 200, found 404 Not Found") == 1
     assert "1 of 2 items failed, tolerated: none" in stderr
+
+
+def test_a_failure_is_printed_once(run, site, tmp_path):
+    """In its row of the table, with the reason; the message counts."""
+    status, stdout, stderr = run("ingestion", ingestion(tmp_path, site.url("/gone.csv")))
+    assert status == 1
+    assert (stdout + stderr).count("404 Not Found") == 1
+    [row] = [line for line in stdout.splitlines() if "/gone.csv" in line]
+    assert row.startswith("failed")
+    assert row.endswith("expected status 200, found 404 Not Found")
+    assert "1 of 1 items failed, tolerated: none; running again will not help by itself" in stderr
+
+
+def test_a_failure_that_is_tolerated_is_printed_once_too(run, site, tmp_path):
+    """In its row."""
+    settings = json.loads(ingestion(tmp_path, site.url("/gone.csv"))) | {"tolerated_failures": 1}
+    status, stdout, stderr = run("ingestion", json.dumps(settings))
+    assert status == 0
+    assert (stdout + stderr).count("404 Not Found") == 1
 
 
 def test_force_reaches_the_stages_that_know_it(run, site, tmp_path):

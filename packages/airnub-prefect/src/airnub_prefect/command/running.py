@@ -43,7 +43,7 @@ def run_stage(stage: Stage, *, config: Path | None, force: bool, as_json: bool, 
         ServerUnreachableError: a Prefect server is configured, and does not answer.
     """
     settings = None if config is None else load_yaml(stage.load_settings(), config)
-    report, failure = Report(), None
+    report, failure, said = Report(), None, None
     with prints_are_talk(), prefect_session(verbose=verbose) as session:
         started = time.monotonic()
         with Display() as display, listening(display):
@@ -51,6 +51,8 @@ def run_stage(stage: Stage, *, config: Path | None, force: bool, as_json: bool, 
                 report = returned(stage.flow, session.run(stage.load_flow, {"settings": settings, "force": force}))
             except StageFailedError as error:
                 report, failure = error.report, str(error)
+                # The table names the items; beside a document on stdout the message does.
+                said = None if as_json else error.headline
             except StoreError as error:
                 failure = str(error)
             except (ConfigurationError, ServerUnreachableError):
@@ -60,13 +62,14 @@ def run_stage(stage: Stage, *, config: Path | None, force: bool, as_json: bool, 
             except KeyboardInterrupt:
                 say(interrupted(display))
                 return INTERRUPTED
+            display.reported(report)
         seconds = time.monotonic() - started
     if as_json:
         print_json(stage_document(stage.name, report, failure=failure, seconds=seconds))
     else:
         print_report(stage.name, report, seconds)
     if failure is not None:
-        say_error(failure)
+        say_error(said or failure)
         return 1
     return 0
 
