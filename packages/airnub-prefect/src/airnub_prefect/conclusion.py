@@ -3,6 +3,7 @@
 from airnub_core import Report
 from airnub_prefect.artifacts import artifact_key, publish_items, publish_markdown
 from airnub_prefect.errors import NAMED_FAILURES, StageFailedError
+from airnub_prefect.progress import report_concluded
 from airnub_prefect.settings import StageSettings
 from airnub_prefect.tolerance import tolerates
 
@@ -22,9 +23,12 @@ async def conclude(settings: StageSettings, report: Report, tolerated: int | str
     key = artifact_key(settings.department, settings.stage)
     await publish_items(f"{key}-items", report, f"Every item of {whose} that failed, and up to 1,000 others")
     await publish_markdown(f"{key}-summary", summary(whose, report), f"What {whose} did")
-    if not tolerates(tolerated, len(report.failed), len(report.outcomes)):
-        raise StageFailedError(settings.stage, report, "none" if tolerated == 0 else str(tolerated))
-    return report
+    if tolerates(tolerated, len(report.failed), len(report.outcomes)):
+        report_concluded(settings.stage, report, None)
+        return report
+    error = StageFailedError(settings.stage, report, "none" if tolerated == 0 else str(tolerated))
+    report_concluded(settings.stage, report, str(error))
+    raise error
 
 
 def summary(whose: str, report: Report) -> str:

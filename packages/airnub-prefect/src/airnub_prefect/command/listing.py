@@ -1,7 +1,7 @@
 """The `list` command: the flows of a department, what each does, and which settings it reads."""
 
 from airnub_prefect.command.display import print_json, print_rows
-from airnub_prefect.department import Department
+from airnub_prefect.department import PIPELINE, Department
 
 
 def list_flows(department: Department, *, as_json: bool) -> int:
@@ -20,7 +20,7 @@ def list_flows(department: Department, *, as_json: bool) -> int:
         )
     pipeline = department.load_pipeline()
     description = " ".join((pipeline.description or "").split())
-    rows.append({"stage": "-", "flow": pipeline.name, "description": description, "variable": "-", "file": "-"})
+    rows.append({"stage": PIPELINE, "flow": pipeline.name, "description": description, "variable": "-", "file": "-"})
     if as_json:
         print_json(rows)
     else:
