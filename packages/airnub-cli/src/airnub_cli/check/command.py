@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import get_args
 
 import click
 
 from airnub_cli.check.report import Format, report
+from airnub_cli.installed import advice
 from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -30,8 +31,8 @@ def check(form: Format, no_cache: bool) -> None:
     Names and required files of members, where they must be named besides, import contracts, what is imported and not
     declared, flows that nobody deployed, settings that are not strict, deployments and their parameters, the root's
     prefect.yaml, pools, Variables, blocks and automations of every environment, contracts and who reads them, and the
-    lock. Nothing is changed and no server is asked. All departments must be installed. The exit status is 1 when there
-    are mistakes.
+    lock. Nothing is changed and no server is asked. What departments depend on must be installed. The exit status is 1
+    when there are mistakes.
     """
     quiet_prefect()
     from airnub_cli.check.everything import check_everything
@@ -50,4 +51,8 @@ def check(form: Format, no_cache: bool) -> None:
     count = len(mistakes)
     said = f"{count} mistake{'s' * (count != 1)}" if mistakes else "everything is as it should be"
     click.secho(said, fg="red" if mistakes else "green", err=True)
+    # A project file that cannot be read is among the mistakes.
+    with suppress(WorkspaceError):
+        if hint := advice(Workspace.around(root)):
+            click.secho(hint, fg="yellow", err=True)
     sys.exit(1 if mistakes else 0)
