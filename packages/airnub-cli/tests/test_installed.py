@@ -4,9 +4,11 @@ import sys
 
 import pytest
 
-from airnub_cli.installed import advice, importable, is_installed, not_installed, require_importable
+from airnub_cli.installed import INSTALL_ALL, advice, importable, is_installed, not_installed, require_importable
 from airnub_cli.workspace import Workspace
-from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.errors import ConfigurationError, Mistake
+
+MISSING = Mistake("a", 1, f"found: No module named 'x'; {INSTALL_ALL}")
 
 
 def test_members_that_are_not_installed_can_be_imported_meanwhile(checkout, monkeypatch):
@@ -27,16 +29,17 @@ def test_departments_that_are_not_installed_are_named_with_the_command(checkout,
     workspace = Workspace.around(checkout)
     assert not_installed(workspace) == ["top-one"]
     monkeypatch.setattr(sys, "argv", ["/somewhere/airnub", "compile", "-o", "my file.yaml"])
-    said = advice(workspace)
+    said = advice(workspace, [MISSING])
     assert said is not None
     assert said.startswith("not installed here: top-one; ")
     assert said.endswith("`uv run --all-packages airnub compile -o 'my file.yaml'`")
 
 
-def test_without_departments_there_is_nothing_to_advise(checkout):
-    """As where all of them are installed."""
+def test_what_comes_of_something_else_needs_no_such_command(checkout):
+    """Nor where every department is installed."""
     workspace = Workspace.around(checkout)
-    assert advice(Workspace(checkout, {"base": workspace.members["base"]})) is None
+    assert advice(workspace, [Mistake("a", 1, "unknown key 'x'")]) is None
+    assert advice(Workspace(checkout, {"base": workspace.members["base"]}), [MISSING]) is None
     assert is_installed("airnub-cli")
 
 

@@ -13,7 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from airnub_cli.workspace import Workspace
-from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.errors import ConfigurationError, Mistake
+
+INSTALL_ALL = "`uv sync --all-packages`"
+"""In the message of every mistake that something cannot be imported."""
 
 
 @contextmanager
@@ -37,10 +40,10 @@ def not_installed(workspace: Workspace) -> list[str]:
     return [one.name for one in workspace.members.values() if one.kind == "department" and not is_installed(one.name)]
 
 
-def advice(workspace: Workspace) -> str | None:
-    """The command to type when something may be wrong because departments are not installed; `None` where all are."""
+def advice(workspace: Workspace, mistakes: Iterable[Mistake]) -> str | None:
+    """The command to type where mistakes come of departments that are not installed; `None` where none does."""
     names = not_installed(workspace)
-    if not names:
+    if not names or not any(INSTALL_ALL in one.message for one in mistakes):
         return None
     command = f"uv run --all-packages airnub {shlex.join(sys.argv[1:])}".rstrip()
     return f"not installed here: {', '.join(names)}; with every department and what it needs: `{command}`"

@@ -72,10 +72,11 @@ def _run(environment: str, pool_type: PoolType | None, *, as_json: bool) -> int:
     try:
         server, wanted, changes = _apply(root, environment, pool_type)
     except ConfigurationError as error:
-        count = len(error.mistakes)
-        click.secho(f"{error}\n{count} mistake{'s' * (count > 1)}; nothing was sent.", fg="red", err=True)
-        if said := advice(workspace):
+        click.secho(str(error), fg="red", err=True)
+        if said := advice(workspace, error.mistakes):
             click.secho(said, fg="yellow", err=True)
+        count = len(error.mistakes)
+        click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was sent.", fg="red", err=True)
         return 2
     except BackendError as error:
         click.secho(str(error), fg="red", err=True)

@@ -48,11 +48,11 @@ def check(form: Format, no_cache: bool) -> None:
         mistakes = check_everything(root, NOTHING if no_cache else Memory.of_user())
     if mistakes or form == "json":
         click.echo(report(mistakes, form))
+    # A project file that cannot be read is among the mistakes.
+    with suppress(WorkspaceError):
+        if hint := advice(Workspace.around(root), mistakes):
+            click.secho(hint, fg="yellow", err=True)
     count = len(mistakes)
     said = f"{count} mistake{'s' * (count != 1)}" if mistakes else "everything is as it should be"
     click.secho(said, fg="red" if mistakes else "green", err=True)
-    # A project file that cannot be read is among the mistakes.
-    with suppress(WorkspaceError):
-        if hint := advice(Workspace.around(root)):
-            click.secho(hint, fg="yellow", err=True)
     sys.exit(1 if mistakes else 0)

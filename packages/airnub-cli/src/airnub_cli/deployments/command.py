@@ -73,10 +73,10 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
             wanted |= {path: made for path, made in repeated.items() if _read(path) != made}
     except (WorkspaceError, ConfigurationError) as error:
         click.echo(str(error), err=True)
+        if isinstance(error, ConfigurationError) and (said := advice(workspace, error.mistakes)):
+            click.secho(said, fg="yellow", err=True)
         count = len(error.mistakes) if isinstance(error, ConfigurationError) else 1
         click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was written", fg="red", err=True)
-        if isinstance(error, ConfigurationError) and (said := advice(workspace)):
-            click.secho(said, fg="yellow", err=True)
         sys.exit(2)
     for doubt in bases.doubts:
         click.secho(doubt, fg="yellow", err=True)

@@ -55,8 +55,7 @@ def dev(port: int | None, sample: bool, site_port: int | None, folder: Path | No
     try:
         root = Workspace.around(Path.cwd()).root
         state = State((folder or root / "data" / "dev").absolute())
-        with held(state):
-            server = listening(port, PORT, "--port")
+        with held(state), listening(port, PORT, "--port") as server:
             site = free_port(site_port, SITE_PORT, "--site-port") if sample else None
             plan = Plan(root, state, server.getsockname()[1], drain_seconds, site)
             require_importable(one.id for one in load_registry(root).departments if one.status == "active")
