@@ -42,7 +42,7 @@ RUN_ELSEWHERE = {
     "uv run --all-packages python -m benchmarks.startup": "by hand",
     "docker compose up --wait": "tests/docker",
     "docker compose down": "tests/docker",
-    "export PREFECT_API_URL=http://127.0.0.1:4200/api": "tests/test_dev.py",
+    "export PREFECT_API_URL=http://127.0.0.1:4200/api": "tests/test_readme.py",
     "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": "tests/test_dev.py",
     "docker compose exec server prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": (
         "tests/docker"
@@ -53,14 +53,15 @@ RUN_ELSEWHERE = {
     "kubectl --namespace airnub port-forward service/server 4200:4200": "by hand: it needs a cluster",
     "export PREFECT_API_URL=http://127.0.0.1:4200/api PREFECT_API_AUTH_STRING=user:password": "by hand",
     "uv run prefect deploy --all --prefect-file cluster.yaml": "tests/test_deployments.py, with another file",
-    "uv run prefect server start": "tests/test_deployments.py",
+    "uv run prefect server start": "tests/test_readme.py",
     "uv run prefect work-pool create --type process project-alpha": "tests/test_deployments.py",
     "uv sync --all-packages": ".ci/run",
     "uv run prefect deploy --all": "tests/test_deployments.py",
     "uv run prefect deploy --all --prefect-file data/processes.yaml": "tests/test_deployments.py",
     "uv run prefect deploy --all --prefect-file production.yaml": "tests/test_deployments.py",
     "uv run prefect deploy --all --no-prompt": "tests/test_deployments.py",
-    "uv run prefect worker start --pool project-alpha": "tests/test_deployments.py",
+    "uv run --all-packages prefect deploy --all --prefect-file data/processes.yaml": "tests/test_readme.py",
+    "uv run --all-packages prefect worker start --pool project-alpha": "tests/test_readme.py",
     "PREFECT_HOME=/tmp/fresh uv run prefect server database upgrade -y": "airnub-prefect's tests of the snapshot",
     "uv run python -m airnub_prefect.embedded.database /tmp/fresh": "airnub-prefect's tests of the snapshot",
 }

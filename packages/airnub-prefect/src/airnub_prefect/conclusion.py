@@ -7,6 +7,7 @@ from airnub_core.errors import ReaderError
 from airnub_core.tolerance import tolerates
 from airnub_prefect.artifacts import artifact_key, publish_items, publish_markdown
 from airnub_prefect.errors import NAMED_FAILURES, StageFailedError
+from airnub_prefect.progress import report_concluded
 from airnub_prefect.settings import StageSettings
 
 
@@ -30,9 +31,12 @@ async def conclude(settings: StageSettings, report: Report, tolerated: int | str
             get_run_logger().error("%s\n%s", outcome.error, outcome.error.traceback)
         if outcome.warning is not None:
             get_run_logger().warning("%s: %s", outcome.source, outcome.warning)
-    if not tolerates(tolerated, len(report.failed), len(report.outcomes)):
-        raise StageFailedError(settings.stage, report, "none" if tolerated == 0 else str(tolerated))
-    return report
+    if tolerates(tolerated, len(report.failed), len(report.outcomes)):
+        report_concluded(settings.stage, report, None)
+        return report
+    error = StageFailedError(settings.stage, report, "none" if tolerated == 0 else str(tolerated))
+    report_concluded(settings.stage, report, str(error))
+    raise error
 
 
 def summary(whose: str, report: Report) -> str:

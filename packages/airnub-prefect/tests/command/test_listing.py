@@ -27,7 +27,7 @@ def test_a_list_needs_no_server(command, tmp_path):
     rows = json.loads(done.stdout)
     assert rows[:2] == EXPECTED
     assert rows[-1] == {
-        "stage": "-",
+        "stage": "pipeline",
         "flow": "department-for-tests",
         "description": "Both.",
         "variable": "-",

@@ -25,6 +25,7 @@ from airnub_cli.backend.variables import (
 )
 from airnub_cli.backend.work_pools import Pool, compare_pools, read_pools
 from airnub_cli.configuration.environment import PoolType
+from airnub_cli.installed import importable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Wanted:
     """What the repository says that the backend of an environment holds."""
 
     environment: str
+    replaced_sources: dict[str, list[str]]
+    """Categories whose sources the environment replaces, by department."""
     pools: list[Pool]
     variables: list[Variable]
     blocks: list[Any]
@@ -66,10 +69,12 @@ def read_wanted(
     before = len(mistakes.found)
     pools = read_pools(root, environment, values, mistakes, pool_type)
     are_right = len(mistakes.found) == before
-    variables = read_variables(root, environment, mistakes, find_department)
+    with importable(root.glob("departments/*/src")):
+        variables = read_variables(root, environment, mistakes, find_department)
     blocks = read_blocks(root, environment, values, mistakes)
     wanted = Wanted(
         environment.name,
+        {} if environment.says is None else environment.says.replaced_sources(),
         pools,
         variables,
         blocks,

@@ -14,6 +14,7 @@ from airnub_cli.backend.change import Action, Change, differences, unchanged
 from airnub_cli.backend.server import Json, PrefectServer, path_of
 from airnub_cli.backend.sources import Mistakes, yaml_files
 from airnub_cli.configuration.environment import Environment
+from airnub_cli.installed import INSTALL_ALL
 from airnub_prefect.department import Department
 from airnub_prefect.errors import Mistake
 from airnub_prefect.places import shown
@@ -80,7 +81,7 @@ def read_variables(
         try:
             department = find_department(one.name)
         except ImportError as error:
-            message = f"expected the department {one.name} to be installed, found: {error}; `uv sync --all-packages`"
+            message = f"expected the department {one.name} to be installed, found: {error}; {INSTALL_ALL}"
             mistakes.found.append(Mistake(shown(one), None, message))
             continue
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported

@@ -13,6 +13,7 @@ from airnub_cli.check.lock import check_lock
 from airnub_cli.check.placement import check_placement
 from airnub_cli.check.plain_secrets import check_plain_secrets
 from airnub_cli.check.suites import check_suite
+from airnub_cli.installed import importable
 from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import Mistake
@@ -49,14 +50,14 @@ def _imported(workspace: Workspace, memory: Memory) -> list[Mistake]:
     from airnub_cli.check.configuration import check_backend, check_stale, check_variables
     from airnub_cli.check.contracts import check_contracts
     from airnub_cli.check.dependencies import check_dependencies
-    from airnub_cli.check.imports import importable, read_imports
+    from airnub_cli.check.imports import read_imports
     from airnub_cli.check.inputs import of_backend, of_imports
     from airnub_cli.check.published import check_published
     from airnub_cli.deployments.checking import check_deployments
 
     mistakes: list[Mistake] = []
     found: list[Mistake]
-    with importable(workspace):
+    with importable(member.folder / "src" for member in workspace.members.values()):
         broken: set[str] = set()
         if not _is_known(memory, "imports", digest := of_imports(workspace)):
             found = []

@@ -87,9 +87,9 @@ def registry_entry(root: Path, wanted: Wanted) -> str:
     return renamed(entry, wanted.names)
 
 
-def local_entry(root: Path, wanted: Wanted) -> str:
-    """What the environment `local` lays over the department's settings: its sample site in place of its sources."""
-    path = template_folder(root) / REGISTRATION / "local.yaml"
+def sample_entry(root: Path, wanted: Wanted) -> str:
+    """What the environment `sample` lays over the department's settings: its sample site in place of its sources."""
+    path = template_folder(root) / REGISTRATION / "sample.yaml"
     content = copied(path, template_folder(root), wanted.names, wanted.left_out)
     return (content or b"").decode().partition("variables:\n")[2]
 

@@ -4,9 +4,11 @@ import json
 import os
 import sys
 import textwrap
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from airnub_core import Kind, Outcome, Report
+from airnub_prefect.department import PIPELINE
 from airnub_prefect.errors import NAMED_FAILURES
 
 NAMED_OUTCOMES = 30
@@ -86,6 +89,17 @@ class _Bars(Progress):
             yield Text(self.latest, style="red", no_wrap=True, overflow="ellipsis")
 
 
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """A stage that has ended."""
+
+    report: Report
+    failure: str | None
+    """Why it failed, `None` where it completed."""
+    seconds: float
+    """Since the stage before it ended, or the display was made."""
+
+
 class Display:
     """Hears of items while a flow runs (`airnub_prefect.progress.Listener`), and shows how far it is.
 
@@ -94,6 +108,9 @@ class Display:
 
     def __init__(self) -> None:
         self.counts: Counter[Kind] = Counter()
+        self.stages: dict[str, Concluded] = {}
+        """Those that have ended, in their order."""
+        self._since = time.monotonic()
         self._bars = _Bars(
             TextColumn("{task.description}", justify="right"),
             BarColumn(),
@@ -155,6 +172,12 @@ class Display:
             self._bars.latest = f"failed: {outcome.source}: {_reason(outcome)}"
             self._bars.update(self._batches[batch], failed=f"{self._failed[batch]:,} failed")
 
+    def concluded(self, stage: str, report: Report, failure: str | None) -> None:
+        """A stage has ended."""
+        now = time.monotonic()
+        self.stages[stage] = Concluded(report, failure, now - self._since)
+        self._since = now
+
 
 def stage_document(stage: str, report: Report, *, failure: str | None, seconds: float) -> dict[str, Any]:
     """The document that `run STAGE --json` prints; its format is fixed."""
@@ -165,6 +188,27 @@ def stage_document(stage: str, report: Report, *, failure: str | None, seconds: 
         "seconds": round(seconds, 3),
         "bytes": report.new_bytes,
         "items": [outcome.as_json() for outcome in report.outcomes],
+        "failure": failure,
+    }
+
+
+def pipeline_document(stages: Mapping[str, Concluded], *, failure: str | None, seconds: float) -> dict[str, Any]:
+    """The document that `run pipeline --json` prints; its format is fixed.
+
+    Args:
+        stages: that have ended, in their order. Those after a stage that failed were not started, and have no document.
+        failure: why the pipeline failed, `None` where it completed.
+        seconds: that all of it took.
+    """
+    every = Report([outcome for one in stages.values() for outcome in one.report.outcomes])
+    return {
+        "stage": PIPELINE,
+        "state": "completed" if failure is None else "failed",
+        "counts": every.counts,
+        "seconds": round(seconds, 3),
+        "stages": [
+            stage_document(stage, one.report, failure=one.failure, seconds=one.seconds) for stage, one in stages.items()
+        ],
         "failure": failure,
     }
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from airnub_prefect.command.display import print_json, tell, tell_wrapped
-from airnub_prefect.department import Department
+from airnub_prefect.department import PIPELINE, Department
 
 
 def list_flows(department: Department, *, as_json: bool) -> int:
@@ -22,7 +22,7 @@ def list_flows(department: Department, *, as_json: bool) -> int:
         )
     pipeline = department.load_pipeline()
     description = " ".join((pipeline.description or "").split())
-    rows.append({"stage": "-", "flow": pipeline.name, "description": description, "variable": "-", "file": "-"})
+    rows.append({"stage": PIPELINE, "flow": pipeline.name, "description": description, "variable": "-", "file": "-"})
     if as_json:
         print_json(rows)
     else:
