@@ -60,7 +60,8 @@ tolerated_failures: 7x%
         "3: unknown key 'network.conections'; did you mean 'connections'?",
         "4: network.attempts: expected a valid integer, found 'many'",
         "5: duplicate key 'attempts': it stands on line 4 already",
-        "7: files.0.name: expected text like ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$, found 'a b'",
+        "7: files.0.name: expected the name of a source, 1 to 100 letters (a-z, A-Z), digits, `_`, `-` and `.`, the "
+        "first one a letter, a digit or `_`, found 'a b'",
         "8: unknown key 'files.0.url'; did you mean 'urls'?",
         "9: missing key 'files.1.name'",
         "9: files.1.urls: expected a list, found 'http://a/'",
