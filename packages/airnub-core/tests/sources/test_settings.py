@@ -62,7 +62,7 @@ SOURCES = (
         records=PATHS,
         pages=st.none() | PAGES,
         incremental=st.none() | st.builds(Incremental, field=PATHS, param=TEXT),
-        allow_private_hosts=st.none() | st.booleans(),
+        allow_private_hosts=st.none() | st.booleans() | st.lists(st.sampled_from(["localhost", "10.0.0.0/8"])),
     )
 )
 
