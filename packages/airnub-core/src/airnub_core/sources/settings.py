@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
-from airnub_common import MASK, is_secret_name, redact_url
+from airnub_common import MASK, is_masked_name, redact_url
 from airnub_core.network.settings import NetworkOverrides
 from airnub_core.sources.package_files import read_inside
 from airnub_core.store.source_name import PATTERN, checked_source_name
@@ -45,7 +45,7 @@ def _http_url(url: str) -> str:
 
 
 def _without_secrets(values: Mapping[str, object]) -> dict[str, object]:
-    return {name: MASK if is_secret_name(name) else value for name, value in values.items()}
+    return {name: MASK if is_masked_name(name) else value for name, value in values.items()}
 
 
 def _dotted(path: str) -> str:
