@@ -60,7 +60,8 @@ tolerated_failures: 7x%
         "3: unknown key 'network.conections'; did you mean 'connections'?",
         "4: network.attempts: expected a valid integer, found 'many'",
         "5: duplicate key 'attempts': it stands on line 4 already",
-        "7: files.0.name: expected text like ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$, found 'a b'",
+        "7: files.0.name: expected the name of a source, 1 to 100 letters (a-z, A-Z), digits, `_`, `-` and `.`, the "
+        "first one a letter, a digit or `_`, found 'a b'",
         "8: unknown key 'files.0.url'; did you mean 'urls'?",
         "9: missing key 'files.1.name'",
         "9: files.1.urls: expected a list, found 'http://a/'",
@@ -282,3 +283,29 @@ def test_what_was_meant():
     assert nearest("stroe", ["store", "index"]) == nearest_or_all("stroe", {"store": 1}) == "did you mean 'store'?"
     assert (nearest("x", ["b", "a"]), nearest_or_all("x", ["b", "a"])) == ("", "valid are a, b")
     assert nearest_or_all("x", ()) == "there are none"
+
+
+def test_mistakes_in_a_list_of_private_hosts(written):
+    """Each at its line, and none for the list as such."""
+    text = """\
+store: x
+network:
+  allow_private_hosts:
+    - intranet.example.org
+    - https://intranet.example.org/a?token=hunter2
+    - 10.0.0.1/8
+    - 10
+files:
+  - name: a
+    urls: [http://a/]
+    allow_private_hosts: intranet.example.org
+"""
+    host = "expected a host name or a network such as intranet.example.org or 10.0.0.0/8"
+    assert mistakes(text, written) == [
+        f"5: network.allow_private_hosts.1: {host}, without scheme and path, "
+        "found 'https://intranet.example.org/a?token=***'",
+        f"6: network.allow_private_hosts.2: {host}, without bits behind its prefix: 10.0.0.0/8, found '10.0.0.1/8'",
+        "7: network.allow_private_hosts.3: expected text, found 10",
+        "11: files.0.allow_private_hosts: expected true, false, or a list of host names and networks, "
+        "found 'intranet.example.org'",
+    ]

@@ -127,17 +127,18 @@ class ProtocolError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class RefusedAddressError(ItemError):
-    """The host is, or resolves to, an address that is not public."""
+    """The host is, or resolves to, an address that is not public, and `allow_private_hosts` does not allow it.
+
+    `remedy` is a sentence on what to do if the host is meant.
+    """
 
     host: str
     address: str
+    remedy: str = field(default="If this host is meant, list it in allow_private_hosts of the source", compare=False)
 
     def explanation(self) -> str:
         at = "" if self.host == self.address else f" ({self.address})"
-        return (
-            f"expected a public address, found {self.host}{at}; nothing was sent. "
-            "If this host is meant, set allow_private_hosts: true for the source"
-        )
+        return f"expected a public address, found {self.host}{at}; nothing was sent. {self.remedy}"
 
 
 @dataclass(eq=True, unsafe_hash=True)

@@ -19,7 +19,8 @@ VALUES = st.fixed_dictionaries(
         "stall_timeout": SECONDS,
         "total_timeout": SECONDS,
         "attempts": st.integers(1, 100),
-        "allow_private_hosts": st.booleans(),
+        "allow_private_hosts": st.booleans()
+        | st.lists(st.sampled_from(["localhost", "Intranet.example.org.", "10.0.0.0/8", "fd00::1", "127.0.0.1"])),
     },
 )
 
@@ -57,6 +58,11 @@ def test_sizes_have_suffixes(written, size):
         {"connect_timeout": float("nan")},
         {"requests_per_second_per_host": 0},
         {"conections": 1},
+        {"allow_private_hosts": "intranet.example.org"},
+        {"allow_private_hosts": {"a": "b"}},
+        {"allow_private_hosts": [True]},
+        {"allow_private_hosts": [10]},
+        {"allow_private_hosts": ["h", "http://h/"]},
     ],
 )
 @pytest.mark.parametrize("model", [NetworkSettings, NetworkOverrides])
@@ -119,3 +125,23 @@ def test_an_unknown_key_is_always_an_error(name, value):
     for model in (NetworkSettings, NetworkOverrides):
         with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
             model.model_validate({name: value})
+
+
+def test_a_list_of_private_hosts_is_kept_as_it_is_compared():
+    """Names in lower case, networks as such, in the order in which they are written."""
+    written = ["Intranet.Example.org.", "10.0.0.0/8", "FD00:0::1", "localhost"]
+    expected = ("intranet.example.org", "10.0.0.0/8", "fd00::1", "localhost")
+    for model in (NetworkSettings, NetworkOverrides):
+        assert model(allow_private_hosts=written).allow_private_hosts == expected
+
+
+def test_a_mistake_in_a_list_is_one_mistake_at_its_entry():
+    """And what is neither a switch nor a list is told what it may be."""
+    with pytest.raises(ValidationError) as error:
+        NetworkSettings(allow_private_hosts=["localhost", "http://h/", "*.example.org"])
+    assert [one["loc"] for one in error.value.errors()] == [
+        ("allow_private_hosts", "list", 1),
+        ("allow_private_hosts", "list", 2),
+    ]
+    with pytest.raises(ValidationError, match="expected true, false, or a list of host names and networks"):
+        NetworkSettings(allow_private_hosts="localhost")

@@ -322,11 +322,11 @@ class _Stream:
         self.closed = True
 
 
-def traced(stream, *, connected_to, host="rebound.example"):
+def traced(stream, *, connected_to, host="rebound.example", allowed=False):
     """Tell the hook of a transfer about one connection."""
 
     async def main():
-        trace = _peer_check("http://asked/", host)
+        trace = _peer_check("http://asked/", host, allowed)
         await trace("connection.connect_tcp.started", {"host": connected_to, "port": 80})
         await trace("connection.connect_tcp.complete", {"return_value": stream})
         await trace("http11.send_request_headers.started", {})
@@ -334,11 +334,27 @@ def traced(stream, *, connected_to, host="rebound.example"):
     asyncio.run(main())
 
 
+def test_a_name_that_changed_its_address_within_what_is_listed():
+    """The name may have any private address."""
+    stream = _Stream(("10.0.0.1", 80))
+    traced(stream, connected_to="rebound.example", allowed=("rebound.example",))
+    assert not stream.closed
+
+
 def test_a_name_that_changed_its_address_is_refused():
     """The address that is connected to is loopback, whatever was resolved before: the connection is closed unused."""
     stream = _Stream(("127.0.0.1", 80))
     with pytest.raises(RefusedAddressError):
         traced(stream, connected_to="rebound.example")
+    assert stream.closed
+
+
+@pytest.mark.parametrize("allowed", [True, ("rebound.example",), ("0.0.0.0/0",)])
+def test_a_name_that_changed_its_address_to_a_metadata_service_is_refused(allowed):
+    """Whatever is allowed."""
+    stream = _Stream(("169.254.169.254", 80))
+    with pytest.raises(RefusedAddressError, match="metadata service"):
+        traced(stream, connected_to="rebound.example", allowed=allowed)
     assert stream.closed
 
 
@@ -355,7 +371,8 @@ def test_the_hook_is_called_by_the_http_library(raw_server):
 
     async def main():
         async with httpx.AsyncClient(trust_env=False) as client:
-            await client.get(raw_server.url(), extensions={"trace": _peer_check(raw_server.url(), "127.0.0.1")})
+            check = _peer_check(raw_server.url(), "127.0.0.1", ("127.0.0.2",))
+            await client.get(raw_server.url(), extensions={"trace": check})
 
     with pytest.raises(RefusedAddressError):
         asyncio.run(main())

@@ -156,7 +156,7 @@ class SourceSettings(StoreSettings):
                 try:
                     source.with_urls_from(package_folder(self.package()))
                 except ValueError as error:
-                    mistakes.append(_mistake(str(error), (category, position, "urls_file"), source.urls_file))
+                    mistakes.append(_mistake(str(error), (category, position, "urls_file"), {}))
         if mistakes:
             raise ValidationError.from_exception_data(type(self).__name__, mistakes)
         return self
@@ -218,6 +218,6 @@ def package_folder(package: str) -> Path:
 
 
 def _mistake(message: str, place: tuple[str | int, ...], found: object) -> InitErrorDetails:
-    """A mistake that is told at its place, as Pydantic's own are."""
+    """A mistake that is reported at its place, as Pydantic's own are; of a mapping no value is shown."""
     kind = PydanticCustomError("value_error", "{said}", {"said": redact_text(message)})
     return InitErrorDetails(type=kind, loc=place, input=found)

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from airnub_core.network.ssrf import Allowed
+
 MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """HTTP statuses that send on to another URL, where there is a Location."""
@@ -18,4 +20,4 @@ class Limits(NamedTuple):
     stall_timeout: float
     total_timeout: float
     attempts: int
-    allow_private_hosts: bool
+    allow_private_hosts: Allowed

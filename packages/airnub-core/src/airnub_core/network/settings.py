@@ -2,12 +2,44 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from airnub_core.network.limits import Limits
+from airnub_core.network.ssrf import checked_entry
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Size = Annotated[ByteSize, Field(gt=0)]
+
+
+def _switch(value: object, handler: ValidatorFunctionWrapHandler) -> bool:
+    try:
+        return bool(handler(value))
+    except ValidationError:
+        raise ValueError("expected true, false, or a list of host names and networks") from None
+
+
+def _kind(value: object) -> str:
+    return "list" if isinstance(value, list | tuple) else "switch"
+
+
+PrivateHosts = Annotated[
+    Annotated[bool, WrapValidator(_switch), Tag("switch")]
+    | Annotated[tuple[Annotated[str, AfterValidator(checked_entry)], ...], Tag("list")],
+    # With a plain union a mistake in an entry would also be reported as a list that is not a switch.
+    Discriminator(_kind),
+]
+"""`false`, `true`, or a list of host names and networks; `ssrf` says what they allow."""
 
 
 class NetworkSettings(BaseModel):
@@ -26,7 +58,7 @@ class NetworkSettings(BaseModel):
     total_timeout: Seconds = 3600
     """The longest time of one attempt."""
     attempts: Annotated[int, Field(ge=1, le=100)] = 4
-    allow_private_hosts: bool = False
+    allow_private_hosts: PrivateHosts = False
 
     def limits(self) -> Limits:
         """The same as a plain value, which processes can be told that have no use for models."""
@@ -47,7 +79,7 @@ class NetworkOverrides(BaseModel):
     stall_timeout: Seconds | None = None
     total_timeout: Seconds | None = None
     attempts: Annotated[int, Field(ge=1, le=100)] | None = None
-    allow_private_hosts: bool | None = None
+    allow_private_hosts: PrivateHosts | None = None
 
     def network(self, department: NetworkSettings) -> NetworkSettings:
         """The department's settings with what this source says otherwise."""

@@ -36,6 +36,7 @@ from airnub_core.network.headers import is_visible, length_in, sendable
 from airnub_core.network.hosts import check_host, check_peer, checked_url, host_in, origin_of
 from airnub_core.network.limits import MAX_REDIRECTS, REDIRECTS
 from airnub_core.network.settings import NetworkSettings
+from airnub_core.network.ssrf import Allowed
 from airnub_core.store.staging import StagedBody
 
 
@@ -64,7 +65,7 @@ class HttpTransfer:
 
     def __init__(self, user_agent: str) -> None:
         self._user_agent = user_agent
-        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._clients: dict[Allowed, httpx.AsyncClient] = {}
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -126,8 +127,8 @@ class HttpTransfer:
         network = request.network
         sent = {"user-agent": self._user_agent, "accept-encoding": "identity", **headers, **request.validators}
         timeout = httpx.Timeout(network.stall_timeout, connect=network.connect_timeout, pool=None)
-        extensions = {} if network.allow_private_hosts else {"trace": _peer_check(request.url, host_in(url))}
-        client = self._client(private=network.allow_private_hosts)
+        extensions = {"trace": _peer_check(request.url, host_in(url), network.allow_private_hosts)}
+        client = self._client(network.allow_private_hosts)
         built = client.build_request("GET", url, headers=sent, timeout=timeout, extensions=extensions)
         cookies.set_cookie_header(built)
         response = await client.send(built, stream=True)
@@ -137,15 +138,15 @@ class HttpTransfer:
         finally:
             await response.aclose()
 
-    def _client(self, *, private: bool) -> httpx.AsyncClient:
-        # Two pools: a connection to a private host, opened for a source that may, must not serve one that may not.
-        if private not in self._clients:
+    def _client(self, allowed: Allowed) -> httpx.AsyncClient:
+        # A pool each: a connection to a private host, opened for a source that may, must not serve one that may not.
+        if allowed not in self._clients:
             # No connection is used twice: what comes behind the end of a body would be taken for the next answer.
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
             no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
             trusted = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-            self._clients[private] = httpx.AsyncClient(limits=limits, cookies=no_cookies, verify=trusted)
-        return self._clients[private]
+            self._clients[allowed] = httpx.AsyncClient(limits=limits, cookies=no_cookies, verify=trusted)
+        return self._clients[allowed]
 
     async def _receive(
         self, request: Request, response: httpx.Response, new_body: Callable[[], StagedBody]
@@ -216,7 +217,7 @@ def _take_cookies(cookies: httpx.Cookies, response: httpx.Response) -> None:
             cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
 
 
-def _peer_check(asked: str, host: str) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+def _peer_check(asked: str, host: str, allowed: Allowed) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
     direct = False
 
     async def trace(event: str, info: Mapping[str, Any]) -> None:
@@ -228,7 +229,7 @@ def _peer_check(asked: str, host: str) -> Callable[[str, Mapping[str, Any]], Awa
             return
         stream = info["return_value"]
         try:
-            check_peer(asked, stream.get_extra_info("server_addr"))
+            check_peer(asked, host, stream.get_extra_info("server_addr"), allowed)
         except ItemError:
             await stream.aclose()
             raise
