@@ -136,12 +136,13 @@ class RefusedAddressError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class RefusedUrlError(ItemError):
-    """The URL, or the target of a redirect, is not one that is asked for."""
+    """The URL, or the target of a redirect, is not one that is asked for; `reason` is what was found."""
 
     reason: str
+    expected: str = "an http or https URL with a host"
 
     def explanation(self) -> str:
-        return f"expected an http or https URL with a host, found {self.reason}"
+        return f"expected {self.expected}, found {self.reason}"
 
 
 @dataclass(eq=True, unsafe_hash=True)
