@@ -16,6 +16,7 @@
 Each says whether a retry may help (`transient`), compares by its fields, survives pickling, and redacts its URL.
 """
 
+import errno
 from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from typing import Any, ClassVar, Self
@@ -24,6 +25,17 @@ from airnub_common import redact_text, redact_url
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 """HTTP statuses that may heal: RFC 9110 (408, 5xx), RFC 8470 (425), RFC 6585 (429)."""
+
+ADVICE = {
+    errno.ENOSPC: "free space, or inodes, on its file system",
+    errno.EDQUOT: "free space, or raise the quota of this user",
+    errno.EROFS: "mount its file system for writing",
+    errno.EACCES: "give this user the right to write there",
+    errno.EPERM: "give this user the right to write there",
+    errno.EIO: "check the disk and the kernel's log",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
+"""What to do about an error of the file system, by its number."""
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -295,19 +307,21 @@ class WorkerLostError(IngestError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class StoreError(IngestError):
-    """The store cannot be used as it is: the run fails. `path` is where, `reason` what happened."""
+    """The store cannot be used: the run fails. `path` is where, `reason` what happened, `advice` what to do."""
 
     path: str
     reason: str
+    advice: str = field(default="", compare=False, kw_only=True)
 
     @classmethod
     def of(cls, error: OSError, path: object) -> Self:
-        """The same story as an error of the operating system."""
+        """An error of the operating system; `path` is named where it names none itself."""
         where = error.filename2 or error.filename or path  # of a renaming, where to
-        return cls(str(where), error.strerror or str(error))
+        return cls(str(where), error.strerror or str(error), advice=ADVICE.get(error.errno or 0, ""))
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}; what was stored before is whole, and the next run does the rest"
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"{self.path}: {self.reason}{advice}; what was stored before is whole, and the next run does the rest"
 
 
 @dataclass(eq=True, unsafe_hash=True)
