@@ -51,6 +51,13 @@ def test_the_repository_names_no_place_outside_of_it():
     assert lines == []
 
 
+def test_the_port_of_a_prefect_server_has_one_home():
+    """Code takes it from `api_url`; only files that are not Python write it out."""
+    folders = [*ROOT.glob("packages/*/src"), *ROOT.glob("departments/*/src"), ROOT / "benchmarks"]
+    written = [path for folder in folders for path in folder.rglob("*.py") if re.search(r"\b4200\b", path.read_text())]
+    assert written == [ROOT / "packages/airnub-prefect/src/airnub_prefect/api_url.py"]
+
+
 @pytest.mark.parametrize(("name", "below"), [("fastapi", (0, 150)), ("sqlalchemy", (2, 1))])
 def test_the_lock_holds_what_prefect_cannot_work_without(name, below):
     """With FastAPI 0.150 its server cannot be imported; with SQLAlchemy 2.1 no schedule ever starts a run."""

@@ -33,7 +33,7 @@ STORE_EXAMPLES = [
     errors.DatasetError("weather", "expected rows, found none"),
     errors.ReaderError("weather", "reading it raised KeyError: 'x'", "Traceback …"),
     errors.WorkerLostError(-9),
-    errors.StoreError("/store", "No space left on device"),
+    errors.StoreError("/store", "No space left on device", advice="free space"),
     errors.DamagedObjectError("/store/x", "expected a, found b"),
     errors.DamagedManifestError("/store/x", "not a manifest"),
     errors.DamagedIndexError("/store/x", "not a database"),
@@ -152,5 +152,9 @@ def test_an_error_of_the_system_as_one_of_the_store():
         "/x", "Permission denied"
     )
     assert errors.StoreError.of(OSError("odd"), "/store") == errors.StoreError("/store", "odd")
+    assert str(errors.StoreError.of(OSError(28, "No space left on device"), "/store")) == (
+        "/store: No space left on device; free space, or inodes, on its file system; "
+        "what was stored before is whole, and the next run does the rest"
+    )
     renaming = OSError(13, "Permission denied", "/from", None, "/to")
     assert errors.StoreError.of(renaming, "/store") == errors.StoreError("/to", "Permission denied")

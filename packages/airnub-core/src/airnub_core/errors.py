@@ -17,6 +17,7 @@
 Each says whether a retry may help (`transient`), compares by its fields, survives pickling, and redacts its URL.
 """
 
+import errno
 from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from itertools import dropwhile
@@ -30,6 +31,16 @@ TRANSIENT_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 
 _LONGEST_MESSAGE = 500
 """Characters of another library's message; polars adds its whole query plan to some."""
+ADVICE = {
+    errno.ENOSPC: "free space, or inodes, on its file system",
+    errno.EDQUOT: "free space, or raise the quota of this user",
+    errno.EROFS: "mount its file system for writing",
+    errno.EACCES: "give this user the right to write there",
+    errno.EPERM: "give this user the right to write there",
+    errno.EIO: "check the disk and the kernel's log",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
+"""What to do about an error of the file system, by its number."""
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -143,12 +154,13 @@ class RefusedAddressError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class RefusedUrlError(ItemError):
-    """The URL, or the target of a redirect, is not one that is asked for."""
+    """The URL, or the target of a redirect, is not one that is asked for; `reason` is what was found."""
 
     reason: str
+    expected: str = "an http or https URL with a host"
 
     def explanation(self) -> str:
-        return f"expected an http or https URL with a host, found {self.reason}"
+        return f"expected {self.expected}, found {self.reason}"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -327,19 +339,21 @@ class WorkerLostError(IngestError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class StoreError(IngestError):
-    """The store cannot be used as it is: the run fails. `path` is where, `reason` what happened."""
+    """The store cannot be used: the run fails. `path` is where, `reason` what happened, `advice` what to do."""
 
     path: str
     reason: str
+    advice: str = field(default="", compare=False, kw_only=True)
 
     @classmethod
     def of(cls, error: OSError, path: object) -> Self:
-        """The same story as an error of the operating system."""
+        """An error of the operating system; `path` is named where it names none itself."""
         where = error.filename2 or error.filename or path  # of a renaming, where to
-        return cls(str(where), error.strerror or str(error))
+        return cls(str(where), error.strerror or str(error), advice=ADVICE.get(error.errno or 0, ""))
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}; what was stored before is whole, and the next run does the rest"
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"{self.path}: {self.reason}{advice}; what was stored before is whole, and the next run does the rest"
 
 
 @dataclass(eq=True, unsafe_hash=True)

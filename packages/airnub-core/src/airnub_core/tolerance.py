@@ -16,7 +16,7 @@ def _share(text: str) -> str:
     return text
 
 
-Tolerance = Annotated[int, Field(ge=0)] | Annotated[str, AfterValidator(_share)]
+Tolerance = Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, AfterValidator(_share)]
 
 
 def tolerates(tolerance: int | str, failed: int, items: int) -> bool:

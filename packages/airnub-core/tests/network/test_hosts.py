@@ -275,3 +275,12 @@ def test_what_is_not_asked_for(url):
     with pytest.raises(RefusedUrlError) as error:
         checked_url("http://asked/", url)
     assert error.value.url == "http://asked/"
+
+
+@pytest.mark.parametrize("port", ["0", "00", "65536", "-1", "x"])
+def test_a_port_that_does_not_exist_is_named(port):
+    """The message is about the port, and shows the URL without its credentials."""
+    with pytest.raises(RefusedUrlError) as error:
+        checked_url("http://asked/", f"http://me:pw@h:{port}/a")
+    expected = "expected an http or https URL with a port from 1 to 65535"
+    assert str(error.value) == f"http://asked/: {expected}, found 'http://***@h:{port}/a'"

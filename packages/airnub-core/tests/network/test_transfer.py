@@ -31,6 +31,7 @@ from airnub_core.errors import (
     TransferTimeoutError,
     TruncatedBodyError,
 )
+from airnub_core.network.limits import MAX_INTERIM
 from airnub_core.network.transfer import HttpTransfer, Request, _peer_check
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.staging import Staging
@@ -450,6 +451,30 @@ def test_an_endless_body_is_cut_off_at_the_limit(raw_server, fetch, headers, chu
     """With no length to read, bytes are counted."""
     raw_server.answer = endless(OK + headers, chunk)
     failing(fetch, TooLargeError, raw_server.url(), max_bytes=MIB)
+
+
+HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+LONG_BODY = OK + b"Content-Length: 200000\r\n\r\n" + b"\r\n" * 100_000
+
+
+@pytest.mark.parametrize("interim", [0, 1, MAX_INTERIM])
+def test_interim_answers_are_passed_over(raw_server, fetch, interim):
+    """As many as are taken; empty lines of a body are none."""
+    raw_server.answer = HINT * interim + LONG_BODY
+    _, content = fetch(raw_server.url())
+    assert content == b"\r\n" * 100_000
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_endless_interim_answers_are_an_error(raw_server, fetch, private, monkeypatch):
+    """The HTTP library would read them until the time is up."""
+    if not private:
+        # A proxy may be on loopback, and what it connects to is its own affair.
+        monkeypatch.setenv("HTTP_PROXY", raw_server.url())
+    raw_server.answer = endless(HINT, HINT * 100)
+    url = raw_server.url() if private else "http://example.com/"
+    error = failing(fetch, ProtocolError, url, allow_private_hosts=private, stall_timeout=60)
+    assert "interim answers (1xx), of which at most 1,000 are taken" in str(error)
 
 
 def test_endless_headers_are_an_error(raw_server, fetch):

@@ -24,7 +24,7 @@ async def conclude(settings: StageSettings, report: Report, tolerated: int | str
     """
     whose = f"{settings.department} {settings.stage}"
     key = artifact_key(settings.department, settings.stage)
-    await publish_items(f"{key}-items", report, f"Every item of {whose} that failed, and up to 1,000 others")
+    await publish_items(f"{key}-items", report, whose)
     await publish_markdown(f"{key}-summary", summary(whose, report), f"What {whose} did")
     for outcome in report.outcomes:
         if isinstance(outcome.error, ReaderError):

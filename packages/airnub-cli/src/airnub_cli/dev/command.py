@@ -15,9 +15,10 @@ from airnub_cli.dev.state import State, free_port, held, listening
 from airnub_cli.dev.view import SELF, View
 from airnub_cli.installed import require_importable
 from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.api_url import PORT
 from airnub_prefect.errors import ConfigurationError
 
-PORT, SITE_PORT = 4200, 8000
+SITE_PORT = 8000
 
 
 def add_to(group: click.Group) -> None:

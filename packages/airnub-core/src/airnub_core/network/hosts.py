@@ -12,6 +12,7 @@ from airnub_core.network.addresses import HOST_NAME, literal_address
 from airnub_core.network.proxies import proxies_of_environment
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.network.ssrf import Allowed, may_connect, refusal, refused_host
+from airnub_core.network.targets import WITH_PORT, has_usable_port
 
 
 async def check_host(asked: str, url: httpx.URL, network: NetworkSettings) -> None:
@@ -82,13 +83,16 @@ def checked_url(asked: str, url: str, base: str = "") -> httpx.URL:
     """A URL that may be asked for, seen from `base`; `asked` is what an error names.
 
     Raises:
-        RefusedUrlError: it cannot be read, or is none of http or https with a host.
+        RefusedUrlError: it cannot be read, is not an http or https URL with a host, or its port cannot be used.
     """
     try:
         absolute = urljoin(base, url)
-        parsed, port = httpx.URL(absolute), urlsplit(absolute).port  # the one does not look at the port's size
+        parts = urlsplit(absolute)
+        if parts.scheme in {"http", "https"} and not has_usable_port(parts):
+            raise RefusedUrlError(asked, repr(redact_url(absolute)), WITH_PORT)
+        parsed = httpx.URL(absolute)
     except (httpx.InvalidURL, ValueError) as error:
         raise RefusedUrlError(asked, f"one that cannot be read ({error})") from error
-    if parsed.scheme not in {"http", "https"} or port == 0 or not may_be_host(host_in(parsed)):
+    if parsed.scheme not in {"http", "https"} or not may_be_host(host_in(parsed)):
         raise RefusedUrlError(asked, repr(redact_url(str(parsed))))
     return parsed

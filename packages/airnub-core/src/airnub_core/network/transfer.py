@@ -5,6 +5,7 @@ Retries are around this, durability and the index after it.
 
 import asyncio
 import os
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -34,10 +35,14 @@ from airnub_core.network.backoff import parse_retry_after
 from airnub_core.network.decoding import DecodingError, decoder_of
 from airnub_core.network.headers import is_visible, length_in, sendable
 from airnub_core.network.hosts import check_host, check_peer, checked_url, host_in, origin_of
-from airnub_core.network.limits import MAX_REDIRECTS, REDIRECTS
+from airnub_core.network.limits import MAX_INTERIM, MAX_REDIRECTS, REDIRECTS, too_many_interim
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.network.ssrf import Allowed
 from airnub_core.store.staging import StagedBody
+
+_HEAD_END = re.compile(rb"\n\r?\n")
+Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+"""httpcore's extension: is given what happens on the way to an answer, such as the stream of a new connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +132,15 @@ class HttpTransfer:
         network = request.network
         sent = {"user-agent": self._user_agent, "accept-encoding": "identity", **headers, **request.validators}
         timeout = httpx.Timeout(network.stall_timeout, connect=network.connect_timeout, pool=None)
-        extensions = {"trace": _peer_check(request.url, host_in(url), network.allow_private_hosts)}
-        client = self._client(network.allow_private_hosts)
-        built = client.build_request("GET", url, headers=sent, timeout=timeout, extensions=extensions)
+        allowed = network.allow_private_hosts
+        traces = [_interim_check(request.url), _peer_check(request.url, host_in(url), allowed)]
+
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
+            for one in traces:
+                await one(event, info)
+
+        client = self._client(allowed)
+        built = client.build_request("GET", url, headers=sent, timeout=timeout, extensions={"trace": trace})
         cookies.set_cookie_header(built)
         response = await client.send(built, stream=True)
         try:
@@ -217,7 +228,38 @@ def _take_cookies(cookies: httpx.Cookies, response: httpx.Response) -> None:
             cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
 
 
-def _peer_check(asked: str, host: str, allowed: Allowed) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+def _interim_check(asked: str) -> Trace:
+    """Count interim answers (1xx), which httpcore reads for as long as they come, and stop after `MAX_INTERIM`."""
+    has_answer, interim, last = False, 0, b""
+
+    def counted(read: Callable[..., Awaitable[bytes]]) -> Callable[..., Awaitable[bytes]]:
+        async def read_on(*arguments: Any, **options: Any) -> bytes:
+            nonlocal interim, last
+            # More is read only while there is no answer: the heads that ended until now are interim ones.
+            if not has_answer and interim > MAX_INTERIM:
+                raise too_many_interim(asked, interim)
+            piece = await read(*arguments, **options)
+            if not has_answer:
+                interim += len(_HEAD_END.findall(last + piece))
+                last = (last + piece)[-2:]
+            return piece
+
+        return read_on
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
+        nonlocal has_answer, interim, last
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            # A proxy has answered before TLS begins.
+            has_answer, interim, last = False, 0, b""
+            stream = info["return_value"]
+            stream.read = counted(stream.read)
+        elif event.endswith(".receive_response_headers.complete"):
+            has_answer = True
+
+    return trace
+
+
+def _peer_check(asked: str, host: str, allowed: Allowed) -> Trace:
     direct = False
 
     async def trace(event: str, info: Mapping[str, Any]) -> None:

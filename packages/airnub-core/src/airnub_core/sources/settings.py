@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
 from airnub_common import MASK, is_masked_name, redact_url
-from airnub_core.network.settings import NetworkOverrides
+from airnub_core.network.settings import LARGEST, Count, NetworkOverrides
+from airnub_core.network.targets import WITH_PORT, has_usable_port
 from airnub_core.sources.package_files import read_inside
 from airnub_core.store.source_name import PATTERN, checked_source_name
 
@@ -35,12 +36,14 @@ def _http_url(url: str) -> str:
         return url
     try:
         parts = urlsplit(url)
-        usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname)
         url.encode()
     except ValueError:  # also of half a surrogate pair
         usable = False
     if not usable or any(map(str.isspace, url)):
         raise ValueError("expected an http or https URL with a host")
+    if not has_usable_port(parts):
+        raise ValueError(f"expected {WITH_PORT}")
     return url
 
 
@@ -137,8 +140,12 @@ class Auth(_Part):
     prefix: HeaderText = ""
 
 
+Start = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+"""The number of the first page, or the first offset."""
+
+
 class _Pages(_Part):
-    max: Annotated[int, Field(ge=1)] = 1000
+    max: Count = 1000
     """The largest number of pages; an API that goes on is an error."""
 
 
@@ -151,9 +158,9 @@ class NumberedPages(_Pages):
 
     kind: Literal["page"]
     param: str = "page"
-    start: int = 1
+    start: Start = 1
     size_param: str | None = None
-    size: Annotated[int, Field(ge=1)] | None = None
+    size: Count | None = None
     """Records of a full page; sent where there is a `size_param`."""
     total: DottedPath | None = None
     """Where an answer says how many records there are in all; an API that ends before is an error."""
@@ -168,9 +175,9 @@ class OffsetPages(_Pages):
 
     kind: Literal["offset"]
     param: str = "offset"
-    start: int = 0
+    start: Start = 0
     limit_param: str = "limit"
-    limit: Annotated[int, Field(ge=1)] = 100
+    limit: Count = 100
     total: DottedPath | None = None
     """Where an answer says how many records there are in all; an API that ends before is an error."""
 

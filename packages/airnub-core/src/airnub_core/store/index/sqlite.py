@@ -7,6 +7,7 @@ at a time they are moved, in order, into the large one, `settled`. A key is the 
 down, and the row itself says whether it is the one that is meant.
 """
 
+import errno
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
-from airnub_core.errors import DamagedIndexError, StoreError
+from airnub_core.errors import ADVICE, DamagedIndexError, StoreError
 from airnub_core.store.index.known import Known, Version, oldest_first
 from airnub_core.store.manifest import Manifest
 
@@ -84,6 +85,11 @@ _CACHE_KIB = 8 * 1024
 _LOG_PAGES = 4000
 """Of 4 KiB: when the log is written back into the file."""
 _BUSY_SECONDS = 60
+_ADVICE = {
+    sqlite3.SQLITE_FULL: ADVICE[errno.ENOSPC],
+    sqlite3.SQLITE_READONLY: ADVICE[errno.EROFS],
+    sqlite3.SQLITE_IOERR: ADVICE[errno.EIO],
+}
 # Not a database, a damaged one, or one with other tables than ours. A full disk or a lock says nothing against it.
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
 
@@ -259,7 +265,7 @@ def _told(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # the rest of the bits are details
         kind = DamagedIndexError if code in _DAMAGED else StoreError
-        raise kind(str(path), f"the index cannot be used ({error})") from error
+        raise kind(str(path), f"the index cannot be used ({error})", advice=_ADVICE.get(code, "")) from error
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
