@@ -93,6 +93,18 @@ def test_a_second_deploy_changes_nothing(tmp_path):
         assert held(url) == both
 
 
+def test_a_schedule_becomes_runs(prefect_api):
+    """With the libraries in the lock, Prefect's scheduler inserts the runs of a deployment's schedule."""
+    flow = post(f"{prefect_api}/flows/", {"name": "scheduled"})
+    schedules = [{"active": True, "schedule": {"interval": 3600, "anchor_date": "2026-01-01T00:00:00Z"}}]
+    body = {"name": "hourly", "flow_id": flow["id"], "schedules": schedules}
+    deployment = post(f"{prefect_api}/deployments/", body)["id"]
+    # What the scheduler of a whole server does every minute; that of `prefect_api` does not run.
+    post(f"{prefect_api}/deployments/{deployment}/schedule", {"min_runs": 2, "max_runs": 2})
+    runs = post(f"{prefect_api}/flow_runs/filter", {"deployments": {"id": {"any_": [deployment]}}})
+    assert [(run["state"]["type"], run["auto_scheduled"]) for run in runs] == [("SCHEDULED", True)] * 2
+
+
 ALL = ("ingestion", "processing", "analysis", "pipeline")
 
 

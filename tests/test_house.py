@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,10 +57,11 @@ def test_the_port_of_a_prefect_server_has_one_home():
     assert written == [ROOT / "packages/airnub-prefect/src/airnub_prefect/api_url.py"]
 
 
-@pytest.mark.parametrize(("name", "below"), [("fastapi", (0, 150)), ("sqlalchemy", (2, 1))])
-def test_the_lock_holds_what_prefect_cannot_work_without(name, below):
-    """With FastAPI 0.150 its server cannot be imported; with SQLAlchemy 2.1 no schedule ever starts a run."""
-    packages = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
-    versions = [tuple(map(int, one["version"].split(".")[:2])) for one in packages if one["name"] == name]
-    assert versions
-    assert all(version < below for version in versions)
+def test_prefect_is_pinned_once():
+    """Members that limit Prefect's version, and the workspaces of the benchmarks, name the same limits."""
+    files = [*ROOT.glob("packages/*/pyproject.toml"), *ROOT.glob("departments/*/pyproject.toml")]
+    files.append(ROOT / "benchmarks" / "workspaces.py")
+    pin = re.compile(r'"prefect(?:", \(\), ")?([<>=~!][^"]*)"')
+    pins = {path.relative_to(ROOT).as_posix(): limits for path in files for limits in pin.findall(path.read_text())}
+    assert len(pins) >= 4
+    assert len(set(pins.values())) == 1, pins
