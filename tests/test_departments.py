@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parents[1]
 KILLS = int(os.environ.get("AIRNUB_KILLS_OF_NEW", "2"))
 

@@ -65,6 +65,7 @@ def test_examples_on_the_page_are_right():
     assert len(examples) == 3
 
 
+@pytest.mark.system
 def test_a_second_deploy_changes_nothing(tmp_path):
     """From the root and from a department's folder, on a terminal, nothing is asked, and only triggers get new ids."""
     environment = on_its_own(tmp_path)
@@ -95,6 +96,7 @@ def test_a_second_deploy_changes_nothing(tmp_path):
         assert held(url) == both
 
 
+@pytest.mark.system
 def test_a_worker_runs_what_was_deployed(tmp_path):
     """From an empty server: deploy, run the ingestion, and each stage starts the next until the report is there."""
     environment = on_its_own(tmp_path) | {"AIRNUB_DATA_ROOT": str(tmp_path), "PREFECT_WORKER_QUERY_SECONDS": "1"}
