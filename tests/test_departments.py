@@ -12,6 +12,8 @@ import pytest
 
 from airnub_cli.configuration.environment import load_environment
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parents[1]
 KILLS = int(os.environ.get("AIRNUB_KILLS_OF_NEW", "2"))
 

@@ -63,6 +63,7 @@ def test_examples_on_the_page_are_right():
     assert len(examples) == 3
 
 
+@pytest.mark.system
 def test_a_second_deploy_changes_nothing(tmp_path):
     """From the root and from a department's folder, on a terminal, nothing is asked, and only triggers get new ids."""
     environment = on_its_own(tmp_path)

@@ -88,6 +88,7 @@ def test_a_data_root_that_cannot_be_written(tmp_path):
         demo_module._serve({}, tmp_path / "root")
 
 
+@pytest.mark.system
 def test_two_commands_on_one_home(start, written, tmp_path):
     """A demo and a run at once, both with a server of their own on one new database: all that they did is recorded.
 

@@ -344,6 +344,7 @@ def halted(start, site, written, tmp_path):
         released.set()
 
 
+@pytest.mark.system
 def test_sigterm(halted, tmp_path):
     """As Docker sends it, to the command alone: it ends, leaves no process, and what had ended is whole."""
     process, server = halted
@@ -356,6 +357,7 @@ def test_sigterm(halted, tmp_path):
     assert [path.read_bytes() for path in (tmp_path / "store").glob("quick/*/*/a.csv")] == [b"a\n"]
 
 
+@pytest.mark.system
 def test_ctrl_c(halted, tmp_path):
     """It ends soon with status 130, says what is safe, and leaves no process and no half-written file."""
     process, server = halted
@@ -376,6 +378,7 @@ def test_ctrl_c(halted, tmp_path):
     assert {path.name for path in (tmp_path / "home").iterdir()} <= {"prefect.db", "prefect.db-wal", "prefect.db-shm"}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_interrupted_downloads(start, site, written, tmp_path, sent):
     """What had come is settled and counted, whatever thread it was in; a transfer that hangs keeps nobody waiting."""
@@ -398,6 +401,7 @@ def test_interrupted_downloads(start, site, written, tmp_path, sent):
     assert [path.name for path in (tmp_path / "store" / ".airnub" / "staging").iterdir()] == ["lock"]
 
 
+@pytest.mark.system
 def test_kill_9(halted, tmp_path):
     """The embedded server ends by itself, in good order, and leaves nothing but the database."""
     process, server = halted
