@@ -1,5 +1,7 @@
 """What the tests of the store share: bytes on their way into it."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,26 @@ from airnub_core.store.manifest import url_digest
 from airnub_core.store.provenance import Asked
 from airnub_core.store.redo_log import RedoLog
 from airnub_core.store.staging import Staging
+
+_listeners = []
+
+
+def _hear_of_listings(event, arguments):
+    if _listeners and event in {"os.listdir", "os.scandir"} and isinstance(arguments[0], str | os.PathLike):
+        for listed in _listeners:
+            listed.append(Path(arguments[0]))
+
+
+sys.addaudithook(_hear_of_listings)  # it cannot be removed again
+
+
+@pytest.fixture
+def listed():
+    """The folders that this process lists, in their order, each as often as it does."""
+    folders = []
+    _listeners.append(folders)
+    yield folders
+    _listeners.remove(folders)
 
 
 @pytest.fixture

@@ -360,6 +360,15 @@ def test_versions_of_a_url_are_all_there_again(store, stage_logged, taken_up):
     assert verify(store).damaged == []
 
 
+def test_a_folder_is_not_listed_for_each_url_of_its_bytes(store, stage_logged, taken_up, listed):
+    """What a log holds of them is taken up in a time that grows with their number, not with its square."""
+    for number in range(20):
+        stage_logged(url=f"http://h/{number}", name=f"{number}.csv")
+    [row, *_] = taken_up().values()
+    assert listed.count((store.root / row.path).parent) <= 1
+    assert len(dict(store.manifests())) == 20
+
+
 def test_an_empty_folder_is_nothing(taken_up):
     """A process that died before anything came."""
     assert taken_up() == {}
