@@ -2,11 +2,13 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from airnub_core.store import durability
+from airnub_core.store.clock import timestamp
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.provenance import Asked
 from airnub_core.store.redo_log import RedoLog
@@ -44,10 +46,12 @@ def staging(tmp_path):
 def stage(staging):
     """Stage bytes of a URL."""
 
-    def one(content=b"content", url="http://h/a", name="a.csv", source="s", headers=()):
+    def one(content=b"content", url="http://h/a", name="a.csv", source="s", headers=(), sent_at=None):
         body = staging.body()
         body.write(content)
-        return body.finish(Asked(source, url, url_digest(url)), url, dict(headers), name)
+        return body.finish(
+            Asked(source, url, url_digest(url)), url, dict(headers), name, sent_at or timestamp(time.time())
+        )
 
     return one
 

@@ -36,7 +36,11 @@ from airnub_core.network.headers import is_visible, length_in, sendable
 from airnub_core.network.hosts import check_host, check_peer, checked_url, host_in, origin_of
 from airnub_core.network.limits import MAX_REDIRECTS, REDIRECTS
 from airnub_core.network.settings import NetworkSettings
+from airnub_core.store.clock import elapsed
 from airnub_core.store.staging import StagedBody
+
+_SENT = "airnub_sent"
+"""Among the extensions of an answer: when its request was sent, by the clock `elapsed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class Received:
     final_url: str
     headers: Mapping[str, str]
     body: StagedBody | None
+    sent: float
+    """When the request was sent that it answers, by the clock `elapsed`."""
 
 
 class HttpTransfer:
@@ -130,7 +136,9 @@ class HttpTransfer:
         client = self._client(private=network.allow_private_hosts)
         built = client.build_request("GET", url, headers=sent, timeout=timeout, extensions=extensions)
         cookies.set_cookie_header(built)
+        sent_when = _watch_sending(built)
         response = await client.send(built, stream=True)
+        response.extensions[_SENT] = sent_when()
         try:
             _take_cookies(cookies, response)
             yield response
@@ -152,7 +160,7 @@ class HttpTransfer:
     ) -> Received:
         headers = {name.lower(): value for name, value in response.headers.items()}
         if response.status_code == HTTPStatus.NOT_MODIFIED and request.validators:
-            return Received(response.status_code, str(response.url), headers, None)
+            return Received(response.status_code, str(response.url), headers, None, response.extensions[_SENT])
         if response.status_code != HTTPStatus.OK:
             wait = parse_retry_after(headers.get("retry-after"), datetime.now(UTC))
             raise HttpStatusError(request.url, response.status_code, wait)
@@ -162,7 +170,7 @@ class HttpTransfer:
         except BaseException:
             body.discard()
             raise
-        return Received(response.status_code, str(response.url), headers, body)
+        return Received(response.status_code, str(response.url), headers, body, response.extensions[_SENT])
 
 
 @cache
@@ -234,6 +242,23 @@ def _peer_check(asked: str, host: str) -> Callable[[str, Mapping[str, Any]], Awa
             raise
 
     return trace
+
+
+def _watch_sending(request: httpx.Request) -> Callable[[], float]:
+    """Notes when a request is sent, by the clock `elapsed`: the function that is returned says it afterwards."""
+    sent = elapsed()
+    further = request.extensions.get("trace")
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
+        nonlocal sent
+        # Connecting, which may take seconds, is over.
+        if event.endswith(".send_request_headers.started"):
+            sent = elapsed()
+        if further is not None:
+            await further(event, info)
+
+    request.extensions["trace"] = trace
+    return lambda: sent
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
