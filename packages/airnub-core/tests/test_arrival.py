@@ -31,8 +31,8 @@ def test_an_arrival_has_the_digest_and_the_size_of_its_bytes(network):
     """Those that came, else those that are known."""
     item = Item("weather", URL, network)
     staged = Staged("/staging/1", "weather", "weather.csv", digest_of(b"newer").partition(":")[2], 5, url_digest(URL))
-    came = Arrival(item, url_digest(URL), KNOWN, staged, 1)
-    confirmed = Arrival(item, url_digest(URL), KNOWN, None, 1)
+    came = Arrival(item, url_digest(URL), KNOWN, staged, 1, AT)
+    confirmed = Arrival(item, url_digest(URL), KNOWN, None, 1, AT)
     assert (came.digest, came.size) == (digest_of(b"newer"), 5)
     assert (confirmed.digest, confirmed.size) == (digest_of(b"old"), 3)
 

@@ -57,6 +57,8 @@ class Arrival(NamedTuple):
     staged: Staged | None
     """`None` where nothing changed since the object that is known."""
     attempts: int
+    sent_at: str
+    """When the request was sent that it answers, by the clock of the index: ISO 8601 in UTC."""
     etag: str | None = None
     last_modified: str | None = None
     headers: Mapping[str, str] = {}

@@ -56,7 +56,9 @@ def files_in(folder):
 
 def finish(body, name="name.csv", url="http://h/a"):
     """A body is whole."""
-    return body.finish(Asked("s", url, url_digest(url)), url, {"content-type": "text/csv"}, name)
+    return body.finish(
+        Asked("s", url, url_digest(url)), url, {"content-type": "text/csv"}, name, "2026-01-01T00:00:00+00:00"
+    )
 
 
 def test_bytes_are_hashed_while_they_come(tmp_path):

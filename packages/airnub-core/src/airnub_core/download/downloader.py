@@ -15,7 +15,7 @@ from time import monotonic, sleep
 
 import pycurl
 
-from airnub_core.download.answer import Answer, UnfitPartError
+from airnub_core.download.answer import UnfitPartError
 from airnub_core.download.buffers import Buffers
 from airnub_core.download.errand import Errand
 from airnub_core.download.exchange import Exchange
@@ -29,6 +29,7 @@ from airnub_core.network.backoff import may_heal, wait_after
 from airnub_core.network.limits import MAX_REDIRECTS
 from airnub_core.network.ssrf import Allowed
 from airnub_core.network.targets import Target
+from airnub_core.store.clock import elapsed, timestamp
 from airnub_core.store.partials import Partials, key_of
 
 PACKET = 100
@@ -166,6 +167,7 @@ class Downloader:
             self._ask(multi, exchange, errand)
 
     def _ask(self, multi: Multi, exchange: Exchange, errand: Errand) -> None:
+        errand.sent = elapsed()
         try:
             exchange.start(errand)
         except ItemError as error:
@@ -220,19 +222,21 @@ class Downloader:
             self._results.append(Broken(error))
         else:
             if target is None:
-                self._land(errand, exchange.answer)
+                self._land(errand, exchange)
                 self._over(multi, exchange, errand)
 
-    def _land(self, errand: Errand, answer: Answer | None) -> None:
+    def _land(self, errand: Errand, exchange: Exchange) -> None:
+        answer = exchange.answer
         assert answer is not None, "an exchange that was started"
         job, headers, body = errand.job, answer.headers, answer.body
+        sent_at = timestamp(job.clock + errand.sent + exchange.before_request)
         if body is not None:
             url = errand.target.url
-            self._landing.land(Arrived(job.number, errand.attempts, job.asked, body, url, headers))
+            self._landing.land(Arrived(job.number, errand.attempts, job.asked, body, url, headers, sent_at))
             return
         self._drop_body(errand)
         etag, modified = headers.get("etag", job.etag), headers.get("last-modified", job.last_modified)
-        self._results.append(NotModified(job.number, errand.attempts, etag, modified))
+        self._results.append(NotModified(job.number, errand.attempts, etag, modified, sent_at))
 
     def _send_on(self, multi: Multi, exchange: Exchange, errand: Errand, target: Target) -> None:
         """A redirect: at once where it stays with its host, else as one more of those that wait for the other host."""

@@ -126,6 +126,11 @@ class Exchange:
         """Whether the request could be sent; until then other time limits hold."""
         return bool(self.curl.getinfo(pycurl.REQUEST_SIZE) > 0)
 
+    @property
+    def before_request(self) -> float:
+        """Seconds from its start until the request was sent: looking up the name, connecting."""
+        return float(self.curl.getinfo(pycurl.PRETRANSFER_TIME))
+
     def stop(self, error: ItemError) -> None:
         """It is to end with this error."""
         self._stopped = error

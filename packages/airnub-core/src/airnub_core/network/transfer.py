@@ -38,11 +38,14 @@ from airnub_core.network.hosts import check_host, check_peer, checked_url, host_
 from airnub_core.network.limits import MAX_INTERIM, MAX_REDIRECTS, REDIRECTS, too_many_interim
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.network.ssrf import Allowed
+from airnub_core.store.clock import elapsed
 from airnub_core.store.staging import StagedBody
 
 _HEAD_END = re.compile(rb"\n\r?\n")
 Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 """httpcore's extension: is given what happens on the way to an answer, such as the stream of a new connection."""
+_SENT = "airnub_sent"
+"""Among the extensions of an answer: when its request was sent, by the clock `elapsed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class Received:
     final_url: str
     headers: Mapping[str, str]
     body: StagedBody | None
+    sent: float
+    """When the request was sent that it answers, by the clock `elapsed`."""
 
 
 class HttpTransfer:
@@ -142,7 +147,9 @@ class HttpTransfer:
         client = self._client(allowed)
         built = client.build_request("GET", url, headers=sent, timeout=timeout, extensions={"trace": trace})
         cookies.set_cookie_header(built)
+        sent_when = _watch_sending(built)
         response = await client.send(built, stream=True)
+        response.extensions[_SENT] = sent_when()
         try:
             _take_cookies(cookies, response)
             yield response
@@ -164,7 +171,7 @@ class HttpTransfer:
     ) -> Received:
         headers = {name.lower(): value for name, value in response.headers.items()}
         if response.status_code == HTTPStatus.NOT_MODIFIED and request.validators:
-            return Received(response.status_code, str(response.url), headers, None)
+            return Received(response.status_code, str(response.url), headers, None, response.extensions[_SENT])
         if response.status_code != HTTPStatus.OK:
             wait = parse_retry_after(headers.get("retry-after"), datetime.now(UTC))
             raise HttpStatusError(request.url, response.status_code, wait)
@@ -174,7 +181,7 @@ class HttpTransfer:
         except BaseException:
             body.discard()
             raise
-        return Received(response.status_code, str(response.url), headers, body)
+        return Received(response.status_code, str(response.url), headers, body, response.extensions[_SENT])
 
 
 @cache
@@ -277,6 +284,23 @@ def _peer_check(asked: str, host: str, allowed: Allowed) -> Trace:
             raise
 
     return trace
+
+
+def _watch_sending(request: httpx.Request) -> Callable[[], float]:
+    """Notes when a request is sent, by the clock `elapsed`: the function that is returned says it afterwards."""
+    sent = elapsed()
+    further = request.extensions.get("trace")
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
+        nonlocal sent
+        # Connecting, which may take seconds, is over.
+        if event.endswith(".send_request_headers.started"):
+            sent = elapsed()
+        if further is not None:
+            await further(event, info)
+
+    request.extensions["trace"] = trace
+    return lambda: sent
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -181,6 +181,7 @@ class StagedBody:
         final_url: str,
         headers: Mapping[str, str],
         original: str,
+        sent_at: str,
         derived_from: tuple[str, ...] = (),
     ) -> Staged:
         """Close the file under its final name, with its manifest beside it: ready to be published.
@@ -201,6 +202,7 @@ class StagedBody:
             size=self.size,
             file_name=name,
             original=original,
+            sent_at=sent_at,
             derived_from=derived_from,
         )
         (self.folder / (name + SUFFIX)).write_bytes(manifest)
