@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     folder = tempfile.mkdtemp(prefix="airnub-tests-")
     os.environ[_SHARED] = f"{os.getpid()}:{folder}"
-    if sys.dont_write_bytecode and not os.path.exists(pytest.__cached__):  # noqa: PTH110  # a string
+    if sys.dont_write_bytecode and not Path(cache_from_source(pytest.__file__)).exists():
         config.stash[_BEFORE] = {name: os.environ.pop(name, None) for name in _BYTECODE}
         os.environ["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "bytecode")
 
