@@ -14,8 +14,12 @@ from airnub_prefect.validation import load_yaml
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.system
 def test_everything_is_as_it_should_be():
-    """What `airnub check` finds: nothing. Whether the lock fits is for `.ci/run` alone, since uv may ask a registry."""
+    """What `airnub check` finds: nothing, as in `.ci/run lint`.
+
+    Whether the lock fits is for `.ci/run` alone, since uv may ask a registry.
+    """
     code = (
         "import sys; from pathlib import Path; from airnub_cli.check import everything\n"
         "everything.check_lock = lambda root: ()\n"

@@ -59,6 +59,7 @@ def run(name, settings):
     return {kind: count for kind, count in report.counts.items() if count}
 
 
+@pytest.mark.system
 def test_stages_on_a_bucket(bucket, s3, secrets, site, data_root, prefect_api, prefect_home, monkeypatch):
     """All is stored, the second run finds it unchanged, later stages read it, and no secret is left anywhere."""
     from airnub_prefect.embedded.server import drain

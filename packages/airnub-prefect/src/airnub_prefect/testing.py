@@ -15,8 +15,9 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     folder = tempfile.mkdtemp(prefix="airnub-tests-")
     os.environ[_SHARED] = f"{os.getpid()}:{folder}"
-    if sys.dont_write_bytecode and not os.path.exists(pytest.__cached__):  # noqa: PTH110  # a string
+    if sys.dont_write_bytecode and not Path(cache_from_source(pytest.__file__)).exists():
         config.stash[_BEFORE] = {name: os.environ.pop(name, None) for name in _BYTECODE}
         os.environ["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "bytecode")
 
@@ -60,6 +61,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         os.environ.pop(name, None)
         if value is not None:
             os.environ[name] = value
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and collected stays to the end: the garbage collector need not look at it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
