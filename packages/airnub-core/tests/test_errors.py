@@ -28,10 +28,10 @@ EXAMPLES = [
     errors.MissingPathError(URL, "a.b", "a list", "null"),
     errors.TooManyPagesError(URL, 1000),
     errors.PageError(URL, "no links"),
+    errors.WorkerLostError(URL, -9),
 ]
 STORE_EXAMPLES = [
     errors.DatasetError("weather", "expected rows, found none"),
-    errors.WorkerLostError(-9),
     errors.StoreError("/store", "No space left on device", advice="free space"),
     errors.DamagedObjectError("/store/x", "expected a, found b"),
     errors.DamagedManifestError("/store/x", "not a manifest"),
@@ -95,11 +95,14 @@ def test_the_message_says_what_is_kept():
     assert errors.TruncatedBodyError(URL, 2, 1, kept=1) == errors.TruncatedBodyError(URL, 2, 1)
 
 
-@pytest.mark.parametrize(("status", "how"), [(-9, "killed by signal 9"), (1, "exit status 1")])
+@pytest.mark.parametrize(
+    ("status", "how"),
+    [(-9, "killed by signal 9); is there enough memory?"), (-11, "killed by signal 11)"), (1, "exit status 1)")],
+)
 def test_how_a_process_was_lost(status, how):
-    """By whom, and that another run helps."""
-    error = errors.WorkerLostError(status)
-    assert how in str(error)
+    """How it ended, after how many attempts, and that another run may help."""
+    error = errors.WorkerLostError(URL, status, attempts=4)
+    assert str(error).endswith(f"found that the process ended first ({how}; gave up after 4 attempts")
     assert error.transient
 
 

@@ -22,6 +22,12 @@ class Job(NamedTuple):
     last_modified: str | None = None
 
 
+class Started(NamedTuple):
+    """A process that downloads has started; `folder` is where it stages, absolute."""
+
+    folder: str
+
+
 class Fetched(NamedTuple):
     """The bytes have come, and are staged."""
 
