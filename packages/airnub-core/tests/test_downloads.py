@@ -5,11 +5,13 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 
 import pytest
 
-from airnub_core import ContentStore, Item, Kind, settling, verify
+from airnub_core import ContentStore, Item, Kind, verify
+from airnub_core.download import crew
 from airnub_core.download.crew import Setting
 from airnub_core.download.landing import Landing
 from airnub_core.downloads import MANY, Downloads, _processes_for
@@ -212,23 +214,69 @@ def test_what_goes_wrong_first_is_told(site, downloads, items, opened, monkeypat
         downloads().run(items(*files(site, 300)))
 
 
-def test_a_process_that_is_killed(server, site, downloads, items, opened, told, network):
-    """The run fails, and what came before is settled and told."""
-    patient = network.model_copy(update={"stall_timeout": 60})
-    urls = files(site, settling.BATCH)
-    # More than are ever out: not all is dealt, so that also a process that starts late is needed.
-    slow = [server.url("stall", size=number) for number in range(1300)]
+def workers():
+    """The processes that download for this one."""
+    command = ["pgrep", "-P", str(os.getpid()), "-f", "airnub_core.download.worker"]
+    return [int(line) for line in subprocess.run(command, capture_output=True, check=False).stdout.split()]
 
-    def on_outcomes(outcomes):
-        told.extend(outcomes)
-        command = ["pgrep", "-P", str(os.getpid()), "-f", "airnub_core.download.worker"]
-        for line in subprocess.run(command, capture_output=True, check=False).stdout.split():
-            os.kill(int(line), signal.SIGKILL)
 
-    with pytest.raises(WorkerLostError):
-        downloads(processes=2, on_outcomes=on_outcomes).run(items(*urls, *slow, network=patient))
-    assert {outcome.kind for outcome in told} == {Kind.STORED}
-    assert len(opened.index.current("s")) == len(told) >= 1
+@pytest.mark.parametrize("moments", [(1,), (143,), (100, 200, 300), (590,)])
+def test_a_process_that_is_killed(site, downloads, items, opened, told, tmp_path, moments):
+    """The run ends as if nothing had happened, whenever it is: each item is stored, and has one outcome."""
+    urls = files(site, 600)
+    turns, asked, killed = count(1), [], []
+
+    def kill():
+        for worker in workers():
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+                killed.append(worker)
+
+    def answer_of(number):
+        def answer(_asked):
+            asked.append(now := next(turns))
+            if now in moments:
+                kill()
+            while len(asked) < 9:
+                time.sleep(0.01)  # one process asks for 8 at once: the second one has begun then
+            return Reply(f"file {number}".encode())
+
+        return answer
+
+    site.routes |= {f"/{number}": answer_of(number) for number in range(600)}
+    outcomes = downloads(processes=2).run(items(*urls))
+    assert killed or moments == (590,)  # the second process may be done by then
+    assert [(outcome.url, outcome.kind) for outcome in outcomes] == [(url, Kind.STORED) for url in urls]
+    assert sorted(outcome.url for outcome in told) == sorted(urls)
+    assert {known.url for known in opened.index.current("s")} == set(urls)
+    assert [(tmp_path / one.path).read_bytes() for one in outcomes] == [f"file {n}".encode() for n in range(600)]
+    assert verify(ContentStore(tmp_path)).damaged == []
+    assert not [path for path in opened.staging.folder.glob("*/*/*") if path.parent.parent.name != "redo"]
+
+
+def test_processes_that_are_killed_for_ever(server, site, downloads, items, opened, told, network, monkeypatch):
+    """The run ends, with an error for each item that they were at; the others are stored."""
+    monkeypatch.setattr(crew, "MOST_LOSSES", 2)
+    patient = network.model_copy(update={"stall_timeout": 60, "connections": 8})
+    killed, lost = set(), threading.Event()
+    # Nothing is answered before the last process was killed.
+    server.behaviours["late"] = lambda talk, number: (lost.wait(30), talk.answer(body=b"%d" % number))
+    outcomes = []
+    urls = [server.url("late", number=number) for number in range(400)]
+    with in_thread(lambda: outcomes.extend(downloads(processes=2, network=patient).run(items(*urls, network=patient)))):
+        while len(killed) < 3:
+            for worker in workers():
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+                    killed.add(worker)
+            time.sleep(0.02)
+        lost.set()
+    assert len(killed) == 3
+    assert len(outcomes) == len(told) == 400
+    failed = [outcome for outcome in outcomes if outcome.kind is Kind.FAILED]
+    assert all(isinstance(outcome.error, WorkerLostError) for outcome in failed)
+    assert {outcome.kind for outcome in outcomes} - {Kind.FAILED} == {Kind.STORED}
+    assert len(opened.index.current("s")) == 400 - len(failed)
 
 
 @pytest.mark.parametrize(

@@ -28,11 +28,11 @@ EXAMPLES = [
     errors.MissingPathError(URL, "a.b", "a list", "null"),
     errors.TooManyPagesError(URL, 1000),
     errors.PageError(URL, "no links"),
+    errors.WorkerLostError(URL, -9),
 ]
 STORE_EXAMPLES = [
     errors.DatasetError("weather", "expected rows, found none"),
     errors.ReaderError("weather", "reading it raised KeyError: 'x'", "Traceback …"),
-    errors.WorkerLostError(-9),
     errors.StoreError("/store", "No space left on device", advice="free space"),
     errors.DamagedObjectError("/store/x", "expected a, found b"),
     errors.DamagedManifestError("/store/x", "not a manifest"),
@@ -118,11 +118,14 @@ def test_a_readers_long_message_is_cut():
     assert len(str(errors.ReaderError.of("weather", raised_by(lambda: int("9" * 4000 + "x"))))) < 1000
 
 
-@pytest.mark.parametrize(("status", "how"), [(-9, "killed by signal 9"), (1, "exit status 1")])
+@pytest.mark.parametrize(
+    ("status", "how"),
+    [(-9, "killed by signal 9); is there enough memory?"), (-11, "killed by signal 11)"), (1, "exit status 1)")],
+)
 def test_how_a_process_was_lost(status, how):
-    """By whom, and that another run helps."""
-    error = errors.WorkerLostError(status)
-    assert how in str(error)
+    """How it ended, after how many attempts, and that another run may help."""
+    error = errors.WorkerLostError(URL, status, attempts=4)
+    assert str(error).endswith(f"found that the process ended first ({how}; gave up after 4 attempts")
     assert error.transient
 
 

@@ -72,7 +72,6 @@ class Downloads:
 
         Raises:
             StoreError: the store cannot be written; what came before is settled.
-            WorkerLostError: a process that downloads ended by itself.
         """
         if not items:
             return []

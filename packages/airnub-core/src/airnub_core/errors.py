@@ -3,6 +3,7 @@
     IngestError
     ├── ItemError              one item fails, the others go on
     │   ├── ConnectionFailedError, TlsError, TransferTimeoutError, ProtocolError     the way to the server
+    │   ├── WorkerLostError                                                          the process that downloads it
     │   ├── RefusedAddressError, RefusedUrlError, RefusedHeaderError,
     │   │   RobotsRefusedError                                                       what we do not ask for
     │   ├── HttpStatusError, TooManyRedirectsError                                   what the server answered
@@ -10,7 +11,6 @@
     │   └── NotJsonError, MissingPathError, TooManyPagesError, PageError             what it should have been
     ├── DatasetError           one dataset or report of a later stage fails
     │   └── ReaderError        because the code that reads it raised
-    ├── WorkerLostError        a process of the engine ended: the run fails
     └── StoreError             the run fails
         └── DamagedObjectError, DamagedManifestError, DamagedIndexError
 
@@ -18,6 +18,7 @@ Each says whether a retry may help (`transient`), compares by its fields, surviv
 """
 
 import errno
+import signal
 from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from itertools import dropwhile
@@ -134,6 +135,21 @@ class ProtocolError(ItemError):
 
     def explanation(self) -> str:
         return f"expected an HTTP answer, found: {self.reason}"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class WorkerLostError(ItemError):
+    """Processes that downloaded the item ended before it did; `status` is the exit status of the last one, below 0 the
+    number of a signal.
+    """
+
+    status: int
+    transient = True
+
+    def explanation(self) -> str:
+        how = f"killed by signal {-self.status}" if self.status < 0 else f"exit status {self.status}"
+        cause = "; is there enough memory?" if self.status == -signal.SIGKILL else ""
+        return f"expected a process to download it, found that the process ended first ({how}){cause}"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -321,20 +337,6 @@ class ReaderError(DatasetError):
             "the traceback is in the log of the run"
         )
         return cls(dataset, redact_text(reason), redact_text("".join(raised.format())))
-
-
-@dataclass(eq=True, unsafe_hash=True)
-class WorkerLostError(IngestError):
-    """A process that downloads ended; `status` is its exit status, below 0 the number of a signal."""
-
-    status: int
-    transient = True
-
-    def __str__(self) -> str:
-        how = f"killed by signal {-self.status}" if self.status < 0 else f"exit status {self.status}"
-        return (
-            f"a process that downloads ended ({how}); what was stored before is whole, and the next run does the rest"
-        )
 
 
 @dataclass(eq=True, unsafe_hash=True)

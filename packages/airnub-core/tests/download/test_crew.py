@@ -5,13 +5,19 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from misbehaviours import content
 
+from airnub_core.download import crew as crew_module
 from airnub_core.download.crew import MEMORY, Crew, Setting
 from airnub_core.download.job import Failed, Fetched
 from airnub_core.errors import StoreError, WorkerLostError
+
+MIB = 1024 * 1024
 
 
 @pytest.fixture
@@ -116,24 +122,6 @@ def test_the_rest_comes_when_results_are_left_early(setting, job, server, member
     assert workers() == []
 
 
-def test_the_rest_of_those_whose_fellow_is_lost(setting, job, server):
-    """It is not lost with it."""
-    with Crew(setting, 2) as crew:
-        wait_for(crew)
-        crew.add([job(server.url("stall", size=1), 1, stall_timeout=60)])
-        crew.add([job(server.url("stall", size=2), 2, stall_timeout=60)])
-        assert server.busy.reached(2)
-        [worker] = workers()
-        os.kill(worker, signal.SIGKILL)
-        with pytest.raises(WorkerLostError):
-            results_of(crew)
-        crew.add([job(server.url("told"), 3)])
-        crew.close()
-        crew.stop()
-        assert {result.number for packet in crew.rest() for result in packet} <= {3}
-    assert workers() == []
-
-
 def test_shares_do_not_exceed_the_whole():
     """Connections and memory are divided, and each has one connection at least."""
     setting = Setting("staging", "hidden", 5, "me")
@@ -180,26 +168,235 @@ def test_a_stop_that_comes_too_late(setting):
     crew.stop()
 
 
-def test_a_process_that_is_killed(setting, job, server):
-    """It is told, with how it ended, after all that came before; the others are stopped."""
-    numbers = []
+@pytest.fixture
+def gated(server, job):
+    """A job whose URL is answered when the gate is opened."""
+    return lambda number: job(server.url("gated", number=number), number, stall_timeout=60)
 
-    def go_on(crew):
-        for packet in crew.results():
-            numbers.extend(result.number for result in packet)
-            if numbers:
-                [worker] = workers()
-                os.kill(worker, signal.SIGKILL)
 
+@pytest.fixture
+def gate(server):
+    """The path `gated` is answered when it is set: until then all that ask for it wait."""
+    opened = threading.Event()
+    server.behaviours["gated"] = lambda talk, number, size=100: (
+        opened.wait(30),
+        talk.answer(body=content(size, number)),
+    )
+    yield opened
+    opened.set()
+
+
+def poison(talk, number=0):
+    """End the process that asks, which is not this one, and answer nothing."""
+    for worker in workers():
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+    talk.stall()
+
+
+def kill(how=signal.SIGKILL):
+    """End the process that downloads for this one; one that was just started has its name in a moment."""
+    while not (there := workers()):
+        time.sleep(0.01)
+    os.kill(there[0], how)
+
+
+def whole(results, staging_folder):
+    """Whether each result is a file that lies staged with the bytes that the server had for it."""
+    return all(
+        isinstance(result, Fetched)
+        and Path(staging_folder, result.staged.folder, result.staged.file_name).read_bytes() == content(100, number)
+        for number, result in results.items()
+    )
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT])
+def test_a_process_that_is_killed_in_the_middle(setting, job, gated, server, gate, staging_folder, how):
+    """Another takes its place, and fetches what it was at: each job has one result, and nothing else stays staged."""
     with Crew(setting, 2) as crew:
         wait_for(crew)
-        crew.add([job(server.url("told"), 1)])
-        for number in (2, 3):
-            crew.add([job(server.url("stall", size=number), number, stall_timeout=60)])
-        with pytest.raises(WorkerLostError) as error:
-            go_on(crew)
-    assert (error.value.status, numbers) == (-signal.SIGKILL, [1])
+        for number in range(12):
+            crew.add([gated(number)])
+        assert server.busy.reached(4)
+        kill(how)
+        gate.set()
+        crew.close()
+        results = [result for packet in crew.results() for result in packet]
+        assert crew.losses == 1
+    assert sorted(result.number for result in results) == list(range(12))
+    assert whole({result.number: result for result in results}, staging_folder)
+    assert len(list(staging_folder.glob("*/*/"))) == 12
     assert workers() == []
+
+
+def test_what_came_before_a_kill_is_not_fetched_again(setting, job, gated, server, gate, staging_folder):
+    """Its results are kept, and what they name stays where it is; what was staged without a result goes."""
+    with Crew(setting, 2) as crew:
+        wait_for(crew)
+        crew.add([gated(0)])
+        crew.add([job(server.url("whole", size=100, seed=number), number) for number in (1, 2, 3)])
+        crew.add([gated(number) for number in (4, 5)])
+        results = {}
+        packets = crew.results()
+        while len(results) < 3:
+            results |= {result.number: result for result in next(packets)}
+        leftover = staging_folder / "b" / "1000"
+        leftover.mkdir()
+        (leftover / "body").write_bytes(b"cut")
+        assert server.busy.reached(2)
+        kill()
+        gate.set()
+        crew.close()
+        results |= {result.number: result for packet in packets for result in packet}
+    assert whole(results, staging_folder)
+    assert sorted(results) == list(range(6))
+    assert not leftover.exists()
+    assert [len(server.asked_for(server.url("whole", size=100, seed=number))) for number in (1, 2, 3)] == [1, 1, 1]
+
+
+def test_a_process_that_is_killed_before_it_has_started(setting, job, server, staging_folder):
+    """Another is started, for there may be more to do."""
+    with Crew(setting, 2) as crew:
+        kill()
+        wait_for(crew)
+        assert (crew.losses, len(workers())) == (1, 1)
+        for number in range(6):
+            crew.add([job(server.url("whole", size=100, seed=number), number)])
+        crew.close()
+        results = results_of(crew)
+    assert sorted(results) == list(range(6))
+    assert whole(results, staging_folder)
+
+
+def test_a_process_that_is_killed_when_all_is_dealt(setting, job, gated, server, gate, staging_folder):
+    """Its jobs are done by another, which ends then."""
+    with Crew(setting, 2) as crew:
+        wait_for(crew)
+        crew.add([job(server.url("whole", size=100, seed=0), 0)])
+        crew.add([gated(number) for number in range(1, 9)])
+        crew.close()
+        assert server.busy.reached(2)
+        kill()
+        gate.set()
+        results = results_of(crew)
+    assert sorted(results) == list(range(9))
+    assert whole(results, staging_folder)
+    assert workers() == []
+
+
+def test_processes_that_are_killed_again_and_again(setting, gated, server, gate, staging_folder):
+    """As long as there are not too many, each job has its file in the end."""
+    with Crew(setting, 2) as crew:
+        wait_for(crew)
+        for start in (0, 100):
+            crew.add([gated(number) for number in range(start, start + 100)])
+        crew.close()
+        packets = crew.results()
+        for lost in range(3):
+            while len(server.asked) < 4 + 2 * lost:
+                assert next(packets) == []
+            kill()
+            while crew.losses == lost:
+                assert next(packets) == []
+        gate.set()
+        results = [result for packet in packets for result in packet]
+        assert crew.losses == 3
+    assert sorted(result.number for result in results) == list(range(200))
+    assert whole({result.number: result for result in results}, staging_folder)
+
+
+def test_a_process_that_is_killed_after_a_stop(setting, job, server):
+    """None takes its place."""
+    with Crew(setting, 2) as crew:
+        wait_for(crew)
+        for number in range(2):
+            crew.add([job(server.url("stall", size=number), number, stall_timeout=60)])
+        assert server.busy.reached(2)
+        [worker] = workers()
+        os.kill(worker, signal.SIGSTOP)  # it cannot end by itself
+        crew.stop()
+        os.kill(worker, signal.SIGKILL)
+        assert results_of(crew) == {}
+        assert crew.losses == 0
+    assert workers() == []
+
+
+def test_a_job_that_ends_its_process_fails_alone(setting, job, server, staging_folder):
+    """It is found among many after few processes, which do the others; this process never touches it."""
+    url = server.url("poison")
+    server.behaviours["poison"] = poison
+    with Crew(setting, 2) as crew:
+        wait_for(crew)
+        crew.add([job(server.url("whole", size=100, seed=0), 0)])
+        others = [job(server.url("whole", size=100, seed=number), number) for number in range(1, 80)]
+        crew.add([*others[:40], job(url, 80, stall_timeout=60), *others[40:]])
+        crew.close()
+        results = results_of(crew)
+        assert crew.losses <= 4
+    failed = results.pop(80)
+    assert isinstance(failed, Failed)
+    assert failed.error == WorkerLostError(url, -signal.SIGKILL)
+    assert 3 <= failed.error.attempts == len(server.asked_for(url)) <= 4
+    assert sorted(results) == list(range(80))
+    assert whole(results, staging_folder)
+    assert workers() == []
+
+
+def test_too_many_processes_that_end(setting, job, server, staging_folder, monkeypatch):
+    """What they were at fails, and this process does the rest alone: it ends."""
+    monkeypatch.setattr(crew_module, "MOST_LOSSES", 3)
+    server.behaviours["poison"] = poison
+    with Crew(setting, 2) as crew:
+        wait_for(crew)
+        crew.add([job(server.url("whole", size=100, seed=0), 0)])
+        crew.add([job(server.url("poison", number=number), number, stall_timeout=60) for number in range(1, 100)])
+        results = {}
+        for packet in crew.results():
+            results |= {result.number: result for result in packet}
+            if len(results) == 100:
+                break
+        assert crew.losses == 4
+        crew.add([job(server.url("whole", size=100, seed=number), number) for number in range(100, 110)])
+        crew.close()
+        results |= results_of(crew)
+    failed = [results.pop(number) for number in range(1, 100)]
+    assert all(isinstance(one, Failed) and isinstance(one.error, WorkerLostError) for one in failed)
+    assert all(one.error.transient and 1 <= one.error.attempts <= 4 for one in failed)
+    assert sorted(results) == [0, *range(100, 110)]
+    assert whole(results, staging_folder)
+    assert workers() == []
+
+
+def test_a_large_file_goes_on_where_the_lost_process_was(setting, job, gated, server, gate, staging_folder):
+    """What has come of it is parked, and the next process asks for the rest."""
+    size, etag = 12 * MIB, {"ETag": '"v1"'}
+    body = content(size)
+
+    def large(talk):
+        if talk.asked.start is None:
+            talk.head(200, etag | {"Content-Length": str(size)})
+            talk.send(body[: 10 * MIB])
+            gate.wait(30)
+        else:
+            where = {"Content-Range": f"bytes {talk.asked.start}-{size - 1}/{size}"}
+            talk.answer(206, etag | where, body[talk.asked.start :])
+
+    server.behaviours["large"] = large
+    with Crew(setting, 2) as crew:
+        wait_for(crew)
+        crew.add([gated(0)])
+        crew.add([job(server.url("large"), 1, stall_timeout=60)])
+        while not list(staging_folder.glob("b/*/partial.json")):
+            time.sleep(0.01)
+        kill()
+        gate.set()
+        crew.close()
+        results = results_of(crew)
+    staged = results[1].staged
+    assert (Path(staged.folder) / staged.file_name).read_bytes() == body
+    first, second = server.asked_for(server.url("large"))
+    assert first.start is None
+    assert second.start >= MIB
 
 
 def test_a_staging_folder_that_is_none(setting, tmp_path):

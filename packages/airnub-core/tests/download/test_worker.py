@@ -7,7 +7,7 @@ import sys
 import pytest
 from pydantic import ByteSize
 
-from airnub_core.download.job import Fetched
+from airnub_core.download.job import Fetched, Started
 from airnub_core.download.worker import CLOSE, STOP
 from airnub_core.store.redo_log import logs_in, read_log
 
@@ -46,19 +46,19 @@ def tell(process, message):
 
 
 @pytest.fixture
-def started(worker):
-    """The same, and it has said that it has started."""
+def started(worker, staging_folder):
+    """The same, and it has said that it has started, and where it stages."""
 
     def start(**more):
         process = worker(**more)
-        assert pickle.load(process.stdout) == []
+        assert pickle.load(process.stdout) == Started(str(staging_folder / "b"))
         return process
 
     return start
 
 
 def test_jobs_go_in_and_results_come_out(started, job, server, staging_folder):
-    """An empty packet when it has started, the others, and `None` when all that was asked for has come."""
+    """The results, and `None` when all that was asked for has come."""
     process = started()
     tell(process, [job(server.url("told"), 7)])
     [result] = pickle.load(process.stdout)

@@ -1,6 +1,10 @@
 """Several processes on one store at once."""
 
 import contextlib
+import os
+import random
+import signal
+import time
 
 import pytest
 from crash_lab.runs import Job, Run
@@ -47,4 +51,28 @@ def test_a_killed_process_does_not_disturb_the_others(tmp_path):
         assert whole(root, site.truth()) == set(site.truth())
         with Run(job, tmp_path / "runs") as run:
             assert {one["outcome"] for one in run.succeed().outcomes().values()} == {"unchanged"}
+        assert not hidden(root)
+
+
+def test_a_run_whose_second_process_is_killed(tmp_path):
+    """It ends as if nothing had happened: every file is there, each has one outcome, and nothing else is left."""
+    root = tmp_path / "store"
+    chance = random.Random(12)
+    files = mixed_files("second", small=400, medium=10, large=2)
+    with Site(files, pause=0.004) as site, Run(Job(str(root), {"shared": site.urls()}), tmp_path / "runs") as run:
+        run.wait_for("open")
+        killed = set()
+        while len(killed) < 2 and not run.all("end"):
+            time.sleep(chance.uniform(0.02, 0.3))
+            for worker in run.workers():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+                    killed.add(worker)
+        assert killed, "expected a second process while the run was under way"
+        run.succeed()
+        assert run.reported() == set(run.outcomes()) == set(site.truth())
+        assert whole(root, site.truth()) == set(site.truth())
+        with open_store(root) as (store, index):
+            assert verify(store).damaged == []
+            assert {row.url for row in index.current("shared")} == set(site.truth())
         assert not hidden(root)

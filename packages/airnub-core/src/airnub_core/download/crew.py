@@ -1,12 +1,18 @@
 """A crew: one downloader in a thread of this process, and where it pays others in processes beside it.
 
 Processes pay where there are many small files: then Python itself is the limit, and it uses one core a process.
+
+A process may be killed, by the system that runs out of memory or by what a server sends. A new one takes its place, and
+what was out with it is fetched again: by the new process, and never by this one, in ever smaller lots, so that a job
+that ends its process is found, and fails alone. The number of new processes is limited (`MOST_LOSSES`).
 """
 
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,15 +21,34 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from airnub_core.download.downloader import Downloader
-from airnub_core.download.job import Job, Result
+from airnub_core.download.job import Broken, Failed, Fetched, Job, Result, Started
 from airnub_core.download.lanes import Lane
 from airnub_core.download.worker import CLOSE, STOP
-from airnub_core.errors import WorkerLostError
+from airnub_core.errors import StoreError, WorkerLostError
+from airnub_core.store.partials import Partials
 
 MEMORY = 32 * 1024 * 1024
 """Bytes for the buffers of large files, in all."""
+MOST_LOSSES = 16
+"""Processes of one crew that may end by themselves. After one more, the jobs that such processes were at fail, and this
+process does the rest alone. One job that ends its process is found after five at most, among 4,096 that were out.
+"""
+_LOTS = 8
+"""Lots in which the jobs of a lost process are done again."""
+_LEAST_ATTEMPTS = 3
+"""Processes that a job must have been with when they ended, before it is taken for the cause: one may be bad luck."""
+_LONGEST_END = 5.0
+"""Seconds that a process may take to end when it has closed its output."""
 _COMMAND = "from airnub_core.download.worker import main; main()"
-_ENDED = None
+
+
+class Ended(NamedTuple):
+    """A member has ended, as it should (`None`), or by itself, with an exit status."""
+
+    status: int | None = None
+
+
+Packet = list[Result] | Started | Ended | BaseException
 
 
 class Setting(NamedTuple):
@@ -59,85 +84,171 @@ class Crew:
             setting: for all of them.
             processes: how many; 1 is a thread of this process.
         """
-        self._queue: SimpleQueue[tuple[int, list[Result] | BaseException | None]] = SimpleQueue()
-        self._out = [0] * processes
-        self._ready = [False] * processes
+        self._setting = setting
+        self._size = processes
+        self._queue: SimpleQueue[tuple[int, Packet]] = SimpleQueue()
         self._running = processes
-        self._members: list[_Thread | _Process] = []
+        self._places: list[_Place] = []
+        self._attempts: Counter[int] = Counter()
+        """Of jobs that lost processes were at: how many."""
+        self._losses = 0
+        self._closed = False
+        self._stopping = threading.Event()
         try:
             for number in range(processes):
                 member = _Process if number else _Thread
-                self._members.append(member(setting.of(number, processes), self._told(number)))
-            self._ready[0] = True
+                self._places.append(_Place(member(setting.of(number, processes), self._sender(number))))
+            self._places[0].is_ready = True
         except BaseException:
             self.__exit__(None, None, None)
             raise
 
     def __len__(self) -> int:
         """How many share the limits."""
-        return len(self._members)
+        return self._size
 
     @property
     def has_started(self) -> bool:
-        """Whether all members have, as far as `results` has told."""
-        return all(self._ready)
+        """Whether all members have, as far as `results` has reported."""
+        return all(place.is_ready or place.is_over for place in self._places)
 
     @property
     def has_idle(self) -> bool:
-        """Whether somebody who has started has nothing to do."""
-        return any(is_ready and not out for is_ready, out in zip(self._ready, self._out, strict=True))
+        """Whether a member that takes jobs has nothing to do."""
+        return any(place.takes_jobs and not place.out for place in self._places)
+
+    @property
+    def losses(self) -> int:
+        """Processes that have ended by themselves."""
+        return self._losses
 
     def add(self, jobs: list[Job]) -> None:
-        """More to do, for whoever has the least, of those that have started."""
-        ready = [member for member, is_ready in enumerate(self._ready) if is_ready]
-        member = min(ready, key=self._out.__getitem__)
-        self._out[member] += len(jobs)
-        self._members[member].tell(jobs)
+        """More to do, for the member with the least, of those that have started and do nothing again."""
+        place = min((place for place in self._places if place.takes_jobs), key=lambda place: len(place.out))
+        place.give(jobs)
 
     def close(self) -> None:
-        """There are no more jobs; who has not started yet is not needed."""
-        for member, is_ready in zip(self._members, self._ready, strict=True):
-            member.tell(CLOSE) if is_ready else member.dismiss()
+        """There are no more jobs; a process that has not started yet is not needed."""
+        self._closed = True
+        for place in self._places:
+            if place.takes_jobs:
+                place.member.tell(CLOSE)
+            elif not place.again and not place.is_over:
+                place.member.dismiss()
 
     def stop(self) -> None:
         """Give up on what has not ended; the results so far still come."""
-        for member in self._members:
-            member.tell(STOP)
+        self._stopping.set()
+        for place in self._places:
+            place.member.tell(STOP)
 
     def results(self) -> Iterator[list[Result]]:
         """Results as they come, until all members have ended; none where one has started, and four times a second where
         nothing comes.
 
         Raises:
-            WorkerLostError: a process ended that should not have.
+            StoreError: what a lost process has left cannot be cleared away.
+            Exception: the thread of this process failed.
         """
         while self._running:
             try:
-                member, packet = self._queue.get(timeout=0.25)
+                number, packet = self._queue.get(timeout=0.25)
             except Empty:
                 yield []
                 continue
-            self._ready[member] = True
-            if packet is _ENDED:
-                self._running -= 1
-            elif isinstance(packet, BaseException):
-                self._running -= 1
-                raise packet
-            else:
-                self._out[member] -= len(packet)
+            place = self._places[number]
+            if isinstance(packet, list):
+                place.came(packet)
                 yield packet
+            elif isinstance(packet, Started):
+                place.is_ready, place.folder = True, Path(packet.folder)
+                yield []
+            elif isinstance(packet, Ended):
+                failed = self._ended(number, packet.status)
+                if failed:
+                    yield failed
+            else:
+                self._over(place)
+                raise packet
+            self._go_on(place)
 
     def rest(self) -> Iterator[list[Result]]:
-        """What `results` has not told when it was left early, or has raised; waits until all have ended."""
-        for member in self._members:
-            member.join()
+        """What `results` has not given when it was left early, or has raised; waits until all have ended."""
+        for place in self._places:
+            place.member.join()
         while not self._queue.empty():
             _, packet = self._queue.get()
             if isinstance(packet, list):
                 yield packet
 
-    def _told(self, member: int) -> Callable[[list[Result] | BaseException | None], None]:
-        return lambda packet: self._queue.put((member, packet))
+    def _sender(self, number: int) -> Callable[[Packet], None]:
+        return lambda packet: self._queue.put((number, packet))
+
+    def _over(self, place: "_Place") -> None:
+        place.is_over = True
+        place.is_ready = False
+        self._running -= 1
+
+    def _go_on(self, place: "_Place") -> None:
+        """Give the next lot to do again when the one before has ended; after the last one new jobs are taken again."""
+        if not (place.again and place.is_ready) or place.out:
+            return
+        if place.lots:
+            place.give(place.lots.popleft())
+        else:
+            place.again = False
+            if self._closed:
+                place.member.tell(CLOSE)
+
+    def _ended(self, number: int, status: int | None) -> list[Result]:
+        """A member has ended; another takes its place where it was lost. The results of jobs that are given up."""
+        place = self._places[number]
+        if status is None or self._stopping.is_set():
+            self._over(place)
+            return []
+        self._losses += 1
+        place.member.join()
+        self._clear_away(place)
+        given_up = self._do_again(place, status)
+        place.is_ready, place.folder = False, None
+        place.reported.clear()
+        if self._losses <= MOST_LOSSES and (place.lots or not self._closed):
+            with suppress(OSError):  # the system has no room for another process
+                place.member = _Process(self._setting.of(number, self._size), self._sender(number))
+                if self._stopping.is_set():  # meanwhile, by another thread
+                    place.member.tell(STOP)
+                return given_up
+        given_up += [self._failed(job, status) for lot in place.lots for job in lot]
+        place.lots.clear()
+        self._over(place)
+        return given_up
+
+    def _do_again(self, place: "_Place", status: int) -> list[Result]:
+        """Divide what was out into lots; a job that was alone with the last of several lost processes is given up."""
+        left = list(place.out.values())
+        place.out.clear()
+        self._attempts.update(job.number for job in left)
+        if len(left) == 1 and self._attempts[left[0].number] >= _LEAST_ATTEMPTS:
+            return [self._failed(left[0], status)]
+        size = -(-len(left) // _LOTS) or 1
+        place.lots.extendleft(reversed([left[start : start + size] for start in range(0, len(left), size)]))
+        place.again = bool(place.lots)
+        return []
+
+    def _failed(self, job: Job, status: int) -> Failed:
+        return Failed(job.number, WorkerLostError(job.asked.url, status, attempts=self._attempts[job.number]))
+
+    def _clear_away(self, place: "_Place") -> None:
+        """Remove what a lost process staged without a result, which comes again; large parts are kept to go on from."""
+        if place.folder is None:
+            return
+        partials = Partials(self._setting.hidden)
+        try:
+            for folder in list(place.folder.iterdir()):
+                if folder.name not in place.reported and not partials.park(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+        except OSError as error:
+            raise StoreError.of(error, place.folder) from error
 
     def __enter__(self) -> Self:
         return self
@@ -147,14 +258,50 @@ class Crew:
     ) -> None:
         if self._running:
             self.stop()
-        for member in self._members:
-            member.join()
+        for place in self._places:
+            place.member.join()
+
+
+class _Place:
+    """A place in a crew: the member that has it now, and the jobs that are out with it."""
+
+    def __init__(self, member: "_Thread | _Process") -> None:
+        self.member = member
+        self.is_ready = False
+        """Whether the member has started."""
+        self.is_over = False
+        """Whether it has ended, and no other comes."""
+        self.out: dict[int, Job] = {}
+        self.again = False
+        """Whether it does jobs of a lost process again; it gets no others meanwhile."""
+        self.lots: deque[list[Job]] = deque()
+        """Jobs to do again, one lot after the other."""
+        self.folder: Path | None = None
+        """Where a process stages."""
+        self.reported: set[str] = set()
+        """Names of folders in it that belong to a result."""
+
+    @property
+    def takes_jobs(self) -> bool:
+        return self.is_ready and not self.again and not self.is_over
+
+    def give(self, jobs: list[Job]) -> None:
+        self.out.update((job.number, job) for job in jobs)
+        self.member.tell(jobs)
+
+    def came(self, packet: list[Result]) -> None:
+        for result in packet:
+            if isinstance(result, Broken):
+                continue
+            self.out.pop(result.number, None)
+            if self.folder is not None and isinstance(result, Fetched):
+                self.reported.add(result.staged.folder.rpartition("/")[2])
 
 
 class _Thread:
-    def __init__(self, settings: dict[str, Any], tell: Callable[[list[Result] | BaseException | None], None]) -> None:
-        self._downloader = Downloader(**settings, on_results=tell)
-        self._told = tell
+    def __init__(self, settings: dict[str, Any], send: Callable[[Packet], None]) -> None:
+        self._downloader = Downloader(**settings, on_results=send)
+        self._send = send
         self._thread = threading.Thread(target=self._run, name="airnub-download", daemon=True)
         self._thread.start()
 
@@ -162,9 +309,9 @@ class _Thread:
         try:
             self._downloader.run()
         except BaseException as error:  # noqa: BLE001  # it is raised where the results are read
-            self._told(error)
+            self._send(error)
         else:
-            self._told(_ENDED)
+            self._send(Ended())
 
     def tell(self, message: list[Job] | str) -> None:
         if message == CLOSE:
@@ -182,8 +329,8 @@ class _Thread:
 
 
 class _Process:
-    def __init__(self, settings: dict[str, Any], tell: Callable[[list[Result] | BaseException | None], None]) -> None:
-        self._told = tell
+    def __init__(self, settings: dict[str, Any], send: Callable[[Packet], None]) -> None:
+        self._send = send
         # A session of its own: Ctrl-C is for this process, which then tells the others to stop.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _COMMAND],
@@ -193,7 +340,7 @@ class _Process:
         )
         self._dismissed = False
         # Jobs are written beside: the pipe is full long before the process has started.
-        self._told_jobs = Lane("airnub-jobs")
+        self._writing = Lane("airnub-jobs")
         self.tell(settings)
         self._thread = threading.Thread(target=self._read, name="airnub-results", daemon=True)
         self._thread.start()
@@ -201,16 +348,24 @@ class _Process:
     def _read(self) -> None:
         assert self._process.stdout is not None, "it is a pipe"
         try:
-            while (results := pickle.load(self._process.stdout)) is not _ENDED:  # noqa: S301  # our own process
-                self._told(results)
+            while (packet := pickle.load(self._process.stdout)) is not None:  # noqa: S301  # our own process
+                self._send(packet)
         except (EOFError, pickle.UnpicklingError):
-            status = self._process.wait()
-            self._told(_ENDED if self._dismissed else WorkerLostError(status))
+            status = self._status()
+            self._send(Ended(None if self._dismissed else status))
         else:
-            self._told(_ENDED)
+            self._send(Ended())
+
+    def _status(self) -> int:
+        """The exit status of a process that sends nothing more, or nothing that can be read."""
+        try:
+            return self._process.wait(_LONGEST_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
 
     def tell(self, message: list[Job] | dict[str, Any] | str) -> None:
-        self._told_jobs.put(self._write, message)
+        self._writing.put(self._write, message)
 
     def _write(self, message: list[Job] | dict[str, Any] | str) -> None:
         assert self._process.stdin is not None, "it is a pipe"
@@ -227,8 +382,8 @@ class _Process:
     def join(self) -> None:
         self._thread.join()
         self._process.wait()
-        self._told_jobs.close()
+        self._writing.close()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                with suppress(BrokenPipeError):  # it has ended without reading all it was told
+                with suppress(BrokenPipeError):  # it has ended without reading all it was sent
                     pipe.close()

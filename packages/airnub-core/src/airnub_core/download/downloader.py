@@ -97,6 +97,11 @@ class Downloader:
             end.setblocking(False)
         self._poller.watch(self._awake.fileno(), READ)
 
+    @property
+    def folder(self) -> str:
+        """Where it stages, absolute."""
+        return self._landing.folder
+
     def add(self, jobs: list[Job]) -> None:
         """More to do."""
         self._incoming.append(jobs)

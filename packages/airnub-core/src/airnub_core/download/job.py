@@ -24,6 +24,12 @@ class Job(NamedTuple):
     """What to add to `elapsed` for the time of the index, in seconds since 1970."""
 
 
+class Started(NamedTuple):
+    """A process that downloads has started; `folder` is where it stages, absolute."""
+
+    folder: str
+
+
 class Fetched(NamedTuple):
     """The bytes have come, and are staged."""
 

@@ -115,6 +115,11 @@ class Landing:
         self._lanes = Lanes()
 
     @property
+    def folder(self) -> str:
+        """Where bodies are staged: a folder of its own in the staging folder, absolute."""
+        return self._staging
+
+    @property
     def busy(self) -> bool:
         """Whether large files are still hashed or written, of which results are to come."""
         return self._begun > self._done

@@ -12,7 +12,7 @@ import traceback
 from typing import Any
 
 from airnub_core.download.downloader import Downloader
-from airnub_core.download.job import Result
+from airnub_core.download.job import Result, Started
 from airnub_core.garbage import RARELY
 
 CLOSE, STOP = "close", "stop"
@@ -24,16 +24,16 @@ def main() -> None:
     gc.set_threshold(*RARELY)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
 
-    def send(results: list[Result] | None) -> None:
+    def send(packet: list[Result] | Started | None) -> None:
         try:
-            pickle.dump(results, sink, protocol=pickle.HIGHEST_PROTOCOL)
+            pickle.dump(packet, sink, protocol=pickle.HIGHEST_PROTOCOL)
             sink.flush()
         except BrokenPipeError:
             os._exit(1)
 
     settings: dict[str, Any] = pickle.load(source)  # noqa: S301  # from the process that started this one
     downloader = Downloader(**settings, on_results=send)
-    send([])  # that it has started
+    send(Started(downloader.folder))
 
     def listen() -> None:
         while True:

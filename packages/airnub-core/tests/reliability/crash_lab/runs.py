@@ -128,6 +128,11 @@ class Run:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
+    def workers(self):
+        """The processes that download for the driver, each in a session of its own."""
+        command = ["pgrep", "-P", str(self.pid), "-f", "airnub_core.download.worker"]
+        return [int(line) for line in subprocess.run(command, capture_output=True, check=False).stdout.split()]
+
     def kill_parent(self):
         """SIGKILL to the driver alone: whatever it started must notice by itself."""
         with suppress(ProcessLookupError):
