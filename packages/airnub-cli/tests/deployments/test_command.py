@@ -53,6 +53,20 @@ def test_what_repeats_the_registry_is_written_too(house, airnub):
     assert "/departments/department_for_deploying/ @acme/team-one\n" in owners
 
 
+@pytest.mark.parametrize("to", ["elsewhere.yaml", "-"])
+def test_what_goes_elsewhere_is_written_alone(house, airnub, to):
+    """The checkout may not be ours to write, as in the image that deploys; also of the environment `local`."""
+    house.change("departments:", "organisation: acme\ndepartments:", "configs/departments.yaml")
+    house.change("owner: team-one", "owner: team-two", "configs/departments.yaml")
+    before = {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file()}
+    result = airnub("--no-cache", "-o", to)
+    assert result.exit_code == 0
+    after = {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    made = after.pop(house.root / "elsewhere.yaml", result.stdout.encode())
+    assert b"owner:team-two" in made
+    assert after == before
+
+
 def test_with_a_mistake_nothing_is_written(house, airnub):
     """The mistakes stand on stderr with their lines; exit status 2."""
     house.change("concurrency_limit: {limit: 3,", "concurrency_limit: {limt: 3,")

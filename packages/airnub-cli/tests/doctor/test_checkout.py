@@ -51,6 +51,13 @@ def test_deployments_that_are_stale_or_wrong_are_told_apart():
     assert check_compiled(Said(2, "a\n1 mistake; nothing was written"), has_all=True).level == "missing"
 
 
+def test_deployments_that_could_not_be_checked_are_odd():
+    """A slow machine is no mistake in them."""
+    finding = check_compiled(Said(1, "Command 'airnub' timed out after 60.0 seconds"), has_all=True)
+    assert (finding.level, finding.mend) == ("odd", "uv run airnub compile --check")
+    assert "timed out" in finding.found
+
+
 def test_what_is_wrong_where_departments_are_missing_is_odd():
     """They may be the reason: the command that looks at it with all of them is said."""
     finding = check_compiled(Said(2, "a\n1 mistake; nothing was written"), has_all=False)

@@ -36,8 +36,8 @@ def add_to(group: click.Group) -> None:
 def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: str | None) -> None:
     """Make one prefect.yaml of those of all active departments; check every deployment before anything is written.
 
-    Tags that say whose a deployment is are written into the departments' files too, and all that repeats the list of
-    departments: CODEOWNERS, the services of Compose, the import contracts. What departments depend on must be
+    With the root's file, tags that say whose a deployment is are written into the departments' files, and all that
+    repeats the list of departments: CODEOWNERS, the services of Compose, the import contracts. What departments depend on must be
     installed: flows are imported of those that are not known to be right.
     """
     quiet_prefect()  # as `airnub check` does, so that both remember the same
@@ -62,13 +62,15 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
         found = check_deployments(workspace, memory=memory)
         digests = ImageDigests(workspace, bases)
         text = compile_environment(workspace, name, digest=digests, kind=pools, found=found, memory=memory)
-        wanted = {
-            source.path: retagging.expected
-            for source in found.sources
-            if (retagging := retagged(source)).text != retagging.expected
-        }
-        is_committed = name == LOCAL and kind in {None, environment.kind}
+        committed = workspace.root / FILE
+        is_committed = name == LOCAL and kind in {None, environment.kind} and _is(output, committed)
+        wanted: dict[Path, str] = {}
         if is_committed:
+            wanted = {
+                source.path: retagging.expected
+                for source in found.sources
+                if (retagging := retagged(source)).text != retagging.expected
+            }
             repeated = repetitions(workspace.root, load_registry(workspace.root))
             wanted |= {path: made for path, made in repeated.items() if _read(path) != made}
     except (WorkspaceError, ConfigurationError) as error:
@@ -82,7 +84,7 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
         click.secho(doubt, fg="yellow", err=True)
     if replaced := environment.replaced_sources():
         click.echo(said_of_sources(name, replaced), err=True)
-    to = output or (str(workspace.root / FILE) if is_committed else "-")
+    to = output or (str(committed) if is_committed else "-")
     if to == "-":
         if not check:
             click.echo(text, nl=False)
@@ -97,6 +99,11 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
     if not wanted and to != "-":
         click.echo(f"{shown(Path(to))} is up to date: {len(found.entries())} deployments", err=True)
     sys.exit(1 if check and wanted else 0)
+
+
+def _is(output: str | None, path: Path) -> bool:
+    """Whether that is where the output goes, or would go by itself."""
+    return output is None or (output != "-" and Path(output).absolute() == path)
 
 
 def _read(path: Path) -> str | None:

@@ -11,6 +11,8 @@ from airnub_cli.doctor.finding import Finding, fine, missing, odd
 from airnub_cli.doctor.tools import Said, ask, last_line
 from airnub_prefect.dotenv_file import wrong_lines
 
+_MISTAKES = 2
+"""Exit status of a command that found mistakes in the configuration."""
 LEAST, ENOUGH = 500_000_000, 5_000_000_000
 """Bytes: below the first nothing works for long; Compose's images and a build of them need the second."""
 
@@ -73,11 +75,14 @@ def check_compiled(said: Said | None, *, has_all: bool) -> Finding:
         return fine("prefect.yaml", "is what the departments' files say")
     if said is not None and said.status == 1 and "is stale" in said.text:
         return odd("prefect.yaml", "is not what the departments' files say", "uv run airnub compile")
+    if said is None or said.status != _MISTAKES:  # such as one that took too long
+        found = last_line(said.text) if said else "it could not be started"
+        return odd("prefect.yaml", f"could not be checked: {found}", "uv run airnub compile --check")
     if not has_all:
         found = "cannot be compiled here, where not every department is installed"
         return odd("prefect.yaml", found, "uv run --all-packages airnub compile --check")
-    found = last_line(said.text) if said else "it could not be checked"
-    return missing("prefect.yaml", f"departments cannot be compiled: {found}", "uv run airnub compile --check")
+    found = f"departments cannot be compiled: {last_line(said.text)}"
+    return missing("prefect.yaml", found, "uv run airnub compile --check")
 
 
 def check_dotenv(path: Path) -> Finding:
