@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from urllib.parse import quote
 
 import pytest
@@ -18,6 +19,7 @@ from airnub_core import (
     FileSource,
     Item,
     Kind,
+    batches,
     ingest_files,
     open_engine,
     open_store,
@@ -36,6 +38,7 @@ from airnub_core.errors import (
 )
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.manifest import Manifest, url_digest
+from airnub_core.store.opening import Place
 
 
 def ingest(root, network, *urls, force=False):
@@ -518,8 +521,9 @@ def test_an_object_made_from_others(site, network, tmp_path):
         async with open_engine(tmp_path, network) as running:
             kinds = []
             for content in (b"1", b"1", b"2"):
+                begun = running.begin(item, "made.txt")
                 part = await running.get(item)
-                made = running.keep(item, content, "made.txt", "text/plain", [part])
+                made = running.keep(begun, content, "text/plain", [part])
                 [outcome] = await running.settle([made], [part])
                 kinds.append(outcome.kind)
             return kinds, outcome
@@ -544,3 +548,103 @@ def test_a_peek_stores_nothing(site, network, tmp_path, body):
     content, headers, url = asyncio.run(main())
     assert (content, headers["x-a"], url) == (body, "%C3%A4", site.url("/b"))
     assert list(ContentStore(tmp_path).objects()) == []
+
+
+# --- two runs at once
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path):
+    """A store with an index of each kind; in PostgreSQL every claim lapses at once."""
+    url = None
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+        request.getfixturevalue("monkeypatch").setattr("airnub_core.store.index.postgres.CLAIMED", 0.0)
+    return Place(tmp_path / "store", url)
+
+
+def versions_of(place, url):
+    """Every version of a URL, oldest first: its bytes, and when its manifest says that they were asked for."""
+    with open_store(place) as (store, index):
+        versions = index.versions("s", url_digest(url))
+        [known] = index.current("s")
+        assert (known.digest, known.changed_at) == (versions[-1].digest, versions[-1].seen_at)
+        manifests = [store.manifest(version.manifest) for version in versions]
+        times = [manifest.fetched_at.isoformat() for manifest in manifests]
+        assert times == sorted(times) == [version.seen_at for version in versions]
+        return [store.read(manifest.path, manifest.digest) for manifest in manifests]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_run_that_ends_last_does_not_bring_old_bytes_back(site, raw_server, network, place, monkeypatch, force):
+    """Run A has v1 in a batch that is not full, and waits for a slow file; meanwhile run B brings v2, and ends."""
+    monkeypatch.setattr(batches, "_LONGEST_UNSETTLED", 600.0)
+    patient = network.model_copy(update={"stall_timeout": 120.0})
+    go_on = threading.Event()
+
+    def slowly(connection):
+        go_on.wait(100)
+        connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+    raw_server.answer = slowly
+    url = site.url("/a.csv")
+    site.routes["/a.csv"] = Reply(b"v1")
+    outcomes = []
+
+    async def run(*urls):
+        async with open_engine(place, patient, force=force) as engine:
+            outcomes.append(await engine.ingest([Item("s", one, patient) for one in urls]))
+
+    a = threading.Thread(target=lambda: asyncio.run(run(url, raw_server.url())))
+    a.start()
+    try:
+        while not list((place.hidden / "staging").glob("*/*/*/*.manifest.json")):
+            time.sleep(0.01)
+        site.routes["/a.csv"] = Reply(b"v2")
+        asyncio.run(run(url))
+    finally:
+        go_on.set()
+        a.join()
+    [b], [stored, _] = outcomes
+    assert (b.digest, stored.digest) == (digest_of(b"v2"), digest_of(b"v1"))
+    assert (b.kind, stored.kind) == (Kind.STORED, Kind.STORED)
+    assert versions_of(place, url) == [b"v1", b"v2"]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_an_answer_that_is_needed_to_go_on_is_as_old_as_its_request(site, network, place, known):
+    """Run A asks for a page, goes on, and settles it when run B has asked for it too, and ended."""
+    item = Item("s", site.url("/page"), network)
+
+    async def run():
+        async with open_engine(place, network) as a, open_engine(place, network) as b:
+            if known:
+                site.routes["/page"] = Reply(b"v0")
+                await b.settle([await b.get(item)])
+            site.routes["/page"] = Reply(b"v1")
+            arrival = await a.get(item)
+            site.routes["/page"] = Reply(b"v2")
+            await b.settle([await b.get(item)])
+            return await a.settle([arrival])
+
+    [outcome] = asyncio.run(run())
+    assert (outcome.kind, outcome.digest) == (Kind.UPDATED if known else Kind.STORED, digest_of(b"v1"))
+    assert versions_of(place, item.url) == [b"v0"] * known + [b"v1", b"v2"]
+
+
+def test_what_is_made_of_answers_is_as_old_as_the_last_of_them(site, network, place):
+    """Run B made the same of newer ones, and ended before run A did."""
+    page, item = Item("s", site.url("/page"), network), Item("s", site.url("/"), network)
+
+    async def run():
+        async with open_engine(place, network) as a, open_engine(place, network) as b:
+            begun = a.begin(item, "x.jsonl")
+            site.routes["/page"] = Reply(b"v1")
+            of_a = await a.get(page)
+            site.routes["/page"] = Reply(b"v2")
+            of_b = await b.get(page)
+            await b.settle([b.keep(b.begin(item, "x.jsonl"), b"of v2", "text/plain", [of_b])])
+            await a.settle([a.keep(begun, b"of v1", "text/plain", [of_a])])
+
+    asyncio.run(run())
+    assert versions_of(place, f"{item.url}#x.jsonl") == [b"of v1", b"of v2"]

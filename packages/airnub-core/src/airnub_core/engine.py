@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airnub_common import redact_url
 from airnub_core.arrival import Arrival, Item, validators
@@ -36,6 +36,17 @@ from airnub_core.store.staging import StagedBody
 
 if TYPE_CHECKING:
     from airnub_core.asking import Asker
+
+
+class Begun(NamedTuple):
+    """An object that is to be made from others, and what was known of it before they were asked for."""
+
+    item: Item
+    file_name: str
+    url_digest: str
+    known: Known | None
+    began_at: str
+    """By the clock of the index: ISO 8601 in UTC."""
 
 
 class Engine:
@@ -135,14 +146,6 @@ class Engine:
         assert arrival.staged is not None, "without validators the bytes come"
         return arrival, _bytes_of(arrival.staged)
 
-    def now(self) -> str:
-        """The time by the clock of the index: ISO 8601 in UTC.
-
-        Raises:
-            StoreError: the index cannot be asked.
-        """
-        return timestamp(elapsed() + self.index.clock())
-
     async def peek(self, item: Item, max_bytes: int) -> tuple[bytes, Mapping[str, str], str]:
         """What is at a URL, without storing it: a page, a sitemap, a robots.txt.
 
@@ -167,33 +170,41 @@ class Engine:
         finally:
             received.body.discard()
 
-    def keep(
-        self, item: Item, content: bytes, file_name: str, content_type: str, parts: Sequence[Arrival], sent_at: str = ""
-    ) -> Arrival:
-        """Put an object made from others into the store; to be settled afterwards.
+    def begin(self, item: Item, file_name: str) -> Begun:
+        """Begin an object that is to be made from others, before the first of them is asked for.
 
         Args:
             item: names its source, and the URL that it stands for.
-            content: its bytes.
             file_name: its name.
+
+        Raises:
+            StoreError: the index cannot be asked.
+        """
+        # The same URL may have an object of its own, the raw answer: what is made from it is told apart by a fragment.
+        digest, known = self._known(replace(item, url=f"{item.url}#{file_name}"))
+        return Begun(item, file_name, digest, known, timestamp(elapsed() + self.index.clock()))
+
+    def keep(self, begun: Begun, content: bytes, content_type: str, parts: Sequence[Arrival]) -> Arrival:
+        """Put an object made from others into the store; to be settled afterwards.
+
+        Args:
+            begun: what was begun, before any of the others was asked for.
+            content: its bytes.
             content_type: its media type.
-            parts: what it was made from.
-            sent_at: when the first request for it was sent, by the clock of the index; that of the last part, where
-                there are parts.
+            parts: what it was made from; it is as old as the last of them.
 
         Raises:
             StoreError: the store cannot be written.
         """
-        # The same URL may have an object of its own, the raw answer: what is made from it is told apart by a fragment.
+        item, file_name, digest, known, began_at = begun
         derived = replace(item, url=f"{item.url}#{file_name}")
-        digest, known = self._known(derived)
         try:
             body = self._staging.body()
             body.write(content)
         except OSError as error:
             raise StoreError.of(error, self.store.name) from error
         attempts = max((part.attempts for part in parts), default=1)
-        sent_at = max((part.sent_at for part in parts), default=sent_at or self.now())
+        sent_at = max((part.sent_at for part in parts), default=began_at)
         derived_from = tuple(dict.fromkeys(part.digest for part in parts))
         arrival = Arrival(derived, digest, known, None, attempts, sent_at, headers={"content-type": content_type})
         return self._staged(arrival, body, item.url, file_name, derived_from)._replace(item=item)

@@ -14,6 +14,7 @@ from airnub_core.store.protocol import Published, Store
 BATCH = 1000
 """Items that are made durable and indexed together; with fewer, syncing costs more, and more gain nothing."""
 BATCH_BYTES = 256 * 1024 * 1024
+_VALIDATORS = Known._fields.index("etag")
 
 
 class Settled(NamedTuple):
@@ -21,15 +22,6 @@ class Settled(NamedTuple):
 
     outcomes: list[Outcome | None]
     error: StoreError | None
-
-
-class _Filed(NamedTuple):
-    """An arrival that is in the store."""
-
-    arrival: Arrival
-    row: Known
-    is_new: bool
-    """Whether its bytes were not in the store before."""
 
 
 def settle(store: Store, index: Index, arrivals: Sequence[Arrival]) -> Settled:
@@ -42,38 +34,50 @@ def settle(store: Store, index: Index, arrivals: Sequence[Arrival]) -> Settled:
         published = iter(store.publish([arrival.staged for arrival in arrivals if arrival.staged is not None]))
     except OSError as error:
         raise StoreError.of(error, store.name) from error
-    filed: list[_Filed] = []
+    outcomes: list[Outcome | None] = [None] * len(arrivals)
     places: list[int] = []
+    rows: list[Known] = []
+    seen: list[Known | None] = []
+    new: set[int] = set()
     failed: StoreError | None = None
     for place, arrival in enumerate(arrivals):
         if arrival.staged is None:
-            filed.append(_Filed(arrival, _confirmed(arrival), is_new=False))
+            row = _confirmed(arrival)
         else:
             lies = next(published)
             if isinstance(lies, StoreError):
                 failed = failed or lies
                 continue
-            filed.append(_Filed(arrival, _row(arrival, lies), lies.new))
+            row = _row(arrival, lies)
+            if lies.new:
+                new.add(place)
         places.append(place)
-    met = index.record([one.row for one in filed], [one.arrival.known for one in filed])
-    outcomes: list[Outcome | None] = [None] * len(arrivals)
-    for number, (place, one) in enumerate(zip(places, filed, strict=True)):
-        outcomes[place] = _outcome(one, met.get(number))
+        rows.append(row)
+        seen.append(arrival.known)
+    met = index.record(rows, seen)
+    for number, (place, row, known) in enumerate(zip(places, rows, seen, strict=True)):
+        before = _before(row, known, met[number]) if number in met else known
+        outcomes[place] = _outcome(arrivals[place].attempts, _kind(row, before, is_new=place in new), row)
     return Settled(outcomes, failed)
 
 
-def _outcome(filed: _Filed, met: Known | None) -> Outcome:
-    """What became of an arrival; `met` is what the index had instead of the state that was looked up, if it had."""
-    arrival, row, is_new = filed
-    # Against what another run has recorded meanwhile, except where that is newer, and other bytes: then this answer is
-    # still what this run has brought.
-    before = met if met is not None and (is_later(met, row) or met.digest == row.digest) else arrival.known
+def _before(row: Known, known: Known | None, met: Known) -> Known | None:
+    """What an answer is compared with where another run has recorded something else since it was looked up.
+
+    With that, except where it is newer and of other bytes: then the answer is still what this run has brought.
+    """
+    return met if is_later(met, row) or met.digest == row.digest else known
+
+
+def _kind(row: Known, before: Known | None, *, is_new: bool) -> Kind:
     if before is None:
-        kind = Kind.STORED
-    elif before.digest != row.digest:
-        kind = Kind.UPDATED
-    else:
-        kind = Kind.STORED if is_new else Kind.UNCHANGED
+        return Kind.STORED
+    if before.digest != row.digest:
+        return Kind.UPDATED
+    return Kind.STORED if is_new else Kind.UNCHANGED
+
+
+def _outcome(attempts: int, kind: Kind, row: Known) -> Outcome:
     return Outcome(
         source=row.source,
         kind=kind,
@@ -82,7 +86,7 @@ def _outcome(filed: _Filed, met: Known | None) -> Outcome:
         path=row.path,
         manifest=row.manifest,
         size=row.size,
-        attempts=arrival.attempts,
+        attempts=attempts,
     )
 
 
@@ -90,11 +94,9 @@ def _confirmed(arrival: Arrival) -> Known:
     """The same bytes, maybe under other validators."""
     known = arrival.known
     assert known is not None, "only what is known is asked with validators"
-    return known._replace(
-        checked_at=arrival.sent_at,
-        etag=arrival.etag or known.etag,
-        last_modified=arrival.last_modified or known.last_modified,
-    )
+    etag, last_modified = arrival.etag or known.etag, arrival.last_modified or known.last_modified
+    # For every file that is unchanged, and `_replace` takes twice as long.
+    return Known._make((*known[:_VALIDATORS], etag, last_modified, arrival.sent_at, known.changed_at))
 
 
 def _row(arrival: Arrival, published: Published) -> Known:

@@ -3,6 +3,7 @@
 import shutil
 import threading
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from misbehaviours import content
 from airnub_core.download.downloader import PACKET, Downloader
 from airnub_core.download.job import Broken, Failed, Fetched, NotModified
 from airnub_core.errors import HttpStatusError, RefusedUrlError, StoreError
+from airnub_core.sample_site import Reply
+from airnub_core.store.clock import elapsed
+from airnub_core.store.manifest import Manifest
 from airnub_core.store.partials import WORTH_RESUMING
 from airnub_core.store.redo_log import logs_in, read_log
 
@@ -73,6 +77,30 @@ def test_what_is_told_is_logged_before(running, job, server, staging_folder):
         downloader.stop()
     assert unlogged == []
     assert len(set(numbers)) == len(numbers) >= 1
+
+
+def test_when_the_request_was_sent_is_known(running, packets, job, site, raw_server):
+    """By the clock of the index; the one that was answered, after every redirect, for bytes and for 304."""
+    redirected = []
+
+    def redirect(connection):
+        redirected.append(elapsed())
+        connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: {site.url('/a')}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    raw_server.answer = redirect
+    site.routes["/a"] = Reply(b"here", headers={"ETag": '"1"'})
+    jobs = [job(raw_server.url(), 0), job(raw_server.url(), 1)._replace(etag='"1"')]
+    with running(connections=1) as downloader:
+        downloader.add([one._replace(clock=1000 - elapsed()) for one in jobs])
+        began = elapsed()
+    results = by_number(packets)
+    assert [type(results[number]) for number in range(2)] == [Fetched, NotModified]
+    for number in range(2):
+        sent = datetime.fromisoformat(results[number].sent_at).timestamp() - 1000
+        assert redirected[number] - began - 1 < sent < elapsed() - began + 1
+    staged = results[0].staged
+    manifest = Manifest.read(Path(staged.folder, f"{staged.file_name}.manifest.json"))
+    assert manifest.fetched_at.isoformat() == results[0].sent_at
 
 
 def test_a_log_that_cannot_be_written(running, packets, job, server, staging_folder):

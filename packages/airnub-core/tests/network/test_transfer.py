@@ -34,6 +34,7 @@ from airnub_core.errors import (
 from airnub_core.network.limits import MAX_INTERIM
 from airnub_core.network.transfer import HttpTransfer, Request, _peer_check
 from airnub_core.sample_site import Reply, SampleSite
+from airnub_core.store.clock import elapsed
 from airnub_core.store.staging import Staging
 
 MIB = 1024 * 1024
@@ -158,6 +159,22 @@ def test_a_redirect_is_followed(site, fetch):
     }
     received, content = fetch(site.url("/a"))
     assert (received.final_url, content) == (site.url("/c"), b"here")
+
+
+def test_when_the_request_was_sent_is_known(site, raw_server, fetch):
+    """The one that was answered, after every redirect, for bytes and for 304."""
+    redirected = []
+
+    def redirect(connection):
+        redirected.append(elapsed())
+        connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: {site.url('/a')}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    raw_server.answer = redirect
+    site.routes["/a"] = Reply(b"here", headers={"ETag": '"1"'})
+    for validators in ({}, {"if-none-match": '"1"'}):
+        received, _ = fetch(raw_server.url(), validators=validators)
+        assert redirected[-1] < received.sent < elapsed()
+    assert received.body is None
 
 
 def test_a_redirect_loop_ends(site, fetch):

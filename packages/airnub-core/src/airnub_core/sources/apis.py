@@ -44,6 +44,7 @@ async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secr
 async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, str]) -> list[Outcome]:
     last = Watermark.parse(engine.index.watermark(source.name) if source.incremental else None)
     whole = Item(source.name, whole_url(source, last.value), source.network(engine.network), headers)
+    begun = None if source.records is None else engine.begin(whole, f"{source.name}.jsonl")
     news = News(last, source.incremental.field) if source.incremental else None
     reading = _Reading(engine, source, whole, news)
     try:
@@ -57,13 +58,13 @@ async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, s
         # The run is cancelled, or the disk is full: what is whole is not fetched again.
         await reading.settle()
         raise
-    if source.records is None:
+    if begun is None:
         await reading.settle()
         return reading.outcomes
     if last.value is not None and not reading.lines:
         await reading.settle()
         return [engine.report(Outcome(source.name, Kind.UNCHANGED, url=whole.url, attempts=reading.attempts))]
-    collected = engine.keep(whole, b"".join(reading.lines), f"{source.name}.jsonl", JSON_LINES, reading.arrivals)
+    collected = engine.keep(begun, b"".join(reading.lines), JSON_LINES, reading.arrivals)
     outcomes = await reading.settle(collected)
     if news is not None and news.watermark.value is not None:
         # Only now: a run that ends before asks for the same records again.

@@ -45,7 +45,7 @@ async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
         return (await engine.peek(replace(page, url=url), MAX_PAGE_BYTES))[0]
 
     robots = Robots(content_of)
-    began = engine.now()
+    begun = None if source.download else engine.begin(page, f"{source.name}.links.json")
     try:
         if source.links is not None:
             links = await _links(engine, robots, page, source.links)
@@ -54,12 +54,11 @@ async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
     except ItemError as error:
         engine.expect(1)
         return [engine.failure(page, error)]
-    if not source.download:
+    if begun is not None:
         engine.expect(1)
         listed = [{"url": redact_url(link.url), "title": link.title} for link in links]
         content = (json.dumps(listed, ensure_ascii=False, indent=2) + "\n").encode()
-        kept = engine.keep(page, content, f"{source.name}.links.json", "application/json", (), began)
-        return await engine.settle([kept])
+        return await engine.settle([engine.keep(begun, content, "application/json", ())])
     items = [replace(page, url=link.url, page=page.url, title=link.title) for link in links]
     return await together(_allowed(engine, robots, item) for item in items)
 

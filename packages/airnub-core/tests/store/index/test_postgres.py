@@ -1,11 +1,13 @@
 """What only the index in PostgreSQL has: a server that goes away, passwords, schemas."""
 
 from contextlib import closing
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
 from airnub_core.errors import StoreError
+from airnub_core.store.clock import elapsed
 from airnub_core.store.index.postgres import PostgresIndex
 from airnub_core.store.manifest import url_digest
 
@@ -169,3 +171,41 @@ def test_a_database_without_an_encoding_answers_with_text(postgres_url, known):
                 assert index.current("s") == [known()]
         finally:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_the_clock_is_the_servers(postgres_url, monkeypatch):
+    """Whatever this machine thinks; it is asked once in a while, and not for each answer."""
+    with closing(PostgresIndex(postgres_url)) as index:
+        asked = []
+        run = index._run
+        monkeypatch.setattr(index, "_run", lambda work: (asked.append(work), run(work))[1])
+        monkeypatch.setattr("time.time", lambda: 0.0)
+        mine = datetime.now(UTC).timestamp()
+        for _ in range(3):
+            assert abs(elapsed() + index.clock() - mine) < 60
+        assert len(asked) == 1
+        monkeypatch.setattr("airnub_core.store.index.postgres._CLOCK_FOR", 0.0)
+        index._clock_until = 0.0
+        index.clock()
+        index.clock()
+        assert len(asked) == 3
+
+
+def test_what_others_have_recorded_takes_no_question_for_each(postgres_url, known, monkeypatch):
+    """Of a batch of which every URL has met another state, newer and older ones, as many as of a small one."""
+    with closing(PostgresIndex(postgres_url)) as index:
+        asked = []
+        ask = index._ask
+        monkeypatch.setattr(index, "_ask", lambda *arguments: (asked.append(arguments[1]), ask(*arguments))[1])
+        counts = []
+        for number in (2, 200):
+            urls = [f"http://h/{number}/{one}" for one in range(number)]
+            index.record([known(url, day=1 + one % 2 * 4) for one, url in enumerate(urls)])
+            asked.clear()
+            met = index.record([known(url, digit="2", day=3) for url in urls])
+            assert len(met) == number
+            counts.append(len(asked))
+        assert counts[0] == counts[1] < 8
+        asked.clear()
+        index.record([known(f"http://new/{one}") for one in range(200)])
+        assert len(asked) == 2, "whether it writes durably, and the rows"

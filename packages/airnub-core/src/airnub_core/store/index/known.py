@@ -72,6 +72,8 @@ def oldest_first(manifests: Mapping[str, Manifest]) -> list[Known]:
 
 def in_rounds(rows: Sequence[Known]) -> list[list[int]]:
     """The places of the rows, in their order, parted so that no URL of a source is twice in one part."""
+    if len({row[1] for row in rows}) == len(rows):
+        return [list(range(len(rows)))] if rows else []
     rounds: list[list[int]] = []
     seen: dict[tuple[str, str], int] = {}
     for place, row in enumerate(rows):

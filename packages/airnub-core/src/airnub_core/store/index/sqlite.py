@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from airnub_core.errors import ADVICE, DamagedIndexError, StoreError
 from airnub_core.store.clock import elapsed, timestamp
@@ -317,31 +318,59 @@ def _record(
 ) -> None:
     # Nobody else writes until this transaction ends: what is not found now is new.
     [last] = connection.execute("SELECT coalesce(max(id), 0) FROM known").fetchone()
-    for places in in_rounds(rows):
-        ids = _ids(connection, {rows[place].url_digest for place in places})
-        new, changed, checked, others = [], [], [], {}
+    before = seen or [None] * len(rows)
+    for part in in_rounds(rows):
+        places = _rest(connection, rows, before, part)
+        ids = _ids(connection, {rows[place].url_digest for place in places}) if places else {}
+        new: list[tuple[Any, ...]] = []
+        changed: list[tuple[Any, ...]] = []
+        others: dict[int, int] = {}
         for place in places:
-            row, before = rows[place], seen[place] if seen else None
+            row, looked_up = rows[place], before[place]
             there = ids.get((row.source, row.url_digest))
             if there is None:
                 last += 1
                 new.append((*row, last))
-                continue
-            known, checked_at = there
-            if before is None or checked_at != before.checked_at:
-                others[known] = place
-            elif before._replace(checked_at=row.checked_at) == row:
-                checked.append((row.checked_at, known))
+            elif looked_up is not None and there[1] == looked_up.checked_at:
+                changed.append((*row, there[0]))
             else:
-                changed.append((*following(before, row), known))
+                others[there[0]] = place
         connection.executemany(_INSERT, new)
         connection.executemany("INSERT INTO fresh VALUES (?, ?)", [(_key(row[1]), row[-1]) for row in new])
-        connection.executemany("UPDATE known SET checked_at = ? WHERE id = ?", checked)
         connection.executemany(_UPDATE, changed)
         if others:
             _merge(connection, rows, others, met)
         if new:
             _settle(connection, last)
+
+
+def _rest(
+    connection: sqlite3.Connection, rows: Sequence[Known], before: Sequence[Known | None], places: Sequence[int]
+) -> Sequence[int]:
+    """Note when rows were checked of which nothing else is new, many in one statement; the places that are left."""
+    rest: list[int] = []
+    unchanged: dict[str, dict[str, int]] = {}
+    for place in places:
+        row, looked_up = rows[place], before[place]
+        # All but `checked_at`, which is the last but one.
+        if looked_up is not None and row[:-2] == looked_up[:-2] and row[-1] == looked_up[-1]:
+            unchanged.setdefault(row[0], {})[row[1]] = place
+        else:
+            rest.append(place)
+    for source, of_source in unchanged.items():
+        sent = {url_digest: rows[place].checked_at for url_digest, place in of_source.items()}
+        seen = {url_digest: one.checked_at for url_digest, place in of_source.items() if (one := before[place])}
+        connection.create_function("sent", 1, sent.get)
+        connection.create_function("seen", 1, seen.get)
+        noted = connection.execute(
+            f"UPDATE known SET checked_at = sent(url_digest) WHERE id IN ({_IDS}) AND source = :source"  # noqa: S608  # constants
+            " AND checked_at = seen(url_digest)",
+            {"source": source, **_keys(of_source)},
+        )
+        if noted.rowcount < len(of_source):
+            # The others of them are found to be recorded already.
+            rest += of_source.values()
+    return rest
 
 
 def _merge(
