@@ -60,6 +60,7 @@ def test_homes(tmp_path, monkeypatch):
     assert EmbeddedServer().database == tmp_path / ".prefect" / "prefect.db"
 
 
+@pytest.mark.system
 def test_last_words(tmp_path):
     """When it cannot start, its own words say why."""
     (tmp_path / "prefect.db").write_bytes(b"garbage" * 1000)
