@@ -198,9 +198,9 @@ def test_counts_of_more_than_64_bits_have_their_line(written, key, value):
     """Prefect's JSON has no room for them: the run would end in a TypeError when its parameters are recorded."""
     text = "store: x\ntolerated_failures: N\napis:\n- name: a\n  url: http://a/\n  pages: KEY\n"
     text = text.replace("KEY", key).replace("N", value)
-    told = mistakes(text, written)
-    assert [line.partition(": ")[0] for line in told] == ["2", "6"]
-    assert all("expected less than or equal to 9223372036854775807, found" in line for line in told)
+    lines = mistakes(text, written)
+    assert [line.partition(": ")[0] for line in lines] == ["2", "6"]
+    assert all("expected less than or equal to 9223372036854775807, found" in line for line in lines)
 
 
 def test_a_number_of_very_many_digits_has_its_line(written):

@@ -71,7 +71,7 @@ def test_a_full_disk_is_told_and_the_next_run_with_room_does_the_rest(site, runs
 
 
 def test_a_disk_that_is_full_when_the_store_is_closed(runs, mounted, monkeypatch):
-    """All is stored, and then there is no room for the last write: an error that says what to do, nothing is left
+    """All is stored, and then the last write finds the disk full: an error that says what to do, nothing is left
     behind, no lock is held, and all that was reported is there.
     """
     monkeypatch.setattr(content_store, "LEFT", 0)

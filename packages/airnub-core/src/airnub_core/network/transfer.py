@@ -242,7 +242,7 @@ def _interim_check(asked: str) -> Trace:
     def counted(read: Callable[..., Awaitable[bytes]]) -> Callable[..., Awaitable[bytes]]:
         async def read_on(*arguments: Any, **options: Any) -> bytes:
             nonlocal interim, last
-            # More is read only while there is no answer: the heads that ended until now are interim ones.
+            # More is read only until the answer has come: the heads that ended before are interim ones.
             if not has_answer and interim > MAX_INTERIM:
                 raise too_many_interim(asked, interim)
             piece = await read(*arguments, **options)
