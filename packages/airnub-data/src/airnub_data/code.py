@@ -26,6 +26,8 @@ def stage_digest(dataset: Dataset) -> str:
     """A digest of all that decides what the rows of one object are; 64 hexadecimal digits."""
     reader = dataset.read_by
     functions = [one for one in (dataset.derive, getattr(reader, "function", None)) if one is not None]
+    if not type(reader).__module__.startswith("airnub_data."):
+        functions.append(type(reader).read)
     parts = [
         FORMAT, version("airnub-data"), pl.__version__, HASH_PROBE,
         _plain(reader) if not isinstance(reader, Function) else "function",
@@ -72,17 +74,16 @@ def source_of(function: Callable[..., Any]) -> str:
     reached, imported = _reached(tree, own)
     texts = [ast.dump(node) for node in reached]
     if module is not None and "." in function.__module__:
-        for name in sorted(_of_package(imported, package)):
-            texts.append(_module_text(name))
+        texts.extend(map(_module_text, sorted(_of_package(imported, package))))
     return "\n".join([*texts, held, arguments])
 
 
 def _is(node: ast.AST, code: Any) -> bool:
     if isinstance(node, ast.Lambda):
-        return code.co_name == "<lambda>" and node.lineno == code.co_firstlineno
+        return bool(code.co_name == "<lambda>" and node.lineno == code.co_firstlineno)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-        return node.name == code.co_name and first == code.co_firstlineno
+        return bool(node.name == code.co_name and first == code.co_firstlineno)
     return False
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
+from polars.datatypes import DataTypeClass
 
-DataType = pl.DataType | type[pl.DataType]
+DataType = pl.DataType | DataTypeClass | type[pl.DataType]
 
 OBJECT = "_object"
 """The column with the digest of the object that a row comes from: `sha256:…`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from airnub_data.columns import RECORD, Column, Schema, described, text_type
+from airnub_data.columns import RECORD, Column, DataType, Schema, described, text_type
 from airnub_data.parsing import parse
 
 BEYOND = "_beyond"
@@ -75,11 +75,11 @@ def _converted(raw: pl.Series, column: Column) -> pl.Series:
         return _parsed_within(raw, column.dtype)
     converted = raw.cast(column.dtype, strict=False)
     if raw.dtype.is_float() and column.dtype.is_integer():
-        return converted.zip_with(raw == raw.floor(), pl.Series([None], dtype=column.dtype))  # type: ignore[arg-type]
+        return converted.zip_with(raw == raw.floor(), pl.Series([None], dtype=column.dtype))
     return converted
 
 
-def _parsed_within(raw: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
+def _parsed_within(raw: pl.Series, dtype: DataType) -> pl.Series:
     """Lists and structs of text, with every leaf parsed."""
     if isinstance(dtype, pl.Struct):
         fields = [_parsed_within(raw.struct.field(field.name), field.dtype) for field in dtype.fields]

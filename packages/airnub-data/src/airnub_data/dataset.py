@@ -42,8 +42,8 @@ class Dataset:
     key: tuple[str, ...] = ()
     """Columns that tell rows apart; of rows with the same key one is kept. Without a key every row is."""
     latest: str | None = None
-    """Of rows with the same key the one with the largest value here is kept, and null loses against a value. Without it,
-    and of equal values, the row whose object became current last: then the larger digest, then the later record."""
+    """Of rows with the same key the one with the largest value here is kept; null loses against a value. Without it,
+    and of equal values, the row whose object became current last; then the larger digest, then the later record."""
     partition_by: Partitioning | None = None
     derive: Derive | None = None
     """Typed rows in, typed rows out: with the columns that it adds, or with fewer rows."""

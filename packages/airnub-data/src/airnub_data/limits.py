@@ -39,7 +39,8 @@ def check_shrink(dataset: str, limits: Limits, before: int, after: int) -> None:
         raise DatasetError(
             dataset,
             f"expected to lose at most {limits.max_shrink} of {before:,} rows (max_shrink), found {after:,} rows left; "
-            f"nothing was committed. See what the source has now, or let it pass once: run processing --accept {dataset}",
+            "nothing was committed. See what the source has now, or let it pass once: "
+            f"run processing --accept {dataset}",
         )
 
 

@@ -1,9 +1,10 @@
 """Make: a dataset is brought to what the current objects of its sources give, in one commit.
 
-    open the table → current objects → stage those that are new → quarantine, committed → files that are missing → commit
+    open the table → current objects → stage the new ones → files that are missing → commit the quarantine → commit
 
-Each step can be repeated, and a run that was killed is taken up at any of them. The objects are listed after the table was
-opened: of two writers the one that commits later has seen no fewer of them, or its commit is refused and it looks again.
+Each step can be repeated, and a run that was killed is taken up at any of them. The objects are listed after the table
+was opened: of two writers the one that commits later has seen no fewer of them, or its commit is refused and it looks
+again.
 """
 
 import bisect
@@ -26,6 +27,7 @@ from airnub_data.inputs import InputObject, current_objects, digest_of_inputs
 from airnub_data.keys import moved_keys
 from airnub_data.limits import Limits, check_quarantined, check_shrink
 from airnub_data.location import Location
+from airnub_data.parquet_copy import refresh_copy, remove_copy
 from airnub_data.partition_files import PartitionFile, described, staged_file, wanted_files, write_file
 from airnub_data.partitioning import key_hash
 from airnub_data.record import Record, Run, Sidecar
@@ -59,6 +61,7 @@ def make_dataset(
     *,
     limits: Limits | None = None,
     accept: bool = False,
+    parquet_copy: bool = True,
     run: Run | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Made:
@@ -70,6 +73,8 @@ def make_dataset(
         location: where datasets are.
         limits: instead of those of the declaration.
         accept: let a commit pass that is beyond the limits; the commit says so.
+        parquet_copy: keep `<dataset>.parquet` as well, for readers that take it by its path; without, what the version
+            before of airnub left there is removed with the first commit.
         run: who makes it, for the commit.
         on_progress: how many of how many steps are done: objects staged, and files written.
 
@@ -84,9 +89,14 @@ def make_dataset(
         for _ in range(_ATTEMPTS):
             making = _Making(dataset, objects, index, location, limits, accept, run or Run(), on_progress)
             try:
-                return making.made()
+                made = making.made()
             except ConflictError:
                 continue  # what it did is in place under its name, and is not done again
+            if parquet_copy:
+                refresh_copy(location, dataset)
+            elif made.new:
+                remove_copy(location, dataset)
+            return made
     raise StoreError(f"{location.name}/{dataset.stem}", f"expected to commit within {_ATTEMPTS} attempts, found others")
 
 
@@ -264,7 +274,7 @@ class _Making:
 
 
 def changed_objects(then: Sequence[InputObject], now: Sequence[InputObject]) -> list[InputObject]:
-    """Objects that came, went, or have another place among the others; all but these are in the same order as before."""
+    """Objects that came, went, or changed their place; all others are in the same order as before."""
     place = {source.digest: position for position, source in enumerate(then)}
     common = [(place[source.digest], source) for source in now if source.digest in place]
     # The longest part of them that is in the order of before.
@@ -289,9 +299,7 @@ def changed_objects(then: Sequence[InputObject], now: Sequence[InputObject]) -> 
 def _check_schema(dataset: str, before: pl.Schema, now: pl.Schema) -> None:
     for name, dtype in before.items():
         if name not in now:
-            raise DatasetError(
-                dataset, f"expected the column {name}, which its table has, found it gone; {_NEW_VERSION}"
-            )
+            raise DatasetError(dataset, f"expected the column {name} of its table, found it gone; {_NEW_VERSION}")
         if now[name] != dtype:
             reason = f"expected {name} to stay {type_name(dtype)}, as in its table, found {type_name(now[name])}"
             raise DatasetError(dataset, f"{reason}; {_NEW_VERSION}")

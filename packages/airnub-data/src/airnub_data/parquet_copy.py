@@ -5,19 +5,20 @@ import polars as pl
 from airnub_core.errors import StoreError
 from airnub_data.dataset import Dataset
 from airnub_data.location import Location
-from airnub_data.scan import published_rows
-from airnub_data.table import Table
+from airnub_data.scan import open_table, published_rows
 
 _VERSION = "airnub.version"
 """The key of the file's metadata with the version of the table that it holds."""
 
 
-def refresh_copy(location: Location, dataset: Dataset, table: Table) -> bool:
-    """Bring `<dataset>.parquet` to a version of its table; whether that took writing it.
+def refresh_copy(location: Location, dataset: Dataset) -> bool:
+    """Bring `<dataset>.parquet` to the newest version of its table; whether that took writing it.
 
     Raises:
+        DatasetError: there is no table.
         StoreError: it cannot be written.
     """
+    table = open_table(location, dataset.stem)
     path = f"{dataset.stem}.parquet"
     if version_of_copy(location, path) == table.version:
         return False

@@ -9,7 +9,7 @@ import polars as pl
 
 
 class Partitioning(Protocol):
-    """How rows are parted. Within a run a partition is a whole number, `null` where its column is; a table has names."""
+    """How rows are parted: by a whole number within a run, `null` where the column is, and by name in a table."""
 
     @property
     def columns(self) -> tuple[str, ...]:

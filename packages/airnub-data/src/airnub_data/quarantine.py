@@ -18,7 +18,13 @@ from airnub_data.table import Table, TableFile, create
 FIRST_SEEN = "first_seen"
 """When a row was first in quarantine, in UTC; a rule that changes leaves it as it is."""
 _SCHEMA = pl.Schema(
-    {OBJECT: pl.String, RECORD: pl.Int64, TEXT: pl.String, REASON: pl.String, FIRST_SEEN: pl.Datetime("us", "UTC")}
+    {
+        OBJECT: pl.String(),
+        RECORD: pl.Int64(),
+        TEXT: pl.String(),
+        REASON: pl.String(),
+        FIRST_SEEN: pl.Datetime("us", "UTC"),
+    }
 )
 _EXAMPLES = 3
 

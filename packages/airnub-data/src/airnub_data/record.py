@@ -55,6 +55,8 @@ class Record:
     """Whether it was let through beyond its limits."""
     held: bool = False
     """Whether it is a rollback, after which nothing is made until `release`."""
+    restored: int | None = None
+    """The version that a rollback went back to."""
 
     @classmethod
     def last(cls, table: Table) -> Self | None:
@@ -76,11 +78,15 @@ class Record:
 
 _OBJECTS = pl.Schema(
     {
-        "digest": pl.String, "path": pl.String, "source": pl.String, "changed_at": pl.String,
-        "rows_read": pl.Int64, "quarantined": pl.Int64,
-        "partitions": pl.List(pl.Struct({"number": pl.Int32, "rows": pl.Int64})),
+        "digest": pl.String(),
+        "path": pl.String(),
+        "source": pl.String(),
+        "changed_at": pl.String(),
+        "rows_read": pl.Int64(),
+        "quarantined": pl.Int64(),
+        "partitions": pl.List(pl.Struct({"number": pl.Int32(), "rows": pl.Int64()})),
     }
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)

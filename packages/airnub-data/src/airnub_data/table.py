@@ -1,4 +1,4 @@
-"""Tables: a Delta table as a set of named files, published by one commit that only succeeds if no other came between."""
+"""Tables: a Delta table as a set of named files, published by one commit that fails if another came between."""
 
 import json
 import time

@@ -78,9 +78,9 @@ class Csv:
             before = breaks.cum_sum().shift(1, fill_value=0)
             rows = rows.with_columns((pl.int_range(line, line + pl.len(), dtype=pl.Int64) + before).alias(RECORD))
         texts = _Texts(content, line, rows[RECORD] if len(rows) != ends else None)
-        blank = rows.select(pl.all_horizontal(pl.col(*schema, BEYOND).is_null())).to_series()
-        if blank.any():
-            rows = rows.filter(~blank | rows.select(pl.any_horizontal(pl.col(names).is_not_null())).to_series())
+        # A line without any value is left out; columns that are not declared are looked at where it may be one.
+        if rows.select(pl.all_horizontal(_empty([*schema, BEYOND])).any()).item():
+            rows = rows.filter(~pl.all_horizontal(_empty(names)))
         return Chunk(rows.select(RECORD, *schema, BEYOND), texts)
 
     def _read(self, content: bytes, names: Sequence[str]) -> pl.DataFrame:
@@ -91,13 +91,13 @@ class Csv:
             separator=self.delimiter,
             encoding="utf8-lossy",
             truncate_ragged_lines=True,
+            missing_columns="insert",
         )
 
     def _slowly(self, content: bytes, names: Sequence[str], line: int, schema: Schema) -> Chunk:
         """The same, record by record: one with a stray quote costs itself and none beside it."""
-        lines = content.splitlines(keepends=True) if b"\n" not in content else _lines(content)
-        text = [raw.decode("utf-8", "replace") for raw in lines]
-        rows: list[tuple[int, list[str]]] = []
+        text = [raw.decode("utf-8", "replace") for raw in _lines(content)]
+        rows: list[tuple[int, list[str | None]]] = []
         refused: list[tuple[int, str]] = []
         starts: list[int] = []
         at = 0
@@ -112,10 +112,10 @@ class Csv:
                 continue
             starts.append(line + at)
             if any(fields):
-                rows.append((line + at, fields))
+                rows.append((line + at, list(fields)))
             at += reader.line_num
         width = len(names)
-        table = [(number, *(fields + [""] * width)[:width]) for number, fields in rows]
+        table = [(number, *(fields + [None] * width)[:width]) for number, fields in rows]
         frame = pl.DataFrame(table, schema={RECORD: pl.Int64, **dict.fromkeys(names, pl.String)}, orient="row")
         return Chunk(
             frame.select(RECORD, *schema, BEYOND), _Texts(content, line, pl.Series(starts, dtype=pl.Int64)), refused
@@ -138,6 +138,10 @@ class _Texts:
         starts = self._starts.to_list()
         ends = dict(zip(starts, [*starts[1:], self._line + len(lines)], strict=True))
         return decoded([b"".join(lines[record - self._line : ends[record] - self._line]) for record in records])
+
+
+def _empty(names: Sequence[str]) -> pl.Expr:
+    return pl.col(names).is_null() | (pl.col(names) == "")
 
 
 def _lines(content: bytes) -> list[bytes]:

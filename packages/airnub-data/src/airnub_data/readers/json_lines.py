@@ -1,4 +1,4 @@
-"""JSON Lines: polars reads a chunk; where it refuses one, lines that are not records are taken out, and it reads again."""
+"""JSON Lines: polars reads a chunk; where it refuses one, it reads again without the lines that are not records."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from airnub_core.errors import DatasetError
 from airnub_data.columns import RECORD, DataType, Schema, text_type
 from airnub_data.readers.chunk import CHUNK, LARGEST_RECORD, Chunk, decoded
 
-Shape = Mapping[str, "Shape | pl.DataType"]
+Shape = Mapping[str, Any]
 """What is wanted of a record: for each field the type of a value, or what is wanted within it."""
 
 
