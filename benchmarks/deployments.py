@@ -20,6 +20,7 @@ from pathlib import Path
 
 import yaml
 
+from airnub_prefect.api_url import LOCAL
 from benchmarks.images import post
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=2, help="Deploys of each number: the first creates, others update."
     )
-    parser.add_argument("--api", default="http://127.0.0.1:4200/api")
+    parser.add_argument("--api", default=LOCAL)
     options = parser.parse_args()
     print("Copies of one deployment, without triggers.\n")
     print("| deployments | created in | each | updated in (median) | each |\n|---|---|---|---|---|")

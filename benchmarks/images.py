@@ -19,6 +19,7 @@ from pathlib import Path
 from airnub_cli.images.bake import Wanted, definition
 from airnub_cli.images.image import images
 from airnub_cli.workspace import Workspace
+from airnub_prefect.api_url import LOCAL
 
 ROOT = Path(__file__).parents[1]
 TAG = "airnub-benchmark"
@@ -34,7 +35,7 @@ def main() -> None:
     )
     parser.add_argument("--edits", type=int, default=3, help="Builds after an edit, of each kind.")
     parser.add_argument("--runs", type=int, default=0, help="Runs of a deployment on a system that is up.")
-    parser.add_argument("--api", default="http://127.0.0.1:4200/api")
+    parser.add_argument("--api", default=LOCAL)
     options = parser.parse_args()
     if options.runs:
         print_runs(options.api, options.runs)

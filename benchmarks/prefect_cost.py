@@ -90,20 +90,23 @@ async def engine(urls: list[str], folder: Path, connections: int) -> float:
 async def stage(urls: list[str], folder: Path, connections: int) -> float:
     """Seconds that project_alpha's ingestion takes, as a flow run."""
     from airnub_core import FileSource, NetworkSettings
+    from airnub_prefect.settings import package_folder
     from project_alpha.flows.ingestion import ingestion
     from project_alpha.settings import IngestionSettings
 
-    listed = folder / "urls.txt"
-    listed.write_text("\n".join(urls))  # nothing else runs yet
     network = NetworkSettings(connections=connections, connections_per_host=connections, allow_private_hosts=True)
-    settings = IngestionSettings(
-        store=str(folder / "store"),
-        network=network,
-        scheduled_file_downloads=[FileSource(name="bench", urls_file=str(listed))],
-    )
-    started = time.perf_counter()
-    report = await ingestion(settings)
-    seconds = time.perf_counter() - started
+    # `urls_file` is read from inside the package alone.
+    with tempfile.TemporaryDirectory(dir=package_folder("project_alpha")) as inside:
+        listed = Path(inside, "urls.txt")
+        listed.write_text("\n".join(urls))  # noqa: ASYNC240  # nothing else runs yet
+        settings = IngestionSettings(
+            store=str(folder / "store"),
+            network=network,
+            scheduled_file_downloads=[FileSource(name="bench", urls_file=f"{listed.parent.name}/{listed.name}")],
+        )
+        started = time.perf_counter()
+        report = await ingestion(settings)
+        seconds = time.perf_counter() - started
     assert not report.failed
     assert len(report.outcomes) == len(urls)
     return seconds

@@ -31,7 +31,7 @@ _BASE = (
     ("airnub-core", ("tables",), ""),
     ("airnub-prefect", (), ""),
     ("polars", (), ">=2.1"),
-    ("prefect", (), ">=3.8.8,<3.9"),
+    ("prefect", (), ">=3.9.1,<3.10"),
 )
 _TESTS = ("pytest", "pytest-cov", "pytest-randomly", "pytest-xdist")
 

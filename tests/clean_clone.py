@@ -19,7 +19,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("PREFECT_", "UV_CACHE", "UV_PROJECT", "VIRTUAL_ENV", "AIRNUB_", "XDG_", "COVERAGE_", "PYTHON")
 
+# What `uv run` installs is what the root depends on: of the departments the example alone. `doctor` exits with 0 when
+# nothing is missing.
+AIRNUB = (
+    "doctor", "check", "compile --check", "compile --env sample", "members", "affected --base HEAD", "template status",
+    "kubernetes --env cluster", "sbom project-alpha",
+)  # fmt: skip
+
 FURTHER = (
+    *((".", f"uv run airnub {arguments}") for arguments in AIRNUB),
     (".", "uv run --package project-alpha project-alpha list"),
     ("departments/project_alpha", "uv run project-alpha list"),
     ("packages/airnub-common", "uv run pytest -q"),
@@ -48,9 +56,11 @@ def main() -> None:
         check_store(clone / "data" / "demo" / "project_alpha" / "store")
         check_records(home / ".prefect" / "prefect.db")
         for place, further in FURTHER:
-            subprocess.run(
-                further, shell=True, cwd=clone / place, env=environment, check=True, stdout=subprocess.DEVNULL
+            typed = subprocess.run(
+                further, shell=True, cwd=clone / place, env=environment, capture_output=True, text=True
             )
+            assert typed.returncode == 0, f"{further}\n{typed.stdout[-1800:]}\n{typed.stderr}"
+            assert "✗" not in typed.stdout, typed.stdout
         check_processes(str(folder))
         subprocess.run(["git", "diff", "--exit-code"], cwd=clone, check=True)
     print("a clean clone does what the README says")

@@ -1,6 +1,8 @@
 """What this repository says of the Prefect backend: it can be read in every environment, and fits the departments."""
 
 import asyncio
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,9 @@ from airnub_cli.configuration.templates import base_job_template
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = sorted({"local", *(path.stem for path in (ROOT / "configs" / "environments").glob("*.yaml"))})
 DEPARTMENTS = [one["id"] for one in yaml.safe_load((ROOT / "configs" / "departments.yaml").read_text())["departments"]]
+
+
+SITE = {"AIRNUB_SITE_URL": "http://site:8000"}
 
 
 class Everything(dict):
@@ -61,6 +66,31 @@ def test_local_needs_no_values():
     """A clean clone is applied without `.env`."""
     wanted = read_wanted(ROOT, "local", values={})
     assert [pool.job_variables["networks"] for pool in wanted.pools] == [["airnub"]] * len(wanted.pools)
+
+
+def test_local_replaces_no_sources():
+    """Every Variable is what its file says; and so it is in every environment but `sample`."""
+    for name in ENVIRONMENTS:
+        wanted = read_wanted(ROOT, name, values=Everything())
+        if name != "sample":
+            assert wanted.replaced_sources == {}
+    for one in read_wanted(ROOT, "local", values={}).variables:
+        department, stage = (tag.partition(":")[2] for tag in one.tags[1:3])
+        text = (ROOT / "configs" / "variables" / department / f"{stage}.yaml").read_text()
+        assert one.value == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize(("values", "site"), [({}, "http://127.0.0.1:8000/"), (SITE, "http://site:8000/")])
+def test_sample_asks_the_sample_sites_and_nothing_else(values, site):
+    """Of every department that fetches: where `project-alpha site` serves it, or where Compose does. It is a laptop."""
+    wanted = read_wanted(ROOT, "sample", values=values)
+    ingestions = [one for one in wanted.variables if "stage:ingestion" in one.tags]
+    assert {one.tags[1].partition(":")[2] for one in ingestions} == set(wanted.replaced_sources)
+    for one in ingestions:
+        urls = re.findall(r"https?://[^\"]*", json.dumps(one.value))
+        assert urls
+        assert [url for url in urls if not url.startswith(site)] == []
+    assert wanted.pools == read_wanted(ROOT, "local", values={}).pools
 
 
 def test_every_pool_beats_as_often_as_automations_wait():

@@ -75,6 +75,17 @@ def test_only_workers_have_the_socket():
     assert having == {f"worker-{image.name}" for image in DEPARTMENTS}
 
 
+def test_what_is_set_up_is_one_environment():
+    """Applied and deployed alike; it is `sample` without a `.env`, for which there is a site that it is told of."""
+    setup = SERVICES["setup"]
+    assert setup["environment"]["AIRNUB_ENV"] == "${AIRNUB_ENV:-sample}"
+    script = setup["command"][-1]
+    assert script.count('--env "$$AIRNUB_ENV"') == 2
+    assert "--prefect-file" in script
+    host, _, port = setup["environment"]["AIRNUB_SITE_URL"].removeprefix("http://").partition(":")
+    assert SERVICES[host]["command"][-2:] == ["0.0.0.0", port]
+
+
 def test_every_setting_is_explained_with_the_value_that_holds_without_it():
     """`.env.example` and the file know the same settings."""
     example = (ROOT / ".env.example").read_text()

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from airnub_cli.configuration.environment import load_environment
+
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parents[1]
 KILLS = int(os.environ.get("AIRNUB_KILLS_OF_NEW", "2"))
 
@@ -65,11 +69,15 @@ def test_a_department_from_its_first_day_to_its_last(copy):
     airnub(copy, "new", "category", "accounts", "ingestion", "keepers", "--like", "public_api_data")
     stage = copy / "departments/accounts/src/accounts/flows/ingestion/stage.py"
     assert "    report += await keepers(settings.part(settings.keepers), force)\n" in stage.read_text()
+    replaced = {name: load_environment(copy, name).replaced_sources().get("accounts") for name in ("local", "sample")}
+    assert replaced == {"local": None, "sample": ["scheduled_file_downloads"]}
     assert "/departments/accounts/ @example/team-money" in (copy / ".github/CODEOWNERS").read_text()
     run(copy, ".venv/bin/ruff", "check")
     run(copy, ".venv/bin/ruff", "format", "--check")
     run(copy, ".venv/bin/mypy", "departments/accounts/src")
-    airnub(copy, "check")
+    warnings = airnub(copy, "check").splitlines()
+    assert warnings[0].startswith("departments/accounts/README.md:3: warning: expected what accounts is for")
+    assert all(": warning: " in line for line in warnings)
     run(copy, ".venv/bin/python", "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "departments/accounts")
     commit(copy)
     assert airnub(copy, "template", "status", "accounts").startswith("accounts: ")
@@ -121,9 +129,9 @@ def test_by_hand_what_is_left_to_do_is_said(copy):
         entry = (folder / "registration/departments.yaml").read_text().partition("departments:\n")[2]
         registry = copy / "configs/departments.yaml"
         registry.write_text(registry.read_text() + entry)
-        lines = (folder / "registration/local.yaml").read_text().partition("variables:\n")[2]
-        local = copy / "configs/environments/local.yaml"
-        local.write_text(local.read_text() + lines)
+        lines = (folder / "registration/sample.yaml").read_text().partition("variables:\n")[2]
+        sample = copy / "configs/environments/sample.yaml"
+        sample.write_text(sample.read_text() + lines)
         shutil.rmtree(folder / "registration")
         done = subprocess.run(
             [*compiled, "--check"], cwd=copy, env=environment(), capture_output=True, text=True, check=False

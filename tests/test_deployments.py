@@ -1,4 +1,4 @@
-"""Deployments on a real server: what the files say is what Prefect understands, twice, and a worker runs it."""
+"""Deployments on a real server: what the files say is what Prefect understands, twice. Runs are in test_readme.py."""
 
 import json
 import os
@@ -23,8 +23,6 @@ from airnub_cli.deployments.compilation import compile_environment
 from airnub_cli.deployments.ownership import retagged
 from airnub_cli.deployments.schema import DeploymentFile
 from airnub_cli.workspace import Workspace
-from airnub_core.sample_site import SampleSite
-from project_alpha.demo import DEMO
 
 ROOT = Path(__file__).parents[1]
 PREFECT = [sys.executable, "-m", "prefect"]
@@ -65,6 +63,7 @@ def test_examples_on_the_page_are_right():
     assert len(examples) == 3
 
 
+@pytest.mark.system
 def test_a_second_deploy_changes_nothing(tmp_path):
     """From the root and from a department's folder, on a terminal, nothing is asked, and only triggers get new ids."""
     environment = on_its_own(tmp_path)
@@ -95,35 +94,19 @@ def test_a_second_deploy_changes_nothing(tmp_path):
         assert held(url) == both
 
 
-def test_a_worker_runs_what_was_deployed(tmp_path):
-    """From an empty server: deploy, run the ingestion, and each stage starts the next until the report is there."""
-    environment = on_its_own(tmp_path) | {"AIRNUB_DATA_ROOT": str(tmp_path), "PREFECT_WORKER_QUERY_SECONDS": "1"}
-    file = tmp_path / "processes.yaml"
-    file.write_text(compile_environment(Workspace.around(ROOT), kind="process"))
-    with SampleSite(DEMO.routes(with_failure=False)) as site, server(environment) as url:
-        environment["PREFECT_API_URL"] = url
-        for pool in pool_files(ROOT):
-            run(environment, "work-pool", "create", "--type", "process", pool)
-        run(environment, "deploy", "--all", "--no-prompt", "--prefect-file", str(file))
-        settings = DEMO.settings(site, tmp_path)["ingestion"].model_dump(mode="json", exclude_unset=True)
-        settings["store"] = "data/project_alpha"
-        with worker(environment):
-            parameters = json.dumps({"settings": settings})
-            run(
-                environment,
-                "deployment",
-                "run",
-                "project-alpha-ingestion/project-alpha-ingestion",
-                "--params",
-                parameters,
-            )
-            reports = tmp_path / "reports" / "project_alpha"
-            wait_for(lambda: list(reports.glob("rain-*/report.md")), "the report of the analysis", url)
-            wait_for(lambda: completed(url) >= STAGES, "every stage Completed", url)
+def test_a_schedule_becomes_runs(prefect_api):
+    """With the libraries in the lock, Prefect's scheduler inserts the runs of a deployment's schedule."""
+    flow = post(f"{prefect_api}/flows/", {"name": "scheduled"})
+    schedules = [{"active": True, "schedule": {"interval": 3600, "anchor_date": "2026-01-01T00:00:00Z"}}]
+    body = {"name": "hourly", "flow_id": flow["id"], "schedules": schedules}
+    deployment = post(f"{prefect_api}/deployments/", body)["id"]
+    # What the scheduler of a whole server does every minute; that of `prefect_api` does not run.
+    post(f"{prefect_api}/deployments/{deployment}/schedule", {"min_runs": 2, "max_runs": 2})
+    runs = post(f"{prefect_api}/flow_runs/filter", {"deployments": {"id": {"any_": [deployment]}}})
+    assert [(run["state"]["type"], run["auto_scheduled"]) for run in runs] == [("SCHEDULED", True)] * 2
 
 
 ALL = ("ingestion", "processing", "analysis", "pipeline")
-STAGES = {"project-alpha-ingestion", "project-alpha-processing", "project-alpha-analysis"}
 
 
 def on_its_own(folder):
@@ -177,13 +160,6 @@ def server(environment):
 
 
 @contextmanager
-def worker(environment):
-    """A worker of the pool that the deployments name."""
-    with process(environment, "worker", "start", "--pool", "project-alpha"):
-        yield
-
-
-@contextmanager
 def process(environment, *arguments):
     """A long-running `prefect` command in a group of its own, which is ended with all that it started."""
     running = subprocess.Popen(
@@ -208,12 +184,6 @@ def run(environment, *arguments, succeeds=True):
     )
     assert (done.returncode == 0) is succeeds, f"{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
-
-
-def completed(url):
-    """Names of the flows that have a completed run."""
-    states = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
-    return {flow["name"] for flow in post(f"{url}/flows/filter", states)}
 
 
 def wait_for(happened, what, url):

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parents[1]
 PATIENCE = 180
 """Seconds for what takes ten on a quiet machine."""
@@ -22,8 +24,8 @@ PATIENCE = 180
 class Dev:
     """`airnub dev` in a checkout, on free ports, with its state in a folder of the test."""
 
-    def __init__(self, root, state):
-        command = [sys.executable, "-m", "airnub_cli", "dev", "--port", "0", "--site-port", "0", "--state", str(state)]
+    def __init__(self, root, state, *options):
+        command = [sys.executable, "-m", "airnub_cli", "dev", "--port", "0", "--state", str(state), *options]
         # The environment's own packages are those of this repository: the copy's come before them.
         sources = os.pathsep.join(map(str, sorted(root.glob("*/*/src"))))
         self.process = subprocess.Popen(
@@ -102,7 +104,7 @@ def with_state(state):
 def test_everything_is_there_after_one_command_and_gone_after_one_key(tmp_path):
     """A stage runs; edits are deployed; a mistake is told and mended; nothing is left but what the run has made."""
     root, state = copy_of(ROOT, tmp_path / "checkout"), tmp_path / "state"
-    dev = Dev(root, state)
+    dev = Dev(root, state, "--sample", "--site-port", "0")
     try:
         api = dev.wait_for(r"ready in .*(http://127\.0\.0\.1:\d+)").group(1) + "/api"
         deployment = "project-alpha-ingestion/project-alpha-ingestion"
@@ -116,6 +118,8 @@ def test_everything_is_there_after_one_command_and_gone_after_one_key(tmp_path):
             check=False,
         )
         assert told.returncode == 0, told.stdout + told.stderr + "".join(dev.lines)
+        dev.wait_for("sources: replaced by the environment sample for project_alpha")
+        assert "sources:sample" in read(f"{api}/deployments/name/{deployment}")["tags"]
 
         said = len(dev.lines)
         edit(
@@ -148,7 +152,7 @@ def test_everything_is_there_after_one_command_and_gone_after_one_key(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="what is left is looked for in /proc")
 def test_nothing_is_left_when_it_is_killed_and_the_next_one_starts(tmp_path):
-    """Killed (-9), it can end nothing itself; the same state serves the next one."""
+    """Killed (-9), it can end nothing itself; the same state serves the next one. Sources are the departments' own."""
     state = tmp_path / "state"
     killed = Dev(ROOT, state)
     killed.wait_for(r"ready in")
@@ -159,6 +163,9 @@ def test_nothing_is_left_when_it_is_killed_and_the_next_one_starts(tmp_path):
         time.sleep(0.1)
     assert left == []
     again = Dev(ROOT, state)
-    again.wait_for(r"ready in")
+    api = again.wait_for(r"ready in .*(http://127\.0\.0\.1:\d+)").group(1) + "/api"
+    value = read(f"{api}/variables/name/dept_project_alpha_ingestion_config")["value"]
+    assert value["scheduled_file_downloads"][0]["urls"][0].startswith("https://")
     assert again.end() == 0
+    assert "sources: each department's own" in "".join(again.lines)
     assert with_state(state) == []

@@ -21,6 +21,7 @@ def made(tmp_path_factory):
     return make(tmp_path_factory.mktemp("generated") / "workspace", 6, tests=False)
 
 
+@pytest.mark.system
 def test_one_department_installs_no_other(made, tmp_path):
     """`uv run --package` of one, in a fresh environment: what its slice of the lock names, and nothing besides."""
     name = "team-003"

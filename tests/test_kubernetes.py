@@ -282,6 +282,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.system
 def test_the_worker_itself_makes_such_a_job(pools, tmp_path):
     """prefect-kubernetes as it is locked, which is installed nowhere but in the image of workers."""
     pool = pools[DEPARTMENTS[0]]

@@ -24,6 +24,8 @@ from airnub_cli.workspace import Workspace
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
 from paper_cluster import LOGGED, PaperCluster, serving
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parents[1]
 PATIENCE = 120
 IMAGE = "registry.example.org/airnub/project-alpha:1"

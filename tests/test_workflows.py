@@ -131,6 +131,7 @@ def test_nobody_is_tested_or_built_where_nobody_is_affected(run):
         assert jobs[job]["if"].endswith(f"!= '{output['matrix']}'")
 
 
+@pytest.mark.system
 def test_mistakes_stand_beside_their_lines(run, clone):
     """The annotations of a failed check."""
     path = clone / "configs/variables/project_alpha/ingestion.yaml"
@@ -144,6 +145,7 @@ def test_mistakes_stand_beside_their_lines(run, clone):
     assert "::error file=configs/variables/project_alpha/ingestion.yaml,line=" in done.stdout
 
 
+@pytest.mark.system
 def test_what_would_be_different(run, clone):
     """Deployments as they are compiled before and after, and the files of the configuration."""
     done, _ = run(steps("check/difference")[1], **BASE)

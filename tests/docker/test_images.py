@@ -34,7 +34,7 @@ def test_it_runs_as_a_user_that_may_not_write_its_code(image):
 def test_every_flow_can_be_imported(options):
     """As any user, and with a root file system that cannot be written."""
     done = run(DEPARTMENT, "project-alpha", "list", "--json", options=(*options, "--network", "none"))
-    assert [row["stage"] for row in json.loads(done.stdout)] == ["ingestion", "processing", "analysis", "-"]
+    assert [row["stage"] for row in json.loads(done.stdout)] == ["ingestion", "processing", "analysis", "pipeline"]
 
 
 def test_it_needs_nothing_of_root():

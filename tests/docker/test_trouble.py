@@ -1,7 +1,13 @@
 """What happens to a system that runs: schedules, edits, restarts and kills in the middle of runs, mistakes."""
 
 import pytest
-from docker_system import docker, wait_for
+import yaml
+from docker_system import ROOT, docker, wait_for
+
+SET_UP = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["setup"]["command"][-1].replace(
+    "$$", "$"
+)
+"""What `setup` runs with each `up`."""
 
 SLOW = {"requests_per_second_per_host": 0.25}
 """Of the sample site: seven requests take some 25 seconds, so that there is a middle."""
@@ -37,20 +43,43 @@ def test_a_schedule_starts_runs(up):
 
 def test_applying_again_sends_nothing(up):
     """It reads, compares, and says so."""
-    code, said = up.in_setup("airnub apply --env local")
+    code, said = up.in_setup('airnub apply --env "$AIRNUB_ENV"')
     assert (code, "nothing was sent" in said) == (0, True), said
+    assert "sources: replaced by the environment sample for project_alpha" in said
 
 
 def test_deploying_again_changes_nothing_but_the_ids_of_automations(up):
     """Prefect makes the automations of triggers anew with each deploy, and stamps schedules; all else is the same."""
     before = everything(up)
     ids = automations(up)
-    code, said = up.in_setup("prefect deploy --all --no-prompt")
+    code, said = up.in_setup(SET_UP)
     assert code == 0, said
     after = everything(up)
     assert [kind for kind in before if before[kind] != after[kind]] == [], differences(before, after)
     changed = {name for name, number in automations(up).items() if ids[name] != number}
     assert changed == {"project-alpha-processing-after-ingestion", "project-alpha-analysis-after-processing"}
+
+
+def test_one_setting_brings_the_sources_of_the_departments(up):
+    """`AIRNUB_ENV=local`: Variables and tags say so, `setup` prints it; without it the sample sites are asked again."""
+    told = {}
+    for environment in ("local", "sample"):
+        up.environment["AIRNUB_ENV"] = environment
+        up.compose("up", "--wait", "--no-build")
+        [value] = [
+            one["value"]
+            for one in up.post("/variables/filter", {})
+            if one["name"] == "dept_project_alpha_ingestion_config"
+        ]
+        tagged = ["sources:sample" in one["tags"] for one in up.post("/deployments/filter", {})]
+        logs = up.compose("logs", "--no-log-prefix", "setup").stdout
+        assert all(tagged) is any(tagged) is (environment == "sample")
+        told[environment] = value["scheduled_file_downloads"][0]["urls"][0], logs.rpartition("sources: ")[2]
+    del up.environment["AIRNUB_ENV"]
+    assert told["local"][0].startswith("https://")
+    assert told["local"][1].startswith("each department's own")
+    assert told["sample"][0].startswith("http://site:8000/")
+    assert told["sample"][1].startswith("replaced by the environment sample")
 
 
 def test_an_edit_is_there_after_the_same_command(up):
@@ -150,7 +179,7 @@ def test_missing_secrets_are_told(up):
 cp -r /workspace /tmp/w && cd /tmp/w && mkdir -p configs/blocks
 sed -i 's/^reports:.*/reports: elsewhere/' configs/variables/project_alpha/analysis.yaml
 {blocks}
-airnub apply --env local""")
+airnub apply --env sample""")
     assert code not in {0, None}
     assert {"AIRNUB_SECRET_USGS_TOKEN", "AIRNUB_SECRET_NOAA_TOKEN"} <= set(said.replace("'", " ").split()), said
     assert everything(up) == before
@@ -174,7 +203,7 @@ def test_with_a_password_nobody_gets_in_without(guarded):
         assert "hunter2" not in guarded.compose("logs", service).stdout
 
 
-@pytest.mark.parametrize("command", ["airnub apply --env local", "prefect work-pool ls"])
+@pytest.mark.parametrize("command", ["airnub apply --env sample", "prefect work-pool ls"])
 def test_a_wrong_password_is_told(guarded, command):
     """By ours in a sentence; Prefect's own may say more."""
     code, said = guarded.in_setup(f"PREFECT_API_AUTH_STRING=operator:wrong {command}")

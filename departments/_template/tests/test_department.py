@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+from airnub_prefect.run_names import run_name
 from department_template.department import DEPARTMENT
 
 
@@ -15,6 +16,12 @@ def test_every_part_can_be_imported():
         assert (kind.department, kind.stage) == (DEPARTMENT.name, stage.name)
     assert DEPARTMENT.load_pipeline().name == DEPARTMENT.command
     assert DEPARTMENT.load_demo().routes(with_failure=False)
+
+
+def test_runs_are_named_by_flow_and_time():
+    """And not by random words."""
+    for flow in [DEPARTMENT.load_pipeline(), *(stage.load_flow() for stage in DEPARTMENT.stages)]:
+        assert flow.flow_run_name is run_name
 
 
 def test_flows_are_imported_without_a_server(tmp_path):

@@ -26,7 +26,14 @@ def test_settings_are_read_and_survive_json():
     ("kind", "values"),
     [
         (IngestionSettings, INGESTION),
-        (ProcessingSettings, {"store": "data/department_template", "datasets": "datasets"}),
+        (
+            ProcessingSettings,
+            {
+                "store": "data/department_template",
+                "datasets": "datasets",
+                "dataset_limits": {"measurements": {"max_quarantined": "5%"}},
+            },
+        ),
         (AnalysisSettings, {"datasets": "datasets", "reports": "reports"}),
     ],
 )

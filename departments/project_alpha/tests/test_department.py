@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from airnub_prefect.run_names import run_name
 from project_alpha.department import DEPARTMENT
 from project_alpha.flows.ingestion.public_api_data import public_api_data
 from project_alpha.flows.ingestion.scheduled_file_downloads import scheduled_file_downloads
@@ -62,6 +63,7 @@ def test_flows_say_what_they_are():
     for flow in [*flows, *categories]:
         assert flow.description
         assert "\n" not in flow.description
+        assert flow.flow_run_name is run_name
         assert flow.parameters.properties
         assert all(flow.parameters.properties[name].get("title") for name in flow.parameters.properties)
 

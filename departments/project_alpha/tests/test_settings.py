@@ -221,3 +221,10 @@ def test_every_stage_knows_where_its_settings_are(kind, stage, keys):
     for wrong in [{**keys, "folder": "d"}, {key: keys[key] for key in list(keys)[1:]}]:
         with pytest.raises(ValidationError):
             kind.model_validate(wrong)
+
+
+def test_a_limit_of_a_dataset_that_there_is_not():
+    """The nearest one is named."""
+    keys = {"store": "a", "datasets": "b", "dataset_limits": {"noaa_daily_wether": {"max_quarantined": "5%"}}}
+    with pytest.raises(ValidationError, match=r"unknown dataset .*; did you mean 'noaa_daily_weather'\?"):
+        ProcessingSettings.model_validate(keys)

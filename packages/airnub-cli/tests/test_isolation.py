@@ -8,7 +8,10 @@ import pytest
 from airnub_cli.isolation import run_alone
 from airnub_cli.workspace import Workspace
 
-pytestmark = pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not on the PATH; `pip install uv`")
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not on the PATH; `pip install uv`"),
+]
 
 
 @pytest.fixture

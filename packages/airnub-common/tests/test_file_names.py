@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airnub_common import MAX_NAME_BYTES, safe_file_name
+from airnub_common import MAX_NAME_BYTES, is_reserved_name, safe_file_name
 from airnub_common.file_names import _made_safe
 
 # https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
@@ -109,3 +109,10 @@ def test_a_harmless_name_is_kept(name):
     kept = safe_file_name(name)
     assert kept in (name, "_" + name)
     assert (kept == name) == (name.partition(".")[0].rstrip().upper() not in RESERVED)
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_reserved_names(name):
+    """In any case and with any extension; a name that only begins like one is free."""
+    assert all(map(is_reserved_name, (name, name.lower(), f"{name}.txt", f"{name} .tar.gz", f"{name}.")))
+    assert not any(map(is_reserved_name, (f"{name}x", f"x{name}", f"_{name}", f"x.{name}", "")))

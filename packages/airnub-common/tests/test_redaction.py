@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airnub_common import MASK, redact_text, redact_url
+from airnub_common import MASK, is_masked_name, is_secret_name, redact_text, redact_url
 from airnub_common.redaction import _redacted
 
 SECRET_NAMES = st.sampled_from(
@@ -29,13 +29,25 @@ SECRET_NAMES = st.sampled_from(
         "Policy",
         "X-Goog-Signature",
         "appid",
+        "code",
+        "sid",
+        "session",
+        "PHPSESSID",
+        "JSESSIONID",
+        "oauth_verifier",
+        "ticket",
+        "connect.sid",
+        "user[password]",
+        "token[]",
     ]
 )
-HARMLESS_NAMES = st.sampled_from(["page", "format", "q", "year", "author", "monkey", "offset", "tokyo", "code"])
+HARMLESS_NAMES = st.sampled_from(
+    ["page", "format", "q", "year", "author", "monkey", "offset", "tokyo", "state", "country_code"]
+)
 WORDS = st.text(st.characters(codec="utf-8"), max_size=8)
 SECRETS = st.text("ghijkmnpqrvwxyz0123456789", min_size=12, max_size=30)
 ANY_URL = st.text() | st.from_regex(r"[a-z]{0,5}:?/{0,2}[\[\]a-z.:@%;=&?#/\\-]*", fullmatch=True)
-PLAIN_URL = st.text(st.characters(min_codepoint=0, max_codepoint=127, exclude_characters="@?#[]"))
+PLAIN_URL = st.text(st.characters(min_codepoint=0, max_codepoint=127, exclude_characters="@?#[];%"))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +55,31 @@ PLAIN_URL = st.text(st.characters(min_codepoint=0, max_codepoint=127, exclude_ch
     [
         ("https://example.org/a?page=2", "https://example.org/a?page=2"),
         ("https://example.org/monkey?keyboard=1&tokyo=2", "https://example.org/monkey?keyboard=1&tokyo=2"),
-        ("https://example.org/?author=smith&code=US", "https://example.org/?author=smith&code=US"),
+        ("https://example.org/?author=smith&state=CA", "https://example.org/?author=smith&state=CA"),
+        ("https://example.org/?code=4%2F0AX&state=xyz", "https://example.org/?code=***&state=xyz"),
+        ("https://example.org/?sid=1f&PHPSESSID=2e&page=2", "https://example.org/?sid=***&PHPSESSID=***&page=2"),
+        ("https://example.org/a;jsessionid=1F.n1?page=2", "https://example.org/a;jsessionid=***?page=2"),
+        ("https://example.org/a;v=1;JSESSIONID=1F;w=2/b;c=d", "https://example.org/a;v=1;JSESSIONID=***/b;c=d"),
+        ("https://example.org/a%3Bjsessionid%3D1F/b", "https://example.org/a%3Bjsessionid%3D***/b"),
+        ("https://example.org/a;jsession%69d=1F", "https://example.org/a;jsession%69d=***"),
+        ("https://example.org/a;v=1/token=2/session=3", "https://example.org/a;v=1/token=2/session=3"),
+        ("https://example.org/a?b=1?token=abc", "https://example.org/a?b=1?token=***"),
+        ("https://example.org/a?token=ab?cd;ef&b=1", "https://example.org/a?token=***&b=1"),
+        ("https://example.org/#/cb?code=abc&b=1", "https://example.org/#/cb?code=***&b=1"),
+        ("https://example.org/?%2574oken=abc", "https://example.org/?%2574oken=***"),
+        ("https://example.org/?to%0Aken=abc", "https://example.org/?to%0Aken=abc"),
+        ("https://example.org/?token%0A=abc", "https://example.org/?token%0A=***"),
+        ("https://example.org/?next=%2Fcb%3Fcode%3Dabc&b=1", "https://example.org/?next=***&b=1"),
+        ("https://example.org/?next=https%253A%252F%252Fme%253Apw%2540h", "https://example.org/?next=***"),
+        ("https://example.org/?u=https://me:pw@h/&b=1", "https://example.org/?u=***&b=1"),
+        ("https://example.org/web/https://me:pw@h/x", "https://example.org/web/https://***@h/x"),
+        (
+            "https://example.org/p/https%3A%2F%2Fh%2F%3Ftoken%3Dabc/x",
+            "https://example.org/p/https%3A%2F%2Fh%2F%3Ftoken%3D***/x",
+        ),
+        ("https://example.org/p/https%3A%2F%2Fme%3Apw%40h/x", "https://example.org/p/***/x"),
+        ("https://me:pa/ss@example.org/", "https://***"),
+        ("https://example.org:80/@user", "https://example.org:80/@user"),
         ("https://example.org/?appid=abc&x_auth=b", "https://example.org/?appid=***&x_auth=***"),
         ("https://me:secret@example.org/", "https://***@example.org/"),
         ("https://ghp_token@example.org/", "https://***@example.org/"),
@@ -72,6 +108,91 @@ def test_urls_inside_text():
     """Every URL of a message is redacted, and the sentence around it kept."""
     text = "GET https://a:b@example.org/x?sig=1 failed (see https://example.org/help)."
     assert redact_text(text) == "GET https://***@example.org/x?sig=*** failed (see https://example.org/help)."
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("https://h/?token=ab'cd", "https://h/?token=***"),
+        ("https://h/?token=ab'cd found", "https://h/?token=*** found"),
+        ("found 'https://h/?token=ab'cd', not", "found 'https://h/?token=***', not"),
+        ('found "https://h/?token=ab"cd")', 'found "https://h/?token=***")'),
+        ("(https://h/?token=ab)cd).", "(https://h/?token=***)."),
+        ("<https://h/?token=ab>cd>", "<https://h/?token=***>"),
+        ("at https://h/?token=ab,cd, then", "at https://h/?token=*** then"),
+        ("at https://h/?token=ab`<>\\cd", "at https://h/?token=***"),
+        ("'https://h/?token=ab'cd", "'https://h/?token=***"),
+        ('{"url":"https://h/?token=ab","n":1}', '{"url":"https://h/?token=***'),
+        ('["https://h","https://me:pw@g"]', '["https://h","https://***@g"]'),
+        ("at http://127.0.0.1:4200, found", "at http://127.0.0.1:4200, found"),
+        ("at 'http://h/a', found \"http://h/b\".", "at 'http://h/a', found \"http://h/b\"."),
+        ("1https://me:pw@h/ " + "a" * 100 + "://me:pw@h/", "1https://***@h/ " + "a" * 100 + "://***@h/"),
+    ],
+)
+def test_quotes_and_brackets_around_urls_inside_text(text, redacted):
+    """What may belong to a secret is masked with it; the mark that closes what was opened before the URL is kept."""
+    assert redact_text(text) == redacted
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "code",
+        "sid",
+        "connect.sid",
+        "session",
+        "php_session",
+        "PHPSESSID",
+        "sess_id",
+        "ASPSESSIONIDABC",
+        "ticket",
+        "oauth_verifier",
+        "csrfmiddlewaretoken",
+        "xsrf",
+        "SAMLResponse",
+        "access_code",
+        "hdnea",
+        "sign",
+        "otp",
+        " sid ",
+    ],
+)
+def test_names_that_are_masked_in_urls(name):
+    """Sessions and one-time codes, although a parameter of settings may well be called so."""
+    assert is_masked_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "state",
+        "nonce",
+        "country_code",
+        "zipcode",
+        "codec",
+        "inside",
+        "possession",
+        "obsession",
+        "q",
+        "X-Amz-Date",
+        "sv",
+        "design",
+        "passenger_count",
+        "barcode",
+        "signal",
+        "pwm",
+        "residence",
+    ],
+)
+def test_names_that_are_not_masked(name):
+    """Neither are they secrets of settings."""
+    assert not is_masked_name(name)
+    assert not is_secret_name(name)
+
+
+def test_what_only_may_be_a_secret_may_stand_in_settings():
+    """`airnub check` refuses secrets in files, and a country is called `code` in many APIs."""
+    assert not any(map(is_secret_name, ("code", "sid", "session", "sign", "ticket")))
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=8), st.text(min_size=1))
@@ -143,3 +264,54 @@ def test_no_credentials_survive(secret, user, scheme):
         url = f"{scheme}://{credentials}@example.org/a"
         assert secret not in redact_url(url)
         assert secret not in redact_text(f"({url})")
+
+
+AROUND = st.sampled_from(
+    ["'", '"', "`", "(", ")", "[", "]", "{", "}", "<", ">", ",", ".", ";", ":", "!", "\\", "%27", "%5D", "%"]
+)
+ODD_SECRETS = st.lists(AROUND | SECRETS, min_size=1, max_size=6).map("".join)
+ENCLOSED = st.sampled_from(["{}", "'{}'", '"{}"', "`{}`", "({})", "[{}]", "<{}>", "{{{}}}", "('{}')", "'{}',", "({})."])
+
+
+@given(secret=ODD_SECRETS, name=SECRET_NAMES, enclosed=ENCLOSED)
+@example(secret="ab'cd", name="token", enclosed="{}")
+@settings(max_examples=600, deadline=None)
+def test_no_part_of_a_secret_survives_in_text(secret, name, enclosed):
+    """Whatever quotes, brackets, commas, backslashes and encodings are in it, and whatever is around the URL."""
+    for parameter in (f"a?page=2&{name}=", f"a?{name}=", f"a#{name}="):
+        url = f"https://example.org/{parameter}{secret}"
+        masked = f"https://example.org/{parameter}{MASK}"
+        assert redact_url(url) == masked
+        redacted = redact_text(f"asked {enclosed.format(url)} today")
+        # Behind the mask is at most what encloses the URL.
+        start, _, behind = redacted.partition(MASK)
+        assert start == f"asked {enclosed.format(url).partition('https')[0]}https://example.org/{parameter}"
+        assert behind in {
+            f"{enclosed.rpartition('}')[2]} today",
+            f"{enclosed.format('|').rpartition('|')[2]} today",
+            " today",
+        }
+
+
+@given(
+    secret=ODD_SECRETS.filter(lambda text: "/" not in text),
+    name=SECRET_NAMES,
+    after=st.sampled_from(["", "/b", "?page=2"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_part_of_a_secret_survives_in_a_path(secret, name, after):
+    """Behind `;` of a segment, up to the next one."""
+    assert redact_url(f"https://example.org/a;{name}={secret}{after}") == f"https://example.org/a;{name}={MASK}{after}"
+
+
+@given(secret=SECRETS, name=SECRET_NAMES, times=st.integers(1, 3))
+@settings(max_examples=200, deadline=None)
+def test_no_secret_survives_in_a_url_inside_a_url(secret, name, times):
+    """However often it is encoded there, within reason."""
+    for inner in (f"https://h/cb?page=2&{name}={secret}", f"/cb?{name}={secret}", f"https://me:{secret}@h/"):
+        encoded = inner
+        for _ in range(times):
+            encoded = quote(encoded, safe="")
+        for url in (f"https://example.org/?next={encoded}&page=2", f"https://example.org/p/{encoded}/x"):
+            assert secret not in redact_url(url)
+            assert secret not in redact_text(f"asked {url}.")

@@ -14,6 +14,8 @@ from airnub_core.store.manifest import url_digest
 from airnub_core.store.opening import open_for_writing
 from airnub_core.store.provenance import Asked
 
+AT = "2026-01-01T00:00:00+00:00"
+
 
 @pytest.fixture
 def opened(tmp_path):
@@ -51,8 +53,8 @@ def come(made, opened, items):
             url = items[number].url
             body = opened.staging.body()
             body.write(b"%d" % number)
-            staged = body.finish(Asked(source, url, url_digest(url)), url, {}, "a.csv")
-            made.add(Fetched(number, 2, staged, '"1"', None), url_digest(url), None)
+            staged = body.finish(Asked(source, url, url_digest(url)), url, {}, "a.csv", AT)
+            made.add(Fetched(number, 2, staged, '"1"', None, AT), url_digest(url), None)
 
     return fetched
 
@@ -187,7 +189,7 @@ def test_what_is_unchanged_takes_no_bytes(made, come, opened, items, told):
     settled(made)
     digest = url_digest(items[1].url)
     known = opened.index.lookup("s", [digest])[digest]
-    made.add(NotModified(1, 1, None, None), digest, known)
+    made.add(NotModified(1, 1, None, None, AT), digest, known)
     come(2)
     made.close()
     assert [[one.kind for one in outcomes] for outcomes in told] == [[Kind.STORED], [Kind.UNCHANGED, Kind.STORED]]
@@ -231,8 +233,8 @@ def test_whoever_hears_outcomes_may_raise(opened, items):
     made = Batches(opened.store, opened.index, items, refuse, 3)
     url = items[1].url
     body = opened.staging.body()
-    staged = body.finish(Asked("s", url, url_digest(url)), url, {}, "a.csv")
-    made.add(Fetched(1, 1, staged, None, None), url_digest(url), None)
+    staged = body.finish(Asked("s", url, url_digest(url)), url, {}, "a.csv", AT)
+    made.add(Fetched(1, 1, staged, None, None, AT), url_digest(url), None)
     with pytest.raises(ValueError, match="heard enough"):
         made.close()
     assert len(opened.index.current("s")) == 1

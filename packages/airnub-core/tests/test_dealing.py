@@ -1,11 +1,13 @@
 """Dealing."""
 
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
 from airnub_core import Item, Kind, dealing
 from airnub_core.dealing import Dealer
+from airnub_core.store.clock import elapsed
 from airnub_core.store.index import Known
 from airnub_core.store.manifest import url_digest
 
@@ -42,8 +44,8 @@ class FakeIndex:
         self.others = set()
         self.ours = Counter()
 
-    def now(self):
-        return "2020"
+    def clock(self):
+        return datetime(2020, 1, 1, tzinfo=UTC).timestamp() - elapsed()
 
     def lookup(self, source, digests):
         return {digest: self.known[digest] for digest in digests if digest in self.known}

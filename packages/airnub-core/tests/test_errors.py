@@ -31,8 +31,9 @@ EXAMPLES = [
 ]
 STORE_EXAMPLES = [
     errors.DatasetError("weather", "expected rows, found none"),
+    errors.ReaderError("weather", "reading it raised KeyError: 'x'", "Traceback …"),
     errors.WorkerLostError(-9),
-    errors.StoreError("/store", "No space left on device"),
+    errors.StoreError("/store", "No space left on device", advice="free space"),
     errors.DamagedObjectError("/store/x", "expected a, found b"),
     errors.DamagedManifestError("/store/x", "not a manifest"),
     errors.DamagedIndexError("/store/x", "not a database"),
@@ -95,6 +96,28 @@ def test_the_message_says_what_is_kept():
     assert errors.TruncatedBodyError(URL, 2, 1, kept=1) == errors.TruncatedBodyError(URL, 2, 1)
 
 
+def raised_by(reader):
+    """What a reader raises, caught as its caller catches it."""
+    with pytest.raises(ValueError) as raised:
+        reader()
+    return raised.value
+
+
+def test_a_readers_exception_as_an_error():
+    """Type, message in one line and place; the traceback goes with it, also to other processes."""
+    error = errors.ReaderError.of("weather", raised_by(lambda: int(f"{URL}\n")))
+    assert str(error).startswith("weather: reading it raised ValueError: invalid literal for int() with base 10: ")
+    assert f"({__file__}:" in str(error)
+    assert "s3cret" not in str(error) + error.traceback
+    assert error.traceback.startswith("Traceback (most recent call last):")
+    assert pickle.loads(pickle.dumps(error)).traceback == error.traceback
+
+
+def test_a_readers_long_message_is_cut():
+    """A failed run names up to 20 failures in one message."""
+    assert len(str(errors.ReaderError.of("weather", raised_by(lambda: int("9" * 4000 + "x"))))) < 1000
+
+
 @pytest.mark.parametrize(("status", "how"), [(-9, "killed by signal 9"), (1, "exit status 1")])
 def test_how_a_process_was_lost(status, how):
     """By whom, and that another run helps."""
@@ -129,5 +152,9 @@ def test_an_error_of_the_system_as_one_of_the_store():
         "/x", "Permission denied"
     )
     assert errors.StoreError.of(OSError("odd"), "/store") == errors.StoreError("/store", "odd")
+    assert str(errors.StoreError.of(OSError(28, "No space left on device"), "/store")) == (
+        "/store: No space left on device; free space, or inodes, on its file system; "
+        "what was stored before is whole, and the next run does the rest"
+    )
     renaming = OSError(13, "Permission denied", "/from", None, "/to")
     assert errors.StoreError.of(renaming, "/store") == errors.StoreError("/to", "Permission denied")

@@ -4,6 +4,7 @@ import json
 
 from airnub_core import Kind, Outcome, Report
 from airnub_core.errors import HttpStatusError
+from airnub_core.outcome import Violation
 
 STORED = Outcome("s", Kind.STORED, url="http://h/a", digest="sha256:00", path="s/00/00/a", manifest="m", size=10)
 FAILED = Outcome("s", Kind.FAILED, url="http://h/b", attempts=4, error=HttpStatusError("http://h/b", 404))
@@ -36,6 +37,24 @@ def test_a_dataset_has_rows():
         == Outcome("d", Kind.STORED, rows=3).as_json()
     )
     assert Outcome("d", Kind.STORED, rows=3, quarantined=2).as_json()["quarantined"] == 2
+
+
+def test_superseded_rows_are_published_where_there_are_any():
+    """A field that is new is optional."""
+    assert Outcome("d", Kind.STORED, rows=3, superseded=2).as_json()["superseded"] == 2
+    assert "superseded" not in Outcome("d", Kind.STORED, rows=3, superseded=0).as_json()
+
+
+def test_why_rows_are_quarantined_is_published():
+    """Also of a dataset that failed for it, which has no rows; and so are warnings."""
+    item = Outcome(
+        "d", Kind.FAILED, quarantined=2, violations=(Violation("x: expected a value", 2, "nothing"),)
+    ).as_json()
+    assert item["violations"] == [{"rule": "x: expected a value", "rows": 2, "example": "nothing"}]
+    assert item["quarantined"] == 2
+    assert "rows" not in item
+    assert Outcome("d", Kind.STORED, warning="it has no rows").as_json()["warning"] == "it has no rows"
+    json.dumps(item)
 
 
 def test_a_report_counts():

@@ -5,7 +5,7 @@ import pytest
 from airnub_common import digest_of
 from airnub_core import Kind, Outcome
 from airnub_core.errors import StoreError
-from airnub_core.results import write_result
+from airnub_core.results import remove_result, write_result
 
 
 def test_a_new_file_is_stored(tmp_path):
@@ -48,3 +48,14 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "reports").touch()
     with pytest.raises(StoreError, match="reports"):
         write_result(tmp_path / "reports", "rain.md", b"wet", "rain")
+
+
+def test_a_file_is_removed_if_it_is_there(tmp_path):
+    """An error names its path."""
+    write_result(tmp_path, "rain.md", b"wet", "rain")
+    for _ in range(2):
+        remove_result(tmp_path, "rain.md")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "rain.md").mkdir()
+    with pytest.raises(StoreError, match=r"rain\.md"):
+        remove_result(tmp_path, "rain.md")

@@ -1,5 +1,7 @@
 """Settling."""
 
+import time
+
 import pytest
 
 from airnub_common import digest_of
@@ -7,6 +9,7 @@ from airnub_core import ContentStore, Kind, open_store
 from airnub_core.arrival import Arrival, Item, validators
 from airnub_core.errors import StoreError
 from airnub_core.settling import settle
+from airnub_core.store.clock import timestamp
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.provenance import Asked
 from airnub_core.store.staging import Staging
@@ -27,7 +30,8 @@ def arrived(opened, tmp_path, network):
     _, index = opened
     with Staging(tmp_path / ".airnub" / "staging") as staging:
 
-        def one(content=None, url=URL, source="s", **validators):
+        def one(content=None, url=URL, source="s", sent_at=None, **validators):
+            sent_at = sent_at or timestamp(time.time())
             digest = url_digest(url)
             known = index.lookup(source, [digest]).get(digest)
             staged = None
@@ -36,8 +40,8 @@ def arrived(opened, tmp_path, network):
                 body.write(content)
                 before = None if known is None else known.digest
                 asked = Asked(source, url, digest, previous_digest=before)
-                staged = body.finish(asked, url, {}, "weather.csv")
-            return Arrival(Item(source, url, network), digest, known, staged, 2, **validators)
+                staged = body.finish(asked, url, {}, "weather.csv", sent_at)
+            return Arrival(Item(source, url, network), digest, known, staged, 2, sent_at, **validators)
 
         yield one
 
@@ -146,11 +150,74 @@ def test_nothing_is_settled_at_once(settled):
     assert settled() == []
 
 
-def test_times_are_by_the_clock_of_the_index(opened, arrived, monkeypatch):
-    """Workers whose own clocks differ agree on what was asked since when, for new and for unchanged files."""
+def test_times_are_those_of_the_requests(opened, arrived, settled):
+    """Not those of settling, for new and for unchanged files; the manifest says the same."""
     store, index = opened
-    for time, arrival in (("2020", arrived(b"old")), ("2021", None)):
-        monkeypatch.setattr(index, "now", lambda time=time: time)
-        settle(store, index, [arrival or arrived()])
+    for year, content in (("2020", b"old"), ("2021", None)):
+        sent_at = f"{year}-01-01T00:00:00+00:00"
+        settled(arrived(content, sent_at=sent_at))
         [known] = index.current("s")
-        assert (known.checked_at, known.changed_at) == (time, "2020")
+        assert (known.checked_at, known.changed_at) == (sent_at, "2020-01-01T00:00:00+00:00")
+        assert store.manifest(known.manifest).fetched_at.isoformat() == known.changed_at
+
+
+def day(number):
+    """A time at which a request was sent."""
+    return f"2026-01-{number:02}T00:00:00+00:00"
+
+
+def history(index):
+    """Every version of the URL, oldest first: when it was seen, and the first digits of its digest."""
+    return [(version.seen_at, version.digest[7:15]) for version in index.versions("s", url_digest(URL))]
+
+
+def short(content):
+    """The first digits of the digest of some bytes."""
+    return digest_of(content)[7:15]
+
+
+def test_an_older_answer_does_not_replace_a_newer_one(opened, arrived, settled):
+    """Run A waits in an unfinished batch while run B asks and ends; what A brought is stored, and is history."""
+    _, index = opened
+    a, b = arrived(b"v1", sent_at=day(1)), arrived(b"v2", sent_at=day(2))
+    assert [settled(one)[0].kind for one in (b, a)] == [Kind.STORED, Kind.STORED]
+    [known] = index.current("s")
+    assert (known.digest, known.checked_at) == (digest_of(b"v2"), day(2))
+    assert history(index) == [(day(1), short(b"v1")), (day(2), short(b"v2"))]
+
+
+def test_a_later_answer_replaces_what_another_run_has_recorded(opened, arrived, settled):
+    """And is an update of that."""
+    _, index = opened
+    settled(arrived(b"v0", sent_at=day(1)))
+    a, b = arrived(b"v2", sent_at=day(3)), arrived(b"v1", sent_at=day(2))
+    assert [settled(one)[0].kind for one in (b, a)] == [Kind.UPDATED, Kind.UPDATED]
+    assert history(index) == [(day(number + 1), short(b"v%d" % number)) for number in range(3)]
+
+
+@pytest.mark.parametrize(("sent", "kind", "current"), [(2, Kind.UNCHANGED, b"v2"), (9, Kind.UPDATED, b"v1")])
+@pytest.mark.parametrize("content", [None, b"v1"], ids=["304", "same bytes"])
+def test_what_is_unchanged_for_one_run_and_not_for_another(opened, arrived, settled, content, sent, kind, current):
+    """Asked before the other run, it was so; asked after it, the server has gone back, and that is an update."""
+    _, index = opened
+    settled(arrived(b"v1", sent_at=day(1)))
+    a, b = arrived(content, sent_at=day(sent)), arrived(b"v2", sent_at=day(5))
+    settled(b)
+    [outcome] = settled(a)
+    assert (outcome.kind, outcome.digest) == (kind, digest_of(b"v1"))
+    [known] = index.current("s")
+    assert known.digest == digest_of(current)
+    returned = [(day(9), short(b"v1"))] if sent == 9 else []
+    assert history(index) == [(day(1), short(b"v1")), (day(5), short(b"v2")), *returned]
+
+
+@pytest.mark.parametrize("sent", [2, 9])
+def test_the_same_bytes_of_two_runs(opened, arrived, settled, sent):
+    """Are new once, whichever run asked first."""
+    _, index = opened
+    settled(arrived(b"v1", sent_at=day(1)))
+    a, b = arrived(b"v2", sent_at=day(sent)), arrived(b"v2", sent_at=day(5))
+    assert [settled(one)[0].kind for one in (b, a)] == [Kind.UPDATED, Kind.UNCHANGED]
+    [known] = index.current("s")
+    assert (known.checked_at, known.changed_at) == (day(max(5, sent)), day(min(5, sent)))
+    assert len(history(index)) == 2

@@ -10,9 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airnub_core import Kind
-from airnub_core.errors import DatasetError
+from airnub_core.errors import DatasetError, StoreError
+from airnub_core.outcome import Violation
 from airnub_core.published import FieldType
-from airnub_core.tables import REASON, Column, conform, read_csv, read_json_lines, type_name, write_dataset
+from airnub_core.tables import (
+    REASON,
+    Column,
+    conform,
+    may_have_rows,
+    read_csv,
+    read_json_lines,
+    type_name,
+    write_dataset,
+    write_rejected,
+)
 
 TIME = pl.Datetime("ms", "UTC")
 A_TIME = "expected a time such as 2018-02-07T01:26:13Z, or milliseconds since 1970"
@@ -183,14 +194,49 @@ def test_of_identical_rows_one_is_kept_and_nothing_is_said():
     assert result.quarantine.is_empty()
 
 
-def test_of_rows_with_the_same_key_the_first_is_kept():
-    """Another row with its key is set aside; one that does not fit anyway takes no key."""
-    result = weather("Bonn,2018-02-07,-1,", "Bonn,2018-02-07,1,sun", "Bonn,2018-02-07,2,sun", "Bonn,2018-02-08,2,")
-    assert result.rows["rain"].to_list() == [1, 2]
-    assert reasons(result) == [
-        "rain: expected at least 0, found -1",
-        "expected one row for each place, date, found another before this one",
-    ]
+def test_of_rows_with_the_same_key_the_last_is_kept():
+    """The others are counted, not set aside; a row that breaks a rule supersedes none."""
+    result = weather(
+        "Bonn,2018-02-07,1,sun", "Bonn,2018-02-07,2,sun", "Bonn,2018-02-07,3,sun", "Bonn,2018-02-07,-1,",
+        "Bonn,2018-02-06,5,",
+    )  # fmt: skip
+    assert result.rows["rain"].to_list() == [5, 3]
+    assert (result.superseded, reasons(result)) == (2, ["rain: expected at least 0, found -1"])
+
+
+def test_a_row_that_returns_to_what_it_was_is_the_last():
+    """Identical rows are one, as new as the newest of them."""
+    result = weather("Bonn,2018-02-07,1,sun", "Bonn,2018-02-07,2,sun", "Bonn,2018-02-07,1,sun")
+    assert (result.rows["rain"].to_list(), result.superseded) == ([1], 1)
+
+
+def test_rows_are_in_the_order_of_their_keys():
+    """Of which object came first depends on the network; equal rows are equal files all the same."""
+    lines = ["Ulm,2018-02-07,1,", "Bonn,2018-02-08,2,", "Bonn,2018-02-07,3,"]
+    assert weather(*lines).rows.equals(weather(*reversed(lines)).rows)
+    assert weather(*lines).rows["rain"].to_list() == [3, 2, 1]
+
+
+def test_rules_are_counted():
+    """The one that most rows break comes first; a row may break several; the first value is shown."""
+    result = weather("Bonn,2018-02-07,-1,", ",2018-02-07,-2,", "Bonn,2018-02-07,-2,,x", "Bonn,2018-02-07,-2,,x")
+    assert result.violations == (
+        Violation("rain: expected at least 0", 4, "-1"),
+        Violation("expected no field beyond the last column", 2, "x"),
+        Violation("place: expected a value", 1, "nothing"),
+    )
+    assert (result.read, result.quarantine.height) == (4, 4)
+    assert str(result.violations[0]) == "rain: expected at least 0, found -1 (rows: 4)"
+
+
+def test_the_value_that_is_shown_is_one_line_without_secrets():
+    """The quarantine file has all of it."""
+    long = conform(
+        "sample", pl.DataFrame({"x": ["https://h/?token=s3cret\nand " + "more" * 99]}), {"x": Column(pl.Int8)}
+    )
+    assert long.violations[0].example.startswith("https://h/?token=*** and more")
+    assert len(long.violations[0].example) == 81
+    assert "s3cret" in long.quarantine["x"].item()
 
 
 def test_missing_columns_are_an_error_that_names_them():
@@ -238,13 +284,16 @@ def _as_conform_sees(row):
 @settings(deadline=None)
 @given(st.lists(st.tuples(*[_FIELD] * len(_ANY)), max_size=12))
 def test_no_row_is_lost_and_every_kept_row_fits(rows):
-    """Kept, set aside and exact duplicates are the input; what is kept satisfies its schema; each reason is said."""
+    """Every row that breaks a rule is set aside; of the others each different one is kept or superseded."""
     frame = pl.DataFrame(rows, schema=dict.fromkeys(_ANY, pl.String), orient="row")
     result = conform("any", frame, _ANY, unique=("key",))
-    different = Counter(_as_conform_sees(row) for row in rows)
-    assert result.rows.height + result.quarantine.height == len(different)
+    came, quarantined = Counter(map(_as_conform_sees, rows)), Counter(row[:-1] for row in result.quarantine.rows())
+    assert all(came[row] == count for row, count in quarantined.items())
+    assert result.rows.height + result.superseded == len(came - quarantined)
+    assert result.read == len(rows)
     assert all(result.quarantine[REASON].to_list())
-    assert {row[:-1] for row in result.quarantine.rows()} <= set(different)
+    assert all(0 < one.rows <= result.quarantine.height and one.example for one in result.violations)
+    assert bool(result.violations) is bool(quarantined)
     assert result.rows.schema == {name: column.dtype for name, column in _ANY.items()}
     assert result.rows["key"].is_unique().all()
     for row in result.rows.to_dicts():
@@ -385,6 +434,30 @@ def test_the_quarantine_file_comes_and_goes(tmp_path):
     )
     write_dataset(tmp_path, "weather", weather("Bonn,2018-02-08,1,"))
     assert [file.name for file in tmp_path.iterdir()] == ["weather.parquet"]
+
+
+def test_rows_of_a_rejected_attempt_are_written_beside(tmp_path):
+    """Until an attempt succeeds, or has none."""
+    bad, good = weather("Bonn,2018-02-07,-1,"), weather("Bonn,2018-02-08,1,")
+    for after in (lambda: write_rejected(tmp_path, "weather", good), lambda: write_dataset(tmp_path, "weather", good)):
+        write_rejected(tmp_path, "weather", bad)
+        assert "found -1" in (tmp_path / "weather.rejected.csv").read_text()
+        after()
+        assert not (tmp_path / "weather.rejected.csv").exists()
+
+
+def test_whether_a_file_may_have_rows(tmp_path):
+    """One that is damaged may; one whose folder is a file cannot be asked."""
+    path = tmp_path / "[a]*.parquet"
+    assert not may_have_rows(path)
+    pl.DataFrame({"x": []}).write_parquet(path)
+    assert not may_have_rows(path)
+    pl.DataFrame({"x": [1]}).write_parquet(path)
+    assert may_have_rows(path)
+    path.write_bytes(b"damaged")
+    assert may_have_rows(path)
+    with pytest.raises(StoreError):
+        may_have_rows(path / "beyond.parquet")
 
 
 def test_equal_rows_give_equal_bytes(tmp_path):

@@ -47,7 +47,7 @@ def all_at_once(*jobs):
 def test_workers_share_a_bucket_and_an_index(s3, postgres_url, tmp_path):
     """Each object is put once, each worker has an outcome for each URL, and hardly a body is fetched twice."""
     address = s3.bucket()
-    with files(300) as site:
+    with files(100) as site:
         urls = [site.url(path) for path in site.routes]
         job = {"urls": urls, "bucket": [address.url, dict(address.options)], "index": postgres_url}
         outcomes = all_at_once(*(job | {"folder": str(tmp_path / str(number))} for number in range(WORKERS)))

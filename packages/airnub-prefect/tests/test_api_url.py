@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from airnub_prefect.api_url import NAME, configured_api_url
+from airnub_prefect.api_url import LOCAL, NAME, PORT, configured_api_url
 
 ENVIRONMENT, DOTENV, TOML, PYPROJECT, PROFILE = (f"http://{name}.example/api" for name in "edtpf")
 
@@ -102,3 +102,12 @@ def test_prefect_is_not_imported(command):
     code = "import sys, airnub_prefect.command, airnub_prefect.session; print('prefect' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout == "False\n"
+
+
+def test_the_port_is_that_of_prefect_itself():
+    """A server that was started without a port listens on it."""
+    from prefect.settings import get_current_settings
+
+    field = type(get_current_settings().server.api).model_fields["port"]
+    assert field.default == PORT
+    assert f"http://127.0.0.1:{PORT}/api" == LOCAL

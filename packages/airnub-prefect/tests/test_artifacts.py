@@ -49,15 +49,32 @@ def test_failures_come_first_and_are_all_shown():
     assert [row["outcome"] for row in rows] == ["failed"] * 1200 + ["stored"] * 1000
 
 
+@pytest.mark.parametrize(("most", "said"), [(3, "3"), (2000, "2,000")])
+def test_the_caption_names_the_number_of_rows_that_is_kept_to(prefect_api, monkeypatch, most, said):
+    """Both follow from one number."""
+    from airnub_prefect import artifacts
+
+    monkeypatch.setattr(artifacts, "MAX_OTHERS", most)
+
+    async def work():
+        await artifacts.publish_items("of-tests-caption", Report([STORED] * 2500), "the tests")
+
+    run_in_flow(work)
+    published = latest("of-tests-caption")
+    assert published["description"].endswith(f"and up to {said} others")
+    assert len(json.loads(published["data"])) == most
+
+
 def test_a_row_says_what_happened():
     """A row names the error, redacted, and whether a retry may help; a dataset has rows."""
     from airnub_prefect.artifacts import item_rows
 
-    failed, stored, dataset = item_rows(Report([FAILED, STORED, Outcome("d", Kind.UPDATED, rows=7, quarantined=1)]))
+    made = Outcome("d", Kind.UPDATED, rows=7, quarantined=1, superseded=2)
+    failed, stored, dataset = item_rows(Report([FAILED, STORED, made]))
     assert failed["error"] == "HttpStatusError: expected status 200, found 503 Service Unavailable"
     assert failed["retry may help"] is True
     assert (stored["error"], stored["retry may help"], stored["manifest"]) == (None, None, "a/1.json")
-    assert (dataset["rows"], dataset["quarantined"]) == (7, 1)
+    assert (dataset["rows"], dataset["quarantined"], dataset["superseded"]) == (7, 1, 2)
     assert "rows" not in stored
 
 
@@ -68,13 +85,14 @@ def test_what_is_published_is_on_the_server(prefect_api, tmp_path):
     (tmp_path / "plot.png").write_bytes(b"png")
 
     async def work():
-        await publish_items("of-tests-items", Report([STORED]), "items")
+        await publish_items("of-tests-items", Report([STORED]), "the tests")
         await publish_table("of-tests-table", [{"a": 1, "b": None}], "a table")
         await publish_markdown("of-tests-text", "# Yes", "a text")
         await publish_image("of-tests-image", tmp_path / "plot.png", "a plot")
 
     run_in_flow(work)
     assert json.loads(latest("of-tests-items")["data"])[0]["source"] == "a"
+    assert latest("of-tests-items")["description"] == "Every item of the tests that failed, and up to 1,000 others"
     assert json.loads(latest("of-tests-table")["data"]) == [{"a": 1, "b": None}]
     assert latest("of-tests-text")["data"] == "# Yes"
     assert latest("of-tests-image")["data"] == "data:image/png;base64," + base64.b64encode(b"png").decode()

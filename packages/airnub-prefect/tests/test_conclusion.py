@@ -6,7 +6,8 @@ import pytest
 from department_for_tests.settings import CountingSettings
 
 from airnub_core import Kind, Outcome, Report
-from airnub_core.errors import HttpStatusError
+from airnub_core.errors import HttpStatusError, ReaderError
+from airnub_core.outcome import Violation
 from airnub_prefect.errors import StageFailedError
 
 STORED = Outcome("a", Kind.STORED, size=1234)
@@ -63,6 +64,46 @@ def test_a_share_is_named_in_the_message(prefect_api):
     state = conclude_in_flow(Report([failed(1), failed(2)]), "5%")
     with pytest.raises(StageFailedError, match="2 of 2 items failed, tolerated: 5%; running again will not help"):
         state.result()
+
+
+def test_the_traceback_of_a_reader_is_in_the_log_once(prefect_api, caplog):
+    """The state and the artifacts name the exception; the log alone has all of it."""
+    error = ReaderError("weather", "reading it raised KeyError: 'x' (weather.py:7)", "Traceback: all of it")
+    state = conclude_in_flow(Report([Outcome("weather", Kind.FAILED, error=error), failed(1)]), 0)
+    assert "weather: reading it raised KeyError: 'x' (weather.py:7)" in state.message
+    assert "all of it" not in state.message + str(artifacts_of(state))
+    assert [record.getMessage() for record in caplog.records if "all of it" in record.getMessage()] == [
+        f"{error}\n{error.traceback}"
+    ]
+
+
+def test_a_warning_is_logged(prefect_api, caplog):
+    """The run completes; its log and its summary say what to look at."""
+    state = conclude_in_flow(Report([Outcome("d", Kind.STORED, rows=0, quarantined=0, warning="it has no rows")]), 0)
+    assert state.is_completed()
+    assert "d: it has no rows" in [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "- **d**: it has no rows" in artifacts_of(state)["department-for-tests-counting-summary"]
+
+
+def test_summary_of_datasets():
+    """Rows by what became of them, and why some are quarantined, also of a dataset that failed for it."""
+    from airnub_prefect.conclusion import summary
+
+    violations = (Violation("rain: expected at least 0", 1200, "-1"), Violation("day: expected a date", 1, "`x`"))
+    text = summary(
+        "alpha processing",
+        Report([
+            Outcome("a", Kind.UPDATED, rows=2922, quarantined=0, superseded=3),
+            Outcome("b", Kind.FAILED, quarantined=1200, violations=violations),
+        ]),
+    )  # fmt: skip
+    assert "| dataset | rows | quarantined | superseded |\n|---|---:|---:|---:|\n| a | 2,922 | 0 | 3 |\n" in text
+    assert "\n| b |  | 1,200 |  |\n" in text
+    assert text.endswith(
+        "## Why rows are quarantined\n\n"
+        "- **b**: 1,200 times rain: expected at least 0, first found `-1`\n"
+        "- **b**: 1 times day: expected a date, first found `'x'`\n"
+    )
 
 
 def test_summary():

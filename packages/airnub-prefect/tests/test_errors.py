@@ -34,6 +34,7 @@ def test_the_message_of_a_failed_stage():
     """It counts, names the first 20, and says whether running again may help."""
     message = str(StageFailedError("ingestion", report(*[404] * 20, 503, 503), "none"))
     head, *named = message.splitlines()
+    assert head == StageFailedError("ingestion", report(*[404] * 20, 503, 503), "none").headline
     assert head == (
         "ingestion: 22 of 23 items failed, tolerated: none; 2 of them may succeed when run again, the others are safe"
     )

@@ -1,7 +1,7 @@
 """Progress of a batch."""
 
-from airnub_core import Kind, Outcome
-from airnub_prefect.progress import BatchProgress, listening
+from airnub_core import Kind, Outcome, Report
+from airnub_prefect.progress import BatchProgress, listening, report_concluded
 
 STORED = Outcome("a", Kind.STORED)
 
@@ -17,6 +17,9 @@ class Heard:
 
     def outcome(self, batch, outcome):
         self.all.append((batch, outcome))
+
+    def concluded(self, stage, report, failure):
+        self.all.append((stage, report.counts["stored"], failure))
 
 
 def test_percent():
@@ -40,3 +43,13 @@ def test_listeners_hear_of_their_batches_alone():
         progress.expect(1)
         progress.outcome(STORED)
     assert heard.all == [("inside", 1), ("inside", STORED)]
+
+
+def test_listeners_hear_of_stages_that_end():
+    """Of each with its report, and why it failed; without a listener it is of no interest."""
+    heard = Heard()
+    report_concluded("before", Report([STORED]), None)
+    with listening(heard):
+        report_concluded("ingestion", Report([STORED]), None)
+        report_concluded("processing", Report([]), "too much failed")
+    assert heard.all == [("ingestion", 1, None), ("processing", 0, "too much failed")]

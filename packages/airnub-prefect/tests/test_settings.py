@@ -3,13 +3,15 @@
 import sys
 
 import pytest
-from department_for_tests.settings import CountingSettings, IngestionSettings
+from department_for_tests.settings import CountingSettings, IngestionSettings, ProcessingSettings
 from pydantic import ValidationError
 
 from airnub_core import ApiSource, FileSource
 from airnub_core.sources.settings import Auth
 from airnub_prefect import settings as settings_module
+from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.settings import IndexBlock, SourcesPart, StageSettings, package_folder
+from airnub_prefect.validation import load_yaml
 
 
 def file_source(name, **more):
@@ -151,6 +153,38 @@ def test_a_part_is_plain_and_complete():
     assert part.package == "department_for_tests"
     again = SourcesPart[FileSource].model_validate_json(part.model_dump_json())
     assert again == part
+
+
+def test_limits_of_datasets():
+    """What is not said is the default; a dataset of a second version has limits of its own."""
+    limits = {"weather": {"max_quarantined": "5%"}, "weather.v2": {"max_quarantined": 3}}
+    settings = ProcessingSettings(store="x", datasets="y", dataset_limits=limits)
+    assert [settings.limits(name).max_quarantined for name in ("weather", "weather.v2", "z")] == ["5%", 3, "10%"]
+
+
+def test_limits_of_no_dataset_of_the_department(tmp_path):
+    """Each is named with its line, and the nearest that there is; so are the limits themselves."""
+    path = tmp_path / "processing.yaml"
+    path.write_text(
+        "store: x\ndatasets: y\ndataset_limits:\n  wether: {max_quarantined: 5%}\n  rain: {}\n"
+        "  weather: {max_quarantined: 5%}\n"
+    )
+    with pytest.raises(ConfigurationError) as error:
+        load_yaml(ProcessingSettings, path)
+    assert [(mistake.line, mistake.message) for mistake in error.value.mistakes] == [
+        (4, "dataset_limits.wether: unknown dataset 'wether'; did you mean 'weather'?"),
+        (5, "dataset_limits.rain: unknown dataset 'rain'; valid are weather, weather.v2"),
+    ]
+    path.write_text(
+        "store: x\ndatasets: y\ndataset_limits:\n  weather:\n    max_quarantine: 1\n    max_quarantined: 5\n"
+    )
+    with pytest.raises(ConfigurationError, match=r"yaml:5: unknown key .*did you mean 'max_quarantined'\?$"):
+        load_yaml(ProcessingSettings, path)
+    path.write_text("store: x\ndatasets: y\ndataset_limits: {weather: {max_quarantined: half}}\n")
+    with pytest.raises(
+        ConfigurationError, match=r"yaml:3: dataset_limits.weather.max_quarantined: expected a number, or"
+    ):
+        load_yaml(ProcessingSettings, path)
 
 
 def test_secrets_are_named():

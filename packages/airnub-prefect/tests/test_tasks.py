@@ -121,6 +121,25 @@ def test_a_store_that_cannot_be_written(prefect_api, site, tmp_path):
     assert site.asked == []
 
 
+def test_a_disk_that_is_full_when_the_store_is_closed(prefect_api, site, tmp_path, monkeypatch):
+    """It fails the task at once, with an error that says what to do: it is not tried again."""
+    from airnub_core.store import content_store, staging
+
+    tries = []
+
+    def leave(folder):
+        tries.append(folder)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(content_store, "LEFT", 0)
+    monkeypatch.setattr(staging, "leave", leave)
+    site.routes["/a.csv"] = Reply(b"a")
+    part = settings(tmp_path, files=[FileSource(name="a", urls=[site.url("/a.csv")])]).of_files()
+    with pytest.raises(StoreError, match="No space left on device; free space"):
+        run_task("fetch_files", part)
+    assert (len(tries), len(site.asked)) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("error", "heals"),
     [

@@ -30,6 +30,7 @@ def test_a_flow(prefect_api, data_root, number):
 """
 
 
+@pytest.mark.system
 def test_one_server_for_all_processes_of_a_session(tmp_path):
     """Workers share a server; when the session has ended, its process and its folder are gone, without a word."""
     (tmp_path / "seen").mkdir()
@@ -64,6 +65,40 @@ def test_a_session_that_needs_no_server_starts_none(tmp_path):
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+BYTECODE = """
+import os, subprocess, sys
+from pathlib import Path
+
+def test_it():
+    code = "import sys; print(sys.dont_write_bytecode, sys.pycache_prefix)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    folder = Path(os.environ["AIRNUB_TEST_SESSION"].partition(":")[2])
+    Path(os.environ["SEEN"]).write_text(f"{folder}\\n{found}")
+"""
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n1"])
+def test_bytecode_that_may_not_be_written_beside_the_sources(tmp_path, workers):
+    """It is written into the session's folder, which is gone afterwards; beside the tests nothing is left."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_it.py").write_text(BYTECODE)
+    # Where no bytecode is, as where packages were installed without compiling them.
+    nowhere = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": str(tmp_path / "none")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", workers, "-p", "no:cacheprovider", "tests"],
+        cwd=tmp_path,
+        env=os.environ | nowhere | {"SEEN": str(tmp_path / "seen")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    folder, found = (tmp_path / "seen").read_text().splitlines()
+    assert found == f"False {folder}/bytecode"
+    assert not Path(folder).exists()
+    assert {path.name for path in tmp_path.rglob("*")} == {"tests", "test_it.py", "seen"}
 
 
 def test_a_process_that_does_not_end(monkeypatch):

@@ -60,12 +60,13 @@ tolerated_failures: 7x%
         "3: unknown key 'network.conections'; did you mean 'connections'?",
         "4: network.attempts: expected a valid integer, found 'many'",
         "5: duplicate key 'attempts': it stands on line 4 already",
-        "7: files.0.name: expected text like ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$, found 'a b'",
+        "7: files.0.name: expected the name of a source, 1 to 100 letters (a-z, A-Z), digits, `_`, `-` and `.`, the "
+        "first one a letter, a digit or `_`, found 'a b'",
         "8: unknown key 'files.0.url'; did you mean 'urls'?",
         "9: missing key 'files.1.name'",
         "9: files.1.urls: expected a list, found 'http://a/'",
         "10: index: expected null, a URL like postgresql://host/database, or {block: secret/NAME}, found 'sqlite'",
-        "11: tolerated_failures: expected a number of items, or a share such as '5%', found '7x%'",
+        "11: tolerated_failures: expected a number, or a share such as '5%', found '7x%'",
     ]
 
 
@@ -140,9 +141,74 @@ def test_values_are_told_as_they_were_written(written):
         "1: store: expected text or a mapping, found true",
         "2: index: expected text or a mapping, found the date 2020-01-01",
         "3: network.attempts: expected a valid integer, found nothing",
-        "3: network.max_bytes: expected a size such as 2GiB, found '2 Gigs'",
-        "3: network.stall_timeout: expected a finite number, found inf",
+        "3: network.max_bytes: expected a size from 1 to 9,223,372,036,854,775,807 bytes, such as 2GiB, found '2 Gigs'",
+        "3: network.stall_timeout: expected a time from 0.001 to 2,592,000 seconds (30 days), found inf",
     ]
+
+
+SIZE = "expected a size from 1 to 9,223,372,036,854,775,807 bytes, such as 2GiB"
+TIME = "expected a time from 0.001 to 2,592,000 seconds (30 days)"
+
+
+@pytest.mark.parametrize("place", ["network", "source"])
+@pytest.mark.parametrize(
+    ("key", "value", "expected", "found"),
+    [
+        ("max_bytes", "10EiB", SIZE, "'10EiB'"),
+        ("max_bytes", "9223372036854775808", SIZE, "9223372036854775808"),
+        ("max_bytes", "1e30", SIZE, "'1e30'"),
+        ("max_bytes", "1.0e+30", SIZE, "1e+30"),
+        ("max_bytes", ".inf", SIZE, "inf"),
+        ("max_bytes", ".nan", SIZE, "nan"),
+        ("max_bytes", "0", SIZE, "0"),
+        ("max_bytes", "-1", SIZE, "-1"),
+        ("max_bytes", f"'{'9' * 400}B'", SIZE, f"'{'9' * 59}…"),
+        ("max_bytes", "9" * 400, SIZE, "a number of more than 30 digits"),
+        ("total_timeout", "1e30", TIME, "'1e30'"),
+        ("total_timeout", "1.0e+30", TIME, "1e+30"),
+        ("total_timeout", "2592000.1", TIME, "2592000.1"),
+        ("connect_timeout", "0", TIME, "0"),
+        ("connect_timeout", "-.inf", TIME, "-inf"),
+        ("stall_timeout", ".nan", TIME, "nan"),
+        ("stall_timeout", "9" * 400, TIME, "a number of more than 30 digits"),
+        ("connections", "9" * 400, "expected less than or equal to 1024", "a number of more than 30 digits"),
+        (
+            "requests_per_second_per_host",
+            "1.0e-300",
+            "expected requests a second, one in 30 days (0.00000039) at least",
+            "1e-300",
+        ),
+    ],
+)
+def test_sizes_and_times_out_of_range_have_their_line(written, place, key, value, expected, found):
+    """Of a department and of a source alike; none of them overflows later, in a run."""
+    if place == "network":
+        text, name = f"store: x\nnetwork:\n\n  {key}: {value}\n", f"network.{key}"
+    else:
+        text, name = "store: x\nfiles:\n- {name: a, urls: ['http://a/']}\n", f"files.0.{key}"
+        text = text.replace("]}", f"],\n    {key}: {value}}}")
+    assert mistakes(text, written) == [f"4: {name}: {expected}, found {found}"]
+
+
+@pytest.mark.parametrize("value", ["9223372036854775808", "9" * 400])
+@pytest.mark.parametrize(
+    "key", ["{kind: page, max: N}", "{kind: page, start: N}", "{kind: page, size: N}", "{kind: offset, limit: N}"]
+)
+def test_counts_of_more_than_64_bits_have_their_line(written, key, value):
+    """Prefect's JSON has no room for them: the run would end in a TypeError when its parameters are recorded."""
+    text = "store: x\ntolerated_failures: N\napis:\n- name: a\n  url: http://a/\n  pages: KEY\n"
+    text = text.replace("KEY", key).replace("N", value)
+    told = mistakes(text, written)
+    assert [line.partition(": ")[0] for line in told] == ["2", "6"]
+    assert all("expected less than or equal to 9223372036854775807, found" in line for line in told)
+
+
+def test_a_number_of_very_many_digits_has_its_line(written):
+    """Python reads none of more than 4,300 digits; the message shows a part of it."""
+    text = f"store: x\nnetwork:\n  max_bytes: {'9' * 5000}\n"
+    [message] = [one for one in mistakes(text, written) if "!!int" in one]
+    assert message.startswith(f"3: expected a value, found '{'9' * 60}…' that is no !!int")
+    assert len(message) < 200
 
 
 def test_long_values_are_cut():
@@ -282,3 +348,29 @@ def test_what_was_meant():
     assert nearest("stroe", ["store", "index"]) == nearest_or_all("stroe", {"store": 1}) == "did you mean 'store'?"
     assert (nearest("x", ["b", "a"]), nearest_or_all("x", ["b", "a"])) == ("", "valid are a, b")
     assert nearest_or_all("x", ()) == "there are none"
+
+
+def test_mistakes_in_a_list_of_private_hosts(written):
+    """Each at its line, and none for the list as such."""
+    text = """\
+store: x
+network:
+  allow_private_hosts:
+    - intranet.example.org
+    - https://intranet.example.org/a?token=hunter2
+    - 10.0.0.1/8
+    - 10
+files:
+  - name: a
+    urls: [http://a/]
+    allow_private_hosts: intranet.example.org
+"""
+    host = "expected a host name or a network such as intranet.example.org or 10.0.0.0/8"
+    assert mistakes(text, written) == [
+        f"5: network.allow_private_hosts.1: {host}, without scheme and path, "
+        "found 'https://intranet.example.org/a?token=***'",
+        f"6: network.allow_private_hosts.2: {host}, without bits behind its prefix: 10.0.0.0/8, found '10.0.0.1/8'",
+        "7: network.allow_private_hosts.3: expected text, found 10",
+        "11: files.0.allow_private_hosts: expected true, false, or a list of host names and networks, "
+        "found 'intranet.example.org'",
+    ]

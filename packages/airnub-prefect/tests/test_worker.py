@@ -9,6 +9,8 @@ from uuid import uuid4
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 SLOW = """
 import pathlib, time
 from prefect import flow

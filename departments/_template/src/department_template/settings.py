@@ -1,7 +1,7 @@
 """What each stage of department_template is told."""
 
 from airnub_core import ApiSource, FileSource, PageSource
-from airnub_prefect.settings import SourceSettings, StageSettings, StoreSettings
+from airnub_prefect.settings import DatasetSettings, SourceSettings, StageSettings
 
 
 class IngestionSettings(SourceSettings, department="department_template", stage="ingestion"):
@@ -12,10 +12,8 @@ class IngestionSettings(SourceSettings, department="department_template", stage=
     web_page_link_scraping: list[PageSource] = []
 
 
-class ProcessingSettings(StoreSettings, department="department_template", stage="processing"):
-    """Where the objects are, as for the ingestion, and the folder that the datasets go to."""
-
-    datasets: str
+class ProcessingSettings(DatasetSettings, department="department_template", stage="processing"):
+    """Where the objects are, as for the ingestion, the folder that the datasets go to, and their limits."""
 
 
 class AnalysisSettings(StageSettings, department="department_template", stage="analysis"):

@@ -1,7 +1,7 @@
 """What each stage of project_alpha is told."""
 
 from airnub_core import ApiSource, FileSource, PageSource
-from airnub_prefect.settings import SourceSettings, SourcesPart, StageSettings, StoreSettings
+from airnub_prefect.settings import DatasetSettings, SourceSettings, SourcesPart, StageSettings
 
 
 class IngestionSettings(SourceSettings, department="project_alpha", stage="ingestion"):
@@ -24,10 +24,8 @@ class IngestionSettings(SourceSettings, department="project_alpha", stage="inges
         return self.part(self.web_page_link_scraping)
 
 
-class ProcessingSettings(StoreSettings, department="project_alpha", stage="processing"):
-    """Where the objects are, as for the ingestion, and the folder that the datasets go to."""
-
-    datasets: str
+class ProcessingSettings(DatasetSettings, department="project_alpha", stage="processing"):
+    """Where the objects are, as for the ingestion, the folder that the datasets go to, and their limits."""
 
 
 class AnalysisSettings(StageSettings, department="project_alpha", stage="analysis"):

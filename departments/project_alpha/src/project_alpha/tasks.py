@@ -17,8 +17,8 @@ from project_alpha.settings import ProcessingSettings
 @task(task_run_name="dataset {name}", cache_policy=NO_CACHE)
 async def dataset(name: str, settings: ProcessingSettings) -> Outcome:
     """Make one dataset."""
-    store = await locate(settings)
-    return await asyncio.to_thread(make_dataset, DATASETS[name], store, data_path(settings.datasets))
+    store, folder = await locate(settings), data_path(settings.datasets)
+    return await asyncio.to_thread(make_dataset, DATASETS[name], store, folder, settings.limits(name))
 
 
 @task(cache_policy=NO_CACHE)

@@ -4,7 +4,9 @@ import asyncio
 
 from prefect.variables import Variable
 
-from project_alpha.demo import DEMO
+from airnub_core.dataset_limits import DatasetLimits
+from airnub_core.sample_site import Reply
+from project_alpha.demo import DEMO, FOLDER
 from project_alpha.flows.ingestion import ingestion
 from project_alpha.flows.processing import processing
 from project_alpha.settings import ProcessingSettings
@@ -49,6 +51,27 @@ def test_a_source_that_is_missing_costs_nobody_the_others(run, sound_site, data_
     assert "processing: 1 of 3 items failed" in ended.message
     assert "usgs_earthquakes: expected .jsonl files of this source" in ended.message
     assert len(list((data_root / "datasets").glob("*.parquet"))) == 2
+
+
+def test_a_source_that_turns_bad_leaves_its_dataset_as_it_was(run, table, sound_site, data_root):
+    """The run fails and says why, in its message and its summary; the limit of a dataset is a setting."""
+    settings = DEMO.settings(sound_site, data_root)["ingestion"]
+    run(ingestion, settings=settings)
+    run(processing, settings=in_root())
+    before = (data_root / "datasets" / "noaa_daily_weather.parquet").read_bytes()
+    broken = (FOLDER / "weather" / "seattle.csv").read_bytes().replace(b",rain\n", b",hail\n")
+    sound_site.routes["/weather/seattle.csv"] = Reply(broken)
+    run(ingestion, settings=settings)
+    ended = run(processing, settings=in_root())
+    assert ended.state == "Failed"
+    assert "noaa_daily_weather: expected at most 10% of the rows read to break a rule, found " in ended.message
+    assert "weather: expected one of drizzle, rain, sun, snow, fog, found hail" in ended.message
+    assert "first found `hail`" in ended.artifacts["project-alpha-processing-summary"]
+    assert (data_root / "datasets" / "noaa_daily_weather.parquet").read_bytes() == before
+    limits = {"noaa_daily_weather": DatasetLimits(max_quarantined="50%")}
+    ended = run(processing, settings=in_root().model_copy(update={"dataset_limits": limits}))
+    assert ended.state == "Completed"
+    assert (data_root / "datasets" / "noaa_daily_weather.parquet").read_bytes() != before
 
 
 def test_settings_are_the_parameter_else_the_variable(run, data_root):

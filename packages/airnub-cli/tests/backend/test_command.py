@@ -76,3 +76,49 @@ def test_outside_of_a_checkout(tmp_path_factory, monkeypatch):
     result = CliRunner().invoke(main, ["apply"])
     assert result.exit_code == 2
     assert "expected a uv workspace" in result.stderr
+
+
+DEPARTMENT = """
+from airnub_prefect.department import Department, Stage
+from airnub_prefect.settings import StageSettings
+
+
+class Settings(StageSettings, department="{name}", stage="ingestion"):
+    store: str
+    options: dict[str, int] = {{}}
+    files: list[dict[str, str]] = []
+
+
+DEPARTMENT = Department("{name}", (Stage("ingestion", "", "{name}.department:Settings"),), "", "")
+"""
+
+
+def test_whose_sources_are_asked_is_said(run, filled_repository, prefect_api, monkeypatch):
+    """That an environment replaces those of departments must not go unseen; also of one that is not installed here."""
+    monkeypatch.setenv("TOKEN", "hunter2")
+    name = filled_repository.department
+    filled_repository.write(f"departments/{name}/src/{name}/__init__.py", "")
+    filled_repository.write(f"departments/{name}/src/{name}/department.py", DEPARTMENT.format(name=name))
+    (filled_repository.root / "elsewhere").rename(filled_repository.root / "configs" / "variables")
+    assert "sources: each department's own" in run().stdout
+    filled_repository.write(
+        "configs/environments/sample.yaml",
+        f"description: x\nextends: local\nvariables: {{{name}: {{ingestion: {{files: [{{name: b}}]}}}}}}\n",
+    )
+    assert f"sources: replaced by the environment sample for {name}; " in run("--env", "sample").stdout
+    document = json.loads(run("--env", "sample", "--json").stdout)
+    assert document["replaced_sources"] == {name: ["files"]}
+
+
+def test_what_to_type_where_departments_are_not_installed(run, filled_repository, monkeypatch):
+    """One command, with the arguments that were given."""
+    monkeypatch.setenv("TOKEN", "hunter2")
+    name, slug = filled_repository.department, filled_repository.pool
+    filled_repository.write("pyproject.toml", '[tool.uv.workspace]\nmembers = ["departments/*"]\n')
+    filled_repository.write(f"departments/{name}/pyproject.toml", f'[project]\nname = "{slug}"\nversion = "0"\n')
+    (filled_repository.root / "elsewhere").rename(filled_repository.root / "configs" / "variables")
+    monkeypatch.setattr("sys.argv", ["airnub", "apply", "--env", "local"])
+    result = run("--env", "local")
+    assert result.exit_code == 2
+    assert f"not installed here: {slug}; " in result.stderr
+    assert "`uv run --all-packages airnub apply --env local`" in result.stderr

@@ -25,3 +25,13 @@ def test_local_needs_no_file(repository):
     """Then nothing is filled."""
     environment = filled_environment(repository.root, "local", {})
     assert (environment.changes("variables"), environment.mistakes) == (None, [])
+
+
+def test_placeholders_of_what_it_extends_are_filled_too(repository):
+    """And told with the line of the file that has them."""
+    repository.write("configs/environments/staging.yaml", TEXT)
+    repository.write("configs/environments/far.yaml", "description: y\nextends: staging\nvariables: {a: {c: {d: 1}}}\n")
+    environment = filled_environment(repository.root, "far", {"SITE": "http://site"})
+    assert environment.changes("variables", "a") == {"b": {"url": "http://site"}, "c": {"d": 1}}
+    [mistake] = filled_environment(repository.root, "far", {}).mistakes
+    assert (mistake.where.rpartition("/")[2], mistake.line) == ("staging.yaml", 4)

@@ -88,6 +88,7 @@ def test_names_in_paths():
     assert path_of("work_pools", "a b/c") == "/work_pools/a%20b%2Fc"
 
 
+@pytest.mark.system
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_a_password_on_a_real_server(tmp_path, monkeypatch):
     """The right one is let in; a wrong one and none are told what to set."""

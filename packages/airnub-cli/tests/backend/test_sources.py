@@ -56,3 +56,10 @@ def test_they_are_raised_in_the_order_of_files():
 
     with pytest.raises(ConfigurationError, match=r"(?s)a:2.*b:1"):
         Mistakes([Mistake("b", 1, "x"), Mistake("a", 2, "y"), Mistake("a", 2, "y")]).raise_if_any()
+
+
+def test_what_is_in_an_environment_is_in_those_that_extend_it(repository):
+    """They are that one with changes."""
+    repository.write("things/a.yaml", "name: a\nenvironments: [local]\n")
+    sample = Environment("sample", ("local", "sample"), YamlFile("sample.yaml"), None, extends="local")
+    assert read(repository, sample) == (["a"], [])

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
 from airnub_cli.check import everything
+from airnub_cli.check.check_warning import CheckWarning
 from airnub_prefect.errors import Mistake
 
 
@@ -34,6 +35,15 @@ def test_nothing_wrong(run):
     done = run([])
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "everything is as it should be\n")
     assert json.loads(run([], "--format", "json").stdout) == []
+
+
+def test_warnings_are_counted_and_do_not_fail(run):
+    """Exit status 0 with warnings alone; beside mistakes both are counted."""
+    warning = CheckWarning("a.md", 2, "unfinished")
+    done = run([warning])
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "a.md:2: warning: unfinished\n", "1 warning\n")
+    done = run([warning, warning, Mistake("b", None, "x")])
+    assert (done.exit_code, done.stderr) == (1, "1 mistake, 2 warnings\n")
 
 
 def test_for_github(run):

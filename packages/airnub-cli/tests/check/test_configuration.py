@@ -1,5 +1,8 @@
 """Configuration: in every environment."""
 
+import pytest
+
+from airnub_cli.check.check_warning import CheckWarning
 from airnub_cli.check.configuration import check_backend, check_stale, check_variables
 from airnub_cli.deployments.checking import check_deployments
 from airnub_cli.deployments.compilation import compile_environment
@@ -24,6 +27,53 @@ def test_secrets_need_not_be_there(house):
     text = "description: There.\nvariables: {alpha_dept: {ingestion: {days: '${DAYS:-3}'}}}\n"
     house.write("configs/environments/far.yaml", text)
     assert house.told(check_backend(house.workspace)) == []
+
+
+@pytest.fixture
+def with_secret(house):
+    """The house, in which settings name a secret."""
+    house.change(
+        "departments/alpha_dept/src/alpha_dept/settings.py",
+        "import StageSettings\n\n\nclass Settings(StageSettings",
+        "import StoreSettings\n\n\nclass Settings(StoreSettings",
+    )
+    house.write(
+        "configs/variables/alpha_dept/ingestion.yaml", "days: 2\nstore: data\nindex:\n  block: secret/index-url\n"
+    )
+    return house
+
+
+def test_a_secret_that_no_file_has_is_a_warning(with_secret):
+    """With its place and what to do; `apply` asks the server."""
+    [found] = with_secret.told(check_backend(with_secret.workspace))
+    assert found == (
+        "configs/variables/alpha_dept/ingestion.yaml:4: warning: no file has the block secret/index-url; unless the "
+        "server has it, `airnub apply` fails: add configs/blocks/index-url.yaml, create the block on the server, or "
+        "set AIRNUB_SECRET_INDEX_URL in the environment or in .env"
+    )
+
+
+@pytest.mark.parametrize("where", ["file", "environment", ".env"])
+def test_a_secret_that_is_there(with_secret, where, monkeypatch):
+    """As a block of the repository, or in the environment."""
+    if where == "file":
+        text = "name: index-url\ntype: secret\nfields: {value: '${INDEX}'}\n"
+        with_secret.write("configs/blocks/index-url.yaml", text)
+    elif where == "environment":
+        monkeypatch.setenv("AIRNUB_SECRET_INDEX_URL", "x")
+    else:
+        with_secret.write(".env", "AIRNUB_SECRET_INDEX_URL=x\n")
+    assert with_secret.told(check_backend(with_secret.workspace)) == []
+
+
+def test_a_secret_that_some_environments_lack(with_secret):
+    """They are named."""
+    with_secret.write("configs/environments/far.yaml", "description: There.\n")
+    text = "name: index-url\ntype: secret\nenvironments: [far]\nfields: {value: '${INDEX}'}\n"
+    with_secret.write("configs/blocks/index-url.yaml", text)
+    [found] = check_backend(with_secret.workspace)
+    assert isinstance(found, CheckWarning)
+    assert found.message.endswith("(in local)")
 
 
 def test_stages_without_settings(house):

@@ -54,3 +54,16 @@ def test_another_member_by_its_name_in_quotes(house, code):
     house.write("departments/alpha_dept/src/alpha_dept/tasks.py", f"\n{code}\n{code.replace('beta', 'alpha')}\n")
     [told] = wrong(house)
     assert told.endswith("tasks.py:2: alpha-dept imports beta_dept by its name, and does not declare beta-dept")
+
+
+def test_an_import_of_what_is_declared_and_not_installed_here_is_no_mistake(house):
+    """As that of an extra in a fresh clone: which modules a distribution has, only its files say."""
+    house.change(
+        "departments/alpha_dept/pyproject.toml",
+        "[project.scripts]",
+        '[project.optional-dependencies]\nscience = ["not-installed-here"]\n[project.scripts]',
+    )
+    house.write("departments/alpha_dept/src/alpha_dept/tasks.py", "import nih\n")
+    assert wrong(house) == []
+    house.write("departments/alpha_dept/src/alpha_dept/tasks.py", "import yaml\n")
+    assert len(wrong(house)) == 1

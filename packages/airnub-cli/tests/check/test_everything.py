@@ -1,5 +1,6 @@
 """Everything: all looks, in one list."""
 
+import subprocess
 import sys
 
 import pytest
@@ -130,3 +131,32 @@ def test_what_was_right_is_not_looked_at_again(compiled, monkeypatch, tmp_path_f
     with_memory = check_everything(compiled.root, memory)
     assert with_memory == check_everything(compiled.root)
     assert len(with_memory) > 3
+
+
+def test_a_warning_is_remembered_and_not_hidden(compiled, monkeypatch, tmp_path_factory):
+    """It is found again without another look, also by another checkout, and goes when its reason does."""
+    compiled.change("departments/alpha_dept/src/alpha_dept/settings.py", "import StageSettings", "import StoreSettings")
+    compiled.change("departments/alpha_dept/src/alpha_dept/settings.py", "(StageSettings,", "(StoreSettings,")
+    settings = "configs/variables/alpha_dept/ingestion.yaml"
+    compiled.write(settings, "store: data\nindex: {block: secret/index-url}\n")
+    memory = Memory(tmp_path_factory.mktemp("memory"))
+    [first] = check_everything(compiled.root, memory)
+    assert compiled.told([first])[0].startswith(f"{settings}:2: warning: no file has the block secret/index-url")
+    looks = []
+    with monkeypatch.context() as patched:
+        patched.setattr(configuration, "check_backend", lambda _: looks.append("backend") or [])
+        assert check_everything(compiled.root, memory) == [first]
+    assert looks == []
+    monkeypatch.setenv("AIRNUB_SECRET_INDEX_URL", "x")
+    assert check_everything(compiled.root, memory) == []
+
+
+def test_a_conflict_is_the_only_mistake(compiled):
+    """Its marks break whatever reads the file: without it, as many mistakes as looks would be reported."""
+    subprocess.run(["git", "init", "-q"], cwd=compiled.root, check=True)
+    path = "departments/alpha_dept/src/alpha_dept/settings.py"
+    compiled.change(
+        path, "    days: int = 1\n", "<<<<<<< a\n    days: int = '1\n=======\n    days: int = 2\n>>>>>>> b\n"
+    )
+    [found] = compiled.told(check_everything(compiled.root))
+    assert found.startswith(f"{path}:5: expected no conflict mark, found <<<<<<< of a merge")

@@ -1,11 +1,11 @@
-"""Imports: the graph, with lines; members that are not installed can be imported meanwhile."""
+"""Imports: the graph, with lines."""
 
 import subprocess
 import sys
 
 import grimp
 
-from airnub_cli.check.imports import importable, read_imports
+from airnub_cli.check.imports import read_imports
 
 
 def test_who_imports_whom_and_where(house):
@@ -55,15 +55,6 @@ def test_no_sources_at_all(house):
         path.unlink()
     imports = read_imports(house.workspace, mistakes := [])
     assert (imports.sources, imports.graph.modules, mistakes) == ({}, set(), [])
-
-
-def test_members_that_are_not_installed_can_be_imported_meanwhile(house, monkeypatch):
-    """And not after it."""
-    monkeypatch.setattr(sys, "path", [one for one in sys.path if str(house.root) not in one])
-    before = list(sys.path)
-    with importable(house.workspace):
-        __import__("shared_things")
-    assert sys.path == before
 
 
 def test_nothing_of_prefect_is_imported_for_it(house):

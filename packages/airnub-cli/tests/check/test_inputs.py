@@ -45,6 +45,13 @@ def test_the_backend_goes_by_its_files_and_settings(house, path):
     assert of_backend(house.workspace) != before
 
 
+def test_the_backend_goes_by_secrets_of_the_environment(house):
+    """A secret in `.env` needs no block, and no placeholder that names it."""
+    before = of_backend(house.workspace)
+    house.write(".env", "AIRNUB_SECRET_TOKEN=x\n")
+    assert of_backend(house.workspace) != before
+
+
 def test_the_backend_goes_by_what_fills_placeholders(house, monkeypatch):
     """By those that are written, and no others."""
     house.write("configs/variables/alpha_dept/ingestion.yaml", "days: ${HOW_MANY:-2}\n")

@@ -2,6 +2,7 @@
 
 import json
 
+from airnub_cli.check.check_warning import CheckWarning
 from airnub_cli.check.report import annotation, report
 from airnub_prefect.errors import Mistake
 
@@ -20,6 +21,7 @@ def test_as_json():
         "file": "a/b.yaml",
         "line": 3,
         "message": "expected 5%,\nfound: 6",
+        "severity": "error",
     }
     assert json.loads(report([], "json")) == []
 
@@ -29,3 +31,13 @@ def test_as_annotations():
     assert annotation(MISTAKES[0]) == "::error file=a/b.yaml,line=3::expected 5%25,%0Afound: 6"
     assert annotation(MISTAKES[1]) == "::error file=c%2Cd%3Ae::missing"
     assert report(MISTAKES, "github").count("::error ") == 2
+
+
+def test_warnings():
+    """Each form says that it is not a mistake."""
+    warning = CheckWarning("a.md", 2, "x, y")
+    assert report([warning], "text") == "a.md:2: warning: x, y"
+    assert json.loads(report([warning], "json")) == [
+        {"file": "a.md", "line": 2, "message": "x, y", "severity": "warning"}
+    ]
+    assert report([warning], "github") == "::warning file=a.md,line=2::x, y"

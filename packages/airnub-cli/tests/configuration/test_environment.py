@@ -3,7 +3,13 @@
 import pytest
 from pydantic import ValidationError
 
-from airnub_cli.configuration.environment import EnvironmentFile, environments, load_environment, read_environment
+from airnub_cli.configuration.environment import (
+    EnvironmentFile,
+    environments,
+    load_environment,
+    read_environment,
+    said_of_sources,
+)
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.yaml_file import read_yaml
 
@@ -80,3 +86,76 @@ def test_a_mistake_is_told_where_it_is_written(tmp_path, write):
     assert [(one.where.rpartition("/")[2], one.line) for one in told] == [
         ("base.yaml", 1), ("local.yaml", 5), ("base.yaml", 2), ("local.yaml", 6), ("base.yaml", 1)
     ]  # fmt: skip
+
+
+LOCAL = "description: Here.\nkind: docker\nlimits: {x: 2}\nvariables:\n  shop:\n    ingestion: {depth: 1}\n"
+SAMPLE = "description: Sample.\nextends: local\nvariables:\n  shop:\n    ingestion: {files: [{name: a}]}\n"
+
+
+def test_an_environment_that_extends_another_has_all_of_it(tmp_path, write):
+    """What it says itself is laid over that, by the rules of overlays; and it counts where that one is named."""
+    write("configs/environments/local.yaml", LOCAL)
+    write("configs/environments/sample.yaml", SAMPLE)
+    says = load_environment(tmp_path, "sample")
+    assert (says.description, says.kind, says.limits) == ("Sample.", "docker", {"x": 2})
+    assert says.variables == {"shop": {"ingestion": {"depth": 1, "files": [{"name": "a"}]}}}
+    sample, local = (read_environment(tmp_path, name) for name in ("sample", "local"))
+    assert sample.is_one_of(["local"])
+    assert sample.is_one_of(["sample"])
+    assert not local.is_one_of(["sample"])
+
+
+def test_local_without_a_file_can_be_extended(tmp_path, write):
+    """Nothing is different there."""
+    write("configs/environments/sample.yaml", SAMPLE)
+    assert load_environment(tmp_path, "sample").kind is None
+    assert read_environment(tmp_path, "sample").is_one_of(["local"])
+
+
+def test_mistakes_of_two_environments_are_told_where_they_are_written(tmp_path, write):
+    """In the one that is extended or in the other, and so are those of a file with both laid over it."""
+    write("configs/environments/local.yaml", LOCAL.replace("{x: 2}", "{x: 0}"))
+    write("configs/environments/sample.yaml", SAMPLE.replace("extends", "kinds: 1\nextends"))
+    with pytest.raises(ConfigurationError) as error:
+        load_environment(tmp_path, "sample")
+    told = {(one.where.rpartition("/")[2], one.line) for one in error.value.mistakes}
+    assert told == {("local.yaml", 3), ("sample.yaml", 2)}
+    file = read_yaml(write("base.yaml", "depth: 0\nfiles: []\nstore: x\n"))
+    over = read_environment(tmp_path, "sample").over(file, "variables", "shop", "ingestion")
+    assert over.value == {"depth": 1, "files": [{"name": "a"}], "store": "x"}
+    places = [("depth",), ("files", 0, "name"), ("files", 0, "url"), ("store",)]
+    told = [over.mistake(place, "wrong") for place in places]
+    assert [(one.where.rpartition("/")[2], one.line) for one in told] == [
+        ("local.yaml", 6), ("sample.yaml", 6), ("sample.yaml", 6), ("base.yaml", 3)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["nowhere", "sample", "staging"])
+def test_what_is_extended_must_be_there_and_extend_none_itself(tmp_path, write, name):
+    """It is told with its line; an environment is no base of itself."""
+    write("configs/environments/staging.yaml", "description: x\nextends: local\n")
+    write("configs/environments/sample.yaml", SAMPLE.replace("extends: local", f"extends: {name}"))
+    [mistake] = read_environment(tmp_path, "sample").mistakes
+    assert mistake.line == 2
+    assert f"extends: expected one of local, staging that extends none itself, found {name!r}" in mistake.message
+
+
+def test_which_sources_are_replaced():
+    """Lists of things with a name, and empty ones; settings beside them are no sources."""
+    says = EnvironmentFile(
+        description="x",
+        variables={
+            "shop": {"ingestion": {"files": [{"name": "a", "urls": []}], "apis": [], "network": {"attempts": 1}}},
+            "bank": {"ingestion": {"network": {"attempts": 1}, "hosts": ["a"], "index": None}},
+        },
+    )
+    assert says.replaced_sources() == {"shop": ["apis", "files"]}
+
+
+def test_what_is_said_of_sources():
+    """Whose they are, and of whom they are replaced; of many departments some are named."""
+    assert said_of_sources("local", {}) == "sources: each department's own"
+    assert said_of_sources("sample", ["b", "a"]) == (
+        "sources: replaced by the environment sample for a, b; local has each department's own"
+    )
+    assert " for a, b, c, d, e and 2 more; " in said_of_sources("sample", list("abcdefg"))

@@ -19,7 +19,7 @@ def airnub(house, monkeypatch):
         (("new", "department", "class"), "a word of Python's own"),
         (("new", "department", "zoo", "--stages", "analysis"), "--stages: expected ingestion"),
         (("new", "category", "project_alpha", "analysis", "x"), "expected a stage with categories"),
-        (("remove", "department", "project_alpha", "--yes"), "the service site runs its image"),
+        (("remove", "department", "project_alpha", "--yes"), "pyproject.toml has project-alpha among dependencies"),
     ],
 )
 def test_a_mistake_is_told_and_nothing_is_written(airnub, house, arguments, reason):

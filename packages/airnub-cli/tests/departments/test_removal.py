@@ -13,7 +13,6 @@ from airnub_cli.workspace import Workspace, WorkspaceError
         ("airnub-core", "expected a department other than the template"),
         ("_template", "expected a department other than the template"),
         ("project_alpha", "pyproject.toml has project-alpha among dependencies"),
-        ("project_alpha", "the service site runs its image"),
     ],
 )
 def test_what_is_needed_is_not_removed(house, name, reason):
@@ -21,6 +20,16 @@ def test_what_is_needed_is_not_removed(house, name, reason):
     with pytest.raises(WorkspaceError) as error:
         planned_removal(house, name)
     assert reason in str(error.value)
+
+
+def test_a_service_that_runs_its_image_needs_it(house):
+    """One that is not its own; the mistake names it."""
+    compose = house.root / "docker-compose.yml"
+    compose.write_text(
+        compose.read_text().replace("  site:\n", "  shown:\n    image: airnub/project-alpha:local\n  site:\n")
+    )
+    with pytest.raises(WorkspaceError, match="the service shown runs its image; give it another"):
+        planned_removal(house, "project_alpha")
 
 
 def test_what_goes_is_told_first(house):

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from airnub_cli.configuration.names import Names
-from airnub_cli.departments.template import Wanted, department_files, local_entry, registry_entry
+from airnub_cli.departments.template import Wanted, department_files, registry_entry, sample_entry
 from airnub_cli.workspace import WorkspaceError
 
 ORDERS = Wanted(Names("fresh_orders", "Fresh & Good"), "team-sales", ("sales@example.org", "Ann: 7th floor"))
@@ -53,14 +53,17 @@ def test_the_entry_of_the_registry(house):
     assert (entry["owner"], entry["contacts"]) == ("team-a", ["team-a"])
 
 
-def test_the_sample_site_of_the_environment_local(house):
-    """In place of the sources; of a category that the department goes without there is nothing."""
-    [(name, changes)] = yaml.safe_load(local_entry(house.root, ORDERS)).items()
+def test_the_sample_site_of_the_environment_sample(house):
+    """In place of all sources; of a category that the department goes without there is nothing."""
+    [(name, changes)] = yaml.safe_load(sample_entry(house.root, ORDERS)).items()
     assert name == "fresh_orders"
     [source] = changes["ingestion"]["scheduled_file_downloads"]
-    assert source["urls"] == ["${AIRNUB_SITE_URL:-http://site-fresh-orders:8000}/fresh-orders/measurements.csv"]
-    short = Wanted(ORDERS.names, "team-sales", left_out=frozenset({"scheduled_file_downloads"}))
-    assert list(yaml.safe_load(local_entry(house.root, short))["fresh_orders"]["ingestion"]) == ["network"]
+    assert source["urls"] == ["${AIRNUB_SITE_URL:-http://127.0.0.1:8000}/fresh-orders/measurements.csv"]
+    assert changes["ingestion"]["public_api_data"] == changes["ingestion"]["web_page_link_scraping"] == []
+    short = Wanted(ORDERS.names, "team-sales", left_out=frozenset({"scheduled_file_downloads", "public_api_data"}))
+    assert list(yaml.safe_load(sample_entry(house.root, short))["fresh_orders"]["ingestion"]) == [
+        "network", "web_page_link_scraping"
+    ]  # fmt: skip
 
 
 def test_a_template_that_is_no_python(house):

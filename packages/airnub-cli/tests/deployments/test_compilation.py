@@ -142,3 +142,17 @@ def test_a_wrong_digest_is_no_tag(house):
     """An image that Docker would refuse is not named."""
     with pytest.raises(ConfigurationError, match="expected a digest that can be a tag of an image, found ''"):
         compile_environment(house.workspace, "far", digest=lambda _: "")
+
+
+def test_a_tag_says_which_environment_replaces_sources(house):
+    """Of every deployment of the department, in that environment alone; what is in `local` is in what extends it."""
+    house.write("infra/work-pools/pool-one.yaml", "name: pool-one\ntype: docker\nenvironments: [local, far]\n")
+    house.write(
+        "configs/environments/sample.yaml",
+        "description: x\nextends: local\nvariables:\n  department_for_deploying:\n    first: {files: [{name: a}]}\n",
+    )
+    tagged = {name: [one["tags"] for one in compiled(house, name)] for name in ("local", "sample")}
+    assert "sources:sample" not in str(tagged["local"])
+    first, second = tagged["sample"]
+    assert first == [*tagged["local"][0][:4], "sources:sample", "nightly"]
+    assert second == [*tagged["local"][1], "sources:sample"]

@@ -27,6 +27,26 @@ def test_a_port_that_is_taken_is_told_and_nothing_is_started(here):
     assert not (here / "state" / "tmp").exists()
 
 
+def test_a_site_port_without_a_site_is_refused(here):
+    """Status 2, with the option that serves one."""
+    result = CliRunner().invoke(main, ["dev", "--site-port", "0"])
+    assert result.exit_code == 2
+    assert "--site-port: expected --sample with it" in result.output
+
+
+def test_a_department_that_is_not_installed_is_told_before_anything_is_started(here, monkeypatch):
+    """Its runs would fail, each of them; the command to type has the options that were given."""
+    (here / "configs").mkdir()
+    (here / "configs" / "departments.yaml").write_text(
+        "departments:\n- {id: shop_of_today, display_name: S, owner: team-s, contacts: [a@b], status: active}\n"
+    )
+    monkeypatch.setattr("sys.argv", ["airnub", "dev", "--port", "0"])
+    result = CliRunner().invoke(main, ["dev", "--port", "0", "--state", "state"])
+    assert result.exit_code == 2
+    assert "shop_of_today: expected the department to be installed" in result.output
+    assert "`uv run --all-packages airnub dev --port 0`" in result.output
+
+
 def test_outside_of_a_workspace_it_says_so(tmp_path, monkeypatch):
     """Status 2."""
     monkeypatch.chdir(tmp_path)

@@ -41,7 +41,7 @@ def test_mistakes_are_told_and_nothing_is_sent(checkout, capfd):
     """A repository without an environment: status 2, as that of `airnub apply`."""
     (checkout / "configs" / "environments").mkdir(parents=True)
     (checkout / "configs" / "environments" / "local.yaml").write_text("description: Here.\nvariable: {}\n")
-    answer = deploy(checkout, checkout / "compiled.yaml", always=True)
+    answer = deploy(checkout, checkout / "compiled.yaml", "local", always=True)
     assert answer["status"] == 2
     assert "variable" in capfd.readouterr().err
     assert not (checkout / "compiled.yaml").exists()

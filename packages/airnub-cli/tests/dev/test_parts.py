@@ -8,14 +8,14 @@ from airnub_cli.dev.state import State
 
 @pytest.fixture
 def plan(tmp_path):
-    """Of a small repository, with its state elsewhere."""
+    """Of a small repository with the sample site, with its state elsewhere."""
     registry = tmp_path / "checkout" / "configs" / "departments.yaml"
     registry.parent.mkdir(parents=True)
     registry.write_text(
         "departments:\n- {id: shop, display_name: Shop, owner: team-shop, contacts: [a@b], status: active}\n"
         "- {id: closed, display_name: Closed, owner: team-shop, contacts: [a@b], status: retired}\n"
     )
-    return Plan(tmp_path / "checkout", State(tmp_path), port=4321, site_port=8765, drain_seconds=3)
+    return Plan(tmp_path / "checkout", State(tmp_path), port=4321, drain_seconds=3, site_port=8765)
 
 
 def test_all_parts_know_each_other(plan):
@@ -27,9 +27,13 @@ def test_all_parts_know_each_other(plan):
         assert part.folder == plan.state.folder
 
 
-def test_the_site_has_the_departments_at_work(plan):
-    """Not those that are retired."""
-    assert plan.site().command[-2:] == ("8765", "shop")
+def test_the_sample_site_is_asked_only_if_it_is_served(plan):
+    """Then the environment is `sample`; else `local`, which replaces no sources, and nothing names a site."""
+    assert plan.site().command[-2:] == ("127.0.0.1", "8765")
+    assert plan.deployer().command[-1] == "sample"
+    own = Plan(plan.root, plan.state, port=4321, drain_seconds=3)
+    assert own.deployer().command[-1] == "local"
+    assert "AIRNUB_SITE_URL" not in own.deployer().environment
 
 
 def test_what_is_set_for_another_prefect_leads_nobody_away(plan, monkeypatch):

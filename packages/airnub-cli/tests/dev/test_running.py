@@ -65,7 +65,10 @@ def run(tmp_path):
 
         server = listening(0, 0, "--port")
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        plan = Plan(root=tmp_path, url=url, api_url=f"{url}/api", site_code=site, worker_code=worker)
+        plan = Plan(
+            root=tmp_path, url=url, api_url=f"{url}/api", site_code=site, worker_code=worker,
+            site_port=None if site is None else 1,
+        )  # fmt: skip
         status = asyncio.run(Dev(plan, View(echo)).run(server))
         return status, "\n".join(said)
 
@@ -78,6 +81,13 @@ def test_everything_is_started_and_one_key_ends_it(run):
     assert status == 0
     assert "1 deployments deployed" in said
     assert said.rstrip().endswith("ended")
+
+
+def test_without_the_sample_site_all_else_is_there(run):
+    """Runs ask the departments' own sources."""
+    status, said = run("Files are watched", site=None)
+    assert status == 0
+    assert "1 deployments deployed" in said
 
 
 def test_a_site_that_dies_is_told_and_ends_everything(run):

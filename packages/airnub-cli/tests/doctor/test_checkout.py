@@ -29,16 +29,32 @@ def test_a_lock_that_cannot_be_checked_is_odd():
 
 def test_an_environment_that_lags_behind_is_odd():
     """`uv run` mends it by itself."""
-    assert check_environment(Said(0, "")).level == "fine"
-    assert check_environment(Said(1, "The environment is outdated")).mend == "uv sync --all-packages"
-    assert check_environment(None).level == "missing"
+    behind = Said(1, "The environment is outdated")
+    assert check_environment(Said(0, ""), Said(0, "")).level == "fine"
+    assert check_environment(behind, behind).mend == "uv sync --all-packages"
+    assert "The environment is outdated" in check_environment(behind, behind).found
+    assert check_environment(None, None).level == "missing"
+
+
+def test_an_environment_of_the_root_alone_is_said(checkout):
+    """As `uv run` makes it in a fresh clone: nothing is wrong with it."""
+    finding = check_environment(Said(1, "The environment is outdated"), Said(0, ""))
+    assert (finding.level, finding.mend) == ("odd", "uv sync --all-packages")
+    assert "not every department" in finding.found
 
 
 def test_deployments_that_are_stale_or_wrong_are_told_apart():
     """The one is written by a command, the other by a person."""
-    assert check_compiled(Said(0, "")).level == "fine"
-    assert check_compiled(Said(1, "prefect.yaml is stale; `airnub compile` writes it")).mend == "uv run airnub compile"
-    assert check_compiled(Said(2, "a\n1 mistake; nothing was written")).level == "missing"
+    stale = Said(1, "prefect.yaml is stale; `airnub compile` writes it")
+    assert check_compiled(Said(0, ""), has_all=False).level == "fine"
+    assert check_compiled(stale, has_all=True).mend == "uv run airnub compile"
+    assert check_compiled(Said(2, "a\n1 mistake; nothing was written"), has_all=True).level == "missing"
+
+
+def test_what_is_wrong_where_departments_are_missing_is_odd():
+    """They may be the reason: the command that looks at it with all of them is said."""
+    finding = check_compiled(Said(2, "a\n1 mistake; nothing was written"), has_all=False)
+    assert (finding.level, finding.mend) == ("odd", "uv run --all-packages airnub compile --check")
 
 
 @pytest.mark.parametrize(

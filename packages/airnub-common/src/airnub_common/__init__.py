@@ -5,8 +5,8 @@ What may be used from outside is what `__all__` names.
 
 from airnub_common.atomic_files import atomic_file, write_atomic
 from airnub_common.digests import ALGORITHM, digest_of, hex_of, sha256_hex
-from airnub_common.file_names import MAX_NAME_BYTES, safe_file_name
-from airnub_common.redaction import MASK, is_secret_name, redact_text, redact_url
+from airnub_common.file_names import MAX_NAME_BYTES, is_reserved_name, safe_file_name
+from airnub_common.redaction import MASK, is_masked_name, is_secret_name, redact_text, redact_url
 
 __all__ = [
     "ALGORITHM",
@@ -15,6 +15,8 @@ __all__ = [
     "atomic_file",
     "digest_of",
     "hex_of",
+    "is_masked_name",
+    "is_reserved_name",
     "is_secret_name",
     "redact_text",
     "redact_url",

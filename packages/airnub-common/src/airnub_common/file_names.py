@@ -33,6 +33,11 @@ def safe_file_name(name: str, *, default: str = "file") -> str:
     return name if _PLAIN.fullmatch(name) else _made_safe(name, default)
 
 
+def is_reserved_name(name: str) -> bool:
+    """Whether Windows reserves a file name for a device, whatever its extension: `con`, `NUL.txt`, `com1`."""
+    return _RESERVED.fullmatch(name.partition(".")[0].rstrip()) is not None
+
+
 def _made_safe(name: str, default: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     visible = "".join(map(_visible, unicodedata.normalize("NFC", last)))
@@ -41,7 +46,7 @@ def _made_safe(name: str, default: str) -> str:
         cleaned = "_" + cleaned[1:] if cleaned.strip("._ ") else ""
     if not cleaned:
         return default
-    if _RESERVED.fullmatch(cleaned.partition(".")[0].rstrip()):
+    if is_reserved_name(cleaned):
         cleaned = "_" + cleaned
     return _shortened(cleaned)
 

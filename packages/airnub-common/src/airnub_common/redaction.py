@@ -1,70 +1,165 @@
-"""Redaction: credentials and signatures in URLs never reach a log, a manifest, an artifact or a database."""
+"""Redaction: credentials, sessions and signatures in URLs never reach a log, a manifest, an artifact or a database."""
 
 import re
-from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
+from collections.abc import Iterator
+from functools import lru_cache
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 MASK = "***"
 
 # Parameters that carry secrets: OAuth and API keys, and the presigned URLs of S3, Azure, Google and CloudFront.
-_SECRET_PARAMETER = re.compile(
+_SECRET_NAME = re.compile(
     r"(.*(token|secret|passw(or)?d|passphrase|signature|credential|api[-_]?key|access[-_]?key|session[-_]?id|cookie).*"
     r"|(.*[-_])?auth(orization)?([-_].*)?|(.*[-_])?key([-_]?id)?|subscription[-_]?key|sig|pwd|pass|jwt|hmac|key-pair-id|policy|app[-_]?id)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.DOTALL,
 )
-_URL_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s<>\"'`]+", re.IGNORECASE)
-_TRAILING_PUNCTUATION = ".,;:!?)]}"
+# Parameters that are a secret in some URLs and a plain value in others: with a session, a code of OAuth, a ticket of
+# single sign-on, a one-time password or the signature of a CDN a URL can be used again; and a masked country costs
+# little, for a URL is known by its digest. `state` and `nonce` of OAuth are of no use by themselves, and are left.
+_MASKED_NAME = re.compile(
+    r"(.*sess(ion)?[-_.]?(id|key|hash).*|(.*[-_.])?sess(ion)?|(.*[-_.])?sid|oscsid|cfid|zenid"
+    r"|((access|authorization|device|verification|login|invite|one[-_]?time)[-_]?)?code|code[-_]?verifier|oauth[-_].*"
+    r"|t?otp|ticket|assertion|saml(response|request|art)|(.*[-_])?[cx]srf([-_].*)?|bearer|pw|sign|hdn(ts|ea|tl))",
+    re.IGNORECASE | re.DOTALL,
+)
+_MARK = re.compile(r"[@?#\[\];]|%(?:3|4|25)")
+"""What a URL or a path has where something of it is masked; behind `%` such characters are encoded."""
+_MAY_HIDE = re.compile(r"[%?&;#]|://")
+# The scheme has a limit, since it would be looked for from each letter of a long word.
+_URL_IN_TEXT = re.compile(r"([\"'`(<\[{]?)([a-z][a-z0-9+.-]{0,30}://\S+)", re.IGNORECASE | re.ASCII)
+_CLOSING = {"(": ")", "<": ">", "[": "]", "{": "}"}
+_PUNCTUATION = frozenset(".,;:!?)]}>\"'`")
+_CREDENTIALS = re.compile(r"://[^/?#]*@")
+_CREDENTIALS_IN_PATH = re.compile(r"(^//|:/{1,3})[^/]*@")
+_PARAMETER = re.compile(r"[?&;#]([^?&;#=]*)=(?=.)", re.DOTALL)
+_SEGMENT = re.compile(r"[^/]+")
+_IN_SEGMENT = re.compile(r"(;|%3b)", re.IGNORECASE), re.compile(r"(=|%3d)", re.IGNORECASE)
+"""Between the parameters of a segment of a path, and between name and value."""
+_IN_QUERY = re.compile(r"([;?])"), re.compile(r"(=)")
+"""The same of what stands between two `&`: some servers take `;` for `&`, and `?` may be part of a value."""
+_MOST_ENCODINGS = 3
+"""How often a URL may be encoded in a parameter of a URL, and is still looked into."""
 
 
 def redact_url(url: str) -> str:
     """The URL with user, password and the values of secret parameters replaced by `***`; all else is unchanged.
 
-    A user alone is masked too: tokens are often written in its place. What cannot be parsed as a URL is masked from
-    its scheme on, since nobody can say where a secret stands in it.
+    Parameters are looked for in the query, in the fragment, in segments of the path (`;jsessionid=`), and in URLs that
+    stand in one of these. A user alone is masked too: tokens are often written in its place. What cannot be parsed as a
+    URL is masked from its scheme on, since it is not known where a secret stands in it.
     """
-    # Without any of these no part of a URL is there that is masked, and one is redacted several times for every file.
-    if url.isascii() and "@" not in url and "?" not in url and "#" not in url and "[" not in url and "]" not in url:
+    # Nearly all URLs have none of these, and one is redacted several times for every file: a regular expression would
+    # take seven times as long.
+    if url.isascii() and not (
+        "@" in url or "?" in url or "#" in url or ";" in url or "[" in url or "]" in url or "%" in url
+    ):
         return url
     return _redacted(url)
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a parameter or a header of this name usually carries a secret."""
+    return _SECRET_NAME.fullmatch(name) is not None
+
+
+@lru_cache(1024)
+def is_masked_name(name: str) -> bool:
+    """Whether the value of a parameter of this name is masked in a URL: of secrets, and of what may be one (`code`).
+
+    Of `auth[token]` each part counts.
+    """
+    parts = (part.strip() for part in (name, *re.split(r"[\[\]]+", name)))
+    return any(is_secret_name(part) or _MASKED_NAME.fullmatch(part) is not None for part in parts)
+
+
+def redact_text(text: str) -> str:
+    """The text with every URL in it redacted.
+
+    A URL goes on to the next space. Where something at its end is masked, a quote or a comma behind it is masked too:
+    it may belong to the secret. Only where a quote or a bracket is opened right before the URL, the one that closes it
+    is kept, with the punctuation behind it.
+    """
+    return _URL_IN_TEXT.sub(_redact_match, text)
+
+
+def _redact_match(match: re.Match[str]) -> str:
+    opening, url = match.groups()
+    end = url.rfind(_CLOSING.get(opening, opening)) if opening else -1
+    if end < 0 or not _PUNCTUATION.issuperset(url[end:]):
+        end = len(url)
+    return opening + redact_url(url[:end]) + url[end:]
+
+
+@lru_cache(256)  # it is asked for again soon, for the same file
 def _redacted(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
         return f"{url.partition('://')[0]}://{MASK}"
     credentials, at, host = parts.netloc.rpartition("@")
+    behind_host = parts.path + parts.query + parts.fragment
+    if not at and _has_odd_port(parts.netloc) and "@" in behind_host:
+        return f"{parts.scheme}://{MASK}"  # a password with a `/` in it, most likely
     netloc = f"{MASK}@{host}" if at and credentials else parts.netloc
-    query, fragment = _redact_parameters(parts.query), _redact_parameters(parts.fragment)
-    if (netloc, query, fragment) == (parts.netloc, parts.query, parts.fragment):
+    redacted = (netloc, _redact_path(parts.path), _redact_query(parts.query), _redact_query(parts.fragment))
+    if redacted == (parts.netloc, parts.path, parts.query, parts.fragment):
         return url
-    return urlunsplit((parts.scheme, netloc, parts.path, query, fragment))
+    return urlunsplit((parts.scheme, *redacted))
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether a parameter or a header of this name usually carries a secret."""
-    return _SECRET_PARAMETER.fullmatch(name) is not None
+def _has_odd_port(netloc: str) -> bool:
+    _, colon, port = netloc.rpartition(":")
+    return bool(colon and port) and not port.isdigit() and not netloc.endswith("]")
 
 
-def redact_text(text: str) -> str:
-    """The text with every URL in it redacted."""
-    return _URL_IN_TEXT.sub(_redact_match, text)
+def _redact_path(path: str) -> str:
+    if _MARK.search(path) is None:
+        return path
+    if "@" in path:
+        path = _CREDENTIALS_IN_PATH.sub(rf"\1{MASK}@", path)
+    return _SEGMENT.sub(lambda match: _redact_pieces(match.group(), *_IN_SEGMENT, is_named=False), path)
 
 
-def _redact_match(match: re.Match[str]) -> str:
-    url = match.group()
-    bare = url.rstrip(_TRAILING_PUNCTUATION)
-    return redact_url(bare) + url[len(bare) :]
+def _redact_query(query: str) -> str:
+    return "&".join(_redact_pieces(one, *_IN_QUERY, is_named=True) for one in query.split("&")) if query else query
 
 
-def _redact_parameters(query: str) -> str:
-    return "&".join(map(_redact_parameter, query.split("&"))) if query else query
+def _redact_pieces(text: str, between: re.Pattern[str], equals: re.Pattern[str], *, is_named: bool) -> str:
+    """Parameters with the first secret masked, and all behind it: it is not known whether that still belongs to it.
+
+    Args:
+        text: the parameters.
+        between: what stands between two of them.
+        equals: what stands between name and value.
+        is_named: whether the first piece is a parameter too; that of a segment is a name of its own.
+    """
+    pieces = between.split(text)  # every second one is what stands between
+    for place in range(0, len(pieces), 2):
+        name, *value = equals.split(pieces[place], maxsplit=1)
+        is_there = bool(value) and bool(value[1] or pieces[place + 1 :])
+        is_secret = (place or is_named) and is_there and any(map(is_masked_name, _decodings(name)))
+        if is_secret or _hides_secret(pieces[place]):
+            is_shown = bool(value) and (is_secret or not _hides_secret(name))
+            return "".join([*pieces[:place], name + value[0] if is_shown else "", MASK])
+    return text
 
 
-def _redact_parameter(parameter: str) -> str:
-    # Some servers take `;` for `&`; behind a secret nobody can say whether it still belongs to it.
-    pieces = parameter.split(";")
-    for place, piece in enumerate(pieces):
-        name, equals, value = piece.partition("=")
-        if equals and (value or pieces[place + 1 :]) and is_secret_name(unquote_plus(name)):
-            return ";".join([*pieces[:place], f"{name}={quote(MASK, safe='*')}"])
-    return parameter
+def _hides_secret(text: str) -> bool:
+    """Whether a URL with a secret stands in a parameter or a segment, or parameters with one; encoded or not."""
+    return _MAY_HIDE.search(text) is not None and any(
+        _CREDENTIALS.search(decoded) is not None or any(map(is_masked_name, _PARAMETER.findall(decoded)))
+        for decoded in _decodings(text)
+    )
+
+
+def _decodings(text: str) -> Iterator[str]:
+    """The text as it stands, and decoded once, twice, …"""
+    yield text
+    if "%" not in text and "+" not in text:
+        return
+    for _ in range(_MOST_ENCODINGS):
+        decoded = unquote_plus(text)
+        if decoded == text:
+            return
+        text = decoded
+        yield text

@@ -8,12 +8,21 @@ from airnub_common import ALGORITHM
 from airnub_core.network.headers import is_visible
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.store.index import Known
+from airnub_core.store.source_name import checked_source_name, found
 from airnub_core.store.staged import Staged
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One URL of one source."""
+    """One URL of one source.
+
+    A URL that cannot be asked for is no mistake here: links and cursors come from elsewhere, and such an item ends as a
+    failed outcome, beside the others.
+
+    Raises:
+        ValueError: `source` is not the name of a source, or `url` cannot be encoded as UTF-8.
+        TypeError: either is not text.
+    """
 
     source: str
     url: str
@@ -22,6 +31,20 @@ class Item:
     """Of the source, secrets among them; sent to the URL's own origin alone."""
     page: str | None = None
     title: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what becomes a folder of the store and the digest that the index knows the URL by."""
+        for name, value in (("source", self.source), ("url", self.url)):
+            if not isinstance(value, str):
+                raise TypeError(f"Item.{name}: expected text, found {type(value).__name__}")
+        try:
+            checked_source_name(self.source)
+        except ValueError as error:
+            raise ValueError(f"Item.source: {error}, found {found(self.source)}") from None
+        try:
+            self.url.encode()
+        except UnicodeEncodeError:
+            raise ValueError("Item.url: expected text that UTF-8 can encode, found half a surrogate pair") from None
 
 
 class Arrival(NamedTuple):
@@ -34,6 +57,8 @@ class Arrival(NamedTuple):
     staged: Staged | None
     """`None` where nothing changed since the object that is known."""
     attempts: int
+    sent_at: str
+    """When the request was sent that it answers, by the clock of the index: ISO 8601 in UTC."""
     etag: str | None = None
     last_modified: str | None = None
     headers: Mapping[str, str] = {}

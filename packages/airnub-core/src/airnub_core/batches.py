@@ -73,6 +73,7 @@ class Batches:
                 known,
                 staged,
                 result.attempts,
+                result.sent_at,
                 result.etag,
                 result.last_modified,
             )

@@ -14,6 +14,7 @@ from airnub_core.network.limits import Limits
 from airnub_core.network.pacing import host_of
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Kind, Outcome
+from airnub_core.store.clock import elapsed, timestamp
 from airnub_core.store.index import Index, Known
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.protocol import Store
@@ -68,7 +69,7 @@ class Dealer:
         self._claims = Claims(index, force=force)
         self._known: dict[int, tuple[str, Known | None]] = {}
         """URL digest and what the index knows, of what is dealt out."""
-        self._started = index.now()
+        self._started = timestamp(elapsed() + index.clock())
         self._queues: dict[str, deque[int]] = {}
         self._left_to_others: list[int] = []
         self._failed: list[str] = []
@@ -162,6 +163,7 @@ class Dealer:
         # Claimed before they are looked up: what another has done in between is known then.
         claimed = self._claims.claim(digests.values())
         known = {source: self._index.lookup(source, asked) for source, asked in of_source.items()}
+        clock = self._index.clock()
         jobs: list[Job] = []
         needless: list[str] = []
         for place in places:
@@ -176,18 +178,18 @@ class Dealer:
                 self._left_to_others.append(place)
             else:
                 self._known[place] = digest, found
-                jobs.append(self._job(place, item, digest, found))
+                jobs.append(self._job(place, item, digest, found, clock))
                 continue
             self._out[self._hosts[place]] -= 1
         if needless:
             self._claims.release(needless)
         return jobs
 
-    def _job(self, place: int, item: Item, digest: str, found: Known | None) -> Job:
+    def _job(self, place: int, item: Item, digest: str, found: Known | None, clock: float) -> Job:
         etag, last_modified = (None, None) if self._force else validators(found)
         previous = None if found is None else found.digest
         asked = Asked(item.source, item.url, digest, item.page, item.title, previous)
-        return Job(place, asked, self._limits_of(item.network), item.headers, etag, last_modified)
+        return Job(place, asked, self._limits_of(item.network), item.headers, etag, last_modified, clock)
 
     def _limits_of(self, network: NetworkSettings) -> Limits:
         """Of one member of the crew: its share. One value for all items of a source, which travels once a packet."""

@@ -25,6 +25,7 @@ from airnub_core.network.content_disposition import original_name
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.settling import settle
+from airnub_core.store.clock import elapsed, timestamp
 from airnub_core.store.index import Index, Known
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.opening import Opened, Place, open_for_writing
@@ -134,6 +135,14 @@ class Engine:
         assert arrival.staged is not None, "without validators the bytes come"
         return arrival, _bytes_of(arrival.staged)
 
+    def now(self) -> str:
+        """The time by the clock of the index: ISO 8601 in UTC.
+
+        Raises:
+            StoreError: the index cannot be asked.
+        """
+        return timestamp(elapsed() + self.index.clock())
+
     async def peek(self, item: Item, max_bytes: int) -> tuple[bytes, Mapping[str, str], str]:
         """What is at a URL, without storing it: a page, a sitemap, a robots.txt.
 
@@ -158,7 +167,9 @@ class Engine:
         finally:
             received.body.discard()
 
-    def keep(self, item: Item, content: bytes, file_name: str, content_type: str, parts: Sequence[Arrival]) -> Arrival:
+    def keep(
+        self, item: Item, content: bytes, file_name: str, content_type: str, parts: Sequence[Arrival], sent_at: str = ""
+    ) -> Arrival:
         """Put an object made from others into the store; to be settled afterwards.
 
         Args:
@@ -167,6 +178,8 @@ class Engine:
             file_name: its name.
             content_type: its media type.
             parts: what it was made from.
+            sent_at: when the first request for it was sent, by the clock of the index; that of the last part, where
+                there are parts.
 
         Raises:
             StoreError: the store cannot be written.
@@ -180,8 +193,9 @@ class Engine:
         except OSError as error:
             raise StoreError.of(error, self.store.name) from error
         attempts = max((part.attempts for part in parts), default=1)
+        sent_at = max((part.sent_at for part in parts), default=sent_at or self.now())
         derived_from = tuple(dict.fromkeys(part.digest for part in parts))
-        arrival = Arrival(derived, digest, known, None, attempts, headers={"content-type": content_type})
+        arrival = Arrival(derived, digest, known, None, attempts, sent_at, headers={"content-type": content_type})
         return self._staged(arrival, body, item.url, file_name, derived_from)._replace(item=item)
 
     async def settle(self, arrivals: Sequence[Arrival], parts: Sequence[Arrival] = ()) -> list[Outcome]:
@@ -229,6 +243,7 @@ class Engine:
     async def _get(self, item: Item, *, force: bool) -> Arrival:
         digest, known = self._known(item)
         etag, last_modified = (None, None) if force else validators(known)
+        clock = self.index.clock()
         named = {"if-none-match": etag, "if-modified-since": last_modified}
         conditions = {name: value for name, value in named.items() if value is not None}
         received, attempts = await self._asking().ask(item, item.network, conditions)
@@ -238,6 +253,7 @@ class Engine:
             known,
             None,
             attempts,
+            timestamp(received.sent + clock),
             received.headers.get("etag"),
             received.headers.get("last-modified"),
             received.headers,
@@ -255,7 +271,7 @@ class Engine:
         previous = None if known is None else known.digest
         asked = Asked(item.source, item.url, arrival.url_digest, item.page, item.title, previous)
         try:
-            staged = body.finish(asked, final_url, arrival.headers, name, derived_from)
+            staged = body.finish(asked, final_url, arrival.headers, name, arrival.sent_at, derived_from)
         except OSError as error:
             raise StoreError.of(error, self.store.name) from error
         return arrival._replace(staged=staged)

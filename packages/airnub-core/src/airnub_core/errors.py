@@ -9,6 +9,7 @@
     │   ├── TruncatedBodyError, TooLargeError, ContentEncodingError                  what came over
     │   └── NotJsonError, MissingPathError, TooManyPagesError, PageError             what it should have been
     ├── DatasetError           one dataset or report of a later stage fails
+    │   └── ReaderError        because the code that reads it raised
     ├── WorkerLostError        a process of the engine ended: the run fails
     └── StoreError             the run fails
         └── DamagedObjectError, DamagedManifestError, DamagedIndexError
@@ -16,14 +17,30 @@
 Each says whether a retry may help (`transient`), compares by its fields, survives pickling, and redacts its URL.
 """
 
+import errno
 from dataclasses import dataclass, field, fields
 from http import HTTPStatus
+from itertools import dropwhile
+from traceback import TracebackException
 from typing import Any, ClassVar, Self
 
 from airnub_common import redact_text, redact_url
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 """HTTP statuses that may heal: RFC 9110 (408, 5xx), RFC 8470 (425), RFC 6585 (429)."""
+
+_LONGEST_MESSAGE = 500
+"""Characters of another library's message; polars adds its whole query plan to some."""
+ADVICE = {
+    errno.ENOSPC: "free space, or inodes, on its file system",
+    errno.EDQUOT: "free space, or raise the quota of this user",
+    errno.EROFS: "mount its file system for writing",
+    errno.EACCES: "give this user the right to write there",
+    errno.EPERM: "give this user the right to write there",
+    errno.EIO: "check the disk and the kernel's log",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
+"""What to do about an error of the file system, by its number."""
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -121,27 +138,29 @@ class ProtocolError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class RefusedAddressError(ItemError):
-    """The host is, or resolves to, an address that is not public."""
+    """The host is, or resolves to, an address that is not public, and `allow_private_hosts` does not allow it.
+
+    `remedy` is a sentence on what to do if the host is meant.
+    """
 
     host: str
     address: str
+    remedy: str = field(default="If this host is meant, list it in allow_private_hosts of the source", compare=False)
 
     def explanation(self) -> str:
         at = "" if self.host == self.address else f" ({self.address})"
-        return (
-            f"expected a public address, found {self.host}{at}; nothing was sent. "
-            "If this host is meant, set allow_private_hosts: true for the source"
-        )
+        return f"expected a public address, found {self.host}{at}; nothing was sent. {self.remedy}"
 
 
 @dataclass(eq=True, unsafe_hash=True)
 class RefusedUrlError(ItemError):
-    """The URL, or the target of a redirect, is not one that is asked for."""
+    """The URL, or the target of a redirect, is not one that is asked for; `reason` is what was found."""
 
     reason: str
+    expected: str = "an http or https URL with a host"
 
     def explanation(self) -> str:
-        return f"expected an http or https URL with a host, found {self.reason}"
+        return f"expected {self.expected}, found {self.reason}"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -279,6 +298,32 @@ class DatasetError(IngestError):
 
 
 @dataclass(eq=True, unsafe_hash=True)
+class ReaderError(DatasetError):
+    """The code that reads a dataset raised what it should not; `traceback` is the whole of it, for the log."""
+
+    traceback: str = field(default="", compare=False, repr=False)
+
+    @classmethod
+    def of(cls, dataset: str, error: Exception) -> Self:
+        """What an exception says, and where the reader raised it.
+
+        Args:
+            dataset: its name.
+            error: caught in the module that called the reader: the first other module in the traceback is the reader's.
+        """
+        raised = TracebackException.from_exception(error)
+        caller = raised.stack[0].filename
+        called = list(dropwhile(lambda frame: frame.filename == caller, raised.stack)) or raised.stack
+        place = [frame for frame in called if frame.filename == called[0].filename][-1]
+        message = " ".join(str(raised).split())[:_LONGEST_MESSAGE]
+        reason = (
+            f"reading it raised {type(error).__name__}: {message} ({place.filename}:{place.lineno}); "
+            "the traceback is in the log of the run"
+        )
+        return cls(dataset, redact_text(reason), redact_text("".join(raised.format())))
+
+
+@dataclass(eq=True, unsafe_hash=True)
 class WorkerLostError(IngestError):
     """A process that downloads ended; `status` is its exit status, below 0 the number of a signal."""
 
@@ -294,19 +339,21 @@ class WorkerLostError(IngestError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class StoreError(IngestError):
-    """The store cannot be used as it is: the run fails. `path` is where, `reason` what happened."""
+    """The store cannot be used: the run fails. `path` is where, `reason` what happened, `advice` what to do."""
 
     path: str
     reason: str
+    advice: str = field(default="", compare=False, kw_only=True)
 
     @classmethod
     def of(cls, error: OSError, path: object) -> Self:
-        """The same story as an error of the operating system."""
+        """An error of the operating system; `path` is named where it names none itself."""
         where = error.filename2 or error.filename or path  # of a renaming, where to
-        return cls(str(where), error.strerror or str(error))
+        return cls(str(where), error.strerror or str(error), advice=ADVICE.get(error.errno or 0, ""))
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}; what was stored before is whole, and the next run does the rest"
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"{self.path}: {self.reason}{advice}; what was stored before is whole, and the next run does the rest"
 
 
 @dataclass(eq=True, unsafe_hash=True)

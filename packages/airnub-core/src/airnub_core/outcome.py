@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,21 @@ class Kind(StrEnum):
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule of a schema that rows of a dataset break."""
+
+    rule: str
+    """Such as `rain: expected at least 0`."""
+    rows: int
+    """How many break it; a row may break several rules."""
+    example: str
+    """What the first of them has there."""
+
+    def __str__(self) -> str:
+        return f"{self.rule}, found {self.example} (rows: {self.rows:,})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +53,17 @@ class Outcome:
     """Of a dataset."""
     quarantined: int | None = None
     """Rows of a dataset that did not fit its schema."""
+    superseded: int | None = None
+    """Rows of a dataset that lost against a newer row of their key."""
+    violations: tuple[Violation, ...] = ()
+    """Why rows were quarantined; the rule that most of them break comes first."""
     note: str | None = None
     """What was found, in a sentence."""
+    warning: str | None = None
+    """What a person should look at although the item did not fail, in a sentence."""
 
     def as_json(self) -> dict[str, Any]:
-        """The item as it is published; `rows`, `quarantined` and `note` only where they mean something."""
+        """The item as it is published; from `rows` on each field is there only where it means something."""
         item: dict[str, Any] = {
             "source": self.source,
             "url": self.url,
@@ -55,9 +76,17 @@ class Outcome:
             "error": None if self.error is None else self.error.as_json(),
         }
         if self.rows is not None:
-            item |= {"rows": self.rows, "quarantined": self.quarantined or 0}
+            item["rows"] = self.rows
+        if self.rows is not None or self.quarantined:
+            item["quarantined"] = self.quarantined or 0
+        if self.superseded:
+            item["superseded"] = self.superseded
+        if self.violations:
+            item["violations"] = [asdict(violation) for violation in self.violations]
         if self.note is not None:
             item["note"] = self.note
+        if self.warning is not None:
+            item["warning"] = self.warning
         return item
 
 

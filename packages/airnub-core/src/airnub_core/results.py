@@ -33,3 +33,15 @@ def write_result(folder: Path, name: str, content: bytes, source: str, *, note: 
     except OSError as error:
         raise StoreError.of(error, path) from error
     return Outcome(source, kind, digest=digest, path=name, size=len(content), note=note)
+
+
+def remove_result(folder: Path, name: str) -> None:
+    """Remove a file of results, if it is there.
+
+    Raises:
+        StoreError: it cannot be removed.
+    """
+    try:
+        (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError.of(error, folder / name) from error

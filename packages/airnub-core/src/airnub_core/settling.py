@@ -8,6 +8,7 @@ from airnub_core.arrival import Arrival
 from airnub_core.errors import StoreError
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.store.index import Index, Known
+from airnub_core.store.index.known import is_later
 from airnub_core.store.protocol import Published, Store
 
 BATCH = 1000
@@ -22,6 +23,15 @@ class Settled(NamedTuple):
     error: StoreError | None
 
 
+class _Filed(NamedTuple):
+    """An arrival that is in the store."""
+
+    arrival: Arrival
+    row: Known
+    is_new: bool
+    """Whether its bytes were not in the store before."""
+
+
 def settle(store: Store, index: Index, arrivals: Sequence[Arrival]) -> Settled:
     """Outcomes of arrivals, in their order; what cannot be stored keeps nothing else from it.
 
@@ -32,36 +42,38 @@ def settle(store: Store, index: Index, arrivals: Sequence[Arrival]) -> Settled:
         published = iter(store.publish([arrival.staged for arrival in arrivals if arrival.staged is not None]))
     except OSError as error:
         raise StoreError.of(error, store.name) from error
-    now = index.now()  # by one clock for all: workers ask when the others have looked last
-    ended: list[tuple[Kind, Known] | None] = []
-    unchanged: list[Known] = []
-    filed: list[Known] = []
+    filed: list[_Filed] = []
+    places: list[int] = []
     failed: StoreError | None = None
-    for arrival in arrivals:
+    for place, arrival in enumerate(arrivals):
         if arrival.staged is None:
-            known = _known(arrival)
-            ended.append((Kind.UNCHANGED, known))
-            if arrival.etag in {None, known.etag} and arrival.last_modified in {None, known.last_modified}:
-                unchanged.append(known)
-            else:
-                filed.append(_confirmed(arrival, known, now))
-            continue
-        place = next(published)
-        if isinstance(place, StoreError):
-            failed = failed or place
-            ended.append(None)
+            filed.append(_Filed(arrival, _confirmed(arrival), is_new=False))
         else:
-            kind, row = _filed(arrival, place, now)
-            ended.append((kind, row))
-            filed.append(row)
-    index.record(filed, unchanged, now)
-    outcomes = [
-        None if one is None else _outcome(arrival.attempts, *one) for arrival, one in zip(arrivals, ended, strict=True)
-    ]
+            lies = next(published)
+            if isinstance(lies, StoreError):
+                failed = failed or lies
+                continue
+            filed.append(_Filed(arrival, _row(arrival, lies), lies.new))
+        places.append(place)
+    met = index.record([one.row for one in filed], [one.arrival.known for one in filed])
+    outcomes: list[Outcome | None] = [None] * len(arrivals)
+    for number, (place, one) in enumerate(zip(places, filed, strict=True)):
+        outcomes[place] = _outcome(one, met.get(number))
     return Settled(outcomes, failed)
 
 
-def _outcome(attempts: int, kind: Kind, row: Known) -> Outcome:
+def _outcome(filed: _Filed, met: Known | None) -> Outcome:
+    """What became of an arrival; `met` is what the index had instead of the state that was looked up, if it had."""
+    arrival, row, is_new = filed
+    # Against what another run has recorded meanwhile, except where that is newer, and other bytes: then this answer is
+    # still what this run has brought.
+    before = met if met is not None and (is_later(met, row) or met.digest == row.digest) else arrival.known
+    if before is None:
+        kind = Kind.STORED
+    elif before.digest != row.digest:
+        kind = Kind.UPDATED
+    else:
+        kind = Kind.STORED if is_new else Kind.UNCHANGED
     return Outcome(
         source=row.source,
         kind=kind,
@@ -70,32 +82,24 @@ def _outcome(attempts: int, kind: Kind, row: Known) -> Outcome:
         path=row.path,
         manifest=row.manifest,
         size=row.size,
-        attempts=attempts,
+        attempts=arrival.attempts,
     )
 
 
-def _known(arrival: Arrival) -> Known:
-    assert arrival.known is not None, "only what is known is asked with validators"
-    return arrival.known
-
-
-def _confirmed(arrival: Arrival, known: Known, now: str) -> Known:
-    """The same bytes under other validators."""
+def _confirmed(arrival: Arrival) -> Known:
+    """The same bytes, maybe under other validators."""
+    known = arrival.known
+    assert known is not None, "only what is known is asked with validators"
     return known._replace(
-        checked_at=now,
+        checked_at=arrival.sent_at,
         etag=arrival.etag or known.etag,
         last_modified=arrival.last_modified or known.last_modified,
     )
 
 
-def _filed(arrival: Arrival, published: Published, now: str) -> tuple[Kind, Known]:
+def _row(arrival: Arrival, published: Published) -> Known:
     known, digest = arrival.known, arrival.digest
-    kind, changed_at = Kind.STORED, now
-    if known is not None and known.digest != digest:
-        kind = Kind.UPDATED
-    elif known is not None and not published.new:
-        kind, changed_at = Kind.UNCHANGED, known.changed_at
-    row = Known(
+    return Known(
         source=arrival.item.source,
         url_digest=arrival.url_digest,
         url=redact_url(arrival.item.url),
@@ -105,7 +109,6 @@ def _filed(arrival: Arrival, published: Published, now: str) -> tuple[Kind, Know
         manifest=published.manifest_path,
         etag=arrival.etag,
         last_modified=arrival.last_modified,
-        checked_at=now,
-        changed_at=changed_at,
+        checked_at=arrival.sent_at,
+        changed_at=arrival.sent_at if known is None or known.digest != digest else known.changed_at,
     )
-    return kind, row

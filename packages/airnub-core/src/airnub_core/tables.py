@@ -4,23 +4,26 @@ The only module here that imports polars.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import polars as pl
 
-from airnub_core.errors import DatasetError
-from airnub_core.outcome import Outcome
+from airnub_common import redact_text
+from airnub_core.errors import DatasetError, StoreError
+from airnub_core.outcome import Outcome, Violation
 from airnub_core.published import FieldType
-from airnub_core.results import write_result
+from airnub_core.results import remove_result, write_result
 
 REASON = "quarantine_reason"
 """The column of a quarantine file that says why a row is there; no dataset has a column of this name."""
 
+_LONGEST_EXAMPLE = 80
+"""Characters of a value that an outcome shows; the quarantine file has all of it."""
 _BEYOND = "fields beyond the header"
 _ISO_8601 = r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d(?::?\d\d)?)?$"
 _FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -51,6 +54,12 @@ class Conformed:
 
     rows: pl.DataFrame
     quarantine: pl.DataFrame
+    violations: tuple[Violation, ...] = ()
+    """The rules that the quarantined rows break; the one that most of them break comes first."""
+    superseded: int = 0
+    """Rows that fit and lost against a newer row of their key."""
+    read: int = 0
+    """All rows as they came, identical ones too."""
 
 
 def read_csv(dataset: str, contents: Iterable[bytes]) -> pl.DataFrame:
@@ -107,10 +116,11 @@ def conform(dataset: str, frame: pl.DataFrame, schema: Schema, unique: tuple[str
 
     Args:
         dataset: its name, for errors.
-        frame: any number of rows, columns of text or of types that can be converted; further columns are left out.
+        frame: any number of rows, oldest first; columns of text or of types that can be converted; further columns
+            are left out.
         schema: what each column must hold.
-        unique: columns that tell rows apart; of rows that are alike in all columns one is kept, of others with the
-            same key the first.
+        unique: columns of the key. Of rows that fit and are alike in all columns one is kept; of those with the same
+            key the last, and the others are counted as superseded. Rows come in the order of their keys.
 
     Raises:
         DatasetError: a declared column is missing.
@@ -124,23 +134,24 @@ def conform(dataset: str, frame: pl.DataFrame, schema: Schema, unique: tuple[str
     # An empty field of a CSV is a missing value, whatever its type.
     text = pl.col(pl.String)
     raw = frame.select(*schema, _BEYOND).with_columns(pl.when(text.str.strip_chars() != "").then(text))
-    raw = raw.unique(maintain_order=True)
     typed = raw.select(_converted(name, raw.schema[name], column) for name, column in schema.items())
+    rules = [*(rule for name, column in schema.items() for rule in _rules(name, column)), _no_further_field()]
     judged = pl.concat([raw, typed.rename(_typed)], how="horizontal").with_columns(
-        pl.concat_str(
-            [*(reason for name, column in schema.items() for reason in _reasons(name, column)), _too_many_fields()],
-            separator="; ",
-            ignore_nulls=True,
-        ).alias(REASON)
+        pl.concat_str([rule.reason() for rule in rules], separator="; ", ignore_nulls=True).alias(REASON)
     )
     fits, quarantine = judged.filter(pl.col(REASON) == ""), judged.filter(pl.col(REASON) != "")
+    # The last of identical rows: where a record went back to what it was, that is what it is now.
+    fits = fits.unique(list(schema), keep="last", maintain_order=True)
+    rows = fits.select(pl.col(_typed(name)).alias(name) for name in schema)
     if unique:
-        first = pl.struct(map(_typed, unique)).is_first_distinct()
-        reason = pl.lit(f"expected one row for each {', '.join(unique)}, found another before this one")
-        quarantine = pl.concat([quarantine, fits.filter(~first).with_columns(reason.alias(REASON))])
-        fits = fits.filter(first)
+        # In the order of keys, since that of objects may be different in another store with the same rows.
+        rows = rows.filter(pl.struct(unique).is_last_distinct()).sort(unique)
     return Conformed(
-        fits.select(pl.col(_typed(name)).alias(name) for name in schema), quarantine.select(*schema, REASON)
+        rows,
+        quarantine.select(*schema, REASON),
+        _violations(rules, quarantine),
+        superseded=fits.height - rows.height,
+        read=frame.height,
     )
 
 
@@ -160,8 +171,50 @@ def write_dataset(folder: Path, dataset: str, conformed: Conformed) -> Outcome:
         write_result(folder, quarantine, conformed.quarantine.write_csv().encode(), dataset)
     outcome = write_result(folder, f"{dataset}.parquet", buffer.getvalue(), dataset)
     if conformed.quarantine.is_empty():
-        (folder / quarantine).unlink(missing_ok=True)
-    return replace(outcome, rows=conformed.rows.height, quarantined=conformed.quarantine.height)
+        remove_result(folder, quarantine)
+    remove_result(folder, rejected_name(dataset))
+    return replace(
+        outcome,
+        rows=conformed.rows.height,
+        quarantined=conformed.quarantine.height,
+        superseded=conformed.superseded,
+        violations=conformed.violations,
+    )
+
+
+def write_rejected(folder: Path, dataset: str, conformed: Conformed) -> None:
+    """Write the quarantined rows of an attempt that must not become the dataset; all that belongs to it stays.
+
+    The file is called `rejected_name`; where no row is quarantined it is removed.
+
+    Raises:
+        StoreError: the folder cannot be written, or the disk is full.
+    """
+    if conformed.quarantine.is_empty():
+        remove_result(folder, rejected_name(dataset))
+    else:
+        write_result(folder, rejected_name(dataset), conformed.quarantine.write_csv().encode(), dataset)
+
+
+def rejected_name(dataset: str) -> str:
+    """The file with the quarantined rows of the last attempt, there until an attempt succeeds."""
+    return f"{dataset}.rejected.csv"
+
+
+def may_have_rows(path: Path) -> bool:
+    """Whether rows may be lost with a Parquet file: `False` where it is missing or empty.
+
+    Raises:
+        StoreError: it is there, and the system does not let us read it.
+    """
+    try:
+        return bool(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
+    except FileNotFoundError:
+        return False
+    except pl.exceptions.PolarsError:
+        return True  # a damaged file may be one that had rows
+    except OSError as error:
+        raise StoreError.of(error, path) from error
 
 
 def type_name(dtype: pl.DataType | type[pl.DataType]) -> str:
@@ -234,8 +287,22 @@ def _tellable(time: pl.Expr) -> pl.Expr:
     return pl.when(time.is_between(_FIRST, _LAST)).then(time)
 
 
-def _reasons(name: str, column: Column) -> list[pl.Expr]:
-    """One expression for each way in which a value may not fit; null where it fits."""
+class _Rule(NamedTuple):
+    """What a value must be, over the columns of raw and of typed values."""
+
+    fails: pl.Expr
+    """Null, like false, where the value fits."""
+    expected: str
+    found: pl.Expr
+    """The raw value as text."""
+
+    def reason(self) -> pl.Expr:
+        """Why a row does not fit; null where it does."""
+        return pl.when(self.fails).then(pl.format("{}, found {}", pl.lit(self.expected), self.found))
+
+
+def _rules(name: str, column: Column) -> list[_Rule]:
+    """One rule for each way in which a value may not fit."""
     raw, typed = pl.col(name), pl.col(_typed(name))
     shown = raw.cast(pl.String, strict=False).fill_null("nothing")
     unread = raw.is_not_null() & typed.is_null()
@@ -254,15 +321,34 @@ def _reasons(name: str, column: Column) -> list[pl.Expr]:
         checks.append(
             (typed.is_not_null() & ~typed.is_in(column.one_of), f"expected one of {', '.join(column.one_of)}")
         )
-    return [
-        pl.when(fails).then(pl.format("{}: {}, found {}", pl.lit(name), pl.lit(expected), shown))
-        for fails, expected in checks
-    ]
+    return [_Rule(fails, f"{name}: {expected}", shown) for fails, expected in checks]
 
 
-def _too_many_fields() -> pl.Expr:
+def _no_further_field() -> _Rule:
     beyond = pl.col(_BEYOND)
-    return pl.when(beyond.is_not_null()).then(pl.format("expected no field beyond the last column, found {}", beyond))
+    return _Rule(beyond.is_not_null(), "expected no field beyond the last column", beyond)
+
+
+def _violations(rules: Sequence[_Rule], broken: pl.DataFrame) -> tuple[Violation, ...]:
+    """How many rows break each rule, of rows that break one."""
+    if broken.is_empty():
+        return ()
+    counts = broken.select(rule.fails.sum().alias(str(number)) for number, rule in enumerate(rules)).row(0)
+    examples = broken.select(
+        rule.found.filter(rule.fails).first().alias(str(number)) for number, rule in enumerate(rules)
+    ).row(0)
+    found = [
+        Violation(rule.expected, rows, _shown(example))
+        for rule, rows, example in zip(rules, counts, examples, strict=True)
+        if rows
+    ]
+    return tuple(sorted(found, key=lambda violation: -violation.rows))
+
+
+def _shown(value: str) -> str:
+    """A value in one line."""
+    text = redact_text(" ".join(value.split()))
+    return text if len(text) <= _LONGEST_EXAMPLE else f"{text[:_LONGEST_EXAMPLE]}…"
 
 
 def _described(dtype: pl.DataType | type[pl.DataType]) -> str:

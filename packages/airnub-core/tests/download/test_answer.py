@@ -16,6 +16,7 @@ from airnub_core.errors import (
     TooLargeError,
     TruncatedBodyError,
 )
+from airnub_core.network.limits import MAX_INTERIM
 from airnub_core.store.partials import WORTH_RESUMING
 
 URL = "http://h/a"
@@ -67,6 +68,62 @@ def test_interim_answers_alone_are_no_answer(asked):
     assert not answer.has_headers
     answer.lines += [b"\r\n"]
     assert answer.has_headers
+
+
+class Watched(list):
+    """Lines that count how often one of them is looked at, or copied."""
+
+    looks = 0
+
+    def _looked(self, items):
+        for item in items:
+            self.looks += 1
+            yield item
+
+    def __iter__(self):
+        return self._looked(super().__iter__())
+
+    def __reversed__(self):
+        return self._looked(super().__reversed__())
+
+    def __contains__(self, wanted):
+        return any(item == wanted for item in self)
+
+    def __getitem__(self, place):
+        found = super().__getitem__(place)
+        self.looks += len(found) if isinstance(place, slice) else 1
+        return found
+
+    def count(self, wanted):
+        return sum(item == wanted for item in self)
+
+    def index(self, wanted, start=0):
+        return next(place for place in range(start, len(self)) if self[place] == wanted)
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_lines_are_looked_at_a_few_times_however_many_there_are(asked, end):
+    """The work grows with the number of interim answers, and not with its square."""
+    for interim in (10, 100, MAX_INTERIM):
+        answer = asked(URL)
+        answer.lines = Watched([b"HTTP/1.1 103 Hints" + end, end] * interim)
+        answer.lines += [b"HTTP/1.1 200 OK" + end, b"X: y" + end, end]
+        assert answer.has_headers
+        answer.begin()
+        assert (answer.status, answer.headers) == (200, {"x": "y"})
+        assert answer.lines.looks <= 8 * len(answer.lines)
+
+
+def test_more_interim_answers_than_are_taken(asked):
+    """Both with an answer behind them and without."""
+    answer = asked(URL)
+    answer.lines += [b"HTTP/1.1 103 Hints\r\n", b"\r\n"] * (MAX_INTERIM + 1)
+    with pytest.raises(ProtocolError, match="found: 1,001 interim answers") as error:
+        bool(answer.has_headers)
+    answer.lines += [b"HTTP/1.1 200 OK\r\n", b"\r\n"]
+    with pytest.raises(ProtocolError) as again:
+        answer.begin()
+    assert again.value == error.value
 
 
 @pytest.mark.parametrize("lines", [[], [b"X: y\r\n", b"\r\n"], [b"HTTP/1.1 ?\r\n", b"\r\n"]])

@@ -1,10 +1,13 @@
 """Answers that bring no file: statuses, and what is no HTTP."""
 
+import re
+
 import pytest
 from misbehaviours import content
 
 from airnub_core import FileSource, Kind
 from airnub_core.errors import ConnectionFailedError, HttpStatusError, ItemError, ProtocolError, TransferTimeoutError
+from airnub_core.network.limits import MAX_INTERIM
 from airnub_core.store.manifest import Manifest
 
 
@@ -65,6 +68,19 @@ def test_answers_before_the_answer(server, fetch, tmp_path):
     assert (outcome.kind, body) == (Kind.STORED, content(100))
     assert outcome.path.endswith("/informational")
     assert Manifest.read(tmp_path / outcome.manifest).headers["etag"] == '"v1"'
+
+
+def test_as_many_interim_answers_as_are_taken(server, stored):
+    """A server that is slow to answer may say so again and again."""
+    assert stored(server.url("hints", count=MAX_INTERIM)) == content(100)
+
+
+@pytest.mark.parametrize("count", [MAX_INTERIM + 1, 15_000, 0])
+def test_more_interim_answers_than_are_taken(server, fails, count):
+    """It fails whether an answer comes behind them or not; the message has what was expected, and what was found."""
+    error = fails(server.url("hints", count=count), ProtocolError, stall_timeout=20)
+    found = re.search(r"expected an HTTP answer, found: ([0-9,]+) interim answers \(1xx\), of which", str(error))
+    assert int(found[1].replace(",", "")) >= (count or MAX_INTERIM)
 
 
 @pytest.mark.parametrize("name", [b"HTTP/1.1", b"HTTP/2 404", b"HTTP/evil"])

@@ -15,11 +15,11 @@ NAME = "harmless.example"
 
 @pytest.fixture
 def exchange(landing):
-    """Makes a handle, for sources that may ask private hosts or not."""
+    """Makes a handle."""
     made = []
 
-    def make(*, private=False):
-        made.append(Exchange(landing, "test", private=private))
+    def make():
+        made.append(Exchange(landing, "test"))
         return made[-1]
 
     yield make
@@ -62,7 +62,7 @@ def test_the_address_that_is_connected_to_decides(exchange, job, server, address
     refusing = exchange()
     resolve(refusing, server, *addresses)
     with pytest.raises(RefusedAddressError) as error:
-        ask(refusing, job(f"http://{NAME}:{server.port}/told"))
+        ask(refusing, job(f"http://{NAME}:{server.port}/told", allow_private_hosts=False))
     assert error.value.host == NAME
     assert error.value.address in {address.strip("[]") for address in addresses}
     assert server.accepted == 0
@@ -70,7 +70,7 @@ def test_the_address_that_is_connected_to_decides(exchange, job, server, address
 
 def test_a_name_whose_addresses_change_is_judged_anew(exchange, job, server):
     """Each connection is; what a name resolved to a moment before is nothing to go by."""
-    allowing, refusing = exchange(private=True), exchange()
+    allowing, refusing = exchange(), exchange()
     for one in (allowing, refusing):
         resolve(one, server, "127.0.0.1")
     allowing.start(started(job(f"http://{NAME}:{server.port}/told")))
@@ -79,10 +79,10 @@ def test_a_name_whose_addresses_change_is_judged_anew(exchange, job, server):
     assert allowing.answer.body.content() == b"fine"
     allowing.release()
     with pytest.raises(RefusedAddressError):
-        ask(refusing, job(f"http://{NAME}:{server.port}/told"))
+        ask(refusing, job(f"http://{NAME}:{server.port}/told", allow_private_hosts=False))
     resolve(refusing, server, "127.0.0.2")
     with pytest.raises(RefusedAddressError) as error:
-        ask(refusing, job(f"http://{NAME}:{server.port}/told"))
+        ask(refusing, job(f"http://{NAME}:{server.port}/told", allow_private_hosts=("127.0.0.1",)))
     assert error.value.address == "127.0.0.2"
     assert server.accepted == 1
 
@@ -100,11 +100,13 @@ def test_a_name_whose_addresses_change_is_judged_anew(exchange, job, server):
         (socket.AF_INET6, ("::ffff:10.0.0.1", 80, 0, 0), False),
     ],
 )
-def test_a_socket_is_opened_for_public_addresses_alone(exchange, family, place, public):
+def test_a_socket_is_opened_for_public_addresses_alone(exchange, job, family, place, public):
     """Libcurl asks for one before it connects, and connects to nothing without."""
     if family == socket.AF_INET6 and not socket.has_ipv6:
         pytest.skip("no IPv6 here")
-    opened = exchange()._open_socket(pycurl.SOCKTYPE_IPCXN, (family, socket.SOCK_STREAM, 6, place))
+    asking = exchange()
+    asking.start(started(job(f"http://{NAME}/", allow_private_hosts=False)))
+    opened = asking._open_socket(pycurl.SOCKTYPE_IPCXN, (family, socket.SOCK_STREAM, 6, place))
     if not public:
         assert opened == pycurl.SOCKET_BAD
         return
@@ -112,17 +114,65 @@ def test_a_socket_is_opened_for_public_addresses_alone(exchange, family, place, 
     opened.close()
 
 
-def test_a_name_that_says_it_is_private_is_refused_before_anything(exchange, job):
-    """Nobody is asked what it resolves to."""
+@pytest.mark.parametrize("allowed", [True, (NAME,), ("0.0.0.0/0", "::/0")])
+@pytest.mark.parametrize("address", ["169.254.169.254", "169.254.170.2", "100.100.100.200", "[fd00:ec2::254]"])
+def test_no_socket_is_opened_to_a_metadata_service(exchange, job, server, allowed, address):
+    """Whatever is allowed: the name resolves to it, and libcurl gets no socket for it."""
+    refusing = exchange()
+    resolve(refusing, server, address)
+    with pytest.raises(RefusedAddressError, match="metadata service of a cloud") as error:
+        ask(refusing, job(f"http://{NAME}:{server.port}/told", allow_private_hosts=allowed))
+    assert error.value.address == address.strip("[]")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "address", "is_allowed"),
+    [
+        (True, "127.0.0.2", True),
+        ((NAME,), "127.0.0.1", True),
+        (("127.0.0.2/31",), "127.0.0.3", True),
+        (("127.0.0.2/31",), "127.0.0.1", False),
+        (("other.example",), "127.0.0.1", False),
+        ((), "127.0.0.1", False),
+    ],
+)
+def test_a_list_decides_at_the_connection(exchange, job, serve, allowed, address, is_allowed):
+    """A listed name may have any private address, an address of a listed network any name."""
+    server = serve(host=address)
+    asking = exchange()
+    resolve(asking, server, address)
+    wanted = job(f"http://{NAME}:{server.port}/told", allow_private_hosts=allowed)
+    if is_allowed:
+        assert ask(asking, wanted) is None
+        assert len(server.asked) == 1
+        return
+    with pytest.raises(RefusedAddressError, match=f"add {NAME} to|set allow_private_hosts: .{NAME}."):
+        ask(asking, wanted)
+    assert server.accepted == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("http://localhost/", False),
+        ("http://2130706433/", False),
+        ("http://localhost/", ("intranet.example",)),
+        ("http://127.0.0.1/", ("127.0.0.2", "localhost")),
+        ("http://169.254.169.254/", True),
+        ("http://169.254.1.1/", True),
+        ("http://0xa9fea9fe/", ("0.0.0.0/0",)),
+        ("http://metadata.google.internal/", ("0.0.0.0/0",)),
+    ],
+)
+def test_a_name_that_says_it_is_private_is_refused_before_anything(exchange, job, url, allowed):
+    """No resolver is asked."""
     with pytest.raises(RefusedAddressError):
-        exchange().start(started(job("http://localhost/")))
-    with pytest.raises(RefusedAddressError):
-        exchange().start(started(job("http://2130706433/")))
+        exchange().start(started(job(url, allow_private_hosts=allowed)))
 
 
 def test_a_handle_is_used_again(exchange, job, server):
     """Headers, limits and cookies of one errand are none of the next one's."""
-    again = exchange(private=True)
+    again = exchange()
     with pytest.raises(TooLargeError):
         ask(again, job(server.url("whole", size=1000), headers={"x-key": "s3cret"}, etag='"0"', max_bytes=10))
     ask(again, job(server.url("redirect", to=server.url("told"), cookie="a=b")))
@@ -143,7 +193,7 @@ def test_a_handle_is_used_again(exchange, job, server):
 )
 def test_cookies_that_libcurl_took_from_elsewhere(exchange, job, raw_server, sent):
     """From an interim answer, or from headers without an end: they are not shown to the next errand's server either."""
-    again = exchange(private=True)
+    again = exchange()
     raw_server.answer = sent
     for _ in range(2):
         with pytest.raises(ItemError):
@@ -153,7 +203,7 @@ def test_cookies_that_libcurl_took_from_elsewhere(exchange, job, raw_server, sen
 
 def test_cookies_are_cleared_where_there_are_any(exchange, job, server):
     """Whatever libcurl says that it holds when the errand is over."""
-    again = exchange(private=True)
+    again = exchange()
     url = server.url("redirect", to=server.url("told"), cookie="a=b")
     again.start(started(job(url)))
     again.curl.perform()
@@ -166,7 +216,7 @@ def test_cookies_are_cleared_where_there_are_any(exchange, job, server):
 
 def test_progress_is_whatever_comes(exchange, job, server):
     """Headers and bytes; before the request could be sent there is none, and other limits hold."""
-    watched = exchange(private=True)
+    watched = exchange()
     watched.start(started(job(server.url("told"))))
     assert (watched.progress, watched.connected) == (0, False)
     watched.curl.perform()

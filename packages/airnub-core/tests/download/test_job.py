@@ -14,8 +14,8 @@ STAGED = Staged("/staging/1", "s", "a.csv", "ab" * 32, 7, "cd" * 32)
 @pytest.mark.parametrize(
     "result",
     [
-        Fetched(1, 2, STAGED, '"1"', "Mon"),
-        NotModified(1, 2, None, None),
+        Fetched(1, 2, STAGED, '"1"', "Mon", "2026"),
+        NotModified(1, 2, None, None, "2026"),
         Failed(1, HttpStatusError("http://h/", 503, 7.5)),
         Broken(StoreError("/store", "full")),
     ],

@@ -20,6 +20,7 @@ from airnub_core.store.redo_log import logs_in, read_log
 from airnub_core.store.staged import Staged
 
 URL = "http://h/a"
+AT = "2026-01-01T00:00:00+00:00"
 ASKED = Asked("s", URL, url_digest(URL))
 
 
@@ -35,7 +36,7 @@ def body_of(landing, content, note=None):
 
 def land(landing, body, headers=(), url="http://h/x/a.csv"):
     """The body is whole."""
-    landing.land(Arrived(7, 2, ASKED, body, url, dict(headers)))
+    landing.land(Arrived(7, 2, ASKED, body, url, dict(headers), AT))
 
 
 @pytest.mark.parametrize("size", [0, 1, SMALL, SMALL + 1, 3_000_000])
@@ -47,7 +48,14 @@ def test_what_is_whole_is_staged(landing, landed, staging_folder, size):
     [result] = landed
     digits = hashlib.sha256(content(size)).hexdigest()
     [folder] = (staging_folder / "a").iterdir()
-    assert result == Fetched(7, 2, Staged(str(folder), "s", "a.csv", digits, size, url_digest(URL)), '"1"', "Mon")
+    assert result == Fetched(
+        7,
+        2,
+        Staged(str(folder), "s", "a.csv", digits, size, url_digest(URL)),
+        '"1"',
+        "Mon",
+        AT,
+    )
     assert {path.name for path in folder.iterdir()} == {"a.csv", "a.csv.manifest.json"}
     assert (folder / "a.csv").read_bytes() == content(size)
     manifest = Manifest.read(folder / "a.csv.manifest.json")

@@ -4,7 +4,12 @@ from itertools import pairwise
 
 from misbehaving import Load
 
-from airnub_core import FileSource, Kind
+from airnub_core import FileSource, Kind, PageSource
+from airnub_core.errors import TransferTimeoutError
+from airnub_core.network.settings import LARGEST, LONGEST, SHORTEST
+from airnub_core.sample_site import Reply
+
+TIMES = ("connect_timeout", "stall_timeout", "total_timeout")
 
 
 def kinds(outcomes):
@@ -151,3 +156,21 @@ def test_a_slow_host_is_not_asked_twice_at_once(server, run, network):
     url = server.url("drip", size=20, pause_ms=30)
     assert kinds(run(FileSource(name="s", urls=[url]), network=network)) == {Kind.STORED}
     assert len(server.asked) == 1
+
+
+def test_the_largest_size_and_the_longest_times_are_kept_to(server, site, run, network):
+    """Neither libcurl nor the client of pages overflows."""
+    widest = network.model_copy(update={"max_bytes": LARGEST} | dict.fromkeys(TIMES, float(LONGEST)))
+    assert kinds(run(FileSource(name="s", urls=[server.url("whole", size=100_000)]), network=widest)) == {Kind.STORED}
+    site.routes |= {
+        "/page": Reply(b"<a href='/file'>x</a>", headers={"Content-Type": "text/html"}),
+        "/file": Reply(b"x"),
+    }
+    assert kinds(run(PageSource(name="p", page=site.url("/page"), links="a"), network=widest)) == {Kind.STORED}
+
+
+def test_the_shortest_time_is_a_time(server, run, network):
+    """A millisecond ends a transfer; it is not taken for no limit, as libcurl takes 0."""
+    strict = network.model_copy(update={"total_timeout": SHORTEST})
+    [outcome] = run(FileSource(name="s", urls=[server.url("stall", size=1)]), network=strict)
+    assert outcome.error == TransferTimeoutError(outcome.url, "total_timeout", SHORTEST)

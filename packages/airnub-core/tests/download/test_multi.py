@@ -55,7 +55,7 @@ def ended(landing, job, poller):
 def test_each_of_several_ends_for_itself(ended, server, poller):
     """One is answered and another finds nobody; exchanges and connections are used again."""
     multi_of = {}
-    multi = Multi(poller, multi_of, 4, private=True)
+    multi = Multi(poller, multi_of, 4)
     good, nobody = server.url("told"), "http://127.0.0.1:1/"
     first = ended(multi, multi_of, good, nobody)
     assert first[good] == (0, b"fine")
@@ -63,4 +63,7 @@ def test_each_of_several_ends_for_itself(ended, server, poller):
     accepted = server.accepted
     assert ended(multi, multi_of, good) == {good: (0, b"fine")}
     assert server.accepted == accepted
+    assert multi.is_idle
+    multi.idle.pop()
+    assert not multi.is_idle
     multi.close()

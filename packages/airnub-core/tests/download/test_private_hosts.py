@@ -187,3 +187,146 @@ def test_the_connection_of_one_is_not_lent_to_the_other(server, network, tmp_pat
     assert may.kind is Kind.STORED
     assert isinstance(may_not.error, RefusedAddressError)
     assert len(server.asked) == 1
+
+
+# --- lists; other addresses of loopback are other private hosts
+
+
+@pytest.fixture
+def near(serve):
+    """A server on 127.0.0.1."""
+    return serve(host="127.0.0.1")
+
+
+@pytest.fixture
+def far(serve):
+    """A server on 127.0.0.2, another private host."""
+    try:
+        return serve(host="127.0.0.2")
+    except OSError:
+        pytest.skip("only one address of loopback here")
+
+
+@pytest.fixture
+def listed(run, network):
+    """Fetch one URL with a value of `allow_private_hosts`, as a source says it; its outcome."""
+
+    def one(url, allowed, **limits):
+        source = FileSource(name="s", urls=[url], allow_private_hosts=allowed)
+        [outcome] = run(source, network=network.model_copy(update={"allow_private_hosts": False, **limits}))
+        return outcome
+
+    return one
+
+
+@pytest.mark.parametrize("allowed", [["127.0.0.1"], ["127.0.0.0/31"], ["10.0.0.0/8", "127.0.0.1/32"], True])
+def test_a_listed_address_is_asked(near, listed, allowed):
+    """At any port, alone or as one of a network."""
+    assert listed(near.url("told"), allowed).kind is Kind.STORED
+
+
+@pytest.mark.parametrize("allowed", [[], ["127.0.0.2"], ["localhost"], ["10.0.0.0/8"], ["::1"]])
+def test_an_address_that_is_not_listed_is_refused(near, listed, allowed):
+    """A name in the list allows no address as such."""
+    outcome = listed(near.url("told"), allowed)
+    assert isinstance(outcome.error, RefusedAddressError)
+    assert near.accepted == 0
+
+
+def test_a_listed_name_is_asked(near, listed):
+    """It resolves to loopback; asked by its number, or by another name, the host is refused."""
+    url = f"http://localhost:{near.port}/told"
+    assert listed(url, ["localhost"]).kind is Kind.STORED
+    assert listed(url, ["127.0.0.1", "::1"]).kind is Kind.UNCHANGED
+    for refused in (near.url("told"), f"http://a.localhost:{near.port}/told"):
+        assert isinstance(listed(refused, ["localhost"]).error, RefusedAddressError)
+    assert len(near.asked) == 2
+
+
+def test_a_redirect_to_another_private_host_needs_its_own_entry(near, far, listed):
+    """And is followed where it has one."""
+    url = near.url("redirect", to=far.url("told"))
+    outcome = listed(url, ["127.0.0.1"])
+    assert isinstance(outcome.error, RefusedAddressError)
+    assert (outcome.error.host, outcome.error.url) == ("127.0.0.2", url)
+    assert "add 127.0.0.2 to allow_private_hosts" in str(outcome.error)
+    assert far.accepted == 0
+    assert listed(url, ["127.0.0.1", "127.0.0.2"]).kind is Kind.STORED
+
+
+@pytest.mark.parametrize("allowed", [True, ["127.0.0.1", "0.0.0.0/0", "::/0"]])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://169.254.170.2/v2/credentials",
+        "http://[fd00:ec2::254]/latest/",
+        "http://100.100.100.200/",
+        "http://168.63.129.16/",
+        "http://192.0.0.192/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://[64:ff9b::a9fe:a9fe]/",
+        "http://[2002:a9fe:a9fe::1]/",
+        "http://2852039166/",
+        "http://0251.0376.0251.0376/",
+        "http://0xa9fea9fe/",
+        "http://metadata.google.internal/",
+    ],
+)
+def test_no_redirect_leads_to_a_metadata_service(near, listed, allowed, target):
+    """Whatever is allowed; it is refused by the URL alone, before anything is sent."""
+    outcome = listed(near.url("redirect", to=target), allowed, attempts=3)
+    assert isinstance(outcome.error, RefusedAddressError)
+    assert "never asked" in str(outcome.error)
+    assert (outcome.attempts, len(near.asked)) == (1, 1)
+
+
+def test_true_does_not_lead_to_link_local_addresses(near, listed):
+    """Those are listed, or not asked."""
+    outcome = listed(near.url("redirect", to="http://169.254.1.1/"), True)
+    assert isinstance(outcome.error, RefusedAddressError)
+    assert "loopback and private addresses alone" in str(outcome.error)
+
+
+def test_a_connection_of_one_list_is_not_lent_to_another(near, far, network, tmp_path, run_engine):
+    """Also when it is open already: the host is a name, which a second source has not listed."""
+
+    async def main():
+        async with open_engine(tmp_path, network) as engine:
+            outcomes = []
+            for source, allowed in (("may", ("localhost",)), ("may_not", ("127.0.0.2",)), ("may", ("localhost",))):
+                limits = network.model_copy(update={"allow_private_hosts": allowed})
+                url = f"http://localhost:{near.port}/told?text={len(outcomes)}"
+                outcomes += await engine.ingest([Item(source, url, limits)])
+            return outcomes
+
+    first, refused, last = run_engine(main())
+    assert isinstance(refused.error, RefusedAddressError)
+    assert (first.kind, last.kind, len(near.asked)) == (Kind.STORED, Kind.STORED, 2)
+
+
+def test_many_different_lists_in_one_run(near, run, network):
+    """Each source has its own; pools of connections that are idle are closed for those of others."""
+    few = network.model_copy(update={"allow_private_hosts": False, "connections": 2})
+    sources = [
+        FileSource(
+            name=f"s{number}",
+            urls=[near.url("told", text=f"{number}-{one}") for one in range(3)],
+            allow_private_hosts=["127.0.0.1", f"10.0.{number}.0/24"],
+        )
+        for number in range(12)
+    ]
+    assert {outcome.kind for outcome in run(*sources, network=few)} == {Kind.STORED}
+    assert len(near.asked) == 36
+
+
+def test_a_list_goes_to_the_second_process(near, far, run, network):
+    """Many files are shared with a process beside this one, and the list is kept there too."""
+    urls = [near.url("told", text=number) for number in range(300)]
+    urls[::50] = [far.url("told", text=number) for number in range(6)]
+    only_near = network.model_copy(update={"allow_private_hosts": ("127.0.0.1",)})
+    outcomes = run(FileSource(name="s", urls=urls), network=only_near, processes=2)
+    refused = [outcome for outcome in outcomes if outcome.kind is Kind.FAILED]
+    assert len(refused) == 6
+    assert all(isinstance(outcome.error, RefusedAddressError) for outcome in refused)
+    assert far.accepted == 0

@@ -200,6 +200,15 @@ def endless_informational(talk):
         talk.pause(0.001)
 
 
+def hints(talk, count, size=100):
+    """So many interim answers as fast as they can be sent, and then the answer; or no end, where it is 0."""
+    hint = b"HTTP/1.1 103 \r\n\r\n"
+    while not count:
+        talk.send(hint * 1000)
+    talk.send(hint * count)
+    talk.answer(body=content(size))
+
+
 # --- Content-Encoding
 
 _COMPRESS = {
@@ -502,7 +511,7 @@ BEHAVIOURS = {
         *(whole, held, told, drip, drip_headers, stall, stall_in_headers, stall_in_body),
         *(short, short_chunked, smuggled, long, lengths, promise, both_lengths, until_close),
         *(endless, endless_chunked, endless_trailers, endless_chunk_extension, endless_headers, endless_small_headers),
-        *(huge_header, endless_status, endless_informational, bomb, encoded, misnamed),
+        *(huge_header, endless_status, endless_informational, hints, bomb, encoded, misnamed),
         *(redirect, redirect_loop, redirect_chain, status, busy, unasked_304, healing, informational),
         *(reset, reset_in_headers, reset_in_body, close, raw, changing, cut),
     )
@@ -524,6 +533,8 @@ def bad_urls(server):
         ("lengths", {"first": 5, "second": 10}),
         ("promise", {"size": 10**15}),
         ("huge_header", {"size": 1024 * 1024}),
+        ("hints", {"count": 15000}),
+        ("hints", {"count": 0}),
         ("redirect_chain", {"left": 6}),
         ("redirect", {"to": "file:///etc/passwd"}),
         ("redirect", {"to": "ftp://127.0.0.1/x"}),

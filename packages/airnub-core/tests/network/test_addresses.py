@@ -1,10 +1,20 @@
 """Addresses."""
 
+import ipaddress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airnub_core.network.addresses import is_local_name, is_public, literal_address
+from airnub_core.network.addresses import (
+    ip_of,
+    is_local_name,
+    is_metadata,
+    is_metadata_name,
+    is_private,
+    is_public,
+    literal_address,
+)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,108 @@ def test_addresses_that_are_not_public(address):
 def test_metadata_services(address):
     """Those of Amazon, Google, Alibaba, Oracle and Azure; the last has an address that looks like any other."""
     assert not is_public(address)
+    assert is_metadata(ip_of(address))
+
+
+METADATA = ["169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192"]
+
+
+@pytest.mark.parametrize("address", METADATA)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "::ffff:{0:x}:{1:x}",
+        "::{0:x}:{1:x}",
+        "::ffff:0:{0:x}:{1:x}",
+        "64:ff9b::{0:x}:{1:x}",
+        "64:ff9b:1::{0:x}:{1:x}",
+        "64:ff9b:1:{0:x}:{2:x}:{3:x}00::",
+        "2001:db8:64::{0:x}:{1:x}",
+        "fe80::5efe:{0:x}:{1:x}",
+        "fd00:1::{0:x}:{1:x}%eth0",
+        "2002:{0:x}:{1:x}::1",
+        "2001:0:{0:x}:{1:x}::1",
+        "2001:0:808:808:0:0:{4:x}:{5:x}",
+    ],
+)
+def test_a_metadata_service_inside_of_an_ipv6_address(form, address):
+    """Mapped, compatible, translated, NAT64 of several prefixes, ISATAP, 6to4, and both ends of Teredo."""
+    number = int(ipaddress.IPv4Address(address))
+    high, low = number >> 16, number & 0xFFFF
+    written = form.format(high, low, low >> 8, low & 0xFF, high ^ 0xFFFF, low ^ 0xFFFF)
+    assert is_metadata(ip_of(written))
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.253", "169.254.1.1", "10.0.0.1", "8.8.8.8", "fe80::1", "fd00:ec2::253", "2606:2800::1"]
+)
+def test_other_addresses_are_no_metadata_services(address):
+    """Neighbours of them, and all others."""
+    assert not is_metadata(ip_of(address))
+
+
+@pytest.mark.parametrize(
+    ("host", "is_one"),
+    [
+        ("metadata.google.internal", True),
+        ("Metadata.Google.Internal.", True),
+        ("metadata.goog", True),
+        ("instance-data.ec2.internal", True),
+        ("metadata", False),
+        ("metadata.google.internal.example.org", False),
+    ],
+)
+def test_names_of_metadata_services(host, is_one):
+    """Those that clouds document; behind a proxy there is nothing else to go by."""
+    assert is_metadata_name(host) is is_one
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.9.9.9",
+        "0.0.0.0",
+        "::1",
+        "::",
+        "10.1.2.3",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.0.1",
+        "100.64.0.1",
+        "fc00::1",
+        "fd12::1",
+        "::ffff:10.0.0.1",
+    ],
+)
+def test_private_addresses(address):
+    """Loopback, private, shared and unique local ones."""
+    assert is_private(ip_of(address))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "172.32.0.1",
+        "169.254.1.1",
+        "fe80::1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "0.0.0.1",
+        "240.0.0.1",
+        "192.0.2.1",
+        "198.18.0.1",
+        "fec0::1",
+        "ff02::1",
+        "64:ff9b::a00:1",
+        "2002:a00:1::",
+        "::10.0.0.1",
+    ],
+)
+def test_addresses_that_are_not_private(address):
+    """Public, link-local, reserved and multicast ones; nor those that carry a private one through a gateway."""
+    assert not is_private(ip_of(address))
 
 
 def test_a_name_is_no_address():

@@ -68,9 +68,41 @@ def test_private_hosts_are_refused(host):
         check(f"http://{host}/x")
 
 
-def test_private_hosts_may_be_allowed():
-    """A source that says so may ask them."""
-    check("http://127.0.0.1/", NetworkSettings(allow_private_hosts=True))
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("http://127.0.0.1/", True),
+        ("http://10.0.0.1:8080/", ["10.0.0.0/8"]),
+        ("http://2130706433/", ["127.0.0.1"]),
+        ("http://localhost/", True),
+        ("http://localhost:1/", ["localhost"]),
+        ("http://localhost/", ["127.0.0.0/8", "::1"]),
+        ("http://93.184.216.34/", []),
+    ],
+)
+def test_private_hosts_may_be_allowed(url, allowed):
+    """A source may say so for all of them, or list names and networks."""
+    check(url, NetworkSettings(allow_private_hosts=allowed))
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("http://169.254.169.254/latest/meta-data", True),
+        ("http://[::ffff:a9fe:a9fe]/", True),
+        ("http://2852039166/", ["0.0.0.0/0"]),
+        ("http://metadata.google.internal/", True),
+        ("http://169.254.1.1/", True),
+        ("http://[fe80::1]/", True),
+        ("http://10.0.0.1/", ["10.1.0.0/16", "intranet.example.org"]),
+        ("http://localhost/", ["intranet.example.org"]),
+        ("http://localhost/", ["10.0.0.0/8"]),
+    ],
+)
+def test_what_is_allowed_does_not_allow_everything(url, allowed):
+    """Metadata services never, link-local addresses not by `true`, and by a list only what is in it."""
+    with pytest.raises(RefusedAddressError, match="nothing was sent"):
+        check(url, NetworkSettings(allow_private_hosts=allowed))
 
 
 def test_a_public_address_is_not_resolved():
@@ -106,8 +138,32 @@ def test_a_resolver_that_does_not_answer():
     assert error.value.limit == "connect_timeout"
 
 
-def check_with_resolver(*answers):
-    """Judge a name in an event loop that resolves by itself and asks nobody; `None` never answers."""
+@pytest.mark.parametrize("allowed", [True, ["rebound.example"], ["0.0.0.0/0", "::/0"]])
+@pytest.mark.parametrize("address", ["169.254.169.254", "100.100.100.200", "fd00:ec2::254", "::ffff:169.254.169.254"])
+def test_a_name_that_resolves_to_a_metadata_service(allowed, address):
+    """It is refused whatever is allowed; also as one address among others."""
+    with pytest.raises(RefusedAddressError, match="metadata service of a cloud, which is never asked"):
+        check_with_resolver("10.0.0.1", address, allowed=allowed)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "fd12::1", "::1", "93.184.216.34"])
+def test_a_listed_name_may_resolve_to_any_private_address(address):
+    """And another name may not."""
+    check_with_resolver(address, allowed=["rebound.example"])
+    if address != "93.184.216.34":
+        with pytest.raises(RefusedAddressError, match=r"add rebound\.example to allow_private_hosts"):
+            check_with_resolver(address, allowed=["example"])
+
+
+def test_an_address_of_a_listed_network_may_have_any_name():
+    """What is listed is where the connection goes."""
+    check_with_resolver("10.1.2.3", "10.0.0.1", allowed=["10.0.0.0/8"])
+    with pytest.raises(RefusedAddressError):
+        check_with_resolver("10.1.2.3", "192.168.0.1", allowed=["10.0.0.0/8"])
+
+
+def check_with_resolver(*answers, allowed=False):
+    """Judge a name in an event loop that resolves by itself and asks no resolver; `None` never answers."""
 
     class Loop(asyncio.SelectorEventLoop):
         async def getaddrinfo(self, host, port, **_options):
@@ -118,7 +174,7 @@ def check_with_resolver(*answers):
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in answers]
 
     with asyncio.Runner(loop_factory=Loop) as runner:
-        network = NetworkSettings(connect_timeout=0.1)
+        network = NetworkSettings(connect_timeout=0.1, allow_private_hosts=allowed)
         runner.run(check_host("http://asked/", httpx.URL("http://rebound.example/"), network))
 
 
@@ -144,6 +200,12 @@ def test_behind_a_proxy_only_the_name_is_judged(monkeypatch):
     check("http://name-that-nobody-resolves.invalid/")
     with pytest.raises(RefusedAddressError):
         check("http://127.0.0.1/")
+    listed = NetworkSettings(allow_private_hosts=["intranet.local", "10.0.0.0/8"])
+    for allowed in ("http://intranet.local/", "http://10.0.0.1/"):
+        check(allowed, listed)
+    for refused in ("http://printer.local/", "http://192.168.0.1/", "http://metadata.google.internal/"):
+        with pytest.raises(RefusedAddressError):
+            check(refused, listed)
 
 
 @pytest.mark.parametrize(
@@ -152,12 +214,21 @@ def test_behind_a_proxy_only_the_name_is_judged(monkeypatch):
 def test_a_peer_must_be_public(peer):
     """What is connected to at last is judged too; a peer that nobody knows is refused."""
     with pytest.raises(RefusedAddressError):
-        check_peer("http://rebound.example/", peer)
+        check_peer("http://rebound.example/", "rebound.example", peer, False)
 
 
 def test_a_public_peer_is_let_through():
     """Nothing is raised."""
-    check_peer("http://example.org/", ("93.184.216.34", 443))
+    check_peer("http://example.org/", "example.org", ("93.184.216.34", 443), False)
+
+
+@pytest.mark.parametrize("allowed", [True, ("intranet.example",), ("10.0.0.0/8",)])
+def test_a_private_peer_may_be_allowed(allowed):
+    """But not one that is a metadata service, or not known."""
+    check_peer("http://asked/", "intranet.example", ("10.0.0.1", 80), allowed)
+    for peer in (("169.254.169.254", 80), ("fd00:ec2::254", 80, 0, 0), None):
+        with pytest.raises(RefusedAddressError):
+            check_peer("http://asked/", "intranet.example", peer, allowed)
 
 
 @pytest.mark.parametrize(
@@ -204,3 +275,12 @@ def test_what_is_not_asked_for(url):
     with pytest.raises(RefusedUrlError) as error:
         checked_url("http://asked/", url)
     assert error.value.url == "http://asked/"
+
+
+@pytest.mark.parametrize("port", ["0", "00", "65536", "-1", "x"])
+def test_a_port_that_does_not_exist_is_named(port):
+    """The message is about the port, and shows the URL without its credentials."""
+    with pytest.raises(RefusedUrlError) as error:
+        checked_url("http://asked/", f"http://me:pw@h:{port}/a")
+    expected = "expected an http or https URL with a port from 1 to 65535"
+    assert str(error.value) == f"http://asked/: {expected}, found 'http://***@h:{port}/a'"

@@ -5,21 +5,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from airnub_core.network.settings import NetworkOverrides, NetworkSettings
+from airnub_core.network.settings import LARGEST, LONGEST, NetworkOverrides, NetworkSettings
 
-SECONDS = st.floats(min_value=0.001, max_value=1e6)
+MODELS = [NetworkSettings, NetworkOverrides]
+TIMES = ["connect_timeout", "stall_timeout", "total_timeout"]
+SECONDS = st.floats(min_value=0.001, max_value=30 * 24 * 3600)
 VALUES = st.fixed_dictionaries(
     {},
     optional={
         "connections": st.integers(1, 1024),
         "connections_per_host": st.integers(1, 1024),
         "requests_per_second_per_host": st.floats(min_value=0.001, max_value=1e6),
-        "max_bytes": st.integers(1, 2**62),
+        "max_bytes": st.integers(1, 2**63 - 1),
         "connect_timeout": SECONDS,
         "stall_timeout": SECONDS,
         "total_timeout": SECONDS,
         "attempts": st.integers(1, 100),
-        "allow_private_hosts": st.booleans(),
+        "allow_private_hosts": st.booleans()
+        | st.lists(st.sampled_from(["localhost", "Intranet.example.org.", "10.0.0.0/8", "fd00::1", "127.0.0.1"])),
     },
 )
 
@@ -43,6 +46,138 @@ def test_sizes_have_suffixes(written, size):
     assert NetworkSettings(max_bytes=written).max_bytes == size
 
 
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [
+        (1, 1),
+        ("1", 1),
+        (2**63 - 1, 2**63 - 1),
+        (str(2**63 - 1), 2**63 - 1),
+        ("9223372036854775807B", 2**63 - 1),
+        ("7.999999999999999999EiB", 2**63 - 2),
+        ("7EiB", 7 * 2**60),
+        ("9.2EB", 92 * 10**17),
+        ("1.5kB", 1500),
+        (".5KiB", 512),
+        (1000.0, 1000),
+    ],
+)
+def test_sizes_up_to_the_largest_are_exact(model, written, size):
+    """From 1 byte to 2^63 - 1, without the rounding of a float."""
+    assert model(max_bytes=written).max_bytes == size
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "written",
+    [
+        "10EiB",
+        "8EiB",
+        2**63,
+        str(2**63),
+        2**64,
+        10**400,
+        10**5000,
+        "9" * 400,
+        "9" * 400 + "B",
+        "9" * 5000 + "GiB",
+        1e30,
+        "1e30",
+        float("inf"),
+        float("-inf"),
+        float("nan"),
+        "inf",
+        "nan",
+        0,
+        "0",
+        "0.5",
+        "0GiB",
+        -1,
+        "-1",
+        "-2GiB",
+        1.5,
+        True,
+        [],
+        "2GiB!!",
+        "2 GiB each",
+        "\u00b2",
+        "",
+        " ",
+    ],
+    ids=lambda written: "huge" if isinstance(written, int) and written >= 10**400 else repr(written)[:20],
+)
+def test_other_sizes_are_refused_with_the_range(model, written):
+    """Not with an OverflowError, here or later in libcurl."""
+    with pytest.raises(ValidationError) as error:
+        model(max_bytes=written)
+    [detail] = [one for one in error.value.errors() if one["type"] == "value_error"]
+    assert "expected a size from 1 to 9,223,372,036,854,775,807 bytes, such as 2GiB" in detail["msg"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("key", TIMES)
+@pytest.mark.parametrize("written", [0.001, 1, "1", "0.5", 30.0, 30 * 24 * 3600, "2592000", 2592000.0])
+def test_times_from_a_millisecond_to_30_days(model, key, written):
+    """In seconds."""
+    assert getattr(model(**{key: written}), key) == float(written)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("key", TIMES)
+@pytest.mark.parametrize(
+    "written",
+    [
+        0,
+        0.0009,
+        5e-324,
+        -1,
+        "-1",
+        LONGEST + 1,
+        1e30,
+        "1e30",
+        10**400,
+        10**5000,
+        "9" * 5000,
+        float("inf"),
+        float("-inf"),
+        float("nan"),
+        "inf",
+        "nan",
+        "30s",
+        "",
+        True,
+        [],
+    ],
+    ids=lambda written: "huge" if isinstance(written, int) and written >= 10**400 else repr(written)[:20],
+)
+def test_other_times_are_refused_with_the_range(model, key, written):
+    """Not with an OverflowError, here or later in libcurl."""
+    with pytest.raises(ValidationError) as error:
+        model(**{key: written})
+    [detail] = [one for one in error.value.errors() if one["type"] == "value_error"]
+    assert "expected a time from 0.001 to 2,592,000 seconds (30 days)" in detail["msg"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("written", [0, -1, 1e-9, 5e-324, 10**400, float("inf"), float("nan"), "nan", "fast", True])
+def test_a_rate_of_less_than_one_request_in_30_days_is_refused(model, written):
+    """Its inverse is a time, which would overflow too."""
+    with pytest.raises(ValidationError, match="expected requests a second, one in 30 days"):
+        model(requests_per_second_per_host=written)
+    assert model(requests_per_second_per_host="0.5").requests_per_second_per_host == 0.5
+    assert model(requests_per_second_per_host=1 / LONGEST).requests_per_second_per_host == 1 / LONGEST
+
+
+@pytest.mark.parametrize("key", ["connections", "connections_per_host", "attempts"])
+@pytest.mark.parametrize("written", [0, -1, 2**63, 10**400, 1e30, float("inf"), float("nan"), "many"])
+def test_counts_have_a_range(key, written):
+    """Whatever is written there, it is a mistake and not an overflow."""
+    for model in MODELS:
+        with pytest.raises(ValidationError):
+            model(**{key: written})
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -57,6 +192,11 @@ def test_sizes_have_suffixes(written, size):
         {"connect_timeout": float("nan")},
         {"requests_per_second_per_host": 0},
         {"conections": 1},
+        {"allow_private_hosts": "intranet.example.org"},
+        {"allow_private_hosts": {"a": "b"}},
+        {"allow_private_hosts": [True]},
+        {"allow_private_hosts": [10]},
+        {"allow_private_hosts": ["h", "http://h/"]},
     ],
 )
 @pytest.mark.parametrize("model", [NetworkSettings, NetworkOverrides])
@@ -104,12 +244,12 @@ def test_any_size_is_its_number_times_its_suffix(number, space, suffix):
 @given(st.text())
 @settings(max_examples=300)
 def test_any_text_is_a_size_or_an_error(written):
-    """Never less than a byte."""
+    """Never less than a byte, nor more than 64 bits can count."""
     try:
         read = NetworkSettings(max_bytes=written)
     except ValidationError:
         return
-    assert read.max_bytes > 0
+    assert 0 < read.max_bytes <= LARGEST
 
 
 @given(st.text(min_size=1).filter(lambda name: name not in NetworkSettings.model_fields), st.integers())
@@ -119,3 +259,23 @@ def test_an_unknown_key_is_always_an_error(name, value):
     for model in (NetworkSettings, NetworkOverrides):
         with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
             model.model_validate({name: value})
+
+
+def test_a_list_of_private_hosts_is_kept_as_it_is_compared():
+    """Names in lower case, networks as such, in the order in which they are written."""
+    written = ["Intranet.Example.org.", "10.0.0.0/8", "FD00:0::1", "localhost"]
+    expected = ("intranet.example.org", "10.0.0.0/8", "fd00::1", "localhost")
+    for model in (NetworkSettings, NetworkOverrides):
+        assert model(allow_private_hosts=written).allow_private_hosts == expected
+
+
+def test_a_mistake_in_a_list_is_one_mistake_at_its_entry():
+    """And what is neither a switch nor a list is told what it may be."""
+    with pytest.raises(ValidationError) as error:
+        NetworkSettings(allow_private_hosts=["localhost", "http://h/", "*.example.org"])
+    assert [one["loc"] for one in error.value.errors()] == [
+        ("allow_private_hosts", "list", 1),
+        ("allow_private_hosts", "list", 2),
+    ]
+    with pytest.raises(ValidationError, match="expected true, false, or a list of host names and networks"):
+        NetworkSettings(allow_private_hosts="localhost")

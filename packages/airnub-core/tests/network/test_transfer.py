@@ -31,6 +31,7 @@ from airnub_core.errors import (
     TransferTimeoutError,
     TruncatedBodyError,
 )
+from airnub_core.network.limits import MAX_INTERIM
 from airnub_core.network.transfer import HttpTransfer, Request, _peer_check
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.staging import Staging
@@ -322,11 +323,11 @@ class _Stream:
         self.closed = True
 
 
-def traced(stream, *, connected_to, host="rebound.example"):
+def traced(stream, *, connected_to, host="rebound.example", allowed=False):
     """Tell the hook of a transfer about one connection."""
 
     async def main():
-        trace = _peer_check("http://asked/", host)
+        trace = _peer_check("http://asked/", host, allowed)
         await trace("connection.connect_tcp.started", {"host": connected_to, "port": 80})
         await trace("connection.connect_tcp.complete", {"return_value": stream})
         await trace("http11.send_request_headers.started", {})
@@ -334,11 +335,27 @@ def traced(stream, *, connected_to, host="rebound.example"):
     asyncio.run(main())
 
 
+def test_a_name_that_changed_its_address_within_what_is_listed():
+    """The name may have any private address."""
+    stream = _Stream(("10.0.0.1", 80))
+    traced(stream, connected_to="rebound.example", allowed=("rebound.example",))
+    assert not stream.closed
+
+
 def test_a_name_that_changed_its_address_is_refused():
     """The address that is connected to is loopback, whatever was resolved before: the connection is closed unused."""
     stream = _Stream(("127.0.0.1", 80))
     with pytest.raises(RefusedAddressError):
         traced(stream, connected_to="rebound.example")
+    assert stream.closed
+
+
+@pytest.mark.parametrize("allowed", [True, ("rebound.example",), ("0.0.0.0/0",)])
+def test_a_name_that_changed_its_address_to_a_metadata_service_is_refused(allowed):
+    """Whatever is allowed."""
+    stream = _Stream(("169.254.169.254", 80))
+    with pytest.raises(RefusedAddressError, match="metadata service"):
+        traced(stream, connected_to="rebound.example", allowed=allowed)
     assert stream.closed
 
 
@@ -355,7 +372,8 @@ def test_the_hook_is_called_by_the_http_library(raw_server):
 
     async def main():
         async with httpx.AsyncClient(trust_env=False) as client:
-            await client.get(raw_server.url(), extensions={"trace": _peer_check(raw_server.url(), "127.0.0.1")})
+            check = _peer_check(raw_server.url(), "127.0.0.1", ("127.0.0.2",))
+            await client.get(raw_server.url(), extensions={"trace": check})
 
     with pytest.raises(RefusedAddressError):
         asyncio.run(main())
@@ -433,6 +451,30 @@ def test_an_endless_body_is_cut_off_at_the_limit(raw_server, fetch, headers, chu
     """With no length to read, bytes are counted."""
     raw_server.answer = endless(OK + headers, chunk)
     failing(fetch, TooLargeError, raw_server.url(), max_bytes=MIB)
+
+
+HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+LONG_BODY = OK + b"Content-Length: 200000\r\n\r\n" + b"\r\n" * 100_000
+
+
+@pytest.mark.parametrize("interim", [0, 1, MAX_INTERIM])
+def test_interim_answers_are_passed_over(raw_server, fetch, interim):
+    """As many as are taken; empty lines of a body are none."""
+    raw_server.answer = HINT * interim + LONG_BODY
+    _, content = fetch(raw_server.url())
+    assert content == b"\r\n" * 100_000
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_endless_interim_answers_are_an_error(raw_server, fetch, private, monkeypatch):
+    """The HTTP library would read them until the time is up."""
+    if not private:
+        # A proxy may be on loopback, and what it connects to is its own affair.
+        monkeypatch.setenv("HTTP_PROXY", raw_server.url())
+    raw_server.answer = endless(HINT, HINT * 100)
+    url = raw_server.url() if private else "http://example.com/"
+    error = failing(fetch, ProtocolError, url, allow_private_hosts=private, stall_timeout=60)
+    assert "interim answers (1xx), of which at most 1,000 are taken" in str(error)
 
 
 def test_endless_headers_are_an_error(raw_server, fetch):

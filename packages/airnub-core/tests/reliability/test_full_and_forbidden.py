@@ -1,15 +1,18 @@
 """Stores that cannot be written: full, without inodes, read-only, forbidden, removed, or with too few open files."""
 
+import asyncio
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 
 import pytest
 from crash_lab.runs import Job, Run, run_to_end
 from crash_lab.site import Site, mixed_files
 from crash_lab.truth import hidden, whole
 
-from airnub_core import open_store, verify
+from airnub_core import FileSource, Kind, NetworkSettings, StoreError, ingest_files, open_engine, open_store, verify
+from airnub_core.store import content_store
 
 
 @pytest.fixture
@@ -65,6 +68,38 @@ def test_a_full_disk_is_told_and_the_next_run_with_room_does_the_rest(site, runs
     assert run.reported() <= whole(place / "store", site.truth())
     subprocess.run(["mount", "-o", "remount,size=100m", str(place)], check=True)
     finish(job, runs, site, place / "store")
+
+
+def test_a_disk_that_is_full_when_the_store_is_closed(runs, mounted, monkeypatch):
+    """All is stored, and then there is no room for the last write: an error that says what to do, nothing is left
+    behind, no lock is held, and all that was reported is there.
+    """
+    monkeypatch.setattr(content_store, "LEFT", 0)
+    place = mounted("-t", "tmpfs", "-o", "size=30m", "none")
+    root, fill = place / "store", place / "fill"
+    network = NetworkSettings(allow_private_hosts=True)
+    with Site({f"/{number}": b"file %d" % number for number in range(30)}, 0) as small:
+        sources = [FileSource(name="full", urls=small.urls())]
+
+        async def ingest(at_the_end):
+            async with open_engine(root, network) as engine:
+                outcomes = await ingest_files(engine, sources)
+                at_the_end()
+            return outcomes
+
+        def fill_up():
+            with suppress(OSError), fill.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+
+        with pytest.raises(StoreError) as error:
+            asyncio.run(ingest(fill_up))
+        assert "No space left on device; free space, or inodes, on its file system" in str(error.value)
+        assert not hidden(root)
+        assert whole(root, small.truth()) == set(small.truth())
+        fill.unlink()
+        outcomes = asyncio.run(ingest(lambda: None))
+        assert {outcome.kind for outcome in outcomes} == {Kind.UNCHANGED}
 
 
 def test_a_disk_without_inodes_is_told_and_the_next_run_with_room_does_the_rest(site, runs, mounted, tmp_path):

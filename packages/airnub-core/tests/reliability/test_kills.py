@@ -20,6 +20,7 @@ CASES = 4
 SMALL = {"small": 150, "medium": 0, "large": 0}
 
 
+@pytest.mark.system
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["group", "parent"])
 @pytest.mark.parametrize(("sizes", "tuned"), [({}, {}), (SMALL, LOGGED)], ids=["mixed", "logged"])

@@ -47,6 +47,7 @@ MIXED = {"small": 120, "medium": 8, "large": 1}
 SMALL = {"small": 150, "medium": 0, "large": 0}
 
 
+@pytest.mark.system
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", FILE_SYSTEMS)
 @pytest.mark.parametrize(("sizes", "tuned"), [(MIXED, {}), (SMALL, LOGGED)], ids=["mixed", "logged"])

@@ -15,6 +15,7 @@ MAY_GROW = 40 * 1024 * 1024
 """Bytes of memory: what allocators keep, and far less than a leak of every round would come to."""
 
 
+@pytest.mark.system
 @pytest.mark.slow
 def test_counts_add_up_and_nothing_leaks(tmp_path):
     """Every round has one outcome for each item, in agreement with what the site sent; what was called safe is safe;

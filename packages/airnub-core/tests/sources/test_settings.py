@@ -1,12 +1,16 @@
 """Source settings."""
 
+import traceback
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from airnub_common import is_masked_name, is_reserved_name
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.sources.settings import (
+    MAX_URLS_FILE,
     ApiSource,
     Auth,
     CursorPages,
@@ -17,12 +21,15 @@ from airnub_core.sources.settings import (
     OffsetPages,
     PageSource,
 )
+from airnub_core.store.source_name import PATTERN
 
 URL = "https://example.org/a"
 TEXT = st.text(st.characters(codec="utf-8"))
 PARAMS = TEXT | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
 PATHS = st.lists(st.text("abc_0", min_size=1), min_size=1).map(".".join)
-NAMES = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", fullmatch=True)
+NAMES = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", fullmatch=True).filter(
+    lambda name: not is_reserved_name(name)
+)
 POSITIVE = st.integers(1, 10**6)
 PAGES = (
     st.builds(
@@ -46,7 +53,8 @@ SOURCES = (
         ApiSource,
         name=NAMES,
         url=st.just(URL),
-        params=st.dictionaries(TEXT, PARAMS),
+        # Values of such names are masked on their way to JSON.
+        params=st.dictionaries(TEXT.filter(lambda name: not is_masked_name(name)), PARAMS),
         headers=st.dictionaries(
             st.sampled_from(["Accept", "X-A"]), st.text(st.characters(codec="ascii", categories=["L", "N"]))
         ),
@@ -55,7 +63,7 @@ SOURCES = (
         records=PATHS,
         pages=st.none() | PAGES,
         incremental=st.none() | st.builds(Incremental, field=PATHS, param=TEXT),
-        allow_private_hosts=st.none() | st.booleans(),
+        allow_private_hosts=st.none() | st.booleans() | st.lists(st.sampled_from(["localhost", "10.0.0.0/8"])),
     )
 )
 
@@ -133,11 +141,10 @@ def test_urls(url):
         "https://",
         "file:///etc/passwd",
         "https://[bad/",
-        "http://h:99999/",
-        "http://h:x/",
         "http://h/a b",
         "http://h/\n",
         "javascript:alert(1)",
+        "http://h/\ud800",
     ],
 )
 def test_what_is_no_url_is_refused(url):
@@ -146,11 +153,23 @@ def test_what_is_no_url_is_refused(url):
         FileSource(name="s", urls=[url])
 
 
-@pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "a\\b", "ä", "a b", "-x", "a" * 101, "a\n", "CON\0"])
+@pytest.mark.parametrize("port", ["0", "00", "65536", "99999", "-1", "x"])
+def test_a_port_that_does_not_exist_is_named(port):
+    """The message is about the port; the scheme and the host of the URL are fine."""
+    with pytest.raises(ValidationError, match="expected an http or https URL with a port from 1 to 65535"):
+        FileSource(name="s", urls=[f"http://h:{port}/"])
+
+
+@pytest.mark.parametrize("name", ["..", ".airnub", "a/b", "x\ny", "a\n", "CON", "com1.csv"])
 def test_names_that_are_no_folders_are_refused(name):
-    """A source becomes a folder of the store."""
-    with pytest.raises(ValidationError):
+    """A source becomes a folder of the store; `store.source_name` has the rule."""
+    with pytest.raises(ValidationError, match="expected the name of a source"):
         FileSource(name=name, urls=[URL])
+
+
+def test_a_form_knows_the_rule_of_names():
+    """The schema of the settings has the pattern, so that a form can check it."""
+    assert FileSource.model_json_schema()["properties"]["name"]["pattern"] == PATTERN
 
 
 @pytest.mark.parametrize(
@@ -221,19 +240,53 @@ def test_urls_of_a_file(tmp_path, start):
 
 
 def test_a_line_that_is_no_url_is_named(tmp_path):
-    """With file and line."""
-    (tmp_path / "urls.txt").write_text(f"{URL}\nnope\n")
-    with pytest.raises(ValueError, match=r"urls\.txt:2: expected .*found 'nope'"):
+    """With file and line, and without what it says: it may be the wrong file."""
+    (tmp_path / "urls.txt").write_text(f"{URL}\nhunter2\n")
+    with pytest.raises(ValueError, match=r"urls\.txt:2: expected an http or https URL with a host") as error:
+        FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
+    assert_hidden(error.value, "hunter2")
+
+
+def test_a_file_that_is_missing_is_named(tmp_path):
+    """With the source that names it."""
+    with pytest.raises(ValueError, match=r"s: urls_file urls\.txt cannot be read: No such file"):
         FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", None])
-def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
-    """Missing, or not text."""
-    if content is not None:
-        (tmp_path / "urls.txt").write_bytes(content)
-    with pytest.raises(ValueError, match=r"s: urls_file .*urls\.txt cannot be read"):
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    """No byte of it is shown."""
+    (tmp_path / "urls.txt").write_bytes(b"\xff\xfehunter2")
+    with pytest.raises(ValueError, match=r"s: urls_file urls\.txt: expected text in UTF-8") as error:
         FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
+    assert_hidden(error.value, "0xff", "hunter2")
+
+
+@pytest.mark.parametrize("named", ["../secret", "{outside}", "link", "urls/../../secret", "folder/secret"])
+def test_a_file_outside_of_the_package_is_not_read(tmp_path, named):
+    """However it is named: a Variable and the parameter of a flow can name any file of the machine."""
+    package = tmp_path / "package"
+    package.mkdir()
+    (tmp_path / "secret").write_text("hunter2\n")
+    (package / "link").symlink_to(tmp_path / "secret")
+    (package / "folder").symlink_to(tmp_path)
+    source = FileSource(name="s", urls_file=named.format(outside=tmp_path / "secret"))
+    with pytest.raises(ValueError, match="expected a file in the folder of the package") as error:
+        source.with_urls_from(package)
+    assert_hidden(error.value, "hunter2")
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path):
+    """And not read to its end."""
+    with (tmp_path / "urls.txt").open("wb") as file:
+        file.truncate(MAX_URLS_FILE + 1)
+    with pytest.raises(ValueError, match="expected a file of at most 67,108,864 bytes"):
+        FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
+
+
+def assert_hidden(error, *hidden):
+    """Neither the message nor what caused it shows what the file says."""
+    shown = "".join(traceback.format_exception(error))
+    assert not [one for one in hidden if one in shown]
 
 
 def test_a_file_without_urls_is_an_error(tmp_path):

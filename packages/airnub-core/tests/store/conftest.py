@@ -1,14 +1,38 @@
 """What the tests of the store share: bytes on their way into it."""
 
+import os
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from airnub_core.store import durability
+from airnub_core.store.clock import timestamp
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.provenance import Asked
 from airnub_core.store.redo_log import RedoLog
 from airnub_core.store.staging import Staging
+
+_listeners = []
+
+
+def _hear_of_listings(event, arguments):
+    if _listeners and event in {"os.listdir", "os.scandir"} and isinstance(arguments[0], str | os.PathLike):
+        for listed in _listeners:
+            listed.append(Path(arguments[0]))
+
+
+sys.addaudithook(_hear_of_listings)  # it cannot be removed again
+
+
+@pytest.fixture
+def listed():
+    """The folders that this process lists, in their order, each as often as it does."""
+    folders = []
+    _listeners.append(folders)
+    yield folders
+    _listeners.remove(folders)
 
 
 @pytest.fixture
@@ -22,10 +46,12 @@ def staging(tmp_path):
 def stage(staging):
     """Stage bytes of a URL."""
 
-    def one(content=b"content", url="http://h/a", name="a.csv", source="s", headers=()):
+    def one(content=b"content", url="http://h/a", name="a.csv", source="s", headers=(), sent_at=None):
         body = staging.body()
         body.write(content)
-        return body.finish(Asked(source, url, url_digest(url)), url, dict(headers), name)
+        return body.finish(
+            Asked(source, url, url_digest(url)), url, dict(headers), name, sent_at or timestamp(time.time())
+        )
 
     return one
 

@@ -1,5 +1,6 @@
 """The content store."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,62 @@ def test_the_same_url_again_changes_nothing(store, publish):
     assert again == Published(first.path, first.manifest_path, new=False)
     publish(url="http://h/b")
     assert {path: path.read_bytes() for path in (store.root / FOLDER).iterdir()} == before
+
+
+def batches(stage, number, size=10):
+    """So many batches of URLs, all with the same bytes, each URL with a file name of its own."""
+    urls = [(f"http://h/{place}", f"{place:04}.csv") for place in range(number * size)]
+    return [[stage(url=url, name=name) for url, name in urls[at : at + size]] for at in range(0, len(urls), size)]
+
+
+def test_a_folder_is_not_listed_for_each_url_of_its_bytes(store, stage, listed):
+    """Once in a process: what a URL costs does not grow with the number of those that brought the same bytes."""
+    for batch in batches(stage, 4):
+        assert all(isinstance(one, Published) for one in store.publish(batch))
+    assert listed.count(store.root / FOLDER) == 1
+    assert (len(list(store.objects())), len(dict(store.manifests()))) == (1, 40)
+    assert verify(store).damaged == []
+
+
+def test_more_folders_than_are_remembered(store, stage, monkeypatch):
+    """Those that were forgotten are listed again."""
+    monkeypatch.setattr(content_store, "_NAMES", 2)
+    for url in ("http://h/a", "http://h/b", "http://h/c"):
+        batch = [stage(b"%d" % number, f"{url}/{number}", f"{url[-1]}.csv") for number in range(5)]
+        assert [one.path.rpartition("/")[2] for one in store.publish(batch)] == ["a.csv"] * 5
+    assert verify(store).damaged == []
+
+
+def test_a_folder_whose_object_went_is_listed_again(store, publish):
+    """What was remembered of it does not hold any more."""
+    publish()
+    publish(url="http://h/b", name="b.csv")
+    (store.root / FOLDER / "a.csv").rename(store.root / FOLDER / "c.csv")
+    assert publish(url="http://h/c", name="d.csv").path == f"{FOLDER}/c.csv"
+    assert sorted(store.objects()) == [f"{FOLDER}/c.csv"]
+
+
+def test_of_what_is_there_nothing_is_synced_with_a_further_url(store, stage, synced):
+    """But the object: a batch costs as much as it brings, however many manifests are in the folder."""
+    for batch in batches(stage, 4):
+        store.publish(batch)
+    store.close()
+    if None not in synced:
+        manifests = [path for path in synced if path.parent == store.root / FOLDER and path.suffix == ".json"]
+        assert len(set(manifests)) == 40
+        assert max(Counter(manifests).values()) <= 2  # in its own batch, and in that which brought the object
+
+
+def test_removing_does_not_list_the_folder(store, publish, listed):
+    """Folders go when they are empty, up to that of the source."""
+    places = [publish(url=f"http://h/{number}") for number in range(5)]
+    assert publish(b"other").new
+    listed.clear()
+    for path in (places[0].path, *(place.manifest_path for place in places)):
+        store.remove(path)
+    assert listed == []
+    assert not (store.root / FOLDER).exists()
+    assert (store.root / "s").is_dir()
 
 
 def test_sources_are_apart(store, publish):

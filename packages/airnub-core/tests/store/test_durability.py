@@ -50,3 +50,11 @@ def test_what_is_not_there_cannot_be_made_durable(tmp_path):
         durability.sync_each([tmp_path / "nowhere"])
     with pytest.raises(FileNotFoundError):
         durability.make_durable(tmp_path / "nowhere", [tmp_path / "nowhere" / "x"])
+
+
+def test_of_a_folder_the_entries_alone(written, monkeypatch):
+    """Not the files in it; and a folder that is named twice is synced once."""
+    synced = []
+    monkeypatch.setattr(durability, "_sync", synced.append)
+    durability.sync_each([written / "a", written.parent], [written, written.parent])
+    assert synced == [written / "a", written.parent, written]

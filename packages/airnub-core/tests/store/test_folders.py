@@ -5,7 +5,7 @@ import pytest
 from airnub_core import ContentStore, FileSource
 from airnub_core.errors import DamagedManifestError
 from airnub_core.sample_site import Reply
-from airnub_core.store.folders import object_folders
+from airnub_core.store.folders import object_folders, remove_empty
 
 
 @pytest.fixture
@@ -43,3 +43,14 @@ def test_the_one_without_the_other(stored):
 def test_no_store_has_no_folders(tmp_path):
     """And is no error."""
     assert list(object_folders(ContentStore(tmp_path / "none"))) == []
+
+
+def test_empty_folders_go_up_to_one_that_is_not(tmp_path):
+    """None is listed; one that cannot be removed for another reason is an error."""
+    inner = tmp_path / "a" / "b" / "c"
+    inner.mkdir(parents=True)
+    (tmp_path / "a" / "file").touch()
+    remove_empty([inner, *inner.parents])
+    assert [path.name for path in tmp_path.glob("a/*")] == ["file"]
+    with pytest.raises(FileNotFoundError):
+        remove_empty([inner])

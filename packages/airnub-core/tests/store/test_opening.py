@@ -1,5 +1,6 @@
 """Opening a store."""
 
+import errno
 import os
 import shutil
 import stat
@@ -97,6 +98,22 @@ def test_a_file_in_the_way_is_an_error_of_the_store(tmp_path, opening):
     (tmp_path / "store").write_text("x")
     with pytest.raises(StoreError, match="store"):
         opening(tmp_path / "store")
+
+
+@pytest.mark.parametrize("opening", [open_store, open_for_writing])
+def test_a_store_that_cannot_be_closed_is_an_error_of_the_store(tmp_path, monkeypatch, opening):
+    """Not the raw error of the system; and what was staged is left to the next run."""
+
+    def close(_store):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ContentStore, "close", close)
+        with pytest.raises(StoreError, match="Input/output error; check the disk") as error, opening(tmp_path):
+            pass
+    assert error.value.path == str(tmp_path)
+    with open_for_writing(tmp_path) as opened:
+        assert staging_folders(tmp_path) == [opened.staging.folder]
 
 
 def test_an_index_that_cannot_be_opened_is_left_where_it_is(tmp_path):

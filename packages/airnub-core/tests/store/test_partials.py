@@ -53,6 +53,14 @@ def test_what_is_parked_can_be_taken(partials, folder, tmp_path):
     assert (list(partials), partials.keys()) == ([], frozenset())
 
 
+def test_a_folder_that_cannot_be_read_is_an_error_of_the_store(partials, tmp_path):
+    """With its path."""
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "partial").write_text("in the way")
+    with pytest.raises(StoreError, match="hidden/partial: Not a directory"):
+        partials.keys()
+
+
 def test_the_later_one_counts(partials, folder, tmp_path):
     """One URL has one partial file."""
     partials.park(folder(body=b"before"))

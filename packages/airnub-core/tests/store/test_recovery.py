@@ -10,6 +10,7 @@ from airnub_common import digest_of
 from airnub_core import ContentStore, open_store, verify
 from airnub_core.errors import StoreError
 from airnub_core.store import redo_log
+from airnub_core.store.index import Known
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.partials import WORTH_RESUMING, Note, Partials, write_note
 from airnub_core.store.recovery import recover
@@ -18,6 +19,7 @@ from airnub_core.store.redo_log import logs_in
 from airnub_core.store.staging import Staging
 
 URL = "http://h/a"
+LATER = "2999-01-01T00:00:00+00:00"
 
 
 @pytest.fixture
@@ -39,6 +41,25 @@ def index(tmp_path):
     """An empty index."""
     with open_store(tmp_path) as (_, opened):
         yield opened
+
+
+def day(number):
+    """A time at which a request was sent."""
+    return f"2026-01-{number:02}T00:00:00+00:00"
+
+
+@pytest.fixture
+def known():
+    """Makes what is known of a URL; its object's digest is of one digit, its time a day of January."""
+
+    def make(url=URL, digit="1", day=1, **others):
+        at = f"2026-01-{day:02}T00:00:00+00:00"
+        row = Known(
+            "s", url_digest(url), url, f"sha256:{digit * 64}", f"s/{digit}", 3, f"s/{digit}.m", None, None, at, at
+        )
+        return row._replace(**others)
+
+    return make
 
 
 @pytest.fixture
@@ -133,10 +154,39 @@ def test_the_index_knows_better(store, index, stage, taken_up):
     """A row that is newer than what the dead process had is left as it is."""
     stage()
     [row] = taken_up().values()
-    newer = row._replace(digest=f"sha256:{'0' * 64}", changed_at="2999-01-01T00:00:00+00:00")
+    newer = row._replace(digest=f"sha256:{'0' * 64}", checked_at=LATER, changed_at=LATER)
     index.record([newer])
     stage()
     assert taken_up() == {URL: newer}
+
+
+@pytest.mark.parametrize("died", ["staged", "published", "indexed"])
+def test_what_a_dead_run_had_is_history_where_another_one_asked_later(store, index, known, stage, taken_up, died):
+    """Wherever it died; recovered twice, it is one version."""
+    index.record([known(digit="1", day=1), other := known("http://h/b", day=2)])
+    recovered = stage(sent_at=day(3))
+    if died != "staged":
+        store.publish([recovered])
+    if died == "indexed":
+        index.record([known(digest=digest_of(b"content"), day=3, manifest="m")], [known(digit="1", day=1)])
+    newer = known(digit="2", day=5)
+    index.record([newer], [known(digit="1", day=1)])
+    for _ in range(2):
+        assert taken_up() == {URL: newer, other.url: other}
+        versions = index.versions("s", url_digest(URL))
+        assert [one.digest for one in versions] == [f"sha256:{'1' * 64}", digest_of(b"content"), newer.digest]
+        assert [one.seen_at for one in versions] == [day(1), day(3), day(5)]
+        stage(sent_at=day(3))
+
+
+def test_an_answer_that_was_checked_since_is_not_overwritten(store, index, known, stage, taken_up):
+    """The dead run had other bytes in between; what the index has was asked for later, though it is older."""
+    checked = known(digit="1", day=1, checked_at=day(5))
+    index.record([checked])
+    stage(sent_at=day(3))
+    assert taken_up() == {URL: checked._replace(changed_at=day(5))}
+    digests = [one.digest for one in index.versions("s", url_digest(URL))]
+    assert digests == [checked.digest, digest_of(b"content"), checked.digest]
 
 
 def test_a_partial_file_is_parked(store, staging, taken_up):
@@ -342,10 +392,14 @@ def test_the_index_knows_better_than_the_log(store, index, logged, staging, take
     """A URL that was updated since, maybe by another process, stays so."""
     recover(ContentStore(store.root), index, Partials(store.hidden), staging.folder)
     known = {row.url: row for row in index.current("s")}
-    newer = known[URL]._replace(digest=known["http://h/c"].digest, changed_at="2999-01-01T00:00:00+00:00")
+    newer = known[URL]._replace(digest=known["http://h/c"].digest, checked_at=LATER, changed_at=LATER)
     index.record([newer])
     lose_all(store.root, logged)
-    assert taken_up() == known | {URL: newer}
+    found = taken_up()
+    # The one whose manifest is the first of the folder may be the other one now.
+    places = {url: {"manifest": found[url].manifest} for url in known}
+    assert found == {url: row._replace(**places[url]) for url, row in (known | {URL: newer}).items()}
+    assert all(store.manifest(row.manifest).url == url for url, row in found.items() if url != URL)
     assert len(list(store.objects())) == 2
 
 
@@ -358,6 +412,15 @@ def test_versions_of_a_url_are_all_there_again(store, stage_logged, taken_up):
     assert row.path == published[2].path
     assert sorted(store.objects()) == sorted(one.path for one in published)
     assert verify(store).damaged == []
+
+
+def test_a_folder_is_not_listed_for_each_url_of_its_bytes(store, stage_logged, taken_up, listed):
+    """What a log holds of them is taken up in a time that grows with their number, not with its square."""
+    for number in range(20):
+        stage_logged(url=f"http://h/{number}", name=f"{number}.csv")
+    [row, *_] = taken_up().values()
+    assert listed.count((store.root / row.path).parent) <= 1
+    assert len(dict(store.manifests())) == 20
 
 
 def test_an_empty_folder_is_nothing(taken_up):

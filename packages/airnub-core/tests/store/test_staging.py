@@ -1,5 +1,6 @@
 """Staging."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from airnub_common import digest_of, sha256_hex
-from airnub_core.errors import StoreError
+from airnub_core.errors import ADVICE, StoreError
+from airnub_core.store import staging as staging_module
 from airnub_core.store.left import is_untouched
 from airnub_core.store.manifest import Manifest, url_digest
 from airnub_core.store.provenance import Asked
@@ -54,7 +56,9 @@ def files_in(folder):
 
 def finish(body, name="name.csv", url="http://h/a"):
     """A body is whole."""
-    return body.finish(Asked("s", url, url_digest(url)), url, {"content-type": "text/csv"}, name)
+    return body.finish(
+        Asked("s", url, url_digest(url)), url, {"content-type": "text/csv"}, name, "2026-01-01T00:00:00+00:00"
+    )
 
 
 def test_bytes_are_hashed_while_they_come(tmp_path):
@@ -132,6 +136,91 @@ def test_logs_of_who_failed_are_not_marked(tmp_path):
     [left] = folders(tmp_path)
     assert files_in(left) == ["lock", "redo/a-000001.log"]
     assert not is_untouched(left)
+
+
+def with_log(staging):
+    """Something that only a log makes durable."""
+    log = RedoLog(staging.folder, "a")
+    log.add("a/1", b"{}", b"x")
+    log.flush()
+    log.close()
+
+
+FAULTS = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS]
+
+
+@pytest.mark.parametrize("code", FAULTS, ids=errno.errorcode.get)
+def test_a_disk_that_takes_no_mark(tmp_path, monkeypatch, code):
+    """An error of the store that says what to do; all is synced, so that neither logs nor a lock are left."""
+
+    def leave(folder):
+        raise OSError(code, os.strerror(code), str(folder / "left"))
+
+    monkeypatch.setattr(staging_module, "leave", leave)
+    with pytest.raises(StoreError) as error, Staging(tmp_path) as staging:
+        with_log(staging)
+    assert f"{os.strerror(code)}; {ADVICE[code]}; what was stored before is whole" in str(error.value)
+    assert folders(tmp_path) == []
+    with Staging(tmp_path, lambda _folder: pytest.fail("nothing is left")):
+        pass
+
+
+@pytest.mark.parametrize("code", FAULTS, ids=errno.errorcode.get)
+def test_a_disk_that_takes_neither_mark_nor_sync(tmp_path, monkeypatch, code):
+    """The logs are needed, and stay for the next run, which finds them unlocked: also one in this process."""
+
+    def refuse(folder, *_paths):
+        raise OSError(code, os.strerror(code), str(folder))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(staging_module, "leave", refuse)
+        broken.setattr(staging_module, "make_durable", refuse)
+        with pytest.raises(StoreError, match=os.strerror(code)), Staging(tmp_path) as staging:
+            with_log(staging)
+    given = []
+    with Staging(tmp_path, lambda folder: given.extend(files_in(folder))):
+        pass
+    assert given == ["lock", "redo/a-000001.log"]
+    assert folders(tmp_path) == []
+
+
+def test_a_mark_that_is_cut_is_none(tmp_path):
+    """A limit on the size of files makes the write fail that follows the creation of the file."""
+    code = f"""
+import resource, sys
+from pathlib import Path
+from airnub_core.store.left import leave, syncs_at_once
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    leave(Path(sys.argv[1]))
+except OSError as error:
+    print(error.errno == {errno.EFBIG})
+"""
+    said = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, check=True).stdout
+    if not said:
+        pytest.skip("no marks are made on this system")
+    assert said == b"True\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "full"), StoreError("/store", "full"), KeyboardInterrupt()])
+def test_what_cannot_be_recovered_leaves_no_folder_and_no_lock(tmp_path, fault):
+    """The folder of the dead process waits for the next run; that of this one is gone."""
+    with Staging(tmp_path) as staging:
+        finish(staging.body())
+        staging.abandon()
+    [dead] = folders(tmp_path)
+
+    def recover(_folder):
+        raise fault
+
+    with pytest.raises(KeyboardInterrupt if isinstance(fault, KeyboardInterrupt) else StoreError):
+        Staging(tmp_path, recover).__enter__()
+    assert folders(tmp_path) == [dead]
+    given = []
+    with Staging(tmp_path, given.append):
+        assert given == [dead]
+    assert folders(tmp_path) == []
 
 
 def test_bodies_are_apart(tmp_path):

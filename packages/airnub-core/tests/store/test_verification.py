@@ -7,6 +7,15 @@ import pytest
 from airnub_core import ContentStore, FileSource, verify
 from airnub_core.errors import DamagedManifestError, DamagedObjectError
 from airnub_core.sample_site import Reply
+from airnub_core.store.collection import collect
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store."""
+    opened = ContentStore(tmp_path)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -133,3 +142,14 @@ def test_a_store_of_many_folders_is_checked_in_order(tmp_path):
     named = [error.path for error in result.damaged if isinstance(error, DamagedObjectError)]
     assert len(named) == 300
     assert named == sorted(named)
+
+
+def test_a_folder_is_listed_as_often_as_it_has_kinds_of_files(store, stage, listed):
+    """Once for objects and once for manifests, however many URLs brought the same bytes; also by a collection."""
+    store.publish([stage(url=f"http://h/{number}") for number in range(20)])
+    [path] = store.objects()
+    for look in (verify, lambda of: collect(of.root, dry_run=True)):
+        listed.clear()
+        look(store)
+        assert listed.count((store.root / path).parent) <= 3
+    assert len(verify(store).sound) == 20

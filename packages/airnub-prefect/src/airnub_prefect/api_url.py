@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 NAME = "PREFECT_API_URL"
+PORT = 4200
+"""Of a Prefect server that was not given another one (Prefect's setting `server.api.port`)."""
+LOCAL = f"http://127.0.0.1:{PORT}/api"
+"""The API of a server on this machine, on that port."""
 
 
 def configured_api_url() -> str | None:

@@ -39,9 +39,10 @@ def item_rows(report: Report) -> list[dict[str, Any]]:
     return [_row(outcome) for outcome in (*report.failed, *others[:MAX_OTHERS])]
 
 
-async def publish_items(key: str, report: Report, description: str) -> None:
-    """The table of a stage's items."""
-    await acreate_table_artifact(item_rows(report), key=key, description=description)
+async def publish_items(key: str, report: Report, whose: str) -> None:
+    """The table of a stage's items; `whose` says in its caption which stage it is."""
+    caption = f"Every item of {whose} that failed, and up to {MAX_OTHERS:,} others"
+    await acreate_table_artifact(item_rows(report), key=key, description=caption)
 
 
 async def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
@@ -102,8 +103,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "path": outcome.path,
         "manifest": outcome.manifest,
     }
-    if outcome.rows is not None:
-        row |= {"rows": outcome.rows, "quarantined": outcome.quarantined}
+    if outcome.rows is not None or outcome.quarantined:
+        row |= {"rows": outcome.rows, "quarantined": outcome.quarantined, "superseded": outcome.superseded}
     return row
 
 

@@ -1,14 +1,18 @@
 """Conclusion: how a stage ends. What became of every item is published first; then too many failures fail the run."""
 
+from prefect import get_run_logger
+
 from airnub_core import Report
+from airnub_core.errors import ReaderError
+from airnub_core.tolerance import tolerates
 from airnub_prefect.artifacts import artifact_key, publish_items, publish_markdown
 from airnub_prefect.errors import NAMED_FAILURES, StageFailedError
+from airnub_prefect.progress import report_concluded
 from airnub_prefect.settings import StageSettings
-from airnub_prefect.tolerance import tolerates
 
 
 async def conclude(settings: StageSettings, report: Report, tolerated: int | str = 0) -> Report:
-    """Publish a report as a table and a summary, and return it.
+    """Publish a report as a table and a summary, log what only a log can show, and return it.
 
     Args:
         settings: say whose stage it is.
@@ -20,11 +24,19 @@ async def conclude(settings: StageSettings, report: Report, tolerated: int | str
     """
     whose = f"{settings.department} {settings.stage}"
     key = artifact_key(settings.department, settings.stage)
-    await publish_items(f"{key}-items", report, f"Every item of {whose} that failed, and up to 1,000 others")
+    await publish_items(f"{key}-items", report, whose)
     await publish_markdown(f"{key}-summary", summary(whose, report), f"What {whose} did")
-    if not tolerates(tolerated, len(report.failed), len(report.outcomes)):
-        raise StageFailedError(settings.stage, report, "none" if tolerated == 0 else str(tolerated))
-    return report
+    for outcome in report.outcomes:
+        if isinstance(outcome.error, ReaderError):
+            get_run_logger().error("%s\n%s", outcome.error, outcome.error.traceback)
+        if outcome.warning is not None:
+            get_run_logger().warning("%s: %s", outcome.source, outcome.warning)
+    if tolerates(tolerated, len(report.failed), len(report.outcomes)):
+        report_concluded(settings.stage, report, None)
+        return report
+    error = StageFailedError(settings.stage, report, "none" if tolerated == 0 else str(tolerated))
+    report_concluded(settings.stage, report, str(error))
+    raise error
 
 
 def summary(whose: str, report: Report) -> str:
@@ -51,4 +63,31 @@ def summary(whose: str, report: Report) -> str:
         lines += [f"- **{outcome.source}**: {outcome.error}" for outcome in report.failed[:NAMED_FAILURES]]
         if len(report.failed) > NAMED_FAILURES:
             lines.append(f"- and {len(report.failed) - NAMED_FAILURES} more, in the table of items")
-    return "\n".join(lines) + "\n"
+    warned = [outcome for outcome in report.outcomes if outcome.warning is not None]
+    if warned:
+        lines += ["", "## Warnings", "", *(f"- **{outcome.source}**: {outcome.warning}" for outcome in warned)]
+    return "\n".join([*lines, *_rows(report)]) + "\n"
+
+
+def _rows(report: Report) -> list[str]:
+    """What became of rows, and why some are quarantined; nothing where no item has rows."""
+    datasets = [outcome for outcome in report.outcomes if outcome.rows is not None or outcome.quarantined]
+    if not datasets:
+        return []
+    lines = ["", "## Rows", "", "| dataset | rows | quarantined | superseded |", "|---|---:|---:|---:|"]
+    for outcome in datasets:
+        counts = (outcome.rows, outcome.quarantined, outcome.superseded)
+        lines.append(" | ".join([f"| {outcome.source}", *("" if one is None else f"{one:,}" for one in counts)]) + " |")
+    reasons = [(outcome.source, violation) for outcome in datasets for violation in outcome.violations]
+    if reasons:
+        lines += ["", "## Why rows are quarantined", ""]
+        lines += [
+            f"- **{source}**: {one.rows:,} times {one.rule}, first found {_code(one.example)}"
+            for source, one in reasons
+        ]
+    return lines
+
+
+def _code(value: str) -> str:
+    """A value of a source, which Markdown must not interpret."""
+    return "`" + value.replace("`", "'") + "`"

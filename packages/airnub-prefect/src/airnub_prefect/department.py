@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from airnub_prefect.settings import StageSettings
 
 
+PIPELINE = "pipeline"
+"""What `run` and `list` call the flow of all stages."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One stage: what `run` is given, and what it imports for it, as `module:name`."""

@@ -59,15 +59,21 @@ class StageFailedError(Exception):
         # Prefect logs it: the outcomes of 5,000 items are in the table of items, not in a line of the log.
         return f"StageFailedError({self.stage!r}, {self.report.counts})"
 
+    @property
+    def headline(self) -> str:
+        """How many items failed, and whether a retry may help; the items are not named."""
+        failed = self.report.failed
+        healing = sum(outcome.error is not None and outcome.error.transient for outcome in failed)
+        advice = f"{healing} of them may succeed when run again" if healing else "running again will not help by itself"
+        head = f"{self.stage}: {len(failed)} of {len(self.report.outcomes)} items failed, tolerated: {self.tolerated}"
+        return f"{head}; {advice}, the others are safe"
+
     def __str__(self) -> str:
         failed = self.report.failed
         lines = [f"  {outcome.source}: {outcome.error}" for outcome in failed[:NAMED_FAILURES]]
         if len(failed) > NAMED_FAILURES:
             lines.append(f"  and {len(failed) - NAMED_FAILURES} more, see the table of items")
-        healing = sum(outcome.error is not None and outcome.error.transient for outcome in failed)
-        advice = f"{healing} of them may succeed when run again" if healing else "running again will not help by itself"
-        head = f"{self.stage}: {len(failed)} of {len(self.report.outcomes)} items failed, tolerated: {self.tolerated}"
-        return "\n".join([f"{head}; {advice}, the others are safe", *lines])
+        return "\n".join([self.headline, *lines])
 
 
 class ServerUnreachableError(Exception):

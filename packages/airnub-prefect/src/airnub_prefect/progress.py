@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
-from airnub_core import Outcome
+from airnub_core import Outcome, Report
 
 
 class Listener(Protocol):
@@ -17,6 +17,10 @@ class Listener(Protocol):
 
     def outcome(self, batch: str, outcome: Outcome) -> None:
         """One item has ended."""
+        ...
+
+    def concluded(self, stage: str, report: Report, failure: str | None) -> None:
+        """A stage has ended; `failure` says why it failed, `None` where it completed."""
         ...
 
 
@@ -31,6 +35,13 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+def report_concluded(stage: str, report: Report, failure: str | None) -> None:
+    """Pass on that a stage has ended: of a pipeline that fails, only this says what became of the stages before."""
+    listener = _listener.get()
+    if listener is not None:
+        listener.concluded(stage, report, failure)
 
 
 class BatchProgress:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -12,9 +12,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from airnub_common import MASK, redact_text, redact_url
 from airnub_core import ApiSource, FileSource, NetworkSettings
+from airnub_core.dataset_limits import DEFAULT_LIMITS, DatasetLimits
 from airnub_core.sources.settings import SecretReference, Source
+from airnub_core.tolerance import Tolerance
 from airnub_prefect.places import checkout
-from airnub_prefect.tolerance import Tolerance
+from airnub_prefect.validation import nearest_or_all
 
 SourceT = TypeVar("SourceT", bound=Source)
 
@@ -154,7 +156,7 @@ class SourceSettings(StoreSettings):
                 try:
                     source.with_urls_from(package_folder(self.package()))
                 except ValueError as error:
-                    mistakes.append(_mistake(str(error), (category, position, "urls_file"), source.urls_file))
+                    mistakes.append(_mistake(str(error), (category, position, "urls_file"), {}))
         if mistakes:
             raise ValidationError.from_exception_data(type(self).__name__, mistakes)
         return self
@@ -180,6 +182,33 @@ class SourceSettings(StoreSettings):
                     yield category, position, entry
 
 
+class DatasetSettings(StoreSettings):
+    """What every processing is given: where the objects are, as for the ingestion, and what becomes of them."""
+
+    datasets: str
+    """The folder that the datasets go to, absolute or below the data root."""
+    dataset_limits: dict[str, DatasetLimits] = {}
+    """By dataset, as `DATASETS` in the module `datasets` of the department names it."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "DatasetSettings":
+        if not self.dataset_limits:
+            return self  # `datasets` imports polars, which most who read settings do not need
+        names = import_module(f"{self.package()}.datasets").DATASETS
+        mistakes = [
+            _mistake(f"unknown dataset {name!r}; {nearest_or_all(name, names)}", ("dataset_limits", name), limits)
+            for name, limits in self.dataset_limits.items()
+            if name not in names
+        ]
+        if mistakes:
+            raise ValidationError.from_exception_data(type(self).__name__, mistakes)
+        return self
+
+    def limits(self, name: str) -> DatasetLimits:
+        """The limits of a dataset."""
+        return self.dataset_limits.get(name, DEFAULT_LIMITS)
+
+
 def package_folder(package: str) -> Path:
     """The folder of an installed package."""
     module = sys.modules.get(package)
@@ -189,6 +218,6 @@ def package_folder(package: str) -> Path:
 
 
 def _mistake(message: str, place: tuple[str | int, ...], found: object) -> InitErrorDetails:
-    """A mistake that is told at its place, as Pydantic's own are."""
+    """A mistake that is reported at its place, as Pydantic's own are; of a mapping no value is shown."""
     kind = PydanticCustomError("value_error", "{said}", {"said": redact_text(message)})
     return InitErrorDetails(type=kind, loc=place, input=found)

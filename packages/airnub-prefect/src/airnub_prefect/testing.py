@@ -22,6 +22,9 @@ from pathlib import Path
 import pytest
 
 _SHARED = "AIRNUB_TEST_SESSION"
+_BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+_BEFORE = pytest.StashKey[dict[str, str | None]]()
+"""What the environment said of bytecode before the session."""
 _STATE, _HOME = "server.json", "prefect"
 _STOP_WITHIN = 30.0
 _WRITES = {"open", "os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate"}
@@ -30,9 +33,18 @@ _CACHES = ("__pycache__", ".pytest_cache", ".hypothesis", ".venv", ".git", ".cov
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the folder that all processes of a session share, before pytest-xdist starts them."""
-    if not hasattr(config, "workerinput"):
-        os.environ[_SHARED] = f"{os.getpid()}:{tempfile.mkdtemp(prefix='airnub-tests-')}"
+    """Make the folder that all processes of a session share, before pytest-xdist starts them.
+
+    Where Python may not write bytecode beside the sources, processes that are started write theirs into this folder:
+    tests start Python hundreds of times, and compiling Prefect's sources takes as long as importing it.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    folder = tempfile.mkdtemp(prefix="airnub-tests-")
+    os.environ[_SHARED] = f"{os.getpid()}:{folder}"
+    if sys.dont_write_bytecode and not os.path.exists(pytest.__cached__):  # noqa: PTH110  # a string
+        config.stash[_BEFORE] = {name: os.environ.pop(name, None) for name in _BYTECODE}
+        os.environ["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "bytecode")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -44,6 +56,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _stop(json.loads((folder / _STATE).read_text())["pid"])
     shutil.rmtree(folder, ignore_errors=True)
     del os.environ[_SHARED]
+    for name, value in config.stash.get(_BEFORE, {}).items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

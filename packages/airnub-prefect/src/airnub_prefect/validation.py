@@ -20,6 +20,7 @@ Model = TypeVar("Model", bound=BaseModel)
 Schema = dict[str, Any]
 
 _LONGEST_SHOWN = 60
+_LONGEST_NUMBER = 10**30
 _UNREADABLE = ("_parsing", "_from_float")
 _NO_MAPPING = {"model_type", "dict_type", "model_attributes_type", "mapping_type", "dataclass_type"}
 # Whoever writes a token where its name belongs must not find it in a log.
@@ -149,8 +150,6 @@ def _expected(detail: ErrorDetails) -> str:
             return "text"
         case "none_required":
             return "null"
-        case "byte_size" | "byte_size_unit":
-            return "a size such as 2GiB"
         case "string_pattern_mismatch":
             return f"text like {detail['ctx']['pattern']}"
     message = detail["msg"].removeprefix("Input should be ").removeprefix("Input should ")
@@ -193,6 +192,8 @@ def _shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, date):
         return f"the date {value}"
+    if isinstance(value, int) and abs(value) > _LONGEST_NUMBER:
+        return "a number of more than 30 digits"  # Python writes none of very many
     if not isinstance(value, str):
         return repr(value)
     return repr(_CREDENTIALS.sub("***@", redact_url(redact_text(value))))

@@ -17,6 +17,7 @@ Place = tuple[str | int, ...]
 MAX_VALUES = 1_000_000
 """Values of one file, those behind aliases counted each time: a few lines of aliases can stand for billions."""
 
+_LONGEST_SHOWN = 60
 _STANDARD = "tag:yaml.org,2002:"
 _MERGE = f"{_STANDARD}merge"
 _PLAIN = {f"{_STANDARD}map", f"{_STANDARD}seq"}
@@ -142,7 +143,8 @@ class _Reader:
             return self._loader.construct_object(node)
         # The 31st of June and tags that do not fit: every one of YAML's types says no in its own way.
         except (ValueError, LookupError, AttributeError, yaml.YAMLError):
-            self._wrong(node, f"expected a value, found {node.value!r} that is no {_shown(node.tag)}; put it in quotes")
+            found = node.value if len(node.value) <= _LONGEST_SHOWN else node.value[:_LONGEST_SHOWN] + "…"
+            self._wrong(node, f"expected a value, found {found!r} that is no {_shown(node.tag)}; put it in quotes")
             return node.value
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[Hashable, Any]:

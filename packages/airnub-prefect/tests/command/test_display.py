@@ -1,14 +1,18 @@
 """What a person sees."""
 
+import io
 import json
 import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 
 from airnub_core import Kind, Outcome, Report
-from airnub_core.errors import HttpStatusError
+from airnub_core.errors import DatasetError, HttpStatusError
+from airnub_prefect.command import display as display_module
 from airnub_prefect.command.display import (
+    LONGEST_REASON,
     NAMED_OUTCOMES,
     Display,
     count_line,
@@ -33,10 +37,45 @@ def test_the_summary_names_failures_first(capsys):
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == "ingestion: 35 stored, 1 failed in 1.2 s"
     named = [line.split() for line in lines if "csv" in line]
-    assert named[0] == ["failed", "b", "https://b/x[1].csv"]
+    assert named[0][:3] == ["failed", "b", "https://b/x[1].csv"]
     assert named[1] == ["stored", "a", "0[bold].csv", "2.0", "kB"]
     assert len(named) == NAMED_OUTCOMES + 1
     assert lines[-1] == "and 5 more; --json has all"
+
+
+def test_a_failed_row_says_why_in_a_pipe(capsys):
+    """At the end of its line; other lines end with their last cell, and none is padded."""
+    print_report("ingestion", Report([FAILED, stored(1)]))
+    _, header, failed, other = capsys.readouterr().out.splitlines()
+    assert header.split() == ["outcome", "source", "file", "size", "error"]
+    assert failed.endswith("   https://***@b/x: expected status 200, found 404 Not Found")
+    assert other == other.rstrip()
+    assert other.split() == ["stored", "a", "1[bold].csv", "2.0", "kB"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_failed_row_says_why_on_a_terminal(monkeypatch, width):
+    """Wrapped under the name of the item; no line is wider than the terminal."""
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    monkeypatch.setattr(display_module, "_data", terminal)
+    url = f"https://b/{'long_' * 20}.csv"
+    print_report("ingestion", Report([Outcome("b", Kind.FAILED, url=url, error=HttpStatusError(url, 404)), stored(1)]))
+    lines = terminal.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    text = "".join("".join(lines).split())
+    assert text.count("expectedstatus200,found404NotFound") == 1
+    assert text.count("https://b/") == 1
+
+
+def test_the_reason_of_a_failure_is_short(capsys):
+    """On one line, without the name of the item that stands beside it; the report of the run has all of it."""
+    error = DatasetError("d", "expected a folder,\n  found: " + "x" * 1000)
+    print_report("processing", Report([Outcome("d", Kind.FAILED, error=error)]))
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("failed")]
+    reason = line.removeprefix("failed").strip().removeprefix("d").strip()
+    assert reason.startswith("expected a folder, found: xxx")
+    assert reason.endswith("x…")
+    assert len(reason) == LONGEST_REASON
 
 
 def test_the_summary_of_datasets(capsys):
@@ -70,7 +109,7 @@ def test_the_document():
 
 
 def test_progress_in_a_pipe(capsys):
-    """Failures are said at once, and the end of each batch."""
+    """The end of each batch, with how many failed; failures that no report names are named once, at the end."""
     with Display() as display:
         display.expect("files", 2)
         display.outcome("files", stored(1))
@@ -80,11 +119,49 @@ def test_progress_in_a_pipe(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "failed: b: https://***@b/x: expected status 200, found 404 Not Found",
-        "files: 2 of 2 items have ended",
+        "files: 2 of 2 items have ended, 1 failed",
         "pages: 1 of 1 items have ended",
+        "failed: b: https://***@b/x: expected status 200, found 404 Not Found",
     ]
     assert display.counts == {Kind.STORED: 2, Kind.FAILED: 1}
+
+
+def test_failures_that_a_report_names_are_not_named_twice(capsys):
+    """A report takes over its own failures, and no other ones."""
+    other = Outcome("c", Kind.FAILED, url="https://c/", error=HttpStatusError("https://c/", 503))
+    with Display() as display:
+        for outcome in (FAILED, other):
+            display.outcome("files", outcome)
+        display.reported(Report([FAILED]))
+    err = capsys.readouterr().err
+    assert "https://***@b/x" not in err
+    assert err.count("failed: c: https://c/: expected status 200, found 503 Service Unavailable") == 1
+
+
+def test_many_failures_without_a_report(capsys):
+    """The first are named, the others counted."""
+    with Display() as display:
+        for number in range(23):
+            display.outcome("files", Outcome("s", Kind.FAILED, error=HttpStatusError(f"https://s/{number}", 404)))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "and 3 more failed"
+
+
+def test_progress_on_a_terminal_says_why_the_latest_item_failed(monkeypatch):
+    """Below the bars while they are there, on one line."""
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
+    monkeypatch.setattr(display_module, "_talk", terminal)
+    with Display() as display:
+        display.expect("files", 2)
+        display.outcome("files", FAILED)
+        drawn = Console(file=io.StringIO(), width=80)
+        drawn.print(display._bars.get_renderable())
+        display.reported(Report([FAILED]))
+    first, *_, last = drawn.file.getvalue().splitlines()
+    assert "1/2" in first
+    assert "1 failed" in first
+    assert last.startswith("failed: b: https://***@b/x: expected status 200, found 404")
 
 
 def test_progress_of_many_in_a_pipe(capsys):

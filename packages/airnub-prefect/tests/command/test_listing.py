@@ -27,7 +27,7 @@ def test_a_list_needs_no_server(command, tmp_path):
     rows = json.loads(done.stdout)
     assert rows[:2] == EXPECTED
     assert rows[-1] == {
-        "stage": "-",
+        "stage": "pipeline",
         "flow": "department-for-tests",
         "description": "Both.",
         "variable": "-",
@@ -38,7 +38,7 @@ def test_a_list_needs_no_server(command, tmp_path):
 
 
 def test_for_people(capsys):
-    """A line for each flow."""
+    """A paragraph for each flow, in lines of at most 100 characters without a terminal."""
     from department_for_tests.department import DEPARTMENT
 
     from airnub_prefect.command.listing import list_flows
@@ -46,6 +46,27 @@ def test_for_people(capsys):
     assert list_flows(DEPARTMENT, as_json=False) == 0
     out = capsys.readouterr().out
     for row in EXPECTED:
-        [line] = [line for line in out.splitlines() if f" {row['flow']} " in line]
-        assert row["description"] in line
-        assert row["file"] in line
+        lines = out.splitlines()
+        at = lines.index(f"{row['stage']:<9}   {row['flow']}")
+        assert [line.strip() for line in lines[at + 1 : at + 4]] == [
+            row["description"],
+            f"settings: Variable {row['variable']}",
+            row["file"],
+        ]
+
+
+def test_long_descriptions_are_wrapped(capsys):
+    """Between words, to 100 characters without a terminal."""
+    from department_for_tests.department import DEPARTMENT
+    from department_for_tests.flows import counting
+
+    from airnub_prefect.command.listing import list_flows
+
+    before, counting.description = counting.description, "counts what there is, " * 20
+    try:
+        list_flows(DEPARTMENT, as_json=False)
+    finally:
+        counting.description = before
+    lines = capsys.readouterr().out.splitlines()
+    assert 80 < max(map(len, lines)) <= 100
+    assert " ".join(line.strip() for line in lines).count("counts what there is,") == 20

@@ -53,7 +53,7 @@ def test_all_commands():
     ]
 
 
-@pytest.mark.parametrize("words", [("runn",), ("run",), ("run", "nothing"), ("run", "counting", "--forse"), ("store",)])
+@pytest.mark.parametrize("words", [("runn",), ("run", "nothing"), ("run", "counting", "--forse"), ("store",)])
 def test_mistakes_in_the_command(invoke, words):
     """They have status 2, and what is valid is named."""
     answer = invoke(*words)
@@ -63,8 +63,27 @@ def test_mistakes_in_the_command(invoke, words):
 
 
 def test_a_stage_that_is_not_there(invoke):
-    """The stages are named."""
-    assert "'ingestion', 'counting', 'sync'" in invoke("run", "ingest").stderr
+    """The stages are named, and the pipeline, which `list` shows too."""
+    assert "'ingestion', 'counting', 'sync', 'pipeline'" in invoke("run", "ingest").stderr
+
+
+@pytest.mark.parametrize("words", [("run",), ("run", "pipeline")])
+def test_the_pipeline_is_run_by_name_and_without_a_stage(invoke, words, monkeypatch):
+    """Both run all stages. A file of settings is that of one stage, so `--config` needs its name."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    answer = invoke(*words)
+    assert answer.exit_code == 1
+    assert "expected a Prefect server at http://127.0.0.1:9/api" in answer.stderr
+    answer = invoke(*words, "--config", "a.yaml")
+    assert answer.exit_code == 2
+    assert "expected one of ingestion, counting, sync before it" in answer.stderr
+
+
+def test_the_document_of_a_pipeline_is_alone_on_stdout(command, prefect_api):
+    """Also where its settings are nowhere: nothing on stdout, and status 2."""
+    done = command("run", "--json", PREFECT_API_URL=prefect_api)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "department_for_tests ingestion: no settings found" in done.stderr
 
 
 def ended(capsys, work):

@@ -14,7 +14,7 @@ import pytest
 from department_for_tests.department import DEPARTMENT
 
 from airnub_core.sample_site import Reply
-from airnub_prefect.command.running import run_stage
+from airnub_prefect.command.running import run_pipeline, run_stage
 from airnub_prefect.errors import ConfigurationError
 
 STAGES = {stage.name: stage for stage in DEPARTMENT.stages}
@@ -64,7 +64,7 @@ def test_a_stage_that_completes(run, site, tmp_path):
 
 
 def test_a_stage_with_failures(run, site, tmp_path):
-    """Status 1; each failure is named while it runs and at the end, and the others are stored."""
+    """Status 1; each failure is named once beside the document, and the others are stored."""
     site.routes["/a.csv"] = Reply(b"a\n")
     status, stdout, stderr = run(
         "ingestion", ingestion(tmp_path, site.url("/a.csv"), site.url("/gone.csv")), as_json=True
@@ -78,8 +78,27 @@ def test_a_stage_with_failures(run, site, tmp_path):
         "message": f"{site.url('/gone.csv')}: expected status 200, found 404 Not Found",
         "transient": False,
     }
-    assert f"failed: weather: {site.url('/gone.csv')}" in stderr
+    assert stderr.count(f"weather: {site.url('/gone.csv')}: expected status 200, found 404 Not Found") == 1
     assert "1 of 2 items failed, tolerated: none" in stderr
+
+
+def test_a_failure_is_printed_once(run, site, tmp_path):
+    """In its row of the table, with the reason; the message counts."""
+    status, stdout, stderr = run("ingestion", ingestion(tmp_path, site.url("/gone.csv")))
+    assert status == 1
+    assert (stdout + stderr).count("404 Not Found") == 1
+    [row] = [line for line in stdout.splitlines() if "/gone.csv" in line]
+    assert row.startswith("failed")
+    assert row.endswith("expected status 200, found 404 Not Found")
+    assert "1 of 1 items failed, tolerated: none; running again will not help by itself" in stderr
+
+
+def test_a_failure_that_is_tolerated_is_printed_once_too(run, site, tmp_path):
+    """In its row."""
+    settings = json.loads(ingestion(tmp_path, site.url("/gone.csv"))) | {"tolerated_failures": 1}
+    status, stdout, stderr = run("ingestion", json.dumps(settings))
+    assert status == 0
+    assert (stdout + stderr).count("404 Not Found") == 1
 
 
 def test_force_reaches_the_stages_that_know_it(run, site, tmp_path):
@@ -164,6 +183,95 @@ def test_missing_secrets_stop_it_before_anything_is_fetched(run, site, tmp_path)
     assert site.asked == []
 
 
+@pytest.fixture
+def run_all(prefect_here, capsys):
+    """Run the pipeline with settings in Variables, as no stage of it is given any; exit status, stdout and stderr."""
+    from prefect.variables import Variable
+
+    names = [f"dept_department_for_tests_{stage}_config" for stage in ("ingestion", "counting")]
+
+    def run(*settings, as_json=True):
+        for name, value in zip(names, settings, strict=False):
+            Variable.set(name, value, overwrite=True)
+        status = run_pipeline(DEPARTMENT, force=False, as_json=as_json, verbose=False)
+        return status, *capsys.readouterr()
+
+    yield run
+    for name in names:
+        Variable.unset(name)
+
+
+def test_a_pipeline_that_completes(run_all, site, tmp_path):
+    """One document with that of each stage, in their order, and the sum of their counts; nothing else on stdout."""
+    site.routes["/a.csv"] = Reply(b"a\n")
+    status, stdout, stderr = run_all(json.loads(ingestion(tmp_path, site.url("/a.csv"))), {"tasks": 2})
+    document = json.loads(stdout)
+    assert status == 0
+    assert list(document) == ["stage", "state", "counts", "seconds", "stages", "failure"]
+    assert (document["stage"], document["state"], document["failure"]) == ("pipeline", "completed", None)
+    assert document["counts"] == {"stored": 3, "updated": 0, "unchanged": 0, "failed": 0}
+    assert [(one["stage"], one["state"], len(one["items"])) for one in document["stages"]] == [
+        ("ingestion", "completed", 1), ("counting", "completed", 2)
+    ]  # fmt: skip
+    assert document["seconds"] >= max(one["seconds"] for one in document["stages"]) > 0
+    assert "pipeline: all stages completed in " in stderr
+
+
+def test_a_pipeline_of_which_a_stage_fails(run_all, site, tmp_path):
+    """Status 1; stages before it and the one that failed have documents, those after it were not started."""
+    site.routes["/a.csv"] = Reply(b"a\n")
+    wrong = json.loads(ingestion(tmp_path, site.url("/a.csv"), site.url("/gone.csv")))
+    status, stdout, stderr = run_all(wrong, {"tasks": 2})
+    document = json.loads(stdout)
+    assert (status, document["state"]) == (1, "failed")
+    [stage] = document["stages"]
+    assert (stage["stage"], stage["state"], len(stage["items"])) == ("ingestion", "failed", 2)
+    assert stage["counts"] == document["counts"] == {"stored": 1, "updated": 0, "unchanged": 0, "failed": 1}
+    assert stage["failure"] == document["failure"]
+    assert "completed before: no stage" in stderr
+    status, stdout, stderr = run_all(
+        json.loads(ingestion(tmp_path, site.url("/a.csv"))), {"tasks": 1, "ending": "failed"}
+    )
+    stages = json.loads(stdout)["stages"]
+    assert [(one["stage"], one["state"]) for one in stages] == [("ingestion", "completed"), ("counting", "failed")]
+    assert "completed before: ingestion" in stderr
+    assert status == 1
+
+
+def test_a_pipeline_of_which_a_stage_breaks(run_all, site, tmp_path):
+    """What completed before has its document; the one that broke has none, and the pipeline says why it failed."""
+    site.routes["/a.csv"] = Reply(b"a\n")
+    right = json.loads(ingestion(tmp_path, site.url("/a.csv")))
+    status, stdout, stderr = run_all(right, {"ending": "broken"})
+    document = json.loads(stdout)
+    assert (status, [one["stage"] for one in document["stages"]]) == (1, ["ingestion"])
+    assert document["failure"].startswith("pipeline broke with KeyError: 'https://***@example.org/'")
+    assert "hunter2" not in stdout + stderr
+    status, stdout, _ = run_all(right, {"ending": "silent"})
+    assert (status, json.loads(stdout)["state"]) == (1, "failed")
+    assert "flows:counting: expected a Report, found NoneType" in json.loads(stdout)["failure"]
+
+
+def test_wrong_settings_of_a_pipeline(run_all, site, tmp_path):
+    """Of its first stage: nothing was run, as for a stage alone. Of a later one: status 2, and what ran is reported."""
+    with pytest.raises(ConfigurationError, match="stroe"):
+        run_all({"stroe": "x"})
+    site.routes["/a.csv"] = Reply(b"a\n")
+    status, stdout, _ = run_all(json.loads(ingestion(tmp_path, site.url("/a.csv"))), {"taks": 1})
+    document = json.loads(stdout)
+    assert (status, document["state"], [one["stage"] for one in document["stages"]]) == (2, "failed", ["ingestion"])
+    assert "taks" in document["failure"]
+
+
+def test_a_pipeline_for_people(run_all, site, tmp_path):
+    """A table for each stage."""
+    site.routes["/a.csv"] = Reply(b"a\n")
+    status, stdout, _ = run_all(json.loads(ingestion(tmp_path, site.url("/a.csv"))), {"tasks": 2}, as_json=False)
+    assert status == 0
+    assert "ingestion: 1 stored in " in stdout
+    assert "counting: 2 stored in " in stdout
+
+
 def test_stdout_is_json_whatever_is_printed(command, written, prefect_api):
     """What flows, their child processes and Prefect print goes to stderr."""
     config = written("ending: chatty\n")
@@ -236,6 +344,7 @@ def halted(start, site, written, tmp_path):
         released.set()
 
 
+@pytest.mark.system
 def test_sigterm(halted, tmp_path):
     """As Docker sends it, to the command alone: it ends, leaves no process, and what had ended is whole."""
     process, server = halted
@@ -248,6 +357,7 @@ def test_sigterm(halted, tmp_path):
     assert [path.read_bytes() for path in (tmp_path / "store").glob("quick/*/*/a.csv")] == [b"a\n"]
 
 
+@pytest.mark.system
 def test_ctrl_c(halted, tmp_path):
     """It ends soon with status 130, says what is safe, and leaves no process and no half-written file."""
     process, server = halted
@@ -268,6 +378,7 @@ def test_ctrl_c(halted, tmp_path):
     assert {path.name for path in (tmp_path / "home").iterdir()} <= {"prefect.db", "prefect.db-wal", "prefect.db-shm"}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_interrupted_downloads(start, site, written, tmp_path, sent):
     """What had come is settled and counted, whatever thread it was in; a transfer that hangs keeps nobody waiting."""
@@ -290,6 +401,7 @@ def test_interrupted_downloads(start, site, written, tmp_path, sent):
     assert [path.name for path in (tmp_path / "store" / ".airnub" / "staging").iterdir()] == ["lock"]
 
 
+@pytest.mark.system
 def test_kill_9(halted, tmp_path):
     """The embedded server ends by itself, in good order, and leaves nothing but the database."""
     process, server = halted

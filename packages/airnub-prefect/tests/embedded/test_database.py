@@ -66,6 +66,7 @@ def content(home):
         return [line for line in connection.iterdump() if not line.startswith("PRAGMA")]
 
 
+@pytest.mark.system
 def test_the_snapshot_is_what_prefect_migrates_to(migrate, tmp_path):
     """Tables, columns, indexes and foreign keys are Prefect's own; and Prefect finds nothing to migrate in ours."""
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"

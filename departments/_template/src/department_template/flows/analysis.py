@@ -5,11 +5,12 @@ from prefect import flow
 from airnub_core import Report
 from airnub_prefect.conclusion import conclude
 from airnub_prefect.resolution import resolve
+from airnub_prefect.run_names import run_name
 from department_template.settings import AnalysisSettings
 from department_template.tasks import report
 
 
-@flow(name="department-template-analysis", description=__doc__)
+@flow(name="department-template-analysis", description=__doc__, flow_run_name=run_name)
 async def analysis(settings: AnalysisSettings | None = None) -> Report:
     """Settings: the parameter, else the Variable, else the YAML file."""
     settings = await resolve(AnalysisSettings, settings)

@@ -3,13 +3,14 @@
 from prefect import flow
 
 from airnub_core import Report
+from airnub_prefect.run_names import run_name
 from department_template.flows.analysis import analysis as analyse
 from department_template.flows.ingestion import ingestion as ingest
 from department_template.flows.processing import processing as process
 from department_template.settings import AnalysisSettings, IngestionSettings, ProcessingSettings
 
 
-@flow(name="department-template", description=__doc__)
+@flow(name="department-template", description=__doc__, flow_run_name=run_name)
 async def pipeline(
     ingestion: IngestionSettings | None = None,
     processing: ProcessingSettings | None = None,

@@ -6,11 +6,12 @@ from airnub_core import Report
 from airnub_prefect.artifacts import publish_image, publish_markdown, publish_table
 from airnub_prefect.conclusion import conclude
 from airnub_prefect.resolution import resolve
+from airnub_prefect.run_names import run_name
 from project_alpha.settings import AnalysisSettings
 from project_alpha.tasks import rain_report
 
 
-@flow(name="project-alpha-analysis", description=__doc__)
+@flow(name="project-alpha-analysis", description=__doc__, flow_run_name=run_name)
 async def analysis(settings: AnalysisSettings | None = None) -> Report:
     """Settings: the parameter, else the Variable, else the YAML file."""
     settings = await resolve(AnalysisSettings, settings)

@@ -3,13 +3,14 @@
 from prefect import flow
 
 from airnub_core import Report
+from airnub_prefect.run_names import run_name
 from project_alpha.flows.analysis import analysis as analyse
 from project_alpha.flows.ingestion import ingestion as ingest
 from project_alpha.flows.processing import processing as process
 from project_alpha.settings import AnalysisSettings, IngestionSettings, ProcessingSettings
 
 
-@flow(name="project-alpha", description=__doc__)
+@flow(name="project-alpha", description=__doc__, flow_run_name=run_name)
 async def pipeline(
     ingestion: IngestionSettings | None = None,
     processing: ProcessingSettings | None = None,

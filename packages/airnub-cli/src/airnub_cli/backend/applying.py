@@ -12,10 +12,12 @@ from airnub_cli.backend.change import Action, Change
 from airnub_cli.backend.environment import filled_environment
 from airnub_cli.backend.notifications import read_notifications
 from airnub_cli.backend.placeholders import known_values
+from airnub_cli.backend.secrets import check_secrets, missing_secrets
 from airnub_cli.backend.server import BackendError, PrefectServer
 from airnub_cli.backend.sources import Mistakes
 from airnub_cli.backend.variables import (
     FindDepartment,
+    SecretUse,
     Variable,
     compare_variables,
     installed_department,
@@ -23,6 +25,7 @@ from airnub_cli.backend.variables import (
 )
 from airnub_cli.backend.work_pools import Pool, compare_pools, read_pools
 from airnub_cli.configuration.environment import PoolType
+from airnub_cli.installed import importable
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,14 @@ class Wanted:
     """What the repository says that the backend of an environment holds."""
 
     environment: str
+    replaced_sources: dict[str, list[str]]
+    """Categories whose sources the environment replaces, by department."""
     pools: list[Pool]
     variables: list[Variable]
     blocks: list[Any]
     automations: list[Any]
+    missing_secrets: list[SecretUse]
+    """Where settings name a secret that neither the files nor the environment of this process have."""
 
 
 def read_wanted(
@@ -62,15 +69,20 @@ def read_wanted(
     before = len(mistakes.found)
     pools = read_pools(root, environment, values, mistakes, pool_type)
     are_right = len(mistakes.found) == before
+    with importable(root.glob("departments/*/src")):
+        variables = read_variables(root, environment, mistakes, find_department)
+    blocks = read_blocks(root, environment, values, mistakes)
     wanted = Wanted(
         environment.name,
+        {} if environment.says is None else environment.says.replaced_sources(),
         pools,
-        read_variables(root, environment, mistakes, find_department),
-        read_blocks(root, environment, values, mistakes),
+        variables,
+        blocks,
         [
             *read_automations(root, environment, pools if are_right else None, mistakes),
             *read_notifications(root, environment, mistakes),
         ],
+        missing_secrets(variables, {block.reference for block in blocks}, set(values)),
     )
     mistakes.raise_if_any()
     return wanted
@@ -80,7 +92,7 @@ def compare(server: PrefectServer, wanted: Wanted) -> list[Change]:
     """What is to be done, in the order in which it has to be; nothing is sent.
 
     Raises:
-        ConfigurationError: blocks do not fit the types that the server has, or are nowhere.
+        ConfigurationError: blocks do not fit the types that the server has, or are nowhere; secrets are nowhere.
         BackendError: the server does not answer, or holds what cannot be brought to what the repository says.
     """
     mistakes = Mistakes()
@@ -90,6 +102,7 @@ def compare(server: PrefectServer, wanted: Wanted) -> list[Change]:
         *compare_blocks(server, wanted.blocks, mistakes),
         *compare_automations(server, wanted.automations, {block.reference for block in wanted.blocks}, mistakes),
     ]
+    check_secrets(server, wanted.missing_secrets, mistakes)
     mistakes.raise_if_any()
     return changes
 

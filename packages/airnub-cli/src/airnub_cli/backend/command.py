@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airnub_cli.backend.placeholders import known_values
+from airnub_cli.installed import advice
 from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 
 if TYPE_CHECKING:
     # What imports Prefect is imported when it is needed: other commands and `--help` are to be quick.
+    from airnub_cli.backend.applying import Wanted
     from airnub_cli.backend.change import Change
     from airnub_cli.configuration.environment import PoolType
 
@@ -28,9 +30,14 @@ def add_to(group: click.Group) -> None:
     group.add_command(apply)
 
 
-@click.command("apply", epilog="Example: uv run airnub apply --env local")
+@click.command("apply", epilog="Example: uv run airnub apply --env sample")
 @click.option(
-    "--env", "environment", default="local", show_default=True, help="local, or one of configs/environments/."
+    "--env",
+    "environment",
+    default="local",
+    show_default=True,
+    metavar="NAME",
+    help="Environment of configs/environments/; sample replaces sources by the sample sites.",
 )
 @click.option(
     "--pools",
@@ -51,7 +58,8 @@ def apply(environment: str, pool_type: PoolType | None, as_json: bool) -> None:
 
 def _run(environment: str, pool_type: PoolType | None, *, as_json: bool) -> int:
     try:
-        root = Workspace.around(Path.cwd()).root
+        workspace = Workspace.around(Path.cwd())
+        root = workspace.root
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
         return 2
@@ -62,22 +70,25 @@ def _run(environment: str, pool_type: PoolType | None, *, as_json: bool) -> int:
     from airnub_cli.backend.server import BackendError
 
     try:
-        server, changes = _apply(root, environment, pool_type)
+        server, wanted, changes = _apply(root, environment, pool_type)
     except ConfigurationError as error:
+        click.secho(str(error), fg="red", err=True)
+        if said := advice(workspace, error.mistakes):
+            click.secho(said, fg="yellow", err=True)
         count = len(error.mistakes)
-        click.secho(f"{error}\n{count} mistake{'s' * (count > 1)}; nothing was sent.", fg="red", err=True)
+        click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was sent.", fg="red", err=True)
         return 2
     except BackendError as error:
         click.secho(str(error), fg="red", err=True)
         return 1
     if as_json:
-        click.echo(json.dumps(_document(environment, server, changes), indent=2))
+        click.echo(json.dumps(_document(wanted, server, changes), indent=2))
     else:
-        _print(environment, server, changes)
+        _print(wanted, server, changes)
     return 0
 
 
-def _apply(root: Path, environment: str, pool_type: PoolType | None) -> tuple[str, list[Change]]:
+def _apply(root: Path, environment: str, pool_type: PoolType | None) -> tuple[str, Wanted, list[Change]]:
     from airnub_cli.backend.applying import compare, read_wanted, send
     from airnub_cli.backend.server import prefect_server
 
@@ -85,27 +96,29 @@ def _apply(root: Path, environment: str, pool_type: PoolType | None) -> tuple[st
     with prefect_server() as server:
         changes = compare(server, wanted)
         send(changes)
-        return server.url, changes
+        return server.url, wanted, changes
 
 
-def _document(environment: str, server: str, changes: list[Change]) -> dict[str, Any]:
+def _document(wanted: Wanted, server: str, changes: list[Change]) -> dict[str, Any]:
     from airnub_cli.backend.applying import counts
 
     return {
-        "environment": environment,
+        "environment": wanted.environment,
         "server": server,
+        "replaced_sources": wanted.replaced_sources,
         "counts": counts(changes),
         "changes": [change.as_json() for change in changes],
     }
 
 
-def _print(environment: str, server: str, changes: list[Change]) -> None:
+def _print(wanted: Wanted, server: str, changes: list[Change]) -> None:
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from airnub_cli.backend.applying import counts
+    from airnub_cli.configuration.environment import said_of_sources
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -125,4 +138,5 @@ def _print(environment: str, server: str, changes: list[Change]) -> None:
         or "the repository asks for nothing"
     )
     end = "" if sent else "; nothing was sent"
-    console.print(Text(f"{environment} on {server}: {said}{end}."), soft_wrap=True)
+    console.print(Text(f"{wanted.environment} on {server}: {said}{end}."), soft_wrap=True)
+    console.print(Text(said_of_sources(wanted.environment, wanted.replaced_sources)), soft_wrap=True)

@@ -15,6 +15,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
 
 from airnub_common import redact_text, redact_url
+from airnub_prefect.api_url import LOCAL
 
 PAGE = 200
 """The most that the API gives at once; without a limit it gives as many, and does not say that there are more."""
@@ -116,8 +117,8 @@ def prefect_server() -> Iterator[PrefectServer]:
     """
     if not PREFECT_API_URL.value():
         raise BackendError(
-            "expected a Prefect server, found none configured: set PREFECT_API_URL, such as "
-            "http://127.0.0.1:4200/api, in the environment or in .env"
+            f"expected a Prefect server, found none configured: set PREFECT_API_URL, such as {LOCAL}, "
+            "in the environment or in .env"
         )
     with get_client(sync_client=True) as client:
         yield PrefectServer(client)

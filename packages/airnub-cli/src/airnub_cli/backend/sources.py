@@ -82,7 +82,7 @@ def read_entries(
         if says is None:
             continue
         _check_environments(says.environments or (), environment, file, mistakes)
-        if says.environments is not None and environment.name not in says.environments:
+        if says.environments is not None and not environment.is_one_of(says.environments):
             continue
         first = names.setdefault(says.identity, file.path)
         if first != file.path:

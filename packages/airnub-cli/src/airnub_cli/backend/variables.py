@@ -4,7 +4,7 @@ The department's own model checks them, and says the name under which its flow l
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -14,10 +14,13 @@ from airnub_cli.backend.change import Action, Change, differences, unchanged
 from airnub_cli.backend.server import Json, PrefectServer, path_of
 from airnub_cli.backend.sources import Mistakes, yaml_files
 from airnub_cli.configuration.environment import Environment
+from airnub_cli.installed import INSTALL_ALL
 from airnub_prefect.department import Department
 from airnub_prefect.errors import Mistake
 from airnub_prefect.places import shown
+from airnub_prefect.settings import StoreSettings
 from airnub_prefect.validation import checked, nearest
+from airnub_prefect.yaml_file import Place
 
 FOLDER = Path("configs", "variables")
 LARGEST = 5000
@@ -28,12 +31,24 @@ FindDepartment = Callable[[str], Department]
 
 
 @dataclass(frozen=True, slots=True)
+class SecretUse:
+    """Where settings name a secret."""
+
+    reference: str
+    """`secret/usgs-token`."""
+    where: str
+    """A file."""
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Variable:
     """What a Variable should be."""
 
     name: str
     value: Any
     tags: tuple[str, ...]
+    secrets: tuple[SecretUse, ...] = ()
 
 
 def installed_department(name: str) -> Department:
@@ -66,7 +81,7 @@ def read_variables(
         try:
             department = find_department(one.name)
         except ImportError as error:
-            message = f"expected the department {one.name} to be installed, found: {error}; `uv sync --all-packages`"
+            message = f"expected the department {one.name} to be installed, found: {error}; {INSTALL_ALL}"
             mistakes.found.append(Mistake(shown(one), None, message))
             continue
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
@@ -113,7 +128,22 @@ def _of_department(
             mistakes.add(file, (), f"{message}; long lists of URLs belong in a file of the package (urls_file)")
             continue
         tags = (TAG, f"department:{department.name}", f"stage:{path.stem}")
-        yield Variable(settings.variable(), file.value, tags)
+        named = says.secrets() if isinstance(says, StoreSettings) else []
+        lines = [(one, file.mistake(place, "")) for one in dict.fromkeys(named) for place in _places(file.value, one)]
+        secrets = [SecretUse(one, at.where, at.line) for one, at in lines]
+        yield Variable(settings.variable(), file.value, tags, tuple(secrets))
+
+
+def _places(value: Any, wanted: str, place: Place = ()) -> Iterator[Place]:
+    """Where a text stands in a value."""
+    if value == wanted:
+        yield place
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _places(entry, wanted, (*place, key))
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from _places(entry, wanted, (*place, index))
 
 
 def compare_variables(server: PrefectServer, wanted: Iterable[Variable]) -> list[Change]:

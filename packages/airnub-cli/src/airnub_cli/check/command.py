@@ -1,16 +1,18 @@
-"""The command `airnub check`: arguments in, mistakes out. The work is in the modules beside this one."""
+"""The command `airnub check`: arguments in, mistakes and warnings out. The work is in the modules beside this one."""
 
 from __future__ import annotations
 
 import os
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import get_args
 
 import click
 
+from airnub_cli.check.check_warning import mistakes_in
 from airnub_cli.check.report import Format, report
+from airnub_cli.installed import advice
 from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -30,8 +32,9 @@ def check(form: Format, no_cache: bool) -> None:
     Names and required files of members, where they must be named besides, import contracts, what is imported and not
     declared, flows that nobody deployed, settings that are not strict, deployments and their parameters, the root's
     prefect.yaml, pools, Variables, blocks and automations of every environment, contracts and who reads them, and the
-    lock. Nothing is changed and no server is asked. All departments must be installed. The exit status is 1 when there
-    are mistakes.
+    lock. Nothing is changed and no server is asked. What departments depend on must be installed. The exit status is 1
+    when there are mistakes. Warnings, such as a department that describes itself in the template's words, do not change
+    it.
     """
     quiet_prefect()
     from airnub_cli.check.everything import check_everything
@@ -44,10 +47,18 @@ def check(form: Format, no_cache: bool) -> None:
     os.chdir(root)  # paths are told from here, as GitHub and editors want them
     # What modules print when they are imported is no part of the answer.
     with redirect_stdout(sys.stderr):
-        mistakes = check_everything(root, NOTHING if no_cache else Memory.of_user())
-    if mistakes or form == "json":
-        click.echo(report(mistakes, form))
-    count = len(mistakes)
-    said = f"{count} mistake{'s' * (count != 1)}" if mistakes else "everything is as it should be"
-    click.secho(said, fg="red" if mistakes else "green", err=True)
+        found = check_everything(root, NOTHING if no_cache else Memory.of_user())
+    if found or form == "json":
+        click.echo(report(found, form))
+    # A project file that cannot be read is among the mistakes.
+    with suppress(WorkspaceError):
+        if hint := advice(Workspace.around(root), found):
+            click.secho(hint, fg="yellow", err=True)
+    mistakes = len(mistakes_in(found))
+    warnings = len(found) - mistakes
+    said = [
+        f"{count} {name}{'s' * (count != 1)}" for name, count in (("mistake", mistakes), ("warning", warnings)) if count
+    ]
+    colour = "red" if mistakes else "yellow" if warnings else "green"
+    click.secho(", ".join(said) or "everything is as it should be", fg=colour, err=True)
     sys.exit(1 if mistakes else 0)

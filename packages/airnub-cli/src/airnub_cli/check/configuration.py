@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from airnub_cli.backend.placeholders import known_values
+from airnub_cli.check.check_warning import CheckWarning
 from airnub_cli.configuration.environment import LOCAL, environments
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.configuration.repetition import repetitions
@@ -65,17 +66,25 @@ def check_stale(workspace: Workspace, found: Checked, memory: Memory = NOTHING) 
 
 
 def check_backend(workspace: Workspace) -> Iterator[Mistake]:
-    """Mistakes in pools, Variables, blocks and automations; one that is in some environments alone names them."""
+    """Mistakes in pools, Variables, blocks and automations, and warnings of secrets that no file has.
+
+    One that is in some environments alone names them.
+    """
     from airnub_cli.backend.applying import read_wanted  # it brings Prefect
+    from airnub_cli.backend.secrets import advice
 
     names = environments(workspace.root) or [LOCAL]
     told: dict[Mistake, list[str]] = defaultdict(list)
     for name in names:
         try:
-            read_wanted(workspace.root, name, values=_Filled(known_values(workspace.root)))
+            wanted = read_wanted(workspace.root, name, values=_Filled(known_values(workspace.root)))
         except ConfigurationError as error:
             for one in dict.fromkeys(error.mistakes):
                 told[one].append(name)
+            continue
+        for use in dict.fromkeys(wanted.missing_secrets):
+            message = f"no file has the block {use.reference}; unless the server has it, `airnub apply` fails: "
+            told[CheckWarning(use.where, use.line, message + advice(use.reference))].append(name)
     for one, where in told.items():
         yield one if len(where) == len(names) else replace(one, message=f"{one.message} (in {', '.join(where)})")
 

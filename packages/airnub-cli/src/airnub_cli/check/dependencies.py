@@ -8,6 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from airnub_cli.check.imports import Imports
+from airnub_cli.installed import is_installed
 from airnub_cli.workspace import Member, Workspace, normalized
 from airnub_prefect.errors import Mistake
 
@@ -24,13 +25,17 @@ def check_dependencies(workspace: Workspace, imports: Imports) -> Iterator[Mista
     providers |= {member.module: [member.name] for member in workspace.members.values()}
     for member in workspace.members.values():
         if member.module in imports.sources:
-            yield from _undeclared(member, imports, providers)
+            yield from _undeclared(workspace, member, imports, providers)
             yield from _hidden(workspace, member)
 
 
-def _undeclared(member: Member, imports: Imports, providers: Mapping[str, Sequence[str]]) -> Iterator[Mistake]:
+def _undeclared(
+    workspace: Workspace, member: Member, imports: Imports, providers: Mapping[str, Sequence[str]]
+) -> Iterator[Mistake]:
     pyproject = member.folder / "pyproject.toml"
     used, in_tests = _declared(pyproject), _declared(pyproject, for_tests=True)
+    members = {normalized(name) for name in workspace.members}
+    absent = {name for name in in_tests - members if not is_installed(name)}
     modules = {member.module, *imports.graph.find_descendants(member.module)}
     for importer in sorted(modules):
         # What a package offers to the tests of others is imported there alone, where the tools of tests are.
@@ -41,6 +46,8 @@ def _undeclared(member: Member, imports: Imports, providers: Mapping[str, Sequen
             if not package or package == member.module or package in sys.stdlib_module_names:
                 continue
             names = [normalized(name) for name in providers.get(package, [package])]
+            if package not in providers and absent & declared:
+                continue  # of something declared that is not installed here, whose modules nothing says
             if not declared & set(names):
                 what = " or ".join(sorted(set(names)))
                 mend = f"uv add --package {member.name} {what}"

@@ -4,12 +4,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from airnub_cli.check.check_warning import CheckWarning, mistakes_in
+from airnub_cli.check.conflicts import check_conflicts
 from airnub_cli.check.conformance import check_member, check_projects
+from airnub_cli.check.descriptions import check_descriptions
 from airnub_cli.check.dockerfiles import check_dockerfile
 from airnub_cli.check.lock import check_lock
 from airnub_cli.check.placement import check_placement
 from airnub_cli.check.plain_secrets import check_plain_secrets
 from airnub_cli.check.suites import check_suite
+from airnub_cli.installed import importable
 from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import Mistake
@@ -17,12 +21,14 @@ from airnub_prefect.places import shown
 
 
 def check_everything(workspace_root: Path, memory: Memory = NOTHING) -> list[Mistake]:
-    """All mistakes of a workspace, sorted by file and line. Nothing is sent, nothing written, no server asked.
+    """All mistakes and warnings of a workspace, sorted by file and line. Nothing is sent or written, no server asked.
 
     Args:
         workspace_root: the folder of its `pyproject.toml`.
         memory: of what was found right.
     """
+    if conflicts := list(check_conflicts(workspace_root)):
+        return told(conflicts)  # in a file with marks, every other look would find consequences of them
     if broken := list(check_projects(workspace_root)):
         return told(broken)  # without a project file, nothing can be said of what stands on it
     workspace = Workspace.around(workspace_root)
@@ -34,6 +40,7 @@ def check_everything(workspace_root: Path, memory: Memory = NOTHING) -> list[Mis
     mistakes += check_plain_secrets(workspace_root)
     mistakes += check_placement(workspace)
     mistakes += check_lock(workspace_root)
+    mistakes += check_descriptions(workspace, memory)
     mistakes += _imported(workspace, memory)
     return told(mistakes)
 
@@ -43,14 +50,14 @@ def _imported(workspace: Workspace, memory: Memory) -> list[Mistake]:
     from airnub_cli.check.configuration import check_backend, check_stale, check_variables
     from airnub_cli.check.contracts import check_contracts
     from airnub_cli.check.dependencies import check_dependencies
-    from airnub_cli.check.imports import importable, read_imports
+    from airnub_cli.check.imports import read_imports
     from airnub_cli.check.inputs import of_backend, of_imports
     from airnub_cli.check.published import check_published
     from airnub_cli.deployments.checking import check_deployments
 
     mistakes: list[Mistake] = []
     found: list[Mistake]
-    with importable(workspace):
+    with importable(member.folder / "src" for member in workspace.members.values()):
         broken: set[str] = set()
         if not _is_known(memory, "imports", digest := of_imports(workspace)):
             found = []
@@ -69,9 +76,17 @@ def _imported(workspace: Workspace, memory: Memory) -> list[Mistake]:
                 stages[source.department] = list((source.stages or {}).values())
         mistakes += check_published(workspace, broken)
         mistakes += check_variables(workspace, stages)
-        if not _is_known(memory, "backend", digest := of_backend(workspace)):
+        digest = of_backend(workspace)
+        known = memory.recall("backend", digest)
+        if isinstance(known, list):
+            mistakes += [CheckWarning(str(workspace.root / where), line, message) for where, line, message in known]
+        else:
             found = list(check_backend(workspace))
-            _remember(memory, "backend", digest, found)
+            if not mistakes_in(found):
+                # Checkouts share the memory: places are kept relative to the root.
+                places = [Path(one.where).absolute().relative_to(workspace.root).as_posix() for one in found]
+                rows = [[place, one.line, one.message] for place, one in zip(places, found, strict=True)]
+                memory.keep("backend", digest, rows)
             mistakes += found
         if not checked.mistakes:
             mistakes += check_stale(workspace, checked, memory)

@@ -1,7 +1,5 @@
 """Imports: who imports whom in the whole workspace, as a graph with lines."""
 
-import importlib
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,23 +37,6 @@ class Imports:
     def mistake(self, importer: str, imported: str, message: str) -> Mistake:
         """What is wrong with an import, where it stands."""
         return Mistake(str(self.path(importer)), self.line(importer, imported), message)
-
-
-@contextmanager
-def importable(workspace: Workspace) -> Iterator[None]:
-    """The sources of all members can be imported, be they installed or not.
-
-    What they depend on must be installed all the same; a department that was copied a minute ago can be checked.
-    """
-    before = list(sys.path)
-    here = {str(Path(one).resolve()) for one in before}
-    folders = [str(member.folder / "src") for member in workspace.members.values() if (member.folder / "src").is_dir()]
-    sys.path += [folder for folder in folders if folder not in here]
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path[:] = before
 
 
 def read_imports(workspace: Workspace, mistakes: list[Mistake]) -> Imports:

@@ -39,6 +39,7 @@ def of_backend(workspace: Workspace) -> str | None:
                 names |= {name.decode() for name in _PLACEHOLDER.findall(content)}
                 parts += [str(path.relative_to(workspace.root)), hashlib.sha256(content).hexdigest()]
     values = known_values(workspace.root)
+    names |= {name for name in values if name.startswith("AIRNUB_")}  # secrets without a block, in .env
     return digest_of(*parts, *(f"{name}={values.get(name)}" for name in sorted(names)))
 
 

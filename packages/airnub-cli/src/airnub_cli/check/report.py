@@ -1,21 +1,25 @@
-"""Report: mistakes as a person, a script, or GitHub reads them."""
+"""Report: mistakes and warnings as a person, a script, or GitHub reads them."""
 
 import json
 from collections.abc import Sequence
 from typing import Literal
 
+from airnub_cli.check.check_warning import CheckWarning
 from airnub_prefect.errors import Mistake
 
 Format = Literal["text", "json", "github"]
 
 
 def report(mistakes: Sequence[Mistake], form: Format) -> str:
-    """All of them, a line each; as JSON one list of `file`, `line` and `message`."""
+    """All of them, a line each; as JSON one list of `file`, `line`, `message` and `severity`."""
     match form:
         case "text":
             return "\n".join(map(str, mistakes))
         case "json":
-            rows = [{"file": one.where, "line": one.line, "message": one.message} for one in mistakes]
+            rows = [
+                {"file": one.where, "line": one.line, "message": one.message, "severity": _severity(one)}
+                for one in mistakes
+            ]
             return json.dumps(rows, indent=2)
         case "github":
             return "\n".join(map(annotation, mistakes))
@@ -29,7 +33,12 @@ def annotation(mistake: Mistake) -> str:
     place = f"file={_escaped(mistake.where, ':,')}"
     if mistake.line:
         place += f",line={mistake.line}"
-    return f"::error {place}::{_escaped(mistake.message)}"
+    return f"::{_severity(mistake)} {place}::{_escaped(mistake.message)}"
+
+
+def _severity(mistake: Mistake) -> Literal["error", "warning"]:
+    """In GitHub's words."""
+    return "warning" if isinstance(mistake, CheckWarning) else "error"
 
 
 def _escaped(text: str, besides: str = "") -> str:

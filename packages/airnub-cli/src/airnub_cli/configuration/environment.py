@@ -10,10 +10,11 @@ variables:                       # laid over configs/variables/<department>/<sta
       network: {requests_per_second_per_host: 1}
 ```
 
-`local` needs no file: nothing is different there then.
+`local` needs no file: nothing is different there then. `extends: NAME` makes an environment of that one, with what its
+own file says laid over it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -27,7 +28,13 @@ from airnub_prefect.validation import checked, nearest, nearest_or_all
 from airnub_prefect.yaml_file import YamlFile, read_yaml
 
 LOCAL = "local"
-"""The environment of the committed root file, of Compose and of `airnub dev`."""
+"""The environment of the committed root file and of `airnub dev`: each department's own sources."""
+
+SAMPLE = "sample"
+"""`local` with the sample sites as sources: of Compose without a `.env`, and of `airnub dev --sample`."""
+
+_NAMED = 5
+"""Departments that a line about sources names."""
 
 PoolType = Literal["docker", "process", "kubernetes"]
 POOL_TYPES: tuple[PoolType, ...] = get_args(PoolType)
@@ -55,6 +62,8 @@ class EnvironmentFile(_Strict):
     """One file of `configs/environments/`."""
 
     description: Annotated[str, Field(min_length=1)]
+    extends: str | None = None
+    """The environment that this one is laid over; it extends none itself."""
     kind: PoolType | None = None
     """Of all work pools: what a run is, a container, a process or a pod; without it, each pool's file says so."""
     registry: Registry | None = None
@@ -71,6 +80,17 @@ class EnvironmentFile(_Strict):
     variables: dict[str, dict[str, dict[str, Any]]] = {}
     """By department and stage: laid over `configs/variables/<department>/<stage>.yaml` by `airnub apply`."""
 
+    def replaced_sources(self) -> dict[str, list[str]]:
+        """The categories whose sources it replaces by others, by department; sorted.
+
+        A category is a list, which an overlay replaces as a whole: of mappings with a name each, or empty.
+        """
+        found = {
+            department: sorted({key for stage in stages.values() for key, value in stage.items() if _is_sources(value)})
+            for department, stages in sorted(self.variables.items())
+        }
+        return {department: categories for department, categories in found.items() if categories}
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -82,6 +102,12 @@ class Environment:
     """Empty where there is none."""
     says: EnvironmentFile | None
     """`None` where the file has mistakes."""
+    extends: str | None = None
+    """The environment that it is laid over."""
+
+    def is_one_of(self, names: Iterable[str]) -> bool:
+        """Whether it, or the one that it is laid over, is among those names."""
+        return not {self.name, self.extends}.isdisjoint(names)
 
     @property
     def mistakes(self) -> list[Mistake]:
@@ -131,13 +157,35 @@ def read_environment(root: Path, name: str) -> Environment:
         near = nearest(name, names)
         message = f"expected one of the environments {', '.join(names)}, found {name!r}{'; ' + near if near else ''}"
         raise ConfigurationError.of("--env", message)
-    path = environment_file(root, name)
-    if not path.is_file():
-        return Environment(name, names, YamlFile(shown(path)), EnvironmentFile(description="Nothing is different."))
-    file = read_yaml(Path(shown(path)))
+    if not environment_file(root, name).is_file():
+        file = YamlFile(shown(environment_file(root, name)))
+        return Environment(name, names, file, EnvironmentFile(description="Nothing is different."))
+    file, base = _with_base(root, name, names)
     says, mistakes = checked(EnvironmentFile, file)
     file.mistakes += mistakes
-    return Environment(name, names, file, says)
+    return Environment(name, names, file, says, base)
+
+
+def _with_base(root: Path, name: str, names: tuple[str, ...]) -> tuple[YamlFile, str | None]:
+    """The file of an environment, laid over that of the one that it extends; and the name of that one."""
+    file = _read(root, name)
+    base = file.value.get("extends") if isinstance(file.value, dict) else None
+    if not isinstance(base, str):
+        return file, None
+    below = _read(root, base) if base in names and base != name else None
+    if below is None or (isinstance(below.value, dict) and "extends" in below.value):
+        known = ", ".join(one for one in names if one != name)
+        message = f"extends: expected one of {known} that extends none itself, found {base!r}"
+        file.mistakes.append(file.mistake(("extends",), message))
+        return file, None
+    merged = overlaid_file(below, file, (), file.value)
+    merged.mistakes = [*below.mistakes, *file.mistakes]
+    return merged, base
+
+
+def _read(root: Path, name: str) -> YamlFile:
+    path = environment_file(root, name)
+    return read_yaml(Path(shown(path))) if path.is_file() else YamlFile(shown(path))
 
 
 def load_environment(root: Path, name: str) -> EnvironmentFile:
@@ -152,6 +200,20 @@ def load_environment(root: Path, name: str) -> EnvironmentFile:
     return environment.says
 
 
+def said_of_sources(name: str, replaced: Collection[str]) -> str:
+    """Whose sources the deployments of an environment ask, as commands print it.
+
+    Args:
+        name: of the environment.
+        replaced: departments of which it replaces sources.
+    """
+    if not replaced:
+        return "sources: each department's own"
+    more = len(replaced) - _NAMED
+    shown_names = ", ".join(sorted(replaced)[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"sources: replaced by the environment {name} for {shown_names}; {LOCAL} has each department's own"
+
+
 def environment_file(root: Path, name: str) -> Path:
     """Where an environment is written."""
     return _folder(root) / f"{name}.yaml"
@@ -159,3 +221,7 @@ def environment_file(root: Path, name: str) -> Path:
 
 def _folder(root: Path) -> Path:
     return root / "configs" / "environments"
+
+
+def _is_sources(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, Mapping) and "name" in one for one in value)

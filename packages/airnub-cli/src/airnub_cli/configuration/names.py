@@ -25,7 +25,7 @@ class Names:
 
     @property
     def services(self) -> tuple[str, str, str]:
-        """Of Compose: its image, its worker, and its sample site."""
+        """Of Compose: its image, its worker, and the sample site that departments of earlier templates have."""
         return self.slug, f"worker-{self.slug}", f"site-{self.slug}"
 
 

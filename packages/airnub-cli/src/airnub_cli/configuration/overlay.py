@@ -55,13 +55,19 @@ class OverlaidFile(YamlFile):
         changes = self.changes
         if changes is not None:
             # A key that is missing, or that the changes do not have, is the base file's.
-            last = next((place[:end] for end in range(len(place), 0, -1) if self._is_written(place[:end])), ())
-            if last and (*self.prefix, *last) in changes.lines:
+            last = next((place[:end] for end in range(len(place), 0, -1) if is_written(self, place[:end])), ())
+            if last and is_written(changes, (*self.prefix, *last)):
                 return changes.mistake((*self.prefix, *place), message)
         return Mistake(self.path, self.line(place), message)
 
-    def _is_written(self, place: Place) -> bool:
-        return place in self.lines or (self.changes is not None and (*self.prefix, *place) in self.changes.lines)
+
+def is_written(file: YamlFile, place: Place) -> bool:
+    """Whether a file, or the changes that are laid over it, have a line for a value."""
+    if place in file.lines:
+        return True
+    return (
+        isinstance(file, OverlaidFile) and file.changes is not None and is_written(file.changes, (*file.prefix, *place))
+    )
 
 
 def _is_replaced(place: Place, changes: Any) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from airnub_cli.configuration.environment import LOCAL, environment_file
+from airnub_cli.configuration.environment import SAMPLE, environment_file
 from airnub_cli.configuration.names import Names
 from airnub_cli.configuration.registry import Registered, load_registry
 from airnub_cli.configuration.repetition import repetitions
@@ -17,7 +17,7 @@ from airnub_cli.departments.landing import at_work, land
 from airnub_cli.departments.naming import check_name
 from airnub_cli.departments.parts import FIRST_CATEGORY, STAGES, categories, template_folder
 from airnub_cli.departments.proposal import Proposal
-from airnub_cli.departments.template import Wanted, department_files, local_entry, registry_entry
+from airnub_cli.departments.template import Wanted, department_files, registry_entry, sample_entry
 from airnub_cli.template.history import tree_here
 from airnub_cli.template.origin import Origin, origin_path
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -98,10 +98,10 @@ def create_department(workspace: Workspace, wanted: Wanted) -> list[str]:
             proposal.write(origin_path(wanted.names.module), origin.text())
         registry = with_entry(root / _REGISTRY, proposal.read(_REGISTRY), "departments", registry_entry(root, wanted))
         proposal.write(_REGISTRY, registry)
-        local, entry = environment_file(root, LOCAL), local_entry(root, wanted)
-        if local.is_file() and entry:
-            name = local.relative_to(root).as_posix()
-            proposal.write(name, with_key(local, proposal.read(name), "variables", entry))
+        sample, entry = environment_file(root, SAMPLE), sample_entry(root, wanted)
+        if sample.is_file() and entry:
+            name = sample.relative_to(root).as_posix()
+            proposal.write(name, with_key(sample, proposal.read(name), "variables", entry))
         proposal.settle()
         changes = proposal.changes()
         land(root, changes)

@@ -83,7 +83,9 @@ def remove_department(workspace: Workspace, removal: Removal, before: Callable[[
         text = without_entry(root / _REGISTRY, proposal.read(_REGISTRY), "departments", "id", names.module)
         proposal.write(_REGISTRY, text)
         for name in environments(root):
-            _leave_out(proposal, f"configs/environments/{name}.yaml", removal)
+            path = f"configs/environments/{name}.yaml"
+            if proposal.path(path).is_file():  # `local` needs none
+                _leave_out(proposal, path, removal)
         proposal.settle()
         before()
         inside = tuple(f"{one}/" for one in removal.folders)

@@ -44,21 +44,38 @@ def copied(path: Path, folder: Path, names: Names, left_out: Collection[str] = (
     """One file of the template as it is in a department, `None` where the department goes without.
 
     Raises:
-        WorkspaceError: parts are to be left out of what is no Python.
+        WorkspaceError: parts are to be left out of a text that is not Python.
     """
     content = path.read_bytes()
     try:
         text = content.decode()
     except UnicodeDecodeError:
         return content
+    place = PurePosixPath(path.relative_to(folder).as_posix())
     try:
-        short = without(PurePosixPath(path.relative_to(folder).as_posix()), text, left_out)
+        made = copied_text(place, text, names, left_out)
     except SyntaxError as error:
         raise WorkspaceError(f"{path}:{error.lineno}: expected Python in the template, found: {error.msg}") from None
+    return None if made is None else made.encode()
+
+
+def copied_text(path: PurePosixPath, text: str, names: Names, left_out: Collection[str] = ()) -> str | None:
+    """The text of a file of the template as it is in a department, `None` where the department goes without.
+
+    Args:
+        path: of the file, relative to the template.
+        text: of the file.
+        names: of the department.
+        left_out: stages and categories of the template that it goes without.
+
+    Raises:
+        SyntaxError: parts are to be left out of a text that is not Python.
+    """
+    short = without(path, text, left_out)
     if short is None:
         return None
     text = renamed(_BY_HAND.sub("", short), names)
-    return (with_sorted_imports(text) if path.suffix == ".py" else text).encode()
+    return with_sorted_imports(text) if path.suffix == ".py" else text
 
 
 def registry_entry(root: Path, wanted: Wanted) -> str:
@@ -70,9 +87,9 @@ def registry_entry(root: Path, wanted: Wanted) -> str:
     return renamed(entry, wanted.names)
 
 
-def local_entry(root: Path, wanted: Wanted) -> str:
-    """What the environment `local` lays over the department's settings: its sample site in place of its sources."""
-    path = template_folder(root) / REGISTRATION / "local.yaml"
+def sample_entry(root: Path, wanted: Wanted) -> str:
+    """What the environment `sample` lays over the department's settings: its sample site in place of its sources."""
+    path = template_folder(root) / REGISTRATION / "sample.yaml"
     content = copied(path, template_folder(root), wanted.names, wanted.left_out)
     return (content or b"").decode().partition("variables:\n")[2]
 

@@ -16,6 +16,7 @@ from airnub_cli.deployments.overlays import lost_overlays
 from airnub_cli.deployments.ownership import retagged
 from airnub_cli.deployments.sources import Entry, Source
 from airnub_cli.deployments.verdicts import judged_sources
+from airnub_cli.installed import importable
 from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Mistake
@@ -46,7 +47,7 @@ def check_deployments(
 ) -> Checked:
     """Read and check everything that deployments are made of. Nothing is sent, and no server is asked.
 
-    Importing the flows runs their modules, so all departments must be installed.
+    Importing the flows runs their modules, so what all departments depend on must be installed.
 
     Args:
         workspace: the checkout.
@@ -58,7 +59,8 @@ def check_deployments(
         registry = load_registry(workspace.root)
     except ConfigurationError as error:
         return Checked([], {}, {}, _told(error.mistakes))
-    sources = judged_sources(workspace, registry, memory)
+    with importable(member.folder / "src" for member in workspace.members.values()):
+        sources = judged_sources(workspace, registry, memory)
     names = pool_files(workspace.root)
     mistakes = list(_registered(workspace, registry, sources))
     for source in sources:

@@ -6,7 +6,8 @@ from typing import cast, get_args
 
 import click
 
-from airnub_cli.configuration.environment import LOCAL, PoolType, load_environment
+from airnub_cli.configuration.environment import LOCAL, PoolType, load_environment, said_of_sources
+from airnub_cli.installed import advice
 from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
@@ -36,8 +37,8 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
     """Make one prefect.yaml of those of all active departments; check every deployment before anything is written.
 
     Tags that say whose a deployment is are written into the departments' files too, and all that repeats the list of
-    departments: CODEOWNERS, the services of Compose, the import contracts. All departments must be installed: flows are
-    imported of those that are not known to be right.
+    departments: CODEOWNERS, the services of Compose, the import contracts. What departments depend on must be
+    installed: flows are imported of those that are not known to be right.
     """
     quiet_prefect()  # as `airnub check` does, so that both remember the same
     # They bring Prefect, which the other commands, and every `--help`, go without.
@@ -72,11 +73,15 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
             wanted |= {path: made for path, made in repeated.items() if _read(path) != made}
     except (WorkspaceError, ConfigurationError) as error:
         click.echo(str(error), err=True)
+        if isinstance(error, ConfigurationError) and (said := advice(workspace, error.mistakes)):
+            click.secho(said, fg="yellow", err=True)
         count = len(error.mistakes) if isinstance(error, ConfigurationError) else 1
         click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was written", fg="red", err=True)
         sys.exit(2)
     for doubt in bases.doubts:
         click.secho(doubt, fg="yellow", err=True)
+    if replaced := environment.replaced_sources():
+        click.echo(said_of_sources(name, replaced), err=True)
     to = output or (str(workspace.root / FILE) if is_committed else "-")
     if to == "-":
         if not check:

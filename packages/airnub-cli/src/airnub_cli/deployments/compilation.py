@@ -21,7 +21,7 @@ from airnub_cli.configuration.overlay import overlay
 from airnub_cli.configuration.pools import PoolFile, type_of
 from airnub_cli.configuration.templates import job_variables
 from airnub_cli.deployments.checking import Checked, check_deployments
-from airnub_cli.deployments.ownership import tags
+from airnub_cli.deployments.ownership import SOURCES, tags
 from airnub_cli.deployments.placeholders import unfilled, variables
 from airnub_cli.deployments.schema import GUARD
 from airnub_cli.deployments.sources import Entry, list_at, mapping_at, text_at
@@ -70,14 +70,18 @@ def compile_environment(
     entries = found.entries()
     images = _Images(environment, digest)
     knows = cache(lambda kind: job_variables(kind, memory))
-    deployments = [_deployment(entry, environment, found.pools, kind, images, knows) for entry in entries]
+    replaced = {department: [f"{SOURCES}:{name}"] for department in environment.replaced_sources()}
+    deployments = [
+        _deployment(entry, environment, found.pools, kind, images, knows, replaced.get(entry.source.department, []))
+        for entry in entries
+    ]
     where = shown(environment_file(workspace.root, name))
     mistakes = [
         Mistake(where, None, f"{deployment['name']}.{'.'.join(map(str, place))}: {message}")
         for deployment in deployments
         for place, message in unfilled(deployment, os.environ)
     ]
-    mistakes += _misplaced(name, deployments, found.pools, where)
+    mistakes += _misplaced(name, environment, deployments, found.pools, where)
     if mistakes:
         raise ConfigurationError(mistakes)
     value: dict[str, Any] = {"name": "airnub"}
@@ -144,10 +148,10 @@ class _Images:
 
 def _deployment(
     entry: Entry, environment: EnvironmentFile, pools: Mapping[str, PoolFile], asked: PoolType | None, images: _Images,
-    knows: Callable[[PoolType], list[str]],
+    knows: Callable[[PoolType], list[str]], also: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """A deployment as it is in an environment, with every key that its department left to the top of its file."""
-    value: dict[str, Any] = {"pull": entry.source.value.get("pull")} | entry.value | {"tags": tags(entry)}
+    value: dict[str, Any] = {"pull": entry.source.value.get("pull")} | entry.value | {"tags": tags(entry, also)}
     written = text_at(value, "work_pool", "name") or ""
     over = environment.pools.get(written)
     pool = (over and over.name) or written
@@ -180,13 +184,17 @@ def _schedule(schedule: dict[str, Any], deployment: str, environment: Environmen
 
 
 def _misplaced(
-    name: str, deployments: list[dict[str, Any]], pools: Mapping[str, PoolFile], where: str
+    name: str,
+    environment: EnvironmentFile,
+    deployments: list[dict[str, Any]],
+    pools: Mapping[str, PoolFile],
+    where: str,
 ) -> Iterator[Mistake]:
     """Deployments whose pool is not one of this environment."""
     for deployment in deployments:
         pool = deployment["work_pool"]["name"]
         used = pools[pool].environments
-        if used is not None and name not in used:
+        if used is not None and {name, environment.extends}.isdisjoint(used):
             message = f"{deployment['name']}: expected a pool of this environment, found {pool!r} of {', '.join(used)}"
             yield Mistake(where, None, message)
 

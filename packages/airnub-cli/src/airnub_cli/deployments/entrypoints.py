@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from airnub_cli.installed import INSTALL_ALL
 from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 
@@ -46,7 +47,7 @@ def load_flow(entrypoint: str) -> Any:
     except ModuleNotFoundError as error:
         raise EntrypointError(
             f"expected an importable flow, found {entrypoint!r}: {error}; "
-            "is it installed? `uv sync --all-packages` installs every department"
+            f"is it installed? {INSTALL_ALL} installs every department"
         ) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
         raise EntrypointError(

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from airnub_cli.deployments.described import wrong_description
 from airnub_cli.deployments.entrypoints import EntrypointError, load_flow
 from airnub_cli.deployments.sources import Source, text_at
+from airnub_cli.installed import INSTALL_ALL
 from airnub_prefect.department import Department, Stage
 from airnub_prefect.errors import Mistake
 
@@ -165,7 +166,7 @@ def _module(name: str, sources: Path) -> ModuleType | Mistake:
         for frame in traceback.extract_tb(sys.exc_info()[2]):
             if frame.filename.startswith(package):
                 path, line = Path(frame.filename), frame.lineno
-        advice = "; `uv sync --all-packages` installs what departments need" if isinstance(error, ImportError) else ""
+        advice = f"; {INSTALL_ALL} installs what departments need" if isinstance(error, ImportError) else ""
         return Mistake(str(path), line, f"importing raises {type(error).__name__}: {error}{advice}")
 
 

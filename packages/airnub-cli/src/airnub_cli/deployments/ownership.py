@@ -5,13 +5,17 @@ its owner.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 
 from airnub_cli.deployments.sources import Entry, Source, list_at, text_at
 from airnub_prefect.errors import Mistake
 
-_MADE = re.compile(r"airnub|(department|owner|stage):.*")
+SOURCES = "sources"
+"""`sources:NAME` says that the environment NAME replaces sources of the department."""
+
+_MADE = re.compile(rf"airnub|(department|owner|stage|{SOURCES}):.*")
 _ONE_LINE = re.compile(r"^(?P<indent>\s*(?:- )?)tags:\s*\[[^\]]*\](?P<comment>\s+#.*)?$")
 _ENTRYPOINT = re.compile(r"^(?P<indent>\s*)(?P<dash>- )?entrypoint:")
 
@@ -25,14 +29,20 @@ class Retagging:
     mistakes: list[Mistake]
 
 
-def tags(entry: Entry) -> list[str]:
-    """The tags of a deployment: those that are made, then its own."""
+def tags(entry: Entry, also: Iterable[str] = ()) -> list[str]:
+    """The tags of a deployment: those that are made, then its own.
+
+    Args:
+        entry: the deployment.
+        also: made tags of one environment alone, which the department's file has not.
+    """
     source = entry.source
     made = ["airnub", f"department:{source.department}"]
     if source.registered is not None:
         made.append(f"owner:{source.registered.owner}")
     if stage := _stage(source, text_at(entry.value, "entrypoint") or ""):
         made.append(f"stage:{stage}")
+    made += also
     own = [tag for tag in list_at(entry.value, "tags") if isinstance(tag, str) and _MADE.fullmatch(tag) is None]
     return made + own
 

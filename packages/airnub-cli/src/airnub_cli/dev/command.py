@@ -6,15 +6,19 @@ from pathlib import Path
 
 import click
 
+from airnub_cli.configuration.environment import load_environment, said_of_sources
 from airnub_cli.configuration.pools import pool_files
+from airnub_cli.configuration.registry import load_registry
 from airnub_cli.dev.parts import DEPLOYER, SERVER, SITE, Plan
 from airnub_cli.dev.running import Dev
 from airnub_cli.dev.state import State, free_port, held, listening
 from airnub_cli.dev.view import SELF, View
+from airnub_cli.installed import require_importable
 from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.api_url import PORT
 from airnub_prefect.errors import ConfigurationError
 
-PORT, SITE_PORT = 4200, 8000
+SITE_PORT = 8000
 
 
 def add_to(group: click.Group) -> None:
@@ -26,9 +30,11 @@ def add_to(group: click.Group) -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), help=f"Of the server and its UI. Default: {PORT}, or a free one."
 )
+@click.option("--sample", is_flag=True, help="Serve the sample sites, and ask them in place of the sources.")
 @click.option(
-    "--site-port", type=click.IntRange(0, 65535), help=f"Of the sample site. Default: {SITE_PORT}, or a free one."
-)
+    "--site-port", type=click.IntRange(0, 65535),
+    help=f"Of the sample site, with --sample. Default: {SITE_PORT}, or a free one.",
+)  # fmt: skip
 @click.option(
     "--state", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
     help="Where the database and the data are kept. Default: data/dev of the repository.",
@@ -37,26 +43,31 @@ def add_to(group: click.Group) -> None:
     "--drain-seconds", type=click.FloatRange(min=0), default=10.0, show_default=True,
     help="How long runs may take to end on Ctrl-C.",
 )  # fmt: skip
-def dev(port: int | None, site_port: int | None, folder: Path | None, drain_seconds: float) -> None:
-    """Run the whole system here, without Docker: server and UI, the sample site, a worker per department.
+def dev(port: int | None, sample: bool, site_port: int | None, folder: Path | None, drain_seconds: float) -> None:
+    """Run the whole system here, without Docker: server and UI, and a worker per department.
+
+    Runs ask each department's own sources; with --sample its sample site, which needs no internet.
 
     Everything is applied and deployed, and again when a file of packages, departments, configs or infra/work-pools
     changes. Ctrl-C ends all of it; what runs have made is there the next time.
     """
+    if site_port is not None and not sample:
+        raise click.UsageError("--site-port: expected --sample with it, for otherwise no sample site is served")
     try:
         root = Workspace.around(Path.cwd()).root
         state = State((folder or root / "data" / "dev").absolute())
-        with held(state):
-            server = listening(port, PORT, "--port")
-            plan = Plan(
-                root, state, server.getsockname()[1], free_port(site_port, SITE_PORT, "--site-port"), drain_seconds
-            )
+        with held(state), listening(port, PORT, "--port") as server:
+            site = free_port(site_port, SITE_PORT, "--site-port") if sample else None
+            plan = Plan(root, state, server.getsockname()[1], drain_seconds, site)
+            require_importable(one.id for one in load_registry(root).departments if one.status == "active")
+            replaced = load_environment(root, plan.environment).replaced_sources()
             view = View()
-            for name in (SELF, SERVER, SITE, DEPLOYER, *pool_files(root)):
+            for name in (SELF, SERVER, *([SITE] if sample else []), DEPLOYER, *pool_files(root)):
                 view.add(name)
             if port is None and plan.port != PORT:
                 view.say(f"port {PORT} is taken, so the server is on {plan.port}")
             view.say(f"starting: server and UI on {plan.url}; state in {state.folder}")
+            view.say(said_of_sources(plan.environment, replaced))
             status = asyncio.run(Dev(plan, view).run(server))
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)

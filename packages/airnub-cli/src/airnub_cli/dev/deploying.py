@@ -1,4 +1,4 @@
-"""The process that deploys: `python -m airnub_cli.dev.deploying ROOT FILE`.
+"""The process that deploys: `python -m airnub_cli.dev.deploying ROOT FILE ENVIRONMENT`.
 
 A line of JSON on stdin is an order, `{"always": true}`; a line of JSON on stdout is what became of it. Everything else
 goes to stderr.
@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Final, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-ENVIRONMENT: Final = "local"
 KIND: Final = "process"
 # What the first order needs, while the server starts; what else there is, the first child tells. None of ours: they
 # have to be imported anew each time.
@@ -44,22 +43,23 @@ class Answer(TypedDict):
 
 def main() -> None:
     """Import what is slow, and carry out orders until there are no more."""
-    root, file = map(Path, sys.argv[1:])
+    root, file, environment = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     ours = {path.parent.name for path in root.glob("*/*/src/*/__init__.py")}
     _import(_FIRST)
     for line in sys.stdin:
-        answer, imported = _forked(partial(deploy, root, file, always=json.loads(line)["always"]))
+        answer, imported = _forked(partial(deploy, root, file, environment, always=json.loads(line)["always"]))
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
         _import(name for name in imported if name.partition(".")[0] not in ours)
 
 
-def deploy(root: Path, file: Path, *, always: bool) -> Answer:
+def deploy(root: Path, file: Path, environment: str, *, always: bool) -> Answer:
     """Apply, compile, and deploy if that made another file.
 
     Args:
         root: of the repository.
         file: where the compiled deployments are kept.
+        environment: its name.
         always: deploy even if the file is as before: the code of flows may have changed, and the schema of their
             parameters with it.
     """
@@ -72,8 +72,8 @@ def deploy(root: Path, file: Path, *, always: bool) -> Answer:
 
     answer: Answer = {"status": 0, "deployed": 0, "changed": 0}
     try:
-        wanted = read_wanted(root, ENVIRONMENT, pool_type=KIND)
-        text = compile_environment(Workspace.around(root), ENVIRONMENT, kind=KIND)
+        wanted = read_wanted(root, environment, pool_type=KIND)
+        text = compile_environment(Workspace.around(root), environment, kind=KIND)
         with prefect_server() as server:
             changes = compare(server, wanted)
             send(changes, lambda change: _say(f"{change.kind} {change.name}: {change.action.value}"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from airnub_cli.configuration.registry import load_registry
+from airnub_cli.configuration.environment import LOCAL, SAMPLE
 from airnub_cli.dev.state import LOOPBACK, State
 from airnub_prefect.places import DATA_ROOT
 
@@ -42,8 +42,14 @@ class Plan:
     state: State
     port: int
     """Of the server."""
-    site_port: int
     drain_seconds: float
+    site_port: int | None = None
+    """Of the sample site; `None` where the deployments have each department's own sources."""
+
+    @property
+    def environment(self) -> str:
+        """The one of `configs/environments/` that is deployed."""
+        return LOCAL if self.site_port is None else SAMPLE
 
     @property
     def url(self) -> str:
@@ -62,12 +68,11 @@ class Plan:
 
     def site(self) -> Part:
         """The sample site."""
-        departments = [one.id for one in load_registry(self.root).departments if one.status == "active"]
-        return self._part(SITE, ("-m", "airnub_cli.dev.site", str(self.site_port), *departments))
+        return self._part(SITE, ("-m", "airnub_cli.dev.site", str(self.root), LOOPBACK, str(self.site_port)))
 
     def deployer(self) -> Part:
         """What applies, compiles and deploys."""
-        command = ("-m", "airnub_cli.dev.deploying", str(self.root), str(self.state.compiled))
+        command = ("-m", "airnub_cli.dev.deploying", str(self.root), str(self.state.compiled), self.environment)
         # Asking macOS for proxies in a forked child would end it; all that is asked is on loopback.
         return self._part(DEPLOYER, command, takes_orders=True, also={"NO_PROXY": "*", "no_proxy": "*"})
 
@@ -118,7 +123,7 @@ class Plan:
             "PREFECT_WORKER_WEBSERVER_HOST": LOOPBACK,
             "PREFECT_WORKER_WEBSERVER_PORT": "0",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-            "AIRNUB_SITE_URL": f"http://{LOOPBACK}:{self.site_port}",
+            **({} if self.site_port is None else {"AIRNUB_SITE_URL": f"http://{LOOPBACK}:{self.site_port}"}),
             DATA_ROOT: str(self.state.folder),
             "TMPDIR": str(self.state.temporary),
             "PYTHONUNBUFFERED": "1",

@@ -61,7 +61,8 @@ class Dev:
         try:
             with listening:
                 await self._start(plan.server(listening.fileno()), is_guarded=False)
-            await self._start(plan.site())
+            if plan.site_port is not None:
+                await self._start(plan.site())
             await self._start(plan.deployer())
             return await self._until_told()
         finally:

@@ -1,16 +1,16 @@
-"""The site: `python -m airnub_cli.dev.site PORT DEPARTMENT...`; the sample data of all departments under one address.
+"""The site: `python -m airnub_cli.dev.site ROOT HOST PORT`; the sample data of all departments under one address.
 
-The environment `local` knows one site, as Compose does.
+The environment `sample` asks it, with `airnub dev --sample` and in Compose.
 """
 
-import signal
 import sys
-import threading
 from collections.abc import Iterable
 from importlib import import_module
+from pathlib import Path
 
+from airnub_cli.configuration.registry import load_registry
 from airnub_core.sample_site import Route
-from airnub_prefect.command.site import Site
+from airnub_prefect.command.site import serve
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError
 
@@ -35,16 +35,11 @@ def together(departments: Iterable[Department]) -> dict[str, Route]:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    port, *names = sys.argv[1:]
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    root, host, port = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     try:
+        names = [one.id for one in load_registry(root).departments if one.status == "active"]
         routes = together(import_module(f"{name}.department").DEPARTMENT for name in names)
-        with Site(routes, port=int(port)) as site:
-            sys.stdout.write(f"sample data of {', '.join(names)} on {site.url('/')}\n")
-            sys.stdout.flush()
-            stopped.wait()
+        serve(", ".join(names), routes, host, port)
     except (ConfigurationError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)

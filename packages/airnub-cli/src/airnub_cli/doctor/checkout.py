@@ -19,13 +19,15 @@ def check_checkout(root: Path) -> Iterator[Finding]:
     """Everything about the checkout, in the order in which it is mended."""
     yield check_lock(ask(["uv", "lock", "--check", "--offline"], root))
     # Groups such as `lint` may be installed besides.
-    yield check_environment(
-        ask(["uv", "sync", "--check", "--frozen", "--offline", "--all-packages", "--inexact"], root)
-    )
+    sync = ["uv", "sync", "--check", "--frozen", "--offline", "--inexact"]
+    every = ask([*sync, "--all-packages"], root)
+    environment = check_environment(every, every if every is None or every.status == 0 else ask(sync, root))
+    yield environment
     dotenv = check_dotenv(root / ".env")
     yield dotenv
     if dotenv.level != "missing":  # which says why nothing can be compiled
-        yield check_compiled(ask([sys.executable, "-m", "airnub_cli", "compile", "--check"], root))
+        compiled = ask([sys.executable, "-m", "airnub_cli", "compile", "--check"], root)
+        yield check_compiled(compiled, has_all=environment.level == "fine")
     yield check_disk(root, shutil.disk_usage(root).free)
     yield check_data(root)
 
@@ -42,22 +44,38 @@ def check_lock(said: Said | None) -> Finding:
     return odd("uv.lock", f"could not be checked offline: {last_line(said.text)}", "uv lock --check")
 
 
-def check_environment(said: Said | None) -> Finding:
-    """Whether `.venv` holds what the lock says."""
+def check_environment(said: Said | None, of_root: Said | None) -> Finding:
+    """Whether `.venv` holds what the lock says.
+
+    Args:
+        said: of every member.
+        of_root: of what the root depends on, which is what `uv run` installs.
+    """
     if said is None:
         return missing("environment", "cannot be checked without uv", "pip install uv")
     if said.status == 0:
         return fine("environment", "holds what the lock says")
+    if of_root is not None and of_root.status == 0:
+        found = "holds what the root depends on, not every department; `uv run --all-packages …` installs those too"
+        return odd("environment", found, "uv sync --all-packages")
     # `uv run` brings it up to date by itself; what is imported without it is another matter.
     return odd("environment", f"is not what the lock says: {last_line(said.text)}", "uv sync --all-packages")
 
 
-def check_compiled(said: Said | None) -> Finding:
-    """Whether the root's `prefect.yaml` is what the departments say."""
+def check_compiled(said: Said | None, *, has_all: bool) -> Finding:
+    """Whether the root's `prefect.yaml` is what the departments say.
+
+    Args:
+        said: by `airnub compile --check`.
+        has_all: whether the environment holds every department, and what each depends on.
+    """
     if said is not None and said.status == 0:
         return fine("prefect.yaml", "is what the departments' files say")
     if said is not None and said.status == 1 and "is stale" in said.text:
         return odd("prefect.yaml", "is not what the departments' files say", "uv run airnub compile")
+    if not has_all:
+        found = "cannot be compiled here, where not every department is installed"
+        return odd("prefect.yaml", found, "uv run --all-packages airnub compile --check")
     found = last_line(said.text) if said else "it could not be checked"
     return missing("prefect.yaml", f"departments cannot be compiled: {found}", "uv run airnub compile --check")
 

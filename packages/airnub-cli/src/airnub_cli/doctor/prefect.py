@@ -13,9 +13,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from airnub_cli.doctor.finding import Finding, fine, odd
-from airnub_prefect.api_url import configured_api_url
+from airnub_prefect.api_url import LOCAL, PORT, configured_api_url
 
-PORT = 4200
 _PATIENCE = 5.0
 _CLOUD = "api.prefect.cloud"
 
@@ -52,9 +51,7 @@ def check_server(url: str | None, values: Mapping[str, str]) -> Finding:
         return fine(name, "not set: commands start a server of their own; `airnub apply` and workers need one")
     shown = re.sub(r"//[^/@]*@", "//***@", url)
     if urlsplit(url).scheme not in {"http", "https"}:
-        return odd(
-            name, f"expected an http or https URL, found {shown}", "export PREFECT_API_URL=http://127.0.0.1:4200/api"
-        )
+        return odd(name, f"expected an http or https URL, found {shown}", f"export PREFECT_API_URL={LOCAL}")
     unset = "start it (uv run airnub dev, or docker compose up --wait), or unset PREFECT_API_URL"
     try:
         there = read(f"{url.rstrip('/')}/admin/version", values)

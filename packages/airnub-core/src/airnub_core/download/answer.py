@@ -21,7 +21,7 @@ from airnub_core.errors import (
 from airnub_core.network.backoff import parse_retry_after
 from airnub_core.network.decoding import Decoder, DecodingError, decoder_of
 from airnub_core.network.headers import is_visible, length_in, number_in, read_headers
-from airnub_core.network.limits import REDIRECTS
+from airnub_core.network.limits import MAX_INTERIM, REDIRECTS, too_many_interim
 from airnub_core.network.targets import Target, target_of
 from airnub_core.store.partials import WORTH_RESUMING, Note
 
@@ -30,6 +30,7 @@ _MAX_UNWANTED = 64 * 1024
 """Bytes of a body that nobody wants, up to which it is read to its end, so that the connection can go on."""
 _STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})\s")
 _LINE_END = b"\r\n"
+_LINE_ENDS = {_LINE_END, b"\n"}
 
 
 class UnfitPartError(ProtocolError):
@@ -69,7 +70,11 @@ class Answer:
 
     @property
     def has_headers(self) -> bool:
-        """Whether the headers have come to their end; libcurl takes a connection that is closed within them."""
+        """Whether the headers have come to their end; libcurl takes a connection that is closed within them.
+
+        Raises:
+            ProtocolError: more interim answers came than are taken.
+        """
         status, _, end = self._head()
         return status >= HTTPStatus.OK and end < len(self.lines)
 
@@ -107,7 +112,8 @@ class Answer:
         """The headers are over: what is it, and where does its body belong?
 
         Raises:
-            ItemError: its body is too large, cannot be decoded, or does not fit what is there.
+            ItemError: its body is too large, cannot be decoded, or does not fit what is there; or too many interim
+                answers came before it.
         """
         self.status, start, end = self._head()
         if not self.status:
@@ -175,11 +181,15 @@ class Answer:
         # Nearly always there is one block, and it ends with the last line.
         if lines and lines.count(_LINE_END) == 1 and lines[-1] == _LINE_END and (status := _status_in(lines[0])):
             return status, 0, len(lines) - 1
-        for start, end in reversed(list(_blocks(lines))):
+        head, interim = (0, 0, 0), 0
+        for start, end in _blocks(lines):
             # A header may look like a line that says the status, but does not begin a block.
-            if status := _status_in(self.lines[start]):
-                return status, start, end
-        return 0, 0, 0
+            if status := _status_in(lines[start]):
+                head = status, start, end
+                interim += status < HTTPStatus.OK
+        if interim > MAX_INTERIM:
+            raise too_many_interim(self.errand.url, interim)
+        return head
 
     def _keep(self, body: Body, piece: bytes) -> None:
         limit = self.errand.job.limits.max_bytes
@@ -244,13 +254,13 @@ class Answer:
 
 def _blocks(lines: list[bytes]) -> Iterator[tuple[int, int]]:
     """Where blocks of header lines begin, and where the empty lines behind them are; the last one may have none."""
-    if b"\n" in lines:
-        lines = [_LINE_END if line == b"\n" else line for line in lines]
     start = 0
-    while start < len(lines):
-        end = lines.index(_LINE_END, start) if _LINE_END in lines[start:] else len(lines)
-        yield start, end
-        start = end + 1
+    for place, line in enumerate(lines):
+        if line in _LINE_ENDS:
+            yield start, place
+            start = place + 1
+    if start < len(lines):
+        yield start, len(lines)
 
 
 @lru_cache(64)

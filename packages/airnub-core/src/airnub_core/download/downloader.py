@@ -15,7 +15,7 @@ from time import monotonic, sleep
 
 import pycurl
 
-from airnub_core.download.answer import Answer, UnfitPartError
+from airnub_core.download.answer import UnfitPartError
 from airnub_core.download.buffers import Buffers
 from airnub_core.download.errand import Errand
 from airnub_core.download.exchange import Exchange
@@ -27,7 +27,9 @@ from airnub_core.download.schedule import Schedule
 from airnub_core.errors import IngestError, ItemError, StoreError, TooManyRedirectsError, TransferTimeoutError
 from airnub_core.network.backoff import may_heal, wait_after
 from airnub_core.network.limits import MAX_REDIRECTS
+from airnub_core.network.ssrf import Allowed
 from airnub_core.network.targets import Target
+from airnub_core.store.clock import elapsed, timestamp
 from airnub_core.store.partials import Partials, key_of
 
 PACKET = 100
@@ -37,6 +39,8 @@ _PACKET_EVERY = 0.05
 _SHORT = 0.001
 _FILES_LEFT = 32
 """Open files that others in this process may need."""
+_MULTIS = 4
+"""Pools of connections that are kept, one for each value of `allow_private_hosts`."""
 
 
 class Downloader:
@@ -74,7 +78,7 @@ class Downloader:
         self._on_results = on_results
         self._user_agent = user_agent
         self._schedule: Schedule[Errand] = Schedule(connections)
-        self._multis: dict[bool, Multi] = {}
+        self._multis: dict[Allowed, Multi] = {}
         self._multi_of: dict[int, Multi] = {}
         """Whose each socket is."""
         self._connections = connections
@@ -163,6 +167,7 @@ class Downloader:
             self._ask(multi, exchange, errand)
 
     def _ask(self, multi: Multi, exchange: Exchange, errand: Errand) -> None:
+        errand.sent = elapsed()
         try:
             exchange.start(errand)
         except ItemError as error:
@@ -217,19 +222,21 @@ class Downloader:
             self._results.append(Broken(error))
         else:
             if target is None:
-                self._land(errand, exchange.answer)
+                self._land(errand, exchange)
                 self._over(multi, exchange, errand)
 
-    def _land(self, errand: Errand, answer: Answer | None) -> None:
+    def _land(self, errand: Errand, exchange: Exchange) -> None:
+        answer = exchange.answer
         assert answer is not None, "an exchange that was started"
         job, headers, body = errand.job, answer.headers, answer.body
+        sent_at = timestamp(job.clock + errand.sent + exchange.before_request)
         if body is not None:
             url = errand.target.url
-            self._landing.land(Arrived(job.number, errand.attempts, job.asked, body, url, headers))
+            self._landing.land(Arrived(job.number, errand.attempts, job.asked, body, url, headers, sent_at))
             return
         self._drop_body(errand)
         etag, modified = headers.get("etag", job.etag), headers.get("last-modified", job.last_modified)
-        self._results.append(NotModified(job.number, errand.attempts, etag, modified))
+        self._results.append(NotModified(job.number, errand.attempts, etag, modified, sent_at))
 
     def _send_on(self, multi: Multi, exchange: Exchange, errand: Errand, target: Target) -> None:
         """A redirect: at once where it stays with its host, else as one more of those that wait for the other host."""
@@ -331,10 +338,18 @@ class Downloader:
 
     def _multi(self, errand: Errand) -> Multi:
         # A connection to a private host, opened for a source that may, must not serve one that may not.
-        private = errand.job.limits.allow_private_hosts
-        if private not in self._multis:
-            self._multis[private] = Multi(self._poller, self._multi_of, self._connections, private=private)
-        return self._multis[private]
+        allowed = errand.job.limits.allow_private_hosts
+        if allowed not in self._multis:
+            self._close_idle_multi()
+            self._multis[allowed] = Multi(self._poller, self._multi_of, self._connections)
+        return self._multis[allowed]
+
+    def _close_idle_multi(self) -> None:
+        """Each keeps connections open: where sources have many different lists of hosts, those would be too many."""
+        if len(self._multis) >= _MULTIS:
+            idle = next((allowed for allowed, multi in self._multis.items() if multi.is_idle), None)
+            if idle is not None:
+                self._multis.pop(idle).close()
 
     def _wake(self) -> None:
         with suppress(BlockingIOError, OSError):  # a byte is there already, or the loop has ended

@@ -19,6 +19,7 @@ class Errand:
         "per_host",
         "per_second",
         "redirects",
+        "sent",
         "started",
         "target",
     )
@@ -37,6 +38,8 @@ class Errand:
         self.redirects = 0
         self.started = 0.0
         """When the attempt began, by the monotonic clock."""
+        self.sent = 0.0
+        """When the last request was begun, by the clock `elapsed`."""
         self.body: Body | None = None
         """What came in an earlier attempt or run, and can be resumed."""
         self.headers = sendable(job.asked.url, job.headers) if job.headers else {}

@@ -14,15 +14,14 @@ from airnub_core.errors import (
     ContentEncodingError,
     IngestError,
     ItemError,
-    RefusedAddressError,
     StoreError,
     TooLargeError,
     TransferTimeoutError,
 )
-from airnub_core.network.addresses import is_public, refused_name
 from airnub_core.network.certificates import trusted
 from airnub_core.network.limits import Limits
 from airnub_core.network.proxies import proxies_of_environment
+from airnub_core.network.ssrf import may_connect, refusal, refused_host
 from airnub_core.network.targets import Target
 
 RECEIVE_BUFFER = 256 * 1024
@@ -37,20 +36,18 @@ _HEADERS_OF_ALL = ["Accept-Encoding: identity", "Accept: */*"]
 class Exchange:
     """A handle with its callbacks, used again and again; between `start` and `release` it belongs to one errand."""
 
-    def __init__(self, landing: Landing, user_agent: str, *, private: bool) -> None:
+    def __init__(self, landing: Landing, user_agent: str) -> None:
         """Make a handle.
 
         Args:
             landing: where bodies come down.
             user_agent: who asks.
-            private: whether addresses that are not public may be connected to.
         """
         self.answer: Answer | None = None
         self.last_seen = 0.0
         """When something came last, by the monotonic clock."""
         self.last_progress = 0
         self._landing = landing
-        self._private = private
         self._proxy_for = proxies_of_environment()
         self._proxied = False
         self._secure = False
@@ -73,8 +70,7 @@ class Exchange:
         curl.setopt(pycurl.COOKIEFILE, "")
         curl.setopt(pycurl.WRITEFUNCTION, self._take)
         curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
-        if not private:
-            curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         file, folder = trusted()
         if file is not None:
             curl.setopt(pycurl.CAINFO, file)
@@ -91,15 +87,15 @@ class Exchange:
         """Make the handle ready to ask.
 
         Raises:
-            RefusedAddressError: the host is private by its name, and the source does not allow that.
+            RefusedAddressError: the source does not allow the host by its name, or no source may.
         """
         target, limits, curl = errand.target, errand.job.limits, self.curl
         self._lines.clear()
         self._stopped = self._refused = None
         self.answer = Answer(errand, self._landing, self._lines)
-        if not self._private and (refused := refused_name(target.host)) is not None:
-            raise RefusedAddressError(errand.url, target.host, refused)
-        proxy = self._proxy_for(target.scheme, target.host)
+        proxy, allowed = self._proxy_for(target.scheme, target.host), limits.allow_private_hosts
+        if (refused := refused_host(target.host, allowed, is_resolved_here=proxy is None)) is not None:
+            raise refusal(errand.url, target.host, refused, allowed)
         if proxy is not None or self._proxied:
             curl.setopt(pycurl.PROXY, proxy or "")
             self._proxied = proxy is not None
@@ -129,6 +125,11 @@ class Exchange:
     def connected(self) -> bool:
         """Whether the request could be sent; until then other time limits hold."""
         return bool(self.curl.getinfo(pycurl.REQUEST_SIZE) > 0)
+
+    @property
+    def before_request(self) -> float:
+        """Seconds from its start until the request was sent: looking up the name, connecting."""
+        return float(self.curl.getinfo(pycurl.PRETRANSFER_TIME))
 
     def stop(self, error: ItemError) -> None:
         """It is to end with this error."""
@@ -185,7 +186,8 @@ class Exchange:
         family, kind, protocol, place = address
         peer = place[0] if isinstance(place, tuple) else place
         peer = peer.decode() if isinstance(peer, bytes) else str(peer)
-        if not self._proxied and not is_public(peer):
+        errand = self.errand
+        if not self._proxied and not may_connect(errand.target.host, peer, errand.job.limits.allow_private_hosts):
             self._refused = peer
             return pycurl.SOCKET_BAD
         return _Socket(family, kind, protocol)
@@ -194,7 +196,7 @@ class Exchange:
         """The error of libcurl, in our words; `None` where we ended an answer that has all we want."""
         errand, limits = answer.errand, answer.errand.job.limits
         if self._refused is not None:
-            return RefusedAddressError(errand.url, errand.target.host, self._refused)
+            return refusal(errand.url, errand.target.host, self._refused, limits.allow_private_hosts)
         if answer.is_unwanted:
             return None
         if code == pycurl.E_FILESIZE_EXCEEDED:

@@ -20,6 +20,8 @@ class Job(NamedTuple):
     etag: str | None = None
     """What the index knows of the URL: the server may answer that nothing changed."""
     last_modified: str | None = None
+    clock: float = 0.0
+    """What to add to `elapsed` for the time of the index, in seconds since 1970."""
 
 
 class Fetched(NamedTuple):
@@ -30,6 +32,8 @@ class Fetched(NamedTuple):
     staged: Staged
     etag: str | None
     last_modified: str | None
+    sent_at: str
+    """When the request that they answer was sent, by the clock of the index: ISO 8601 in UTC."""
 
 
 class NotModified(NamedTuple):
@@ -39,6 +43,7 @@ class NotModified(NamedTuple):
     attempts: int
     etag: str | None
     last_modified: str | None
+    sent_at: str
 
 
 class Failed(NamedTuple):

@@ -30,10 +30,17 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 class Arrived:
     """A whole answer, on its way to be filed: what was asked for, and what came."""
 
-    __slots__ = ("asked", "attempts", "body", "final_url", "headers", "name", "number", "original")
+    __slots__ = ("asked", "attempts", "body", "final_url", "headers", "name", "number", "original", "sent_at")
 
     def __init__(
-        self, number: int, attempts: int, asked: Asked, body: "Body", final_url: str, headers: Mapping[str, str]
+        self,
+        number: int,
+        attempts: int,
+        asked: Asked,
+        body: "Body",
+        final_url: str,
+        headers: Mapping[str, str],
+        sent_at: str,
     ) -> None:
         self.number = number
         self.attempts = attempts
@@ -41,6 +48,7 @@ class Arrived:
         self.body = body
         self.final_url = final_url
         self.headers = headers
+        self.sent_at = sent_at
         self.original = original_name(headers, final_url)
         self.name = object_name(self.original)
 
@@ -54,13 +62,15 @@ class Arrived:
             size=self.body.size,
             file_name=self.name,
             original=self.original,
+            sent_at=self.sent_at,
         )
 
     def fetched(self, folder: str, hex_digits: str, *, is_logged: bool = False) -> Fetched:
         """What is told of it."""
         asked, headers = self.asked, self.headers
         staged = Staged(folder, asked.source, self.name, hex_digits, self.body.size, asked.url_digest, is_logged)
-        return Fetched(self.number, self.attempts, staged, headers.get("etag"), headers.get("last-modified"))
+        etag, modified = headers.get("etag"), headers.get("last-modified")
+        return Fetched(self.number, self.attempts, staged, etag, modified, self.sent_at)
 
 
 class Landing:

@@ -13,19 +13,17 @@ from airnub_core.download.poller import Poller
 class Multi:
     """One of libcurl's multi handles, with the connections that it keeps, on a poller that others share."""
 
-    def __init__(self, poller: Poller, multi_of: "dict[int, Multi]", connections: int, *, private: bool) -> None:
+    def __init__(self, poller: Poller, multi_of: "dict[int, Multi]", connections: int) -> None:
         """Make a handle.
 
         Args:
             poller: is told which sockets to wait for.
             multi_of: by descriptor, whom to tell that a socket is ready; filled in here.
             connections: at once, and kept afterwards.
-            private: whether its exchanges may connect to addresses that are not public.
         """
         self.curl = pycurl.CurlMulti()
         self.idle: list[Exchange] = []
         """Those that have no errand."""
-        self._private = private
         self._poller = poller
         self._multi_of = multi_of
         self._exchanges: dict[pycurl.Curl, Exchange] = {}
@@ -35,9 +33,14 @@ class Multi:
         self.curl.setopt(pycurl.M_MAXCONNECTS, connections)
         self.curl.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether none of its exchanges has an errand."""
+        return len(self.idle) == len(self._exchanges)
+
     def new_exchange(self, landing: Landing, user_agent: str) -> Exchange:
         """One more, which belongs to this multi from now on."""
-        exchange = Exchange(landing, user_agent, private=self._private)
+        exchange = Exchange(landing, user_agent)
         self._exchanges[exchange.curl] = exchange
         return exchange
 

@@ -2,7 +2,12 @@
 
 from typing import NamedTuple
 
+from airnub_core.errors import ProtocolError
+from airnub_core.network.ssrf import Allowed
+
 MAX_REDIRECTS = 5
+MAX_INTERIM = 1000
+"""Interim answers (1xx) before an answer. A server that sends 102 every ten seconds needs 360 an hour."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """HTTP statuses that send on to another URL, where there is a Location."""
 
@@ -18,4 +23,9 @@ class Limits(NamedTuple):
     stall_timeout: float
     total_timeout: float
     attempts: int
-    allow_private_hosts: bool
+    allow_private_hosts: Allowed
+
+
+def too_many_interim(url: str, found: int) -> ProtocolError:
+    """More than `MAX_INTERIM` interim answers came, and perhaps no answer behind them."""
+    return ProtocolError(url, f"{found:,} interim answers (1xx), of which at most {MAX_INTERIM:,} are taken")

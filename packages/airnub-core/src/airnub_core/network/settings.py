@@ -1,23 +1,112 @@
 """Network settings: limits and manners of every transfer, and what a source may override of them."""
 
+import re
+from fractions import Fraction
+from math import inf, nan
 from typing import Annotated
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from airnub_core.network.limits import Limits
+from airnub_core.network.ssrf import checked_entry
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Size = Annotated[ByteSize, Field(gt=0)]
+LARGEST = 2**63 - 1
+"""Bytes, and whatever else is counted: libcurl, file systems and Prefect's JSON have 64 bits for a number."""
+SHORTEST, LONGEST = 0.001, 30 * 24 * 3600
+"""Seconds: libcurl counts whole milliseconds, and has 32 bits for them, which are 49 days."""
+_SIZE = re.compile(r"\s*(\d{1,40}|\d{0,40}\.\d{1,40})\s*([A-Za-z]*)\s*", re.ASCII)
+
+
+def _size(value: object) -> int:
+    size = 0
+    if isinstance(value, str):
+        # Pydantic's own reading goes over a float, which rounds, and overflows.
+        written = _SIZE.fullmatch(value)
+        factor = ByteSize.byte_sizes.get((written[2] or "b").lower()) if written else None
+        if written and factor:
+            size = int(Fraction(written[1]) * Fraction(factor))
+    elif isinstance(value, int) and not isinstance(value, bool):
+        size = value
+    elif isinstance(value, float) and value.is_integer():
+        size = int(value)
+    if not 1 <= size <= LARGEST:
+        raise ValueError(f"expected a size from 1 to {LARGEST:,} bytes, such as 2GiB")
+    return size
+
+
+def _number(value: object) -> float:
+    """Not a number for all that is none, which is outside of every range."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return nan
+
+
+def _seconds(value: object) -> float:
+    seconds = _number(value)
+    if not SHORTEST <= seconds <= LONGEST:
+        raise ValueError(f"expected a time from {SHORTEST} to {LONGEST:,} seconds (30 days)")
+    return seconds
+
+
+def _rate(value: object) -> float:
+    rate = _number(value)
+    if not 1 / LONGEST <= rate < inf:
+        raise ValueError(f"expected requests a second, one in 30 days ({1 / LONGEST:.8f}) at least")
+    return rate
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+Size = Annotated[ByteSize, BeforeValidator(_size)]
+Rate = Annotated[float, BeforeValidator(_rate)]
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+
+
+def _switch(value: object, handler: ValidatorFunctionWrapHandler) -> bool:
+    try:
+        return bool(handler(value))
+    except ValidationError:
+        raise ValueError("expected true, false, or a list of host names and networks") from None
+
+
+def _kind(value: object) -> str:
+    return "list" if isinstance(value, list | tuple) else "switch"
+
+
+PrivateHosts = Annotated[
+    Annotated[bool, WrapValidator(_switch), Tag("switch")]
+    | Annotated[tuple[Annotated[str, AfterValidator(checked_entry)], ...], Tag("list")],
+    # With a plain union a mistake in an entry would also be reported as a list that is not a switch.
+    Discriminator(_kind),
+]
+"""`false`, `true`, or a list of host names and networks; `ssrf` says what they allow."""
 
 
 class NetworkSettings(BaseModel):
-    """Limits and manners; times are in seconds, sizes in bytes or with a suffix (kB MB GB KiB MiB GiB)."""
+    """Limits and manners.
+
+    Times are in seconds, from 1 ms to 30 days; sizes in bytes, from 1 to 2^63 - 1, or with a suffix such as GiB.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     connections: Annotated[int, Field(ge=1, le=1024)] = 32
     connections_per_host: Annotated[int, Field(ge=1, le=1024)] = 16
-    requests_per_second_per_host: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    requests_per_second_per_host: Rate | None = None
     max_bytes: Size = ByteSize(2 * 1024**3)
     """The largest body of one file, decoded."""
     connect_timeout: Seconds = 10
@@ -26,7 +115,7 @@ class NetworkSettings(BaseModel):
     total_timeout: Seconds = 3600
     """The longest time of one attempt."""
     attempts: Annotated[int, Field(ge=1, le=100)] = 4
-    allow_private_hosts: bool = False
+    allow_private_hosts: PrivateHosts = False
 
     def limits(self) -> Limits:
         """The same as a plain value, which processes can be told that have no use for models."""
@@ -41,13 +130,13 @@ class NetworkOverrides(BaseModel):
 
     connections: Annotated[int, Field(ge=1, le=1024)] | None = None
     connections_per_host: Annotated[int, Field(ge=1, le=1024)] | None = None
-    requests_per_second_per_host: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    requests_per_second_per_host: Rate | None = None
     max_bytes: Size | None = None
     connect_timeout: Seconds | None = None
     stall_timeout: Seconds | None = None
     total_timeout: Seconds | None = None
     attempts: Annotated[int, Field(ge=1, le=100)] | None = None
-    allow_private_hosts: bool | None = None
+    allow_private_hosts: PrivateHosts | None = None
 
     def network(self, department: NetworkSettings) -> NetworkSettings:
         """The department's settings with what this source says otherwise."""

@@ -2,7 +2,10 @@
 
 import re
 from typing import NamedTuple
+from urllib.parse import SplitResult
 
+WITH_PORT = "an http or https URL with a port from 1 to 65535"
+"""What was expected where `has_usable_port` says no."""
 _PORTS = {"http": 80, "https": 443}
 _PATH = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]"
 _QUERY = r"[A-Za-z0-9._~!$&()*+,;=:@/?-]"
@@ -27,11 +30,19 @@ class Target(NamedTuple):
         return self.scheme, self.host, self.port
 
 
+def has_usable_port(parts: SplitResult) -> bool:
+    """Whether a URL names a port that can be connected to, or none."""
+    try:
+        return parts.port != 0
+    except ValueError:  # too large, or not a number
+        return False
+
+
 def target_of(asked: str, url: str, base: str = "") -> Target:
     """The target of a URL, seen from `base`; `asked` is what an error names.
 
     Raises:
-        RefusedUrlError: it cannot be read, or is none of http or https with a host.
+        RefusedUrlError: it cannot be read, is not an http or https URL with a host, or its port cannot be used.
     """
     if (match := _PLAIN.fullmatch(url)) and "/." not in url:
         scheme, host, port = match.groups()

@@ -5,6 +5,7 @@ Retries are around this, durability and the index after it.
 
 import asyncio
 import os
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -34,9 +35,17 @@ from airnub_core.network.backoff import parse_retry_after
 from airnub_core.network.decoding import DecodingError, decoder_of
 from airnub_core.network.headers import is_visible, length_in, sendable
 from airnub_core.network.hosts import check_host, check_peer, checked_url, host_in, origin_of
-from airnub_core.network.limits import MAX_REDIRECTS, REDIRECTS
+from airnub_core.network.limits import MAX_INTERIM, MAX_REDIRECTS, REDIRECTS, too_many_interim
 from airnub_core.network.settings import NetworkSettings
+from airnub_core.network.ssrf import Allowed
+from airnub_core.store.clock import elapsed
 from airnub_core.store.staging import StagedBody
+
+_HEAD_END = re.compile(rb"\n\r?\n")
+Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+"""httpcore's extension: is given what happens on the way to an answer, such as the stream of a new connection."""
+_SENT = "airnub_sent"
+"""Among the extensions of an answer: when its request was sent, by the clock `elapsed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,8 @@ class Received:
     final_url: str
     headers: Mapping[str, str]
     body: StagedBody | None
+    sent: float
+    """When the request was sent that it answers, by the clock `elapsed`."""
 
 
 class HttpTransfer:
@@ -64,7 +75,7 @@ class HttpTransfer:
 
     def __init__(self, user_agent: str) -> None:
         self._user_agent = user_agent
-        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._clients: dict[Allowed, httpx.AsyncClient] = {}
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -126,33 +137,41 @@ class HttpTransfer:
         network = request.network
         sent = {"user-agent": self._user_agent, "accept-encoding": "identity", **headers, **request.validators}
         timeout = httpx.Timeout(network.stall_timeout, connect=network.connect_timeout, pool=None)
-        extensions = {} if network.allow_private_hosts else {"trace": _peer_check(request.url, host_in(url))}
-        client = self._client(private=network.allow_private_hosts)
-        built = client.build_request("GET", url, headers=sent, timeout=timeout, extensions=extensions)
+        allowed = network.allow_private_hosts
+        traces = [_interim_check(request.url), _peer_check(request.url, host_in(url), allowed)]
+
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
+            for one in traces:
+                await one(event, info)
+
+        client = self._client(allowed)
+        built = client.build_request("GET", url, headers=sent, timeout=timeout, extensions={"trace": trace})
         cookies.set_cookie_header(built)
+        sent_when = _watch_sending(built)
         response = await client.send(built, stream=True)
+        response.extensions[_SENT] = sent_when()
         try:
             _take_cookies(cookies, response)
             yield response
         finally:
             await response.aclose()
 
-    def _client(self, *, private: bool) -> httpx.AsyncClient:
-        # Two pools: a connection to a private host, opened for a source that may, must not serve one that may not.
-        if private not in self._clients:
+    def _client(self, allowed: Allowed) -> httpx.AsyncClient:
+        # A pool each: a connection to a private host, opened for a source that may, must not serve one that may not.
+        if allowed not in self._clients:
             # No connection is used twice: what comes behind the end of a body would be taken for the next answer.
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
             no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
             trusted = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-            self._clients[private] = httpx.AsyncClient(limits=limits, cookies=no_cookies, verify=trusted)
-        return self._clients[private]
+            self._clients[allowed] = httpx.AsyncClient(limits=limits, cookies=no_cookies, verify=trusted)
+        return self._clients[allowed]
 
     async def _receive(
         self, request: Request, response: httpx.Response, new_body: Callable[[], StagedBody]
     ) -> Received:
         headers = {name.lower(): value for name, value in response.headers.items()}
         if response.status_code == HTTPStatus.NOT_MODIFIED and request.validators:
-            return Received(response.status_code, str(response.url), headers, None)
+            return Received(response.status_code, str(response.url), headers, None, response.extensions[_SENT])
         if response.status_code != HTTPStatus.OK:
             wait = parse_retry_after(headers.get("retry-after"), datetime.now(UTC))
             raise HttpStatusError(request.url, response.status_code, wait)
@@ -162,7 +181,7 @@ class HttpTransfer:
         except BaseException:
             body.discard()
             raise
-        return Received(response.status_code, str(response.url), headers, body)
+        return Received(response.status_code, str(response.url), headers, body, response.extensions[_SENT])
 
 
 @cache
@@ -216,7 +235,38 @@ def _take_cookies(cookies: httpx.Cookies, response: httpx.Response) -> None:
             cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
 
 
-def _peer_check(asked: str, host: str) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+def _interim_check(asked: str) -> Trace:
+    """Count interim answers (1xx), which httpcore reads for as long as they come, and stop after `MAX_INTERIM`."""
+    has_answer, interim, last = False, 0, b""
+
+    def counted(read: Callable[..., Awaitable[bytes]]) -> Callable[..., Awaitable[bytes]]:
+        async def read_on(*arguments: Any, **options: Any) -> bytes:
+            nonlocal interim, last
+            # More is read only while there is no answer: the heads that ended until now are interim ones.
+            if not has_answer and interim > MAX_INTERIM:
+                raise too_many_interim(asked, interim)
+            piece = await read(*arguments, **options)
+            if not has_answer:
+                interim += len(_HEAD_END.findall(last + piece))
+                last = (last + piece)[-2:]
+            return piece
+
+        return read_on
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
+        nonlocal has_answer, interim, last
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            # A proxy has answered before TLS begins.
+            has_answer, interim, last = False, 0, b""
+            stream = info["return_value"]
+            stream.read = counted(stream.read)
+        elif event.endswith(".receive_response_headers.complete"):
+            has_answer = True
+
+    return trace
+
+
+def _peer_check(asked: str, host: str, allowed: Allowed) -> Trace:
     direct = False
 
     async def trace(event: str, info: Mapping[str, Any]) -> None:
@@ -228,12 +278,29 @@ def _peer_check(asked: str, host: str) -> Callable[[str, Mapping[str, Any]], Awa
             return
         stream = info["return_value"]
         try:
-            check_peer(asked, stream.get_extra_info("server_addr"))
+            check_peer(asked, host, stream.get_extra_info("server_addr"), allowed)
         except ItemError:
             await stream.aclose()
             raise
 
     return trace
+
+
+def _watch_sending(request: httpx.Request) -> Callable[[], float]:
+    """Notes when a request is sent, by the clock `elapsed`: the function that is returned says it afterwards."""
+    sent = elapsed()
+    further = request.extensions.get("trace")
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
+        nonlocal sent
+        # Connecting, which may take seconds, is over.
+        if event.endswith(".send_request_headers.started"):
+            sent = elapsed()
+        if further is not None:
+            await further(event, info)
+
+    request.extensions["trace"] = trace
+    return lambda: sent
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

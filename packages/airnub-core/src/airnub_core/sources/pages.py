@@ -45,6 +45,7 @@ async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
         return (await engine.peek(replace(page, url=url), MAX_PAGE_BYTES))[0]
 
     robots = Robots(content_of)
+    began = engine.now()
     try:
         if source.links is not None:
             links = await _links(engine, robots, page, source.links)
@@ -57,7 +58,8 @@ async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
         engine.expect(1)
         listed = [{"url": redact_url(link.url), "title": link.title} for link in links]
         content = (json.dumps(listed, ensure_ascii=False, indent=2) + "\n").encode()
-        return await engine.settle([engine.keep(page, content, f"{source.name}.links.json", "application/json", ())])
+        kept = engine.keep(page, content, f"{source.name}.links.json", "application/json", (), began)
+        return await engine.settle([kept])
     items = [replace(page, url=link.url, page=page.url, title=link.title) for link in links]
     return await together(_allowed(engine, robots, item) for item in items)
 

@@ -8,11 +8,18 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
-from airnub_common import MASK, is_secret_name, redact_url
-from airnub_core.network.settings import NetworkOverrides
+from airnub_common import MASK, is_masked_name, redact_url
+from airnub_core.network.settings import LARGEST, Count, NetworkOverrides
+from airnub_core.network.targets import WITH_PORT, has_usable_port
+from airnub_core.sources.package_files import read_inside
+from airnub_core.store.source_name import PATTERN, checked_source_name
 
 Secret = Callable[[str], str]
 """Gives the value of a secret, by a reference such as `secret/usgs-token`."""
+
+
+MAX_URLS_FILE = 64 * 1024**2
+"""Bytes; about a million URLs."""
 
 
 def _selector(selector: str) -> str:
@@ -29,16 +36,19 @@ def _http_url(url: str) -> str:
         return url
     try:
         parts = urlsplit(url)
-        usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
+        usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname)
+        url.encode()
+    except ValueError:  # also of half a surrogate pair
         usable = False
     if not usable or any(map(str.isspace, url)):
         raise ValueError("expected an http or https URL with a host")
+    if not has_usable_port(parts):
+        raise ValueError(f"expected {WITH_PORT}")
     return url
 
 
 def _without_secrets(values: Mapping[str, object]) -> dict[str, object]:
-    return {name: MASK if is_secret_name(name) else value for name, value in values.items()}
+    return {name: MASK if is_masked_name(name) else value for name, value in values.items()}
 
 
 def _dotted(path: str) -> str:
@@ -55,8 +65,7 @@ HeaderText = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
 """What HTTP can send: visible ASCII."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 DottedPath = Annotated[str, AfterValidator(_dotted)]
-SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
-"""It becomes a folder of the store."""
+SourceName = Annotated[str, AfterValidator(checked_source_name), Field(json_schema_extra={"pattern": PATTERN})]
 SecretReference = Annotated[str, Field(pattern=r"^secret/[a-z0-9][a-z0-9-]*$")]
 """A Prefect Secret block by name, `secret/usgs-token`."""
 
@@ -72,7 +81,8 @@ class FileSource(Source):
 
     urls: list[Url] = []
     urls_file: str | None = None
-    """A file of the department's package, one URL a line; empty lines and lines from `#` on are left out."""
+    """A file in the folder of the department's package, one URL a line; empty lines and lines from `#` on are left out.
+    """
 
     @model_validator(mode="after")
     def _some_urls(self) -> Self:
@@ -81,18 +91,29 @@ class FileSource(Source):
         return self
 
     def with_urls_from(self, folder: Path) -> Self:
-        """This source with the URLs of its `urls_file`, a path below `folder`, behind its own.
+        """This source with the URLs of its `urls_file` behind its own.
+
+        Args:
+            folder: of the department's package. The file lies in it after links are resolved: a Variable and the
+                parameter of a flow can name any path, and the file that it names is not shown.
 
         Raises:
-            ValueError: the file cannot be read, a line of it is no URL, or there is none.
+            ValueError: the file is outside of `folder`, is not a regular file, is larger than `MAX_URLS_FILE` or cannot
+                be read; a line is not a URL, named by its number alone; or there is no URL.
         """
         if self.urls_file is None:
             return self
-        path = folder / self.urls_file
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"{self.name}: urls_file {path} cannot be read: {error}") from error
+            lines = read_inside(folder, self.urls_file, MAX_URLS_FILE).decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            # The error of Python quotes what it found.
+            raise ValueError(f"{self.name}: urls_file {self.urls_file}: expected text in UTF-8, found others") from None
+        except ValueError as error:
+            raise ValueError(f"{self.name}: urls_file {self.urls_file}: {error}") from None
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise ValueError(f"{self.name}: urls_file {self.urls_file} cannot be read: {reason}") from None
+        path = folder / self.urls_file
         urls = list(self.urls)
         for number, line in enumerate(lines, 1):
             url = line.partition(" #")[0].strip()
@@ -101,7 +122,7 @@ class FileSource(Source):
             try:
                 urls.append(_http_url(url))
             except ValueError as error:
-                raise ValueError(f"{path}:{number}: {error}, found {url!r}") from error
+                raise ValueError(f"{path}:{number}: {error}, found other text, which is not shown") from None
         if not urls:
             raise ValueError(f"{path}: expected at least one URL, found none")
         return self.model_copy(update={"urls": urls, "urls_file": None})
@@ -119,8 +140,12 @@ class Auth(_Part):
     prefix: HeaderText = ""
 
 
+Start = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+"""The number of the first page, or the first offset."""
+
+
 class _Pages(_Part):
-    max: Annotated[int, Field(ge=1)] = 1000
+    max: Count = 1000
     """The largest number of pages; an API that goes on is an error."""
 
 
@@ -133,9 +158,9 @@ class NumberedPages(_Pages):
 
     kind: Literal["page"]
     param: str = "page"
-    start: int = 1
+    start: Start = 1
     size_param: str | None = None
-    size: Annotated[int, Field(ge=1)] | None = None
+    size: Count | None = None
     """Records of a full page; sent where there is a `size_param`."""
     total: DottedPath | None = None
     """Where an answer says how many records there are in all; an API that ends before is an error."""
@@ -150,9 +175,9 @@ class OffsetPages(_Pages):
 
     kind: Literal["offset"]
     param: str = "offset"
-    start: int = 0
+    start: Start = 0
     limit_param: str = "limit"
-    limit: Annotated[int, Field(ge=1)] = 100
+    limit: Count = 100
     total: DottedPath | None = None
     """Where an answer says how many records there are in all; an API that ends before is an error."""
 

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from airnub_core.errors import DamagedManifestError, StoreError
 from airnub_core.store.content_store import ContentStore
-from airnub_core.store.folders import ObjectFolder, object_folders
+from airnub_core.store.folders import ObjectFolder, object_folders, remove_empty
 from airnub_core.store.opening import Place, open_for_writing
 from airnub_core.store.protocol import Store
 from airnub_core.store.staged import SUFFIX
@@ -173,10 +173,7 @@ def _take(store: ContentStore, leftover: Leftover, result: Collection, *, remove
         path.unlink()
     if leftover.kind == "object":
         # What it leaves empty goes with it.
-        for folder in path.parents[:3]:
-            if any(folder.iterdir()):
-                break
-            folder.rmdir()
+        remove_empty(path.parents[:3])
     result.removed.append(leftover)
 
 

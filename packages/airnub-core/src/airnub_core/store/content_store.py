@@ -8,12 +8,12 @@
 Bytes and manifest are on the disk before their folder is renamed to its digest: what is visible is whole.
 """
 
-import errno
 import hashlib
 import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import ClassVar
@@ -21,6 +21,7 @@ from typing import ClassVar
 from airnub_common import ALGORITHM, digest_of, hex_of
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
 from airnub_core.store.durability import make_durable, sync_each
+from airnub_core.store.folders import NOT_EMPTY, remove_empty
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.protocol import Published
 from airnub_core.store.redo import write_redo_list
@@ -30,8 +31,9 @@ from airnub_core.store.staged import SUFFIX, Staged, object_path
 HIDDEN = ".airnub"
 LEFT = 1000
 """Objects; when more of them are in redo logs alone at the end, the logs stay, and the next run does without."""
+_NAMES = 10_000
+"""Folders of which a process remembers the name of the object."""
 _PIECE = 1 << 20
-_TAKEN = {errno.EEXIST, errno.ENOTEMPTY}
 _CONTINUED = 4
 """Redo logs, of 64 MiB, that may have been continued in another one until they are made needless by a sync."""
 
@@ -51,12 +53,16 @@ class ContentStore:
         """Redo lists and staged folders that are needed until the renames of their batch are durable."""
         self._renamed: list[str] = []
         """Folders whose names are not durable yet."""
+        self._claimed: dict[Path, None] = {}
+        """Manifests of further URLs, and their objects, that are not durable yet."""
         self._in_logs = 0
         """Objects that are durable in redo logs alone."""
         self._known_logs: list[Path] = []
         """Redo logs whose names are durable."""
         self._without_log: set[str] = set()
         """Staged folders that are durable, and whose log may have gone."""
+        self._object_names: dict[Path, str] = {}
+        """By folder, the name of the object that a further URL brought, so that its folder is not listed again."""
 
     @property
     def name(self) -> str:
@@ -101,8 +107,7 @@ class ContentStore:
         Raises:
             OSError: the disk did not take them.
         """
-        folders = [(self.root / path).parent for path in paths]
-        make_durable(self.root, chain.from_iterable((folder, *folder.parents[:3]) for folder in folders))
+        make_durable(self.root, _folders((str((self.root / path).parent) for path in paths), above=3))
 
     def close(self) -> None:
         """Nothing more is published: the renames are made durable, and what was kept to repeat them goes; except where
@@ -130,8 +135,12 @@ class ContentStore:
         if needless:
             self._without_log = {str(path.parent) for path in home.glob(f"*/*/*{SUFFIX}")}
         staged = _folders(self._without_log if needless else (), above=1)
-        make_durable(self.root, chain(paths, _folders(self._renamed, above=3), logs, staged))
+        # In their folders only what is new: one folder may hold the manifests of very many URLs.
+        entries = _folders((str(file.parent) for file in self._claimed), above=3)
+        files = chain(paths, _folders(self._renamed, above=3), logs, staged, self._claimed)
+        make_durable(self.root, files, entries)
         self._renamed.clear()
+        self._claimed.clear()
         self._in_logs = 0
         for path in chain(self._kept, needless):
             if path.is_dir():
@@ -160,7 +169,7 @@ class ContentStore:
                 Path(folder).parent.mkdir(parents=True, exist_ok=True)
                 os.rename(staged.folder, folder)  # noqa: PTH104
         except OSError as error:
-            if error.errno not in _TAKEN:
+            if error.errno not in NOT_EMPTY:
                 raise
             return self._claim(staged, Path(folder), logged=logged)
         self._renamed.append(folder)
@@ -251,10 +260,7 @@ class ContentStore:
         file = self.root / path
         try:
             file.unlink(missing_ok=True)
-            for folder in list(file.parents)[:3]:
-                if folder == self.root or any(folder.iterdir()):
-                    break
-                folder.rmdir()
+            remove_empty(folder for folder in file.parents[:3] if folder != self.root)
         except OSError as error:
             raise StoreError.of(error, file) from error
 
@@ -262,9 +268,8 @@ class ContentStore:
         """Add a manifest for a URL that brought bytes which are there; damaged ones are replaced."""
         digest = f"{ALGORITHM}:{staged.hex_digits}"
         arrived = Path(staged.folder)
-        existing = self._object_in(folder)
-        if existing is None or digest_of(folder / existing) != digest:
-            existing = existing or staged.file_name
+        existing, is_whole = self._object_in(folder, staged.file_name, digest)
+        if not is_whole:
             (arrived / staged.file_name).replace(folder / existing)
         path = object_path(staged.source, staged.hex_digits, existing)
         manifest = Manifest.read(arrived / (staged.file_name + SUFFIX)).model_copy(
@@ -288,7 +293,7 @@ class ContentStore:
                 shutil.rmtree(arrived, ignore_errors=True)
             else:
                 self._kept.append(arrived)
-            self._renamed.append(str(folder))
+            self._claimed |= {folder / existing: None, place: None}
             return Published(path, place.relative_to(self.root).as_posix(), new=False)
         raise DamagedManifestError(str(place), "names another URL of the same first 8 digits; two URLs collide here")
 
@@ -302,12 +307,23 @@ class ContentStore:
         except DamagedManifestError:
             own.unlink()
 
-    @staticmethod
-    def _object_in(folder: Path) -> str | None:
+    def _object_in(self, folder: Path, file_name: str, digest: str) -> tuple[str, bool]:
+        """The name that the object of a folder has or should have, and whether its bytes are there, and whole.
+
+        A folder is listed only where neither a remembered name nor `file_name` leads to whole bytes: listed for each of
+        many URLs that bring the same bytes, it would cost as much as there are manifests in it.
+        """
+        for name in dict.fromkeys((self._object_names.get(folder, file_name), file_name)):
+            with suppress(FileNotFoundError):
+                if digest_of(folder / name) == digest:
+                    return name, True
         names = [
             path.name for path in folder.iterdir() if not path.name.endswith(SUFFIX) and not path.name.startswith(".")
         ]
-        return min(names, default=None)
+        if len(self._object_names) >= _NAMES:
+            self._object_names.clear()
+        name = self._object_names[folder] = min(names, default=file_name)
+        return name, bool(names) and digest_of(folder / name) == digest
 
 
 def _folders(paths: Iterable[str], *, above: int) -> Iterator[Path]:

@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def make_durable(root: Path, paths: Iterable[Path]) -> None:
+def make_durable(root: Path, paths: Iterable[Path], entries: Iterable[Path] = ()) -> None:
     """Return when `paths` are on the disk: files with their bytes, folders with their entries and the files in them.
 
     Args:
         root: any folder of the file system that holds them; where the system can sync a whole file system at once, that
             is done, and nobody looks at `paths`.
         paths: all that was written and is to be durable.
+        entries: folders that are to be durable without the files in them.
 
     Raises:
         OSError: the disk did not take it; nothing may be called stored then.
@@ -25,7 +26,7 @@ def make_durable(root: Path, paths: Iterable[Path]) -> None:
     if _syncfs is not None:
         _sync_file_system(root)
     else:
-        sync_each(paths)
+        sync_each(paths, entries)
 
 
 def syncs_at_once() -> bool:
@@ -33,7 +34,7 @@ def syncs_at_once() -> bool:
     return _syncfs is not None
 
 
-def sync_each(paths: Iterable[Path]) -> None:
+def sync_each(paths: Iterable[Path], entries: Iterable[Path] = ()) -> None:
     """The same, one by one, for systems that cannot do it at once; files first, then the folders that name them."""
     folders: list[Path] = []
     for path in paths:
@@ -44,7 +45,7 @@ def sync_each(paths: Iterable[Path]) -> None:
                     _sync(entry)
         else:
             _sync(path)
-    for folder in folders:
+    for folder in dict.fromkeys((*folders, *entries)):
         _sync(folder)
 
 

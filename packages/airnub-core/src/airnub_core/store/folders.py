@@ -1,7 +1,9 @@
 """Folders of objects: what lies beside each other in a store, one digest at a time, however large the store is."""
 
+import errno
 from collections.abc import Iterable, Iterator
 from itertools import groupby, zip_longest
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from airnub_core.errors import DamagedManifestError
@@ -10,6 +12,8 @@ from airnub_core.store.protocol import Store
 
 Found = TypeVar("Found")
 Claim = tuple[str, Manifest | DamagedManifestError]
+NOT_EMPTY = frozenset({errno.EEXIST, errno.ENOTEMPTY})
+"""What systems call a folder that is in the way since something is in it."""
 
 
 class ObjectFolder(NamedTuple):
@@ -49,3 +53,18 @@ def object_folders(store: Store) -> Iterator[ObjectFolder]:
 def _grouped(found: Iterable[tuple[str, Found]]) -> Iterator[tuple[str, list[Found]]]:
     for folder, group in groupby(found, key=lambda one: one[0].rpartition("/")[0]):
         yield folder, [one for _, one in group]
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders one by one, up to the first that is not empty; none is listed, since it may hold very much.
+
+    Raises:
+        OSError: one cannot be removed for another reason.
+    """
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError as error:
+            if error.errno not in NOT_EMPTY:
+                raise
+            return

@@ -15,11 +15,16 @@ def leave(folder: Path) -> None:
     """Mark a staging folder.
 
     Raises:
-        OSError: the disk is full, or the store was removed.
+        OSError: the disk is full, or the store was removed; no mark is left that was cut.
     """
     mount = mount_of(folder) if syncs_at_once() else None
     if mount is not None:
-        (folder / _MARK).write_text(mount, encoding="ascii")
+        mark = folder / _MARK
+        try:
+            mark.write_text(mount, encoding="ascii")
+        except OSError:
+            mark.unlink(missing_ok=True)
+            raise
 
 
 def is_untouched(folder: Path) -> bool:

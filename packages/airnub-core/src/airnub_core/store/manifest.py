@@ -40,9 +40,9 @@ class Manifest(BaseModel):
     content_type: str | None = None
     headers: dict[str, str] = {}
     fetched_at: AwareDatetime
-    """In UTC."""
+    """When the bytes were asked for, by the clock of the index; in UTC."""
     previous_digest: Digest | None = None
-    """Of the same URL before."""
+    """Of the same URL before, as the index knew it when the bytes were asked for."""
     derived_from: tuple[Digest, ...] = ()
     """For an object made here: the objects that it was made from."""
 

@@ -86,7 +86,7 @@ def open_store(place: Path | Place) -> Iterator[tuple[Store, Index]]:
     index, _ = _open_index(place, store)
     try:
         yield store, index
-        store.close()
+        _close(store)
     finally:
         index.close()
 
@@ -111,11 +111,18 @@ def open_for_writing(place: Path | Place) -> Iterator[Opened]:
                 raise
             finally:
                 try:
-                    store.close()
-                except OSError as error:
+                    _close(store)
+                except StoreError:
                     # The next run does it again.
                     staging.abandon()
-                    raise StoreError.of(error, place.name) from error
+                    raise
+
+
+def _close(store: Store) -> None:
+    try:
+        store.close()
+    except OSError as error:
+        raise StoreError.of(error, store.name) from error
 
 
 def reindex(place: Path | Place) -> Verification:

@@ -55,11 +55,17 @@ class Partials:
         self._folder = hidden / "partial"
 
     def keys(self) -> frozenset[str]:
-        """Of all that is there, without a look inside."""
+        """Of all that is there, without a look inside.
+
+        Raises:
+            StoreError: their folder cannot be read.
+        """
         try:
             return frozenset(path.name for path in self._folder.iterdir())
         except FileNotFoundError:
             return frozenset()
+        except OSError as error:
+            raise StoreError.of(error, self._folder) from error
 
     def take(self, key: str, into: Path) -> Note | None:
         """Move a partial file into the folder `into`, which does not exist yet; `None` where it is gone or unreadable.

@@ -4,7 +4,6 @@ It imports nothing of weight, since the processes that download have no use for 
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring as _text
 from typing import NamedTuple
@@ -51,9 +50,10 @@ def manifest_of(
     size: int,
     file_name: str,
     original: str,
+    sent_at: str,
     derived_from: tuple[str, ...] = (),
 ) -> bytes:
-    """The manifest of bytes that came just now, as it is written beside them.
+    """The manifest of bytes that have come, as it is written beside them.
 
     Args:
         asked: what was asked for.
@@ -63,6 +63,7 @@ def manifest_of(
         size: in bytes.
         file_name: the safe one.
         original: as the server or the URL wrote it.
+        sent_at: when they were asked for, by the clock of the index: ISO 8601 in UTC.
         derived_from: digests of the objects that it was made from.
     """
     digest = f"{ALGORITHM}:{hex_digits}"
@@ -87,7 +88,7 @@ def manifest_of(
   "size": {size},
   "content_type": {_text_or_null(headers.get("content-type"))},
   "headers": {_block("{", kept, "}")},
-  "fetched_at": "{datetime.now(UTC).isoformat()[:-6]}Z",
+  "fetched_at": "{sent_at.removesuffix("+00:00")}Z",
   "previous_digest": {_text_or_null(previous)},
   "derived_from": {_block("[", [_text(one) for one in derived_from], "]")}
 }}

@@ -1,14 +1,15 @@
-"""Reading what was ingested: the current objects of a source, each checked against its digest."""
+"""Reading what was ingested: the current objects of a source, oldest first, each checked against its digest."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from airnub_core.errors import DatasetError
+from airnub_core.store.index import Known
 from airnub_core.store.opening import Place, open_store
 
 
-def read_current(place: Path | Place, source: str, suffix: str) -> Iterator[bytes]:
-    """The bytes of every object that a URL of a source has now, each once, in the order of the URLs.
+def read_current(place: Path | Place, source: str, suffix: str) -> Generator[bytes]:
+    """The bytes of every object that a URL of a source has now, each once, in the order of `objects_by_age`.
 
     Args:
         place: the store; a folder has its index beside it.
@@ -27,10 +28,22 @@ def read_current(place: Path | Place, source: str, suffix: str) -> Iterator[byte
             source, f"expected a content store in {where}, found no such folder; run the ingestion first"
         )
     with open_store(place) as (store, index):
-        current = {known.digest: known.path for known in index.current(source) if known.path.endswith(suffix)}
+        current = objects_by_age(known for known in index.current(source) if known.path.endswith(suffix))
         if not current:
             raise DatasetError(
                 source, f"expected {suffix} files of this source in {place.name}, found none; run the ingestion first"
             )
         for digest, path in current.items():
             yield store.read(path, digest)
+
+
+def objects_by_age(rows: Iterable[Known]) -> dict[str, str]:
+    """Paths of objects by digest, in the order in which they became current, then of their digests.
+
+    An object that several URLs share counts with the URL that has changed last.
+    """
+    newest_first = sorted(rows, key=lambda row: (row.changed_at, row.digest), reverse=True)
+    paths: dict[str, str] = {}
+    for row in newest_first:
+        paths.setdefault(row.digest, row.path)
+    return dict(reversed(paths.items()))

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from airnub_common import ALGORITHM
 from airnub_core.errors import StoreError
+from airnub_core.store.durability import make_durable
 from airnub_core.store.left import leave
 from airnub_core.store.provenance import Asked, manifest_of
 from airnub_core.store.redo_log import logs_in
@@ -49,13 +50,17 @@ class Staging:
             StoreError: the store cannot be written.
         """
         try:
-            self._parent.mkdir(parents=True, exist_ok=True)
-            # Between making the folder and locking it, another process could take it for a dead one's.
-            with self._alone():
-                self._folder = Path(tempfile.mkdtemp(dir=self._parent)).absolute()
-                self._lock = FileLock(self._folder / _LOCK)
-                self._lock.acquire()
-            self._recover_dead()
+            with ExitStack() as undo:
+                self._parent.mkdir(parents=True, exist_ok=True)
+                # Between making the folder and locking it, another process could take it for a dead one's.
+                with self._alone():
+                    self._folder = Path(tempfile.mkdtemp(dir=self._parent)).absolute()
+                    self._lock = FileLock(self._folder / _LOCK)
+                    undo.callback(self._lock.release)
+                    undo.callback(self._remove, self._folder)
+                    self._lock.acquire()
+                self._recover_dead()
+                undo.pop_all()
         except OSError as error:
             raise StoreError.of(error, self._parent) from error
         return self
@@ -63,13 +68,24 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._folder is not None and not self._abandoned:
-            if not logs_in(self._folder):
-                self._remove(self._folder)
+        """Remove the folder, or leave it with its logs to the next run; the lock is released in any case.
+
+        Raises:
+            StoreError: the disk took no more, though the block ended well.
+        """
+        assert self._lock is not None, "staging is entered before it is left"
+        try:
+            if self._abandoned:
+                return
+            if not logs_in(self.folder):
+                self._remove(self.folder)
             elif kind is None:
-                leave(self._folder)
+                self._leave()
             # else the index may not know of all that is in them: the next run reads them
-        if self._lock is not None:
+        except OSError as problem:
+            if kind is None:  # else what went wrong first is raised, and the next run finds the folder
+                raise StoreError.of(problem, self.folder) from problem
+        finally:
             self._lock.release()
 
     @property
@@ -93,6 +109,17 @@ class Staging:
         folder.parent.mkdir(exist_ok=True)
         folder.mkdir()
         return StagedBody(folder)
+
+    def _leave(self) -> None:
+        """Leave the folder with its logs, marked. Where there is no room for the mark, all is synced: then no log is
+        needed, and the folder goes.
+        """
+        try:
+            leave(self.folder)
+        except OSError:
+            make_durable(self.folder, [])
+            self._remove(self.folder)
+            raise
 
     def _recover_dead(self) -> None:
         for folder in self._parent.iterdir():
@@ -154,6 +181,7 @@ class StagedBody:
         final_url: str,
         headers: Mapping[str, str],
         original: str,
+        sent_at: str,
         derived_from: tuple[str, ...] = (),
     ) -> Staged:
         """Close the file under its final name, with its manifest beside it: ready to be published.
@@ -174,6 +202,7 @@ class StagedBody:
             size=self.size,
             file_name=name,
             original=original,
+            sent_at=sent_at,
             derived_from=derived_from,
         )
         (self.folder / (name + SUFFIX)).write_bytes(manifest)

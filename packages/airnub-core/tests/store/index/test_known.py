@@ -21,5 +21,5 @@ def test_no_url_is_twice_in_a_round(known):
     """The order of one URL's rows is kept; of two sources it is two URLs."""
     a1, a2, a3 = (known(digit=digit) for digit in "123")
     b, c = known("http://h/b"), known(source="t")
-    assert in_rounds([a1, b, a2, c, a3]) == [[a1, b, c], [a2], [a3]]
+    assert in_rounds([a1, b, a2, c, a3]) == [[0, 1, 3], [2], [4]]
     assert in_rounds([]) == []

@@ -48,6 +48,7 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
         try:
             reports = session.run(department.load_pipeline, {**demo.settings(site, root), "force": force})
         except StageFailedError as error:
+            display.reported(error.report)
             stack.close()
             _tell_failure(department, error, root, session)
             return 1
@@ -59,6 +60,8 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
         except Exception as error:  # noqa: BLE001  # whatever a department's flow raises, the session ends in good order
             say_error(broken(department.name, error))
             return 1
+        for report in reports.values():
+            display.reported(report)
         seconds = time.monotonic() - started
     _tell(department, reports, root, session, seconds)
     return 0
@@ -93,7 +96,7 @@ def _tell(department: Department, reports: Mapping[str, Report], root: Path, ses
 
 def _tell_failure(department: Department, failed: StageFailedError, root: Path, session: Session) -> None:
     print_report(failed.stage, failed.report)
-    say_error(str(failed))
+    say_error(failed.headline)
     tell(f"The stages after {failed.stage} were not started. What was stored is safe, the next run does the rest.\n")
     tell(f"  objects   {shown(root / 'store')}")
     _tell_next(department, root, session, "demo", "the same without the broken link")

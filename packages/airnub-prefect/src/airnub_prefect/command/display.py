@@ -3,20 +3,26 @@
 import json
 import os
 import sys
+import textwrap
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from rich.box import SIMPLE
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
 from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from airnub_core import Kind, Outcome, Report
+from airnub_prefect.department import PIPELINE
+from airnub_prefect.errors import NAMED_FAILURES
 
 NAMED_OUTCOMES = 30
 """Items that the summary names besides the failures; `--json` has all."""
@@ -24,15 +30,16 @@ NAMED_OUTCOMES = 30
 FEW = 100
 """Items of which nobody is told before all have ended, where there is no terminal; of more at every tenth."""
 
-PIPED_WIDTH = 10_000
-"""Columns of tables that no terminal limits: each row is one line, for `grep`."""
+LONGEST_REASON = 300
+"""Characters of the reason why an item failed; `--json` and the run's table of items in Prefect have all of it."""
+
+WIDEST = 100
+"""Columns of wrapped text; a narrower terminal has fewer."""
 
 _COLOURS = {Kind.STORED: "green", Kind.UPDATED: "cyan", Kind.UNCHANGED: "dim", Kind.FAILED: "bold red"}
 
 _talk = Console(stderr=True, highlight=False, soft_wrap=True)
 _data = Console(highlight=False)
-if not _data.is_terminal:
-    _data.width = PIPED_WIDTH
 
 
 def say(text: str) -> None:
@@ -50,6 +57,12 @@ def tell(text: str) -> None:
     _data.print(text, markup=False, soft_wrap=True)
 
 
+def tell_wrapped(text: str, indent: str = "") -> None:
+    """A paragraph of results, on stdout, wrapped between words."""
+    width = min(_data.width, WIDEST) if _data.is_terminal else WIDEST
+    tell(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False))
+
+
 @contextmanager
 def prints_are_talk() -> Iterator[None]:
     """What flows, libraries and their child processes print goes to stderr: stdout is for the command's data alone."""
@@ -65,16 +78,45 @@ def prints_are_talk() -> Iterator[None]:
         os.close(stdout)
 
 
+class _Bars(Progress):
+    """Progress bars, and below them why the latest item failed: a long run shows it before its report."""
+
+    latest = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.latest:
+            yield Text(self.latest, style="red", no_wrap=True, overflow="ellipsis")
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """A stage that has ended."""
+
+    report: Report
+    failure: str | None
+    """Why it failed, `None` where it completed."""
+    seconds: float
+    """Since the stage before it ended, or the display was made."""
+
+
 class Display:
-    """Hears of items while a flow runs (`airnub_prefect.progress.Listener`), and shows how far it is."""
+    """Hears of items while a flow runs (`airnub_prefect.progress.Listener`), and shows how far it is.
+
+    Each failure is named once: by the report of its stage, or at the end of the display where no report has it.
+    """
 
     def __init__(self) -> None:
         self.counts: Counter[Kind] = Counter()
-        self._bars = Progress(
+        self.stages: dict[str, Concluded] = {}
+        """Those that have ended, in their order."""
+        self._since = time.monotonic()
+        self._bars = _Bars(
             TextColumn("{task.description}", justify="right"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[failed]}", style="red"),
             console=_talk,
             transient=True,
             disable=not _talk.is_terminal,
@@ -82,6 +124,8 @@ class Display:
         self._batches: dict[str, TaskID] = {}
         self._ended: Counter[str] = Counter()
         self._expected: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
+        self._unreported: list[Outcome] = []
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -91,12 +135,16 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._bars.stop()
+        for outcome in self._unreported[:NAMED_FAILURES]:
+            say_error(f"failed: {outcome.source}: {outcome.error}")
+        if len(self._unreported) > NAMED_FAILURES:
+            say_error(f"and {len(self._unreported) - NAMED_FAILURES:,} more failed")
 
     def expect(self, batch: str, items: int) -> None:
         """So many more items of a batch are to come."""
         self._expected[batch] += items
         if batch not in self._batches:
-            self._batches[batch] = self._bars.add_task(batch, total=0)
+            self._batches[batch] = self._bars.add_task(batch, total=0, failed="")
         self._bars.update(self._batches[batch], total=self._expected[batch])
 
     def outcome(self, batch: str, outcome: Outcome) -> None:
@@ -106,10 +154,29 @@ class Display:
         if batch in self._batches:
             self._bars.advance(self._batches[batch])
         if outcome.kind is Kind.FAILED:
-            say_error(f"failed: {outcome.source}: {outcome.error}")
+            self._fail(batch, outcome)
         ended, expected = self._ended[batch], self._expected[batch]
         if not _talk.is_terminal and (ended == expected or ended % max(expected // 10, FEW) == 0):
-            say(f"{batch}: {ended:,} of {expected:,} items have ended")
+            failed = f", {self._failed[batch]:,} failed" if self._failed[batch] else ""
+            say(f"{batch}: {ended:,} of {expected:,} items have ended{failed}")
+
+    def reported(self, report: Report) -> None:
+        """The failures of a report are printed with it, and so not by this display."""
+        named = {(outcome.source, outcome.url) for outcome in report.failed}
+        self._unreported = [one for one in self._unreported if (one.source, one.url) not in named]
+
+    def _fail(self, batch: str, outcome: Outcome) -> None:
+        self._failed[batch] += 1
+        self._unreported.append(outcome)
+        if batch in self._batches:
+            self._bars.latest = f"failed: {outcome.source}: {_reason(outcome)}"
+            self._bars.update(self._batches[batch], failed=f"{self._failed[batch]:,} failed")
+
+    def concluded(self, stage: str, report: Report, failure: str | None) -> None:
+        """A stage has ended."""
+        now = time.monotonic()
+        self.stages[stage] = Concluded(report, failure, now - self._since)
+        self._since = now
 
 
 def stage_document(stage: str, report: Report, *, failure: str | None, seconds: float) -> dict[str, Any]:
@@ -125,6 +192,27 @@ def stage_document(stage: str, report: Report, *, failure: str | None, seconds: 
     }
 
 
+def pipeline_document(stages: Mapping[str, Concluded], *, failure: str | None, seconds: float) -> dict[str, Any]:
+    """The document that `run pipeline --json` prints; its format is fixed.
+
+    Args:
+        stages: that have ended, in their order. Those after a stage that failed were not started, and have no document.
+        failure: why the pipeline failed, `None` where it completed.
+        seconds: that all of it took.
+    """
+    every = Report([outcome for one in stages.values() for outcome in one.report.outcomes])
+    return {
+        "stage": PIPELINE,
+        "state": "completed" if failure is None else "failed",
+        "counts": every.counts,
+        "seconds": round(seconds, 3),
+        "stages": [
+            stage_document(stage, one.report, failure=one.failure, seconds=one.seconds) for stage, one in stages.items()
+        ],
+        "failure": failure,
+    }
+
+
 def print_json(document: Any) -> None:
     """One JSON document on stdout."""
     print(json.dumps(document, indent=2, ensure_ascii=False))  # noqa: T201  # data
@@ -135,25 +223,18 @@ def print_report(stage: str, report: Report, seconds: float | None = None) -> No
     took = "" if seconds is None else f" in {seconds:.1f} s"
     # Not as the title of the table, which is broken where the table ends.
     tell(f"{stage}: {count_line(report)}{took}")
-    table = Table(box=SIMPLE)
     with_rows = any(outcome.rows is not None for outcome in report.outcomes)
-    for name in ("outcome", "source", "file"):
-        table.add_column(name, overflow="fold")
-    for name in ("size", *(("rows", "quarantined") if with_rows else ())):
-        table.add_column(name, justify="right")
+    numbers = ("size", *(("rows", "quarantined") if with_rows else ()))
     others = [outcome for outcome in report.outcomes if outcome.kind is not Kind.FAILED]
-    for outcome in (*report.failed, *others[:NAMED_OUTCOMES]):
-        cells = [
-            outcome.source,
-            outcome.path.rpartition("/")[2] if outcome.path else outcome.url or "",
-            "" if outcome.size is None else decimal(outcome.size),
-        ]
-        if with_rows:
-            cells += ["" if number is None else f"{number:,}" for number in (outcome.rows, outcome.quarantined)]
-        table.add_row(Text(outcome.kind.value, style=_COLOURS[outcome.kind]), *map(Text, cells))
-    _data.print(table)
+    rows = [_cells(outcome, with_rows=with_rows) for outcome in (*report.failed, *others[:NAMED_OUTCOMES])]
+    if _data.is_terminal:
+        # Under the name of the item: a column of its own would be narrow, and empty for every other item.
+        for cells in rows:
+            if error := cells.pop():
+                cells[2] = Text.assemble(cells[2], "\n", error)
+    _print_table(["outcome", "source", "file", *numbers, *(() if _data.is_terminal else ("error",))], rows, numbers)
     if len(others) > NAMED_OUTCOMES:
-        _data.print(f"and {len(others) - NAMED_OUTCOMES:,} more; --json has all")
+        tell(f"and {len(others) - NAMED_OUTCOMES:,} more; --json has all")
 
 
 def count_line(report: Report) -> str:
@@ -164,9 +245,45 @@ def count_line(report: Report) -> str:
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: list[str]) -> None:
     """A table of plain values; lines are not cut when they are piped."""
-    table = Table(box=SIMPLE)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(str(row[name])) for name in columns))
-    _data.print(table)
+    _print_table(columns, [[Text(str(row[name])) for name in columns] for row in rows])
+
+
+def _cells(outcome: Outcome, *, with_rows: bool) -> list[Text]:
+    """Those of one item; the last says why it failed."""
+    cells = [
+        outcome.source,
+        outcome.path.rpartition("/")[2] if outcome.path else outcome.url or "",
+        "" if outcome.size is None else decimal(outcome.size),
+    ]
+    if with_rows:
+        cells += ["" if number is None else f"{number:,}" for number in (outcome.rows, outcome.quarantined)]
+    colour = _COLOURS[outcome.kind]
+    return [Text(outcome.kind.value, style=colour), *map(Text, cells), Text(_reason(outcome), style="red")]
+
+
+def _reason(outcome: Outcome) -> str:
+    """Why an item failed, on one line and without its name."""
+    text = "" if outcome.error is None else " ".join(str(outcome.error).split())
+    for name in (outcome.url, outcome.source):
+        text = text.removeprefix(f"{name}: ")
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Text]], right: Collection[str] = ()) -> None:
+    """A table on a terminal, as wide as that; elsewhere one line a row, for `grep`, that ends with its last cell."""
+    if _data.is_terminal:
+        table = Table(box=SIMPLE)
+        for name in columns:
+            table.add_column(name, overflow="fold", justify="right" if name in right else "left")
+        for row in rows:
+            table.add_row(*row)
+        _data.print(table)
+        return
+    lines = [list(columns), *([cell.plain for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = []
+        for name, cell, width in zip(columns, line, widths, strict=True):
+            space = " " * (width - cell_len(cell))
+            padded.append(f"{space}{cell}" if name in right else f"{cell}{space}")
+        tell("   ".join(padded).rstrip())

@@ -1,7 +1,9 @@
 """The `list` command: the flows of a department, what each does, and which settings it reads."""
 
-from airnub_prefect.command.display import print_json, print_rows
-from airnub_prefect.department import Department
+from typing import Any
+
+from airnub_prefect.command.display import print_json, tell, tell_wrapped
+from airnub_prefect.department import PIPELINE, Department
 
 
 def list_flows(department: Department, *, as_json: bool) -> int:
@@ -20,9 +22,21 @@ def list_flows(department: Department, *, as_json: bool) -> int:
         )
     pipeline = department.load_pipeline()
     description = " ".join((pipeline.description or "").split())
-    rows.append({"stage": "-", "flow": pipeline.name, "description": description, "variable": "-", "file": "-"})
+    rows.append({"stage": PIPELINE, "flow": pipeline.name, "description": description, "variable": "-", "file": "-"})
     if as_json:
         print_json(rows)
     else:
-        print_rows(rows, ["stage", "flow", "description", "variable", "file"])
+        _print(rows)
     return 0
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    """A paragraph for each flow: a table of them is wider than most terminals."""
+    width = max(len(row["stage"]) for row in rows)
+    indent = " " * (width + 3)
+    for row in rows:
+        tell(f"{row['stage']:<{width}}   {row['flow']}")
+        tell_wrapped(row["description"], indent)
+        if row["variable"] != "-":
+            tell(f"{indent}settings: Variable {row['variable']}")
+            tell(f"{indent}          {row['file']}")

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from airnub_prefect.department import Department
+from airnub_prefect.department import PIPELINE, Department
 from airnub_prefect.dotenv_file import require_readable
 from airnub_prefect.errors import ConfigurationError, ServerUnreachableError
 from airnub_prefect.session import prefect_session
@@ -64,20 +64,31 @@ def group(department: Department) -> click.Group:
         _exit(run)
 
     @command.command("run", epilog=f"Example: uv run {name} run {department.stages[0].name} --config my.yaml --json")
-    @click.argument("stage", type=click.Choice([stage.name for stage in department.stages]))
+    @click.argument("stage", required=False, type=click.Choice([*(one.name for one in department.stages), PIPELINE]))
     @click.option(
-        "--config", type=_FILE, metavar="FILE", help="Settings; else the Variable, else configs/ of a checkout."
+        "--config",
+        type=_FILE,
+        metavar="FILE",
+        help="Settings of the STAGE; else the Variable, else configs/ of a checkout.",
     )
     @click.option("--force", is_flag=True, help="Do again what is unchanged.")
     @_JSON
     @_VERBOSE
-    def run_(stage: str, config: Path | None, force: bool, as_json: bool, verbose: bool) -> None:
-        """Run one STAGE; exit status 1 when the run failed, 2 when the configuration is wrong."""
+    def run_(stage: str | None, config: Path | None, force: bool, as_json: bool, verbose: bool) -> None:
+        """Run one STAGE, or the pipeline of all stages (default).
+
+        Exit status 1 when the run failed, 2 when the configuration is wrong.
+        """
+        chosen = next((one for one in department.stages if one.name == stage), None)
+        if chosen is None and config is not None:
+            names = ", ".join(one.name for one in department.stages)
+            raise click.UsageError(f"--config holds the settings of one stage: expected one of {names} before it")
 
         def run() -> int:
-            from airnub_prefect.command.running import run_stage
+            from airnub_prefect.command.running import run_pipeline, run_stage
 
-            chosen = next(one for one in department.stages if one.name == stage)
+            if chosen is None:
+                return run_pipeline(department, force=force, as_json=as_json, verbose=verbose)
             return run_stage(chosen, config=config, force=force, as_json=as_json, verbose=verbose)
 
         _exit(run)
@@ -104,7 +115,7 @@ def group(department: Department) -> click.Group:
             from airnub_prefect.command.site import serve
 
             try:
-                return serve(department, host, port)
+                return serve(department.name, department.load_demo().routes(with_failure=False), host, port)
             except (OSError, OverflowError) as error:
                 raise ConfigurationError.of(
                     f"{host}:{port}", f"expected a free port of this machine, found: {error}; choose with --port"

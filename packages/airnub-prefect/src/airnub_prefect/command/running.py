@@ -1,13 +1,16 @@
-"""Running: a stage in this process, with its report at the end."""
+"""Running: a stage, or the pipeline of all stages, in this process, with reports at the end."""
 
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 
 from airnub_common import redact_text
 from airnub_core import Report, StoreError
 from airnub_prefect.command.display import (
+    Concluded,
     Display,
+    pipeline_document,
     print_json,
     print_report,
     prints_are_talk,
@@ -15,7 +18,7 @@ from airnub_prefect.command.display import (
     say_error,
     stage_document,
 )
-from airnub_prefect.department import Stage
+from airnub_prefect.department import PIPELINE, Department, Stage
 from airnub_prefect.errors import ConfigurationError, ServerUnreachableError, StageFailedError
 from airnub_prefect.progress import listening
 from airnub_prefect.session import prefect_session
@@ -43,7 +46,7 @@ def run_stage(stage: Stage, *, config: Path | None, force: bool, as_json: bool, 
         ServerUnreachableError: a Prefect server is configured, and does not answer.
     """
     settings = None if config is None else load_yaml(stage.load_settings(), config)
-    report, failure = Report(), None
+    report, failure, said = Report(), None, None
     with prints_are_talk(), prefect_session(verbose=verbose) as session:
         started = time.monotonic()
         with Display() as display, listening(display):
@@ -51,6 +54,8 @@ def run_stage(stage: Stage, *, config: Path | None, force: bool, as_json: bool, 
                 report = returned(stage.flow, session.run(stage.load_flow, {"settings": settings, "force": force}))
             except StageFailedError as error:
                 report, failure = error.report, str(error)
+                # The table names the items; beside a document on stdout the message does.
+                said = None if as_json else error.headline
             except StoreError as error:
                 failure = str(error)
             except (ConfigurationError, ServerUnreachableError):
@@ -60,15 +65,90 @@ def run_stage(stage: Stage, *, config: Path | None, force: bool, as_json: bool, 
             except KeyboardInterrupt:
                 say(interrupted(display))
                 return INTERRUPTED
+            display.reported(report)
         seconds = time.monotonic() - started
     if as_json:
         print_json(stage_document(stage.name, report, failure=failure, seconds=seconds))
     else:
         print_report(stage.name, report, seconds)
     if failure is not None:
-        say_error(failure)
+        say_error(said or failure)
         return 1
     return 0
+
+
+def run_pipeline(department: Department, *, force: bool, as_json: bool, verbose: bool) -> int:
+    """Run all stages of a department, and show a report of each.
+
+    Args:
+        department: whose pipeline.
+        force: do again what is unchanged.
+        as_json: print one JSON document, with that of each stage that has ended.
+        verbose: show Prefect's own logs.
+
+    Returns:
+        The exit status: 0, 1 when the run failed, or 2 when the settings of a later stage are wrong.
+
+    Raises:
+        ConfigurationError: the configuration is wrong; nothing was run.
+        ServerUnreachableError: a Prefect server is configured, and does not answer.
+    """
+    failure, status = None, 0
+    with prints_are_talk(), prefect_session(verbose=verbose) as session:
+        started = time.monotonic()
+        with Display() as display, listening(display):
+            try:
+                reports = returned_by_all(department, session.run(department.load_pipeline, {"force": force}))
+                display.stages |= {
+                    stage: Concluded(report, None, 0.0)
+                    for stage, report in reports.items()
+                    if stage not in display.stages
+                }
+            except StageFailedError as error:
+                # The tables name the items; beside a document on stdout the message does.
+                failure, status = str(error) if as_json else error.headline, 1
+            except StoreError as error:
+                failure, status = str(error), 1
+            except ConfigurationError as error:
+                if not display.stages:
+                    raise
+                failure, status = str(error), 2
+            except ServerUnreachableError:
+                raise
+            except Exception as error:  # noqa: BLE001  # whatever a department's flow raises, the reports are printed
+                failure, status = broken(PIPELINE, error), 1
+            except KeyboardInterrupt:
+                say(interrupted(display))
+                return INTERRUPTED
+            for one in display.stages.values():
+                display.reported(one.report)
+        seconds = time.monotonic() - started
+    if as_json:
+        print_json(pipeline_document(display.stages, failure=failure, seconds=seconds))
+    else:
+        for stage, one in display.stages.items():
+            print_report(stage, one.report, one.seconds)
+    if failure is None:
+        say(f"pipeline: all stages completed in {seconds:.1f} s")
+        return 0
+    completed = ", ".join(stage for stage, one in display.stages.items() if one.failure is None)
+    say_error(
+        f"{failure}\npipeline: failed, completed before: {completed or 'no stage'}; what was stored is safe, and the "
+        "next run does the rest"
+    )
+    return status
+
+
+def returned_by_all(department: Department, value: object) -> dict[str, Report]:
+    """What the pipeline of a department returned: the report of each stage by its name.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{department.pipeline}: expected a mapping of stage to Report, found {type(value).__name__}")
+    flows = {stage.name: stage.flow for stage in department.stages}
+    return {stage: returned(flows.get(stage, department.pipeline), report) for stage, report in value.items()}
 
 
 def returned(flow: str, value: object) -> Report:

@@ -1,13 +1,12 @@
-"""The site: a department's sample data, served until somebody stops it, for runs that have no internet."""
+"""The site: sample data of departments, served until somebody stops it, for runs that have no internet."""
 
 import html
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from airnub_core.sample_site import Asked, Reply, SampleSite
+from airnub_core.sample_site import Asked, Reply, Route, SampleSite
 from airnub_prefect.command.display import say
-from airnub_prefect.department import Department
 
 
 class Site(SampleSite):
@@ -21,11 +20,12 @@ class Site(SampleSite):
             self.asked.clear()
 
 
-def serve(department: Department, host: str, port: int) -> int:
-    """Serve what the department's demo serves, and a page that lists it, until SIGTERM or Ctrl-C.
+def serve(name: str, routes: Mapping[str, Route], host: str, port: int) -> int:
+    """Serve sample data, and a page that lists them, until SIGTERM or Ctrl-C.
 
     Args:
-        department: whose data.
+        name: of the department, or of several, whose data they are.
+        routes: what their demos serve.
         host: an address of this machine; `0.0.0.0` for all of them.
         port: 0 for a free one.
 
@@ -36,12 +36,11 @@ def serve(department: Department, host: str, port: int) -> int:
         OSError: the port is taken.
         OverflowError: there is no such port.
     """
-    routes = department.load_demo().routes(with_failure=False)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    with Site({"/": Reply(_index(department.name, routes), headers=_HTML), **routes}, host=host, port=port) as site:
-        say(f"The sample site of {department.name} is served on {site.url('/')}")
+    with Site({"/": Reply(_index(name, routes), headers=_HTML), **routes}, host=host, port=port) as site:
+        say(f"The sample site of {name} is served on {site.url('/')}")
         stopped.wait()
     return 0
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from airnub_core import ApiSource, FileSource, PageSource
-from airnub_prefect.settings import SourceSettings, SourcesPart, StageSettings
+from airnub_prefect.settings import DatasetSettings, SourceSettings, SourcesPart, StageSettings
 
 DEPARTMENT = "department_for_tests"
 
@@ -26,6 +26,10 @@ class IngestionSettings(SourceSettings, department=DEPARTMENT, stage="ingestion"
     def of_pages(self) -> SourcesPart[PageSource]:
         """The part of `pages`."""
         return self.part(self.pages)
+
+
+class ProcessingSettings(DatasetSettings, department=DEPARTMENT, stage="processing"):
+    """Where the datasets of `datasets` go."""
 
 
 class CountingSettings(StageSettings, department=DEPARTMENT, stage="counting"):

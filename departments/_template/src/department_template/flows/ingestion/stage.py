@@ -5,13 +5,14 @@ from prefect import flow
 from airnub_core import Report
 from airnub_prefect.conclusion import conclude
 from airnub_prefect.resolution import resolve
+from airnub_prefect.run_names import run_name
 from department_template.flows.ingestion.public_api_data import public_api_data
 from department_template.flows.ingestion.scheduled_file_downloads import scheduled_file_downloads
 from department_template.flows.ingestion.web_page_link_scraping import web_page_link_scraping
 from department_template.settings import IngestionSettings
 
 
-@flow(name="department-template-ingestion", description=__doc__)
+@flow(name="department-template-ingestion", description=__doc__, flow_run_name=run_name)
 async def ingestion(settings: IngestionSettings | None = None, force: bool = False) -> Report:
     """Settings: the parameter, else the Variable, else the YAML file. `force` fetches also what is unchanged."""
     settings = await resolve(IngestionSettings, settings)

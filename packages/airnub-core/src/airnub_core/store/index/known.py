@@ -1,6 +1,6 @@
 """What is known of one URL. Tuples: thousands are made at once, and go into the databases as they are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import NamedTuple, Self
 
@@ -26,7 +26,9 @@ class Known(NamedTuple):
     etag: str | None
     last_modified: str | None
     checked_at: str
+    """When the last request was sent that was answered with this state, by the clock of the index."""
     changed_at: str
+    """When the first one was sent; since then the URL has had this digest."""
 
     @classmethod
     def of(cls, manifest: Manifest, manifest_path: str) -> Self:
@@ -51,7 +53,7 @@ class Version(NamedTuple):
     """One state that a URL was in."""
 
     seen_at: str
-    """When it was first seen in it; ISO 8601 in UTC."""
+    """When the first request was sent that was answered with it, by the clock of the index; ISO 8601 in UTC."""
     digest: str
     manifest: str
     """Path relative to the store."""
@@ -68,14 +70,67 @@ def oldest_first(manifests: Mapping[str, Manifest]) -> list[Known]:
     return versions
 
 
-def in_rounds(rows: Iterable[Known]) -> list[list[Known]]:
-    """The rows in their order, parted so that no URL of a source is twice in one part."""
-    rounds: list[list[Known]] = []
+def in_rounds(rows: Sequence[Known]) -> list[list[int]]:
+    """The places of the rows, in their order, parted so that no URL of a source is twice in one part."""
+    rounds: list[list[int]] = []
     seen: dict[tuple[str, str], int] = {}
-    for row in rows:
+    for place, row in enumerate(rows):
         key = (row.source, row.url_digest)
         turn = seen[key] = seen.get(key, -1) + 1
         if turn == len(rounds):
             rounds.append([])
-        rounds[turn].append(row)
+        rounds[turn].append(place)
     return rounds
+
+
+# --- what becomes of an answer where the index has another state than was looked up; the same in every index
+
+
+def is_later(present: Known, row: Known) -> bool:
+    """Whether an answer becomes the current state of its URL where that is not the one that was looked up before."""
+    return row.checked_at >= present.checked_at
+
+
+def is_recorded(present: Known, row: Known) -> bool:
+    """Whether the present state is this very answer."""
+    return present.checked_at == row.checked_at and present.digest == row.digest
+
+
+def following(present: Known, row: Known) -> Known:
+    """The state that a later answer leads to; where its digest is a new one, the present state is history."""
+    same = present.digest == row.digest
+    return row._replace(changed_at=present.changed_at if same else row.checked_at)
+
+
+class Entered(NamedTuple):
+    """What an earlier answer leads to: of the history, oldest first, `kept` versions stay and `tail` follows them."""
+
+    present: Known
+    kept: int
+    tail: list[Version]
+
+
+def entered(present: Known, row: Known, history: Sequence[Version]) -> Entered:
+    """Enter an answer whose request was sent before the last one of the present state into the history, by its time.
+
+    Versions beside each other have different digests: one that has its neighbour's belongs to it. Where the present
+    state was seen before the answer and again after it, it begins anew with its last check.
+    """
+    version = Version(row.checked_at, row.digest, row.manifest)
+    if version.seen_at >= present.changed_at:
+        if version.digest == present.digest:
+            return Entered(present, len(history), [])
+        left = Version(present.changed_at, present.digest, present.manifest)
+        return Entered(present._replace(changed_at=present.checked_at), len(history), [left, version])
+    kept = len(history)
+    while kept and history[kept - 1].seen_at > version.seen_at:
+        kept -= 1
+    newer = list(history[kept:])
+    if kept and history[kept - 1].digest == version.digest:
+        return Entered(present, len(history), [])
+    if newer and newer[0].digest == version.digest:
+        first, *others = newer
+        return Entered(present, kept, [first._replace(seen_at=version.seen_at), *others])
+    if not newer and present.digest == version.digest:
+        return Entered(present._replace(changed_at=version.seen_at), kept, [])
+    return Entered(present, kept, [version, *newer])

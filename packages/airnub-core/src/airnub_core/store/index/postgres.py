@@ -19,7 +19,17 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from airnub_common import redact_text
 from airnub_core.errors import StoreError
-from airnub_core.store.index.known import Known, Version, in_rounds, oldest_first
+from airnub_core.store.clock import elapsed
+from airnub_core.store.index.known import (
+    Known,
+    Version,
+    entered,
+    following,
+    in_rounds,
+    is_later,
+    is_recorded,
+    oldest_first,
+)
 from airnub_core.store.index.protocol import CLAIMED
 from airnub_core.store.manifest import Manifest
 
@@ -73,21 +83,36 @@ _SCHEMA: tuple[LiteralString, ...] = (
 _NAMES = ("known", "history", "remember", "watermark", "claim", "state")
 _SELECT: LiteralString = """SELECT source, encode(url_digest, 'hex'), url, digest, path, size, manifest, etag,
     last_modified, checked_at, changed_at FROM {known}"""
-# Rows are locked in the order of their keys, the same for all: two writers cannot wait for each other.
-_UPSERT: LiteralString = """INSERT INTO {known} AS present
-    SELECT
-        source, decode(url_digest, 'hex'), url, digest, path, size, manifest, etag, last_modified,
-        checked_at, changed_at
-    FROM unnest(
-        %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::text[]
-    ) AS given (
-        source, url_digest, url, digest, path, size, manifest, etag, last_modified, checked_at, changed_at
-    ) ORDER BY url_digest COLLATE "C", source COLLATE "C"
-    ON CONFLICT (url_digest, source) DO UPDATE SET
-        url = excluded.url, digest = excluded.digest, path = excluded.path, size = excluded.size,
-        manifest = excluded.manifest, etag = excluded.etag, last_modified = excluded.last_modified,
-        checked_at = excluded.checked_at, changed_at = excluded.changed_at"""
+# Rows are locked in the order of their keys, the same for all: two writers cannot wait for each other. A row is written
+# where it is new, or still the one that was looked up, by the time of its last check; others are locked and left.
+# That time comes as `changed_at`, the one column whose new value can be made from the others. The answer is how many
+# rows were written, and of how many of them, which were gone, `changed_at` is to be set.
+_COMPARE_AND_SET: LiteralString = """WITH written AS (
+        INSERT INTO {known} AS present
+        SELECT
+            source, decode(url_digest, 'hex'), url, digest, path, size, manifest, etag, last_modified,
+            checked_at, changed_at
+        FROM unnest(
+            %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[],
+            %s::text[], %s::text[], %s::text[]
+        ) AS given (
+            source, url_digest, url, digest, path, size, manifest, etag, last_modified, checked_at, changed_at
+        ) ORDER BY url_digest COLLATE "C", source COLLATE "C"
+        ON CONFLICT (url_digest, source) DO UPDATE SET
+            url = excluded.url, digest = excluded.digest, path = excluded.path, size = excluded.size,
+            manifest = excluded.manifest, etag = excluded.etag, last_modified = excluded.last_modified,
+            checked_at = excluded.checked_at,
+            changed_at = CASE present.digest WHEN excluded.digest THEN present.changed_at ELSE excluded.checked_at END
+        WHERE present.checked_at = excluded.changed_at
+        RETURNING present.xmax = 0 AND present.changed_at <> present.checked_at AS is_back
+    ) SELECT count(*), count(*) FILTER (WHERE is_back) FROM written"""
+_CHANGED_AT: LiteralString = """UPDATE {known} AS present SET changed_at = given.changed_at
+    FROM unnest(%s::text[], %s::text[], %s::text[]) AS given (source, url_digest, changed_at)
+    WHERE present.url_digest = decode(given.url_digest, 'hex') AND present.source = given.source"""
+_ENTER: LiteralString = """INSERT INTO {history} (source, url_digest, seen_at, digest, manifest)
+    SELECT source, decode(url_digest, 'hex'), seen_at, digest, manifest
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY
+    AS given (source, url_digest, seen_at, digest, manifest, number) ORDER BY number"""
 _CLAIM: LiteralString = """INSERT INTO {claim} AS present
     SELECT url_digest, %s, clock_timestamp() + make_interval(secs => %s) FROM unnest(%s::bytea[]) AS given (url_digest)
     ON CONFLICT (url_digest) DO UPDATE SET owner = excluded.owner, until = excluded.until
@@ -96,6 +121,8 @@ _CLAIM: LiteralString = """INSERT INTO {claim} AS present
 _PROLONG: LiteralString = """UPDATE {claim} SET until = clock_timestamp() + make_interval(secs => %s)
     WHERE owner = %s AND until < clock_timestamp() + make_interval(secs => %s)"""
 _ROWS_AT_ONCE = 5000
+_CLOCK_FOR = 60.0
+"""Seconds that the server's clock is gone by until it is asked again."""
 _ENCODING = {"client_encoding": "UTF8"}
 """A database that knows no encoding (SQL_ASCII) would answer with bytes."""
 _LIMITS = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
@@ -122,6 +149,9 @@ class PostgresIndex:
         self._lock = Lock()
         self._closed = False
         self._connection: _Connection | None = None
+        self._ahead = 0.0
+        """What to add to `elapsed` for the server's time."""
+        self._clock_until = 0.0
         try:
             self._run(self._make)
         except BaseException:
@@ -149,7 +179,7 @@ class PostgresIndex:
 
         def build(connection: _Connection) -> None:
             self._ask(connection, "TRUNCATE {known}, {history}")
-            self._upsert(connection, versions)
+            self._record(connection, versions, (), {})
             self._ask(connection, "UPDATE {state} SET built = true")
 
         self._write(build)
@@ -162,9 +192,15 @@ class PostgresIndex:
     def find(self, url_digest: str) -> list[Known]:
         return self._known(_SELECT + " WHERE url_digest = decode(%s, 'hex') ORDER BY source", url_digest)
 
-    def record(self, rows: Sequence[Known], unchanged: Sequence[Known] = (), checked_at: str = "") -> None:
-        every = [*(row._replace(checked_at=checked_at) for row in unchanged), *rows]
-        self._write(lambda connection: self._upsert(connection, every))
+    def record(self, rows: Sequence[Known], seen: Sequence[Known | None] = ()) -> dict[int, Known]:
+        met: dict[int, Known] = {}
+
+        def record(connection: _Connection) -> None:
+            met.clear()
+            self._record(connection, rows, seen, met)
+
+        self._write(record)
+        return met
 
     def claim(self, url_digests: Iterable[str]) -> set[str]:
         wanted = [bytes.fromhex(digest) for digest in set(url_digests)]
@@ -221,14 +257,10 @@ class PostgresIndex:
         )
         return [str(name) for (name,) in found]
 
-    def now(self) -> str:
-        [(time,)] = self._run(
-            lambda connection: self._ask(
-                connection,
-                """SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')""",
-            )
-        )
-        return str(time)
+    def clock(self) -> float:
+        if elapsed() >= self._clock_until:
+            self._run(self._read_clock)
+        return self._ahead
 
     def watermark(self, source: str) -> str | None:
         found = self._run(
@@ -277,12 +309,90 @@ class PostgresIndex:
             connection, "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", f"airnub index {self._schema} {what}"
         )
 
-    def _upsert(self, connection: _Connection, rows: Sequence[Known]) -> None:
+    def _read_clock(self, connection: _Connection) -> None:
+        before = elapsed()
+        [(time,)] = self._ask(connection, "SELECT extract(epoch FROM clock_timestamp())::float8")
+        after = elapsed()
+        self._ahead = time - (before + after) / 2
+        self._clock_until = after + _CLOCK_FOR
+
+    def _record(
+        self, connection: _Connection, rows: Sequence[Known], seen: Sequence[Known | None], met: dict[int, Known]
+    ) -> None:
         # One statement may meet a row once only.
         for part in in_rounds(rows):
             for start in range(0, len(part), _ROWS_AT_ONCE):
-                columns = map(list, zip(*part[start : start + _ROWS_AT_ONCE], strict=True))
-                self._ask(connection, _UPSERT, *columns)
+                places = part[start : start + _ROWS_AT_ONCE]
+                answers = [(rows[at], seen[at] if seen else None) for at in places]
+                if not self._compare_and_set(connection, answers):
+                    self._merge(connection, places, answers, met)
+
+    def _compare_and_set(self, connection: _Connection, answers: Sequence[tuple[Known, Known | None]]) -> bool:
+        """Write the rows that are new, or still those that were looked up, and lock the others; whether all is done."""
+        given = [row if seen is None else row._replace(changed_at=seen.checked_at) for row, seen in answers]
+        [(written, back)] = self._ask(connection, _COMPARE_AND_SET, *map(list, zip(*given, strict=True)))
+        return written == len(given) and not back
+
+    def _merge(
+        self,
+        connection: _Connection,
+        places: Sequence[int],
+        answers: Sequence[tuple[Known, Known | None]],
+        met: dict[int, Known],
+    ) -> None:
+        """Record those of answers that have met other states than were looked up; all are locked."""
+        question = _SELECT + " WHERE url_digest = ANY(%s)"
+        keys = [bytes.fromhex(row.url_digest) for row, _ in answers]
+        found = map(Known._make, self._ask(connection, question, keys))
+        there = {(present.source, present.url_digest): present for present in found}
+        later: list[tuple[Known, Known | None]] = []
+        earlier: list[tuple[Known, Known]] = []
+        begun: list[Known] = []
+        for place, (row, seen) in zip(places, answers, strict=True):
+            present = there[row.source, row.url_digest]
+            if is_recorded(present, row):
+                if seen is not None and present.changed_at == seen.checked_at:
+                    begun.append(row)
+                continue
+            met[place] = present
+            if is_later(present, row):
+                later.append((following(present, row), present))
+            else:
+                earlier.append((row, present))
+        if later:
+            self._compare_and_set(connection, later)
+        if earlier:
+            begun += self._enter(connection, earlier)
+        if begun:
+            columns = zip(*((row.source, row.url_digest, row.changed_at) for row in begun), strict=True)
+            self._ask(connection, _CHANGED_AT, *map(list, columns))
+
+    def _enter(self, connection: _Connection, answers: Sequence[tuple[Known, Known]]) -> list[Known]:
+        """Enter answers into the history before the present states; those of these that begin later now."""
+        found = self._ask(
+            connection,
+            """SELECT source, encode(url_digest, 'hex'), place, seen_at, digest, manifest FROM {history}
+            WHERE url_digest = ANY(%s) ORDER BY place""",
+            [bytes.fromhex(row.url_digest) for row, _ in answers],
+        )
+        histories: dict[tuple[str, str], list[tuple[int, Version]]] = {}
+        for source, url_digest, place, *version in found:
+            histories.setdefault((source, url_digest), []).append((place, Version(*version)))
+        begun: list[Known] = []
+        gone: list[int] = []
+        new: list[tuple[str, str, str, str, str]] = []
+        for row, present in answers:
+            history = histories.get((row.source, row.url_digest), [])
+            after = entered(present, row, [version for _, version in history])
+            gone += [place for place, _ in history[after.kept :]]
+            new += [(row.source, row.url_digest, *version) for version in after.tail]
+            if after.present != present:
+                begun.append(after.present)
+        if gone:
+            self._ask(connection, "DELETE FROM {history} WHERE place = ANY(%s)", gone)
+        if new:
+            self._ask(connection, _ENTER, *map(list, zip(*new, strict=True)))
+        return begun
 
     def _known(self, question: LiteralString, *values: object) -> list[Known]:
         return list(map(Known._make, self._run(lambda connection: self._ask(connection, question, *values))))

@@ -37,13 +37,20 @@ class Index(Protocol):
         """What is known of a URL in every source, ordered by source."""
         ...
 
-    def record(self, rows: Sequence[Known], unchanged: Sequence[Known] = (), checked_at: str = "") -> None:
-        """Remember these states, in their order; where an object's digest is a new one, the state before is history.
+    def record(self, rows: Sequence[Known], seen: Sequence[Known | None] = ()) -> dict[int, Known]:
+        """Remember what was answered; an older answer never overwrites a newer one.
+
+        An answer becomes the current state of its URL where that is still the one that was looked up. Where it is not,
+        the answer whose request was sent later is current, and the other one enters the history before it. The state
+        before one with a new digest is history.
 
         Args:
-            rows: new states.
-            unchanged: states as `lookup` gave them, of which only the time of the last check is another.
-            checked_at: that time.
+            rows: the answers. `checked_at` is when the request was sent, by the clock of this index; `changed_at` is
+                the same, or that of the state that was looked up where the digest has not changed.
+            seen: for each of them what `lookup` gave before it was asked for; without, none was known.
+
+        Returns:
+            By place in `rows`, the states that were met instead of those looked up, as they were.
         """
         ...
 
@@ -70,8 +77,11 @@ class Index(Protocol):
         """The sources of which a URL is known, in order."""
         ...
 
-    def now(self) -> str:
-        """The time by the index's own clock, which all who share it go by: ISO 8601 in UTC."""
+    def clock(self) -> float:
+        """What to add to `elapsed` for the time of the index's own clock, in seconds since 1970.
+
+        All who share the index go by it. It is exact to half of the time that asking takes, and not asked each time.
+        """
         ...
 
     def watermark(self, source: str) -> str | None:

@@ -7,16 +7,27 @@ at a time they are moved, in order, into the large one, `settled`. A key is the 
 down, and the row itself says whether it is the one that is meant.
 """
 
+import errno
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
-from airnub_core.errors import DamagedIndexError, StoreError
-from airnub_core.store.index.known import Known, Version, oldest_first
+from airnub_core.errors import ADVICE, DamagedIndexError, StoreError
+from airnub_core.store.clock import elapsed, timestamp
+from airnub_core.store.index.known import (
+    Known,
+    Version,
+    entered,
+    following,
+    in_rounds,
+    is_later,
+    is_recorded,
+    oldest_first,
+)
 from airnub_core.store.manifest import Manifest
 
 VERSION = 2
@@ -84,6 +95,11 @@ _CACHE_KIB = 8 * 1024
 _LOG_PAGES = 4000
 """Of 4 KiB: when the log is written back into the file."""
 _BUSY_SECONDS = 60
+_ADVICE = {
+    sqlite3.SQLITE_FULL: ADVICE[errno.ENOSPC],
+    sqlite3.SQLITE_READONLY: ADVICE[errno.EROFS],
+    sqlite3.SQLITE_IOERR: ADVICE[errno.EIO],
+}
 # Not a database, a damaged one, or one with other tables than ours. A full disk or a lock says nothing against it.
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
 
@@ -134,7 +150,7 @@ class SqliteIndex:
         with self._writing() as connection:
             for table in ("known", "history", "fresh", "settled"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608  # constants
-            _record(connection, versions)
+            _record(connection, versions, (), {})
             connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, Known]:
@@ -148,11 +164,11 @@ class SqliteIndex:
         with self._reading() as connection:
             return sorted(_rows(connection, {url_digest}))
 
-    def record(self, rows: Sequence[Known], unchanged: Sequence[Known] = (), checked_at: str = "") -> None:
+    def record(self, rows: Sequence[Known], seen: Sequence[Known | None] = ()) -> dict[int, Known]:
+        met: dict[int, Known] = {}
         with self._writing() as connection:
-            gone = _checked(connection, unchanged, checked_at)
-            if rows or gone:
-                _record(connection, [*rows, *(row._replace(checked_at=checked_at) for row in gone)])
+            _record(connection, rows, seen, met)
+        return met
 
     def claim(self, url_digests: Iterable[str]) -> set[str]:
         return set(url_digests)
@@ -167,7 +183,7 @@ class SqliteIndex:
 
     def versions(self, source: str, url_digest: str) -> list[Version]:
         with self._reading() as connection:
-            known = _ids(connection, {url_digest}).get((source, url_digest))
+            known, _ = _ids(connection, {url_digest}).get((source, url_digest), (None, None))
             found = connection.execute(
                 """SELECT seen_at, digest, manifest FROM (
                     SELECT place, seen_at, digest, manifest FROM history WHERE id = :id
@@ -188,8 +204,8 @@ class SqliteIndex:
             )
             return [str(name) for (name,) in found]
 
-    def now(self) -> str:
-        return datetime.now(UTC).isoformat()
+    def clock(self) -> float:
+        return time.time() - elapsed()
 
     def watermark(self, source: str) -> str | None:
         with self._reading() as connection:
@@ -198,7 +214,9 @@ class SqliteIndex:
 
     def move_watermark(self, source: str, value: str) -> None:
         with self._writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO watermark VALUES (?, ?, ?)", (source, value, self.now()))
+            connection.execute(
+                "INSERT OR REPLACE INTO watermark VALUES (?, ?, ?)", (source, value, timestamp(time.time()))
+            )
 
     def close(self) -> None:
         with self._lock, _told(self._path):
@@ -259,7 +277,7 @@ def _told(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # the rest of the bits are details
         kind = DamagedIndexError if code in _DAMAGED else StoreError
-        raise kind(str(path), f"the index cannot be used ({error})") from error
+        raise kind(str(path), f"the index cannot be used ({error})", advice=_ADVICE.get(code, "")) from error
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
@@ -281,50 +299,78 @@ def _rows(connection: sqlite3.Connection, url_digests: set[str]) -> Iterator[Kno
     return (row for row in map(Known._make, found) if row.url_digest in url_digests)
 
 
-def _ids(connection: sqlite3.Connection, url_digests: set[str]) -> dict[tuple[str, str], int]:
-    """Where the rows of URLs are, by source and digest of URL."""
+def _ids(connection: sqlite3.Connection, url_digests: set[str]) -> dict[tuple[str, str], tuple[int, str]]:
+    """Where the rows of URLs are, and when they were last checked, by source and digest of URL."""
     found = connection.execute(
-        f"SELECT source, url_digest, id FROM known WHERE id IN ({_IDS})",  # noqa: S608  # constants
+        f"SELECT source, url_digest, id, checked_at FROM known WHERE id IN ({_IDS})",  # noqa: S608  # constants
         _keys(url_digests),
     )
-    return {(source, url_digest): place for source, url_digest, place in found if url_digest in url_digests}
+    return {
+        (source, url_digest): (place, checked_at)
+        for source, url_digest, place, checked_at in found
+        if url_digest in url_digests
+    }
 
 
-def _record(connection: sqlite3.Connection, rows: Sequence[Known]) -> None:
+def _record(
+    connection: sqlite3.Connection, rows: Sequence[Known], seen: Sequence[Known | None], met: dict[int, Known]
+) -> None:
     # Nobody else writes until this transaction ends: what is not found now is new.
-    ids = _ids(connection, {row.url_digest for row in rows})
     [last] = connection.execute("SELECT coalesce(max(id), 0) FROM known").fetchone()
-    new, again = [], []
-    for row in rows:
-        key = (row.source, row.url_digest)
-        known = ids.get(key)
-        if known is None:
-            last += 1
-            ids[key] = last
-            new.append((*row, last))
-        else:
-            again.append((*row, known))
-    connection.executemany(_INSERT, new)
-    connection.executemany("INSERT INTO fresh VALUES (?, ?)", [(_key(row[1]), row[-1]) for row in new])
-    connection.executemany(_UPDATE, again)
-    if new:
-        _settle(connection, last)
+    for places in in_rounds(rows):
+        ids = _ids(connection, {rows[place].url_digest for place in places})
+        new, changed, checked, others = [], [], [], {}
+        for place in places:
+            row, before = rows[place], seen[place] if seen else None
+            there = ids.get((row.source, row.url_digest))
+            if there is None:
+                last += 1
+                new.append((*row, last))
+                continue
+            known, checked_at = there
+            if before is None or checked_at != before.checked_at:
+                others[known] = place
+            elif before._replace(checked_at=row.checked_at) == row:
+                checked.append((row.checked_at, known))
+            else:
+                changed.append((*following(before, row), known))
+        connection.executemany(_INSERT, new)
+        connection.executemany("INSERT INTO fresh VALUES (?, ?)", [(_key(row[1]), row[-1]) for row in new])
+        connection.executemany("UPDATE known SET checked_at = ? WHERE id = ?", checked)
+        connection.executemany(_UPDATE, changed)
+        if others:
+            _merge(connection, rows, others, met)
+        if new:
+            _settle(connection, last)
 
 
-def _checked(connection: sqlite3.Connection, rows: Sequence[Known], checked_at: str) -> list[Known]:
-    """Note when rows were checked, many in one statement; those that are not there any more."""
-    gone: list[Known] = []
-    for source in {row.source for row in rows}:
-        of_source = {row.url_digest: row for row in rows if row.source == source}
-        noted = connection.execute(
-            f"UPDATE known SET checked_at = :at WHERE id IN ({_IDS}) AND source = :source"  # noqa: S608  # constants
-            " AND url_digest IN (SELECT value FROM json_each(:url_digests))",
-            {"at": checked_at, "source": source, "url_digests": json.dumps(list(of_source)), **_keys(of_source)},
+def _merge(
+    connection: sqlite3.Connection, rows: Sequence[Known], others: Mapping[int, int], met: dict[int, Known]
+) -> None:
+    """Record answers, their places by id, whose URLs are in other states than were looked up."""
+    found = connection.execute(
+        f"SELECT id, {_COLUMNS} FROM known WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608  # constants
+        (json.dumps(list(others)),),
+    ).fetchall()
+    for known, *columns in found:
+        place, present = others[known], Known(*columns)
+        row = rows[place]
+        if not is_recorded(present, row):
+            met[place] = present
+        if is_later(present, row):
+            connection.execute(_UPDATE, (*following(present, row), known))
+            continue
+        history = connection.execute(
+            "SELECT place, seen_at, digest, manifest FROM history WHERE id = ? ORDER BY place", (known,)
+        ).fetchall()
+        after = entered(present, row, [Version(*version) for _, *version in history])
+        if after.present != present:
+            connection.execute("UPDATE known SET changed_at = ? WHERE id = ?", (after.present.changed_at, known))
+        connection.executemany("DELETE FROM history WHERE place = ?", [(at,) for at, *_ in history[after.kept :]])
+        connection.executemany(
+            "INSERT INTO history (id, seen_at, digest, manifest) VALUES (?, ?, ?, ?)",
+            [(known, *version) for version in after.tail],
         )
-        if noted.rowcount < len(of_source):
-            there = _ids(connection, set(of_source))
-            gone += [row for url_digest, row in of_source.items() if (source, url_digest) not in there]
-    return gone
 
 
 def _settle(connection: sqlite3.Connection, known: int) -> None:

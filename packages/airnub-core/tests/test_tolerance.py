@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from airnub_prefect.tolerance import Tolerance, tolerates
+from airnub_core.tolerance import Tolerance, tolerates
 
 TOLERANCE = TypeAdapter(Tolerance)
 

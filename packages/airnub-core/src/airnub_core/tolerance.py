@@ -1,4 +1,4 @@
-"""Tolerance: how many items of a run may fail before the run fails; a number of items, or a share such as `5%`."""
+"""Tolerance: how many of some things may fail, a number or a share such as `5%`: items of a run, rows of a dataset."""
 
 import re
 from decimal import Decimal
@@ -12,15 +12,15 @@ _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 def _share(text: str) -> str:
     match = _SHARE.fullmatch(text)
     if match is None or Decimal(match.group(1)) > 100:
-        raise ValueError("expected a number of items, or a share such as '5%'")
+        raise ValueError("expected a number, or a share such as '5%'")
     return text
 
 
-Tolerance = Annotated[int, Field(ge=0)] | Annotated[str, AfterValidator(_share)]
+Tolerance = Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, AfterValidator(_share)]
 
 
 def tolerates(tolerance: int | str, failed: int, items: int) -> bool:
-    """Whether `failed` of `items` is within the tolerance."""
+    """Whether `failed` of so many `items` is within the tolerance."""
     if isinstance(tolerance, int):
         return failed <= tolerance
     match = _SHARE.fullmatch(tolerance)

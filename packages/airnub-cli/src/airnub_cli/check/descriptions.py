@@ -1,0 +1,152 @@
+"""Descriptions: departments that still describe themselves in the words of the template that they were made from.
+
+What is compared is the template's text as `airnub new department` renames it: that of today, and that which the
+department records in its `template.toml`. A text that a department may keep, such as a list of its files, does not
+count: its description is the first paragraph of its README, what is said there and in `prefect.yaml` of each stage,
+where its sample data come from, and the tests of modules that not every department has.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from airnub_cli.check.check_warning import CheckWarning
+from airnub_cli.configuration.names import TEMPLATE, TEMPLATE_FOLDER, Names
+from airnub_cli.configuration.registry import Registry, load_registry
+from airnub_cli.departments.parts import STAGES, template_folder
+from airnub_cli.departments.template import copied_text
+from airnub_cli.memory import NOTHING, Memory
+from airnub_cli.template.history import template_at
+from airnub_cli.template.origin import Origin, read_origin
+from airnub_cli.workspace import Member, Workspace, WorkspaceError
+from airnub_prefect.errors import ConfigurationError
+
+_FILES = ("README.md", "prefect.yaml", f"src/{TEMPLATE.module}/sample_site/SOURCES.md")
+_OF_EVERY_DEPARTMENT = {"test_demo", "test_department", "test_settings", "test_tasks"}
+"""Tests of modules that every department has; those of flows are in a folder."""
+_TEST = re.compile(r"^(?:async )?def test_\w+.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
+_ROW = re.compile(rf"\|\s*({'|'.join(STAGES)})\s*\|")
+
+Texts = dict[str, str]
+"""Files of a template by which a department describes itself, by path below its folder."""
+
+
+def check_descriptions(workspace: Workspace, memory: Memory = NOTHING) -> Iterator[CheckWarning]:
+    """A warning for each place in which a department describes itself in the template's words.
+
+    Args:
+        workspace: the checkout.
+        memory: of templates that git was asked for.
+    """
+    root = workspace.root
+    if not template_folder(root).is_dir():
+        return
+    try:
+        registry = load_registry(root)
+    except ConfigurationError:
+        registry = Registry(departments=[])  # reported with the deployments
+    today = _texts(template_folder(root))
+    recorded: dict[str, Texts] = {}
+    for member in workspace.members.values():
+        if member.kind != "department" or member.folder.name == TEMPLATE_FOLDER:
+            continue
+        try:
+            origin = read_origin(root, member.folder.name)
+        except WorkspaceError:
+            origin = None  # reported with the member's files
+        if origin and origin.tree not in recorded:
+            recorded[origin.tree] = _recorded(root, origin.tree, memory)
+        registered = registry.named(member.module)
+        display = origin.display_name if origin else registered.display_name if registered else ""
+        versions = [today, recorded[origin.tree]] if origin else [today]
+        yield from _in_words_of(versions, member, Names(member.module, display), origin)
+
+
+def _texts(template: Path) -> Texts:
+    tests = (path for path in template.glob("tests/test_*.py") if path.stem not in _OF_EVERY_DEPARTMENT)
+    paths = (*(template / name for name in _FILES), *sorted(tests))
+    return {
+        path.relative_to(template).as_posix(): path.read_text(encoding="utf-8", errors="replace")
+        for path in paths
+        if path.is_file()
+    }
+
+
+def _recorded(root: Path, tree: str, memory: Memory) -> Texts:
+    """The template of a tree, which git names by its content."""
+    known = memory.recall("templates", tree)
+    if isinstance(known, dict):
+        return known
+    try:
+        with template_at(root, tree) as folder:
+            texts = _texts(template_folder(folder))
+    except WorkspaceError:
+        return {}  # not in this history; `airnub template status` reports it
+    memory.keep("templates", tree, texts)
+    return texts
+
+
+def _in_words_of(
+    versions: Sequence[Texts], member: Member, names: Names, origin: Origin | None
+) -> Iterator[CheckWarning]:
+    left_out = origin.left_out if origin else ()
+    for path in dict.fromkeys(path for texts in versions for path in texts):
+        own = member.folder / path.replace(TEMPLATE.module, member.module)
+        if not own.is_file():
+            continue
+        try:
+            copies = [copied_text(PurePosixPath(path), one[path], names, left_out) for one in versions if path in one]
+        except SyntaxError:
+            continue  # the template's own tests show it
+        text = own.read_text(encoding="utf-8", errors="replace")
+        compared = _tests if path.startswith("tests/") else _lines
+        yield from compared(path, [copy for copy in copies if copy is not None], own, text, member.module)
+
+
+def _lines(path: str, copies: Sequence[str], own: Path, text: str, department: str) -> Iterator[CheckWarning]:
+    """Lines that describe the department; of several that follow one another the first is named."""
+    match path:
+        case "README.md":
+            describing, expected = _of_readme, f"what {department} is for and what its stages do"
+        case "prefect.yaml":
+            describing, expected = _of_deployments, f"what this stage of {department} does"
+        case _:
+            describing, expected = _of_sample, f"where the sample data of {department} come from"
+    theirs = {line for copy in copies for line in describing(copy)}
+    before = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line in theirs and before not in theirs:
+            message = f"expected {expected}, found the template's own words; replace them"
+            yield CheckWarning(str(own), number, message)
+        before = line
+
+
+def _tests(path: str, copies: Sequence[str], own: Path, text: str, department: str) -> Iterator[CheckWarning]:
+    """A file in which every test is the template's."""
+    theirs = {one.group().strip() for copy in copies for one in _TEST.finditer(copy)}
+    tests = list(_TEST.finditer(text))
+    if tests and all(one.group().strip() in theirs for one in tests):
+        subject = PurePosixPath(path).stem.removeprefix("test_")
+        message = (
+            f"expected tests of what {department} does, found only those of the template's {subject}; replace them"
+        )
+        yield CheckWarning(str(own), text.count("\n", 0, tests[0].start()) + 1, message)
+
+
+def _of_readme(text: str) -> Iterator[str]:
+    """The lines of the first paragraph, and the rows of stages above the first section."""
+    head = text.partition("\n## ")[0]
+    paragraphs = [part for part in head.split("\n\n") if part.strip() and not part.startswith("#")]
+    yield from paragraphs[0].splitlines() if paragraphs else ()
+    yield from (line for line in head.splitlines() if _ROW.match(line))
+
+
+def _of_deployments(text: str) -> Iterator[str]:
+    """The lines that describe deployments of stages."""
+    for entry in text.split("\n\n"):
+        if "stage:" in entry:
+            yield from (line for line in entry.splitlines() if line.strip().startswith("description: "))
+
+
+def _of_sample(text: str) -> Iterator[str]:
+    yield from (line for line in text.splitlines() if line and not line.startswith("#"))

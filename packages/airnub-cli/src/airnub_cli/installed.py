@@ -1,0 +1,74 @@
+"""Installed: departments of this checkout as they can be imported here, and what to type where they cannot.
+
+`uv run airnub …` installs what the root depends on, the example; `uv run --all-packages airnub …` every department.
+"""
+
+import importlib
+import shlex
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+
+from airnub_cli.workspace import Workspace
+from airnub_prefect.errors import ConfigurationError, Mistake
+
+INSTALL_ALL = "`uv sync --all-packages`"
+"""In the message of every mistake that something cannot be imported."""
+
+
+@contextmanager
+def importable(folders: Iterable[Path]) -> Iterator[None]:
+    """The sources in these folders can be imported, whether they are installed or not.
+
+    What they depend on must be installed all the same; a department that was copied a minute ago can be checked.
+    """
+    before = list(sys.path)
+    here = {str(Path(one).resolve()) for one in before}
+    sys.path += [str(folder) for folder in folders if folder.is_dir() and str(folder.resolve()) not in here]
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def not_installed(workspace: Workspace) -> list[str]:
+    """Distributions of the departments that are not installed here, and whose dependencies may not be either."""
+    return [one.name for one in workspace.members.values() if one.kind == "department" and not is_installed(one.name)]
+
+
+def advice(workspace: Workspace, mistakes: Iterable[Mistake]) -> str | None:
+    """The command to type where mistakes come of departments that are not installed; `None` where none does."""
+    names = not_installed(workspace)
+    if not names or not any(INSTALL_ALL in one.message for one in mistakes):
+        return None
+    command = f"uv run --all-packages airnub {shlex.join(sys.argv[1:])}".rstrip()
+    return f"not installed here: {', '.join(names)}; with every department and what it needs: `{command}`"
+
+
+def require_importable(departments: Iterable[str]) -> None:
+    """Departments that run here can be imported here.
+
+    Args:
+        departments: names of their packages.
+
+    Raises:
+        ConfigurationError: some cannot; it has the command to type.
+    """
+    if missing := [name for name in departments if find_spec(name) is None]:
+        command = f"uv run --all-packages airnub {shlex.join(sys.argv[1:])}".rstrip()
+        raise ConfigurationError.of(
+            ", ".join(missing), f"expected the department to be installed, found that it is not; `{command}`"
+        )
+
+
+def is_installed(name: str) -> bool:
+    """Whether a distribution is."""
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,21 @@
+"""The clock of an index, read without asking the index.
+
+Workers order their answers by when their requests were sent, and their machines' clocks differ. An index says once in a
+while how far its clock is from `elapsed`; from then on its time is known without a question.
+"""
+
+import time
+from datetime import UTC, datetime
+
+# CLOCK_MONOTONIC stands still while Linux sleeps, and goes on on macOS, which knows no CLOCK_BOOTTIME.
+_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Seconds, the same in all processes of a machine: never set, and going on while the machine sleeps."""
+    return time.clock_gettime(_CLOCK)
+
+
+def timestamp(seconds: float) -> str:
+    """Seconds since 1970 in ISO 8601, in UTC; texts have the order of the times."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,15 @@
+"""Names of flow runs: `project-alpha-ingestion-2026-11-28T10:15:02Z`, in place of Prefect's random words."""
+
+from datetime import UTC, datetime
+
+from prefect.runtime import flow_run
+
+
+def run_name() -> str:
+    """The name of the current flow run: its flow, which names department and stage, and its expected start in UTC.
+
+    For `flow_run_name` of `@flow`: Prefect calls it when the run starts. A retry keeps the name, and names of one flow
+    sort by time.
+    """
+    expected: datetime = flow_run.scheduled_start_time
+    return f"{flow_run.flow_name}-{expected.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

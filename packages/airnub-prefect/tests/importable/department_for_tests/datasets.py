@@ -1,0 +1,3 @@
+"""The names of its datasets; settings ask for no more."""
+
+DATASETS = dict.fromkeys(["weather", "weather.v2"])
