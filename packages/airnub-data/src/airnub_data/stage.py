@@ -7,9 +7,11 @@
 A folder appears whole: it is written under another name and renamed.
 """
 
+import errno
 import gzip
 import io
 import json
+import os
 import shutil
 import time
 from collections import Counter
@@ -42,6 +44,7 @@ ROW_GROUP = 100_000
 _KEPT = 24 * 3600
 """Seconds that a staged object stays which is not current any more: another run may be at it."""
 _GZIP = b"\x1f\x8b"
+_TAKEN = {errno.EEXIST, errno.ENOTEMPTY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,8 @@ class Stage:
             StoreError: the store cannot be read, or the stage cannot be written.
         """
         folder = self._of(source.digest)
-        try:
+        if _is_whole(folder):
             return _summary(source.digest, folder)
-        except (OSError, ValueError, KeyError):
-            pass  # not there, or what a power loss left of it
         try:
             return self._make(source, folder)
         except OSError as error:
@@ -205,6 +206,14 @@ class Stage:
 _QUARANTINE = {RECORD: pl.Int64(), TEXT: pl.String(), REASON: pl.String()}
 
 
+def _is_whole(folder: Path) -> bool:
+    try:
+        _summary("", folder)
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
+
+
 def _summary(digest: str, folder: Path) -> StagedObject:
     summary = json.loads((folder / _SUMMARY).read_text())
     for name, size in summary["sizes"].items():
@@ -216,17 +225,20 @@ def _summary(digest: str, folder: Path) -> StagedObject:
 
 @contextmanager
 def _made(folder: Path) -> Iterator[Path]:
-    """A folder that gets its name when the block ends well; one that has it already is as good."""
-    making = folder.with_name(f".{folder.name}.{time.time_ns():x}.tmp")
+    """A folder that gets its name when the block ends well; a whole one that has it already is as good."""
+    making = folder.with_name(f".{folder.name}.{os.urandom(8).hex()}.tmp")
     making.mkdir()
     try:
         yield making
-        shutil.rmtree(folder, ignore_errors=True)  # what a power loss left, or another run's, which is the same
         try:
             making.rename(folder)
-        except OSError:
-            if not folder.is_dir():
+        except OSError as error:
+            if error.errno not in _TAKEN:
                 raise
+            if not _is_whole(folder):
+                # What a power loss left of it.
+                shutil.rmtree(folder, ignore_errors=True)
+                making.rename(folder)
     finally:
         shutil.rmtree(making, ignore_errors=True)
 
