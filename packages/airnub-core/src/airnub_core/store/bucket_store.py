@@ -137,6 +137,23 @@ class BucketStore:
             raise DamagedObjectError(self._at(path), f"expected {digest}, found {found}")
         return content
 
+    def pieces(self, path: str, digest: str) -> Iterator[memoryview]:
+        """The bytes of an object, a piece at a time.
+
+        Raises:
+            DamagedObjectError: they are not those of the digest, or there are none.
+            StoreError: the bucket cannot be read.
+        """
+        found = self._bucket.pieces(path)
+        if found is None:
+            raise self._missing(path)
+        hashed = hashlib.new(ALGORITHM)
+        for piece in found:
+            hashed.update(piece)
+            yield piece
+        if (actual := f"{ALGORITHM}:{hashed.hexdigest()}") != digest:
+            raise DamagedObjectError(self._at(path), f"expected {digest}, found {actual}")
+
     def has(self, path: str, size: int) -> bool:  # noqa: ARG002  # to ask would cost a request for each known URL
         """True: object storage does not lose what it has taken."""
         return True

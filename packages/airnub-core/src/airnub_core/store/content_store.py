@@ -8,6 +8,7 @@
 Bytes and manifest are on the disk before their folder is renamed to its digest: what is visible is whole.
 """
 
+import hashlib
 import os
 import shutil
 import threading
@@ -32,6 +33,7 @@ LEFT = 1000
 """Objects; when more of them are in redo logs alone at the end, the logs stay, and the next run does without."""
 _NAMES = 10_000
 """Folders of which a process remembers the name of the object."""
+_PIECE = 1 << 20
 _CONTINUED = 4
 """Redo logs, of 64 MiB, that may have been continued in another one until they are made needless by a sync."""
 
@@ -186,6 +188,23 @@ class ContentStore:
         if (found := digest_of(content)) != digest:
             raise DamagedObjectError(str(self.root / path), f"expected {digest}, found {found}")
         return content
+
+    def pieces(self, path: str, digest: str) -> Iterator[bytes]:
+        """The bytes of an object, a piece at a time.
+
+        Raises:
+            DamagedObjectError: they are not those of the digest, or cannot be read.
+        """
+        hashed = hashlib.new(ALGORITHM)
+        try:
+            with (self.root / path).open("rb") as file:
+                while piece := file.read(_PIECE):
+                    hashed.update(piece)
+                    yield piece
+        except OSError as error:
+            raise DamagedObjectError(str(self.root / path), error.strerror or str(error)) from error
+        if (found := f"{ALGORITHM}:{hashed.hexdigest()}") != digest:
+            raise DamagedObjectError(str(self.root / path), f"expected {digest}, found {found}")
 
     def has(self, path: str, size: int) -> bool:
         """Whether there is a file of this size in an object's place; its bytes are not looked at."""

@@ -66,6 +66,16 @@ class Store(Protocol):
         """
         ...
 
+    def pieces(self, path: str, digest: str) -> Iterator[bytes | memoryview]:
+        """The bytes of an object in pieces of about 1 MiB, for those that are larger than memory.
+
+        Raises:
+            DamagedObjectError: they are not those of the digest, which is known behind the last piece; or they cannot
+                be read.
+            StoreError: the store cannot be read.
+        """
+        ...
+
     def has(self, path: str, size: int) -> bool:
         """Whether there is an object of this size, as far as that can be told cheaply; its bytes are not looked at."""
         ...

@@ -1,0 +1,33 @@
+"""Datasets that can be trusted: declared once, made of what was ingested, published by one commit.
+
+>>> from airnub_data import Column, Csv, Dataset
+"""
+
+from airnub_data.columns import Column
+from airnub_data.dataset import Dataset, by_name
+from airnub_data.limits import Limits
+from airnub_data.location import Location
+from airnub_data.make import Made, make_dataset
+from airnub_data.partitioning import Day, Hash, Month, Year
+from airnub_data.readers import Csv, Function, JsonLines
+from airnub_data.record import Run
+from airnub_data.scan import scan_dataset
+
+__all__ = [
+    "Column",
+    "Csv",
+    "Dataset",
+    "Day",
+    "Function",
+    "Hash",
+    "JsonLines",
+    "Limits",
+    "Location",
+    "Made",
+    "Month",
+    "Run",
+    "Year",
+    "by_name",
+    "make_dataset",
+    "scan_dataset",
+]

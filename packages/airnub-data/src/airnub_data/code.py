@@ -1,0 +1,184 @@
+"""Code digests: what decides how rows are made, as one digest; where it differs, what was made is made again."""
+
+import ast
+import functools
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from airnub_common import sha256_hex
+from airnub_data.dataset import Dataset
+from airnub_data.partitioning import HASH_PROBE
+from airnub_data.readers import Function
+
+FORMAT = 1
+"""Of staged files and tables; raise it when the same declaration comes to other files."""
+
+
+def stage_digest(dataset: Dataset) -> str:
+    """A digest of all that decides what the rows of one object are; 64 hexadecimal digits."""
+    reader = dataset.read_by
+    functions = [one for one in (dataset.derive, getattr(reader, "function", None)) if one is not None]
+    if not type(reader).__module__.startswith("airnub_data."):
+        functions.append(type(reader).read)
+    parts = [
+        FORMAT, version("airnub-data"), pl.__version__, HASH_PROBE,
+        _plain(reader) if not isinstance(reader, Function) else "function",
+        [
+            (name, repr(column.dtype), column.nullable, column.minimum, column.maximum, column.one_of)
+            for name, column in dataset.schema.items()
+        ],
+        list(dataset.columns), dataset.key, _plain(dataset.partition_by),
+        *map(source_of, functions),
+    ]  # fmt: skip
+    return sha256_hex(repr(parts).encode())
+
+
+def table_digest(dataset: Dataset) -> str:
+    """A digest of all that decides what the table is, but for the objects."""
+    return sha256_hex(repr([stage_digest(dataset), dataset.latest]).encode())
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """The source that a function's result depends on, as one text that comments and spaces leave as it is.
+
+    It is the function and what it reaches by name in its module, and all of the modules of its own package that these
+    import. Other packages count with their versions alone, and only polars and airnub-data do.
+
+    >>> source_of(lambda rows: rows) == source_of(lambda rows: rows.head())
+    False
+    """
+    arguments = ""
+    while isinstance(function, functools.partial):
+        arguments += repr((function.args, sorted(function.keywords.items())))
+        function = function.func
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None)
+    if code is None:  # a class, or an object that can be called
+        return _module_text(type(function).__module__) + arguments
+    tree = _tree(Path(code.co_filename))
+    if tree is None:
+        return repr((code.co_code, code.co_consts)) + arguments
+    own = [node for node in ast.walk(tree) if _is(node, code)]
+    module = sys.modules.get(function.__module__)
+    package = function.__module__.partition(".")[0]
+    closure = [cell.cell_contents for cell in (getattr(function, "__closure__", None) or ())]
+    held = repr([_plain(value) if not callable(value) else source_of(value) for value in closure])
+    reached, imported = _reached(tree, own)
+    texts = [ast.dump(node) for node in reached]
+    if module is not None and "." in function.__module__:
+        texts.extend(map(_module_text, sorted(_of_package(imported, package))))
+    return "\n".join([*texts, held, arguments])
+
+
+def _is(node: ast.AST, code: Any) -> bool:
+    if isinstance(node, ast.Lambda):
+        return bool(code.co_name == "<lambda>" and node.lineno == code.co_firstlineno)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        return bool(node.name == code.co_name and first == code.co_firstlineno)
+    return False
+
+
+def _reached(tree: ast.Module, start: list[ast.AST]) -> tuple[list[ast.AST], list[ast.Import | ast.ImportFrom]]:
+    """Nodes and the statements of the module that they reach by name; imports apart from the others."""
+    bound: dict[str, list[ast.stmt]] = {}
+    for statement in tree.body:
+        for name in _binds(statement):
+            bound.setdefault(name, []).append(statement)
+    reached: list[ast.AST] = []
+    imports: list[ast.Import | ast.ImportFrom] = []
+    waiting: list[ast.AST] = list(start)
+    while waiting:
+        node = waiting.pop(0)
+        if node in reached or node in imports:
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(node)
+            continue
+        reached.append(node)
+        names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+        imports += [one for one in ast.walk(node) if isinstance(one, ast.Import | ast.ImportFrom)]
+        waiting += [statement for name in sorted(names) for statement in bound.get(name, ())]
+        waiting += bound.get("*", [])
+    return reached, imports
+
+
+def _binds(statement: ast.stmt) -> Iterator[str]:
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        for alias in statement.names:
+            yield (alias.asname or alias.name).partition(".")[0]
+    elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield statement.name
+    else:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+
+
+def _of_package(imports: list[ast.Import | ast.ImportFrom], package: str) -> set[str]:
+    """Modules of the package that import statements name, and those that these import in turn."""
+    found: set[str] = set()
+    waiting = list(imports)
+    while waiting:
+        statement = waiting.pop()
+        names = (
+            [alias.name for alias in statement.names]
+            if isinstance(statement, ast.Import)
+            else [statement.module or "", *(f"{statement.module}.{alias.name}" for alias in statement.names)]
+        )
+        for name in names:
+            if name.partition(".")[0] != package or name in found or (path := _path(name)) is None:
+                continue
+            found.add(name)
+            tree = _tree(path)
+            if tree is not None:
+                waiting += [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return found
+
+
+def _module_text(name: str) -> str:
+    path = _path(name)
+    tree = None if path is None else _tree(path)
+    return name if tree is None else ast.dump(tree)
+
+
+def _path(module: str) -> Path | None:
+    loaded = sys.modules.get(module)
+    origin = getattr(loaded, "__file__", None)
+    if origin is None:
+        try:
+            spec = importlib.util.find_spec(module)
+        except (ImportError, ValueError):
+            return None  # a name within a module, not a module
+        origin = None if spec is None else spec.origin
+    return Path(origin) if origin is not None and origin.endswith(".py") else None
+
+
+def _tree(path: Path) -> ast.Module | None:
+    try:
+        return _parsed(path, path.stat().st_mtime_ns)
+    except OSError:
+        return None  # made by `exec`, or in a terminal
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(path: Path, _modified: int) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
+def _plain(value: Any) -> str:
+    """A value that is the same text in every process; frozen dataclasses by their fields."""
+    if is_dataclass(value) and not isinstance(value, type):
+        inside = [(one.name, _plain(getattr(value, one.name))) for one in fields(value)]
+        return f"{type(value).__module__}.{type(value).__qualname__}{inside}"
+    if isinstance(value, dict):
+        return repr(sorted((str(key), _plain(entry)) for key, entry in value.items()))
+    return repr(value)

@@ -1,0 +1,130 @@
+"""The declaration of a dataset: where its rows come from, what they must be, and how they are kept."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import polars as pl
+
+from airnub_core.errors import DatasetError
+from airnub_core.published import Published, versioned
+from airnub_data.columns import INTERNAL, OBJECT, RECORD, Schema, stored_type, type_name
+from airnub_data.partitioning import Partitioning
+from airnub_data.readers import Csv, Function, JsonLines, Reader
+
+Derive = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """One dataset; everything that decides what is in it stands here.
+
+    >>> import polars as pl
+    >>> from airnub_data import Column, Csv, Dataset, Month
+    >>> orders = Dataset(
+    ...     name="orders",
+    ...     source="shop_orders",
+    ...     reader=Csv(),
+    ...     columns={"id": Column(pl.Int64), "ordered_at": Column(pl.Datetime("us", "UTC"))},
+    ...     key=("id",),
+    ...     partition_by=Month("ordered_at"),
+    ... )
+    >>> orders.stem
+    'orders'
+    """
+
+    name: str
+    source: str | tuple[str, ...]
+    """The source of ingestion whose current objects hold the rows, or several."""
+    reader: Reader | Callable[[bytes], pl.DataFrame]
+    """`Csv()`, `JsonLines()`, or a function over the bytes of one object."""
+    columns: Schema
+    key: tuple[str, ...] = ()
+    """Columns that tell rows apart; of rows with the same key one is kept. Without a key every row is."""
+    latest: str | None = None
+    """Of rows with the same key the one with the largest value here is kept; null loses against a value. Without it,
+    and of equal values, the row whose object became current last; then the larger digest, then the later record."""
+    partition_by: Partitioning | None = None
+    derive: Derive | None = None
+    """Typed rows in, typed rows out: with the columns that it adds, or with fewer rows."""
+    derived: Schema = field(default_factory=dict)
+    """The columns that `derive` adds."""
+    version: int = 1
+    """Of what is published; the second stands beside the first until its last reader has moved."""
+    max_quarantined: float | str = "10%"
+    """Rows in quarantine, or a share of the rows read, above which nothing is committed."""
+    max_shrink: float | str = "50%"
+    """Rows, or a share of them, that a commit may remove."""
+
+    def __post_init__(self) -> None:
+        """Every mistake of a declaration is an error when it is made, not when it runs.
+
+        Raises:
+            DatasetError: names of columns that are not declared, or that are ours.
+        """
+        declared = self.schema
+        for what, names in (
+            ("key", self.key),
+            ("latest", (self.latest,) if self.latest else ()),
+            ("partition_by", self.partition_by.columns if self.partition_by else ()),
+        ):
+            for name in names:
+                if name not in declared:
+                    raise DatasetError(
+                        self.name, f"expected a declared column as {what}, found {name!r}; declared are "
+                        f"{', '.join(declared)}"
+                    )  # fmt: skip
+        if reserved := [name for name in declared if name in INTERNAL]:
+            raise DatasetError(self.name, f"expected other names than {', '.join(INTERNAL)}, found {reserved[0]!r}")
+        if self.derived and self.derive is None:
+            raise DatasetError(self.name, "expected `derive` for the columns in `derived`, found none")
+        if not self.columns:
+            raise DatasetError(self.name, "expected at least one column, found none")
+        if self.version < 1:
+            raise DatasetError(self.name, f"expected a version from 1 on, found {self.version}")
+
+    @property
+    def stem(self) -> str:
+        """The name of its table: the dataset's, and from the second version on with the version."""
+        return self.name if self.version == 1 else versioned(self.name, self.version)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources, one or several."""
+        return (self.source,) if isinstance(self.source, str) else tuple(self.source)
+
+    @cached_property
+    def schema(self) -> Schema:
+        """Every column of the table that is published, derived ones behind the others."""
+        return {**self.columns, **self.derived}
+
+    @cached_property
+    def read_by(self) -> Reader:
+        """The reader, made of a function where it is one."""
+        reader = self.reader
+        if isinstance(reader, Csv | JsonLines | Function) or hasattr(reader, "read"):
+            return reader  # type: ignore[return-value]
+        return Function(reader)
+
+    @property
+    def moves_keys(self) -> bool:
+        """Whether two rows of one key may be in different partitions."""
+        return bool(self.key) and self.partition_by is not None and not set(self.partition_by.columns) <= set(self.key)
+
+    @cached_property
+    def table_schema(self) -> pl.Schema:
+        """The columns of the table, with the internal ones, as Delta stores them."""
+        return pl.Schema(
+            {name: stored_type(column.dtype) for name, column in self.schema.items()}
+            | {OBJECT: pl.String, RECORD: pl.Int64}
+        )
+
+    def published(self) -> Published:
+        """What others can read: no row that is different reaches the table."""
+        fields = {name: (type_name(column.dtype), column.nullable) for name, column in self.schema.items()}
+        return Published("dataset", self.name, self.version, fields, self.key)
+
+
+def by_name(*datasets: Dataset) -> Mapping[str, Dataset]:
+    """Datasets by the names of their tables, in their order."""
+    return {dataset.stem: dataset for dataset in datasets}

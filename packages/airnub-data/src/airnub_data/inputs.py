@@ -1,0 +1,53 @@
+"""Inputs: the current objects of a dataset's sources, in the order in which they became current."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from airnub_common import sha256_hex
+from airnub_core.store.index import Index, Known
+from airnub_core.store.protocol import Store
+
+
+class InputObject(NamedTuple):
+    """An object that some URL of a source has now."""
+
+    digest: str
+    path: str
+    """Relative to the store."""
+    source: str
+    changed_at: str
+    """When it became current, of several URLs with the latest; ISO 8601 in UTC."""
+
+
+def current_objects(store: Store, index: Index, sources: Sequence[str], suffix: str) -> list[InputObject]:
+    """Every current object of the sources whose name ends with the suffix, each once.
+
+    Of an API with `records` the files of records count, never its raw pages.
+
+    Returns:
+        In the order of `changed_at`, and of digests where that is equal.
+
+    Raises:
+        StoreError: the store or its index cannot be read.
+    """
+    found: dict[str, InputObject] = {}
+    for source in sources:
+        for known in _of_source(store, index.current(source), f"/{source}.jsonl"):
+            if not known.path.endswith(suffix):
+                continue
+            before = found.get(known.digest)
+            if before is None or before.changed_at < known.changed_at:
+                found[known.digest] = InputObject(known.digest, known.path, source, known.changed_at)
+    return sorted(found.values(), key=lambda one: (one.changed_at, one.digest))
+
+
+def digest_of_inputs(objects: Sequence[InputObject]) -> str:
+    """One digest of the ordered list of objects; 64 hexadecimal digits."""
+    return sha256_hex("\n".join(one.digest for one in objects).encode())
+
+
+def _of_source(store: Store, rows: Sequence[Known], records: str) -> Sequence[Known]:
+    collected = [row for row in rows if row.path.endswith(records)]
+    if collected and store.manifest(collected[0].manifest).derived_from:
+        return collected
+    return rows

@@ -1,0 +1,305 @@
+"""Make: a dataset is brought to what the current objects of its sources give, in one commit.
+
+    open the table → current objects → stage the new ones → files that are missing → commit the quarantine → commit
+
+Each step can be repeated, and a run that was killed is taken up at any of them. The objects are listed after the table
+was opened: of two writers the one that commits later has seen no fewer of them, or its commit is refused and it looks
+again.
+"""
+
+import bisect
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from airnub_core.errors import DatasetError, IngestError, StoreError
+from airnub_core.store.index import Index
+from airnub_core.store.opening import Place, open_store
+from airnub_core.store.protocol import Store
+from airnub_data import quarantine
+from airnub_data.code import stage_digest, table_digest
+from airnub_data.columns import type_name
+from airnub_data.dataset import Dataset
+from airnub_data.inputs import InputObject, current_objects, digest_of_inputs
+from airnub_data.keys import moved_keys
+from airnub_data.limits import Limits, check_quarantined, check_shrink
+from airnub_data.location import Location
+from airnub_data.parquet_copy import refresh_copy, remove_copy
+from airnub_data.partition_files import PartitionFile, described, staged_file, wanted_files, write_file
+from airnub_data.partitioning import key_hash
+from airnub_data.record import Record, Run, Sidecar
+from airnub_data.stage import HASH, PART, Stage, StagedObject
+from airnub_data.table import ConflictError, Table, TableFile, create
+
+_NEW_VERSION = "readers rely on it: declare the change as a new `version` beside this one"
+_ATTEMPTS = 50
+"""Commits of other writers that may come between; each is taken into account, and costs little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of a dataset."""
+
+    record: Record
+    version: int
+    changed: bool
+    """Whether this run committed other rows."""
+    new: bool
+    """Whether there was no table before."""
+    held: bool = False
+    """Whether it was rolled back, and waits for `release`."""
+    reasons: Sequence[quarantine.Reason] = field(default=())
+
+
+def make_dataset(
+    dataset: Dataset,
+    store: Path | Place,
+    location: Location,
+    *,
+    limits: Limits | None = None,
+    accept: bool = False,
+    parquet_copy: bool = True,
+    run: Run | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> Made:
+    """Bring a dataset to what the current objects of its sources give.
+
+    Args:
+        dataset: its declaration.
+        store: the content store.
+        location: where datasets are.
+        limits: instead of those of the declaration.
+        accept: let a commit pass that is beyond the limits; the commit says so.
+        parquet_copy: keep `<dataset>.parquet` as well, for readers that take it by its path; without, what the version
+            before of airnub left there is removed with the first commit.
+        run: who makes it, for the commit.
+        on_progress: how many of how many steps are done: objects staged, and files written.
+
+    Returns:
+        What is committed; `changed` says whether it is new.
+
+    Raises:
+        DatasetError: it cannot be made of what is there, or a limit forbids it; the version before stays.
+        StoreError: the store or the location cannot be read or written.
+    """
+    with open_store(store) as (objects, index):
+        for _ in range(_ATTEMPTS):
+            making = _Making(dataset, objects, index, location, limits, accept, run or Run(), on_progress)
+            try:
+                made = making.made()
+            except ConflictError:
+                continue  # what it did is in place under its name, and is not done again
+            if parquet_copy:
+                refresh_copy(location, dataset)
+            elif made.new:
+                remove_copy(location, dataset)
+            return made
+    raise StoreError(f"{location.name}/{dataset.stem}", f"expected to commit within {_ATTEMPTS} attempts, found others")
+
+
+class _Making:
+    """One attempt."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        store: Store,
+        index: Index,
+        location: Location,
+        limits: Limits | None,
+        accept: bool,
+        run: Run,
+        on_progress: Callable[[int, int], None],
+    ) -> None:
+        self._started = time.monotonic()
+        self._dataset = dataset
+        self._store = store
+        self._index = index
+        self._location = location
+        self._limits = limits or Limits(dataset.max_quarantined, dataset.max_shrink)
+        self._accept = accept
+        self._run = run
+        self._on_progress = on_progress
+        self._stage_code = stage_digest(dataset)
+        self._code = table_digest(dataset)
+        self._stage = Stage(dataset, self._stage_code, store, location.stage / dataset.stem)
+
+    def made(self) -> Made:
+        table = Table.open(self._location, self._dataset.stem)
+        last = None if table is None else Record.last(table)
+        if table is not None and last is not None and last.held:
+            return Made(last, table.version, changed=False, new=False, held=True)
+        inputs = self._inputs(table)
+        digest = digest_of_inputs(inputs)
+        if table is not None and last is not None and (last.code, last.inputs) == (self._code, digest):
+            found = Table.open(self._location, quarantine.quarantine_name(self._dataset.stem))
+            if last.quarantine_version == (None if found is None else found.version):
+                return Made(last, table.version, changed=False, new=False)
+        return self._made(table, last, inputs, digest)
+
+    def _inputs(self, table: Table | None) -> list[InputObject]:
+        suffix = self._dataset.read_by.suffix
+        inputs = current_objects(self._store, self._index, self._dataset.sources, suffix)
+        if not inputs and table is None:
+            sources, name = ", ".join(self._dataset.sources), self._store.name
+            raise DatasetError(
+                self._dataset.stem,
+                f"expected {suffix} files of {sources} in {name}, found none; run the ingestion first",
+            )
+        return inputs
+
+    def _made(self, table: Table | None, last: Record | None, inputs: Sequence[InputObject], digest: str) -> Made:
+        schema = self._dataset.table_schema
+        if table is not None:
+            _check_schema(self._dataset.stem, table.schema, schema)
+        before = Sidecar.read(self._location, self._dataset.stem, last) if last is not None else Sidecar()
+        staged = self._staged(inputs, last, before)
+        read = sum(one.rows_read for _, one in staged)
+        bad = sum(one.quarantined for _, one in staged)
+        if not self._accept:
+            check_quarantined(self._dataset.stem, self._limits, bad, read, self._first_reasons(staged))
+        moved = self._moved(inputs, last, before)
+        wanted = {file.path: file for file in wanted_files(self._dataset, self._code, staged, moved, self._stage)}
+        there = {} if table is None else table.files()
+        added = self._written([file for path, file in wanted.items() if path not in there])
+        removed = [file for path, file in there.items() if path not in wanted]
+        rows = sum(file.rows for file in added) + sum(there[path].rows for path in wanted.keys() & there.keys())
+        rows_before = sum(file.rows for file in there.values()) if table is not None else self._rows_of_copy()
+        if not self._accept:
+            check_shrink(self._dataset.stem, self._limits, rows_before, rows)
+        quarantine_version = quarantine.publish(
+            self._location, self._dataset.stem, self._stage_code, staged, self._stage
+        )
+        fits = sum(sum(one.partitions.values()) for _, one in staged)
+        sidecar = Sidecar.name(self._code, digest)
+        Sidecar(tuple(staged), moved).write(self._location, self._dataset.stem, sidecar)
+        record = Record(
+            run=self._run,
+            code=self._code,
+            inputs=digest,
+            stage_code=self._stage_code,
+            sidecar=sidecar,
+            objects=len(inputs),
+            rows_read=read,
+            rows=rows,
+            superseded=fits - rows,
+            quarantined=bad,
+            quarantine_version=quarantine_version,
+            seconds=round(time.monotonic() - self._started, 3),
+            accepted=self._accept,
+        )
+        if table is None:
+            version = create(self._location, self._dataset.stem, added, schema, record.as_json())
+        else:
+            version = table.commit(added, removed, schema, record.as_json())
+        self._stage.prune({source.digest for source in inputs})
+        return Made(
+            record, version, changed=bool(added or removed) or table is None, new=table is None,
+            reasons=self._reasons(staged) if bad else (),
+        )  # fmt: skip
+
+    def _staged(
+        self, inputs: Sequence[InputObject], last: Record | None, before: Sidecar
+    ) -> list[tuple[InputObject, StagedObject]]:
+        """What is known of each object's rows: from the commit before, or by reading it."""
+        known: dict[str, StagedObject] = {}
+        if last is not None and last.stage_code == self._stage_code:
+            known = {source.digest: staged for source, staged in before.objects}
+        found = []
+        for done, source in enumerate(inputs, 1):
+            found.append((source, known.get(source.digest) or self._stage.staged(source)))
+            self._on_progress(done, len(inputs))
+        return found
+
+    def _moved(self, inputs: Sequence[InputObject], last: Record | None, before: Sidecar) -> pl.DataFrame:
+        """Keys that are kept in another partition; looked for among those of objects that came, went or moved."""
+        if not self._dataset.moves_keys:
+            return pl.DataFrame()
+        files = [self._stage.files(source) for source in inputs]
+        changed = changed_objects([source for source, _ in before.objects], inputs)
+        if last is None or last.code != self._code or len(changed) * 4 > len(inputs):
+            return moved_keys(self._dataset, files)
+        try:
+            paths = [path for source in changed for path in self._stage.files(source)]
+        except IngestError:
+            return moved_keys(self._dataset, files)  # an object that went, and cannot be read any more
+        if not paths:
+            return before.moved
+        hashes = pl.scan_parquet(paths).select(pl.col(HASH).unique()).collect().to_series()
+        kept = before.moved
+        if len(kept):
+            kept = kept.filter(~key_hash(self._dataset.key).is_in(hashes.implode()))
+        found = moved_keys(self._dataset, files, hashes)
+        return pl.concat([kept, found]).sort(PART, *self._dataset.key) if len(kept) else found
+
+    def _rows_of_copy(self) -> int:
+        """Rows of the file that the version of airnub before kept as the dataset."""
+        path = f"{self._dataset.stem}.parquet"
+        if not self._location.has(path):
+            return 0
+        rows = pl.scan_parquet(self._location.uri(path), storage_options=self._location.options)
+        return int(rows.select(pl.len()).collect().item())
+
+    def _written(self, files: Sequence[PartitionFile]) -> list[TableFile]:
+        added = []
+        for done, file in enumerate(files, 1):
+            path = f"{self._dataset.stem}/{file.path}"
+            local = staged_file(file, self._stage)
+            if local is not None:
+                added.append(described(file.path, local))
+                self._location.place(local, path, keep=True)
+            else:
+                target = self._location.temporary(self._dataset.stem)
+                try:
+                    write_file(self._dataset, file, self._stage, target)
+                    added.append(described(file.path, target))
+                    self._location.place(target, path)
+                except OSError as error:
+                    raise StoreError.of(error, path) from error
+                finally:
+                    target.unlink(missing_ok=True)
+            self._on_progress(done, len(files))
+        return added
+
+    def _reasons(self, staged: Sequence[tuple[InputObject, StagedObject]]) -> list[quarantine.Reason]:
+        rows = [self._stage.quarantine(source).lazy() for source, one in staged if one.quarantined]
+        return quarantine.reasons(pl.concat(rows)) if rows else []
+
+    def _first_reasons(self, staged: Sequence[tuple[InputObject, StagedObject]]) -> str:
+        bad = [(source, one) for source, one in staged if one.quarantined]
+        return "; ".join(f"{one.reason} ({one.rows:,})" for one in self._reasons(bad[:3])[:3])
+
+
+def changed_objects(then: Sequence[InputObject], now: Sequence[InputObject]) -> list[InputObject]:
+    """Objects that came, went, or changed their place; all others are in the same order as before."""
+    place = {source.digest: position for position, source in enumerate(then)}
+    common = [(place[source.digest], source) for source in now if source.digest in place]
+    # The longest part of them that is in the order of before.
+    tails: list[int] = []
+    ends: list[int] = []
+    for position, _ in common:
+        at = bisect.bisect_left(tails, position)
+        tails[at : at + 1] = [position]
+        ends.append(at)
+    same: set[str] = set()
+    wanted = len(tails) - 1
+    for (_, source), at in zip(reversed(common), reversed(ends), strict=True):
+        if at == wanted:
+            same.add(source.digest)
+            wanted -= 1
+    here = {source.digest for source in now}
+    return [source for source in now if source.digest not in same] + [
+        source for source in then if source.digest not in here
+    ]
+
+
+def _check_schema(dataset: str, before: pl.Schema, now: pl.Schema) -> None:
+    for name, dtype in before.items():
+        if name not in now:
+            raise DatasetError(dataset, f"expected the column {name} of its table, found it gone; {_NEW_VERSION}")
+        if now[name] != dtype:
+            reason = f"expected {name} to stay {type_name(dtype)}, as in its table, found {type_name(now[name])}"
+            raise DatasetError(dataset, f"{reason}; {_NEW_VERSION}")

@@ -1,0 +1,56 @@
+"""Parquet copies: a dataset as one file beside its table, for readers that take it by its path."""
+
+import polars as pl
+
+from airnub_core.errors import StoreError
+from airnub_data.dataset import Dataset
+from airnub_data.location import Location
+from airnub_data.scan import open_table, published_rows
+
+_VERSION = "airnub.version"
+"""The key of the file's metadata with the version of the table that it holds."""
+
+
+def refresh_copy(location: Location, dataset: Dataset) -> bool:
+    """Bring `<dataset>.parquet` to the newest version of its table; whether that took writing it.
+
+    Raises:
+        DatasetError: there is no table.
+        StoreError: it cannot be written.
+    """
+    table = open_table(location, dataset.stem)
+    path = f"{dataset.stem}.parquet"
+    if version_of_copy(location, path) == table.version:
+        return False
+    file = location.temporary(dataset.stem)
+    try:
+        published_rows(table, dataset.schema).sink_parquet(
+            file, metadata={_VERSION: str(table.version)}, row_group_size=100_000
+        )
+        location.place(file, path)
+    except OSError as error:
+        raise StoreError.of(error, path) from error
+    finally:
+        file.unlink(missing_ok=True)
+    return True
+
+
+def remove_copy(location: Location, dataset: Dataset) -> None:
+    """Remove the file, and the quarantine file that came with it in the version before: both would go stale.
+
+    Raises:
+        StoreError: they cannot be removed.
+    """
+    for path in (f"{dataset.stem}.parquet", f"{dataset.stem}.quarantine.csv"):
+        location.remove(path)
+
+
+def version_of_copy(location: Location, path: str) -> int | None:
+    """The version that a copy holds, `None` where there is no copy or it is of the version of airnub before."""
+    if not location.has(path):
+        return None
+    try:
+        found = pl.read_parquet_metadata(location.uri(path), storage_options=location.options).get(_VERSION)
+    except (pl.exceptions.PolarsError, OSError):
+        return None  # damaged, or no Parquet: it is written again
+    return None if found is None else int(found)

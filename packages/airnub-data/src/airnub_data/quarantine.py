@@ -1,0 +1,120 @@
+"""Quarantine: rows that do not fit, in a Delta table beside the dataset's, with raw text and every reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+
+from airnub_common import sha256_hex
+from airnub_data.columns import OBJECT, RECORD
+from airnub_data.conform import REASON
+from airnub_data.inputs import InputObject
+from airnub_data.location import Location
+from airnub_data.partition_files import described
+from airnub_data.stage import TEXT, Stage, StagedObject
+from airnub_data.table import Table, TableFile, create
+
+FIRST_SEEN = "first_seen"
+"""When a row was first in quarantine, in UTC; a rule that changes leaves it as it is."""
+_SCHEMA = pl.Schema(
+    {
+        OBJECT: pl.String(),
+        RECORD: pl.Int64(),
+        TEXT: pl.String(),
+        REASON: pl.String(),
+        FIRST_SEEN: pl.Datetime("us", "UTC"),
+    }
+)
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Rows that are in quarantine for the same reason."""
+
+    reason: str
+    """Without the values that were found."""
+    rows: int
+    examples: Sequence[str]
+    """Raw text of the first of them."""
+
+
+def quarantine_name(stem: str) -> str:
+    """The table of the rows of a dataset that do not fit."""
+    return f"{stem}.quarantine"
+
+
+def publish(
+    location: Location, stem: str, code: str, objects: Sequence[tuple[InputObject, StagedObject]], stage: Stage
+) -> int | None:
+    """Bring the quarantine of a dataset to what its current objects give: a file for each object with such rows.
+
+    Returns:
+        Its version, `None` where there is none and never was a row for it.
+
+    Raises:
+        ConflictError: another writer committed first.
+        StoreError: it cannot be read or written.
+    """
+    name = quarantine_name(stem)
+    table = Table.open(location, name)
+    wanted = {
+        f"{sha256_hex(repr((code, source.digest)).encode())}.parquet": source
+        for source, staged in objects
+        if staged.quarantined
+    }
+    there = {} if table is None else table.files()
+    missing = {path: source for path, source in wanted.items() if path not in there}
+    gone = [file for path, file in there.items() if path not in wanted]
+    if not missing and not gone:
+        return None if table is None else table.version
+    # Looked up for all objects together: one that was staged by other code has its rows in a file that goes.
+    before = _first_seen(table, [source.digest for source in missing.values()])
+    added = [_written(location, name, path, stage.quarantine(source), before) for path, source in missing.items()]
+    if table is None:
+        return create(location, name, added, _SCHEMA, {"quarantine": stem})
+    return table.commit(added, gone, _SCHEMA, {"quarantine": stem})
+
+
+def read(location: Location, stem: str) -> pl.LazyFrame:
+    """The rows in quarantine: `_object`, `_record`, `text`, `reason` and `first_seen`; none where there is no table."""
+    table = Table.open(location, quarantine_name(stem))
+    return pl.LazyFrame(schema=_SCHEMA) if table is None else table.scan()
+
+
+def reasons(rows: pl.LazyFrame) -> list[Reason]:
+    """Rows in quarantine by reason, the most frequent first; a row with several reasons counts for each.
+
+    Args:
+        rows: with `TEXT` and `REASON`.
+    """
+    found = (
+        rows.select(TEXT, pl.col(REASON).str.split("; ").alias("reasons"))
+        .explode("reasons", empty_as_null=True)
+        .with_columns(pl.col("reasons").str.split(", found ").list.first().alias(REASON))
+        .group_by(REASON)
+        .agg(pl.len().alias("rows"), pl.col(TEXT).head(_EXAMPLES).alias("examples"))
+        .sort(["rows", REASON], descending=[True, False])
+        .collect()
+    )
+    return [Reason(row[REASON], row["rows"], row["examples"]) for row in found.iter_rows(named=True)]
+
+
+def _written(location: Location, name: str, path: str, rows: pl.DataFrame, before: pl.DataFrame) -> TableFile:
+    now = pl.lit(datetime.now(UTC), dtype=_SCHEMA[FIRST_SEEN])
+    rows = rows.join(before, on=[OBJECT, RECORD], how="left", maintain_order="left").with_columns(
+        pl.col(FIRST_SEEN).fill_null(now)
+    )
+    file = location.temporary(name)
+    rows.select(_SCHEMA.names()).write_parquet(file)
+    added = described(path, file)
+    location.place(file, f"{name}/{path}")
+    return added
+
+
+def _first_seen(table: Table | None, digests: Sequence[str]) -> pl.DataFrame:
+    columns = [OBJECT, RECORD, FIRST_SEEN]
+    if table is None:
+        return pl.DataFrame(schema={name: _SCHEMA[name] for name in columns})
+    return table.scan().filter(pl.col(OBJECT).is_in(digests)).select(columns).collect()

@@ -1,0 +1,59 @@
+"""A chunk of one object: raw rows, what could not be read as a row, and the text that each came from."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+import polars as pl
+
+from airnub_data.columns import RECORD, Schema
+
+CHUNK = 8 * 1024 * 1024
+"""Bytes that are read at a time: with 4 MiB there is less in memory (160 MB instead of 202 for 181 MB of CSV), but more
+files and more processor time; with 16 MiB twice as much memory."""
+LARGEST_RECORD = 64 * 1024 * 1024
+"""Bytes after which a record that has not ended is an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows of an object, in their order."""
+
+    rows: pl.DataFrame
+    """`RECORD` and the declared columns, as text or as types that can be converted."""
+    texts: Callable[[Sequence[int]], list[str]]
+    """The raw text of records, by their numbers, which come in order."""
+    refused: Sequence[tuple[int, str]] = field(default_factory=list)
+    """Records that are no rows, with the reason."""
+
+
+class Reader(Protocol):
+    """How the objects of a source become rows. A frozen value: equal readers read alike."""
+
+    @property
+    def suffix(self) -> str:
+        """Of the names of objects that hold rows; `""` for all."""
+        ...
+
+    def read(self, dataset: str, stream: BinaryIO, schema: Schema) -> Iterator[Chunk]:
+        """The rows of one object.
+
+        Args:
+            dataset: its name, for errors.
+            stream: the object's bytes.
+            schema: the columns that are wanted.
+
+        Raises:
+            DatasetError: the object is not of this format at all, or lacks a column.
+        """
+        ...
+
+
+def raw_schema(columns: Schema) -> dict[str, pl.DataType]:
+    """Raw rows without any row: every column as text."""
+    return {RECORD: pl.Int64(), **{name: pl.String() for name in columns}}
+
+
+def decoded(lines: Sequence[bytes]) -> list[str]:
+    """Lines as text, without their ends; bytes that are not UTF-8 become U+FFFD."""
+    return [line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace") for line in lines]

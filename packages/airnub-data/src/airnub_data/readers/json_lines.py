@@ -1,0 +1,209 @@
+"""JSON Lines: polars reads a chunk; where it refuses one, it reads again without the lines that are not records."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import orjson
+import polars as pl
+
+from airnub_core.errors import DatasetError
+from airnub_data.columns import RECORD, DataType, Schema, text_type
+from airnub_data.readers.chunk import CHUNK, LARGEST_RECORD, Chunk, decoded
+
+Shape = Mapping[str, Any]
+"""What is wanted of a record: for each field the type of a value, or what is wanted within it."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines:
+    """Files with one JSON object a line, in UTF-8; empty lines are left out.
+
+    A column is the field of its name, or what stands at a dotted path: `JsonLines({"customer": "customer.name"})`; a
+    step of digits counts the entries of a list from 0. A field that a record lacks is a missing value. Numbers that a
+    column of text gets are written as JavaScript writes them: 1.50 as `1.5`.
+    """
+
+    paths: Mapping[str, str] = field(default_factory=dict)
+    suffix: str = ".jsonl"
+
+    def read(self, dataset: str, stream: BinaryIO, schema: Schema) -> Iterator[Chunk]:
+        """The records of one file; `RECORD` is the line, from 1 on.
+
+        Raises:
+            DatasetError: a path of a column is none, or a line is larger than 64 MiB.
+        """
+        paths = {name: tuple(self.paths.get(name, name).split(".")) for name in schema}
+        shape = _shape(dataset, paths, {name: column.dtype for name, column in schema.items()})
+        first = 1
+        for content in _chunks(dataset, stream):
+            yield _chunk(content, first, paths, shape)
+            first += content.count(b"\n")
+
+
+def _chunks(dataset: str, stream: BinaryIO) -> Iterator[bytes]:
+    rest = b""
+    while content := stream.read(CHUNK):
+        content = rest + content
+        end = content.rfind(b"\n") + 1
+        if end == 0 and len(content) > LARGEST_RECORD:
+            raise DatasetError(dataset, f"expected lines of at most {LARGEST_RECORD:,} bytes, found a longer one")
+        if end:
+            yield content[:end]
+        rest = content[end:]
+    if rest:
+        yield rest
+
+
+def _chunk(content: bytes, first: int, paths: Mapping[str, tuple[str, ...]], shape: Shape) -> Chunk:
+    count = content.count(b"\n") + (not content.endswith(b"\n"))
+    texts = _Texts(content, first)
+    try:
+        records = _read(content, shape)
+        if len(records) == count:
+            numbers = pl.int_range(first, first + count, dtype=pl.Int64, eager=True)
+            return Chunk(_rows(records, numbers, paths), texts)
+    except pl.exceptions.PolarsError:
+        pass  # line by line below: which of them it was is what the quarantine says
+    lines = content.split(b"\n")
+    kept: list[int] = []
+    refused: list[tuple[int, str]] = []
+    for number, line in enumerate(lines):
+        if not line.strip():
+            continue
+        reason = _misfit(line, shape)
+        if reason is None:
+            kept.append(number)
+        else:
+            refused.append((first + number, reason))
+    frames: list[pl.DataFrame] = []
+    for part, reason in _readable(lines, kept, shape):
+        if reason is None:
+            records = _read(b"\n".join(lines[number] for number in part), shape)
+            frames.append(_rows(records, pl.Series([first + number for number in part], dtype=pl.Int64), paths))
+        else:
+            refused.append((first + part[0], reason))
+    if not frames:
+        empty = _read(b"", shape)
+        frames = [_rows(empty, pl.Series([], dtype=pl.Int64), paths)]
+    return Chunk(pl.concat(frames), texts, sorted(refused))
+
+
+def _read(content: bytes, shape: Shape) -> pl.DataFrame:
+    schema = {name: _type(wanted) for name, wanted in shape.items()}
+    if not content.strip():
+        return pl.DataFrame(schema=schema)
+    return pl.read_ndjson(content, schema=schema)
+
+
+def _readable(
+    lines: Sequence[bytes], numbers: Sequence[int], shape: Shape
+) -> Iterator[tuple[Sequence[int], str | None]]:
+    """Lines in parts that polars reads; and single lines that it refuses after all, with its reason."""
+    if not numbers:
+        return
+    try:
+        whole = len(_read(b"\n".join(lines[number] for number in numbers), shape)) == len(numbers)
+        reason = "expected one JSON object in a line"
+    except pl.exceptions.PolarsError as error:
+        whole, reason = False, f"expected a JSON object, found: {str(error).partition(chr(10))[0]}"
+    if whole:
+        yield numbers, None
+    elif len(numbers) == 1:
+        yield numbers, reason
+    else:
+        half = len(numbers) // 2
+        yield from _readable(lines, numbers[:half], shape)
+        yield from _readable(lines, numbers[half:], shape)
+
+
+def _rows(records: pl.DataFrame, numbers: pl.Series, paths: Mapping[str, tuple[str, ...]]) -> pl.DataFrame:
+    columns = []
+    for name, (field_name, *steps) in paths.items():
+        value = pl.col(field_name)
+        for step in steps:
+            value = value.list.get(int(step), null_on_oob=True) if step.isdecimal() else value.struct.field(step)
+        columns.append(value.alias(name))
+    return records.select(columns).with_columns(numbers.alias(RECORD))
+
+
+def _shape(dataset: str, paths: Mapping[str, tuple[str, ...]], types: Mapping[str, DataType]) -> Shape:
+    shape: dict[str, Any] = {}
+    for name, (first, *steps) in paths.items():
+        path = ".".join((first, *steps))
+        if not first or first.isdecimal() or not all(steps):
+            raise DatasetError(dataset, f"expected a dotted path that begins with a field for {name}, found '{path}'")
+        inside, step = shape, first
+        for following in steps:
+            inside = inside.setdefault(step, {})
+            if not isinstance(inside, dict) or any(key.isdecimal() != following.isdecimal() for key in inside):
+                raise DatasetError(dataset, f"expected paths that fit together, found {path} and a value at '{step}'")
+            step = following
+        if isinstance(inside.get(step), dict):
+            raise DatasetError(dataset, f"expected paths that fit together, found {path} and fields within it")
+        inside[step] = text_type(types[name])
+    return shape
+
+
+def _type(wanted: Any) -> pl.DataType:
+    if not isinstance(wanted, Mapping):
+        return wanted  # type: ignore[no-any-return]
+    if _is_list(wanted):
+        # All entries of a list have one type: that of the first path into it.
+        return pl.List(_type(next(iter(wanted.values()))))
+    return pl.Struct([pl.Field(name, _type(within)) for name, within in wanted.items()])
+
+
+def _is_list(wanted: Shape) -> bool:
+    return all(step.isdecimal() for step in wanted)
+
+
+def _misfit(line: bytes, shape: Shape) -> str | None:
+    """Why a line is no record of this shape, `None` where it is one."""
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return f"expected JSON, found: {error}"
+    if not isinstance(record, dict):
+        return f"expected a JSON object, found {_kind(record)}"
+    return _misfit_within(record, shape, "")
+
+
+def _misfit_within(value: Mapping[str, Any], shape: Shape, path: str) -> str | None:
+    for name, wanted in shape.items():
+        found = value.get(name)
+        reason = _misfit_of(found, wanted, f"{path}{name}")
+        if reason is not None:
+            return reason
+    return None
+
+
+def _misfit_of(found: Any, wanted: Any, path: str) -> str | None:
+    if found is None or wanted == pl.String:
+        return None
+    if isinstance(wanted, Mapping):
+        wanted = _type(wanted)
+    if isinstance(wanted, pl.List):
+        if not isinstance(found, list):
+            return f"{path}: expected a list, found {_kind(found)}"
+        return next(filter(None, (_misfit_of(one, wanted.inner, f"{path}.{at}") for at, one in enumerate(found))), None)
+    if not isinstance(found, dict):
+        return f"{path}: expected an object, found {_kind(found)}"
+    assert isinstance(wanted, pl.Struct), "a leaf is text"
+    return _misfit_within(found, {one.name: one.dtype for one in wanted.fields}, f"{path}.")
+
+
+def _kind(value: Any) -> str:
+    return "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else repr(value)[:40]
+
+
+class _Texts:
+    """The raw text of records by their lines."""
+
+    def __init__(self, content: bytes, first: int) -> None:
+        self._content = content
+        self._first = first
+
+    def __call__(self, records: Sequence[int]) -> list[str]:
+        lines = self._content.split(b"\n")
+        return decoded([lines[record - self._first] for record in records])

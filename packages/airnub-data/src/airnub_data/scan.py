@@ -1,0 +1,54 @@
+"""Scan: the rows of a dataset, for those who read it."""
+
+from datetime import datetime
+
+import polars as pl
+
+from airnub_core.errors import DatasetError
+from airnub_data.columns import INTERNAL, Schema
+from airnub_data.dataset import Dataset
+from airnub_data.location import Location
+from airnub_data.table import Table
+
+
+def scan_dataset(
+    location: Location, dataset: Dataset, *, as_of: int | datetime | None = None, internal: bool = False
+) -> pl.LazyFrame:
+    """The rows of one version of a dataset, with the declared types.
+
+    Args:
+        location: where datasets are.
+        dataset: which.
+        as_of: a version, or a time: the version that was current then. Default: the newest.
+        internal: with `_object` and `_record`, which say where each row comes from.
+
+    Raises:
+        DatasetError: there is no such dataset, or no such version.
+        StoreError: it cannot be read.
+    """
+    table = open_table(location, dataset.stem, as_of)
+    if as_of is not None:
+        # An earlier version may lack columns; what it has is given.
+        schema = {name: column for name, column in dataset.schema.items() if name in table.schema}
+        return published_rows(table, schema, internal=internal)
+    return published_rows(table, dataset.schema, internal=internal)
+
+
+def open_table(location: Location, name: str, as_of: int | datetime | None = None) -> Table:
+    """A table that must be there.
+
+    Raises:
+        DatasetError: there is no such dataset, or no such version.
+        StoreError: it cannot be read.
+    """
+    table = Table.open(location, name, as_of)
+    if table is None:
+        reason = f"expected a dataset in {location.name}/{name}, found none; run the processing first"
+        raise DatasetError(name, reason)
+    return table
+
+
+def published_rows(table: Table, schema: Schema, *, internal: bool = False) -> pl.LazyFrame:
+    """A table's rows with the types of their declaration."""
+    columns = [pl.col(name).cast(column.dtype) for name, column in schema.items()]
+    return table.scan().select(*columns, *(INTERNAL if internal else ()))

@@ -1,0 +1,97 @@
+"""Versions: the history of a dataset, the way back to one of them, and the end of those that nothing reads any more."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from airnub_core.errors import DatasetError
+from airnub_data.location import Location
+from airnub_data.quarantine import quarantine_name
+from airnub_data.record import FOLDER, Record
+from airnub_data.scan import open_table
+from airnub_data.table import Commit, Table
+
+RETENTION = timedelta(days=30)
+"""How long versions can be read again, unless a dataset says another time."""
+SHORTEST = timedelta(days=1)
+"""The least retention: files of a run that has not committed yet belong to no version."""
+
+
+def history(location: Location, name: str) -> list[Commit]:
+    """The versions of a dataset, the newest first, as far as its log goes.
+
+    Raises:
+        DatasetError: there is no such dataset.
+        StoreError: it cannot be read.
+    """
+    return list(open_table(location, name).history())
+
+
+def rollback(location: Location, name: str, version: int) -> int:
+    """Make an earlier version the current one, in a new version. Runs leave the dataset alone until `release`.
+
+    Returns:
+        The new version.
+
+    Raises:
+        DatasetError: there is no such dataset, or the version is not kept.
+        ConflictError: a run committed at the same time.
+        StoreError: it cannot be written.
+    """
+    table = open_table(location, name)
+    target = open_table(location, name, version)
+    if missing := [path for path in target.files() if not location.has(f"{name}/{path}")]:
+        reason = f"expected the files of version {version}, found {len(missing)} of them gone; `dataset history` lists"
+        raise DatasetError(name, f"{reason} what is kept")
+    rows = sum(file.rows for file in target.files().values())
+    return table.restore(version, Record(rows=rows, held=True, restored=version).as_json())
+
+
+def release(location: Location, name: str) -> int:
+    """Let runs make a dataset again that was rolled back; its rows stay until the next one.
+
+    Returns:
+        The version, a new one where the dataset was held.
+
+    Raises:
+        DatasetError: there is no such dataset.
+        ConflictError: another command was faster.
+        StoreError: it cannot be written.
+    """
+    table = open_table(location, name)
+    last = Record.last(table)
+    if last is None or not last.held:
+        return table.version
+    # Without the digests of code and objects the next run looks at everything anew.
+    return table.commit([], [], table.schema, replace(last, held=False).as_json())
+
+
+def vacuum(location: Location, name: str, retention: timedelta = RETENTION, *, dry_run: bool = False) -> list[str]:
+    """Remove files that belong to no version within the retention, and what killed runs left.
+
+    Returns:
+        The paths that went, or would go, relative to the location.
+
+    Raises:
+        DatasetError: there is no such dataset, or the retention is shorter than a run may take.
+        StoreError: they cannot be removed.
+    """
+    table = open_table(location, name)
+    commits = list(table.history())
+    longest = max((timedelta(seconds=Record.parse(commit.record).seconds) for commit in commits), default=timedelta())
+    shortest = max(SHORTEST, longest)
+    if retention < shortest:
+        reason = f"expected a retention of at least {shortest}, for runs that have not committed yet, found {retention}"
+        raise DatasetError(name, reason)
+    hours = -(-int(retention.total_seconds()) // 3600)
+    removed = [f"{name}/{path}" for path in table.vacuum(hours, dry_run=dry_run)]
+    kept = {f"{name}/{record}" for commit in commits if (record := Record.parse(commit.record).sidecar)}
+    kept |= {f"{path.removesuffix('.parquet')}.moved.parquet" for path in kept}
+    lists = [path for path in location.listed(f"{name}/{FOLDER}") if path not in kept]
+    if not dry_run:
+        for path in lists:
+            location.remove(path)
+    removed += lists
+    quarantine = Table.open(location, quarantine_name(name))
+    if quarantine is not None:
+        removed += [f"{quarantine.name}/{path}" for path in quarantine.vacuum(hours, dry_run=dry_run)]
+    return sorted(removed)

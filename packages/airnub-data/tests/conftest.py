@@ -1,0 +1,65 @@
+"""Stores that are filled without a server, and a dataset of orders."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import settings
+
+from airnub_core import Item, NetworkSettings, open_engine
+from airnub_data import Column, Csv, Dataset, Location, Month
+
+# No test asserts times; and what is found by chance is found by developers, not in a check.
+settings.register_profile("airnub", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("airnub")
+
+Fill = Callable[[Mapping[str, bytes]], None]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """The folder of a content store."""
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def location(tmp_path: Path) -> Location:
+    """An empty folder for datasets."""
+    return Location(tmp_path / "datasets")
+
+
+@pytest.fixture
+def fill(store: Path) -> Fill:
+    """Give URLs of the source `shop` bytes, one after another, as an ingestion would."""
+
+    def put(contents: Mapping[str, bytes], source: str = "shop", name: str = "orders.csv") -> None:
+        async def settle() -> None:
+            network = NetworkSettings()
+            async with open_engine(store, network) as engine:
+                for url, content in contents.items():
+                    item = Item(source, f"https://example.org/{url}", network)
+                    await engine.settle([engine.keep(item, content, name, "text/csv", ())])
+
+        asyncio.run(settle())
+
+    return put
+
+
+@pytest.fixture
+def orders() -> Dataset:
+    """Orders by id, parted by the month in which they were made."""
+    return Dataset(
+        name="orders",
+        source="shop",
+        reader=Csv(),
+        columns={
+            "id": Column(pl.Int64),
+            "price": Column(pl.Decimal(12, 2), minimum=0, unit="EUR"),
+            "at": Column(pl.Datetime("us", "UTC"), nullable=True),
+        },
+        key=("id",),
+        partition_by=Month("at"),
+    )

@@ -1,0 +1,106 @@
+import io
+import json
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airnub_core.errors import DatasetError
+from airnub_data.columns import RECORD, Column
+from airnub_data.readers import JsonLines, json_lines
+from airnub_data.readers.chunk import Chunk
+
+SCHEMA = {
+    "id": Column(pl.Int64),
+    "customer": Column(pl.String, nullable=True),
+    "longitude": Column(pl.Float64, nullable=True),
+    "tags": Column(pl.List(pl.String), nullable=True),
+}
+READER = JsonLines({"customer": "customer.name", "longitude": "place.coordinates.1"})
+
+
+def chunks(*lines: str | bytes) -> list[Chunk]:
+    content = b"".join((line if isinstance(line, bytes) else line.encode()) + b"\n" for line in lines)
+    return list(READER.read("orders", io.BytesIO(content), SCHEMA))
+
+
+def test_columns_are_found_at_dotted_paths() -> None:
+    """Through objects and lists; what a record lacks is missing."""
+    [chunk] = chunks(
+        '{"id": 1, "customer": {"name": "Ada"}, "place": {"coordinates": [1, 2.5]}, "tags": ["a", 7]}',
+        '{"id": "2", "customer": {}, "place": {"coordinates": [1]}}',
+        '{"id": 3, "customer": null}',
+    )
+    assert chunk.rows.select(RECORD, "id", "customer", "longitude", "tags").rows() == [
+        (1, "1", "Ada", "2.5", ["a", "7"]),
+        (2, "2", None, None, None),
+        (3, "3", None, None, None),
+    ]
+    assert not chunk.refused
+
+
+def test_lines_that_are_no_records_are_refused_with_their_reason() -> None:
+    """The others are read, and empty lines are left out."""
+    [chunk] = chunks(
+        '{"id": 1}', "", '{"id": 2, "customer": 17}', "[1]", "nope", '{"id": 3, "tags": 3}', b'{"id": "\xff"}',
+        '{"id": 4}{"id": 5}', '{"id": 6, "place": {"coordinates": {"1": 2}}}', '{"id": 7}',
+    )  # fmt: skip
+    assert chunk.rows[RECORD].to_list() == [1, 10]
+    found = {line: reason.partition(", found")[0].partition(": line")[0] for line, reason in chunk.refused}
+    assert found[3] == "customer: expected an object"
+    assert found[4] == "expected a JSON object"
+    assert found[5].startswith("expected JSON")
+    assert found[6] == "tags: expected a list"
+    assert found[9] == "place.coordinates: expected a list"
+    assert set(found) == {3, 4, 5, 6, 7, 8, 9}
+    assert chunk.texts([5, 6]) == ["nope", '{"id": 3, "tags": 3}']
+
+
+@pytest.mark.parametrize(
+    ("paths", "reason"),
+    [
+        ({"a": "x", "b": "x.y"}, "fit together"),
+        ({"a": "x.y", "b": "x"}, "fit together"),
+        ({"a": "x.0", "b": "x.y"}, "fit together"),
+        ({"a": "0.x"}, "begins with a field"),
+        ({"a": "x..y"}, "dotted path"),
+    ],
+)
+def test_paths_that_cannot_be_are_errors(paths: dict[str, str], reason: str) -> None:
+    """A value is not an object at the same time."""
+    schema = {name: Column(pl.String) for name in paths}
+    with pytest.raises(DatasetError, match=reason):
+        list(JsonLines(paths).read("orders", io.BytesIO(b"{}"), schema))
+
+
+VALUE = st.one_of(
+    st.none(), st.integers(-9, 9), st.text(max_size=3), st.lists(st.integers(0, 9), max_size=2), st.just({})
+)
+RECORDS = st.fixed_dictionaries(
+    {"id": VALUE}, optional={"customer": st.one_of(VALUE, st.fixed_dictionaries({"name": VALUE})), "tags": VALUE}
+)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.one_of(RECORDS.map(json.dumps), st.sampled_from(["", "no", "[]", "7"])), max_size=10),
+    st.integers(1, 60),
+)
+def test_where_chunks_are_cut_changes_nothing(lines: list[str], size: int) -> None:
+    """A line is a record or is refused whatever stands beside it."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(json_lines, "CHUNK", size)
+    try:
+        cut = chunks(*lines)
+    finally:
+        patch.undo()
+    whole = chunks(*lines)
+    columns = [RECORD, *SCHEMA]
+    assert [row for one in cut for row in one.rows.select(columns).rows()] == [
+        row for one in whole for row in one.rows.select(columns).rows()
+    ]
+    assert [number for one in cut for number, _ in one.refused] == [
+        number for one in whole for number, _ in one.refused
+    ]
+    assert sum(len(one.rows) + len(one.refused) for one in whole) == sum(bool(line) for line in lines)

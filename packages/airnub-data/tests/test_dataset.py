@@ -1,0 +1,58 @@
+import polars as pl
+import pytest
+
+from airnub_core.errors import DatasetError
+from airnub_data import Column, Csv, Dataset, Hash, Month, by_name
+
+COLUMNS = {"id": Column(pl.Int64), "at": Column(pl.Date), "price": Column(pl.Decimal(12, 2), nullable=True)}
+
+
+def declared(**changes):
+    return Dataset(**{"name": "orders", "source": "shop", "reader": Csv(), "columns": COLUMNS, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"key": ("ident",)}, "expected a declared column as key, found 'ident'; declared are id, at, price"),
+        ({"latest": "updated"}, "expected a declared column as latest"),
+        ({"partition_by": Month("day")}, "expected a declared column as partition_by"),
+        ({"columns": {"_object": Column(pl.String)}}, "expected other names than _object, _record"),
+        ({"columns": {}}, "expected at least one column"),
+        ({"derived": {"half": Column(pl.Float64)}}, "expected `derive`"),
+        ({"version": 0}, "expected a version from 1 on, found 0"),
+    ],
+)
+def test_a_mistake_is_an_error_when_it_is_declared(changes, reason):
+    """Not when it runs."""
+    with pytest.raises(DatasetError) as caught:
+        declared(**changes)
+    assert reason in str(caught.value)
+
+
+def test_the_second_version_has_a_name_of_its_own():
+    """It stands beside the first."""
+    assert list(by_name(declared(), declared(version=2))) == ["orders", "orders.v2"]
+
+
+def test_what_is_published_is_what_it_declares():
+    """In the words of contracts."""
+    published = declared(key=("id",)).published()
+    assert published.fields == {"id": ("int64", False), "at": ("date", False), "price": ("decimal(12,2)", True)}
+    assert (published.kind, published.name, published.version, published.key) == ("dataset", "orders", 1, ("id",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "moves"),
+    [
+        ({}, False),
+        ({"key": ("id",)}, False),
+        ({"key": ("id",), "partition_by": Month("at")}, True),
+        ({"key": ("id", "at"), "partition_by": Month("at")}, False),
+        ({"key": ("id",), "partition_by": Hash("id", 4)}, False),
+        ({"key": ("id",), "partition_by": Hash("at", 4)}, True),
+    ],
+)
+def test_keys_move_where_the_partition_is_not_decided_by_them(changes, moves):
+    """Only then other partitions are looked at."""
+    assert declared(**changes).moves_keys is moves

@@ -1,0 +1,98 @@
+import json
+import subprocess
+import sys
+import urllib.request
+
+import polars as pl
+import pytest
+
+from airnub_core import BucketAddress
+from airnub_core.errors import StoreError
+from airnub_data import Limits, Location, make_dataset, scan_dataset
+from airnub_data.location import STAGE, in_bucket
+from airnub_data.versions import history, rollback, vacuum
+
+SERVER = """\
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+server.start()
+print("port", server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
+HEADER = b"id,price,at\n"
+
+
+@pytest.fixture(scope="session")
+def endpoint():
+    """A real S3 server, in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-c", SERVER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        port = next(line.split()[1] for line in process.stdout if line.startswith("port "))
+        yield f"http://127.0.0.1:{port}"
+        process.stdin.close()
+
+
+@pytest.fixture
+def bucket(endpoint, tmp_path):
+    """An empty bucket for datasets."""
+    name = f"data-{tmp_path.name.replace('_', '-').lower()}"[:60]
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{name}", method="PUT")).close()  # loopback
+    options = {"access_key_id": "me", "secret_access_key": "s3cret", "region": "us-east-1", "endpoint": endpoint}
+    return in_bucket(BucketAddress(f"s3://{name}/team", options), tmp_path / "local")
+
+
+def rows(location, orders):
+    return [
+        (number, int(price)) for number, price in scan_dataset(location, orders).select("id", "price").collect().rows()
+    ]
+
+
+def test_a_dataset_in_a_bucket_is_made_like_one_in_a_folder(fill, store, bucket, orders):
+    """Tables, quarantine, copy and versions are in the bucket; what is staged is on this machine."""
+    fill({"a": HEADER + b"1,1,2024-03-01T00:00:00Z\nx,1,\n"})
+    made = make_dataset(orders, store, bucket, limits=Limits("100%", "100%"))
+    assert (made.version, rows(bucket, orders)) == (0, [(1, 1)])
+    fill({"a": HEADER + b"1,2,2024-04-01T00:00:00Z\n"})
+    assert make_dataset(orders, store, bucket).version == 1
+    assert rows(bucket, orders) == [(1, 2)]
+    assert not make_dataset(orders, store, bucket).changed
+    copy = pl.read_parquet(bucket.uri("orders.parquet"), storage_options=bucket.options)
+    assert copy["price"].cast(pl.Int64).to_list() == [2]
+    assert rollback(bucket, "orders", 0) == 2
+    assert rows(bucket, orders) == [(1, 1)]
+    assert [commit.version for commit in history(bucket, "orders")] == [2, 1, 0]
+    assert vacuum(bucket, "orders", dry_run=True) == []
+    assert (bucket.local / STAGE / "orders").is_dir()
+
+
+def test_a_bucket_without_a_local_folder_says_so():
+    """Staged rows need a place on this machine."""
+    with pytest.raises(StoreError, match="expected a local folder for staged rows"):
+        _ = Location(BucketAddress("s3://data")).stage
+
+
+def test_a_bucket_that_is_not_there_is_an_error(fill, store, endpoint, tmp_path, orders):
+    """Nothing is made, and no secret is shown."""
+    options = {"access_key_id": "me", "secret_access_key": "s3cret", "region": "us-east-1", "endpoint": endpoint}
+    location = in_bucket(BucketAddress("s3://none/team", options), tmp_path / "local")
+    fill({"a": HEADER + b"1,1,\n"})
+    with pytest.raises(StoreError) as caught:
+        make_dataset(orders, store, location)
+    assert "s3cret" not in json.dumps(str(caught.value))
+
+
+def test_a_file_appears_whole_and_a_kept_one_stays(location, tmp_path):
+    """What is placed is moved, or linked where it is needed on."""
+    for name, keep in (("moved", False), ("kept", True)):
+        source = tmp_path / name
+        source.write_text(name)
+        location.place(source, f"table/{name}", keep=keep)
+        assert location.read(f"table/{name}") == name.encode()
+        assert source.exists() is keep
+    assert list(location.listed("table")) == ["table/kept", "table/moved"]
+    location.remove("table/kept")
+    location.remove("table/kept")
+    assert not location.has("table/kept")
+    assert location.read("table/kept") is None

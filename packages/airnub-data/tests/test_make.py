@@ -1,0 +1,382 @@
+import csv
+import io
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from airnub_core.errors import DatasetError
+from airnub_core.store.opening import open_store
+from airnub_data import Column, Csv, Dataset, Day, Hash, Limits, Location, Month, Year, make_dataset, scan_dataset
+from airnub_data.columns import OBJECT, RECORD
+from airnub_data.inputs import InputObject
+from airnub_data.make import changed_objects
+from airnub_data.partitioning import Partitioning
+from airnub_data.table import Table
+
+WIDE = Limits("100%", "100%")
+HEADER = b"id,price,at\n"
+
+
+def ids(location, dataset):
+    return scan_dataset(location, dataset).sort("id").select("id", "price").collect().rows()
+
+
+def test_what_was_ingested_becomes_a_table(fill, store, location, orders):
+    """Typed rows, with where each came from; a second run commits nothing."""
+    fill({"a": HEADER + b"1,9.99,2024-03-01T00:00:00Z\n2,1,\n"})
+    made = make_dataset(orders, store, location)
+    assert (made.new, made.changed, made.version, made.record.rows) == (True, True, 0, 2)
+    rows = scan_dataset(location, orders, internal=True).sort("id").collect()
+    assert rows.schema["price"] == pl.Decimal(12, 2)
+    assert rows["at"].to_list() == [datetime(2024, 3, 1, tzinfo=UTC), None]
+    assert rows[RECORD].to_list() == [2, 3]
+    assert rows[OBJECT].str.starts_with("sha256:").all()
+    again = make_dataset(orders, store, location)
+    assert (again.changed, again.version) == (False, 0)
+
+
+def test_the_object_that_became_current_last_wins(fill, store, location, orders):
+    """A correction replaces the row of its key, and the row that it replaced is counted."""
+    fill({"a": HEADER + b"1,9.99,2024-03-01T00:00:00Z\n", "b": HEADER + b"1,5,2024-03-02T00:00:00Z\n"})
+    made = make_dataset(orders, store, location)
+    assert [price for _, price in ids(location, orders)] == [5]
+    assert (made.record.rows_read, made.record.rows, made.record.superseded) == (2, 1, 1)
+
+
+def test_a_key_that_moves_to_another_partition_leaves_the_old_one(fill, store, location, orders):
+    """And comes back when its new row goes."""
+    fill({"a": HEADER + b"1,1,2024-03-01T00:00:00Z\n2,2,2024-03-01T00:00:00Z\n"})
+    make_dataset(orders, store, location)
+    fill({"b": HEADER + b"1,7,2024-05-01T00:00:00Z\n"})
+    make_dataset(orders, store, location)
+    assert [(number, int(price)) for number, price in ids(location, orders)] == [(1, 7), (2, 2)]
+    fill({"b": HEADER + b"3,7,2024-05-01T00:00:00Z\n"})
+    make_dataset(orders, store, location)
+    assert [(number, int(price)) for number, price in ids(location, orders)] == [(1, 1), (2, 2), (3, 7)]
+
+
+def test_a_change_costs_its_partition_alone(fill, store, location, orders):
+    """The files of other partitions stay in place."""
+    fill({"a": HEADER + b"1,1,2024-03-01T00:00:00Z\n2,2,2024-04-01T00:00:00Z\n"})
+    make_dataset(orders, store, location)
+    before = set(Table.open(location, "orders").files())
+    fill({"b": HEADER + b"2,3,2024-04-02T00:00:00Z\n"})
+    make_dataset(orders, store, location)
+    after = set(Table.open(location, "orders").files())
+    assert {path.partition("/")[0] for path in before & after} == {"2024-03"}
+    assert {path.partition("/")[0] for path in after - before} == {"2024-04"}
+
+
+def test_rows_that_do_not_fit_are_in_quarantine_with_their_text(fill, store, location, orders):
+    """Every reason, and when the row was first seen; a row that was mended leaves."""
+    many = b"".join(b"%d,1,\n" % number for number in range(20))
+    fill({"a": HEADER + many + b"x,-1,\n"})
+    made = make_dataset(orders, store, location)
+    [row] = pl.read_delta(location.uri("orders.quarantine")).to_dicts()
+    assert row["text"] == "x,-1,"
+    assert row["reason"] == "id: expected a whole number (Int64), found x; price: expected at least 0, found -1"
+    assert row[RECORD] == 22
+    assert (made.record.quarantined, made.record.quarantine_version) == (1, 0)
+    assert [(one.reason, one.rows) for one in made.reasons] == [
+        ("id: expected a whole number (Int64)", 1),
+        ("price: expected at least 0", 1),
+    ]
+    fill({"a": HEADER + many + b"99,1,\n"})
+    assert make_dataset(orders, store, location).record.rows == 21
+    assert pl.read_delta(location.uri("orders.quarantine")).is_empty()
+
+
+def test_the_first_time_that_a_row_was_seen_survives_another_rule(fill, store, location, orders):
+    """The row is the same, whatever it breaks now."""
+    fill({"a": HEADER + b"x,-1,\n1,1,\n"})
+    make_dataset(orders, store, location, limits=WIDE)
+    [before] = pl.read_delta(location.uri("orders.quarantine")).to_dicts()
+    looser = Dataset(
+        name="orders", source="shop", reader=Csv(), key=("id",), partition_by=Month("at"),
+        columns={**orders.columns, "price": Column(pl.Decimal(12, 2))},
+    )  # fmt: skip
+    make_dataset(looser, store, location, limits=WIDE)
+    [after] = pl.read_delta(location.uri("orders.quarantine")).to_dicts()
+    assert after["first_seen"] == before["first_seen"]
+    assert after["reason"] == "id: expected a whole number (Int64), found x"
+
+
+def test_too_many_rows_in_quarantine_stop_the_commit(fill, store, location, orders):
+    """The version before stays, and the error has counts and reasons; once it may be let through."""
+    fill({"a": HEADER + b"1,1,\n"})
+    make_dataset(orders, store, location)
+    fill({"a": HEADER + b"1,1,\nx,1,\n"})
+    with pytest.raises(DatasetError, match=r"at most 10% of 2 rows .* found 1: id: expected a whole number") as caught:
+        make_dataset(orders, store, location)
+    assert "--accept orders" in str(caught.value)
+    assert Table.open(location, "orders").version == 0
+    made = make_dataset(orders, store, location, accept=True)
+    assert (made.version, made.record.accepted, made.record.quarantined) == (1, True, 1)
+
+
+def test_a_table_does_not_lose_most_of_its_rows_unnoticed(fill, store, location, orders):
+    """Least of all every one."""
+    fill({"a": HEADER + b"1,1,\n2,1,\n3,1,\n"})
+    make_dataset(orders, store, location)
+    fill({"a": HEADER})
+    with pytest.raises(DatasetError, match=r"lose at most 50% of 3 rows \(max_shrink\), found 0 rows left"):
+        make_dataset(orders, store, location)
+    assert len(ids(location, orders)) == 3
+    assert make_dataset(orders, store, location, accept=True).record.rows == 0
+
+
+def test_a_file_of_the_version_before_counts_as_rows_that_were_there(fill, store, location, orders):
+    """A dataset that was one Parquet file is taken over, and not by an empty table."""
+    location.root.mkdir()
+    pl.DataFrame({"id": [1, 2, 3]}).write_parquet(location.root / "orders.parquet")
+    fill({"a": HEADER})
+    with pytest.raises(DatasetError, match="lose at most 50% of 3 rows"):
+        make_dataset(orders, store, location)
+    fill({"a": HEADER + b"1,1,\n2,1,\n3,1,\n"})
+    assert make_dataset(orders, store, location).record.rows == 3
+
+
+def test_a_new_column_evolves_the_table(fill, store, location, orders):
+    """Earlier versions are read as they were; a column that goes or changes its type needs a new version."""
+    fill({"a": b"id,price,at,note\n1,1,,new\n"})
+    make_dataset(orders, store, location)
+
+    def declared(**columns):
+        return Dataset(name="orders", source="shop", reader=Csv(), key=("id",), columns=columns)
+
+    wider = {**orders.columns, "note": Column(pl.String, nullable=True)}
+    made = make_dataset(declared(**wider), store, location)
+    assert scan_dataset(location, declared(**wider)).collect()["note"].to_list() == ["new"]
+    assert "note" not in scan_dataset(location, declared(**wider), as_of=0).collect_schema()
+    with pytest.raises(DatasetError, match="expected price to stay decimal"):
+        make_dataset(declared(**{**wider, "price": Column(pl.Float64)}), store, location)
+    with pytest.raises(DatasetError, match="the column note of its table, found it gone"):
+        make_dataset(declared(**orders.columns), store, location)
+    assert Table.open(location, "orders").version == made.version
+
+
+def test_a_source_without_objects_is_an_error(fill, store, location, orders):
+    """It says what to run."""
+    fill({"a": b"{}"}, name="orders.json")
+    with pytest.raises(DatasetError, match=r"expected \.csv files of shop in .*, found none; run the ingestion first"):
+        make_dataset(orders, store, location)
+
+
+def test_a_reader_of_ones_own_that_raises_is_a_failed_dataset(fill, store, location):
+    """With the place in the department's code."""
+
+    def read(content: bytes) -> pl.DataFrame:
+        raise KeyError("rows")
+
+    dataset = Dataset(name="orders", source="shop", reader=read, columns={"id": Column(pl.Int64)})
+    fill({"a": b"x"})
+    with pytest.raises(DatasetError, match=r"read, line \d+, found KeyError: 'rows'"):
+        make_dataset(dataset, store, location)
+
+
+def test_derived_columns_are_checked_like_others(fill, store, location):
+    """And what `derive` needs to know of a row, its `_record`, stays."""
+    dataset = Dataset(
+        name="orders", source="shop", reader=Csv(), columns={"id": Column(pl.Int64)},
+        derived={"half": Column(pl.Float64, maximum=2)},
+        derive=lambda rows: rows.with_columns(half=pl.col("id") / 2),
+    )  # fmt: skip
+    fill({"a": b"id\n1\n9\n"})
+    make_dataset(dataset, store, location, limits=WIDE)
+    assert scan_dataset(location, dataset).collect().rows() == [(1, 0.5)]
+    assert pl.read_delta(location.uri("orders.quarantine"))["reason"].to_list() == [
+        "half: expected at most 2, found 4.5"
+    ]
+
+
+def test_rows_without_a_key_are_all_kept(fill, store, location, monkeypatch):
+    """Large objects have files of their own, their staged ones, and small ones share one."""
+    monkeypatch.setattr("airnub_data.partition_files._OWN_FILE", 3)
+    dataset = Dataset(name="log", source="shop", reader=Csv(), columns={"id": Column(pl.Int64)})
+    fill({"a": b"id\n1\n1\n2\n", "b": b"id\n7\n", "c": b"id\n8\n"})
+    make_dataset(dataset, store, location)
+    assert scan_dataset(location, dataset).collect()["id"].sort().to_list() == [1, 1, 2, 7, 8]
+    assert len(Table.open(location, "log").files()) == 2
+
+
+def test_large_partitions_are_several_files(fill, store, location, orders, monkeypatch):
+    """By the hash of the key; a key is in one of them."""
+    monkeypatch.setattr("airnub_data.partition_files.LARGEST", 10)
+    rows = b"".join(b"%d,1,2024-03-01T00:00:00Z\n" % (number % 20) for number in range(45))
+    fill({"a": HEADER + rows})
+    made = make_dataset(orders, store, location)
+    assert len(Table.open(location, "orders").files()) == 5
+    assert [number for number, _ in ids(location, orders)] == list(range(20))
+    assert (made.record.rows, made.record.superseded) == (20, 25)
+
+
+def test_another_order_of_objects_names_those_that_moved():
+    """All but these are in the same order as before."""
+
+    def of(text):
+        return [InputObject(letter, letter, "shop", "") for letter in text]
+
+    assert [one.digest for one in changed_objects(of("abcd"), of("abcd"))] == []
+    assert [one.digest for one in changed_objects(of("abcd"), of("acdb"))] == ["b"]
+    assert [one.digest for one in changed_objects(of("abcd"), of("bdx"))] == ["x", "a", "c"]
+    assert [one.digest for one in changed_objects([], of("ab"))] == ["a", "b"]
+
+
+# --- the promise: whatever the order and number of runs, the table is what all current objects give ------------------
+
+URLS = [str(number) for number in range(6)]
+
+
+def random_rows(chance: random.Random) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["id", "v", "at", "u"])
+    for _ in range(chance.randint(0, 40)):
+        at = datetime(2024, 1, 1) + timedelta(days=chance.randint(0, 120))  # noqa: DTZ001  # of text without a zone
+        writer.writerow(
+            [
+                chance.randint(1, 60),
+                "bad" if chance.random() < 0.05 else chance.randint(0, 999),
+                "" if chance.random() < 0.1 else at.isoformat(),
+                "" if chance.random() < 0.3 else chance.randint(0, 5),
+            ]
+        )
+    return text.getvalue().encode()
+
+
+def current_contents(store: Path) -> list[tuple[str, bytes]]:
+    """The bytes of every current object with its digest, in the order in which they became current."""
+    with open_store(store) as (objects, index):
+        newest: dict[str, tuple[str, str]] = {}
+        for known in index.current("shop"):
+            newest[known.digest] = max((known.changed_at, known.path), newest.get(known.digest, ("", "")))
+        ordered = sorted(newest.items(), key=lambda one: (one[1][0], one[0]))
+        return [(digest, objects.read(path, digest)) for digest, (_, path) in ordered]
+
+
+def expected_rows(contents: list[tuple[str, bytes]], latest: str | None) -> tuple[list[tuple], int]:
+    """The same by plain Python, from nothing; and how many rows do not fit."""
+    best: dict[int, tuple] = {}
+    bad = 0
+    for position, (digest, content) in enumerate(contents):
+        for line, row in enumerate(csv.DictReader(io.StringIO(content.decode())), 2):
+            if row["v"] == "bad":
+                bad += 1
+                continue
+            at = datetime.fromisoformat(row["at"]).replace(tzinfo=UTC) if row["at"] else None
+            updated = int(row["u"]) if row["u"] else None
+            rank = ((updated is not None, updated or 0) if latest else (), position, line)
+            number = int(row["id"])
+            if number not in best or best[number][0] < rank:
+                best[number] = (rank, (number, int(row["v"]), at, updated, digest, line))
+    return sorted((row for _, row in best.values()), key=repr), bad
+
+
+def declared(partition_by: Partitioning | None, latest: str | None) -> Dataset:
+    return Dataset(
+        name="table", source="shop", reader=Csv(), key=("id",), latest=latest, partition_by=partition_by,
+        columns={
+            "id": Column(pl.Int64), "v": Column(pl.Int64), "at": Column(pl.Datetime("us", "UTC"), nullable=True),
+            "u": Column(pl.Int64, nullable=True),
+        },
+    )  # fmt: skip
+
+
+def rows_of(location: Location, dataset: Dataset) -> list[tuple]:
+    rows = scan_dataset(location, dataset, internal=True).select("id", "v", "at", "u", OBJECT, RECORD)
+    return sorted(rows.collect().rows(), key=repr)
+
+
+@pytest.mark.parametrize("latest", [None, "u"])
+@pytest.mark.parametrize(
+    "partition_by", [None, Month("at"), Day("at"), Year("at"), Hash("id", 4), Hash("v", 3)], ids=str
+)
+def test_any_sequence_of_runs_comes_to_the_same(fill, store, location, partition_by, latest):
+    """New versions, withdrawals, a stage that is deleted: always what an independent computation from nothing gives."""
+    chance = random.Random(f"{partition_by} {latest}")
+    dataset = declared(partition_by, latest)
+    for turn in range(8):
+        contents = {chance.choice(URLS): random_rows(chance) for _ in range(chance.randint(not turn, 3))}
+        if contents and chance.random() < 0.3:
+            contents[chance.choice(URLS)] = next(iter(contents.values()))
+        fill(contents)
+        if turn and chance.random() < 0.3:
+            withdraw(store, chance)
+        if chance.random() < 0.2:
+            shutil.rmtree(location.stage, ignore_errors=True)
+        if turn and chance.random() < 0.3:
+            continue
+        made = make_dataset(dataset, store, location, limits=WIDE)
+        rows, bad = expected_rows(current_contents(store), latest)
+        assert rows_of(location, dataset) == rows
+        assert (made.record.rows, made.record.quarantined) == (len(rows), bad)
+        assert not make_dataset(dataset, store, location).changed
+
+
+def withdraw(store: Path, chance: random.Random) -> None:
+    """A URL that its source does not have any more."""
+    connection = sqlite3.connect(store / ".airnub" / "index.sqlite")
+    places = [place for (place,) in connection.execute("SELECT id FROM known")]
+    if places:
+        place = chance.choice(places)
+        for table in ("known", "fresh", "settled"):
+            connection.execute(f"DELETE FROM {table} WHERE id = ?", (place,))
+        connection.commit()
+    connection.close()
+
+
+def _make_again(store: Path, location: Location, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        make_dataset(declared(Month("at"), None), store, location, limits=WIDE)
+
+
+def test_a_run_may_be_killed_anywhere(fill, store, location):
+    """The next one comes to the same, and a reader never sees half a commit."""
+    chance = random.Random(7)
+    dataset = declared(Month("at"), None)
+    context = multiprocessing.get_context("spawn")
+    for turn in range(4):
+        fill({chance.choice(URLS): random_rows(chance) for _ in range(3)})
+        process = context.Process(target=_make_again, args=(store, location, 30))
+        process.start()
+        time.sleep(0.6 + 0.25 * turn)  # a moment of the run, which differs from machine to machine
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        if Table.open(location, "table") is not None:
+            rows_of(location, dataset)
+        make_dataset(dataset, store, location, limits=WIDE)
+        assert rows_of(location, dataset) == expected_rows(current_contents(store), None)[0]
+
+
+def test_two_writers_never_double_a_row(fill, store, location):
+    """Of two commits at once one is refused, and its writer looks again."""
+    chance = random.Random(3)
+    dataset = declared(Month("at"), None)
+    failed: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            make_dataset(dataset, store, location, limits=WIDE)
+        except BaseException as error:  # noqa: BLE001  # of a thread: raised below
+            failed.append(error)
+
+    for _ in range(6):
+        fill({chance.choice(URLS): random_rows(chance) for _ in range(2)})
+        writers = [threading.Thread(target=write) for _ in range(3)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        assert not failed
+        assert rows_of(location, dataset) == expected_rows(current_contents(store), None)[0]

@@ -1,0 +1,119 @@
+import threading
+
+import polars as pl
+import pytest
+
+from airnub_core.errors import DatasetError, StoreError
+from airnub_data.partition_files import described
+from airnub_data.table import ConflictError, Table, create
+
+SCHEMA = pl.Schema({"a": pl.Int64()})
+
+
+@pytest.fixture
+def put(location):
+    """Put a file with some values of `a` into the table `t`; what a commit adds."""
+
+    def written(name, values):
+        target = location.root / "t" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pl.DataFrame({"a": values}, schema=SCHEMA).write_parquet(target)
+        return described(name, target)
+
+    return written
+
+
+def values(location, version=None):
+    return Table.open(location, "t", version).scan().collect()["a"].sort().to_list()
+
+
+def test_a_table_begins_with_its_first_files(location, put):
+    """There is no empty version before, and its record is in the commit."""
+    assert create(location, "t", [put("one.parquet", [1, 2])], SCHEMA, {"run": "first"}) == 0
+    table = Table.open(location, "t")
+    assert (table.version, values(location)) == (0, [1, 2])
+    assert table.last().record == {"run": "first"}
+    assert [file.rows for file in table.files().values()] == [2]
+
+
+def test_a_commit_adds_and_removes_at_once(location, put):
+    """Earlier versions can be read."""
+    create(location, "t", [put("one.parquet", [1]), put("two.parquet", [2])], SCHEMA, {})
+    table = Table.open(location, "t")
+    files = table.files()
+    assert table.commit([put("three.parquet", [3])], [files["one.parquet"]], SCHEMA, {}) == 1
+    assert values(location) == [2, 3]
+    assert values(location, 0) == [1, 2]
+
+
+def test_of_two_commits_from_one_version_the_later_is_refused(location, put):
+    """Also where both only add files, which Delta alone would let pass."""
+    create(location, "t", [], SCHEMA, {})
+    first, second = Table.open(location, "t"), Table.open(location, "t")
+    first.commit([put("one.parquet", [1])], [], SCHEMA, {})
+    with pytest.raises(ConflictError):
+        second.commit([put("two.parquet", [1])], [], SCHEMA, {})
+    assert values(location) == [1]
+
+
+def test_of_many_writers_each_round_has_one_winner(location, put):
+    """Threads that all commit from the same version."""
+    create(location, "t", [], SCHEMA, {})
+    for turn in range(20):
+        tables = [Table.open(location, "t") for _ in range(4)]
+        won = []
+
+        def write(number, table, turn=turn, won=won):
+            try:
+                table.commit([put(f"{turn}-{number}.parquet", [turn])], [], SCHEMA, {})
+            except ConflictError:
+                return
+            won.append(number)
+
+        threads = [threading.Thread(target=write, args=one) for one in enumerate(tables)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+    assert values(location) == list(range(20))
+
+
+def test_of_two_that_create_a_table_one_is_refused(location, put):
+    """It opens what the other one made."""
+    create(location, "t", [put("one.parquet", [1])], SCHEMA, {})
+    with pytest.raises(ConflictError):
+        create(location, "t", [put("two.parquet", [2])], SCHEMA, {})
+
+
+def test_another_schema_replaces_every_file(location, put):
+    """A table is read with one schema; so a commit with another one leaves no file of before."""
+    create(location, "t", [put("one.parquet", [1])], SCHEMA, {})
+    wider = pl.Schema({"a": pl.Int64(), "b": pl.String()})
+    target = location.root / "t" / "two.parquet"
+    pl.DataFrame({"a": [2], "b": ["x"]}).write_parquet(target)
+    table = Table.open(location, "t")
+    table.commit([described("two.parquet", target)], list(table.files().values()), wider, {})
+    assert Table.open(location, "t").scan().collect().rows() == [(2, "x")]
+    assert values(location, 0) == [1]
+
+
+def test_the_newest_record_is_found_behind_commits_of_others(location, put):
+    """A vacuum commits as well, and says nothing of ours."""
+    create(location, "t", [put("one.parquet", [1])], SCHEMA, {"run": "ours"})
+    put("orphan.parquet", [2])
+    Table.open(location, "t").vacuum(0, dry_run=False)
+    table = Table.open(location, "t")
+    assert table.version > 0
+    assert table.last().record == {"run": "ours"}
+
+
+def test_what_is_not_there(location, put):
+    """No table is an answer, no version an error, and a damaged log as well."""
+    assert Table.open(location, "t") is None
+    create(location, "t", [put("one.parquet", [1])], SCHEMA, {})
+    with pytest.raises(DatasetError, match="expected a version that is kept, found none for 7"):
+        Table.open(location, "t", 7)
+    (location.root / "t" / "_delta_log" / f"{0:020}.json").write_text("{")
+    with pytest.raises(StoreError):
+        Table.open(location, "t")

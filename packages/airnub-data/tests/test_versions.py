@@ -1,0 +1,86 @@
+import os
+import time
+from datetime import timedelta
+
+import pytest
+
+from airnub_core.errors import DatasetError
+from airnub_data import make_dataset, scan_dataset
+from airnub_data.table import Table
+from airnub_data.versions import history, release, rollback, vacuum
+
+HEADER = b"id,price,at\n"
+
+
+@pytest.fixture
+def two_versions(fill, store, location, orders):
+    """A dataset whose one row was corrected from 1 to 2."""
+    for price in (b"1", b"2"):
+        fill({"a": HEADER + b"1," + price + b",\n"})
+        make_dataset(orders, store, location)
+
+
+def prices(location, orders, as_of=None):
+    return [int(price) for price in scan_dataset(location, orders, as_of=as_of).collect()["price"]]
+
+
+def test_history_says_what_each_version_was_made_of(two_versions, location):
+    """The newest first."""
+    newest, first = history(location, "orders")
+    assert (newest.version, first.version) == (1, 0)
+    assert newest.record["rows"] == 1
+    assert newest.record["inputs"] != first.record["inputs"]
+
+
+def test_a_dataset_that_was_rolled_back_is_held(two_versions, store, location, orders):
+    """Runs leave it alone until it is released; then they bring it to what the source has."""
+    assert rollback(location, "orders", 0) == 2
+    assert prices(location, orders) == [1]
+    held = make_dataset(orders, store, location)
+    assert (held.held, held.changed) == (True, False)
+    assert prices(location, orders) == [1]
+    release(location, "orders")
+    assert make_dataset(orders, store, location).changed
+    assert prices(location, orders) == [2]
+
+
+def test_only_what_is_held_is_released(two_versions, location):
+    """Anything else stays at its version."""
+    assert release(location, "orders") == 1
+
+
+def test_a_version_that_is_not_kept_cannot_come_back(two_versions, location, orders):
+    """One that never was, and one whose files were removed."""
+    with pytest.raises(DatasetError, match="expected a version that is kept, found none for 9"):
+        rollback(location, "orders", 9)
+    [path] = Table.open(location, "orders", 0).files()
+    location.remove(f"orders/{path}")
+    with pytest.raises(DatasetError, match="expected the files of version 0, found 1 of them gone"):
+        rollback(location, "orders", 0)
+    assert prices(location, orders) == [2]
+
+
+def test_vacuum_removes_what_killed_runs_left_and_keeps_versions(two_versions, location, orders):
+    """Within the retention every version can be read."""
+    orphan = location.root / "orders" / "null" / "orphan.parquet"
+    orphan.write_bytes(b"x")
+    old = time.time() - 40 * 24 * 3600
+    os.utime(orphan, (old, old))
+    assert vacuum(location, "orders", dry_run=True) == ["orders/null/orphan.parquet"]
+    assert orphan.exists()
+    assert vacuum(location, "orders") == ["orders/null/orphan.parquet"]
+    assert not orphan.exists()
+    assert prices(location, orders, as_of=0) == [1]
+    assert prices(location, orders) == [2]
+
+
+def test_the_retention_is_no_shorter_than_a_run_may_take(two_versions, location):
+    """Files of a run that has not committed yet belong to no version."""
+    with pytest.raises(DatasetError, match="expected a retention of at least 1 day"):
+        vacuum(location, "orders", timedelta(hours=1))
+
+
+def test_what_is_not_there_is_an_error(location):
+    """It says what makes it."""
+    with pytest.raises(DatasetError, match="found none; run the processing first"):
+        history(location, "orders")
