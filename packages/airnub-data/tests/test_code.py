@@ -86,7 +86,7 @@ def dataset(**changes):
         {"partition_by": None},
         {"derive": lambda rows: rows},
     ],
-    ids=str,
+    ids=lambda changes: next(iter(changes)),
 )
 def test_what_decides_about_rows_is_in_the_digest(changes):
     """Where it differs, rows are made again."""
@@ -101,7 +101,7 @@ def test_what_decides_about_rows_is_in_the_digest(changes):
         {"max_quarantined": "1%"},
         {"max_shrink": 5},
     ],
-    ids=str,
+    ids=lambda changes: next(iter(changes)),
 )  # fmt: skip
 def test_descriptions_units_and_limits_make_nothing_again(changes):
     """They are for people, or are checked when a commit is made."""
