@@ -37,8 +37,8 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
     """Make one prefect.yaml of those of all active departments; check every deployment before anything is written.
 
     With the root's file, tags that say whose a deployment is are written into the departments' files, and all that
-    repeats the list of departments: CODEOWNERS, the services of Compose, the import contracts. What departments depend on
-    must be installed: flows are imported of those that are not known to be right.
+    repeats the list of departments: CODEOWNERS, the services of Compose, the import contracts. What departments depend
+    on must be installed: flows are imported of those that are not known to be right.
     """
     quiet_prefect()  # as `airnub check` does, so that both remember the same
     # They bring Prefect, which the other commands, and every `--help`, go without.
