@@ -207,7 +207,7 @@ def test_a_number_of_very_many_digits_has_its_line(written):
     """Python reads none of more than 4,300 digits; the message shows a part of it."""
     text = f"store: x\nnetwork:\n  max_bytes: {'9' * 5000}\n"
     [message] = [one for one in mistakes(text, written) if "!!int" in one]
-    assert message.startswith(f"3: expected a value, found '{'9' * 60}…' that is no !!int")
+    assert message.startswith(f"3: expected a value, found '{'9' * 60}…', not a valid !!int")
     assert len(message) < 200
 
 

@@ -28,7 +28,7 @@ def test_local_needs_no_file(repository):
 
 
 def test_placeholders_of_what_it_extends_are_filled_too(repository):
-    """And told with the line of the file that has them."""
+    """And reported with the line of the file that has them."""
     repository.write("configs/environments/staging.yaml", TEXT)
     repository.write("configs/environments/far.yaml", "description: y\nextends: staging\nvariables: {a: {c: {d: 1}}}\n")
     environment = filled_environment(repository.root, "far", {"SITE": "http://site"})

@@ -132,7 +132,7 @@ def test_mistakes_of_two_environments_are_told_where_they_are_written(tmp_path, 
 
 @pytest.mark.parametrize("name", ["nowhere", "sample", "staging"])
 def test_what_is_extended_must_be_there_and_extend_none_itself(tmp_path, write, name):
-    """It is told with its line; an environment is no base of itself."""
+    """It is reported with its line; an environment cannot extend itself."""
     write("configs/environments/staging.yaml", "description: x\nextends: local\n")
     write("configs/environments/sample.yaml", SAMPLE.replace("extends: local", f"extends: {name}"))
     [mistake] = read_environment(tmp_path, "sample").mistakes

@@ -52,7 +52,7 @@ def test_deployments_that_are_stale_or_wrong_are_told_apart():
 
 
 def test_deployments_that_could_not_be_checked_are_odd():
-    """A slow machine is no mistake in them."""
+    """A slow machine is not a mistake in them."""
     finding = check_compiled(Said(1, "Command 'airnub' timed out after 60.0 seconds"), has_all=True)
     assert (finding.level, finding.mend) == ("odd", "uv run airnub compile --check")
     assert "timed out" in finding.found

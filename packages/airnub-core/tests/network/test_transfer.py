@@ -32,7 +32,7 @@ from airnub_core.errors import (
     TruncatedBodyError,
 )
 from airnub_core.network.limits import MAX_INTERIM
-from airnub_core.network.transfer import HttpTransfer, Request, _peer_check
+from airnub_core.network.transfer import HttpTransfer, Request, _interim_check, _peer_check
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.clock import elapsed
 from airnub_core.store.staging import Staging
@@ -480,6 +480,30 @@ def test_interim_answers_are_passed_over(raw_server, fetch, interim):
     raw_server.answer = HINT * interim + LONG_BODY
     _, content = fetch(raw_server.url())
     assert content == b"\r\n" * 100_000
+
+
+@pytest.mark.parametrize("cut", [1, 7, 40])
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_interim_answers_count_once_however_they_are_cut(end, cut):
+    """An empty line at the end of a piece is not counted again with the next one."""
+    heads = HINT.replace(b"\r\n", end) * MAX_INTERIM
+    pieces = [heads[start : start + cut] for start in range(0, len(heads), cut)]
+
+    class Pieces:
+        async def read(self):
+            return pieces.pop(0)
+
+    async def read_all():
+        stream = Pieces()
+        await _interim_check("http://asked/")("connection.connect_tcp.complete", {"return_value": stream})
+        while pieces:
+            await stream.read()
+        pieces.extend([HINT.replace(b"\r\n", end), b""])
+        await stream.read()
+        with pytest.raises(ProtocolError, match="found: 1,001 interim answers"):
+            await stream.read()
+
+    asyncio.run(read_all())
 
 
 @pytest.mark.parametrize("private", [True, False])

@@ -144,7 +144,7 @@ class _Reader:
         # The 31st of June and tags that do not fit: every one of YAML's types says no in its own way.
         except (ValueError, LookupError, AttributeError, yaml.YAMLError):
             found = node.value if len(node.value) <= _LONGEST_SHOWN else node.value[:_LONGEST_SHOWN] + "…"
-            self._wrong(node, f"expected a value, found {found!r} that is no {_shown(node.tag)}; put it in quotes")
+            self._wrong(node, f"expected a value, found {found!r}, not a valid {_shown(node.tag)}; put it in quotes")
             return node.value
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[Hashable, Any]:

@@ -26,7 +26,7 @@ def check_conflicts(root: Path) -> Iterator[Mistake]:
         if mark == _BEGIN or (mark == _END and path not in begun):
             message = (
                 f"expected no conflict mark, found {mark} of a merge; resolve the conflict. Nothing else is checked "
-                "before"
+                "until then"
             )
             yield Mistake(str(root / path), line, message)
         if mark == _BEGIN:

@@ -247,8 +247,9 @@ def _interim_check(asked: str) -> Trace:
                 raise too_many_interim(asked, interim)
             piece = await read(*arguments, **options)
             if not has_answer:
-                interim += len(_HEAD_END.findall(last + piece))
-                last = (last + piece)[-2:]
+                *_, rest = heads = _HEAD_END.split(last + piece)
+                interim += len(heads) - 1
+                last = rest[-2:]
             return piece
 
         return read_on

@@ -1,4 +1,4 @@
-"""The site: sample data of departments, served until somebody stops it, for runs that have no internet."""
+"""The site: sample data of departments, served until it is stopped, for runs without internet."""
 
 import html
 import signal
