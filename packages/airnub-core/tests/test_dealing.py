@@ -285,6 +285,22 @@ def test_what_another_is_at_is_looked_at_again(dealer, crew, shared, items, cloc
     assert (numbers(crew), crew.closed) == ([2, 1], 1)
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_what_another_was_at_is_done_when_it_has_ended(dealer, crew, shared, items, clock, known):
+    """Though it had asked before this run began; where it has recorded nothing, it is asked for."""
+    wanted = items(2)
+    digests = [url_digest(item.url) for item in wanted]
+    shared.known = {digest: known_of(item, "2018") for digest, item in zip(digests, wanted, strict=True) if known}
+    shared.others = set(digests)
+    dealing = dealer(wanted)
+    assert dealing.deal() == {}
+    shared.others = set()
+    shared.known[digests[0]] = known_of(wanted[0], "2019")
+    clock[0] += dealing_pause()
+    assert list(dealing.deal()) == [0]
+    assert numbers(crew) == [1]
+
+
 def dealing_pause():
     """Seconds between two looks at what is left to others."""
     return dealing._LOOK_EVERY

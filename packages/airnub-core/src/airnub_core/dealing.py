@@ -46,7 +46,8 @@ class Dealer:
     """Deals jobs out, hosts in turn, so that a slow host does not hold all that is out.
 
     Workers that share an index begin in different places, and leave to each other what they have claimed. What another
-    has asked since this run began is done; what it has given up is up for whoever comes first.
+    has asked since this run began is done, and so is what it was at when this run came to it; what it has given up is
+    up for the first that comes to it.
     """
 
     def __init__(
@@ -71,7 +72,10 @@ class Dealer:
         """URL digest and what the index knows, of what is dealt out."""
         self._started = timestamp(elapsed() + index.clock())
         self._queues: dict[str, deque[int]] = {}
-        self._left_to_others: list[int] = []
+        self._left_to_others: dict[int, str | None] = {}
+        """By place, when it had been checked last; `None` for what was not known."""
+        self._checked_before: dict[int, str | None] = {}
+        """The same of what is looked at again."""
         self._failed: list[str] = []
         self._next_look = 0.0
         self._begun = self._all_dealt = False
@@ -107,7 +111,8 @@ class Dealer:
         now = monotonic()
         if not self._queues and now >= self._next_look:
             self._queue(self._left_to_others)
-            self._left_to_others.clear()
+            self._checked_before |= self._left_to_others
+            self._left_to_others = {}
             self._next_look = now + _LOOK_EVERY
         if self._begun and self._crew.has_idle:
             self._may_be_out = min(_GROWTH * self._may_be_out, self._most_out)
@@ -171,11 +176,11 @@ class Dealer:
             found = known[item.source].get(digest)
             if found is not None and not self._store.has(found.path, found.size):
                 found = None
-            if found is not None and not self._force and found.checked_at >= self._started:
+            if found is not None and not self._force and self._is_done(place, found):
                 done[place] = _done_by_another(found)
                 needless.append(digest)
             elif digest not in claimed:
-                self._left_to_others.append(place)
+                self._left_to_others[place] = None if found is None else found.checked_at
             else:
                 self._known[place] = digest, found
                 jobs.append(self._job(place, item, digest, found, clock))
@@ -184,6 +189,12 @@ class Dealer:
         if needless:
             self._claims.release(needless)
         return jobs
+
+    def _is_done(self, place: int, found: Known) -> bool:
+        """Whether another worker has asked since this run began, or has ended since then what it was at."""
+        return (
+            found.checked_at >= self._started or self._checked_before.get(place, found.checked_at) != found.checked_at
+        )
 
     def _job(self, place: int, item: Item, digest: str, found: Known | None, clock: float) -> Job:
         etag, last_modified = (None, None) if self._force else validators(found)
