@@ -16,7 +16,7 @@ from airnub_core.store.staged import Staged
 class Item:
     """One URL of one source.
 
-    A URL that cannot be asked for is no mistake here: links and cursors come from elsewhere, and such an item ends as a
+    A URL that cannot be requested is accepted here: links and cursors come from elsewhere, and such an item ends as a
     failed outcome, beside the others.
 
     Raises:

@@ -136,7 +136,7 @@ def test_a_list_of_private_hosts_is_kept_as_it_is_compared():
 
 
 def test_a_mistake_in_a_list_is_one_mistake_at_its_entry():
-    """And what is neither a switch nor a list is told what it may be."""
+    """For a value that is neither a switch nor a list, the message says what is expected."""
     with pytest.raises(ValidationError) as error:
         NetworkSettings(allow_private_hosts=["localhost", "http://h/", "*.example.org"])
     assert [one["loc"] for one in error.value.errors()] == [

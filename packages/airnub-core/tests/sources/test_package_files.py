@@ -94,6 +94,6 @@ def test_only_regular_files_are_opened(package, name):
 
 
 def test_a_missing_file_is_an_error_of_the_system(package):
-    """Inside of the folder it is no secret what there is."""
+    """Inside of the folder the message may say what there is."""
     with pytest.raises(FileNotFoundError):
         read_inside(package, "urls/b.txt", 100)
