@@ -79,6 +79,6 @@ def test_the_url_of_an_item_can_be_encoded(network):
         Item("s", "http://h/\ud800", network)
 
 
-def test_a_url_that_cannot_be_asked_for_is_no_mistake_of_the_item(network):
+def test_a_url_that_cannot_be_requested_is_accepted_by_the_item(network):
     """It ends as a failed outcome, and the items beside it are fetched: tests of `download` show it."""
     assert Item("s", "file:///etc/passwd", network).url == "file:///etc/passwd"

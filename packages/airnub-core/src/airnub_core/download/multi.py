@@ -35,7 +35,7 @@ class Multi:
 
     @property
     def is_idle(self) -> bool:
-        """Whether none of its exchanges has an errand."""
+        """Whether none of its exchanges is in use."""
         return len(self.idle) == len(self._exchanges)
 
     def new_exchange(self, landing: Landing, user_agent: str) -> Exchange:
