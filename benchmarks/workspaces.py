@@ -195,7 +195,7 @@ def _register(root: Path, made: Made) -> None:
     shared = "".join(f'    "{_module(name)}",\n' for name in packages)
     text = text.replace("root_packages = [\n", f"root_packages = [\n{shared}", 1)
     upper, lower = (" | ".join(map(_module, one)) for one in (made.upper, made.lower))
-    layers = '    "airnub_prefect",\n{}    "airnub_core",\n{}    "airnub_common",\n]\n'
+    layers = '    "airnub_prefect",\n{}    "airnub_data",\n    "airnub_core",\n{}    "airnub_common",\n]\n'
     text = text.replace(layers.format("", ""), layers.format(f'    "{upper}",\n', f'    "{lower}",\n'), 1)
     pyproject.write_text(text)
     lock = root / "uv.lock"
