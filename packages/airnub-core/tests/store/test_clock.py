@@ -20,4 +20,4 @@ def test_texts_have_the_order_of_the_times():
     times = [1_700_000_000.0, 1_700_000_000.000001, 1_700_000_000.5, 1_700_000_001.0]
     texts = list(map(timestamp, times))
     assert texts == sorted(texts)
-    assert datetime.fromisoformat(texts[2]) == datetime.fromtimestamp(times[2], UTC)
+    assert texts == [datetime.fromtimestamp(time, UTC).isoformat() for time in times]

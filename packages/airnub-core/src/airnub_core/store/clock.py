@@ -6,6 +6,7 @@ while how far its clock is from `elapsed`; from then on its time is known withou
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 # CLOCK_MONOTONIC stands still while Linux sleeps, and goes on on macOS, which knows no CLOCK_BOOTTIME.
 _CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -17,5 +18,12 @@ def elapsed() -> float:
 
 
 def timestamp(seconds: float) -> str:
-    """Seconds since 1970 in ISO 8601, in UTC; texts have the order of the times."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
+    """Seconds since 1970 in ISO 8601, in UTC, as `datetime` writes them; texts have the order of the times."""
+    whole, microseconds = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{_second(whole)}.{microseconds:06}+00:00" if microseconds else f"{_second(whole)}+00:00"
+
+
+@lru_cache(16)
+def _second(seconds: int) -> str:
+    """It is the same for many requests, and costs more than the rest."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]
