@@ -124,7 +124,7 @@ def test_everything_is_there_after_one_command_and_gone_after_one_key(tmp_path):
         said = len(dev.lines)
         edit(
             root / "departments/project_alpha/prefect.yaml",
-            "Everything that project_alpha's",
+            "Weather of NOAA",
             "All that project_alpha's",
         )
         dev.wait_for(r"4 deployments deployed", said)
