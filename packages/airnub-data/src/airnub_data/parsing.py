@@ -1,7 +1,7 @@
 """Parsing: text becomes values of a column's type, null where it cannot; no value depends on how others are read.
 
-The common form of a value is tried first, on the whole column; what is left takes the slow way, which reads every form.
-Of 2 M times the first takes 0.2 s of processor time and the second 1.1 s. (`benchmarks/datasets`)
+The common form of a value is tried first, on the whole column; what is left takes the slow way, which reads every form:
+of 2 M times, `to_datetime` takes 0.2 s of processor time with a plain form and 1.0 s with fractions and offsets.
 """
 
 from collections.abc import Callable
