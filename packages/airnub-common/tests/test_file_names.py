@@ -76,6 +76,7 @@ def test_long_names_keep_their_extension():
 @given(name=HOSTILE, default=st.sampled_from(["file", "index"]))
 @example(name="a" * 197 + ".e\u0301\u0301", default="file")
 @example(name="COM\u00b9.txt", default="file")
+@example(name="A\x1f\u0300", default="file")
 @settings(max_examples=100, deadline=None)
 def test_every_text_becomes_a_safe_name(name, default):
     """Whatever comes in: one path component, short, visible, no device of Windows, and safe again unchanged."""

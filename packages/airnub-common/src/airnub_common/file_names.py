@@ -41,7 +41,8 @@ def is_reserved_name(name: str) -> bool:
 def _made_safe(name: str, default: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     visible = "".join(map(_visible, unicodedata.normalize("NFC", last)))
-    cleaned = _FORBIDDEN.sub("_", visible).strip().rstrip(". ")
+    # Again: a character that was removed may have stood between a letter and its accent.
+    cleaned = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", visible)).strip().rstrip(". ")
     if cleaned.startswith("."):
         cleaned = "_" + cleaned[1:] if cleaned.strip("._ ") else ""
     if not cleaned:
