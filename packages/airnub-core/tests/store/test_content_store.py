@@ -1,6 +1,9 @@
 """The content store."""
 
+import subprocess
+import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from airnub_common import digest_of, sha256_hex
 from airnub_core import ContentStore, verify
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
 from airnub_core.store import content_store, durability, redo_log
+from airnub_core.store.index.sqlite import SqliteIndex
 from airnub_core.store.manifest import Manifest, url_digest
 from airnub_core.store.protocol import Published, Store
 from airnub_core.store.redo import read_redo_lists
@@ -378,6 +382,36 @@ def test_what_is_logged_takes_a_sync_of_its_log_alone(store, stage_logged, stagi
     assert synced == [log]
     assert list(read_redo_lists(staging.folder)) == []
     assert len(list(store.objects())) == 3
+
+
+_TAKE = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(sys.argv[2]))
+    except OSError:
+        print("held")
+    else:
+        print("free")
+"""
+_IN_USE = 128
+"""The byte of `-shm` that SQLite keeps locked while it has the file mapped; who can lock it truncates the file."""
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_publishing_drops_no_lock_of_the_index(store, stage, stage_logged, monkeypatch, at_once):
+    """A process that closes any handle of a file loses its locks on it, so the index's files are not synced here."""
+    if not at_once:
+        monkeypatch.setattr(durability, "_syncfs", None)
+    path = store.hidden / "index.sqlite"
+    with closing(SqliteIndex(path)):
+        store.publish([stage_logged(b"1")])
+        store.publish([stage(b"2", url="http://h/b")])
+        store.close()
+        other = subprocess.run(
+            [sys.executable, "-c", _TAKE, f"{path}-shm", str(_IN_USE)], capture_output=True, text=True, check=True
+        )
+    assert other.stdout == "held\n"
 
 
 def test_a_root_that_is_not_written_plainly(tmp_path, stage_logged):

@@ -123,7 +123,8 @@ class ContentStore:
     def _sync_logs(self, home: Path, logs: list[Path]) -> None:
         sync_each(logs)
         if logs != self._known_logs:
-            sync_each([home / LOGS, home, *home.parents[:3]])
+            # The folders alone: a process that closes any handle of SQLite's files loses its locks on them.
+            sync_each([], [home / LOGS, home, *home.parents[:3]])
             self._known_logs = logs
 
     def _sync(self, home: Path, paths: Iterable[Path], *, closing: bool = False) -> None:
