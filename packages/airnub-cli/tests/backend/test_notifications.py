@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -105,8 +104,13 @@ def whole_server(tmp_path):
         with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}), prefect_server() as server:
             yield server
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            # Prefect 3.9.1 may close its port and then not end: seen once, an hour long.
+            process.kill()
+            process.wait()
 
 
 def names(repository, environment):
@@ -146,6 +150,7 @@ def test_braces_in_the_registry_are_a_mistake(repository, told):
         repository.wanted("loud", values={"HOOK": "x"})
 
 
+@pytest.mark.system
 def test_a_run_that_fails_is_told_to_the_contacts_once(repository, told, automation, whole_server, receiver):
     """Through the block of the environment; a run of nobody's deployment, and a run that completes, are not."""
     url, received = receiver
