@@ -88,6 +88,15 @@ def prefect_here(prefect_api, monkeypatch):
 
 
 @pytest.fixture
+def variables(prefect_home):
+    """The Variables of department_for_tests are this test's alone: processes of the tests share their server."""
+    from filelock import FileLock
+
+    with FileLock(prefect_home / "variables.lock"):
+        yield
+
+
+@pytest.fixture
 def written(tmp_path):
     """Write a file of settings."""
 

@@ -79,6 +79,7 @@ def test_the_pipeline_is_run_by_name_and_without_a_stage(invoke, words, monkeypa
     assert "expected one of ingestion, counting, sync before it" in answer.stderr
 
 
+@pytest.mark.usefixtures("variables")
 def test_the_document_of_a_pipeline_is_alone_on_stdout(command, prefect_api):
     """Also where its settings are nowhere: nothing on stdout, and status 2."""
     done = command("run", "--json", PREFECT_API_URL=prefect_api)
@@ -186,6 +187,7 @@ def test_a_server_that_is_not_there(command, written):
     assert line.startswith("expected a Prefect server at http://***@127.0.0.1:9/api (PREFECT_API_URL), found none: ")
 
 
+@pytest.mark.usefixtures("variables")
 def test_no_settings_at_all(command, prefect_api):
     """Nothing found names both places, and what to do; it has status 2, not a traceback."""
     done = command("run", "counting", PREFECT_API_URL=prefect_api)

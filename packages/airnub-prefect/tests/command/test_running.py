@@ -184,7 +184,7 @@ def test_missing_secrets_stop_it_before_anything_is_fetched(run, site, tmp_path)
 
 
 @pytest.fixture
-def run_all(prefect_here, capsys):
+def run_all(prefect_here, variables, capsys):
     """Run the pipeline with settings in Variables, as no stage of it is given any; exit status, stdout and stderr."""
     from prefect.variables import Variable
 
