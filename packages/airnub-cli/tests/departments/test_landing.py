@@ -19,12 +19,12 @@ FILES = {
 AFTER = {
     "a.txt": b"new a", "deep/b.txt": b"new b", "made/x/y.txt": b"y", "made/z.txt": b"z", "deep/w.txt": b"w",
 }  # fmt: skip
-# Kills itself at the n-th time that it makes something durable or renames it.
+# Reads what to do, where, and a number n: a child of it does that, and kills itself at the n-th time that it makes
+# something durable or renames it. Importing takes longer than everything else, so it is done once.
 DYING = f"""
 import os, signal, sys
 from pathlib import Path
 from airnub_cli.departments.landing import at_work, land, recover
-root, left = Path(sys.argv[2]), int(sys.argv[3])
 def dying(function):
     def call(*arguments, **options):
         global left
@@ -34,11 +34,18 @@ def dying(function):
         return function(*arguments, **options)
     return call
 os.rename, os.replace, os.fsync = dying(os.rename), dying(os.replace), dying(os.fsync)
-if sys.argv[1] == "recover":
-    recover(root)
-else:
-    with at_work(root):
-        land(root, {FILES!r}, ("goes",))
+for line in sys.stdin:
+    what, number, folder = line.rstrip().split(" ", 2)
+    root, left, child = Path(folder), int(number), os.fork()
+    if child:
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    if what == "recover":
+        recover(root)
+    else:
+        with at_work(root):
+            land(root, {FILES!r}, ("goes",))
+    os._exit(0)
 """
 
 
@@ -64,9 +71,20 @@ def tree(root):
     }
 
 
-def dying(what, root, left):
+@pytest.fixture(scope="module")
+def dying():
     """The exit status of a process that dies at some point, if it comes to that."""
-    return subprocess.run([sys.executable, "-c", DYING, what, root, str(left)], check=False).returncode
+    with subprocess.Popen(
+        [sys.executable, "-c", DYING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+
+        def status(what, root, left):
+            parent.stdin.write(f"{what} {left} {root}\n")
+            parent.stdin.flush()
+            return int(parent.stdout.readline())
+
+        yield status
+        parent.stdin.close()
 
 
 def test_all_changes_are_made_and_nothing_else_is_left(root):
@@ -80,7 +98,7 @@ def test_all_changes_are_made_and_nothing_else_is_left(root):
     assert not (root / "goes").exists()
 
 
-def test_killed_anywhere_it_is_all_or_nothing(root):
+def test_killed_anywhere_it_is_all_or_nothing(root, dying):
     """At each sync and rename in turn; then whoever puts it back is killed somewhere, too."""
     generator, ends = random.Random(6), set()
     for left in range(1, 200):
@@ -111,7 +129,7 @@ def test_an_exception_undoes_everything(root):
     assert not (root / ".airnub").exists()
 
 
-def test_what_somebody_changed_meanwhile_is_left_to_them(root):
+def test_what_somebody_changed_meanwhile_is_left_to_them(root, dying):
     """It is named."""
     for left in range(1, 200):
         dying("land", root, left)
