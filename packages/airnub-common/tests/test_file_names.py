@@ -4,7 +4,7 @@ import unicodedata
 from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airnub_common import MAX_NAME_BYTES, is_reserved_name, safe_file_name
@@ -77,7 +77,6 @@ def test_long_names_keep_their_extension():
 @example(name="a" * 197 + ".e\u0301\u0301", default="file")
 @example(name="COM\u00b9.txt", default="file")
 @example(name="A\x1f\u0300", default="file")
-@settings(max_examples=100, deadline=None)
 def test_every_text_becomes_a_safe_name(name, default):
     """Whatever comes in: one path component, short, visible, no device of Windows, and safe again unchanged."""
     safe = safe_file_name(name, default=default)
@@ -97,14 +96,12 @@ def test_every_text_becomes_a_safe_name(name, default):
 @example(name="con\n")
 @example(name="a" * MAX_NAME_BYTES)
 @example(name="a" * (MAX_NAME_BYTES + 1))
-@settings(max_examples=100, deadline=None)
 def test_the_fast_way_says_what_the_slow_way_says(name):
     """Plain names are told from the others by one expression."""
     assert safe_file_name(name) == _made_safe(name, "file")
 
 
 @given(st.from_regex(r"[A-Za-z0-9_-]([A-Za-z0-9_ .-]{0,60}[A-Za-z0-9_-])?", fullmatch=True))
-@settings(max_examples=100, deadline=None)
 def test_a_harmless_name_is_kept(name):
     """To the letter, unless Windows has a device of that name."""
     kept = safe_file_name(name)

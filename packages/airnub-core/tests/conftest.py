@@ -19,8 +19,11 @@ from misbehaving import MisbehavingServer  # it lies beside this file, for tests
 from misbehaviours import BEHAVIOURS
 from real_servers import postgres_server, postgres_url, s3  # noqa: F401  # fixtures
 
-# No test asserts times; and what is found by chance is found by developers, not by whoever waits for a check.
-settings.register_profile("airnub", deadline=None, derandomize="CI" in os.environ)
+# No test asserts times; what is found by chance is found by developers, not in a check. `AIRNUB_EXAMPLES` says how many
+# examples a sweep draws: few by default, many where `.ci/run` looks at length.
+settings.register_profile(
+    "airnub", deadline=None, derandomize="CI" in os.environ, max_examples=int(os.environ.get("AIRNUB_EXAMPLES", "25"))
+)
 settings.load_profile("airnub")
 
 

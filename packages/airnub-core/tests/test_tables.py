@@ -6,7 +6,7 @@ from typing import get_args
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_core import Kind
@@ -281,7 +281,6 @@ def _as_conform_sees(row):
     return tuple(None if value is None or not value.strip() else value for value in row)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(*[_FIELD] * len(_ANY)), max_size=12))
 def test_no_row_is_lost_and_every_kept_row_fits(rows):
     """Every row that breaks a rule is set aside; of the others each different one is kept or superseded."""

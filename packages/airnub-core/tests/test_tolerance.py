@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -44,7 +44,6 @@ def test_neither_number_nor_share(wrong):
 
 
 @given(share=st.decimals(0, 100, places=3), items=st.integers(0, 10**7), failed=st.integers(0, 10**7))
-@settings(max_examples=100, deadline=None)
 def test_a_share_is_exact(share, items, failed):
     """However many items there are."""
     tolerance = TOLERANCE.validate_python(f"{share}%")
@@ -52,7 +51,6 @@ def test_a_share_is_exact(share, items, failed):
 
 
 @given(st.text() | st.text("0123456789.% -", max_size=8))
-@settings(max_examples=100, deadline=None)
 def test_any_text_is_a_tolerance_or_an_error(text):
     """Never more than all."""
     try:

@@ -12,8 +12,11 @@ from hypothesis import settings
 from airnub_core import Item, NetworkSettings, open_engine
 from airnub_data import Column, Csv, Dataset, Location, Month
 
-# No test asserts times; and what is found by chance is found by developers, not in a check.
-settings.register_profile("airnub", deadline=None, derandomize="CI" in os.environ)
+# No test asserts times; what is found by chance is found by developers, not in a check. `AIRNUB_EXAMPLES` says how many
+# examples a sweep draws: few by default, many where `.ci/run` looks at length.
+settings.register_profile(
+    "airnub", deadline=None, derandomize="CI" in os.environ, max_examples=int(os.environ.get("AIRNUB_EXAMPLES", "25"))
+)
 settings.load_profile("airnub")
 
 Fill = Callable[[Mapping[str, bytes]], None]

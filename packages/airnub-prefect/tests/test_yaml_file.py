@@ -165,7 +165,7 @@ PIECES = [
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_both_parsers_say_the_same(tmp_path, text):
     """Values, lines and mistakes of libyaml are those of PyYAML, where it is asked."""
     path = tmp_path / "file.yaml"

@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_common import safe_file_name
@@ -105,7 +105,6 @@ def extended(name, charset="UTF-8", language=""):
     key=st.sampled_from(["filename*", "FileName*"]),
     first=st.booleans(),
 )
-@settings(max_examples=100)
 def test_both_forms_together(name, plain, parameters, kind, space, language, key, first):
     """As RFC 6266 recommends: the extended one wins, in either order, among other parameters."""
     both = [f"{key}={extended(name, language=language)}", f"filename={quoted(plain)}"]
@@ -114,28 +113,24 @@ def test_both_forms_together(name, plain, parameters, kind, space, language, key
 
 
 @given(name=LATIN, parameters=st.lists(PARAMETERS, max_size=2), space=SPACE)
-@settings(max_examples=100)
 def test_an_extended_name_in_latin(name, parameters, space):
     """The other charset that every recipient knows."""
     assert file_name_of(f";{space}".join(["inline", *parameters, f"filename*={extended(name, 'ISO-8859-1')}"])) == name
 
 
 @given(name=TOKENS, parameters=st.lists(PARAMETERS, max_size=2), space=SPACE)
-@settings(max_examples=100)
 def test_a_token_arrives_as_it_was_sent(name, parameters, space):
     """Among other parameters, with spaces about."""
     assert file_name_of(";".join(["attachment", f"{space}filename{space}={space}{name}{space}", *parameters])) == name
 
 
 @given(name=NAMES.filter(lambda name: not name.isascii()))
-@settings(max_examples=100)
 def test_raw_utf_8_is_understood(name):
     """HTTP libraries hand it over as Latin-1."""
     assert file_name_of(f"attachment; filename={quoted(name)}".encode().decode("latin-1")) == name
 
 
 @given(st.text() | st.text("filename*=;\"\\'% UTF-8attachment\0\n", max_size=200))
-@settings(max_examples=100)
 def test_no_header_is_an_error(header):
     """Whatever it holds; what is read of it can be made safe."""
     name = file_name_of(header)

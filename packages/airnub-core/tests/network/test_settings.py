@@ -1,7 +1,7 @@
 """Network settings."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -231,7 +231,6 @@ def test_a_source_overrides_what_it_names(department, source):
         [("", 1), ("B", 1), ("kB", 10**3), ("MB", 10**6), ("GB", 10**9), ("KiB", 2**10), ("MiB", 2**20), ("GiB", 2**30)]
     ),
 )
-@settings(max_examples=100)
 def test_any_size_is_its_number_times_its_suffix(number, space, suffix):
     """In a source as in a department; and it is bytes in JSON."""
     written, factor = suffix
@@ -242,7 +241,6 @@ def test_any_size_is_its_number_times_its_suffix(number, space, suffix):
 
 
 @given(st.text())
-@settings(max_examples=100)
 def test_any_text_is_a_size_or_an_error(written):
     """Never less than a byte, nor more than 64 bits can count."""
     try:
@@ -253,7 +251,6 @@ def test_any_text_is_a_size_or_an_error(written):
 
 
 @given(st.text(min_size=1).filter(lambda name: name not in NetworkSettings.model_fields), st.integers())
-@settings(max_examples=100)
 def test_an_unknown_key_is_always_an_error(name, value):
     """Whatever it is called."""
     for model in (NetworkSettings, NetworkOverrides):

@@ -3,7 +3,7 @@
 import traceback
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -78,7 +78,6 @@ def test_sources_survive_a_round_trip_through_json(source):
 
 
 @given(source=SOURCES, key=st.text(min_size=1), value=st.none() | st.integers() | TEXT)
-@settings(max_examples=100)
 def test_an_unknown_key_is_always_an_error(source, key, value):
     """At the top and in every part; the message names it."""
     kind = type(source)
@@ -107,7 +106,6 @@ def test_an_unknown_key_is_always_an_error(source, key, value):
     user=st.text("abc", max_size=3),
     as_query=st.booleans(),
 )
-@settings(max_examples=100)
 def test_no_secret_of_settings_is_in_their_json(secret, name, user, as_query):
     """Wherever somebody wrote it: URLs, parameters, headers; in this process it is whole."""
     url = f"https://example.org/a?{name}={secret}&page=2" if as_query else f"https://{user}:{secret}@example.org/a"

@@ -1,7 +1,7 @@
 """Watermarks."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_core.errors import MissingPathError
@@ -40,7 +40,6 @@ def test_what_has_the_largest_value_is_known_again():
 
 
 @given(first=RECORDS, second=RECORDS)
-@settings(max_examples=100, deadline=None)
 def test_no_record_is_lost(first, second):
     """All come, but for those of the watermark's own value that were there before."""
     new, last = read(Watermark(), first)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -117,7 +117,6 @@ JSON = st.recursive(
 
 
 @given(MANIFESTS, st.dictionaries(TEXT.filter(lambda name: name not in Manifest.model_fields), JSON, max_size=3))
-@settings(max_examples=100)
 def test_newer_manifests_may_say_more(manifest, more):
     """What is not known is left alone."""
     newer = json.loads(manifest.as_bytes()) | {"schema_version": 2} | more
@@ -131,7 +130,6 @@ def test_newer_manifests_may_say_more(manifest, more):
     st.sampled_from(["cut", "zero", "flip", "drop"]),
     st.sampled_from([name for name, field in Manifest.model_fields.items() if field.is_required()]),
 )
-@settings(max_examples=100)
 def test_damage_is_told_or_does_no_harm(tmp_path_factory, written, place, how, name):
     """A manifest that was cut is none; of other damage it is an error of ours, or a manifest all the same."""
     path = tmp_path_factory.getbasetemp() / f"damaged-{how}.manifest.json"

@@ -3,7 +3,7 @@ import io
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_core.errors import DatasetError
@@ -86,7 +86,6 @@ def test_another_delimiter() -> None:
 FIELD = st.text(st.sampled_from('ab",\n\r 7é'), max_size=5)
 
 
-@settings(max_examples=60)
 @given(st.lists(st.tuples(FIELD, FIELD), max_size=12), st.integers(1, 40))
 def test_where_chunks_are_cut_changes_nothing(table: list[tuple[str, str]], size: int) -> None:
     """Rows, records and texts are those of the whole file, and those that Python's own reader finds."""

@@ -3,7 +3,7 @@ import json
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_core.errors import DatasetError
@@ -82,7 +82,6 @@ RECORDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
 @given(
     st.lists(st.one_of(RECORDS.map(json.dumps), st.sampled_from(["", "no", "[]", "7"])), max_size=10),
     st.integers(1, 60),
