@@ -174,6 +174,7 @@ def test_what_images_are_built_on(run, clone):
             assert jobs[place]["env"][output_of] == f"${{{{ needs.images.outputs.{name} }}}}"
 
 
+@pytest.mark.system
 def test_what_is_deployed(run, clone):
     """The files that are deployed are compiled; applying and deploying have tests of their own, with a server."""
     for place in ("deploy/staging", "deploy/production"):

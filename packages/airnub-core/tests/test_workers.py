@@ -44,6 +44,7 @@ def all_at_once(*jobs):
     return [json.loads(outcomes) for outcomes, _ in said]
 
 
+@pytest.mark.system
 def test_workers_share_a_bucket_and_an_index(s3, postgres_url, tmp_path):
     """Each object is put once, each worker has an outcome for each URL, and hardly a body is fetched twice."""
     address = s3.bucket()

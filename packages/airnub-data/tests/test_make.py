@@ -341,6 +341,7 @@ def _make_again(store: Path, location: Location, seconds: float) -> None:
         make_dataset(declared(Month("at"), None), store, location, limits=WIDE)
 
 
+@pytest.mark.system
 def test_a_run_may_be_killed_anywhere(fill, store, location):
     """The next one comes to the same, and a reader never sees half a commit."""
     chance = random.Random(7)

@@ -59,6 +59,7 @@ def finish(job, runs, site, root):
     return complete
 
 
+@pytest.mark.system
 def test_a_full_disk_is_told_and_the_next_run_with_room_does_the_rest(site, runs, mounted):
     """No space for the bytes: an error that says so, nothing half-written counts, and room is all that is needed."""
     place = mounted("-t", "tmpfs", "-o", "size=6m", "none")
@@ -102,6 +103,7 @@ def test_a_disk_that_is_full_when_the_store_is_closed(runs, mounted, monkeypatch
         assert {outcome.kind for outcome in outcomes} == {Kind.UNCHANGED}
 
 
+@pytest.mark.system
 def test_a_disk_without_inodes_is_told_and_the_next_run_with_room_does_the_rest(site, runs, mounted, tmp_path):
     """No inode for another file, on ext4: the same."""
     if shutil.which("mkfs.ext4") is None:
@@ -128,6 +130,7 @@ def test_a_disk_without_inodes_is_told_and_the_next_run_with_room_does_the_rest(
     finish(Job(str(roomy), job.sources), runs, site, roomy)
 
 
+@pytest.mark.system
 def test_a_read_only_store_is_told(site, runs, mounted):
     """Nothing can be written, not even the index: the run fails at once and says why, and the store is as it was."""
     place = mounted("-t", "tmpfs", "-o", "size=100m", "none")
@@ -145,6 +148,7 @@ def test_a_read_only_store_is_told(site, runs, mounted):
     finish(job, runs, site, root)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("forbidden", [".", "full", "hidden"])
 def test_a_forbidden_folder_is_told(site, runs, tmp_path, forbidden):
     """A folder of the store that may not be written: an error that says so; with leave to write, the rest is done."""
@@ -177,6 +181,7 @@ def test_a_forbidden_folder_is_told(site, runs, tmp_path, forbidden):
     finish(job, runs, site, root)
 
 
+@pytest.mark.system
 def test_a_store_removed_while_running_is_told(site, runs, tmp_path):
     """Everything under the run is removed: it says so or fetches on, reports nothing as safe that is not, and the next
     run does all.
@@ -198,6 +203,7 @@ def test_a_store_removed_while_running_is_told(site, runs, tmp_path):
     finish(job, runs, site, root)
 
 
+@pytest.mark.system
 def test_few_open_files_are_enough_or_told(site, runs, tmp_path):
     """1,000 connections are asked for where 64 files may be open: what cannot be had fails by name, nothing is lost."""
     root = tmp_path / "store"
@@ -212,6 +218,7 @@ def test_few_open_files_are_enough_or_told(site, runs, tmp_path):
         finish(Job(str(root), job.sources), runs, busy, root)
 
 
+@pytest.mark.system
 def test_a_thousand_open_files_are_enough(runs, tmp_path):
     """A limit of 1,000 open files, near the default of many systems, and 400 connections, each with a file that it
     may be writing: everything is stored.

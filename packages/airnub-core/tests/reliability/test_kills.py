@@ -48,6 +48,7 @@ def test_killed_runs_lose_nothing_and_the_next_one_ends_their_work(tmp_path, vic
             shutil.rmtree(job.root)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("changed", [False, True], ids=["the same file", "changed meanwhile"])
 def test_a_large_file_goes_on_where_a_kill_cut_it(tmp_path, changed):
     """The next run asks for the rest alone, unless the file has changed: then nothing of the old bytes is used."""

@@ -34,6 +34,7 @@ def test_processes_that_fetch_the_same_store_each_object_once(tmp_path, processe
         assert not hidden(root)
 
 
+@pytest.mark.system
 def test_a_killed_process_does_not_disturb_the_others(tmp_path):
     """One of three is killed in the middle: the others end well, and nothing of it is left after the next run."""
     root = tmp_path / "store"
@@ -54,6 +55,7 @@ def test_a_killed_process_does_not_disturb_the_others(tmp_path):
         assert not hidden(root)
 
 
+@pytest.mark.system
 def test_a_run_whose_second_process_is_killed(tmp_path):
     """It ends as if nothing had happened: every file is there, each has one outcome, and nothing else is left."""
     root = tmp_path / "store"

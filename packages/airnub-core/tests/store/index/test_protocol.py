@@ -327,6 +327,7 @@ def record_all(place, rows, start, batch):
     index.close()
 
 
+@pytest.mark.system
 def test_four_processes_record_the_same_rows(place, opened, known):
     """Nobody waits for ever, nothing is lost, and the same bytes are one version."""
     index = opened()
