@@ -5,8 +5,6 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.metrics import brier_score_loss
-from sklearn.metrics import log_loss as sklearn_log_loss
 
 from project_alpha.data_science.modeling import FORECASTS
 from project_alpha.data_science.scores import brier_score, brier_skill_score, log_loss, reliability, score
@@ -44,6 +42,9 @@ def test_skill_against_a_perfect_reference_is_undefined():
 
 def test_scores_agree_with_scikit_learn(forecast_rows):
     """Brier score and log loss are those that others compute."""
+    from sklearn.metrics import brier_score_loss  # importing it takes 2 s, which a collection need not wait for
+    from sklearn.metrics import log_loss as sklearn_log_loss
+
     for found in score(forecast_rows):
         rows = forecast_rows.filter(location=found.location)
         probabilities, outcomes = rows[found.forecast].to_numpy(), rows["wet"].to_numpy()

@@ -10,6 +10,7 @@ from airnub_core.download.buffers import Buffers
 from airnub_core.download.errand import Errand
 from airnub_core.download.job import Job
 from airnub_core.download.landing import Landing
+from airnub_core.network import backoff
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.partials import WORTH_RESUMING, Note, Partials
 from airnub_core.store.provenance import Asked
@@ -24,6 +25,12 @@ def no_proxy(monkeypatch):
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch):
+    """What is asked again is so at once; how long a wait is has tests of its own, in `test_backoff`."""
+    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
 
 
 @pytest.fixture

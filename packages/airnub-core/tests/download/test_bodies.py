@@ -115,7 +115,7 @@ def test_the_end_of_the_connection_ends_a_body_without_length(server, stored):
 @pytest.mark.parametrize("name", ["endless_trailers", "endless_chunk_extension"])
 def test_what_surrounds_the_chunks_has_an_end_too(server, fails, name):
     """A body that is whole but for trailers that never end, and a chunk whose first line never ends."""
-    fails(server.url(name), ProtocolError, TooLargeError, TransferTimeoutError, stall_timeout=1)
+    fails(server.url(name), ProtocolError, TooLargeError, TransferTimeoutError, stall_timeout=0.3)
 
 
 # --- size

@@ -68,8 +68,8 @@ def test_a_redirect_that_stops(server, fails):
 def test_a_trickle_comes_to_an_end(server, fails, name):
     """A byte now and then does not stall, but the whole has a limit too."""
     more = {"size": 100_000} if name == "drip" else {}
-    error = fails(server.url(name, **more), TransferTimeoutError, stall_timeout=20, total_timeout=0.5)
-    assert (error.limit, error.seconds, error.transient) == ("total_timeout", 0.5, True)
+    error = fails(server.url(name, **more), TransferTimeoutError, stall_timeout=20, total_timeout=0.2)
+    assert (error.limit, error.seconds, error.transient) == ("total_timeout", 0.2, True)
 
 
 def test_redirects_have_one_limit_together(server, fails):
@@ -86,8 +86,8 @@ def test_redirects_have_one_limit_together(server, fails):
 
 def test_slow_is_not_stalled(server, stored):
     """A file that takes longer than the stall limit in all, and never so long for a byte."""
-    body = stored(server.url("drip", size=40, pause_ms=50), stall_timeout=1.5)
-    assert body == content(40)
+    body = stored(server.url("drip", size=30, pause_ms=50), stall_timeout=1)
+    assert body == content(30)
 
 
 def test_a_connection_that_was_closed_meanwhile(server, stored, run, network):

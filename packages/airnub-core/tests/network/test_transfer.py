@@ -525,17 +525,17 @@ def test_endless_headers_are_an_error(raw_server, fetch):
 
 
 @pytest.mark.parametrize(
-    ("encoding", "bomb"),
+    ("encoding", "compress"),
     [
-        ("gzip", gzip.compress(bytes(64 * MIB), 1)),
-        ("br", brotli.compress(bytes(64 * MIB), quality=1)),
-        ("zstd", zstandard.compress(bytes(64 * MIB))),
-        ("gzip, gzip", gzip.compress(gzip.compress(bytes(64 * MIB)))),
+        ("gzip", lambda content: gzip.compress(content, 1)),
+        ("br", lambda content: brotli.compress(content, quality=1)),
+        ("zstd", zstandard.compress),
+        ("gzip, gzip", lambda content: gzip.compress(gzip.compress(content, 1))),
     ],
 )
-def test_a_compressed_bomb_is_cut_off_at_the_limit(site, fetch, encoding, bomb):
+def test_a_compressed_bomb_is_cut_off_at_the_limit(site, fetch, encoding, compress):
     """What counts is what it decodes to."""
-    site.routes["/a"] = Reply(bomb, headers={"Content-Encoding": encoding})
+    site.routes["/a"] = Reply(compress(bytes(64 * MIB)), headers={"Content-Encoding": encoding})
     failing(fetch, TooLargeError, site.url("/a"), max_bytes=MIB)
 
 

@@ -348,7 +348,7 @@ def test_an_index_of_sitemaps_lists_sitemaps():
         gzip.compress(b"http://h/a\nhttp://h/b\n")[:-9],
         b"http://h/a\nno URL\n",
         b"http://h/\xff\n",
-        gzip.compress(bytes(MAX_PAGE_BYTES + 1)),
+        gzip.compress(bytes(MAX_PAGE_BYTES + 1), 1),
     ],
 )
 def test_what_is_no_sitemap_is_an_error(content):

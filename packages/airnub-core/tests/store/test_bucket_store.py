@@ -217,7 +217,7 @@ def test_workers_that_bring_equal_bytes_at_once(address, opened, stage, bucket, 
 
 
 def test_processes_that_bring_the_same_set_at_once(address, stage, store):
-    """Four of them, 40 files each, the same bytes under other names: 40 objects, 40 of them new."""
+    """Three of them, 12 files each, the same bytes under other names: 12 objects, 12 of them new."""
     code = f"""
 import sys
 from airnub_core.store.bucket_address import BucketAddress
@@ -230,18 +230,18 @@ store.close()
 """
     processes = [
         subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(4)
+        for _ in range(3)
     ]
     for worker, process in enumerate(processes):
-        batch = [stage(f"{number}".encode(), f"http://h/{number}", f"{worker}.csv") for number in range(40)]
+        batch = [stage(f"{number}".encode(), f"http://h/{number}", f"{worker}.csv") for number in range(12)]
         process.stdin.write(f"\n{batch!r}\n")
         process.stdin.flush()
     answers = [process.communicate(timeout=60)[0] for process in processes]
-    assert sum(map(int, answers)) == 40
-    assert len(list(store.objects())) == 40
+    assert sum(map(int, answers)) == 12
+    assert len(list(store.objects())) == 12
     manifests = dict(store.manifests())
     assert {manifest.path for manifest in manifests.values()} == set(store.objects())
-    assert len({manifest.url for manifest in manifests.values()}) == 40
+    assert len({manifest.url for manifest in manifests.values()}) == 12
 
 
 @pytest.mark.parametrize("damage", [b"", b"conten", b"contentt"])
@@ -371,9 +371,9 @@ def test_a_store_that_was_copied_here(store, opened, publish, bucket, stage, s3)
 
 def test_many_manifests_come_in_order(store, stage):
     """However many are read at a time."""
-    store.publish([stage(f"{number}".encode(), name=f"{number}.csv") for number in range(150)])
+    store.publish([stage(f"{number}".encode(), name=f"{number}.csv") for number in range(70)])
     paths = [path for path, _ in store.manifests()]
-    assert len(paths) == 150
+    assert len(paths) == 70
     assert paths == sorted(paths)
     assert paths == [f"{path}.manifest.json" for path in store.objects()]
 
