@@ -235,6 +235,8 @@ def test_another_order_of_objects_names_those_that_moved():
 # --- the promise: whatever the order and number of runs, the table is what all current objects give ------------------
 
 URLS = [str(number) for number in range(6)]
+TURNS = int(os.environ.get("AIRNUB_TURNS", "4"))
+"""Of a sequence of runs; `.ci/run reliability` takes more."""
 
 
 def random_rows(chance: random.Random) -> bytes:
@@ -305,7 +307,7 @@ def test_any_sequence_of_runs_comes_to_the_same(fill, store, location, partition
     """New versions, withdrawals, a stage that is deleted: always what an independent computation from nothing gives."""
     chance = random.Random(f"{partition_by} {latest}")
     dataset = declared(partition_by, latest)
-    for turn in range(8):
+    for turn in range(TURNS):
         contents = {chance.choice(URLS): random_rows(chance) for _ in range(chance.randint(not turn, 3))}
         if contents and chance.random() < 0.3:
             contents[chance.choice(URLS)] = next(iter(contents.values()))

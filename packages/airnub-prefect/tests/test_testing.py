@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from airnub_prefect import testing
+
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p airnub_prefect.testing -p xdist"}
+"""The environment of a pytest that imports none of the other plugins that happen to be installed here."""
 
 TESTS = """
 import asyncio, json, os
@@ -60,6 +64,7 @@ def test_a_session_that_needs_no_server_starts_none(tmp_path):
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
         cwd=tmp_path,
+        env=os.environ | ALONE,
         capture_output=True,
         text=True,
         check=False,
@@ -79,25 +84,35 @@ def test_it():
 """
 
 
-@pytest.mark.parametrize("workers", ["-n0", "-n1"])
-def test_bytecode_that_may_not_be_written_beside_the_sources(tmp_path, workers):
-    """It is written into the session's folder, which is gone afterwards; beside the tests nothing is left."""
+@pytest.mark.parametrize(("workers", "is_cached"), [("-n0", False), ("-n1", True)])
+def test_bytecode_that_may_not_be_written_beside_the_sources(tmp_path, workers, is_cached):
+    """It is written into pytest's cache, and stays, but for that of temporary files; without a cache into the session's
+    folder, which is gone afterwards. Beside the tests nothing is left.
+    """
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_it.py").write_text(BYTECODE)
     # Where no bytecode is, as where packages were installed without compiling them.
     nowhere = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": str(tmp_path / "none")}
+    cache = ["-o", f"cache_dir={tmp_path / 'cache'}"] if is_cached else ["-p", "no:cacheprovider"]
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", workers, "-p", "no:cacheprovider", "tests"],
+        [sys.executable, "-m", "pytest", "-q", workers, *cache, "tests"],
         cwd=tmp_path,
-        env=os.environ | nowhere | {"SEEN": str(tmp_path / "seen")},
+        env=os.environ | ALONE | nowhere | {"SEEN": str(tmp_path / "seen")},
         capture_output=True,
         text=True,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     folder, found = (tmp_path / "seen").read_text().splitlines()
-    assert found == f"False {folder}/bytecode"
     assert not Path(folder).exists()
+    if is_cached:
+        bytecode = tmp_path / "cache" / "d" / "bytecode"
+        assert found == f"False {bytecode}"
+        assert list(bytecode.rglob("pathlib*.pyc"))
+        assert not list(bytecode.rglob("test_it*"))
+        shutil.rmtree(tmp_path / "cache")
+    else:
+        assert found == f"False {folder}/bytecode"
     assert {path.name for path in tmp_path.rglob("*")} == {"tests", "test_it.py", "seen"}
 
 
@@ -147,8 +162,8 @@ def test_a_department_s_tests_write_into_temporary_folders_alone(tmp_path):
     """Absolute and relative, new and renamed, also where the refusal is swallowed; caches and reading are free."""
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_it.py").write_text(APART)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", f"--basetemp={tmp_path.parent / 'base'}"]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pytest", "-q", f"--basetemp={tmp_path.parent / 'base'}"]
+    ended = subprocess.run(command, cwd=tmp_path, env=os.environ | ALONE, capture_output=True, text=True, check=False)
     failed = {
         line.split("::")[1].split(" ")[0] for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))
     }

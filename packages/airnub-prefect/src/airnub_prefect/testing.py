@@ -36,8 +36,9 @@ _CACHES = ("__pycache__", ".pytest_cache", ".hypothesis", ".venv", ".git", ".cov
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder that all processes of a session share, before pytest-xdist starts them.
 
-    Where Python may not write bytecode beside the sources, processes that are started write theirs into this folder:
-    tests start Python hundreds of times, and compiling Prefect's sources takes as long as importing it.
+    Where Python may not write bytecode beside the sources, processes that are started write theirs into pytest's cache,
+    or without one into this folder: tests start Python hundreds of times, and compiling Prefect's sources takes as long
+    as importing it.
     """
     if hasattr(config, "workerinput"):
         return
@@ -45,7 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[_SHARED] = f"{os.getpid()}:{folder}"
     if sys.dont_write_bytecode and not Path(cache_from_source(pytest.__file__)).exists():
         config.stash[_BEFORE] = {name: os.environ.pop(name, None) for name in _BYTECODE}
-        os.environ["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "bytecode")
+        cache = getattr(config, "cache", None)  # there is none with `-p no:cacheprovider`
+        os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("bytecode") if cache else Path(folder) / "bytecode")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -56,6 +58,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     with suppress(FileNotFoundError):
         _stop(json.loads((folder / _STATE).read_text())["pid"])
     shutil.rmtree(folder, ignore_errors=True)
+    if _BEFORE in config.stash:
+        # Of sources in temporary folders, which are gone or will be.
+        below = Path(tempfile.gettempdir()).resolve().relative_to("/")
+        shutil.rmtree(Path(os.environ["PYTHONPYCACHEPREFIX"]) / below, ignore_errors=True)
     del os.environ[_SHARED]
     for name, value in config.stash.get(_BEFORE, {}).items():
         os.environ.pop(name, None)
