@@ -76,9 +76,11 @@ BYTECODE = """
 import os, subprocess, sys
 from pathlib import Path
 
-def test_it():
-    code = "import sys; print(sys.dont_write_bytecode, sys.pycache_prefix)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+def test_it(tmp_path):
+    (tmp_path / "made_here.py").touch()
+    code = "import made_here, sys; print(sys.dont_write_bytecode, sys.pycache_prefix)"
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     folder = Path(os.environ["AIRNUB_TEST_SESSION"].partition(":")[2])
     Path(os.environ["SEEN"]).write_text(f"{folder}\\n{found}")
 """
@@ -89,10 +91,12 @@ def test_bytecode_that_may_not_be_written_beside_the_sources(tmp_path, workers, 
     """It is written into pytest's cache, and stays, but for that of temporary files; without a cache into the session's
     folder, which is gone afterwards. Beside the tests nothing is left.
     """
-    (tmp_path / "tests").mkdir()
+    for folder in ("tests", "temporary"):
+        (tmp_path / folder).mkdir()
     (tmp_path / "tests" / "test_it.py").write_text(BYTECODE)
     # Where no bytecode is, as where packages were installed without compiling them.
     nowhere = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": str(tmp_path / "none")}
+    nowhere |= {"TMPDIR": str(tmp_path / "temporary")}
     cache = ["-o", f"cache_dir={tmp_path / 'cache'}"] if is_cached else ["-p", "no:cacheprovider"]
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", workers, *cache, "tests"],
@@ -108,11 +112,12 @@ def test_bytecode_that_may_not_be_written_beside_the_sources(tmp_path, workers, 
     if is_cached:
         bytecode = tmp_path / "cache" / "d" / "bytecode"
         assert found == f"False {bytecode}"
-        assert list(bytecode.rglob("pathlib*.pyc"))
-        assert not list(bytecode.rglob("test_it*"))
+        assert list(bytecode.rglob("test_it*.pyc"))
+        assert not list(bytecode.rglob("made_here*"))
         shutil.rmtree(tmp_path / "cache")
     else:
         assert found == f"False {folder}/bytecode"
+    shutil.rmtree(tmp_path / "temporary")
     assert {path.name for path in tmp_path.rglob("*")} == {"tests", "test_it.py", "seen"}
 
 

@@ -59,9 +59,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _stop(json.loads((folder / _STATE).read_text())["pid"])
     shutil.rmtree(folder, ignore_errors=True)
     if _BEFORE in config.stash:
-        # Of sources in temporary folders, which are gone or will be.
-        below = Path(tempfile.gettempdir()).resolve().relative_to("/")
-        shutil.rmtree(Path(os.environ["PYTHONPYCACHEPREFIX"]) / below, ignore_errors=True)
+        _forget_temporary(Path(os.environ["PYTHONPYCACHEPREFIX"]), (config.rootpath, Path(sys.prefix)))
     del os.environ[_SHARED]
     for name, value in config.stash.get(_BEFORE, {}).items():
         os.environ.pop(name, None)
@@ -188,6 +186,15 @@ def _is_for_writing(arguments: tuple[object, ...]) -> bool:
     if isinstance(mode, str):
         return not set(mode).isdisjoint("wax+")
     return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+
+
+def _forget_temporary(bytecode: Path, kept: tuple[Path, ...]) -> None:
+    """Remove the bytecode of sources in temporary folders, which will be gone, unless what is tested lies in them."""
+    temporary = Path(tempfile.gettempdir()).resolve()
+    with suppress(FileNotFoundError):
+        for folder in (bytecode / temporary.relative_to("/")).iterdir():
+            if not any(path.is_relative_to(temporary / folder.name) for path in kept):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _session() -> tuple[int, Path]:
