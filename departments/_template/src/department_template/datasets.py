@@ -1,22 +1,22 @@
-"""The datasets that the processing makes, each of a source: what their rows are."""
+"""The datasets that the processing makes: what their rows are, and how they are read from what was ingested."""
 
 import polars as pl
 
-from airnub_core.datasets import Dataset
-from airnub_core.tables import Column, read_csv
+from airnub_data import Column, Csv, Dataset, by_name
 
 MEASUREMENTS = Dataset(
-    "measurements",
-    ".csv",
-    read_csv,
-    {
+    name="measurements",
+    source="measurements",
+    reader=Csv(),
+    columns={
         "location": Column(pl.String),
         "date": Column(pl.Date),
-        "precipitation": Column(pl.Float64, minimum=0),  # mm
-        "temp_max": Column(pl.Float64, minimum=-90, maximum=60),  # °C
-        "temp_min": Column(pl.Float64, minimum=-90, maximum=60),  # °C
+        "precipitation": Column(pl.Float64, minimum=0, unit="mm"),
+        "temp_max": Column(pl.Float64, minimum=-90, maximum=60, unit="°C"),
+        "temp_min": Column(pl.Float64, minimum=-90, maximum=60, unit="°C"),
     },
-    unique=("location", "date"),
+    key=("location", "date"),
+    parquet_copy=False,
 )
 
-DATASETS = {dataset.name: dataset for dataset in (MEASUREMENTS,)}
+DATASETS = by_name(MEASUREMENTS)

@@ -7,17 +7,18 @@ import polars as pl
 from airnub_core import IngestError, Kind, Outcome
 from airnub_core.errors import DatasetError
 from airnub_core.results import write_result
+from airnub_data import Location, scan_dataset
 from department_template.datasets import MEASUREMENTS
 
 
-def write_report(datasets: Path, reports: Path) -> Outcome:
+def write_report(datasets: Location, reports: Path) -> Outcome:
     """Answer the question of this department from its dataset, in `report.md`.
 
     Raises:
         StoreError: the reports' folder cannot be written.
     """
     try:
-        found = warmest_days(_read(datasets / f"{MEASUREMENTS.name}.parquet"))
+        found = warmest_days(_read(datasets))
     except IngestError as error:
         return Outcome("report", Kind.FAILED, error=error)
     markdown = "\n".join(["# The warmest day of each place", "", *(f"- {line}" for line in found), ""])
@@ -35,14 +36,8 @@ def warmest_days(measurements: pl.DataFrame) -> list[str]:
     ]
 
 
-def _read(path: Path) -> pl.DataFrame:
-    if not path.is_file():
-        raise DatasetError(MEASUREMENTS.name, f"expected {path}, found no such file; run the processing first")
-    try:
-        measurements = pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
-        reason = f"expected Parquet in {path}, found: {error}; run the processing again"
-        raise DatasetError(MEASUREMENTS.name, reason) from error
+def _read(datasets: Location) -> pl.DataFrame:
+    measurements = scan_dataset(datasets, MEASUREMENTS).collect()
     if measurements.is_empty():
-        raise DatasetError(MEASUREMENTS.name, f"expected rows in {path}, found none; see the quarantine file beside it")
+        raise DatasetError(MEASUREMENTS.stem, "expected rows, found none; see `dataset quarantine measurements`")
     return measurements

@@ -1,7 +1,7 @@
 """What each stage of department_template is told."""
 
 from airnub_core import ApiSource, FileSource, PageSource
-from airnub_prefect.settings import DatasetSettings, SourceSettings, StageSettings
+from airnub_prefect.settings import DatasetSettings, DatasetsPart, SourceSettings, StageSettings
 
 
 class IngestionSettings(SourceSettings, department="department_template", stage="ingestion"):
@@ -13,11 +13,10 @@ class IngestionSettings(SourceSettings, department="department_template", stage=
 
 
 class ProcessingSettings(DatasetSettings, department="department_template", stage="processing"):
-    """Where the objects are, as for the ingestion, the folder that the datasets go to, and their limits."""
+    """Where the objects are, as for the ingestion, where the datasets go to, and their limits."""
 
 
-class AnalysisSettings(StageSettings, department="department_template", stage="analysis"):
-    """Where the datasets are, and where the reports go; folders, absolute or below the data root."""
+class AnalysisSettings(StageSettings, DatasetsPart, department="department_template", stage="analysis"):
+    """Where the datasets are, and the folder that the reports go to, absolute or below the data root."""
 
-    datasets: str
     reports: str

@@ -1,4 +1,4 @@
-"""The department's own tasks, of processing and later stages: a name, and one call each.
+"""The department's own tasks, of later stages: a name, and one call each.
 
 They work on files of this machine: a retry would not help.
 """
@@ -9,22 +9,14 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from airnub_core import Outcome
-from airnub_core.datasets import make_dataset
-from airnub_prefect.blocks import locate
+from airnub_prefect.datasets import locate_datasets
 from airnub_prefect.places import data_path
-from department_template.datasets import DATASETS
 from department_template.report import write_report
-from department_template.settings import AnalysisSettings, ProcessingSettings
-
-
-@task(task_run_name="dataset {name}", cache_policy=NO_CACHE)
-async def dataset(name: str, settings: ProcessingSettings) -> Outcome:
-    """Make one dataset."""
-    store, folder = await locate(settings), data_path(settings.datasets)
-    return await asyncio.to_thread(make_dataset, DATASETS[name], store, folder, settings.limits(name))
+from department_template.settings import AnalysisSettings
 
 
 @task(cache_policy=NO_CACHE)
-def report(settings: AnalysisSettings) -> Outcome:
+async def report(settings: AnalysisSettings) -> Outcome:
     """Write the report."""
-    return write_report(data_path(settings.datasets), data_path(settings.reports))
+    location = await locate_datasets(settings)
+    return await asyncio.to_thread(write_report, location, data_path(settings.reports))

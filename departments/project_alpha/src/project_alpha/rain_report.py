@@ -14,9 +14,9 @@ from airnub_common import digest_of, hex_of
 from airnub_core import IngestError, Kind, Outcome
 from airnub_core.errors import DatasetError
 from airnub_core.results import write_result
+from airnub_data import Location, scan_dataset
+from project_alpha.datasets import WEATHER
 from project_alpha.rain import WET_DAY_MM, by_month, by_place, finding
-
-DATASET = "noaa_daily_weather"
 
 _LINES = ("-", "--", ":")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # of Okabe and Ito, told apart by everybody
@@ -46,24 +46,23 @@ class RainReport:
     plot: Path | None = None
 
 
-def write_rain_report(datasets: Path, reports: Path) -> RainReport:
+def write_rain_report(datasets: Location, reports: Path) -> RainReport:
     """Answer the question of `rain` from the dataset.
 
     Args:
-        datasets: the folder with `noaa_daily_weather.parquet`.
+        datasets: where `noaa_daily_weather` is.
         reports: where `rain-<digest>/` goes, with `report.md`, `rain.png` and `rain.csv`.
 
     Raises:
         StoreError: the reports' folder cannot be written.
     """
-    path = datasets / f"{DATASET}.parquet"
     try:
-        weather = _read(path)
+        weather = _read(datasets)
     except IngestError as error:
         return RainReport([Outcome("rain_report", Kind.FAILED, error=error)])
     places = by_place(weather)
     found = finding(places)
-    folder = f"rain-{hex_of(digest_of(path))[:12]}"
+    folder = f"rain-{hex_of(digest_of(weather.write_csv().encode()))[:12]}"
     text = _markdown(weather, places, found)
     markdown = f"{text}\n![The mean year of each place](rain.png)\n"
     outcomes = [
@@ -100,15 +99,10 @@ def plot(months: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _read(path: Path) -> pl.DataFrame:
-    if not path.is_file():
-        raise DatasetError(DATASET, f"expected the dataset {path}, found no such file; run the processing first")
-    try:
-        weather = pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
-        raise DatasetError(DATASET, f"expected Parquet in {path}, found: {error}; run the processing again") from error
+def _read(datasets: Location) -> pl.DataFrame:
+    weather = scan_dataset(datasets, WEATHER).sort(WEATHER.key).collect()
     if weather.is_empty():
-        raise DatasetError(DATASET, f"expected rows in {path}, found none; see the quarantine file beside it")
+        raise DatasetError(WEATHER.stem, "expected rows, found none; see `dataset quarantine noaa_daily_weather`")
     return weather
 
 

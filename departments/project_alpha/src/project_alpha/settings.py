@@ -1,7 +1,7 @@
 """What each stage of project_alpha is told."""
 
 from airnub_core import ApiSource, FileSource, PageSource
-from airnub_prefect.settings import DatasetSettings, SourceSettings, SourcesPart, StageSettings
+from airnub_prefect.settings import DatasetSettings, DatasetsPart, SourceSettings, SourcesPart, StageSettings
 
 
 class IngestionSettings(SourceSettings, department="project_alpha", stage="ingestion"):
@@ -25,11 +25,10 @@ class IngestionSettings(SourceSettings, department="project_alpha", stage="inges
 
 
 class ProcessingSettings(DatasetSettings, department="project_alpha", stage="processing"):
-    """Where the objects are, as for the ingestion, the folder that the datasets go to, and their limits."""
+    """Where the objects are, as for the ingestion, where the datasets go to, and their limits."""
 
 
-class AnalysisSettings(StageSettings, department="project_alpha", stage="analysis"):
-    """Where the datasets are, and where the reports go; folders, absolute or below the data root."""
+class AnalysisSettings(StageSettings, DatasetsPart, department="project_alpha", stage="analysis"):
+    """Where the datasets are, and the folder that the reports go to, absolute or below the data root."""
 
-    datasets: str
     reports: str

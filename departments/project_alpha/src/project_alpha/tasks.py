@@ -5,23 +5,14 @@ import asyncio
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from airnub_core import Outcome
-from airnub_core.datasets import make_dataset
-from airnub_prefect.blocks import locate
+from airnub_prefect.datasets import locate_datasets
 from airnub_prefect.places import data_path
-from project_alpha.datasets import DATASETS
 from project_alpha.rain_report import RainReport, write_rain_report
-from project_alpha.settings import ProcessingSettings
-
-
-@task(task_run_name="dataset {name}", cache_policy=NO_CACHE)
-async def dataset(name: str, settings: ProcessingSettings) -> Outcome:
-    """Make one dataset."""
-    store, folder = await locate(settings), data_path(settings.datasets)
-    return await asyncio.to_thread(make_dataset, DATASETS[name], store, folder, settings.limits(name))
+from project_alpha.settings import AnalysisSettings
 
 
 @task(cache_policy=NO_CACHE)
-def rain_report(datasets: str, reports: str) -> RainReport:
+async def rain_report(settings: AnalysisSettings) -> RainReport:
     """Write the report on rain."""
-    return write_rain_report(data_path(datasets), data_path(reports))
+    location = await locate_datasets(settings)
+    return await asyncio.to_thread(write_rain_report, location, data_path(settings.reports))

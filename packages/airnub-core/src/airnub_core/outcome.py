@@ -51,6 +51,10 @@ class Outcome:
     error: IngestError | None = None
     rows: int | None = None
     """Of a dataset."""
+    rows_read: int | None = None
+    """Rows of all the objects that a dataset is made of."""
+    seconds: float | None = None
+    """What making a version of a dataset took."""
     quarantined: int | None = None
     """Rows of a dataset that did not fit its schema."""
     superseded: int | None = None
@@ -79,6 +83,10 @@ class Outcome:
             item["rows"] = self.rows
         if self.rows is not None or self.quarantined:
             item["quarantined"] = self.quarantined or 0
+        if self.rows_read is not None:
+            item["rows_read"] = self.rows_read
+        if self.seconds is not None:
+            item["seconds"] = self.seconds
         if self.superseded:
             item["superseded"] = self.superseded
         if self.violations:

@@ -5,7 +5,7 @@ import functools
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,30 +20,47 @@ from airnub_data.readers import Function
 
 FORMAT = 1
 """Of staged files and tables; raise it when the same declaration comes to other files."""
+LATEST = "latest"
+"""The part that decides which row of a key is kept, and not what rows there are."""
 
 
-def stage_digest(dataset: Dataset) -> str:
-    """A digest of all that decides what the rows of one object are; 64 hexadecimal digits."""
+def parts(dataset: Dataset) -> Mapping[str, str]:
+    """All that decides what the table is but for the objects, by the name that a person knows it by.
+
+    Values are versions, or the beginning of a digest; `LATEST` alone decides nothing about the rows of one object.
+    """
     reader = dataset.read_by
     functions = [one for one in (dataset.derive, getattr(reader, "function", None)) if one is not None]
     if not type(reader).__module__.startswith("airnub_data."):
         functions.append(type(reader).read)
-    parts = [
-        FORMAT, version("airnub-data"), pl.__version__, HASH_PROBE,
-        _plain(reader) if not isinstance(reader, Function) else "function",
-        [
-            (name, repr(column.dtype), column.nullable, column.minimum, column.maximum, column.one_of)
-            for name, column in dataset.schema.items()
-        ],
-        list(dataset.columns), dataset.key, _plain(dataset.partition_by),
-        *map(source_of, functions),
-    ]  # fmt: skip
-    return sha256_hex(repr(parts).encode())
+    columns = [
+        (name, repr(column.dtype), column.nullable, column.minimum, column.maximum, column.one_of)
+        for name, column in dataset.schema.items()
+    ]
+    return {
+        "airnub-data": f"{version('airnub-data')}, format {FORMAT}",
+        "polars": f"{pl.__version__}, hash {HASH_PROBE}",
+        "reader": _short(_plain(reader) if not isinstance(reader, Function) else "function"),
+        "columns": _short(repr([columns, list(dataset.columns)])),
+        "key": _short(repr(dataset.key)),
+        "partition_by": _short(_plain(dataset.partition_by)),
+        "code": _short(repr(list(map(source_of, functions)))),
+        LATEST: _short(repr(dataset.latest)),
+    }
 
 
-def table_digest(dataset: Dataset) -> str:
+def stage_digest(parts: Mapping[str, str]) -> str:
+    """A digest of all that decides what the rows of one object are; 64 hexadecimal digits."""
+    return table_digest({name: value for name, value in parts.items() if name != LATEST})
+
+
+def table_digest(parts: Mapping[str, str]) -> str:
     """A digest of all that decides what the table is, but for the objects."""
-    return sha256_hex(repr([stage_digest(dataset), dataset.latest]).encode())
+    return sha256_hex(repr(sorted(parts.items())).encode())
+
+
+def _short(text: str) -> str:
+    return sha256_hex(text.encode())[:16]
 
 
 def source_of(function: Callable[..., Any]) -> str:

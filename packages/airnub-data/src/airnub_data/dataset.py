@@ -1,17 +1,22 @@
 """The declaration of a dataset: where its rows come from, what they must be, and how they are kept."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cached_property
 
 import polars as pl
 
+from airnub_core.dataset_limits import DatasetLimits
 from airnub_core.errors import DatasetError
 from airnub_core.published import Published, versioned
 from airnub_data.columns import INTERNAL, OBJECT, RECORD, Schema, stored_type, type_name
+from airnub_data.limits import Limits, check_limit
 from airnub_data.partitioning import Partitioning
 from airnub_data.readers import Csv, Function, JsonLines, Reader
 
+RETENTION = timedelta(days=30)
+"""How long versions can be read again, unless a declaration or settings say another time."""
 Derive = Callable[[pl.DataFrame], pl.DataFrame]
 
 
@@ -51,10 +56,14 @@ class Dataset:
     """The columns that `derive` adds."""
     version: int = 1
     """Of what is published; the second stands beside the first until its last reader has moved."""
-    max_quarantined: float | str = "10%"
+    max_quarantined: int | str = "10%"
     """Rows in quarantine, or a share of the rows read, above which nothing is committed."""
-    max_shrink: float | str = "50%"
+    max_shrink: int | str = "50%"
     """Rows, or a share of them, that a commit may remove."""
+    retention: timedelta = RETENTION
+    """How long versions can be read again."""
+    parquet_copy: bool = True
+    """Whether `<name>.parquet` is written as well, for readers that take it by its path."""
 
     def __post_init__(self) -> None:
         """Every mistake of a declaration is an error when it is made, not when it runs.
@@ -82,6 +91,8 @@ class Dataset:
             raise DatasetError(self.name, "expected at least one column, found none")
         if self.version < 1:
             raise DatasetError(self.name, f"expected a version from 1 on, found {self.version}")
+        check_limit(self.name, "max_quarantined", self.max_quarantined)
+        check_limit(self.name, "max_shrink", self.max_shrink)
 
     @property
     def stem(self) -> str:
@@ -118,6 +129,16 @@ class Dataset:
             {name: stored_type(column.dtype) for name, column in self.schema.items()}
             | {OBJECT: pl.String, RECORD: pl.Int64}
         )
+
+    @property
+    def limits(self) -> Limits:
+        """What a commit may quarantine and remove."""
+        return Limits(self.max_quarantined, self.max_shrink)
+
+    def with_limits(self, limits: DatasetLimits) -> "Dataset":
+        """The same dataset, with what settings say of it instead of its declaration; nothing of it is made again."""
+        given = {name: value for name in DatasetLimits.model_fields if (value := getattr(limits, name)) is not None}
+        return replace(self, **given)
 
     def published(self) -> Published:
         """What others can read: no row that is different reaches the table."""

@@ -1,53 +1,81 @@
-"""Limits: what a commit may quarantine and remove before it needs a person's word."""
+"""Limits: what a commit may quarantine and remove before a person has to accept it."""
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from airnub_core.errors import DatasetError
+from pydantic import TypeAdapter, ValidationError
 
-_SHARE = re.compile(r"^(\d+(?:\.\d+)?)\s*%$")
+from airnub_core.errors import DatasetError
+from airnub_core.outcome import Violation
+from airnub_core.tolerance import Tolerance, tolerates
+
+_NAMED_RULES = 3
+"""Rules that the message of an error names; its `violations` are all of them."""
+_TOLERANCE: TypeAdapter[int | str] = TypeAdapter(Tolerance)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Each a number of rows, or a share such as `5%`."""
 
-    max_quarantined: float | str = "10%"
+    max_quarantined: int | str = "10%"
     """Of the rows read."""
-    max_shrink: float | str = "50%"
+    max_shrink: int | str = "50%"
     """Of the rows of the version before."""
 
 
-def check_quarantined(dataset: str, limits: Limits, quarantined: int, read: int, reasons: str) -> None:
+class LimitError(DatasetError):
+    """A commit would be beyond a limit; the version before stays."""
+
+    def __init__(self, dataset: str, reason: str, quarantined: int, violations: Sequence[Violation]) -> None:
+        super().__init__(dataset, reason)
+        self.quarantined = quarantined
+        """Rows that break a rule."""
+        self.violations = tuple(violations)
+        """The rules, by the number of rows."""
+
+
+def check_limit(dataset: str, name: str, value: int | str) -> None:
     """Raises:
-    DatasetError: more rows do not fit than the limit allows.
+    DatasetError: a limit of a declaration is neither a number of rows nor a share.
     """
-    if _above(limits.max_quarantined, quarantined, read):
-        raise DatasetError(
+    try:
+        _TOLERANCE.validate_python(value)
+    except ValidationError as error:
+        reason = f"expected a number of rows as {name}, or a share such as '5%', found {value!r}"
+        raise DatasetError(dataset, reason) from error
+
+
+def check_quarantined(
+    dataset: str, limits: Limits, quarantined: int, read: int, violations: Sequence[Violation]
+) -> None:
+    """Raises:
+    LimitError: more rows break a rule than the limit allows.
+    """
+    if not tolerates(limits.max_quarantined, quarantined, read):
+        named = "; ".join(map(str, violations[:_NAMED_RULES]))
+        raise LimitError(
             dataset,
-            f"expected at most {limits.max_quarantined} of {read:,} rows in quarantine (max_quarantined), "
-            f"found {quarantined:,}: {reasons}; nothing was committed. Mend the source or the declaration, or let it "
-            f"pass once: run processing --accept {dataset}",
+            f"expected at most {limits.max_quarantined} of the rows read to break a rule (max_quarantined), "
+            f"found {quarantined:,} of {read:,}: {named}; nothing was committed, and the version before stays. Correct "
+            f"the source or the declaration, or accept it once: run processing --accept {dataset}",
+            quarantined,
+            violations,
         )
 
 
-def check_shrink(dataset: str, limits: Limits, before: int, after: int) -> None:
+def check_shrink(
+    dataset: str, limits: Limits, before: int, after: int, quarantined: int, violations: Sequence[Violation]
+) -> None:
     """Raises:
-    DatasetError: more rows would go than the limit allows.
+    LimitError: more rows would go than the limit allows; to have none any more is 100 %.
     """
-    if after < before and _above(limits.max_shrink, before - after, before):
-        raise DatasetError(
+    if after < before and not tolerates(limits.max_shrink, before - after, before):
+        raise LimitError(
             dataset,
             f"expected to lose at most {limits.max_shrink} of {before:,} rows (max_shrink), found {after:,} rows left; "
-            "nothing was committed. See what the source has now, or let it pass once: "
+            "nothing was committed, and the version before stays. See what the source has now, or accept it once: "
             f"run processing --accept {dataset}",
+            quarantined,
+            violations,
         )
-
-
-def _above(limit: float | str, count: int, whole: int) -> bool:
-    if isinstance(limit, str):
-        share = _SHARE.match(limit.strip())
-        if share is None:
-            raise ValueError(f"expected a number of rows, or a share such as 5%, found {limit!r}")
-        return count * 100 > float(share.group(1)) * whole
-    return count > limit

@@ -10,17 +10,18 @@ again.
 import bisect
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from airnub_core.errors import DatasetError, IngestError, StoreError
+from airnub_core.outcome import Violation
 from airnub_core.store.index import Index
 from airnub_core.store.opening import Place, open_store
 from airnub_core.store.protocol import Store
 from airnub_data import quarantine
-from airnub_data.code import stage_digest, table_digest
+from airnub_data.code import parts, stage_digest, table_digest
 from airnub_data.columns import type_name
 from airnub_data.dataset import Dataset
 from airnub_data.inputs import InputObject, current_objects, digest_of_inputs
@@ -51,7 +52,8 @@ class Made:
     """Whether there was no table before."""
     held: bool = False
     """Whether it was rolled back, and waits for `release`."""
-    reasons: Sequence[quarantine.Reason] = field(default=())
+    violations: tuple[Violation, ...] = ()
+    """Why rows are in quarantine; the rule that most of them break comes first."""
 
 
 def make_dataset(
@@ -61,9 +63,9 @@ def make_dataset(
     *,
     limits: Limits | None = None,
     accept: bool = False,
-    parquet_copy: bool = True,
+    parquet_copy: bool | None = None,
     run: Run | None = None,
-    on_progress: Callable[[int, int], None] = lambda _done, _of: None,
+    on_progress: Callable[[float], None] = lambda _share: None,
 ) -> Made:
     """Bring a dataset to what the current objects of its sources give.
 
@@ -73,16 +75,17 @@ def make_dataset(
         location: where datasets are.
         limits: instead of those of the declaration.
         accept: let a commit pass that is beyond the limits; the commit says so.
-        parquet_copy: keep `<dataset>.parquet` as well, for readers that take it by its path; without, what the version
-            before of airnub left there is removed with the first commit.
+        parquet_copy: keep `<dataset>.parquet` as well, for readers that take it by its path, instead of what the
+            declaration says; without, what the version before of airnub left there is removed with the first commit.
         run: who makes it, for the commit.
-        on_progress: how many of how many steps are done: objects staged, and files written.
+        on_progress: gets the share that is done, 0 to 1: the first half are objects staged, the second files written.
 
     Returns:
         What is committed; `changed` says whether it is new.
 
     Raises:
-        DatasetError: it cannot be made of what is there, or a limit forbids it; the version before stays.
+        DatasetError: it cannot be made of what is there; the version before stays.
+        LimitError: a limit forbids the commit; the version before stays.
         StoreError: the store or the location cannot be read or written.
     """
     with open_store(store) as (objects, index):
@@ -92,7 +95,7 @@ def make_dataset(
                 made = making.made()
             except ConflictError:
                 continue  # what it did is in place under its name, and is not done again
-            if parquet_copy:
+            if dataset.parquet_copy if parquet_copy is None else parquet_copy:
                 refresh_copy(location, dataset)
             elif made.new:
                 remove_copy(location, dataset)
@@ -112,19 +115,20 @@ class _Making:
         limits: Limits | None,
         accept: bool,
         run: Run,
-        on_progress: Callable[[int, int], None],
+        on_progress: Callable[[float], None],
     ) -> None:
         self._started = time.monotonic()
         self._dataset = dataset
         self._store = store
         self._index = index
         self._location = location
-        self._limits = limits or Limits(dataset.max_quarantined, dataset.max_shrink)
+        self._limits = limits or dataset.limits
         self._accept = accept
         self._run = run
         self._on_progress = on_progress
-        self._stage_code = stage_digest(dataset)
-        self._code = table_digest(dataset)
+        self._parts = parts(dataset)
+        self._stage_code = stage_digest(self._parts)
+        self._code = table_digest(self._parts)
         self._stage = Stage(dataset, self._stage_code, store, location.stage / dataset.stem)
 
     def made(self) -> Made:
@@ -137,7 +141,8 @@ class _Making:
         if table is not None and last is not None and (last.code, last.inputs) == (self._code, digest):
             found = Table.open(self._location, quarantine.quarantine_name(self._dataset.stem))
             if last.quarantine_version == (None if found is None else found.version):
-                return Made(last, table.version, changed=False, new=False)
+                violations = quarantine.violations(found.scan()) if found is not None and last.quarantined else ()
+                return Made(last, table.version, changed=False, new=False, violations=violations)
         return self._made(table, last, inputs, digest)
 
     def _inputs(self, table: Table | None) -> list[InputObject]:
@@ -159,17 +164,19 @@ class _Making:
         staged = self._staged(inputs, last, before)
         read = sum(one.rows_read for _, one in staged)
         bad = sum(one.quarantined for _, one in staged)
+        violations = self._violations(staged) if bad else ()
         if not self._accept:
-            check_quarantined(self._dataset.stem, self._limits, bad, read, self._first_reasons(staged))
+            check_quarantined(self._dataset.stem, self._limits, bad, read, violations)
         moved = self._moved(inputs, last, before)
         wanted = {file.path: file for file in wanted_files(self._dataset, self._code, staged, moved, self._stage)}
         there = {} if table is None else table.files()
         added = self._written([file for path, file in wanted.items() if path not in there])
         removed = [file for path, file in there.items() if path not in wanted]
-        rows = sum(file.rows for file in added) + sum(there[path].rows for path in wanted.keys() & there.keys())
+        files = [*added, *(there[path] for path in wanted.keys() & there.keys())]
+        rows = sum(file.rows for file in files)
         rows_before = sum(file.rows for file in there.values()) if table is not None else self._rows_of_copy()
         if not self._accept:
-            check_shrink(self._dataset.stem, self._limits, rows_before, rows)
+            check_shrink(self._dataset.stem, self._limits, rows_before, rows, bad, violations)
         quarantine_version = quarantine.publish(
             self._location, self._dataset.stem, self._stage_code, staged, self._stage
         )
@@ -179,10 +186,12 @@ class _Making:
         record = Record(
             run=self._run,
             code=self._code,
+            parts=self._parts,
             inputs=digest,
             stage_code=self._stage_code,
             sidecar=sidecar,
             objects=len(inputs),
+            size=sum(file.size for file in files),
             rows_read=read,
             rows=rows,
             superseded=fits - rows,
@@ -192,13 +201,15 @@ class _Making:
             accepted=self._accept,
         )
         if table is None:
-            version = create(self._location, self._dataset.stem, added, schema, record.as_json())
+            version = create(
+                self._location, self._dataset.stem, added, schema, record.as_json(), self._dataset.retention
+            )
         else:
             version = table.commit(added, removed, schema, record.as_json())
         self._stage.prune({source.digest for source in inputs})
         return Made(
             record, version, changed=bool(added or removed) or table is None, new=table is None,
-            reasons=self._reasons(staged) if bad else (),
+            violations=violations,
         )  # fmt: skip
 
     def _staged(
@@ -211,7 +222,7 @@ class _Making:
         found = []
         for done, source in enumerate(inputs, 1):
             found.append((source, known.get(source.digest) or self._stage.staged(source)))
-            self._on_progress(done, len(inputs))
+            self._on_progress(done / len(inputs) / 2)
         return found
 
     def _moved(self, inputs: Sequence[InputObject], last: Record | None, before: Sidecar) -> pl.DataFrame:
@@ -261,16 +272,12 @@ class _Making:
                     raise StoreError.of(error, path) from error
                 finally:
                     target.unlink(missing_ok=True)
-            self._on_progress(done, len(files))
+            self._on_progress(0.5 + done / len(files) / 2)
         return added
 
-    def _reasons(self, staged: Sequence[tuple[InputObject, StagedObject]]) -> list[quarantine.Reason]:
+    def _violations(self, staged: Sequence[tuple[InputObject, StagedObject]]) -> tuple[Violation, ...]:
         rows = [self._stage.quarantine(source).lazy() for source, one in staged if one.quarantined]
-        return quarantine.reasons(pl.concat(rows)) if rows else []
-
-    def _first_reasons(self, staged: Sequence[tuple[InputObject, StagedObject]]) -> str:
-        bad = [(source, one) for source, one in staged if one.quarantined]
-        return "; ".join(f"{one.reason} ({one.rows:,})" for one in self._reasons(bad[:3])[:3])
+        return quarantine.violations(pl.concat(rows)) if rows else ()
 
 
 def changed_objects(then: Sequence[InputObject], now: Sequence[InputObject]) -> list[InputObject]:

@@ -1,14 +1,14 @@
 """Quarantine: rows that do not fit, in a Delta table beside the dataset's, with raw text and every reason."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import polars as pl
 
-from airnub_common import sha256_hex
+from airnub_common import redact_text, sha256_hex
+from airnub_core.outcome import Violation
 from airnub_data.columns import OBJECT, RECORD
-from airnub_data.conform import REASON
+from airnub_data.conform import FOUND, REASON
 from airnub_data.inputs import InputObject
 from airnub_data.location import Location
 from airnub_data.partition_files import described
@@ -26,18 +26,8 @@ _SCHEMA = pl.Schema(
         FIRST_SEEN: pl.Datetime("us", "UTC"),
     }
 )
-_EXAMPLES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Rows that are in quarantine for the same reason."""
-
-    reason: str
-    """Without the values that were found."""
-    rows: int
-    examples: Sequence[str]
-    """Raw text of the first of them."""
+_LONGEST_EXAMPLE = 80
+"""Characters of a value that a violation shows; the quarantine has the whole row."""
 
 
 def quarantine_name(stem: str) -> str:
@@ -83,22 +73,36 @@ def read(location: Location, stem: str) -> pl.LazyFrame:
     return pl.LazyFrame(schema=_SCHEMA) if table is None else table.scan()
 
 
-def reasons(rows: pl.LazyFrame) -> list[Reason]:
-    """Rows in quarantine by reason, the most frequent first; a row with several reasons counts for each.
+def violations(rows: pl.LazyFrame) -> tuple[Violation, ...]:
+    """The rules that rows in quarantine break, the most frequent first; a row counts for each that it breaks.
 
     Args:
-        rows: with `TEXT` and `REASON`.
+        rows: with `REASON`.
     """
+    reason = pl.col(REASON)
     found = (
-        rows.select(TEXT, pl.col(REASON).str.split("; ").alias("reasons"))
-        .explode("reasons", empty_as_null=True)
-        .with_columns(pl.col("reasons").str.split(", found ").list.first().alias(REASON))
-        .group_by(REASON)
-        .agg(pl.len().alias("rows"), pl.col(TEXT).head(_EXAMPLES).alias("examples"))
-        .sort(["rows", REASON], descending=[True, False])
+        rows.select(reason.str.split("; ").list.eval(pl.element().filter(_begins_a_rule)))
+        .explode(REASON, empty_as_null=True)
+        .select(
+            reason.str.split(FOUND).list.first().alias("rule"),
+            reason.str.split(FOUND).list.slice(1).list.join(FOUND).alias("example"),
+        )
+        .group_by("rule", maintain_order=True)
+        .agg(pl.len().alias("rows"), pl.col("example").first())
+        .sort(["rows", "rule"], descending=[True, False])
         .collect()
     )
-    return [Reason(row[REASON], row["rows"], row["examples"]) for row in found.iter_rows(named=True)]
+    return tuple(Violation(row["rule"], row["rows"], _shown(row["example"] or "")) for row in found.iter_rows(named=True))
+
+
+# A value may have the separator in it.
+_begins_a_rule = pl.element().str.contains(FOUND, literal=True) | (pl.int_range(pl.len()) == 0)
+
+
+def _shown(value: str) -> str:
+    """A value of a source, without secrets and in one line of bounded length."""
+    text = redact_text(" ".join(value.split()))
+    return text if len(text) <= _LONGEST_EXAMPLE else f"{text[:_LONGEST_EXAMPLE]}…"
 
 
 def _written(location: Location, name: str, path: str, rows: pl.DataFrame, before: pl.DataFrame) -> TableFile:

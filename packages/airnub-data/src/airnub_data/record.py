@@ -39,11 +39,15 @@ class Record:
     """A digest of the declaration and of the code that it reaches."""
     stage_code: str = ""
     """A digest of the part of it that decides what the rows of one object are."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """What `code` is made of, by name, so that a person can see what changed."""
     inputs: str = ""
     """A digest of the ordered list of objects."""
     sidecar: str = ""
     """The file with the list, relative to the table."""
     objects: int = 0
+    size: int = 0
+    """Bytes of the table's files."""
     rows_read: int = 0
     rows: int = 0
     superseded: int = 0

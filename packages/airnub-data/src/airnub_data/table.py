@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -186,7 +186,7 @@ def create(
     add: Sequence[TableFile],
     schema: pl.Schema,
     record: object,
-    retention: str = "interval 30 days",
+    retention: timedelta = timedelta(days=30),
 ) -> int:
     """Create a table with its first files, in one step; its version, 0.
 
@@ -194,10 +194,11 @@ def create(
         ConflictError: another writer created it first.
         StoreError: it cannot be written.
     """
+    interval = f"interval {int(retention.total_seconds()) // 3600} hours"
     configuration: dict[str, str | None] = {
         "delta.checkpointInterval": _CHECKPOINTS,
-        "delta.deletedFileRetentionDuration": retention,
-        "delta.logRetentionDuration": retention,
+        "delta.deletedFileRetentionDuration": interval,
+        "delta.logRetentionDuration": interval,
     }
     try:
         with _committing(location, name):

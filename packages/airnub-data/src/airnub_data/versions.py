@@ -4,14 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from airnub_core.errors import DatasetError
+from airnub_data.dataset import RETENTION
 from airnub_data.location import Location
 from airnub_data.quarantine import quarantine_name
 from airnub_data.record import FOLDER, Record
 from airnub_data.scan import open_table
 from airnub_data.table import Commit, Table
 
-RETENTION = timedelta(days=30)
-"""How long versions can be read again, unless a dataset says another time."""
 SHORTEST = timedelta(days=1)
 """The least retention: files of a run that has not committed yet belong to no version."""
 

@@ -19,7 +19,7 @@ from prefect.artifacts import (
 )
 
 from airnub_core import IngestError, Kind, Outcome, Report
-from airnub_prefect.progress import BatchProgress
+from airnub_prefect.progress import BatchProgress, ShareProgress
 
 PROGRESS_EVERY = 1.0
 """Seconds between updates of the run page; each costs the server a row."""
@@ -69,10 +69,24 @@ async def publish_image(key: str, path: Path, description: str) -> None:
 async def batch_progress(batch: str) -> AsyncIterator[BatchProgress]:
     """The progress of a batch, shown on the page of the run while the block runs."""
     progress = BatchProgress(batch)
-    artifact = await acreate_progress_artifact(0.0, description=f"{batch}: items that have ended")
+    async with _shown(progress, f"{batch}: items that have ended"):
+        yield progress
+
+
+@asynccontextmanager
+async def share_progress(description: str) -> AsyncIterator[ShareProgress]:
+    """The progress of one piece of work, shown on the page of the run while the block runs."""
+    progress = ShareProgress()
+    async with _shown(progress, description):
+        yield progress
+
+
+@asynccontextmanager
+async def _shown(progress: BatchProgress | ShareProgress, description: str) -> AsyncIterator[None]:
+    artifact = await acreate_progress_artifact(0.0, description=description)
     updates = asyncio.create_task(_update(artifact, progress))
     try:
-        yield progress
+        yield
     finally:
         updates.cancel()
         [ended] = await asyncio.gather(updates, return_exceptions=True)
@@ -82,7 +96,7 @@ async def batch_progress(batch: str) -> AsyncIterator[BatchProgress]:
     await aupdate_progress_artifact(artifact, 100.0)
 
 
-async def _update(artifact: UUID, progress: BatchProgress) -> None:
+async def _update(artifact: UUID, progress: BatchProgress | ShareProgress) -> None:
     shown = 0.0
     while True:
         await asyncio.sleep(PROGRESS_EVERY)
@@ -104,7 +118,13 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "manifest": outcome.manifest,
     }
     if outcome.rows is not None or outcome.quarantined:
-        row |= {"rows": outcome.rows, "quarantined": outcome.quarantined, "superseded": outcome.superseded}
+        row |= {
+            "rows in": outcome.rows_read,
+            "rows": outcome.rows,
+            "quarantined": outcome.quarantined,
+            "superseded": outcome.superseded,
+            "seconds": outcome.seconds,
+        }
     return row
 
 

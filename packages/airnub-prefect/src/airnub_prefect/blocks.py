@@ -7,6 +7,7 @@ Block documents are read as they are: nothing of prefect-aws is installed, nor b
 import os
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -36,9 +37,19 @@ async def locate(part: StorePart) -> Place:
     if isinstance(part.store, str):
         return Place(data_path(part.store), index)
     address = await read_address(part.store)
-    # Another bucket under the same name must not find what SQLite knows of the first one.
+    return Place(address, index, local_folder(part.store, address))
+
+
+def local_folder(reference: StoreBlock, address: BucketAddress) -> Path:
+    """The folder of this machine for what belongs to a bucket and is not in it.
+
+    Another bucket under the same name must not find what is kept of the first one.
+
+    Raises:
+        ConfigurationError: there is no data root.
+    """
     place = sha256_hex(f"{address.name} {address.options.get('endpoint')}".encode())[:8]
-    return Place(address, index, data_path(f"data/{part.store.block}-{place}"))
+    return data_path(f"data/{reference.block}-{place}")
 
 
 async def read_address(reference: StoreBlock) -> BucketAddress:

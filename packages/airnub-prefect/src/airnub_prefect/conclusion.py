@@ -11,6 +11,9 @@ from airnub_prefect.progress import report_concluded
 from airnub_prefect.settings import StageSettings
 
 
+_COLUMNS = ("rows in", "rows out", "superseded", "quarantined", "seconds")
+
+
 async def conclude(settings: StageSettings, report: Report, tolerated: int | str = 0) -> Report:
     """Publish a report as a table and a summary, log what only a log can show, and return it.
 
@@ -74,10 +77,12 @@ def _rows(report: Report) -> list[str]:
     datasets = [outcome for outcome in report.outcomes if outcome.rows is not None or outcome.quarantined]
     if not datasets:
         return []
-    lines = ["", "## Rows", "", "| dataset | rows | quarantined | superseded |", "|---|---:|---:|---:|"]
+    lines = ["", "## Rows", "", f"| dataset | {' | '.join(_COLUMNS)} |", f"|---|{'---:|' * len(_COLUMNS)}"]
     for outcome in datasets:
-        counts = (outcome.rows, outcome.quarantined, outcome.superseded)
-        lines.append(" | ".join([f"| {outcome.source}", *("" if one is None else f"{one:,}" for one in counts)]) + " |")
+        counts = (outcome.rows_read, outcome.rows, outcome.superseded, outcome.quarantined)
+        cells = ["" if one is None else f"{one:,}" for one in counts]
+        cells.append("" if outcome.seconds is None else f"{outcome.seconds:.2f}")
+        lines.append(" | ".join([f"| {outcome.source}", *cells]) + " |")
     reasons = [(outcome.source, violation) for outcome in datasets for violation in outcome.violations]
     if reasons:
         lines += ["", "## Why rows are quarantined", ""]

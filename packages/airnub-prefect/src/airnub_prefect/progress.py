@@ -69,3 +69,20 @@ class BatchProgress:
         self.ended += 1
         if self._listener is not None:
             self._listener.outcome(self.batch, outcome)
+
+
+class ShareProgress:
+    """How much of one piece of work is done; set from any thread."""
+
+    def __init__(self) -> None:
+        self.share = 0.0
+        """0 to 1."""
+
+    @property
+    def percent(self) -> float:
+        """0 to 100."""
+        return 100 * min(self.share, 1)
+
+    def set(self, share: float) -> None:
+        """So much is done, 0 to 1."""
+        self.share = share

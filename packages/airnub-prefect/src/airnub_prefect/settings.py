@@ -1,10 +1,10 @@
 """Stage settings: typed models, one for each stage of a department. Importing this imports no Prefect."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module, resources
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
@@ -12,11 +12,14 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from airnub_common import MASK, redact_text, redact_url
 from airnub_core import ApiSource, FileSource, NetworkSettings
-from airnub_core.dataset_limits import DEFAULT_LIMITS, DatasetLimits
+from airnub_core.dataset_limits import DatasetLimits
 from airnub_core.sources.settings import SecretReference, Source
 from airnub_core.tolerance import Tolerance
 from airnub_prefect.places import checkout
 from airnub_prefect.validation import nearest_or_all
+
+if TYPE_CHECKING:
+    from airnub_data import Dataset  # an extra: most departments' settings need no polars
 
 SourceT = TypeVar("SourceT", bound=Source)
 
@@ -182,19 +185,26 @@ class SourceSettings(StoreSettings):
                     yield category, position, entry
 
 
-class DatasetSettings(StoreSettings):
+class DatasetsPart(BaseModel):
+    """Where datasets are, as settings say it; `datasets.locate_datasets` makes a `Location` of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    datasets: Folder | StoreBlock
+    """A folder, absolute or below the data root; or object storage, by a block: `{block: s3-bucket/NAME}`."""
+
+
+class DatasetSettings(StoreSettings, DatasetsPart):
     """What every processing is given: where the objects are, as for the ingestion, and what becomes of them."""
 
-    datasets: str
-    """The folder that the datasets go to, absolute or below the data root."""
     dataset_limits: dict[str, DatasetLimits] = {}
-    """By dataset, as `DATASETS` in the module `datasets` of the department names it."""
+    """By dataset, as `DATASETS` in the module `datasets` of the department names it, instead of its declaration."""
 
     @model_validator(mode="after")
     def _check_names(self) -> "DatasetSettings":
         if not self.dataset_limits:
             return self  # `datasets` imports polars, which most who read settings do not need
-        names = import_module(f"{self.package()}.datasets").DATASETS
+        names = self._declared()
         mistakes = [
             _mistake(f"unknown dataset {name!r}; {nearest_or_all(name, names)}", ("dataset_limits", name), limits)
             for name, limits in self.dataset_limits.items()
@@ -204,9 +214,17 @@ class DatasetSettings(StoreSettings):
             raise ValidationError.from_exception_data(type(self).__name__, mistakes)
         return self
 
-    def limits(self, name: str) -> DatasetLimits:
-        """The limits of a dataset."""
-        return self.dataset_limits.get(name, DEFAULT_LIMITS)
+    def declared(self) -> "dict[str, Dataset]":
+        """The datasets of the department by the names of their tables, with the limits that settings give them."""
+        return {
+            name: dataset.with_limits(limits) if (limits := self.dataset_limits.get(name)) else dataset
+            for name, dataset in self._declared().items()
+        }
+
+    @classmethod
+    def _declared(cls) -> "Mapping[str, Dataset]":
+        declared: Mapping[str, Dataset] = import_module(f"{cls.package()}.datasets").DATASETS
+        return declared
 
 
 def package_folder(package: str) -> Path:

@@ -14,4 +14,4 @@ from department_template.tasks import report
 async def analysis(settings: AnalysisSettings | None = None) -> Report:
     """Settings: the parameter, else the Variable, else the YAML file."""
     settings = await resolve(AnalysisSettings, settings)
-    return await conclude(settings, Report([report(settings)]))
+    return await conclude(settings, Report([await report(settings)]))

@@ -15,7 +15,7 @@ from project_alpha.tasks import rain_report
 async def analysis(settings: AnalysisSettings | None = None) -> Report:
     """Settings: the parameter, else the Variable, else the YAML file."""
     settings = await resolve(AnalysisSettings, settings)
-    written = rain_report(settings.datasets, settings.reports)
+    written = await rain_report(settings)
     if written.plot is not None:
         await publish_table("project-alpha-rain-table", written.rows, "Rain by place")
         await publish_image("project-alpha-rain-plot", written.plot, "The mean year of each place")

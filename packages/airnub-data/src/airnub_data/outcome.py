@@ -1,0 +1,62 @@
+"""Outcomes: what became of a dataset, as a stage reports it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from airnub_core.errors import IngestError
+from airnub_core.outcome import Kind, Outcome
+from airnub_core.store.opening import Place
+from airnub_data.dataset import Dataset
+from airnub_data.limits import LimitError
+from airnub_data.location import Location
+from airnub_data.make import Made, make_dataset
+from airnub_data.record import Run
+
+
+def dataset_outcome(
+    dataset: Dataset,
+    store: Path | Place,
+    location: Location,
+    *,
+    accept: bool = False,
+    run: Run | None = None,
+    on_progress: Callable[[float], None] = lambda _share: None,
+) -> Outcome:
+    """Make a dataset, as `make_dataset` does; one that cannot be made is a failed item, and stops no other.
+
+    Returns:
+        `stored` for a new table, `updated` for a new version, `unchanged` where there was nothing to do; with a warning
+        where it is held by a rollback, or new and empty. Its path is that of the table, relative to the location; its
+        size that of the table's files, in bytes.
+    """
+    try:
+        made = make_dataset(dataset, store, location, accept=accept, run=run, on_progress=on_progress)
+    except LimitError as error:
+        return Outcome(
+            dataset.stem, Kind.FAILED, error=error, quarantined=error.quarantined, violations=error.violations
+        )
+    except IngestError as error:
+        return Outcome(dataset.stem, Kind.FAILED, error=error)
+    record = made.record
+    return Outcome(
+        dataset.stem,
+        Kind.STORED if made.new else Kind.UPDATED if made.changed else Kind.UNCHANGED,
+        path=dataset.stem,
+        size=record.size,
+        rows=record.rows,
+        rows_read=record.rows_read,
+        quarantined=record.quarantined,
+        superseded=record.superseded,
+        seconds=record.seconds if made.changed else None,
+        violations=made.violations,
+        note=f"version {made.version}",
+        warning=_warning(made),
+    )
+
+
+def _warning(made: Made) -> str | None:
+    if made.held:
+        return f"it was rolled back to version {made.record.restored} and is not made until `dataset release`"
+    if made.new and not made.record.rows:
+        return "it has no rows"
+    return None

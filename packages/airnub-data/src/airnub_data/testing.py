@@ -1,0 +1,50 @@
+"""Testing: a dataset's rows of some bytes, and a table of given rows, for the tests of departments."""
+
+import io
+
+import polars as pl
+
+from airnub_data.columns import OBJECT, RECORD
+from airnub_data.conform import Conformed, conform
+from airnub_data.dataset import Dataset
+from airnub_data.location import Location
+from airnub_data.partition_files import described
+from airnub_data.record import Record
+from airnub_data.table import Table, create
+
+
+def conformed(dataset: Dataset, *objects: bytes) -> Conformed:
+    """The rows of objects with these bytes: those that fit, and those that break a rule, with `RECORD` and `REASON`.
+
+    What decides between rows, such as the key, comes later: every row is there.
+
+    Raises:
+        DatasetError: an object is not of the reader's format at all, or lacks a column.
+    """
+    rows, quarantine = [], []
+    for content in objects:
+        for chunk in dataset.read_by.read(dataset.stem, io.BytesIO(content), dataset.columns):
+            found = conform(chunk.rows, dataset.columns)
+            rows.append(found.rows)
+            quarantine.append(found.quarantine)
+    return Conformed(pl.concat(rows), pl.concat(quarantine))
+
+
+def write_rows(location: Location, dataset: Dataset, rows: pl.DataFrame) -> None:
+    """Make the table of a dataset have these rows, whatever it had before.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    whole = rows.with_columns(pl.lit("sha256:test").alias(OBJECT), pl.int_range(1, pl.len() + 1).alias(RECORD))
+    table = Table.open(location, dataset.stem)
+    name = f"{0 if table is None else table.version + 1}.parquet"
+    file = location.temporary(dataset.stem)
+    whole.select(dataset.table_schema.names()).cast(dict(dataset.table_schema)).write_parquet(file)
+    added = [described(name, file)]
+    location.place(file, f"{dataset.stem}/{name}")
+    record = Record(rows=rows.height).as_json()
+    if table is None:
+        create(location, dataset.stem, added, dataset.table_schema, record)
+    else:
+        table.commit(added, list(table.files().values()), dataset.table_schema, record)
