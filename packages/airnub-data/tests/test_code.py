@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from airnub_data import Column, Csv, Dataset, JsonLines, Month
-from airnub_data.code import source_of, stage_digest, table_digest
+from airnub_data.code import LATEST, parts, source_of, stage_digest, table_digest
 
 HELPER = "def half(rows):\n    return rows.with_columns(half=rows['id'] / 2)\n"
 MAIN = """\
@@ -90,7 +90,7 @@ def dataset(**changes):
 )
 def test_what_decides_about_rows_is_in_the_digest(changes):
     """Where it differs, rows are made again."""
-    assert stage_digest(dataset(**changes)) != stage_digest(dataset())
+    assert stage_digest(parts(dataset(**changes))) != stage_digest(parts(dataset()))
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,16 @@ def test_what_decides_about_rows_is_in_the_digest(changes):
 )  # fmt: skip
 def test_descriptions_units_and_limits_make_nothing_again(changes):
     """They are for people, or are checked when a commit is made."""
-    assert table_digest(dataset(**changes)) == table_digest(dataset())
+    assert table_digest(parts(dataset(**changes))) == table_digest(parts(dataset()))
+
+
+def test_parts_have_names_that_people_know():
+    """So that a person is shown which of them made a dataset be made again."""
+    before, after = parts(dataset()), parts(dataset(key=(), latest="at"))
+    assert [name for name in before if before[name] != after[name]] == ["key", LATEST]
 
 
 def test_which_row_of_a_key_is_the_latest_leaves_staged_rows_alone():
     """The table is made again of the same rows."""
-    assert stage_digest(dataset(latest="at")) == stage_digest(dataset())
-    assert table_digest(dataset(latest="at")) != table_digest(dataset())
+    assert stage_digest(parts(dataset(latest="at"))) == stage_digest(parts(dataset()))
+    assert table_digest(parts(dataset(latest="at"))) != table_digest(parts(dataset()))

@@ -1,8 +1,12 @@
+from datetime import timedelta
+
 import polars as pl
 import pytest
 
+from airnub_core.dataset_limits import DatasetLimits
 from airnub_core.errors import DatasetError
-from airnub_data import Column, Csv, Dataset, Hash, Month, by_name
+from airnub_data import Column, Csv, Dataset, Hash, Limits, Month, by_name
+from airnub_data.code import parts, table_digest
 
 COLUMNS = {"id": Column(pl.Int64), "at": Column(pl.Date), "price": Column(pl.Decimal(12, 2), nullable=True)}
 
@@ -21,6 +25,8 @@ def declared(**changes):
         ({"columns": {}}, "expected at least one column"),
         ({"derived": {"half": Column(pl.Float64)}}, "expected `derive`"),
         ({"version": 0}, "expected a version from 1 on, found 0"),
+        ({"max_shrink": "half"}, "expected a number of rows as max_shrink"),
+        ({"retention": timedelta(hours=23)}, "expected a retention of at least a day, found 23:00:00"),
     ],
 )
 def test_a_mistake_is_an_error_when_it_is_declared(changes, reason):
@@ -28,6 +34,13 @@ def test_a_mistake_is_an_error_when_it_is_declared(changes, reason):
     with pytest.raises(DatasetError) as caught:
         declared(**changes)
     assert reason in str(caught.value)
+
+
+def test_settings_replace_what_is_declared_of_limits():
+    """What they leave out stays as it is, and nothing is made again."""
+    dataset = declared(max_shrink=7).with_limits(DatasetLimits(max_quarantined="1%", retention="2d"))
+    assert (dataset.limits, dataset.retention) == (Limits("1%", 7), timedelta(days=2))
+    assert table_digest(parts(dataset)) == table_digest(parts(declared()))
 
 
 def test_the_second_version_has_a_name_of_its_own():

@@ -87,7 +87,7 @@ def test_rows_that_do_not_fit_are_in_quarantine_with_their_text(fill, store, loc
     assert row["reason"] == "id: expected a whole number (Int64), found x; price: expected at least 0, found -1"
     assert row[RECORD] == 22
     assert (made.record.quarantined, made.record.quarantine_version) == (1, 0)
-    assert [(one.reason, one.rows) for one in made.reasons] == [
+    assert [(one.rule, one.rows) for one in made.violations] == [
         ("id: expected a whole number (Int64)", 1),
         ("price: expected at least 0", 1),
     ]
@@ -116,7 +116,7 @@ def test_too_many_rows_in_quarantine_stop_the_commit(fill, store, location, orde
     fill({"a": HEADER + b"1,1,\n"})
     make_dataset(orders, store, location)
     fill({"a": HEADER + b"1,1,\nx,1,\n"})
-    with pytest.raises(DatasetError, match=r"at most 10% of 2 rows .* found 1: id: expected a whole number") as caught:
+    with pytest.raises(DatasetError, match=r"at most 10% .* found 1 of 2: id: expected a whole number") as caught:
         make_dataset(orders, store, location)
     assert "--accept orders" in str(caught.value)
     assert Table.open(location, "orders").version == 0

@@ -8,6 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from airnub_core.tolerance import Tolerance
 
+SHORTEST_RETENTION = timedelta(days=1)
+"""Files of a run that has not committed yet are no orphans: no run is longer than this."""
 _RETENTION = re.compile(r"(\d+)\s*(h|d|w)")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -42,10 +44,10 @@ def retention_text(retention: timedelta) -> str:
 Retention = Annotated[
     timedelta,
     BeforeValidator(parse_retention),
-    Field(ge=timedelta(days=1)),
+    Field(ge=SHORTEST_RETENTION),
     PlainSerializer(retention_text, return_type=str, when_used="json"),
 ]
-"""How long versions of a dataset can be read again: at least a day, for the files of a run that has not committed."""
+"""How long versions of a dataset can be read again."""
 
 
 class DatasetLimits(BaseModel):

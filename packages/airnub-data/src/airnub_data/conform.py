@@ -50,14 +50,18 @@ def conform(raw: pl.DataFrame, schema: Schema) -> Conformed:
     if bad is None or not bad.any():
         return Conformed(rows, pl.DataFrame(schema={RECORD: raw.schema[RECORD], REASON: pl.String}))
     reasons = [
-        pl.when(fails).then(pl.format("{}: {}" + FOUND + "{}", pl.lit(name), pl.lit(expected), _shown(name, raw.schema)))
+        pl.when(fails).then(
+            pl.format("{}: {}" + FOUND + "{}", pl.lit(name), pl.lit(expected), _shown(name, raw.schema))
+        )
         for name, column in schema.items()
         for fails, expected in _rules(name, column)
     ]
     if BEYOND in raw.columns:
         beyond = pl.col(BEYOND)
         reasons.append(
-            pl.when(beyond.is_not_null()).then(pl.format("expected no field beyond the last column" + FOUND + "{}", beyond))
+            pl.when(beyond.is_not_null()).then(
+                pl.format("expected no field beyond the last column" + FOUND + "{}", beyond)
+            )
         )
     # The text of reasons is made for these rows alone: of all rows it would take a sixth of the processor time.
     quarantine = judged.filter(bad).select(

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import polars as pl
 
-from airnub_core.dataset_limits import DatasetLimits
+from airnub_core.dataset_limits import SHORTEST_RETENTION, DatasetLimits
 from airnub_core.errors import DatasetError
 from airnub_core.published import Published, versioned
 from airnub_data.columns import INTERNAL, OBJECT, RECORD, Schema, stored_type, type_name
@@ -91,6 +91,8 @@ class Dataset:
             raise DatasetError(self.name, "expected at least one column, found none")
         if self.version < 1:
             raise DatasetError(self.name, f"expected a version from 1 on, found {self.version}")
+        if self.retention < SHORTEST_RETENTION:
+            raise DatasetError(self.name, f"expected a retention of at least a day, found {self.retention}")
         check_limit(self.name, "max_quarantined", self.max_quarantined)
         check_limit(self.name, "max_shrink", self.max_shrink)
 

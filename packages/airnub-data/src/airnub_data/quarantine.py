@@ -92,7 +92,9 @@ def violations(rows: pl.LazyFrame) -> tuple[Violation, ...]:
         .sort(["rows", "rule"], descending=[True, False])
         .collect()
     )
-    return tuple(Violation(row["rule"], row["rows"], _shown(row["example"] or "")) for row in found.iter_rows(named=True))
+    return tuple(
+        Violation(row["rule"], row["rows"], _shown(row["example"] or "")) for row in found.iter_rows(named=True)
+    )
 
 
 # A value may have the separator in it.

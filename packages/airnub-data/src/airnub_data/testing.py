@@ -40,7 +40,7 @@ def write_rows(location: Location, dataset: Dataset, rows: pl.DataFrame) -> None
     table = Table.open(location, dataset.stem)
     name = f"{0 if table is None else table.version + 1}.parquet"
     file = location.temporary(dataset.stem)
-    whole.select(dataset.table_schema.names()).cast(dict(dataset.table_schema)).write_parquet(file)
+    whole.select(dataset.table_schema.names()).cast(dataset.table_schema).write_parquet(file)
     added = [described(name, file)]
     location.place(file, f"{dataset.stem}/{name}")
     record = Record(rows=rows.height).as_json()

@@ -10,7 +10,6 @@ from airnub_prefect.errors import NAMED_FAILURES, StageFailedError
 from airnub_prefect.progress import report_concluded
 from airnub_prefect.settings import StageSettings
 
-
 _COLUMNS = ("rows in", "rows out", "superseded", "quarantined", "seconds")
 
 

@@ -12,6 +12,6 @@ from project_alpha.settings import ProcessingSettings
 
 @flow(name="project-alpha-processing", description=__doc__, flow_run_name=run_name)
 async def processing(settings: ProcessingSettings | None = None, accept: list[str] | None = None) -> Report:
-    """Settings: the parameter, else the Variable, else the YAML file. `accept`: datasets that may exceed their limits."""
+    """Settings: the parameter, else the Variable, else the YAML file. `accept`: datasets beyond their limits, once."""
     settings = await resolve(ProcessingSettings, settings)
     return await conclude(settings, await make_datasets(settings, accept or ()))

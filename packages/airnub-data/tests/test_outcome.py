@@ -1,0 +1,71 @@
+"""Outcomes of datasets, as a stage reports them."""
+
+import pytest
+
+from airnub_core import Kind
+from airnub_data.outcome import dataset_outcome
+from airnub_data.versions import rollback
+
+HEADER = b"id,price,at\n"
+
+
+@pytest.fixture
+def outcome(store, location, orders):
+    """Make the dataset; what became of it."""
+    return lambda **given: dataset_outcome(orders, store, location, **given)
+
+
+def test_new_then_unchanged_then_updated(fill, outcome):
+    """Rows are counted as the commit has them; seconds are given for what was made."""
+    fill({"a": HEADER + b"1,1,\n2,2,\n"})
+    first = outcome()
+    assert (first.kind, first.rows_read, first.rows, first.path, first.note) == (
+        Kind.STORED, 2, 2, "orders", "version 0"
+    )  # fmt: skip
+    assert first.size > 0
+    assert first.seconds > 0
+    again = outcome()
+    assert (again.kind, again.rows, again.seconds) == (Kind.UNCHANGED, 2, None)
+    fill({"a": HEADER + b"1,1,\n2,3,\n", "b": HEADER + b"1,7,\n"})
+    changed = outcome()
+    assert (changed.kind, changed.rows_read, changed.rows, changed.superseded) == (Kind.UPDATED, 3, 2, 1)
+
+
+def test_beyond_a_limit(fill, outcome):
+    """It failed, with the rules that rows break; once it may be accepted."""
+    fill({"a": HEADER + b"1,1,\nx,2,\n"})
+    failed = outcome()
+    assert (failed.kind, failed.quarantined, failed.rows) == (Kind.FAILED, 1, None)
+    assert [one.rule for one in failed.violations] == ["id: expected a whole number (Int64)"]
+    assert "--accept orders" in str(failed.error)
+    accepted = outcome(accept=True)
+    assert (accepted.kind, accepted.rows, accepted.quarantined) == (Kind.STORED, 1, 1)
+    assert accepted.violations == failed.violations
+    assert outcome().violations == failed.violations
+
+
+def test_a_dataset_that_cannot_be_made(outcome):
+    """One failed item, with what to do; it stops no other."""
+    failed = outcome()
+    assert failed.kind is Kind.FAILED
+    assert "run the ingestion first" in str(failed.error)
+
+
+def test_a_new_one_without_rows(fill, outcome):
+    """It is made, and a warning says so."""
+    fill({"a": HEADER})
+    new = outcome()
+    assert (new.kind, new.rows, new.warning) == (Kind.STORED, 0, "it has no rows")
+    assert outcome().warning is None
+
+
+def test_one_that_is_held(fill, outcome, location, orders):
+    """It is as it was rolled back to, and a warning says how it goes on."""
+    fill({"a": HEADER + b"1,1,\n"})
+    outcome()
+    fill({"a": HEADER + b"1,2,\n"})
+    outcome()
+    rollback(location, "orders", 0)
+    held = outcome()
+    assert held.kind is Kind.UNCHANGED
+    assert held.warning == "it was rolled back to version 0 and is not made until `dataset release`"

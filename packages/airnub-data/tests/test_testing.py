@@ -1,0 +1,28 @@
+"""What departments' tests use."""
+
+import polars as pl
+import pytest
+
+from airnub_core.errors import DatasetError
+from airnub_data import scan_dataset
+from airnub_data.columns import RECORD
+from airnub_data.testing import conformed, write_rows
+
+ROWS = pl.DataFrame({"id": [1, 2], "price": ["9.99", "5"], "at": [None, None]})
+
+
+def test_rows_of_bytes(orders):
+    """Typed rows and those that break a rule, each with its line, of every object."""
+    found = conformed(orders, b"id,price,at\n1,9.99,\nx,1,\n", b"id,price,at\n1,3,\n")
+    assert found.rows["id"].to_list() == [1, 1]
+    assert found.quarantine[RECORD].to_list() == [3]
+    with pytest.raises(DatasetError, match="price"):
+        conformed(orders, b"id,at\n1,\n")
+
+
+def test_a_table_of_given_rows(location, orders):
+    """Whatever it had before, as `scan_dataset` reads it."""
+    write_rows(location, orders, ROWS)
+    write_rows(location, orders, ROWS.head(1))
+    [row] = scan_dataset(location, orders).collect().to_dicts()
+    assert (row["id"], str(row["price"]), row["at"]) == (1, "9.99", None)
