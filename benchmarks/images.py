@@ -139,7 +139,7 @@ def print_layers() -> None:
 def short(command: str) -> str:
     """What a layer is, in a few words."""
     for word, what in {
-        "shared.txt": "what all images depend on", "tables.txt": "typed tables (polars)", "own.txt": "the rest",
+        "shared.txt": "what all images depend on", "tables.txt": "datasets (polars, Delta Lake)", "own.txt": "the rest",
         "/tree/data/": "data of the department", "useradd": "a user", "apt-packages": "packages of the system",
     }.items():  # fmt: skip
         if word in command:

@@ -5,7 +5,7 @@
 Writes into FOLDER, each as `uv pip install --require-hashes --no-deps -r` reads it:
 
     shared.txt   what every image needs, for `airnub-prefect` needs it
-    tables.txt   of the rest, what the extra `airnub-core[tables]` brings: large, and most departments use it
+    tables.txt   of the rest, what `airnub-data` brings (polars, Delta Lake): large, and most departments use it
     own.txt      the rest
     members      folders of the workspace whose packages are installed too, those of `airnub-prefect` first
 """
@@ -36,7 +36,7 @@ def main() -> None:
             arguments = ["--package", "airnub-prefect", "--extra", "worker"]
         if options.kubernetes:
             arguments += ["--extra", "kubernetes"]
-        tables, _ = exported("--package", "airnub-core", "--extra", "tables")
+        tables, _ = exported("--package", "airnub-data")
         whole, further = exported(*arguments)
         slices["tables"] = [one for one in whole if one in tables and one not in shared]
         slices["own"] = [one for one in whole if one not in tables and one not in shared]

@@ -14,16 +14,14 @@ import sys
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"prefect", "polars", "airnub_prefect", "airnub_cli"}:
+        if name.partition(".")[0] in {"prefect", "polars", "airnub_data", "airnub_prefect", "airnub_cli"}:
             raise ImportError(f"{name} is not for the engine")
 
 sys.meta_path.insert(0, Refuse())
 import pkgutil, importlib
 import airnub_core
 for module in pkgutil.walk_packages(airnub_core.__path__, "airnub_core."):
-    # These two are what the extra `tables` is for.
-    if module.name not in {"airnub_core.tables", "airnub_core.datasets"}:
-        importlib.import_module(module.name)
+    importlib.import_module(module.name)
 """
 
 

@@ -53,6 +53,8 @@ def test_a_version_that_is_not_kept_cannot_come_back(two_versions, location, ord
     """One that never was, and one whose files were removed."""
     with pytest.raises(DatasetError, match="expected a version that is kept, found none for 9"):
         rollback(location, "orders", 9)
+    with pytest.raises(DatasetError, match="expected a version before the current one, which is 1"):
+        rollback(location, "orders", 1)
     [path] = Table.open(location, "orders", 0).files()
     location.remove(f"orders/{path}")
     with pytest.raises(DatasetError, match="expected the files of version 0, found 1 of them gone"):

@@ -1,5 +1,6 @@
 """What the tests of the Prefect edge share: a tiny department, its command as a process, and a site to fetch from."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -93,6 +94,24 @@ def prefect_here(prefect_api, monkeypatch):
     monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     monkeypatch.setattr(prefect.logging.handlers.PrefectConsoleHandler, "emit", lambda _handler, _record: None)
     return prefect_api
+
+
+@pytest.fixture
+def fill_store():
+    """Give URLs of a source bytes, one after another, as an ingestion into a folder would."""
+    from airnub_core import Item, NetworkSettings, open_engine
+
+    def fill(folder, contents, source="shop"):
+        async def settle():
+            network = NetworkSettings()
+            async with open_engine(folder, network) as engine:
+                for url, content in contents.items():
+                    item = Item(source, f"https://example.org/{url}", network)
+                    await engine.settle([engine.keep(engine.begin(item, f"{url}.csv"), content, "text/csv", ())])
+
+        asyncio.run(settle())
+
+    return fill
 
 
 @pytest.fixture

@@ -93,12 +93,16 @@ def test_summary_of_datasets():
     text = summary(
         "alpha processing",
         Report([
-            Outcome("a", Kind.UPDATED, rows=2922, quarantined=0, superseded=3),
+            Outcome("a", Kind.UPDATED, rows_read=2925, rows=2922, quarantined=0, superseded=3, seconds=1.234),
             Outcome("b", Kind.FAILED, quarantined=1200, violations=violations),
         ]),
     )  # fmt: skip
-    assert "| dataset | rows | quarantined | superseded |\n|---|---:|---:|---:|\n| a | 2,922 | 0 | 3 |\n" in text
-    assert "\n| b |  | 1,200 |  |\n" in text
+    assert (
+        "| dataset | rows in | rows out | superseded | quarantined | seconds |\n|---|---:|---:|---:|---:|---:|\n"
+        in text
+    )
+    assert "\n| a | 2,925 | 2,922 | 3 | 0 | 1.23 |\n" in text
+    assert "\n| b |  |  |  | 1,200 |  |\n" in text
     assert text.endswith(
         "## Why rows are quarantined\n\n"
         "- **b**: 1,200 times rain: expected at least 0, first found `-1`\n"

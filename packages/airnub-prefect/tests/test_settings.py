@@ -1,6 +1,7 @@
 """Stage settings."""
 
 import sys
+from datetime import timedelta
 
 import pytest
 from department_for_tests.settings import CountingSettings, IngestionSettings, ProcessingSettings
@@ -156,10 +157,27 @@ def test_a_part_is_plain_and_complete():
 
 
 def test_limits_of_datasets():
-    """What is not said is the default; a dataset of a second version has limits of its own."""
-    limits = {"weather": {"max_quarantined": "5%"}, "weather.v2": {"max_quarantined": 3}}
+    """A dataset of a second version has limits of its own; what is left out is as declared."""
+    limits = {"weather": {"max_quarantined": "5%", "retention": "7d"}, "weather.v2": {"max_shrink": 3}}
     settings = ProcessingSettings(store="x", datasets="y", dataset_limits=limits)
-    assert [settings.limits(name).max_quarantined for name in ("weather", "weather.v2", "z")] == ["5%", 3, "10%"]
+    assert settings.dataset_limits["weather"].retention == timedelta(days=7)
+    assert [settings.dataset_limits[name].max_quarantined for name in limits] == ["5%", None]
+
+
+def test_declared_datasets_have_the_limits_of_the_settings():
+    """Each by the name of its table."""
+    pytest.importorskip("airnub_data", reason="declares them")
+    from department_of_data.settings import ProcessingSettings as Settings
+
+    assert Settings(store="x", datasets="y").declared()["orders"].max_shrink == "50%"
+    settings = Settings(store="x", datasets="y", dataset_limits={"orders": {"max_shrink": 7}})
+    assert settings.declared()["orders"].max_shrink == 7
+    assert Settings.declarations()["orders"].max_shrink == "50%"
+
+
+def test_datasets_may_be_in_object_storage():
+    """By a block, as the store."""
+    assert ProcessingSettings(store="x", datasets={"block": "s3-bucket/data"}).datasets.block == "s3-bucket/data"
 
 
 def test_limits_of_no_dataset_of_the_department(tmp_path):

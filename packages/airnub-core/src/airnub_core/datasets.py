@@ -12,9 +12,7 @@ def __getattr__(name: str) -> Any:
         message = f"airnub_core.datasets.{name} has moved to airnub_data: install airnub-prefect[datasets] ({error})"
         raise ImportError(message, name=error.name) from error
     except AttributeError as error:
-        message = (
-            f"airnub_core.datasets.{name} has no successor; docs/departments.md says how airnub_data declares a dataset"
-        )
+        message = f"airnub_core.datasets.{name} has no successor; see how docs/departments.md declares a dataset"
         raise AttributeError(message, name=name) from error
     warnings.warn(
         f"airnub_core.datasets.{name} has moved: import it from airnub_data", DeprecationWarning, stacklevel=2

@@ -25,8 +25,11 @@ _CHECKPOINTS = "100"
 """Commits between two checkpoints."""
 
 
-class ConflictError(Exception):
+class ConflictError(DatasetError):
     """Another writer committed first; look again, and commit anew."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, "expected to commit the next version, found that another writer was faster; try again")
 
 
 @dataclass(frozen=True, slots=True)

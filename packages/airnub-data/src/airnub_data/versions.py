@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from airnub_core.dataset_limits import SHORTEST_RETENTION
 from airnub_core.errors import DatasetError
 from airnub_data.dataset import RETENTION
 from airnub_data.location import Location
@@ -10,9 +11,6 @@ from airnub_data.quarantine import quarantine_name
 from airnub_data.record import FOLDER, Record
 from airnub_data.scan import open_table
 from airnub_data.table import Commit, Table
-
-SHORTEST = timedelta(days=1)
-"""The least retention: files of a run that has not committed yet belong to no version."""
 
 
 def history(location: Location, name: str) -> list[Commit]:
@@ -32,11 +30,13 @@ def rollback(location: Location, name: str, version: int) -> int:
         The new version.
 
     Raises:
-        DatasetError: there is no such dataset, or the version is not kept.
+        DatasetError: there is no such dataset, or the version is the current one or is not kept.
         ConflictError: a run committed at the same time.
         StoreError: it cannot be written.
     """
     table = open_table(location, name)
+    if version == table.version:
+        raise DatasetError(name, f"expected a version before the current one, which is {version}; nothing was changed")
     target = open_table(location, name, version)
     if missing := [path for path in target.files() if not location.has(f"{name}/{path}")]:
         reason = f"expected the files of version {version}, found {len(missing)} of them gone; `dataset history` lists"
@@ -77,7 +77,7 @@ def vacuum(location: Location, name: str, retention: timedelta = RETENTION, *, d
     table = open_table(location, name)
     commits = list(table.history())
     longest = max((timedelta(seconds=Record.parse(commit.record).seconds) for commit in commits), default=timedelta())
-    shortest = max(SHORTEST, longest)
+    shortest = max(SHORTEST_RETENTION, longest)
     if retention < shortest:
         reason = f"expected a retention of at least {shortest}, for runs that have not committed yet, found {retention}"
         raise DatasetError(name, reason)

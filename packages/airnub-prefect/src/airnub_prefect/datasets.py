@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from prefect import runtime, task
@@ -78,6 +78,11 @@ async def make_dataset(name: str, settings: DatasetSettings, accept: bool = Fals
         )
 
 
-def _code_version(settings: DatasetSettings) -> str:
-    """The version of the deployment that runs, else that of the department's package."""
-    return runtime.deployment.version or version(settings.package().replace("_", "-"))
+def _code_version(settings: DatasetSettings) -> str | None:
+    """The version of the deployment that runs, else that of the department's package; `None` where neither has one."""
+    if runtime.deployment.version:
+        return str(runtime.deployment.version)
+    try:
+        return version(settings.package().replace("_", "-"))
+    except PackageNotFoundError:
+        return None

@@ -36,6 +36,12 @@ class Stage:
         kind: type[StageSettings] = _load(self.settings)
         return kind
 
+    def makes_datasets(self) -> bool:
+        """Whether its settings are those of a processing that makes datasets."""
+        from airnub_prefect.settings import DatasetSettings
+
+        return issubclass(self.load_settings(), DatasetSettings)
+
 
 class Demo(Protocol):
     """What a department's demo needs: a site to serve, and settings that point every stage at it."""

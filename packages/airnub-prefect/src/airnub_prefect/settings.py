@@ -204,7 +204,7 @@ class DatasetSettings(StoreSettings, DatasetsPart):
     def _check_names(self) -> "DatasetSettings":
         if not self.dataset_limits:
             return self  # `datasets` imports polars, which most who read settings do not need
-        names = self._declared()
+        names = self.declarations()
         mistakes = [
             _mistake(f"unknown dataset {name!r}; {nearest_or_all(name, names)}", ("dataset_limits", name), limits)
             for name, limits in self.dataset_limits.items()
@@ -218,11 +218,12 @@ class DatasetSettings(StoreSettings, DatasetsPart):
         """The datasets of the department by the names of their tables, with the limits that settings give them."""
         return {
             name: dataset.with_limits(limits) if (limits := self.dataset_limits.get(name)) else dataset
-            for name, dataset in self._declared().items()
+            for name, dataset in self.declarations().items()
         }
 
     @classmethod
-    def _declared(cls) -> "Mapping[str, Dataset]":
+    def declarations(cls) -> "Mapping[str, Dataset]":
+        """The datasets of the department by the names of their tables, as they are declared."""
         declared: Mapping[str, Dataset] = import_module(f"{cls.package()}.datasets").DATASETS
         return declared
 

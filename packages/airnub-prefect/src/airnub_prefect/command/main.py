@@ -72,9 +72,17 @@ def group(department: Department) -> click.Group:
         help="Settings of the STAGE; else the Variable, else configs/ of a checkout.",
     )
     @click.option("--force", is_flag=True, help="Do again what is unchanged.")
+    @click.option(
+        "--accept",
+        multiple=True,
+        metavar="NAME",
+        help="Let this dataset be committed beyond its limits, this once; of a STAGE that makes datasets.",
+    )
     @_JSON
     @_VERBOSE
-    def run_(stage: str | None, config: Path | None, force: bool, as_json: bool, verbose: bool) -> None:
+    def run_(
+        stage: str | None, config: Path | None, force: bool, accept: tuple[str, ...], as_json: bool, verbose: bool
+    ) -> None:
         """Run one STAGE, or the pipeline of all stages (default).
 
         Exit status 1 when the run failed, 2 when the configuration is wrong.
@@ -83,13 +91,15 @@ def group(department: Department) -> click.Group:
         if chosen is None and config is not None:
             names = ", ".join(one.name for one in department.stages)
             raise click.UsageError(f"--config holds the settings of one stage: expected one of {names} before it")
+        if accept and (chosen is None or not chosen.makes_datasets()):
+            raise click.UsageError("--accept is for a stage that makes datasets: expected its name before it")
 
         def run() -> int:
             from airnub_prefect.command.running import run_pipeline, run_stage
 
             if chosen is None:
                 return run_pipeline(department, force=force, as_json=as_json, verbose=verbose)
-            return run_stage(chosen, config=config, force=force, as_json=as_json, verbose=verbose)
+            return run_stage(chosen, config=config, force=force, accept=accept, as_json=as_json, verbose=verbose)
 
         _exit(run)
 
@@ -124,6 +134,7 @@ def group(department: Department) -> click.Group:
         _exit(run)
 
     command.add_command(_store(department))
+    command.add_command(_dataset(department))
     return command
 
 
@@ -198,6 +209,88 @@ def _store(department: Department) -> click.Group:
     return store
 
 
+def _dataset(department: Department) -> click.Group:
+    name = department.command
+
+    @click.group("dataset", help="Look at datasets, and go back to a version.")
+    def dataset() -> None: ...
+
+    def located(command: Callable[..., None]) -> Callable[..., None]:
+        folder = click.option(
+            "--datasets", "folder", type=_FOLDER, metavar="FOLDER", help="The datasets; else the settings' own."
+        )
+        store = click.option("--store", type=_FOLDER, metavar="FOLDER", help="The store; else the settings' own.")
+        config = click.option("--config", type=_FILE, metavar="FILE", help="Settings of the processing.")
+        return folder(store(config(command)))
+
+    def at(where: Mapping[str, Path | None], work: Callable[[Any, Any], int]) -> NoReturn:
+        def run() -> int:
+            from airnub_prefect.command import dataset as commands
+
+            return work(commands, commands.find(department, where["folder"], where["store"], where["config"]))
+
+        _exit(run)
+
+    @dataset.command("ls", epilog=f"Example: uv run {name} dataset ls")
+    @_JSON
+    @located
+    def ls(as_json: bool, **where: Path | None) -> None:
+        """List the datasets of the department, with the version and the rows of each."""
+        at(where, lambda commands, datasets: commands.ls(datasets, as_json=as_json))
+
+    @dataset.command("show", epilog=f"Example: uv run {name} dataset show NAME --as-of 2026-11-01")
+    @click.argument("dataset_name", metavar="NAME")
+    @click.option("--as-of", metavar="VERSION|TIME", help="This version, or the one of this time, in UTC.")
+    @_JSON
+    @located
+    def show(dataset_name: str, as_of: str | None, as_json: bool, **where: Path | None) -> None:
+        """Show how a dataset is declared, what it was made of, and what the next run would do and why."""
+        at(where, lambda commands, datasets: commands.show(datasets, dataset_name, as_of, as_json=as_json))
+
+    @dataset.command("history", epilog=f"Example: uv run {name} dataset history NAME")
+    @click.argument("dataset_name", metavar="NAME")
+    @_JSON
+    @located
+    def history(dataset_name: str, as_json: bool, **where: Path | None) -> None:
+        """List the versions of a dataset, the newest first: when, of which run, and with how many rows."""
+        at(where, lambda commands, datasets: commands.history(datasets, dataset_name, as_json=as_json))
+
+    @dataset.command("quarantine", epilog=f"Example: uv run {name} dataset quarantine NAME --limit 20")
+    @click.argument("dataset_name", metavar="NAME")
+    @click.option("--limit", type=click.IntRange(0), default=5, show_default=True, help="Rows to show as examples.")
+    @_JSON
+    @located
+    def quarantine(dataset_name: str, limit: int, as_json: bool, **where: Path | None) -> None:
+        """Show the rows that break a rule: how many by rule, and examples with their text and where they come from."""
+        at(where, lambda commands, datasets: commands.quarantine(datasets, dataset_name, limit, as_json=as_json))
+
+    @dataset.command("rollback", epilog=f"Example: uv run {name} dataset rollback NAME 3")
+    @click.argument("dataset_name", metavar="NAME")
+    @click.argument("version", type=click.IntRange(0))
+    @located
+    def rollback(dataset_name: str, version: int, **where: Path | None) -> None:
+        """Make an earlier VERSION the current one. Runs leave the dataset alone until `dataset release`."""
+        at(where, lambda commands, datasets: commands.rollback(datasets, dataset_name, version))
+
+    @dataset.command("release", epilog=f"Example: uv run {name} dataset release NAME")
+    @click.argument("dataset_name", metavar="NAME")
+    @located
+    def release(dataset_name: str, **where: Path | None) -> None:
+        """Let runs make a dataset again that was rolled back."""
+        at(where, lambda commands, datasets: commands.release(datasets, dataset_name))
+
+    @dataset.command("vacuum", epilog=f"Example: uv run {name} dataset vacuum --dry-run")
+    @click.argument("names", metavar="[NAME]...", nargs=-1)
+    @click.option("--dry-run", is_flag=True, help="Only name the files.")
+    @_JSON
+    @located
+    def vacuum(names: tuple[str, ...], dry_run: bool, as_json: bool, **where: Path | None) -> None:
+        """Remove files of versions beyond the retention, and what killed runs left; of all datasets by default."""
+        at(where, lambda commands, datasets: commands.vacuum(datasets, names, dry_run=dry_run, as_json=as_json))
+
+    return dataset
+
+
 def _exit(work: Callable[[], int]) -> NoReturn:
     # Nobody is called home by a command. Else Prefect tells about it in the middle of the first one's progress.
     os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -218,9 +311,9 @@ def _exit(work: Callable[[], int]) -> NoReturn:
         status = 130
     except Exception as error:
         # Not imported before: what takes long is imported beside the embedded server's start.
-        from airnub_core import StoreError
+        from airnub_core import IngestError
 
-        if not isinstance(error, StoreError):
+        if not isinstance(error, IngestError):
             raise
         click.secho(str(error), err=True, fg="red")
         status = 1

@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from airnub_common import redact_text
@@ -28,13 +28,16 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
 
-def run_stage(stage: Stage, *, config: Path | None, force: bool, as_json: bool, verbose: bool) -> int:
+def run_stage(
+    stage: Stage, *, config: Path | None, force: bool, as_json: bool, verbose: bool, accept: Sequence[str] = ()
+) -> int:
     """Run one stage and show its report.
 
     Args:
         stage: what to run.
         config: a YAML file of its settings; `None` for the Variable, or the file of the checkout.
         force: do again what is unchanged.
+        accept: datasets that may be committed beyond their limits, this once.
         as_json: print the report as one JSON document.
         verbose: show Prefect's own logs.
 
@@ -47,11 +50,12 @@ def run_stage(stage: Stage, *, config: Path | None, force: bool, as_json: bool, 
     """
     settings = None if config is None else load_yaml(stage.load_settings(), config)
     report, failure, said = Report(), None, None
+    parameters = {"settings": settings, "force": force, "accept": list(accept)}
     with prints_are_talk(), prefect_session(verbose=verbose) as session:
         started = time.monotonic()
         with Display() as display, listening(display):
             try:
-                report = returned(stage.flow, session.run(stage.load_flow, {"settings": settings, "force": force}))
+                report = returned(stage.flow, session.run(stage.load_flow, parameters))
             except StageFailedError as error:
                 report, failure = error.report, str(error)
                 # The table names the items; beside a document on stdout the message does.

@@ -19,7 +19,7 @@ from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import data_path, shown
 from airnub_prefect.session import prefect_session
-from airnub_prefect.settings import IndexBlock, SourceSettings, StageSettings
+from airnub_prefect.settings import IndexBlock, SourceSettings, StageSettings, StoreSettings
 from airnub_prefect.validation import load_yaml
 
 SHORT_DIGEST = 12
@@ -39,7 +39,7 @@ def find(department: Department, store: Path | None, config: Path | None, *, wit
         ConfigurationError: nothing says where the store is, or there is none.
         ServerUnreachableError: a block says it, and the Prefect server does not answer.
     """
-    place = Place(store) if store is not None else _located(_ingestion(department, config), with_index=with_index)
+    place = Place(store) if store is not None else located(_ingestion(department, config), with_index=with_index)
     if isinstance(place.objects, Path) and not place.objects.is_dir():
         raise ConfigurationError.of(
             shown(place.objects), "expected a content store, found no such folder; an ingestion makes it"
@@ -195,7 +195,13 @@ def rebuild(place: Place) -> int:
     return _complain(result.damaged)
 
 
-def _located(settings: SourceSettings, *, with_index: bool) -> Place:
+def located(settings: StoreSettings, *, with_index: bool) -> Place:
+    """Where the store of settings is; the server is asked only where a block says it.
+
+    Raises:
+        ConfigurationError: a block is missing, or is not of a form that can be used.
+        ServerUnreachableError: the Prefect server does not answer.
+    """
     if not with_index:
         settings = settings.model_copy(update={"index": None})
     if isinstance(settings.store, str) and not isinstance(settings.index, IndexBlock):

@@ -1,0 +1,69 @@
+"""What the next run would do."""
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from airnub_data import Column, make_dataset
+from airnub_data.pending import pending
+from airnub_data.versions import rollback
+
+HEADER = b"id,price,at\n"
+
+
+@pytest.fixture
+def next_run(store, location, orders):
+    """What it would do to orders, with changes of their declaration."""
+    return lambda **changes: pending(replace(orders, **changes), store, location)
+
+
+@pytest.fixture
+def made(fill, store, location, orders):
+    """Two objects, and the dataset of them."""
+    fill({"a": HEADER + b"1,1,\n", "b": HEADER + b"2,2,\n"})
+    return make_dataset(orders, store, location)
+
+
+def test_a_dataset_that_is_not_there(fill, next_run):
+    """Every object is new."""
+    fill({"a": HEADER + b"1,1,\n"})
+    assert str(next_run()) == "1 new objects; 1 of 1 objects are read"
+
+
+def test_nothing(made, next_run):
+    """As long as neither objects nor the declaration changed; a unit or a limit is no change."""
+    assert next_run(max_shrink=1).nothing
+    assert str(next_run()) == "nothing: it is what its 2 objects give"
+
+
+def test_objects_that_came_and_went(made, fill, next_run):
+    """Only the new one is read."""
+    fill({"a": HEADER + b"1,3,\n"})
+    found = next_run()
+    assert (found.new, found.gone, found.to_read, found.objects) == (1, 1, 1, 2)
+    assert str(found) == "1 new objects, 1 objects gone; 1 of 2 objects are read"
+
+
+def test_parts_of_the_declaration(made, next_run, orders):
+    """They are named; what decides about a row of an object has all objects read again."""
+    columns = {**orders.columns, "price": Column(pl.Decimal(12, 2), minimum=1)}
+    assert str(next_run(columns=columns)) == "columns changed; 2 of 2 objects are read"
+    found = next_run(latest="at")
+    assert (found.changed, found.to_read) == (("latest",), 0)
+
+
+def test_what_is_pending_is_what_a_run_does(made, fill, store, location, orders, next_run):
+    """After it there is nothing to do."""
+    fill({"b": HEADER + b"2,5,\n"})
+    assert not next_run().nothing
+    make_dataset(orders, store, location)
+    assert next_run().nothing
+
+
+def test_one_that_is_held(made, fill, store, location, orders, next_run):
+    """The next run leaves it alone."""
+    fill({"b": HEADER + b"2,5,\n"})
+    make_dataset(orders, store, location)
+    rollback(location, "orders", 0)
+    assert str(next_run()) == "nothing: it was rolled back, and waits for `dataset release`"

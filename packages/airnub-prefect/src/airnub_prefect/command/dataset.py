@@ -1,0 +1,362 @@
+"""The `dataset` commands: looking at datasets, and going back to a version. They need no Prefect, unless a block says
+where datasets are.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airnub_common import hex_of, redact_text
+from airnub_core import Place
+from airnub_core.dataset_limits import retention_text
+from airnub_prefect.command.display import print_json, print_rows, tell
+from airnub_prefect.command.store import SHORT_DIGEST, located
+from airnub_prefect.department import Department
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.places import data_path, shown
+from airnub_prefect.session import prefect_session
+from airnub_prefect.settings import DatasetSettings, StageSettings
+from airnub_prefect.validation import load_yaml, nearest_or_all
+
+if TYPE_CHECKING:
+    from airnub_data import Dataset, Location
+    from airnub_data.table import Commit
+
+EXTRA = "airnub-prefect[datasets]"
+"""What a department depends on that makes datasets."""
+_LISTED = ("dataset", "version", "rows", "quarantined", "size", "committed (UTC)", "state")
+
+
+@dataclass(frozen=True)
+class Datasets:
+    """The datasets of a department, and where they are."""
+
+    declared: "Mapping[str, Dataset]"
+    location: "Location"
+    store: Place | None
+    """`None` where nothing says where the store is."""
+
+    def one(self, name: str) -> "Dataset":
+        """Raises:
+        ConfigurationError: the department declares no such dataset.
+        """
+        if name not in self.declared:
+            reason = f"expected a dataset of the department, found {name!r}; {nearest_or_all(name, self.declared)}"
+            raise ConfigurationError.of("NAME", reason)
+        return self.declared[name]
+
+
+def find(department: Department, folder: Path | None, store: Path | None, config: Path | None) -> Datasets:
+    """The datasets that are meant: in a folder, else where a YAML file says, else where the processing's own file says.
+
+    Args:
+        department: whose datasets.
+        folder: with the datasets.
+        store: the folder of the content store that they are made of.
+        config: a YAML file of settings of the processing.
+
+    Raises:
+        ConfigurationError: nothing says where the datasets are, or the department has none.
+        ServerUnreachableError: a block says it, and the Prefect server does not answer.
+    """
+    kind = _processing(department)
+    declared = _declarations(kind, department)
+    path = config or kind.yaml_path()
+    if folder is not None and config is None:
+        from airnub_data import Location
+
+        place = None if store is None else Place(store)
+        return Datasets(declared, Location(folder), place)
+    if path is None:
+        raise ConfigurationError.of(kind.yaml_name(), "no such file here; name the folder with --datasets FOLDER")
+    settings = load_yaml(kind, path)
+    place = Place(store) if store is not None else located(settings, with_index=True)
+    return Datasets(settings.declared(), _location(settings), place)
+
+
+def ls(datasets: Datasets, *, as_json: bool) -> int:
+    """List every dataset that the department declares."""
+    from airnub_data.table import Table
+
+    rows = []
+    for name, dataset in datasets.declared.items():
+        table = Table.open(datasets.location, name)
+        commit = None if table is None else table.last()
+        row: dict[str, Any] = {"dataset": name, "sources": list(dataset.sources), "version": table and table.version}
+        if commit is not None:
+            row |= {key: commit.record.get(key) for key in ("rows", "quarantined", "size", "held")}
+            row["committed_at"] = commit.at.isoformat()
+        rows.append(row)
+    if as_json:
+        print_json(rows)
+        return 0
+    print_rows([_listed(row) for row in rows], [*_LISTED])
+    return 0
+
+
+def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> int:
+    """Show what a dataset is declared to be, what its version was made of, and what the next run would do."""
+    from airnub_data.code import parts
+    from airnub_data.pending import pending
+    from airnub_data.scan import open_table
+    from airnub_data.table import Table
+
+    dataset = datasets.one(name)
+    version = _version(as_of)
+    table = Table.open(datasets.location, name) if version is None else open_table(datasets.location, name, version)
+    commit = None if table is None else table.last()
+    published = dataset.published()
+    document: dict[str, Any] = {
+        "dataset": name,
+        "sources": list(dataset.sources),
+        "columns": {
+            column: {"type": kind, "nullable": nullable, "unit": dataset.schema[column].unit}
+            for column, (kind, nullable) in published.fields.items()
+        },
+        "key": list(dataset.key),
+        "latest": dataset.latest,
+        "partition_by": None if dataset.partition_by is None else repr(dataset.partition_by),
+        "retention": retention_text(dataset.retention),
+        "limits": {"max_quarantined": dataset.max_quarantined, "max_shrink": dataset.max_shrink},
+        "parts": dict(parts(dataset)),
+        "table": datasets.location.uri(name),
+        "version": None if table is None else _described(table.version, commit),
+        "next_run": None if datasets.store is None else str(pending(dataset, datasets.store, datasets.location)),
+    }
+    if as_json:
+        print_json(document)
+        return 0
+    tell(f"{name}, of {', '.join(dataset.sources)}")
+    tell(f"  table         {_shown(datasets.location, name)}")
+    for key in ("key", "latest", "partition_by", "retention"):
+        value = document[key]
+        if value:
+            tell(f"  {key:<13} {', '.join(value) if isinstance(value, list) else value}")
+    tell(f"  limits        {', '.join(f'{limit} {value}' for limit, value in document['limits'].items())}")
+    tell("  version       " + ("not made yet" if commit is None or table is None else _line(table.version, commit)))
+    tell(f"  next run      {document['next_run'] or 'not known: name the store with --store FOLDER'}")
+    tell("")
+    print_rows(
+        [
+            {
+                "column": column,
+                "type": found["type"],
+                "null": "yes" if found["nullable"] else "no",
+                "unit": found["unit"] or "",
+            }
+            for column, found in document["columns"].items()
+        ],
+        ["column", "type", "null", "unit"],
+    )
+    return 0
+
+
+def history(datasets: Datasets, name: str, *, as_json: bool) -> int:
+    """List the versions of a dataset, the newest first."""
+    from airnub_data import versions
+
+    datasets.one(name)
+    found = [_described(commit.version, commit) for commit in versions.history(datasets.location, name)]
+    if as_json:
+        print_json(found)
+        return 0
+    numbers = ("rows_read", "rows", "superseded", "quarantined", "seconds")
+    rows = [
+        {"version": one["version"], "committed (UTC)": one["committed_at"][:19].replace("T", " ")}
+        | {key: "" if one.get(key) is None else f"{one[key]:,}" for key in numbers}
+        | {"note": _note(one)}
+        for one in found
+    ]
+    print_rows(rows, ["version", "committed (UTC)", *numbers, "note"])
+    return 0
+
+
+def quarantine(datasets: Datasets, name: str, limit: int, *, as_json: bool) -> int:
+    """Show the rows in quarantine: how many break which rule, and examples with their text."""
+    import polars as pl
+
+    from airnub_data.columns import OBJECT, RECORD
+    from airnub_data.conform import REASON
+    from airnub_data.quarantine import FIRST_SEEN, read, violations
+    from airnub_data.stage import TEXT
+
+    datasets.one(name)
+    rows = read(datasets.location, name)
+    found = violations(rows)
+    count = int(rows.select(pl.len()).collect().item())
+    examples = [
+        {
+            "object": row[OBJECT],
+            "record": row[RECORD],
+            "reason": redact_text(row[REASON]),
+            "text": redact_text(row[TEXT]),
+            "first_seen": row[FIRST_SEEN].isoformat(),
+        }
+        for row in rows.sort(FIRST_SEEN, OBJECT, RECORD, descending=[True, False, False])
+        .head(limit)
+        .collect()
+        .iter_rows(named=True)
+    ]
+    if as_json:
+        reasons = [{"rule": one.rule, "rows": one.rows, "example": one.example} for one in found]
+        print_json({"dataset": name, "rows": count, "reasons": reasons, "examples": examples})
+        return 0
+    tell(f"{name}: {count:,} rows in quarantine")
+    if found:
+        print_rows(
+            [{"rows": f"{one.rows:,}", "rule": one.rule, "first found": one.example} for one in found],
+            ["rows", "rule", "first found"],
+        )
+    for one in examples:
+        tell(f"object {hex_of(one['object'])[:SHORT_DIGEST]}, record {one['record']:,}: {one['reason']}")
+        tell(f"    {one['text']}")
+    if len(examples) < count:
+        tell(f"and {count - len(examples):,} more rows; see --limit")
+    return 0
+
+
+def rollback(datasets: Datasets, name: str, version: int) -> int:
+    """Make an earlier version the current one, and hold the dataset."""
+    from airnub_data import versions
+    from airnub_data.parquet_copy import refresh_copy
+
+    dataset = datasets.one(name)
+    new = versions.rollback(datasets.location, name, version)
+    if dataset.parquet_copy:
+        refresh_copy(datasets.location, dataset)
+    tell(f"{name}: version {new} has the rows of version {version}; runs leave it alone until `dataset release {name}`")
+    return 0
+
+
+def release(datasets: Datasets, name: str) -> int:
+    """Let runs make a dataset again that was rolled back."""
+    from airnub_data import versions
+    from airnub_data.record import Record
+    from airnub_data.scan import open_table
+
+    datasets.one(name)
+    last = Record.last(open_table(datasets.location, name))
+    if last is None or not last.held:
+        tell(f"{name}: it is not held; nothing was changed")
+        return 0
+    versions.release(datasets.location, name)
+    tell(f"{name}: the next run makes it of what its sources have")
+    return 0
+
+
+def vacuum(datasets: Datasets, names: Sequence[str], *, dry_run: bool, as_json: bool) -> int:
+    """Remove files of versions beyond the retention, and what killed runs left; of all datasets, or of those named."""
+    from airnub_data import versions
+    from airnub_data.table import Table
+
+    chosen = {name: datasets.one(name) for name in names} or datasets.declared
+    removed = {
+        name: versions.vacuum(datasets.location, name, dataset.retention, dry_run=dry_run)
+        for name, dataset in chosen.items()
+        if names or Table.open(datasets.location, name) is not None
+    }
+    if as_json:
+        print_json([{"dataset": name, "files": files} for name, files in removed.items()])
+        return 0
+    for name, files in removed.items():
+        kept = retention_text(chosen[name].retention)
+        tell(
+            f"{name}: {len(files):,} files {'would be' if dry_run else 'were'} removed; versions of {kept} can be read"
+        )
+        for file in files if dry_run else ():
+            tell(f"    {file}")
+    return 0
+
+
+def _processing(department: Department) -> type[DatasetSettings]:
+    for stage in department.stages:
+        kind: type[StageSettings] = stage.load_settings()
+        if issubclass(kind, DatasetSettings):
+            return kind
+    raise ConfigurationError.of(department.name, "has no stage whose settings are DatasetSettings, and so no datasets")
+
+
+def _declarations(kind: type[DatasetSettings], department: Department) -> "Mapping[str, Dataset]":
+    try:
+        return kind.declarations()
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in {"airnub_data", "polars", "deltalake"}:
+            raise
+        reason = f"expected the dependency {EXTRA}, found no module {error.name}"
+        raise ConfigurationError.of(department.name, reason) from error
+
+
+def _location(settings: DatasetSettings) -> "Location":
+    from airnub_data import Location
+
+    if isinstance(settings.datasets, str):
+        return Location(data_path(settings.datasets))
+    with prefect_session() as session:
+        from airnub_prefect.datasets import locate_datasets
+
+        session.wait_until_ready()
+        return asyncio.run(locate_datasets(settings))
+
+
+def _shown(location: "Location", name: str) -> str:
+    return shown(location.root / name) if isinstance(location.root, Path) else location.uri(name)
+
+
+def _version(text: str | None) -> int | datetime | None:
+    """A version by its number or by a time.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    if text is None or text.isdecimal():
+        return None if text is None else int(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        reason = f"expected a version such as 3, or a time such as 2026-11-01T12:00:00Z, found {text!r}"
+        raise ConfigurationError.of("--as-of", reason) from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _described(version: int, commit: "Commit | None") -> dict[str, Any]:
+    if commit is None:
+        return {"version": version}
+    return {"version": version, "committed_at": commit.at.isoformat(), "operation": commit.operation} | dict(
+        commit.record
+    )
+
+
+def _listed(row: Mapping[str, Any]) -> dict[str, Any]:
+    if row["version"] is None:
+        return dict.fromkeys(_LISTED, "") | {"dataset": row["dataset"], "state": "not made yet"}
+    counts = {key: f"{row.get(key) or 0:,}" for key in ("rows", "quarantined", "size")}
+    return {
+        "dataset": row["dataset"],
+        "version": row["version"],
+        **counts,
+        "committed (UTC)": str(row.get("committed_at", ""))[:19].replace("T", " "),
+        "state": "held: `dataset release`" if row.get("held") else "",
+    }
+
+
+def _line(version: int, commit: "Commit") -> str:
+    record = commit.record
+    return (
+        f"{version}, committed {commit.at:%Y-%m-%d %H:%M:%S} UTC: {record.get('rows', 0):,} rows of "
+        f"{record.get('objects', 0):,} objects, {record.get('superseded', 0):,} superseded, "
+        f"{record.get('quarantined', 0):,} quarantined"
+    )
+
+
+def _note(one: Mapping[str, Any]) -> str:
+    notes = []
+    if one.get("restored") is not None:
+        notes.append(f"rolled back to {one['restored']}")
+    if one.get("accepted"):
+        notes.append("accepted beyond its limits")
+    if run := (one.get("run") or {}).get("id"):
+        notes.append(f"run {run}")
+    return ", ".join(notes)

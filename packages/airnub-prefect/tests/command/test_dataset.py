@@ -1,0 +1,208 @@
+"""The `dataset` commands."""
+
+import json
+import sys
+
+import pytest
+
+pytest.importorskip("airnub_data", reason="the extra `datasets` is not installed")
+
+from click.testing import CliRunner
+from department_for_tests.department import DEPARTMENT as WITHOUT
+from department_of_data.datasets import ORDERS
+from department_of_data.department import DEPARTMENT
+
+from airnub_data import Location, make_dataset, scan_dataset
+from airnub_prefect.command.main import group
+
+HEADER = b"id,price\n"
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    """Run a command on the datasets of a temporary folder; status, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    where = ("--datasets", tmp_path / "datasets", "--store", tmp_path / "store")
+
+    def invoke(*words, where=where, department=DEPARTMENT):
+        answer = CliRunner().invoke(group(department), list(map(str, ("dataset", *words, *where))))
+        return answer.exit_code, answer.stdout, answer.stderr
+
+    return invoke
+
+
+@pytest.fixture
+def made(fill_store, tmp_path):
+    """Bring URLs to these bytes, and the dataset with them."""
+
+    def make(accept=False, **contents):
+        fill_store(tmp_path / "store", {url: HEADER + rows for url, rows in contents.items()})
+        return make_dataset(ORDERS, tmp_path / "store", Location(tmp_path / "datasets"), accept=accept)
+
+    return make
+
+
+def prices(folder):
+    return scan_dataset(Location(folder / "datasets"), ORDERS).sort("id").collect()["price"].to_list()
+
+
+def test_ls(invoke, made):
+    """Each dataset has a line, also one that was not made yet."""
+    status, out, err = invoke("ls")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1].split() == ["orders", "not", "made", "yet"]
+    made(a=b"1,2\n2,3\n")
+    assert invoke("ls")[1].splitlines()[-1].split()[:4] == ["orders", "0", "2", "0"]
+    [row] = json.loads(invoke("ls", "--json")[1])
+    assert (row["dataset"], row["version"], row["rows"], row["held"]) == ("orders", 0, 2, False)
+
+
+def test_show(invoke, made, fill_store, tmp_path):
+    """The declaration, the version, and what the next run would do."""
+    assert "1 of 1 objects are read" not in invoke("show", "orders")[1]
+    made(a=b"1,2\n2,3\n")
+    status, out, _ = invoke("show", "orders")
+    assert status == 0
+    assert "table         datasets/orders" in out
+    assert "2 rows of 1 objects, 0 superseded, 0 quarantined" in out
+    assert "next run      nothing: it is what its 1 objects give" in out
+    assert [line.split() for line in out.splitlines()][-1] == ["price", "float64", "no", "EUR"]
+    fill_store(tmp_path / "store", {"b": HEADER + b"3,1\n"})
+    document = json.loads(invoke("show", "orders", "--json")[1])
+    assert document["next_run"] == "1 new objects; 1 of 2 objects are read"
+    assert document["columns"]["id"] == {"type": "int64", "nullable": False, "unit": None}
+    without = invoke("show", "orders", where=("--datasets", tmp_path / "datasets"))[1]
+    assert "next run      not known: name the store with --store FOLDER" in without
+
+
+def test_show_as_of(invoke, made):
+    """A version by its number, or by a time; another text is a mistake, and a version that is not kept an error."""
+    made(a=b"1,2\n")
+    made(b=b"2,3\n")
+    assert "version       0," in invoke("show", "orders", "--as-of", "0")[1]
+    assert "version       1," in invoke("show", "orders", "--as-of", "2999-01-01T00:00:00")[1]
+    status, _, err = invoke("show", "orders", "--as-of", "yesterday")
+    assert (status, "expected a version such as 3, or a time such as" in err) == (2, True)
+    status, _, err = invoke("show", "orders", "--as-of", "7")
+    assert (status, "expected a version that is kept, found none for 7" in err) == (1, True)
+
+
+def test_history(invoke, made):
+    """The newest version first, with its rows."""
+    made(a=b"1,2\n")
+    made(b=b"1,3\n", accept=True)
+    lines = invoke("history", "orders")[1].splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["1", "0"]
+    assert "accepted beyond its limits" in lines[1]
+    newest, first = json.loads(invoke("history", "orders", "--json")[1])
+    assert (newest["rows"], newest["superseded"], first["rows"]) == (1, 1, 1)
+
+
+def test_quarantine(invoke, made):
+    """Counts by rule, and examples with their text and where they come from."""
+    made(a=b"1,2\n2,-1\nx,-2\n", accept=True)
+    status, out, _ = invoke("quarantine", "orders", "--limit", "1")
+    assert status == 0
+    assert "orders: 2 rows in quarantine" in out
+    assert "price: expected at least 0" in out
+    assert ", record 3: price: expected at least 0, found -1\n    2,-1\n" in out
+    assert "and 1 more rows; see --limit" in out
+    document = json.loads(invoke("quarantine", "orders", "--json")[1])
+    assert [(one["rule"], one["rows"]) for one in document["reasons"]] == [
+        ("price: expected at least 0", 2),
+        ("id: expected a whole number (Int64)", 1),
+    ]
+    assert [one["text"] for one in document["examples"]] == ["2,-1", "x,-2"]
+
+
+def test_an_empty_quarantine(invoke, made):
+    """It is said."""
+    made(a=b"1,2\n")
+    assert invoke("quarantine", "orders")[:2] == (0, "orders: 0 rows in quarantine\n")
+
+
+def test_rollback_and_release(invoke, made, tmp_path):
+    """The rows of the version are back, in the copy too; runs leave it alone until it is released."""
+    made(a=b"1,2\n")
+    made(a=b"1,3\n")
+    status, out, _ = invoke("rollback", "orders", "0")
+    assert (status, out) == (
+        0, "orders: version 2 has the rows of version 0; runs leave it alone until `dataset release orders`\n"
+    )  # fmt: skip
+    assert prices(tmp_path) == [2.0]
+    assert "held" in invoke("ls")[1]
+    assert "waits for `dataset release`" in invoke("show", "orders")[1]
+    assert made(a=b"1,4\n").held
+    assert invoke("release", "orders")[:2] == (0, "orders: the next run makes it of what its sources have\n")
+    assert invoke("release", "orders")[:2] == (0, "orders: it is not held; nothing was changed\n")
+    made()
+    assert prices(tmp_path) == [4.0]
+
+
+def test_a_version_that_cannot_come_back(invoke, made):
+    """The error says which can; status 1."""
+    made(a=b"1,2\n")
+    status, _, err = invoke("rollback", "orders", "0")
+    assert (status, "expected a version before the current one, which is 0" in err) == (1, True)
+
+
+def test_vacuum(invoke, made, tmp_path):
+    """Nothing within the retention goes; a dry run names what would."""
+    made(a=b"1,2\n")
+    made(a=b"1,3\n")
+    status, out, _ = invoke("vacuum", "--dry-run")
+    assert (status, out) == (0, "orders: 0 files would be removed; versions of 30d can be read\n")
+    assert json.loads(invoke("vacuum", "orders", "--json")[1]) == [{"dataset": "orders", "files": []}]
+
+
+@pytest.mark.parametrize("words", [("show", "order"), ("history", "order"), ("vacuum", "order"), ("release", "order")])
+def test_a_misspelt_name(invoke, words):
+    """The nearest one is named; status 2."""
+    status, _, err = invoke(*words)
+    assert (status, "did you mean 'orders'" in err) == (2, True)
+
+
+def test_a_dataset_that_was_not_made(invoke):
+    """What to do is said; status 1."""
+    status, _, err = invoke("history", "orders")
+    assert (status, "expected a dataset in " in err, "run the processing first" in err) == (1, True, True)
+
+
+def test_without_settings(invoke):
+    """The option is named."""
+    status, _, err = invoke("ls", where=())
+    assert (status, "name the folder with --datasets FOLDER" in err) == (2, True)
+
+
+def test_settings_say_where_they_are(invoke, made, tmp_path):
+    """And which limits they have."""
+    made(a=b"1,2\n")
+    config = tmp_path / "processing.yaml"
+    limits = {"orders": {"retention": "2d"}}
+    config.write_text(
+        json.dumps({"store": str(tmp_path / "store"), "datasets": str(tmp_path / "datasets"), "dataset_limits": limits})
+    )
+    out = invoke("show", "orders", where=("--config", config))[1]
+    assert "retention     2d" in out
+    assert "next run      nothing" in out
+
+
+def test_a_department_without_datasets(invoke):
+    """It is said; status 2."""
+    status, _, err = invoke("ls", department=WITHOUT)
+    assert (status, "has no stage whose settings are DatasetSettings" in err) == (2, True)
+
+
+def test_without_the_extra(invoke, monkeypatch):
+    """The dependency that is missing is named; status 2."""
+    monkeypatch.delitem(sys.modules, "department_of_data.datasets")
+    monkeypatch.setitem(sys.modules, "airnub_data", None)
+    status, _, err = invoke("ls")
+    assert (status, "expected the dependency airnub-prefect[datasets], found no module airnub_data" in err) == (2, True)
+
+
+def test_accept_is_for_stages_that_make_datasets(tmp_path):
+    """Anything else is a mistake in the command."""
+    for words in (("run", "--accept", "orders"), ("run", "other", "--accept", "orders")):
+        answer = CliRunner().invoke(group(DEPARTMENT), list(words))
+        assert (answer.exit_code, "--accept is for a stage that makes datasets" in answer.stderr) == (2, True)

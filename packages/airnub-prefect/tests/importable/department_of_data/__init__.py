@@ -1,0 +1,1 @@
+"""A department that makes a dataset, for the tests."""

@@ -1,0 +1,103 @@
+"""Datasets in Prefect."""
+
+import asyncio
+
+import pytest
+
+pytest.importorskip("airnub_data", reason="the extra `datasets` is not installed")
+
+from department_of_data.settings import ProcessingSettings
+
+from airnub_core import Kind
+from airnub_data import Location, scan_dataset
+from airnub_data.record import Record
+from airnub_data.table import Table
+from airnub_prefect.errors import ConfigurationError, StageFailedError
+from airnub_prefect.progress import listening
+
+HEADER = b"id,price\n"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Of a processing in a temporary folder."""
+
+    def make(**more):
+        return ProcessingSettings(store=str(tmp_path / "store"), datasets=str(tmp_path / "datasets"), **more)
+
+    return make
+
+
+@pytest.fixture
+def process(prefect_api, settings):
+    """Run the flow; its report, of a failed one as well."""
+    from department_of_data.flows import processing
+
+    def run(accept=None, **more):
+        try:
+            return asyncio.run(processing(settings(**more), accept))
+        except StageFailedError as error:
+            return error.report
+
+    return run
+
+
+def test_a_dataset_is_made(process, fill_store, tmp_path, caplog):
+    """In a task of its own, with what its rows are, and with the run that made it in the commit."""
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n1,3\n2,1\n"})
+    [outcome] = process().outcomes
+    assert (outcome.kind, outcome.rows_read, outcome.rows, outcome.superseded) == (Kind.STORED, 3, 2, 1)
+    assert "dataset orders" in {getattr(record, "task_run_name", None) for record in caplog.records}
+    location = Location(tmp_path / "datasets")
+    from department_of_data.datasets import ORDERS
+
+    assert scan_dataset(location, ORDERS).sort("id").collect().rows() == [(1, 3.0), (2, 1.0)]
+    record = Record.last(Table.open(location, "orders"))
+    assert record.run.flow == "department-of-data-processing"
+    assert record.run.id is not None
+    assert [one.kind for one in process().outcomes] == [Kind.UNCHANGED]
+
+
+def test_who_listens_hears_of_each_dataset(process, fill_store, tmp_path):
+    """As of the items of an ingestion."""
+
+    class Heard:
+        def __init__(self):
+            self.seen = []
+
+        def expect(self, batch, items):
+            self.seen.append((batch, items))
+
+        def outcome(self, batch, outcome):
+            self.seen.append((batch, outcome.source))
+
+        def concluded(self, stage, report, failure):
+            self.seen.append((stage, failure))
+
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
+    heard = Heard()
+    with listening(heard):
+        process()
+    assert heard.seen == [("datasets", 1), ("datasets", "orders"), ("processing", None)]
+
+
+def test_limits_of_settings_and_accept(process, fill_store, tmp_path):
+    """Beyond a limit the item fails, with the rules that rows break; accepted, it passes this once."""
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n2,-1\n"})
+    [failed] = process().outcomes
+    assert (failed.kind, failed.quarantined) == (Kind.FAILED, 1)
+    assert [one.rule for one in failed.violations] == ["price: expected at least 0"]
+    [accepted] = process(accept=["orders"]).outcomes
+    assert (accepted.kind, accepted.rows) == (Kind.STORED, 1)
+    fill_store(tmp_path / "store", {"b": HEADER + b"3,-1\n"})
+    assert [one.kind for one in process().outcomes] == [Kind.FAILED]
+    wide = {"orders": {"max_quarantined": "100%"}}
+    assert [one.kind for one in process(dataset_limits=wide).outcomes] == [Kind.UNCHANGED]
+
+
+def test_what_is_accepted_must_be_a_dataset(process, fill_store, tmp_path):
+    """A misspelt name is a mistake; nothing was made."""
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
+    with pytest.raises(ConfigurationError, match="accept: unknown dataset 'order'; did you mean 'orders'"):
+        process(accept=["order"])
+    assert not (tmp_path / "datasets").exists()
