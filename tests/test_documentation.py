@@ -1,5 +1,6 @@
 """The documentation: every command in it can be typed, and every link leads somewhere."""
 
+import asyncio
 import re
 import shlex
 import subprocess
@@ -13,8 +14,10 @@ from click.testing import CliRunner
 
 from airnub_cli.__main__ import main as airnub
 from airnub_cli.workspace import Workspace
-from airnub_core import ApiSource, FileSource, NetworkSettings, PageSource
+from airnub_core import ApiSource, FileSource, Item, NetworkSettings, PageSource, open_engine
+from airnub_core.dataset_limits import DatasetLimits
 from airnub_core.sources.settings import Auth, CursorPages, Incremental, LinkPages, NumberedPages, OffsetPages
+from airnub_data import Column, Dataset, Location, make_dataset
 from airnub_prefect.command.main import group
 from department_template.settings import IngestionSettings
 
@@ -22,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     path
     for path in sorted(ROOT.rglob("*.md"))
-    if not any(part.startswith((".", "data", "node")) for part in path.relative_to(ROOT).parts)
+    if not any(part.startswith((".", "data", "node")) for part in path.relative_to(ROOT).parent.parts)
 ]
 DEPARTMENTS = [one for one in Workspace.around(ROOT).members.values() if one.kind == "department"]
 COMMANDS = {"airnub": airnub} | {
@@ -126,6 +129,35 @@ def test_every_key_of_a_source_is_documented():
     models = (NetworkSettings, FileSource, ApiSource, PageSource, Auth, Incremental, NumberedPages, OffsetPages)
     keys = {key for model in (*models, CursorPages, LinkPages) for key in model.model_fields}
     assert sorted(key for key in keys if not re.search(rf"\b{key}\b", text)) == []
+
+
+def test_every_field_of_a_dataset_is_documented():
+    """On the page of datasets, as are the limits that settings have."""
+    text = (ROOT / "docs" / "datasets.md").read_text()
+    fields = {*Dataset.__dataclass_fields__, *Column.__dataclass_fields__, *DatasetLimits.model_fields} - {"dtype"}
+    assert sorted(name for name in fields if not re.search(rf"\b{name}\b", text)) == []
+
+
+def test_the_documented_dataset_can_be_made_and_read(tmp_path, monkeypatch):
+    """Every block of Python of that page runs, in its order."""
+    monkeypatch.chdir(tmp_path)
+    declaration, reading = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "datasets.md").read_text(), re.DOTALL)
+    names = {}
+    exec(declaration, names)
+
+    async def fill():
+        network = NetworkSettings()
+        async with open_engine(tmp_path / "store", network) as engine:
+            item = Item("shop_sales", "https://example.org/sales.csv", network)
+            content = b"id,customer,price,sold_at\n1,ada,9.99,2026-01-02T03:04:05Z\n1,ada,8.99,2026-02-02T03:04:05Z\n"
+            await engine.settle([engine.keep(engine.begin(item, "sales.csv"), content, "text/csv", ())])
+
+    asyncio.run(fill())
+    make_dataset(names["SALES"], tmp_path / "store", Location(tmp_path / "datasets"))
+    exec(reading, names)
+    [row] = names["sales"].collect().to_dicts()
+    assert str(row["price"]) == "8.99"
+    assert {"_object", "_record"} <= set(names["traced"].collect().columns)
 
 
 def test_every_command_is_documented():
