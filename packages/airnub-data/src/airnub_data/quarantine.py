@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 
@@ -71,6 +72,18 @@ def read(location: Location, stem: str) -> pl.LazyFrame:
     """The rows in quarantine: `_object`, `_record`, `text`, `reason` and `first_seen`; none where there is no table."""
     table = Table.open(location, quarantine_name(stem))
     return pl.LazyFrame(schema=_SCHEMA) if table is None else table.scan()
+
+
+def sample(rows: pl.LazyFrame, limit: int) -> tuple[int, list[dict[str, Any]]]:
+    """How many rows there are, and some of them: the newest first, then by object and record.
+
+    Args:
+        rows: in quarantine, as `read` gives them.
+        limit: of the rows that are given.
+    """
+    count = rows.select(pl.len()).collect().item()
+    found = rows.sort(FIRST_SEEN, OBJECT, RECORD, descending=[True, False, False]).head(limit).collect()
+    return int(count), found.to_dicts()
 
 
 def violations(rows: pl.LazyFrame) -> tuple[Violation, ...]:

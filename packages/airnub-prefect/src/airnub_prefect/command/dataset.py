@@ -176,17 +176,15 @@ def history(datasets: Datasets, name: str, *, as_json: bool) -> int:
 
 def quarantine(datasets: Datasets, name: str, limit: int, *, as_json: bool) -> int:
     """Show the rows in quarantine: how many break which rule, and examples with their text."""
-    import polars as pl
-
     from airnub_data.columns import OBJECT, RECORD
     from airnub_data.conform import REASON
-    from airnub_data.quarantine import FIRST_SEEN, read, violations
+    from airnub_data.quarantine import FIRST_SEEN, read, sample, violations
     from airnub_data.stage import TEXT
 
     datasets.one(name)
     rows = read(datasets.location, name)
     found = violations(rows)
-    count = int(rows.select(pl.len()).collect().item())
+    count, some = sample(rows, limit)
     examples = [
         {
             "object": row[OBJECT],
@@ -195,10 +193,7 @@ def quarantine(datasets: Datasets, name: str, limit: int, *, as_json: bool) -> i
             "text": redact_text(row[TEXT]),
             "first_seen": row[FIRST_SEEN].isoformat(),
         }
-        for row in rows.sort(FIRST_SEEN, OBJECT, RECORD, descending=[True, False, False])
-        .head(limit)
-        .collect()
-        .iter_rows(named=True)
+        for row in some
     ]
     if as_json:
         reasons = [{"rule": one.rule, "rows": one.rows, "example": one.example} for one in found]

@@ -1,0 +1,27 @@
+"""Moved: names that were in this package, found for one version in the package that has them now."""
+
+import importlib
+import warnings
+from typing import Any
+
+_HOME = "airnub_data"
+# No dependency: it stands above this package. Where it is not installed, the error says what to install.
+
+
+def find(module: str, name: str) -> Any:
+    """A name of a module that moved, with a warning that says where to import it from.
+
+    Raises:
+        ImportError: the package that has it is not installed.
+        AttributeError: it has no such name.
+    """
+    try:
+        found = getattr(importlib.import_module(_HOME), name)
+    except ImportError as error:
+        message = f"{module}.{name} has moved to {_HOME}: install airnub-prefect[datasets] ({error})"
+        raise ImportError(message, name=error.name) from error
+    except AttributeError as error:
+        message = f"{module}.{name} has no successor; docs/datasets.md says how a dataset is declared"
+        raise AttributeError(message, name=name) from error
+    warnings.warn(f"{module}.{name} has moved: import it from {_HOME}", DeprecationWarning, stacklevel=3)
+    return found

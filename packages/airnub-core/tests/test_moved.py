@@ -1,0 +1,21 @@
+"""Names that moved to another package."""
+
+import sys
+
+import pytest
+
+from airnub_core.moved import find
+
+
+def test_a_name_that_is_gone():
+    """The message names the page that says what there is instead."""
+    pytest.importorskip("airnub_data", reason="the names are found there")
+    with pytest.raises(AttributeError, match=r"a\.read_csv has no successor; docs/datasets\.md"):
+        find("a", "read_csv")
+
+
+def test_without_the_package(monkeypatch):
+    """The message names the extra to install."""
+    monkeypatch.setitem(sys.modules, "airnub_data", None)
+    with pytest.raises(ImportError, match=r"a\.Column has moved to airnub_data: install airnub-prefect\[datasets\]"):
+        find("a", "Column")
