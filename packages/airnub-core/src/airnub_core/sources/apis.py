@@ -13,6 +13,7 @@ from airnub_core.sources.paging import Walk, whole_url
 from airnub_core.sources.records import json_lines, parse_json, records_at
 from airnub_core.sources.settings import ApiSource, Secret
 from airnub_core.sources.watermarks import News, Watermark
+from airnub_core.store.made import made_url, records_name
 
 JSON_LINES = "application/x-ndjson"
 """Media type of the files of records."""
@@ -43,8 +44,15 @@ async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secr
 
 async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, str]) -> list[Outcome]:
     last = Watermark.parse(engine.index.watermark(source.name) if source.incremental else None)
-    whole = Item(source.name, whole_url(source, last.value), source.network(engine.network), headers)
-    begun = None if source.records is None else engine.begin(whole, f"{source.name}.jsonl")
+    whole = Item(
+        source.name,
+        whole_url(source, last.value),
+        source.network(engine.network),
+        headers,
+        withdraws=source.withdraws,
+    )
+    records = records_name(source.name)
+    begun = None if source.records is None else engine.begin(whole, records)
     news = News(last, source.incremental.field) if source.incremental else None
     reading = _Reading(engine, source, whole, news)
     try:
@@ -53,7 +61,10 @@ async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, s
         await reading.settle()
         if reading.outcomes:
             engine.expect(1)
-        return [*reading.outcomes, engine.failure(whole, error)]
+        made = [] if begun is None else [made_url(whole.url, records)]
+        # An error behind the first answer is that of another page.
+        failed = await engine.give_up(whole, error, made, is_its_own=not reading.arrivals)
+        return [*reading.outcomes, failed]
     except BaseException:
         # The run is cancelled, or the disk is full: what is whole is not fetched again.
         await reading.settle()

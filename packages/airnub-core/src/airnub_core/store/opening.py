@@ -1,6 +1,6 @@
 """Opening a store: its objects and its index together, the index rebuilt where it is missing or damaged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from airnub_core.store.protocol import Store
 from airnub_core.store.recovery import recover
 from airnub_core.store.staging import Staging
 from airnub_core.store.verification import Verification, verify
+from airnub_core.store.withdrawal import Withdrawal
 
 INDEX = "index.sqlite"
 
@@ -104,6 +105,7 @@ def open_for_writing(place: Path | Place) -> Iterator[Opened]:
         partials = Partials(hidden)
         with Staging(hidden / "staging", lambda folder: recover(store, index, partials, folder)) as staging:
             try:
+                record_withdrawals(store, index)
                 yield Opened(store, index, staging, hidden)
             except StoreError:
                 if not isinstance(place.objects, Path):
@@ -116,6 +118,22 @@ def open_for_writing(place: Path | Place) -> Iterator[Opened]:
                     # The next run does it again.
                     staging.abandon()
                     raise
+
+
+def record_withdrawals(store: Store, index: Index) -> None:
+    """Write the withdrawals into the store that the index has alone, since a process is at it or was killed.
+
+    Raises:
+        StoreError: the store or the index cannot be written.
+    """
+    unwritten = index.unwritten()
+    if not unwritten:
+        return
+    try:
+        store.withdraw(unwritten)
+    except OSError as error:
+        raise StoreError.of(error, store.name) from error
+    index.written(unwritten)
 
 
 def _close(store: Store) -> None:
@@ -148,8 +166,12 @@ def _open_index(place: Place, store: Store, *, anew: bool = False) -> tuple[Inde
         verification = verify(store)
         return verification.sound
 
+    def withdrawn(unwritten: Sequence[Withdrawal]) -> Sequence[Withdrawal]:
+        store.withdraw(unwritten)
+        return [*(verification.withdrawals if verification else ()), *unwritten]
+
     try:
-        index = open_index(place.index or place.hidden / INDEX, sound, anew=anew)
+        index = open_index(place.index or place.hidden / INDEX, sound, withdrawn, anew=anew)
     except OSError as error:
         raise StoreError.of(error, place.name) from error
     return index, verification

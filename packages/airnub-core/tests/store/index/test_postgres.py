@@ -113,8 +113,8 @@ def test_a_schema_of_somebody_else_is_left_alone(postgres_url, opened):
 
 def test_a_later_version_is_refused(opened, postgres_url):
     """Its tables may mean something else."""
-    opened._run(lambda connection: connection.execute(f"UPDATE {opened._schema}.state SET version = 3"))
-    with pytest.raises(StoreError, match=r"expected an index of version 2 .* found 3"):
+    opened._run(lambda connection: connection.execute(f"UPDATE {opened._schema}.state SET version = 4"))
+    with pytest.raises(StoreError, match=r"expected an index of version 3 .* found 4"):
         PostgresIndex(postgres_url)
 
 

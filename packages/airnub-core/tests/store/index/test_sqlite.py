@@ -103,7 +103,7 @@ def test_a_later_version_is_refused(tmp_path):
     later = sqlite3.connect(path)
     later.execute(f"PRAGMA user_version = {VERSION + 1}")
     later.close()
-    with pytest.raises(StoreError, match="expected an index of version 2, found 3") as error:
+    with pytest.raises(StoreError, match="expected an index of version 3, found 4") as error:
         SqliteIndex(path)
     assert not isinstance(error.value, DamagedIndexError)
 
