@@ -39,7 +39,7 @@ class Batches:
             items: those of the call.
             on_outcomes: told outcomes as soon as they are certain, from any thread.
             full: items that are a batch.
-            run: who does not find what is gone.
+            run: the run that URLs which are not found are noted for (`on_gone: withdraw`).
         """
         self.outcomes: list[Outcome | None] = [None] * len(items)
         """In the order of the items; `None` for those that are not certain yet."""

@@ -50,7 +50,7 @@ class Downloads:
             network: limits of all items together.
             force: fetch also what the server would say is unchanged.
             processes: how many downloaders; `None` for as many as pay.
-            run: who does not find what is gone.
+            run: the run that URLs which are not found are noted for (`on_gone: withdraw`).
             on_outcomes: told outcomes as soon as they are certain, from the thread that runs.
         """
         self._store = store

@@ -247,7 +247,7 @@ class Engine:
     async def give_up(
         self, item: Item, error: ItemError, others: Sequence[str] = (), *, is_its_own: bool = True
     ) -> Outcome:
-        """Report an item that failed; where its source says so, its URL may be withdrawn for it, which is no failure.
+        """Report an item that failed, or as `gone` where its source withdraws URLs and this is the second run in a row.
 
         Args:
             item: that failed.

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from airnub_common import redact_url
 from airnub_core.arrival import Item
-from airnub_core.errors import HttpStatusError, ItemError, StoreError
+from airnub_core.errors import HttpStatusError, ItemError
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.store.index import Index, Known, Missed, Run, Standing
+from airnub_core.store.opening import write_withdrawals
 from airnub_core.store.protocol import Store
 from airnub_core.store.withdrawal import Withdrawal
 
@@ -43,12 +44,7 @@ def withdraw(store: Store, index: Index, withdrawals: Sequence[Withdrawal]) -> l
     """
     withdrawn = index.withdraw(withdrawals)
     done = [one for one, is_withdrawn in zip(withdrawals, withdrawn, strict=True) if is_withdrawn]
-    if done:
-        try:
-            store.withdraw(done)
-        except OSError as error:
-            raise StoreError.of(error, store.name) from error
-        index.written(done)
+    write_withdrawals(store, index, done)
     return withdrawn
 
 
@@ -57,7 +53,7 @@ def settle_unavailable(
 ) -> list[Outcome | None]:
     """What became of items whose sources say `on_gone: withdraw`, in their order.
 
-    `None` for a link that its page did not name for the first time: it is noted, and is no item of this run.
+    `None` for a link that its page did not name for the first time: it is noted, and not an item of this run.
 
     Raises:
         StoreError: the store or the index cannot be written.
@@ -70,7 +66,7 @@ def settle_unavailable(
     for source, url_digests in found.items():
         index.forget_misses(source, url_digests)
     standings = index.miss(run, list(map(_key, missed))) if missed else []
-    stands = {_key(one): it for one, it in zip(missed, standings, strict=True)}
+    stands = dict(zip(map(_key, missed), standings, strict=True))
     due = [one for one in missed if stands[_key(one)] is Standing.MISSED_BEFORE]
     withdrawn = withdraw(store, index, [_withdrawal(one, run) for one in due]) if due else []
     for one, is_withdrawn in zip(due, withdrawn, strict=True):

@@ -54,9 +54,9 @@ def _unlisted(index: Index, source: str, listed: Set[str]) -> str | None:
     urls = sorted(url for digest, url in index.urls(source).items() if digest not in listed)
     if not urls:
         return None
-    one = len(urls) == 1
+    which = "1 URL" if len(urls) == 1 else f"{len(urls):,} URLs"
     shown = ", ".join(urls[:NAMED]) + (f" and {len(urls) - NAMED:,} more" if len(urls) > NAMED else "")
     return (
-        f"{len(urls):,} URL{'' if one else 's'} of {source} {'is' if one else 'are'} no longer in the settings and "
-        f"{'stays' if one else 'stay'} current in the store: {shown}; `store forget URL` withdraws one"
+        f"the settings do not list {which} of {source} any more; current in the store: {shown}; "
+        "`store forget URL` withdraws one"
     )

@@ -105,7 +105,8 @@ def open_for_writing(place: Path | Place) -> Iterator[Opened]:
         partials = Partials(hidden)
         with Staging(hidden / "staging", lambda folder: recover(store, index, partials, folder)) as staging:
             try:
-                record_withdrawals(store, index)
+                # A process that was killed in between has left them in the index alone.
+                write_withdrawals(store, index, index.unwritten())
                 yield Opened(store, index, staging, hidden)
             except StoreError:
                 if not isinstance(place.objects, Path):
@@ -120,20 +121,19 @@ def open_for_writing(place: Path | Place) -> Iterator[Opened]:
                     raise
 
 
-def record_withdrawals(store: Store, index: Index) -> None:
-    """Write the withdrawals into the store that the index has alone, since a process is at it or was killed.
+def write_withdrawals(store: Store, index: Index, withdrawals: Sequence[Withdrawal]) -> None:
+    """Write withdrawals that the index has into the store, and note in the index that the store has them.
 
     Raises:
         StoreError: the store or the index cannot be written.
     """
-    unwritten = index.unwritten()
-    if not unwritten:
+    if not withdrawals:
         return
     try:
-        store.withdraw(unwritten)
+        store.withdraw(withdrawals)
     except OSError as error:
         raise StoreError.of(error, store.name) from error
-    index.written(unwritten)
+    index.written(withdrawals)
 
 
 def _close(store: Store) -> None:

@@ -68,7 +68,7 @@ class Missed(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Who does not find a URL."""
+    """A run of an ingestion, as the notes of URLs that it does not find name it."""
 
     name: str
     """The same for all attempts of one run."""
