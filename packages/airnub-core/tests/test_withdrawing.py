@@ -81,7 +81,7 @@ def test_two_runs_in_a_row_withdraw_a_url(run, place, site, source):
 
 @pytest.mark.parametrize("between", [Reply(b"a"), Reply(b"new"), Reply(b"busy", status=503)])
 def test_another_answer_in_between_starts_again(kinds, place, site, source, between):
-    """Also one that is no content: the two runs are not in a row then."""
+    """Also one without content: the two runs are not in a row then."""
     kinds(source)
     answers = [GONE, between, GONE, GONE]
     ended = []
@@ -138,7 +138,7 @@ def test_attempts_of_one_run_count_once(kinds, place, site, source):
 
 
 def test_a_link_that_its_page_does_not_name(run, place, site):
-    """The first time it is no item; then it is gone. A page that cannot be read says nothing about its links."""
+    """The first time it is not an item; then it is gone. A page that cannot be read says nothing about its links."""
     page, less = (Reply("".join(f"<a href={name}>" for name in names).encode()) for names in ("ab", "b"))
     site.routes |= {"/a": Reply(b"a"), "/b": Reply(b"b"), "/page": page}
     source = PageSource(name="s", page=site.url("/page"), links="a", on_gone="withdraw")
@@ -247,7 +247,7 @@ def test_an_earlier_answer_does_not_bring_a_url_back(run, place, site, source):
 
 @contextmanager
 def killed_at(owner, name, *, before):
-    """Whoever calls a method of a class dies there."""
+    """The process that calls a method of a class ends there."""
     original = getattr(owner, name)
 
     def dying(*arguments):
@@ -301,7 +301,7 @@ def test_a_url_that_is_not_listed_any_more_is_named(run, place, site, source):
     fewer = replace_urls(source, [site.url("/b")])
     [outcome] = run(fewer, root=place)
     assert outcome.warning == (
-        f"1 URL of s is no longer in the settings and stays current in the store: {site.url('/a')}; "
+        f"the settings do not list 1 URL of s any more; current in the store: {site.url('/a')}; "
         "`store forget URL` withdraws one"
     )
     assert current(place) == ["a", "b"]
@@ -314,7 +314,7 @@ def test_of_many_urls_the_first_are_named(run, tmp_path, site):
     site.routes |= {f"/{number}": Reply(b"%d" % number) for number in range(9)}
     run(FileSource(name="s", urls=[site.url(f"/{number}") for number in range(9)]))
     [outcome] = run(FileSource(name="s", urls=[site.url("/0")]))
-    assert outcome.warning.startswith("8 URLs of s are no longer in the settings and stay current in the store: ")
+    assert outcome.warning.startswith("the settings do not list 8 URLs of s any more; current in the store: ")
     assert f"{site.url('/5')} and 3 more; " in outcome.warning
 
 
