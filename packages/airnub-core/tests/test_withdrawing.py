@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -293,30 +292,3 @@ def test_killed_in_between(run, tmp_path, site, source, owner, name, before, the
     assert current(place) == expected
     reindex(place)
     assert current(place) == expected
-
-
-def test_a_url_that_is_not_listed_any_more_is_named(run, place, site, source):
-    """In a warning of the source's first outcome; one that is withdrawn is not."""
-    assert [one.warning for one in run(source, root=place)] == [None, None]
-    fewer = replace_urls(source, [site.url("/b")])
-    [outcome] = run(fewer, root=place)
-    assert outcome.warning == (
-        f"the settings do not list 1 URL of s any more; current in the store: {site.url('/a')}; "
-        "`store forget URL` withdraws one"
-    )
-    assert current(place) == ["a", "b"]
-    forget(place, site.url("/a"))
-    assert run(fewer, root=place) == [replace(outcome, warning=None)]
-
-
-def test_of_many_urls_the_first_are_named(run, tmp_path, site):
-    """And their number is."""
-    site.routes |= {f"/{number}": Reply(b"%d" % number) for number in range(9)}
-    run(FileSource(name="s", urls=[site.url(f"/{number}") for number in range(9)]))
-    [outcome] = run(FileSource(name="s", urls=[site.url("/0")]))
-    assert outcome.warning.startswith("the settings do not list 8 URLs of s any more; current in the store: ")
-    assert f"{site.url('/5')} and 3 more; " in outcome.warning
-
-
-def replace_urls(source, urls):
-    return source.model_copy(update={"urls": urls})

@@ -12,8 +12,10 @@ from airnub_core.outcome import Kind, Outcome
 from airnub_core.sources.paging import Walk, whole_url
 from airnub_core.sources.records import json_lines, parse_json, records_at
 from airnub_core.sources.settings import ApiSource, Secret
+from airnub_core.sources.unlisted import Listed, with_warnings
 from airnub_core.sources.watermarks import News, Watermark
 from airnub_core.store.made import made_url, records_name
+from airnub_core.store.manifest import url_digest
 
 JSON_LINES = "application/x-ndjson"
 """Media type of the files of records."""
@@ -30,7 +32,8 @@ async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secr
         secret: gives the value of a secret by its reference.
 
     Returns:
-        For a source with `records` one outcome, of the file of its records; else one for each answer.
+        For a source with `records` one outcome, of the file of its records; else one for each answer. The first outcome
+        of a source warns of what is current of a URL that it had before, except where its URLs come from its answers.
 
     Raises:
         StoreError: the store cannot be written.
@@ -39,7 +42,21 @@ async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secr
     # A secret that is missing is an error before anything is asked.
     headers = [_headers(source, secret) for source in sources]
     outcomes = await together(map(_ingest_api, repeat(engine), sources, headers))
-    return [outcome for of_source in outcomes for outcome in of_source]
+    return await with_warnings(
+        engine.index,
+        [outcome for of_source in outcomes for outcome in of_source],
+        {source.name: listed for source in sources if (listed := _listed(source)) is not None},
+    )
+
+
+def _listed(source: ApiSource) -> Listed | None:
+    """What is current of an API as it is set, `None` where its URLs come from its answers."""
+    url = whole_url(source)
+    if source.incremental is not None or (source.records is None and source.pages is not None):
+        return None
+    records = records_name(source.name)
+    digests = {url_digest(url), url_digest(made_url(url, records))}
+    return Listed(digests, None if source.records is None else records)
 
 
 async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, str]) -> list[Outcome]:

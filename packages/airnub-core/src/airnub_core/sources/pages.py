@@ -15,6 +15,7 @@ from airnub_core.outcome import Outcome
 from airnub_core.sources.large_pages import links_on_any_page
 from airnub_core.sources.links import MAX_PAGE_BYTES, Link, links_in_sitemap
 from airnub_core.sources.settings import PageSource
+from airnub_core.sources.unlisted import Listed, with_warnings
 from airnub_core.store.made import links_name, made_url
 from airnub_core.store.manifest import url_digest
 
@@ -27,7 +28,7 @@ async def ingest_pages(engine: Engine, sources: Sequence[PageSource]) -> list[Ou
 
     Returns:
         In the order of the sources: one outcome for each link, or one for the list of links where it is not downloaded;
-        one failure for a page that cannot be read.
+        one failure for a page that cannot be read. The list of another page that the source had before is warned of.
 
     Raises:
         StoreError: the store cannot be written.
@@ -36,13 +37,25 @@ async def ingest_pages(engine: Engine, sources: Sequence[PageSource]) -> list[Ou
     items = [one for of_source in read for one in of_source if isinstance(one, Item)]
     # All of them at once: the limits of a host hold for all sources together.
     fetched = iter(await engine.ingest(items) if items else ())
-    return [next(fetched) if isinstance(one, Item) else one for of_source in read for one in of_source]
+    outcomes = [next(fetched) if isinstance(one, Item) else one for of_source in read for one in of_source]
+    lists = {source.name: _listed(source) for source in sources if not source.download}
+    return await with_warnings(engine.index, outcomes, lists)
+
+
+def _listed(source: PageSource) -> Listed:
+    """What is current of a page whose links are only listed."""
+    list_name = links_name(source.name)
+    return Listed({url_digest(made_url(_url(source), list_name))}, list_name)
+
+
+def _url(source: PageSource) -> str:
+    return source.page or source.sitemap or ""
 
 
 async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
     """What a page links to: items to be fetched, and outcomes of what is not."""
     network = source.network(engine.network)
-    page = Item(source.name, source.page or source.sitemap or "", network, withdraws=source.withdraws)
+    page = Item(source.name, _url(source), network, withdraws=source.withdraws)
     list_name = links_name(source.name)
     list_url = made_url(page.url, list_name)
 
