@@ -20,6 +20,7 @@ from airnub_core import (
 from airnub_core.sample_site import Reply
 from airnub_core.store.opening import open_for_writing
 from airnub_core.store.partials import BODY, WORTH_RESUMING, Note, Partials, write_note
+from airnub_core.store.withdrawal import Withdrawal
 from airnub_prefect import settings as settings_module
 from airnub_prefect.command import store as commands
 from airnub_prefect.command.main import group
@@ -206,16 +207,29 @@ def test_forget(invoke, site, folder):
 
 
 def test_forget_a_url_that_is_not_there(invoke, site, folder):
-    """Status 2 and the nearest one; a source that is not there, too."""
+    """Status 1 and the nearest one; a source that is not there, too."""
     status, out, err = invoke("forget", site.url("/a.cvs"))
-    assert (status, out) == (2, "")
-    assert f"expected a URL that is current, found '{site.url('/a.cvs')}'" in err
+    assert (status, out) == (1, "")
+    assert f"expected a current URL of store, found nothing for '{site.url('/a.cvs')}'" in err
     assert f"did you mean '{site.url('/a.csv')}'?" in err
     status, _, err = invoke("forget", site.url("/a.csv"), "--source", "b")
-    assert (status, "which the store does not know" in err) == (2, True)
+    assert (status, "found nothing for" in err) == (1, True)
     status, _, err = invoke("forget", site.url("/a.csv"), "--source", "none")
-    assert (status, "expected a source of the store, found 'none'" in err) == (2, True)
+    assert (status, "expected a source of store, found 'none'" in err) == (1, True)
     assert len(current(folder)) == 1
+
+
+def test_forget_what_a_killed_process_withdrew_in_the_index_alone(invoke, site, folder):
+    """The store has the withdrawal when the command says so."""
+    with open_store(folder) as (store, index):
+        [row] = index.current("a")
+        withdrawal = Withdrawal("a", row.url_digest, row.url, row.checked_at, "store forget")
+        index.withdraw([withdrawal])
+        assert list(store.withdrawals()) == []
+    assert invoke("forget", site.url("/a.csv"))[0] == 0
+    with open_store(folder) as (store, index):
+        assert list(store.withdrawals()) == [withdrawal]
+        assert index.unwritten() == []
 
 
 def test_forget_a_url_of_several_sources(invoke, site, folder):

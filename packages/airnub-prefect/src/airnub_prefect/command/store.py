@@ -15,6 +15,7 @@ from airnub_core.store.collection import collect
 from airnub_core.store.index import Index, Known, Version
 from airnub_core.store.made import links_name, made_url, records_name
 from airnub_core.store.manifest import url_digest
+from airnub_core.store.opening import write_withdrawals
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
 from airnub_core.store.withdrawal import Withdrawal
@@ -150,24 +151,28 @@ def log(place: Place, url: str, source: str | None, *, as_json: bool) -> int:
 def forget(place: Place, url: str, source: str | None, *, as_json: bool) -> int:
     """Withdraw a URL at once, and what was made from its answers; its objects and its versions stay.
 
+    Returns:
+        0 where it is withdrawn, now or before; 1 where the store does not know it, or a run has just found it again.
+
     Raises:
-        ConfigurationError: the store does not know it, or several sources have it and none is named.
+        ConfigurationError: several sources have it and none is named.
     """
     with open_store(place) as (store, index):
         sources = index.sources()
         if source is not None and source not in sources:
             nearest = _nearest(source, sources)
-            raise ConfigurationError.of(_shown(place), f"expected a source of the store, found {source!r}{nearest}")
+            say_error(f"expected a source of {_shown(place)}, found {source!r}{nearest}; see `store ls`")
+            return 1
         chosen = sources if source is None else [source]
         found = _current(index, chosen, url)
         before = [] if found else _withdrawn(index, chosen, url)
         if not found and not before:
             known = sorted({one.url for name in chosen for one in index.current(name)})
-            raise ConfigurationError.of(
-                _shown(place),
-                f"expected a URL that is current, found {redact_url(url)!r}, which the store does not know"
-                f"{_nearest(redact_url(url), known)}; see `store ls`",
+            say_error(
+                f"expected a current URL of {_shown(place)}, found nothing for {redact_url(url)!r}"
+                f"{_nearest(redact_url(url), known)}; see `store ls`"
             )
+            return 1
         of = sorted({one.source for one in found})
         if len(of) > 1:
             raise ConfigurationError.of(
@@ -178,6 +183,9 @@ def forget(place: Place, url: str, source: str | None, *, as_json: bool) -> int:
         at = max([now, *(one.checked_at for one in found)])
         withdrawals = [Withdrawal(one.source, one.url_digest, one.url, at, "store forget") for one in found]
         withdrawn = withdraw(store, index, withdrawals)
+        if before:
+            # The store may not have them: a process that was killed has left them in the index alone.
+            write_withdrawals(store, index, index.unwritten())
     gone = [(one, at) for one, is_withdrawn in zip(found, withdrawn, strict=True) if is_withdrawn]
     if as_json:
         documents = [_forgotten(one, since, new=True) for one, since in gone]
