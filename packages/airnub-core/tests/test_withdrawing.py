@@ -159,6 +159,28 @@ def test_a_link_that_its_page_does_not_name(run, place, site):
     assert kinds(page) == [("a", "stored"), ("b", "unchanged")]
 
 
+def test_links_of_a_sitemap(run, place, site):
+    """One that is listed and answers 404 in two runs is gone, and so is one that is not listed any more."""
+
+    def sitemap(*names):
+        return Reply(
+            "".join(f"{site.url(f'/{name}')}\n" for name in names).encode(), headers={"content-type": "text/plain"}
+        )
+
+    site.routes |= {"/a": Reply(b"a"), "/b": Reply(b"b"), "/c": Reply(b"c"), "/sitemap.txt": sitemap(*"abc")}
+    source = PageSource(name="s", sitemap=site.url("/sitemap.txt"), on_gone="withdraw")
+
+    def kinds():
+        return [(one.url.rpartition("/")[2], one.kind.value) for one in run(source, root=place)]
+
+    kinds()
+    site.routes |= {"/a": Reply(status=404), "/sitemap.txt": sitemap(*"ac")}
+    assert kinds() == [("a", "failed"), ("c", "unchanged")]
+    assert kinds() == [("a", "gone"), ("c", "unchanged"), ("b", "gone")]
+    assert kinds() == [("a", "gone"), ("c", "unchanged")]
+    assert current(place) == ["c"]
+
+
 def test_a_list_of_links_goes_with_its_page(run, place, site):
     """Where the links are not downloaded, the list is the item."""
     site.routes["/page"] = Reply(b"<a href=a>")
