@@ -10,6 +10,7 @@ from airnub_core.batches import Batches
 from airnub_core.download.job import Failed, Fetched, NotModified
 from airnub_core.errors import HttpStatusError, StoreError
 from airnub_core.settling import BATCH_BYTES
+from airnub_core.store.index import Run
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.opening import open_for_writing
 from airnub_core.store.provenance import Asked
@@ -39,7 +40,7 @@ def told():
 @pytest.fixture
 def made(opened, items, told):
     """Batches of three items; closed at the end, if they are not before."""
-    begun = Batches(opened.store, opened.index, items, told.append, 3)
+    begun = Batches(opened.store, opened.index, items, told.append, 3, Run("r", AT))
     yield begun
     begun._thread.shutdown()
 
@@ -161,11 +162,11 @@ def test_whoever_adds_does_not_wait(made, come, slow, told):
     assert [len(outcomes) for outcomes in told] == [1, 1, 1]
 
 
-def test_an_item_that_cannot_be_had_has_its_outcome_at_once(made, told):
+def test_an_item_that_cannot_be_had_has_its_outcome_at_once(made, told, items):
     """With its error, after as many attempts as it says, and without secrets."""
     error = HttpStatusError("http://h/3?token=***", 404)
     error.attempts = 4
-    made.fail(Failed(3, error))
+    made.fail(Failed(3, error), url_digest(items[3].url), None)
     [[outcome]] = told
     assert made.outcomes[3] is outcome
     assert (outcome.source, outcome.kind, outcome.attempts, outcome.error) == ("s", Kind.FAILED, 4, error)
@@ -230,7 +231,7 @@ def test_whoever_hears_outcomes_may_raise(opened, items):
     def refuse(_outcomes):
         raise ValueError("heard enough")
 
-    made = Batches(opened.store, opened.index, items, refuse, 3)
+    made = Batches(opened.store, opened.index, items, refuse, 3, Run("r", AT))
     url = items[1].url
     body = opened.staging.body()
     staged = body.finish(Asked("s", url, url_digest(url)), url, {}, "a.csv", AT)

@@ -17,6 +17,8 @@ from airnub_core.download.landing import Landing
 from airnub_core.downloads import MANY, Downloads, _processes_for
 from airnub_core.errors import StoreError, WorkerLostError
 from airnub_core.sample_site import Reply, SampleSite
+from airnub_core.store.clock import elapsed, timestamp
+from airnub_core.store.index import Run
 from airnub_core.store.opening import open_for_writing
 
 
@@ -41,7 +43,14 @@ def downloads(opened, network, told):
         logged = opened.store.takes_logs
         setting = Setting(opened.staging.folder, opened.hidden, network.connections, "tests/1", logged)
         return Downloads(
-            opened.store, index, setting, network, force=force, processes=processes, on_outcomes=on_outcomes
+            opened.store,
+            index,
+            setting,
+            network,
+            force=force,
+            processes=processes,
+            run=Run("r", timestamp(elapsed() + index.clock())),
+            on_outcomes=on_outcomes,
         )
 
     return make

@@ -5,9 +5,9 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import threading
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +15,11 @@ import polars as pl
 import pytest
 
 from airnub_core.errors import DatasetError
+from airnub_core.store.clock import elapsed, timestamp
+from airnub_core.store.index import Known
 from airnub_core.store.opening import open_store
+from airnub_core.store.withdrawal import Withdrawal
+from airnub_core.withdrawing import withdraw
 from airnub_data import Column, Csv, Dataset, Day, Hash, Limits, Location, Month, Year, make_dataset, scan_dataset
 from airnub_data.columns import OBJECT, RECORD
 from airnub_data.inputs import InputObject
@@ -63,6 +67,18 @@ def test_a_key_that_moves_to_another_partition_leaves_the_old_one(fill, store, l
     fill({"b": HEADER + b"3,7,2024-05-01T00:00:00Z\n"})
     make_dataset(orders, store, location)
     assert [(number, int(price)) for number, price in ids(location, orders)] == [(1, 1), (2, 2), (3, 7)]
+
+
+def test_the_rows_of_a_withdrawn_url_leave(fill, store, location, orders):
+    """A row that it had superseded comes back; the URL's own rows do when it is fetched again."""
+    fill({"a": HEADER + b"1,1,2024-03-01T00:00:00Z\n", "b": HEADER + b"1,7,2024-03-01T00:00:00Z\n2,2,\n"})
+    make_dataset(orders, store, location, limits=WIDE)
+    forget(store, lambda current: max(current, key=lambda row: row.changed_at))
+    assert make_dataset(orders, store, location, limits=WIDE).changed
+    assert [(number, int(price)) for number, price in ids(location, orders)] == [(1, 1)]
+    fill({"b": HEADER + b"1,7,2024-03-01T00:00:00Z\n2,2,\n"})
+    make_dataset(orders, store, location, limits=WIDE)
+    assert [(number, int(price)) for number, price in ids(location, orders)] == [(1, 7), (2, 2)]
 
 
 def test_a_change_costs_its_partition_alone(fill, store, location, orders):
@@ -313,7 +329,7 @@ def test_any_sequence_of_runs_comes_to_the_same(fill, store, location, partition
             contents[chance.choice(URLS)] = next(iter(contents.values()))
         fill(contents)
         if turn and chance.random() < 0.3:
-            withdraw(store, chance)
+            forget(store, chance.choice)
         if chance.random() < 0.2:
             shutil.rmtree(location.stage, ignore_errors=True)
         if turn and chance.random() < 0.3:
@@ -325,16 +341,14 @@ def test_any_sequence_of_runs_comes_to_the_same(fill, store, location, partition
         assert not make_dataset(dataset, store, location).changed
 
 
-def withdraw(store: Path, chance: random.Random) -> None:
-    """A URL that its source does not have any more."""
-    connection = sqlite3.connect(store / ".airnub" / "index.sqlite")
-    places = [place for (place,) in connection.execute("SELECT id FROM known")]
-    if places:
-        place = chance.choice(places)
-        for table in ("known", "fresh", "settled"):
-            connection.execute(f"DELETE FROM {table} WHERE id = ?", (place,))
-        connection.commit()
-    connection.close()
+def forget(store: Path, choose: Callable[[Sequence[Known]], Known]) -> None:
+    """Withdraw one of the current URLs, where there are some."""
+    with open_store(store) as (content, index):
+        current = index.current("shop")
+        if current:
+            gone, now = choose(current), timestamp(elapsed() + index.clock())
+            withdrawn = withdraw(content, index, [Withdrawal("shop", gone.url_digest, gone.url, now, "store forget")])
+            assert withdrawn == [True]
 
 
 def _make_again(store: Path, location: Location, seconds: float) -> None:

@@ -104,6 +104,19 @@ def test_force_fetches_again(prefect_api, site, tmp_path):
     assert ["if-none-match" in asked.headers for asked in site.asked] == [False, True, False]
 
 
+def test_a_url_that_is_gone_in_two_runs(prefect_api, site, tmp_path):
+    """It is counted as `gone`; a run without one has no such count."""
+    site.routes["/a.csv"] = Reply(b"a")
+    source = FileSource(name="a", urls=[site.url("/a.csv")], on_gone="withdraw")
+    part = settings(tmp_path, files=[source]).of_files()
+    assert "gone" not in run_task("fetch_files", part).counts
+    site.routes["/a.csv"] = Reply(status=404)
+    assert run_task("fetch_files", part).counts == {"stored": 0, "updated": 0, "unchanged": 0, "failed": 1}
+    report = run_task("fetch_files", part)
+    assert report.counts == {"stored": 0, "updated": 0, "unchanged": 0, "failed": 0, "gone": 1}
+    assert report.failed == []
+
+
 @pytest.mark.parametrize("name", ["fetch_files", "fetch_apis", "fetch_pages"])
 def test_a_category_without_sources(prefect_api, tmp_path, name):
     """It does nothing, and makes no store."""

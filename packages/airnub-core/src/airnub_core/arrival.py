@@ -31,6 +31,8 @@ class Item:
     """Of the source, secrets among them; sent to the URL's own origin alone."""
     page: str | None = None
     title: str | None = None
+    withdraws: bool = False
+    """Whether the URL is withdrawn when two runs in a row do not find it (`on_gone: withdraw`)."""
 
     def __post_init__(self) -> None:
         """Check what becomes a folder of the store and the digest that the index knows the URL by."""

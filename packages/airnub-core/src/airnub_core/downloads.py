@@ -17,7 +17,7 @@ from airnub_core.garbage import collected_rarely
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Outcome
 from airnub_core.settling import BATCH
-from airnub_core.store.index import Index
+from airnub_core.store.index import Index, Run
 from airnub_core.store.protocol import Store
 
 MANY = 250
@@ -38,6 +38,7 @@ class Downloads:
         *,
         force: bool,
         processes: int | None,
+        run: Run,
         on_outcomes: Callable[[list[Outcome]], None],
     ) -> None:
         """Prepare.
@@ -49,6 +50,7 @@ class Downloads:
             network: limits of all items together.
             force: fetch also what the server would say is unchanged.
             processes: how many downloaders; `None` for as many as pay.
+            run: the run that URLs which are not found are noted for (`on_gone: withdraw`).
             on_outcomes: told outcomes as soon as they are certain, from the thread that runs.
         """
         self._store = store
@@ -57,6 +59,7 @@ class Downloads:
         self._network = network
         self._force = force
         self._processes = processes
+        self._run = run
         self._on_outcomes = on_outcomes
         self._stopping = threading.Event()
         self._crew: Crew | None = None
@@ -81,7 +84,7 @@ class Downloads:
             connections = self._network.connections
             dealer = Dealer(items, self._store, self._index, crew, connections=connections, force=self._force)
             full = dealer.most_out if self._index.shared else BATCH
-            batches = Batches(self._store, self._index, items, self._on_outcomes, full)
+            batches = Batches(self._store, self._index, items, self._on_outcomes, full, self._run)
             has_worked = False
             try:
                 self._work(crew, dealer, batches)
@@ -132,7 +135,7 @@ def _take(packet: Sequence[Result], dealer: Dealer, batches: Batches) -> IngestE
         digest, known = dealer.back(result.number)
         if isinstance(result, Failed):
             dealer.failed(digest)
-            batches.fail(result)
+            batches.fail(result, digest, known)
         else:
             batches.add(result, digest, known)
     return broken

@@ -8,12 +8,13 @@ Pages and APIs, whose answers are needed to go on, are asked over `network.trans
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
 
 from airnub_common import redact_url
 from airnub_core.arrival import Arrival, Item, validators
@@ -26,13 +27,15 @@ from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.settling import settle
 from airnub_core.store.clock import elapsed, timestamp
-from airnub_core.store.index import Index, Known
+from airnub_core.store.index import Index, Known, Run
+from airnub_core.store.made import made_url
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.opening import Opened, Place, open_for_writing
 from airnub_core.store.protocol import Store
 from airnub_core.store.provenance import Asked
 from airnub_core.store.staged import Staged
 from airnub_core.store.staging import StagedBody
+from airnub_core.withdrawing import Unavailable, settle_unavailable
 
 if TYPE_CHECKING:
     from airnub_core.asking import Asker
@@ -60,12 +63,14 @@ class Engine:
         user_agent: str,
         force: bool = False,
         processes: int | None = None,
+        run: str | None = None,
         on_expected: Callable[[int], None] = lambda _items: None,
         on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
     ) -> None:
         self.store: Store = opened.store
         self.index: Index = opened.index
         self.network = network
+        self._run = Run(run or uuid4().hex, timestamp(elapsed() + opened.index.clock()))
         self._staging = opened.staging
         self._setting = Setting(
             opened.staging.folder, opened.hidden, network.connections, user_agent, opened.store.takes_logs
@@ -109,6 +114,7 @@ class Engine:
             self.network,
             force=self._force,
             processes=self._processes,
+            run=self._run,
             on_outcomes=tell,
         )
         async with self._downloading:
@@ -180,8 +186,7 @@ class Engine:
         Raises:
             StoreError: the index cannot be asked.
         """
-        # The same URL may have an object of its own, the raw answer: what is made from it is told apart by a fragment.
-        digest, known = self._known(replace(item, url=f"{item.url}#{file_name}"))
+        digest, known = self._known(replace(item, url=made_url(item.url, file_name)))
         return Begun(item, file_name, digest, known, timestamp(elapsed() + self.index.clock()))
 
     def keep(self, begun: Begun, content: bytes, content_type: str, parts: Sequence[Arrival]) -> Arrival:
@@ -197,7 +202,7 @@ class Engine:
             StoreError: the store cannot be written.
         """
         item, file_name, digest, known, began_at = begun
-        derived = replace(item, url=f"{item.url}#{file_name}")
+        derived = replace(item, url=made_url(item.url, file_name))
         try:
             body = self._staging.body()
             body.write(content)
@@ -239,15 +244,68 @@ class Engine:
         url = redact_url(item.url)
         return self.report(Outcome(item.source, Kind.FAILED, url=url, attempts=error.attempts, error=error))
 
+    async def give_up(
+        self, item: Item, error: ItemError, others: Sequence[str] = (), *, is_its_own: bool = True
+    ) -> Outcome:
+        """Report an item that failed, or as `gone` where its source withdraws URLs and this is the second run in a row.
+
+        Args:
+            item: that failed.
+            error: why.
+            others: URLs of what was made from its answer, which are withdrawn with it.
+            is_its_own: whether it was the item's own URL that answered so, and not one that it led to.
+
+        Raises:
+            StoreError: the store or the index cannot be written.
+        """
+        if not item.withdraws:
+            return self.failure(item, error)
+        known: list[Unavailable] = []
+        for url in (*others, item.url):
+            found = self._lookup(replace(item, url=url))
+            known.append(Unavailable(item, *found, error))
+        if not is_its_own:
+            for one in known:
+                self.index.forget_misses(item.source, [one.url_digest])
+            return self.failure(item, error)
+        outcomes = await in_thread(lambda: settle_unavailable(self.store, self.index, self._run, known))
+        # The item is what was made, where something was, and else its own answer.
+        ended = [one for one in outcomes if one is not None]
+        return self.report(next((one for one in ended if one.kind is Kind.GONE), ended[0]))
+
+    async def miss(self, page: Item, url_digests: Collection[str]) -> list[Outcome]:
+        """Report the URLs that a page does not name any more, and that are withdrawn for it.
+
+        Args:
+            page: gives the source.
+            url_digests: of all that it names.
+
+        Returns:
+            One outcome for each that is withdrawn. One that is missing for the first time is noted, and has none.
+
+        Raises:
+            StoreError: the store or the index cannot be written.
+        """
+        named = set(url_digests)
+        known = [one for one in self.index.current(page.source) if one.url_digest not in named]
+        missing = [Unavailable(replace(page, url=one.url), one.url_digest, one, None) for one in known]
+        outcomes = await in_thread(lambda: settle_unavailable(self.store, self.index, self._run, missing))
+        ended = [outcome for outcome in outcomes if outcome is not None]
+        self.expect(len(ended))
+        return [self.report(outcome) for outcome in ended]
+
     def report(self, outcome: Outcome) -> Outcome:
         """Tell whoever listens, and give the outcome back."""
         self._on_outcome(outcome)
         return outcome
 
+    def _lookup(self, item: Item) -> tuple[str, Known | None]:
+        digest = url_digest(item.url)
+        return digest, self.index.lookup(item.source, [digest]).get(digest)
+
     def _known(self, item: Item) -> tuple[str, Known | None]:
         """The digest of the item's URL, and what is known of it; nothing where its object is gone."""
-        digest = url_digest(item.url)
-        known = self.index.lookup(item.source, [digest]).get(digest)
+        digest, known = self._lookup(item)
         there = known is not None and self.store.has(known.path, known.size)
         return digest, known if there else None
 
@@ -311,6 +369,7 @@ async def open_engine(
     force: bool = False,
     user_agent: str | None = None,
     processes: int | None = None,
+    run: str | None = None,
     on_expected: Callable[[int], None] = lambda _items: None,
     on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> AsyncIterator[Engine]:
@@ -322,6 +381,8 @@ async def open_engine(
         force: fetch also what the server would say is unchanged.
         user_agent: who asks; `None` for the name and version of this package.
         processes: how many download, this one among them; `None` for as many as pay: another one for many files.
+        run: the same for all attempts of one run, so that none of them counts as the run before (`on_gone: withdraw`);
+            `None` for a run that opens one engine.
         on_expected: told how many more items are on their way.
         on_outcome: told each outcome as soon as it is certain.
 
@@ -335,6 +396,7 @@ async def open_engine(
             user_agent=user_agent or f"airnub/{version('airnub-core')}",
             force=force,
             processes=processes,
+            run=run,
             on_expected=on_expected,
             on_outcome=on_outcome,
         )

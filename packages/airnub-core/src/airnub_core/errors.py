@@ -29,6 +29,8 @@ from airnub_common import redact_text, redact_url
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 """HTTP statuses that may heal: RFC 9110 (408, 5xx), RFC 8470 (425), RFC 6585 (429)."""
+GONE_STATUSES = frozenset({404, 410})
+"""HTTP statuses that withdraw a URL where its source says `on_gone: withdraw`."""
 
 _LONGEST_MESSAGE = 500
 """Characters of another library's message; polars adds its whole query plan to some."""
@@ -199,22 +201,32 @@ class RobotsRefusedError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class HttpStatusError(ItemError):
-    """The server answered with a status that brings no content; `retry_after` in seconds, where it named one."""
+    """The server answered with a status that brings no content; `retry_after` in seconds, where it named one.
+
+    `is_noted` says that the index has noted it, and that the same answer to the next run withdraws the URL.
+    """
 
     status: int
     retry_after: float | None = None
+    is_noted: bool = field(default=False, compare=False, kw_only=True)
 
     @property
     def transient(self) -> bool:  # type: ignore[override]  # here it depends on the status
         """Whether the status is one that may heal."""
         return self.status in TRANSIENT_STATUSES
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the server says that nothing is there (404) or that it is gone for good (410)."""
+        return self.status in GONE_STATUSES
+
     def explanation(self) -> str:
         try:
             phrase = f" {HTTPStatus(self.status).phrase}"
         except ValueError:
             phrase = ""
-        return f"expected status 200, found {self.status}{phrase}"
+        noted = "; if the next run finds the same, the URL is withdrawn (on_gone: withdraw)" if self.is_noted else ""
+        return f"expected status 200, found {self.status}{phrase}{noted}"
 
 
 @dataclass(eq=True, unsafe_hash=True)

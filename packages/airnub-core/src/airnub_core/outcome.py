@@ -16,6 +16,8 @@ class Kind(StrEnum):
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     FAILED = "failed"
+    GONE = "gone"
+    """Its URL is withdrawn; no failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,9 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Items by how they ended; every kind is named."""
+        """Items by how they ended; every kind is named, except that `gone` is there only where an item is."""
         counted = Counter(outcome.kind for outcome in self.outcomes)
-        return {kind.value: counted[kind] for kind in Kind}
+        return {kind.value: counted[kind] for kind in Kind if kind is not Kind.GONE or counted[kind]}
 
     @property
     def failed(self) -> list[Outcome]:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
+from prefect.runtime import flow_run
 
 from airnub_core import (
     ApiSource,
@@ -71,6 +72,8 @@ async def _ingest(
             part.network,
             force=force,
             user_agent=f"airnub/{version('airnub-core')} ({part.package})",
+            # An attempt of this run is not the run before (`on_gone: withdraw`).
+            run=flow_run.id,
             on_expected=progress.expect,
             on_outcome=progress.outcome,
         ) as engine,

@@ -43,6 +43,7 @@ def test_all_commands():
         "list",
         "run",
         "site",
+        "store forget",
         "store gc",
         "store log",
         "store ls",

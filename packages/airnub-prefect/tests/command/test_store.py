@@ -7,10 +7,20 @@ import pytest
 from click.testing import CliRunner
 from department_for_tests.department import DEPARTMENT
 
-from airnub_core import FileSource, NetworkSettings, Place, ingest_files, open_engine
+from airnub_core import (
+    ApiSource,
+    FileSource,
+    NetworkSettings,
+    Place,
+    ingest_apis,
+    ingest_files,
+    open_engine,
+    open_store,
+)
 from airnub_core.sample_site import Reply
 from airnub_core.store.opening import open_for_writing
 from airnub_core.store.partials import BODY, WORTH_RESUMING, Note, Partials, write_note
+from airnub_core.store.withdrawal import Withdrawal
 from airnub_prefect import settings as settings_module
 from airnub_prefect.command import store as commands
 from airnub_prefect.command.main import group
@@ -163,6 +173,99 @@ def test_log_of_one_source(invoke, site, folder):
         one["source"] for one in json.loads(invoke("log", site.url("/a.csv"), "--source", "other", "--json")[1])
     ] == ["other"]
     assert invoke("log", site.url("/a.csv"), "--source", "none")[0] == 1
+
+
+def current(folder, source="a"):
+    """The URLs of a source that are current."""
+    with open_store(folder) as (_, index):
+        return [row.url for row in index.current(source)]
+
+
+def test_forget(invoke, site, folder):
+    """A URL is withdrawn at once and for good; its object and its versions stay, and a run brings it back."""
+    url = site.url("/a.csv")
+    status, out, err = invoke("forget", url, "--json")
+    assert (status, err) == (0, "")
+    [one] = json.loads(out)["withdrawn"]
+    assert (one["source"], one["url"], one["new"]) == ("a", url, True)
+    assert (folder / one["path"]).read_bytes() == b"a,1\n"
+    for _ in range(2):
+        assert current(folder) == []
+        assert invoke("reindex")[0] == invoke("gc")[0] == invoke("verify")[0] == 0
+    [state] = json.loads(invoke("log", url, "--json")[1])
+    assert (state["withdrawn_at"], [version["current"] for version in state["versions"]]) == (
+        one["withdrawn_at"],
+        [False],
+    )
+    assert invoke("log", url)[1].splitlines()[0].startswith(f"a: {url} (withdrawn ")
+    status, out, _ = invoke("forget", url)
+    assert (status, out.startswith(f"a: {url} is withdrawn since ")) == (0, True)
+    assert fetched(site, folder, b"a,1\n").kind == "stored"
+    assert current(folder) == [url]
+    out = invoke("forget", url)[1]
+    assert out == f"withdrawn a: {url} (4 bytes stay in store/{one['path']})\n"
+
+
+def test_forget_a_url_that_is_not_there(invoke, site, folder):
+    """Status 1 and the nearest one; a source that is not there, too."""
+    status, out, err = invoke("forget", site.url("/a.cvs"))
+    assert (status, out) == (1, "")
+    assert f"expected a current URL of store, found nothing for '{site.url('/a.cvs')}'" in err
+    assert f"did you mean '{site.url('/a.csv')}'?" in err
+    status, _, err = invoke("forget", site.url("/a.csv"), "--source", "b")
+    assert (status, "found nothing for" in err) == (1, True)
+    status, _, err = invoke("forget", site.url("/a.csv"), "--source", "none")
+    assert (status, "expected a source of store, found 'none'" in err) == (1, True)
+    assert len(current(folder)) == 1
+
+
+def test_forget_what_a_killed_process_withdrew_in_the_index_alone(invoke, site, folder):
+    """The store has the withdrawal when the command says so."""
+    with open_store(folder) as (store, index):
+        [row] = index.current("a")
+        withdrawal = Withdrawal("a", row.url_digest, row.url, row.checked_at, "store forget")
+        index.withdraw([withdrawal])
+        assert list(store.withdrawals()) == []
+    assert invoke("forget", site.url("/a.csv"))[0] == 0
+    with open_store(folder) as (store, index):
+        assert list(store.withdrawals()) == [withdrawal]
+        assert index.unwritten() == []
+
+
+def test_forget_a_url_of_several_sources(invoke, site, folder):
+    """One of them has to be named."""
+    fetched(site, folder, b"a,1\n", name="other")
+    status, _, err = invoke("forget", site.url("/a.csv"))
+    assert (status, "found it in a, other; choose with --source NAME" in err) == (2, True)
+    assert invoke("forget", site.url("/a.csv"), "--source", "other")[0] == 0
+    assert (len(current(folder)), current(folder, "other")) == (1, [])
+
+
+def test_forget_a_url_with_a_secret(invoke, site, folder):
+    """As a whole it is the one with this secret; as it is shown, every one that is shown so. No secret is said."""
+    for token in ("one", "two", "three"):
+        fetched(site, folder, token.encode(), path=f"/c.csv?token={token}")
+    status, out, _ = invoke("forget", site.url("/c.csv?token=two"))
+    assert (status, out.count("withdrawn"), "two" in out) == (0, 1, False)
+    assert invoke("forget", site.url("/c.csv?token=***"))[1].count("withdrawn") == 2
+    assert current(folder) == [site.url("/a.csv")]
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_forget_an_api(invoke, site, folder, rebuilt):
+    """Its records go with its answer."""
+    site.routes["/api"] = Reply(b'{"rows": [{"id": 1}]}')
+
+    async def fill():
+        async with open_engine(folder, NetworkSettings(allow_private_hosts=True)) as engine:
+            await ingest_apis(engine, [ApiSource(name="api", url=site.url("/api"), records="rows")], str)
+
+    asyncio.run(fill())
+    if rebuilt:
+        invoke("reindex")
+    assert len(current(folder, "api")) == 2
+    assert len(json.loads(invoke("forget", site.url("/api"), "--json")[1])["withdrawn"]) == 2
+    assert current(folder, "api") == []
 
 
 def test_gc(invoke, folder):

@@ -12,7 +12,10 @@ from airnub_core.outcome import Kind, Outcome
 from airnub_core.sources.paging import Walk, whole_url
 from airnub_core.sources.records import json_lines, parse_json, records_at
 from airnub_core.sources.settings import ApiSource, Secret
+from airnub_core.sources.unlisted import Listed, with_warnings
 from airnub_core.sources.watermarks import News, Watermark
+from airnub_core.store.made import made_url, records_name
+from airnub_core.store.manifest import url_digest
 
 JSON_LINES = "application/x-ndjson"
 """Media type of the files of records."""
@@ -29,7 +32,8 @@ async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secr
         secret: gives the value of a secret by its reference.
 
     Returns:
-        For a source with `records` one outcome, of the file of its records; else one for each answer.
+        For a source with `records` one outcome, of the file of its records; else one for each answer. The first outcome
+        of a source warns of what is current of a URL that it had before, except where its URLs come from its answers.
 
     Raises:
         StoreError: the store cannot be written.
@@ -38,13 +42,34 @@ async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secr
     # A secret that is missing is an error before anything is asked.
     headers = [_headers(source, secret) for source in sources]
     outcomes = await together(map(_ingest_api, repeat(engine), sources, headers))
-    return [outcome for of_source in outcomes for outcome in of_source]
+    return await with_warnings(
+        engine.index,
+        [outcome for of_source in outcomes for outcome in of_source],
+        {source.name: listed for source in sources if (listed := _listed(source)) is not None},
+    )
+
+
+def _listed(source: ApiSource) -> Listed | None:
+    """What is current of an API as it is set, `None` where its URLs come from its answers."""
+    url = whole_url(source)
+    if source.incremental is not None or (source.records is None and source.pages is not None):
+        return None
+    records = records_name(source.name)
+    digests = {url_digest(url), url_digest(made_url(url, records))}
+    return Listed(digests, None if source.records is None else records)
 
 
 async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, str]) -> list[Outcome]:
     last = Watermark.parse(engine.index.watermark(source.name) if source.incremental else None)
-    whole = Item(source.name, whole_url(source, last.value), source.network(engine.network), headers)
-    begun = None if source.records is None else engine.begin(whole, f"{source.name}.jsonl")
+    whole = Item(
+        source.name,
+        whole_url(source, last.value),
+        source.network(engine.network),
+        headers,
+        withdraws=source.withdraws,
+    )
+    records = records_name(source.name)
+    begun = None if source.records is None else engine.begin(whole, records)
     news = News(last, source.incremental.field) if source.incremental else None
     reading = _Reading(engine, source, whole, news)
     try:
@@ -53,7 +78,10 @@ async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, s
         await reading.settle()
         if reading.outcomes:
             engine.expect(1)
-        return [*reading.outcomes, engine.failure(whole, error)]
+        made = [] if begun is None else [made_url(whole.url, records)]
+        # An error behind the first answer is that of another page.
+        failed = await engine.give_up(whole, error, made, is_its_own=not reading.arrivals)
+        return [*reading.outcomes, failed]
     except BaseException:
         # The run is cancelled, or the disk is full: what is whole is not fetched again.
         await reading.settle()

@@ -15,6 +15,9 @@ from airnub_core.outcome import Outcome
 from airnub_core.sources.large_pages import links_on_any_page
 from airnub_core.sources.links import MAX_PAGE_BYTES, Link, links_in_sitemap
 from airnub_core.sources.settings import PageSource
+from airnub_core.sources.unlisted import Listed, with_warnings
+from airnub_core.store.made import links_name, made_url
+from airnub_core.store.manifest import url_digest
 
 MAX_SITEMAPS = 1000
 """Sitemaps that one index of sitemaps may lead to."""
@@ -25,7 +28,7 @@ async def ingest_pages(engine: Engine, sources: Sequence[PageSource]) -> list[Ou
 
     Returns:
         In the order of the sources: one outcome for each link, or one for the list of links where it is not downloaded;
-        one failure for a page that cannot be read.
+        one failure for a page that cannot be read. The list of another page that the source had before is warned of.
 
     Raises:
         StoreError: the store cannot be written.
@@ -34,18 +37,33 @@ async def ingest_pages(engine: Engine, sources: Sequence[PageSource]) -> list[Ou
     items = [one for of_source in read for one in of_source if isinstance(one, Item)]
     # All of them at once: the limits of a host hold for all sources together.
     fetched = iter(await engine.ingest(items) if items else ())
-    return [next(fetched) if isinstance(one, Item) else one for of_source in read for one in of_source]
+    outcomes = [next(fetched) if isinstance(one, Item) else one for of_source in read for one in of_source]
+    lists = {source.name: _listed(source) for source in sources if not source.download}
+    return await with_warnings(engine.index, outcomes, lists)
+
+
+def _listed(source: PageSource) -> Listed:
+    """What is current of a page whose links are only listed."""
+    list_name = links_name(source.name)
+    return Listed({url_digest(made_url(_url(source), list_name))}, list_name)
+
+
+def _url(source: PageSource) -> str:
+    return source.page or source.sitemap or ""
 
 
 async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
     """What a page links to: items to be fetched, and outcomes of what is not."""
-    page = Item(source.name, source.page or source.sitemap or "", source.network(engine.network))
+    network = source.network(engine.network)
+    page = Item(source.name, _url(source), network, withdraws=source.withdraws)
+    list_name = links_name(source.name)
+    list_url = made_url(page.url, list_name)
 
     async def content_of(url: str) -> bytes:
         return (await engine.peek(replace(page, url=url), MAX_PAGE_BYTES))[0]
 
     robots = Robots(content_of)
-    begun = None if source.download else engine.begin(page, f"{source.name}.links.json")
+    begun = None if source.download else engine.begin(page, list_name)
     try:
         if source.links is not None:
             links = await _links(engine, robots, page, source.links)
@@ -53,14 +71,22 @@ async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
             links = await _sitemap_links(engine, robots, page)
     except ItemError as error:
         engine.expect(1)
-        return [engine.failure(page, error)]
+        if source.withdraws and source.download:
+            # It was not read, so no link is missing on it in two runs in a row.
+            engine.index.forget_misses(source.name)
+        made = [] if source.download else [list_url]
+        return [await engine.give_up(page, error, made, is_its_own=error.url == redact_url(page.url))]
     if begun is not None:
         engine.expect(1)
         listed = [{"url": redact_url(link.url), "title": link.title} for link in links]
         content = (json.dumps(listed, ensure_ascii=False, indent=2) + "\n").encode()
         return await engine.settle([engine.keep(begun, content, "application/json", ())])
     items = [replace(page, url=link.url, page=page.url, title=link.title) for link in links]
-    return await together(_allowed(engine, robots, item) for item in items)
+    allowed = await together(_allowed(engine, robots, item) for item in items)
+    if not source.withdraws:
+        return allowed
+    named = [url_digest(url) for url in (*(link.url for link in links), list_url)]
+    return [*allowed, *await engine.miss(page, named)]
 
 
 async def _allowed(engine: Engine, robots: Robots, item: Item) -> Item | Outcome:
@@ -69,7 +95,7 @@ async def _allowed(engine: Engine, robots: Robots, item: Item) -> Item | Outcome
         await robots.check(item.url)
     except ItemError as error:
         engine.expect(1)
-        return engine.failure(item, error)
+        return await engine.give_up(item, error)
     delay = await robots.delay(item.url)
     if delay is None:
         return item

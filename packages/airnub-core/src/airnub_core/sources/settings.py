@@ -74,6 +74,13 @@ class Source(NetworkOverrides):
     """What every source has: a name, and any key of `network` for itself."""
 
     name: SourceName
+    on_gone: Literal["keep", "withdraw"] = "keep"
+    """What becomes of a URL that answers 404 or 410, or that its page does not name any more, in two runs in a row."""
+
+    @property
+    def withdraws(self) -> bool:
+        """Whether such a URL is withdrawn."""
+        return self.on_gone == "withdraw"
 
 
 class FileSource(Source):

@@ -4,6 +4,7 @@
                              <file name>.manifest.json
                              <file name>.<8 hex>.manifest.json
                              .name                                  the file name that these bytes go by
+    .withdrawn/<source>/<hex of the URL>.json                       a URL that is withdrawn: see `withdrawal`
     .airnub/conditions                                              shows that conditions are kept
     .airnub/named                                                   they are, and every object has its `.name`
 
@@ -37,6 +38,7 @@ from airnub_core.store.bucket_address import BucketAddress
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.protocol import Published
 from airnub_core.store.staged import SUFFIX, Staged, object_name, object_path
+from airnub_core.store.withdrawal import FOLDER, Withdrawal, withdrawal_path
 
 NAME = ".name"
 PROBE = ".airnub/conditions"
@@ -192,6 +194,24 @@ class BucketStore:
             if not path.endswith(SUFFIX):
                 yield path
 
+    def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
+        """Keep that these URLs are withdrawn; durable when it returns.
+
+        Raises:
+            StoreError: the bucket cannot be written.
+        """
+        for _ in self._each(self._write_withdrawal, withdrawals):
+            pass
+
+    def withdrawals(self) -> Iterator[Withdrawal | DamagedManifestError]:
+        """What is withdrawn, in the order of the paths; damaged ones as errors.
+
+        Raises:
+            StoreError: the bucket cannot be read.
+        """
+        found = self._each(self._withdrawal_or_error, self._bucket.listed(f"{FOLDER}/"))
+        return (one for one in found if one is not None)
+
     def digest(self, path: str) -> tuple[str, int]:
         """Hash an object again, in pieces: its digest, and its size in bytes.
 
@@ -283,11 +303,30 @@ class BucketStore:
         if known is None:
             return self._claim(place, content, url_digest, probably_free=True)
         try:
-            return Manifest.parse(known, self._at(place)).url_digest == url_digest
+            manifest = Manifest.parse(known, self._at(place))
         except DamagedManifestError:
             # Of no use to anybody.
             self._bucket.replace(place, content)
             return True
+        if manifest.url_digest != url_digest:
+            return False
+        withdrawal = self._withdrawal_or_error(withdrawal_path(manifest.source, url_digest))
+        # Where it is damaged, a newer manifest is right in any case.
+        if isinstance(withdrawal, DamagedManifestError) or (withdrawal is not None and withdrawal.ends(manifest)):
+            self._bucket.replace(place, content)
+        return True
+
+    def _withdrawal_or_error(self, path: str) -> Withdrawal | DamagedManifestError | None:
+        content = self._bucket.read(path)
+        try:
+            return None if content is None else Withdrawal.parse(content, self._at(path))
+        except DamagedManifestError as error:
+            return error
+
+    def _write_withdrawal(self, withdrawal: Withdrawal) -> None:
+        before = self._withdrawal_or_error(withdrawal.path)
+        if not isinstance(before, Withdrawal) or before.withdrawn_at < withdrawal.withdrawn_at:
+            self._bucket.replace(withdrawal.path, withdrawal.as_bytes())
 
     def _read_manifest(self, path: str) -> tuple[str, Manifest | DamagedManifestError]:
         try:

@@ -3,6 +3,7 @@
     <root>/<source>/<hex[:2]>/<hex>/<file name>
                                     <file name>.manifest.json               the first URL that brought the bytes
                                     <file name>.<8 hex>.manifest.json       each further URL
+    <root>/.withdrawn/<source>/<hex of the URL>.json                        a URL that is withdrawn: see `withdrawal`
     <root>/.airnub/                 staging, partial files and the index; no source is called so
 
 Bytes and manifest are on the disk before their folder is renamed to its digest: what is visible is whole.
@@ -18,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
-from airnub_common import ALGORITHM, digest_of, hex_of
+from airnub_common import ALGORITHM, digest_of, hex_of, write_atomic
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
 from airnub_core.store.durability import make_durable, sync_each
 from airnub_core.store.folders import NOT_EMPTY, remove_empty
@@ -27,6 +28,7 @@ from airnub_core.store.protocol import Published
 from airnub_core.store.redo import write_redo_list
 from airnub_core.store.redo_log import LOGS, continued, logs_in
 from airnub_core.store.staged import SUFFIX, Staged, object_path
+from airnub_core.store.withdrawal import FOLDER, Withdrawal, withdrawal_path
 
 HIDDEN = ".airnub"
 LEFT = 1000
@@ -241,6 +243,26 @@ class ContentStore:
             if not path.name.endswith(SUFFIX) and not path.name.startswith(".") and path.is_file():
                 yield path.relative_to(self.root).as_posix()
 
+    def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
+        """Keep that these URLs are withdrawn, each in a file; durable when it returns.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        try:
+            written = list(map(self._write_withdrawal, withdrawals))
+            sync_each(written, _folders((str(path.parent) for path in written), above=2))
+        except OSError as error:
+            raise StoreError.of(error, self.root / FOLDER) from error
+
+    def withdrawals(self) -> Iterator[Withdrawal | DamagedManifestError]:
+        """What is withdrawn, in the order of the paths; damaged ones as errors."""
+        for path in sorted(self.root.glob(f"{FOLDER}/*/[!.]*")):
+            try:
+                yield self._withdrawal(path)
+            except DamagedManifestError as error:
+                yield error
+
     def digest(self, path: str) -> tuple[str, int]:
         """Hash an object again: its digest, and its size in bytes.
 
@@ -282,13 +304,13 @@ class ContentStore:
                 known = Manifest.read(place)
             except DamagedManifestError:
                 # Missing, or damaged and so of no use to anybody.
-                whole = arrived / f"claim{SUFFIX}"
-                whole.write_bytes(manifest.as_bytes())
-                whole.replace(place)
+                _replace(place, manifest, arrived)
                 self._remove_damaged_claim(folder / (existing + f".{staged.url_digest[:8]}{SUFFIX}"), place)
             else:
                 if known.url_digest != staged.url_digest:
                     continue
+                if self._is_withdrawn(known):
+                    _replace(place, manifest, arrived)
             # Until its place in the store is durable, the log or the staged folder is what a crash leaves of it.
             if logged:
                 shutil.rmtree(arrived, ignore_errors=True)
@@ -297,6 +319,28 @@ class ContentStore:
             self._claimed |= {folder / existing: None, place: None}
             return Published(path, place.relative_to(self.root).as_posix(), new=False)
         raise DamagedManifestError(str(place), "names another URL of the same first 8 digits; two URLs collide here")
+
+    def _write_withdrawal(self, withdrawal: Withdrawal) -> Path:
+        """Write a withdrawal, unless a later one is there, which may not be durable yet."""
+        path = self.root / withdrawal.path
+        with suppress(FileNotFoundError, DamagedManifestError):
+            if self._withdrawal(path).withdrawn_at >= withdrawal.withdrawn_at:
+                return path
+        write_atomic(path, withdrawal.as_bytes())
+        return path
+
+    def _is_withdrawn(self, manifest: Manifest) -> bool:
+        """Whether a URL was withdrawn after the bytes of its manifest were asked for."""
+        try:
+            return self._withdrawal(self.root / withdrawal_path(manifest.source, manifest.url_digest)).ends(manifest)
+        except FileNotFoundError:
+            return False
+        except DamagedManifestError:
+            return True  # a newer manifest is right in any case
+
+    @staticmethod
+    def _withdrawal(path: Path) -> Withdrawal:
+        return Withdrawal.parse(path.read_bytes(), str(path))
 
     @staticmethod
     def _remove_damaged_claim(own: Path, place: Path) -> None:
@@ -325,6 +369,13 @@ class ContentStore:
             self._object_names.clear()
         name = self._object_names[folder] = min(names, default=file_name)
         return name, bool(names) and digest_of(folder / name) == digest
+
+
+def _replace(place: Path, manifest: Manifest, arrived: Path) -> None:
+    """Put a manifest into its place, whole or not at all, by way of the folder that its bytes arrived in."""
+    whole = arrived / f"claim{SUFFIX}"
+    whole.write_bytes(manifest.as_bytes())
+    whole.replace(place)
 
 
 def _folders(paths: Iterable[str], *, above: int) -> Iterator[Path]:

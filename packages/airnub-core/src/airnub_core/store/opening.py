@@ -1,6 +1,6 @@
 """Opening a store: its objects and its index together, the index rebuilt where it is missing or damaged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from airnub_core.store.protocol import Store
 from airnub_core.store.recovery import recover
 from airnub_core.store.staging import Staging
 from airnub_core.store.verification import Verification, verify
+from airnub_core.store.withdrawal import Withdrawal
 
 INDEX = "index.sqlite"
 
@@ -104,6 +105,8 @@ def open_for_writing(place: Path | Place) -> Iterator[Opened]:
         partials = Partials(hidden)
         with Staging(hidden / "staging", lambda folder: recover(store, index, partials, folder)) as staging:
             try:
+                # A process that was killed in between has left them in the index alone.
+                write_withdrawals(store, index, index.unwritten())
                 yield Opened(store, index, staging, hidden)
             except StoreError:
                 if not isinstance(place.objects, Path):
@@ -116,6 +119,21 @@ def open_for_writing(place: Path | Place) -> Iterator[Opened]:
                     # The next run does it again.
                     staging.abandon()
                     raise
+
+
+def write_withdrawals(store: Store, index: Index, withdrawals: Sequence[Withdrawal]) -> None:
+    """Write withdrawals that the index has into the store, and note in the index that the store has them.
+
+    Raises:
+        StoreError: the store or the index cannot be written.
+    """
+    if not withdrawals:
+        return
+    try:
+        store.withdraw(withdrawals)
+    except OSError as error:
+        raise StoreError.of(error, store.name) from error
+    index.written(withdrawals)
 
 
 def _close(store: Store) -> None:
@@ -148,8 +166,12 @@ def _open_index(place: Place, store: Store, *, anew: bool = False) -> tuple[Inde
         verification = verify(store)
         return verification.sound
 
+    def withdrawn(unwritten: Sequence[Withdrawal]) -> Sequence[Withdrawal]:
+        store.withdraw(unwritten)
+        return [*(verification.withdrawals if verification else ()), *unwritten]
+
     try:
-        index = open_index(place.index or place.hidden / INDEX, sound, anew=anew)
+        index = open_index(place.index or place.hidden / INDEX, sound, withdrawn, anew=anew)
     except OSError as error:
         raise StoreError.of(error, place.name) from error
     return index, verification

@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol
 from airnub_core.errors import DamagedManifestError, StoreError
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.staged import Staged
+from airnub_core.store.withdrawal import Withdrawal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,9 @@ class Store(Protocol):
 
     def publish(self, batch: Sequence[Staged]) -> list[Published | StoreError]:
         """Give staged bytes their places; durable when it returns, and their staged folders belong to the store.
+
+        A URL that brings the same bytes again keeps its manifest, unless it was withdrawn in between: then the newer
+        manifest, which makes it current again, takes the place of the older one.
 
         Returns:
             In order, where each lies, or why it alone could not be published: its staged folder is left as it was.
@@ -94,6 +98,18 @@ class Store(Protocol):
 
     def objects(self) -> Iterator[str]:
         """Every object's path, in order; manifests are left out."""
+        ...
+
+    def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
+        """Keep that these URLs are withdrawn; durable when it returns. Of two withdrawals of a URL the later one stays.
+
+        Raises:
+            StoreError, OSError: the store cannot be written.
+        """
+        ...
+
+    def withdrawals(self) -> Iterator[Withdrawal | DamagedManifestError]:
+        """What `withdraw` has kept, in the order of the paths; damaged ones as errors."""
         ...
 
     def digest(self, path: str) -> tuple[str, int]:

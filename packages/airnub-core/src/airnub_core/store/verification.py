@@ -10,6 +10,7 @@ from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreEr
 from airnub_core.store.folders import ObjectFolder, object_folders
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.protocol import Store
+from airnub_core.store.withdrawal import Withdrawal
 
 AHEAD = 16
 """Folders for each core that are read before their turn; with more, a large store would be held in memory."""
@@ -26,6 +27,8 @@ class Verification:
     """Whose objects are whole."""
     sound: dict[str, Manifest] = field(default_factory=dict)
     """These manifests by path, where they are kept."""
+    withdrawals: list[Withdrawal] = field(default_factory=list)
+    """URLs that are withdrawn, where manifests are kept."""
     damaged: list[StoreError] = field(default_factory=list)
 
 
@@ -65,6 +68,11 @@ def verify(
                 where = f"{store.name}/{path}"
                 result.damaged.append(DamagedObjectError(where, f"expected sha256:{expected}, found {digest}"))
         _check_manifests(store, hashed, result, keep=keep_manifests)
+    for withdrawal in store.withdrawals():
+        if isinstance(withdrawal, DamagedManifestError):
+            result.damaged.append(withdrawal)
+        elif keep_manifests:
+            result.withdrawals.append(withdrawal)
     return result
 
 

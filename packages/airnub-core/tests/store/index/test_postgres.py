@@ -10,6 +10,7 @@ from airnub_core.errors import StoreError
 from airnub_core.store.clock import elapsed
 from airnub_core.store.index.postgres import PostgresIndex
 from airnub_core.store.manifest import url_digest
+from airnub_core.store.withdrawal import Withdrawal
 
 A = url_digest("http://h/a")
 
@@ -111,10 +112,35 @@ def test_a_schema_of_somebody_else_is_left_alone(postgres_url, opened):
         opened._run(lambda connection: connection.execute(f"DROP SCHEMA {schema} CASCADE"))
 
 
+VERSION_2 = """
+ALTER TABLE {0}.known DROP COLUMN withdrawn_at CASCADE, DROP COLUMN unwritten CASCADE;
+DROP TABLE {0}.missing;
+CREATE TRIGGER changed AFTER UPDATE OF digest ON {0}.known FOR EACH ROW
+    WHEN (OLD.digest <> NEW.digest) EXECUTE FUNCTION {0}.remember();
+UPDATE {0}.state SET version = 2;
+"""
+"""Makes of the tables of this version those of the one before."""
+
+
+def test_version_2_is_brought_to_this_one(opened, postgres_url, known):
+    """In place, with all that it holds; and URLs can be withdrawn then."""
+    row = known(digit="2", day=2)
+    opened.record([known()])
+    opened.record([row], [known()])
+    opened._run(lambda connection: connection.execute(VERSION_2.format(opened._schema)))
+    for _ in range(2):
+        with closing(PostgresIndex(postgres_url)) as index:
+            assert index.current("s") == [row]
+    with closing(PostgresIndex(postgres_url)) as index:
+        assert index.withdraw([Withdrawal("s", A, row.url, row.checked_at, "gone")]) == [True]
+        assert index.current("s") == []
+        assert [version.digest[-1] for version in index.versions("s", A)] == ["1", "2"]
+
+
 def test_a_later_version_is_refused(opened, postgres_url):
     """Its tables may mean something else."""
-    opened._run(lambda connection: connection.execute(f"UPDATE {opened._schema}.state SET version = 3"))
-    with pytest.raises(StoreError, match=r"expected an index of version 2 .* found 3"):
+    opened._run(lambda connection: connection.execute(f"UPDATE {opened._schema}.state SET version = 4"))
+    with pytest.raises(StoreError, match=r"expected an index of version 3 .* found 4"):
         PostgresIndex(postgres_url)
 
 

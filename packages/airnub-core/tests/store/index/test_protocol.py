@@ -11,8 +11,9 @@ import pytest
 from airnub_common import redact_url
 from airnub_core.errors import StoreError
 from airnub_core.store.clock import elapsed
-from airnub_core.store.index import SqliteIndex, Version, open_index
+from airnub_core.store.index import Missed, Run, SqliteIndex, Standing, Version, open_index
 from airnub_core.store.manifest import url_digest
+from airnub_core.store.withdrawal import Withdrawal
 
 A, B = url_digest("http://h/a"), url_digest("http://h/b")
 
@@ -393,7 +394,7 @@ def test_a_secret_of_a_url_cannot_be_read(place, index, manifest, tmp_path):
         bare, _, schema = place.rpartition("schema=")
         with psycopg.connect(bare.rstrip("?&")) as connection:
             tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema]).fetchall()
-            assert len(tables) == 5
+            assert len(tables) == 6
             written = b"".join(
                 str(
                     connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, table))).fetchall()
@@ -403,3 +404,126 @@ def test_a_secret_of_a_url_cannot_be_read(place, index, manifest, tmp_path):
     assert b"http://***@h/a" in written
     assert b"passw0rd" not in written
     assert b"s3cret" not in written
+
+
+def withdrawal(row, day=5, reason="gone"):
+    return Withdrawal(row.source, row.url_digest, row.url, f"2026-01-{day:02}T00:00:00+00:00", reason)
+
+
+def test_a_withdrawn_url_has_no_current_state(index, known):
+    """What it had is history; other URLs, and other sources of this one, are left alone."""
+    row, other, elsewhere = known(), known("http://h/b"), known(source="t")
+    index.record([row, other, elsewhere])
+    assert index.withdraw([withdrawal(row)]) == [True]
+    assert index.lookup("s", [A, B]) == {B: other}
+    assert (index.current("s"), index.urls("s"), index.find(A)) == ([other], {B: other.url}, [elsewhere])
+    assert index.withdrawn("s") == [(row, "2026-01-05T00:00:00+00:00")]
+    assert index.versions("s", A) == [Version(row.changed_at, row.digest, row.manifest)]
+    assert index.sources() == ["s", "t"]
+    assert index.withdraw([withdrawal(row)]) == [True]
+    assert len(index.versions("s", A)) == 1
+
+
+def test_what_is_not_withdrawn(index, known):
+    """A URL that was answered later, and one that is not known."""
+    index.record([known(day=6)])
+    assert index.withdraw([withdrawal(known()), withdrawal(known("http://h/b"))]) == [False, False]
+    assert index.current("s") == [known(day=6)]
+    assert index.unwritten() == []
+
+
+def test_a_withdrawal_is_unwritten_until_the_store_has_it(index, opened, known):
+    """A later one of the same URL is not written with the earlier one, and no answer restores the URL meanwhile."""
+    index.record([known()])
+    index.withdraw([withdrawal(known())])
+    assert opened().unwritten() == [withdrawal(known())]
+    index.record([known(digit="2", day=6)])
+    assert index.current("s") == []
+    index.withdraw([withdrawal(known(), 7)])
+    index.written([withdrawal(known())])
+    assert index.unwritten() == [withdrawal(known(), 7)]
+    index.written([withdrawal(known(), 7)])
+    assert index.unwritten() == []
+
+
+@pytest.mark.parametrize("digit", ["1", "2"])
+def test_a_later_answer_restores_a_url(index, known, digit):
+    """As a new state, with the same bytes or others; asked for after it was withdrawn."""
+    index.record([known()])
+    index.withdraw([withdrawal(known())])
+    index.written([withdrawal(known())])
+    back = known(digit=digit, day=6)
+    assert index.record([back]) == {}
+    assert index.record([back], [None]) == {}
+    assert (index.current("s"), index.withdrawn("s")) == ([back], [])
+    assert [version.digest[-1] for version in index.versions("s", A)] == ["1", digit]
+    later = known(digit="3", day=8)
+    index.record([later], [back])
+    assert index.current("s") == [later]
+    assert [version.digest[-1] for version in index.versions("s", A)] == ["1", digit, "3"]
+
+
+def test_an_answer_from_before_is_history(index, known):
+    """It was asked for, or what it confirms was looked up, before the withdrawal."""
+    row = known(day=2)
+    index.record([row])
+    index.withdraw([withdrawal(row)])
+    index.written([withdrawal(row)])
+    index.record([known(digit="2", day=3)], [row])
+    index.record([row._replace(checked_at="2026-01-09T00:00:00+00:00")], [row])
+    index.record([known(digit="3", day=1)])
+    assert index.current("s") == []
+    assert [version.digest[-1] for version in index.versions("s", A)] == ["3", "1", "2", "1"]
+
+
+def run_of(day, name=None):
+    return Run(name or str(day), f"2026-01-{day:02}T00:00:00+00:00")
+
+
+def test_misses_of_two_runs(index, opened, known):
+    """The note survives the process; a run that began before it was written is not the next one."""
+    index.record([known()])
+    missed = [Missed("s", A), Missed("s", B), Missed("t", A)]
+    assert index.miss(run_of(2), missed) == [Standing.NOTED, Standing.UNKNOWN, Standing.UNKNOWN]
+    other = opened()
+    assert other.miss(run_of(3), missed[:1]) == [Standing.NOTED], "the note was written just now"
+    after = Run("later", "2999-01-01T00:00:00+00:00")
+    assert other.miss(Run("2", after.began_at), missed[:1]) == [Standing.NOTED], "an attempt of the same run"
+    assert other.miss(after, missed[:1]) == [Standing.MISSED_BEFORE]
+    other.withdraw([withdrawal(known())])
+    assert other.miss(after, missed[:1]) == [Standing.WITHDRAWN]
+
+
+def test_what_makes_a_note_void(index, known):
+    """An answer to a later request, in whatever way it is recorded; or that it is dropped."""
+    after = Run("later", "2999-01-01T00:00:00+00:00")
+    row = known()
+    index.record([row])
+    for drop in (
+        lambda: index.record([row._replace(checked_at="2026-01-03T00:00:00+00:00")], [row]),
+        lambda: index.forget_misses("s", [A]),
+        lambda: index.forget_misses("s"),
+        lambda: index.rebuild({}) or index.record([row]),
+    ):
+        assert index.miss(run_of(4, "first"), [Missed("s", A)]) == [Standing.NOTED]
+        index.forget_misses("t", [A])
+        index.forget_misses("t")
+        drop()
+        if drop.__code__.co_names[0] == "record":
+            assert index.miss(run_of(2, "earlier"), [Missed("s", A)]) == [Standing.UNKNOWN], "answered since it began"
+            index.forget_misses("s")
+            continue
+        assert index.miss(after, [Missed("s", A)]) == [Standing.NOTED]
+        index.forget_misses("s")
+
+
+def test_it_is_rebuilt_with_withdrawals(index, manifest):
+    """A manifest that was fetched later makes its URL current again."""
+    manifests = {"m1": manifest("http://h/a", "1", 1), "m2": manifest("http://h/b", "2", 1)}
+    manifests["m3"] = manifest("http://h/b", "3", 9)
+    withdrawn = [Withdrawal("s", digest, "", "2026-01-05T00:00:00+00:00", "gone") for digest in (A, B)]
+    index.rebuild(manifests, withdrawn)
+    assert [row.manifest for row in index.current("s")] == ["m3"]
+    assert [version.manifest for version in index.versions("s", A)] == ["m1"]
+    assert [row.manifest for row, _ in index.withdrawn("s")] == ["m1"]
+    assert index.unwritten() == []

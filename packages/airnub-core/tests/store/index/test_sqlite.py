@@ -8,6 +8,7 @@ from airnub_core.errors import DamagedIndexError, StoreError
 from airnub_core.store.index import SqliteIndex, Version
 from airnub_core.store.index.sqlite import VERSION
 from airnub_core.store.manifest import url_digest
+from airnub_core.store.withdrawal import Withdrawal
 
 VERSION_1 = """
 CREATE TABLE url (
@@ -96,6 +97,47 @@ def test_version_1_is_brought_to_this_one(tmp_path, known, built):
         index.close()
 
 
+VERSION_2 = """
+DROP INDEX known_withdrawn;
+DROP INDEX known_unwritten;
+DROP TRIGGER changed;
+ALTER TABLE known DROP COLUMN withdrawn_at;
+ALTER TABLE known DROP COLUMN unwritten;
+DROP TABLE missing;
+CREATE TRIGGER changed AFTER UPDATE OF digest ON known WHEN OLD.digest <> NEW.digest BEGIN
+    INSERT INTO history (id, seen_at, digest, manifest)
+    VALUES (OLD.id, OLD.changed_at, OLD.digest, OLD.manifest);
+END;
+"""
+"""Makes of the tables of this version those of the one before."""
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_version_2_is_brought_to_this_one(tmp_path, known, built):
+    """In place, with all that it holds; and URLs can be withdrawn then."""
+    path = tmp_path / "index.sqlite"
+    row = known(digit="2", day=2)
+    index = SqliteIndex(path)
+    index.record([known(), known("http://h/b")])
+    index.record([row], [known()])
+    index.close()
+    old = sqlite3.connect(path)
+    old.create_function("key_of", 1, lambda digest: int(digest[:15], 16), deterministic=True)
+    old.executescript(VERSION_2)
+    old.execute(f"PRAGMA user_version = {2 if built else 0}")
+    old.commit()
+    old.close()
+    for _ in range(2):
+        index = SqliteIndex(path)
+        assert (index.is_built, index.current("s")) == (built, [row, known("http://h/b")])
+        index.close()
+    index = SqliteIndex(path)
+    assert index.withdraw([Withdrawal("s", row.url_digest, row.url, row.checked_at, "gone")]) == [True]
+    assert index.current("s") == [known("http://h/b")]
+    assert [version.digest[-1] for version in index.versions("s", row.url_digest)] == ["1", "2"]
+    index.close()
+
+
 def test_a_later_version_is_refused(tmp_path):
     """It is whole, so it is neither set aside nor written."""
     path = tmp_path / "index.sqlite"
@@ -103,7 +145,7 @@ def test_a_later_version_is_refused(tmp_path):
     later = sqlite3.connect(path)
     later.execute(f"PRAGMA user_version = {VERSION + 1}")
     later.close()
-    with pytest.raises(StoreError, match="expected an index of version 2, found 3") as error:
+    with pytest.raises(StoreError, match="expected an index of version 3, found 4") as error:
         SqliteIndex(path)
     assert not isinstance(error.value, DamagedIndexError)
 

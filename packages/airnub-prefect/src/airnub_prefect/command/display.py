@@ -36,7 +36,13 @@ LONGEST_REASON = 300
 WIDEST = 100
 """Columns of wrapped text; a narrower terminal has fewer."""
 
-_COLOURS = {Kind.STORED: "green", Kind.UPDATED: "cyan", Kind.UNCHANGED: "dim", Kind.FAILED: "bold red"}
+_COLOURS = {
+    Kind.STORED: "green",
+    Kind.UPDATED: "cyan",
+    Kind.UNCHANGED: "dim",
+    Kind.FAILED: "bold red",
+    Kind.GONE: "yellow",
+}
 
 _talk = Console(stderr=True, highlight=False, soft_wrap=True)
 _data = Console(highlight=False)
@@ -235,6 +241,9 @@ def print_report(stage: str, report: Report, seconds: float | None = None) -> No
     _print_table(["outcome", "source", "file", *numbers, *(() if _data.is_terminal else ("error",))], rows, numbers)
     if len(others) > NAMED_OUTCOMES:
         tell(f"and {len(others) - NAMED_OUTCOMES:,} more; --json has all")
+    for outcome in report.outcomes:
+        if outcome.warning is not None:
+            tell(f"warning: {outcome.source}: {outcome.warning}")
 
 
 def count_line(report: Report) -> str:

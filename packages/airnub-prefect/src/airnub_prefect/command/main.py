@@ -177,6 +177,15 @@ def _store(department: Department) -> click.Group:
         """Show every version of a URL, oldest first: when it was seen, its digest, size and path."""
         at(where, lambda commands, place: commands.log(place, url, source, as_json=as_json), with_index=True)
 
+    @store.command("forget", epilog=f"Example: uv run {name} store forget https://example.org/weather.csv")
+    @click.argument("url")
+    @click.option("--source", metavar="NAME", help="The source, where several have the URL.")
+    @_JSON
+    @_where
+    def forget(url: str, source: str | None, as_json: bool, **where: Path | None) -> None:
+        """Withdraw URL: datasets lose its rows; its objects and versions stay; a run that fetches it restores it."""
+        at(where, lambda commands, place: commands.forget(place, url, source, as_json=as_json), with_index=True)
+
     @store.command("verify", epilog=f"Example: uv run {name} store verify")
     @_JSON
     @_where

@@ -3,17 +3,23 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from airnub_common import redact_url
 from airnub_core import Manifest, Place, open_store, reindex, verify
 from airnub_core.errors import DamagedManifestError
+from airnub_core.store.clock import elapsed, timestamp
 from airnub_core.store.collection import collect
-from airnub_core.store.index import Index, Version
+from airnub_core.store.index import Index, Known, Version
+from airnub_core.store.made import links_name, made_url, records_name
 from airnub_core.store.manifest import url_digest
+from airnub_core.store.opening import write_withdrawals
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
+from airnub_core.store.withdrawal import Withdrawal
+from airnub_core.withdrawing import withdraw
 from airnub_prefect.command.display import print_json, print_rows, say_error, tell
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError
@@ -111,8 +117,13 @@ def log(place: Place, url: str, source: str | None, *, as_json: bool) -> int:
     with open_store(place) as (store, index):
         sources = [one for one in index.sources() if source is None or one == source]
         found: list[dict[str, Any]] = [
-            {"source": one, "url": shown_url, "versions": _versions(store, index.versions(one, digest))}
-            for one, shown_url, digest in _states(index, sources, url)
+            {
+                "source": one,
+                "url": shown_url,
+                "versions": _versions(store, index.versions(one, digest), is_withdrawn=withdrawn_at is not None),
+            }
+            | ({} if withdrawn_at is None else {"withdrawn_at": withdrawn_at})
+            for one, shown_url, digest, withdrawn_at in _states(index, sources, url)
         ]
     if not found:
         say_error(f"expected a URL of {_shown(place)}, found nothing for {redact_url(url)!r}; see `store ls`")
@@ -121,10 +132,11 @@ def log(place: Place, url: str, source: str | None, *, as_json: bool) -> int:
         print_json(found)
         return 0
     for state in found:
-        tell(f"{state['source']}: {state['url']}")
+        since = f" (withdrawn {_second(state['withdrawn_at'])} UTC)" if "withdrawn_at" in state else ""
+        tell(f"{state['source']}: {state['url']}{since}")
         rows = [
             {
-                "seen (UTC)": version["seen_at"][:19].replace("T", " "),
+                "seen (UTC)": _second(version["seen_at"]),
                 "digest": version["digest"].partition(":")[2][:SHORT_DIGEST],
                 "size": "?" if version["size"] is None else f"{version['size']:,}",
                 "": "current" if version["current"] else "",
@@ -134,6 +146,71 @@ def log(place: Place, url: str, source: str | None, *, as_json: bool) -> int:
         ]
         print_rows(rows, ["seen (UTC)", "digest", "size", "", "path"])
     return 0
+
+
+def forget(place: Place, url: str, source: str | None, *, as_json: bool) -> int:
+    """Withdraw a URL at once, and what was made from its answers; its objects and its versions stay.
+
+    Returns:
+        0 where it is withdrawn, now or before; 1 where the store does not know it, or a run has just found it again.
+
+    Raises:
+        ConfigurationError: several sources have it and none is named.
+    """
+    with open_store(place) as (store, index):
+        sources = index.sources()
+        if source is not None and source not in sources:
+            nearest = _nearest(source, sources)
+            say_error(f"expected a source of {_shown(place)}, found {source!r}{nearest}; see `store ls`")
+            return 1
+        chosen = sources if source is None else [source]
+        found = _current(index, chosen, url)
+        before = [] if found else _withdrawn(index, chosen, url)
+        if not found and not before:
+            known = sorted({one.url for name in chosen for one in index.current(name)})
+            say_error(
+                f"expected a current URL of {_shown(place)}, found nothing for {redact_url(url)!r}"
+                f"{_nearest(redact_url(url), known)}; see `store ls`"
+            )
+            return 1
+        of = sorted({one.source for one in found})
+        if len(of) > 1:
+            raise ConfigurationError.of(
+                _shown(place), f"expected a URL of one source, found it in {', '.join(of)}; choose with --source NAME"
+            )
+        now = timestamp(elapsed() + index.clock())
+        # A clock that was set back must not keep a URL from being withdrawn.
+        at = max([now, *(one.checked_at for one in found)])
+        withdrawals = [Withdrawal(one.source, one.url_digest, one.url, at, "store forget") for one in found]
+        withdrawn = withdraw(store, index, withdrawals)
+        if before:
+            # The store may not have them: a process that was killed has left them in the index alone.
+            write_withdrawals(store, index, index.unwritten())
+    gone = [(one, at) for one, is_withdrawn in zip(found, withdrawn, strict=True) if is_withdrawn]
+    if as_json:
+        documents = [_forgotten(one, since, new=True) for one, since in gone]
+        print_json({"withdrawn": documents + [_forgotten(one, since, new=False) for one, since in before]})
+    else:
+        for one, _ in gone:
+            tell(f"withdrawn {one.source}: {one.url} ({one.size:,} bytes stay in {_shown(place, one.path)})")
+        for one, since in before:
+            tell(f"{one.source}: {one.url} is withdrawn since {_second(since)} UTC")
+    if len(gone) < len(found):
+        say_error("a run has found the URL again in this moment; it is current")
+        return 1
+    return 0
+
+
+def _forgotten(known: Known, withdrawn_at: str, *, new: bool) -> dict[str, Any]:
+    return {
+        "source": known.source,
+        "url": known.url,
+        "digest": known.digest,
+        "path": known.path,
+        "manifest": known.manifest,
+        "withdrawn_at": withdrawn_at,
+        "new": new,
+    }
 
 
 def gc(place: Place, *, dry_run: bool, as_json: bool) -> int:
@@ -231,20 +308,57 @@ def _ingestion(department: Department, config: Path | None) -> SourceSettings:
     raise ConfigurationError.of(department.name, "has no stage that ingests; name the folder with --store FOLDER")
 
 
-def _states(index: Index, sources: Sequence[str], url: str) -> list[tuple[str, str, str]]:
-    """Source, redacted URL and digest of URL of what is meant."""
-    digest, redacted = url_digest(url), redact_url(url)
-    exact = [(source, redacted, digest) for source in sources if index.versions(source, digest)]
-    return exact or [
-        (source, known.url, known.url_digest)
-        for source in sources
-        for known in index.current(source)
-        # What is made from the answers of an API has the API's URL with a fragment.
-        if redacted in (known.url, known.url.partition("#")[0])
-    ]
+def _states(index: Index, sources: Sequence[str], url: str) -> list[tuple[str, str, str, str | None]]:
+    """Source, redacted URL, digest of URL of what is meant, and when it was withdrawn."""
+    digest = url_digest(url)
+    gone = [row for source in sources for row in index.withdrawn(source)]
+    meant: list[tuple[Known, str | None]] = [(one, None) for one in index.find(digest) if one.source in sources]
+    meant += [row for row in gone if row[0].url_digest == digest]
+    if not meant:
+        rows = [*((one, None) for source in sources for one in index.current(source)), *gone]
+        meant = [row for row in rows if _is_shown_as(row[0], redact_url(url))]
+    return [(one.source, one.url, one.url_digest, withdrawn_at) for one, withdrawn_at in meant]
 
 
-def _versions(store: Store, versions: Sequence[Version]) -> list[dict[str, Any]]:
+def _current(index: Index, sources: Sequence[str], url: str) -> list[Known]:
+    """What is current of a URL, with what was made from its answers."""
+    return _of_url([one for source in sources for one in index.current(source)], url)
+
+
+def _withdrawn(index: Index, sources: Sequence[str], url: str) -> list[tuple[Known, str]]:
+    """The same of what is withdrawn, with the time."""
+    rows = [row for source in sources for row in index.withdrawn(source)]
+    meant = set(_of_url([known for known, _ in rows], url))
+    return [row for row in rows if row[0] in meant]
+
+
+def _of_url(rows: Sequence[Known], url: str) -> list[Known]:
+    """A URL as a whole, else every URL that is shown so, each with what was made from its answers."""
+    meant = {source: _digests(url, source) for source in {one.source for one in rows}}
+    exact = [one for one in rows if one.url_digest in meant[one.source]]
+    return exact or [one for one in rows if _is_shown_as(one, redact_url(url))]
+
+
+def _is_shown_as(known: Known, redacted: str) -> bool:
+    # What is made from the answers of an API has the API's URL with a fragment.
+    return redacted in (known.url, known.url.partition("#")[0])
+
+
+def _digests(url: str, source: str) -> set[str]:
+    """What a URL is known by in a source, and what is made there from its answers."""
+    return {url_digest(one) for one in (url, made_url(url, records_name(source)), made_url(url, links_name(source)))}
+
+
+def _second(at: str) -> str:
+    return at[:19].replace("T", " ")
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _versions(store: Store, versions: Sequence[Version], *, is_withdrawn: bool) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for number, version in enumerate(versions, 1):
         manifest: Manifest | None
@@ -259,7 +373,7 @@ def _versions(store: Store, versions: Sequence[Version]) -> list[dict[str, Any]]
                 "size": manifest and manifest.size,
                 "path": manifest and manifest.path,
                 "manifest": version.manifest,
-                "current": number == len(versions),
+                "current": number == len(versions) and not is_withdrawn,
             }
         )
     return rows

@@ -9,9 +9,9 @@ postgres   in PostgreSQL, for the workers of several machines
 opening    one or the other, built from the manifests where it is missing or damaged
 """
 
-from airnub_core.store.index.known import Known, Version
+from airnub_core.store.index.known import Known, Missed, Run, Standing, Version
 from airnub_core.store.index.opening import open_index
 from airnub_core.store.index.protocol import Index
 from airnub_core.store.index.sqlite import SqliteIndex
 
-__all__ = ["Index", "Known", "SqliteIndex", "Version", "open_index"]
+__all__ = ["Index", "Known", "Missed", "Run", "SqliteIndex", "Standing", "Version", "open_index"]

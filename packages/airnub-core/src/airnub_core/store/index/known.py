@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC
+from enum import StrEnum
 from typing import NamedTuple, Self
 
 from airnub_core.store.manifest import Manifest
@@ -59,6 +60,71 @@ class Version(NamedTuple):
     """Path relative to the store."""
 
 
+class Missed(NamedTuple):
+    """A URL that a run did not find; the server says so, or its page does not name it any more."""
+
+    source: str
+    url_digest: str
+
+
+class Run(NamedTuple):
+    """A run of an ingestion, as the notes of URLs that it does not find name it."""
+
+    name: str
+    """The same for all attempts of one run."""
+    began_at: str
+    """Before the first request was sent, by the clock of the index; ISO 8601 in UTC."""
+
+
+class Standing(StrEnum):
+    """What is known of a URL that a run did not find."""
+
+    UNKNOWN = "unknown"
+    """Nothing, or another run has found it since this one began."""
+    NOTED = "noted"
+    """It is noted that this run did not find it."""
+    MISSED_BEFORE = "missed before"
+    """The run before did not find it either: it is to be withdrawn."""
+    WITHDRAWN = "withdrawn"
+    """It is withdrawn."""
+
+
+class Note(NamedTuple):
+    """That a run did not find a URL."""
+
+    run: str
+    began_at: str
+    """When this run began."""
+    noted_at: str
+
+
+def standing(
+    checked_at: str | None, withdrawn_at: str | None, note: Note | None, run: Run, *, noted_at: str
+) -> tuple[Standing, Note | None]:
+    """Where a URL stands that a run did not find, and the note to keep of it; the same in every index.
+
+    Only a run that ended with its note before this one began counts as the one before: two at once are one finding.
+
+    Args:
+        checked_at: of its current state, `None` for a URL that is not known.
+        withdrawn_at: when it was withdrawn, if it is.
+        note: what is noted; an answer to a request that was sent after its run began makes it void.
+        run: which does not find it.
+        noted_at: the time now.
+    """
+    if checked_at is None:
+        return Standing.UNKNOWN, None
+    if withdrawn_at is not None:
+        return Standing.WITHDRAWN, None
+    if checked_at > run.began_at:
+        return Standing.UNKNOWN, note
+    if note is None or note.began_at < checked_at:
+        return Standing.NOTED, Note(run.name, run.began_at, noted_at)
+    if note.run != run.name and note.noted_at < run.began_at:
+        return Standing.MISSED_BEFORE, note
+    return Standing.NOTED, note
+
+
 def oldest_first(manifests: Mapping[str, Manifest]) -> list[Known]:
     """Every version of every URL, from manifests by path.
 
@@ -104,6 +170,14 @@ def following(present: Known, row: Known) -> Known:
     return row._replace(changed_at=present.changed_at if same else row.checked_at)
 
 
+def is_back(row: Known, withdrawn_at: str) -> bool:
+    """Whether an answer makes a withdrawn URL current again: the state that it begins is later than the withdrawal.
+
+    One that only confirms a state of before the withdrawal was looked up before it, and asked for no bytes.
+    """
+    return row.changed_at > withdrawn_at
+
+
 class Entered(NamedTuple):
     """What an earlier answer leads to: of the history, oldest first, `kept` versions stay and `tail` follows them."""
 
@@ -124,15 +198,22 @@ def entered(present: Known, row: Known, history: Sequence[Version]) -> Entered:
             return Entered(present, len(history), [])
         left = Version(present.changed_at, present.digest, present.manifest)
         return Entered(present._replace(changed_at=present.checked_at), len(history), [left, version])
+    kept, tail = entered_before(row, history)
+    if tail == [version] and present.digest == version.digest:
+        return Entered(present._replace(changed_at=version.seen_at), kept, [])
+    return Entered(present, kept, tail)
+
+
+def entered_before(row: Known, history: Sequence[Version]) -> tuple[int, list[Version]]:
+    """Enter an answer into a history by its time: as many versions as stay, oldest first, and what follows them."""
+    version = Version(row.checked_at, row.digest, row.manifest)
     kept = len(history)
     while kept and history[kept - 1].seen_at > version.seen_at:
         kept -= 1
     newer = list(history[kept:])
     if kept and history[kept - 1].digest == version.digest:
-        return Entered(present, len(history), [])
+        return len(history), []
     if newer and newer[0].digest == version.digest:
         first, *others = newer
-        return Entered(present, kept, [first._replace(seen_at=version.seen_at), *others])
-    if not newer and present.digest == version.digest:
-        return Entered(present._replace(changed_at=version.seen_at), kept, [])
-    return Entered(present, kept, [version, *newer])
+        return kept, [first._replace(seen_at=version.seen_at), *others]
+    return kept, [version, *newer]

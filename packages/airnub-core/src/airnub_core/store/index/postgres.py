@@ -19,22 +19,33 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from airnub_common import redact_text
 from airnub_core.errors import StoreError
-from airnub_core.store.clock import elapsed
+from airnub_core.store.clock import elapsed, timestamp
 from airnub_core.store.index.known import (
+    Entered,
     Known,
+    Missed,
+    Note,
+    Run,
+    Standing,
     Version,
     entered,
+    entered_before,
     following,
     in_rounds,
+    is_back,
     is_later,
     is_recorded,
     oldest_first,
+    standing,
 )
 from airnub_core.store.index.protocol import CLAIMED
 from airnub_core.store.manifest import Manifest
+from airnub_core.store.withdrawal import Withdrawal
 
-VERSION = 2
+VERSION = 3
 """Of the tables; the same number as SQLite's."""
+_BEFORE_WITHDRAWALS = 2
+"""The version that is brought to this one."""
 DEFAULT_SCHEMA = "airnub"
 _SCHEMA: tuple[LiteralString, ...] = (
     """CREATE TABLE {known} (
@@ -66,8 +77,6 @@ _SCHEMA: tuple[LiteralString, ...] = (
         VALUES (OLD.source, OLD.url_digest, OLD.changed_at, OLD.digest, OLD.manifest);
         RETURN NULL;
     END $$""",
-    """CREATE TRIGGER changed AFTER UPDATE OF digest ON {known} FOR EACH ROW
-        WHEN (OLD.digest <> NEW.digest) EXECUTE FUNCTION {remember}()""",
     """CREATE TABLE {watermark} (
         source text PRIMARY KEY,
         value text NOT NULL,
@@ -80,7 +89,24 @@ _SCHEMA: tuple[LiteralString, ...] = (
     )""",
     "CREATE TABLE {state} (version integer NOT NULL, built boolean NOT NULL)",
 )
-_NAMES = ("known", "history", "remember", "watermark", "claim", "state")
+# What version 2 did not have; see SQLite's.
+_WITHDRAWALS: tuple[LiteralString, ...] = (
+    "ALTER TABLE {known} ADD COLUMN withdrawn_at text, ADD COLUMN unwritten text",
+    "CREATE INDEX ON {known} (source) WHERE withdrawn_at IS NOT NULL",
+    "CREATE INDEX ON {known} (source) WHERE unwritten IS NOT NULL",
+    "DROP TRIGGER IF EXISTS changed ON {known}",
+    """CREATE TRIGGER changed AFTER UPDATE OF digest ON {known} FOR EACH ROW
+        WHEN (OLD.digest <> NEW.digest AND OLD.withdrawn_at IS NULL) EXECUTE FUNCTION {remember}()""",
+    """CREATE TABLE {missing} (
+        source text NOT NULL,
+        url_digest bytea NOT NULL,
+        run text NOT NULL,
+        began_at text NOT NULL,
+        noted_at text NOT NULL,
+        PRIMARY KEY (url_digest, source)
+    )""",
+)
+_NAMES = ("known", "history", "remember", "watermark", "claim", "state", "missing")
 _SELECT: LiteralString = """SELECT source, encode(url_digest, 'hex'), url, digest, path, size, manifest, etag,
     last_modified, checked_at, changed_at FROM {known}"""
 # Rows are locked in the order of their keys, the same for all: two writers cannot wait for each other. A row is written
@@ -103,7 +129,7 @@ _COMPARE_AND_SET: LiteralString = """WITH written AS (
             manifest = excluded.manifest, etag = excluded.etag, last_modified = excluded.last_modified,
             checked_at = excluded.checked_at,
             changed_at = CASE present.digest WHEN excluded.digest THEN present.changed_at ELSE excluded.checked_at END
-        WHERE present.checked_at = excluded.changed_at
+        WHERE present.checked_at = excluded.changed_at AND present.withdrawn_at IS NULL
         RETURNING present.xmax = 0 AND present.changed_at <> present.checked_at AS is_back
     ) SELECT count(*), count(*) FILTER (WHERE is_back) FROM written"""
 _CHANGED_AT: LiteralString = """UPDATE {known} AS present SET changed_at = given.changed_at
@@ -120,6 +146,11 @@ _CLAIM: LiteralString = """INSERT INTO {claim} AS present
     RETURNING encode(url_digest, 'hex')"""
 _PROLONG: LiteralString = """UPDATE {claim} SET until = clock_timestamp() + make_interval(secs => %s)
     WHERE owner = %s AND until < clock_timestamp() + make_interval(secs => %s)"""
+_BACK: LiteralString = """UPDATE {known} SET url = %s, digest = %s, path = %s, size = %s, manifest = %s, etag = %s,
+    last_modified = %s, checked_at = %s, changed_at = %s, withdrawn_at = NULL
+    WHERE url_digest = decode(%s, 'hex') AND source = %s"""
+_STATES: LiteralString = """SELECT source, encode(url_digest, 'hex'), checked_at, withdrawn_at, unwritten FROM {known}
+    WHERE url_digest = ANY(%s) ORDER BY url_digest, source FOR UPDATE"""
 _ROWS_AT_ONCE = 5000
 _CLOCK_FOR = 60.0
 """Seconds that the server's clock is gone by until it is asked again."""
@@ -174,23 +205,27 @@ class PostgresIndex:
             self._wait_for_turn(connection, "building")
             yield
 
-    def rebuild(self, manifests: Mapping[str, Manifest]) -> None:
+    def rebuild(self, manifests: Mapping[str, Manifest], withdrawals: Sequence[Withdrawal] = ()) -> None:
         versions = oldest_first(manifests)
 
         def build(connection: _Connection) -> None:
-            self._ask(connection, "TRUNCATE {known}, {history}")
+            self._ask(connection, "TRUNCATE {known}, {history}, {missing}")
             self._record(connection, versions, (), {})
+            self._withdraw(connection, withdrawals)
+            self._ask(connection, "UPDATE {known} SET unwritten = NULL WHERE unwritten IS NOT NULL")
             self._ask(connection, "UPDATE {state} SET built = true")
 
         self._write(build)
 
     def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, Known]:
         wanted = [bytes.fromhex(digest) for digest in url_digests]
-        rows = self._known(_SELECT + " WHERE url_digest = ANY(%s) AND source = %s", wanted, source)
+        where: LiteralString = " WHERE url_digest = ANY(%s) AND source = %s AND withdrawn_at IS NULL"
+        rows = self._known(_SELECT + where, wanted, source)
         return {row.url_digest: row for row in rows}
 
     def find(self, url_digest: str) -> list[Known]:
-        return self._known(_SELECT + " WHERE url_digest = decode(%s, 'hex') ORDER BY source", url_digest)
+        where: LiteralString = " WHERE url_digest = decode(%s, 'hex') AND withdrawn_at IS NULL ORDER BY source"
+        return self._known(_SELECT + where, url_digest)
 
     def record(self, rows: Sequence[Known], seen: Sequence[Known | None] = ()) -> dict[int, Known]:
         met: dict[int, Known] = {}
@@ -223,7 +258,13 @@ class PostgresIndex:
         self._run(release)
 
     def current(self, source: str) -> list[Known]:
-        return self._known(_SELECT + " WHERE source = %s ORDER BY url, url_digest", source)
+        where: LiteralString = " WHERE source = %s AND withdrawn_at IS NULL ORDER BY url, url_digest"
+        return self._known(_SELECT + where, source)
+
+    def urls(self, source: str) -> dict[str, str]:
+        question: LiteralString = """SELECT encode(url_digest, 'hex'), url FROM {known}
+            WHERE source = %s AND withdrawn_at IS NULL"""
+        return dict(self._run(lambda connection: self._ask(connection, question, source)))
 
     def versions(self, source: str, url_digest: str) -> list[Version]:
         found = self._run(
@@ -233,7 +274,7 @@ class PostgresIndex:
                     SELECT place, seen_at, digest, manifest FROM {history}
                     WHERE url_digest = decode(%s, 'hex') AND source = %s
                     UNION ALL SELECT NULL, changed_at, digest, manifest FROM {known}
-                    WHERE url_digest = decode(%s, 'hex') AND source = %s
+                    WHERE url_digest = decode(%s, 'hex') AND source = %s AND withdrawn_at IS NULL
                 ) AS every ORDER BY place NULLS LAST""",
                 url_digest,
                 source,
@@ -256,6 +297,94 @@ class PostgresIndex:
             )
         )
         return [str(name) for (name,) in found]
+
+    def miss(self, run: Run, missed: Sequence[Missed]) -> list[Standing]:
+        now = timestamp(elapsed() + self.clock())
+        digests = [bytes.fromhex(one.url_digest) for one in missed]
+
+        def miss(connection: _Connection) -> list[Standing]:
+            states = self._states(connection, digests)
+            found = self._ask(
+                connection,
+                """SELECT source, encode(url_digest, 'hex'), run, began_at, noted_at FROM {missing}
+                WHERE url_digest = ANY(%s)""",
+                digests,
+            )
+            notes = {(source, url_digest): Note(*note) for source, url_digest, *note in found}
+            result: list[Standing] = []
+            for one in missed:
+                checked_at, withdrawn_at, _ = states.get(one, (None, None, None))
+                stands, note = standing(checked_at, withdrawn_at, notes.get(one), run, noted_at=now)
+                if note is not None and note != notes.get(one):
+                    self._ask(
+                        connection,
+                        """INSERT INTO {missing} VALUES (%s, decode(%s, 'hex'), %s, %s, %s)
+                        ON CONFLICT (url_digest, source) DO UPDATE SET
+                            run = excluded.run, began_at = excluded.began_at, noted_at = excluded.noted_at""",
+                        *one,
+                        *note,
+                    )
+                result.append(stands)
+            return result
+
+        result: list[Standing] = []
+
+        def durably(connection: _Connection) -> None:
+            result[:] = miss(connection)
+
+        self._write(durably)
+        return result
+
+    def forget_misses(self, source: str, url_digests: Iterable[str] | None = None) -> None:
+        if url_digests is None:
+            self._write(lambda connection: self._ask(connection, "DELETE FROM {missing} WHERE source = %s", source))
+            return
+        digests = [bytes.fromhex(digest) for digest in url_digests]
+        question: LiteralString = "DELETE FROM {missing} WHERE url_digest = ANY(%s) AND source = %s"
+        self._write(lambda connection: self._ask(connection, question, digests, source))
+
+    def withdraw(self, withdrawals: Sequence[Withdrawal]) -> list[bool]:
+        result: list[bool] = []
+
+        def withdraw(connection: _Connection) -> None:
+            result[:] = self._withdraw(connection, withdrawals)
+
+        self._write(withdraw)
+        return result
+
+    def unwritten(self) -> list[Withdrawal]:
+        found = self._run(
+            lambda connection: self._ask(
+                connection,
+                """SELECT source, encode(url_digest, 'hex'), url, withdrawn_at, unwritten FROM {known}
+                WHERE unwritten IS NOT NULL""",
+            )
+        )
+        return sorted(map(Withdrawal._make, found))
+
+    def written(self, withdrawals: Sequence[Withdrawal]) -> None:
+        def write(connection: _Connection) -> None:
+            states = self._states(connection, [bytes.fromhex(one.url_digest) for one in withdrawals])
+            for one in withdrawals:
+                _, withdrawn_at, unwritten = states.get((one.source, one.url_digest), (None, None, None))
+                if unwritten is not None and withdrawn_at is not None and withdrawn_at <= one.withdrawn_at:
+                    self._ask(
+                        connection,
+                        """UPDATE {known} SET unwritten = NULL
+                        WHERE url_digest = decode(%s, 'hex') AND source = %s""",
+                        one.url_digest,
+                        one.source,
+                    )
+
+        self._write(write)
+
+    def withdrawn(self, source: str) -> list[tuple[Known, str]]:
+        question: LiteralString = (
+            _SELECT.replace(" FROM", ", withdrawn_at FROM")
+            + " WHERE source = %s AND withdrawn_at IS NOT NULL ORDER BY url, url_digest"
+        )
+        found = self._run(lambda connection: self._ask(connection, question, source))
+        return [(Known(*columns), withdrawn_at) for *columns, withdrawn_at in found]
 
     def clock(self) -> float:
         if elapsed() >= self._clock_until:
@@ -291,12 +420,16 @@ class PostgresIndex:
             [(schema,)] = self._ask(connection, "SELECT to_regnamespace(%s)", f'"{self._schema}"')
             if schema is None:
                 connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self._schema)))
-            for statement in _SCHEMA:
+            for statement in (*_SCHEMA, *_WITHDRAWALS):
                 self._ask(connection, statement)
             self._ask(connection, "INSERT INTO {state} VALUES (%s, false)", VERSION)
             return
         [(version,)] = self._ask(connection, "SELECT version FROM {state}")
-        if version != VERSION:
+        if version == _BEFORE_WITHDRAWALS:
+            for statement in _WITHDRAWALS:
+                self._ask(connection, statement)
+            self._ask(connection, "UPDATE {state} SET version = %s", VERSION)
+        elif version != VERSION:
             raise StoreError(
                 self._name,
                 f"expected an index of version {VERSION} in schema {self._schema}, found {version}; "
@@ -345,11 +478,19 @@ class PostgresIndex:
         keys = [bytes.fromhex(row.url_digest) for row, _ in answers]
         found = map(Known._make, self._ask(connection, question, keys))
         there = {(present.source, present.url_digest): present for present in found}
+        states = self._states(connection, keys)
         later: list[tuple[Known, Known | None]] = []
-        earlier: list[tuple[Known, Known]] = []
+        earlier: list[tuple[Known, Known | None]] = []
         begun: list[Known] = []
         for place, (row, seen) in zip(places, answers, strict=True):
             present = there[row.source, row.url_digest]
+            _, withdrawn_at, unwritten = states[row.source, row.url_digest]
+            if withdrawn_at is not None:
+                if unwritten is None and is_back(row, withdrawn_at):
+                    self._ask(connection, _BACK, *row[2:], row.url_digest, row.source)
+                else:
+                    earlier.append((row, None))
+                continue
             if is_recorded(present, row):
                 if seen is not None and present.changed_at == seen.checked_at:
                     begun.append(row)
@@ -367,8 +508,10 @@ class PostgresIndex:
             columns = zip(*((row.source, row.url_digest, row.changed_at) for row in begun), strict=True)
             self._ask(connection, _CHANGED_AT, *map(list, columns))
 
-    def _enter(self, connection: _Connection, answers: Sequence[tuple[Known, Known]]) -> list[Known]:
-        """Enter answers into the history before the present states; those of these that begin later now."""
+    def _enter(self, connection: _Connection, answers: Sequence[tuple[Known, Known | None]]) -> list[Known]:
+        """Enter answers into the history before the present states, `None` of a URL that is withdrawn; those of these
+        that begin later now.
+        """
         found = self._ask(
             connection,
             """SELECT source, encode(url_digest, 'hex'), place, seen_at, digest, manifest FROM {history}
@@ -383,16 +526,56 @@ class PostgresIndex:
         new: list[tuple[str, str, str, str, str]] = []
         for row, present in answers:
             history = histories.get((row.source, row.url_digest), [])
-            after = entered(present, row, [version for _, version in history])
+            versions = [version for _, version in history]
+            after = Entered(row, *entered_before(row, versions)) if present is None else entered(present, row, versions)
             gone += [place for place, _ in history[after.kept :]]
             new += [(row.source, row.url_digest, *version) for version in after.tail]
-            if after.present != present:
+            if present is not None and after.present != present:
                 begun.append(after.present)
         if gone:
             self._ask(connection, "DELETE FROM {history} WHERE place = ANY(%s)", gone)
         if new:
             self._ask(connection, _ENTER, *map(list, zip(*new, strict=True)))
         return begun
+
+    def _states(
+        self, connection: _Connection, url_digests: Sequence[bytes]
+    ) -> dict[tuple[str, str], tuple[str, str | None, str | None]]:
+        """When URLs were last checked and withdrawn, and why where the store does not know; their rows are locked."""
+        found = self._ask(connection, _STATES, list(url_digests))
+        return {(source, url_digest): (one, two, three) for source, url_digest, one, two, three in found}
+
+    def _withdraw(self, connection: _Connection, withdrawals: Sequence[Withdrawal]) -> list[bool]:
+        states = self._states(connection, [bytes.fromhex(one.url_digest) for one in withdrawals])
+        result: list[bool] = []
+        for one in withdrawals:
+            key = (one.source, one.url_digest)
+            checked_at, withdrawn_at, _ = states.get(key, (None, None, None))
+            if checked_at is None or (withdrawn_at is None and checked_at > one.withdrawn_at):
+                result.append(False)
+                continue
+            result.append(True)
+            if withdrawn_at is not None and withdrawn_at >= one.withdrawn_at:
+                continue
+            if withdrawn_at is None:
+                self._ask(
+                    connection,
+                    """INSERT INTO {history} (source, url_digest, seen_at, digest, manifest)
+                    SELECT source, url_digest, changed_at, digest, manifest FROM {known}
+                    WHERE source = %s AND url_digest = decode(%s, 'hex')""",
+                    *key,
+                )
+            self._ask(
+                connection,
+                """UPDATE {known} SET withdrawn_at = %s, unwritten = %s
+                WHERE source = %s AND url_digest = decode(%s, 'hex')""",
+                one.withdrawn_at,
+                one.reason,
+                *key,
+            )
+            self._ask(connection, "DELETE FROM {missing} WHERE source = %s AND url_digest = decode(%s, 'hex')", *key)
+            states[key] = (checked_at, one.withdrawn_at, one.reason)
+        return result
 
     def _known(self, question: LiteralString, *values: object) -> list[Known]:
         return list(map(Known._make, self._run(lambda connection: self._ask(connection, question, *values))))

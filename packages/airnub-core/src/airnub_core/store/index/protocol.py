@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from airnub_core.store.index.known import Known, Version
+from airnub_core.store.index.known import Known, Missed, Run, Standing, Version
 from airnub_core.store.manifest import Manifest
+from airnub_core.store.withdrawal import Withdrawal
 
 CLAIMED = 30.0
 """Seconds until others take up what a dead worker was at. Who is slower than that is not alone at it, and no more."""
@@ -25,16 +26,21 @@ class Index(Protocol):
         """Whether `rebuild` has ended once; a new index has not, and holds nothing about what the store may hold."""
         ...
 
-    def rebuild(self, manifests: Mapping[str, Manifest]) -> None:
-        """Forget every URL, and learn them anew from manifests by path; watermarks stay."""
+    def rebuild(self, manifests: Mapping[str, Manifest], withdrawals: Sequence[Withdrawal] = ()) -> None:
+        """Forget every URL, and learn them anew from manifests by path; watermarks stay, notes of `miss` do not.
+
+        Args:
+            manifests: of objects that are whole.
+            withdrawals: of URLs; a manifest that was fetched later makes its URL current all the same.
+        """
         ...
 
     def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, Known]:
-        """What is known of these URLs of a source, by digest of URL; unknown ones are left out."""
+        """What is known of these URLs of a source, by digest of URL; unknown and withdrawn ones are left out."""
         ...
 
     def find(self, url_digest: str) -> list[Known]:
-        """What is known of a URL in every source, ordered by source."""
+        """What is known of a URL in every source where it is not withdrawn, ordered by source."""
         ...
 
     def record(self, rows: Sequence[Known], seen: Sequence[Known | None] = ()) -> dict[int, Known]:
@@ -42,7 +48,8 @@ class Index(Protocol):
 
         An answer becomes the current state of its URL where that is still the one that was looked up. Where it is not,
         the answer whose request was sent later is current, and the other one enters the history before it. The state
-        before one with a new digest is history.
+        before one with a new digest is history. A withdrawn URL is current again by an answer whose state begins later
+        than the withdrawal, once the store has that (`written`).
 
         Args:
             rows: the answers. `checked_at` is when the request was sent, by the clock of this index; `changed_at` is
@@ -66,15 +73,53 @@ class Index(Protocol):
         ...
 
     def current(self, source: str) -> list[Known]:
-        """Every URL of a source in its current state, ordered by URL and then digest of URL."""
+        """Every URL of a source in its current state, ordered by URL and then digest of URL; no withdrawn ones."""
+        ...
+
+    def urls(self, source: str) -> dict[str, str]:
+        """Every URL of a source that has a current state, redacted, by its digest; for any number of them."""
         ...
 
     def versions(self, source: str, url_digest: str) -> list[Version]:
-        """Every state a URL was in, the current one among them, oldest first."""
+        """Every state a URL was in, the current one among them, oldest first; of a withdrawn URL too."""
         ...
 
     def sources(self) -> list[str]:
-        """The sources of which a URL is known, in order."""
+        """The sources of which a URL is known, withdrawn or not, in order."""
+        ...
+
+    def miss(self, run: Run, missed: Sequence[Missed]) -> list[Standing]:
+        """Note that a run did not find these URLs; in their order, where each stands now.
+
+        An answer to a request that was sent later makes the note of a URL void.
+        """
+        ...
+
+    def forget_misses(self, source: str, url_digests: Iterable[str] | None = None) -> None:
+        """Drop the notes of `miss` about these URLs of a source, or about all of them."""
+        ...
+
+    def withdraw(self, withdrawals: Sequence[Withdrawal]) -> list[bool]:
+        """Withdraw URLs: they have no current state any more; what they had is history.
+
+        Each is `unwritten` until `written` says that the store has it, and is not current again before.
+
+        Returns:
+            In their order, whether each is withdrawn now. A URL that was answered after `withdrawn_at` is not, and
+            neither is one that is not known.
+        """
+        ...
+
+    def unwritten(self) -> list[Withdrawal]:
+        """The withdrawals of which the store may not know: a process was killed before it called `written`."""
+        ...
+
+    def written(self, withdrawals: Sequence[Withdrawal]) -> None:
+        """Remember that the store has these withdrawals."""
+        ...
+
+    def withdrawn(self, source: str) -> list[tuple[Known, str]]:
+        """Every URL of a source that is withdrawn, its last state and when it was withdrawn; ordered as `current`."""
         ...
 
     def clock(self) -> float:

@@ -15,23 +15,32 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from airnub_core.errors import ADVICE, DamagedIndexError, StoreError
 from airnub_core.store.clock import elapsed, timestamp
 from airnub_core.store.index.known import (
+    Entered,
     Known,
+    Missed,
+    Note,
+    Run,
+    Standing,
     Version,
     entered,
+    entered_before,
     following,
     in_rounds,
+    is_back,
     is_later,
     is_recorded,
     oldest_first,
+    standing,
 )
 from airnub_core.store.manifest import Manifest
+from airnub_core.store.withdrawal import Withdrawal
 
-VERSION = 2
+VERSION = 3
 """Of the tables; in `user_version` once the index is built."""
 _APPLICATION = 0x61697269
 """Marks the file as an index of ours, in `application_id`."""
@@ -61,15 +70,31 @@ _SCHEMA = (
         manifest TEXT NOT NULL
     )""",
     "CREATE INDEX history_id ON history (id)",
-    """CREATE TRIGGER changed AFTER UPDATE OF digest ON known WHEN OLD.digest <> NEW.digest BEGIN
-        INSERT INTO history (id, seen_at, digest, manifest)
-        VALUES (OLD.id, OLD.changed_at, OLD.digest, OLD.manifest);
-    END""",
     """CREATE TABLE IF NOT EXISTS watermark (
         source TEXT PRIMARY KEY,
         value TEXT NOT NULL,
         moved_at TEXT NOT NULL
     ) WITHOUT ROWID""",
+)
+# What version 2 did not have. The last state of a withdrawn URL is in the history already; `unwritten` is why it was
+# withdrawn, until the store has that.
+_WITHDRAWALS = (
+    "ALTER TABLE known ADD COLUMN withdrawn_at TEXT",
+    "ALTER TABLE known ADD COLUMN unwritten TEXT",
+    "CREATE INDEX known_withdrawn ON known (source) WHERE withdrawn_at IS NOT NULL",
+    "CREATE INDEX known_unwritten ON known (id) WHERE unwritten IS NOT NULL",
+    "DROP TRIGGER IF EXISTS changed",
+    """CREATE TRIGGER changed AFTER UPDATE OF digest ON known
+    WHEN OLD.digest <> NEW.digest AND OLD.withdrawn_at IS NULL BEGIN
+        INSERT INTO history (id, seen_at, digest, manifest)
+        VALUES (OLD.id, OLD.changed_at, OLD.digest, OLD.manifest);
+    END""",
+    """CREATE TABLE missing (
+        id INTEGER PRIMARY KEY,
+        run TEXT NOT NULL,
+        began_at TEXT NOT NULL,
+        noted_at TEXT NOT NULL
+    )""",
 )
 _COLUMNS = ", ".join(Known._fields)
 _INSERT = f"INSERT INTO known ({_COLUMNS}, id) VALUES ({', '.join('?' * (len(Known._fields) + 1))})"  # noqa: S608  # constants
@@ -111,7 +136,7 @@ class SqliteIndex:
     shared = False
 
     def __init__(self, path: Path) -> None:
-        """Open the file, and create it when it is missing. One of version 1 is brought to this one.
+        """Open the file, and create it when it is missing. One of an earlier version is brought to this one.
 
         Raises:
             DamagedIndexError: it is damaged, or no index.
@@ -146,12 +171,14 @@ class SqliteIndex:
         with self._reading() as connection:
             return _pragma(connection, "user_version") == VERSION
 
-    def rebuild(self, manifests: Mapping[str, Manifest]) -> None:
+    def rebuild(self, manifests: Mapping[str, Manifest], withdrawals: Sequence[Withdrawal] = ()) -> None:
         versions = oldest_first(manifests)
         with self._writing() as connection:
-            for table in ("known", "history", "fresh", "settled"):
+            for table in ("known", "history", "fresh", "settled", "missing"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608  # constants
             _record(connection, versions, (), {})
+            _withdraw(connection, withdrawals)
+            connection.execute("UPDATE known SET unwritten = NULL WHERE unwritten IS NOT NULL")
             connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, Known]:
@@ -179,18 +206,29 @@ class SqliteIndex:
 
     def current(self, source: str) -> list[Known]:
         with self._reading() as connection:
-            found = connection.execute(f"{_SELECT} WHERE source = ? ORDER BY url, url_digest", (source,))
+            found = connection.execute(
+                f"{_SELECT} WHERE source = ? AND withdrawn_at IS NULL ORDER BY url, url_digest", (source,)
+            )
             return list(map(Known._make, found))
+
+    def urls(self, source: str) -> dict[str, str]:
+        with self._reading() as connection:
+            return dict(
+                connection.execute(
+                    "SELECT url_digest, url FROM known WHERE source = ? AND withdrawn_at IS NULL", (source,)
+                )
+            )
 
     def versions(self, source: str, url_digest: str) -> list[Version]:
         with self._reading() as connection:
-            known, _ = _ids(connection, {url_digest}).get((source, url_digest), (None, None))
+            there = _ids(connection, {url_digest}).get((source, url_digest))
             found = connection.execute(
                 """SELECT seen_at, digest, manifest FROM (
                     SELECT place, seen_at, digest, manifest FROM history WHERE id = :id
-                    UNION ALL SELECT NULL, changed_at, digest, manifest FROM known WHERE id = :id
+                    UNION ALL SELECT NULL, changed_at, digest, manifest FROM known
+                    WHERE id = :id AND withdrawn_at IS NULL
                 ) ORDER BY place NULLS LAST""",
-                {"id": known},
+                {"id": there and there.id},
             )
             return list(map(Version._make, found))
 
@@ -204,6 +242,70 @@ class SqliteIndex:
                 ) SELECT name FROM one WHERE name IS NOT NULL"""
             )
             return [str(name) for (name,) in found]
+
+    def miss(self, run: Run, missed: Sequence[Missed]) -> list[Standing]:
+        now = timestamp(time.time())
+        result: list[Standing] = []
+        with self._writing() as connection:
+            places = _ids(connection, {one.url_digest for one in missed})
+            for one in missed:
+                there = places.get(one)
+                if there is None:
+                    result.append(Standing.UNKNOWN)
+                    continue
+                found = connection.execute(
+                    "SELECT run, began_at, noted_at FROM missing WHERE id = ?", (there.id,)
+                ).fetchone()
+                before = None if found is None else Note(*found)
+                stands, note = standing(there.checked_at, there.withdrawn_at, before, run, noted_at=now)
+                if note is not None and note != before:
+                    connection.execute("INSERT OR REPLACE INTO missing VALUES (?, ?, ?, ?)", (there.id, *note))
+                result.append(stands)
+        return result
+
+    def forget_misses(self, source: str, url_digests: Iterable[str] | None = None) -> None:
+        with self._writing() as connection:
+            if url_digests is None:
+                connection.execute(
+                    "DELETE FROM missing WHERE (SELECT source FROM known WHERE known.id = missing.id) = ?", (source,)
+                )
+            elif connection.execute("SELECT 1 FROM missing LIMIT 1").fetchone() is not None:
+                places = _ids(connection, set(url_digests))
+                connection.executemany(
+                    "DELETE FROM missing WHERE id = ?", [(one.id,) for key, one in places.items() if key[0] == source]
+                )
+
+    def withdraw(self, withdrawals: Sequence[Withdrawal]) -> list[bool]:
+        with self._writing() as connection:
+            return _withdraw(connection, withdrawals)
+
+    def unwritten(self) -> list[Withdrawal]:
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT source, url_digest, url, withdrawn_at, unwritten FROM known WHERE unwritten IS NOT NULL"
+            )
+            return sorted(map(Withdrawal._make, found))
+
+    def written(self, withdrawals: Sequence[Withdrawal]) -> None:
+        with self._writing() as connection:
+            places = _ids(connection, {one.url_digest for one in withdrawals})
+            connection.executemany(
+                "UPDATE known SET unwritten = NULL WHERE id = ? AND withdrawn_at <= ?",
+                [
+                    (places[one.source, one.url_digest].id, one.withdrawn_at)
+                    for one in withdrawals
+                    if (one.source, one.url_digest) in places
+                ],
+            )
+
+    def withdrawn(self, source: str) -> list[tuple[Known, str]]:
+        with self._reading() as connection:
+            found = connection.execute(
+                f"SELECT {_COLUMNS}, withdrawn_at FROM known "  # noqa: S608  # constants
+                "WHERE source = ? AND withdrawn_at IS NOT NULL ORDER BY url, url_digest",
+                (source,),
+            )
+            return [(Known(*columns), withdrawn_at) for *columns, withdrawn_at in found]
 
     def clock(self) -> float:
         return time.time() - elapsed()
@@ -233,13 +335,19 @@ class SqliteIndex:
                     "use the release that wrote it, or remove it",
                 )
             connection.execute(f"{_SELECT} LIMIT 0")
+            # Not by the number, which an index has only when it is built.
+            if "withdrawn_at" not in {column for _, column, *_ in connection.execute("PRAGMA table_info(known)")}:
+                for statement in _WITHDRAWALS:
+                    connection.execute(statement)
+                if version:
+                    connection.execute(f"PRAGMA user_version = {VERSION}")
             return
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if tables and tables != {"url", "version", "watermark"}:
             raise DamagedIndexError(
                 str(self._path), f"expected an index, found another program's tables: {', '.join(sorted(tables))}"
             )
-        for statement in (*_SCHEMA, *(_FROM_VERSION_1 if tables else ())):
+        for statement in (*_SCHEMA, *_WITHDRAWALS, *(_FROM_VERSION_1 if tables else ())):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         if version == 1:
@@ -295,22 +403,26 @@ def _keys(url_digests: Iterable[str]) -> dict[str, str]:
 
 
 def _rows(connection: sqlite3.Connection, url_digests: set[str]) -> Iterator[Known]:
-    """What is known of URLs, in every source."""
-    found = connection.execute(f"{_SELECT} WHERE id IN ({_IDS})", _keys(url_digests))
+    """What is known of URLs, in every source where they are not withdrawn."""
+    found = connection.execute(f"{_SELECT} WHERE id IN ({_IDS}) AND withdrawn_at IS NULL", _keys(url_digests))
     return (row for row in map(Known._make, found) if row.url_digest in url_digests)
 
 
-def _ids(connection: sqlite3.Connection, url_digests: set[str]) -> dict[tuple[str, str], tuple[int, str]]:
-    """Where the rows of URLs are, and when they were last checked, by source and digest of URL."""
+class _There(NamedTuple):
+    """Where the row of a URL is, and when it was last checked and withdrawn."""
+
+    id: int
+    checked_at: str
+    withdrawn_at: str | None
+
+
+def _ids(connection: sqlite3.Connection, url_digests: set[str]) -> dict[tuple[str, str], _There]:
+    """The rows of URLs, withdrawn ones among them, by source and digest of URL."""
     found = connection.execute(
-        f"SELECT source, url_digest, id, checked_at FROM known WHERE id IN ({_IDS})",  # noqa: S608  # constants
+        f"SELECT source, url_digest, id, checked_at, withdrawn_at FROM known WHERE id IN ({_IDS})",  # noqa: S608  # constants
         _keys(url_digests),
     )
-    return {
-        (source, url_digest): (place, checked_at)
-        for source, url_digest, place, checked_at in found
-        if url_digest in url_digests
-    }
+    return {(source, url_digest): _There(*there) for source, url_digest, *there in found if url_digest in url_digests}
 
 
 def _record(
@@ -331,10 +443,10 @@ def _record(
             if there is None:
                 last += 1
                 new.append((*row, last))
-            elif looked_up is not None and there[1] == looked_up.checked_at:
-                changed.append((*row, there[0]))
+            elif looked_up is not None and there.checked_at == looked_up.checked_at and there.withdrawn_at is None:
+                changed.append((*row, there.id))
             else:
-                others[there[0]] = place
+                others[there.id] = place
         connection.executemany(_INSERT, new)
         connection.executemany("INSERT INTO fresh VALUES (?, ?)", [(_key(row[1]), row[-1]) for row in new])
         connection.executemany(_UPDATE, changed)
@@ -364,7 +476,7 @@ def _rest(
         connection.create_function("seen", 1, seen.get)
         noted = connection.execute(
             f"UPDATE known SET checked_at = sent(url_digest) WHERE id IN ({_IDS}) AND source = :source"  # noqa: S608  # constants
-            " AND checked_at = seen(url_digest)",
+            " AND checked_at = seen(url_digest) AND withdrawn_at IS NULL",
             {"source": source, **_keys(of_source)},
         )
         if noted.rowcount < len(of_source):
@@ -378,28 +490,65 @@ def _merge(
 ) -> None:
     """Record answers, their places by id, whose URLs are in other states than were looked up."""
     found = connection.execute(
-        f"SELECT id, {_COLUMNS} FROM known WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608  # constants
+        f"SELECT id, withdrawn_at, unwritten, {_COLUMNS} FROM known "  # noqa: S608  # constants
+        "WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(others)),),
     ).fetchall()
-    for known, *columns in found:
+    for known, withdrawn_at, unwritten, *columns in found:
         place, present = others[known], Known(*columns)
         row = rows[place]
-        if not is_recorded(present, row):
-            met[place] = present
-        if is_later(present, row):
-            connection.execute(_UPDATE, (*following(present, row), known))
+        if withdrawn_at is not None and unwritten is None and is_back(row, withdrawn_at):
+            connection.execute(_UPDATE, (*row, known))
+            connection.execute("UPDATE known SET withdrawn_at = NULL WHERE id = ?", (known,))
             continue
-        history = connection.execute(
+        if withdrawn_at is None:
+            if not is_recorded(present, row):
+                met[place] = present
+            if is_later(present, row):
+                connection.execute(_UPDATE, (*following(present, row), known))
+                continue
+        places, history = [], []
+        for at, *version in connection.execute(
             "SELECT place, seen_at, digest, manifest FROM history WHERE id = ? ORDER BY place", (known,)
-        ).fetchall()
-        after = entered(present, row, [Version(*version) for _, *version in history])
+        ):
+            places.append(at)
+            history.append(Version(*version))
+        if withdrawn_at is None:
+            after = entered(present, row, history)
+        else:
+            after = Entered(present, *entered_before(row, history))
         if after.present != present:
             connection.execute("UPDATE known SET changed_at = ? WHERE id = ?", (after.present.changed_at, known))
-        connection.executemany("DELETE FROM history WHERE place = ?", [(at,) for at, *_ in history[after.kept :]])
+        connection.executemany("DELETE FROM history WHERE place = ?", [(at,) for at in places[after.kept :]])
         connection.executemany(
             "INSERT INTO history (id, seen_at, digest, manifest) VALUES (?, ?, ?, ?)",
             [(known, *version) for version in after.tail],
         )
+
+
+def _withdraw(connection: sqlite3.Connection, withdrawals: Sequence[Withdrawal]) -> list[bool]:
+    places = _ids(connection, {one.url_digest for one in withdrawals})
+    result: list[bool] = []
+    for one in withdrawals:
+        there = places.get((one.source, one.url_digest))
+        if there is None or (there.withdrawn_at is None and there.checked_at > one.withdrawn_at):
+            result.append(False)
+            continue
+        result.append(True)
+        if there.withdrawn_at is not None and there.withdrawn_at >= one.withdrawn_at:
+            continue
+        if there.withdrawn_at is None:
+            connection.execute(
+                """INSERT INTO history (id, seen_at, digest, manifest)
+                SELECT id, changed_at, digest, manifest FROM known WHERE id = ?""",
+                (there.id,),
+            )
+        connection.execute(
+            "UPDATE known SET withdrawn_at = ?, unwritten = ? WHERE id = ?", (one.withdrawn_at, one.reason, there.id)
+        )
+        connection.execute("DELETE FROM missing WHERE id = ?", (there.id,))
+        places[one.source, one.url_digest] = there._replace(withdrawn_at=one.withdrawn_at)
+    return result
 
 
 def _settle(connection: sqlite3.Connection, known: int) -> None:

@@ -1,0 +1,114 @@
+"""Withdrawing: what becomes of a URL whose source says `on_gone: withdraw`, and of one that `store forget` names.
+
+A URL that two runs in a row do not find is withdrawn. The index notes the first of them; any other answer in between
+makes the note void. Then the index withdraws the URL, the store keeps that, and the index notes that the store has it.
+A process that is killed in between leaves the rest to the next run, or to `store reindex`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from airnub_common import redact_url
+from airnub_core.arrival import Item
+from airnub_core.errors import HttpStatusError, ItemError
+from airnub_core.outcome import Kind, Outcome
+from airnub_core.store.index import Index, Known, Missed, Run, Standing
+from airnub_core.store.opening import write_withdrawals
+from airnub_core.store.protocol import Store
+from airnub_core.store.withdrawal import Withdrawal
+
+TWICE = "in two runs in a row"
+_MISSING = "missing on its page"
+
+
+class Unavailable(NamedTuple):
+    """An item that a run could not have."""
+
+    item: Item
+    url_digest: str
+    """Of what the index knows the item by."""
+    known: Known | None
+    """What the index knows of it."""
+    error: ItemError | None
+    """`None` where its page does not name it any more."""
+
+
+def withdraw(store: Store, index: Index, withdrawals: Sequence[Withdrawal]) -> list[bool]:
+    """Withdraw URLs, so that it survives a power loss and a new index; in their order, whether each is withdrawn now.
+
+    A URL that was answered after `withdrawn_at`, or that is not known, is not.
+
+    Raises:
+        StoreError: the store or the index cannot be written; the next run that writes into the store does the rest.
+    """
+    withdrawn = index.withdraw(withdrawals)
+    done = [one for one, is_withdrawn in zip(withdrawals, withdrawn, strict=True) if is_withdrawn]
+    write_withdrawals(store, index, done)
+    return withdrawn
+
+
+def settle_unavailable(
+    store: Store, index: Index, run: Run, unavailable: Sequence[Unavailable]
+) -> list[Outcome | None]:
+    """What became of items whose sources say `on_gone: withdraw`, in their order.
+
+    `None` for a link that its page did not name for the first time: it is noted, and not an item of this run.
+
+    Raises:
+        StoreError: the store or the index cannot be written.
+    """
+    missed = [one for one in unavailable if _is_missed(one.error)]
+    found: dict[str, list[str]] = {}
+    for one in unavailable:
+        if not _is_missed(one.error):
+            found.setdefault(one.item.source, []).append(one.url_digest)
+    for source, url_digests in found.items():
+        index.forget_misses(source, url_digests)
+    standings = index.miss(run, list(map(_key, missed))) if missed else []
+    stands = dict(zip(map(_key, missed), standings, strict=True))
+    due = [one for one in missed if stands[_key(one)] is Standing.MISSED_BEFORE]
+    withdrawn = withdraw(store, index, [_withdrawal(one, run) for one in due]) if due else []
+    for one, is_withdrawn in zip(due, withdrawn, strict=True):
+        # Where it is not, another run has found it in this moment.
+        stands[_key(one)] = Standing.WITHDRAWN if is_withdrawn else Standing.UNKNOWN
+    newly = set(map(_key, due))
+    return [_outcome(one, stands.get(_key(one), Standing.UNKNOWN), is_new=_key(one) in newly) for one in unavailable]
+
+
+def _key(one: Unavailable) -> Missed:
+    return Missed(one.item.source, one.url_digest)
+
+
+def _is_missed(error: ItemError | None) -> bool:
+    return error is None or (isinstance(error, HttpStatusError) and error.is_gone)
+
+
+def _withdrawal(one: Unavailable, run: Run) -> Withdrawal:
+    url = one.known.url if one.known is not None else redact_url(one.item.url)
+    return Withdrawal(one.item.source, one.url_digest, url, run.began_at, f"{_reason(one)} {TWICE}")
+
+
+def _reason(one: Unavailable) -> str:
+    return f"answered {one.error.status}" if isinstance(one.error, HttpStatusError) else _MISSING
+
+
+def _outcome(one: Unavailable, stands: Standing, *, is_new: bool) -> Outcome | None:
+    item, error, known = one.item, one.error, one.known
+    outcome = Outcome(
+        item.source, Kind.FAILED, url=redact_url(item.url), attempts=1 if error is None else error.attempts, error=error
+    )
+    if stands is Standing.WITHDRAWN:
+        outcome = replace(
+            outcome, kind=Kind.GONE, error=None, note=f"{_reason(one)} {TWICE}: withdrawn" if is_new else "is withdrawn"
+        )
+        if known is not None:
+            return replace(outcome, digest=known.digest, path=known.path, manifest=known.manifest, size=known.size)
+        return outcome
+    if error is None:
+        return None
+    if stands is Standing.NOTED and isinstance(error, HttpStatusError):
+        noted = replace(error, is_noted=True)
+        noted.attempts, noted.kept = error.attempts, error.kept
+        return replace(outcome, error=noted)
+    return outcome
