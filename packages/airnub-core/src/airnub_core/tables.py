@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from airnub_common import redact_text
 from airnub_core.errors import DatasetError, StoreError
+from airnub_core.field_types import WORDS
 from airnub_core.outcome import Outcome, Violation
-from airnub_core.published import FieldType
 from airnub_core.results import remove_result, write_result
 
 REASON = "quarantine_reason"
@@ -218,11 +218,11 @@ def may_have_rows(path: Path) -> bool:
 
 
 def type_name(dtype: pl.DataType | type[pl.DataType]) -> str:
-    """A type as contracts call it (`published.FieldType`); as polars does where they have no word for it."""
+    """A type as contracts call it (`field_types`); as polars does where they have no word for it."""
     if dtype == pl.Datetime and isinstance(dtype, pl.Datetime) and dtype.time_zone == "UTC":
         return f"datetime_{dtype.time_unit}"
     name = str(dtype)
-    return name.lower() if name.lower() in get_args(FieldType) else name
+    return name.lower() if name.lower() in WORDS else name
 
 
 def _read_csv(content: bytes) -> pl.DataFrame:

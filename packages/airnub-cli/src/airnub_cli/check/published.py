@@ -5,8 +5,8 @@ from importlib import import_module
 
 from airnub_cli.check.publications import Publications, Use, Version, read_publications
 from airnub_cli.check.readers import check_readers, tells_apart
-from airnub_cli.configuration.contract import Contract, PublishedField
 from airnub_cli.workspace import Workspace
+from airnub_core.contract import Contract, PublishedField
 from airnub_core.published import Published, versioned
 from airnub_prefect.errors import Mistake
 
