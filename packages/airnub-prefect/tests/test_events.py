@@ -101,6 +101,6 @@ def test_types_of_payloads():
         "maybe": ("datetime_us", True),
         "many": ("list(string)", False),
         "rows": ("list(list(int64))", True),
-        "things": ("array", False),
+        "things": ("list(any)", False),
         "either": ("int64 or string", False),
     }
