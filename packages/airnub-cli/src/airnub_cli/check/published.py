@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterator
 from importlib import import_module
 
+from airnub_cli.check.parquet_paths import check_parquet_paths
 from airnub_cli.check.publications import Publications, Use, Version, read_publications
 from airnub_cli.check.readers import check_readers, tells_apart
 from airnub_cli.workspace import Workspace
@@ -14,6 +15,8 @@ from airnub_prefect.errors import Mistake
 def check_published(workspace: Workspace, broken: Container[str] = ()) -> Iterator[Mistake]:
     """Mistakes in contracts and in what departments read, readers who would break, and code that keeps no contract.
 
+    And a warning for each reader that takes a dataset's file by its path.
+
     Args:
         workspace: whose sources are importable.
         broken: packages whose sources cannot be read, which is told elsewhere.
@@ -21,6 +24,7 @@ def check_published(workspace: Workspace, broken: Container[str] = ()) -> Iterat
     publications = read_publications(workspace)
     yield from publications.mistakes
     yield from check_readers(workspace, publications)
+    yield from check_parquet_paths(workspace, publications)
     for versions in publications.versions.values():
         for version in versions.values():
             if version.says is not None and version.member.module not in broken:
