@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from airnub_core.errors import DatasetError
-from airnub_data import Column, Csv, Dataset, JsonLines, Location, make_dataset, scan
+from airnub_data import Column, Csv, Dataset, JsonLines, Location, make_dataset, published_datasets, scan
 from airnub_data.versions import history
 
 CONTRACT = """\
@@ -272,3 +272,10 @@ def test_lists_structs_and_decimals_come_back(root, fill, store, write):
     assert frame.schema == types
     assert frame["tags"].to_list() == [["a", "b"]]
     assert frame["address"].to_list() == [{"city": "Ulm", "zip": 89073}]
+
+
+def test_an_installation_without_a_checkout(monkeypatch, tmp_path):
+    """Contracts are in a checkout: without one around the package, `root` says where."""
+    monkeypatch.setattr(published_datasets, "__file__", str(tmp_path / "published_datasets.py"))
+    with pytest.raises(DatasetError, match="found an installation without one; pass root=, the folder of a checkout"):
+        scan("shop", "orders")

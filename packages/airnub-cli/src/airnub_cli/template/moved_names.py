@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 OLD = ("airnub_core.datasets", "airnub_core.tables")
-_MOVED: Mapping[str, str] = {
+MOVED: Mapping[str, str] = {
     "Column": "airnub_data",
     "Dataset": "airnub_data",
     "Schema": "airnub_data.columns",
@@ -103,7 +103,7 @@ def _groups(tree: ast.Module) -> Iterator[list[ast.ImportFrom]]:
             group: list[ast.ImportFrom] = []
             for node in block if isinstance(block, list) else ():
                 if isinstance(node, ast.ImportFrom) and node.module in OLD and not node.level:
-                    if any(one.name in _MOVED for one in node.names):
+                    if any(one.name in MOVED for one in node.names):
                         group.append(node)
                 elif not isinstance(node, ast.Import | ast.ImportFrom) and group:
                     yield group
@@ -120,12 +120,12 @@ def _rewrite(group: list[ast.ImportFrom], lines: list[str], comments: Mapping[in
     remarks: dict[ast.ImportFrom, list[str]] = {}
     for node in group:
         for one in node.names:
-            if one.name in _MOVED:
-                new.setdefault(_MOVED[one.name], {})[_as_written(one)] = None
+            if one.name in MOVED:
+                new.setdefault(MOVED[one.name], {})[_as_written(one)] = None
                 rewritten.add(one.name)
     said: list[str] = []
     for node in group:
-        kept = [_as_written(one) for one in node.names if one.name not in _MOVED]
+        kept = [_as_written(one) for one in node.names if one.name not in MOVED]
         statements[node] = [(str(node.module), kept)] if kept else []
         last = node is group[-1]
         if last:
@@ -174,10 +174,8 @@ def _left(tree: ast.Module, rewritten: set[str]) -> Iterator[tuple[int, str]]:
             found.append((node.lineno, advice))
             continue
         for one in node.names:
-            if one.name in _MOVED:
-                found.append(
-                    (one.lineno, f"{one.name} is in {_MOVED[one.name]}: import it there, on a line of its own")
-                )
+            if one.name in MOVED:
+                found.append((one.lineno, f"{one.name} is in {MOVED[one.name]}: import it there, on a line of its own"))
             else:
                 advice = _INSTEAD.get(one.name, "write what you need of it into the department")
                 found.append((one.lineno, f"{one.name} of {node.module} has no successor in airnub_data: {advice}"))
