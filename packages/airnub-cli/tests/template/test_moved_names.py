@@ -63,6 +63,9 @@ def test_what_is_no_import_of_them_stays(text):
         ("from airnub_core.datasets import Dataset as D\n\nX = D(name='x', suffix='.csv', schema={})\n", 3,
          "found schema, suffix: declare it anew"),
         ("from airnub_core.datasets import make_dataset\n\nmake_dataset(a, b, c)\n", 3, "takes a Location"),
+        ("from airnub_core.datasets import make_dataset as m\n\nto_thread(m, a)\n", 3, "takes a Location"),
+        ("from airnub_core.datasets import Dataset\n\nX = Dataset('x', unique=('y',))\n", 3,
+         "found arguments without names, unique: declare it anew"),
     ],
 )  # fmt: skip
 def test_what_is_left_for_a_person(text, line, what):

@@ -184,7 +184,7 @@ def _left(tree: ast.Module, rewritten: set[str]) -> Iterator[tuple[int, str]]:
 
 
 def _changed_calls(tree: ast.Module, rewritten: set[str]) -> Iterator[tuple[int, str]]:
-    """Calls with arguments as they were before."""
+    """Calls with arguments as they were before; of `make_dataset` each use, since tasks hand it to threads."""
     names = {
         one.asname or one.name: one.name
         for node in ast.walk(tree)
@@ -192,14 +192,11 @@ def _changed_calls(tree: ast.Module, rewritten: set[str]) -> Iterator[tuple[int,
         for one in node.names
     }
     for node in ast.walk(tree):
-        name = names.get(node.func.id) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
-        if not isinstance(node, ast.Call) or name is None:
-            continue
-        if name == "Dataset":
-            before = sorted({one.arg for one in node.keywords if one.arg in _CHANGED})
-            if before or node.args:
-                what = ", ".join(before) or "arguments without names"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and names.get(node.func.id) == "Dataset":
+            found = ["arguments without names"] if node.args else []
+            found += sorted(one.arg for one in node.keywords if one.arg in _CHANGED)
+            if found:
                 expected = "name=, source=, reader=, columns= and key="
-                yield node.lineno, f"Dataset of airnub_data takes {expected}, found {what}: declare it anew"
-        if name == "make_dataset" and name in rewritten:
+                yield node.lineno, f"Dataset of airnub_data takes {expected}, found {', '.join(found)}: declare it anew"
+        if isinstance(node, ast.Name) and names.get(node.id) == "make_dataset" and "make_dataset" in rewritten:
             yield node.lineno, "make_dataset of airnub_data takes a Location for the folder, and Limits: adapt the call"
