@@ -3,12 +3,14 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from airnub_cli.configuration.names import Names, renamed
 from airnub_cli.configuration.registry import Registry
+from airnub_cli.template.moved_names import MOVED
 from airnub_prefect.validation import load_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +54,12 @@ def test_the_repository_names_no_place_outside_of_it():
     # The home of the user in our images is a place of ours.
     lines = [line for line in found.stdout.splitlines() if re.search(forbidden, line.replace("/home/airnub", ""))]
     assert lines == []
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_names_that_an_update_rewrites_imports_to_are_there(name):
+    """Each is in the module of airnub_data that `airnub template update` imports it from."""
+    assert hasattr(import_module(MOVED[name]), name)
 
 
 def test_the_port_of_a_prefect_server_has_one_home():

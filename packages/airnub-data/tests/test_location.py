@@ -1,7 +1,4 @@
 import json
-import subprocess
-import sys
-import urllib.request
 
 import polars as pl
 import pytest
@@ -12,35 +9,7 @@ from airnub_data import Limits, Location, make_dataset, scan_dataset
 from airnub_data.location import STAGE, in_bucket
 from airnub_data.versions import history, rollback, vacuum
 
-SERVER = """\
-import sys
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-server.start()
-print("port", server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
-server.stop()
-"""
 HEADER = b"id,price,at\n"
-
-
-@pytest.fixture(scope="session")
-def endpoint():
-    """A real S3 server, in a process of its own."""
-    command = [sys.executable, "-W", "ignore", "-c", SERVER]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        port = next(line.split()[1] for line in process.stdout if line.startswith("port "))
-        yield f"http://127.0.0.1:{port}"
-        process.stdin.close()
-
-
-@pytest.fixture
-def bucket(endpoint, tmp_path):
-    """An empty bucket for datasets."""
-    name = f"data-{tmp_path.name.replace('_', '-').lower()}"[:60]
-    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{name}", method="PUT")).close()  # loopback
-    options = {"access_key_id": "me", "secret_access_key": "s3cret", "region": "us-east-1", "endpoint": endpoint}
-    return in_bucket(BucketAddress(f"s3://{name}/team", options), tmp_path / "local")
 
 
 def rows(location, orders):

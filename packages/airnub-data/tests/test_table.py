@@ -1,4 +1,5 @@
 import threading
+from datetime import timedelta
 
 import polars as pl
 import pytest
@@ -117,3 +118,27 @@ def test_what_is_not_there(location, put):
     (location.root / "t" / "_delta_log" / f"{0:020}.json").write_text("{")
     with pytest.raises(StoreError):
         Table.open(location, "t")
+
+
+def test_the_history_of_an_earlier_version_ends_with_it(location, put):
+    """Each commit has its own number, time and record."""
+    create(location, "t", [put("0.parquet", [0])], SCHEMA, {"n": 0})
+    for number in (1, 2):
+        Table.open(location, "t").commit([put(f"{number}.parquet", [number])], [], SCHEMA, {"n": number})
+    every = list(Table.open(location, "t").history())
+    assert list(Table.open(location, "t", 1).history()) == every[1:]
+    assert [commit.record["n"] for commit in Table.open(location, "t", 1).history(1)] == [1]
+    assert Table.open(location, "t", 0).last().record == {"n": 0}
+
+
+def test_a_time_before_the_first_version_is_an_error(location, put):
+    """Delta would give the first version, which was not there then; a number below 0 is an error, too."""
+    create(location, "t", [put("one.parquet", [1])], SCHEMA, {})
+    at = next(Table.open(location, "t").history()).at
+    assert values(location, at + timedelta(seconds=1)) == [1]
+    assert values(location, (at + timedelta(seconds=1)).replace(tzinfo=None)) == [1]
+    for early in (at - timedelta(seconds=1), (at - timedelta(seconds=1)).replace(tzinfo=None)):
+        with pytest.raises(DatasetError, match=r"t: expected a time from .* on, which is version 0, found .*; no earl"):
+            Table.open(location, "t", early)
+    with pytest.raises(DatasetError, match="expected a version from 0 on, found -1"):
+        Table.open(location, "t", -1)

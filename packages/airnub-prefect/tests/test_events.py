@@ -29,6 +29,8 @@ class Everything(BaseModel):
     at: AwareDatetime
     maybe: datetime | None
     many: list[str]
+    rows: list[list[int]] | None
+    things: list
     either: int | str
 
 
@@ -97,6 +99,8 @@ def test_types_of_payloads():
         "flag": ("boolean", False),
         "at": ("datetime_us", False),
         "maybe": ("datetime_us", True),
-        "many": ("array", False),
+        "many": ("list(string)", False),
+        "rows": ("list(list(int64))", True),
+        "things": ("list(any)", False),
         "either": ("int64 or string", False),
     }

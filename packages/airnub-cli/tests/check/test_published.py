@@ -5,6 +5,7 @@ import pytest
 from airnub_cli.check.published import check_published
 
 CONTRACT = "departments/alpha_dept/contracts/rain.v1.yaml"
+READS = "departments/beta_dept/reads.yaml"
 CODE = "departments/alpha_dept/src/alpha_dept/datasets.py"
 READER = (
     "read by beta_dept (departments/beta_dept/reads.yaml:8): publish the change as v2 beside it until they read that"
@@ -142,3 +143,33 @@ def test_a_real_event(publishing):
     )
     expected = "at: expected a value every time, found one that may be null at alpha_dept.events:SHIPPED"
     assert wrong(publishing) == [f"{path}:6: {expected}; nobody reads it: change the one or the other"]
+
+
+def test_types_that_are_built_of_others(publishing):
+    """Spaces do not count; another scale does, and readers are held to it too."""
+    field = "rain: {type: float64, unit: mm}"
+    publishing.change(CONTRACT, field, 'rain: {type: "struct(mm: decimal( 12, 2 ), at: list( date ))"}')
+    publishing.change(READS, field, 'rain: "struct(mm:decimal(12,2),at:list(date))"')
+    publishing.change(CODE, '"rain": ("float64"', '"rain": ("struct(mm: decimal(12,2), at: list(date))"')
+    assert wrong(publishing) == []
+    publishing.change(READS, "12,2", "9,2")
+    [found] = wrong(publishing)
+    assert found.startswith(f"{READS}:8: beta_dept reads rain of alpha_dept/rain v1, expected struct(mm: decimal(9,2)")
+    publishing.change(CONTRACT, "12, 2", "9, 2")
+    [found] = wrong(publishing)
+    assert found.startswith(f"{CONTRACT}:8: rain: expected struct(mm: decimal(9,2), at: list(date)), found struct(mm: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("flaot64", "unknown type 'flaot64' (did you mean 'float64'?); types are string, boolean"),
+        ('"decimal(12)"', "expected decimal(P,S), such as decimal(12,2); in YAML"),
+        ("decimal(12,2)", "in YAML, a type with a comma or a colon is put in quotes"),
+    ],
+)
+def test_a_wrong_type_has_its_line(publishing, name, expected):
+    """Without quotes a comma ends the type in YAML; then it is said to put it in quotes."""
+    publishing.change(CONTRACT, "rain: {type: float64, unit: mm}", f"rain: {{type: {name}}}")
+    found = [one for one in wrong(publishing) if one.startswith(f"{CONTRACT}:8: ")]
+    assert any(expected in one for one in found), found

@@ -92,3 +92,14 @@ def test_a_template_that_git_lost(house, run):
 def test_help_has_an_example(run, command):
     """As every command's."""
     assert f"Example: uv run airnub template {command}" in run(command, "--help").stdout
+
+
+def test_names_without_a_successor(house, run):
+    """Are printed with file and line, and the exit status is 1 until there are none."""
+    path = "departments/alpha/src/alpha/more.py"
+    house.write(path, '"""More of alpha."""\n\nfrom airnub_core.tables import read_csv\n')
+    house.commit()
+    done = run("update", "alpha")
+    assert done.exit_code == 1
+    assert f"{path}:3: read_csv of airnub_core.tables has no successor in airnub_data: " in done.stdout
+    assert "1 places are left for a person: names without a successor" in done.stderr

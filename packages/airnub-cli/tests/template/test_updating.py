@@ -157,3 +157,55 @@ def test_names_that_are_no_department(house, name):
     """The template is not compared with itself."""
     with pytest.raises(WorkspaceError, match=r"expected a (department|member)"):
         standings(house.workspace, [name])
+
+
+OLD_NAMES = "from airnub_core.datasets import Dataset\nfrom airnub_core.tables import Column, read_csv\n"
+
+
+def test_names_that_moved(house):
+    """Imports are rewritten in sources and tests, the dependency is declared, and the rest is named with its line."""
+    project = (
+        '[project]\nname = "alpha"\nversion = "0"\ndependencies = [\n    "airnub-core[tables]",\n]\n'
+        "[tool.uv.sources]\nairnub-core = { workspace = true }\n"
+    )
+    house.write("departments/alpha/pyproject.toml", project)
+    house.write("departments/alpha/src/alpha/datasets.py", OLD_NAMES)
+    house.write("departments/alpha/tests/test_datasets.py", "from airnub_core.tables import Column\n")
+    house.write("departments/alpha/tests/latin.py", "")
+    (house.root / "departments/alpha/tests/latin.py").write_bytes("# ü\n".encode("latin-1"))
+    house.commit()
+    done = update(house.workspace)
+    assert done.left == [
+        "departments/alpha/src/alpha/datasets.py:1: read_csv of airnub_core.tables has no successor in airnub_data: "
+        "say `reader=Csv()` in the Dataset"
+    ]
+    assert house.read("departments/alpha/src/alpha/datasets.py") == (
+        "from airnub_core.tables import read_csv\nfrom airnub_data import Column, Dataset\n"
+    )
+    assert house.read("departments/alpha/tests/test_datasets.py") == "from airnub_data import Column\n"
+    assert '    "airnub-core",\n    "airnub-data",\n' in house.read("departments/alpha/pyproject.toml")
+    assert "airnub-data = { workspace = true }\n" in house.read("departments/alpha/pyproject.toml")
+    house.commit()
+    again = update(house.workspace)
+    assert (again.written, again.left) == ([], done.left)
+
+
+def test_names_stay_while_the_template_uses_them(house):
+    """What the packages here need is what the template does."""
+    house.write("departments/_template/src/department_template/datasets.py", OLD_NAMES)
+    house.write("departments/alpha/src/alpha/datasets.py", OLD_NAMES)
+    house.commit()
+    done = update(house.workspace, ["alpha"])
+    assert (done.left, house.read("departments/alpha/src/alpha/datasets.py")) == ([], OLD_NAMES)
+
+
+def test_names_of_a_department_with_marks_stay(house):
+    """It is left alone until they are resolved."""
+    house.tasks("alpha", "one = 1", "one = 'alpha'")
+    house.tasks("_template", "one = 1", "one = 11")
+    house.commit()
+    update(house.workspace, ["alpha"])
+    house.write("departments/alpha/src/alpha/datasets.py", OLD_NAMES)
+    house.commit()
+    done = update(house.workspace, ["alpha"])
+    assert (done.written, done.left) == ([], [])

@@ -5,11 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["dataset", "event"]
-FieldType = Literal[
-    "string", "boolean", "date", "datetime_ms", "datetime_us", "datetime_ns", "float32", "float64",
-    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-]  # fmt: skip
-"""What a field may hold. Times are in UTC, and their type says what they count, for readers join equal types alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +15,7 @@ class Published:
     name: str
     version: int
     fields: Mapping[str, tuple[str, bool]]
-    """The type of each, a `FieldType` where it can be published, and whether it may be missing."""
+    """The type of each, as `field_types` names it where it can be published, and whether it may be missing."""
     key: tuple[str, ...] = ()
     """Fields that tell rows apart."""
 

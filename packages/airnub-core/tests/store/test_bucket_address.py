@@ -2,7 +2,9 @@
 
 import pickle
 
-from airnub_core.store.bucket_address import BucketAddress
+import pytest
+
+from airnub_core.store.bucket_address import BucketAddress, block_variable, bucket_url
 
 ADDRESS = BucketAddress("s3://me:hunter2@bucket/prefix/", {"secret_access_key": "hunter2", "region": "eu-west-1"})
 
@@ -21,3 +23,20 @@ def test_it_reaches_other_processes():
     assert again == ADDRESS
     assert again.options["secret_access_key"] == "hunter2"
     assert hash(again) == hash(ADDRESS)
+
+
+def test_a_block_has_a_variable_that_stands_in_for_it():
+    """In upper case, without the kind of block."""
+    assert block_variable("s3-bucket/airnub-data") == "AIRNUB_STORE_AIRNUB_DATA"
+
+
+@pytest.mark.parametrize("url", ["bucket", "file:///data", "s3://", "s3:///", "s3://me:hunter2@bucket/x", ""])
+def test_what_is_no_url_of_a_bucket(url):
+    """The form is named; what was given may hold a secret, and is not."""
+    with pytest.raises(ValueError, match=r"expected a URL such as s3://bucket/prefix, without credentials$"):
+        bucket_url(url)
+
+
+def test_a_url_of_a_bucket_has_no_slash_at_its_end():
+    """So what is in it is named in one way."""
+    assert bucket_url("s3://bucket/prefix/") == bucket_url("s3://bucket/prefix") == "s3://bucket/prefix"

@@ -9,6 +9,7 @@ from airnub_data.limits import Limits
 from airnub_data.location import Location
 from airnub_data.make import Made, make_dataset
 from airnub_data.partitioning import Day, Hash, Month, Year
+from airnub_data.published_datasets import scan
 from airnub_data.readers import Csv, Function, JsonLines
 from airnub_data.record import Run
 from airnub_data.scan import scan_dataset
@@ -29,5 +30,6 @@ __all__ = [
     "Year",
     "by_name",
     "make_dataset",
+    "scan",
     "scan_dataset",
 ]

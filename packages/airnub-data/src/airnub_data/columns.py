@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import polars as pl
 from polars.datatypes import DataTypeClass
 
+from airnub_core.field_types import Decimal, FieldTree, ListOf, Simple, Struct, parse_field_type
+
 DataType = pl.DataType | DataTypeClass | type[pl.DataType]
 
 OBJECT = "_object"
@@ -37,11 +39,14 @@ class Column:
 
 Schema = Mapping[str, Column]
 
-_NAMES: Mapping[str, str] = {
-    "String": "string", "Boolean": "boolean", "Date": "date", "Float32": "float32", "Float64": "float64",
-    "Int8": "int8", "Int16": "int16", "Int32": "int32", "Int64": "int64",
-    "UInt8": "uint8", "UInt16": "uint16", "UInt32": "uint32", "UInt64": "uint64",
+_WORDS: Mapping[str, DataType] = {
+    "string": pl.String(), "boolean": pl.Boolean(), "date": pl.Date(),
+    "datetime_ms": pl.Datetime("ms", "UTC"), "datetime_us": pl.Datetime("us", "UTC"),
+    "datetime_ns": pl.Datetime("ns", "UTC"), "float32": pl.Float32(), "float64": pl.Float64(),
+    "int8": pl.Int8(), "int16": pl.Int16(), "int32": pl.Int32(), "int64": pl.Int64(),
+    "uint8": pl.UInt8(), "uint16": pl.UInt16(), "uint32": pl.UInt32(), "uint64": pl.UInt64(),
 }  # fmt: skip
+"""The words of contracts (`airnub_core.field_types`) in polars' types."""
 
 
 def type_name(dtype: DataType) -> str:
@@ -50,16 +55,47 @@ def type_name(dtype: DataType) -> str:
     >>> type_name(pl.Datetime("us", "UTC")), type_name(pl.Decimal(12, 2)), type_name(pl.List(pl.Int64))
     ('datetime_us', 'decimal(12,2)', 'list(int64)')
     """
-    if isinstance(dtype, pl.Datetime) and dtype.time_zone == "UTC":
-        return f"datetime_{dtype.time_unit}"
+    kind = _field_type(dtype)
+    return str(dtype) if kind is None else str(kind)
+
+
+def column_type(name: str) -> DataType:
+    """The type that contracts call so; `type_name` is the other way.
+
+    >>> column_type("list(decimal(12,2))")
+    List(Decimal(precision=12, scale=2))
+
+    Raises:
+        ValueError: there is no such type.
+    """
+    return _column_type(parse_field_type(name))
+
+
+def _field_type(dtype: DataType) -> FieldTree | None:
+    """A type of contracts, `None` where they have none for it."""
     if isinstance(dtype, pl.Decimal):
-        return f"decimal({dtype.precision},{dtype.scale})"
+        return Decimal(dtype.precision, dtype.scale)
     if isinstance(dtype, pl.List):
-        return f"list({type_name(dtype.inner)})"
+        inner = _field_type(dtype.inner)
+        return None if inner is None else ListOf(inner)
     if isinstance(dtype, pl.Struct):
-        fields = ", ".join(f"{field.name}: {type_name(field.dtype)}" for field in dtype.fields)
-        return f"struct({fields})"
-    return _NAMES.get(str(dtype), str(dtype))
+        fields = [(field.name, kind) for field in dtype.fields if (kind := _field_type(field.dtype)) is not None]
+        return Struct(tuple(fields)) if len(fields) == len(dtype.fields) and fields else None
+    if dtype == pl.Datetime and not isinstance(dtype, pl.Datetime):
+        return None  # the class alone equals every unit and zone
+    return next((Simple(word) for word, known in _WORDS.items() if known == dtype), None)
+
+
+def _column_type(kind: FieldTree) -> DataType:
+    match kind:
+        case Decimal(precision, scale):
+            return pl.Decimal(precision, scale)
+        case ListOf(inner):
+            return pl.List(_column_type(inner))
+        case Struct(fields):
+            return pl.Struct([pl.Field(name, _column_type(one)) for name, one in fields])
+        case Simple(word):
+            return _WORDS[word]
 
 
 def stored_type(dtype: DataType) -> DataType:

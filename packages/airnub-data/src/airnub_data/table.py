@@ -58,10 +58,11 @@ class Commit:
 class Table:
     """One Delta table, as it was when it was opened."""
 
-    def __init__(self, location: Location, name: str, opened: DeltaTable) -> None:
+    def __init__(self, location: Location, name: str, opened: DeltaTable, *, is_newest: bool = True) -> None:
         self.location = location
         self.name = name
         self._opened = opened
+        self._is_newest = is_newest
 
     @classmethod
     def open(cls, location: Location, name: str, version: int | datetime | None = None) -> "Table | None":
@@ -71,6 +72,8 @@ class Table:
             DatasetError: there is no such version.
             StoreError: it cannot be read.
         """
+        if isinstance(version, int) and version < 0:
+            raise DatasetError(name, f"expected a version from 0 on, found {version}")
         try:
             opened = DeltaTable(
                 location.uri(name),
@@ -86,7 +89,18 @@ class Table:
                 reason = f"expected a version that is kept, found none for {version}: {_first_line(error)}"
                 raise DatasetError(name, reason) from error
             raise StoreError(f"{location.name}/{name}", _first_line(error)) from error
-        return cls(location, name, opened)
+        table = cls(location, name, opened, is_newest=version is None)
+        if isinstance(version, datetime):
+            table._require_at(version)
+        return table
+
+    def _require_at(self, time: datetime) -> None:
+        """Refuse a time before the first version that is kept: Delta gives that version for it."""
+        at = next(self.history(1)).at
+        time = time if time.tzinfo else time.replace(tzinfo=UTC)
+        if time < at:
+            reason = f"expected a time from {at} on, which is version {self.version}, found {time}"
+            raise DatasetError(self.name, f"{reason}; no earlier version is kept")
 
     @property
     def version(self) -> int:
@@ -120,7 +134,12 @@ class Table:
 
     def history(self, limit: int | None = None) -> Iterator[Commit]:
         """Its versions, the newest first, as far as its log goes."""
-        for entry in self._opened.history(limit):
+        opened, newer = self._opened, 0
+        if not self._is_newest:
+            # Deltalake reads the newest commits of the log whatever version is opened, and numbers them from that on.
+            opened = DeltaTable(self.location.uri(self.name), storage_options=self.location.options)
+            newer = opened.version() - self.version
+        for entry in opened.history(None if limit is None else limit + newer)[newer:]:
             yield Commit(
                 int(entry["version"]),
                 datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),

@@ -16,12 +16,12 @@ from prefect.exceptions import ObjectNotFound
 
 from airnub_common import sha256_hex
 from airnub_core import BucketAddress, Place
+from airnub_core.store.bucket_address import block_variable, bucket_url
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import data_path
 from airnub_prefect.secrets import read_secrets
 from airnub_prefect.settings import IndexBlock, StoreBlock, StorePart
 
-PREFIX = "AIRNUB_STORE_"
 Document = Mapping[str, Any]
 
 
@@ -73,7 +73,7 @@ async def read_address(reference: StoreBlock) -> BucketAddress:
 
 def variable_name(reference: StoreBlock) -> str:
     """The environment variable that stands in for a block: `AIRNUB_STORE_DATA` for `s3-bucket/data`."""
-    return PREFIX + reference.block.partition("/")[2].upper().replace("-", "_")
+    return block_variable(reference.block)
 
 
 def _from_environment(reference: StoreBlock) -> BucketAddress:
@@ -137,10 +137,10 @@ _READERS: dict[str, Callable[[str, Document], BucketAddress]] = {
 
 
 def _bucket_url(where: str, url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    if scheme not in {"s3", "gs", "az"} or not rest.strip("/") or "@" in rest.partition("/")[0]:
-        raise ConfigurationError.of(where, "expected a URL such as s3://bucket/prefix, without credentials")
-    return url.rstrip("/")
+    try:
+        return bucket_url(url)
+    except ValueError as error:
+        raise ConfigurationError.of(where, str(error)) from None
 
 
 def _mapping(block: str, data: Document, key: str) -> Document:

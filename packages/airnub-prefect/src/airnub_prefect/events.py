@@ -60,7 +60,7 @@ class EventType(Generic[Payload]):
 
 
 def _described(value: Mapping[str, Any]) -> tuple[str, bool]:
-    """The type of a field, and whether it may be null; what contracts have no word for is told as JSON Schema does."""
+    """The type of a field, and whether it may be null; what contracts have no word for is named as JSON Schema does."""
     kinds = list(_alternatives(value))
     some = sorted({name for name in kinds if name != "null"})
     return " or ".join(some) or "null", "null" in kinds
@@ -69,4 +69,7 @@ def _described(value: Mapping[str, Any]) -> tuple[str, bool]:
 def _alternatives(value: Mapping[str, Any]) -> Iterator[str]:
     for one in value.get("anyOf", [value]):
         kind = one.get("type", "any")
-        yield _TYPES.get((kind, one.get("format")), kind)
+        if kind == "array" and "items" in one:
+            yield f"list({_described(one['items'])[0]})"
+        else:
+            yield _TYPES.get((kind, one.get("format")), kind)

@@ -1,19 +1,14 @@
 """Places: where a checkout is, where data lies. Relative paths of settings are below the data root."""
 
-import os
 from pathlib import Path
 
+from airnub_core.checkout import DATA_ROOT, checkout_around, named_data_root
 from airnub_prefect.errors import ConfigurationError
-
-DATA_ROOT = "AIRNUB_DATA_ROOT"
 
 
 def checkout() -> Path | None:
     """The root of the repository that this package runs from, `None` where it was installed without one."""
-    for folder in Path(__file__).resolve().parents:
-        if (folder / "uv.lock").is_file() and (folder / "departments").is_dir():
-            return folder
-    return None
+    return checkout_around(Path(__file__))
 
 
 def data_root() -> Path:
@@ -22,9 +17,7 @@ def data_root() -> Path:
     Raises:
         ConfigurationError: there is neither.
     """
-    if named := os.environ.get(DATA_ROOT):
-        return Path(named).expanduser().absolute()
-    root = checkout()
+    root = named_data_root() or checkout()
     if root is None:
         raise ConfigurationError.of(
             DATA_ROOT, "expected a folder for data outside of a checkout, found nothing; set it"

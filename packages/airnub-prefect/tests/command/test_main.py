@@ -39,6 +39,13 @@ def test_help_has_an_example(invoke, words):
 def test_all_commands():
     """They are what the design promises."""
     assert sorted(" ".join(words) for words in commands()) == [
+        "dataset history",
+        "dataset ls",
+        "dataset quarantine",
+        "dataset release",
+        "dataset rollback",
+        "dataset show",
+        "dataset vacuum",
         "demo",
         "list",
         "run",

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airnub_cli.configuration import contract, reads
-from airnub_cli.configuration.contract import Contract
+from airnub_cli.configuration import reads
 from airnub_cli.configuration.reads import Read, Reads
 from airnub_cli.workspace import Member, Workspace
+from airnub_core import contract
+from airnub_core.contract import Contract
 from airnub_core.published import versioned
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.validation import Model, checked

@@ -3,16 +3,19 @@
 from collections.abc import Container, Iterator
 from importlib import import_module
 
+from airnub_cli.check.parquet_paths import check_parquet_paths
 from airnub_cli.check.publications import Publications, Use, Version, read_publications
 from airnub_cli.check.readers import check_readers, tells_apart
-from airnub_cli.configuration.contract import Contract, PublishedField
 from airnub_cli.workspace import Workspace
+from airnub_core.contract import Contract, PublishedField
 from airnub_core.published import Published, versioned
 from airnub_prefect.errors import Mistake
 
 
 def check_published(workspace: Workspace, broken: Container[str] = ()) -> Iterator[Mistake]:
     """Mistakes in contracts and in what departments read, readers who would break, and code that keeps no contract.
+
+    And a warning for each reader that takes a dataset's file by its path.
 
     Args:
         workspace: whose sources are importable.
@@ -21,6 +24,7 @@ def check_published(workspace: Workspace, broken: Container[str] = ()) -> Iterat
     publications = read_publications(workspace)
     yield from publications.mistakes
     yield from check_readers(workspace, publications)
+    yield from check_parquet_paths(workspace, publications)
     for versions in publications.versions.values():
         for version in versions.values():
             if version.says is not None and version.member.module not in broken:

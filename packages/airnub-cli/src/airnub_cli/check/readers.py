@@ -6,10 +6,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from airnub_cli.check.publications import Publications, Use, Version, contract_path
-from airnub_cli.configuration.contract import PublishedField
 from airnub_cli.configuration.reads import FILE
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.workspace import Workspace
+from airnub_core.contract import PublishedField
 from airnub_prefect.errors import ConfigurationError, Mistake
 
 _EVENT = re.compile(r"\bairnub\.(?P<department>\w+)\.(?P<name>[\w-]+)\.v(?P<version>\d+)\b")

@@ -89,8 +89,10 @@ def update(names: tuple[str, ...], base: str | None) -> None:
     """Merge what the template changed since into each DEPARTMENT (default: all).
 
     A three-way merge, by git. What is clean lands; conflicts are marked in the files as git marks them; nothing that a
-    department changed is lost. Everything must be committed before, so that `git diff` shows what was done and
-    `git restore .` takes it back. The exit status is 1 where something is left for a person.
+    department changed is lost. Imports of airnub_core.tables and airnub_core.datasets become imports of airnub_data,
+    once the template has none of them; what has no successor is printed with file and line. Everything must be
+    committed before, so that `git diff` shows what was done and `git restore .` takes it back. The exit status is 1
+    where something is left for a person.
     """
     from airnub_cli.template.history import require_clean, tree_of
     from airnub_cli.template.updating import update as bring
@@ -113,8 +115,10 @@ def update(names: tuple[str, ...], base: str | None) -> None:
             words = {"behind": "updated", "merges": "merged"}
             rows = [(words.get(file.state, str(file.state)), file.path, file.note) for file in due]
             _print(one.department, one.state, rows)
+    for place in done.left:
+        click.echo(place)
     lost = any(one.lost for one in done.standings)
-    is_fine = not (done.written or conflicts or lost)
+    is_fine = not (done.written or conflicts or lost or done.left)
     click.echo("every department is as it should be" if is_fine else f"{len(done.written)} files are written", err=True)
     if conflicts:
         click.secho(
@@ -124,7 +128,10 @@ def update(names: tuple[str, ...], base: str | None) -> None:
         )
     elif done.warning:
         click.secho(f"{done.warning}\nmend it, then `uv lock`, `airnub compile` and `airnub check`", fg="red", err=True)
-    sys.exit(1 if conflicts or done.warning or lost else 0)
+    if done.left:
+        where = "names without a successor, or arguments that changed"
+        click.secho(f"{len(done.left)} places are left for a person: {where}", fg="red", err=True)
+    sys.exit(1 if conflicts or done.warning or lost or done.left else 0)
 
 
 def _print(department: str, state: str, files: Sequence[tuple[str, str, str]], lost: str = "") -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from airnub_cli.configuration.names import TEMPLATE_FOLDER, Names
@@ -13,6 +13,7 @@ from airnub_cli.departments.template import Wanted, department_files
 from airnub_cli.deployments.sources import FILE
 from airnub_cli.template.comparison import Difference, State, compare
 from airnub_cli.template.history import template_at, tree_here
+from airnub_cli.template.moved_names import declare_data, imports_old_names, move_names
 from airnub_cli.template.origin import Origin, origin_path, read_origin
 from airnub_cli.workspace import Workspace, WorkspaceError
 
@@ -48,6 +49,9 @@ class Updated:
     """Files, relative to the root."""
     warning: str | None = None
     """What has to be looked at where lock and deployments could not be made anew."""
+    left: list[str] = field(default_factory=list)
+    """Places that use names of `airnub_core.tables` and `airnub_core.datasets` for which there is no rewriting, as
+    `file:line: what to do`."""
 
 
 def standings(workspace: Workspace, names: Sequence[str] = (), base: str | None = None) -> list[Standing]:
@@ -89,6 +93,9 @@ def standings(workspace: Workspace, names: Sequence[str] = (), base: str | None 
 def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = None) -> Updated:
     """Merge what the template changed into departments; nothing of theirs is lost.
 
+    Once the template imports nothing of `airnub_core.tables` and `airnub_core.datasets`, neither do departments, as far
+    as the names have a successor in `airnub_data`.
+
     One that still has marks of an earlier update is left alone: it would record a template that it does not have.
 
     Raises:
@@ -107,6 +114,7 @@ def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = N
                 elif (root / difference.path).is_file():
                     proposal.remove(difference.path)
             proposal.write(origin_path(one.department), one.origin.model_copy(update={"tree": tree}).text())
+        left = [place for one in found if one.state != "unresolved" for place in _move_names(proposal, one.department)]
         warning = None
         if proposal.changes():
             try:
@@ -116,7 +124,39 @@ def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = N
         changes = proposal.changes()
         if changes:
             land(root, changes)
-    return Updated(found, sorted(changes), warning)
+    return Updated(found, sorted(changes), warning, left)
+
+
+def _move_names(proposal: Proposal, department: str) -> Iterator[str]:
+    """Rewrite the imports of names that moved to `airnub_data`, once the template has none any more; what is left."""
+    if any(map(imports_old_names, _sources(proposal.root / "departments" / TEMPLATE_FOLDER).values())):
+        return
+    has_moved = False
+    for path, text in _sources(proposal.path(f"departments/{department}")).items():
+        moved = move_names(text)
+        name = path.relative_to(proposal.folder).as_posix()
+        yield from (f"{name}:{line}: {what}" for line, what in moved.left)
+        if moved.text != text:
+            proposal.write(name, moved.text)
+            has_moved = True
+    if has_moved:
+        project = f"departments/{department}/pyproject.toml"
+        content = proposal.path(project).read_bytes().decode()
+        if (declared := declare_data(content)) is None:
+            yield f"{project}: expected a dependency on airnub-data, found none; declare it and its source"
+        elif declared != content:
+            proposal.write(project, declared)
+
+
+def _sources(folder: Path) -> dict[Path, str]:
+    """The text of Python files below a folder; those that are not UTF-8 are left out."""
+    found: dict[Path, str] = {}
+    for path in sorted(folder.glob("src/**/*.py")) + sorted(folder.glob("tests/**/*.py")):
+        try:
+            found[path] = path.read_bytes().decode()
+        except UnicodeDecodeError:
+            continue
+    return found
 
 
 def _standing(root: Path, name: str, origin: Origin | None, folders: dict[str, Path], registry: Registry) -> Standing:

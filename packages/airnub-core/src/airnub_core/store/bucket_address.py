@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from airnub_common import redact_url
 
+PREFIX = "AIRNUB_STORE_"
+"""Of environment variables that stand in for blocks of the Prefect server."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class BucketAddress:
@@ -24,3 +27,24 @@ class BucketAddress:
     def __repr__(self) -> str:
         """The URL, and which options there are: their values may be secrets."""
         return f"BucketAddress({self.name!r}, {', '.join(sorted(self.options)) or 'no options'})"
+
+
+def block_variable(block: str) -> str:
+    """The environment variable that stands in for a block, with the URL of a bucket.
+
+    >>> block_variable("s3-bucket/airnub-data")
+    'AIRNUB_STORE_AIRNUB_DATA'
+    """
+    return PREFIX + block.partition("/")[2].upper().replace("-", "_")
+
+
+def bucket_url(url: str) -> str:
+    """A URL of a bucket, without a slash at its end.
+
+    Raises:
+        ValueError: it is of another form, or has credentials in it.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme not in {"s3", "gs", "az"} or not rest.strip("/") or "@" in rest.partition("/")[0]:
+        raise ValueError("expected a URL such as s3://bucket/prefix, without credentials")
+    return url.rstrip("/")

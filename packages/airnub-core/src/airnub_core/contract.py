@@ -3,14 +3,17 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
-from airnub_core.published import FieldType, Kind
+from airnub_core.field_types import parse_field_type
+from airnub_core.published import Kind
 
 FOLDER = "contracts"
 """In a department's."""
 FILE = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_-]*)\.v(?P<version>[1-9]\d*)\.yaml")
 Text = Annotated[str, Field(min_length=1)]
+FieldType = Annotated[str, AfterValidator(lambda name: str(parse_field_type(name)))]
+"""The name of a type of `field_types`, written as there: equal types are equal texts."""
 
 
 class Strict(BaseModel):

@@ -1,0 +1,202 @@
+"""Moved names: imports of `airnub_core.tables` and `airnub_core.datasets` are rewritten to `airnub_data`."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+OLD = ("airnub_core.datasets", "airnub_core.tables")
+MOVED: Mapping[str, str] = {
+    "Column": "airnub_data",
+    "Dataset": "airnub_data",
+    "Schema": "airnub_data.columns",
+    "make_dataset": "airnub_data",
+    "type_name": "airnub_data.columns",
+}
+"""The module of each name now."""
+_INSTEAD: Mapping[str, str] = {
+    "Conformed": "`make_dataset` checks the rows: look at the dataset that it makes",
+    "REASON": "the quarantine is the table `<dataset>.quarantine`, with the column `reason`",
+    "conform": "`make_dataset` checks the rows: look at the dataset that it makes",
+    "may_have_rows": "`make_dataset` says in what it returns how many rows there are",
+    "read_csv": "say `reader=Csv()` in the Dataset",
+    "read_json_lines": "say `reader=JsonLines({...})` in the Dataset",
+    "rejected_name": "the quarantine is the table `<dataset>.quarantine`",
+    "write_dataset": "`make_dataset` writes the table",
+    "write_rejected": "`make_dataset` writes the quarantine",
+}
+_CHANGED = {"suffix", "read", "schema", "unique"}
+"""Arguments of `airnub_core.datasets.Dataset` that the one of `airnub_data` has not."""
+_LONGEST = 120
+_LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A source after the rewriting, and what is left for a person: lines of the new text, with what to do."""
+
+    text: str
+    left: list[tuple[int, str]] = field(default_factory=list)
+
+
+def imports_old_names(text: str) -> bool:
+    """Whether a source has an import of the modules that moved."""
+    return any(old.rpartition(".")[2] in text for old in OLD) and any(_old_imports(_parsed(text)))
+
+
+def move_names(text: str) -> Moved:
+    """Rewrite the imports of names that have moved one to one; aliases and comments stay.
+
+    Args:
+        text: of a Python file; where it cannot be parsed, it is left as it is.
+    """
+    tree = _parsed(text)
+    lines = _LINES.findall(text)
+    comments = _comments(text) if any(_old_imports(tree)) else {}
+    rewritten: set[str] = set()
+    for group in sorted(_groups(tree), key=lambda one: -one[0].lineno):
+        _rewrite(group, lines, comments, rewritten)
+    new = "".join(lines)
+    return Moved(new, list(_left(_parsed(new), rewritten)))
+
+
+def declare_data(project: str) -> str | None:
+    """A department's `pyproject.toml` with `airnub-data` in place of the extra `airnub-core[tables]`.
+
+    Returns:
+        The text, as it was where `airnub-data` is declared already; `None` where there is no such entry to replace.
+    """
+    if re.search(r'["\']airnub-data\b', project):
+        return project
+    entry = re.compile(r'^(?P<indent>[ \t]*)"airnub-core\[tables\]"(?P<rest>[^\r\n]*\r?\n)', re.MULTILINE)
+    source = re.compile(r"^airnub-core(?P<rest> *=[^\r\n]*\r?\n)", re.MULTILINE)
+    if not entry.search(project) or not source.search(project):
+        return None
+    core = "" if re.search(r'"airnub-core"', project) else r'\g<indent>"airnub-core",' + "\n"
+    declared = entry.sub(core + r'\g<indent>"airnub-data"\g<rest>', project, count=1)
+    return source.sub(r"\g<0>airnub-data\g<rest>", declared, count=1)
+
+
+def _parsed(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])  # such as one with marks of a conflict: the update after they are resolved does it
+
+
+def _old_imports(tree: ast.Module) -> Iterator[ast.ImportFrom | ast.Import]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            submodules = {f"{node.module}.{one.name}" for one in node.names}
+            if node.module in OLD or submodules & set(OLD):
+                yield node
+        elif isinstance(node, ast.Import) and any(one.name in OLD for one in node.names):
+            yield node
+
+
+def _groups(tree: ast.Module) -> Iterator[list[ast.ImportFrom]]:
+    """Imports to be rewritten: those of a block with nothing but imports between them are one group."""
+    for parent in ast.walk(tree):
+        for _, block in ast.iter_fields(parent):
+            group: list[ast.ImportFrom] = []
+            for node in block if isinstance(block, list) else ():
+                if isinstance(node, ast.ImportFrom) and node.module in OLD and not node.level:
+                    if any(one.name in MOVED for one in node.names):
+                        group.append(node)
+                elif not isinstance(node, ast.Import | ast.ImportFrom) and group:
+                    yield group
+                    group = []
+            if group:
+                yield group
+
+
+def _rewrite(group: list[ast.ImportFrom], lines: list[str], comments: Mapping[int, str], rewritten: set[str]) -> None:
+    """Replace the statements in the lines: where the last of them was, their names are imported from new modules."""
+    group = [node for node in group if _stands_alone(node, lines)]
+    new: dict[str, dict[str, None]] = {}
+    statements: dict[ast.ImportFrom, list[tuple[str, list[str]]]] = {}
+    remarks: dict[ast.ImportFrom, list[str]] = {}
+    for node in group:
+        for one in node.names:
+            if one.name in MOVED:
+                new.setdefault(MOVED[one.name], {})[_as_written(one)] = None
+                rewritten.add(one.name)
+    said: list[str] = []
+    for node in group:
+        kept = [_as_written(one) for one in node.names if one.name not in MOVED]
+        statements[node] = [(str(node.module), kept)] if kept else []
+        last = node is group[-1]
+        if last:
+            statements[node] += [(module, sorted(names)) for module, names in sorted(new.items())]
+        end = node.end_lineno or node.lineno
+        said += [comments[number] for number in range(node.lineno, end + 1) if number in comments]
+        if kept or last:
+            remarks[node], said = said, []
+    for node in reversed(group):
+        line = lines[node.lineno - 1]
+        indent, ending = line[: node.col_offset], line[len(line.rstrip("\r\n")) :] or "\n"
+        made = [one for module, names in statements[node] for one in _import(indent, module, names)]
+        if made and remarks[node]:
+            made[0] += f"  {'  '.join(remarks[node])}"
+        lines[node.lineno - 1 : node.end_lineno] = [f"{one}{ending}" for one in made]
+
+
+def _stands_alone(node: ast.ImportFrom, lines: list[str]) -> bool:
+    """Whether its lines hold nothing else but comments."""
+    last = lines[(node.end_lineno or node.lineno) - 1].encode()[node.end_col_offset or 0 :].decode().strip()
+    return not lines[node.lineno - 1][: node.col_offset].strip() and (not last or last.startswith("#"))
+
+
+def _as_written(one: ast.alias) -> str:
+    return f"{one.name} as {one.asname}" if one.asname else one.name
+
+
+def _import(indent: str, module: str, names: list[str]) -> list[str]:
+    line = f"{indent}from {module} import {', '.join(names)}"
+    if len(line) <= _LONGEST:
+        return [line]
+    return [f"{indent}from {module} import (", *(f"{indent}    {name}," for name in names), f"{indent})"]
+
+
+def _comments(text: str) -> dict[int, str]:
+    tokens = tokenize.generate_tokens(io.StringIO(text, newline="").readline)
+    return {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
+
+
+def _left(tree: ast.Module, rewritten: set[str]) -> Iterator[tuple[int, str]]:
+    """What a person has to do in a source, with its line."""
+    found: list[tuple[int, str]] = []
+    for node in _old_imports(tree):
+        if not isinstance(node, ast.ImportFrom) or node.module not in OLD:
+            advice = "names reached through a module are not rewritten: import them from airnub_data"
+            found.append((node.lineno, advice))
+            continue
+        for one in node.names:
+            if one.name in MOVED:
+                found.append((one.lineno, f"{one.name} is in {MOVED[one.name]}: import it there, on a line of its own"))
+            else:
+                advice = _INSTEAD.get(one.name, "write what you need of it into the department")
+                found.append((one.lineno, f"{one.name} of {node.module} has no successor in airnub_data: {advice}"))
+    found += _changed_calls(tree, rewritten)
+    yield from sorted(found)
+
+
+def _changed_calls(tree: ast.Module, rewritten: set[str]) -> Iterator[tuple[int, str]]:
+    """Calls with arguments as they were before; of `make_dataset` each use, since tasks hand it to threads."""
+    names = {
+        one.asname or one.name: one.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "airnub_data"
+        for one in node.names
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and names.get(node.func.id) == "Dataset":
+            found = ["arguments without names"] if node.args else []
+            found += sorted(one.arg for one in node.keywords if one.arg in _CHANGED)
+            if found:
+                expected = "name=, source=, reader=, columns= and key="
+                yield node.lineno, f"Dataset of airnub_data takes {expected}, found {', '.join(found)}: declare it anew"
+        if isinstance(node, ast.Name) and names.get(node.id) == "make_dataset" and "make_dataset" in rewritten:
+            yield node.lineno, "make_dataset of airnub_data takes a Location for the folder, and Limits: adapt the call"

@@ -1,0 +1,93 @@
+"""Imports of names that moved to airnub_data."""
+
+import pytest
+
+from airnub_cli.template.moved_names import declare_data, imports_old_names, move_names
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("from airnub_core.tables import Column\n", "from airnub_data import Column\n"),
+        ("from airnub_core.tables import Column as C, Schema\n",
+         "from airnub_data import Column as C\nfrom airnub_data.columns import Schema\n"),
+        ("from airnub_core.datasets import Dataset\nfrom airnub_core.tables import (\n    Column,\n    read_csv,\n)\n"
+         "x = 1\n",
+         "from airnub_core.tables import read_csv\nfrom airnub_data import Column, Dataset\nx = 1\n"),
+        ("def f():\n    from airnub_core.tables import Column  # late\n    return Column\n",
+         "def f():\n    from airnub_data import Column  # late\n    return Column\n"),
+        ("from airnub_core.datasets import Dataset  # one\nimport os\nfrom airnub_core.tables import Column  # two",
+         "import os\nfrom airnub_data import Column, Dataset  # one  # two\n"),
+        ("from airnub_core.tables import Column\r\nx = 'ü'\r\n", "from airnub_data import Column\r\nx = 'ü'\r\n"),
+        ("from airnub_core.datasets import Dataset\nx = Dataset\nfrom airnub_core.tables import Column\n",
+         "from airnub_data import Dataset\nx = Dataset\nfrom airnub_data import Column\n"),
+        ("try:\n    from airnub_core.tables import Column\nexcept ImportError:\n    Column = None\n",
+         "try:\n    from airnub_data import Column\nexcept ImportError:\n    Column = None\n"),
+    ],
+)  # fmt: skip
+def test_imports_are_rewritten(before, after):
+    """Names, aliases, comments, indents and line ends stay; rewriting twice changes nothing."""
+    moved = move_names(before)
+    assert moved.text == after
+    assert move_names(after).text == after
+    assert imports_old_names(before)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from airnub_core import Report\n",
+        "from airnub_data import Column\n",
+        "x = 'from airnub_core.tables import Column'\n",
+        "from .tables import Column\n",
+        "<<<<<<< department\nfrom airnub_core.tables import Column\n",
+    ],
+)
+def test_what_is_no_import_of_them_stays(text):
+    """Also a file that cannot be parsed, such as one with marks of a conflict."""
+    assert (move_names(text).text, move_names(text).left, imports_old_names(text)) == (text, [], False)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("from airnub_core.tables import (\n    Column,\n    read_csv,\n)\n", 1,
+         "read_csv of airnub_core.tables has no successor in airnub_data: say `reader=Csv()` in the Dataset"),
+        ("\nfrom airnub_core.datasets import NAMED_VIOLATIONS\n", 2,
+         "NAMED_VIOLATIONS of airnub_core.datasets has no successor in airnub_data: write what you need"),
+        ("import airnub_core.tables\n", 1, "names reached through a module are not rewritten"),
+        ("from airnub_core import tables\n", 1, "names reached through a module are not rewritten"),
+        ("x = 1; from airnub_core.tables import Column\n", 1, "import it there"),
+        ("from airnub_core.datasets import Dataset\n\nX = Dataset('x', '.csv', read)\n", 3,
+         "Dataset of airnub_data takes name=, source=, reader=, columns= and key=, found arguments without names"),
+        ("from airnub_core.datasets import Dataset as D\n\nX = D(name='x', suffix='.csv', schema={})\n", 3,
+         "found schema, suffix: declare it anew"),
+        ("from airnub_core.datasets import make_dataset\n\nmake_dataset(a, b, c)\n", 3, "takes a Location"),
+        ("from airnub_core.datasets import make_dataset as m\n\nto_thread(m, a)\n", 3, "takes a Location"),
+        ("from airnub_core.datasets import Dataset\n\nX = Dataset('x', unique=('y',))\n", 3,
+         "found arguments without names, unique: declare it anew"),
+    ],
+)  # fmt: skip
+def test_what_is_left_for_a_person(text, line, what):
+    """With its line in the text as it is after the rewriting."""
+    [(found, message)] = move_names(text).left
+    assert found == line
+    assert what in message
+
+
+def test_a_dataset_that_was_declared_anew_is_not_reported():
+    """Nor is a call that was adapted."""
+    text = "from airnub_data import Dataset, make_dataset\nX = Dataset(name='x', source='y', reader=r, columns=c)\n"
+    assert move_names(f"{text}make_dataset(X, store, location)\n").left == []
+
+
+def test_the_dependency_is_declared():
+    """In place of the extra, with its source; core itself stays, or is said where only the extra was."""
+    sources = "]\n[tool.uv.sources]\nairnub-core = { workspace = true }\n"
+    both = f"{sources}airnub-data = {{ workspace = true }}\n"
+    extra = f'dependencies = [\n    "airnub-core[tables]",  # processing\n{sources}'
+    assert declare_data(extra) == f'dependencies = [\n    "airnub-core",\n    "airnub-data",  # processing\n{both}'
+    beside = extra.replace("[\n", '[\n    "airnub-core",\n', 1)
+    assert declare_data(beside) == declare_data(extra)
+    assert declare_data(declare_data(extra)) == declare_data(extra)
+    assert declare_data('dependencies = ["airnub-core[buckets,tables]"]\n') is None
