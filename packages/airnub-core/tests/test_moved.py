@@ -14,6 +14,14 @@ def test_a_name_that_is_gone():
         find("a", "read_csv")
 
 
+@pytest.mark.parametrize(("name", "home"), [("Column", "airnub_data"), ("type_name", r"airnub_data\.columns")])
+def test_a_name_that_moved(name, home):
+    """The warning has the module to import it from."""
+    pytest.importorskip("airnub_data", reason="the names are found there")
+    with pytest.warns(DeprecationWarning, match=rf"a\.{name} has moved: import it from {home}$"):
+        assert find("a", name).__name__ == name
+
+
 def test_without_the_package(monkeypatch):
     """The message names the extra to install."""
     monkeypatch.setitem(sys.modules, "airnub_data", None)

@@ -4,8 +4,9 @@ import importlib
 import warnings
 from typing import Any
 
-_HOME = "airnub_data"
 # No dependency: it stands above this package. Where it is not installed, the error says what to install.
+_HOME = "airnub_data"
+_MODULES = {"Schema": f"{_HOME}.columns", "type_name": f"{_HOME}.columns"}
 
 
 def find(module: str, name: str) -> Any:
@@ -15,13 +16,14 @@ def find(module: str, name: str) -> Any:
         ImportError: the package that has it is not installed.
         AttributeError: it has no such name.
     """
+    home = _MODULES.get(name, _HOME)
     try:
-        found = getattr(importlib.import_module(_HOME), name)
+        found = getattr(importlib.import_module(home), name)
     except ImportError as error:
         message = f"{module}.{name} has moved to {_HOME}: install airnub-prefect[datasets] ({error})"
         raise ImportError(message, name=error.name) from error
     except AttributeError as error:
         message = f"{module}.{name} has no successor; docs/datasets.md says how a dataset is declared"
         raise AttributeError(message, name=name) from error
-    warnings.warn(f"{module}.{name} has moved: import it from {_HOME}", DeprecationWarning, stacklevel=3)
+    warnings.warn(f"{module}.{name} has moved: import it from {home}", DeprecationWarning, stacklevel=3)
     return found
