@@ -22,6 +22,13 @@ def test_a_name_that_moved(name, home):
         assert find("a", name).__name__ == name
 
 
+def test_what_imports_ask_of_every_module(recwarn):
+    """It is no name of the version before: no warning, no import."""
+    with pytest.raises(AttributeError, match="module 'a' has no attribute '__path__'"):
+        find("a", "__path__")
+    assert not recwarn
+
+
 def test_without_the_package(monkeypatch):
     """The message names the extra to install."""
     monkeypatch.setitem(sys.modules, "airnub_data", None)

@@ -116,11 +116,10 @@ def test_a_real_dataset(publishing):
     """Its columns are what is compared."""
     pytest.importorskip("polars")
     text = (
-        "import polars as pl\nfrom airnub_core.datasets import Dataset\n"
-        "from airnub_core.tables import Column, read_csv\n"
+        "import polars as pl\nfrom airnub_data import Column, Csv, Dataset\n"
         'COLUMNS = {"place": Column(pl.String), "day": Column(pl.Date), "rain": Column(pl.Float64),\n'
         '           "wind": Column(pl.Float64, nullable=True)}\n'
-        'DATASETS = {"rain": Dataset("rain", ".csv", read_csv, COLUMNS, unique=("place", "day"))}\n'
+        'DATASETS = {"rain": Dataset(name="rain", source="rain", reader=Csv(), columns=COLUMNS, key=("place", "day"))}\n'
     )
     publishing.write(CODE, text.replace('"rain": Column(pl.Float64)', '"rain": Column(pl.Int64)'))
     [told] = wrong(publishing)

@@ -16,6 +16,9 @@ def find(module: str, name: str) -> Any:
         ImportError: the package that has it is not installed.
         AttributeError: it has no such name.
     """
+    if name.startswith("__"):
+        # Asked by the machinery of imports, of every module.
+        raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
     home = _MODULES.get(name, _HOME)
     try:
         found = getattr(importlib.import_module(home), name)
