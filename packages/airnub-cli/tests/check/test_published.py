@@ -119,7 +119,8 @@ def test_a_real_dataset(publishing):
         "import polars as pl\nfrom airnub_data import Column, Csv, Dataset\n"
         'COLUMNS = {"place": Column(pl.String), "day": Column(pl.Date), "rain": Column(pl.Float64),\n'
         '           "wind": Column(pl.Float64, nullable=True)}\n'
-        'DATASETS = {"rain": Dataset(name="rain", source="rain", reader=Csv(), columns=COLUMNS, key=("place", "day"))}\n'
+        'RAIN = Dataset(name="rain", source="rain", reader=Csv(), columns=COLUMNS, key=("place", "day"))\n'
+        'DATASETS = {"rain": RAIN}\n'
     )
     publishing.write(CODE, text.replace('"rain": Column(pl.Float64)', '"rain": Column(pl.Int64)'))
     [told] = wrong(publishing)
