@@ -73,7 +73,7 @@ def main(datasets: Path, output: Path) -> None:
     try:
         results = research(ResearchConfig(datasets=datasets, output=output))
     except IngestError as error:
-        _stop(2, f"{error}; --datasets names the folder, `uv run project-alpha demo` makes {_DEMO_DATASETS}")
+        _stop(2, f"{error}; name the folder with --datasets (`uv run project-alpha demo` makes {_DEMO_DATASETS})")
     try:
         paths = publish(results)
     except OSError as error:
