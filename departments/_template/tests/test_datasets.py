@@ -1,21 +1,27 @@
 """The dataset that the processing makes."""
 
+from datetime import date
+
 import pytest
 
-from airnub_core.tables import REASON, conform
+from airnub_data.columns import RECORD
+from airnub_data.conform import REASON
+from airnub_data.testing import conformed
 from department_template.datasets import MEASUREMENTS
 from department_template.demo import FILE
 
 
-def conformed(content):
-    rows = MEASUREMENTS.read(MEASUREMENTS.name, [content])
-    return conform(MEASUREMENTS.name, rows, MEASUREMENTS.schema, MEASUREMENTS.unique)
+def test_one_row_of_the_sample_breaks_a_rule():
+    """The last, as SOURCES.md says; every other row fits."""
+    found = conformed(MEASUREMENTS, FILE.read_bytes())
+    assert found.rows.height == 31
+    assert found.quarantine.to_dicts() == [{RECORD: 33, REASON: "precipitation: expected at least 0, found -9.9"}]
 
 
-def test_every_row_of_the_sample_fits():
-    """None is set aside."""
-    result = conformed(FILE.read_bytes())
-    assert (result.rows.height, result.quarantine.height) == (30, 0)
+def test_the_sample_has_a_day_with_a_typo_and_corrected():
+    """In this order: of rows with the same key the later one is kept."""
+    day = conformed(MEASUREMENTS, FILE.read_bytes()).rows.filter(date=date(2012, 1, 2))
+    assert day["precipitation"].to_list() == [109, 10.9]
 
 
 @pytest.mark.parametrize(
@@ -26,14 +32,9 @@ def test_every_row_of_the_sample_fits():
         ("Seattle,2012-02-01,0.0,,5.0", "temp_max: expected a value, found nothing"),
     ],
 )
-def test_a_row_that_does_not_fit_is_set_aside(line, reason):
+def test_a_row_that_breaks_a_rule_is_quarantined(line, reason):
     """With the reason; the others are kept."""
-    result = conformed(FILE.read_bytes() + line.encode())
-    assert result.rows.height == 30
-    assert result.quarantine[REASON].to_list() == [reason]
-
-
-def test_a_corrected_day_replaces_the_earlier_one():
-    """The later row of a place and day counts, and none is set aside."""
-    result = conformed(FILE.read_bytes() + b"Seattle,2012-01-01,9,9,9")
-    assert (result.rows.height, result.quarantine.height, result.superseded) == (30, 0, 1)
+    header, good, *_ = FILE.read_bytes().splitlines()
+    found = conformed(MEASUREMENTS, b"\n".join([header, good, line.encode()]))
+    assert found.rows.height == 1
+    assert found.quarantine[REASON].to_list() == [reason]

@@ -6,6 +6,9 @@ import polars as pl
 import pytest
 
 from airnub_core import Kind
+from airnub_data import Location
+from airnub_data.testing import write_rows
+from department_template.datasets import MEASUREMENTS
 from department_template.report import warmest_days, write_report
 
 SCHEMA = {"location": pl.String, "date": pl.Date, "temp_max": pl.Float64}
@@ -31,8 +34,9 @@ def test_the_warmest_day_of_each_place():
 
 def test_the_report_is_stored_then_unchanged(tmp_path):
     """The outcome carries what was found."""
-    measurements(("Ulm", date(2018, 7, 1), 31.0)).write_parquet(tmp_path / "measurements.parquet")
-    first, second = (write_report(tmp_path, tmp_path / "reports") for _ in range(2))
+    datasets = Location(tmp_path / "datasets")
+    write_rows(datasets, MEASUREMENTS, measurements(("Ulm", date(2018, 7, 1), 31.0)))
+    first, second = (write_report(datasets, tmp_path / "reports") for _ in range(2))
     assert [first.kind, second.kind] == [Kind.STORED, Kind.UNCHANGED]
     assert first.note == "Ulm was warmest on 2018-07-01, with 31.0 °C"
     text = (tmp_path / "reports" / first.path).read_text(encoding="utf-8")
@@ -42,16 +46,17 @@ def test_the_report_is_stored_then_unchanged(tmp_path):
 @pytest.mark.parametrize(
     ("made", "reason"),
     [
-        (lambda path: None, "found no such file; run the processing first"),
-        (lambda path: path.write_bytes(b"date\n"), "run the processing again"),
-        (lambda path: measurements().write_parquet(path), "found none; see the quarantine file beside it"),
+        (False, "measurements, found none; run the processing first"),
+        (True, "measurements, found none; see `dataset quarantine measurements`"),
     ],
-    ids=["missing", "damaged", "empty"],
+    ids=["missing", "empty"],
 )
 def test_a_dataset_that_cannot_be_used_is_a_failed_outcome(made, reason, tmp_path):
     """It says what to do next, and no report is written."""
-    made(tmp_path / "measurements.parquet")
-    outcome = write_report(tmp_path, tmp_path / "reports")
+    datasets = Location(tmp_path / "datasets")
+    if made:
+        write_rows(datasets, MEASUREMENTS, measurements())
+    outcome = write_report(datasets, tmp_path / "reports")
     assert outcome.kind is Kind.FAILED
     assert str(outcome.error).endswith(reason)
     assert not (tmp_path / "reports").exists()

@@ -1,10 +1,12 @@
-"""What the tests of project_alpha share: its sample site, and its weather as the flows publish it."""
+"""What the tests of project_alpha share: its sample site, and its weather as the processing publishes it."""
 
-import polars as pl
 import pytest
 
 from airnub_core.sample_site import SampleSite
-from project_alpha.datasets import DATASETS
+from airnub_data import Location
+from airnub_data.columns import RECORD
+from airnub_data.testing import conformed, write_rows
+from project_alpha.datasets import WEATHER
 from project_alpha.demo import DEMO, FOLDER
 
 
@@ -29,18 +31,14 @@ def sound_site():
 
 @pytest.fixture(scope="session")
 def weather():
-    """Every row of the sample's weather, both places."""
-    files = sorted((FOLDER / "weather").glob("*.csv"))
-    return pl.concat(
-        pl.read_csv(path, schema={name: column.dtype for name, column in DATASETS["noaa_daily_weather"].schema.items()})
-        for path in files
-    )
+    """The sample's weather: of each place and day the last row, without the row that breaks a rule."""
+    rows = conformed(WEATHER, *(path.read_bytes() for path in sorted((FOLDER / "weather").glob("*.csv")))).rows
+    return rows.unique(WEATHER.key, keep="last").sort(WEATHER.key).drop(RECORD)
 
 
-@pytest.fixture
-def datasets(tmp_path, weather):
-    """A datasets folder with the weather."""
-    folder = tmp_path / "datasets"
-    folder.mkdir()
-    weather.write_parquet(folder / "noaa_daily_weather.parquet")
-    return folder
+@pytest.fixture(scope="session")
+def datasets(tmp_path_factory, weather):
+    """The folder of the datasets, with the weather; tests only read it."""
+    location = Location(tmp_path_factory.mktemp("datasets"))
+    write_rows(location, WEATHER, weather)
+    return location

@@ -8,6 +8,9 @@ import pytest
 
 from airnub_core import Kind
 from airnub_core.errors import DatasetError, StoreError
+from airnub_data import Location
+from airnub_data.testing import write_rows
+from project_alpha.datasets import WEATHER
 from project_alpha.rain import by_month
 from project_alpha.rain_report import plot, write_rain_report
 
@@ -57,8 +60,9 @@ def test_the_second_time_nothing_is_written(datasets, tmp_path):
 def test_other_data_make_another_report(datasets, tmp_path, weather):
     """The earlier one is kept beside it."""
     write_rain_report(datasets, tmp_path / "reports")
-    weather.head(1000).write_parquet(datasets / "noaa_daily_weather.parquet")
-    write_rain_report(datasets, tmp_path / "reports")
+    fewer = Location(tmp_path / "datasets")
+    write_rows(fewer, WEATHER, weather.head(1000))
+    write_rain_report(fewer, tmp_path / "reports")
     assert len(list((tmp_path / "reports").iterdir())) == 2
 
 
@@ -88,30 +92,27 @@ def test_the_plot_is_a_png(weather):
 )
 def test_odd_data_are_reported_too(weather, tmp_path):
     """One place, no rain at all, more places than colours: a text and a plot without a warning."""
-    weather.write_parquet(tmp_path / "noaa_daily_weather.parquet")
-    report = write_rain_report(tmp_path, tmp_path)
+    write_rows(Location(tmp_path / "datasets"), WEATHER, weather)
+    report = write_rain_report(Location(tmp_path / "datasets"), tmp_path / "reports")
     assert size_of(report.plot.read_bytes()) >= (1200, 504)
     assert "nan" not in report.text.lower()
     assert len(report.rows) == weather.height
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("made", "reason"),
     [
-        (None, r"expected the dataset .*noaa_daily_weather.parquet, found no such file; run the processing first$"),
-        (b"location,date\n", r"expected Parquet in .*; run the processing again$"),
-        (b"", r"expected Parquet in .*; run the processing again$"),
-        ("no rows", r"expected rows in .*, found none; see the quarantine file beside it$"),
+        (False, r"expected a dataset in .*/noaa_daily_weather, found none; run the processing first$"),
+        (True, r"expected rows in .*/noaa_daily_weather, found none; see `dataset quarantine noaa_daily_weather`$"),
     ],
+    ids=["missing", "empty"],
 )
-def test_a_dataset_that_cannot_be_used_is_a_failed_outcome(content, reason, tmp_path):
+def test_a_dataset_that_cannot_be_used_is_a_failed_outcome(made, reason, tmp_path):
     """It says what to do next; nothing is written, and there is no plot to publish."""
-    path = tmp_path / "noaa_daily_weather.parquet"
-    if content == "no rows":
-        some().write_parquet(path)
-    elif content is not None:
-        path.write_bytes(content)
-    report = write_rain_report(tmp_path, tmp_path / "reports")
+    location = Location(tmp_path / "datasets")
+    if made:
+        write_rows(location, WEATHER, some())
+    report = write_rain_report(location, tmp_path / "reports")
     [outcome] = report.outcomes
     assert (outcome.source, outcome.kind, report.plot) == ("rain_report", Kind.FAILED, None)
     with pytest.raises(DatasetError, match=reason):

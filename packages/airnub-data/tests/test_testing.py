@@ -26,3 +26,9 @@ def test_a_table_of_given_rows(location, orders):
     write_rows(location, orders, ROWS.head(1))
     [row] = scan_dataset(location, orders).collect().to_dicts()
     assert (row["id"], str(row["price"]), row["at"]) == (1, "9.99", None)
+
+
+def test_a_table_of_rows_with_the_columns_that_a_test_needs(location, orders):
+    """The others are null."""
+    write_rows(location, orders, ROWS.select("id"))
+    assert scan_dataset(location, orders).collect().null_count().row(0) == (0, *[2] * (len(orders.schema) - 1))

@@ -39,5 +39,7 @@ def warmest_days(measurements: pl.DataFrame) -> list[str]:
 def _read(datasets: Location) -> pl.DataFrame:
     measurements = scan_dataset(datasets, MEASUREMENTS).collect()
     if measurements.is_empty():
-        raise DatasetError(MEASUREMENTS.stem, "expected rows, found none; see `dataset quarantine measurements`")
+        name = MEASUREMENTS.stem
+        reason = f"expected rows in {datasets.name}/{name}, found none; see `dataset quarantine {name}`"
+        raise DatasetError(name, reason)
     return measurements

@@ -102,7 +102,8 @@ def plot(months: pl.DataFrame) -> bytes:
 def _read(datasets: Location) -> pl.DataFrame:
     weather = scan_dataset(datasets, WEATHER).sort(WEATHER.key).collect()
     if weather.is_empty():
-        raise DatasetError(WEATHER.stem, "expected rows, found none; see `dataset quarantine noaa_daily_weather`")
+        reason = f"expected rows in {datasets.name}/{WEATHER.stem}, found none; see `dataset quarantine {WEATHER.stem}`"
+        raise DatasetError(WEATHER.stem, reason)
     return weather
 
 

@@ -15,7 +15,7 @@ def run(datasets, tmp_path):
     """Run the command on the sample's datasets folder, with other options where given."""
 
     def invoked(*options):
-        given = ["--datasets", str(datasets), "--output", str(tmp_path / "reports"), *options]
+        given = ["--datasets", str(datasets.root), "--output", str(tmp_path / "reports"), *options]
         return CliRunner().invoke(main, given, catch_exceptions=False)
 
     return invoked
@@ -45,11 +45,13 @@ def test_second_run_writes_the_same_bytes(run, tmp_path):
 
 
 def test_absent_dataset_is_status_2_without_a_trace(run, tmp_path):
-    """One paragraph on stderr says what is expected where; nothing is written."""
+    """One paragraph on stderr says what is expected where, and what to do; nothing is written."""
     result = run("--datasets", str(tmp_path / "nowhere"))
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert result.stderr.startswith(f"Error: expected daily weather in {tmp_path / 'nowhere'}")
+    assert result.stderr.startswith("Error: noaa_daily_weather: expected a dataset in ")
+    for part in (str(tmp_path / "nowhere"), "run the processing first", "--datasets", "uv run project-alpha demo"):
+        assert part in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "reports").exists()
 

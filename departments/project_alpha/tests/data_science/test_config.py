@@ -10,9 +10,9 @@ from project_alpha.data_science.config import ResearchConfig
 
 
 def test_defaults_are_the_departments_folders():
-    """Without options the research reads what the flows publish and writes below reports."""
+    """Without options the research reads what the processing publishes and writes below reports."""
     config = ResearchConfig()
-    assert config.dataset == Path("datasets/project_alpha/noaa_daily_weather.parquet")
+    assert config.datasets == Path("datasets/project_alpha")
     assert {path.parent for path in (config.scores, config.report, config.reliability_plot, config.brier_plot)} == {
         Path("reports/project_alpha/data_science")
     }

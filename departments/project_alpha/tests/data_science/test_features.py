@@ -50,53 +50,53 @@ def test_wet_day_begins_at_the_threshold():
 
 
 @pytest.mark.parametrize("cut", [date(2012, 1, 10), date(2012, 2, 29), date(2013, 12, 31), date(2015, 12, 30)])
-def test_features_never_depend_on_later_days(days, cut):
+def test_features_never_depend_on_later_days(weather, cut):
     """Features up to a day are the same, to the bit, when later days are gone or are entirely different."""
     is_later = pl.col("date") > cut
-    known = with_features(days, WET_DAY_MM).filter(~is_later)
+    known = with_features(weather, WET_DAY_MM).filter(~is_later)
     assert known.height > 0
-    without = days.filter(~is_later)
+    without = weather.filter(~is_later)
     assert_frame_equal(known, with_features(without, WET_DAY_MM), check_exact=True)
-    different = days.with_columns(pl.when(is_later).then(pl.col(pl.Float64) * -7 + 99).otherwise(pl.col(pl.Float64)))
+    different = weather.with_columns(pl.when(is_later).then(pl.col(pl.Float64) * -7 + 99).otherwise(pl.col(pl.Float64)))
     assert_frame_equal(known, with_features(different, WET_DAY_MM).filter(~is_later), check_exact=True)
 
 
-def test_features_never_depend_on_another_place(days):
+def test_features_never_depend_on_another_place(weather):
     """A place has the same rows, to the bit, alone and in company."""
-    together = examples(days, WET_DAY_MM)
+    together = examples(weather, WET_DAY_MM)
     for place in ("New York", "Seattle"):
-        alone = examples(days.filter(location=place), WET_DAY_MM)
+        alone = examples(weather.filter(location=place), WET_DAY_MM)
         assert_frame_equal(together.filter(location=place), alone, check_exact=True)
 
 
-def test_target_is_the_next_day(days):
+def test_target_is_the_next_day(weather):
     """`wet_tomorrow` of a day is what the table says of the day after, in the same place."""
-    truth = days.select("location", target_date="date", wet=pl.col("precipitation") >= WET_DAY_MM)
-    rows = examples(days, WET_DAY_MM).join(truth, on=["location", "target_date"])
+    truth = weather.select("location", target_date="date", wet=pl.col("precipitation") >= WET_DAY_MM)
+    rows = examples(weather, WET_DAY_MM).join(truth, on=["location", "target_date"])
     assert rows.height == 2 * (1461 - 7)  # six days without a week behind them, one without a tomorrow
     assert (rows["wet_tomorrow"] == rows["wet"].cast(pl.Float64)).all()
     assert (rows["target_date"] - rows["date"] == timedelta(days=1)).all()
 
 
-def test_missing_day_stays_missing(days):
+def test_missing_day_stays_missing(weather):
     """Rows around a gap have no features that need it, rather than those of the wrong day."""
     gap = date(2013, 5, 10)
-    found = examples(days.filter(pl.col("date") != gap), WET_DAY_MM).filter(location="Seattle")["date"]
+    found = examples(weather.filter(pl.col("date") != gap), WET_DAY_MM).filter(location="Seattle")["date"]
     absent = {gap + timedelta(days=number) for number in range(-1, 7)}  # no tomorrow, itself, no week behind
-    expected = examples(days, WET_DAY_MM).filter(
+    expected = examples(weather, WET_DAY_MM).filter(
         location="Seattle",
     )["date"]
     assert set(expected) - set(found) == absent
 
 
-def test_order_of_rows_does_not_matter(days):
+def test_order_of_rows_does_not_matter(weather):
     """Shuffled days give the same examples."""
-    shuffled = days.sample(fraction=1, shuffle=True, seed=1)
-    assert_frame_equal(examples(days, WET_DAY_MM), examples(shuffled, WET_DAY_MM), check_exact=True)
+    shuffled = weather.sample(fraction=1, shuffle=True, seed=1)
+    assert_frame_equal(examples(weather, WET_DAY_MM), examples(shuffled, WET_DAY_MM), check_exact=True)
 
 
-def test_examples_are_complete(days):
+def test_examples_are_complete(weather):
     """No example has a null, and all features are numbers."""
-    rows = examples(days, WET_DAY_MM)
+    rows = examples(weather, WET_DAY_MM)
     assert sum(rows.null_count().row(0)) == 0
     assert {rows.schema[name] for name in FEATURES} == {pl.Float64()}

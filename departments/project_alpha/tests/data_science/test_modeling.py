@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from project_alpha.data_science.dataset import DatasetError
+from airnub_core.errors import DatasetError
 from project_alpha.data_science.features import examples
 from project_alpha.data_science.modeling import FORECASTS, forecasts, split
 
@@ -14,8 +14,8 @@ TEST_FROM = date(2015, 1, 1)
 
 
 @pytest.fixture(scope="module")
-def rows(days):
-    return examples(days, wet_day_mm=1.0)
+def rows(weather):
+    return examples(weather, wet_day_mm=1.0)
 
 
 def test_split_is_by_the_predicted_day(rows):

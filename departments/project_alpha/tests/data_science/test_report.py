@@ -12,20 +12,20 @@ from project_alpha.data_science.report import markdown, scores_json, table
 
 @pytest.fixture(scope="module")
 def results(datasets):
-    return research(ResearchConfig(datasets=datasets))
+    return research(ResearchConfig(datasets=datasets.root))
 
 
 def test_json_is_the_same_each_time_and_names_no_folder(results, datasets, tmp_path):
     """A second computation for another folder gives the same text."""
-    again = research(ResearchConfig(datasets=datasets, output=tmp_path / "elsewhere"))
+    again = research(ResearchConfig(datasets=datasets.root, output=tmp_path / "elsewhere"))
     assert scores_json(results) == scores_json(again)
-    assert str(datasets) not in scores_json(results)
+    assert str(datasets.root) not in scores_json(results)
 
 
 def test_json_says_what_was_computed_from_what(results):
     """Dataset, digest, threshold, periods and scores, with null for an infinite log loss."""
     content = json.loads(scores_json(results))
-    assert content["dataset"] == {"file": "noaa_daily_weather.parquet", "digest": results.digest}
+    assert content["dataset"] == {"name": "noaa_daily_weather", "digest": results.digest}
     assert content["wet_day_mm"] == 1
     assert content["train"] == {"first_day": "2012-01-08", "last_day": "2014-12-31", "rows": 2178}
     assert content["test"] == {"first_day": "2015-01-01", "last_day": "2015-12-31", "rows": 730}

@@ -8,7 +8,7 @@ from project_alpha.settings import AnalysisSettings
 
 def test_the_answer_is_written_and_shown(run, table, datasets, tmp_path):
     """The table, the plot and the text of the folder are on the run's page too."""
-    ended = run(analysis, settings=AnalysisSettings(datasets=str(datasets), reports=str(tmp_path / "reports")))
+    ended = run(analysis, settings=AnalysisSettings(datasets=str(datasets.root), reports=str(tmp_path / "reports")))
     assert ended.state == "Completed"
     [folder] = (tmp_path / "reports").iterdir()
     assert ended.artifacts["project-alpha-rain-report"] == (folder / "report.md").read_text().rpartition("\n!")[0]
@@ -24,7 +24,7 @@ def test_without_a_dataset_the_run_fails_and_says_what_to_do(run, data_root):
     """No report is published that answers nothing."""
     ended = run(analysis, settings=AnalysisSettings(datasets="datasets", reports="reports"))
     assert ended.state == "Failed"
-    expected = data_root / "datasets" / "noaa_daily_weather.parquet"
-    assert f"expected the dataset {expected}, found no such file; run the processing first" in ended.message
+    expected = data_root / "datasets" / "noaa_daily_weather"
+    assert f"expected a dataset in {expected}, found none; run the processing first" in ended.message
     assert set(ended.artifacts) == {"project-alpha-analysis-items", "project-alpha-analysis-summary"}
     assert list(data_root.iterdir()) == []

@@ -31,16 +31,18 @@ def conformed(dataset: Dataset, *objects: bytes) -> Conformed:
 
 
 def write_rows(location: Location, dataset: Dataset, rows: pl.DataFrame) -> None:
-    """Make the table of a dataset have these rows, whatever it had before.
+    """Make the table of a dataset have these rows, whatever it had before; columns that they lack are null.
 
     Raises:
         StoreError: it cannot be written.
     """
-    whole = rows.with_columns(pl.lit("sha256:test").alias(OBJECT), pl.int_range(1, pl.len() + 1).alias(RECORD))
+    given = rows.with_columns(pl.lit("sha256:test").alias(OBJECT), pl.int_range(1, pl.len() + 1).alias(RECORD))
+    lacking = [pl.lit(None).alias(name) for name in dataset.table_schema if name not in given.columns]
     table = Table.open(location, dataset.stem)
     name = f"{0 if table is None else table.version + 1}.parquet"
     file = location.temporary(dataset.stem)
-    whole.select(dataset.table_schema.names()).cast(dataset.table_schema).write_parquet(file)
+    whole = given.with_columns(lacking).select(dataset.table_schema.names()).cast(dataset.table_schema)
+    whole.write_parquet(file)
     added = [described(name, file)]
     location.place(file, f"{dataset.stem}/{name}")
     record = Record(rows=rows.height).as_json()

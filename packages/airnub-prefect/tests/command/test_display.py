@@ -79,12 +79,12 @@ def test_the_reason_of_a_failure_is_short(capsys):
 
 
 def test_the_summary_of_datasets(capsys):
-    """Rows and those set aside have columns where there are any."""
-    print_report("processing", Report([Outcome("d", Kind.UPDATED, path="d.parquet", rows=12345, quarantined=2)]))
-    out = capsys.readouterr().out
-    assert out.splitlines()[0].rstrip() == "processing: 1 updated"
-    assert "quarantined" in out
-    assert "12,345" in out
+    """Rows, superseded rows and quarantined rows have columns where there are datasets."""
+    print_report("processing", Report([Outcome("d", Kind.UPDATED, path="d", rows=12345, superseded=3, quarantined=2)]))
+    counted, header, row = capsys.readouterr().out.splitlines()
+    assert counted == "processing: 1 updated"
+    assert header.split()[-4:] == ["rows", "superseded", "quarantined", "error"]
+    assert row.split()[-3:] == ["12,345", "3", "2"]
 
 
 def test_counts():

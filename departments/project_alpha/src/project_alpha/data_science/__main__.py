@@ -7,31 +7,34 @@ from typing import NoReturn
 import click
 
 from airnub_common import digest_of, write_atomic
+from airnub_core import IngestError
 from project_alpha.data_science import features, modeling, plots, report
 from project_alpha.data_science.config import ResearchConfig
-from project_alpha.data_science.dataset import DatasetError, load_days
+from project_alpha.data_science.dataset import load_days
 from project_alpha.data_science.scores import score
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _DEFAULTS = ResearchConfig()
-_EXAMPLE = """\b
+_DEMO_DATASETS = "data/demo/project_alpha/datasets"
+_EXAMPLE = f"""\b
 Example:
   uv run project-alpha demo
   uv run --package project-alpha --extra science \\
-    python -m project_alpha.data_science --datasets data/demo/project_alpha/datasets
+    python -m project_alpha.data_science --datasets {_DEMO_DATASETS}
 """
 
 
 def research(config: ResearchConfig) -> report.Results:
-    """The whole study, from the dataset to its scores; reads one file and writes none.
+    """The whole study, from the dataset to its scores; nothing is written.
 
     Raises:
         DatasetError: the dataset is not there, or is not what the study needs.
+        StoreError: it cannot be read.
     """
-    days = load_days(config.dataset)
+    days = load_days(config.datasets)
     train, test = modeling.split(features.examples(days, config.wet_day_mm), config.test_from)
     forecasts = modeling.forecasts(train, test)
-    return report.Results(config, digest_of(config.dataset), train, test, forecasts, score(forecasts))
+    return report.Results(config, digest_of(days.write_csv().encode()), train, test, forecasts, score(forecasts))
 
 
 def publish(results: report.Results) -> list[Path]:
@@ -53,7 +56,7 @@ def publish(results: report.Results) -> list[Path]:
 
 
 @click.command(epilog=_EXAMPLE, context_settings={"show_default": True})
-@click.option("--datasets", type=_FOLDER, default=_DEFAULTS.datasets, help=f"The folder of {_DEFAULTS.dataset.name}.")
+@click.option("--datasets", type=_FOLDER, default=_DEFAULTS.datasets, help="The folder of the datasets.")
 @click.option("--output", type=_FOLDER, default=_DEFAULTS.output, help="The folder for results; created as needed.")
 def main(datasets: Path, output: Path) -> None:
     """Can tomorrow's rain be predicted from what is known today?
@@ -69,8 +72,8 @@ def main(datasets: Path, output: Path) -> None:
         )
     try:
         results = research(ResearchConfig(datasets=datasets, output=output))
-    except DatasetError as error:
-        _stop(2, str(error))
+    except IngestError as error:
+        _stop(2, f"{error}; name the folder with --datasets (`uv run project-alpha demo` makes {_DEMO_DATASETS})")
     try:
         paths = publish(results)
     except OSError as error:

@@ -10,7 +10,7 @@ class ResearchConfig:
     """One run of the research; every default is what the command does without options."""
 
     datasets: Path = Path("datasets/project_alpha")
-    """The folder the flows publish to; relative paths start at the current folder."""
+    """The folder of the datasets; relative paths start at the current folder."""
 
     output: Path = Path("reports/project_alpha/data_science")
     """The folder for results, created as needed."""
@@ -24,10 +24,6 @@ class ResearchConfig:
 
     test_from: date = date(2015, 1, 1)
     """The first predicted day of the test; every earlier day may train. Days are never shuffled across it."""
-
-    @property
-    def dataset(self) -> Path:
-        return self.datasets / "noaa_daily_weather.parquet"
 
     @property
     def scores(self) -> Path:

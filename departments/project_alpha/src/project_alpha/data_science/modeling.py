@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from project_alpha.data_science.dataset import DatasetError
+from airnub_core.errors import DatasetError
 from project_alpha.data_science.features import FEATURES
+from project_alpha.datasets import WEATHER
 
 FORECASTS = ("climatology", "persistence", "logistic_regression")
 
@@ -28,8 +29,9 @@ def split(examples: pl.DataFrame, test_from: date) -> tuple[pl.DataFrame, pl.Dat
     ]
     if problems or examples.is_empty():
         raise DatasetError(
+            WEATHER.stem,
             f"expected wet and dry days to train before {test_from} and days to test from then on for every place, "
-            f"found {'; '.join(problems) or 'no week without missing values'}; the dataset has to span {test_from}"
+            f"found {'; '.join(problems) or 'no week without missing values'}; the dataset has to span {test_from}",
         )
     return train, test
 
@@ -50,7 +52,8 @@ def forecasts(train: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
     unknown = joined.filter(pl.col("climatology").is_null()).select("location", "month").unique().sort(pl.all())
     if not unknown.is_empty():
         found = ", ".join(f"{place} month {number}" for place, number in unknown.rows())
-        raise DatasetError(f"expected training days in every tested month, found none for {found}; add a whole year")
+        reason = f"expected training days in every tested month, found none for {found}; add a whole year"
+        raise DatasetError(WEATHER.stem, reason)
     return pl.concat(
         rows.select(
             "location",

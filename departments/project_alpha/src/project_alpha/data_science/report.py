@@ -10,6 +10,7 @@ from project_alpha.data_science.config import ResearchConfig
 from project_alpha.data_science.features import FEATURES
 from project_alpha.data_science.plots import label
 from project_alpha.data_science.scores import REFERENCE, Score
+from project_alpha.datasets import WEATHER
 
 QUESTION = "Can tomorrow's rain be predicted from what is known today?"
 
@@ -23,7 +24,7 @@ class Results:
 
     config: ResearchConfig
     digest: str
-    """Of the dataset's bytes."""
+    """Of the dataset's rows, as CSV."""
     train: pl.DataFrame
     test: pl.DataFrame
     forecasts: pl.DataFrame
@@ -37,7 +38,7 @@ def scores_json(results: Results) -> str:
     """
     content = {
         "question": QUESTION,
-        "dataset": {"file": results.config.dataset.name, "digest": results.digest},
+        "dataset": {"name": WEATHER.stem, "digest": results.digest},
         "wet_day_mm": results.config.wet_day_mm,
         "features": FEATURES,
         "train": _period(results.train),
@@ -87,7 +88,7 @@ the days of the logistic regression per forecast probability.
   {test["last_day"]} ({test["rows"]} place-days), never shuffled. Nothing was chosen by looking at the test.
 - Climatology is the wet share of the month and place in the training days; persistence says tomorrow is as today.
 - The logistic regression is fitted for each place from: {", ".join(f"`{name}`" for name in FEATURES)}.
-- The dataset: `{config.dataset.name}`, `{results.digest}`.
+- The dataset: `{WEATHER.stem}`, its rows as CSV `{results.digest}`.
 
 ## What this does not show
 

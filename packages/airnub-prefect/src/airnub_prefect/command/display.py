@@ -230,7 +230,7 @@ def print_report(stage: str, report: Report, seconds: float | None = None) -> No
     # Not as the title of the table, which is broken where the table ends.
     tell(f"{stage}: {count_line(report)}{took}")
     with_rows = any(outcome.rows is not None for outcome in report.outcomes)
-    numbers = ("size", *(("rows", "quarantined") if with_rows else ()))
+    numbers = ("size", *(("rows", "superseded", "quarantined") if with_rows else ()))
     others = [outcome for outcome in report.outcomes if outcome.kind is not Kind.FAILED]
     rows = [_cells(outcome, with_rows=with_rows) for outcome in (*report.failed, *others[:NAMED_OUTCOMES])]
     if _data.is_terminal:
@@ -265,7 +265,8 @@ def _cells(outcome: Outcome, *, with_rows: bool) -> list[Text]:
         "" if outcome.size is None else decimal(outcome.size),
     ]
     if with_rows:
-        cells += ["" if number is None else f"{number:,}" for number in (outcome.rows, outcome.quarantined)]
+        counts = (outcome.rows, outcome.superseded, outcome.quarantined)
+        cells += ["" if number is None else f"{number:,}" for number in counts]
     colour = _COLOURS[outcome.kind]
     return [Text(outcome.kind.value, style=colour), *map(Text, cells), Text(_reason(outcome), style="red")]
 
