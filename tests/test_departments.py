@@ -87,6 +87,29 @@ def test_a_department_from_its_first_day_to_its_last(copy):
     assert not (copy / "departments/accounts").exists()
 
 
+WITHOUT_TABLES = """\
+from importlib.util import find_spec
+
+import pytest
+
+
+@pytest.mark.parametrize("package", ["airnub_data", "deltalake", "polars"])
+def test_it_is_not_installed(package):
+    assert find_spec(package) is None
+"""
+
+
+def test_a_department_that_keeps_files_as_they_are_has_no_tables(copy):
+    """Alone, with what it declares, its tests pass, and neither polars nor Delta Lake is there."""
+    airnub(copy, "new", "department", "archive", "--stages", "ingestion", "--categories", "scheduled_file_downloads")
+    (copy / "departments/archive/tests/test_without_tables.py").write_text(WITHOUT_TABLES)
+    said = airnub(copy, "test", "archive", "--pytest=-n0", "--pytest=-rA")
+    assert said.count("PASSED tests/test_without_tables.py::test_it_is_not_installed") == 3
+    airnub(copy, "remove", "department", "archive", "--yes")
+    run(copy, "git", "clean", "-qfd", "departments/archive")
+    assert changes(copy) == ""
+
+
 def test_killed_at_random_there_is_all_of_it_or_nothing(copy):
     """The next command puts back what was. What happens at each rename is in airnub-cli's tests of landing."""
     generator = random.Random()

@@ -26,14 +26,7 @@ def test_settings_are_read_and_survive_json():
     ("kind", "values"),
     [
         (IngestionSettings, INGESTION),
-        (
-            ProcessingSettings,
-            {
-                "store": "data/department_template",
-                "datasets": "datasets",
-                "dataset_limits": {"measurements": {"max_quarantined": "5%"}},
-            },
-        ),
+        (ProcessingSettings, {"store": "data/department_template", "datasets": "datasets"}),
         (AnalysisSettings, {"datasets": "datasets", "reports": "reports"}),
     ],
 )
