@@ -11,8 +11,8 @@ from department_template.datasets import MEASUREMENTS
 from department_template.demo import FILE
 
 
-def test_one_row_of_the_sample_breaks_a_rule():
-    """The last, as SOURCES.md says; every other row fits."""
+def test_every_row_of_the_sample_fits_but_one():
+    """The last breaks a rule, as SOURCES.md says."""
     found = conformed(MEASUREMENTS, FILE.read_bytes())
     assert found.rows.height == 31
     assert found.quarantine.to_dicts() == [{RECORD: 33, REASON: "precipitation: expected at least 0, found -9.9"}]

@@ -181,6 +181,14 @@ def test_a_new_column_evolves_the_table(fill, store, location, orders):
     assert Table.open(location, "orders").version == made.version
 
 
+def test_a_store_that_is_not_there_is_an_error(tmp_path, orders, location):
+    """It says what to run, and no store is made where settings name the wrong folder."""
+    expected = rf"expected a content store in {tmp_path / 'gone'}, found no such folder; run the ingestion first"
+    with pytest.raises(DatasetError, match=expected):
+        make_dataset(orders, tmp_path / "gone", location)
+    assert not (tmp_path / "gone").exists()
+
+
 def test_a_source_without_objects_is_an_error(fill, store, location, orders):
     """It says what to run."""
     fill({"a": b"{}"}, name="orders.json")

@@ -88,7 +88,11 @@ def make_dataset(
         LimitError: a limit forbids the commit; the version before stays.
         StoreError: the store or the location cannot be read or written.
     """
-    with open_store(store) as (objects, index):
+    place = store if isinstance(store, Place) else Place(store)
+    if isinstance(place.objects, Path) and not place.objects.is_dir():  # opening a store would make an empty one
+        reason = f"expected a content store in {place.name}, found no such folder; run the ingestion first"
+        raise DatasetError(dataset.stem, reason)
+    with open_store(place) as (objects, index):
         for _ in range(_ATTEMPTS):
             making = _Making(dataset, objects, index, location, limits, accept, run or Run(), on_progress)
             try:

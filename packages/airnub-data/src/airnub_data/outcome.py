@@ -49,7 +49,6 @@ def dataset_outcome(
         superseded=record.superseded,
         seconds=record.seconds if made.changed else None,
         violations=made.violations,
-        note=f"version {made.version}",
         warning=_warning(made),
     )
 
