@@ -96,7 +96,7 @@ def check_records(database: Path) -> None:
     # a table and a summary a stage, three more of the analysis, and a progress bar a category.
     assert runs == {"COMPLETED": 2 * 7}, runs
     assert tasks == {"COMPLETED": 2 * 13}, tasks
-    assert artifacts == 2 * 12, artifacts
+    assert artifacts == 2 * 15, artifacts
 
 
 def check_processes(word: str) -> None:

@@ -105,8 +105,8 @@ def test_summary_of_datasets():
     assert "\n| b |  |  |  | 1,200 |  |\n" in text
     assert text.endswith(
         "## Why rows are quarantined\n\n"
-        "- **b**: 1,200 times rain: expected at least 0, first found `-1`\n"
-        "- **b**: 1 times day: expected a date, first found `'x'`\n"
+        "- **b**: rain: expected at least 0, first found `-1` (rows: 1,200)\n"
+        "- **b**: day: expected a date, first found `'x'` (rows: 1)\n"
     )
 
 

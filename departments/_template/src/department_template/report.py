@@ -5,9 +5,8 @@ from pathlib import Path
 import polars as pl
 
 from airnub_core import IngestError, Kind, Outcome
-from airnub_core.errors import DatasetError
 from airnub_core.results import write_result
-from airnub_data import Location, scan_dataset
+from airnub_data import Location, read_dataset
 from department_template.datasets import MEASUREMENTS
 
 
@@ -18,7 +17,7 @@ def write_report(datasets: Location, reports: Path) -> Outcome:
         StoreError: the reports' folder cannot be written.
     """
     try:
-        found = warmest_days(_read(datasets))
+        found = warmest_days(read_dataset(datasets, MEASUREMENTS))
     except IngestError as error:
         return Outcome("report", Kind.FAILED, error=error)
     markdown = "\n".join(["# The warmest day of each place", "", *(f"- {line}" for line in found), ""])
@@ -34,12 +33,3 @@ def warmest_days(measurements: pl.DataFrame) -> list[str]:
         f"{row['location']} was warmest on {row['date']}, with {row['temp_max']:.1f} °C"
         for row in warmest.iter_rows(named=True)
     ]
-
-
-def _read(datasets: Location) -> pl.DataFrame:
-    measurements = scan_dataset(datasets, MEASUREMENTS).collect()
-    if measurements.is_empty():
-        name = MEASUREMENTS.stem
-        reason = f"expected rows in {datasets.name}/{name}, found none; see `dataset quarantine {name}`"
-        raise DatasetError(name, reason)
-    return measurements

@@ -12,9 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from airnub_common import digest_of, hex_of
 from airnub_core import IngestError, Kind, Outcome
-from airnub_core.errors import DatasetError
 from airnub_core.results import write_result
-from airnub_data import Location, scan_dataset
+from airnub_data import Location, read_dataset
 from project_alpha.datasets import WEATHER
 from project_alpha.rain import WET_DAY_MM, by_month, by_place, finding
 
@@ -57,7 +56,7 @@ def write_rain_report(datasets: Location, reports: Path) -> RainReport:
         StoreError: the reports' folder cannot be written.
     """
     try:
-        weather = _read(datasets)
+        weather = read_dataset(datasets, WEATHER)
     except IngestError as error:
         return RainReport([Outcome("rain_report", Kind.FAILED, error=error)])
     places = by_place(weather)
@@ -97,14 +96,6 @@ def plot(months: pl.DataFrame) -> bytes:
     # Without the library's version, equal data give equal bytes after an upgrade too.
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
-
-
-def _read(datasets: Location) -> pl.DataFrame:
-    weather = scan_dataset(datasets, WEATHER).sort(WEATHER.key).collect()
-    if weather.is_empty():
-        reason = f"expected rows in {datasets.name}/{WEATHER.stem}, found none; see `dataset quarantine {WEATHER.stem}`"
-        raise DatasetError(WEATHER.stem, reason)
-    return weather
 
 
 def _markdown(weather: pl.DataFrame, places: pl.DataFrame, found: str) -> str:

@@ -12,7 +12,7 @@ from airnub_data.partitioning import Day, Hash, Month, Year
 from airnub_data.published_datasets import scan
 from airnub_data.readers import Csv, Function, JsonLines
 from airnub_data.record import Run
-from airnub_data.scan import scan_dataset
+from airnub_data.scan import read_dataset, scan_dataset
 
 __all__ = [
     "Column",
@@ -30,6 +30,7 @@ __all__ = [
     "Year",
     "by_name",
     "make_dataset",
+    "read_dataset",
     "scan",
     "scan_dataset",
 ]

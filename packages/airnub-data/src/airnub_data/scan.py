@@ -4,7 +4,7 @@ from datetime import datetime
 
 import polars as pl
 
-from airnub_core.errors import DatasetError
+from airnub_core.errors import DatasetError, StoreError
 from airnub_data.columns import INTERNAL, Schema
 from airnub_data.dataset import Dataset
 from airnub_data.location import Location
@@ -32,6 +32,26 @@ def scan_dataset(
         schema = {name: column for name, column in dataset.schema.items() if name in table.schema}
         return published_rows(table, schema, internal=internal)
     return published_rows(table, dataset.schema, internal=internal)
+
+
+def read_dataset(location: Location, dataset: Dataset) -> pl.DataFrame:
+    """All rows of a dataset in memory, in the order of its key: for an analysis, which cannot go on without rows.
+
+    Raises:
+        DatasetError: there is no such dataset, or it has no rows.
+        StoreError: it cannot be read, such as a file that is damaged or gone.
+    """
+    place = f"{location.name}/{dataset.stem}"
+    rows = scan_dataset(location, dataset)
+    try:
+        found = (rows.sort(dataset.key) if dataset.key else rows).collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = f"expected files that can be read, found: {str(error).strip().splitlines()[0]}"
+        raise StoreError(place, f"{reason}; `dataset rollback` may help") from error
+    if found.is_empty():
+        reason = f"expected rows in {place}, found none; see `dataset quarantine {dataset.stem}`"
+        raise DatasetError(dataset.stem, reason)
+    return found
 
 
 def open_table(location: Location, name: str, as_of: int | datetime | None = None) -> Table:

@@ -86,7 +86,7 @@ def _rows(report: Report) -> list[str]:
     if reasons:
         lines += ["", "## Why rows are quarantined", ""]
         lines += [
-            f"- **{source}**: {one.rows:,} times {one.rule}, first found {_code(one.example)}"
+            f"- **{source}**: {one.rule}, first found {_code(one.example)} (rows: {one.rows:,})"
             for source, one in reasons
         ]
     return lines

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from airnub_core.errors import DatasetError
-from airnub_data import Location, scan_dataset
+from airnub_data import Location, read_dataset
 from project_alpha.datasets import WEATHER
 
 
@@ -19,8 +18,4 @@ def load_days(datasets: Path) -> pl.DataFrame:
         DatasetError: there is no such dataset, or it has no rows.
         StoreError: it cannot be read.
     """
-    days = scan_dataset(Location(datasets), WEATHER).sort(WEATHER.key).collect()
-    if days.is_empty():
-        reason = f"expected rows in {datasets / WEATHER.stem}, found none; see `dataset quarantine {WEATHER.stem}`"
-        raise DatasetError(WEATHER.stem, reason)
-    return days
+    return read_dataset(Location(datasets), WEATHER)

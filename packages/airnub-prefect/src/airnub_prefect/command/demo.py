@@ -108,6 +108,11 @@ def _tell_next(department: Department, root: Path, session: Session, again: str,
     steps = {
         f"uv run {department.command} {again}": what,
         f"uv run {department.command} store ls --store {shown(root / 'store')}": "what was fetched, object by object",
+    }
+    if any(stage.makes_datasets() for stage in department.stages):
+        datasets = shown(root / "datasets")
+        steps[f"uv run {department.command} dataset ls --datasets {datasets}"] = "the datasets, their versions and rows"
+    steps |= {
         "uv run prefect server start": "these runs, their tables and plots, in a browser",
     }
     width = max(map(len, steps))
