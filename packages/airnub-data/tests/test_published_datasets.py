@@ -274,8 +274,28 @@ def test_lists_structs_and_decimals_come_back(root, fill, store, write):
     assert frame["address"].to_list() == [{"city": "Ulm", "zip": 89073}]
 
 
-def test_an_installation_without_a_checkout(monkeypatch, tmp_path):
-    """Contracts are in a checkout: without one around the package, `root` says where."""
-    monkeypatch.setattr(published_datasets, "__file__", str(tmp_path / "published_datasets.py"))
-    with pytest.raises(DatasetError, match="found an installation without one; pass root=, the folder of a checkout"):
+@pytest.fixture
+def installed(monkeypatch, tmp_path):
+    """The package is not in a checkout, as in an image."""
+    (tmp_path / "image").mkdir()
+    monkeypatch.setattr(published_datasets, "__file__", str(tmp_path / "image" / "published_datasets.py"))
+
+
+def test_an_installation_without_a_checkout(installed, make, root):
+    """There is no contract: the columns of the table are given, where `location` says."""
+    make(b"1,2.50,2024-03-01T00:00:00Z,Ada\n")
+    make(b"1,2.50,2024-03-01T00:00:00Z,Ada\n", shop_orders(version=2))
+    place = root / "data/shop/datasets"
+    for version in (1, 2):
+        assert scan("shop", "orders", location=place, version=version).collect_schema().names() == [
+            "id", "price", "at", "clerk",
+        ]  # fmt: skip
+    assert scan("shop", "orders", location=place, internal=True).collect_schema().names()[-2:] == ["_object", "_record"]
+
+
+def test_an_installation_that_does_not_know_where(installed, root):
+    """The error says what to pass."""
+    with pytest.raises(DatasetError, match="found an installation without one; pass location="):
         scan("shop", "orders")
+    with pytest.raises(DatasetError, match=r"expected a Delta table at .*orders\.v2, found none"):
+        scan("shop", "orders", location=root, version=2)

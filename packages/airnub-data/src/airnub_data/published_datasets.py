@@ -17,7 +17,7 @@ from airnub_core.contract import FILE, FOLDER, Contract
 from airnub_core.errors import DatasetError
 from airnub_core.published import versioned
 from airnub_core.store.bucket_address import BucketAddress, block_variable, bucket_url
-from airnub_data.columns import Column, Schema, column_type, stored_type, type_name
+from airnub_data.columns import INTERNAL, Column, Schema, column_type, stored_type, type_name
 from airnub_data.location import Location
 from airnub_data.scan import published_rows
 from airnub_data.table import Table
@@ -48,7 +48,9 @@ def scan(
         internal: with `_object` and `_record`, which say where each row comes from.
         location: where the department's datasets are: a folder, the URL of a bucket, or a `Location` with credentials.
             Default: `datasets` in `configs/variables/<department>/processing.yaml`, relative to the data root.
-        root: the checkout with contracts and settings. Default: the one that this package runs from.
+        root: the checkout with contracts and settings. Default: the one that this package runs from. Where there is
+            none, as in an image, `location` is needed, and the table's own columns are given: what is published is in
+            the table, for `airnub check` holds the code against the contract before an image is built.
 
     Raises:
         DatasetError: no such contract, no such table or version of it, a table that is not as its contract says, or no
@@ -56,7 +58,10 @@ def scan(
         StoreError: it cannot be read.
     """
     dataset = f"{department}/{name}"
-    found = _contract(dataset, root or _checkout(dataset), version)
+    root = root or checkout_around(Path(__file__))
+    if root is None:
+        return _of_table(dataset, location, name if version in {None, 1} else versioned(name, version), as_of, internal)
+    found = _contract(dataset, root, version)
     place = _located(dataset, location) if location is not None else _configured(dataset, found.root)
     table = _table(dataset, place, found, as_of)
     return published_rows(table, _schema(dataset, table, found, complete=as_of is None), internal=internal)
@@ -74,15 +79,23 @@ class _Found:
     says: Contract
 
 
-def _checkout(dataset: str) -> Path:
-    root = checkout_around(Path(__file__))
-    if root is None:
+def _of_table(
+    dataset: str, location: Location | Path | str | None, stem: str, as_of: int | datetime | None, internal: bool
+) -> pl.LazyFrame:
+    """The rows of a table, in its own columns: there is no contract here."""
+    if location is None:
         raise DatasetError(
             dataset,
             "expected a checkout with departments/*/contracts around airnub_data, found an installation without one; "
-            "pass root=, the folder of a checkout",
+            "pass location=, where the department's datasets are, or root=, the folder of a checkout",
         )
-    return root
+    place = _located(dataset, location)
+    table = Table.open(place, stem, as_of)
+    if table is None:
+        reason = f"expected a Delta table at {place.name}/{stem}, found none; pass location= and version="
+        raise DatasetError(dataset, reason)
+    columns = {name: Column(dtype) for name, dtype in table.schema.items() if name not in INTERNAL}
+    return published_rows(table, columns, internal=internal)
 
 
 def _contract(dataset: str, root: Path, version: int | None) -> _Found:
