@@ -37,8 +37,8 @@ def bucket(prefect_api, s3, postgres_url):
         region_name=address.options["region"],
         aws_client_parameters={"endpoint_url": s3.endpoint},
     )
-    block = S3Bucket(bucket_name=name, bucket_folder=folder, credentials=credentials)
-    block.save("of-the-house", overwrite=True)
+    for block, inside in (("of-the-house", folder), ("datasets-of-the-house", f"{folder}-datasets")):
+        S3Bucket(bucket_name=name, bucket_folder=inside, credentials=credentials).save(block, overwrite=True)
     Secret(value=postgres_url).save("index-of-the-house", overwrite=True)
     return address
 
@@ -67,17 +67,26 @@ def test_stages_on_a_bucket(bucket, s3, secrets, site, data_root, prefect_api, p
     settings = DEMO.settings(site, data_root)["ingestion"].model_dump(mode="json", exclude_unset=True) | WHERE
     assert run("ingestion", settings) == {"stored": 7}
     assert run("ingestion", settings) == {"unchanged": 7}
-    assert run("processing", {"datasets": "datasets"} | WHERE) == {"stored": 3}
+    processing = {"datasets": {"block": "s3-bucket/datasets-of-the-house"}} | WHERE
+    assert run("processing", processing) == {"stored": 3}
+    assert run("processing", processing) == {"unchanged": 3}
     assert {path.name for path in data_root.rglob("*.sqlite")} == set()
 
-    config = data_root / "settings.yaml"
-    config.write_text(json.dumps(settings))
     monkeypatch.setenv("PREFECT_API_URL", prefect_api)
 
-    def command(*words):
-        done = CliRunner().invoke(group(DEPARTMENT), ["store", *words, "--config", str(config)])
+    def command(*words, of="store", told=settings):
+        config = data_root / "settings.yaml"
+        config.write_text(json.dumps(told))
+        done = CliRunner().invoke(group(DEPARTMENT), [of, *words, "--config", str(config)])
         assert done.exit_code == 0, done.output
         return done.output
+
+    rows = {one["dataset"]: one["rows"] for one in json.loads(command("ls", "--json", of="dataset", told=processing))}
+    assert rows["noaa_daily_weather"] == 2922
+    assert "next run      nothing" in command("show", "noaa_daily_weather", of="dataset", told=processing)
+    assert "precipitation: expected at least 0" in command(
+        "quarantine", "noaa_daily_weather", of="dataset", told=processing
+    )
 
     listed = json.loads(command("ls", "--json"))
     assert len(listed) >= 7

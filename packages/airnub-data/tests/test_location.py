@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -16,6 +17,24 @@ def rows(location, orders):
     return [
         (number, int(price)) for number, price in scan_dataset(location, orders).select("id", "price").collect().rows()
     ]
+
+
+@pytest.mark.parametrize(
+    ("root", "other", "within"),
+    [
+        (Path("a/b"), Path("a"), True),
+        (Path("a"), Path("a"), True),
+        (Path("a/../ab"), Path("a"), False),
+        (Path("a"), Path("a/b"), False),
+        (BucketAddress("s3://x/a/b"), BucketAddress("s3://x/a/"), True),
+        (BucketAddress("s3://x/ab"), BucketAddress("s3://x/a"), False),
+        (BucketAddress("s3://x/a", {"endpoint": "http://one"}), BucketAddress("s3://x/a"), False),
+        (Path("a"), BucketAddress("s3://x/a"), False),
+    ],
+)
+def test_a_place_within_another(root, other, within):
+    """Compared by whole folders; the same bucket of another service is another."""
+    assert Location(root).is_within(other) is within
 
 
 def test_a_dataset_in_a_bucket_is_made_like_one_in_a_folder(fill, store, bucket, orders):

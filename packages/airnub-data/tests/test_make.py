@@ -49,6 +49,14 @@ def test_what_was_ingested_becomes_a_table(fill, store, location, orders):
     assert (again.changed, again.version) == (False, 0)
 
 
+def test_datasets_in_the_store_are_refused(fill, store, orders):
+    """The store would take their files for objects, and remove them as garbage."""
+    fill({"a": HEADER + b"1,9.99,\n"})
+    with pytest.raises(DatasetError, match=r"expected datasets outside of the store .*change `datasets`"):
+        make_dataset(orders, store, Location(store / "datasets"))
+    assert not (store / "datasets").exists()
+
+
 def test_the_object_that_became_current_last_wins(fill, store, location, orders):
     """A correction replaces the row of its key, and the row that it replaced is counted."""
     fill({"a": HEADER + b"1,9.99,2024-03-01T00:00:00Z\n", "b": HEADER + b"1,5,2024-03-02T00:00:00Z\n"})

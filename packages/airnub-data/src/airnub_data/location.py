@@ -45,6 +45,15 @@ class Location:
             return self.root / STAGE
         raise StoreError(self.name, "expected a local folder for staged rows, found none")
 
+    def is_within(self, other: Path | BucketAddress) -> bool:
+        """Whether it is another place, or inside of it."""
+        if isinstance(self.root, Path) and isinstance(other, Path):
+            return self.root.resolve().is_relative_to(other.resolve())
+        if isinstance(self.root, Path) or isinstance(other, Path):
+            return False
+        same_endpoint = self.root.options.get("endpoint") == other.options.get("endpoint")
+        return same_endpoint and f"{self.root.url.rstrip('/')}/".startswith(f"{other.url.rstrip('/')}/")
+
     def uri(self, table: str) -> str:
         """Where a table is, as Delta Lake's libraries take it."""
         return str(self.root / table) if isinstance(self.root, Path) else f"{self.root.url.rstrip('/')}/{table}"

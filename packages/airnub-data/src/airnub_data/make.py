@@ -92,6 +92,9 @@ def make_dataset(
     if isinstance(place.objects, Path) and not place.objects.is_dir():  # opening a store would make an empty one
         reason = f"expected a content store in {place.name}, found no such folder; run the ingestion first"
         raise DatasetError(dataset.stem, reason)
+    if location.is_within(place.objects):
+        reason = f"expected datasets outside of the store {place.name}, found them in {location.name}: the store takes"
+        raise DatasetError(dataset.stem, f"{reason} every file in it for an object; change `datasets` of the settings")
     with open_store(place) as (objects, index):
         for _ in range(_ATTEMPTS):
             making = _Making(dataset, objects, index, location, limits, accept, run or Run(), on_progress)
