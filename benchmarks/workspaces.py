@@ -28,8 +28,10 @@ COPIED = (
 # Of others, in the lock once each and with no version that departments could disagree about.
 THIRD_PARTY = ("click", "httpx", "jinja2", "joblib", "matplotlib", "orjson", "python-dateutil", "requests", "rich")
 _BASE = (
-    ("airnub-core", ("tables",), ""),
+    ("airnub-core", (), ""),
+    ("airnub-data", (), ""),
     ("airnub-prefect", (), ""),
+    ("airnub-prefect", ("datasets",), ""),
     ("polars", (), ">=2.1"),
     ("prefect", (), ">=3.9.1,<3.10"),
 )
@@ -240,7 +242,8 @@ def _block(
     needs, own, required = sorted(needs), "", ""
     for need, extras, specifier in needs:
         listed = f"[{', '.join(map(_quoted, extras))}]"
-        own += f'    {{ name = "{need}"' + (f", extra = {listed}" if extras else "") + " },\n"
+        if extras or all(other != need or not more for other, more, _ in needs):  # it is locked once, with its extras
+            own += f'    {{ name = "{need}"' + (f", extra = {listed}" if extras else "") + " },\n"
         required += f'    {{ name = "{need}"' + (f", extras = {listed}" if extras else "")
         required += f', editable = "{folders[need]}"' if need in folders else ""
         required += (f', specifier = "{specifier}"' if specifier else "") + " },\n"

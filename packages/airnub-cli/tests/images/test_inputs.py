@@ -30,7 +30,7 @@ def test_each_part_has_a_name(workspace):
     parts = inputs(workspace, image_named(workspace, "project_alpha"), {})
     assert list(parts) == [
         "Dockerfile", "base images", "build arguments", "locked dependencies",
-        ALPHA, "packages/airnub-common", PACKAGE, "packages/airnub-prefect",
+        ALPHA, "packages/airnub-common", PACKAGE, "packages/airnub-data", "packages/airnub-prefect",
     ]  # fmt: skip
 
 
