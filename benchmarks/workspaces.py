@@ -219,7 +219,7 @@ def _locked(text: str, made: Made) -> str:
     head, *blocks = text.split("\n[[package]]\n")
     blocks = [block.rstrip("\n") for block in blocks]
     folders = {folder.rpartition("/")[2]: folder for folder in made.upper | made.lower}
-    folders |= {name: f"packages/{name}" for name in ("airnub-common", "airnub-core", "airnub-prefect")}
+    folders |= {name: f"packages/{name}" for name in ("airnub-common", "airnub-core", "airnub-data", "airnub-prefect")}
     for folder, needs in (made.upper | made.lower).items():
         name = folder.rpartition("/")[2]
         blocks.append(_block(name, folder, [(need, (), "") for need in needs], folders, ()))
