@@ -45,7 +45,7 @@ def test_every_dataset_is_made_and_shown(run, table, sound_site, data_root):
     ]
     summary = ended.artifacts["project-alpha-processing-summary"]
     assert "| noaa_daily_weather | 2,924 | 2,922 | 1 | 1 |" in summary
-    assert "- **noaa_daily_weather**: 1 times precipitation: expected at least 0, first found `-9.9`" in summary
+    assert "- **noaa_daily_weather**: precipitation: expected at least 0, first found `-9.9` (rows: 1)" in summary
     assert made(data_root) == set(DATASETS)
 
 
