@@ -11,6 +11,7 @@ import bisect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -26,7 +27,7 @@ from airnub_data.columns import type_name
 from airnub_data.dataset import Dataset
 from airnub_data.inputs import InputObject, current_objects, digest_of_inputs
 from airnub_data.keys import moved_keys
-from airnub_data.limits import Limits, check_quarantined, check_shrink
+from airnub_data.limits import LimitError, Limits, check_quarantined, check_shrink
 from airnub_data.location import Location
 from airnub_data.parquet_copy import refresh_copy, remove_copy
 from airnub_data.partition_files import PartitionFile, described, staged_file, wanted_files, write_file
@@ -169,8 +170,7 @@ class _Making:
         read = sum(one.rows_read for _, one in staged)
         bad = sum(one.quarantined for _, one in staged)
         violations = self._violations(staged) if bad else ()
-        if not self._accept:
-            check_quarantined(self._dataset.stem, self._limits, bad, read, violations)
+        accepted = self._is_beyond(partial(check_quarantined, self._dataset.stem, self._limits, bad, read, violations))
         moved = self._moved(inputs, last, before)
         wanted = {file.path: file for file in wanted_files(self._dataset, self._code, staged, moved, self._stage)}
         there = {} if table is None else table.files()
@@ -179,8 +179,8 @@ class _Making:
         files = [*added, *(there[path] for path in wanted.keys() & there.keys())]
         rows = sum(file.rows for file in files)
         rows_before = sum(file.rows for file in there.values()) if table is not None else self._rows_of_copy()
-        if not self._accept:
-            check_shrink(self._dataset.stem, self._limits, rows_before, rows, bad, violations)
+        shrinks = partial(check_shrink, self._dataset.stem, self._limits, rows_before, rows, bad, violations)
+        accepted = self._is_beyond(shrinks) or accepted
         quarantine_version = quarantine.publish(
             self._location, self._dataset.stem, self._stage_code, staged, self._stage
         )
@@ -202,7 +202,7 @@ class _Making:
             quarantined=bad,
             quarantine_version=quarantine_version,
             seconds=round(time.monotonic() - self._started, 3),
-            accepted=self._accept,
+            accepted=accepted,
         )
         if table is None:
             version = create(
@@ -215,6 +215,20 @@ class _Making:
             record, version, changed=bool(added or removed) or table is None, new=table is None,
             violations=violations,
         )  # fmt: skip
+
+    def _is_beyond(self, check: Callable[[], None]) -> bool:
+        """Whether a limit forbids the commit, and it is accepted.
+
+        Raises:
+            LimitError: it is not accepted.
+        """
+        try:
+            check()
+        except LimitError:
+            if not self._accept:
+                raise
+            return True
+        return False
 
     def _staged(
         self, inputs: Sequence[InputObject], last: Record | None, before: Sidecar
