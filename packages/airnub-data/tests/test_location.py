@@ -1,4 +1,5 @@
 import json
+import os
 
 import polars as pl
 import pytest
@@ -65,3 +66,13 @@ def test_a_file_appears_whole_and_a_kept_one_stays(location, tmp_path):
     location.remove("table/kept")
     assert not location.has("table/kept")
     assert location.read("table/kept") is None
+
+
+def test_a_file_that_is_kept_gets_the_age_of_its_new_place(location):
+    """A vacuum removes old files that no commit refers to yet."""
+    file = location.temporary("orders")
+    file.write_bytes(b"rows")
+    os.utime(file, (1, 1))
+    began = file.parent.stat().st_mtime - 1  # by the clock of the file system
+    location.place(file, "orders/staged.parquet", keep=True)
+    assert (location.root / "orders" / "staged.parquet").stat().st_mtime > began

@@ -99,6 +99,8 @@ class Location:
             target = self.root / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if keep:
+                # A vacuum, of files by their age that no commit refers to, does not take it before its commit.
+                os.utime(file)
                 file = _linked(file, target.with_name(f".{os.urandom(8).hex()}.tmp"))
             _sync(file)
             file.replace(target)

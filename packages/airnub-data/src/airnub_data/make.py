@@ -145,7 +145,7 @@ class _Making:
         digest = digest_of_inputs(inputs)
         if table is not None and last is not None and (last.code, last.inputs) == (self._code, digest):
             found = Table.open(self._location, quarantine.quarantine_name(self._dataset.stem))
-            if last.quarantine_version == (None if found is None else found.version):
+            if last.quarantine_version is None if found is None else found.has_content_of(last.quarantine_version):
                 violations = quarantine.violations(found.scan()) if found is not None and last.quarantined else ()
                 return Made(last, table.version, changed=False, new=False, violations=violations)
         return self._made(table, last, inputs, digest)

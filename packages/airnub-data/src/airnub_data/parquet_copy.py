@@ -22,7 +22,7 @@ def refresh_copy(location: Location, dataset: Dataset) -> bool:
     path = f"{dataset.stem}.parquet"
     written = False
     # Another run may have committed, and placed its copy, while this one was written: then this one is the older.
-    while version_of_copy(location, path) != (table := open_table(location, dataset.stem)).version:
+    while not (table := open_table(location, dataset.stem)).has_content_of(version_of_copy(location, path)):
         _write(location, dataset, table, path)
         written = True
     return written

@@ -349,9 +349,11 @@ def _line(version: int, commit: "Commit") -> str:
 def _note(one: Mapping[str, Any]) -> str:
     notes = []
     if one.get("restored") is not None:
-        notes.append(f"rolled back to {one['restored']}")
+        notes.append(f"rolled back to {one['restored']}" if one["held"] else "released")
     if one.get("accepted"):
         notes.append("accepted beyond its limits")
+    if "rows" not in one:  # a commit that has no record, such as those of a vacuum
+        notes.append(one["operation"].lower())
     if run := (one.get("run") or {}).get("id"):
         notes.append(f"run {run}")
     return ", ".join(notes)
