@@ -1,5 +1,6 @@
 import json
 import os
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -34,6 +35,9 @@ def test_a_dataset_in_a_bucket_is_made_like_one_in_a_folder(fill, store, bucket,
     assert rows(bucket, orders) == [(1, 1)]
     assert [commit.version for commit in history(bucket, "orders")] == [2, 1, 0]
     assert vacuum(bucket, "orders", dry_run=True) == []
+    lists = list(bucket.listed("orders/_airnub"))
+    assert list(bucket.listed("orders/_airnub", before=datetime(2000, 1, 1, tzinfo=UTC))) == []
+    assert list(bucket.listed("orders/_airnub", before=datetime(2999, 1, 1, tzinfo=UTC))) == lists != []
     assert (bucket.local / STAGE / "orders").is_dir()
 
 

@@ -126,3 +126,13 @@ def test_a_version_of_the_current_objects_that_came_back_is_made_no_more(two_ver
     made = make_dataset(orders, store, location)
     assert (made.changed, prices(location, orders)) == (False, [2])
     assert made.version == version
+
+
+def test_a_list_of_objects_that_no_commit_has_goes_when_it_is_old(two_versions, location):
+    """One that is new may be of a run that commits next."""
+    new, old = (location.root / "orders" / "_airnub" / name for name in ("new.parquet", "old.parquet"))
+    for path in (new, old):
+        path.touch()
+    os.utime(old, (1, 1))
+    assert vacuum(location, "orders") == ["orders/_airnub/old.parquet"]
+    assert (new.exists(), old.exists()) == (True, False)

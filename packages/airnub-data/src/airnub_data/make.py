@@ -25,7 +25,7 @@ from airnub_data import quarantine
 from airnub_data.code import parts, stage_digest, table_digest
 from airnub_data.columns import type_name
 from airnub_data.dataset import Dataset
-from airnub_data.inputs import InputObject, current_objects, digest_of_inputs
+from airnub_data.inputs import InputObject, check_store, current_objects, digest_of_inputs
 from airnub_data.keys import moved_keys
 from airnub_data.limits import LimitError, Limits, check_quarantined, check_shrink
 from airnub_data.location import Location
@@ -90,9 +90,7 @@ def make_dataset(
         StoreError: the store or the location cannot be read or written.
     """
     place = store if isinstance(store, Place) else Place(store)
-    if isinstance(place.objects, Path) and not place.objects.is_dir():  # opening a store would make an empty one
-        reason = f"expected a content store in {place.name}, found no such folder; run the ingestion first"
-        raise DatasetError(dataset.stem, reason)
+    check_store(dataset.stem, place)
     with open_store(place) as (objects, index):
         for _ in range(_ATTEMPTS):
             making = _Making(dataset, objects, index, location, limits, accept, run or Run(), on_progress)

@@ -1,7 +1,7 @@
 """Versions: the history of a dataset, the way back to one of them, and the end of those that nothing reads any more."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from airnub_core.dataset_limits import SHORTEST_RETENTION
 from airnub_core.errors import DatasetError
@@ -86,7 +86,9 @@ def vacuum(location: Location, name: str, retention: timedelta = RETENTION, *, d
     removed = [f"{name}/{path}" for path in table.vacuum(hours, dry_run=dry_run)]
     kept = {f"{name}/{record}" for commit in commits if (record := Record.parse(commit.record).sidecar)}
     kept |= {f"{path.removesuffix('.parquet')}.moved.parquet" for path in kept}
-    lists = [path for path in location.listed(f"{name}/{FOLDER}") if path not in kept]
+    # A run writes its list before its commit, and may have committed since the history was read.
+    before = datetime.now(UTC) - shortest
+    lists = [path for path in location.listed(f"{name}/{FOLDER}", before=before) if path not in kept]
     if not dry_run:
         for path in lists:
             location.remove(path)

@@ -60,7 +60,7 @@ def test_ls(invoke, made):
 
 def test_show(invoke, made, fill_store, tmp_path):
     """The declaration, the version, and what the next run would do."""
-    assert "1 of 1 objects are read" not in invoke("show", "orders")[1]
+    assert "next run      fails: expected a content store in " in invoke("show", "orders")[1]
     made(a=b"1,2\n2,3\n")
     status, out, _ = invoke("show", "orders")
     assert status == 0
