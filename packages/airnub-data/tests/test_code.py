@@ -58,6 +58,13 @@ def test_what_a_function_reaches_counts(source):
     assert source(helper=HELPER.replace("/ 2", "/ 3")) != before
 
 
+@pytest.mark.parametrize("relative", ["from .helper import half", "from . import helper\n\nhalf = helper.half"])
+def test_a_module_that_is_imported_by_a_relative_name_counts(source, relative):
+    """As one that is imported by its whole name."""
+    main = MAIN.replace("from {package}.helper import half", relative)
+    assert source(main) != source(main, HELPER.replace("/ 2", "/ 3"))
+
+
 def test_what_it_does_not_reach_does_not_count(source):
     """Other functions and values of its module, comments and spaces."""
     before = source()

@@ -1,4 +1,6 @@
 import json
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -52,6 +54,9 @@ def test_a_dataset_in_a_bucket_is_made_like_one_in_a_folder(fill, store, bucket,
     assert rows(bucket, orders) == [(1, 1)]
     assert [commit.version for commit in history(bucket, "orders")] == [2, 1, 0]
     assert vacuum(bucket, "orders", dry_run=True) == []
+    lists = list(bucket.listed("orders/_airnub"))
+    assert list(bucket.listed("orders/_airnub", before=datetime(2000, 1, 1, tzinfo=UTC))) == []
+    assert list(bucket.listed("orders/_airnub", before=datetime(2999, 1, 1, tzinfo=UTC))) == lists != []
     assert (bucket.local / STAGE / "orders").is_dir()
 
 
@@ -84,3 +89,13 @@ def test_a_file_appears_whole_and_a_kept_one_stays(location, tmp_path):
     location.remove("table/kept")
     assert not location.has("table/kept")
     assert location.read("table/kept") is None
+
+
+def test_a_file_that_is_kept_gets_the_age_of_its_new_place(location):
+    """A vacuum removes old files that no commit refers to yet."""
+    file = location.temporary("orders")
+    file.write_bytes(b"rows")
+    os.utime(file, (1, 1))
+    began = file.parent.stat().st_mtime - 1  # by the clock of the file system
+    location.place(file, "orders/staged.parquet", keep=True)
+    assert (location.root / "orders" / "staged.parquet").stat().st_mtime > began

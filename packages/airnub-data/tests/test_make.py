@@ -140,12 +140,20 @@ def test_too_many_rows_in_quarantine_stop_the_commit(fill, store, location, orde
     fill({"a": HEADER + b"1,1,\n"})
     make_dataset(orders, store, location)
     fill({"a": HEADER + b"1,1,\nx,1,\n"})
-    with pytest.raises(DatasetError, match=r"at most 10% .* found 1 of 2: id: expected a whole number") as caught:
+    with pytest.raises(
+        DatasetError, match=r"at most 10% .* found 1 of 2; nothing was committed: .*id: expected a whole number"
+    ) as caught:
         make_dataset(orders, store, location)
     assert "--accept orders" in str(caught.value)
     assert Table.open(location, "orders").version == 0
     made = make_dataset(orders, store, location, accept=True)
     assert (made.version, made.record.accepted, made.record.quarantined) == (1, True, 1)
+
+
+def test_a_commit_within_the_limits_is_not_recorded_as_accepted(fill, store, location, orders):
+    """Though it might have been let through."""
+    fill({"a": HEADER + b"1,1,\n"})
+    assert not make_dataset(orders, store, location, accept=True).record.accepted
 
 
 def test_a_table_does_not_lose_most_of_its_rows_unnoticed(fill, store, location, orders):
@@ -156,7 +164,8 @@ def test_a_table_does_not_lose_most_of_its_rows_unnoticed(fill, store, location,
     with pytest.raises(DatasetError, match=r"lose at most 50% of 3 rows \(max_shrink\), found 0 rows left"):
         make_dataset(orders, store, location)
     assert len(ids(location, orders)) == 3
-    assert make_dataset(orders, store, location, accept=True).record.rows == 0
+    made = make_dataset(orders, store, location, accept=True)
+    assert (made.record.rows, made.record.accepted) == (0, True)
 
 
 def test_a_file_of_the_version_before_counts_as_rows_that_were_there(fill, store, location, orders):

@@ -1,6 +1,6 @@
 import polars as pl
 
-from airnub_data import make_dataset
+from airnub_data import Location, make_dataset
 from airnub_data.parquet_copy import version_of_copy
 
 HEADER = b"id,price,at\n"
@@ -29,6 +29,24 @@ def test_a_copy_that_a_killed_run_did_not_write_is_written_by_the_next(fill, sto
     assert int(copy(location)["price"].item()) == 1
     assert not make_dataset(orders, store, location).changed
     assert int(copy(location)["price"].item()) == 2
+
+
+def test_a_commit_while_the_copy_is_written_is_in_the_copy_at_the_end(fill, store, location, orders):
+    """The slower of two runs does not replace the copy of the newer version for good."""
+    fill({"a": HEADER + b"1,1,\n"})
+
+    class Overtaken(Location):
+        """Where another run commits, and writes its copy, just before the first copy is placed."""
+
+        def place(self, file, path, *, keep=False):
+            if path == "orders.parquet" and not location.has(path):
+                fill({"a": HEADER + b"1,2,\n"})
+                make_dataset(orders, store, location)
+            super().place(file, path, keep=keep)
+
+    make_dataset(orders, store, Overtaken(location.root))
+    assert int(copy(location)["price"].item()) == 2
+    assert version_of_copy(location, "orders.parquet") == 1
 
 
 def test_without_a_copy_what_the_version_before_left_goes(fill, store, location, orders):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from airnub_core.errors import DatasetError
 from airnub_data import Column, make_dataset
 from airnub_data.pending import pending
 from airnub_data.versions import rollback
@@ -67,3 +68,10 @@ def test_one_that_is_held(made, fill, store, location, orders, next_run):
     make_dataset(orders, store, location)
     rollback(location, "orders", 0)
     assert str(next_run()) == "nothing: it was rolled back, and waits for `dataset release`"
+
+
+def test_a_store_that_is_not_there(next_run, store):
+    """It is an error, as for a run, and does not make an empty one."""
+    with pytest.raises(DatasetError, match=r"expected a content store in .*, found no such folder; run the ingestion"):
+        next_run()
+    assert not store.exists()

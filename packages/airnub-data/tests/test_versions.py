@@ -6,6 +6,7 @@ import pytest
 
 from airnub_core.errors import DatasetError
 from airnub_data import make_dataset, scan_dataset
+from airnub_data.pending import pending
 from airnub_data.table import Table
 from airnub_data.versions import history, release, rollback, vacuum
 
@@ -86,3 +87,52 @@ def test_what_is_not_there_is_an_error(location):
     """It says what makes it."""
     with pytest.raises(DatasetError, match="found none; run the processing first"):
         history(location, "orders")
+
+
+def test_a_vacuum_changes_nothing_for_the_next_run(fill, store, location, orders):
+    """It reads and writes neither the dataset nor its Parquet copy again, though a vacuum is a version of the table."""
+    fill({"a": HEADER + b"1,1,\nx,1,\n"})
+    made = make_dataset(orders, store, location, accept=True)
+    copy = (location.root / "orders.parquet").stat()
+    old = time.time() - timedelta(days=40).total_seconds()
+    for name in ("orders", "orders.quarantine"):
+        orphan = location.root / name / "orphan.parquet"
+        orphan.touch()
+        os.utime(orphan, (old, old))
+    assert vacuum(location, "orders") == ["orders.quarantine/orphan.parquet", "orders/orphan.parquet"]
+    newest = Table.open(location, "orders").version
+    assert newest > made.version
+    again = make_dataset(orders, store, location)
+    assert (again.changed, again.version) == (False, newest)
+    assert (location.root / "orders.parquet").stat() == copy
+
+
+def test_after_a_release_only_what_differs_is_read(two_versions, fill, store, location, orders):
+    """The version that came back says what it was made of."""
+    fill({"b": HEADER + b"2,1,\n"})
+    make_dataset(orders, store, location)
+    rollback(location, "orders", 1)
+    release(location, "orders")
+    assert str(pending(orders, store, location)) == "1 new objects; 1 of 2 objects are read"
+    make_dataset(orders, store, location)
+    assert prices(location, orders) == [2, 1]
+
+
+def test_a_version_of_the_current_objects_that_came_back_is_made_no_more(two_versions, store, location, orders):
+    """Its rows are what they give; what was committed since is not repeated."""
+    rollback(location, "orders", 0)
+    rollback(location, "orders", 1)
+    version = release(location, "orders")
+    made = make_dataset(orders, store, location)
+    assert (made.changed, prices(location, orders)) == (False, [2])
+    assert made.version == version
+
+
+def test_a_list_of_objects_that_no_commit_has_goes_when_it_is_old(two_versions, location):
+    """One that is new may be of a run that commits next."""
+    new, old = (location.root / "orders" / "_airnub" / name for name in ("new.parquet", "old.parquet"))
+    for path in (new, old):
+        path.touch()
+    os.utime(old, (1, 1))
+    assert vacuum(location, "orders") == ["orders/_airnub/old.parquet"]
+    assert (new.exists(), old.exists()) == (True, False)

@@ -85,13 +85,12 @@ def source_of(function: Callable[..., Any]) -> str:
         return repr((code.co_code, code.co_consts)) + arguments
     own = [node for node in ast.walk(tree) if _is(node, code)]
     module = sys.modules.get(function.__module__)
-    package = function.__module__.partition(".")[0]
     closure = [cell.cell_contents for cell in (getattr(function, "__closure__", None) or ())]
     held = repr([_plain(value) if not callable(value) else source_of(value) for value in closure])
     reached, imported = _reached(tree, own)
     texts = [ast.dump(node) for node in reached]
     if module is not None and "." in function.__module__:
-        texts.extend(map(_module_text, sorted(_of_package(imported, package))))
+        texts.extend(map(_module_text, sorted(_of_package(imported, function.__module__))))
     return "\n".join([*texts, held, arguments])
 
 
@@ -140,25 +139,35 @@ def _binds(statement: ast.stmt) -> Iterator[str]:
                 yield node.id
 
 
-def _of_package(imports: list[ast.Import | ast.ImportFrom], package: str) -> set[str]:
-    """Modules of the package that import statements name, and those that these import in turn."""
+def _of_package(imports: list[ast.Import | ast.ImportFrom], module: str) -> set[str]:
+    """Modules of the package of a module that its import statements name, and those that these import in turn."""
+    package = module.partition(".")[0]
     found: set[str] = set()
-    waiting = list(imports)
+    waiting = [(module, statement) for statement in imports]
     while waiting:
-        statement = waiting.pop()
-        names = (
-            [alias.name for alias in statement.names]
-            if isinstance(statement, ast.Import)
-            else [statement.module or "", *(f"{statement.module}.{alias.name}" for alias in statement.names)]
-        )
-        for name in names:
+        for name in _named(*waiting.pop()):
             if name.partition(".")[0] != package or name in found or (path := _path(name)) is None:
                 continue
             found.add(name)
             tree = _tree(path)
             if tree is not None:
-                waiting += [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+                waiting += [(name, node) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     return found
+
+
+def _named(module: str, statement: ast.Import | ast.ImportFrom) -> list[str]:
+    """What an import statement of a module may import; names of modules and within them."""
+    if isinstance(statement, ast.Import):
+        return [alias.name for alias in statement.names]
+    name = statement.module or ""
+    if statement.level:
+        path = _path(module)
+        around = module if path is not None and path.name == "__init__.py" else module.rpartition(".")[0]
+        try:
+            name = importlib.util.resolve_name("." * statement.level + name, around)
+        except ImportError:
+            return []  # beyond the package: what Python refuses, too
+    return [name, *(f"{name}.{alias.name}" for alias in statement.names)]
 
 
 def _module_text(name: str) -> str:

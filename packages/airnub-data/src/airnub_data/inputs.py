@@ -1,10 +1,13 @@
 """Inputs: the current objects of a dataset's sources, in the order in which they became current."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from airnub_common import sha256_hex
+from airnub_core.errors import DatasetError
 from airnub_core.store.index import Index, Known
+from airnub_core.store.opening import Place
 from airnub_core.store.protocol import Store
 
 
@@ -17,6 +20,16 @@ class InputObject(NamedTuple):
     source: str
     changed_at: str
     """When it became current, of several URLs with the latest; ISO 8601 in UTC."""
+
+
+def check_store(dataset: str, place: Place) -> None:
+    """Raises:
+    DatasetError: there is no content store; opening it would make an empty one.
+    """
+    if isinstance(place.objects, Path) and not place.objects.is_dir():
+        raise DatasetError(
+            dataset, f"expected a content store in {place.name}, found no such folder; run the ingestion first"
+        )
 
 
 def current_objects(store: Store, index: Index, sources: Sequence[str], suffix: str) -> list[InputObject]:

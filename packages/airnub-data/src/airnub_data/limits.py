@@ -57,8 +57,7 @@ def check_quarantined(
         raise LimitError(
             dataset,
             f"expected at most {limits.max_quarantined} of the rows read to break a rule (max_quarantined), "
-            f"found {quarantined:,} of {read:,}: {named}; nothing was committed, and the version before stays. Correct "
-            f"the source or the declaration, or accept it once: run processing --accept {dataset}",
+            f"found {quarantined:,} of {read:,}; {_refused('correct the source or the declaration', dataset)}. {named}",
             quarantined,
             violations,
         )
@@ -74,8 +73,12 @@ def check_shrink(
         raise LimitError(
             dataset,
             f"expected to lose at most {limits.max_shrink} of {before:,} rows (max_shrink), found {after:,} rows left; "
-            "nothing was committed, and the version before stays. See what the source has now, or accept it once: "
-            f"run processing --accept {dataset}",
+            f"{_refused('see what the source has now', dataset)}",
             quarantined,
             violations,
         )
+
+
+def _refused(advice: str, dataset: str) -> str:
+    """What to do; before the rules, of which a table of outcomes shows only the first."""
+    return f"nothing was committed: {advice}, or accept it once with `run processing --accept {dataset}`"

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,6 +109,8 @@ class Location:
             target = self.root / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if keep:
+                # A vacuum, of files by their age that no commit refers to, does not take it before its commit.
+                os.utime(file)
                 file = _linked(file, target.with_name(f".{os.urandom(8).hex()}.tmp"))
             _sync(file)
             file.replace(target)
@@ -142,17 +145,17 @@ class Location:
         except OSError as error:
             raise StoreError.of(error, self.root / path) from error
 
-    def listed(self, folder: str) -> Iterator[str]:
-        """The paths of all files below a folder.
+    def listed(self, folder: str, *, before: datetime | None = None) -> Iterator[str]:
+        """The paths of all files below a folder, or of those that were written before a time.
 
         Raises:
             StoreError: the bucket cannot be listed.
         """
         if not isinstance(self.root, Path):
-            yield from self._bucket.listed(folder)
+            yield from self._bucket.listed(folder, before=before)
             return
         for path in sorted((self.root / folder).rglob("*")):
-            if path.is_file():
+            if path.is_file() and (before is None or path.stat().st_mtime < before.timestamp()):
                 yield path.relative_to(self.root).as_posix()
 
     def synced(self, path: str) -> None:

@@ -11,6 +11,7 @@ import bisect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -24,9 +25,9 @@ from airnub_data import quarantine
 from airnub_data.code import parts, stage_digest, table_digest
 from airnub_data.columns import type_name
 from airnub_data.dataset import Dataset
-from airnub_data.inputs import InputObject, current_objects, digest_of_inputs
+from airnub_data.inputs import InputObject, check_store, current_objects, digest_of_inputs
 from airnub_data.keys import moved_keys
-from airnub_data.limits import Limits, check_quarantined, check_shrink
+from airnub_data.limits import LimitError, Limits, check_quarantined, check_shrink
 from airnub_data.location import Location
 from airnub_data.parquet_copy import refresh_copy, remove_copy
 from airnub_data.partition_files import PartitionFile, described, staged_file, wanted_files, write_file
@@ -89,9 +90,7 @@ def make_dataset(
         StoreError: the store or the location cannot be read or written.
     """
     place = store if isinstance(store, Place) else Place(store)
-    if isinstance(place.objects, Path) and not place.objects.is_dir():  # opening a store would make an empty one
-        reason = f"expected a content store in {place.name}, found no such folder; run the ingestion first"
-        raise DatasetError(dataset.stem, reason)
+    check_store(dataset.stem, place)
     if location.is_within(place.objects):
         reason = f"expected datasets outside of the store {place.name}, found them in {location.name}: the store takes"
         raise DatasetError(dataset.stem, f"{reason} every file in it for an object; change `datasets` of the settings")
@@ -147,7 +146,7 @@ class _Making:
         digest = digest_of_inputs(inputs)
         if table is not None and last is not None and (last.code, last.inputs) == (self._code, digest):
             found = Table.open(self._location, quarantine.quarantine_name(self._dataset.stem))
-            if last.quarantine_version == (None if found is None else found.version):
+            if last.quarantine_version is None if found is None else found.has_content_of(last.quarantine_version):
                 violations = quarantine.violations(found.scan()) if found is not None and last.quarantined else ()
                 return Made(last, table.version, changed=False, new=False, violations=violations)
         return self._made(table, last, inputs, digest)
@@ -172,8 +171,7 @@ class _Making:
         read = sum(one.rows_read for _, one in staged)
         bad = sum(one.quarantined for _, one in staged)
         violations = self._violations(staged) if bad else ()
-        if not self._accept:
-            check_quarantined(self._dataset.stem, self._limits, bad, read, violations)
+        accepted = self._is_beyond(partial(check_quarantined, self._dataset.stem, self._limits, bad, read, violations))
         moved = self._moved(inputs, last, before)
         wanted = {file.path: file for file in wanted_files(self._dataset, self._code, staged, moved, self._stage)}
         there = {} if table is None else table.files()
@@ -182,8 +180,8 @@ class _Making:
         files = [*added, *(there[path] for path in wanted.keys() & there.keys())]
         rows = sum(file.rows for file in files)
         rows_before = sum(file.rows for file in there.values()) if table is not None else self._rows_of_copy()
-        if not self._accept:
-            check_shrink(self._dataset.stem, self._limits, rows_before, rows, bad, violations)
+        shrinks = partial(check_shrink, self._dataset.stem, self._limits, rows_before, rows, bad, violations)
+        accepted = self._is_beyond(shrinks) or accepted
         quarantine_version = quarantine.publish(
             self._location, self._dataset.stem, self._stage_code, staged, self._stage
         )
@@ -205,7 +203,7 @@ class _Making:
             quarantined=bad,
             quarantine_version=quarantine_version,
             seconds=round(time.monotonic() - self._started, 3),
-            accepted=self._accept,
+            accepted=accepted,
         )
         if table is None:
             version = create(
@@ -218,6 +216,20 @@ class _Making:
             record, version, changed=bool(added or removed) or table is None, new=table is None,
             violations=violations,
         )  # fmt: skip
+
+    def _is_beyond(self, check: Callable[[], None]) -> bool:
+        """Whether a limit forbids the commit, and it is accepted.
+
+        Raises:
+            LimitError: it is not accepted.
+        """
+        try:
+            check()
+        except LimitError:
+            if not self._accept:
+                raise
+            return True
+        return False
 
     def _staged(
         self, inputs: Sequence[InputObject], last: Record | None, before: Sidecar

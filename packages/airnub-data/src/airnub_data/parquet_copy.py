@@ -6,6 +6,7 @@ from airnub_core.errors import StoreError
 from airnub_data.dataset import Dataset
 from airnub_data.location import Location
 from airnub_data.scan import open_table, published_rows
+from airnub_data.table import Table
 
 _VERSION = "airnub.version"
 """The key of the file's metadata with the version of the table that it holds."""
@@ -18,10 +19,16 @@ def refresh_copy(location: Location, dataset: Dataset) -> bool:
         DatasetError: there is no table.
         StoreError: it cannot be written.
     """
-    table = open_table(location, dataset.stem)
     path = f"{dataset.stem}.parquet"
-    if version_of_copy(location, path) == table.version:
-        return False
+    written = False
+    # Another run may have committed, and placed its copy, while this one was written: then this one is the older.
+    while not (table := open_table(location, dataset.stem)).has_content_of(version_of_copy(location, path)):
+        _write(location, dataset, table, path)
+        written = True
+    return written
+
+
+def _write(location: Location, dataset: Dataset, table: Table, path: str) -> None:
     file = location.temporary(dataset.stem)
     try:
         published_rows(table, dataset.schema).sink_parquet(
@@ -32,7 +39,6 @@ def refresh_copy(location: Location, dataset: Dataset) -> bool:
         raise StoreError.of(error, path) from error
     finally:
         file.unlink(missing_ok=True)
-    return True
 
 
 def remove_copy(location: Location, dataset: Dataset) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from airnub_core.store.opening import Place, open_store
 from airnub_data.code import parts, stage_digest
 from airnub_data.dataset import Dataset
-from airnub_data.inputs import current_objects
+from airnub_data.inputs import check_store, current_objects
 from airnub_data.location import Location
 from airnub_data.record import Record, Sidecar
 from airnub_data.table import Table
@@ -54,9 +54,12 @@ def pending(dataset: Dataset, store: Path | Place, location: Location) -> Pendin
     """What the next run would do to a dataset.
 
     Raises:
+        DatasetError: there is no content store.
         StoreError: the store or the location cannot be read.
     """
-    with open_store(store) as (objects, index):
+    place = store if isinstance(store, Place) else Place(store)
+    check_store(dataset.stem, place)
+    with open_store(place) as (objects, index):
         now = [one.digest for one in current_objects(objects, index, dataset.sources, dataset.read_by.suffix)]
     table = Table.open(location, dataset.stem)
     last = None if table is None else Record.last(table)

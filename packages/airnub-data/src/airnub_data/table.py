@@ -21,6 +21,8 @@ _TRANSACTION = "airnub"
 add files, which Delta alone would let pass with every row twice."""
 _METADATA = "airnub"
 """The key of a commit's metadata that is ours: JSON."""
+VACUUM = "VACUUM"
+"""How the operations of the two commits begin that Delta writes when it removes files."""
 _CHECKPOINTS = "100"
 """Commits between two checkpoints."""
 
@@ -146,6 +148,13 @@ class Table:
                 str(entry["operation"]),
                 json.loads(entry.get(_METADATA) or "{}"),
             )
+
+    def has_content_of(self, version: int | None) -> bool:
+        """Whether its rows are those of an earlier version: nothing but vacuums came after it."""
+        if version is None or version > self.version:
+            return False
+        later = self.version - version
+        return not later or all(commit.operation.startswith(VACUUM) for commit in self.history(later))
 
     def commit(self, add: Sequence[TableFile], remove: Sequence[TableFile], schema: pl.Schema, record: object) -> int:
         """Publish the next version in one step.

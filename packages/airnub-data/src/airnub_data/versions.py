@@ -1,14 +1,14 @@
 """Versions: the history of a dataset, the way back to one of them, and the end of those that nothing reads any more."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from airnub_core.dataset_limits import SHORTEST_RETENTION
 from airnub_core.errors import DatasetError
 from airnub_data.dataset import RETENTION
 from airnub_data.location import Location
 from airnub_data.quarantine import quarantine_name
-from airnub_data.record import FOLDER, Record
+from airnub_data.record import FOLDER, Record, Run
 from airnub_data.scan import open_table
 from airnub_data.table import Commit, Table
 
@@ -41,8 +41,10 @@ def rollback(location: Location, name: str, version: int) -> int:
     if missing := [path for path in target.files() if not location.has(f"{name}/{path}")]:
         reason = f"expected the files of version {version}, found {len(missing)} of them gone; `dataset history` lists"
         raise DatasetError(name, f"{reason} what is kept")
-    rows = sum(file.rows for file in target.files().values())
-    return table.restore(version, Record(rows=rows, held=True, restored=version).as_json())
+    made = Record.last(target) or Record(rows=sum(file.rows for file in target.files().values()))
+    # With what that version was made of: after `release` a run sees what is different, and reads nothing else.
+    record = replace(made, run=Run(), seconds=0.0, accepted=False, held=True, restored=version)
+    return table.restore(version, record.as_json())
 
 
 def release(location: Location, name: str) -> int:
@@ -60,7 +62,6 @@ def release(location: Location, name: str) -> int:
     last = Record.last(table)
     if last is None or not last.held:
         return table.version
-    # Without the digests of code and objects the next run looks at everything anew.
     return table.commit([], [], table.schema, replace(last, held=False).as_json())
 
 
@@ -85,7 +86,9 @@ def vacuum(location: Location, name: str, retention: timedelta = RETENTION, *, d
     removed = [f"{name}/{path}" for path in table.vacuum(hours, dry_run=dry_run)]
     kept = {f"{name}/{record}" for commit in commits if (record := Record.parse(commit.record).sidecar)}
     kept |= {f"{path.removesuffix('.parquet')}.moved.parquet" for path in kept}
-    lists = [path for path in location.listed(f"{name}/{FOLDER}") if path not in kept]
+    # A run writes its list before its commit, and may have committed since the history was read.
+    before = datetime.now(UTC) - shortest
+    lists = [path for path in location.listed(f"{name}/{FOLDER}", before=before) if path not in kept]
     if not dry_run:
         for path in lists:
             location.remove(path)

@@ -1,6 +1,7 @@
 """The `dataset` commands."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -59,7 +60,7 @@ def test_ls(invoke, made):
 
 def test_show(invoke, made, fill_store, tmp_path):
     """The declaration, the version, and what the next run would do."""
-    assert "1 of 1 objects are read" not in invoke("show", "orders")[1]
+    assert "next run      fails: expected a content store in " in invoke("show", "orders")[1]
     made(a=b"1,2\n2,3\n")
     status, out, _ = invoke("show", "orders")
     assert status == 0
@@ -90,7 +91,7 @@ def test_show_as_of(invoke, made):
 def test_history(invoke, made):
     """The newest version first, with its rows."""
     made(a=b"1,2\n")
-    made(b=b"1,3\n", accept=True)
+    made(b=b"1,3\nx,1\n", accept=True)
     lines = invoke("history", "orders")[1].splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["1", "0"]
     assert "accepted beyond its limits" in lines[1]
@@ -132,9 +133,12 @@ def test_rollback_and_release(invoke, made, tmp_path):
     assert prices(tmp_path) == [2.0]
     assert "held" in invoke("ls")[1]
     assert "waits for `dataset release`" in invoke("show", "orders")[1]
+    assert "1 rows of 1 objects" in invoke("show", "orders")[1]
     assert made(a=b"1,4\n").held
     assert invoke("release", "orders")[:2] == (0, "orders: the next run makes it of what its sources have\n")
     assert invoke("release", "orders")[:2] == (0, "orders: it is not held; nothing was changed\n")
+    notes = [line.split()[-1] for line in invoke("history", "orders")[1].splitlines()[1:3]]
+    assert notes == ["released", "0"]
     made()
     assert prices(tmp_path) == [4.0]
 
@@ -153,6 +157,11 @@ def test_vacuum(invoke, made, tmp_path):
     status, out, _ = invoke("vacuum", "--dry-run")
     assert (status, out) == (0, "orders: 0 files would be removed; versions of 30d can be read\n")
     assert json.loads(invoke("vacuum", "orders", "--json")[1]) == [{"dataset": "orders", "files": []}]
+    orphan = tmp_path / "datasets" / "orders" / "orphan.parquet"
+    orphan.touch()
+    os.utime(orphan, (1, 1))
+    invoke("vacuum")
+    assert invoke("history", "orders")[1].splitlines()[1].endswith("vacuum end")
 
 
 @pytest.mark.parametrize("words", [("show", "order"), ("history", "order"), ("vacuum", "order"), ("release", "order")])

@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -110,12 +110,18 @@ class Bucket:
         """In bytes, `None` where nothing is."""
         return self._unless_missing(lambda: int(obstore.head(self._store, key)["size"]))
 
-    def listed(self, folder: str = "") -> Iterator[str]:
-        """Every key below a folder, as the storage orders them; S3, Google and Azure by their bytes."""
+    def listed(self, folder: str = "", *, before: datetime | None = None) -> Iterator[str]:
+        """Every key below a folder, as the storage orders them; S3, Google and Azure by their bytes.
+
+        Args:
+            folder: all keys, where it is empty.
+            before: leave out what was written at this time or later.
+        """
         with self._told():
             for page in obstore.list(self._store, folder or None):
                 for entry in page:
-                    yield entry["path"]
+                    if before is None or entry["last_modified"] < before:
+                        yield entry["path"]
 
     def delete(self, key: str) -> None:
         """Remove what is there, if anything is."""

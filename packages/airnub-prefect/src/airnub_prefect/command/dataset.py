@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airnub_common import hex_of, redact_text
 from airnub_core import Place
 from airnub_core.dataset_limits import retention_text
+from airnub_core.errors import DatasetError
 from airnub_prefect.command.display import print_json, print_rows, tell
 from airnub_prefect.command.store import SHORT_DIGEST, located
 from airnub_prefect.department import Department
@@ -100,7 +101,6 @@ def ls(datasets: Datasets, *, as_json: bool) -> int:
 def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> int:
     """Show what a dataset is declared to be, what its version was made of, and what the next run would do."""
     from airnub_data.code import parts
-    from airnub_data.pending import pending
     from airnub_data.scan import open_table
     from airnub_data.table import Table
 
@@ -124,7 +124,7 @@ def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> 
         "parts": dict(parts(dataset)),
         "table": datasets.location.uri(name),
         "version": None if table is None else _described(table.version, commit),
-        "next_run": None if datasets.store is None else str(pending(dataset, datasets.store, datasets.location)),
+        "next_run": None if datasets.store is None else _next_run(dataset, datasets.store, datasets.location),
     }
     if as_json:
         print_json(document)
@@ -152,6 +152,15 @@ def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> 
         ["column", "type", "null", "unit"],
     )
     return 0
+
+
+def _next_run(dataset: "Dataset", store: Place, location: "Location") -> str:
+    from airnub_data.pending import pending
+
+    try:
+        return str(pending(dataset, store, location))
+    except DatasetError as error:
+        return f"fails: {error.reason}"
 
 
 def history(datasets: Datasets, name: str, *, as_json: bool) -> int:
@@ -349,9 +358,11 @@ def _line(version: int, commit: "Commit") -> str:
 def _note(one: Mapping[str, Any]) -> str:
     notes = []
     if one.get("restored") is not None:
-        notes.append(f"rolled back to {one['restored']}")
+        notes.append(f"rolled back to {one['restored']}" if one["held"] else "released")
     if one.get("accepted"):
         notes.append("accepted beyond its limits")
+    if "rows" not in one:  # a commit that has no record, such as those of a vacuum
+        notes.append(one["operation"].lower())
     if run := (one.get("run") or {}).get("id"):
         notes.append(f"run {run}")
     return ", ".join(notes)
