@@ -57,14 +57,14 @@ def memory(place: Place, say: Say) -> list[tuple[str, ...]]:
 
 def _sample(process: int, peak: Peak, ended: threading.Event) -> None:
     while not ended.is_set():
-        held = [one for one in map(_held, _family(process)) if one is not None]
+        held = [one for one in map(_held, family(process)) if one is not None]
         peak.rss = max(peak.rss, sum(rss for rss, _ in held))
         peak.pss = max(peak.pss, sum(pss for _, pss in held))
         peak.processes = max(peak.processes, len(held))
         time.sleep(_INTERVAL)
 
 
-def _family(process: int) -> list[int]:
+def family(process: int) -> list[int]:
     """A process and all that came from it."""
     found = [process]
     for one in found:

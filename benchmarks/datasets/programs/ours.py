@@ -1,0 +1,24 @@
+"""Our part: one dataset is brought to what a store holds.
+
+Arguments: the dataset's name in `declarations`, the store, the folder of datasets.
+"""
+
+import sys
+from pathlib import Path
+
+from airnub_data import Limits, Location, make_dataset
+from benchmarks.datasets import declarations
+from benchmarks.datasets.programs.clock import clocked, say
+
+
+def main(name: str, store: Path, datasets: Path) -> None:
+    """Make, and print what became of it."""
+    dataset = getattr(declarations, name)
+    figures: dict[str, object] = {}
+    with clocked(figures):
+        made = make_dataset(dataset, store, Location(datasets), limits=Limits("100%", "100%"), parquet_copy=False)
+    say({**figures, "rows": made.record.rows, "quarantined": made.record.quarantined, "changed": made.changed})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
