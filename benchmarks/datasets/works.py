@@ -223,7 +223,7 @@ WORKS: dict[str, Work] = {
     "commits": commits,
     "ten-times": ten_times,
 }
-ON_REQUEST = ("ten-times",)
+ON_REQUEST = ("moved", "ten-times")
 
 
 def with_dlt(dlt: Sequence[str] | None) -> dict[str, Work]:

@@ -41,6 +41,9 @@ TEXT = "text"
 QUARANTINE = "quarantine.parquet"
 _SUMMARY = "summary.json"
 ROW_GROUP = 100_000
+_SMALLEST_ROW_GROUP = 4_096
+COMPRESSION_LEVEL = 2
+"""Of zstd: with 3, the default of polars, writing takes half as much processor time again, for files 1 % smaller."""
 _KEPT = 24 * 3600
 """Seconds that a staged object stays which is not current any more: another run may be at it."""
 _GZIP = b"\x1f\x8b"
@@ -130,7 +133,11 @@ class Stage:
                     continue
                 rows = rows.with_columns(pl.lit(source.digest).alias(OBJECT))
                 rows = self._placed(rows, partitions)
-                rows.write_parquet(making / f"{number:05}.parquet", row_group_size=ROW_GROUP)
+                rows.write_parquet(
+                    making / f"{number:05}.parquet",
+                    compression_level=COMPRESSION_LEVEL,
+                    row_group_size=self._row_group(rows),
+                )
             bad_files = sorted(making.glob("bad-*.parquet"))
             if bad_files:
                 pl.scan_parquet(bad_files).sink_parquet(making / QUARANTINE)
@@ -146,6 +153,12 @@ class Stage:
             }
             (making / _SUMMARY).write_text(json.dumps(summary))
         return StagedObject(source.digest, read, quarantined, dict(partitions))
+
+    def _row_group(self, rows: pl.DataFrame) -> int:
+        """Rows of a group: about those of a partition, since each of these is read by itself."""
+        if self._dataset.partition_by is None:
+            return ROW_GROUP
+        return max(_SMALLEST_ROW_GROUP, min(ROW_GROUP, len(rows) // rows[PART].n_unique()))
 
     def _chunks(self, source: InputObject) -> Iterator[Chunk]:
         with _opened(self._store, source) as stream:

@@ -79,7 +79,7 @@ class Csv:
             rows = rows.with_columns((pl.int_range(line, line + pl.len(), dtype=pl.Int64) + before).alias(RECORD))
         texts = _Texts(content, line, rows[RECORD] if len(rows) != ends else None)
         # A line without any value is left out; columns that are not declared are looked at where it may be one.
-        if rows.select(pl.all_horizontal(_empty([*schema, BEYOND])).any()).item():
+        if _may_be_empty(rows, [*schema, BEYOND]):
             rows = rows.filter(~pl.all_horizontal(_empty(names)))
         return Chunk(rows.select(RECORD, *schema, BEYOND), texts)
 
@@ -138,6 +138,16 @@ class _Texts:
         starts = self._starts.to_list()
         ends = dict(zip(starts, [*starts[1:], self._line + len(lines)], strict=True))
         return decoded([b"".join(lines[record - self._line : ends[record] - self._line]) for record in records])
+
+
+def _may_be_empty(rows: pl.DataFrame, names: Sequence[str]) -> bool:
+    """Whether a row has no value in these columns; the first of them usually rules it out."""
+    empty = pl.repeat(value=True, n=len(rows), dtype=pl.Boolean, eager=True)
+    for name in names:
+        empty &= rows.select(_empty([name])).to_series()
+        if not empty.any():
+            return False
+    return True
 
 
 def _empty(names: Sequence[str]) -> pl.Expr:

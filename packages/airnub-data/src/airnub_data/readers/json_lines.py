@@ -1,6 +1,6 @@
 """JSON Lines: polars reads a chunk; where it refuses one, it reads again without the lines that are not records."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -13,6 +13,8 @@ from airnub_data.readers.chunk import CHUNK, LARGEST_RECORD, Chunk, decoded
 
 Shape = Mapping[str, Any]
 """What is wanted of a record: for each field the type of a value, or what is wanted within it."""
+Check = Callable[[Any, str], str | None]
+"""Why a value at a path does not fit, `None` where it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +70,21 @@ def _chunk(content: bytes, first: int, paths: Mapping[str, tuple[str, ...]], sha
     lines = content.split(b"\n")
     kept: list[int] = []
     refused: list[tuple[int, str]] = []
+    fields = {name: check for name, wanted in shape.items() if (check := _check(_type(wanted))) is not None}
     for number, line in enumerate(lines):
         if not line.strip():
             continue
-        reason = _misfit(line, shape)
+        reason = _misfit(line, fields)
         if reason is None:
             kept.append(number)
         else:
             refused.append((first + number, reason))
     frames: list[pl.DataFrame] = []
-    for part, reason in _readable(lines, kept, shape):
-        if reason is None:
-            records = _read(b"\n".join(lines[number] for number in part), shape)
-            frames.append(_rows(records, pl.Series([first + number for number in part], dtype=pl.Int64), paths))
+    for part, read in _readable(lines, kept, shape):
+        if isinstance(read, str):
+            refused.append((first + part[0], read))
         else:
-            refused.append((first + part[0], reason))
+            frames.append(_rows(read, pl.Series([first + number for number in part], dtype=pl.Int64), paths))
     if not frames:
         empty = _read(b"", shape)
         frames = [_rows(empty, pl.Series([], dtype=pl.Int64), paths)]
@@ -98,17 +100,18 @@ def _read(content: bytes, shape: Shape) -> pl.DataFrame:
 
 def _readable(
     lines: Sequence[bytes], numbers: Sequence[int], shape: Shape
-) -> Iterator[tuple[Sequence[int], str | None]]:
-    """Lines in parts that polars reads; and single lines that it refuses after all, with its reason."""
+) -> Iterator[tuple[Sequence[int], pl.DataFrame | str]]:
+    """Lines in parts, with the records that polars reads; and lines that it refuses, each with its reason."""
     if not numbers:
         return
+    records = None
+    reason = "expected one JSON object in a line"
     try:
-        whole = len(_read(b"\n".join(lines[number] for number in numbers), shape)) == len(numbers)
-        reason = "expected one JSON object in a line"
+        records = _read(b"\n".join(lines[number] for number in numbers), shape)
     except pl.exceptions.PolarsError as error:
-        whole, reason = False, f"expected a JSON object, found: {str(error).partition(chr(10))[0]}"
-    if whole:
-        yield numbers, None
+        reason = f"expected a JSON object, found: {str(error).partition(chr(10))[0]}"
+    if records is not None and len(records) == len(numbers):
+        yield numbers, records
     elif len(numbers) == 1:
         yield numbers, reason
     else:
@@ -158,39 +161,49 @@ def _is_list(wanted: Shape) -> bool:
     return all(step.isdecimal() for step in wanted)
 
 
-def _misfit(line: bytes, shape: Shape) -> str | None:
-    """Why a line is no record of this shape, `None` where it is one."""
+def _misfit(line: bytes, fields: Mapping[str, Check]) -> str | None:
+    """Why a line is no record with these fields, `None` where it is one."""
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         return f"expected JSON, found: {error}"
     if not isinstance(record, dict):
         return f"expected a JSON object, found {_kind(record)}"
-    return _misfit_within(record, shape, "")
+    return _misfit_within(record, fields, "")
 
 
-def _misfit_within(value: Mapping[str, Any], shape: Shape, path: str) -> str | None:
-    for name, wanted in shape.items():
+def _misfit_within(value: Mapping[str, Any], fields: Mapping[str, Check], path: str) -> str | None:
+    for name, check in fields.items():
         found = value.get(name)
-        reason = _misfit_of(found, wanted, f"{path}{name}")
-        if reason is not None:
+        if found is not None and (reason := check(found, f"{path}{name}")) is not None:
             return reason
     return None
 
 
-def _misfit_of(found: Any, wanted: Any, path: str) -> str | None:
-    if found is None or wanted == pl.String:
-        return None
-    if isinstance(wanted, Mapping):
-        wanted = _type(wanted)
-    if isinstance(wanted, pl.List):
-        if not isinstance(found, list):
-            return f"{path}: expected a list, found {_kind(found)}"
-        return next(filter(None, (_misfit_of(one, wanted.inner, f"{path}.{at}") for at, one in enumerate(found))), None)
-    if not isinstance(found, dict):
-        return f"{path}: expected an object, found {_kind(found)}"
-    assert isinstance(wanted, pl.Struct), "a leaf is text"
-    return _misfit_within(found, {one.name: one.dtype for one in wanted.fields}, f"{path}.")
+def _check(dtype: DataType) -> Check | None:
+    """The check of a value, made once for all records; `None` where any value fits, as text does."""
+    if isinstance(dtype, pl.List):
+        entry = _check(dtype.inner)
+
+        def check_list(found: Any, path: str) -> str | None:
+            if not isinstance(found, list):
+                return f"{path}: expected a list, found {_kind(found)}"
+            if entry is None:
+                return None
+            reasons = (entry(one, f"{path}.{at}") for at, one in enumerate(found) if one is not None)
+            return next((reason for reason in reasons if reason is not None), None)
+
+        return check_list
+    if isinstance(dtype, pl.Struct):
+        checks = {one.name: check for one in dtype.fields if (check := _check(one.dtype)) is not None}
+
+        def check_object(found: Any, path: str) -> str | None:
+            if not isinstance(found, dict):
+                return f"{path}: expected an object, found {_kind(found)}"
+            return _misfit_within(found, checks, f"{path}.")
+
+        return check_object
+    return None
 
 
 def _kind(value: Any) -> str:
