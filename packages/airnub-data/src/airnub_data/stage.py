@@ -133,11 +133,7 @@ class Stage:
                     continue
                 rows = rows.with_columns(pl.lit(source.digest).alias(OBJECT))
                 rows = self._placed(rows, partitions)
-                rows.write_parquet(
-                    making / f"{number:05}.parquet",
-                    compression_level=COMPRESSION_LEVEL,
-                    row_group_size=self._row_group(rows),
-                )
+                self._write(rows, making / f"{number:05}.parquet")
             bad_files = sorted(making.glob("bad-*.parquet"))
             if bad_files:
                 pl.scan_parquet(bad_files).sink_parquet(making / QUARANTINE)
@@ -154,11 +150,15 @@ class Stage:
             (making / _SUMMARY).write_text(json.dumps(summary))
         return StagedObject(source.digest, read, quarantined, dict(partitions))
 
-    def _row_group(self, rows: pl.DataFrame) -> int:
-        """Rows of a group: about those of a partition, since each of these is read by itself."""
-        if self._dataset.partition_by is None:
-            return ROW_GROUP
-        return max(_SMALLEST_ROW_GROUP, min(ROW_GROUP, len(rows) // rows[PART].n_unique()))
+    def _write(self, rows: pl.DataFrame, path: Path) -> None:
+        if self._dataset.key or self._dataset.partition_by is not None:
+            # It is read again and never becomes a file of the table: speed counts, and lz4 takes a third more space.
+            # Groups have about the rows of a partition, since each partition is read by itself.
+            partitions = rows[PART].n_unique() if PART in rows.columns else 1
+            size = max(_SMALLEST_ROW_GROUP, min(ROW_GROUP, len(rows) // partitions))
+            rows.write_parquet(path, compression="lz4", row_group_size=size)
+        else:
+            rows.write_parquet(path, compression_level=COMPRESSION_LEVEL, row_group_size=ROW_GROUP)
 
     def _chunks(self, source: InputObject) -> Iterator[Chunk]:
         with _opened(self._store, source) as stream:
