@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
-from airnub_core import Item, NetworkSettings, open_engine
+from airnub_core import Item, NetworkSettings, open_engine, withdrawing
+from airnub_core.store.opening import open_store
+from airnub_core.store.withdrawal import Withdrawal
 from benchmarks.datasets.declarations import SOURCE, STATUS
 
 _BAD = 1000
@@ -94,13 +95,9 @@ def fill(store: Path, contents: Iterable[tuple[str, bytes]], suffix: str = "csv"
     asyncio.run(settle())
 
 
-def withdraw(store: Path, url: str) -> None:
-    """A URL that its source does not have any more."""
-    connection = sqlite3.connect(store / ".airnub" / "index.sqlite")
-    [(place,)] = connection.execute(
-        "SELECT id FROM known WHERE url LIKE ?", (f"https://example.org/{url}%",)
-    ).fetchall()
-    for table in ("known", "fresh", "settled"):
-        connection.execute(f"DELETE FROM {table} WHERE id = ?", (place,))
-    connection.commit()
-    connection.close()
+def withdraw(path: Path, url: str) -> None:
+    """Withdraw a URL, as `store forget` does."""
+    with open_store(path) as (store, index):
+        [known] = [one for one in index.current(SOURCE) if one.url == f"https://example.org/{url}"]
+        at = datetime.now(UTC).isoformat()
+        withdrawing.withdraw(store, index, [Withdrawal(SOURCE, known.url_digest, known.url, at, "benchmark")])

@@ -16,8 +16,6 @@ from benchmarks.ingest.timing import FailedRunError, run
 
 LARGEST_MB = 400
 """Anonymous memory that a dataset may take, in MB of 10^6 bytes."""
-_OBJECTS = 10_000
-_PARTITIONS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Size:
     corrected: int = 5_000_000
     records: int = 100_000
     pages: int = 200
-    objects: int = _OBJECTS
+    objects: int = 10_000
     commits: int = 1000
 
 
@@ -87,10 +85,13 @@ def _beside_polars(folder: Path, size: Size, rounds: int, found: Found, name: st
     source = inputs.write_csv(folder / "rows.csv", size.rows, days=396)
     store = folder / "store"
     inputs.fill(store, [("rows", source.read_bytes())])
-    for _ in range(rounds):
+    for number in range(rounds):
         datasets = _fresh(folder / "datasets")
-        ours = start(_program("ours", name, store, datasets))
-        peer = start(_program("plain", source, folder / "plain.parquet", rows))
+        ours, peer = _in_turns(
+            number,
+            _program("ours", name, store, datasets),
+            _program("plain", source, folder / "plain.parquet", rows),
+        )
         if int(str(ours.said["rows"])) + int(str(ours.said["quarantined"])) != peer.said["rows"]:
             raise FailedRunError(f"expected as many rows as the peer has, found {ours.said} and {peer.said}")
         found.pairs.append((ours, peer))
@@ -103,9 +104,9 @@ def json_lines(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
     odd = inputs.write_json_lines(folder / "odd.jsonl", size.records, odd=True)
     for title, goal, path in (("JSON Lines, clean", 4, clean), ("JSON Lines, 1 % odd", 2.5, odd)):
         found = Found(title, goal, "ratio", peer="tables of before, clean")
-        for _ in range(rounds):
-            ours = start(_program("json_lines", path, "ours"))
-            found.pairs.append((ours, start(_program("json_lines", clean, "before"))))
+        for number in range(rounds):
+            pair = _in_turns(number, _program("json_lines", path, "ours"), _program("json_lines", clean, "before"))
+            found.pairs.append(pair)
         yield found
 
 
@@ -116,13 +117,13 @@ def api(folder: Path, size: Size, rounds: int, dlt: Sequence[str] | None = None)
     with served(size.pages, of_a_page) as url:
         for number in range(rounds):
             place = _fresh(folder / f"run-{number}")
-            ours = start(_program("api", url, place / "store", place / "datasets", size.pages))
-            peer = None
-            if dlt is not None:
-                peer = start([*dlt, str(Path(programs.__file__).with_name("with_dlt.py")), url, str(place)])
+            ours = _program("api", url, place / "store", place / "datasets", size.pages)
+            if dlt is None:
+                found.note = "dlt is missing: --setup"
+                found.pairs.append((start(ours), None))
             else:
-                found.note = "dlt is not there: --setup"
-            found.pairs.append((ours, peer))
+                peer = [*dlt, str(Path(programs.__file__).with_name("with_dlt.py")), url, str(place)]
+                found.pairs.append(_in_turns(number, ours, peer))
     yield found
 
 
@@ -229,6 +230,14 @@ ON_REQUEST = ("moved", "ten-times")
 def with_dlt(dlt: Sequence[str] | None) -> dict[str, Work]:
     """The works, that of the API with a command that has dlt."""
     return {**WORKS, "api": partial(api, dlt=dlt)}
+
+
+def _in_turns(number: int, ours: Sequence[str], peer: Sequence[str]) -> tuple[Run, Run]:
+    """Run both, in every other round the peer first; ours comes first in the result."""
+    if number % 2:
+        second = start(peer)
+        return start(ours), second
+    return start(ours), start(peer)
 
 
 def _program(name: str, *arguments: object) -> list[str]:

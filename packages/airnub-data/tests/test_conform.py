@@ -1,4 +1,5 @@
 import polars as pl
+import pytest
 
 from airnub_data.columns import RECORD, Column
 from airnub_data.conform import BEYOND, conform
@@ -66,3 +67,10 @@ def test_typed_rows_are_converted() -> None:
     conformed = conform(raw(a=[1.0, 1.5]), {"a": Column(pl.Int64)})
     assert conformed.rows["a"].to_list() == [1]
     assert conformed.quarantine["reason"].to_list() == ["a: expected a whole number (Int64), found 1.5"]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t \n", "\u00a0", "\u3000 \u2009"])
+def test_text_of_white_space_is_a_missing_value(blank: str) -> None:
+    """Of any script; other text keeps the white space that it begins and ends with."""
+    conformed = conform(raw(a=[blank, " x ", "é", "~", "!"]), {"a": Column(pl.String, nullable=True)})
+    assert conformed.rows["a"].to_list() == [None, " x ", "é", "~", "!"]
