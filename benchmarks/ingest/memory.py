@@ -68,11 +68,15 @@ def family(process: int) -> list[int]:
     """A process and all that came from it."""
     found = [process]
     for one in found:
-        for task in Path(f"/proc/{one}/task").glob("*"):
+        try:
+            tasks = list(Path(f"/proc/{one}/task").iterdir())
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # the process ended meanwhile
+        for task in tasks:
             try:
                 found.extend(map(int, (task / "children").read_text().split()))
             except (FileNotFoundError, ProcessLookupError):
-                continue  # it ended meanwhile
+                continue  # the thread ended meanwhile
     return found
 
 
