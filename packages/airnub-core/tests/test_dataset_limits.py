@@ -33,6 +33,19 @@ def test_a_retention_is_shown_in_the_unit_that_divides_it(hours, text):
     assert retention_text(timedelta(hours=hours)) == text
 
 
+@pytest.mark.parametrize(("text", "minutes", "shown"), [("90m", 90, "90m"), ("36h", 2160, "36h"), ("120m", 120, "2h")])
+def test_the_age_of_data_is_minutes_hours_days_or_weeks(text, minutes, shown):
+    """It is written in the unit that divides it."""
+    limits = DatasetLimits(fresh_within=text)
+    assert limits.fresh_within == timedelta(minutes=minutes)
+    assert limits.model_dump(mode="json", exclude_none=True) == {"fresh_within": shown}
+
+
+def test_a_check_warns_or_blocks():
+    """By its name; whether the dataset has such a check is known to the settings alone."""
+    assert DatasetLimits(checks={"unique_email": "warn"}).checks == {"unique_email": "warn"}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -44,6 +57,11 @@ def test_a_retention_is_shown_in_the_unit_that_divides_it(hours, text):
         {"retention": "soon"},
         {"retention": "999999d"},
         {"retention": "1y"},
+        {"retention": "1440m"},
+        {"fresh_within": "0m"},
+        {"fresh_within": "soon"},
+        {"checks": {"unique_email": "ignore"}},
+        {"checks": ["unique_email"]},
     ],
 )
 def test_other_limits_are_refused(wrong):

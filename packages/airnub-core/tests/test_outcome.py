@@ -4,7 +4,7 @@ import json
 
 from airnub_core import Kind, Outcome, Report
 from airnub_core.errors import HttpStatusError
-from airnub_core.outcome import Violation
+from airnub_core.outcome import CheckResult, Violation
 
 STORED = Outcome("s", Kind.STORED, url="http://h/a", digest="sha256:00", path="s/00/00/a", manifest="m", size=10)
 FAILED = Outcome("s", Kind.FAILED, url="http://h/b", attempts=4, error=HttpStatusError("http://h/b", 404))
@@ -55,6 +55,17 @@ def test_why_rows_are_quarantined_is_published():
     assert "rows" not in item
     assert Outcome("d", Kind.STORED, warning="it has no rows").as_json()["warning"] == "it has no rows"
     json.dumps(item)
+
+
+def test_what_checks_found_is_published():
+    """Where a dataset has checks; as a sentence each names itself, what was expected and what was found."""
+    result = CheckResult("row_count", False, "warn", "at least 5 rows", "3 rows")
+    assert str(result) == "check row_count: expected at least 5 rows, found 3 rows"
+    item = json.loads(json.dumps(Outcome("d", Kind.STORED, rows=3, checks=(result,)).as_json()))
+    assert item["checks"] == [
+        {"name": "row_count", "passed": False, "on_fail": "warn", "expected": "at least 5 rows", "found": "3 rows"}
+    ]
+    assert "checks" not in Outcome("d", Kind.STORED, rows=3).as_json()
 
 
 def test_a_report_counts():

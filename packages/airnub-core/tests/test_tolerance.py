@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from airnub_core.tolerance import Tolerance, tolerates
+from airnub_core.tolerance import Growth, Tolerance, tolerates
 
 TOLERANCE = TypeAdapter(Tolerance)
 
@@ -58,3 +58,12 @@ def test_any_text_is_a_tolerance_or_an_error(text):
     except ValidationError:
         return
     assert isinstance(tolerance, int) or not tolerates(tolerance, 101, 100)
+
+
+def test_growth_may_be_above_all_there_is():
+    """A share of it has no upper end; text without a number is refused all the same."""
+    growth = TypeAdapter(Growth)
+    assert tolerates(growth.validate_python("150%"), 15, 10)
+    assert not tolerates(growth.validate_python("150%"), 16, 10)
+    with pytest.raises(ValidationError, match="expected a number, or a share such as '150%'"):
+        growth.validate_python("much")

@@ -7,7 +7,7 @@ from department_for_tests.settings import CountingSettings
 
 from airnub_core import Kind, Outcome, Report
 from airnub_core.errors import HttpStatusError, ReaderError
-from airnub_core.outcome import Violation
+from airnub_core.outcome import CheckResult, Violation
 from airnub_prefect.errors import StageFailedError
 
 STORED = Outcome("a", Kind.STORED, size=1234)
@@ -108,6 +108,33 @@ def test_summary_of_datasets():
         "- **b**: rain: expected at least 0, first found `-1` (rows: 1,200)\n"
         "- **b**: day: expected a date, first found `'x'` (rows: 1)\n"
     )
+
+
+def test_summary_of_checks():
+    """How many passed, and each that did not with what was expected and found; without checks there is nothing."""
+    from airnub_prefect.conclusion import summary
+
+    right = CheckResult("row_count", True, "block", "at least 1 rows", "2 rows")
+    wrong = CheckResult("unique_email", False, "block", "each email once", "1 rows too many, such as email=a|`b`\nc")
+    stale = CheckResult("fresh_at", False, "warn", "a value within 36h", "no value")
+    text = summary(
+        "alpha processing",
+        Report([
+            Outcome("a", Kind.UPDATED, rows=2, checks=(right, stale)),
+            Outcome("b", Kind.FAILED, checks=(right, wrong, stale)),
+            Outcome("c", Kind.UPDATED, rows=2, checks=(wrong,)),
+            Outcome("d", Kind.UPDATED, rows=2),
+        ]),
+    )  # fmt: skip
+    assert text.partition("## Checks\n")[2] == (
+        "\na: 1 of 2 passed; b: 1 of 3 passed; c: 0 of 1 passed.\n\n"
+        "| dataset | check | result | expected | found |\n|---|---|---|---|---|\n"
+        "| a | fresh_at | warning | `a value within 36h` | `no value` |\n"
+        "| b | unique_email | failed | `each email once` | `1 rows too many, such as email=a\\|'b' c` |\n"
+        "| b | fresh_at | warning | `a value within 36h` | `no value` |\n"
+        "| c | unique_email | accepted | `each email once` | `1 rows too many, such as email=a\\|'b' c` |\n"
+    )
+    assert "## Checks" not in summary("alpha", Report([Outcome("d", Kind.UPDATED, rows=2)]))
 
 
 def test_summary():

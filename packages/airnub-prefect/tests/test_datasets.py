@@ -95,6 +95,20 @@ def test_limits_of_settings_and_accept(process, fill_store, tmp_path):
     assert [one.kind for one in process(dataset_limits=wide).outcomes] == [Kind.UNCHANGED]
 
 
+def test_checks_of_settings_and_accept(process, fill_store, tmp_path):
+    """What blocks fails the item with what every check found; settings let it warn, or it is accepted once."""
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n2,7000\n"})
+    [failed] = process().outcomes
+    assert (failed.kind, [one.passed for one in failed.checks]) == (Kind.FAILED, [False])
+    assert "check cheap: expected a price below 1,000, found 1 of 2 rows where it is not" in str(failed.error)
+    [warned] = process(dataset_limits={"orders": {"checks": {"cheap": "warn"}}}).outcomes
+    assert (warned.kind, warned.rows) == (Kind.STORED, 2)
+    assert warned.warning.startswith("check cheap: expected a price below 1,000")
+    fill_store(tmp_path / "store", {"b": HEADER + b"3,1\n"})
+    assert [one.kind for one in process().outcomes] == [Kind.FAILED]
+    assert [one.kind for one in process(accept=["orders"]).outcomes] == [Kind.UPDATED]
+
+
 def test_what_is_accepted_must_be_a_dataset(process, fill_store, tmp_path):
     """A misspelt name is a mistake; nothing was made."""
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})

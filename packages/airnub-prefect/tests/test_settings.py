@@ -205,6 +205,33 @@ def test_limits_of_no_dataset_of_the_department(tmp_path):
         load_yaml(ProcessingSettings, path)
 
 
+def test_checks_that_no_dataset_declares(tmp_path):
+    """Each is named with its line; what a dataset does declare is taken."""
+    pytest.importorskip("airnub_data", reason="declares them")
+    from department_of_data.settings import ProcessingSettings as Settings
+
+    path = tmp_path / "processing.yaml"
+    path.write_text(
+        "store: x\ndatasets: y\ndataset_limits:\n  orders:\n    fresh_within: 48h\n    checks:\n      chep: warn\n"
+        "      cheap: block\n"
+    )
+    with pytest.raises(ConfigurationError) as error:
+        load_yaml(Settings, path)
+    assert [(mistake.line, mistake.message) for mistake in error.value.mistakes] == [
+        (
+            5,
+            "dataset_limits.orders.fresh_within: expected a check `fresh` in the declaration of orders, found none; "
+            "declare it first",
+        ),
+        (7, "dataset_limits.orders.checks.chep: unknown check 'chep'; did you mean 'cheap'?"),
+    ]
+    path.write_text("store: x\ndatasets: y\ndataset_limits: {orders: {checks: {cheap: warn}}}\n")
+    assert load_yaml(Settings, path).declared()["orders"].checks[0].on_fail == "warn"
+    path.write_text("store: x\ndatasets: y\ndataset_limits: {orders: {checks: {cheap: off}}}\n")
+    with pytest.raises(ConfigurationError, match=r"yaml:3: dataset_limits.orders.checks.cheap: expected 'warn' or"):
+        load_yaml(Settings, path)
+
+
 def test_secrets_are_named():
     """All that the sources refer to, for whoever wants to know before anything runs."""
     auth = [Auth(block=f"secret/{name}") for name in "ab"]

@@ -4,9 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from airnub_core.errors import IngestError
+
+OnFail = Literal["warn", "block"]
+"""What a check of a dataset does when it fails."""
 
 
 class Kind(StrEnum):
@@ -33,6 +36,21 @@ class Violation:
 
     def __str__(self) -> str:
         return f"{self.rule}, found {self.example} (rows: {self.rows:,})"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check of a dataset found."""
+
+    name: str
+    passed: bool
+    on_fail: OnFail
+    """`block`: a failure stops the commit; `warn`: it is reported."""
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"check {self.name}: expected {self.expected}, found {self.found}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +81,8 @@ class Outcome:
     """Rows of a dataset that lost against a newer row of their key."""
     violations: tuple[Violation, ...] = ()
     """Why rows were quarantined; the rule that most of them break comes first."""
+    checks: tuple[CheckResult, ...] = ()
+    """What the checks of a dataset found, in the order of its declaration."""
     note: str | None = None
     """What was found, in a sentence."""
     warning: str | None = None
@@ -93,6 +113,8 @@ class Outcome:
             item["superseded"] = self.superseded
         if self.violations:
             item["violations"] = [asdict(violation) for violation in self.violations]
+        if self.checks:
+            item["checks"] = [asdict(check) for check in self.checks]
         if self.note is not None:
             item["note"] = self.note
         if self.warning is not None:

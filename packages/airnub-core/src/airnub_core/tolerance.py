@@ -16,7 +16,15 @@ def _share(text: str) -> str:
     return text
 
 
+def _growth(text: str) -> str:
+    if _SHARE.fullmatch(text) is None:
+        raise ValueError("expected a number, or a share such as '150%'")
+    return text
+
+
 Tolerance = Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, AfterValidator(_share)]
+Growth = Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, AfterValidator(_growth)]
+"""The same of what may come in addition, whose share may be above 100 %."""
 
 
 def tolerates(tolerance: int | str, failed: int, items: int) -> bool:

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
+from typing import Any
 
 import polars as pl
 
 from airnub_core.dataset_limits import SHORTEST_RETENTION, DatasetLimits
 from airnub_core.errors import DatasetError
 from airnub_core.published import Published, versioned
+from airnub_data.checks import Check, Fresh
 from airnub_data.columns import INTERNAL, OBJECT, RECORD, Schema, stored_type, type_name
 from airnub_data.limits import Limits, check_limit
 from airnub_data.partitioning import Partitioning
@@ -60,6 +62,8 @@ class Dataset:
     """Rows in quarantine, or a share of the rows read, above which nothing is committed."""
     max_shrink: int | str = "50%"
     """Rows, or a share of them, that a commit may remove."""
+    checks: tuple[Check, ...] = ()
+    """What must hold before a version is committed, as the functions of `airnub_data.checks` make them."""
     retention: timedelta = RETENTION
     """How long versions can be read again."""
     parquet_copy: bool = True
@@ -95,6 +99,16 @@ class Dataset:
             raise DatasetError(self.name, f"expected a retention of at least a day, found {self.retention}")
         check_limit(self.name, "max_quarantined", self.max_quarantined)
         check_limit(self.name, "max_shrink", self.max_shrink)
+        self._check_checks()
+
+    def _check_checks(self) -> None:
+        names = [check.name for check in self.checks]
+        for check in self.checks:
+            if (reason := check.problem(self.schema)) is not None:
+                raise DatasetError(self.name, reason)
+            if names.count(check.name) > 1:
+                reason = f"expected names of checks to differ, found {check.name!r} twice; pass name= to one of them"
+                raise DatasetError(self.name, reason)
 
     @property
     def stem(self) -> str:
@@ -139,8 +153,19 @@ class Dataset:
 
     def with_limits(self, limits: DatasetLimits) -> "Dataset":
         """The same dataset, with what settings say of it instead of its declaration; nothing of it is made again."""
-        given = {name: value for name in DatasetLimits.model_fields if (value := getattr(limits, name)) is not None}
-        return replace(self, **given)
+        given: dict[str, Any] = {
+            name: value
+            for name in DatasetLimits.model_fields
+            if name in self.__dataclass_fields__ and name != "checks" and (value := getattr(limits, name)) is not None
+        }
+        checks = self.checks
+        if limits.fresh_within is not None:
+            checks = tuple(
+                replace(check, within=limits.fresh_within) if isinstance(check, Fresh) else check for check in checks
+            )
+        if limits.checks is not None:
+            checks = tuple(replace(check, on_fail=limits.checks.get(check.name, check.on_fail)) for check in checks)
+        return replace(self, **given, checks=checks)
 
     def published(self) -> Published:
         """What others can read: no row that is different reaches the table."""

@@ -1,6 +1,7 @@
 """Make: a dataset is brought to what the current objects of its sources give, in one commit.
 
-    open the table → current objects → stage the new ones → files that are missing → commit the quarantine → commit
+    open the table → current objects → stage the new ones → files that are missing → checks → commit the quarantine
+    → commit
 
 Each step can be repeated, and a run that was killed is taken up at any of them. The objects are listed after the table
 was opened: of two writers the one that commits later has seen no fewer of them, or its commit is refused and it looks
@@ -17,7 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from airnub_core.errors import DatasetError, IngestError, StoreError
-from airnub_core.outcome import Violation
+from airnub_core.outcome import CheckResult, Violation
 from airnub_core.store.index import Index
 from airnub_core.store.opening import Place, open_store
 from airnub_core.store.protocol import Store
@@ -25,6 +26,7 @@ from airnub_data import quarantine
 from airnub_data.code import parts, stage_digest, table_digest
 from airnub_data.columns import type_name
 from airnub_data.dataset import Dataset
+from airnub_data.evaluation import CheckError, evaluate, evaluate_unchanged, freshness, require_passed
 from airnub_data.inputs import InputObject, check_store, current_objects, digest_of_inputs
 from airnub_data.keys import moved_keys
 from airnub_data.limits import LimitError, Limits, check_quarantined, check_shrink
@@ -55,6 +57,8 @@ class Made:
     """Whether it was rolled back, and waits for `release`."""
     violations: tuple[Violation, ...] = ()
     """Why rows are in quarantine; the rule that most of them break comes first."""
+    checks: tuple[CheckResult, ...] = ()
+    """What the checks found, in the order of the declaration; without a change that of freshness alone is new."""
 
 
 def make_dataset(
@@ -75,7 +79,7 @@ def make_dataset(
         store: the content store.
         location: where datasets are.
         limits: instead of those of the declaration.
-        accept: let a commit pass that is beyond the limits; the commit says so.
+        accept: let a commit pass that is beyond the limits, or whose checks failed; the commit says so.
         parquet_copy: keep `<dataset>.parquet` as well, for readers that take it by its path, instead of what the
             declaration says; without, what the version before of airnub left there is removed with the first commit.
         run: who makes it, for the commit.
@@ -87,6 +91,8 @@ def make_dataset(
     Raises:
         DatasetError: it cannot be made of what is there; the version before stays.
         LimitError: a limit forbids the commit; the version before stays.
+        CheckError: a check forbids the commit, or of an unchanged dataset the newest value is too old; the version
+            before stays.
         StoreError: the store or the location cannot be read or written.
     """
     place = store if isinstance(store, Place) else Place(store)
@@ -148,7 +154,13 @@ class _Making:
             found = Table.open(self._location, quarantine.quarantine_name(self._dataset.stem))
             if last.quarantine_version is None if found is None else found.has_content_of(last.quarantine_version):
                 violations = quarantine.violations(found.scan()) if found is not None and last.quarantined else ()
-                return Made(last, table.version, changed=False, new=False, violations=violations)
+                checks = evaluate_unchanged(self._dataset, table, last.checks)
+                if not self._accept:
+                    require_passed(
+                        self._dataset.stem, checks, among=freshness(self._dataset), quarantined=last.quarantined,
+                        violations=violations,
+                    )  # fmt: skip
+                return Made(last, table.version, changed=False, new=False, violations=violations, checks=checks)
         return self._made(table, last, inputs, digest)
 
     def _inputs(self, table: Table | None) -> list[InputObject]:
@@ -177,11 +189,15 @@ class _Making:
         there = {} if table is None else table.files()
         added = self._written([file for path, file in wanted.items() if path not in there])
         removed = [file for path, file in there.items() if path not in wanted]
-        files = [*added, *(there[path] for path in wanted.keys() & there.keys())]
+        kept = [file for path, file in there.items() if path in wanted]
+        files = [*added, *kept]
         rows = sum(file.rows for file in files)
         rows_before = sum(file.rows for file in there.values()) if table is not None else self._rows_of_copy()
         shrinks = partial(check_shrink, self._dataset.stem, self._limits, rows_before, rows, bad, violations)
         accepted = self._is_beyond(shrinks) or accepted
+        checks = evaluate(self._dataset, self._location, table, kept, added)
+        passes = partial(require_passed, self._dataset.stem, checks, quarantined=bad, violations=violations)
+        accepted = self._is_beyond(passes) or accepted
         quarantine_version = quarantine.publish(
             self._location, self._dataset.stem, self._stage_code, staged, self._stage
         )
@@ -203,6 +219,7 @@ class _Making:
             quarantined=bad,
             quarantine_version=quarantine_version,
             seconds=round(time.monotonic() - self._started, 3),
+            checks=checks,
             accepted=accepted,
         )
         if table is None:
@@ -214,18 +231,18 @@ class _Making:
         self._stage.prune({source.digest for source in inputs})
         return Made(
             record, version, changed=bool(added or removed) or table is None, new=table is None,
-            violations=violations,
+            violations=violations, checks=checks,
         )  # fmt: skip
 
     def _is_beyond(self, check: Callable[[], None]) -> bool:
-        """Whether a limit forbids the commit, and it is accepted.
+        """Whether a limit or a check forbids the commit, and it is accepted.
 
         Raises:
-            LimitError: it is not accepted.
+            CheckError, LimitError: it is not accepted.
         """
         try:
             check()
-        except LimitError:
+        except (CheckError, LimitError):
             if not self._accept:
                 raise
             return True

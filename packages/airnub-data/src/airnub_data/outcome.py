@@ -7,6 +7,7 @@ from airnub_core.errors import IngestError
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.store.opening import Place
 from airnub_data.dataset import Dataset
+from airnub_data.evaluation import CheckError
 from airnub_data.limits import LimitError
 from airnub_data.location import Location
 from airnub_data.make import Made, make_dataset
@@ -26,8 +27,8 @@ def dataset_outcome(
 
     Returns:
         `stored` for a new table, `updated` for a new version, `unchanged` where there was nothing to do; with a warning
-        where it is held by a rollback, or new and empty. Its path is that of the table, relative to the location; its
-        size that of the table's files, in bytes.
+        where it is held by a rollback, new and empty, or where a check failed that does not block. Its path is that of
+        the table, relative to the location; its size that of the table's files, in bytes.
     """
     try:
         made = make_dataset(dataset, store, location, accept=accept, run=run, on_progress=on_progress)
@@ -35,6 +36,11 @@ def dataset_outcome(
         return Outcome(
             dataset.stem, Kind.FAILED, error=error, quarantined=error.quarantined, violations=error.violations
         )
+    except CheckError as error:
+        return Outcome(
+            dataset.stem, Kind.FAILED, error=error, quarantined=error.quarantined, violations=error.violations,
+            checks=error.checks,
+        )  # fmt: skip
     except IngestError as error:
         return Outcome(dataset.stem, Kind.FAILED, error=error)
     record = made.record
@@ -49,6 +55,7 @@ def dataset_outcome(
         superseded=record.superseded,
         seconds=record.seconds if made.changed else None,
         violations=made.violations,
+        checks=made.checks,
         warning=_warning(made),
     )
 
@@ -56,6 +63,7 @@ def dataset_outcome(
 def _warning(made: Made) -> str | None:
     if made.held:
         return f"it was rolled back to version {made.record.restored} and is not made until `dataset release`"
+    warnings = [str(check) for check in made.checks if not check.passed]
     if made.new and not made.record.rows:
-        return "it has no rows"
-    return None
+        warnings.insert(0, "it has no rows")
+    return "; ".join(warnings) or None

@@ -12,6 +12,7 @@ from typing import Any, Self
 import polars as pl
 
 from airnub_common import sha256_hex
+from airnub_core.outcome import CheckResult
 from airnub_data.inputs import InputObject
 from airnub_data.location import Location
 from airnub_data.stage import StagedObject
@@ -55,8 +56,10 @@ class Record:
     quarantined: int = 0
     quarantine_version: int | None = None
     seconds: float = 0.0
+    checks: tuple[CheckResult, ...] = ()
+    """What its checks found, in the order of the declaration."""
     accepted: bool = False
-    """Whether it was let through beyond its limits."""
+    """Whether it was let through beyond its limits, or with checks that failed."""
     held: bool = False
     """Whether it is a rollback, after which nothing is made until `release`."""
     restored: int | None = None
@@ -73,7 +76,11 @@ class Record:
         """A record as a commit holds it; fields of later versions are left out."""
         known = {name: value for name, value in record.items() if name in cls.__dataclass_fields__}
         run = {name: value for name, value in (record.get("run") or {}).items() if name in Run.__dataclass_fields__}
-        return cls(**{**known, "run": Run(**run)})
+        checks = tuple(
+            CheckResult(**{name: value for name, value in one.items() if name in CheckResult.__dataclass_fields__})
+            for one in record.get("checks") or ()
+        )
+        return cls(**{**known, "run": Run(**run), "checks": checks})
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain values."""

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -121,6 +121,18 @@ class Table:
             return {}
         rows = found.select("path", "size_bytes", "num_records").iter_rows()
         return {path: TableFile(path, size, count, {}) for path, size, count in rows}
+
+    def largest(self, column: str, paths: Collection[str] | None = None) -> Any:
+        """The largest value of a column in all of its files or some, as its log has it; `None` where it has none.
+
+        Times are rounded up to a millisecond.
+        """
+        found = pl.DataFrame(self._opened.get_add_actions(flatten=True))
+        if f"max.{column}" not in found.columns:
+            return None
+        if paths is not None:
+            found = found.filter(pl.col("path").is_in(list(paths)))
+        return found[f"max.{column}"].max()
 
     def scan(self) -> pl.LazyFrame:
         """Its rows, with internal columns."""

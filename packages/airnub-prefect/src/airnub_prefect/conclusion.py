@@ -2,7 +2,7 @@
 
 from prefect import get_run_logger
 
-from airnub_core import Report
+from airnub_core import Kind, Report
 from airnub_core.errors import ReaderError
 from airnub_core.tolerance import tolerates
 from airnub_prefect.artifacts import artifact_key, publish_items, publish_markdown
@@ -68,7 +68,7 @@ def summary(whose: str, report: Report) -> str:
     warned = [outcome for outcome in report.outcomes if outcome.warning is not None]
     if warned:
         lines += ["", "## Warnings", "", *(f"- **{outcome.source}**: {outcome.warning}" for outcome in warned)]
-    return "\n".join([*lines, *_rows(report)]) + "\n"
+    return "\n".join([*lines, *_rows(report), *_checks(report)]) + "\n"
 
 
 def _rows(report: Report) -> list[str]:
@@ -90,6 +90,32 @@ def _rows(report: Report) -> list[str]:
             for source, one in reasons
         ]
     return lines
+
+
+def _checks(report: Report) -> list[str]:
+    """How many checks of each dataset passed, and which did not; nothing where no dataset has checks."""
+    checked = [outcome for outcome in report.outcomes if outcome.checks]
+    if not checked:
+        return []
+    counts = [
+        f"{outcome.source}: {sum(check.passed for check in outcome.checks)} of {len(outcome.checks)} passed"
+        for outcome in checked
+    ]
+    lines = ["", "## Checks", "", f"{'; '.join(counts)}."]
+    failed = [(outcome, check) for outcome in checked for check in outcome.checks if not check.passed]
+    if failed:
+        lines += ["", "| dataset | check | result | expected | found |", "|---|---|---|---|---|"]
+    for outcome, check in failed:
+        blocked = check.on_fail == "block" and outcome.kind is Kind.FAILED
+        result = "failed" if blocked else "accepted" if check.on_fail == "block" else "warning"
+        cells = (outcome.source, check.name, result, _cell(check.expected), _cell(check.found))
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _cell(text: str) -> str:
+    """A text with values of a source in a cell of a table."""
+    return _code(" ".join(text.split()).replace("|", "\\|"))
 
 
 def _code(value: str) -> str:

@@ -210,6 +210,9 @@ class DatasetSettings(StoreSettings, DatasetsPart):
             for name, limits in self.dataset_limits.items()
             if name not in names
         ]
+        for name, limits in self.dataset_limits.items():
+            if name in names and (limits.checks or limits.fresh_within is not None):
+                mistakes += _check_mistakes(name, names[name], limits)
         if mistakes:
             raise ValidationError.from_exception_data(type(self).__name__, mistakes)
         return self
@@ -226,6 +229,20 @@ class DatasetSettings(StoreSettings, DatasetsPart):
         """The datasets of the department by the names of their tables, as they are declared."""
         declared: Mapping[str, Dataset] = import_module(f"{cls.package()}.datasets").DATASETS
         return declared
+
+
+def _check_mistakes(name: str, dataset: "Dataset", limits: DatasetLimits) -> Iterator[InitErrorDetails]:
+    """Checks that settings name and the dataset does not declare, each at its place."""
+    from airnub_data.checks import Fresh
+
+    place, known = ("dataset_limits", name), [check.name for check in dataset.checks]
+    if limits.fresh_within is not None and not any(isinstance(check, Fresh) for check in dataset.checks):
+        message = f"expected a check `fresh` in the declaration of {name}, found none; declare it first"
+        yield _mistake(message, (*place, "fresh_within"), limits)
+    for check in limits.checks or ():
+        if check not in known:
+            valid = nearest_or_all(check, known) if known else f"{name} declares none"
+            yield _mistake(f"unknown check {check!r}; {valid}", (*place, "checks", check), limits)
 
 
 def package_folder(package: str) -> Path:

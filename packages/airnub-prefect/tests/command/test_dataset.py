@@ -99,6 +99,17 @@ def test_history(invoke, made):
     assert (newest["rows"], newest["superseded"], first["rows"]) == (1, 1, 1)
 
 
+def test_checks_are_shown(invoke, made):
+    """What must hold, and in the history what did not although it was committed."""
+    made(a=b"1,2\n2,7000\n", accept=True)
+    assert "check         cheap: a price below 1,000 (else block)" in invoke("show", "orders")[1]
+    document = json.loads(invoke("show", "orders", "--json")[1])
+    assert document["checks"] == {"cheap": {"expected": "a price below 1,000", "on_fail": "block", "over": "table"}}
+    assert "accepted beyond its limits, checks failed: cheap" in invoke("history", "orders")[1]
+    [commit] = json.loads(invoke("history", "orders", "--json")[1])
+    assert [(one["name"], one["passed"]) for one in commit["checks"]] == [("cheap", False)]
+
+
 def test_quarantine(invoke, made):
     """Counts by rule, and examples with their text and where they come from."""
     made(a=b"1,2\n2,-1\nx,-2\n", accept=True)

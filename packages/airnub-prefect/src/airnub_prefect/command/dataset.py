@@ -121,6 +121,10 @@ def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> 
         "partition_by": None if dataset.partition_by is None else repr(dataset.partition_by),
         "retention": retention_text(dataset.retention),
         "limits": {"max_quarantined": dataset.max_quarantined, "max_shrink": dataset.max_shrink},
+        "checks": {
+            check.name: {"expected": check.expected, "on_fail": check.on_fail, "over": check.over}
+            for check in dataset.checks
+        },
         "parts": dict(parts(dataset)),
         "table": datasets.location.uri(name),
         "version": None if table is None else _described(table.version, commit),
@@ -136,6 +140,8 @@ def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> 
         if value:
             tell(f"  {key:<13} {', '.join(value) if isinstance(value, list) else value}")
     tell(f"  limits        {', '.join(f'{limit} {value}' for limit, value in document['limits'].items())}")
+    for check in dataset.checks:
+        tell(f"  check         {check.name}: {check.expected} (else {check.on_fail})")
     tell("  version       " + ("not made yet" if commit is None or table is None else _line(table.version, commit)))
     tell(f"  next run      {document['next_run'] or 'not known: name the store with --store FOLDER'}")
     tell("")
@@ -361,6 +367,8 @@ def _note(one: Mapping[str, Any]) -> str:
         notes.append(f"rolled back to {one['restored']}" if one["held"] else "released")
     if one.get("accepted"):
         notes.append("accepted beyond its limits")
+    if failed := [check["name"] for check in one.get("checks") or () if not check["passed"]]:
+        notes.append(f"checks failed: {', '.join(failed)}")
     if "rows" not in one:  # a commit that has no record, such as those of a vacuum
         notes.append(one["operation"].lower())
     if run := (one.get("run") or {}).get("id"):

@@ -3,6 +3,7 @@
 import polars as pl
 
 from airnub_data import Column, Csv, Dataset, by_name
+from airnub_data.checks import expression
 
 ORDERS = Dataset(
     name="orders",
@@ -10,6 +11,7 @@ ORDERS = Dataset(
     reader=Csv(),
     columns={"id": Column(pl.Int64), "price": Column(pl.Float64, minimum=0, unit="EUR")},
     key=("id",),
+    checks=(expression("cheap", pl.col("price") < 1_000, expected="a price below 1,000"),),
 )
 
 DATASETS = by_name(ORDERS)

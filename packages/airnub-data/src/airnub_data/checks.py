@@ -1,0 +1,500 @@
+"""Checks: what must hold for a whole dataset, or for the rows that a run adds, before a version is committed.
+
+What must hold for a single value is said by its `Column`; rows that break such a rule are quarantined. A check judges
+the version as it would be: one that fails blocks its commit, or warns.
+
+>>> from airnub_data.checks import expression, fresh, row_count, unique
+>>> checks = (
+...     unique("email"),
+...     row_count(minimum=1_000),
+...     fresh("updated_at", within="36h", on_fail="warn"),
+...     expression("cheap", pl.col("price") < 1000, over="touched"),
+... )
+>>> [check.name for check in checks]
+['unique_email', 'row_count', 'fresh_updated_at', 'cheap']
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from statistics import median
+from typing import Any, Literal, get_args
+
+import polars as pl
+from pydantic import TypeAdapter, ValidationError
+
+from airnub_core.dataset_limits import Within, within_text
+from airnub_core.errors import DatasetError
+from airnub_core.outcome import OnFail
+from airnub_core.tolerance import Growth, Tolerance, tolerates
+from airnub_data.columns import Schema, stored_type
+
+Over = Literal["table", "touched"]
+"""All rows of the version, or the rows of the files that a run adds."""
+Moment = date | datetime
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_SLICE = 5_000_000
+"""Rows whose hashes are compared at a time: 40 MB of hashes, and as much again to count them."""
+_NAMED_HASHES = 1_000
+_LONGEST_EXAMPLE = 80
+"""Characters of a value that a message shows."""
+_VERSIONS = 7
+_SHRINK: TypeAdapter[int | str | None] = TypeAdapter(Tolerance | None)
+_GROWTH: TypeAdapter[int | str | None] = TypeAdapter(Growth | None)
+_WITHIN: TypeAdapter[timedelta] = TypeAdapter(Within)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRows:
+    """What a check may look at: rows as readers will see them, with the declared types and without internal columns."""
+
+    rows: pl.LazyFrame
+    """Of the version, or of the files that are new, as the check's `over` says."""
+    total: int
+    """Rows of the version."""
+    now: datetime
+    """In UTC."""
+    newest_kept: Callable[[str], Moment | None]
+    """The largest value of a column in the files that the version keeps, to the millisecond; from the table's log."""
+    earlier: Callable[[int], Sequence[int]]
+    """The row counts of so many versions before, as far as there are any."""
+    dataset: Callable[[str], pl.LazyFrame]
+    """The rows of a different dataset."""
+    values: Sequence[Any] = ()
+    """Of the check's `aggregates`, in their order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One check; the functions of this module make them."""
+
+    name: str
+    on_fail: OnFail = "block"
+    over: Over = "table"
+
+    @property
+    def expected(self) -> str:
+        """What must hold, as a message says it behind `expected`."""
+        raise NotImplementedError
+
+    @property
+    def columns_used(self) -> tuple[str, ...]:
+        """Columns that the dataset must declare."""
+        return ()
+
+    def problem(self, schema: Schema) -> str | None:
+        """What is wrong with the declaration for a dataset with these columns, `None` where nothing is."""
+        if _NAME.fullmatch(self.name) is None:
+            return f"expected a name of small letters, digits and _ for a check, found {self.name!r}; pass name="
+        for what, value, words in (("on_fail", self.on_fail, OnFail), ("over", self.over, Over)):
+            if value not in get_args(words):
+                return f"check {self.name}: expected {' or '.join(get_args(words))} as {what}, found {value!r}"
+        for column in self.columns_used:
+            if column not in schema:
+                return f"check {self.name}: expected a declared column, found {column!r}; declared are " + ", ".join(
+                    schema
+                )
+        return None
+
+    def require_evaluable(self, rows: pl.LazyFrame) -> None:
+        """Raises:
+        TypeError: rows with these types cannot be judged.
+        """
+
+    def aggregates(self) -> Sequence[pl.Expr]:
+        """Single values that the check needs of its rows: those of all checks are found in one pass."""
+        return ()
+
+    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+        """Whether it holds, and what was found, as a message says it behind `found`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unique(Check):
+    """Rows differ in these columns; rows with a null in one of them are left out."""
+
+    columns: tuple[str, ...]
+
+    @property
+    def expected(self) -> str:
+        return f"each {_listed(self.columns)} once"
+
+    @property
+    def columns_used(self) -> tuple[str, ...]:
+        return self.columns
+
+    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+        # Hashes take a fraction of the memory of the values; where two are equal, the values decide.
+        given = rows.rows.select(self.columns).drop_nulls()
+        column = pl.col(self.columns[0]) if len(self.columns) == 1 else pl.struct(self.columns)
+        repeated, some = 0, None
+        slices = max(1, -(-rows.total // _SLICE))
+        for number in range(slices):
+            part = column.hash().alias("hash")
+            found = given.select(part)
+            if slices > 1:
+                found = found.filter(pl.col("hash") % slices == number)
+            hashes = found.collect(engine="streaming").to_series()
+            more = len(hashes) - hashes.n_unique()
+            if more and some is None:
+                twice = hashes.filter(hashes.is_duplicated()).unique().head(_NAMED_HASHES)
+                same = given.filter(column.hash().is_in(twice.implode()))
+                some = same.filter(pl.struct(self.columns).is_duplicated()).head(1).collect()
+                if some.is_empty() and len(twice) < _NAMED_HASHES:
+                    some, more = None, 0  # different values with equal hashes
+            repeated += more
+        if some is None or some.is_empty():
+            return True, "no repeated value"
+        return False, f"{repeated:,} rows too many, such as {_example(some.row(0), self.columns)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowCount(Check):
+    """The version has so many rows."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+
+    @property
+    def expected(self) -> str:
+        bounds = [
+            *([f"at least {self.minimum:,}"] if self.minimum is not None else ()),
+            *([f"at most {self.maximum:,}"] if self.maximum is not None else ()),
+        ]
+        return f"{' and '.join(bounds)} rows"
+
+    def problem(self, schema: Schema) -> str | None:
+        if self.minimum is None and self.maximum is None:
+            return f"check {self.name}: expected minimum= or maximum=, found neither"
+        return super().problem(schema)
+
+    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+        low = self.minimum is None or rows.total >= self.minimum
+        high = self.maximum is None or rows.total <= self.maximum
+        return low and high, f"{rows.total:,} rows"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowCountChange(Check):
+    """The number of rows stays near the median of the last versions; the first version has none to compare with."""
+
+    max_shrink: int | str | None = None
+    max_growth: int | str | None = None
+    versions: int = _VERSIONS
+
+    @property
+    def expected(self) -> str:
+        bounds = [
+            *([f"at most {self.max_shrink} fewer"] if self.max_shrink is not None else ()),
+            *([f"at most {self.max_growth} more"] if self.max_growth is not None else ()),
+        ]
+        return f"{' and '.join(bounds)} rows than the median of the last {self.versions} versions"
+
+    def problem(self, schema: Schema) -> str | None:
+        if self.max_shrink is None and self.max_growth is None:
+            return f"check {self.name}: expected max_shrink= or max_growth=, found neither"
+        if self.versions < 1:
+            return f"check {self.name}: expected at least 1 of versions, found {self.versions}"
+        for what, value, kind in (("max_shrink", self.max_shrink, _SHRINK), ("max_growth", self.max_growth, _GROWTH)):
+            try:
+                kind.validate_python(value)
+            except ValidationError:
+                expected = f"expected a number of rows as {what}, or a share such as '5%'"
+                return f"check {self.name}: {expected}, found {value!r}"
+        return super().problem(schema)
+
+    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+        earlier = rows.earlier(self.versions)
+        if not earlier:
+            return True, f"{rows.total:,} rows, and no version before"
+        before = int(median(earlier))
+        if not before:
+            return True, f"{rows.total:,} rows, and none in the versions before"
+        shrink = self.max_shrink is None or tolerates(self.max_shrink, max(before - rows.total, 0), before)
+        growth = self.max_growth is None or tolerates(self.max_growth, max(rows.total - before, 0), before)
+        return shrink and growth, f"{rows.total:,} rows, and {before:,} in the median of {len(earlier)} versions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fresh(Check):
+    """The newest value of a column is not older than that; a date counts from its midnight in UTC."""
+
+    column: str
+    within: timedelta
+    # The newest of the other files is in the table's log, so that files which stay are not read.
+    over: Over = "touched"
+
+    @property
+    def expected(self) -> str:
+        return f"a value of {self.column} within the last {within_text(self.within)}"
+
+    @property
+    def columns_used(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def problem(self, schema: Schema) -> str | None:
+        if (reason := super().problem(schema)) is not None:
+            return reason
+        if not (schema[self.column].dtype == pl.Date or schema[self.column].dtype == pl.Datetime):
+            return f"check {self.name}: expected a column of dates or times, found {schema[self.column].dtype}"
+        return None
+
+    def aggregates(self) -> Sequence[pl.Expr]:
+        return (pl.col(self.column).max(),)
+
+    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+        found = [value for value in (rows.values[0], rows.newest_kept(self.column)) if value is not None]
+        return self.judge_newest(max(map(_moment, found), default=None), rows.now)
+
+    def judge_newest(self, newest: Moment | None, now: datetime) -> tuple[bool, str]:
+        """The same for the newest value that is known."""
+        if newest is None:
+            return False, "no value"
+        newest = _moment(newest)
+        age = now - newest
+        return age <= self.within, f"{newest:%Y-%m-%d %H:%M} UTC, which is {_age(age)} old"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference(Check):
+    """Every value occurs in a different dataset; rows with a null in one of the columns are left out."""
+
+    columns: tuple[str, ...]
+    to: str
+    to_columns: tuple[str, ...]
+
+    @property
+    def expected(self) -> str:
+        return f"each {_listed(self.columns)} to be a {_listed(self.to_columns)} of {self.to}"
+
+    @property
+    def columns_used(self) -> tuple[str, ...]:
+        return self.columns
+
+    def problem(self, schema: Schema) -> str | None:
+        if len(self.columns) != len(self.to_columns):
+            return (
+                f"check {self.name}: expected as many columns of {self.to} as here, {len(self.columns)}, "
+                f"found {len(self.to_columns)}"
+            )
+        return super().problem(schema)
+
+    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+        known = _as_stored(rows.dataset(self.to), self.to_columns).unique()
+        lost = (
+            _as_stored(rows.rows, self.columns)
+            .drop_nulls()
+            .join(known, left_on=list(self.columns), right_on=list(self.to_columns), how="anti")
+        )
+        first = (pl.col(name).first().alias(str(place)) for place, name in enumerate(self.columns, 1))
+        count, *some = lost.select(pl.len().alias("0"), *first).collect(engine="streaming").row(0)
+        if not count:
+            return True, "no value that is missing there"
+        return False, f"{count:,} rows without one, such as {_example(some, self.columns)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expression(Check):
+    """An expression of polars that is true: for each row, where null counts as true, or once for all rows."""
+
+    expression: pl.Expr = field(compare=False)
+    described: str | None = None
+
+    @property
+    def expected(self) -> str:
+        return self.described or f"{self.expression} to be true"
+
+    def require_evaluable(self, rows: pl.LazyFrame) -> None:
+        # `not_` of a number is a number.
+        [dtype] = rows.select(self.expression).collect_schema().dtypes()
+        if dtype != pl.Boolean:
+            raise TypeError(f"expected an expression that is true or false, found {dtype}")
+
+    def aggregates(self) -> Sequence[pl.Expr]:
+        given = self.expression
+        return (given.not_().sum(), given.len(), given.null_count(), pl.len())
+
+    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+        wrong, length, nulls, count = rows.values
+        if length == 1 and count != 1:
+            found = "null" if nulls else "that it is false" if wrong else "that it is true"
+            return not wrong and not nulls, found
+        if not wrong:
+            return True, f"it true for {count:,} rows"
+        names = list(dict.fromkeys(self.expression.meta.root_names()))
+        some = rows.rows.filter(self.expression.not_()).select(names).head(1).collect(engine="streaming")
+        example = f", such as {_example(some.row(0), names)}" if names and len(some) else ""
+        return False, f"{wrong:,} of {count:,} rows where it is not{example}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function(Check):
+    """A function of a department: over the rows, true where they are right, else a text that says what it found."""
+
+    function: Callable[[pl.LazyFrame], bool | str]
+    described: str | None = None
+
+    @property
+    def expected(self) -> str:
+        return self.described or f"{getattr(self.function, '__qualname__', self.name)} to return True"
+
+    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+        found = self.function(rows.rows)
+        if not isinstance(found, bool | str):
+            raise TypeError(f"expected True, False or a text from {self.name}, found {found!r}")
+        return found is True, str(found)
+
+
+def unique(*columns: str, name: str | None = None, on_fail: OnFail = "block", over: Over = "table") -> Unique:
+    """Rows differ in these columns, which are not the key.
+
+    Args:
+        columns: one or several; a row with a null in one of them is left out.
+        name: what operators call it. Default: `unique_` and the columns.
+        on_fail: what a failure does.
+        over: `touched` compares the rows of new files with each other alone.
+    """
+    return Unique(name=name or _named("unique", columns), columns=columns, on_fail=on_fail, over=over)
+
+
+def row_count(
+    *, minimum: int | None = None, maximum: int | None = None, name: str = "row_count", on_fail: OnFail = "block"
+) -> RowCount:
+    """The dataset has so many rows."""
+    return RowCount(name=name, minimum=minimum, maximum=maximum, on_fail=on_fail)
+
+
+def row_count_change(
+    *,
+    max_shrink: int | str | None = None,
+    max_growth: int | str | None = None,
+    versions: int = _VERSIONS,
+    name: str = "row_count_change",
+    on_fail: OnFail = "block",
+) -> RowCountChange:
+    """The number of rows stays near the median of the last versions.
+
+    Args:
+        max_shrink: rows that may be fewer, a number or a share such as `20%`.
+        max_growth: rows that may be more, a number or a share such as `150%`.
+        versions: how many versions before are looked at; fewer, where there are fewer.
+        name: what operators call it.
+        on_fail: what a failure does.
+    """
+    return RowCountChange(
+        name=name, max_shrink=max_shrink, max_growth=max_growth, versions=versions, on_fail=on_fail
+    )  # fmt: skip
+
+
+def fresh(column: str, *, within: str | timedelta, name: str | None = None, on_fail: OnFail = "block") -> Fresh:
+    """The newest value of a column is not older than that; also of a dataset that did not change.
+
+    Args:
+        column: of dates or times; a time without a zone is in UTC.
+        within: such as `36h`.
+        name: what operators call it. Default: `fresh_` and the column.
+        on_fail: what a failure does.
+
+    Raises:
+        DatasetError: `within` is no such time.
+    """
+    name = name or _named("fresh", (column,))
+    try:
+        parsed = _WITHIN.validate_python(within)
+    except ValidationError as error:
+        reason = f"expected a time of at least a minute as within, such as '36h', found {within!r}"
+        raise DatasetError(f"check {name}", reason) from error
+    return Fresh(name=name, column=column, within=parsed, on_fail=on_fail)
+
+
+def reference(
+    *columns: str,
+    to: str,
+    to_columns: str | Sequence[str] | None = None,
+    name: str | None = None,
+    on_fail: OnFail = "block",
+    over: Over = "table",
+) -> Reference:
+    """Every value occurs in a different dataset, as it is when the check is evaluated.
+
+    Args:
+        columns: one or several; a row with a null in one of them is left out.
+        to: a dataset of the same department by the name of its table, or `department/name` of one that is published.
+        to_columns: its columns. Default: of the same names.
+        name: what operators call it. Default: `reference_` and the columns.
+        on_fail: what a failure does.
+        over: `touched` looks at the rows of new files alone.
+    """
+    there = columns if to_columns is None else (to_columns,) if isinstance(to_columns, str) else tuple(to_columns)
+    return Reference(
+        name=name or _named("reference", columns), columns=columns, to=to, to_columns=there, on_fail=on_fail, over=over
+    )
+
+
+def expression(
+    name: str, expression: pl.Expr, *, expected: str | None = None, on_fail: OnFail = "block", over: Over = "table"
+) -> Expression:
+    """An expression of polars is true, for each row or once for all of them.
+
+    Args:
+        name: what operators call it.
+        expression: such as `pl.col("price") < 1000`, where null counts as true, or `pl.col("price").mean() < 100`.
+        expected: what it says, for messages. Default: the expression as polars writes it.
+        on_fail: what a failure does.
+        over: `touched` looks at the rows of new files alone.
+    """
+    return Expression(name=name, expression=expression, described=expected, on_fail=on_fail, over=over)
+
+
+def function(
+    function: Callable[[pl.LazyFrame], bool | str],
+    *,
+    name: str | None = None,
+    expected: str | None = None,
+    on_fail: OnFail = "block",
+    over: Over = "table",
+) -> Function:
+    """A function over the rows returns true.
+
+    Args:
+        function: gets the rows; returns `True`, or `False` or a text that says what it found.
+        name: what operators call it. Default: the function's.
+        expected: what it looks for, for messages.
+        on_fail: what a failure does.
+        over: `touched` gives it the rows of new files alone.
+    """
+    own = str(getattr(function, "__name__", ""))
+    return Function(name=name or own, function=function, described=expected, on_fail=on_fail, over=over)
+
+
+def _named(kind: str, columns: Sequence[str]) -> str:
+    return re.sub(r"[^a-z0-9_]", "_", "_".join((kind, *columns)).lower())
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return columns[0] if len(columns) == 1 else f"({', '.join(columns)})"
+
+
+def _example(values: Sequence[Any], columns: Sequence[str]) -> str:
+    shown = ", ".join(f"{name}={value}" for name, value in zip(columns, values, strict=True))
+    return shown if len(shown) <= _LONGEST_EXAMPLE else f"{shown[: _LONGEST_EXAMPLE - 1]}…"
+
+
+def _as_stored(rows: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
+    """Columns as Delta stores them: two datasets may declare different types that are stored as the same one."""
+    schema = rows.select(columns).collect_schema()
+    return rows.select(pl.col(name).cast(stored_type(dtype)) for name, dtype in schema.items())
+
+
+def _moment(value: Moment) -> datetime:
+    if not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _age(age: timedelta) -> str:
+    hours = age.total_seconds() / 3600
+    return f"{hours:,.1f} hours" if hours < 48 else f"{hours / 24:,.1f} days"
