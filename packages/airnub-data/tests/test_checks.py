@@ -152,7 +152,12 @@ def test_reference_of_several_columns():
 def test_an_expression_for_each_row():
     """Null counts as true; the first row where it is false is shown."""
     check = expression("cheap", pl.col("a") < 10)
-    assert judged(check, {"a": [1, None, 9]})[0]
+    assert judged(check, {"a": [1, 9]}) == (True, "it true")
+    assert judged(check, {"a": [1, None, 9]}) == (True, "it true or null")
+    assert (
+        judged(expression("len", pl.col("len") < 10), {"len": [1, 10]})[1]
+        == "1 of 2 rows where it is not, such as len=10"
+    )
     assert judged(check, {"a": [1, 10, 11]}) == (False, "2 of 3 rows where it is not, such as a=10")
     assert judged(check, pl.DataFrame(schema={"a": pl.Int64}))[0]
 
@@ -160,7 +165,7 @@ def test_an_expression_for_each_row():
 def test_an_expression_for_all_rows():
     """One value for all of them; null is not true."""
     check = expression("mean", pl.col("a").mean() < 10, expected="a mean below 10")
-    assert judged(check, {"a": [1, 3]}) == (True, "that it is true")
+    assert judged(check, {"a": [1, 3]}) == (True, "it true")
     assert judged(check, {"a": [10, 30]}) == (False, "that it is false")
     assert judged(check, pl.DataFrame(schema={"a": pl.Int64})) == (False, "null")
     assert check.expected == "a mean below 10"
