@@ -314,15 +314,17 @@ class Expression(Check):
             raise TypeError(f"expected an expression that is true or false, found {dtype}")
 
     def aggregates(self) -> Sequence[pl.Expr]:
-        # How many rows are wrong costs half as much again, and is asked where any is.
-        return (self.expression.all(ignore_nulls=False), self.expression.len())
+        # What else a message says costs as much again, and is asked where it is not true alone.
+        return (self.expression.all(ignore_nulls=False),)
 
     def judge(self, rows: CheckedRows) -> tuple[bool, str]:
-        holds, length = rows.values
+        [holds] = rows.values
         if holds:
             return True, "it true"
-        counts = rows.rows.select(self.expression.not_().sum().alias("wrong"), pl.len().alias("rows"))
-        wrong, count = counts.collect(engine="streaming").row(0)
+        more = [self.expression.len().alias("length"), pl.len().alias("rows")]
+        if holds is not None:
+            more.append(self.expression.not_().sum().alias("wrong"))
+        length, count, *wrong = rows.rows.select(more).collect(engine="streaming").row(0)
         if length == 1 and count != 1:
             return False, "null" if holds is None else "that it is false"
         if not wrong:
@@ -330,7 +332,7 @@ class Expression(Check):
         names = list(dict.fromkeys(self.expression.meta.root_names()))
         some = rows.rows.filter(self.expression.not_()).select(names).head(1).collect(engine="streaming")
         example = f", such as {_example(some.row(0), names)}" if names and len(some) else ""
-        return False, f"{wrong:,} of {count:,} rows where it is not{example}"
+        return False, f"{wrong[0]:,} of {count:,} rows where it is not{example}"
 
 
 @dataclass(frozen=True, kw_only=True)
