@@ -71,7 +71,7 @@ def test_what_blocks_leaves_the_old_version_in_place(fill, outcome, location):
 
 
 def test_the_first_version_is_stopped_too(fill, outcome, location):
-    """Then there is no table."""
+    """It is still without a table."""
     fill({"a": HEADER + row(1, "x")})
     assert outcome(declared(row_count(minimum=2))).kind is Kind.FAILED
     assert Table.open(location, "users") is None

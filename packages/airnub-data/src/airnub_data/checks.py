@@ -404,7 +404,7 @@ def fresh(column: str, *, within: str | timedelta, name: str | None = None, on_f
         on_fail: what a failure does.
 
     Raises:
-        DatasetError: `within` is no such time.
+        DatasetError: `within` is a different text, or less than a minute.
     """
     name = name or _named("fresh", (column,))
     try:
