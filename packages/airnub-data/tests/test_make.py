@@ -1,4 +1,5 @@
 import csv
+import gzip
 import io
 import multiprocessing
 import os
@@ -8,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -422,3 +424,78 @@ def test_two_writers_never_double_a_row(fill, store, location):
             writer.join()
         assert not failed
         assert rows_of(location, dataset) == expected_rows(current_contents(store), None)[0]
+
+
+def test_a_new_column_is_reported_each_time(fill, store, location, orders):
+    """With the object and the line, also by runs that have nothing to do, and it leaves with the object."""
+    fill({"a": HEADER + b"1,1,\n", "b": b"id,price,at,fee\n2,2,,3\n"})
+    made = make_dataset(orders, store, location)
+    [drift] = made.drift
+    assert (drift.kind, drift.column, drift.record, drift.objects) == ("new", "fee", 1, 1)
+    assert drift.object.startswith("shop/")
+    assert "fee" not in scan_dataset(location, orders).collect_schema()
+    assert make_dataset(orders, store, location).drift == made.drift
+    fill({"c": HEADER + b"3,3,\n"})
+    assert make_dataset(orders, store, location).drift == made.drift
+    fill({"b": HEADER + b"2,2,\n"})
+    assert make_dataset(orders, store, location).drift == ()
+
+
+def test_a_new_column_may_fail_the_dataset(fill, store, location, orders):
+    """The version stays until it is declared or accepted; an accepted one needs no further acceptance."""
+    strict = replace(orders, on_new_column="fail")
+    fill({"a": HEADER + b"1,1,\n"})
+    make_dataset(strict, store, location)
+    fill({"a": b"id,price,at,fee\n1,2,,3\n"})
+    with pytest.raises(DatasetError, match=r"on_new_column='fail'\), found new column fee in shop/.*, line 1"):
+        make_dataset(strict, store, location)
+    assert ids(location, orders) == [(1, 1)]
+    assert make_dataset(strict, store, location, accept=True).changed
+    assert not make_dataset(strict, store, location).changed
+
+
+def test_on_new_column_makes_nothing_again(fill, store, location, orders):
+    """What it says is looked up in the commit."""
+    fill({"a": b"id,price,at,fee\n1,2,,3\n"})
+    make_dataset(replace(orders, on_new_column="ignore"), store, location)
+    assert not make_dataset(orders, store, location).changed
+    with pytest.raises(DatasetError, match="new column fee"):
+        make_dataset(replace(orders, on_new_column="fail"), store, location)
+
+
+def test_a_column_of_a_different_type_is_reported(fill, store, location, orders):
+    """Where at least half of an object's values are not of its type; a few are rows in quarantine, as ever."""
+    fill({"a": HEADER + b"".join(b"%d,1,\n" % number for number in range(8)) + b"9,x,\n"})
+    assert make_dataset(orders, store, location, limits=WIDE).drift == ()
+    fill({"b": HEADER + b"20,one,\n21,two,\n"})
+    [drift] = make_dataset(orders, store, location, limits=WIDE).drift
+    assert (drift.kind, drift.column, drift.record) == ("type", "price", 2)
+    assert drift.detail.endswith("found one (2 of 2 values)")
+
+
+def test_a_missing_column_fails_the_dataset(fill, store, location, orders):
+    """Its version stays, and the message names what the file has, and the file; no internal column is among it."""
+    fill({"a": HEADER + b"1,1,\n"})
+    make_dataset(orders, store, location)
+    fill({"a": b"id,cost,at\n1,2,\n"})
+    with pytest.raises(DatasetError, match=r"expected the columns price .*, found id, cost, at \(shop/") as caught:
+        make_dataset(orders, store, location)
+    assert not {OBJECT, RECORD, "_beyond"} & set(str(caught.value).replace(",", "").split())
+    assert ids(location, orders) == [(1, 1)]
+    derived = replace(orders, derive=lambda rows: rows.drop("price"))
+    fill({"a": HEADER + b"1,1,\n"})
+    with pytest.raises(DatasetError, match="expected the columns price from `derive`, found id, at"):
+        make_dataset(derived, store, location)
+
+
+@pytest.mark.parametrize("damage", ["cut off", "flipped"])
+def test_a_damaged_gzip_file_fails_as_a_whole(fill, store, location, orders, damage):
+    """Whatever zlib says of it; a whole one is read, under a name with `.gz`, too."""
+    content = gzip.compress(HEADER + b"".join(b"%d,1,\n" % number for number in range(5000)))
+    middle = len(content) // 2
+    broken = content[:middle] if damage == "cut off" else content[:middle] + bytes(99) + content[middle + 99 :]
+    fill({"a": broken}, name="orders.csv.gz")
+    with pytest.raises(DatasetError, match=r"expected a whole gzip file in shop/.*orders.csv.gz"):
+        make_dataset(orders, store, location)
+    fill({"a": content}, name="orders.csv.gz")
+    assert make_dataset(orders, store, location).record.rows == 5000

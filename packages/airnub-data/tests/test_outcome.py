@@ -1,5 +1,7 @@
 """Outcomes of datasets, as a stage reports them."""
 
+from dataclasses import replace
+
 import pytest
 
 from airnub_core import Kind
@@ -68,3 +70,17 @@ def test_one_that_is_held(fill, outcome, location, orders):
     held = outcome()
     assert held.kind is Kind.UNCHANGED
     assert held.warning == "it was rolled back to version 0 and is not made until `dataset release`"
+
+
+def test_drift_is_a_warning(fill, outcome, store, location, orders):
+    """Each difference with object and line; new columns may be ignored, other differences not."""
+    fill({"a": b"id,price,at,fee\n1,2,never,3\n2,2,,3\n"})
+    warning = outcome(accept=True).warning
+    first, second = warning.split("; ", 1)
+    assert first.startswith("other type of at in shop/")
+    assert "line 2: expected a time" in warning
+    assert second.partition("; ")[2].startswith("new column fee in shop/") or second.startswith("new column fee")
+    assert warning.endswith("orders.csv, line 1")
+    assert outcome().warning == warning
+    ignoring = dataset_outcome(replace(orders, on_new_column="ignore"), store, location)
+    assert "fee" not in ignoring.warning

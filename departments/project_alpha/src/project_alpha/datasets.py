@@ -48,7 +48,7 @@ DATASETS = by_name(
     *(
         Dataset(
             name=source, source=source, reader=reader, columns=_EARTHQUAKE, key=("id",), latest="updated",
-            parquet_copy=False,
+            parquet_copy=False, on_new_column="ignore",  # the USGS has many more
         )
         for source, reader in (("usgs_earthquakes", JsonLines(_GEOJSON)), ("usgs_earthquake_feeds", Csv()))
     ),

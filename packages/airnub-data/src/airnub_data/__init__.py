@@ -5,12 +5,13 @@
 
 from airnub_data.columns import Column
 from airnub_data.dataset import Dataset, by_name
+from airnub_data.drift import Drift
 from airnub_data.limits import Limits
 from airnub_data.location import Location
 from airnub_data.make import Made, make_dataset
 from airnub_data.partitioning import Day, Hash, Month, Year
 from airnub_data.published_datasets import scan
-from airnub_data.readers import Csv, Function, JsonLines
+from airnub_data.readers import Csv, Excel, Function, Json, JsonLines, Parquet, Zip
 from airnub_data.record import Run
 from airnub_data.scan import read_dataset, scan_dataset
 
@@ -19,15 +20,20 @@ __all__ = [
     "Csv",
     "Dataset",
     "Day",
+    "Drift",
+    "Excel",
     "Function",
     "Hash",
+    "Json",
     "JsonLines",
     "Limits",
     "Location",
     "Made",
     "Month",
+    "Parquet",
     "Run",
     "Year",
+    "Zip",
     "by_name",
     "make_dataset",
     "read_dataset",

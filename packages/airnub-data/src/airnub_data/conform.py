@@ -1,7 +1,7 @@
 """Conform: every column gets its declared type, and rows that do not fit are set aside with every reason."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -17,11 +17,27 @@ _BAD = "_bad"
 
 
 @dataclass(frozen=True, slots=True)
+class Misfit:
+    """Values of a column that are not of its type."""
+
+    values: int
+    """How many are not."""
+    record: int
+    """The record of the first of them."""
+    reason: str
+    """What was expected and what the first one is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Conformed:
     """Rows that fit, with the schema's columns and `RECORD`; and of those that do not the `RECORD` and the `REASON`."""
 
     rows: pl.DataFrame
     quarantine: pl.DataFrame
+    filled: Mapping[str, int] = field(default_factory=dict)
+    """How many values each column has, right or wrong."""
+    misfits: Mapping[str, Misfit] = field(default_factory=dict)
+    """Columns with values of a different type."""
 
 
 def conform(raw: pl.DataFrame, schema: Schema) -> Conformed:
@@ -46,8 +62,9 @@ def conform(raw: pl.DataFrame, schema: Schema) -> Conformed:
         failing.append(pl.col(BEYOND).is_not_null())
     bad = judged.select(pl.any_horizontal(failing).alias(_BAD)).to_series() if failing else None
     rows = typed.with_columns(raw[RECORD])
+    filled = {name: len(raw) - raw[name].null_count() for name in schema}
     if bad is None or not bad.any():
-        return Conformed(rows, pl.DataFrame(schema={RECORD: raw.schema[RECORD], REASON: pl.String}))
+        return Conformed(rows, pl.DataFrame(schema={RECORD: raw.schema[RECORD], REASON: pl.String}), filled)
     reasons = [
         pl.when(fails).then(
             pl.format("{}: {}" + FOUND + "{}", pl.lit(name), pl.lit(expected), _shown(name, raw.schema))
@@ -63,10 +80,20 @@ def conform(raw: pl.DataFrame, schema: Schema) -> Conformed:
             )
         )
     # The text of reasons is made for these rows alone: of all rows it would take a sixth of the processor time.
-    quarantine = judged.filter(bad).select(
-        RECORD, pl.concat_str(reasons, separator="; ", ignore_nulls=True).alias(REASON)
-    )
-    return Conformed(rows.filter(~bad), quarantine)
+    failed = judged.filter(bad)
+    quarantine = failed.select(RECORD, pl.concat_str(reasons, separator="; ", ignore_nulls=True).alias(REASON))
+    return Conformed(rows.filter(~bad), quarantine, filled, dict(_misfits(failed, raw.schema, schema)))
+
+
+def _misfits(failed: pl.DataFrame, raw: pl.Schema, schema: Schema) -> Iterator[tuple[str, Misfit]]:
+    for name, column in schema.items():
+        if column.dtype == pl.String:
+            continue
+        fails, expected = next(_rules(name, column))  # the first rule is that of the type
+        rows = failed.filter(fails.fill_null(value=False))
+        if len(rows):
+            record, found = rows.select(RECORD, _shown(name, raw)).row(0)
+            yield name, Misfit(len(rows), record, f"{expected}{FOUND}{found}")
 
 
 def _without_blanks(raw: pl.DataFrame) -> pl.DataFrame:
@@ -90,9 +117,20 @@ def _converted(raw: pl.Series, column: Column) -> pl.Series:
         return parse(raw, column.dtype)
     if isinstance(column.dtype, pl.List | pl.Struct) and raw.dtype == text_type(column.dtype):
         return _parsed_within(raw, column.dtype)
-    converted = raw.cast(column.dtype, strict=False)
+    if raw.dtype.is_numeric() and (column.dtype.is_temporal() or column.dtype == pl.Boolean):
+        return parse(raw.cast(pl.String), column.dtype)  # as in text: a number counts milliseconds, and is not a truth
+    try:
+        converted = raw.cast(column.dtype, strict=False)
+    except pl.exceptions.PolarsError:
+        return pl.Series(raw.name, [None] * len(raw), dtype=column.dtype)  # no value of this type is one of that
     if raw.dtype.is_float() and column.dtype.is_integer():
         return converted.zip_with(raw == raw.floor(), pl.Series([None], dtype=column.dtype))
+    if (
+        isinstance(raw.dtype, pl.Decimal)
+        and isinstance(column.dtype, pl.Decimal)
+        and raw.dtype.scale > column.dtype.scale
+    ):
+        return converted.zip_with(converted.cast(raw.dtype, strict=False) == raw, pl.Series([None], dtype=column.dtype))
     return converted
 
 

@@ -13,6 +13,7 @@ from airnub_core.errors import DatasetError
 from airnub_core.published import Published, versioned
 from airnub_data.checks import Check, Fresh
 from airnub_data.columns import INTERNAL, OBJECT, RECORD, Schema, stored_type, type_name
+from airnub_data.drift import ON_NEW_COLUMN, OnNewColumn
 from airnub_data.limits import Limits, check_limit
 from airnub_data.partitioning import Partitioning
 from airnub_data.readers import Csv, Function, JsonLines, Reader
@@ -44,7 +45,7 @@ class Dataset:
     source: str | tuple[str, ...]
     """The source of ingestion whose current objects hold the rows, or several."""
     reader: Reader | Callable[[bytes], pl.DataFrame]
-    """`Csv()`, `JsonLines()`, or a function over the bytes of one object."""
+    """`Csv()`, `Json()`, `JsonLines()`, `Excel()`, `Parquet()`, `Zip(Csv())`, or a function over an object's bytes."""
     columns: Schema
     key: tuple[str, ...] = ()
     """Columns that tell rows apart; of rows with the same key one is kept. Without a key every row is."""
@@ -64,6 +65,8 @@ class Dataset:
     """Rows, or a share of them, that a commit may remove."""
     checks: tuple[Check, ...] = ()
     """What must hold before a version is committed, as the functions of `airnub_data.checks` make them."""
+    on_new_column: OnNewColumn = "warn"
+    """Of columns that files have and the declaration has not: `warn` reports them, `fail` commits nothing."""
     retention: timedelta = RETENTION
     """How long versions can be read again."""
     parquet_copy: bool = True
@@ -97,6 +100,9 @@ class Dataset:
             raise DatasetError(self.name, f"expected a version from 1 on, found {self.version}")
         if self.retention < SHORTEST_RETENTION:
             raise DatasetError(self.name, f"expected a retention of at least a day, found {self.retention}")
+        if self.on_new_column not in ON_NEW_COLUMN:
+            expected = ", ".join(ON_NEW_COLUMN)
+            raise DatasetError(self.name, f"expected one of {expected} as on_new_column, found {self.on_new_column!r}")
         check_limit(self.name, "max_quarantined", self.max_quarantined)
         check_limit(self.name, "max_shrink", self.max_shrink)
         self._check_checks()

@@ -35,7 +35,7 @@ def check_store(dataset: str, place: Place) -> None:
 def current_objects(store: Store, index: Index, sources: Sequence[str], suffix: str) -> list[InputObject]:
     """Every current object of the sources whose name ends with the suffix, each once.
 
-    Of an API with `records` the files of records count, never its raw pages.
+    Of an API with `records` the files of records count, never its raw pages. A name may end with `.gz` as well.
 
     Returns:
         In the order of `changed_at`, and of digests where that is equal.
@@ -46,7 +46,7 @@ def current_objects(store: Store, index: Index, sources: Sequence[str], suffix: 
     found: dict[str, InputObject] = {}
     for source in sources:
         for known in _of_source(store, index.current(source), f"/{source}.jsonl"):
-            if not known.path.endswith(suffix):
+            if not known.path.removesuffix(".gz").endswith(suffix):
                 continue
             before = found.get(known.digest)
             if before is None or before.changed_at < known.changed_at:

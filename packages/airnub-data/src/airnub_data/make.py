@@ -26,10 +26,11 @@ from airnub_data import quarantine
 from airnub_data.code import parts, stage_digest, table_digest
 from airnub_data.columns import type_name
 from airnub_data.dataset import Dataset
-from airnub_data.evaluation import CheckError, evaluate, evaluate_unchanged, freshness, require_passed
+from airnub_data.drift import Drift, summarised
+from airnub_data.evaluation import evaluate, evaluate_unchanged, freshness, require_passed
 from airnub_data.inputs import InputObject, check_store, current_objects, digest_of_inputs
 from airnub_data.keys import moved_keys
-from airnub_data.limits import LimitError, Limits, check_quarantined, check_shrink
+from airnub_data.limits import Limits, check_quarantined, check_shrink
 from airnub_data.location import Location
 from airnub_data.parquet_copy import refresh_copy, remove_copy
 from airnub_data.partition_files import PartitionFile, described, staged_file, wanted_files, write_file
@@ -39,6 +40,8 @@ from airnub_data.stage import HASH, PART, Stage, StagedObject
 from airnub_data.table import ConflictError, Table, TableFile, create
 
 _NEW_VERSION = "readers rely on it: declare the change as a new `version` beside this one"
+_NAMED = 10
+"""New columns that the message of an error names."""
 _ATTEMPTS = 50
 """Commits of other writers that may come between; each is taken into account, and costs little."""
 
@@ -59,6 +62,8 @@ class Made:
     """Why rows are in quarantine; the rule that most of them break comes first."""
     checks: tuple[CheckResult, ...] = ()
     """What the checks found, in the order of the declaration; without a change that of freshness alone is new."""
+    drift: tuple[Drift, ...] = ()
+    """Where current objects differ from the declaration."""
 
 
 def make_dataset(
@@ -155,12 +160,17 @@ class _Making:
             if last.quarantine_version is None if found is None else found.has_content_of(last.quarantine_version):
                 violations = quarantine.violations(found.scan()) if found is not None and last.quarantined else ()
                 checks = evaluate_unchanged(self._dataset, table, last.checks)
+                drift = tuple(map(Drift.parse, last.drift))
                 if not self._accept:
                     require_passed(
                         self._dataset.stem, checks, among=freshness(self._dataset), quarantined=last.quarantined,
                         violations=violations,
                     )  # fmt: skip
-                return Made(last, table.version, changed=False, new=False, violations=violations, checks=checks)
+                    if not last.accepted:
+                        self._check_drift(drift)
+                return Made(
+                    last, table.version, changed=False, new=False, violations=violations, checks=checks, drift=drift
+                )
         return self._made(table, last, inputs, digest)
 
     def _inputs(self, table: Table | None) -> list[InputObject]:
@@ -180,10 +190,13 @@ class _Making:
             _check_schema(self._dataset.stem, table.schema, schema)
         before = Sidecar.read(self._location, self._dataset.stem, last) if last is not None else Sidecar()
         staged = self._staged(inputs, last, before)
+        drift = summarised((source.path, one.drift) for source, one in staged)
+        accepted = self._is_beyond(partial(self._check_drift, drift))
         read = sum(one.rows_read for _, one in staged)
         bad = sum(one.quarantined for _, one in staged)
         violations = self._violations(staged) if bad else ()
-        accepted = self._is_beyond(partial(check_quarantined, self._dataset.stem, self._limits, bad, read, violations))
+        limit = partial(check_quarantined, self._dataset.stem, self._limits, bad, read, violations)
+        accepted = self._is_beyond(limit) or accepted
         moved = self._moved(inputs, last, before)
         wanted = {file.path: file for file in wanted_files(self._dataset, self._code, staged, moved, self._stage)}
         there = {} if table is None else table.files()
@@ -218,6 +231,7 @@ class _Making:
             superseded=fits - rows,
             quarantined=bad,
             quarantine_version=quarantine_version,
+            drift=[one.as_json() for one in drift],
             seconds=round(time.monotonic() - self._started, 3),
             checks=checks,
             accepted=accepted,
@@ -231,22 +245,32 @@ class _Making:
         self._stage.prune({source.digest for source in inputs})
         return Made(
             record, version, changed=bool(added or removed) or table is None, new=table is None,
-            violations=violations, checks=checks,
+            violations=violations, checks=checks, drift=drift,
         )  # fmt: skip
 
     def _is_beyond(self, check: Callable[[], None]) -> bool:
         """Whether a limit or a check forbids the commit, and it is accepted.
 
         Raises:
-            CheckError, LimitError: it is not accepted.
+            DatasetError: it is not accepted.
         """
         try:
             check()
-        except (CheckError, LimitError):
+        except DatasetError:
             if not self._accept:
                 raise
             return True
         return False
+
+    def _check_drift(self, drift: Sequence[Drift]) -> None:
+        new = [str(one) for one in drift if one.kind == "new"]
+        if new and self._dataset.on_new_column == "fail":
+            raise DatasetError(
+                self._dataset.stem,
+                f"expected the declared columns alone (on_new_column='fail'), found {'; '.join(new[:_NAMED])}; nothing "
+                "was committed, and the version before stays. Declare them, or accept them once: "
+                f"run processing --accept {self._dataset.stem}",
+            )
 
     def _staged(
         self, inputs: Sequence[InputObject], last: Record | None, before: Sidecar

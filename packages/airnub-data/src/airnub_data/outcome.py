@@ -13,6 +13,9 @@ from airnub_data.location import Location
 from airnub_data.make import Made, make_dataset
 from airnub_data.record import Run
 
+_NAMED = 5
+"""Differences from the declaration that a warning names."""
+
 
 def dataset_outcome(
     dataset: Dataset,
@@ -27,8 +30,9 @@ def dataset_outcome(
 
     Returns:
         `stored` for a new table, `updated` for a new version, `unchanged` where there was nothing to do; with a warning
-        where it is held by a rollback, new and empty, or where a check failed that does not block. Its path is that of
-        the table, relative to the location; its size that of the table's files, in bytes.
+        where it is held by a rollback, is new and empty, where a check failed that does not block, or where its objects
+        differ from the declaration. Its path is that of the table, relative to the location; its size that of the
+        table's files, in bytes.
     """
     try:
         made = make_dataset(dataset, store, location, accept=accept, run=run, on_progress=on_progress)
@@ -56,14 +60,18 @@ def dataset_outcome(
         seconds=record.seconds if made.changed else None,
         violations=made.violations,
         checks=made.checks,
-        warning=_warning(made),
+        warning=_warning(made, dataset),
     )
 
 
-def _warning(made: Made) -> str | None:
+def _warning(made: Made, dataset: Dataset) -> str | None:
     if made.held:
         return f"it was rolled back to version {made.record.restored} and is not made until `dataset release`"
-    warnings = [str(check) for check in made.checks if not check.passed]
-    if made.new and not made.record.rows:
-        warnings.insert(0, "it has no rows")
+    reported = [one for one in made.drift if one.kind != "new" or dataset.on_new_column != "ignore"]
+    reported.sort(key=lambda one: one.kind == "new")  # what may cost values comes first
+    warnings = ["it has no rows"] if made.new and not made.record.rows else []
+    warnings += [str(check) for check in made.checks if not check.passed]
+    warnings += map(str, reported[:_NAMED])
+    if len(reported) > _NAMED:
+        warnings.append(f"and {len(reported) - _NAMED} more differences from the declaration")
     return "; ".join(warnings) or None

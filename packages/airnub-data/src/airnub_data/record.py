@@ -5,7 +5,7 @@
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ import polars as pl
 
 from airnub_common import sha256_hex
 from airnub_core.outcome import CheckResult
+from airnub_data.drift import Drift
 from airnub_data.inputs import InputObject
 from airnub_data.location import Location
 from airnub_data.stage import StagedObject
@@ -55,6 +56,8 @@ class Record:
     """Rows that a newer one of their key replaced."""
     quarantined: int = 0
     quarantine_version: int | None = None
+    drift: Sequence[Mapping[str, Any]] = ()
+    """Where objects differ from the declaration, as `Drift.as_json` gives it."""
     seconds: float = 0.0
     checks: tuple[CheckResult, ...] = ()
     """What its checks found, in the order of the declaration."""
@@ -96,6 +99,9 @@ _OBJECTS = pl.Schema(
         "rows_read": pl.Int64(),
         "quarantined": pl.Int64(),
         "partitions": pl.List(pl.Struct({"number": pl.Int32(), "rows": pl.Int64()})),
+        "drift": pl.List(
+            pl.Struct({"kind": pl.String(), "column": pl.String(), "record": pl.Int64(), "detail": pl.String()})
+        ),
     }
 )
 
@@ -126,6 +132,7 @@ class Sidecar:
                 StagedObject(
                     row["digest"], row["rows_read"], row["quarantined"],
                     {part["number"]: part["rows"] for part in row["partitions"]},
+                    tuple(map(Drift.parse, row.get("drift") or ())),
                 ),
             )
             for row in pl.read_parquet(io.BytesIO(content)).iter_rows(named=True)
@@ -142,7 +149,8 @@ class Sidecar:
             return
         rows = [
             (*source, staged.rows_read, staged.quarantined,
-             [{"number": number, "rows": rows} for number, rows in staged.partitions.items()])
+             [{"number": number, "rows": rows} for number, rows in staged.partitions.items()],
+             [{name: getattr(one, name) for name in ("kind", "column", "record", "detail")} for one in staged.drift])
             for source, staged in self.objects
         ]  # fmt: skip
         if len(self.moved):

@@ -14,8 +14,9 @@ import json
 import os
 import shutil
 import time
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +27,10 @@ import polars as pl
 from airnub_common import hex_of
 from airnub_core.errors import DatasetError, StoreError
 from airnub_core.store.protocol import Store
-from airnub_data.columns import OBJECT, RECORD
-from airnub_data.conform import REASON, Conformed, conform
+from airnub_data.columns import INTERNAL, OBJECT, RECORD
+from airnub_data.conform import REASON, Conformed, Misfit, conform
 from airnub_data.dataset import Dataset
+from airnub_data.drift import Drift
 from airnub_data.inputs import InputObject
 from airnub_data.partitioning import key_hash
 from airnub_data.readers import Chunk
@@ -60,6 +62,8 @@ class StagedObject:
     quarantined: int
     partitions: Mapping[int | None, int]
     """Rows that fit, by the number of their partition; `None` where there are no partitions, or the column is null."""
+    drift: tuple[Drift, ...] = ()
+    """Where the object differs from the declaration."""
 
 
 class Stage:
@@ -122,8 +126,11 @@ class Stage:
         with _made(folder) as making:
             read = quarantined = 0
             partitions: Counter[int | None] = Counter()
+            drift: list[Drift] = []
+            types = _Types()
             for number, chunk in enumerate(self._chunks(source)):
-                rows, bad = self._conformed(chunk)
+                drift += chunk.drift
+                rows, bad = self._conformed(chunk, types)
                 read += len(chunk.rows) + len(chunk.refused)
                 if not bad.is_empty():
                     quarantined += len(bad)
@@ -141,14 +148,16 @@ class Stage:
                 pl.DataFrame(schema=_QUARANTINE).write_parquet(making / QUARANTINE)
             for path in bad_files:
                 path.unlink()
+            drift += types.drift([one.column for one in drift if one.kind == "type"])
             summary = {
                 "rows_read": read,
                 "quarantined": quarantined,
                 "partitions": sorted(partitions.items(), key=lambda one: (one[0] is not None, one[0] or 0)),
+                "drift": [one.as_json() for one in drift],
                 "sizes": {path.name: path.stat().st_size for path in making.glob("*.parquet")},
             }
             (making / _SUMMARY).write_text(json.dumps(summary))
-        return StagedObject(source.digest, read, quarantined, dict(partitions))
+        return StagedObject(source.digest, read, quarantined, dict(partitions), tuple(drift))
 
     def _write(self, rows: pl.DataFrame, path: Path) -> None:
         if self._dataset.key or self._dataset.partition_by is not None:
@@ -166,15 +175,16 @@ class Stage:
             try:
                 yield from reader.read(self._dataset.stem, stream, self._dataset.columns)
                 stream.read()  # what the reader left: the digest is known at the end alone
-            except (EOFError, gzip.BadGzipFile) as error:
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 reason = f"expected a whole gzip file in {source.path}, found: {error}"
                 raise DatasetError(self._dataset.stem, reason) from error
             except DatasetError as error:
                 raise DatasetError(error.dataset, f"{error.reason} ({source.path})") from error
 
-    def _conformed(self, chunk: Chunk) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def _conformed(self, chunk: Chunk, types: "_Types") -> tuple[pl.DataFrame, pl.DataFrame]:
         """The rows that fit, and those that do not with `RECORD`, `TEXT` and `REASON`."""
         conformed = conform(chunk.rows, self._dataset.columns)
+        types.add(conformed)
         rows, bad = conformed.rows, [conformed.quarantine]
         if self._dataset.derive is not None and not rows.is_empty():
             derived = self._derived(rows)
@@ -195,7 +205,7 @@ class Stage:
             raise DatasetError(self._dataset.stem, reason) from error
         missing = [name for name in (RECORD, *self._dataset.schema) if name not in derived.columns]
         if missing:
-            reason = f"expected the columns {', '.join(missing)} from `derive`, found {', '.join(derived.columns)}"
+            reason = f"expected the columns {', '.join(missing)} from `derive`, found {_named(derived)}"
             raise DatasetError(self._dataset.stem, reason)
         return conform(derived, self._dataset.schema)
 
@@ -216,6 +226,33 @@ class Stage:
         return rows
 
 
+def _named(rows: pl.DataFrame) -> str:
+    return ", ".join(name for name in rows.columns if name not in INTERNAL) or "no columns"
+
+
+class _Types:
+    """How many values of an object are of a different type than that of their column."""
+
+    def __init__(self) -> None:
+        self._filled: Counter[str] = Counter()
+        self._misfits: dict[str, Misfit] = {}
+
+    def add(self, conformed: Conformed) -> None:
+        self._filled.update(conformed.filled)
+        for name, one in conformed.misfits.items():
+            first = self._misfits.get(name)
+            total = one.values + (first.values if first else 0)
+            self._misfits[name] = Misfit(total, (first or one).record, (first or one).reason)
+
+    def drift(self, known: Sequence[str]) -> list[Drift]:
+        """Columns of which at least half of the values are of a different type, but for those that are known."""
+        return [
+            Drift("type", name, one.record, f"{one.reason} ({one.values:,} of {self._filled[name]:,} values)")
+            for name, one in self._misfits.items()
+            if name not in known and one.values * 2 >= self._filled[name]
+        ]
+
+
 _QUARANTINE = {RECORD: pl.Int64(), TEXT: pl.String(), REASON: pl.String()}
 
 
@@ -233,7 +270,8 @@ def _summary(digest: str, folder: Path) -> StagedObject:
         if (folder / name).stat().st_size != size:
             raise ValueError(f"expected {size} bytes in {folder / name}")
     partitions = {None if number is None else int(number): rows for number, rows in summary["partitions"]}
-    return StagedObject(digest, summary["rows_read"], summary["quarantined"], partitions)
+    drift = tuple(map(Drift.parse, summary["drift"]))
+    return StagedObject(digest, summary["rows_read"], summary["quarantined"], partitions, drift)
 
 
 @contextmanager

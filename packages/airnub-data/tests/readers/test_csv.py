@@ -102,3 +102,125 @@ def test_where_chunks_are_cut_changes_nothing(table: list[tuple[str, str]], size
     assert cut == rows(content)
     expected = [tuple(field or None for field in row) for row in table if any(row)]  # no value, no row
     assert [(a or None, b or None) for _, a, b in cut] == expected
+
+
+DIRTY = st.text(st.sampled_from('ab"",\n\r '), max_size=14)
+
+
+@given(DIRTY)
+def test_dirty_lines_are_read_as_python_reads_them(body: str) -> None:
+    """Whatever quotes, line ends and numbers of fields there are: what polars would change without a word, too."""
+    reader = Csv()
+    expected = [
+        row for chunk in [reader._slowly(body.encode(), ["a", "b", BEYOND], 2, SCHEMA, [])] for row in facts(chunk)
+    ]
+    found = [row for chunk in chunks(b"a,b\n" + body.encode().lstrip(b"\r\n")) for row in facts(chunk)]
+    lines = len(body.encode()[: len(body) - len(body.lstrip("\r\n"))].splitlines())
+    assert [(line + lines, *rest) for line, *rest in found] == [tuple(row) for row in expected]
+
+
+def facts(chunk: Chunk) -> list[tuple[object, ...]]:
+    """Rows and refused records by their lines; empty text is a missing value."""
+    rows = [tuple(value or None for value in row) for row in chunk.rows.select(RECORD, "a", "b", BEYOND).iter_rows()]
+    return sorted([*rows, *((line, "refused") for line, _ in chunk.refused)], key=lambda row: row[0])
+
+
+@given(st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=8), st.sampled_from([",", ";", "\t", "|", "¦"]))
+def test_any_delimiter_and_line_end(table: list[tuple[str, str]], delimiter: str) -> None:
+    """As Python's writer quotes them."""
+    for end in ("\n", "\r\n", "\r"):
+        text = io.StringIO()
+        csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([("a", "b"), *table])
+        [*found] = chunks(text.getvalue().encode(), Csv(delimiter=delimiter))
+        values = [(a or None, b or None) for chunk in found for a, b in chunk.rows.select("a", "b").iter_rows()]
+        assert values == [(a or None, b or None) for a, b in table if a or b]
+        assert not any(chunk.refused for chunk in found)
+
+
+def test_a_quote_that_polars_would_drop_refuses_its_line() -> None:
+    """`""b ""` became `b ` without an error."""
+    [chunk] = chunks(b'a,b\n""b "",1\n2,x\n')
+    assert chunk.rows.select(RECORD, "a").rows() == [(3, "2")]
+    assert [line for line, _ in chunk.refused] == [2]
+
+
+def test_a_field_behind_an_empty_one_too_many_is_beyond() -> None:
+    """It was left out without a word."""
+    [chunk] = chunks(b"a,b\n1,2,,x\n3,4,\n")
+    assert chunk.rows.select("a", "b", BEYOND).rows() == [("1", "2", "x"), ("3", "4", None)]
+
+
+def test_a_stray_quote_in_a_large_file_costs_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks behind it end where records do, too."""
+    monkeypatch.setattr(module, "CHUNK", 20_000)
+    lines = [f'{number},"x y"' for number in range(9000)]
+    lines[100] = '100,"open'
+    found = chunks("a,b\n{}\n".format("\n".join(lines)).encode())
+    assert [line for chunk in found for line, _ in chunk.refused] == [102]
+    assert sum(len(chunk.rows) for chunk in found) == 8999
+    assert max(len(chunk.rows) for chunk in found) < 5000
+
+
+def test_lines_that_end_with_a_return() -> None:
+    """As old spreadsheets wrote them; within quotes a return is text."""
+    assert rows(b'a,b\r"1\r2",x\r\r3,y') == [(2, "1\r2", "x"), (5, "3", "y")]
+    assert rows(b"a,b\r1,x\r2,y\r") == [(2, "1", "x"), (3, "2", "y")]
+
+
+def test_utf_16_and_declared_encodings() -> None:
+    """Text is what it was before it was encoded, also the raw text."""
+    content = "a;b\nß;€\n"
+    for reader, raw in (
+        (Csv(";"), content.encode("utf-16")),
+        (Csv(";", encoding="utf-16-le"), content.encode("utf-16-le")),
+        (Csv(";", encoding="windows-1252"), content.encode("windows-1252")),
+    ):
+        [chunk] = chunks(raw, reader)
+        assert chunk.rows.select("a", "b").rows() == [("ß", "€")]
+        assert chunk.texts([2]) == ["ß;€"]
+
+
+def test_decimal_commas() -> None:
+    """Points group thousands; a number with a decimal point is set aside, since its meaning cannot be known."""
+    schema = {"a": Column(pl.String), "b": Column(pl.Float64, nullable=True)}
+    content = b"a;b\nx.y,z;1.234.567,25\nv;-1,5\nw;1.5\nu;\nt;7\ns;1 234\n"
+    [chunk] = Csv(";", decimal_comma=True).read("orders", io.BytesIO(content), schema)
+    assert chunk.rows.select("a", "b").rows() == [
+        ("x.y,z", "1234567.25"), ("v", "-1.5"), ("u", None), ("t", "7"), ("s", "1234"),
+    ]  # fmt: skip
+    assert chunk.refused == [(4, "b: expected a number with a decimal comma, found 1.5")]
+
+
+def test_a_nul_character_costs_its_line() -> None:
+    """And in the header it says that the encoding is not declared."""
+    [chunk] = chunks(b"a,b\nx\0y,1\nz,2\n")
+    assert chunk.rows.select(RECORD, "a").rows() == [(3, "z")]
+    assert chunk.refused == [(2, "expected text, found a NUL character")]
+    with pytest.raises(DatasetError, match="declare its encoding, such as 'utf-16-le'"):
+        chunks("a,b\n".encode("utf-16-le"))
+
+
+def test_the_wrong_delimiter_is_named() -> None:
+    """Where the header has another one."""
+    with pytest.raises(DatasetError, match="found a;b; declare its delimiter, such as ';'"):
+        chunks(b"a;b\n1;2\n")
+
+
+def test_quotes_without_a_meaning() -> None:
+    """With `quote=None` they are text."""
+    [chunk] = chunks(b'a\tb\n"x\t5"\n', Csv("\t", quote=None))
+    assert chunk.rows.select("a", "b").rows() == [('"x', '5"')]
+
+
+def test_new_columns_are_noticed() -> None:
+    """With the line of the header, which may stand behind empty lines; a column without a name is none."""
+    [chunk] = chunks(b"\n\na,new,b,\n1,2,3,\n")
+    assert [(one.kind, one.column, one.record) for one in chunk.drift] == [("new", "new", 3)]
+    assert chunk.rows[RECORD].to_list() == [4]
+
+
+@pytest.mark.parametrize("options", [{"delimiter": ""}, {"delimiter": "||"}, {"quote": ","}, {"encoding": "klingon"}])
+def test_a_dialect_that_cannot_be_is_an_error(options: dict[str, str]) -> None:
+    """When it is declared."""
+    with pytest.raises(ValueError, match="expected"):
+        Csv(**options)

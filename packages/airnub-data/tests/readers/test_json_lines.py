@@ -42,7 +42,7 @@ def test_columns_are_found_at_dotted_paths() -> None:
 
 def test_lines_that_are_no_records_are_refused_with_their_reason() -> None:
     """The others are read, and empty lines are left out."""
-    [chunk] = chunks(
+    chunk, _ = chunks(
         '{"id": 1}', "", '{"id": 2, "customer": 17}', "[1]", "nope", '{"id": 3, "tags": 3}', b'{"id": "\xff"}',
         '{"id": 4}{"id": 5}', '{"id": 6, "place": {"coordinates": {"1": 2}}}', '{"id": 7}',
     )  # fmt: skip
@@ -103,3 +103,38 @@ def test_where_chunks_are_cut_changes_nothing(lines: list[str], size: int) -> No
         number for one in whole for number, _ in one.refused
     ]
     assert sum(len(one.rows) + len(one.refused) for one in whole) == sum(bool(line) for line in lines)
+
+
+def test_fields_that_are_not_declared_are_noticed() -> None:
+    """Each once, with its line; also within objects that a path leads into."""
+    [chunk] = chunks(
+        '{"id": 1, "customer": {"name": "Ada"}, "place": {"coordinates": [1, 2]}, "tags": []}',
+        '{"id": 2, "new": 1, "customer": {"age": 3}}', '{"id": 3, "new": 1}',
+    )  # fmt: skip
+    assert [(one.kind, one.column, one.record) for one in chunk.drift] == [
+        ("new", "new", 2),
+        ("new", "customer.age", 2),
+    ]
+
+
+def test_a_field_that_no_record_has_is_missing() -> None:
+    """It fails the file where it may not be null; else it is noticed. Null is a value that a field may have."""
+    found = chunks('{"id": 1, "tags": null, "customer": {"name": null}}')
+    assert [(one.kind, one.column) for chunk in found for one in chunk.drift] == [("missing", "place.coordinates.1")]
+    with pytest.raises(DatasetError, match=r"expected the fields id .* found none of 1 .* the fields are key, tags"):
+        chunks('{"key": 1, "tags": []}')
+
+
+def test_a_byte_order_mark_and_utf_16() -> None:
+    """Are no part of the first record."""
+    for encoding in ("utf-8-sig", "utf-16"):
+        content = '{"id": 1, "customer": {"name": "ß"}}\n'.encode(encoding)
+        chunk, *_ = READER.read("orders", io.BytesIO(content), SCHEMA)
+        assert chunk.rows.select("id", "customer").rows() == [("1", "ß")]
+
+
+def test_what_polars_would_misread_is_refused() -> None:
+    """Two records in a line beside an empty line, and half of a character."""
+    chunk, *_ = chunks('{"id": 1}{"id": 2}', "", '{"id": 3}', '{"id": 4, "customer": {"name": "\\ud800"}}')
+    assert chunk.rows.select(RECORD, "id").rows() == [(3, "3")]
+    assert [line for line, _ in chunk.refused] == [1, 4]

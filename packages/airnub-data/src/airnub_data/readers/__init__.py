@@ -2,7 +2,11 @@
 
 from airnub_data.readers.chunk import CHUNK, Chunk, Reader
 from airnub_data.readers.csv import Csv
+from airnub_data.readers.excel import Excel
 from airnub_data.readers.function import Function
+from airnub_data.readers.json import Json
 from airnub_data.readers.json_lines import JsonLines
+from airnub_data.readers.parquet import Parquet
+from airnub_data.readers.zip import Zip
 
-__all__ = ["CHUNK", "Chunk", "Csv", "Function", "JsonLines", "Reader"]
+__all__ = ["CHUNK", "Chunk", "Csv", "Excel", "Function", "Json", "JsonLines", "Parquet", "Reader", "Zip"]

@@ -7,6 +7,7 @@ from typing import BinaryIO, Protocol
 import polars as pl
 
 from airnub_data.columns import RECORD, Schema
+from airnub_data.drift import Drift
 
 CHUNK = 8 * 1024 * 1024
 """Bytes that are read at a time: with 4 MiB there is less in memory (160 MB instead of 202 for 181 MB of CSV), but more
@@ -25,6 +26,8 @@ class Chunk:
     """The raw text of records, by their numbers, which come in order."""
     refused: Sequence[tuple[int, str]] = field(default_factory=list)
     """Records that are no rows, with the reason."""
+    drift: Sequence[Drift] = ()
+    """Where the object differs from the schema, each difference once in an object."""
 
 
 class Reader(Protocol):

@@ -1,74 +1,124 @@
-"""CSV: chunks are cut where a record ends; polars reads a chunk, or Python line by line where polars refuses it."""
+"""CSV: chunks are cut where a record ends; polars reads a chunk, or Python line by line where polars must not."""
 
 import csv
-import io
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import polars as pl
 
 from airnub_core.errors import DatasetError
 from airnub_data.columns import RECORD, Schema
 from airnub_data.conform import BEYOND
+from airnub_data.drift import Drift
 from airnub_data.readers.chunk import CHUNK, LARGEST_RECORD, Chunk, decoded
+from airnub_data.readers.text import Utf8, check_encoding
 
-_BOM = b"\xef\xbb\xbf"
+if TYPE_CHECKING:
+    from _csv import Reader
+
 _LINES_OF_A_RECORD = 1000
 """Lines that one record may have; a quote that is open for longer was never meant to open a field."""
+_LARGEST_HEADER = 1 << 20
+_DELIMITERS = ",;\t|"
+_COMMA = r"^\s*[+-]?(?:\d{1,3}(?:[. '\x{a0}\x{202f}]\d{3})+|\d+)(?:,\d+)?(?:[eE][+-]?\d+)?\s*$"
+"""A number with a decimal comma: points and spaces group thousands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Csv:
-    """CSV files with a header, in UTF-8.
+    """CSV files with a header.
 
     Columns are found by the names in the header, in any order. A line with too few fields has missing values, one
-    without any value is left out, and one with more fields than the header is set aside.
+    without any value is left out, and one with more fields than the header is set aside. Lines end with LF, CRLF or CR.
+
+    >>> Csv(delimiter=";", encoding="windows-1252", decimal_comma=True).suffix
+    '.csv'
     """
 
     delimiter: str = ","
+    """One character."""
     suffix: str = ".csv"
+    encoding: str = "utf-8"
+    """A name that Python knows. UTF-16 and UTF-32 with a byte order mark are recognised without it."""
+    quote: str | None = '"'
+    """The character around fields with delimiters or line breaks, doubled within them; `None`: it has no meaning."""
+    decimal_comma: bool = False
+    """Whether columns of numbers are written as `1.234,50`. A number such as `1.5` is set aside then."""
+
+    def __post_init__(self) -> None:
+        """Raises:
+        ValueError: a delimiter or a quote that is not one character, or an unknown encoding.
+        """
+        for what, sign in (("delimiter", self.delimiter), ("quote", self.quote)):
+            if sign is not None and (len(sign) != 1 or sign in "\r\n\0"):
+                raise ValueError(f"expected one character as {what}, found {sign!r}")
+        if self.delimiter == self.quote:
+            raise ValueError(f"expected the delimiter and the quote to differ, found {self.quote!r} as both")
+        check_encoding(self.encoding)
 
     def read(self, dataset: str, stream: BinaryIO, schema: Schema) -> Iterator[Chunk]:
-        """The rows of one file; `RECORD` is the line at which a record begins, and the header is line 1.
+        """The rows of one file; `RECORD` is the line at which a record begins, and the first line is 1.
 
         Raises:
             DatasetError: there is no header, or a column of the schema is not in it.
         """
         header: list[str] | None = None
         line = 1
-        for content in _chunks(stream):
+        for content in _chunks(Utf8(stream, self.encoding), None if self.quote is None else self.quote.encode()):
+            drift: list[Drift] = []
             if header is None:
-                header, end, lines = self._header(dataset, content.removeprefix(_BOM), schema)
-                content = content.removeprefix(_BOM)[end:]
+                before = len(content) - len(content.lstrip(b"\r\n"))
+                line += _count(content[:before])
+                content = content[before:]
+                if not content:
+                    continue
+                header, end, lines = self._header(dataset, content, schema)
+                new = dict.fromkeys(name for name in header if name and name not in schema)
+                drift = [Drift("new", name, line) for name in new]
+                content = content[end:]
                 line += lines
             if content:
-                yield self._chunk(content, header, line, schema)
-                line += content.count(b"\n")
+                yield self._chunk(content, header, line, schema, drift)
+                line += _count(content)
+            elif drift:
+                yield self._chunk(b"", header, line, schema, drift)
         if header is None:
             raise DatasetError(dataset, "expected a CSV file with a header, found an empty file")
 
     def _header(self, dataset: str, content: bytes, schema: Schema) -> tuple[list[str], int, int]:
         """The names of the columns, where the header ends, and how many lines it has."""
-        lines = content.splitlines(keepends=True)[:_LINES_OF_A_RECORD]
-        reader = csv.reader(decoded(lines), delimiter=self.delimiter)
+        lines = content[:_LARGEST_HEADER].splitlines(keepends=True)[:_LINES_OF_A_RECORD]
+        if b"\0" in lines[0]:
+            reason = f"expected a header in {self.encoding}, found NUL bytes; declare its encoding, such as 'utf-16-le'"
+            raise DatasetError(dataset, reason)
+        reader = self._python([line.decode("utf-8", "replace") for line in lines], strict=False)
         header = [name.strip() for name in next(reader, [])]
         missing = [name for name in schema if name not in header]
         if missing:
             found = ", ".join(header) or "no columns"
-            raise DatasetError(dataset, f"expected the columns {', '.join(missing)} in the header, found {found}")
+            reason = f"expected the columns {', '.join(missing)} in the header, found {found}"
+            other = [sign for sign in _DELIMITERS if sign != self.delimiter and sign in found]
+            if len(header) == 1 and other:
+                reason += f"; declare its delimiter, such as {other[0]!r}"
+            raise DatasetError(dataset, reason)
         twice = [name for name in schema if header.count(name) > 1]
         if twice:
             raise DatasetError(dataset, f"expected each column once in the header, found {', '.join(twice)} twice")
         return header, sum(map(len, lines[: reader.line_num])), reader.line_num
 
-    def _chunk(self, content: bytes, header: Sequence[str], line: int, schema: Schema) -> Chunk:
+    def _chunk(self, content: bytes, header: Sequence[str], line: int, schema: Schema, drift: Sequence[Drift]) -> Chunk:
         # Columns that are not declared get names of their own: two of them may have the same.
         names = [name if name in schema else f"undeclared:{place}" for place, name in enumerate(header)] + [BEYOND]
+        if not content or not self._is_for_polars(content):
+            if b"\n" in content or b"\0" in content or not _has_lone_returns(content) or self._quotes(content):
+                return self._slowly(content, names, line, schema, drift)
+            content = content.replace(b"\r", b"\n")
         try:
             rows = self._read(content, names)
         except pl.exceptions.PolarsError:
-            return self._slowly(content, names, line, schema)
+            return self._slowly(content, names, line, schema, drift)
         ends = content.count(b"\n") + (not content.endswith(b"\n"))
         if len(rows) == ends:
             rows = rows.with_columns(pl.int_range(line, line + ends, dtype=pl.Int64).alias(RECORD))
@@ -81,7 +131,34 @@ class Csv:
         # A line without any value is left out; columns that are not declared are looked at where it may be one.
         if _may_be_empty(rows, [*schema, BEYOND]):
             rows = rows.filter(~pl.all_horizontal(_empty(names)))
-        return Chunk(rows.select(RECORD, *schema, BEYOND), texts)
+        return self._made(rows, schema, texts, [], drift)
+
+    def _made(
+        self,
+        rows: pl.DataFrame,
+        schema: Schema,
+        texts: "_Texts",
+        refused: list[tuple[int, str]],
+        drift: Sequence[Drift],
+    ) -> Chunk:
+        rows = rows.select(RECORD, *schema, BEYOND)
+        if self.decimal_comma:
+            rows = _with_points(rows, schema, refused)
+        return Chunk(rows, texts, sorted(refused), drift)
+
+    def _quotes(self, content: bytes) -> bool:
+        return self.quote is not None and self.quote.encode() in content
+
+    def _is_for_polars(self, content: bytes) -> bool:
+        """Whether polars reads the chunk as it is meant; of stray quotes it makes other text without an error."""
+        if b"\0" in content or _has_lone_returns(content):
+            return False
+        if not self.delimiter.isascii() or not (self.quote or "").isascii():
+            return False
+        if not self._quotes(content):
+            return True
+        text = pl.Series([content.decode("utf-8", "replace")])
+        return bool(text.str.contains(_well_formed(self.delimiter, self.quote or "")).item())
 
     def _read(self, content: bytes, names: Sequence[str]) -> pl.DataFrame:
         return pl.read_csv(
@@ -89,37 +166,61 @@ class Csv:
             has_header=False,
             schema=dict.fromkeys(names, pl.String),
             separator=self.delimiter,
+            quote_char=self.quote,
             encoding="utf8-lossy",
-            truncate_ragged_lines=True,
             missing_columns="insert",
         )
 
-    def _slowly(self, content: bytes, names: Sequence[str], line: int, schema: Schema) -> Chunk:
+    def _python(self, lines: Iterator[str] | list[str], *, strict: bool) -> "Reader":
+        return csv.reader(
+            lines,
+            delimiter=self.delimiter,
+            quotechar=self.quote,
+            quoting=csv.QUOTE_NONE if self.quote is None else csv.QUOTE_MINIMAL,
+            strict=strict,
+        )
+
+    def _slowly(self, content: bytes, names: Sequence[str], line: int, schema: Schema, drift: Sequence[Drift]) -> Chunk:
         """The same, record by record: one with a stray quote costs itself and none beside it."""
         text = [raw.decode("utf-8", "replace") for raw in _lines(content)]
         rows: list[tuple[int, list[str | None]]] = []
         refused: list[tuple[int, str]] = []
         starts: list[int] = []
         at = 0
+        position = 0
+
+        def following() -> Iterator[str]:
+            nonlocal position
+            while position < len(text) and position - at < _LINES_OF_A_RECORD:
+                position += 1
+                yield text[position - 1]
+
+        csv.field_size_limit(LARGEST_RECORD)
+        reader = self._python(following(), strict=True)
         while at < len(text):
-            reader = csv.reader(iter(text[at : at + _LINES_OF_A_RECORD]), delimiter=self.delimiter, strict=True)
+            number = line + at
+            starts.append(number)
             try:
                 fields = next(reader)
             except csv.Error as error:
-                refused.append((line + at, f"expected a line of CSV, found: {error}"))
-                starts.append(line + at)
+                refused.append((number, f"expected a line of CSV, found: {error}"))
                 at += 1
+                position = at
+                reader = self._python(following(), strict=True)
                 continue
-            starts.append(line + at)
-            if any(fields):
-                rows.append((line + at, list(fields)))
-            at += reader.line_num
-        width = len(names)
-        table = [(number, *(fields + [None] * width)[:width]) for number, fields in rows]
+            at = position
+            if any("\0" in field for field in fields):
+                refused.append((number, "expected text, found a NUL character"))
+            elif any(fields):
+                rows.append((number, list(fields)))
+        width = len(names) - 1
+        table = [
+            (number, *(fields + [None] * width)[:width], next(filter(None, fields[width:]), None))
+            for number, fields in rows
+        ]
         frame = pl.DataFrame(table, schema={RECORD: pl.Int64, **dict.fromkeys(names, pl.String)}, orient="row")
-        return Chunk(
-            frame.select(RECORD, *schema, BEYOND), _Texts(content, line, pl.Series(starts, dtype=pl.Int64)), refused
-        )
+        texts = _Texts(content, line, pl.Series(starts, dtype=pl.Int64))
+        return self._made(frame, schema, texts, refused, drift)
 
 
 class _Texts:
@@ -150,23 +251,68 @@ def _may_be_empty(rows: pl.DataFrame, names: Sequence[str]) -> bool:
     return True
 
 
+def _with_points(rows: pl.DataFrame, schema: Schema, refused: list[tuple[int, str]]) -> pl.DataFrame:
+    """Numbers with a decimal point; rows with one that has no comma where it should are refused."""
+    for name, column in schema.items():
+        # Both a class of polars and a value of it know whether they are numbers.
+        if not column.dtype.is_numeric():
+            continue
+        value = pl.col(name)
+        strange = rows.filter(value.is_not_null() & (value.str.strip_chars() != "") & ~value.str.contains(_COMMA))
+        refused.extend(
+            (record, f"{name}: expected a number with a decimal comma, found {found}")
+            for record, found in strange.select(RECORD, name).iter_rows()
+        )
+        rows = rows.filter(~pl.col(RECORD).is_in(strange[RECORD].implode())) if len(strange) else rows
+        rows = rows.with_columns(
+            value.str.replace_all(r"[. '\x{a0}\x{202f}]", "").str.replace(",", ".", literal=True).alias(name)
+        )
+    return rows
+
+
+@functools.lru_cache(maxsize=16)
+def _well_formed(delimiter: str, quote: str) -> str:
+    """A pattern of whole text whose quotes are around fields, doubled within them, or within fields without."""
+    d, q = (f"\\x{{{ord(sign):x}}}" for sign in (delimiter, quote))
+    field = rf"(?:{q}(?:[^{q}]|{q}{q})*{q}|[^{q}{d}\r\n][^{d}\r\n]*|)"
+    return rf"\A(?:{field}(?:{d}|\r?\n))*{field}\z"
+
+
 def _empty(names: Sequence[str]) -> pl.Expr:
     return pl.col(names).is_null() | (pl.col(names) == "")
 
 
 def _lines(content: bytes) -> list[bytes]:
-    """Lines with their ends, which are line feeds alone: a record may hold any other sign that splits lines."""
-    return io.BytesIO(content).readlines()
+    """Lines with their ends, which are LF, CRLF and CR alone: a record may hold any other sign that splits lines."""
+    return content.splitlines(keepends=True)
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+def _count(content: bytes) -> int:
+    """How many lines end in a chunk."""
+    if b"\r" not in content:
+        return content.count(b"\n")
+    return content.count(b"\n") + content.count(b"\r") - content.count(b"\r\n")
+
+
+def _has_lone_returns(content: bytes) -> bool:
+    return b"\r" in content and content.count(b"\r") != content.count(b"\r\n")
+
+
+def _chunks(stream: Utf8, quote: bytes | None) -> Iterator[bytes]:
     """The stream, cut where a record ends: at line breaks with an even number of quotes before them."""
-    rest = b""
-    while content := stream.read(CHUNK):
+    rest, following = b"", stream.read(CHUNK)
+    while content := following:
+        following = stream.read(CHUNK)
         content = rest + content
-        end = _last_record_end(content)
+        if not following:
+            rest = content  # the last one needs no cut, which a stray quote may misplace
+            break
+        end = _last_record_end(content, quote)
+        if end == 0 and len(content) >= CHUNK and _count(content) > _LINES_OF_A_RECORD:
+            # No record is so long: its quote is a stray one, and what follows has one quote more than it should.
+            end = _last_record_end(content, quote, odd=True)
         if end == 0 and len(content) >= LARGEST_RECORD:
-            # An odd number of quotes: the lines are read one by one, and the one with the stray quote is set aside.
+            # The lines are read one by one, and the one with the stray quote is set aside.
             end = content.rfind(b"\n") + 1 or len(content)
         if end:
             yield content[:end]
@@ -175,11 +321,14 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
         yield rest
 
 
-def _last_record_end(content: bytes) -> int:
-    quotes, end = content.count(b'"'), len(content)
-    while (newline := content.rfind(b"\n", 0, end)) >= 0:
-        quotes -= content.count(b'"', newline, end)
-        if quotes % 2 == 0:
+def _last_record_end(content: bytes, quote: bytes | None, *, odd: bool = False) -> int:
+    # A return at the very end may be the first half of a line break.
+    end = len(content) - content.endswith(b"\r")
+    returns = _has_lone_returns(content[:end])
+    quotes = 0 if quote is None else content.count(quote, 0, end)
+    while (newline := max(content.rfind(b"\n", 0, end), content.rfind(b"\r", 0, end) if returns else -1)) >= 0:
+        quotes -= 0 if quote is None else content.count(quote, newline, end)
+        if quotes % 2 == odd:
             return newline + 1
         end = newline
     return 0

@@ -1,49 +1,170 @@
 """JSON Lines: polars reads a chunk; where it refuses one, it reads again without the lines that are not records."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, Protocol
 
 import orjson
 import polars as pl
 
 from airnub_core.errors import DatasetError
 from airnub_data.columns import RECORD, DataType, Schema, text_type
+from airnub_data.drift import Drift
 from airnub_data.readers.chunk import CHUNK, LARGEST_RECORD, Chunk, decoded
+from airnub_data.readers.text import Utf8, check_encoding
 
 Shape = Mapping[str, Any]
 """What is wanted of a record: for each field the type of a value, or what is wanted within it."""
 Check = Callable[[Any, str], str | None]
 """Why a value at a path does not fit, `None` where it does."""
+_LOOKED_AT = 128 * 1024
+"""Bytes of a chunk whose every record is looked at for fields that are not declared; of the rest it is about
+`_SAMPLES`. To look at all would cost a third of the processor time of reading."""
+_SAMPLES = 400
 
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """Files with one JSON object a line, in UTF-8; empty lines are left out.
+    """Files with one JSON object a line; empty lines are left out.
 
     A column is the field of its name, or what stands at a dotted path: `JsonLines({"customer": "customer.name"})`; a
     step of digits counts the entries of a list from 0. A field that a record lacks is a missing value. Numbers that a
-    column of text gets are written as JavaScript writes them: 1.50 as `1.5`.
+    column of text gets are written as JavaScript writes them: 1.50 as `1.5`. Of equal fields of one object the first
+    counts.
     """
 
     paths: Mapping[str, str] = field(default_factory=dict)
     suffix: str = ".jsonl"
+    encoding: str = "utf-8"
+    """A name that Python knows. UTF-16 and UTF-32 with a byte order mark are recognised without it."""
+
+    def __post_init__(self) -> None:
+        """Raises:
+        ValueError: an unknown encoding.
+        """
+        check_encoding(self.encoding)
 
     def read(self, dataset: str, stream: BinaryIO, schema: Schema) -> Iterator[Chunk]:
         """The records of one file; `RECORD` is the line, from 1 on.
 
         Raises:
-            DatasetError: a path of a column is none, or a line is larger than 64 MiB.
+            DatasetError: a path of a column is none, a line is larger than 64 MiB, or no record has a column that may
+                not be null.
         """
-        paths = {name: tuple(self.paths.get(name, name).split(".")) for name in schema}
-        shape = _shape(dataset, paths, {name: column.dtype for name, column in schema.items()})
-        first = 1
-        for content in _chunks(dataset, stream):
-            yield _chunk(content, first, paths, shape)
-            first += content.count(b"\n")
+        yield from read_lines(dataset, Utf8(stream, self.encoding), schema, self.paths)
 
 
-def _chunks(dataset: str, stream: BinaryIO) -> Iterator[bytes]:
+class Lines(Protocol):
+    """A stream of lines with one JSON object each, in UTF-8."""
+
+    def read(self, size: int) -> bytes:
+        """About `size` bytes, none at the end."""
+        ...
+
+
+def read_lines(dataset: str, stream: Lines, schema: Schema, paths: Mapping[str, str]) -> Iterator[Chunk]:
+    """The records of a stream of JSON Lines; `RECORD` is the line, from 1 on.
+
+    Raises:
+        DatasetError: as `JsonLines.read` does.
+    """
+    steps = {name: tuple(paths.get(name, name).split(".")) for name in schema}
+    shape = _shape(dataset, steps, {name: column.dtype for name, column in schema.items()})
+    fields = _Fields(shape, steps)
+    first, count, rows = 1, 0, None
+    for content in _chunks(dataset, stream):
+        chunk = _chunk(content, first, steps, shape)
+        count += len(chunk.rows)
+        rows = chunk.rows.clear()
+        yield replace(chunk, drift=fields.new(content, first, chunk.rows))
+        first += content.count(b"\n")
+    if rows is None or not count:
+        return
+    required = [name for name in fields.absent if not schema[name].nullable]
+    if required:
+        raise DatasetError(
+            dataset,
+            f"expected the fields {', '.join('.'.join(steps[name]) for name in required)} in its records, found none "
+            f"of {count:,} that has them; the fields are {', '.join(fields.found) or 'none'}",
+        )
+    missing = [Drift("missing", ".".join(steps[name]), 0) for name in fields.absent]
+    if missing:
+        yield Chunk(rows, lambda _records: [], drift=missing)
+
+
+class _Fields:
+    """Which fields the records of an object have."""
+
+    def __init__(self, shape: Shape, paths: Mapping[str, tuple[str, ...]]) -> None:
+        self._shape = shape
+        self._paths = paths
+        self.absent = list(paths)
+        """Columns that no record has had so far."""
+        self.found: dict[str, None] = {}
+        """Dotted paths of fields, in the order in which they were seen."""
+        self._known = set(_fields_of(shape, ""))
+
+    def new(self, content: bytes, first: int, rows: pl.DataFrame) -> list[Drift]:
+        """Fields that are not declared and were not seen before, of records of a chunk whose first line is `first`."""
+        self.absent = [name for name in self.absent if rows[name].null_count() == len(rows)]
+        end = len(content) if len(content) <= _LOOKED_AT else content.rfind(b"\n", 0, _LOOKED_AT) + 1
+        lines = content[:end].split(b"\n")
+        looked_at = list(enumerate(lines, first))
+        number, at, step = first + len(lines) - 1, end, (len(content) - end) // _SAMPLES + 1
+        while at < len(content):
+            stop = content.find(b"\n", at)
+            looked_at.append((number, content[at : stop if stop >= 0 else len(content)]))
+            following = content.find(b"\n", at + step) + 1 or len(content)
+            number += content.count(b"\n", at, following)
+            at = following
+        new = []
+        for number, line in looked_at:
+            try:
+                record = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue  # an empty line, or one that is in quarantine
+            if not isinstance(record, dict):
+                continue
+            for path in _seen(record, self._shape, ""):
+                if path in self.found:
+                    continue
+                self.found[path] = None
+                if path not in self._known:
+                    new.append(Drift("new", path, number))
+            if self.absent:
+                self.absent = [name for name in self.absent if not _has(record, self._paths[name])]
+        return new
+
+
+def _fields_of(shape: Shape, prefix: str) -> Iterator[str]:
+    for name, wanted in shape.items():
+        yield f"{prefix}{name}"
+        if isinstance(wanted, Mapping) and not _is_list(wanted):
+            yield from _fields_of(wanted, f"{prefix}{name}.")
+
+
+def _seen(record: Mapping[str, Any], shape: Shape, prefix: str) -> Iterator[str]:
+    """The fields of a record, and those within objects that paths lead into."""
+    for name, value in record.items():
+        wanted = shape.get(name)
+        if isinstance(wanted, Mapping) and isinstance(value, dict) and not _is_list(wanted):
+            yield from _seen(value, wanted, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _has(value: Any, path: Sequence[str]) -> bool:
+    """Whether a record has a field; an entry of a list counts where there is the list, however long."""
+    for step in path:
+        if step.isdecimal():
+            return isinstance(value, list)
+        if not isinstance(value, dict) or step not in value:
+            return False
+        value = value[step]
+    return True
+
+
+def _chunks(dataset: str, stream: Lines) -> Iterator[bytes]:
     rest = b""
     while content := stream.read(CHUNK):
         content = rest + content
@@ -62,7 +183,7 @@ def _chunk(content: bytes, first: int, paths: Mapping[str, tuple[str, ...]], sha
     texts = _Texts(content, first)
     try:
         records = _read(content, shape)
-        if len(records) == count:
+        if len(records) == count and not _is_doubtful(content):
             numbers = pl.int_range(first, first + count, dtype=pl.Int64, eager=True)
             return Chunk(_rows(records, numbers, paths), texts)
     except pl.exceptions.PolarsError:
@@ -89,6 +210,19 @@ def _chunk(content: bytes, first: int, paths: Mapping[str, tuple[str, ...]], sha
         empty = _read(b"", shape)
         frames = [_rows(empty, pl.Series([], dtype=pl.Int64), paths)]
     return Chunk(pl.concat(frames), texts, sorted(refused))
+
+
+def _is_doubtful(content: bytes) -> bool:
+    """Whether polars may have read something else than is there.
+
+    An empty line has no record, and so hides a line with two; half of a surrogate pair becomes a NUL character.
+    """
+    return (
+        content.startswith((b"\n", b"\r\n"))
+        or b"\n\n" in content
+        or (b"\r" in content and b"\n\r\n" in content)
+        or (b"\\" in content and (b"\\ud" in content or b"\\uD" in content))
+    )
 
 
 def _read(content: bytes, shape: Shape) -> pl.DataFrame:
