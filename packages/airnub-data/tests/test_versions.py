@@ -136,3 +136,25 @@ def test_a_list_of_objects_that_no_commit_has_goes_when_it_is_old(two_versions, 
     os.utime(old, (1, 1))
     assert vacuum(location, "orders") == ["orders/_airnub/old.parquet"]
     assert (new.exists(), old.exists()) == (True, False)
+
+
+def test_a_vacuum_removes_unfinished_files_of_killed_runs(two_versions, location, orders):
+    """Those that are a day old: beside a table's files, on their way there, and of the quarantine."""
+    old = [
+        location.root / "orders" / "null" / ".0123456789abcdef.tmp",
+        location.stage / "orders" / ".0123456789abcdef.tmp",
+        location.stage / "orders.quarantine" / ".0123456789abcdef.tmp",
+    ]
+    new = old[0].with_name(".of-a-run.tmp")
+    for path in (*old, new):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    folder = location.stage / "orders" / ".whole.0123.tmp"
+    (folder / "inside").mkdir(parents=True)
+    yesterday = time.time() - 25 * 3600
+    for path in (*old, folder):
+        os.utime(path, (yesterday, yesterday))
+    expected = sorted(path.relative_to(location.root).as_posix() for path in (*old, folder))
+    assert vacuum(location, "orders", dry_run=True) == expected
+    assert vacuum(location, "orders") == expected
+    assert [path for path in (*old, folder, new) if path.exists()] == [new]

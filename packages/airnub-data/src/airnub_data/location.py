@@ -131,6 +131,13 @@ class Location:
             raise StoreError.of(error, folder) from error
         return folder / f".{os.urandom(8).hex()}.tmp"
 
+    def unfinished(self, table: str, before: datetime) -> list[Path]:
+        """Local files and folders of runs that were killed on their way into a table, older than a time."""
+        found = [*(self.stage / table).glob(".*.tmp")]
+        if isinstance(self.root, Path):
+            found += (self.root / table).rglob(".*.tmp")
+        return sorted(path for path in found if path.stat().st_mtime < before.timestamp())
+
     def remove(self, path: str) -> None:
         """Remove a file, if it is there.
 

@@ -1,10 +1,12 @@
 """Versions: the history of a dataset, the way back to one of them, and the end of those that nothing reads any more."""
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from airnub_core.dataset_limits import SHORTEST_RETENTION
-from airnub_core.errors import DatasetError
+from airnub_core.errors import DatasetError, StoreError
 from airnub_data.dataset import RETENTION
 from airnub_data.location import Location
 from airnub_data.quarantine import quarantine_name
@@ -69,7 +71,7 @@ def vacuum(location: Location, name: str, retention: timedelta = RETENTION, *, d
     """Remove files that belong to no version within the retention, and what killed runs left.
 
     Returns:
-        The paths that went, or would go, relative to the location.
+        The paths that went, or would go, relative to the location; those of a local folder beside a bucket whole.
 
     Raises:
         DatasetError: there is no such dataset, or the retention is shorter than a run may take.
@@ -96,4 +98,19 @@ def vacuum(location: Location, name: str, retention: timedelta = RETENTION, *, d
     quarantine = Table.open(location, quarantine_name(name))
     if quarantine is not None:
         removed += [f"{quarantine.name}/{path}" for path in quarantine.vacuum(hours, dry_run=dry_run)]
+    # Their names begin with a dot, which Delta's vacuum leaves alone.
+    for file in (*location.unfinished(name, before), *location.unfinished(quarantine_name(name), before)):
+        if isinstance(location.root, Path) and file.is_relative_to(location.root):
+            removed.append(file.relative_to(location.root).as_posix())
+        else:
+            removed.append(str(file))
+        if not dry_run:
+            _remove(file)
     return sorted(removed)
+
+
+def _remove(path: Path) -> None:
+    try:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError.of(error, path) from error
