@@ -15,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 
 from airnub_core.errors import DatasetError
 from airnub_core.store.clock import elapsed, timestamp
@@ -57,6 +58,20 @@ def test_datasets_in_the_store_are_refused(fill, store, orders):
     with pytest.raises(DatasetError, match=r"expected datasets outside of the store .*change `datasets`"):
         make_dataset(orders, store, Location(store / "datasets"))
     assert not (store / "datasets").exists()
+
+
+def test_a_retention_that_changes_is_that_of_the_tables(fill, store, location, orders):
+    """Of the dataset and of its quarantine, whose versions its commits name; nothing is made again for it."""
+    fill({"a": HEADER + b"1,9.99,\n" * 20 + b"x,1,\n"})
+    make_dataset(orders, store, location)
+    longer = replace(orders, retention=timedelta(days=90))
+    assert [make_dataset(longer, store, location).changed for _ in range(2)] == [False, False]
+    for name in ("orders", "orders.quarantine"):
+        table = DeltaTable(location.uri(name))
+        assert table.version() == 1
+        assert table.metadata().configuration["delta.logRetentionDuration"] == "interval 2160 hours"
+    fill({"a": HEADER + b"1,8,\n"})
+    assert make_dataset(longer, store, location).version == 2
 
 
 def test_the_object_that_became_current_last_wins(fill, store, location, orders):

@@ -153,11 +153,15 @@ class _Making:
         last = None if table is None else Record.last(table)
         if table is not None and last is not None and last.held:
             return Made(last, table.version, changed=False, new=False, held=True)
+        if table is not None:
+            table.keep(self._dataset.retention)
         inputs = self._inputs(table)
         digest = digest_of_inputs(inputs)
         if table is not None and last is not None and (last.code, last.inputs) == (self._code, digest):
             found = Table.open(self._location, quarantine.quarantine_name(self._dataset.stem))
             if last.quarantine_version is None if found is None else found.has_content_of(last.quarantine_version):
+                if found is not None:
+                    found.keep(self._dataset.retention)
                 violations = quarantine.violations(found.scan()) if found is not None and last.quarantined else ()
                 checks = evaluate_unchanged(self._dataset, table, last.checks)
                 drift = tuple(map(Drift.parse, last.drift))
@@ -212,7 +216,7 @@ class _Making:
         passes = partial(require_passed, self._dataset.stem, checks, quarantined=bad, violations=violations)
         accepted = self._is_beyond(passes) or accepted
         quarantine_version = quarantine.publish(
-            self._location, self._dataset.stem, self._stage_code, staged, self._stage
+            self._location, self._dataset.stem, self._stage_code, staged, self._stage, self._dataset.retention
         )
         fits = sum(sum(one.partitions.values()) for _, one in staged)
         sidecar = Sidecar.name(self._code, digest)

@@ -1,7 +1,7 @@
 """Quarantine: rows that do not fit, in a Delta table beside the dataset's, with raw text and every reason."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -37,9 +37,16 @@ def quarantine_name(stem: str) -> str:
 
 
 def publish(
-    location: Location, stem: str, code: str, objects: Sequence[tuple[InputObject, StagedObject]], stage: Stage
+    location: Location,
+    stem: str,
+    code: str,
+    objects: Sequence[tuple[InputObject, StagedObject]],
+    stage: Stage,
+    retention: timedelta,
 ) -> int | None:
     """Bring the quarantine of a dataset to what its current objects give: a file for each object with such rows.
+
+    Its versions are kept as long as those of the dataset, whose commits name them.
 
     Returns:
         Its version, `None` where there is none and never was a row for it.
@@ -50,6 +57,8 @@ def publish(
     """
     name = quarantine_name(stem)
     table = Table.open(location, name)
+    if table is not None:
+        table.keep(retention)
     wanted = {
         f"{sha256_hex(repr((code, source.digest)).encode())}.parquet": source
         for source, staged in objects
@@ -64,7 +73,7 @@ def publish(
     before = _first_seen(table, [source.digest for source in missing.values()])
     added = [_written(location, name, path, stage.quarantine(source), before) for path, source in missing.items()]
     if table is None:
-        return create(location, name, added, _SCHEMA, {"quarantine": stem})
+        return create(location, name, added, _SCHEMA, {"quarantine": stem}, retention)
     return table.commit(added, gone, _SCHEMA, {"quarantine": stem})
 
 

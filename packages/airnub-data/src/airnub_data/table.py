@@ -21,8 +21,10 @@ _TRANSACTION = "airnub"
 add files, which Delta alone would let pass with every row twice."""
 _METADATA = "airnub"
 """The key of a commit's metadata that is ours: JSON."""
-VACUUM = "VACUUM"
-"""How the operations of the two commits begin that Delta writes when it removes files."""
+_ROWS_STAY = ("VACUUM", "SET TBLPROPERTIES")
+"""How the operations of commits begin that change no row: removing files takes two of them."""
+_RETENTIONS = ("delta.logRetentionDuration", "delta.deletedFileRetentionDuration")
+"""Properties of a table: how long its versions, and files that went, can be read."""
 _CHECKPOINTS = "100"
 """Commits between two checkpoints."""
 
@@ -162,11 +164,11 @@ class Table:
             )
 
     def has_content_of(self, version: int | None) -> bool:
-        """Whether its rows are those of an earlier version: nothing but vacuums came after it."""
+        """Whether its rows are those of an earlier version: nothing but vacuums and properties came after it."""
         if version is None or version > self.version:
             return False
         later = self.version - version
-        return not later or all(commit.operation.startswith(VACUUM) for commit in self.history(later))
+        return not later or all(commit.operation.startswith(_ROWS_STAY) for commit in self.history(later))
 
     def commit(self, add: Sequence[TableFile], remove: Sequence[TableFile], schema: pl.Schema, record: object) -> int:
         """Publish the next version in one step.
@@ -213,6 +215,24 @@ class Table:
         self.location.synced(_log_file(self.name, following))
         return following
 
+    def keep(self, retention: timedelta) -> None:
+        """Keep versions for this time; where it is another one than before, that is a version of its own.
+
+        Raises:
+            ConflictError: another writer committed since this table was opened.
+            StoreError: it cannot be written.
+        """
+        interval = _interval(retention)
+        found = self._opened.metadata().configuration
+        if all(found.get(name) == interval for name in _RETENTIONS):
+            return
+        following = self.version + 1
+        with _committing(self.location, self.name):
+            self._opened.alter.set_table_properties(
+                dict.fromkeys(_RETENTIONS, interval), commit_properties=CommitProperties(max_commit_retries=0)
+            )
+        self.location.synced(_log_file(self.name, following))
+
     def vacuum(self, hours: int, *, dry_run: bool) -> list[str]:
         """Remove files that no version within the retention refers to, orphans among them; their paths.
 
@@ -237,11 +257,9 @@ def create(
         ConflictError: another writer created it first.
         StoreError: it cannot be written.
     """
-    interval = f"interval {int(retention.total_seconds()) // 3600} hours"
     configuration: dict[str, str | None] = {
         "delta.checkpointInterval": _CHECKPOINTS,
-        "delta.deletedFileRetentionDuration": interval,
-        "delta.logRetentionDuration": interval,
+        **dict.fromkeys(_RETENTIONS, _interval(retention)),
     }
     try:
         with _committing(location, name):
@@ -261,6 +279,10 @@ def create(
         raise
     location.synced(_log_file(name, 0))
     return 0
+
+
+def _interval(retention: timedelta) -> str:
+    return f"interval {int(retention.total_seconds()) // 3600} hours"
 
 
 def _delta_schema(schema: pl.Schema) -> Schema:
