@@ -10,6 +10,7 @@ from benchmarks.datasets.works import Found, Run, Size
 TINY = Size(rows=3000, corrected=50_000, records=400, pages=4, objects=6, commits=3)
 
 
+@pytest.mark.system  # each starts processes of ours and of the peer
 @pytest.mark.parametrize("name", [name for name in works.WORKS if name != "ten-times"])
 def test_a_work_runs(tmp_path, name):
     """Ours and the peer come to the same rows, and every figure is there."""
