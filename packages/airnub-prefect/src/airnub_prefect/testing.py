@@ -6,7 +6,11 @@ data_root      a temporary data root
 writes_apart   a test that writes into the checkout fails, be it by a default path or by a relative one
 """
 
+import builtins
+import functools
 import gc
+import inspect
+import io
 import json
 import os
 import shutil
@@ -15,10 +19,12 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from importlib.util import cache_from_source
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -28,7 +34,14 @@ _BEFORE = pytest.StashKey[dict[str, str | None]]()
 """What the environment said of bytecode before the session."""
 _STATE, _HOME = "server.json", "prefect"
 _STOP_WITHIN = 30.0
-_WRITES = {"open", "os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate"}
+_FIRST, _SECOND, _BOTH = slice(0, 1), slice(1, 2), slice(0, 2)
+_WRITES: tuple[tuple[ModuleType, str, slice], ...] = (
+    *((module, "open", _FIRST) for module in (builtins, io, os)),
+    *((os, name, _FIRST) for name in ("mkdir", "remove", "unlink", "rmdir", "truncate")),
+    *((os, name, _BOTH) for name in ("rename", "replace")),
+    *((os, name, _SECOND) for name in ("link", "symlink")),
+)
+"""What writes: where it is, and which of its arguments are paths that it writes."""
 _CACHES = ("__pycache__", ".pytest_cache", ".hypothesis", ".venv", ".git", ".coverage")
 """What tools keep in a checkout is no work of a test."""
 
@@ -128,64 +141,79 @@ def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def writes_apart(request: pytest.FixtureRequest) -> Iterator[None]:
+def writes_apart(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Writing below pytest's root folder is refused where it is tried, and the test fails even if that is swallowed.
 
-    A relative path may be relative to a folder that is open, which cannot be seen: it is looked for afterwards.
+    A relative path may be relative to a folder that is open, which cannot be seen: it is looked for afterwards. Seen is
+    what Python writes; what another language writes, such as polars, is not.
     A department's tests ask for it, by an `autouse` fixture of theirs: its runs write into their store and their
     folders, which are temporary in tests.
     """
-    watch = _Watch.of_this_process()
-    watch.folder, watch.found, watch.relative = request.config.rootpath.resolve(), set(), set()
-    try:
-        yield
-    finally:
-        watch.folder = None
-    found = watch.found | {path for path in watch.relative if os.path.lexists(path)}
-    assert not found, f"expected writes into temporary folders alone, found {', '.join(sorted(found))}"
+    watch = _Watch(request.config.rootpath.resolve())
+    # Not by an audit hook: it stays for good, and with one CPython 3.11 may refuse a new thread under coverage.
+    for module, name, paths in _WRITES:
+        monkeypatch.setattr(module, name, watch.asked_before(getattr(module, name), paths))
+    yield
+    watch.check()
 
 
 class _Watch:
-    """Python's audit hook, which cannot be taken away again: one a process, at rest without a folder."""
+    """The writes of one test below a folder."""
 
-    _this: "_Watch | None" = None
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._found: set[str] = set()
+        self._relative: set[str] = set()
 
-    def __init__(self) -> None:
-        self.folder: Path | None = None
-        self.found: set[str] = set()
-        self.relative: set[str] = set()
-        sys.addaudithook(self._look)
+    def asked_before(self, function: Callable[..., Any], paths: slice) -> Callable[..., Any]:
+        """A function that writes, which is called only where its paths are not below the folder.
 
-    @classmethod
-    def of_this_process(cls) -> "_Watch":
-        if cls._this is None:
-            cls._this = cls()
-        return cls._this
+        Args:
+            function: of `os` or `io`.
+            paths: which of its arguments are paths that it writes.
+        """
+        names = list(inspect.signature(function).parameters)[paths]
 
-    def _look(self, event: str, arguments: tuple[object, ...]) -> None:
-        if self.folder is None or event not in _WRITES:
+        @functools.wraps(function)
+        def ask(*arguments: Any, **named: Any) -> Any:
+            # The second argument says how a file is opened.
+            how = [*arguments[1:2], *(named[name] for name in ("mode", "flags") if name in named)]
+            if function.__name__ != "open" or (how and _is_for_writing(how[0])):
+                for path in (*arguments[paths], *(named[name] for name in names if name in named)):
+                    self._look(path)
+            return function(*arguments, **named)
+
+        return ask
+
+    def check(self) -> None:
+        """Fail where something was written, or tried to be."""
+        found = self._found | {path for path in self._relative if os.path.lexists(path)}
+        assert not found, f"expected writes into temporary folders alone, found {', '.join(sorted(found))}"
+
+    def _look(self, path: object) -> None:
+        if not isinstance(path, str | bytes | os.PathLike):
+            return  # a descriptor: what was opened before is allowed
+        full = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100  # without a look at the disk
+        inside = full.relative_to(self._folder).parts if full.is_relative_to(self._folder) else ()
+        if not inside or any(part.startswith(_CACHES) for part in inside):
             return
-        if event == "open" and not _is_for_writing(arguments):
+        if not os.path.isabs(path):  # noqa: PTH117  # it may be bytes
+            self._relative.add(str(full))
             return
-        for path in arguments[:2] if event in {"os.rename", "os.link"} else arguments[:1]:
-            if not isinstance(path, str | bytes):
-                continue  # a descriptor: what was opened before is allowed
-            full = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100  # without a look at the disk
-            inside = full.relative_to(self.folder).parts if full.is_relative_to(self.folder) else ()
-            if not inside or any(part.startswith(_CACHES) for part in inside):
-                continue
-            if not os.path.isabs(path):  # noqa: PTH117  # it may be bytes
-                self.relative.add(str(full))
-                continue
-            self.found.add(str(full))
-            raise PermissionError(f"expected writes into temporary folders alone, found {full}")
+        self._found.add(str(full))
+        raise PermissionError(f"expected writes into temporary folders alone, found {full}")
 
 
-def _is_for_writing(arguments: tuple[object, ...]) -> bool:
-    _, mode, flags = arguments
-    if isinstance(mode, str):
-        return not set(mode).isdisjoint("wax+")
-    return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+def _is_for_writing(how: object) -> bool:
+    """Whether a mode of `io.open`, or flags of `os.open`, are those of a file that is written."""
+    if isinstance(how, str):
+        return not set(how).isdisjoint("wax+")
+    return isinstance(how, int) and bool(how & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+
+
+def _session() -> tuple[int, Path]:
+    owner, _, folder = os.environ[_SHARED].partition(":")
+    return int(owner), Path(folder)
 
 
 def _forget_temporary(bytecode: Path, kept: tuple[Path, ...]) -> None:
@@ -195,11 +223,6 @@ def _forget_temporary(bytecode: Path, kept: tuple[Path, ...]) -> None:
         for folder in (bytecode / temporary.relative_to("/")).iterdir():
             if not any(path.is_relative_to(temporary / folder.name) for path in kept):
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _session() -> tuple[int, Path]:
-    owner, _, folder = os.environ[_SHARED].partition(":")
-    return int(owner), Path(folder)
 
 
 def _shared_server() -> str:
