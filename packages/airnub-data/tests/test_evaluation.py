@@ -126,7 +126,7 @@ def test_what_is_accepted_passes_once(fill, outcome, location):
         (reference("email", to="people"), "that it cannot be evaluated: DatasetError: people: expected a dataset in"),
         (
             reference("email", to="hr/people"),
-            "that it cannot be evaluated: DatasetError: hr/people: expected a contract",
+            "that it cannot be evaluated: DatasetError: hr/people: expected a c",
         ),
     ],
 )

@@ -15,6 +15,7 @@ from airnub_cli.workspace import Member, Workspace
 # What the tests of every member are written with, and no member may use otherwise.
 TEST_TOOLS = (
     "pytest", "pytest-cov", "pytest-randomly", "pytest-xdist", "hypothesis", "moto[s3]", "flask", "flask-cors",
+    "openpyxl",
 )  # fmt: skip
 
 

@@ -406,8 +406,10 @@ def test_a_staging_folder_that_is_none(setting, tmp_path):
     assert workers() == []
 
 
+# A process that was started in the background of a shell ignores SIGINT, and so do its children.
 PARENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from airnub_core import NetworkSettings
 from airnub_core.download.crew import Crew, Setting

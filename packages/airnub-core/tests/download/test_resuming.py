@@ -371,8 +371,10 @@ def test_what_is_not_worth_it_is_not_kept(server, cut, fetch, leftovers, how):
 
 # --- runs that end badly
 
+# A process that was started in the background of a shell ignores SIGINT, and so do its children.
 RUN = """
-import asyncio, sys
+import asyncio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from airnub_core import FileSource, NetworkSettings, ingest_files, open_engine
 
