@@ -74,18 +74,20 @@ def test_stages_on_a_bucket(bucket, s3, secrets, site, data_root, prefect_api, p
 
     monkeypatch.setenv("PREFECT_API_URL", prefect_api)
 
-    def command(*words, of="store", told=settings):
+    def command(*words, of="store", config_of=settings):
         config = data_root / "settings.yaml"
-        config.write_text(json.dumps(told))
+        config.write_text(json.dumps(config_of))
         done = CliRunner().invoke(group(DEPARTMENT), [of, *words, "--config", str(config)])
         assert done.exit_code == 0, done.output
         return done.output
 
-    rows = {one["dataset"]: one["rows"] for one in json.loads(command("ls", "--json", of="dataset", told=processing))}
+    rows = {
+        one["dataset"]: one["rows"] for one in json.loads(command("ls", "--json", of="dataset", config_of=processing))
+    }
     assert rows["noaa_daily_weather"] == 2922
-    assert "next run      nothing" in command("show", "noaa_daily_weather", of="dataset", told=processing)
+    assert "next run      nothing" in command("show", "noaa_daily_weather", of="dataset", config_of=processing)
     assert "precipitation: expected at least 0" in command(
-        "quarantine", "noaa_daily_weather", of="dataset", told=processing
+        "quarantine", "noaa_daily_weather", of="dataset", config_of=processing
     )
 
     listed = json.loads(command("ls", "--json"))

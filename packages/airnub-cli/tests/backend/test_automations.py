@@ -115,6 +115,7 @@ def test_an_action_names_a_block(repository, server):
     assert set(repository.actions(values=values).values()) == {"unchanged"}
 
 
+@pytest.mark.usefixtures("server")
 def test_a_block_that_nobody_has(repository):
     """It is told before anything is sent, with its line."""
     unique = repository.unique

@@ -54,6 +54,16 @@ def test_of_many_urls_the_first_are_named(warnings, site):
     assert warnings(FileSource(name="s", urls=urls[:1])) == [warning("8 URLs", *urls[1:5], f"{urls[5]} and 3 more")]
 
 
+def test_a_listed_url_that_fails_hides_none(warnings, site):
+    """What is current is counted; a file that failed this time is current as well."""
+    site.routes |= {f"/{name}": Reply(name.encode()) for name in "abc"}
+    urls = [site.url(f"/{name}") for name in "abc"]
+    warnings(FileSource(name="s", urls=urls))
+    del site.routes["/b"]
+    assert warnings(FileSource(name="s", urls=urls)) == [None] * 3
+    assert warnings(FileSource(name="s", urls=urls[1:])) == [warning("1 URL", urls[0]), None]
+
+
 @pytest.mark.parametrize("records", ["items", None])
 def test_an_api_whose_url_was_changed(warnings, site, records):
     """What came from both is current; the URL before is named, once and without a fragment."""

@@ -1,17 +1,21 @@
 """URLs that were taken out of the settings: they stay current, and each run of their source warns of them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 from airnub_core.network.concurrency import in_thread
-from airnub_core.outcome import Outcome
+from airnub_core.outcome import Kind, Outcome
 from airnub_core.store.index import Index
 from airnub_core.store.made import made_url
 
 NAMED = 5
 """URLs that a warning names."""
+_SORTED = 1000
+"""Of at most so many URLs those that a warning names are the first."""
+_PRESENT = {Kind.STORED, Kind.UPDATED, Kind.UNCHANGED}
 
 
 class Listed(NamedTuple):
@@ -34,29 +38,37 @@ async def with_warnings(index: Index, outcomes: Sequence[Outcome], listed: Mappi
     Raises:
         StoreError: the index cannot be read.
     """
+    present = Counter(outcome.source for outcome in outcomes if outcome.kind in _PRESENT)
     left = dict(listed)
     result: list[Outcome] = []
     for outcome in outcomes:
         of_source = left.pop(outcome.source, None)
         warning = None
         if of_source is not None:
-            warning = await in_thread(partial(_warning, index, outcome.source, of_source))
+            find = partial(_warning, index, outcome.source, of_source, present[outcome.source])
+            warning = await in_thread(find)
         result.append(outcome if warning is None else replace(outcome, warning=warning))
     return result
 
 
-def _warning(index: Index, source: str, listed: Listed) -> str | None:
+def _warning(index: Index, source: str, listed: Listed, present: int) -> str | None:
     if listed.made is None:
-        current = index.urls(source)
+        current = index.count(source)
+        # A run that has all that is current costs no look at single URLs: a source may have a million.
+        if current <= min(present, len(listed.url_digests)):
+            return None
+        number = current - len(index.lookup(source, listed.url_digests))
+        urls = sorted(index.unlisted(source, listed.url_digests, _SORTED)) if number > 0 else []
     else:
         # A new index has the fragment that the URL of what is made ends with; `store forget` needs none.
         made = [row for row in index.current(source) if row.path.endswith(f"/{listed.made}")]
-        current = {row.url_digest: row.url.removesuffix(made_url("", listed.made)) for row in made}
-    urls = sorted(url for digest, url in current.items() if digest not in listed.url_digests)
+        unlisted = [row.url for row in made if row.url_digest not in listed.url_digests]
+        urls = sorted(url.removesuffix(made_url("", listed.made)) for url in unlisted)
+        number = len(urls)
     if not urls:
         return None
-    which = "1 URL" if len(urls) == 1 else f"{len(urls):,} URLs"
-    shown = ", ".join(urls[:NAMED]) + (f" and {len(urls) - NAMED:,} more" if len(urls) > NAMED else "")
+    which = "1 URL" if number == 1 else f"{number:,} URLs"
+    shown = ", ".join(urls[:NAMED]) + (f" and {number - NAMED:,} more" if number > NAMED else "")
     return (
         f"the settings do not list {which} of {source} any more; current in the store: {shown}; "
         "`store forget URL` withdraws one"

@@ -406,6 +406,17 @@ def test_a_secret_of_a_url_cannot_be_read(place, index, manifest, tmp_path):
     assert b"s3cret" not in written
 
 
+def test_urls_that_are_not_listed(index, known):
+    """At most as many as are asked for; those of other sources are none of them."""
+    assert (index.count("s"), index.unlisted("s", set(), 9)) == (0, [])
+    rows = [known(f"http://h/{number}") for number in range(4)]
+    index.record([*rows, known("http://h/0", source="t")])
+    assert index.count("s") == 4
+    listed = {row.url_digest for row in rows[1:]} | {B}
+    assert index.unlisted("s", listed, 9) == [rows[0].url]
+    assert len(index.unlisted("s", set(), 3)) == 3
+
+
 def withdrawal(row, day=5, reason="gone"):
     return Withdrawal(row.source, row.url_digest, row.url, f"2026-01-{day:02}T00:00:00+00:00", reason)
 
@@ -416,7 +427,8 @@ def test_a_withdrawn_url_has_no_current_state(index, known):
     index.record([row, other, elsewhere])
     assert index.withdraw([withdrawal(row)]) == [True]
     assert index.lookup("s", [A, B]) == {B: other}
-    assert (index.current("s"), index.urls("s"), index.find(A)) == ([other], {B: other.url}, [elsewhere])
+    assert (index.current("s"), index.count("s"), index.find(A)) == ([other], 1, [elsewhere])
+    assert (index.unlisted("s", {B}, 9), index.unlisted("s", set(), 9)) == ([], [other.url])
     assert index.withdrawn("s") == [(row, "2026-01-05T00:00:00+00:00")]
     assert index.versions("s", A) == [Version(row.changed_at, row.digest, row.manifest)]
     assert index.sources() == ["s", "t"]

@@ -6,7 +6,7 @@ missing is created. Everything else in the URL is libpq's. Names are qualified, 
 that a pool of connections may stand between.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, LiteralString, TypeVar
@@ -261,10 +261,17 @@ class PostgresIndex:
         where: LiteralString = " WHERE source = %s AND withdrawn_at IS NULL ORDER BY url, url_digest"
         return self._known(_SELECT + where, source)
 
-    def urls(self, source: str) -> dict[str, str]:
-        question: LiteralString = """SELECT encode(url_digest, 'hex'), url FROM {known}
-            WHERE source = %s AND withdrawn_at IS NULL"""
-        return dict(self._run(lambda connection: self._ask(connection, question, source)))
+    def count(self, source: str) -> int:
+        question: LiteralString = """SELECT (SELECT count(*) FROM {known} WHERE source = %s)
+            - (SELECT count(*) FROM {known} WHERE source = %s AND withdrawn_at IS NOT NULL)"""
+        [(found,)] = self._run(lambda connection: self._ask(connection, question, source, source))
+        return int(found)
+
+    def unlisted(self, source: str, url_digests: Set[str], most: int) -> list[str]:
+        listed = list(map(bytes.fromhex, url_digests))
+        question: LiteralString = """SELECT url FROM {known}
+            WHERE source = %s AND withdrawn_at IS NULL AND NOT (url_digest = ANY(%s)) LIMIT %s"""
+        return [url for (url,) in self._run(lambda connection: self._ask(connection, question, source, listed, most))]
 
     def versions(self, source: str, url_digest: str) -> list[Version]:
         found = self._run(

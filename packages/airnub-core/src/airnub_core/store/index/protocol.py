@@ -1,6 +1,6 @@
 """What every index does, wherever it is kept."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Protocol
 
 from airnub_core.store.index.known import Known, Missed, Run, Standing, Version
@@ -76,8 +76,12 @@ class Index(Protocol):
         """Every URL of a source in its current state, ordered by URL and then digest of URL; no withdrawn ones."""
         ...
 
-    def urls(self, source: str) -> dict[str, str]:
-        """Every URL of a source that has a current state, redacted, by its digest; for any number of them."""
+    def count(self, source: str) -> int:
+        """How many URLs of a source have a current state; without reading them."""
+        ...
+
+    def unlisted(self, source: str, url_digests: Set[str], most: int) -> list[str]:
+        """URLs of a source that have a current state and are not among these, redacted; at most `most`, any of them."""
         ...
 
     def versions(self, source: str, url_digest: str) -> list[Version]:

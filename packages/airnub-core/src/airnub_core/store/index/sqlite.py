@@ -11,8 +11,9 @@ import errno
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -211,13 +212,19 @@ class SqliteIndex:
             )
             return list(map(Known._make, found))
 
-    def urls(self, source: str) -> dict[str, str]:
+    def count(self, source: str) -> int:
+        # Each of the two counts an index alone; `withdrawn_at IS NULL` would look at every row.
+        question = """SELECT (SELECT count(*) FROM known WHERE source = :source)
+            - (SELECT count(*) FROM known WHERE source = :source AND withdrawn_at IS NOT NULL)"""
         with self._reading() as connection:
-            return dict(
-                connection.execute(
-                    "SELECT url_digest, url FROM known WHERE source = ? AND withdrawn_at IS NULL", (source,)
-                )
+            return int(connection.execute(question, {"source": source}).fetchone()[0])
+
+    def unlisted(self, source: str, url_digests: Set[str], most: int) -> list[str]:
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT url_digest, url FROM known WHERE source = ? AND withdrawn_at IS NULL", (source,)
             )
+            return list(islice((url for digest, url in rows if digest not in url_digests), most))
 
     def versions(self, source: str, url_digest: str) -> list[Version]:
         with self._reading() as connection:
