@@ -37,6 +37,7 @@ RUN_ELSEWHERE = {
     "pip install uv && uv run --all-packages pytest": ".ci/run",
     "uv run pytest": "tests/clean_clone.py",
     "uv run --all-packages pytest": ".ci/run",
+    "uv run pytest -m system": ".ci/run",
     "uv run --all-packages pytest -m system": ".ci/run",
     "uv sync --all-packages --group lint": ".ci/run",
     ".ci/run": ".ci/run",

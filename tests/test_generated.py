@@ -42,6 +42,7 @@ def test_one_department_installs_no_other(made, tmp_path):
     assert installed <= locked
 
 
+@pytest.mark.system
 def test_a_generated_workspace_is_as_it_should_be(made):
     """Else what commands cost there would be what mistakes cost."""
     mistakes = [str(one) for one in mistakes_in(check_everything(made.root))]

@@ -106,6 +106,7 @@ def test_every_stage_is_one(place, text):
     assert set(text.split(".ci/run", 1)[1].split()) <= set(stages)
 
 
+@pytest.mark.system
 def test_what_is_affected(run):
     """Both matrices, each as the job after it reads it; the summary says why."""
     summary, *matrices = steps("check/affected")[1:]
@@ -122,6 +123,7 @@ def test_what_is_affected(run):
     ]
 
 
+@pytest.mark.system
 def test_nobody_is_tested_or_built_where_nobody_is_affected(run):
     """The conditions of jobs compare with what the steps before them print then: a matrix of nothing is a mistake."""
     jobs = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())["jobs"]

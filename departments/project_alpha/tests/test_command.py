@@ -8,6 +8,7 @@ import sys
 import pytest
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("arguments", [["--help"], ["list", "--json"]])
 def test_the_command_answers(arguments):
     """`python -m project_alpha` is the command; help has an example, lists are JSON."""

@@ -263,6 +263,7 @@ def test_a_process_that_is_killed(site, downloads, items, opened, told, tmp_path
     assert not [path for path in opened.staging.folder.glob("*/*/*") if path.parent.parent.name != "redo"]
 
 
+@pytest.mark.system
 def test_processes_that_are_killed_for_ever(server, site, downloads, items, opened, told, network, monkeypatch):
     """The run ends, with an error for each item that they were at; the others are stored."""
     monkeypatch.setattr(crew, "MOST_LOSSES", 2)

@@ -19,7 +19,8 @@ from airnub_core.withdrawing import withdraw
 GONE = Reply(b"gone\n", status=410)
 
 
-@pytest.fixture(params=["folder, SQLite", "folder, PostgreSQL", "bucket, SQLite", "bucket, PostgreSQL"])
+# Store and index know nothing of each other: each kind is met once, in half the time of all four pairs.
+@pytest.fixture(params=["folder, SQLite", "bucket, PostgreSQL"])
 def place(request, tmp_path):
     """An empty store of each kind, with an index of each kind."""
     objects, _, index = request.param.partition(", ")

@@ -69,6 +69,7 @@ def test_workers_share_a_bucket_and_an_index(s3, postgres_url, tmp_path):
     store.close()
 
 
+@pytest.mark.system
 def test_what_one_worker_cannot_have_is_asked_by_the_others(s3, postgres_url, tmp_path):
     """A file that is missing fails for each worker by itself: none waits for another that has given it up."""
     address = s3.bucket()
@@ -82,6 +83,7 @@ def test_what_one_worker_cannot_have_is_asked_by_the_others(s3, postgres_url, tm
     assert set(missing.values()) == {2}
 
 
+@pytest.mark.system
 def test_what_a_dead_worker_was_at_is_taken_up(s3, postgres_url, tmp_path, monkeypatch):
     """Its claims lapse, and another fetches what it would have fetched."""
     address = s3.bucket()
@@ -94,6 +96,7 @@ def test_what_a_dead_worker_was_at_is_taken_up(s3, postgres_url, tmp_path, monke
     assert outcomes == {url: ["stored", 1] for url in urls}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("force", [False, True])
 def test_workers_share_a_folder(tmp_path, force):
     """With SQLite beside the store each worker asks by itself, and still each object is there once."""

@@ -30,6 +30,7 @@ def test_a_flow_that_cannot_be_imported(tmp_path, monkeypatch):
         flows_of("broken_department")
 
 
+@pytest.mark.system
 def test_as_a_command(environment):
     """One flow a line; a department that is not there ends with another status."""
     command = [sys.executable, "-m", "airnub_prefect.importing"]

@@ -86,6 +86,7 @@ def test_it(tmp_path):
 """
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("workers", "is_cached"), [("-n0", False), ("-n1", True)])
 def test_bytecode_that_may_not_be_written_beside_the_sources(tmp_path, workers, is_cached):
     """It is written into pytest's cache, and stays, but for that of temporary files; without a cache into the session's

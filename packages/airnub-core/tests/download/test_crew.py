@@ -284,6 +284,7 @@ def test_a_process_that_is_killed_when_all_is_dealt(setting, job, gated, server,
     assert workers() == []
 
 
+@pytest.mark.system
 def test_processes_that_are_killed_again_and_again(setting, gated, server, gate, staging_folder):
     """As long as there are not too many, each job has its file in the end."""
     with Crew(setting, 2) as crew:

@@ -14,7 +14,8 @@ from crash_lab.truth import hidden, manifests, whole
 from airnub_core import open_store, verify
 
 
-@pytest.mark.parametrize("processes", [2, pytest.param(8, marks=pytest.mark.system)])
+@pytest.mark.system
+@pytest.mark.parametrize("processes", [2, 8])
 def test_processes_that_fetch_the_same_store_each_object_once(tmp_path, processes):
     """All end well, each object is there once, with a manifest for each URL, and the index knows every one."""
     root = tmp_path / "store"

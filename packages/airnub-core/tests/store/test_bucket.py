@@ -146,6 +146,7 @@ def test_very_large_files_have_no_more_parts_than_allowed(bucket, large, s3, add
     assert len([one for one in s3.requests(address) if one[0] == "PUT"]) == 2
 
 
+@pytest.mark.system
 def test_memory_is_bounded(address, tmp_path):
     """Of 100 MiB, and of many files at a time, no more than `MEMORY` and a bit is held."""
     sparse, many = tmp_path / "sparse", tmp_path / "many"

@@ -266,6 +266,7 @@ def test_the_folder_of_a_living_process_is_left_alone(tmp_path, holder):
     assert folders(tmp_path) == []
 
 
+@pytest.mark.system
 def test_processes_that_come_and_go(tmp_path):
     """None takes the folder of another for a dead one's, neither when it is made nor when it is removed."""
     code = """

@@ -1,6 +1,7 @@
 """Fixtures for the tests of departments; pytest finds them wherever airnub-prefect is installed.
 
-prefect_api    a real Prefect server, started when the first test asks for it; one for all processes of a test session
+prefect_api    a real Prefect server, started when the first test asks for it; one for all processes of a test session;
+               a test that asks for it has the marker `system`
 prefect_home   the folder that this server writes into
 data_root      a temporary data root
 writes_apart   a test that writes into the checkout fails, be it by a default path or by a relative one
@@ -53,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     or without one into this folder: tests start Python hundreds of times, and compiling Prefect's sources takes as long
     as importing it.
     """
+    config.addinivalue_line("markers", "system: needs a Prefect server, or starts whole systems")
     if hasattr(config, "workerinput"):
         return
     folder = tempfile.mkdtemp(prefix="airnub-tests-")
@@ -91,16 +93,19 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Prefect leaves connections to its API open, which is for the garbage collector to find.
+    """Mark what needs a server as `system`, before pytest selects by markers.
 
-    A thread of Prefect may hold one until a later test of the process, which need not use Prefect: where the tests of
-    Prefect are, no test is blamed for a socket. A member's tests that are run alone still are.
+    Prefect leaves connections to its API open, which is for the garbage collector to find. A thread of Prefect may hold
+    one until a later test of the process, which need not use Prefect: where the tests of Prefect are, no test is blamed
+    for a socket.
     """
     with_prefect = [item for item in items if "prefect_api" in getattr(item, "fixturenames", ())]
     for item in items if with_prefect else ():
         item.add_marker(pytest.mark.filterwarnings("ignore:unclosed (<socket|transport):ResourceWarning"))
     for item in with_prefect:
+        item.add_marker(pytest.mark.system)
         item.add_marker(pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"))
 
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 EXPECTED = [
     {
         "stage": "ingestion",
@@ -20,6 +22,7 @@ EXPECTED = [
 ]
 
 
+@pytest.mark.system
 def test_a_list_needs_no_server(command, tmp_path):
     """It works with a server that is not there, and writes nothing."""
     done = command("list", "--json", PREFECT_API_URL="http://127.0.0.1:9/api")
