@@ -65,6 +65,11 @@ class StagedObject:
     drift: tuple[Drift, ...] = ()
     """Where the object differs from the declaration."""
 
+    @property
+    def rows(self) -> int:
+        """Rows that fit."""
+        return sum(self.partitions.values())
+
 
 class Stage:
     """The staged rows of one dataset."""
