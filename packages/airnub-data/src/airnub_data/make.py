@@ -201,7 +201,7 @@ class _Making:
         violations = self._violations(staged) if bad else ()
         limit = partial(check_quarantined, self._dataset.stem, self._limits, bad, read, violations)
         accepted = self._is_beyond(limit) or accepted
-        moved = self._moved(inputs, last, before)
+        moved = self._moved(staged, last, before)
         wanted = {file.path: file for file in wanted_files(self._dataset, self._code, staged, moved, self._stage)}
         there = {} if table is None else table.files()
         added = self._written([file for path, file in wanted.items() if path not in there])
@@ -218,7 +218,7 @@ class _Making:
         quarantine_version = quarantine.publish(
             self._location, self._dataset.stem, self._stage_code, staged, self._stage, self._dataset.retention
         )
-        fits = sum(sum(one.partitions.values()) for _, one in staged)
+        fits = sum(one.rows for _, one in staged)
         sidecar = Sidecar.name(self._code, digest)
         Sidecar(tuple(staged), moved).write(self._location, self._dataset.stem, sidecar)
         record = Record(
@@ -289,13 +289,17 @@ class _Making:
             self._on_progress(done / len(inputs) / 2)
         return found
 
-    def _moved(self, inputs: Sequence[InputObject], last: Record | None, before: Sidecar) -> pl.DataFrame:
+    def _moved(
+        self, staged: Sequence[tuple[InputObject, StagedObject]], last: Record | None, before: Sidecar
+    ) -> pl.DataFrame:
         """Keys that are kept in another partition; looked for among those of objects that came, went or moved."""
         if not self._dataset.moves_keys:
             return pl.DataFrame()
-        files = [self._stage.files(source) for source in inputs]
-        changed = changed_objects([source for source, _ in before.objects], inputs)
-        if last is None or last.code != self._code or len(changed) * 4 > len(inputs):
+        files = [self._stage.files(source) for source, _ in staged]
+        changed = changed_objects([source for source, _ in before.objects], [source for source, _ in staged])
+        rows = {source.digest: one.rows for source, one in (*before.objects, *staged)}
+        many = sum(rows[source.digest] for source in changed) * 4 > sum(one.rows for _, one in staged)
+        if last is None or last.code != self._code or many:
             return moved_keys(self._dataset, files)
         try:
             paths = [path for source in changed for path in self._stage.files(source)]
