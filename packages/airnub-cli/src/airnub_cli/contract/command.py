@@ -23,8 +23,9 @@ def add_to(group: click.Group) -> None:
     group.add_command(contract)
 
 
-@click.group("contract", help="Look at what departments publish: contracts of datasets and events.")
-def contract() -> None: ...
+@click.group("contract", epilog="Example: uv run airnub contract export")
+def contract() -> None:
+    """Look at what departments publish: contracts of datasets and events."""
 
 
 @contract.command(

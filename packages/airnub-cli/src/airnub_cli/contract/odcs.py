@@ -92,6 +92,15 @@ def odcs_document(version: Version, registry: Registry, servers: Sequence[Mappin
     return document
 
 
+def physical_type(name: str) -> str:
+    """What Delta Lake stores a type of contracts in.
+
+    >>> physical_type("list(uint16)")
+    'array<integer>'
+    """
+    return str(_typed(parse_field_type(name), event=False)["physicalType"])
+
+
 def _contact(contact: str) -> dict[str, str]:
     is_address = "@" in contact and " " not in contact
     return {"channel": contact, **({"tool": "email", "url": f"mailto:{contact}"} if is_address else {})}
