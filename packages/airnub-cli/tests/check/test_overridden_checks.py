@@ -69,3 +69,21 @@ def test_a_check_that_is_not_promised_may_be_loosened(checking):
     checking.write(contract, text[: text.index("checks:")] + "checks: {}\n")
     checking.write(SETTINGS, "dataset_limits:\n  rain: {checks: {row_count: warn}}\n")
     assert warned(checking) == []
+
+
+def test_the_settings_of_a_real_dataset(checking):
+    """What they make of its declaration is held against the contract."""
+    pytest.importorskip("polars")
+    checking.write(
+        "departments/alpha_dept/src/alpha_dept/datasets.py",
+        "import polars as pl\nfrom airnub_data import Column, Csv, Dataset\n"
+        "from airnub_data.checks import fresh, row_count\n"
+        'COLUMNS = {"place": Column(pl.String, one_of=("here", "there")), "day": Column(pl.Date),\n'
+        '           "rain": Column(pl.Float64, minimum=0), "wind": Column(pl.Float64, nullable=True)}\n'
+        'CHECKS = (row_count(minimum=100), fresh("day", within="24h"))\n'
+        'RAIN = Dataset(name="rain", source="rain", reader=Csv(), columns=COLUMNS, checks=CHECKS)\n'
+        'DATASETS = {"rain": RAIN}\n',
+    )
+    checking.write(SETTINGS, "dataset_limits:\n  rain: {fresh_within: 30h, checks: {row_count: warn}}\n")
+    [rows] = warned(checking)
+    assert "found {check: row_count, minimum: 100, on_fail: warn} in these settings" in rows

@@ -252,7 +252,7 @@ def test_a_check_that_the_code_lacks(checking):
     assert "found no such check at alpha_dept.datasets:DATASETS; read by beta_dept" in found
     checking.change(READS, "      fresh_day: {check: fresh, column: day, within: 36h}\n", "")
     [found] = wrong(checking)
-    assert found.endswith("nobody reads it: change the one or the other")
+    assert found.endswith("no reader relies on it: change the one or the other")
 
 
 def test_a_contract_that_says_nothing_of_checks_promises_those_of_its_code(checking):

@@ -133,8 +133,11 @@ def test_checks_are_quality(shop):
     assert checks["reference_customer"]["description"] == (
         "Each customer is a name of customers; a version that fails it is not published"
     )
-    expected = "each price to be below 10000, among the rows that a run adds; a version that fails it is not published"
-    assert checks["affordable"]["description"] == expected
+    expected = "Expected each price to be below 10000, among the rows that a run adds; a version that fails it is not"
+    assert checks["affordable"]["description"] == f"{expected} published"
+    assert checks["rows_between"]["description"] == "At least 10 and at most 90,000 rows; a failure is a warning"
+    fresh = "The newest sold_at is not older than 36h; a run that finds it older fails"
+    assert checks["fresh_sold_at"]["description"] == fresh
 
 
 def test_accepted_values_and_freshness(shop):

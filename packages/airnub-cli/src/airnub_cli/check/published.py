@@ -54,7 +54,8 @@ def _not_kept(
         if (difference := loosened_check(name, check, made.checks)) is not None:
             message = f"check {name}: expected {difference} at {says.code}"
             users = [_at(publications, use, "checks", name) for use in version.uses if name in (use.says.checks or {})]
-            yield version.file.mistake(("checks", name), f"{message}; {_consequence(users, following)}")
+            said = _consequence(users, following, without="no reader relies on it")
+            yield version.file.mistake(("checks", name), f"{message}; {said}")
 
 
 def _difference(wanted: PublishedField, made: tuple[str, bool] | None, values: FieldValues | None) -> str | None:
@@ -73,7 +74,7 @@ def _at(publications: Publications, use: Use, *place: str) -> str:
     return f"{use.reader} ({publications.at(use.file, use.place(*place))})"
 
 
-def _consequence(users: list[str], following: int) -> str:
+def _consequence(users: list[str], following: int, without: str = "nobody reads it") -> str:
     if not users:
-        return "nobody reads it: change the one or the other"
+        return f"{without}: change the one or the other"
     return f"read by {', '.join(users)}: publish the change as v{following} beside it until they read that"

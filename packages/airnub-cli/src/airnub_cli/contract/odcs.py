@@ -198,13 +198,16 @@ def _quality(name: str, check: PublishedCheck) -> dict[str, Any]:
         rule = {"type": "custom", "engine": _ENGINE, "implementation": check.as_data()}
     if getattr(check, "over", "table") == "touched":
         says = f"{says}, among the rows that a run adds"
-    effect = "a version that fails it is not published" if check.on_fail == "block" else "a failure is a warning"
+    # Time alone makes data old, also that of a version which was fresh.
+    is_fresh = isinstance(check, FreshCheck)
+    blocked = "a run that finds it older fails" if is_fresh else "a version that fails it is not published"
+    effect = blocked if check.on_fail == "block" else "a failure is a warning"
     return {
         "name": name,
         **rule,
         "dimension": dimension,
         "severity": _SEVERITY[check.on_fail],
-        "description": f"{says}; {effect}",
+        "description": f"{says[0].upper()}{says[1:]}; {effect}",
     }
 
 
@@ -233,11 +236,8 @@ def _rule(check: PublishedCheck) -> tuple[dict[str, Any] | None, str, str]:
             there = _listed(tuple(check.pairs.values()))
             return None, "consistency", f"Each {_listed(check.columns)} is a {there} of {check.to}"
         case ExpressionCheck() | FunctionCheck():
-            return (
-                None,
-                "accuracy",
-                check.expected or f"The {check.check} of this name in the department's code is true",
-            )
+            says = f"the {check.check} of this name in the department's code to be true"
+            return None, "accuracy", f"expected {check.expected or says}"
 
 
 def _between(check: RowCountCheck) -> dict[str, Any]:
@@ -254,9 +254,8 @@ def _between(check: RowCountCheck) -> dict[str, Any]:
 
 
 def _rows(check: RowCountCheck) -> str:
-    bounds = ((check.minimum, "At least"), (check.maximum, "at most"))
-    said = " and ".join(f"{word} {bound:,}" for bound, word in bounds if bound is not None)
-    return f"{said[0].upper()}{said[1:]} rows"
+    bounds = ((check.minimum, "at least"), (check.maximum, "at most"))
+    return f"{' and '.join(f'{word} {bound:,}' for bound, word in bounds if bound is not None)} rows"
 
 
 def _freshness(version: Version, check: FreshCheck) -> dict[str, Any]:
