@@ -53,7 +53,7 @@ def test_a_type_is_written_in_one_way(written, name):
         ({"fields": {"place": {"type": "int64", "one_of": ["a"]}}}, "expected one_of for a string alone"),
         (
             {"checks": {"one": {"check": "unique", "columns": ["plase"]}}},
-            "expected fields in the check 'one', found pl",
+            "(?s)checks.one.*found plase; did you mean place",
         ),
     ],
 )

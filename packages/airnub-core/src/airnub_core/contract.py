@@ -1,9 +1,12 @@
 """Contracts: what a department publishes, one version a file: `departments/<department>/contracts/<name>.v<N>.yaml`."""
 
 import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StrictBool, model_validator
+from pydantic import AfterValidator, Field, StrictBool, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from airnub_core.field_types import Decimal, Simple, parse_field_type
 from airnub_core.published import Kind, Published
@@ -63,6 +66,14 @@ class WithFields(Strict):
         return self
 
 
+def _unknown(strangers: Sequence[str], fields: Iterable[str]) -> PydanticCustomError:
+    near = [one for name in strangers for one in get_close_matches(name, list(fields), n=1)]
+    valid = f"did you mean {', '.join(near)}?" if near else f"fields are {', '.join(fields)}"
+    message = f"expected fields of the contract, found {', '.join(strangers)}; {valid}"
+    # What a template may fill in is in braces, which names may have too.
+    return PydanticCustomError("value_error", "{message}", {"message": message})
+
+
 class Contract(WithFields):
     """What one version holds, and which code keeps it."""
 
@@ -73,9 +84,13 @@ class Contract(WithFields):
 
     @model_validator(mode="after")
     def _has_the_fields_of_its_checks(self) -> "Contract":
-        for name, check in (self.checks or {}).items():
-            if strangers := [column for column in check.columns_used if column not in self.fields]:
-                raise ValueError(f"expected fields in the check {name!r}, found {', '.join(strangers)}")
+        wrong = [
+            InitErrorDetails(type=_unknown(strangers, self.fields), loc=("checks", name), input=check)
+            for name, check in (self.checks or {}).items()
+            if (strangers := [column for column in check.columns_used if column not in self.fields])
+        ]
+        if wrong:
+            raise ValidationError.from_exception_data(type(self).__name__, wrong)
         return self
 
     def completed(self, made: Published) -> "Contract":
