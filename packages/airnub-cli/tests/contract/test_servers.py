@@ -82,6 +82,14 @@ def test_a_department_without_a_processing_has_no_server(shop):
     assert servers(shop) == []
 
 
+def test_a_url_in_place_of_a_folder_shows_no_password(shop):
+    """It is a mistake, which `airnub check` reports."""
+    shop.write(SETTINGS, "datasets: s3://key:hidden@lake/x\n")
+    [server] = servers_of(shop.root, "shop", "sales")
+    assert server["type"] == "custom"
+    assert "hidden" not in str(server)
+
+
 def test_a_bucket_with_credentials_in_its_url(shop):
     """They would be printed."""
     shop.write("configs/blocks/lake.yaml", "name: lake\ntype: remote-file-system\nfields: {basepath: 's3://a:b@c/d'}\n")

@@ -72,23 +72,22 @@ def _loosened(
 
     What the contract leaves out is as its code has it; of code that is not known nothing is said here.
     """
-    promises = written if version.made is None else written.completed(version.made)
+    promises = version.promises or written
     for name, wanted in use.says.fields.items():
-        of_file, found = written.fields.get(name), promises.fields.get(name)
-        if found is None or of_file is None:
-            continue
+        of_file = written.fields.get(name)
+        if of_file is None or _difference(wanted, of_file) is not None:
+            continue  # reported as what it is
         is_written = any(getattr(of_file, one) is not None for one in FieldValues.model_fields)
-        if (version.made or is_written) and (difference := wanted.loosened_by(found)) is not None:
+        difference = wanted.loosened_by(promises.fields[name])
+        if difference is not None and (is_written or version.made is not None):
             where = f"in {publications.at(version.file, ('fields', name))}" if is_written else f"at {written.code}"
             yield ("fields", name), f"{use.reader} reads {name} of {use.what}, expected {difference} {where}"
     for name, check in (use.says.checks or {}).items():
         if promises.checks is not None and (difference := loosened_check(name, check, promises.checks)) is not None:
             is_written = written.checks is not None
             where = f"in {publications.at(version.file, ('checks', name))}" if is_written else f"at {written.code}"
-            yield (
-                ("checks", name),
-                f"{use.reader} relies on the check {name} of {use.what}, expected {difference} {where}",
-            )
+            relies = f"{use.reader} relies on the check {name} of {use.what}"
+            yield ("checks", name), f"{relies}, expected {difference} {where}"
 
 
 def tells_apart(key: tuple[str, ...], wanted: tuple[str, ...]) -> bool:

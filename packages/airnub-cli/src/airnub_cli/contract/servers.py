@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airnub_cli.configuration.environment import Environment, environments, read_environment
+from airnub_common import redact_text
 from airnub_core.store.bucket_address import bucket_url
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.yaml_file import read_yaml
@@ -44,7 +45,7 @@ def servers_of(root: Path, department: str, stem: str) -> list[dict[str, Any]]:
 
 
 def _server(root: Path, environment: Environment, datasets: object, stem: str) -> dict[str, Any]:
-    if isinstance(datasets, str) and "${" not in datasets:
+    if isinstance(datasets, str) and "${" not in datasets and "://" not in datasets:
         described = "A Delta table" if Path(datasets).is_absolute() else "A Delta table, relative to the data root"
         path = f"{datasets.rstrip('/')}/{stem}"
         return {"type": "local", "path": path, "format": "delta", "description": described}
@@ -56,7 +57,8 @@ def _server(root: Path, environment: Environment, datasets: object, stem: str) -
         scheme = url.partition("://")[0]
         location = {"location": f"{url}/{quote(stem)}", "format": "delta", "description": "A Delta table"}
         return {"type": _TYPES.get(scheme, "custom"), **location}
-    return _unknown(stem, f"{datasets}")
+    # A URL is a mistake here, which may have a password in it.
+    return _unknown(stem, redact_text(f"{datasets}"))
 
 
 def _unknown(stem: str, where: str) -> dict[str, Any]:
