@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from department_for_tests.settings import CountingSettings
+from department_for_tests.settings import CountingSettings, IngestionSettings
 
 from airnub_core import Kind, Outcome, Report
 from airnub_core.errors import HttpStatusError, ReaderError
@@ -155,3 +155,42 @@ def test_summary_of_nothing():
     from airnub_prefect.conclusion import summary
 
     assert "0 items: 0 stored" in summary("alpha ingestion", Report())
+
+
+def conclude_ingestion(settings, report, *, within_pipeline=False):
+    """Conclude an ingestion in a flow, that may be a part of another one."""
+    from prefect import flow
+
+    from airnub_prefect.conclusion import conclude
+
+    @flow
+    async def stage():
+        await conclude(settings, report)
+
+    @flow
+    async def pipeline():
+        await stage()
+
+    return asyncio.run((pipeline if within_pipeline else stage)(return_state=True))
+
+
+@pytest.mark.parametrize("within", ["stage", "pipeline"])
+def test_an_ingestion_ends_with_one_event(prefect_api, sent, tmp_path, within):
+    """Also when items failed; it names the sources with something new, and says where the run belongs."""
+    report = Report([STORED, STORED, Outcome("c", Kind.UNCHANGED), failed(1), failed(2)])
+    state = conclude_ingestion(IngestionSettings(store=str(tmp_path)), report, within_pipeline=within == "pipeline")
+    assert state.name == "Failed"
+    department = "department_for_tests"
+    assert sent == [
+        (
+            "airnub.ingestion.ended",
+            {"prefect.resource.id": f"airnub.ingestion.{department}", "airnub.within": within},
+            {"department": department, "new": ["a"], "failed": {"b": 2}, "behind": {}},
+        )
+    ]
+
+
+def test_other_stages_send_none(prefect_api, sent):
+    """Their datasets do."""
+    conclude_in_flow(Report([STORED]), 0)
+    assert sent == []

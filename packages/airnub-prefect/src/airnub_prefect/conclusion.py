@@ -1,14 +1,22 @@
-"""Conclusion: how a stage ends. What became of every item is published first; then too many failures fail the run."""
+"""Conclusion: how a stage ends. What became of every item is published first; then too many failures fail the run.
+
+An ingestion also sends its event, `airnub.ingestion.ended`, whether it fails or not: what it stored is processed.
+"""
+
+from collections import Counter
 
 from prefect import get_run_logger
 
 from airnub_core import Kind, Report
 from airnub_core.errors import ReaderError
+from airnub_core.outcome import NEW
 from airnub_core.tolerance import tolerates
 from airnub_prefect.artifacts import artifact_key, publish_items, publish_markdown
+from airnub_prefect.behind import datasets_behind
 from airnub_prefect.errors import NAMED_FAILURES, StageFailedError
+from airnub_prefect.events import IngestionEnded, emit_ingestion_ended
 from airnub_prefect.progress import report_concluded
-from airnub_prefect.settings import StageSettings
+from airnub_prefect.settings import SourceSettings, StageSettings
 
 _COLUMNS = ("rows in", "rows out", "superseded", "quarantined", "seconds")
 
@@ -33,12 +41,27 @@ async def conclude(settings: StageSettings, report: Report, tolerated: int | str
             get_run_logger().error("%s\n%s", outcome.error, outcome.error.traceback)
         if outcome.warning is not None:
             get_run_logger().warning("%s: %s", outcome.source, outcome.warning)
+    if isinstance(settings, SourceSettings):
+        await _tell_ended(settings, report)
     if tolerates(tolerated, len(report.failed), len(report.outcomes)):
         report_concluded(settings.stage, report, None)
         return report
     error = StageFailedError(settings.stage, report, "none" if tolerated == 0 else str(tolerated))
     report_concluded(settings.stage, report, str(error))
     raise error
+
+
+async def _tell_ended(settings: SourceSettings, report: Report) -> None:
+    new = {outcome.source: None for outcome in report.outcomes if outcome.kind in NEW}
+    failed = Counter(outcome.source for outcome in report.failed)
+    emit_ingestion_ended(
+        IngestionEnded(
+            department=settings.department,
+            new=list(new),
+            failed=dict(failed),
+            behind=await datasets_behind(settings),
+        )
+    )
 
 
 def summary(whose: str, report: Report) -> str:

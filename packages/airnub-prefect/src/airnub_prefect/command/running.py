@@ -137,8 +137,8 @@ def run_pipeline(department: Department, *, force: bool, as_json: bool, verbose:
         return 0
     completed = ", ".join(stage for stage, one in display.stages.items() if one.failure is None)
     say_error(
-        f"{failure}\npipeline: failed, completed before: {completed or 'no stage'}; what was stored is safe, and the "
-        "next run does the rest"
+        f"{failure}\npipeline: failed, completed: {completed or 'no stage'}; what was stored is safe, and the next run "
+        "does the rest"
     )
     return status
 
