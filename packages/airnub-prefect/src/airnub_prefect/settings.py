@@ -155,6 +155,7 @@ class SourceSettings(StoreSettings):
 
     network: NetworkSettings = NetworkSettings()
     tolerated_failures: Tolerance = 0
+    """Items that may fail before the run fails, or a share such as `5%`, of sources that say nothing of their own."""
     _failed: bool = PrivateAttr(default=False)
 
     @model_validator(mode="after")
@@ -217,6 +218,14 @@ class SourceSettings(StoreSettings):
     def names(self) -> list[str]:
         """The sources by name, in their order."""
         return [source.name for _, _, source in self._sources()]
+
+    def tolerances(self) -> dict[str, int | str]:
+        """What sources tolerate that say so themselves, by name."""
+        return {
+            source.name: source.tolerated_failures
+            for _, _, source in self._sources()
+            if source.tolerated_failures is not None
+        }
 
     def _sources(self) -> Iterator[tuple[str, int, Source]]:
         """Every source, with the category and the position that it has in it."""
