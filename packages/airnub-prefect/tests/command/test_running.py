@@ -14,7 +14,7 @@ import pytest
 from department_for_tests.department import DEPARTMENT
 
 from airnub_core.sample_site import Reply
-from airnub_prefect.command.running import run_pipeline, run_stage
+from airnub_prefect.command.running import Selection, run_pipeline, run_stage
 from airnub_prefect.errors import ConfigurationError
 
 STAGES = {stage.name: stage for stage in DEPARTMENT.stages}
@@ -109,6 +109,17 @@ def test_force_reaches_the_stages_that_know_it(run, site, tmp_path):
         assert status == 0
     assert ["if-none-match" in asked.headers for asked in site.asked] == [False, True, False]
     assert run("counting", "tasks: 2", force=True)[0] == 0
+
+
+def test_a_flow_that_would_run_more_than_was_asked_for(prefect_here, written):
+    """It has no such parameter, as those of an older template: nothing is run, and the message says what brings it."""
+    with pytest.raises(ConfigurationError, match=r"counting: --source and --failed: expected .* template update"):
+        run_stage(
+            STAGES["counting"], Selection(["a"], failed=True),
+            config=written("tasks: 1"), force=False, as_json=False, verbose=False,
+        )  # fmt: skip
+    with pytest.raises(ConfigurationError, match="pipeline: --failed: expected"):
+        run_pipeline(DEPARTMENT, Selection(failed=True), force=False, as_json=False, verbose=False)
 
 
 def test_a_flow_need_not_be_async(run):
