@@ -21,6 +21,13 @@ class Kind(StrEnum):
     FAILED = "failed"
     GONE = "gone"
     """Its URL is withdrawn; no failure."""
+    SKIPPED = "skipped"
+    """Not made this time, since what it is made of is not complete; `warning` says why. No failure."""
+
+
+NEW = frozenset({Kind.STORED, Kind.UPDATED})
+"""Of what there is more, or other bytes or rows, than before."""
+_RARE = frozenset({Kind.GONE, Kind.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class Outcome:
     error: IngestError | None = None
     rows: int | None = None
     """Of a dataset."""
+    version: int | None = None
+    """Of a dataset's table."""
     rows_read: int | None = None
     """Rows of all the objects that a dataset is made of."""
     seconds: float | None = None
@@ -107,6 +116,8 @@ class Outcome:
             item["quarantined"] = self.quarantined or 0
         if self.rows_read is not None:
             item["rows_read"] = self.rows_read
+        if self.version is not None:
+            item["version"] = self.version
         if self.seconds is not None:
             item["seconds"] = self.seconds
         if self.superseded:
@@ -136,9 +147,9 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Items by how they ended; every kind is named, except that `gone` is there only where an item is."""
+        """Items by how they ended; `gone` and `skipped` are named only where an item is, all others always."""
         counted = Counter(outcome.kind for outcome in self.outcomes)
-        return {kind.value: counted[kind] for kind in Kind if kind is not Kind.GONE or counted[kind]}
+        return {kind.value: counted[kind] for kind in Kind if kind not in _RARE or counted[kind]}
 
     @property
     def failed(self) -> list[Outcome]:
@@ -146,10 +157,14 @@ class Report:
         return [outcome for outcome in self.outcomes if outcome.kind is Kind.FAILED]
 
     @property
+    def skipped(self) -> list[Outcome]:
+        """The items that were not made since what they are made of is not complete, in their order."""
+        return [outcome for outcome in self.outcomes if outcome.kind is Kind.SKIPPED]
+
+    @property
     def new_bytes(self) -> int:
         """Size of what was stored or updated."""
-        new = {Kind.STORED, Kind.UPDATED}
-        return sum(outcome.size or 0 for outcome in self.outcomes if outcome.kind in new)
+        return sum(outcome.size or 0 for outcome in self.outcomes if outcome.kind in NEW)
 
     def __add__(self, other: "Report") -> "Report":
         return Report((*self.outcomes, *other.outcomes))

@@ -68,6 +68,9 @@ class Dataset:
     """What must hold before a version is committed, as the functions of `airnub_data.checks` make them."""
     on_new_column: OnNewColumn = "warn"
     """Of columns that files have and the declaration has not: `warn` reports them, `fail` commits nothing."""
+    requires_complete: bool = False
+    """Whether it is skipped, with a warning, while the last run of one of its sources has failed items or has not
+    ended. Without it, the dataset is made of what is there."""
     retention: timedelta = RETENTION
     """How long versions can be read again."""
     parquet_copy: bool = True

@@ -6,7 +6,7 @@ from pathlib import Path
 from airnub_core.store.opening import Place, open_store
 from airnub_data.code import parts, stage_digest
 from airnub_data.dataset import Dataset
-from airnub_data.inputs import check_store, current_objects
+from airnub_data.inputs import check_store, current_objects, incomplete_sources
 from airnub_data.location import Location
 from airnub_data.record import Record, Sidecar
 from airnub_data.table import Table
@@ -30,6 +30,8 @@ class Pending:
     """Whether the objects are the same, in another order."""
     held: bool = False
     """Whether it was rolled back: then the next run does nothing."""
+    incomplete: tuple[str, ...] = ()
+    """Why it is skipped: it requires complete sources, and these are not."""
 
     @property
     def nothing(self) -> bool:
@@ -41,6 +43,8 @@ class Pending:
             return "nothing: it was rolled back, and waits for `dataset release`"
         if self.nothing:
             return f"nothing: it is what its {self.objects:,} objects give"
+        if self.incomplete:
+            return f"skipped, since it requires complete sources: {'; '.join(self.incomplete)}"
         reasons = [
             *([f"{', '.join(self.changed)} changed"] if self.changed else ()),
             *([f"{self.new:,} new objects"] if self.new else ()),
@@ -59,12 +63,15 @@ def pending(dataset: Dataset, store: Path | Place, location: Location) -> Pendin
     """
     place = store if isinstance(store, Place) else Place(store)
     check_store(dataset.stem, place)
+    incomplete: tuple[str, ...] = ()
     with open_store(place) as (objects, index):
+        if dataset.requires_complete:
+            incomplete = tuple(incomplete_sources(index, dataset.sources))
         now = [one.digest for one in current_objects(objects, index, dataset.sources, dataset.read_by.suffix)]
     table = Table.open(location, dataset.stem)
     last = None if table is None else Record.last(table)
     if last is None:
-        return Pending(len(now), len(now), len(now), 0)
+        return Pending(len(now), len(now), len(now), 0, incomplete=incomplete)
     declared = parts(dataset)
     before = [source.digest for source, _ in Sidecar.read(location, dataset.stem, last).objects]
     new, gone = len(set(now).difference(before)), len(set(before).difference(now))
@@ -76,4 +83,5 @@ def pending(dataset: Dataset, store: Path | Place, location: Location) -> Pendin
         changed=tuple(name for name, value in declared.items() if last.parts.get(name) != value),
         moved=not new and not gone and now != before,
         held=last.held,
+        incomplete=incomplete,
     )
