@@ -1,6 +1,6 @@
 """Outcomes: what became of a dataset, as a stage reports it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from airnub_core.errors import IngestError
@@ -19,9 +19,10 @@ _NAMED = 5
 
 def dataset_outcome(
     dataset: Dataset,
-    store: Path | Place,
+    store: Path | Place | None,
     location: Location,
     *,
+    published: Mapping[str, Location] | None = None,
     accept: bool = False,
     run: Run | None = None,
     on_progress: Callable[[float], None] = lambda _share: None,
@@ -35,7 +36,9 @@ def dataset_outcome(
         table's files, in bytes.
     """
     try:
-        made = make_dataset(dataset, store, location, accept=accept, run=run, on_progress=on_progress)
+        made = make_dataset(
+            dataset, store, location, published=published, accept=accept, run=run, on_progress=on_progress
+        )
     except LimitError as error:
         return Outcome(
             dataset.stem, Kind.FAILED, error=error, quarantined=error.quarantined, violations=error.violations

@@ -1,25 +1,28 @@
 """Datasets in Prefect: where they are, and a task for each. Needs the extra `airnub-prefect[datasets]`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
+from prefect.variables import Variable
 
-from airnub_core import Outcome, Report
+from airnub_core import Kind, Outcome, Report
+from airnub_core.errors import DatasetError
 from airnub_prefect.artifacts import share_progress
 from airnub_prefect.blocks import local_folder, locate, read_address
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import data_path
 from airnub_prefect.progress import BatchProgress
-from airnub_prefect.settings import DatasetSettings, DatasetsPart
-from airnub_prefect.validation import nearest_or_all
+from airnub_prefect.settings import DatasetSettings, DatasetsPart, variable_of
+from airnub_prefect.validation import nearest_or_all, validated
 
 if TYPE_CHECKING:
     # polars and deltalake come with an extra, and take long to import: only what works with rows imports them.
-    from airnub_data import Location
+    from airnub_data import Dataset, Location
 
 
 async def locate_datasets(part: DatasetsPart) -> "Location":
@@ -36,8 +39,29 @@ async def locate_datasets(part: DatasetsPart) -> "Location":
     return Location(address, local_folder(part.datasets, address))
 
 
+async def locate_published(departments: Iterable[str]) -> "dict[str, Location]":
+    """Where departments have their datasets, as the Variables of their processing say it: images have no checkout.
+
+    A department without such a Variable is left out: the checkout says it, if there is one.
+
+    Raises:
+        ConfigurationError: a Variable does not say it, or names a block that cannot be used.
+    """
+    found = {}
+    for department in dict.fromkeys(departments):
+        name = variable_of(department, "processing")
+        value = await Variable.aget(name)
+        if value is not None:
+            datasets = value.get("datasets") if isinstance(value, dict) else None
+            part = validated(DatasetsPart, {"datasets": datasets}, f"Variable {name}")
+            found[department] = await locate_datasets(part)
+    return found
+
+
 async def make_datasets(settings: DatasetSettings, accept: Sequence[str] = ()) -> Report:
-    """Make every dataset of a department, one after another, each in a task of its own.
+    """Make every dataset of a department, one after another, each in a task of its own, behind its inputs.
+
+    One whose input fails is made of the versions that its inputs have, with a warning.
 
     Args:
         settings: of the processing.
@@ -49,17 +73,22 @@ async def make_datasets(settings: DatasetSettings, accept: Sequence[str] = ()) -
     Raises:
         ConfigurationError: `accept` has a name that no dataset has; nothing was made.
     """
-    declared = settings.declared()
+    from airnub_data import by_name
+
+    declared = by_name(*settings.declared().values())
     for name in accept:
         if name not in declared:
             raise ConfigurationError.of("accept", f"unknown dataset {name!r}; {nearest_or_all(name, declared)}")
     progress = BatchProgress("datasets")
     progress.expect(len(declared))
-    outcomes: list[Outcome] = []
-    for name in declared:
-        outcomes.append(await make_dataset(name, settings, name in accept))
-        progress.outcome(outcomes[-1])
-    return Report(outcomes)
+    outcomes: dict[str, Outcome] = {}
+    for name, dataset in declared.items():
+        inputs = [outcomes[one.stem] for one in dataset.own_inputs]
+        # What it waits for has ended already: the graph of the run shows it.
+        outcome = await make_dataset(name, settings, name in accept, wait_for=inputs)
+        outcomes[name] = outcome
+        progress.outcome(outcome)
+    return Report([_with_inputs(outcome, declared[name], outcomes) for name, outcome in outcomes.items()])
 
 
 # A retry would not help: what is wrong is in the objects, in the declaration, or on the disk.
@@ -71,11 +100,25 @@ async def make_dataset(name: str, settings: DatasetSettings, accept: bool = Fals
 
     dataset = settings.declared()[name]
     store, location = await locate(settings), await locate_datasets(settings)
+    try:
+        published = await locate_published(one.department for one in dataset.published_inputs)
+    except ConfigurationError as error:
+        return Outcome(name, Kind.FAILED, error=DatasetError(name, f"its inputs: {error}"))
     run = Run(runtime.flow_run.id, runtime.flow_run.flow_name, _code_version(settings))
     async with share_progress(f"{name}: objects read and files written") as progress:
         return await asyncio.to_thread(
-            dataset_outcome, dataset, store, location, accept=accept, run=run, on_progress=progress.set
-        )
+            dataset_outcome, dataset, store, location, published=published, accept=accept, run=run,
+            on_progress=progress.set,
+        )  # fmt: skip
+
+
+def _with_inputs(outcome: Outcome, dataset: "Dataset", outcomes: Mapping[str, Outcome]) -> Outcome:
+    """An outcome with a warning where an input failed in this run."""
+    failed = [one.stem for one in dataset.own_inputs if outcomes[one.stem].kind is Kind.FAILED]
+    if not failed or outcome.kind is Kind.FAILED:
+        return outcome
+    warning = f"its input {', '.join(failed)} failed in this run: it is made of the version before"
+    return replace(outcome, warning="; ".join(filter(None, (outcome.warning, warning))))
 
 
 def _code_version(settings: DatasetSettings) -> str | None:
