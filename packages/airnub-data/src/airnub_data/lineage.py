@@ -2,17 +2,31 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from airnub_core.errors import DatasetError
-
-if TYPE_CHECKING:
-    from airnub_data.dataset import Dataset
 
 _PUBLISHED = re.compile(
     r"(?P<department>[a-z][a-z0-9_]*)/(?P<name>[A-Za-z0-9_][A-Za-z0-9_-]*)(\.v(?P<version>[1-9]\d*))?"
 )
+
+
+class Declared(Protocol):
+    """A declaration, as `Dataset`, which imports this module, is one."""
+
+    @property
+    def stem(self) -> str:
+        """The name of its table."""
+        ...
+
+    @property
+    def own_inputs(self) -> "Sequence[Declared]":
+        """Those of its inputs that are of the same department."""
+        ...
+
+
+DeclaredT = TypeVar("DeclaredT", bound=Declared)
 
 
 class PublishedName(NamedTuple):
@@ -40,7 +54,7 @@ def published_name(given: str) -> PublishedName:
     return PublishedName(match["department"], match["name"], None if version is None else int(version))
 
 
-def input_name(given: "Dataset | str") -> str:
+def input_name(given: Declared | str) -> str:
     """What an input is called in commits and messages: by its table, or `department/name`."""
     return given if isinstance(given, str) else given.stem
 
@@ -69,7 +83,7 @@ def input_problem(inputs: Any, transform: Callable[..., Any] | None) -> str | No
     return None
 
 
-def making_order(datasets: "Iterable[Dataset]") -> "list[Dataset]":
+def making_order(datasets: Iterable[DeclaredT]) -> list[DeclaredT]:
     """The same datasets, each behind those of its inputs that are among them; otherwise in the order given.
 
     A cycle is impossible: an input is a declaration, and that exists before those that name it.
@@ -78,9 +92,9 @@ def making_order(datasets: "Iterable[Dataset]") -> "list[Dataset]":
         DatasetError: an input is not among them, so that no run would make it.
     """
     given = {dataset.stem: dataset for dataset in datasets}
-    ordered: dict[str, Dataset] = {}
+    ordered: dict[str, DeclaredT] = {}
 
-    def add(dataset: "Dataset") -> None:
+    def add(dataset: DeclaredT) -> None:
         if dataset.stem in ordered:
             return
         for source in dataset.own_inputs:
