@@ -161,7 +161,7 @@ def test_the_documented_dataset_can_be_made_and_read(tmp_path, monkeypatch):
     """Every block of Python of that page runs, in its order."""
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs" / "datasets.md").read_text()
-    declaration, derived, joined, reading = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    declaration, derived, joined, reading, asset = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names = {}
     exec(declaration, names)
     exec(derived, names)
@@ -185,6 +185,8 @@ def test_the_documented_dataset_can_be_made_and_read(tmp_path, monkeypatch):
     [row] = scan_dataset(location, names["REVENUE"]).collect().to_dicts()
     assert (row["country"], str(row["day"]), row["sales"], str(row["revenue"])) == ("ie", "2026-02-02", 1, "8.99")
     exec(reading, names)
+    exec(asset, names)
+    assert names["report"].asset_deps[0].key == "airnub://shop/datasets/revenue_by_country"
     [row] = names["sales"].collect().to_dicts()
     assert str(row["price"]) == "8.99"
     assert {"_object", "_record"} <= set(names["traced"].collect().columns)

@@ -1,8 +1,8 @@
 """Outcomes: what became of each item, and the report of a stage."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -71,6 +71,8 @@ class Outcome:
     error: IngestError | None = None
     rows: int | None = None
     """Of a dataset."""
+    version: int | None = None
+    """Of a dataset's table."""
     rows_read: int | None = None
     """Rows of all the objects that a dataset is made of."""
     seconds: float | None = None
@@ -79,6 +81,10 @@ class Outcome:
     """Rows of a dataset that did not fit its schema."""
     superseded: int | None = None
     """Rows of a dataset that lost against a newer row of their key."""
+    objects: int | None = None
+    """Objects that a dataset is made of."""
+    inputs: Mapping[str, int] = field(default_factory=dict)
+    """Datasets that a dataset is made of, and their versions."""
     violations: tuple[Violation, ...] = ()
     """Why rows were quarantined; the rule that most of them break comes first."""
     checks: tuple[CheckResult, ...] = ()
@@ -107,10 +113,14 @@ class Outcome:
             item["quarantined"] = self.quarantined or 0
         if self.rows_read is not None:
             item["rows_read"] = self.rows_read
+        if self.version is not None:
+            item["version"] = self.version
         if self.seconds is not None:
             item["seconds"] = self.seconds
         if self.superseded:
             item["superseded"] = self.superseded
+        if self.inputs:
+            item["inputs"] = dict(self.inputs)
         if self.violations:
             item["violations"] = [asdict(violation) for violation in self.violations]
         if self.checks:

@@ -13,6 +13,7 @@ from prefect.variables import Variable
 from airnub_core import Kind, Outcome, Report
 from airnub_core.errors import DatasetError
 from airnub_prefect.artifacts import share_progress
+from airnub_prefect.assets import emit_dataset_asset
 from airnub_prefect.blocks import local_folder, locate, read_address
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import data_path
@@ -106,10 +107,12 @@ async def make_dataset(name: str, settings: DatasetSettings, accept: bool = Fals
         return Outcome(name, Kind.FAILED, error=DatasetError(name, f"its inputs: {error}"))
     run = Run(runtime.flow_run.id, runtime.flow_run.flow_name, _code_version(settings))
     async with share_progress(f"{name}: objects read and files written") as progress:
-        return await asyncio.to_thread(
+        outcome = await asyncio.to_thread(
             dataset_outcome, dataset, store, location, published=published, accept=accept, run=run,
             on_progress=progress.set,
         )  # fmt: skip
+    emit_dataset_asset(settings.department, dataset, outcome)
+    return outcome
 
 
 def _with_inputs(outcome: Outcome, dataset: "Dataset", outcomes: Mapping[str, Outcome]) -> Outcome:

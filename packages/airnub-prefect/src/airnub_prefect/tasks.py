@@ -22,6 +22,7 @@ from airnub_core import (
     open_engine,
 )
 from airnub_prefect.artifacts import batch_progress
+from airnub_prefect.assets import emit_source_assets
 from airnub_prefect.blocks import locate
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.secrets import read_secrets
@@ -78,4 +79,6 @@ async def _ingest(
             on_outcome=progress.outcome,
         ) as engine,
     ):
-        return Report(await work(engine))
+        report = Report(await work(engine))
+    emit_source_assets(part.package, report)
+    return report
