@@ -48,6 +48,10 @@ class CheckResult:
     """`block`: a failure stops the commit; `warn`: it is reported."""
     expected: str
     found: str
+    value: float | None = None
+    """The number that it judged, such as a count of rows or an age in hours; `None` where it judges none."""
+    unit: str | None = None
+    """What the number counts."""
 
     def __str__(self) -> str:
         return f"check {self.name}: expected {self.expected}, found {self.found}"
@@ -124,7 +128,9 @@ class Outcome:
         if self.violations:
             item["violations"] = [asdict(violation) for violation in self.violations]
         if self.checks:
-            item["checks"] = [asdict(check) for check in self.checks]
+            item["checks"] = [
+                {name: value for name, value in asdict(check).items() if value is not None} for check in self.checks
+            ]
         if self.note is not None:
             item["note"] = self.note
         if self.warning is not None:

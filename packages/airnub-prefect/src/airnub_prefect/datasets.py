@@ -12,10 +12,12 @@ from prefect.variables import Variable
 
 from airnub_core import Kind, Outcome, Report
 from airnub_core.errors import DatasetError
-from airnub_prefect.artifacts import share_progress
+from airnub_prefect.artifacts import artifact_key, share_progress
 from airnub_prefect.assets import emit_dataset_asset
 from airnub_prefect.blocks import local_folder, locate, read_address
+from airnub_prefect.check_report import VERSIONS, publish_checks
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.events import emit_dataset_checked
 from airnub_prefect.places import data_path
 from airnub_prefect.progress import BatchProgress
 from airnub_prefect.settings import DatasetSettings, DatasetsPart, variable_of
@@ -89,6 +91,7 @@ async def make_datasets(settings: DatasetSettings, accept: Sequence[str] = ()) -
         outcome = await make_dataset(name, settings, name in accept, wait_for=inputs)
         outcomes[name] = outcome
         progress.outcome(outcome)
+    await _publish_checks(settings, list(outcomes.values()))
     return Report([_with_inputs(outcome, declared[name], outcomes) for name, outcome in outcomes.items()])
 
 
@@ -112,7 +115,20 @@ async def make_dataset(name: str, settings: DatasetSettings, accept: bool = Fals
             on_progress=progress.set,
         )  # fmt: skip
     emit_dataset_asset(settings.department, dataset, outcome)
+    emit_dataset_checked(settings.department, outcome)
     return outcome
+
+
+async def _publish_checks(settings: DatasetSettings, outcomes: Sequence[Outcome]) -> None:
+    checked = [one for one in outcomes if one.checks]
+    if not checked:
+        return
+    from airnub_data.check_history import check_history
+
+    location = await locate_datasets(settings)
+    history = {one.source: await asyncio.to_thread(check_history, location, one.source, VERSIONS) for one in checked}
+    key = artifact_key(settings.department, settings.stage)
+    await publish_checks(key, f"{settings.department} {settings.stage}", checked, history)
 
 
 def _with_inputs(outcome: Outcome, dataset: "Dataset", outcomes: Mapping[str, Outcome]) -> Outcome:

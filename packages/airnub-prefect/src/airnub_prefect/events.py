@@ -1,12 +1,13 @@
 """Events: what a department tells others as it happens, as a Prefect event whose payload is typed and versioned."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 from prefect.events import emit_event
 from pydantic import BaseModel
 
+from airnub_core import Kind, Outcome
 from airnub_core.published import Published, versioned
 
 Payload = TypeVar("Payload", bound=BaseModel)
@@ -73,3 +74,55 @@ def _alternatives(value: Mapping[str, Any]) -> Iterator[str]:
             yield f"list({_described(one['items'])[0]})"
         else:
             yield _TYPES.get((kind, one.get("format")), kind)
+
+
+DATASET_CHECKED = "airnub.dataset.checked"
+
+
+class FoundByCheck(BaseModel):
+    """What a check found, as `airnub.dataset.checked` says it."""
+
+    name: str
+    passed: bool
+    on_fail: str
+    """`block` or `warn`."""
+    expected: str
+    found: str
+    value: float | None
+    """The number that it judged, `null` where it judges none."""
+    unit: str | None
+
+
+class DatasetChecked(BaseModel):
+    """What `airnub.dataset.checked` says."""
+
+    department: str
+    dataset: str
+    version: int | None
+    """The version that has these results; `null` where it was not committed."""
+    passed: bool
+    """Whether every check passed."""
+    failed: list[str]
+    """The names of those that did not."""
+    checks: list[FoundByCheck]
+    """In the order of the declaration."""
+
+
+def emit_dataset_checked(department: str, outcome: Outcome) -> None:
+    """Send what the checks of a dataset found: behind its commit, or where they forbade it.
+
+    Of an unchanged dataset nothing is evaluated but freshness: it is sent where a check failed, as long as it does.
+    """
+    failed = [check.name for check in outcome.checks if not check.passed]
+    if not outcome.checks or (outcome.kind is Kind.UNCHANGED and not failed):
+        return
+    payload = DatasetChecked(
+        department=department,
+        dataset=outcome.source,
+        version=outcome.version,
+        passed=not failed,
+        failed=failed,
+        checks=[FoundByCheck.model_validate(asdict(check)) for check in outcome.checks],
+    )
+    resource = {"prefect.resource.id": f"airnub.dataset.{department}.{outcome.source}"}
+    emit_event(DATASET_CHECKED, resource, payload=payload.model_dump(mode="json"))
