@@ -282,6 +282,44 @@ def test_what_the_next_run_would_do(deliver, location):
     assert rows(location) == [(1, None)]
 
 
+CALLS = []
+
+
+def while_another_run_commits(sales, people):
+    """The same, but of the first call a second run makes the dataset in the middle of it."""
+    CALLS.append(len(CALLS))
+    if len(CALLS) == 1:
+        make_dataset(CONTESTED, None, CONTESTED_IN[0])
+    return with_country(sales, people)
+
+
+CONTESTED = replace(JOINED, transform=while_another_run_commits)
+CONTESTED_IN = []
+
+
+def test_of_two_runs_one_commits(deliver, location):
+    """The commit of the other one is refused; it looks again, and finds nothing to do."""
+    deliver(["1,ada,9.99", "2,bob,1"], ["ada,ie"])
+    CALLS.clear()
+    CONTESTED_IN[:] = [location]
+    made = make_dataset(CONTESTED, None, location)
+    assert (made.changed, len(CALLS), made.version) == (False, 2, 0)
+    assert rows(location) == [(1, "ie"), (2, None)]
+
+
+def test_a_vacuum_leaves_versions_that_are_kept(deliver, location):
+    """Of a dataset with inputs, too; its earlier versions can be read, and it can go back, whatever its inputs kept."""
+    deliver(["1,ada,9.99"], ["ada,ie"])
+    make_dataset(JOINED, None, location)
+    deliver(people=["ada,pl"])
+    make_dataset(JOINED, None, location)
+    for name in ("sales", "people", JOINED.stem):
+        vacuum(location, name, timedelta(days=1))
+    assert scan_dataset(location, JOINED, as_of=0).collect()["country"].to_list() == ["ie"]
+    rollback(location, JOINED.stem, 0)
+    assert rows(location) == [(1, "ie")]
+
+
 def test_a_copy_is_written_beside_it(deliver, location):
     """As one Parquet file, for readers by path."""
     deliver(["1,ada,9.99"], ["ada,ie"])

@@ -104,6 +104,7 @@ def _published(dataset: Dataset, given: str, published: Mapping[str, Location]) 
 def _open(name: str, table: Table, schema: Schema) -> OpenInput:
     files = table.files()
     columns = [(column, type_name(declared.dtype)) for column, declared in schema.items()]
-    digest = sha256_hex(repr((sorted(files), columns)).encode())
+    content = sorted((file.path, file.size, file.rows) for file in files.values())
+    digest = sha256_hex(repr((content, columns)).encode())
     rows = sum(file.rows for file in files.values())
     return OpenInput(InputVersion(name, table.version, rows, digest), published_rows(table, schema))
