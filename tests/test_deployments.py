@@ -94,11 +94,20 @@ def test_a_second_deploy_changes_nothing(tmp_path):
         assert held(url) == both
 
 
-def test_a_schedule_becomes_runs(prefect_api):
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"interval": 3600, "anchor_date": "2026-01-01T00:00:00Z"},
+        {"cron": "47 6 * * *", "timezone": "Europe/Berlin"},
+        {"rrule": "FREQ=DAILY;BYHOUR=6", "timezone": "Etc/UTC"},
+    ],
+    ids=["interval", "cron", "rrule"],
+)
+def test_a_schedule_becomes_runs(prefect_api, schedule):
     """With the libraries in the lock, Prefect's scheduler inserts the runs of a deployment's schedule."""
     flow = post(f"{prefect_api}/flows/", {"name": "scheduled"})
-    schedules = [{"active": True, "schedule": {"interval": 3600, "anchor_date": "2026-01-01T00:00:00Z"}}]
-    body = {"name": "hourly", "flow_id": flow["id"], "schedules": schedules}
+    schedules = [{"active": True, "schedule": schedule}]
+    body = {"name": f"by {next(iter(schedule))}", "flow_id": flow["id"], "schedules": schedules}
     deployment = post(f"{prefect_api}/deployments/", body)["id"]
     # What the scheduler of a whole server does every minute; that of `prefect_api` does not run.
     post(f"{prefect_api}/deployments/{deployment}/schedule", {"min_runs": 2, "max_runs": 2})

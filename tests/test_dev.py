@@ -1,90 +1,18 @@
 """The whole system on a laptop, without Docker, as a person has it: started, used, edited, ended by one Ctrl-C."""
 
-import json
 import os
-import re
-import shutil
-import signal
 import subprocess
 import sys
-import threading
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent / "importable"))
+
+from dev_system import PATIENCE, ROOT, Dev, copy_of, edit, read
+
 pytestmark = pytest.mark.system
-
-ROOT = Path(__file__).parents[1]
-PATIENCE = 180
-"""Seconds for what takes ten on a quiet machine."""
-
-
-class Dev:
-    """`airnub dev` in a checkout, on free ports, with its state in a folder of the test."""
-
-    def __init__(self, root, state, *options):
-        command = [sys.executable, "-m", "airnub_cli", "dev", "--port", "0", "--state", str(state), *options]
-        # The environment's own packages are those of this repository: the copy's come before them.
-        sources = os.pathsep.join(map(str, sorted(root.glob("*/*/src"))))
-        self.process = subprocess.Popen(
-            command,
-            cwd=root,
-            env=os.environ | {"PYTHONPATH": sources},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self.lines = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self):
-        with self.process.stdout as said:
-            self.lines.extend(said)
-
-    def wait_for(self, pattern, after=0):
-        """The first match in what it says, from a line on."""
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            for line in self.lines[after:]:
-                if match := re.search(pattern, line):
-                    return match
-            assert self.process.poll() is None, "".join(self.lines)
-            time.sleep(0.05)
-        raise AssertionError(f"expected {pattern} within {PATIENCE} s, found {''.join(self.lines)}")
-
-    def end(self):
-        """Ctrl-C, once; its exit status."""
-        self.process.send_signal(signal.SIGINT)
-        status = self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
-        return status
-
-
-def copy_of(root, to):
-    """A checkout of what is in the folder now, without what it does not need."""
-    unneeded = shutil.ignore_patterns("__pycache__", "tests", "node_modules", ".*")
-    for name in ("packages", "departments", "configs", "infra"):
-        shutil.copytree(root / name, to / name, ignore=unneeded)
-    for name in ("pyproject.toml", "uv.lock", "prefect.yaml"):
-        shutil.copy(root / name, to)
-    return to
-
-
-def read(url):
-    """The JSON that the API has there."""
-    with urllib.request.urlopen(url, timeout=30) as answer:
-        return json.load(answer)
-
-
-def edit(path, old, new):
-    """Change a file as an editor does."""
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
 
 
 def with_state(state):

@@ -50,6 +50,11 @@ RUN_ELSEWHERE = {
     "docker compose down": "tests/docker",
     "export PREFECT_API_URL=http://127.0.0.1:4200/api": "tests/test_readme.py",
     "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": "tests/test_dev.py",
+    "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion --param failed=true --watch": (
+        "tests/test_flow_of_data.py"
+    ),
+    "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion "
+    "--param 'sources=[\"noaa_daily_weather\"]' --watch": "tests/test_flow_of_data.py",
     "docker compose exec server prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": (
         "tests/docker"
     ),

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from airnub_core import Kind
+from airnub_core import Kind, open_store
+from airnub_core.store.index import Failure, Scope
 from airnub_data.outcome import dataset_outcome
 from airnub_data.versions import rollback
 
@@ -84,3 +85,25 @@ def test_drift_is_a_warning(fill, outcome, store, location, orders):
     assert outcome().warning == warning
     ignoring = dataset_outcome(replace(orders, on_new_column="ignore"), store, location)
     assert "fee" not in ignoring.warning
+
+
+def test_sources_that_are_not_complete(fill, store, location, orders):
+    """The dataset is skipped with a warning that names them, unless it does not require it, or is accepted once."""
+    fill({"a": HEADER + b"1,1,\n"})
+    strict = replace(orders, requires_complete=True)
+    with open_store(store) as (_, index):
+        index.end_runs(Scope.SOURCE, {"shop": [Failure("https://shop/b", "https://shop/b: found 404")]}, "first")
+        skipped = dataset_outcome(strict, store, location)
+        assert (skipped.kind, skipped.error, skipped.rows) == (Kind.SKIPPED, None, None)
+        assert skipped.warning == (
+            "skipped, since it requires complete sources: 1 item of shop failed in its last run, the first: "
+            "https://shop/b: found 404. Run what failed again (run ingestion --failed), or make it as it is: run "
+            "processing --accept orders"
+        )
+        index.begin_runs(Scope.SOURCE, ["shop"], "second")
+        assert "that began at" in dataset_outcome(strict, store, location).warning
+        accepted = dataset_outcome(strict, store, location, accept=True)
+        assert (accepted.kind, accepted.version) == (Kind.STORED, 0)
+        assert dataset_outcome(orders, store, location).kind is Kind.UNCHANGED, "to require it changes no row"
+        index.end_runs(Scope.SOURCE, {"shop": []}, "second")
+        assert dataset_outcome(strict, store, location).kind is Kind.UNCHANGED

@@ -5,7 +5,9 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from airnub_core import open_store
 from airnub_core.errors import DatasetError
+from airnub_core.store.index import Failure, Scope
 from airnub_data import Column, make_dataset
 from airnub_data.pending import pending
 from airnub_data.versions import rollback
@@ -75,3 +77,14 @@ def test_a_store_that_is_not_there(next_run, store):
     with pytest.raises(DatasetError, match=r"expected a content store in .*, found no such folder; run the ingestion"):
         next_run()
     assert not store.exists()
+
+
+def test_sources_that_are_not_complete(fill, store, next_run):
+    """It matters where the declaration requires it."""
+    fill({"a": HEADER + b"1,1,\n"})
+    with open_store(store) as (_, index):
+        index.end_runs(Scope.SOURCE, {"shop": [Failure("https://shop/b", "found 404")]}, "run")
+    assert not next_run().incomplete
+    assert str(next_run(requires_complete=True)) == (
+        "skipped, since it requires complete sources: 1 item of shop failed in its last run, the first: found 404"
+    )

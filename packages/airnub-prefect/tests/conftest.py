@@ -133,3 +133,13 @@ def written(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """Events as they are handed to Prefect: name, resource and payload."""
+    from airnub_prefect import events
+
+    found = []
+    monkeypatch.setattr(events, "emit_event", lambda event, resource, payload: found.append((event, resource, payload)))
+    return found

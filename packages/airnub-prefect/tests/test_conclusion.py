@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from department_for_tests.settings import CountingSettings
+from department_for_tests.settings import CountingSettings, IngestionSettings
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import FileSource, Kind, Outcome, Report
 from airnub_core.errors import HttpStatusError, ReaderError
 from airnub_core.outcome import CheckResult, Violation
 from airnub_prefect.errors import StageFailedError
@@ -155,3 +155,74 @@ def test_summary_of_nothing():
     from airnub_prefect.conclusion import summary
 
     assert "0 items: 0 stored" in summary("alpha ingestion", Report())
+
+
+def conclude_ingestion(settings, report, *, within_pipeline=False):
+    """Conclude an ingestion in a flow, that may be a part of another one."""
+    from prefect import flow
+
+    from airnub_prefect.conclusion import conclude
+
+    @flow
+    async def stage():
+        await conclude(settings, report)
+
+    @flow
+    async def pipeline():
+        await stage()
+
+    return asyncio.run((pipeline if within_pipeline else stage)(return_state=True))
+
+
+@pytest.mark.parametrize("within", ["stage", "pipeline"])
+def test_an_ingestion_ends_with_one_event(prefect_api, sent, tmp_path, within):
+    """Also when items failed; it names the sources with something new, and says where the run belongs."""
+    report = Report([STORED, STORED, Outcome("c", Kind.UNCHANGED), failed(1), failed(2)])
+    state = conclude_ingestion(IngestionSettings(store=str(tmp_path)), report, within_pipeline=within == "pipeline")
+    assert state.name == "Failed"
+    department = "department_for_tests"
+    assert sent == [
+        (
+            "airnub.ingestion.ended",
+            {"prefect.resource.id": f"airnub.ingestion.{department}", "airnub.within": within},
+            {"department": department, "new": ["a"], "failed": {"b": 2}, "behind": {}},
+        )
+    ]
+
+
+def test_other_stages_send_none(prefect_api, sent):
+    """Their datasets do."""
+    conclude_in_flow(Report([STORED]), 0)
+    assert sent == []
+
+
+@pytest.mark.parametrize(
+    ("of_all", "own", "said"),
+    [
+        (0, {}, "tolerated: none;"),
+        (0, {"b": 1}, "tolerated: none, of b 1;"),
+        (2, {"b": "50%"}, "tolerated: 2, of b 50%;"),
+        (0, {"b": 2}, None),
+        (0, {"b": "67%"}, None),
+        (2, {"a": 0}, None),
+        (2, {"b": 0}, "tolerated: 2, of b none;"),
+    ],
+)
+def test_a_source_may_say_what_it_tolerates(prefect_api, sent, tmp_path, of_all, own, said):
+    """It counts for that source alone, and the others are judged together without it."""
+    from prefect import flow
+
+    from airnub_prefect.conclusion import conclude
+
+    sources = [
+        FileSource(name=name, urls=["https://example.org/a"], tolerated_failures=own.get(name)) for name in ("a", "b")
+    ]
+    settings = IngestionSettings(store=str(tmp_path), files=sources, tolerated_failures=of_all)
+    report = Report([STORED, Outcome("b", Kind.STORED), failed(1), failed(2)])
+
+    @flow
+    async def stage():
+        await conclude(settings, report, settings.tolerated_failures)
+
+    state = asyncio.run(stage(return_state=True))
+    assert (said in state.message) if said else (state.name == "Completed")

@@ -33,9 +33,9 @@ def process(prefect_api, settings):
     """Run the flow; its report, of a failed one as well."""
     from department_of_data.flows import processing
 
-    def run(accept=None, **more):
+    def run(accept=None, sources=None, failed=False, **more):
         try:
-            return asyncio.run(processing(settings(**more), accept))
+            return asyncio.run(processing(settings(**more), accept, sources, failed))
         except StageFailedError as error:
             return error.report
 
@@ -115,3 +115,43 @@ def test_what_is_accepted_must_be_a_dataset(process, fill_store, tmp_path):
     with pytest.raises(ConfigurationError, match="accept: unknown dataset 'order'; did you mean 'orders'"):
         process(accept=["order"])
     assert not (tmp_path / "datasets").exists()
+
+
+def test_only_what_failed_or_is_of_a_source(process, fill_store, tmp_path):
+    """What failed in the last run is known to the next one; an unknown source is a mistake."""
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n2,-1\n"})
+    assert [one.kind for one in process().outcomes] == [Kind.FAILED]
+    assert [one.kind for one in process(failed=True).outcomes] == [Kind.FAILED]
+    assert [one.kind for one in process(accept=["orders"], sources=["shop"], failed=True).outcomes] == [Kind.STORED]
+    assert process(failed=True).outcomes == []
+    with pytest.raises(ConfigurationError, match="source: unknown source 'shops'; did you mean 'shop'"):
+        process(sources=["shops"])
+
+
+def test_without_a_store_none_is_made(process, tmp_path):
+    """The dataset fails and says so; noting that makes no store."""
+    [failed] = process().outcomes
+    assert "run the ingestion first" in str(failed.error)
+    assert not (tmp_path / "store").exists()
+    assert process(failed=True).outcomes == []
+
+
+def test_a_new_version_is_an_event(process, fill_store, tmp_path, sent):
+    """Of the dataset's resource, with the version and the rows; nothing is sent where nothing is new."""
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n1,3\n"})
+    process()
+    process()
+    [event] = [one for one in sent if one[0] != "airnub.dataset.checked"]
+    assert event == (
+        "airnub.dataset.updated",
+        {"prefect.resource.id": "airnub.dataset.department_of_data.orders", "airnub.within": "stage"},
+        {
+            "department": "department_of_data",
+            "dataset": "orders",
+            "version": 0,
+            "rows": 1,
+            "rows_read": 2,
+            "quarantined": 0,
+            "superseded": 1,
+        },
+    )

@@ -1,6 +1,7 @@
 """Datasets in Prefect that are made of other datasets."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from filelock import FileLock
 from prefect.variables import Variable
 
 from airnub_core import Kind
-from airnub_data import Column, Csv, Dataset, Location, scan_dataset
+from airnub_data import Column, Csv, Dataset, Location, by_name, scan_dataset
 from airnub_data.testing import write_rows
 from airnub_prefect.datasets import make_dataset
 from airnub_prefect.errors import ConfigurationError, StageFailedError
@@ -46,9 +47,9 @@ def process(prefect_api, tmp_path):
     """Run the flow; its outcomes by dataset, of a failed one as well."""
     from department_of_joins.flows import processing
 
-    def run():
+    def run(*accept, **selection):
         settings = ProcessingSettings(store=str(tmp_path / "store"), datasets=str(tmp_path / "datasets"))
-        state = asyncio.run(processing(settings, return_state=True))
+        state = asyncio.run(processing(settings, [*accept], **selection, return_state=True))
         report = asyncio.run(state.aresult(raise_on_failure=False))
         report = report.report if isinstance(report, StageFailedError) else report
         return {outcome.source: outcome for outcome in report.outcomes}
@@ -89,6 +90,37 @@ def test_an_input_that_failed_in_this_run(process, everywhere, fill_store, tmp_p
     assert made["totals"].warning == "its input orders failed in this run: it is made of the version before"
     assert made["shares"].warning is None
     assert scan_dataset(Location(tmp_path / "datasets"), SHARES).collect().rows() == [(0.05,)]
+
+
+def test_a_dataset_that_requires_complete_inputs(process, everywhere, fill_store, tmp_path, monkeypatch):
+    """It is skipped while an input fails, and so is what requires it in turn; accepted, it is made."""
+    from department_of_joins import datasets
+
+    strict = replace(TOTALS, requires_complete=True)
+    above = replace(SHARES, inputs=(strict, *SHARES.inputs[1:]), requires_complete=True)
+    monkeypatch.setattr(datasets, "DATASETS", by_name(ORDERS, strict, above))
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n2,3\n"})
+    everywhere(50.0)
+    assert kinds(process()) == [Kind.STORED] * 3
+    fill_store(tmp_path / "store", {"b": b"nothing\n1\n"})
+    everywhere(100.0)
+    made = process()
+    assert kinds(made) == [Kind.FAILED, Kind.SKIPPED, Kind.SKIPPED]
+    assert made["totals"].warning.startswith("skipped, since it requires complete inputs: orders failed in this run")
+    assert made["shares"].warning.startswith(
+        "skipped, since it requires complete inputs: totals was skipped in this run"
+    )
+    assert kinds(process("totals", "shares")) == [Kind.FAILED, Kind.UNCHANGED, Kind.UPDATED]
+
+
+def test_some_sources_and_what_failed(process, everywhere, fill_store, tmp_path):
+    """What is made of a dataset that is selected is made too."""
+    fill_store(tmp_path / "store", {"a": b"nothing\n1\n"})
+    everywhere(50.0)
+    assert kinds(process()) == [Kind.FAILED] * 3
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
+    assert list(process(sources=["shop"])) == ["orders", "totals", "shares"]
+    assert list(process(failed=True)) == []
 
 
 def test_inputs_without_a_version(process, everywhere, tmp_path, fill_store):
@@ -134,8 +166,6 @@ def test_a_task_waits_for_those_of_its_inputs(process, everywhere, fill_store, t
 
 def test_a_dataset_of_this_department_by_its_published_name(monkeypatch):
     """It is an input by its declaration: so no dataset can be its own input on a way around."""
-    from dataclasses import replace
-
     from department_of_joins import datasets
 
     around = replace(TOTALS, inputs=("department_of_joins/orders",))

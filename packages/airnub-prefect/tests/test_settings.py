@@ -273,3 +273,19 @@ def test_settings_of_nobody_have_no_name():
 
     with pytest.raises(AttributeError):
         Nobodys.variable()
+
+
+def test_some_sources_of_a_run():
+    """By name, in every category; an unknown one is a mistake, and the settings themselves stay as they are."""
+    urls = ["https://example.org/a"]
+    whole = IngestionSettings(
+        store="data",
+        files=[FileSource(name="one", urls=urls), FileSource(name="two", urls=urls)],
+        apis=[ApiSource(name="three", url=urls[0])],
+    )
+    some = whole.only(["two", "three"], failed=True)
+    assert (some.names(), some.of_files().failed) == (["two", "three"], True)
+    assert (whole.names(), whole.of_files().failed) == (["one", "two", "three"], False)
+    assert whole.only().names() == whole.names()
+    with pytest.raises(ConfigurationError, match="source: unknown source 'thre'; did you mean 'three'"):
+        whole.only(["thre"])

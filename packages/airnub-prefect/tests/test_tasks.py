@@ -6,9 +6,10 @@ import errno
 import pytest
 from department_for_tests.settings import IngestionSettings
 
-from airnub_core import ApiSource, FileSource, Kind, NetworkSettings, PageSource, StoreError
+from airnub_core import ApiSource, FileSource, Kind, NetworkSettings, PageSource, StoreError, open_store
 from airnub_core.sample_site import Reply
 from airnub_core.sources.settings import Auth
+from airnub_core.store.index import Scope
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.progress import listening
 
@@ -168,3 +169,57 @@ def test_what_is_tried_again(error, heals):
     from airnub_prefect.tasks import may_heal
 
     assert asyncio.run(may_heal(None, None, Failed(data=error))) is heals
+
+
+def last_runs(folder):
+    """The last run of each source, as the next process finds it."""
+    with open_store(folder / "store") as (_, index):
+        return index.last_runs(Scope.SOURCE)
+
+
+def test_failed_items_are_noted_and_asked_for_alone(prefect_api, site, tmp_path):
+    """What failed is known to the next run; `failed` asks for that, and for nothing of complete sources."""
+    site.routes["/a.csv"] = site.routes["/c.csv"] = Reply(b"a")
+    sources = [
+        FileSource(name="half", urls=[site.url("/a.csv"), site.url("/b.csv?token=1")]),
+        FileSource(name="whole", urls=[site.url("/c.csv")]),
+    ]
+    whole = settings(tmp_path, files=sources)
+    run_task("fetch_files", whole.of_files())
+    noted = last_runs(tmp_path)
+    assert {name: one.is_complete for name, one in noted.items()} == {"half": False, "whole": True}
+    [failure] = noted["half"].failures
+    assert "found 404 Not Found" in failure.error
+    site.asked.clear()
+    site.routes["/b.csv"] = Reply(b"b")
+    report = run_task("fetch_files", whole.only(failed=True).of_files())
+    assert [(one.source, one.kind, one.warning) for one in report.outcomes] == [("half", Kind.STORED, None)]
+    assert [asked.path for asked in site.asked] == ["/b.csv"]
+    assert last_runs(tmp_path)["half"].is_complete
+    assert run_task("fetch_files", whole.only(failed=True).of_files()).outcomes == []
+
+
+def test_a_run_that_did_not_end_is_not_complete(prefect_api, site, tmp_path):
+    """All of its source is asked for again."""
+    site.routes["/a.csv"] = Reply(b"a")
+    whole = settings(tmp_path, files=[FileSource(name="half", urls=[site.url("/a.csv")])])
+    with open_store(tmp_path / "store") as (_, index):
+        index.begin_runs(Scope.SOURCE, ["half"], "killed")
+    report = run_task("fetch_files", whole.only(failed=True).of_files())
+    assert [one.kind for one in report.outcomes] == [Kind.STORED]
+    assert last_runs(tmp_path)["half"].is_complete
+
+
+def test_links_that_failed_are_asked_for_alone(prefect_api, site, tmp_path):
+    """The page is read, since it names them; where the page itself failed, all that it links to is."""
+    html = {"Content-Type": "text/html"}
+    site.routes["/a.csv"] = Reply(b"a")
+    whole = settings(tmp_path, pages=[PageSource(name="page", page=site.url("/page.html"), links="a")])
+    assert run_task("fetch_pages", whole.of_pages()).counts["failed"] == 1
+    site.routes["/page.html"] = Reply(b'<a href="a.csv">a</a><a href="b.csv">b</a>', headers=html)
+    report = run_task("fetch_pages", whole.only(failed=True).of_pages())
+    assert report.counts == {"stored": 1, "updated": 0, "unchanged": 0, "failed": 1}
+    site.asked.clear()
+    report = run_task("fetch_pages", whole.only(failed=True).of_pages())
+    assert report.counts == {"stored": 0, "updated": 0, "unchanged": 0, "failed": 1}
+    assert [asked.path for asked in site.asked if asked.path != "/robots.txt"] == ["/page.html", "/b.csv"]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from airnub_core import Kind
-from airnub_prefect.errors import StageFailedError
+from airnub_prefect.errors import PipelineFailedError
 from department_template.demo import DEMO
 from department_template.department import DEPARTMENT
 from department_template.flows.pipeline import pipeline
@@ -25,7 +25,7 @@ def test_first_run_stores_and_second_finds_everything_unchanged(prefect_api, sit
 
 
 def test_failed_items_fail_the_run_and_are_named(prefect_api, broken_site, tmp_path):
-    """The message names the URL and what the server said; no later stage is started."""
-    with pytest.raises(StageFailedError, match=r"(?s)ingestion: (\d) of \1 items failed.*410 Gone"):
+    """The message names the URL and what the server said; every stage has run on what there is."""
+    with pytest.raises(PipelineFailedError, match=r"(?s)ingestion: (\d) of \1 items failed.*410 Gone") as failed:
         run(broken_site, tmp_path)
-    assert not (tmp_path / "datasets").exists()
+    assert list(failed.value.reports) == [stage.name for stage in DEPARTMENT.stages]

@@ -1,7 +1,7 @@
 """The pipeline: every stage in one run, each taking what the one before left."""
 
 from airnub_core import Kind
-from airnub_prefect.errors import StageFailedError
+from airnub_prefect.errors import PipelineFailedError
 from project_alpha.demo import DEMO
 from project_alpha.flows.pipeline import pipeline
 
@@ -22,14 +22,16 @@ def test_first_run_stores_and_second_finds_everything_unchanged(run, sound_site,
     assert {outcome.kind for report in second.result.values() for outcome in report.outcomes} == {Kind.UNCHANGED}
 
 
-def test_a_stage_that_fails_ends_the_run(run, site, tmp_path):
-    """The run is Failed and names the broken link; no later stage is started, and what was stored is safe."""
+def test_a_broken_link_stops_nothing_else(run, site, tmp_path):
+    """The run is Failed and names the link; every dataset and the report are made of what came."""
     ended = run(pipeline, **DEMO.settings(site, tmp_path))
     assert ended.state == "Failed"
     assert "9.5_week.csv: expected status 200, found 404 Not Found" in ended.message
-    assert isinstance(ended.result, StageFailedError)
-    assert ended.result.report.counts == {"stored": 7, "updated": 0, "unchanged": 0, "failed": 1}
-    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+    assert isinstance(ended.result, PipelineFailedError)
+    reports = ended.result.reports
+    assert reports["ingestion"].counts == {"stored": 7, "updated": 0, "unchanged": 0, "failed": 1}
+    assert {outcome.kind for outcome in reports["processing"].outcomes} == {Kind.STORED}
+    assert {outcome.kind for outcome in reports["analysis"].outcomes} == {Kind.STORED}
 
 
 def test_the_next_good_run_takes_up_what_a_failed_one_stored(run, site, tmp_path):
@@ -39,4 +41,20 @@ def test_the_next_good_run_takes_up_what_a_failed_one_stored(run, site, tmp_path
     ended = run(pipeline, **DEMO.settings(site, tmp_path))
     assert ended.state == "Completed"
     assert ended.result["ingestion"].counts == {"stored": 0, "updated": 0, "unchanged": 7, "failed": 0}
-    assert {outcome.kind for outcome in ended.result["processing"].outcomes} == {Kind.STORED}
+    assert {outcome.kind for outcome in ended.result["processing"].outcomes} == {Kind.UNCHANGED}
+
+
+def test_what_failed_is_run_again(run, site, tmp_path):
+    """One request for the page and one for the link that failed; one source by its name asks for that alone."""
+    settings = DEMO.settings(site, tmp_path)
+    run(pipeline, **settings)
+    site.routes |= DEMO.routes(with_failure=True)
+    site.asked.clear()
+    ended = run(pipeline, **settings, failed=True)
+    assert ended.state == "Failed"
+    assert ended.result.reports["ingestion"].counts == {"stored": 0, "updated": 0, "unchanged": 0, "failed": 1}
+    assert {asked.path.rpartition("/")[2] for asked in site.asked} == {"robots.txt", "csv.html", "9.5_week.csv"}
+    ended = run(pipeline, **settings, sources=["noaa_daily_weather"])
+    assert ended.state == "Completed"
+    assert {outcome.source for outcome in ended.result["ingestion"].outcomes} == {"noaa_daily_weather"}
+    assert [outcome.source for outcome in ended.result["processing"].outcomes] == ["noaa_daily_weather"]

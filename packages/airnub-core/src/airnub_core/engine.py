@@ -27,7 +27,7 @@ from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.settling import settle
 from airnub_core.store.clock import elapsed, timestamp
-from airnub_core.store.index import Index, Known, Run
+from airnub_core.store.index import Index, Known, Run, Scope
 from airnub_core.store.made import made_url
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.opening import Opened, Place, open_for_writing
@@ -81,8 +81,37 @@ class Engine:
         self._processes = processes
         self._on_expected = on_expected
         self._on_outcome = on_outcome
+        self._only: dict[str, frozenset[str | None]] = {}
+        """By source the URLs, redacted, that alone are asked for."""
         # Two downloads at once would each keep to the limits, and together exceed them.
         self._downloading = asyncio.Lock()
+
+    @property
+    def run(self) -> str:
+        """The name of the run, the same for all its attempts."""
+        return self._run.name
+
+    def retry_failed(self, sources: Iterable[str]) -> list[str]:
+        """From now on, ask only for what failed in the last run of each source; those of these sources it leaves.
+
+        Of a source whose last run did not end, or in which very many items failed, everything is asked for; one whose
+        last run was complete, or that never ran, is left out.
+
+        Raises:
+            StoreError: the index cannot be read.
+        """
+        last = self.index.last_runs(Scope.SOURCE)
+        left = [name for name in sources if name in last and not last[name].is_complete]
+        self._only = {
+            name: frozenset(one.url for one in last[name].failures)
+            for name in left
+            if last[name].ended_at is not None and last[name].failures
+        }
+        return left
+
+    def wants(self, source: str, url: str) -> bool:
+        """Whether a URL is to be asked for; after `retry_failed` not every URL of a source is."""
+        return source not in self._only or redact_url(url) in self._only[source]
 
     async def ingest(self, items: Iterable[Item]) -> list[Outcome]:
         """Fetch items, many at a time; their outcomes, in the order of the items.

@@ -21,6 +21,13 @@ class Kind(StrEnum):
     FAILED = "failed"
     GONE = "gone"
     """Its URL is withdrawn; no failure."""
+    SKIPPED = "skipped"
+    """Not made this time, since what it is made of is not complete; `warning` says why. No failure."""
+
+
+NEW = frozenset({Kind.STORED, Kind.UPDATED})
+"""Of what there is more, or other bytes or rows, than before."""
+_RARE = frozenset({Kind.GONE, Kind.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +159,9 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Items by how they ended; every kind is named, except that `gone` is there only where an item is."""
+        """Items by how they ended; `gone` and `skipped` are named only where an item is, all others always."""
         counted = Counter(outcome.kind for outcome in self.outcomes)
-        return {kind.value: counted[kind] for kind in Kind if kind is not Kind.GONE or counted[kind]}
+        return {kind.value: counted[kind] for kind in Kind if kind not in _RARE or counted[kind]}
 
     @property
     def failed(self) -> list[Outcome]:
@@ -162,10 +169,14 @@ class Report:
         return [outcome for outcome in self.outcomes if outcome.kind is Kind.FAILED]
 
     @property
+    def skipped(self) -> list[Outcome]:
+        """The items that were not made since what they are made of is not complete, in their order."""
+        return [outcome for outcome in self.outcomes if outcome.kind is Kind.SKIPPED]
+
+    @property
     def new_bytes(self) -> int:
         """Size of what was stored or updated."""
-        new = {Kind.STORED, Kind.UPDATED}
-        return sum(outcome.size or 0 for outcome in self.outcomes if outcome.kind in new)
+        return sum(outcome.size or 0 for outcome in self.outcomes if outcome.kind in NEW)
 
     def __add__(self, other: "Report") -> "Report":
         return Report((*self.outcomes, *other.outcomes))

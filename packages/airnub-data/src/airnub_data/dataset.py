@@ -77,6 +77,10 @@ class Dataset:
     """What must hold before a version is committed, as the functions of `airnub_data.checks` make them."""
     on_new_column: OnNewColumn = "warn"
     """Of columns that files have and the declaration has not: `warn` reports them, `fail` commits nothing."""
+    requires_complete: bool = False
+    """Whether it is skipped, with a warning, while the last run of one of its sources has failed items or has not
+    ended, or while one of its inputs failed or was skipped in the same run. Without it, the dataset is made of what is
+    there."""
     retention: timedelta = RETENTION
     """How long versions can be read again."""
     parquet_copy: bool = True

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from airnub_common import sha256_hex
 from airnub_core.errors import DatasetError
-from airnub_core.store.index import Index, Known
+from airnub_core.store.index import Index, Known, Scope
 from airnub_core.store.opening import Place
 from airnub_core.store.protocol import Store
 
@@ -52,6 +52,26 @@ def current_objects(store: Store, index: Index, sources: Sequence[str], suffix: 
             if before is None or before.changed_at < known.changed_at:
                 found[known.digest] = InputObject(known.digest, known.path, source, known.changed_at)
     return sorted(found.values(), key=lambda one: (one.changed_at, one.digest))
+
+
+def incomplete_sources(index: Index, sources: Sequence[str]) -> list[str]:
+    """Why sources are not complete, a sentence each: items failed in the last run, or it has not ended.
+
+    A source that never ran, or whose runs are not noted since they are of an earlier release, counts as complete.
+
+    Raises:
+        StoreError: the index cannot be read.
+    """
+    last = index.last_runs(Scope.SOURCE)
+    reasons = []
+    for one in (last[source] for source in sources if source in last):
+        if one.ended_at is None:
+            reasons.append(f"the run of {one.name} that began at {one.began_at} has not ended")
+        elif one.failed:
+            which = "1 item" if one.failed == 1 else f"{one.failed:,} items"
+            first = f", the first: {one.failures[0].error}" if one.failures else ""
+            reasons.append(f"{which} of {one.name} failed in its last run{first}")
+    return reasons
 
 
 def digest_of_inputs(objects: Sequence[InputObject]) -> str:

@@ -5,14 +5,16 @@ from pathlib import Path
 
 from airnub_core.errors import IngestError
 from airnub_core.outcome import Kind, Outcome
-from airnub_core.store.opening import Place
+from airnub_core.store.opening import Place, open_store
 from airnub_data.dataset import Dataset
 from airnub_data.evaluation import CheckError
+from airnub_data.inputs import check_store, incomplete_sources
 from airnub_data.limits import LimitError
 from airnub_data.location import Location
 from airnub_data.make import Made, make_dataset
 from airnub_data.record import Run
 
+_NEXT = "Run what failed again (run ingestion --failed), or make it as it is: run processing --accept "
 _NAMED = 5
 """Differences from the declaration that a warning names."""
 
@@ -32,10 +34,14 @@ def dataset_outcome(
     Returns:
         `stored` for a new table, `updated` for a new version, `unchanged` where there was nothing to do; with a warning
         where it is held by a rollback, is new and empty, where a check failed that does not block, or where its objects
-        differ from the declaration. Its path is that of the table, relative to the location; its size that of the
+        differ from the declaration. `skipped` where it requires complete sources and one is not, unless it is accepted;
+        the warning says why. Its path is that of the table, relative to the location; its size that of the
         table's files, in bytes.
     """
     try:
+        if dataset.requires_complete and not accept and (reasons := _incomplete(dataset, store)):
+            warning = f"skipped, since it requires complete sources: {'; '.join(reasons)}. {_NEXT}{dataset.stem}"
+            return Outcome(dataset.stem, Kind.SKIPPED, warning=warning)
         made = make_dataset(
             dataset, store, location, published=published, accept=accept, run=run, on_progress=on_progress
         )
@@ -68,6 +74,15 @@ def dataset_outcome(
         checks=made.checks,
         warning=_warning(made, dataset),
     )
+
+
+def _incomplete(dataset: Dataset, store: Path | Place | None) -> list[str]:
+    if store is None:
+        return []
+    place = store if isinstance(store, Place) else Place(store)
+    check_store(dataset.stem, place)
+    with open_store(place) as (_, index):
+        return incomplete_sources(index, dataset.sources)
 
 
 def _warning(made: Made, dataset: Dataset) -> str | None:

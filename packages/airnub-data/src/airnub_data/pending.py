@@ -9,7 +9,7 @@ from airnub_core.store.opening import Place, open_store
 from airnub_data.code import parts, stage_digest
 from airnub_data.dataset import Dataset
 from airnub_data.input_versions import InputVersion, digest_of_versions, open_inputs
-from airnub_data.inputs import check_store, current_objects
+from airnub_data.inputs import check_store, current_objects, incomplete_sources
 from airnub_data.location import Location
 from airnub_data.record import Record, Sidecar
 from airnub_data.table import Table
@@ -33,6 +33,8 @@ class Pending:
     """Whether the objects are the same, in another order."""
     held: bool = False
     """Whether it was rolled back: then the next run does nothing."""
+    incomplete: tuple[str, ...] = ()
+    """Why it is skipped: it requires complete sources, and these are not."""
 
     @property
     def nothing(self) -> bool:
@@ -44,6 +46,8 @@ class Pending:
             return "nothing: it was rolled back, and waits for `dataset release`"
         if self.nothing:
             return f"nothing: it is what its {self.objects:,} objects give"
+        if self.incomplete:
+            return f"skipped, since it requires complete sources: {'; '.join(self.incomplete)}"
         reasons = [
             *([f"{', '.join(self.changed)} changed"] if self.changed else ()),
             *([f"{self.new:,} new objects"] if self.new else ()),
@@ -109,12 +113,15 @@ def pending(
         raise DatasetError(dataset.stem, f"expected a content store with {', '.join(dataset.sources)}, found None")
     place = store if isinstance(store, Place) else Place(store)
     check_store(dataset.stem, place)
+    incomplete: tuple[str, ...] = ()
     with open_store(place) as (objects, index):
+        if dataset.requires_complete:
+            incomplete = tuple(incomplete_sources(index, dataset.sources))
         now = [one.digest for one in current_objects(objects, index, dataset.sources, dataset.read_by.suffix)]
     table = Table.open(location, dataset.stem)
     last = None if table is None else Record.last(table)
     if last is None:
-        return Pending(len(now), len(now), len(now), 0)
+        return Pending(len(now), len(now), len(now), 0, incomplete=incomplete)
     declared = parts(dataset)
     before = [source.digest for source, _ in Sidecar.read(location, dataset.stem, last).objects]
     new, gone = len(set(now).difference(before)), len(set(before).difference(now))
@@ -126,6 +133,7 @@ def pending(
         changed=_changed(declared, last),
         moved=not new and not gone and now != before,
         held=last.held,
+        incomplete=incomplete,
     )
 
 

@@ -44,8 +44,8 @@ def dataset_asset(department: str, dataset: str) -> Asset:
 
 
 def emit_dataset_asset(department: str, dataset: "Dataset", outcome: Outcome) -> None:
-    """Announce a version of a dataset, or that it failed; nothing where it is unchanged."""
-    if outcome.kind is Kind.UNCHANGED:
+    """Announce a version of a dataset, or that it failed; nothing where it is unchanged or skipped."""
+    if outcome.kind in {Kind.UNCHANGED, Kind.SKIPPED}:
         return
     upstream = [source_asset(department, source) for source in dataset.sources]
     upstream += [dataset_asset(department, given.stem) for given in dataset.own_inputs]

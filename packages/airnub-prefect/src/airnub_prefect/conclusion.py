@@ -1,14 +1,23 @@
-"""Conclusion: how a stage ends. What became of every item is published first; then too many failures fail the run."""
+"""Conclusion: how a stage ends. What became of every item is published first; then too many failures fail the run.
+
+An ingestion also sends its event, `airnub.ingestion.ended`, whether it fails or not: what it stored is processed.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
 
 from prefect import get_run_logger
 
 from airnub_core import Kind, Report
 from airnub_core.errors import ReaderError
+from airnub_core.outcome import NEW
 from airnub_core.tolerance import tolerates
 from airnub_prefect.artifacts import artifact_key, cell, code, publish_items, publish_markdown
+from airnub_prefect.behind import datasets_behind
 from airnub_prefect.errors import NAMED_FAILURES, StageFailedError
+from airnub_prefect.events import IngestionEnded, emit_ingestion_ended
 from airnub_prefect.progress import report_concluded
-from airnub_prefect.settings import StageSettings
+from airnub_prefect.settings import SourceSettings, StageSettings
 
 _COLUMNS = ("rows in", "rows out", "superseded", "quarantined", "seconds")
 
@@ -19,7 +28,8 @@ async def conclude(settings: StageSettings, report: Report, tolerated: int | str
     Args:
         settings: say whose stage it is.
         report: what became of each item.
-        tolerated: failures that the run may have, a number or a share such as `5%`.
+        tolerated: failures that the run may have, a number or a share such as `5%`; of an ingestion those of sources
+            that say nothing of their own.
 
     Raises:
         StageFailedError: more failed than is tolerated; its message counts and names them.
@@ -33,12 +43,44 @@ async def conclude(settings: StageSettings, report: Report, tolerated: int | str
             get_run_logger().error("%s\n%s", outcome.error, outcome.error.traceback)
         if outcome.warning is not None:
             get_run_logger().warning("%s: %s", outcome.source, outcome.warning)
-    if tolerates(tolerated, len(report.failed), len(report.outcomes)):
+    if isinstance(settings, SourceSettings):
+        await _tell_ended(settings, report)
+    own = settings.tolerances() if isinstance(settings, SourceSettings) else {}
+    if _is_tolerated(report, tolerated, own):
         report_concluded(settings.stage, report, None)
         return report
-    error = StageFailedError(settings.stage, report, "none" if tolerated == 0 else str(tolerated))
+    failing = dict.fromkeys(outcome.source for outcome in report.failed if outcome.source in own)
+    said = [_said(tolerated), *(f"of {source} {_said(own[source])}" for source in failing)]
+    error = StageFailedError(settings.stage, report, ", ".join(said))
     report_concluded(settings.stage, report, str(error))
     raise error
+
+
+def _is_tolerated(report: Report, tolerated: int | str, own: Mapping[str, int | str]) -> bool:
+    """Whether each source that says what it tolerates keeps to that, and all others together to what the stage does."""
+    items: Counter[str | None] = Counter(one.source if one.source in own else None for one in report.outcomes)
+    failed: Counter[str | None] = Counter(one.source if one.source in own else None for one in report.failed)
+    return all(
+        tolerates(tolerated if source is None else own[source], number, items[source])
+        for source, number in failed.items()
+    )
+
+
+def _said(tolerated: int | str) -> str:
+    return "none" if tolerated == 0 else str(tolerated)
+
+
+async def _tell_ended(settings: SourceSettings, report: Report) -> None:
+    new = {outcome.source: None for outcome in report.outcomes if outcome.kind in NEW}
+    failed = Counter(outcome.source for outcome in report.failed)
+    emit_ingestion_ended(
+        IngestionEnded(
+            department=settings.department,
+            new=list(new),
+            failed=dict(failed),
+            behind=await datasets_behind(settings),
+        )
+    )
 
 
 def summary(whose: str, report: Report) -> str:

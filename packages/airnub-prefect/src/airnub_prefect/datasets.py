@@ -1,31 +1,36 @@
 """Datasets in Prefect: where they are, and a task for each. Needs the extra `airnub-prefect[datasets]`."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.variables import Variable
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import Kind, Outcome, Place, Report, open_store
 from airnub_core.errors import DatasetError
+from airnub_core.outcome import NEW
+from airnub_core.store.index import Failure, LastRun, Scope
 from airnub_prefect.artifacts import artifact_key, share_progress
 from airnub_prefect.assets import emit_dataset_asset
 from airnub_prefect.blocks import local_folder, locate, read_address
 from airnub_prefect.check_report import VERSIONS, publish_checks
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.events import emit_dataset_checked
+from airnub_prefect.events import DatasetUpdated, emit_dataset_checked, emit_dataset_updated, is_within_pipeline
 from airnub_prefect.places import data_path
 from airnub_prefect.progress import BatchProgress
-from airnub_prefect.settings import DatasetSettings, DatasetsPart, variable_of
+from airnub_prefect.settings import DatasetSettings, DatasetsPart, check_names, variable_of
 from airnub_prefect.validation import nearest_or_all, validated
 
 if TYPE_CHECKING:
     # polars and deltalake come with an extra, and take long to import: only what works with rows imports them.
     from airnub_data import Dataset, Location
+
+_LACKING = {Kind.FAILED: "failed", Kind.SKIPPED: "was skipped"}
 
 
 async def locate_datasets(part: DatasetsPart) -> "Location":
@@ -61,20 +66,35 @@ async def locate_published(departments: Iterable[str]) -> "dict[str, Location]":
     return found
 
 
-async def make_datasets(settings: DatasetSettings, accept: Sequence[str] = ()) -> Report:
+async def make_datasets(
+    settings: DatasetSettings,
+    accept: Sequence[str] = (),
+    *,
+    sources: Collection[str] | None = None,
+    failed: bool = False,
+) -> Report:
     """Make every dataset of a department, one after another, each in a task of its own, behind its inputs.
 
-    One whose input fails is made of the versions that its inputs have, with a warning.
+    One whose input fails or is skipped is made of the versions that its inputs have, with a warning; where it says
+    `requires_complete`, it is skipped.
+
+    All that is behind is made, whatever event started the run. One with a new version sends `airnub.dataset.updated`.
 
     Args:
         settings: of the processing.
-        accept: datasets whose next version may be beyond their limits, this once.
+        accept: datasets whose next version may be beyond their limits, or of sources that are not complete, this once.
+        sources: make only datasets of these sources, and those that are made of them; all without one.
+        failed: of these, make only those that failed or were skipped in their last run, and those that are made of
+            them.
 
     Returns:
-        What became of each; one that cannot be made has failed, and stops no other.
+        What became of each; one that cannot be made has failed, and stops no other. One that requires complete sources
+        is skipped where one of them is not.
 
     Raises:
-        ConfigurationError: `accept` has a name that no dataset has; nothing was made.
+        ConfigurationError: `accept` has a name that no dataset has, or `sources` one that no dataset reads; nothing was
+            made.
+        StoreError: what failed in the last run cannot be read or noted.
     """
     from airnub_data import by_name
 
@@ -82,23 +102,62 @@ async def make_datasets(settings: DatasetSettings, accept: Sequence[str] = ()) -
     for name in accept:
         if name not in declared:
             raise ConfigurationError.of("accept", f"unknown dataset {name!r}; {nearest_or_all(name, declared)}")
+    read_from = {name: dataset.sources for name, dataset in declared.items()}
+    if not is_within_pipeline():  # there the ingestion has checked them, and not every source has a dataset
+        check_names("source", sources or (), {source for of_one in read_from.values() for source in of_one})
+    names = [name for name in declared if not sources or not set(sources).isdisjoint(read_from[name])]
+    names = _selected(declared, names)
+    place = await locate(settings)
+    if failed:
+        last = await asyncio.to_thread(_last_runs, place)
+        names = _selected(declared, [name for name in names if name in last and not last[name].is_complete])
     progress = BatchProgress("datasets")
-    progress.expect(len(declared))
+    progress.expect(len(names))
     outcomes: dict[str, Outcome] = {}
-    for name, dataset in declared.items():
-        inputs = [outcomes[one.stem] for one in dataset.own_inputs]
-        # What it waits for has ended already: the graph of the run shows it.
-        outcome = await make_dataset(name, settings, name in accept, wait_for=inputs)
+    for name in names:
+        dataset = declared[name]
+        inputs = {one.stem: outcomes[one.stem] for one in dataset.own_inputs if one.stem in outcomes}
+        lacking = [f"{one} {_LACKING[given.kind]}" for one, given in inputs.items() if given.kind in _LACKING]
+        if lacking and dataset.requires_complete and name not in accept:
+            outcome = Outcome(name, Kind.SKIPPED, warning=_skipped(name, lacking))
+        else:
+            # What it waits for has ended already: the graph of the run shows it.
+            outcome = await make_dataset(name, settings, name in accept, wait_for=list(inputs.values()))
+            if lacking and outcome.kind is not Kind.FAILED:
+                outcome = _warned(outcome, lacking)
         outcomes[name] = outcome
         progress.outcome(outcome)
+    await asyncio.to_thread(_note, place, list(outcomes.values()), str(runtime.flow_run.id))
     await _publish_checks(settings, list(outcomes.values()))
-    return Report([_with_inputs(outcome, declared[name], outcomes) for name, outcome in outcomes.items()])
+    return Report(list(outcomes.values()))
+
+
+def _selected(declared: "Mapping[str, Dataset]", begin: Collection[str]) -> list[str]:
+    """These datasets, and those that are made of them, in the order of making."""
+    selected: list[str] = []
+    for name, dataset in declared.items():
+        if name in begin or any(one.stem in selected for one in dataset.own_inputs):
+            selected.append(name)
+    return selected
+
+
+def _skipped(name: str, lacking: Sequence[str]) -> str:
+    return (
+        f"skipped, since it requires complete inputs: {', '.join(lacking)} in this run. Correct that, or make it as it "
+        f"is: run processing --accept {name}"
+    )
+
+
+def _warned(outcome: Outcome, lacking: Sequence[str]) -> Outcome:
+    """An outcome of a dataset whose inputs are not all made."""
+    warning = f"its input {', '.join(lacking)} in this run: it is made of the version before"
+    return replace(outcome, warning="; ".join(filter(None, (outcome.warning, warning))))
 
 
 # A retry would not help: what is wrong is in the objects, in the declaration, or on the disk.
 @task(name="dataset", task_run_name="dataset {name}", cache_policy=NO_CACHE)
 async def make_dataset(name: str, settings: DatasetSettings, accept: bool = False) -> Outcome:
-    """Bring one dataset to what its sources have in the store now."""
+    """Bring one dataset to what its sources have in the store now; a new version sends `airnub.dataset.updated`."""
     from airnub_data import Run
     from airnub_data.outcome import dataset_outcome
 
@@ -114,6 +173,18 @@ async def make_dataset(name: str, settings: DatasetSettings, accept: bool = Fals
             dataset_outcome, dataset, store, location, published=published, accept=accept, run=run,
             on_progress=progress.set,
         )  # fmt: skip
+    if outcome.kind in NEW:
+        emit_dataset_updated(
+            DatasetUpdated(
+                department=settings.department,
+                dataset=name,
+                version=outcome.version,
+                rows=outcome.rows,
+                rows_read=outcome.rows_read,
+                quarantined=outcome.quarantined,
+                superseded=outcome.superseded,
+            )
+        )
     emit_dataset_asset(settings.department, dataset, outcome)
     emit_dataset_checked(settings.department, outcome)
     return outcome
@@ -131,13 +202,28 @@ async def _publish_checks(settings: DatasetSettings, outcomes: Sequence[Outcome]
     await publish_checks(key, f"{settings.department} {settings.stage}", checked, history)
 
 
-def _with_inputs(outcome: Outcome, dataset: "Dataset", outcomes: Mapping[str, Outcome]) -> Outcome:
-    """An outcome with a warning where an input failed in this run."""
-    failed = [one.stem for one in dataset.own_inputs if outcomes[one.stem].kind is Kind.FAILED]
-    if not failed or outcome.kind is Kind.FAILED:
-        return outcome
-    warning = f"its input {', '.join(failed)} failed in this run: it is made of the version before"
-    return replace(outcome, warning="; ".join(filter(None, (outcome.warning, warning))))
+def _last_runs(place: Place) -> dict[str, LastRun]:
+    if not _exists(place):
+        return {}
+    with open_store(place) as (_, index):
+        return index.last_runs(Scope.DATASET)
+
+
+def _note(place: Place, outcomes: Sequence[Outcome], run: str) -> None:
+    """Note what failed, and what was skipped, for a run of this alone."""
+    if not outcomes or not _exists(place):
+        return
+    failures = {
+        one.source: [Failure(None, str(one.error or one.warning))] if one.kind in {Kind.FAILED, Kind.SKIPPED} else []
+        for one in outcomes
+    }
+    with open_store(place) as (_, index):
+        index.end_runs(Scope.DATASET, failures, run)
+
+
+def _exists(place: Place) -> bool:
+    """Whether there is a store: opening one makes it."""
+    return not isinstance(place.objects, Path) or place.objects.is_dir()
 
 
 def _code_version(settings: DatasetSettings) -> str | None:

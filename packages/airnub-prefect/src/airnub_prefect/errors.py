@@ -9,7 +9,7 @@ from airnub_common import redact_text, redact_url
 
 if TYPE_CHECKING:
     # The embedded server is started before anything that takes long is imported.
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from airnub_core import Report
@@ -74,6 +74,35 @@ class StageFailedError(Exception):
         if len(failed) > NAMED_FAILURES:
             lines.append(f"  and {len(failed) - NAMED_FAILURES} more, see the table of items")
         return "\n".join([self.headline, *lines])
+
+
+class PipelineFailedError(StageFailedError):
+    """Items of stages failed; every stage has run, `reports` has what became of each, and `report` all of it."""
+
+    def __init__(self, reports: Mapping[str, Report], failures: Sequence[StageFailedError]) -> None:
+        first, *others = reports.values()
+        super().__init__("pipeline", sum(others, start=first), "none")
+        self.args = (reports, failures)
+        self.reports = reports
+        self.failures = failures
+
+    def __repr__(self) -> str:
+        return f"PipelineFailedError({[failure.stage for failure in self.failures]!r})"
+
+    @property
+    def headline(self) -> str:
+        """How many items of each stage failed, and what was skipped; the items that failed are not named."""
+        return "\n".join([*(failure.headline for failure in self.failures), *self._skipped()])
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.failures), *self._skipped()])
+
+    def _skipped(self) -> list[str]:
+        return [
+            f"{stage}: {outcome.source}: {outcome.warning}"
+            for stage, report in self.reports.items()
+            for outcome in report.skipped
+        ]
 
 
 class ServerUnreachableError(Exception):

@@ -1,9 +1,18 @@
-"""Events: what a department tells others as it happens, as a Prefect event whose payload is typed and versioned."""
+"""Events: Prefect events whose payload is typed: those that start the stages, and those that a department publishes.
+
+    airnub.ingestion.ended    of airnub.ingestion.<department>         an ingestion has ended, also when items failed
+    airnub.dataset.updated    of airnub.dataset.<department>.<name>    a dataset has a new version
+
+Triggers expect the name and match the resource. Its label `airnub.within` is `pipeline` where the run is a part of
+another one, which starts the next stage itself, else `stage`. An event can be lost, with the server or the process that
+sends it; so what an event starts also has a schedule, and does all that is to be done, whatever the event names.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
+from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from pydantic import BaseModel
 
@@ -11,6 +20,61 @@ from airnub_core import Kind, Outcome
 from airnub_core.published import Published, versioned
 
 Payload = TypeVar("Payload", bound=BaseModel)
+
+INGESTION_ENDED = "airnub.ingestion.ended"
+DATASET_UPDATED = "airnub.dataset.updated"
+WITHIN = "airnub.within"
+"""A label of the resource of both."""
+
+
+class IngestionEnded(BaseModel):
+    """What `airnub.ingestion.ended` says."""
+
+    department: str
+    new: list[str]
+    """Sources that stored something new in this run."""
+    failed: dict[str, int]
+    """How many items failed, by source; those without a failure are left out."""
+    behind: dict[str, str] | None
+    """Datasets of the department that are not what their objects give, by this run or from before, each with what the
+    next run would do; `None` where that could not be found out."""
+
+
+class DatasetUpdated(BaseModel):
+    """What `airnub.dataset.updated` says."""
+
+    department: str
+    dataset: str
+    version: int | None
+    """Of the table."""
+    rows: int | None
+    """Of the table now."""
+    rows_read: int | None
+    """Of all the objects that it is made of."""
+    quarantined: int | None
+    superseded: int | None
+
+
+def emit_ingestion_ended(payload: IngestionEnded) -> None:
+    """Send one at the end of an ingestion run."""
+    _emit(INGESTION_ENDED, f"airnub.ingestion.{payload.department}", payload)
+
+
+def emit_dataset_updated(payload: DatasetUpdated) -> None:
+    """Send one behind the commit of a dataset."""
+    _emit(DATASET_UPDATED, f"airnub.dataset.{payload.department}.{payload.dataset}", payload)
+
+
+def is_within_pipeline() -> bool:
+    """Whether the flow that runs is a part of another one."""
+    run = FlowRunContext.get()
+    return run is not None and run.flow_run is not None and run.flow_run.parent_task_run_id is not None
+
+
+def _emit(event: str, resource: str, payload: BaseModel) -> None:
+    labels = {"prefect.resource.id": resource, WITHIN: "pipeline" if is_within_pipeline() else "stage"}
+    emit_event(event, labels, payload=payload.model_dump(mode="json"))
+
 
 _TYPES = {
     ("string", None): "string",
@@ -124,5 +188,4 @@ def emit_dataset_checked(department: str, outcome: Outcome) -> None:
         failed=failed,
         checks=[FoundByCheck.model_validate(asdict(check)) for check in outcome.checks],
     )
-    resource = {"prefect.resource.id": f"airnub.dataset.{department}.{outcome.source}"}
-    emit_event(DATASET_CHECKED, resource, payload=payload.model_dump(mode="json"))
+    _emit(DATASET_CHECKED, f"airnub.dataset.{department}.{outcome.source}", payload)

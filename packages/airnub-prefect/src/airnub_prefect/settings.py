@@ -1,13 +1,22 @@
 """Stage settings: typed models, one for each stage of a department. Importing this imports no Prefect."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module, resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from airnub_common import MASK, redact_text, redact_url
@@ -142,6 +151,8 @@ class SourcesPart(StorePart, Generic[SourceT]):
     sources: list[SourceT]
     package: str
     """The department's; files that settings name lie in it."""
+    failed: bool = False
+    """Whether only what failed in the last run of each source is asked for."""
 
 
 class SourceSettings(StoreSettings):
@@ -149,6 +160,8 @@ class SourceSettings(StoreSettings):
 
     network: NetworkSettings = NetworkSettings()
     tolerated_failures: Tolerance = 0
+    """Items that may fail before the run fails, or a share such as `5%`, of sources that say nothing of their own."""
+    _failed: bool = PrivateAttr(default=False)
 
     @model_validator(mode="after")
     def _check_sources(self) -> "SourceSettings":
@@ -179,8 +192,45 @@ class SourceSettings(StoreSettings):
     def part(self, sources: list[SourceT]) -> SourcesPart[SourceT]:
         """What the category of these sources is told."""
         return SourcesPart(
-            store=self.store, index=self.index, network=self.network, sources=sources, package=self.package()
+            store=self.store,
+            index=self.index,
+            network=self.network,
+            sources=sources,
+            package=self.package(),
+            failed=self._failed,
         )
+
+    def only(self, sources: Collection[str] | None = None, *, failed: bool = False) -> Self:
+        """The same with some of its sources, for one run.
+
+        Args:
+            sources: names of those to run; all without one.
+            failed: of these, ask only for what failed in the last run.
+
+        Raises:
+            ConfigurationError: a name that no source has; nothing was run.
+        """
+        check_names("source", sources or (), self.names())
+        selected = {
+            category: [one for one in entries if not isinstance(one, Source) or one.name in sources]
+            for category in type(self).model_fields
+            if sources and isinstance(entries := getattr(self, category), list)
+        }
+        copy = self.model_copy(update=selected)
+        copy._failed = failed
+        return copy
+
+    def names(self) -> list[str]:
+        """The sources by name, in their order."""
+        return [source.name for _, _, source in self._sources()]
+
+    def tolerances(self) -> dict[str, int | str]:
+        """What sources tolerate that say so themselves, by name."""
+        return {
+            source.name: source.tolerated_failures
+            for _, _, source in self._sources()
+            if source.tolerated_failures is not None
+        }
 
     def _sources(self) -> Iterator[tuple[str, int, Source]]:
         """Every source, with the category and the position that it has in it."""
@@ -259,6 +309,15 @@ def _check_mistakes(name: str, dataset: "Dataset", limits: DatasetLimits) -> Ite
         if check not in known:
             valid = nearest_or_all(check, known) if known else f"{name} declares none"
             yield _mistake(f"unknown check {check!r}; {valid}", (*place, "checks", check), limits)
+
+
+def check_names(what: str, names: Collection[str], known: Collection[str]) -> None:
+    """Raises:
+    ConfigurationError: one of the names that a run is given is not known.
+    """
+    for name in names:
+        if name not in known:
+            raise ConfigurationError.of(what, f"unknown {what} {name!r}; {nearest_or_all(name, known)}")
 
 
 def package_folder(package: str) -> Path:

@@ -1,6 +1,7 @@
 """Tasks that any department may use. Each takes a batch: a Prefect task for a file would cost more than the file."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
 
 from prefect import State, Task, task
@@ -21,6 +22,7 @@ from airnub_core import (
     ingest_pages,
     open_engine,
 )
+from airnub_core.store.index import Failure, Scope
 from airnub_prefect.artifacts import batch_progress
 from airnub_prefect.assets import emit_source_assets
 from airnub_prefect.blocks import locate
@@ -39,8 +41,12 @@ async def may_heal(_task: Task[..., object], _run: TaskRun, state: State[object]
 async def fetch_files(part: SourcesPart[FileSource], force: bool = False) -> Report:
     """Fetch every file of a category into its store."""
     folder = package_folder(part.package)
-    sources = [source.with_urls_from(folder) for source in part.sources]
-    return await _ingest("files", part, force, lambda engine: ingest_files(engine, sources))
+    return await _ingest(
+        "files",
+        part,
+        force,
+        lambda engine, sources: ingest_files(engine, [source.with_urls_from(folder) for source in sources]),
+    )
 
 
 @task(retries=1, retry_delay_seconds=2, retry_condition_fn=may_heal, cache_policy=NO_CACHE)
@@ -51,18 +57,21 @@ async def fetch_apis(part: SourcesPart[ApiSource], force: bool = False) -> Repor
         "APIs",
         part,
         force,
-        lambda engine: ingest_apis(engine, part.sources, lambda block: secrets[block].get_secret_value()),
+        lambda engine, sources: ingest_apis(engine, sources, lambda block: secrets[block].get_secret_value()),
     )
 
 
 @task(retries=1, retry_delay_seconds=2, retry_condition_fn=may_heal, cache_policy=NO_CACHE)
 async def fetch_pages(part: SourcesPart[PageSource], force: bool = False) -> Report:
     """Read every page of a category, and fetch what it links to into its store."""
-    return await _ingest("pages", part, force, lambda engine: ingest_pages(engine, part.sources))
+    return await _ingest("pages", part, force, ingest_pages)
 
 
 async def _ingest(
-    batch: str, part: SourcesPart[SourceT], force: bool, work: Callable[[Engine], Awaitable[list[Outcome]]]
+    batch: str,
+    part: SourcesPart[SourceT],
+    force: bool,
+    work: Callable[[Engine, list[SourceT]], Awaitable[list[Outcome]]],
 ) -> Report:
     if not part.sources:
         return Report()
@@ -79,6 +88,22 @@ async def _ingest(
             on_outcome=progress.outcome,
         ) as engine,
     ):
-        report = Report(await work(engine))
+        sources = part.sources
+        if part.failed:
+            left = await asyncio.to_thread(engine.retry_failed, [source.name for source in sources])
+            sources = [source for source in sources if source.name in left]
+        names = [source.name for source in sources]
+        await asyncio.to_thread(engine.index.begin_runs, Scope.SOURCE, names, engine.run)
+        report = Report(await work(engine, sources))
+        # Until then a later stage takes these sources for incomplete: a run that is killed notes nothing.
+        await asyncio.to_thread(engine.index.end_runs, Scope.SOURCE, _failures(report, names), engine.run)
     emit_source_assets(part.package, report)
     return report
+
+
+def _failures(report: Report, names: Sequence[str]) -> dict[str, list[Failure]]:
+    """What failed of each source, as the index keeps it."""
+    failures: dict[str, list[Failure]] = {name: [] for name in names}
+    for outcome in report.failed:
+        failures.setdefault(outcome.source, []).append(Failure(outcome.url, str(outcome.error)))
+    return failures

@@ -50,6 +50,7 @@ def test_all_commands():
         "list",
         "run",
         "site",
+        "store failed",
         "store forget",
         "store gc",
         "store log",

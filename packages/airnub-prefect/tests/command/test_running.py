@@ -14,7 +14,7 @@ import pytest
 from department_for_tests.department import DEPARTMENT
 
 from airnub_core.sample_site import Reply
-from airnub_prefect.command.running import run_pipeline, run_stage
+from airnub_prefect.command.running import Selection, run_pipeline, run_stage
 from airnub_prefect.errors import ConfigurationError
 
 STAGES = {stage.name: stage for stage in DEPARTMENT.stages}
@@ -109,6 +109,17 @@ def test_force_reaches_the_stages_that_know_it(run, site, tmp_path):
         assert status == 0
     assert ["if-none-match" in asked.headers for asked in site.asked] == [False, True, False]
     assert run("counting", "tasks: 2", force=True)[0] == 0
+
+
+def test_a_flow_that_would_run_more_than_was_asked_for(prefect_here, written):
+    """It has no such parameter, as those of an older template: nothing is run, and the message says what brings it."""
+    with pytest.raises(ConfigurationError, match=r"counting: --source and --failed: expected .* template update"):
+        run_stage(
+            STAGES["counting"], Selection(["a"], failed=True),
+            config=written("tasks: 1"), force=False, as_json=False, verbose=False,
+        )  # fmt: skip
+    with pytest.raises(ConfigurationError, match="pipeline: --failed: expected"):
+        run_pipeline(DEPARTMENT, Selection(failed=True), force=False, as_json=False, verbose=False)
 
 
 def test_a_flow_need_not_be_async(run):
@@ -228,14 +239,39 @@ def test_a_pipeline_of_which_a_stage_fails(run_all, site, tmp_path):
     assert (stage["stage"], stage["state"], len(stage["items"])) == ("ingestion", "failed", 2)
     assert stage["counts"] == document["counts"] == {"stored": 1, "updated": 0, "unchanged": 0, "failed": 1}
     assert stage["failure"] == document["failure"]
-    assert "completed before: no stage" in stderr
+    assert "completed: no stage" in stderr
     status, stdout, stderr = run_all(
         json.loads(ingestion(tmp_path, site.url("/a.csv"))), {"tasks": 1, "ending": "failed"}
     )
     stages = json.loads(stdout)["stages"]
     assert [(one["stage"], one["state"]) for one in stages] == [("ingestion", "completed"), ("counting", "failed")]
-    assert "completed before: ingestion" in stderr
+    assert "completed: ingestion" in stderr
     assert status == 1
+
+
+def test_a_pipeline_that_makes_what_can_be_made(run_all, site, tmp_path, monkeypatch):
+    """Every stage has its document; the failure names each item once, and the status is 1."""
+    from department_for_tests import flows
+    from prefect import flow
+
+    from airnub_prefect.pipeline import run_stages
+
+    @flow(name="department-for-tests")
+    async def pipeline(force=False):
+        return await run_stages({"ingestion": lambda: flows.ingestion(None, force), "counting": flows.counting})
+
+    monkeypatch.setattr(flows, "pipeline", pipeline)
+    site.routes["/a.csv"] = Reply(b"a\n")
+    wrong = json.loads(ingestion(tmp_path, site.url("/a.csv"), site.url("/gone.csv")))
+    status, stdout, stderr = run_all(wrong, {"tasks": 2})
+    document = json.loads(stdout)
+    assert (status, document["state"]) == (1, "failed")
+    assert [(one["stage"], one["state"]) for one in document["stages"]] == [
+        ("ingestion", "failed"),
+        ("counting", "completed"),
+    ]
+    assert document["failure"].count("gone.csv: expected status 200") == 1
+    assert "pipeline: failed, completed: counting" in stderr
 
 
 def test_a_pipeline_of_which_a_stage_breaks(run_all, site, tmp_path):

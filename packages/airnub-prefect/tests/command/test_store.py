@@ -18,6 +18,7 @@ from airnub_core import (
     open_store,
 )
 from airnub_core.sample_site import Reply
+from airnub_core.store.index import Failure, Scope
 from airnub_core.store.opening import open_for_writing
 from airnub_core.store.partials import BODY, WORTH_RESUMING, Note, Partials, write_note
 from airnub_core.store.withdrawal import Withdrawal
@@ -391,3 +392,25 @@ def test_a_store_that_cannot_be_read(invoke, folder):
     status, _, err = invoke("reindex")
     assert status == 1
     assert err.startswith(f"{hidden}: ")
+
+
+def test_what_failed_in_the_last_runs(invoke, folder):
+    """Of sources and datasets, with the reason of each item; what is complete is left out."""
+    assert invoke("failed") == (0, "nothing failed in the last runs\n", "")
+    with open_store(folder) as (_, index):
+        failures = [Failure(f"https://a/{number}", f"https://a/{number}: found 404") for number in range(22)]
+        index.end_runs(Scope.SOURCE, {"a": failures, "b": []}, "run")
+        index.begin_runs(Scope.DATASET, ["orders"], "run")
+    status, out, _ = invoke("failed")
+    lines = out.splitlines()
+    assert (status, len(lines)) == (0, 23)
+    assert lines[0].startswith("source a: 22 failed, began 20")
+    assert lines[1] == "  https://a/0: found 404"
+    assert lines[21] == "  and 2 more; --json has all"
+    assert lines[22].startswith("dataset orders: has not ended, began 20")
+    found = json.loads(invoke("failed", "--json")[1])
+    assert [(one["of"], one["name"], one["failed"], len(one["failures"])) for one in found] == [
+        ("source", "a", 22, 22),
+        ("dataset", "orders", 0, 0),
+    ]
+    assert found[0]["failures"][0] == {"url": "https://a/0", "error": "https://a/0: found 404"}

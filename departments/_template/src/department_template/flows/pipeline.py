@@ -3,6 +3,7 @@
 from prefect import flow
 
 from airnub_core import Report
+from airnub_prefect.pipeline import run_stages
 from airnub_prefect.run_names import run_name
 from department_template.flows.analysis import analysis as analyse
 from department_template.flows.ingestion import ingestion as ingest
@@ -16,10 +17,17 @@ async def pipeline(
     processing: ProcessingSettings | None = None,
     analysis: AnalysisSettings | None = None,
     force: bool = False,
+    sources: list[str] | None = None,
+    failed: bool = False,
 ) -> dict[str, Report]:
-    """The settings of each stage; a stage that fails ends the run, and what it stored is taken up by the next one."""
-    return {
-        "ingestion": await ingest(ingestion, force),
-        "processing": await process(processing),
-        "analysis": await analyse(analysis),
-    }
+    """The settings of each stage. What can be made is made; then a run with failures fails, and names them.
+
+    `sources`: only these, and datasets of them. `failed`: of the sources only what failed in the last run.
+    """
+    return await run_stages(
+        {
+            "ingestion": lambda: ingest(ingestion, force, sources, failed),
+            "processing": lambda: process(processing, None, sources),
+            "analysis": lambda: analyse(analysis),
+        }
+    )

@@ -11,7 +11,15 @@ from project_alpha.settings import ProcessingSettings
 
 
 @flow(name="project-alpha-processing", description=__doc__, flow_run_name=run_name)
-async def processing(settings: ProcessingSettings | None = None, accept: list[str] | None = None) -> Report:
-    """Settings: the parameter, else the Variable, else the YAML file. `accept`: datasets beyond their limits, once."""
+async def processing(
+    settings: ProcessingSettings | None = None,
+    accept: list[str] | None = None,
+    sources: list[str] | None = None,
+    failed: bool = False,
+) -> Report:
+    """Settings: the parameter, else the Variable, else the YAML file. `accept`: datasets beyond their limits, once.
+
+    `sources`: only datasets of these. `failed`: only those that failed or were skipped in their last run.
+    """
     settings = await resolve(ProcessingSettings, settings)
-    return await conclude(settings, await make_datasets(settings, accept or ()))
+    return await conclude(settings, await make_datasets(settings, accept or (), sources=sources, failed=failed))

@@ -52,6 +52,7 @@ def _imported(workspace: Workspace, memory: Memory) -> list[Mistake]:
     from airnub_cli.check.dependencies import check_dependencies
     from airnub_cli.check.imports import read_imports
     from airnub_cli.check.inputs import of_backend, of_imports
+    from airnub_cli.check.old_triggers import check_triggers
     from airnub_cli.check.published import check_published
     from airnub_cli.deployments.checking import check_deployments
 
@@ -69,6 +70,7 @@ def _imported(workspace: Workspace, memory: Memory) -> list[Mistake]:
             broken = {member.module for member in workspace.members.values()} - imports.sources.keys()
         checked = check_deployments(workspace, memory=memory)
         mistakes += checked.mistakes
+        mistakes += check_triggers(checked.sources)
         stages: dict[str, list[str]] = {}
         for source in checked.sources:
             if source.department not in broken:  # else there is nothing to import, which is told already

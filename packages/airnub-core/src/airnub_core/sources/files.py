@@ -11,12 +11,13 @@ from airnub_core.store.manifest import url_digest
 
 
 def file_items(engine: Engine, sources: Sequence[FileSource]) -> list[Item]:
-    """One item for each URL of each source, in order; a URL that a source names twice is one item."""
+    """One item for each URL of each source that the engine wants, in order; one that is named twice is one item."""
     networks = [source.network(engine.network) for source in sources]
     return [
         Item(source.name, url, network, withdraws=source.withdraws)
         for source, network in zip(sources, networks, strict=True)
         for url in dict.fromkeys(source.urls)
+        if engine.wants(source.name, url)
     ]
 
 

@@ -81,7 +81,13 @@ async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
         listed = [{"url": redact_url(link.url), "title": link.title} for link in links]
         content = (json.dumps(listed, ensure_ascii=False, indent=2) + "\n").encode()
         return await engine.settle([engine.keep(begun, content, "application/json", ())])
-    items = [replace(page, url=link.url, page=page.url, title=link.title) for link in links]
+    # A page that could not be read failed as a whole.
+    whole = engine.wants(page.source, page.url)
+    items = [
+        replace(page, url=link.url, page=page.url, title=link.title)
+        for link in links
+        if whole or engine.wants(page.source, link.url)
+    ]
     allowed = await together(_allowed(engine, robots, item) for item in items)
     if not source.withdraws:
         return allowed

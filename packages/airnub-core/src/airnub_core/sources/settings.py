@@ -13,6 +13,7 @@ from airnub_core.network.settings import LARGEST, Count, NetworkOverrides
 from airnub_core.network.targets import WITH_PORT, has_usable_port
 from airnub_core.sources.package_files import read_inside
 from airnub_core.store.source_name import PATTERN, checked_source_name
+from airnub_core.tolerance import Tolerance
 
 Secret = Callable[[str], str]
 """Gives the value of a secret, by a reference such as `secret/usgs-token`."""
@@ -76,6 +77,10 @@ class Source(NetworkOverrides):
     name: SourceName
     on_gone: Literal["keep", "withdraw"] = "keep"
     """What becomes of a URL that answers 404 or 410, or that its page does not name any more, in two runs in a row."""
+
+    tolerated_failures: Tolerance | None = None
+    """Items of this source that may fail before the run fails, or a share such as `5%`; `None`: they count with those
+    of all sources that say nothing of their own."""
 
     @property
     def withdraws(self) -> bool:

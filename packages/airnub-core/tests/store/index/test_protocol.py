@@ -394,7 +394,7 @@ def test_a_secret_of_a_url_cannot_be_read(place, index, manifest, tmp_path):
         bare, _, schema = place.rpartition("schema=")
         with psycopg.connect(bare.rstrip("?&")) as connection:
             tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema]).fetchall()
-            assert len(tables) == 6
+            assert len(tables) == 7
             written = b"".join(
                 str(
                     connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, table))).fetchall()

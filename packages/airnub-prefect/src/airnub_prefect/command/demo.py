@@ -11,12 +11,13 @@ from airnub_core.sample_site import Route, SampleSite
 from airnub_prefect.command.display import Display, print_report, prints_are_talk, say, say_error, tell
 from airnub_prefect.command.running import INTERRUPTED, broken, interrupted
 from airnub_prefect.department import Department
-from airnub_prefect.errors import ConfigurationError, ServerUnreachableError, StageFailedError
+from airnub_prefect.errors import ConfigurationError, PipelineFailedError, ServerUnreachableError, StageFailedError
 from airnub_prefect.places import data_root, shown
 from airnub_prefect.progress import listening
 from airnub_prefect.session import Session
 
 _PORT = "site-port"
+_SAFE = "What was stored is safe, the next run does the rest.\n"
 
 
 def run_demo(department: Department, session: Session, *, with_failure: bool, force: bool) -> int:
@@ -95,9 +96,15 @@ def _tell(department: Department, reports: Mapping[str, Report], root: Path, ses
 
 
 def _tell_failure(department: Department, failed: StageFailedError, root: Path, session: Session) -> None:
-    print_report(failed.stage, failed.report)
-    say_error(failed.headline)
-    tell(f"The stages after {failed.stage} were not started. What was stored is safe, the next run does the rest.\n")
+    if isinstance(failed, PipelineFailedError):
+        for stage, report in failed.reports.items():
+            print_report(stage, report)
+        say_error(failed.headline)
+        tell(f"What can be made is made. {_SAFE}")
+    else:
+        print_report(failed.stage, failed.report)
+        say_error(failed.headline)
+        tell(f"The stages after {failed.stage} were not started. {_SAFE}")
     tell(f"  objects   {shown(root / 'store')}")
     _tell_next(department, root, session, "demo", "the same without the broken link")
 

@@ -42,6 +42,7 @@ _COLOURS = {
     Kind.UNCHANGED: "dim",
     Kind.FAILED: "bold red",
     Kind.GONE: "yellow",
+    Kind.SKIPPED: "yellow",
 }
 
 _talk = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -202,7 +203,7 @@ def pipeline_document(stages: Mapping[str, Concluded], *, failure: str | None, s
     """The document that `run pipeline --json` prints; its format is fixed.
 
     Args:
-        stages: that have ended, in their order. Those after a stage that failed were not started, and have no document.
+        stages: that have ended, in their order. One that was not started has no document.
         failure: why the pipeline failed, `None` where it completed.
         seconds: that all of it took.
     """

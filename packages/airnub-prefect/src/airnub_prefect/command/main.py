@@ -78,10 +78,25 @@ def group(department: Department) -> click.Group:
         metavar="NAME",
         help="Let this dataset be committed beyond its limits, this once; of a STAGE that makes datasets.",
     )
+    @click.option(
+        "--source",
+        "sources",
+        multiple=True,
+        metavar="NAME",
+        help="Run only this source, or the datasets of it; may be given several times.",
+    )
+    @click.option("--failed", is_flag=True, help="Run only the items and datasets that failed in the last run.")
     @_JSON
     @_VERBOSE
     def run_(
-        stage: str | None, config: Path | None, force: bool, accept: tuple[str, ...], as_json: bool, verbose: bool
+        stage: str | None,
+        config: Path | None,
+        force: bool,
+        accept: tuple[str, ...],
+        sources: tuple[str, ...],
+        failed: bool,
+        as_json: bool,
+        verbose: bool,
     ) -> None:
         """Run one STAGE, or the pipeline of all stages (default).
 
@@ -95,11 +110,14 @@ def group(department: Department) -> click.Group:
             raise click.UsageError("--accept is for a stage that makes datasets: expected its name before it")
 
         def run() -> int:
-            from airnub_prefect.command.running import run_pipeline, run_stage
+            from airnub_prefect.command.running import Selection, run_pipeline, run_stage
 
+            selection = Selection(sources, failed=failed)
             if chosen is None:
-                return run_pipeline(department, force=force, as_json=as_json, verbose=verbose)
-            return run_stage(chosen, config=config, force=force, accept=accept, as_json=as_json, verbose=verbose)
+                return run_pipeline(department, selection, force=force, as_json=as_json, verbose=verbose)
+            return run_stage(
+                chosen, selection, config=config, force=force, accept=accept, as_json=as_json, verbose=verbose
+            )
 
         _exit(run)
 
@@ -208,6 +226,13 @@ def _store(department: Department) -> click.Group:
     def partials(remove: bool, as_json: bool, **where: Path | None) -> None:
         """List the parts of large files whose transfer was cut; the next run goes on with them."""
         at(where, lambda commands, place: commands.partials(place, remove=remove, as_json=as_json))
+
+    @store.command("failed", epilog=f"Example: uv run {name} store failed")
+    @_JSON
+    @_where
+    def failed(as_json: bool, **where: Path | None) -> None:
+        """Show what failed in the last run of each source and each dataset; `run --failed` runs that again."""
+        at(where, lambda commands, place: commands.failed(place, as_json=as_json), with_index=True)
 
     @store.command("reindex", epilog=f"Example: uv run {name} store reindex")
     @_where

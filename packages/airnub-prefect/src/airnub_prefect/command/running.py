@@ -1,9 +1,12 @@
 """Running: a stage, or the pipeline of all stages, in this process, with reports at the end."""
 
+import inspect
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from airnub_common import redact_text
 from airnub_core import Report, StoreError
@@ -28,13 +31,59 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of a stage is run."""
+
+    sources: Sequence[str] = ()
+    """These, or datasets of them; all without one."""
+    failed: bool = False
+    """Of these, only what failed in the last run."""
+
+    def parameters(self) -> dict[str, Any]:
+        """Those of a flow, without what is not asked for."""
+        given: dict[str, Any] = {"sources": list(self.sources)} if self.sources else {}
+        return given | ({"failed": True} if self.failed else {})
+
+    def taken_by(self, what: str, load: Callable[[], Any]) -> Callable[[], Any]:
+        """The same `load`, which fails where its flow would run more than was asked for.
+
+        Raises:
+            ConfigurationError: when it is called, the flow has not these parameters; nothing was run.
+        """
+
+        def checked() -> Any:
+            flow = load()
+            if lacking := [name for name in self.parameters() if name not in inspect.signature(flow.fn).parameters]:
+                options = " and ".join({"sources": "--source", "failed": "--failed"}[name] for name in lacking)
+                raise ConfigurationError.of(
+                    what,
+                    f"{options}: expected a flow with the parameter {' and '.join(lacking)}, found none. Ingestion, "
+                    "processing and the pipeline of the template have it; `airnub template update` brings it",
+                )
+            return flow
+
+        return checked
+
+
+ALL = Selection()
+
+
 def run_stage(
-    stage: Stage, *, config: Path | None, force: bool, as_json: bool, verbose: bool, accept: Sequence[str] = ()
+    stage: Stage,
+    selection: Selection = ALL,
+    *,
+    config: Path | None,
+    force: bool,
+    as_json: bool,
+    verbose: bool,
+    accept: Sequence[str] = (),
 ) -> int:
     """Run one stage and show its report.
 
     Args:
         stage: what to run.
+        selection: what of it.
         config: a YAML file of its settings; `None` for the Variable, or the file of the checkout.
         force: do again what is unchanged.
         accept: datasets that may be committed beyond their limits, this once.
@@ -50,12 +99,13 @@ def run_stage(
     """
     settings = None if config is None else load_yaml(stage.load_settings(), config)
     report, failure, said = Report(), None, None
-    parameters = {"settings": settings, "force": force, "accept": list(accept)}
+    parameters = {"settings": settings, "force": force, "accept": list(accept), **selection.parameters()}
+    load = selection.taken_by(stage.name, stage.load_flow)
     with prints_are_talk(), prefect_session(verbose=verbose) as session:
         started = time.monotonic()
         with Display() as display, listening(display):
             try:
-                report = returned(stage.flow, session.run(stage.load_flow, parameters))
+                report = returned(stage.flow, session.run(load, parameters))
             except StageFailedError as error:
                 report, failure = error.report, str(error)
                 # The table names the items; beside a document on stdout the message does.
@@ -81,11 +131,14 @@ def run_stage(
     return 0
 
 
-def run_pipeline(department: Department, *, force: bool, as_json: bool, verbose: bool) -> int:
+def run_pipeline(
+    department: Department, selection: Selection = ALL, *, force: bool, as_json: bool, verbose: bool
+) -> int:
     """Run all stages of a department, and show a report of each.
 
     Args:
         department: whose pipeline.
+        selection: what of them.
         force: do again what is unchanged.
         as_json: print one JSON document, with that of each stage that has ended.
         verbose: show Prefect's own logs.
@@ -102,7 +155,9 @@ def run_pipeline(department: Department, *, force: bool, as_json: bool, verbose:
         started = time.monotonic()
         with Display() as display, listening(display):
             try:
-                reports = returned_by_all(department, session.run(department.load_pipeline, {"force": force}))
+                parameters = {"force": force, **selection.parameters()}
+                load = selection.taken_by(PIPELINE, department.load_pipeline)
+                reports = returned_by_all(department, session.run(load, parameters))
                 display.stages |= {
                     stage: Concluded(report, None, 0.0)
                     for stage, report in reports.items()
@@ -137,8 +192,8 @@ def run_pipeline(department: Department, *, force: bool, as_json: bool, verbose:
         return 0
     completed = ", ".join(stage for stage, one in display.stages.items() if one.failure is None)
     say_error(
-        f"{failure}\npipeline: failed, completed before: {completed or 'no stage'}; what was stored is safe, and the "
-        "next run does the rest"
+        f"{failure}\npipeline: failed, completed: {completed or 'no stage'}; what was stored is safe, and the next run "
+        "does the rest"
     )
     return status
 

@@ -12,7 +12,7 @@ from airnub_core import Manifest, Place, open_store, reindex, verify
 from airnub_core.errors import DamagedManifestError
 from airnub_core.store.clock import elapsed, timestamp
 from airnub_core.store.collection import collect
-from airnub_core.store.index import Index, Known, Version
+from airnub_core.store.index import Index, Known, Scope, Version
 from airnub_core.store.made import links_name, made_url, records_name
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.opening import write_withdrawals
@@ -30,6 +30,8 @@ from airnub_prefect.validation import load_yaml
 
 SHORT_DIGEST = 12
 """Hexadecimal digits that tell the objects of any store apart, for people."""
+SHOWN_FAILURES = 20
+"""Failures of a source that `store failed` shows."""
 
 
 def find(department: Department, store: Path | None, config: Path | None, *, with_index: bool) -> Place:
@@ -262,6 +264,37 @@ def partials(place: Place, *, remove: bool, as_json: bool) -> int:
         f"{len(found):,} partial files, {sum(one.note.size for one in found):,} bytes; "
         f"{'removed' if remove else 'the next run goes on with them'}"
     )
+    return 0
+
+
+def failed(place: Place, *, as_json: bool) -> int:
+    """Show what failed in the last run of each source and each dataset, and which runs have not ended."""
+    with open_store(place) as (_, index):
+        found = [(scope, one) for scope in Scope for one in index.last_runs(scope).values() if not one.is_complete]
+    if as_json:
+        print_json(
+            [
+                {
+                    "of": scope.value,
+                    "name": one.name,
+                    "began_at": one.began_at,
+                    "ended_at": one.ended_at,
+                    "failed": one.failed,
+                    "failures": [failure._asdict() for failure in one.failures],
+                }
+                for scope, one in found
+            ]
+        )
+        return 0
+    for scope, one in found:
+        ended = "has not ended" if one.ended_at is None else f"{one.failed:,} failed"
+        tell(f"{scope.value} {one.name}: {ended}, began {_second(one.began_at)} UTC")
+        for failure in one.failures[:SHOWN_FAILURES]:
+            tell(f"  {failure.error}")
+        if len(one.failures) > SHOWN_FAILURES:
+            tell(f"  and {len(one.failures) - SHOWN_FAILURES:,} more; --json has all")
+    if not found:
+        tell("nothing failed in the last runs")
     return 0
 
 

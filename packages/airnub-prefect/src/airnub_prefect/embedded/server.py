@@ -20,6 +20,9 @@ READY_WITHIN = 120.0
 STOP_WITHIN = 60.0
 """Seconds."""
 
+EMBEDDED = "AIRNUB_EMBEDDED_SERVER"
+"""Set in the environment of a command whose server is embedded."""
+
 _RARELY = "86400"
 _SERVER = {
     # Only what records flow runs, task runs and events; no UI, nobody is called home.
@@ -81,7 +84,7 @@ class EmbeddedServer:
     def __enter__(self) -> Self:
         if self._process is None:
             self.start()
-        self._set({"PREFECT_API_URL": self.url})
+        self._set({"PREFECT_API_URL": self.url, EMBEDDED: "1"})
         return self
 
     def start(self) -> int:

@@ -10,10 +10,15 @@ from department_of_data.settings import OtherSettings, ProcessingSettings
 
 
 @flow(name="department-of-data-processing")
-async def processing(settings: ProcessingSettings | None = None, accept: list[str] | None = None) -> Report:
+async def processing(
+    settings: ProcessingSettings | None = None,
+    accept: list[str] | None = None,
+    sources: list[str] | None = None,
+    failed: bool = False,
+) -> Report:
     """Makes the dataset."""
     settings = await resolve(ProcessingSettings, settings)
-    return await conclude(settings, await make_datasets(settings, accept or ()))
+    return await conclude(settings, await make_datasets(settings, accept or (), sources=sources, failed=failed))
 
 
 @flow(name="department-of-data-other")

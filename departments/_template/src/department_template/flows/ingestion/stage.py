@@ -13,9 +13,17 @@ from department_template.settings import IngestionSettings
 
 
 @flow(name="department-template-ingestion", description=__doc__, flow_run_name=run_name)
-async def ingestion(settings: IngestionSettings | None = None, force: bool = False) -> Report:
-    """Settings: the parameter, else the Variable, else the YAML file. `force` fetches also what is unchanged."""
-    settings = await resolve(IngestionSettings, settings)
+async def ingestion(
+    settings: IngestionSettings | None = None,
+    force: bool = False,
+    sources: list[str] | None = None,
+    failed: bool = False,
+) -> Report:
+    """Settings: the parameter, else the Variable, else the YAML file. `force` fetches also what is unchanged.
+
+    `sources`: only these. `failed`: only what failed in the last run.
+    """
+    settings = (await resolve(IngestionSettings, settings)).only(sources, failed=failed)
     report = Report()
     report += await public_api_data(settings.part(settings.public_api_data), force)
     report += await scheduled_file_downloads(settings.part(settings.scheduled_file_downloads), force)

@@ -13,9 +13,17 @@ from project_alpha.settings import IngestionSettings
 
 
 @flow(name="project-alpha-ingestion", description=__doc__, flow_run_name=run_name)
-async def ingestion(settings: IngestionSettings | None = None, force: bool = False) -> Report:
-    """Settings: the parameter, else the Variable, else the YAML file. `force` fetches also what is unchanged."""
-    settings = await resolve(IngestionSettings, settings)
+async def ingestion(
+    settings: IngestionSettings | None = None,
+    force: bool = False,
+    sources: list[str] | None = None,
+    failed: bool = False,
+) -> Report:
+    """Settings: the parameter, else the Variable, else the YAML file. `force` fetches also what is unchanged.
+
+    `sources`: only these. `failed`: only what failed in the last run.
+    """
+    settings = (await resolve(IngestionSettings, settings)).only(sources, failed=failed)
     report = await scheduled_file_downloads(settings.files(), force)
     report += await public_api_data(settings.apis(), force)
     report += await web_page_link_scraping(settings.pages(), force)

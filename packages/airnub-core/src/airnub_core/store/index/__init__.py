@@ -3,6 +3,7 @@
 A URL is known by its digest, since it may hold a secret; the redacted URL is there to be read.
 
 known      one row, and one version of it
+last_run   the last run of a source or a dataset, and what failed in it
 protocol   what every index does
 sqlite     in one file beside the store
 postgres   in PostgreSQL, for the workers of several machines
@@ -10,8 +11,21 @@ opening    one or the other, built from the manifests where it is missing or dam
 """
 
 from airnub_core.store.index.known import Known, Missed, Run, Standing, Version
+from airnub_core.store.index.last_run import Failure, LastRun, Scope
 from airnub_core.store.index.opening import open_index
 from airnub_core.store.index.protocol import Index
 from airnub_core.store.index.sqlite import SqliteIndex
 
-__all__ = ["Index", "Known", "Missed", "Run", "SqliteIndex", "Standing", "Version", "open_index"]
+__all__ = [
+    "Failure",
+    "Index",
+    "Known",
+    "LastRun",
+    "Missed",
+    "Run",
+    "Scope",
+    "SqliteIndex",
+    "Standing",
+    "Version",
+    "open_index",
+]

@@ -38,6 +38,7 @@ from airnub_core.store.index.known import (
     oldest_first,
     standing,
 )
+from airnub_core.store.index.last_run import Failure, LastRun, Scope, rows_of
 from airnub_core.store.index.protocol import CLAIMED
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
@@ -106,7 +107,18 @@ _WITHDRAWALS: tuple[LiteralString, ...] = (
         PRIMARY KEY (url_digest, source)
     )""",
 )
-_NAMES = ("known", "history", "remember", "watermark", "claim", "state", "missing")
+# Added without a new version; see SQLite's.
+_LAST_RUN: LiteralString = """CREATE TABLE {last_run} (
+    scope text NOT NULL,
+    name text NOT NULL,
+    run text NOT NULL,
+    began_at text NOT NULL,
+    ended_at text,
+    failed bigint NOT NULL,
+    failures text NOT NULL,
+    PRIMARY KEY (scope, name)
+)"""
+_NAMES = ("known", "history", "remember", "watermark", "claim", "state", "missing", "last_run")
 _SELECT: LiteralString = """SELECT source, encode(url_digest, 'hex'), url, digest, path, size, manifest, etag,
     last_modified, checked_at, changed_at FROM {known}"""
 # Rows are locked in the order of their keys, the same for all: two writers cannot wait for each other. A row is written
@@ -415,6 +427,41 @@ class PostgresIndex:
             )
         )
 
+    def begin_runs(self, scope: Scope, names: Sequence[str], run: str) -> None:
+        now = timestamp(elapsed() + self.clock())
+        self._write(
+            lambda connection: self._ask(
+                connection,
+                # In the order of their names, the same for all: two writers cannot wait for each other.
+                """INSERT INTO {last_run} SELECT %s, name, %s, %s, NULL, 0, '[]'
+                FROM unnest(%s::text[]) AS given (name) ORDER BY name
+                ON CONFLICT (scope, name)
+                DO UPDATE SET run = excluded.run, began_at = excluded.began_at, ended_at = NULL""",
+                scope.value, run, now, list(dict.fromkeys(names)),
+            )
+        )  # fmt: skip
+
+    def end_runs(self, scope: Scope, failures: Mapping[str, Sequence[Failure]], run: str) -> None:
+        now = timestamp(elapsed() + self.clock())
+        rows = rows_of(failures)
+        self._write(
+            lambda connection: self._ask(
+                connection,
+                """INSERT INTO {last_run} SELECT %s, name, %s, %s, %s, failed, failures
+                FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS given (name, failed, failures) ORDER BY name
+                ON CONFLICT (scope, name) DO UPDATE SET run = excluded.run, ended_at = excluded.ended_at,
+                failed = excluded.failed, failures = excluded.failures""",
+                scope.value, run, now, now, *([row[place] for row in rows] for place in range(3)),
+            )
+        )  # fmt: skip
+
+    def last_runs(self, scope: Scope) -> dict[str, LastRun]:
+        question: LiteralString = (
+            "SELECT name, run, began_at, ended_at, failed, failures FROM {last_run} WHERE scope = %s"
+        )
+        found = self._run(lambda connection: self._ask(connection, question, scope.value))
+        return {name: LastRun.parse(name, *rest) for name, *rest in found}
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
@@ -427,7 +474,7 @@ class PostgresIndex:
             [(schema,)] = self._ask(connection, "SELECT to_regnamespace(%s)", f'"{self._schema}"')
             if schema is None:
                 connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self._schema)))
-            for statement in (*_SCHEMA, *_WITHDRAWALS):
+            for statement in (*_SCHEMA, *_WITHDRAWALS, _LAST_RUN):
                 self._ask(connection, statement)
             self._ask(connection, "INSERT INTO {state} VALUES (%s, false)", VERSION)
             return
@@ -442,6 +489,10 @@ class PostgresIndex:
                 f"expected an index of version {VERSION} in schema {self._schema}, found {version}; "
                 "use the release that wrote it, or name another schema",
             )
+        # Asked before: `IF NOT EXISTS` needs the right to create also where the table is there.
+        [(last_run,)] = self._ask(connection, "SELECT to_regclass(%s)", f'"{self._schema}".last_run')
+        if last_run is None:
+            self._ask(connection, _LAST_RUN)
 
     def _wait_for_turn(self, connection: _Connection, what: str) -> None:
         """Until the end of the transaction, others who come here wait."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Protocol
 
 from airnub_core.store.index.known import Known, Missed, Run, Standing, Version
+from airnub_core.store.index.last_run import Failure, LastRun, Scope
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
 
@@ -139,6 +140,18 @@ class Index(Protocol):
 
     def move_watermark(self, source: str, value: str) -> None:
         """Remember how far an incremental source was read."""
+        ...
+
+    def begin_runs(self, scope: Scope, names: Sequence[str], run: str) -> None:
+        """Note that a run of these sources or datasets begins; what failed in the one before is kept until it ends."""
+        ...
+
+    def end_runs(self, scope: Scope, failures: Mapping[str, Sequence[Failure]], run: str) -> None:
+        """Note that a run has ended, and what failed in it: by name, with an empty list where nothing did."""
+        ...
+
+    def last_runs(self, scope: Scope) -> dict[str, LastRun]:
+        """The last run of each source or dataset by name; `rebuild` leaves them as they are."""
         ...
 
     def close(self) -> None:

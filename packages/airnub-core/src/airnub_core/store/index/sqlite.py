@@ -38,6 +38,7 @@ from airnub_core.store.index.known import (
     oldest_first,
     standing,
 )
+from airnub_core.store.index.last_run import Failure, LastRun, Scope, rows_of
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
 
@@ -97,6 +98,17 @@ _WITHDRAWALS = (
         noted_at TEXT NOT NULL
     )""",
 )
+# Added without a new version: a release that does not know it leaves it alone.
+_LAST_RUN = """CREATE TABLE IF NOT EXISTS last_run (
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    run TEXT NOT NULL,
+    began_at TEXT NOT NULL,
+    ended_at TEXT,
+    failed INTEGER NOT NULL,
+    failures TEXT NOT NULL,
+    PRIMARY KEY (scope, name)
+) WITHOUT ROWID"""
 _COLUMNS = ", ".join(Known._fields)
 _INSERT = f"INSERT INTO known ({_COLUMNS}, id) VALUES ({', '.join('?' * (len(Known._fields) + 1))})"  # noqa: S608  # constants
 _UPDATE = f"UPDATE known SET {', '.join(f'{column} = ?' for column in Known._fields)} WHERE id = ?"  # noqa: S608  # constants
@@ -328,6 +340,32 @@ class SqliteIndex:
                 "INSERT OR REPLACE INTO watermark VALUES (?, ?, ?)", (source, value, timestamp(time.time()))
             )
 
+    def begin_runs(self, scope: Scope, names: Sequence[str], run: str) -> None:
+        now = timestamp(time.time())
+        with self._writing() as connection:
+            connection.executemany(
+                """INSERT INTO last_run VALUES (?, ?, ?, ?, NULL, 0, '[]') ON CONFLICT (scope, name)
+                DO UPDATE SET run = excluded.run, began_at = excluded.began_at, ended_at = NULL""",
+                [(scope.value, name, run, now) for name in names],
+            )
+
+    def end_runs(self, scope: Scope, failures: Mapping[str, Sequence[Failure]], run: str) -> None:
+        now = timestamp(time.time())
+        with self._writing() as connection:
+            connection.executemany(
+                """INSERT INTO last_run VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope, name)
+                DO UPDATE SET run = excluded.run, ended_at = excluded.ended_at, failed = excluded.failed,
+                failures = excluded.failures""",
+                [(scope.value, name, run, now, now, *rest) for name, *rest in rows_of(failures)],
+            )
+
+    def last_runs(self, scope: Scope) -> dict[str, LastRun]:
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT name, run, began_at, ended_at, failed, failures FROM last_run WHERE scope = ?", (scope.value,)
+            )
+            return {name: LastRun.parse(name, *rest) for name, *rest in found}
+
     def close(self) -> None:
         with self._lock, _told(self._path):
             self._connection.close()
@@ -348,13 +386,14 @@ class SqliteIndex:
                     connection.execute(statement)
                 if version:
                     connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute(_LAST_RUN)
             return
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if tables and tables != {"url", "version", "watermark"}:
             raise DamagedIndexError(
                 str(self._path), f"expected an index, found another program's tables: {', '.join(sorted(tables))}"
             )
-        for statement in (*_SCHEMA, *_WITHDRAWALS, *(_FROM_VERSION_1 if tables else ())):
+        for statement in (*_SCHEMA, *_WITHDRAWALS, _LAST_RUN, *(_FROM_VERSION_1 if tables else ())):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         if version == 1:

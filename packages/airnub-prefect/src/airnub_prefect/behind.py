@@ -1,0 +1,93 @@
+"""Behind: which datasets of a department are not what their objects give, asked where an ingestion has ended."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from prefect import get_run_logger
+
+from airnub_core import IngestError, Place
+from airnub_prefect.blocks import locate
+from airnub_prefect.datasets import locate_datasets, locate_published
+from airnub_prefect.department import Department
+from airnub_prefect.embedded.server import EMBEDDED
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.resolution import resolve
+from airnub_prefect.settings import DatasetSettings, SourceSettings
+
+if TYPE_CHECKING:
+    from airnub_data import Location
+
+
+async def datasets_behind(settings: SourceSettings) -> dict[str, str] | None:
+    """By name the datasets of the department that the next processing would make, and why.
+
+    Their settings are those that a processing finds by itself. It is not asked on the embedded server, where nothing
+    waits for an event and importing polars would take longer than a short run.
+
+    Args:
+        settings: of the ingestion.
+
+    Returns:
+        `None` where it cannot be found out: there are no settings of a processing, or its store is a different one.
+    """
+    if os.environ.get(EMBEDDED):
+        return None
+    kinds = _kinds(settings.package())
+    if not kinds:
+        return {}
+    place = await locate(settings)
+    behind: dict[str, str] = {}
+    for kind in kinds:
+        try:
+            processing = await resolve(kind, None)
+            if await locate(processing) != place:
+                return None
+            names = [one for dataset in processing.declared().values() for one in dataset.published_inputs]
+            published = await locate_published(one.department for one in names)
+            location = await locate_datasets(processing)
+            behind |= await asyncio.to_thread(_behind, processing, place, location, published)
+        except ConfigurationError as error:
+            get_run_logger().info("Which datasets are behind is not known: %s", error)
+            return None
+        except Exception as error:  # noqa: BLE001  # whatever the datasets of a department raise, the event is sent
+            get_run_logger().warning("Which datasets are behind is not known: %r", error)
+            return None
+    return behind
+
+
+def _kinds(package: str) -> list[type[DatasetSettings]]:
+    """The settings of the stages that make datasets."""
+    if find_spec("airnub_data") is None:
+        return []  # a department without datasets has neither it nor polars
+    try:
+        department: Department = import_module(f"{package}.department").DEPARTMENT
+    except ModuleNotFoundError:
+        return []  # flows that are a script, and no package
+    kinds = [stage.load_settings() for stage in department.stages]
+    return [kind for kind in kinds if issubclass(kind, DatasetSettings)]
+
+
+def _behind(
+    settings: DatasetSettings, place: Place, location: object, published: "Mapping[str, Location]"
+) -> dict[str, str]:
+    from airnub_data import Location, by_name
+    from airnub_data.pending import pending
+
+    assert isinstance(location, Location), "as `locate_datasets` gives it"
+    behind: dict[str, str] = {}
+    for name, dataset in by_name(*settings.declared().values()).items():
+        if inputs := [one.stem for one in dataset.own_inputs if one.stem in behind]:
+            behind[name] = f"its inputs are behind: {', '.join(inputs)}"
+            continue
+        try:
+            found = pending(dataset, place, location, published)
+        except IngestError as error:
+            behind[name] = str(error)
+        else:
+            if not found.nothing and not found.held:
+                behind[name] = str(found)
+    return behind

@@ -1,0 +1,192 @@
+"""The flow of data by events, on a real server with its worker: dead links, lost events, and the same event twice."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "importable"))
+
+from dev_system import PATIENCE, ROOT, Dev, copy_of, edit, read
+
+from airnub_data import Location
+from airnub_data.table import Table
+
+pytestmark = pytest.mark.system
+
+SAMPLE = "configs/environments/sample.yaml"
+DEPLOYMENTS = "departments/project_alpha/prefect.yaml"
+API = "url: ${AIRNUB_SITE_URL:-http://127.0.0.1:8000}/fdsnws/event/1/query"
+LINK = "            - ${AIRNUB_SITE_URL:-http://127.0.0.1:8000}/weather/seattle.csv\n"
+DATASETS = ("noaa_daily_weather", "usgs_earthquakes", "usgs_earthquake_feeds")
+
+
+class System:
+    """A checkout of project_alpha's sample with `airnub dev`, and what the server says of its runs."""
+
+    def __init__(self, folder):
+        self.root, self.state = copy_of(ROOT, folder / "checkout"), folder / "state"
+        # An API that is gone, and a dead link of a source that has others.
+        edit(self.root / SAMPLE, API, API.replace("query", "gone"))
+        edit(self.root / SAMPLE, LINK, LINK + LINK.replace("seattle", "gone"))
+        edit(
+            self.root / "departments/project_alpha/src/project_alpha/datasets.py",
+            "parquet_copy=False, on_new_column",
+            "requires_complete=True, parquet_copy=False, on_new_column",
+        )
+        self.dev = Dev(self.root, self.state, "--sample", "--site-port", "0")
+
+    def start(self):
+        """Wait until everything is deployed."""
+        self.api = self.dev.wait_for(r"ready in .*(http://127\.0\.0\.1:\d+)").group(1) + "/api"
+
+    def runs(self, stage):
+        """The runs of a stage's deployment that have ended, oldest first: state, by whom it was started, id."""
+        deployment = read(f"{self.api}/deployments/name/project-alpha-{stage}/project-alpha-{stage}")["id"]
+        found = read(
+            f"{self.api}/flow_runs/filter",
+            {"flow_runs": {"deployment_id": {"any_": [deployment]}}, "sort": "EXPECTED_START_TIME_ASC"},
+        )
+        ended = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+        return [one for one in found if one["state_type"] in ended]
+
+    def wait_for(self, stage, number, by=None):
+        """The runs of a stage, as soon as there are so many that were started so (`AUTOMATION`, `SCHEDULE`)."""
+        until = time.monotonic() + 2 * PATIENCE
+        while time.monotonic() < until:
+            found = [one for one in self.runs(stage) if by is None or one["created_by"]["type"] == by]
+            if len(found) >= number:
+                return found
+            time.sleep(0.5)
+        raise AssertionError(f"expected {number} runs of {stage}, found {found}: {''.join(self.dev.lines)}")
+
+    def quiet(self):
+        """Wait until no run of processing or analysis is on its way."""
+        until = time.monotonic() + 2 * PATIENCE
+        asked = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}}
+        late = {"flow_runs": {"state": {"name": {"any_": ["Late", "AwaitingConcurrencySlot"]}}}}
+        while read(f"{self.api}/flow_runs/filter", asked) or read(f"{self.api}/flow_runs/filter", late):
+            assert time.monotonic() < until, "runs do not end"
+            time.sleep(0.5)
+
+    def ingest(self, *options):
+        """Run the ingestion's deployment to its end; the run."""
+        name = "project-alpha-ingestion/project-alpha-ingestion"
+        command = [sys.executable, "-m", "prefect", "deployment", "run", name, *options, "--watch"]
+        environment = os.environ | {"PREFECT_API_URL": self.api}
+        subprocess.run(command, env=environment, capture_output=True, timeout=2 * PATIENCE, check=False)
+        return self.runs("ingestion")[-1]
+
+    def versions(self):
+        """The version of each dataset, `None` where there is no table."""
+        location = Location(self.state / "datasets/project_alpha")
+        tables = {name: Table.open(location, name) for name in DATASETS}
+        return {name: None if table is None else table.version for name, table in tables.items()}
+
+    def table(self, run):
+        """What became of each item of a run, by the table that it published."""
+        asked = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}}
+        [found] = [one for one in read(f"{self.api}/artifacts/filter", asked) if (one["key"] or "").endswith("-items")]
+        rows = [(row["source"], row["outcome"]) for row in json.loads(found["data"])]
+        return dict(rows) if len(dict(rows)) == len(rows) else sorted(rows)
+
+    def events(self, name):
+        """Events of a name, the newest first."""
+        return read(f"{self.api}/events/filter", {"filter": {"event": {"name": [name]}}})["events"]
+
+
+@pytest.fixture
+def system(tmp_path):
+    """It runs, and has ended afterwards."""
+    running = System(tmp_path)
+    try:
+        running.start()
+        yield running
+    finally:
+        assert running.dev.end() == 0, "".join(running.dev.lines)
+
+
+def test_what_can_be_made_is_made_whatever_fails_or_is_lost(system, tmp_path):
+    """A dead link stops only what requires complete sources; lost events are caught; an event twice makes nothing."""
+    ingestion = system.ingest()
+    assert ingestion["state_type"] == "FAILED"
+    processing = system.wait_for("processing", 1, "AUTOMATION")[0]
+    assert processing["state_type"] == "COMPLETED", processing
+    assert system.table(processing) == {
+        "noaa_daily_weather": "stored",
+        "usgs_earthquakes": "skipped",
+        "usgs_earthquake_feeds": "stored",
+    }
+    analysis = system.wait_for("analysis", 1, "AUTOMATION")[0]
+    assert analysis["state_type"] == "COMPLETED", analysis
+    assert list((system.state / "reports/project_alpha").rglob("report.md"))
+    [ended] = system.events("airnub.ingestion.ended")
+    assert ended["resource"] == {
+        "prefect.resource.id": "airnub.ingestion.project_alpha",
+        "airnub.within": "stage",
+    }
+    assert ended["payload"]["new"] == ["noaa_daily_weather", "usgs_earthquake_feeds"]
+    assert ended["payload"]["failed"] == {"noaa_daily_weather": 1, "usgs_earthquakes": 1}
+    assert set(ended["payload"]["behind"]) == {"noaa_daily_weather", "usgs_earthquake_feeds"}
+    made = system.versions()
+    assert made == {"noaa_daily_weather": 0, "usgs_earthquakes": None, "usgs_earthquake_feeds": 0}
+
+    # docs/failed.md: only what failed, and one source.
+    again = system.ingest("--param", "failed=true")
+    assert system.table(again) == {"noaa_daily_weather": "failed", "usgs_earthquakes": "failed"}
+    again = system.ingest("--param", 'sources=["noaa_daily_weather"]')
+    weather = [("noaa_daily_weather", outcome) for outcome in ("failed", "unchanged", "unchanged")]
+    assert system.table(again) == weather
+
+    # The same event twice: processing runs, one after another, and makes nothing; so analysis has nothing to wait for.
+    system.wait_for("processing", 3)
+    system.quiet()
+    before, analyses = len(system.runs("processing")), len(system.runs("analysis"))
+    for _ in range(2):
+        emit(system.api, ended)
+    for run in system.wait_for("processing", before + 2)[before:]:
+        assert run["state_type"] == "COMPLETED"
+        assert set(system.table(run).values()) == {"unchanged", "skipped"}
+    system.quiet()
+    assert system.versions() == made
+    assert len(system.runs("analysis")) == analyses
+
+    # The source is mended. An ingestion against a server of its own: its event reaches nothing that waits for it.
+    settings = read(f"{system.api}/variables/name/dept_project_alpha_ingestion_config")["value"]
+    [weather] = settings["scheduled_file_downloads"]
+    weather["urls"] = [url for url in weather["urls"] if "gone" not in url]
+    [api] = settings["public_api_data"]
+    api["url"] = api["url"].replace("gone", "query")
+    (tmp_path / "mended.yaml").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "project_alpha", "run", "ingestion", "--config", str(tmp_path / "mended.yaml")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
+    environment |= {"PREFECT_HOME": str(tmp_path / "home"), "AIRNUB_DATA_ROOT": str(system.state)}
+    lost = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=2 * PATIENCE, check=False
+    )
+    assert lost.returncode == 0, lost.stdout + lost.stderr
+    assert len(system.events("airnub.ingestion.ended")) == 5
+    assert system.versions() == made
+
+    # The daily run, which is due at once.
+    edit(system.root / DEPLOYMENTS, 'cron: "47 6 * * *"', 'cron: "* * * * *"')
+    scheduled = system.wait_for("processing", 1, "SCHEDULE")[0]
+    assert scheduled["state_type"] == "COMPLETED"
+    assert system.table(scheduled)["usgs_earthquakes"] == "stored"
+    assert system.versions() == made | {"usgs_earthquakes": 0}
+    assert len(system.runs("analysis")) == analyses, "it does not read this dataset"
+
+
+def emit(api, event):
+    """Send an event once more, as a client that tries again does."""
+    script = (
+        "import sys, json; from prefect.events import emit_event\n"
+        "event = json.loads(sys.argv[1])\n"
+        "emit_event(event['event'], event['resource'], payload=event['payload'])\n"
+    )
+    environment = os.environ | {"PREFECT_API_URL": api}
+    subprocess.run([sys.executable, "-c", script, json.dumps(event)], env=environment, timeout=PATIENCE, check=True)
