@@ -26,6 +26,7 @@ from airnub_core.withdrawing import withdraw
 from airnub_data import Column, Csv, Dataset, Day, Hash, Limits, Location, Month, Year, make_dataset, scan_dataset
 from airnub_data.columns import OBJECT, RECORD
 from airnub_data.inputs import InputObject
+from airnub_data.keys import moved_keys
 from airnub_data.make import changed_objects
 from airnub_data.partitioning import Partitioning
 from airnub_data.table import Table
@@ -276,6 +277,26 @@ def test_large_partitions_are_several_files(fill, store, location, orders, monke
     assert len(Table.open(location, "orders").files()) == 5
     assert [number for number, _ in ids(location, orders)] == list(range(20))
     assert (made.record.rows, made.record.superseded) == (20, 25)
+
+
+def test_moved_keys_are_looked_for_among_those_that_changed(fill, store, location, orders, monkeypatch):
+    """Where these have few of the rows; also where the objects are few."""
+    looked: list[int | None] = []
+
+    def spy(dataset, objects, hashes=None):
+        looked.append(None if hashes is None else len(hashes))
+        return moved_keys(dataset, objects, hashes)
+
+    monkeypatch.setattr("airnub_data.make.moved_keys", spy)
+    fill({"a": HEADER + b"".join(b"%d,1,2024-03-01T00:00:00Z\n" % number for number in range(40))})
+    make_dataset(orders, store, location)
+    fill({"b": HEADER + b"7,2,2024-04-01T00:00:00Z\n"})
+    made = make_dataset(orders, store, location)
+    assert (made.record.rows, made.record.superseded) == (40, 1)
+    fill({"b": HEADER + b"8,2,2024-04-01T00:00:00Z\n"})
+    make_dataset(orders, store, location)
+    assert looked == [None, 1, 2]
+    assert [number for number, _ in ids(location, orders)] == list(range(40))
 
 
 def test_another_order_of_objects_names_those_that_moved():

@@ -18,7 +18,7 @@ from airnub_data.dataset import Dataset
 from airnub_data.partitioning import HASH_PROBE
 from airnub_data.readers import Function
 
-FORMAT = 2
+FORMAT = 3
 """Of staged files and tables; raise it when the same declaration comes to other files."""
 LATEST = "latest"
 """The part that decides which row of a key is kept, and not what rows there are."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from airnub_common import sha256_hex
 from airnub_core.errors import DatasetError
-from airnub_core.store.index import Index, Known, Scope
+from airnub_core.store.index import Index, Scope
 from airnub_core.store.opening import Place
 from airnub_core.store.protocol import Store
 
@@ -45,12 +45,13 @@ def current_objects(store: Store, index: Index, sources: Sequence[str], suffix: 
     """
     found: dict[str, InputObject] = {}
     for source in sources:
-        for known in _of_source(store, index.current(source), f"/{source}.jsonl"):
-            if not known.path.removesuffix(".gz").endswith(suffix):
+        for digest, path, changed_at, _ in _of_source(store, index.objects(source), f"/{source}.jsonl"):
+            if not path.endswith((suffix, f"{suffix}.gz")):
                 continue
-            before = found.get(known.digest)
-            if before is None or before.changed_at < known.changed_at:
-                found[known.digest] = InputObject(known.digest, known.path, source, known.changed_at)
+            before = found.get(digest)
+            # Of equally late ones the path decides, since the index gives them in any order.
+            if before is None or (before.changed_at, before.path) < (changed_at, path):
+                found[digest] = InputObject(digest, path, source, changed_at)
     return sorted(found.values(), key=lambda one: (one.changed_at, one.digest))
 
 
@@ -79,8 +80,10 @@ def digest_of_inputs(objects: Sequence[InputObject]) -> str:
     return sha256_hex("\n".join(one.digest for one in objects).encode())
 
 
-def _of_source(store: Store, rows: Sequence[Known], records: str) -> Sequence[Known]:
-    collected = [row for row in rows if row.path.endswith(records)]
-    if collected and store.manifest(collected[0].manifest).derived_from:
+def _of_source(
+    store: Store, rows: Sequence[tuple[str, str, str, str]], records: str
+) -> Sequence[tuple[str, str, str, str]]:
+    collected = [row for row in rows if row[1].endswith(records)]
+    if collected and store.manifest(collected[0][3]).derived_from:
         return collected
     return rows

@@ -282,7 +282,7 @@ class _Making:
         bad = sum(one.quarantined for _, one in staged)
         violations = self._violations(staged) if bad else ()
         self._limit_quarantined(bad, read, violations)
-        moved = self._moved(inputs, last, before)
+        moved = self._moved(staged, last, before)
         wanted = {file.path: file for file in wanted_files(self._dataset, self._code, staged, moved, self._stage)}
         there = {} if table is None else table.files()
         added = self._written([file for path, file in wanted.items() if path not in there])
@@ -303,7 +303,7 @@ class _Making:
             kept=kept,
             removed=removed,
             read=read,
-            fit=sum(sum(one.partitions.values()) for _, one in staged),
+            fit=sum(one.rows for _, one in staged),
             quarantined=bad,
             violations=violations,
             publish=publish,
@@ -394,13 +394,17 @@ class _Making:
             self._on_progress(done / len(inputs) / 2)
         return found
 
-    def _moved(self, inputs: Sequence[InputObject], last: Record | None, before: Sidecar) -> pl.DataFrame:
+    def _moved(
+        self, staged: Sequence[tuple[InputObject, StagedObject]], last: Record | None, before: Sidecar
+    ) -> pl.DataFrame:
         """Keys that are kept in another partition; looked for among those of objects that came, went or moved."""
         if not self._dataset.moves_keys:
             return pl.DataFrame()
-        files = [self._stage.files(source) for source in inputs]
-        changed = changed_objects([source for source, _ in before.objects], inputs)
-        if last is None or last.code != self._code or len(changed) * 4 > len(inputs):
+        files = [self._stage.files(source) for source, _ in staged]
+        changed = changed_objects([source for source, _ in before.objects], [source for source, _ in staged])
+        rows = {source.digest: one.rows for source, one in (*before.objects, *staged)}
+        many = sum(rows[source.digest] for source in changed) * 4 > sum(one.rows for _, one in staged)
+        if last is None or last.code != self._code or many:
             return moved_keys(self._dataset, files)
         try:
             paths = [path for source in changed for path in self._stage.files(source)]

@@ -17,7 +17,7 @@ from airnub_common import sha256_hex
 from airnub_data.columns import RECORD
 from airnub_data.dataset import Dataset
 from airnub_data.inputs import InputObject
-from airnub_data.keys import newest_of_key, repeats_keys
+from airnub_data.keys import newest_of_key, repeated_hashes
 from airnub_data.stage import COMPRESSION_LEVEL, HASH, PART, ROW_GROUP, Stage, StagedObject
 from airnub_data.table import TableFile
 
@@ -108,16 +108,20 @@ def write_file(dataset: Dataset, file: PartitionFile, stage: Stage, target: Path
     rows = pl.concat(_rows(file, source, stage) for source in file.objects)
     if file.bucket[1] > 1:
         rows = rows.filter(pl.col(HASH) % file.bucket[1] == file.bucket[0])
-    repeats = bool(dataset.key) and repeats_keys(rows)
+    repeated = repeated_hashes(rows) if dataset.key else pl.Series(dtype=pl.UInt64)
     if file.moved is not None:
         rows = rows.join(file.moved.lazy(), on=list(dataset.key), how="anti", nulls_equal=True, maintain_order="left")
-    if repeats:
-        rows = newest_of_key(rows, dataset)
-    rows.select(dataset.table_schema.names()).sink_parquet(
-        target,
-        compression_level=COMPRESSION_LEVEL,
-        engine="in-memory" if repeats else "streaming",
-        row_group_size=ROW_GROUP,
+    names = dataset.table_schema.names()
+    if repeated.is_empty():
+        rows.select(names).sink_parquet(
+            target, compression_level=COMPRESSION_LEVEL, engine="streaming", row_group_size=ROW_GROUP
+        )
+        return
+    every = rows.collect()
+    repeats = every[HASH].is_in(repeated.implode())
+    newest = newest_of_key(every.filter(repeats).lazy(), dataset).collect()
+    pl.concat([every.filter(~repeats), newest]).select(names).write_parquet(
+        target, compression_level=COMPRESSION_LEVEL, row_group_size=ROW_GROUP
     )
 
 

@@ -65,6 +65,11 @@ class StagedObject:
     drift: tuple[Drift, ...] = ()
     """Where the object differs from the declaration."""
 
+    @property
+    def rows(self) -> int:
+        """Rows that fit."""
+        return sum(self.partitions.values())
+
 
 class Stage:
     """The staged rows of one dataset."""
@@ -85,8 +90,8 @@ class Stage:
             StoreError: the store cannot be read, or the stage cannot be written.
         """
         folder = self._of(source.digest)
-        if _is_whole(folder):
-            return _summary(source.digest, folder)
+        if (found := _found(source.digest, folder)) is not None:
+            return found
         try:
             return self._make(source, folder)
         except OSError as error:
@@ -256,22 +261,17 @@ class _Types:
 _QUARANTINE = {RECORD: pl.Int64(), TEXT: pl.String(), REASON: pl.String()}
 
 
-def _is_whole(folder: Path) -> bool:
+def _found(digest: str, folder: Path) -> StagedObject | None:
+    """What a folder holds, `None` where it is not there, or not whole."""
     try:
-        _summary("", folder)
+        summary = json.loads((folder / _SUMMARY).read_text())
+        if any((folder / name).stat().st_size != size for name, size in summary["sizes"].items()):
+            return None
+        partitions = {None if number is None else int(number): rows for number, rows in summary["partitions"]}
+        drift = tuple(map(Drift.parse, summary["drift"]))
+        return StagedObject(digest, summary["rows_read"], summary["quarantined"], partitions, drift)
     except (OSError, ValueError, KeyError):
-        return False
-    return True
-
-
-def _summary(digest: str, folder: Path) -> StagedObject:
-    summary = json.loads((folder / _SUMMARY).read_text())
-    for name, size in summary["sizes"].items():
-        if (folder / name).stat().st_size != size:
-            raise ValueError(f"expected {size} bytes in {folder / name}")
-    partitions = {None if number is None else int(number): rows for number, rows in summary["partitions"]}
-    drift = tuple(map(Drift.parse, summary["drift"]))
-    return StagedObject(digest, summary["rows_read"], summary["quarantined"], partitions, drift)
+        return None
 
 
 @contextmanager
@@ -286,7 +286,7 @@ def _made(folder: Path) -> Iterator[Path]:
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise
-            if not _is_whole(folder):
+            if _found("", folder) is None:
                 # What a power loss left of it.
                 shutil.rmtree(folder, ignore_errors=True)
                 making.rename(folder)

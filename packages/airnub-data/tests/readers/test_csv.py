@@ -119,6 +119,32 @@ def test_dirty_lines_are_read_as_python_reads_them(body: str) -> None:
     assert [(line + lines, *rest) for line, *rest in found] == [tuple(row) for row in expected]
 
 
+@given(DIRTY, st.integers(1, 12))
+def test_where_chunks_of_dirty_lines_are_cut_changes_nothing(body: str, size: int) -> None:
+    """Stray quotes beside fields with line breaks: a chunk ends where a record does, and nowhere else."""
+    content = b"a,b\n" + body.encode()
+    whole = [row for chunk in chunks(content) for row in facts(chunk)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "CHUNK", size)
+        cut = [row for chunk in chunks(content) for row in facts(chunk)]
+    assert cut == whole
+
+
+def test_a_stray_quote_before_fields_with_line_breaks_costs_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file of several chunks: counting quotes alone would cut fields behind it in two."""
+    lines = [f'{number},"x\ny"' for number in range(9000)]
+    lines[10] = '10,5" pipe'
+    lines[20] = '20,"a"b'
+    content = "a,b\n{}\n".format("\n".join(lines)).encode()
+    whole = [row for chunk in chunks(content) for row in facts(chunk)]
+    monkeypatch.setattr(module, "CHUNK", 20_000)
+    found = chunks(content)
+    assert [row for chunk in found for row in facts(chunk)] == whole
+    assert [line for chunk in found for line, _ in chunk.refused] == [41]
+    assert sum(len(chunk.rows) for chunk in found) == 8999
+    assert len(found) < 12
+
+
 def facts(chunk: Chunk) -> list[tuple[object, ...]]:
     """Rows and refused records by their lines; empty text is a missing value."""
     rows = [tuple(value or None for value in row) for row in chunk.rows.select(RECORD, "a", "b", BEYOND).iter_rows()]

@@ -417,6 +417,18 @@ def test_urls_that_are_not_listed(index, known):
     assert len(index.unlisted("s", set(), 3)) == 3
 
 
+def test_objects_are_those_of_the_current_urls(index, known):
+    """Their newest states, without withdrawn URLs and other sources."""
+    row, other, gone = known(), known("http://h/b"), known("http://h/c")
+    index.record([row, other, gone, known(source="t")])
+    newer = known(digest="2", day=2)
+    index.record([newer], [row])
+    index.withdraw([withdrawal(gone)])
+    expected = [(one.digest, one.path, one.changed_at, one.manifest) for one in (newer, other)]
+    assert sorted(index.objects("s")) == sorted(expected)
+    assert index.objects("u") == []
+
+
 def withdrawal(row, day=5, reason="gone"):
     return Withdrawal(row.source, row.url_digest, row.url, f"2026-01-{day:02}T00:00:00+00:00", reason)
 

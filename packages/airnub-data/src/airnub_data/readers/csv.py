@@ -66,7 +66,7 @@ class Csv:
         """
         header: list[str] | None = None
         line = 1
-        for content in _chunks(Utf8(stream, self.encoding), None if self.quote is None else self.quote.encode()):
+        for content, well_formed in self._chunks(Utf8(stream, self.encoding)):
             drift: list[Drift] = []
             if header is None:
                 before = len(content) - len(content.lstrip(b"\r\n"))
@@ -80,7 +80,7 @@ class Csv:
                 content = content[end:]
                 line += lines
             if content:
-                yield self._chunk(content, header, line, schema, drift)
+                yield self._chunk(content, header, line, schema, drift, well_formed=well_formed)
                 line += _count(content)
             elif drift:
                 yield self._chunk(b"", header, line, schema, drift)
@@ -108,10 +108,19 @@ class Csv:
             raise DatasetError(dataset, f"expected each column once in the header, found {', '.join(twice)} twice")
         return header, sum(map(len, lines[: reader.line_num])), reader.line_num
 
-    def _chunk(self, content: bytes, header: Sequence[str], line: int, schema: Schema, drift: Sequence[Drift]) -> Chunk:
+    def _chunk(
+        self,
+        content: bytes,
+        header: Sequence[str],
+        line: int,
+        schema: Schema,
+        drift: Sequence[Drift],
+        *,
+        well_formed: bool = False,
+    ) -> Chunk:
         # Columns that are not declared get names of their own: two of them may have the same.
         names = [name if name in schema else f"undeclared:{place}" for place, name in enumerate(header)] + [BEYOND]
-        if not content or not self._is_for_polars(content):
+        if not content or not self._is_for_polars(content, well_formed=well_formed):
             if b"\n" in content or b"\0" in content or not _has_lone_returns(content) or self._quotes(content):
                 return self._slowly(content, names, line, schema, drift)
             content = content.replace(b"\r", b"\n")
@@ -149,16 +158,63 @@ class Csv:
     def _quotes(self, content: bytes) -> bool:
         return self.quote is not None and self.quote.encode() in content
 
-    def _is_for_polars(self, content: bytes) -> bool:
+    @property
+    def _is_ascii(self) -> bool:
+        return self.delimiter.isascii() and (self.quote or "").isascii()
+
+    def _is_for_polars(self, content: bytes, *, well_formed: bool) -> bool:
         """Whether polars reads the chunk as it is meant; of stray quotes it makes other text without an error."""
-        if b"\0" in content or _has_lone_returns(content):
+        if b"\0" in content or _has_lone_returns(content) or not self._is_ascii:
             return False
-        if not self.delimiter.isascii() or not (self.quote or "").isascii():
-            return False
-        if not self._quotes(content):
+        if well_formed or not self._quotes(content):
             return True
         text = pl.Series([content.decode("utf-8", "replace")])
         return bool(text.str.contains(_well_formed(self.delimiter, self.quote or "")).item())
+
+    def _chunks(self, stream: Utf8) -> Iterator[tuple[bytes, bool]]:
+        """The stream, cut where a record ends, and whether a chunk is known to have no quote that is a stray one."""
+        buffer, size = b"", CHUNK
+        while True:
+            # One byte more says that this is not the last chunk, which needs no cut.
+            while len(buffer) <= size and (more := stream.read(size + 1 - len(buffer))):
+                buffer += more
+            if len(buffer) <= size:
+                break
+            content = buffer[:size]
+            well_formed = False
+            if not self._quotes(content):
+                end = _last_line_end(content)
+            elif end := self._well_formed_end(content):
+                well_formed = True
+            else:
+                end = self._decided_end(content)
+            if end == 0 and size >= LARGEST_RECORD:
+                # The lines are read one by one, and the one with the stray quote is set aside.
+                end = content.rfind(b"\n") + 1 or size
+            if end:
+                yield content[:end], well_formed
+            buffer = buffer[end:]
+            size = CHUNK if end else size + CHUNK
+        if buffer:
+            yield buffer, False
+
+    def _well_formed_end(self, content: bytes) -> int:
+        """Where the records end that have no stray quote before the first one that has; 0 where the first one has."""
+        if not self._is_ascii:
+            return 0
+        text = pl.Series([content.decode("latin-1")])  # a character a byte
+        rest = text.str.replace(_whole_records(self.delimiter, self.quote or ""), "")
+        return len(content) - int(rest.str.len_chars().item())
+
+    def _decided_end(self, content: bytes) -> int:
+        """Where the first record begins that what follows the content may still end; all before it are read slowly."""
+        lines = _lines(content[: _last_line_end(content)])
+        end = 0
+        for at, position, found in self._records([line.decode("utf-8", "replace") for line in lines]):
+            if isinstance(found, csv.Error) and position == len(lines) and position - at < _LINES_OF_A_RECORD:
+                return sum(map(len, lines[:at]))
+            end = at + 1 if isinstance(found, csv.Error) else position
+        return sum(map(len, lines[:end]))
 
     def _read(self, content: bytes, names: Sequence[str]) -> pl.DataFrame:
         return pl.read_csv(
@@ -186,30 +242,12 @@ class Csv:
         rows: list[tuple[int, list[str | None]]] = []
         refused: list[tuple[int, str]] = []
         starts: list[int] = []
-        at = 0
-        position = 0
-
-        def following() -> Iterator[str]:
-            nonlocal position
-            while position < len(text) and position - at < _LINES_OF_A_RECORD:
-                position += 1
-                yield text[position - 1]
-
-        csv.field_size_limit(LARGEST_RECORD)
-        reader = self._python(following(), strict=True)
-        while at < len(text):
+        for at, _, fields in self._records(text):
             number = line + at
             starts.append(number)
-            try:
-                fields = next(reader)
-            except csv.Error as error:
-                refused.append((number, f"expected a line of CSV, found: {error}"))
-                at += 1
-                position = at
-                reader = self._python(following(), strict=True)
-                continue
-            at = position
-            if any("\0" in field for field in fields):
+            if isinstance(fields, csv.Error):
+                refused.append((number, f"expected a line of CSV, found: {fields}"))
+            elif any("\0" in field for field in fields):
                 refused.append((number, "expected text, found a NUL character"))
             elif any(fields):
                 rows.append((number, list(fields)))
@@ -221,6 +259,34 @@ class Csv:
         frame = pl.DataFrame(table, schema={RECORD: pl.Int64, **dict.fromkeys(names, pl.String)}, orient="row")
         texts = _Texts(content, line, pl.Series(starts, dtype=pl.Int64))
         return self._made(frame, schema, texts, refused, drift)
+
+    def _records(self, lines: Sequence[str]) -> Iterator[tuple[int, int, list[str] | csv.Error]]:
+        """Of each record its first line, from 0 on, the first line that was not read for it, and its fields.
+
+        One that is not CSV costs its first line; what is behind it is read again.
+        """
+        at = 0
+        position = 0
+
+        def following() -> Iterator[str]:
+            nonlocal position
+            while position < len(lines) and position - at < _LINES_OF_A_RECORD:
+                position += 1
+                yield lines[position - 1]
+
+        csv.field_size_limit(LARGEST_RECORD)
+        reader = self._python(following(), strict=True)
+        while at < len(lines):
+            try:
+                fields = next(reader)
+            except csv.Error as error:
+                yield at, position, error
+                at += 1
+                position = at
+                reader = self._python(following(), strict=True)
+                continue
+            yield at, position, fields
+            at = position
 
 
 class _Texts:
@@ -273,9 +339,21 @@ def _with_points(rows: pl.DataFrame, schema: Schema, refused: list[tuple[int, st
 @functools.lru_cache(maxsize=16)
 def _well_formed(delimiter: str, quote: str) -> str:
     """A pattern of whole text whose quotes are around fields, doubled within them, or within fields without."""
-    d, q = (f"\\x{{{ord(sign):x}}}" for sign in (delimiter, quote))
-    field = rf"(?:{q}(?:[^{q}]|{q}{q})*{q}|[^{q}{d}\r\n][^{d}\r\n]*|)"
+    d, field = _patterns(delimiter, quote)
     return rf"\A(?:{field}(?:{d}|\r?\n))*{field}\z"
+
+
+@functools.lru_cache(maxsize=16)
+def _whole_records(delimiter: str, quote: str) -> str:
+    """A pattern of as many whole records of such text as there are."""
+    d, field = _patterns(delimiter, quote)
+    return rf"\A(?:(?:{field}{d})*{field}\r?\n)*"
+
+
+def _patterns(delimiter: str, quote: str) -> tuple[str, str]:
+    """Of a delimiter, and of a field."""
+    d, q = (f"\\x{{{ord(sign):x}}}" for sign in (delimiter, quote))
+    return d, rf"(?:{q}(?:[^{q}]|{q}{q})*{q}|[^{q}{d}\r\n][^{d}\r\n]*|)"
 
 
 def _empty(names: Sequence[str]) -> pl.Expr:
@@ -298,37 +376,7 @@ def _has_lone_returns(content: bytes) -> bool:
     return b"\r" in content and content.count(b"\r") != content.count(b"\r\n")
 
 
-def _chunks(stream: Utf8, quote: bytes | None) -> Iterator[bytes]:
-    """The stream, cut where a record ends: at line breaks with an even number of quotes before them."""
-    rest, following = b"", stream.read(CHUNK)
-    while content := following:
-        following = stream.read(CHUNK)
-        content = rest + content
-        if not following:
-            rest = content  # the last one needs no cut, which a stray quote may misplace
-            break
-        end = _last_record_end(content, quote)
-        if end == 0 and len(content) >= CHUNK and _count(content) > _LINES_OF_A_RECORD:
-            # No record is so long: its quote is a stray one, and what follows has one quote more than it should.
-            end = _last_record_end(content, quote, odd=True)
-        if end == 0 and len(content) >= LARGEST_RECORD:
-            # The lines are read one by one, and the one with the stray quote is set aside.
-            end = content.rfind(b"\n") + 1 or len(content)
-        if end:
-            yield content[:end]
-        rest = content[end:]
-    if rest:
-        yield rest
-
-
-def _last_record_end(content: bytes, quote: bytes | None, *, odd: bool = False) -> int:
+def _last_line_end(content: bytes) -> int:
     # A return at the very end may be the first half of a line break.
     end = len(content) - content.endswith(b"\r")
-    returns = _has_lone_returns(content[:end])
-    quotes = 0 if quote is None else content.count(quote, 0, end)
-    while (newline := max(content.rfind(b"\n", 0, end), content.rfind(b"\r", 0, end) if returns else -1)) >= 0:
-        quotes -= 0 if quote is None else content.count(quote, newline, end)
-        if quotes % 2 == odd:
-            return newline + 1
-        end = newline
-    return 0
+    return max(content.rfind(b"\n", 0, end), content.rfind(b"\r", 0, end)) + 1

@@ -273,6 +273,11 @@ class PostgresIndex:
         where: LiteralString = " WHERE source = %s AND withdrawn_at IS NULL ORDER BY url, url_digest"
         return self._known(_SELECT + where, source)
 
+    def objects(self, source: str) -> list[tuple[str, str, str, str]]:
+        question: LiteralString = """SELECT digest, path, changed_at, manifest FROM {known}
+            WHERE source = %s AND withdrawn_at IS NULL"""
+        return self._run(lambda connection: self._ask(connection, question, source))
+
     def count(self, source: str) -> int:
         question: LiteralString = """SELECT (SELECT count(*) FROM {known} WHERE source = %s)
             - (SELECT count(*) FROM {known} WHERE source = %s AND withdrawn_at IS NOT NULL)"""

@@ -224,6 +224,13 @@ class SqliteIndex:
             )
             return list(map(Known._make, found))
 
+    def objects(self, source: str) -> list[tuple[str, str, str, str]]:
+        with self._reading() as connection:
+            return connection.execute(
+                "SELECT digest, path, changed_at, manifest FROM known WHERE source = ? AND withdrawn_at IS NULL",
+                (source,),
+            ).fetchall()
+
     def count(self, source: str) -> int:
         # Each of the two counts an index alone; `withdrawn_at IS NULL` would look at every row.
         question = """SELECT (SELECT count(*) FROM known WHERE source = :source)
