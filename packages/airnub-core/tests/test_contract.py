@@ -4,6 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from airnub_core.contract import FILE, Contract
+from airnub_core.published import Published
+from airnub_core.published_checks import FieldValues, RowCountCheck, UniqueCheck
 
 RAIN = {
     "kind": "dataset",
@@ -47,6 +49,12 @@ def test_a_type_is_written_in_one_way(written, name):
         ({"key": ["rain"]}, "expected fields in `key` that are never null, found rain"),
         ({"code": "alpha/datasets.py"}, "code"),
         ({"description": ""}, "description"),
+        ({"fields": {"place": {"type": "string", "minimum": 1}}}, "expected minimum and maximum of numbers alone"),
+        ({"fields": {"place": {"type": "int64", "one_of": ["a"]}}}, "expected one_of for a string alone"),
+        (
+            {"checks": {"one": {"check": "unique", "columns": ["plase"]}}},
+            "(?s)checks.one.*found plase; did you mean place",
+        ),
     ],
 )
 def test_a_mistake_names_its_place(changes, expected):
@@ -61,3 +69,32 @@ def test_the_name_of_a_file():
     assert (match["name"], match["version"]) == ("daily-rain_2", "12")
     for wrong in ("rain.yaml", "rain.v0.yaml", "rain.v1.yml", "rain.v01.yaml", "a.b.v1.yaml", ".v1.yaml"):
         assert FILE.fullmatch(wrong) is None
+
+
+ROWS = RowCountCheck(check="row_count", minimum=10)
+MADE = Published(
+    "dataset", "rain", 1, {}, values={"rain": FieldValues(minimum=0, maximum=900)},
+    checks={
+        "row_count": ROWS,
+        "unique_place": UniqueCheck(check="unique", columns=("place",)),
+        "unique_id": UniqueCheck(check="unique", columns=("id",)),
+    },
+)  # fmt: skip
+
+
+def test_a_contract_of_before_there_were_checks_promises_those_of_its_code():
+    """Except for columns that are not published."""
+    contract = Contract.model_validate(RAIN)
+    assert contract.checks is None
+    completed = contract.completed(MADE)
+    assert list(completed.checks) == ["row_count", "unique_place"]
+    assert (completed.fields["rain"].minimum, completed.fields["rain"].maximum) == (0, 900)
+    assert completed.fields["rain"].unit == "mm"
+
+
+def test_what_a_contract_says_itself_is_what_it_promises():
+    """It may promise less than its code keeps, and no check at all."""
+    fields = {"place": "string", "rain": {"type": "float64", "minimum": -1}}
+    completed = Contract.model_validate({**RAIN, "fields": fields, "checks": {}}).completed(MADE)
+    assert completed.checks == {}
+    assert (completed.fields["rain"].minimum, completed.fields["rain"].maximum) == (-1, 900)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from airnub_core.tolerance import Growth, Tolerance, tolerates
+from airnub_core.tolerance import Growth, Tolerance, allows_no_more, tolerates
 
 TOLERANCE = TypeAdapter(Tolerance)
 
@@ -67,3 +67,12 @@ def test_growth_may_be_above_all_there_is():
     assert not tolerates(growth.validate_python("150%"), 16, 10)
     with pytest.raises(ValidationError, match="expected a number, or a share such as '150%'"):
         growth.validate_python("much")
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "no_more"),
+    [(5, 5, True), (6, 5, False), ("5%", "5.0 %", True), ("5.1%", "5%", False), ("1%", 1, False), (None, 5, False)],
+)
+def test_which_of_two_allows_more(found, wanted, no_more):
+    """Of a number and a share that is not known."""
+    assert allows_no_more(found, wanted) is no_more

@@ -7,6 +7,7 @@ import pytest
 from department_for_tests.settings import IngestionSettings
 from pydantic import BaseModel, ConfigDict, Field
 
+from airnub_core.sources.settings import LinkPages, NumberedPages
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.validation import load_yaml, nearest, nearest_or_all, validated
 
@@ -373,4 +374,24 @@ files:
         "7: network.allow_private_hosts.3: expected text, found 10",
         "11: files.0.allow_private_hosts: expected true, false, or a list of host names and networks, "
         "found 'intranet.example.org'",
+    ]
+
+
+class _Named(BaseModel):
+    """A mapping whose keys have a pattern, and whose values are one of several models; a tuple."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    checks: dict[
+        Annotated[str, Field(pattern="^[a-z]+$")], Annotated[NumberedPages | LinkPages, Field(discriminator="kind")]
+    ] = {}
+    names: tuple[str, ...] = ()
+
+
+def test_keys_below_names_of_a_pattern(written):
+    """The nearest one of the model that is meant; a tuple is a list in YAML."""
+    text = "checks:\n  one: {kind: page, parma: page}\nnames: one\n"
+    assert mistakes(text, written, _Named) == [
+        "2: unknown key 'checks.one.parma'; did you mean 'param'?",
+        "3: names: expected a list, found 'one'",
     ]

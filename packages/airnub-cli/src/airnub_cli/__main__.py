@@ -10,6 +10,7 @@ import click
 from airnub_cli.affected import command as affected
 from airnub_cli.backend import command as backend
 from airnub_cli.check import command as check
+from airnub_cli.contract import command as contract
 from airnub_cli.departments import command as departments
 from airnub_cli.departments.landing import recover
 from airnub_cli.deployments import command as deployments
@@ -51,6 +52,7 @@ affected.add_to(main)
 backend.add_to(main)
 departments.add_to(main)
 check.add_to(main)
+contract.add_to(main)
 deployments.add_to(main)
 dev.add_to(main)
 doctor.add_to(main)

@@ -186,3 +186,65 @@ def publishing(house):
     house.write("departments/alpha_dept/src/alpha_dept/datasets.py", DATASETS)
     house.write("departments/beta_dept/reads.yaml", READS)
     return house
+
+
+CHECKED = """\
+from airnub_core.published import Published
+from airnub_core.published_checks import FieldValues, FreshCheck, RowCountCheck
+
+
+class Rain:
+    within = "36h"
+    on_fail = "block"
+
+    def with_limits(self, limits):
+        made = Rain()
+        made.within = limits.fresh_within or self.within
+        made.on_fail = (limits.checks or {}).get("row_count", self.on_fail)
+        return made
+
+    def published(self):
+        fields = {
+            "place": ("string", False),
+            "day": ("date", False),
+            "rain": ("float64", False),
+            "wind": ("float64", True),
+        }
+        values = {"place": FieldValues(one_of=("here", "there")), "rain": FieldValues(minimum=0)}
+        checks = {
+            "row_count": RowCountCheck(check="row_count", minimum=100, on_fail=self.on_fail),
+            "fresh_day": FreshCheck(check="fresh", column="day", within=self.within),
+        }
+        return Published("dataset", "rain", 1, fields, ("place", "day"), values=values, checks=checks)
+
+
+DATASETS = {"rain": Rain()}
+"""
+CHECKS = """\
+checks:
+  row_count: {check: row_count, minimum: 100}
+  fresh_day: {check: fresh, column: day, within: 36h}
+"""
+RELIES = """\
+      wind: {type: float64, nullable: true}
+    checks:
+      row_count: {check: row_count, minimum: 100}
+      fresh_day: {check: fresh, column: day, within: 36h}
+"""
+
+
+@pytest.fixture
+def checking(publishing):
+    """The same with checks: the code has them, the contract promises them, and the reader relies on them."""
+    publishing.write("departments/alpha_dept/src/alpha_dept/datasets.py", CHECKED)
+    contract = CONTRACT.replace("unit: mm", "unit: mm, minimum: 0")
+    publishing.write(
+        "departments/alpha_dept/contracts/rain.v1.yaml",
+        contract.replace("place: string", "place: {type: string, one_of: [here, there]}") + CHECKS,
+    )
+    reads = READS.replace("unit: mm", "unit: mm, minimum: 0")
+    publishing.write(
+        "departments/beta_dept/reads.yaml",
+        reads.replace("place: string", "place: {type: string, one_of: [here, there]}") + RELIES,
+    )
+    return publishing

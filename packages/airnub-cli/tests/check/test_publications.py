@@ -33,6 +33,28 @@ def test_mistakes_in_files_are_told_with_their_lines(publishing):
         assert expected in told
 
 
+def test_mistakes_in_checks_have_their_lines(checking):
+    """Every one at once: unknown kinds and keys, columns that are not published."""
+    path = "departments/alpha_dept/contracts/rain.v1.yaml"
+    checking.change(path, "check: row_count, minimum: 100", "check: row_cuont")
+    checking.change(path, "column: day, within: 36h", "colunm: day, within: soon")
+    wrong = checking.told(read_publications(checking.workspace).mistakes)
+    assert [one.removeprefix(path) for one in wrong] == [
+        ":11: checks.row_count.check: expected unique or row_count or row_count_change or fresh or reference or "
+        "expression or function, found 'row_cuont'; did you mean 'row_count'?",
+        ":12: checks.fresh_day.within: expected a number of minutes, hours, days or weeks, such as '36h', found 'soon'",
+        ":12: missing key 'checks.fresh_day.column'",
+        ":12: unknown key 'checks.fresh_day.colunm'; did you mean 'column'?",
+    ]
+    checking.change(path, "check: row_cuont", "check: unique, columns: [place, days, fog]")
+    checking.change(path, "colunm: day, within: soon", "column: when, within: 1d")
+    wrong = checking.told(read_publications(checking.workspace).mistakes)
+    assert [one.removeprefix(path) for one in wrong] == [
+        ":11: checks.row_count: expected fields of the contract, found days, fog; did you mean day?",
+        ":12: checks.fresh_day: expected fields of the contract, found when; fields are place, day, rain, wind",
+    ]
+
+
 def test_where_a_version_is_written():
     """Below the root."""
     assert contract_path("orders", "shipped", 2) == "departments/orders/contracts/shipped.v2.yaml"

@@ -173,3 +173,116 @@ def test_a_wrong_type_has_its_line(publishing, name, expected):
     publishing.change(CONTRACT, "rain: {type: float64, unit: mm}", f"rain: {{type: {name}}}")
     found = [one for one in wrong(publishing) if one.startswith(f"{CONTRACT}:8: ")]
     assert any(expected in one for one in found), found
+
+
+CHECKS = (
+    "checks:\n  row_count: {check: row_count, minimum: 100}\n  fresh_day: {check: fresh, column: day, within: 36h}\n"
+)
+
+
+def test_checks_that_are_kept(checking):
+    """Nothing to tell."""
+    assert wrong(checking) == []
+
+
+def test_checks_that_are_tighter_than_promised(checking):
+    """No mistake on either side."""
+    checking.change(CODE, "minimum=100", "minimum=200")
+    checking.change(CODE, 'within = "36h"', 'within = "12h"')
+    checking.change(CODE, "minimum=0", "minimum=1")
+    checking.change(CODE, '("here", "there")', '("here",)')
+    assert wrong(checking) == []
+    checking.change(CONTRACT, "minimum: 100", "minimum: 150")
+    assert wrong(checking) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "expected", "read"),
+    [
+        (
+            "minimum=100",
+            "minimum=10",
+            11,
+            "check row_count: expected {check: row_count, minimum: 100, on_fail: block}",
+            11,
+        ),
+        (
+            'on_fail = "block"',
+            'on_fail = "warn"',
+            11,
+            "on_fail: block}, found {check: row_count, minimum: 100, on_f",
+            11,
+        ),
+        ('"row_count": Row', '"rows": Fresh', 11, "expected what is published", None),
+        (
+            'within = "36h"',
+            'within = "2d"',
+            12,
+            "within: 36h, on_fail: block}, found {check: fresh, column: day, within: 2d",
+            12,
+        ),
+        ("minimum=0", "minimum=-5", 8, "rain: expected at least 0, found at least -5", 8),
+        ('("here", "there")', '("here", "there", "x")', 6, "place: expected one of here, there, found x as well", 6),
+    ],
+)
+def test_code_that_checks_less_names_the_readers(checking, old, new, line, expected, read):
+    """At the line of the contract, with the line of each reader that relies on it."""
+    checking.change(CODE, old, new)
+    [found] = wrong(checking)
+    assert expected in found
+    if read is not None:
+        assert found.startswith(f"{CONTRACT}:{line}: ")
+        assert f"read by beta_dept ({READS}:{read}): publish the change as v2 beside it" in found
+
+
+def test_a_check_that_has_a_new_name_in_the_code(checking):
+    """What it says is what was promised."""
+    checking.change(CODE, '"fresh_day": ', '"fresh_days": ')
+    assert wrong(checking) == []
+
+
+def test_a_check_that_the_code_lacks(checking):
+    """As a field that is gone; where no reader relies on it, either side may change."""
+    checking.change(CODE, '"fresh_day": ', '"fresh_days": ')
+    checking.change(CODE, 'column="day", within=self.within', 'column="rain", within=self.within')
+    [found] = wrong(checking)
+    assert found.startswith(
+        f"{CONTRACT}:12: check fresh_day: expected {{check: fresh, column: day, within: 36h, on_fail"
+    )
+    assert "found no such check at alpha_dept.datasets:DATASETS; read by beta_dept" in found
+    checking.change(READS, "      fresh_day: {check: fresh, column: day, within: 36h}\n", "")
+    [found] = wrong(checking)
+    assert found.endswith("no reader relies on it: change the one or the other")
+
+
+def test_a_contract_that_says_nothing_of_checks_promises_those_of_its_code(checking):
+    """As one of before there were checks: a reader may rely on them, and is named at its own line."""
+    checking.change(CONTRACT, CHECKS, "")
+    checking.change(CONTRACT, ", minimum: 0", "")
+    checking.change(CODE, "minimum=100", "minimum=10")
+    checking.change(CODE, "minimum=0", "minimum=-5")
+    [rain, rows] = sorted(wrong(checking), reverse=True)
+    assert rain.startswith(
+        f"{READS}:8: beta_dept reads rain of alpha_dept/rain v1, expected at least 0, found at least -5"
+    )
+    assert rows.startswith(f"{READS}:11: beta_dept relies on the check row_count of alpha_dept/rain v1, expected {{")
+    assert "minimum: 10, on_fail: block} at alpha_dept.datasets:DATASETS; leave v1 as it was, and publish" in rows
+
+
+def test_a_real_dataset_with_checks(checking):
+    """Its own checks and limits of values are what is compared."""
+    pytest.importorskip("polars")
+    checking.write(
+        CODE,
+        "import polars as pl\nfrom airnub_data import Column, Csv, Dataset\n"
+        "from airnub_data.checks import fresh, row_count\n"
+        'COLUMNS = {"place": Column(pl.String, one_of=("here", "there")), "day": Column(pl.Date),\n'
+        '           "rain": Column(pl.Float64, minimum=0), "wind": Column(pl.Float64, nullable=True)}\n'
+        'CHECKS = (row_count(minimum=100), fresh("day", within="36h"))\n'
+        'RAIN = Dataset(name="rain", source="rain", reader=Csv(), columns=COLUMNS, key=("place", "day"),\n'
+        "               checks=CHECKS)\n"
+        'DATASETS = {"rain": RAIN}\n',
+    )
+    checking.change(CODE, 'within="36h"', 'within="48h", on_fail="warn"')
+    [found] = wrong(checking)
+    assert "found {check: fresh, column: day, within: 2d, on_fail: warn} at alpha_dept.datasets:DATASETS" in found

@@ -146,3 +146,51 @@ def test_who_sends_an_event_may_wait_for_it(publishing):
 def test_rows_told_apart(key, wanted, told):
     """By some of the fields, then by all."""
     assert tells_apart(key, wanted) is told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "expected"),
+    [
+        (
+            "minimum: 100",
+            "minimum: 99",
+            11,
+            f"found {{check: row_count, minimum: 99, on_fail: block}} in {CONTRACT}:11",
+        ),
+        ("minimum: 100}", "minimum: 100, on_fail: warn}", 11, f"on_fail: warn}} in {CONTRACT}:11"),
+        ("  row_count: {check: row_count, minimum: 100}\n", "", 11, f"found no such check in {CONTRACT}:10"),
+        ("within: 36h", "within: 37h", 12, f"within: 37h, on_fail: block}} in {CONTRACT}:12"),
+        ("minimum: 0}", "minimum: -1}", 8, f"expected at least 0, found at least -1 in {CONTRACT}:8"),
+        ("[here, there]", "[here, there, x]", 6, f"expected one of here, there, found x as well in {CONTRACT}:6"),
+    ],
+)
+def test_a_looser_check_names_who_relies_on_it(checking, old, new, line, expected):
+    """At the line of what it says it reads, as a changed field does."""
+    assert wrong(checking) == []
+    checking.change(CONTRACT, old, new)
+    [found] = wrong(checking)
+    assert found.startswith(f"{READS}:{line}: beta_dept re")
+    assert expected in found
+    assert found.endswith("leave v1 as it was, and publish the change as v2 beside it until beta_dept reads that")
+
+
+def test_a_looser_check_on_which_no_reader_relies_breaks_none(checking):
+    """Nor does a tighter one: readers get what they relied on, and more."""
+    checking.change(READS, "      row_count: {check: row_count, minimum: 100}\n", "")
+    checking.change(CONTRACT, "minimum: 100", "minimum: 1")
+    checking.change(CONTRACT, "within: 36h", "within: 90m")
+    checking.change(CONTRACT, "[here, there]", "[here]")
+    checking.change(CONTRACT, "minimum: 0}", "minimum: 0.5, maximum: 900}")
+    assert wrong(checking) == []
+
+
+def test_of_code_that_is_not_known_nothing_is_reported(checking):
+    """What a contract leaves out is in its code, which is looked at with it."""
+    checking.change(CONTRACT, "checks:", "#")
+    for line in (
+        "  row_count: {check: row_count, minimum: 100}\n",
+        "  fresh_day: {check: fresh, column: day, within: 36h}\n",
+    ):
+        checking.change(CONTRACT, line, "")
+    checking.change(CONTRACT, ", minimum: 0", "")
+    assert wrong(checking) == []

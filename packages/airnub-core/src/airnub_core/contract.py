@@ -1,28 +1,27 @@
 """Contracts: what a department publishes, one version a file: `departments/<department>/contracts/<name>.v<N>.yaml`."""
 
 import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic import AfterValidator, Field, StrictBool, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from airnub_core.field_types import parse_field_type
-from airnub_core.published import Kind
+from airnub_core.field_types import Decimal, Simple, parse_field_type
+from airnub_core.published import Kind, Published
+from airnub_core.published_checks import Checks, FieldValues, Strict, Text
 
 FOLDER = "contracts"
 """In a department's."""
 FILE = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_-]*)\.v(?P<version>[1-9]\d*)\.yaml")
-Text = Annotated[str, Field(min_length=1)]
 FieldType = Annotated[str, AfterValidator(lambda name: str(parse_field_type(name)))]
 """The name of a type of `field_types`, written as there: equal types are equal texts."""
+_NUMBERS = ("int", "uint", "float")
+_VALUES = set(FieldValues.model_fields)
 
 
-class Strict(BaseModel):
-    """Unknown keys are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PublishedField(Strict):
+class PublishedField(FieldValues):
     """One field, for who publishes it and for who reads it; its type alone is a short way to write it."""
 
     type: FieldType
@@ -36,15 +35,27 @@ class PublishedField(Strict):
     def _is_a_type_alone(cls, value: Any) -> Any:
         return {"type": value} if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _has_values_of_its_type(self) -> "PublishedField":
+        kind = parse_field_type(self.type)
+        is_number = isinstance(kind, Decimal) or (isinstance(kind, Simple) and kind.word.startswith(_NUMBERS))
+        if not is_number and (self.minimum is not None or self.maximum is not None):
+            raise ValueError(f"expected minimum and maximum of numbers alone, found them for {self.type}")
+        if self.one_of is not None and self.type != "string":
+            raise ValueError(f"expected one_of for a string alone, found it for {self.type}")
+        return self
+
 
 Fields = Annotated[dict[Text, PublishedField], Field(min_length=1)]
 
 
 class WithFields(Strict):
-    """Fields, and those among them that tell rows apart."""
+    """Fields, those among them that tell rows apart, and the checks of a dataset."""
 
     fields: Fields
     key: tuple[Text, ...] = ()
+    checks: Checks | None = None
+    """By name. `None`: of a contract, those of its code; of a reader, it relies on none."""
 
     @model_validator(mode="after")
     def _has_its_key(self) -> "WithFields":
@@ -55,6 +66,14 @@ class WithFields(Strict):
         return self
 
 
+def _unknown(strangers: Sequence[str], fields: Iterable[str]) -> PydanticCustomError:
+    near = [one for name in strangers for one in get_close_matches(name, list(fields), n=1)]
+    valid = f"did you mean {', '.join(near)}?" if near else f"fields are {', '.join(fields)}"
+    message = f"expected fields of the contract, found {', '.join(strangers)}; {valid}"
+    # What a template may fill in is in braces, which names may have too.
+    return PydanticCustomError("value_error", "{message}", {"message": message})
+
+
 class Contract(WithFields):
     """What one version holds, and which code keeps it."""
 
@@ -62,3 +81,32 @@ class Contract(WithFields):
     description: Text
     code: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
     """`module:name` of a `Dataset` or an `EventType`, or of a mapping that has it, by the name of its file."""
+
+    @model_validator(mode="after")
+    def _has_the_fields_of_its_checks(self) -> "Contract":
+        wrong = [
+            InitErrorDetails(type=_unknown(strangers, self.fields), loc=("checks", name), input=check)
+            for name, check in (self.checks or {}).items()
+            if (strangers := [column for column in check.columns_used if column not in self.fields])
+        ]
+        if wrong:
+            raise ValidationError.from_exception_data(type(self).__name__, wrong)
+        return self
+
+    def completed(self, made: Published) -> "Contract":
+        """The same with the code's own limits of values and checks, where the file says nothing of them.
+
+        So a contract of before there were checks promises what its code checks. Checks of columns that are not
+        published are not.
+
+        Args:
+            made: what the code publishes.
+        """
+        fields = {}
+        for name, field in self.fields.items():
+            of_code = made.values.get(name, FieldValues()).model_dump(exclude_none=True)
+            fields[name] = field.model_copy(update={**of_code, **field.model_dump(include=_VALUES, exclude_none=True)})
+        checks = self.checks
+        if checks is None:
+            checks = {name: one for name, one in made.checks.items() if set(one.columns_used) <= set(self.fields)}
+        return self.model_copy(update={"fields": fields, "checks": checks})

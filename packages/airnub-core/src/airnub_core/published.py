@@ -1,8 +1,10 @@
 """Published: what a department's code makes for others; `airnub check` holds it against the contract in its file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from airnub_core.published_checks import FieldValues, PublishedCheck
 
 Kind = Literal["dataset", "event"]
 
@@ -18,6 +20,12 @@ class Published:
     """The type of each, as `field_types` names it where it can be published, and whether it may be missing."""
     key: tuple[str, ...] = ()
     """Fields that tell rows apart."""
+    values: Mapping[str, FieldValues] = field(default_factory=dict)
+    """What values fields have, of those that say it."""
+    checks: Mapping[str, PublishedCheck] = field(default_factory=dict)
+    """What holds for each version, by the names of the checks."""
+    partitioned_by: tuple[str, ...] = ()
+    """Fields that decide in which file of a table a row is."""
 
 
 def versioned(name: str, version: int) -> str:

@@ -31,6 +31,25 @@ def tolerates(tolerance: int | str, failed: int, items: int) -> bool:
     """Whether `failed` of so many `items` is within the tolerance."""
     if isinstance(tolerance, int):
         return failed <= tolerance
-    match = _SHARE.fullmatch(tolerance)
+    return failed * 100 <= items * _percent(tolerance)
+
+
+def allows_no_more(found: int | str | None, wanted: int | str) -> bool:
+    """Whether everything that `found` tolerates is tolerated by `wanted`, too; `None` tolerates everything.
+
+    >>> allows_no_more("5%", "10%"), allows_no_more(200, 100), allows_no_more(5, "10%")
+    (True, False, False)
+
+    Of a number and a share neither can be known to be the smaller one.
+    """
+    if isinstance(found, int) and isinstance(wanted, int):
+        return found <= wanted
+    if not isinstance(found, str) or not isinstance(wanted, str):
+        return False
+    return _percent(found) <= _percent(wanted)
+
+
+def _percent(share: str) -> Decimal:
+    match = _SHARE.fullmatch(share)
     assert match is not None, "validated when it was read"
-    return failed * 100 <= items * Decimal(match.group(1))
+    return Decimal(match.group(1))

@@ -13,6 +13,7 @@ from airnub_core.errors import DatasetError
 from airnub_core.published import Published, versioned
 from airnub_data.checks import Check, Fresh
 from airnub_data.columns import INTERNAL, OBJECT, RECORD, Schema, stored_type, type_name
+from airnub_data.contract_checks import published_checks, published_values
 from airnub_data.drift import ON_NEW_COLUMN, OnNewColumn
 from airnub_data.limits import Limits, check_limit
 from airnub_data.lineage import PublishedName, input_name, input_problem, making_order, published_name
@@ -228,7 +229,16 @@ class Dataset:
     def published(self) -> Published:
         """What others can read: no row that is different reaches the table."""
         fields = {name: (type_name(column.dtype), column.nullable) for name, column in self.schema.items()}
-        return Published("dataset", self.name, self.version, fields, self.key)
+        return Published(
+            "dataset",
+            self.name,
+            self.version,
+            fields,
+            self.key,
+            values=published_values(self.schema),
+            checks=published_checks(self.checks),
+            partitioned_by=self.partition_by.columns if self.partition_by else (),
+        )
 
 
 def by_name(*datasets: Dataset) -> Mapping[str, Dataset]:

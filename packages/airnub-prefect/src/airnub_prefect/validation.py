@@ -144,7 +144,7 @@ def _expected(detail: ErrorDetails) -> str:
     match detail["type"]:
         case kind if kind in _NO_MAPPING:
             return "a mapping"
-        case "list_type":
+        case "list_type" | "tuple_type":
             return "a list"
         case "string_type":
             return "text"
@@ -248,6 +248,8 @@ def _below(schema: Schema, one: Schema, step: str | int) -> Iterator[Schema]:
             yield alternative["properties"][step]
         elif isinstance(step, str) and isinstance(alternative.get("additionalProperties"), dict):
             yield alternative["additionalProperties"]
+        elif isinstance(step, str):  # of a mapping whose keys have a pattern
+            yield from alternative.get("patternProperties", {}).values()
 
 
 def _alternatives(schema: Schema, one: Schema) -> Iterator[Schema]:

@@ -9,7 +9,7 @@ from airnub_cli.configuration.reads import Read, Reads
 from airnub_cli.workspace import Member, Workspace
 from airnub_core import contract
 from airnub_core.contract import Contract
-from airnub_core.published import versioned
+from airnub_core.published import Published, versioned
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.validation import Model, checked
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
@@ -51,6 +51,18 @@ class Version:
     says: Contract | None
     """`None` where it is wrong, which is told."""
     uses: list[Use] = field(default_factory=list)
+    made: Published | None = None
+    """What its code publishes under this name and version; `None` where that is not known."""
+
+    @property
+    def stem(self) -> str:
+        """What its table is called."""
+        return self.name if self.number == 1 else versioned(self.name, self.number)
+
+    @property
+    def promises(self) -> Contract | None:
+        """What readers may rely on: what the file leaves out is as the code has it."""
+        return self.says if self.says is None or self.made is None else self.says.completed(self.made)
 
 
 @dataclass(frozen=True, slots=True)

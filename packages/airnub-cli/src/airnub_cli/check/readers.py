@@ -9,7 +9,8 @@ from airnub_cli.check.publications import Publications, Use, Version, contract_p
 from airnub_cli.configuration.reads import FILE
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.workspace import Workspace
-from airnub_core.contract import PublishedField
+from airnub_core.contract import Contract, PublishedField
+from airnub_core.published_checks import FieldValues, loosened_check
 from airnub_prefect.errors import ConfigurationError, Mistake
 
 _EVENT = re.compile(r"\bairnub\.(?P<department>\w+)\.(?P<name>[\w-]+)\.v(?P<version>\d+)\b")
@@ -60,6 +61,33 @@ def _unmet(publications: Publications, use: Use) -> Iterator[Mistake]:
             f"{use.reader} reads {use.what}, expected one row for each {', '.join(says.key)}, found {found} in {where}"
         )
         yield use.mistake(f"{message}; {_advice(use, versions)}", "key")
+    for place, message in _loosened(publications, version, version.says, use):
+        yield use.mistake(f"{message}; {_advice(use, versions)}", *place)
+
+
+def _loosened(
+    publications: Publications, version: Version, written: Contract, use: Use
+) -> Iterator[tuple[tuple[str, str], str]]:
+    """Values and checks on which the reader relies, and of which less is promised.
+
+    What the contract leaves out is as its code has it; of code that is not known nothing is said here.
+    """
+    promises = version.promises or written
+    for name, wanted in use.says.fields.items():
+        of_file = written.fields.get(name)
+        if of_file is None or _difference(wanted, of_file) is not None:
+            continue  # reported as what it is
+        is_written = any(getattr(of_file, one) is not None for one in FieldValues.model_fields)
+        difference = wanted.loosened_by(promises.fields[name])
+        if difference is not None and (is_written or version.made is not None):
+            where = f"in {publications.at(version.file, ('fields', name))}" if is_written else f"at {written.code}"
+            yield ("fields", name), f"{use.reader} reads {name} of {use.what}, expected {difference} {where}"
+    for name, check in (use.says.checks or {}).items():
+        if promises.checks is not None and (difference := loosened_check(name, check, promises.checks)) is not None:
+            is_written = written.checks is not None
+            where = f"in {publications.at(version.file, ('checks', name))}" if is_written else f"at {written.code}"
+            relies = f"{use.reader} relies on the check {name} of {use.what}"
+            yield ("checks", name), f"{relies}, expected {difference} {where}"
 
 
 def tells_apart(key: tuple[str, ...], wanted: tuple[str, ...]) -> bool:

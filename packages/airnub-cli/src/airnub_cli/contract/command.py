@@ -1,0 +1,138 @@
+"""The command `airnub contract`: arguments in, documents out. The work is in the modules beside this one."""
+
+import sys
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from airnub_cli.installed import advice, importable
+from airnub_cli.quiet import quiet_prefect
+from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_common import write_atomic
+from airnub_prefect.errors import ConfigurationError
+
+_FILES = {".yaml", ".yml"}
+
+
+def add_to(group: click.Group) -> None:
+    """Register the command."""
+    group.add_command(contract)
+
+
+@click.group("contract", epilog="Example: uv run airnub contract export")
+def contract() -> None:
+    """Look at what departments publish: contracts of datasets and events."""
+
+
+@contract.command(
+    "export", epilog="Example: uv run airnub contract export project_alpha/noaa_daily_weather -o contract.yaml"
+)
+@click.argument("names", nargs=-1, metavar="[DEPARTMENT/NAME[.vN]]...")
+@click.option(
+    "-o",
+    "--output",
+    metavar="PATH",
+    help="File ending in .yaml for one contract, or folder for a file each. Default: stdout.",
+)
+def export(names: tuple[str, ...], output: str | None) -> None:
+    """Print contracts (default: all) in the Open Data Contract Standard, version 3.1.0, as YAML.
+
+    With columns, types, units, keys, partitioning, checks, freshness, owner and location. A name without .vN means all
+    its versions. The code of a contract is imported: what departments depend on must be installed.
+    """
+    quiet_prefect()
+    try:
+        workspace = Workspace.around(Path.cwd())
+        documents = _documents(workspace, names)
+        _require_one_for_a_file(documents, output)
+    except WorkspaceError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(2)
+    except ConfigurationError as error:
+        click.secho(str(error), fg="red", err=True)
+        if hint := advice(workspace, error.mistakes):
+            click.secho(hint, fg="yellow", err=True)
+        sys.exit(2)
+    if output is None:
+        click.echo("---\n".join(documents.values()), nl=False)
+        return
+    path = Path(output)
+    if path.suffix in _FILES:
+        [text] = documents.values()
+        _write(path, text)
+        return
+    for identity, text in documents.items():
+        _write(path / f"{identity}.odcs.yaml", text)
+
+
+def _documents(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
+    """The text of each contract, by its identity in the standard."""
+    # They bring Pydantic and Prefect, which `--help` goes without.
+    from airnub_cli.check.publications import read_publications
+    from airnub_cli.check.published_code import with_code
+    from airnub_cli.configuration.registry import load_registry
+    from airnub_cli.contract.odcs import odcs_document
+    from airnub_cli.contract.selection import selected
+    from airnub_cli.contract.servers import servers_of
+    from airnub_cli.installed import INSTALL_ALL
+    from airnub_prefect.errors import Mistake
+
+    registry = load_registry(workspace.root)
+    publications = read_publications(workspace)
+    paths = {version.file.path for version in selected(publications, names)}
+    if mistakes := [one for one in publications.mistakes if one.where in paths]:
+        raise ConfigurationError(mistakes)
+    versions = {
+        name: kept
+        for name, numbered in publications.versions.items()
+        if (kept := {number: version for number, version in numbered.items() if version.file.path in paths})
+    }
+    # What modules print when they are imported is not data.
+    folders = [member.folder / "src" for member in workspace.members.values()]
+    with redirect_stdout(sys.stderr), importable(folders):
+        publications, wrong = with_code(replace(publications, versions=versions))
+    if wrong:
+        found = [Mistake(path, None, _installable(message, INSTALL_ALL)) for path, message in wrong.items()]
+        raise ConfigurationError(found)
+    documents: dict[str, str] = {}
+    for version in selected(publications, names):
+        department = version.member.folder.name
+        is_dataset = version.says is not None and version.says.kind == "dataset"
+        servers = servers_of(workspace.root, department, version.stem) if is_dataset else []
+        document = odcs_document(version, registry, servers)
+        documents[str(document["id"])] = _yaml(document)
+    return documents
+
+
+def _installable(message: str, advice: str) -> str:
+    return f"{message}; {advice}" if "ModuleNotFoundError" in message else message
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Every value where it stands: anchors are valid YAML, and hard to read."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # the name is PyYAML's
+        return True
+
+
+def _require_one_for_a_file(documents: dict[str, str], output: str | None) -> None:
+    if output is not None and Path(output).suffix in _FILES and len(documents) != 1:
+        found = ", ".join(documents) or "none"
+        raise ConfigurationError.of(
+            "--output",
+            f"expected one contract for a file, found {found}; name one (DEPARTMENT/NAME.vN), or pass a folder",
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, text)
+    click.echo(f"{path} is written", err=True)

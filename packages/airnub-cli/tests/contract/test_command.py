@@ -1,0 +1,87 @@
+"""The command."""
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from airnub_cli.__main__ import main
+
+CONTRACT = "departments/shop/contracts/sales.v1.yaml"
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["contract", "export", *arguments])
+
+
+def test_all_contracts_on_stdout(shop):
+    """A YAML document each, and nothing else there, whatever modules print."""
+    done = run()
+    assert done.exit_code == 0, done.stderr
+    documents = list(yaml.safe_load_all(done.stdout))
+    assert [one["id"] for one in documents] == ["shop.sales.v1", "shop.sales.v2", "shop.shipped.v1"]
+    assert documents[0]["servers"][0]["path"] == "datasets/shop/sales"
+    assert "imported" in done.stderr
+
+
+def test_one_contract_in_a_file(shop):
+    """Which is made with its folder."""
+    done = run("shop/sales.v2", "-o", "made/sales.yaml")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert yaml.safe_load((shop.root / "made/sales.yaml").read_text())["id"] == "shop.sales.v2"
+
+
+def test_a_file_each_in_a_folder(shop):
+    """Named by department, name and version."""
+    assert run("-o", "made").exit_code == 0
+    assert sorted(path.name for path in (shop.root / "made").iterdir()) == [
+        "shop.sales.v1.odcs.yaml",
+        "shop.sales.v2.odcs.yaml",
+        "shop.shipped.v1.odcs.yaml",
+    ]
+
+
+def test_several_contracts_are_no_file(shop):
+    """Nothing is written."""
+    done = run("shop/sales", "-o", "sales.yaml")
+    assert done.exit_code == 2
+    assert "--output: expected one contract for a file, found shop.sales.v1, shop.sales.v2; name one" in done.stderr
+    assert not (shop.root / "sales.yaml").exists()
+
+
+def test_a_wrong_name(shop):
+    """Every one, with the nearest that there is."""
+    done = run("shop/sale", "shop/ship")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "shop/sale: expected a contract as DEPARTMENT/NAME or DEPARTMENT/NAME.vN" in done.stderr
+    assert "did you mean 'shop/shipped'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "expected"),
+    [
+        (CONTRACT, "receipt: int64", "receipt: int65", f"{CONTRACT}:6: fields.receipt"),
+        (CONTRACT, "DATASETS", "NOTHING", "expected what is published at shop.datasets:NOTHING, found: AttributeError"),
+        ("departments/shop/src/shop/datasets.py", "from airnub_core", "from gone_away", "ModuleNotFoundError"),
+        ("configs/departments.yaml", "owner", "ownr", "configs/departments.yaml:5: "),
+        ("configs/variables/shop/processing.yaml", "store:", "store: [", "processing.yaml"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named(shop, path, old, new, expected):
+    """With its place, and nothing is printed."""
+    shop.change(path, old, new)
+    done = run("shop/sales.v1")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert expected in done.stderr
+
+
+def test_a_mistake_in_another_contract_hinders_none(shop):
+    """It is named by `airnub check`, or when that one is exported."""
+    shop.change("departments/shop/contracts/shipped.v1.yaml", "kind", "knid")
+    assert run("shop/sales.v1").exit_code == 0
+    assert run().exit_code == 2
+
+
+def test_outside_of_a_workspace(tmp_path, monkeypatch):
+    """A mistake of the call."""
+    monkeypatch.chdir(tmp_path)
+    assert run().exit_code == 2

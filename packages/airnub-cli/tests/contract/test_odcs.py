@@ -1,0 +1,197 @@
+"""Contracts as documents of the standard, held against its JSON schema."""
+
+import json
+from importlib.resources import files
+
+import pytest
+
+from airnub_cli.check.publications import read_publications
+from airnub_cli.check.published_code import with_code
+from airnub_cli.configuration.registry import load_registry
+from airnub_cli.contract.odcs import API_VERSION, odcs_document
+from airnub_cli.contract.servers import servers_of
+from airnub_cli.installed import importable
+from airnub_cli.workspace import Workspace
+
+
+@pytest.fixture
+def schema():
+    """The standard's own, of a package that is not there where this member is tested alone."""
+    pytest.importorskip("open_data_contract_standard")
+    return json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text())
+
+
+def document(shop, name="sales", number=1, servers=()):
+    """The document of one version."""
+    workspace = Workspace.around(shop.root)
+    with importable([shop.root / "departments/shop/src"]):
+        publications, wrong = with_code(read_publications(workspace))
+    assert (publications.mistakes, wrong) == ([], {})
+    return odcs_document(publications.of("shop", name)[number], load_registry(shop.root), servers)
+
+
+def properties(shop):
+    """Of the dataset, by name."""
+    return {one["name"]: one for one in document(shop)["schema"][0]["properties"]}
+
+
+def test_the_schema_is_of_the_version_that_is_written(schema):
+    """Of the package that the lock holds."""
+    assert schema["properties"]["apiVersion"]["default"] == API_VERSION
+
+
+@pytest.mark.parametrize("which", [("sales", 1), ("sales", 2), ("shipped", 1)])
+def test_a_document_is_valid(shop, schema, which):
+    """Every type and kind of check, and where it is; an unknown key would be found."""
+    found = document(shop, *which, servers=servers_of(shop.root, "shop", which[0]))
+    validator = pytest.importorskip("jsonschema").Draft201909Validator(schema)
+    assert [error.message for error in validator.iter_errors(found)] == []
+    found["schema"][0]["properties"][0]["unknown"] = 1
+    assert list(validator.iter_errors(found))
+
+
+def test_who_publishes_it(shop):
+    """Owner, contacts, organisation and description."""
+    found = document(shop)
+    assert {key: found[key] for key in ("kind", "id", "name", "version", "status", "domain", "tenant")} == {
+        "kind": "DataContract",
+        "id": "shop.sales.v1",
+        "name": "sales",
+        "version": "1",
+        "status": "active",
+        "domain": "shop",
+        "tenant": "example",
+    }
+    assert found["description"] == {"purpose": "Sales of all shops, a row a receipt."}
+    assert found["team"] == {"name": "team-shop", "description": "Owner of The Shop"}
+    assert found["support"] == [
+        {"channel": "shop@example.org", "tool": "email", "url": "mailto:shop@example.org"},
+        {"channel": "the desk"},
+    ]
+    shop.change("configs/departments.yaml", "active", "retired")
+    assert document(shop)["status"] == "retired"
+
+
+def test_a_table_and_its_columns(shop):
+    """Types, keys, partitioning, units, nullability and ranges."""
+    table = document(shop)["schema"][0]
+    assert (table["name"], table["physicalName"], table["physicalType"]) == ("sales", "sales", "table")
+    assert table["dataGranularityDescription"] == "At most one row for each shop, receipt"
+    found = properties(shop)
+    assert (found["receipt"]["primaryKeyPosition"], found["shop"]["primaryKeyPosition"]) == (2, 1)
+    assert (found["receipt"]["unique"], found["day"]["partitioned"], found["day"]["partitionKeyPosition"]) == (
+        True,
+        True,
+        1,
+    )
+    assert [name for name, one in found.items() if not one["required"]] == ["customer", "tags"]
+    assert found["customer"]["description"] == "who bought"
+    assert found["price"]["logicalTypeOptions"] == {"minimum": 0}
+    assert found["price"]["customProperties"] == [{"property": "unit", "value": "EUR"}]
+    assert found["weight"]["logicalTypeOptions"] == {"format": "f32", "maximum": 99.5}
+    types = {name: (one["logicalType"], one["physicalType"]) for name, one in found.items()}
+    assert types == {
+        "receipt": ("integer", "long"),
+        "shop": ("string", "string"),
+        "customer": ("string", "string"),
+        "sold_at": ("timestamp", "timestamp"),
+        "day": ("date", "date"),
+        "price": ("number", "decimal(12,2)"),
+        "weight": ("number", "float"),
+        "pieces": ("integer", "short"),
+        "paid": ("boolean", "boolean"),
+        "tags": ("array", "array<string>"),
+        "address": ("object", "struct<city:string,since:date,lines:array<long>>"),
+    }
+    assert [one["name"] for one in found["address"]["properties"]] == ["city", "since", "lines"]
+    assert found["tags"]["items"] == {"logicalType": "string", "physicalType": "string"}
+
+
+def test_checks_are_quality(shop):
+    """In the standard's metrics where it has them, by name and severity; others are the engine's."""
+    checks = {one["name"]: one for one in document(shop)["schema"][0]["quality"]}
+    for one in properties(shop).values():
+        checks |= {check["name"]: check for check in one.get("quality", []) if "name" in check}
+    assert {name: (one.get("metric", one["type"]), one["severity"]) for name, one in checks.items()} == {
+        "row_count": ("rowCount", "error"),
+        "rows_between": ("rowCount", "warning"),
+        "rows_exactly": ("rowCount", "error"),
+        "rows_at_most": ("rowCount", "error"),
+        "row_count_change": ("custom", "error"),
+        "fresh_sold_at": ("custom", "error"),
+        "fresh_day": ("custom", "warning"),
+        "unique_receipt": ("duplicateValues", "error"),
+        "unique_customer_sold_at": ("duplicateValues", "warning"),
+        "unique_new": ("custom", "error"),
+        "reference_customer": ("custom", "error"),
+        "affordable": ("custom", "error"),
+        "totals_fit": ("custom", "error"),
+    }
+    assert checks["row_count"]["mustBeGreaterOrEqualTo"] == 1000
+    assert checks["rows_between"]["mustBeBetween"] == [10, 90000]
+    assert checks["rows_exactly"]["mustBe"] == 7
+    assert checks["rows_at_most"]["mustBeLessOrEqualTo"] == 5
+    assert checks["unique_customer_sold_at"]["arguments"] == {"properties": ["customer", "sold_at"]}
+    assert checks["row_count_change"]["engine"] == "airnub"
+    assert checks["row_count_change"]["implementation"]["max_shrink"] == "20%"
+    assert checks["reference_customer"]["description"] == (
+        "Each customer is a name of customers; a version that fails it is not published"
+    )
+    expected = "Expected each price to be below 10000, among the rows that a run adds; a version that fails it is not"
+    assert checks["affordable"]["description"] == f"{expected} published"
+    assert checks["rows_between"]["description"] == "At least 10 and at most 90,000 rows; a failure is a warning"
+    fresh = "The newest sold_at is not older than 36h; a run that finds it older fails"
+    assert checks["fresh_sold_at"]["description"] == fresh
+
+
+def test_accepted_values_and_freshness(shop):
+    """Values are a metric of the column, freshness is a service level."""
+    [values] = properties(shop)["shop"]["quality"]
+    assert (values["metric"], values["arguments"]) == ("invalidValues", {"validValues": ["north", "south"]})
+    levels = [(one["property"], one["element"], one["value"], one["unit"]) for one in document(shop)["slaProperties"]]
+    assert levels == [("freshness", "sales.sold_at", 36, "h"), ("freshness", "sales.day", 2, "d")]
+    shop.change("departments/shop/contracts/sales.v1.yaml", "within: 36h", "within: 90m")
+    level = document(shop)["slaProperties"][0]
+    assert (level["value"], level["unit"]) == (90, "min")
+
+
+def test_the_second_version_has_a_table_of_its_own(shop):
+    """And no partitioning that the first one has."""
+    found = document(shop, number=2)
+    assert (found["id"], found["version"]) == ("shop.sales.v2", "2")
+    assert found["schema"][0]["physicalName"] == "sales.v2"
+    assert not any("partitioned" in one for one in found["schema"][0]["properties"])
+
+
+def test_an_event_has_the_types_of_json(shop):
+    """Under the name that triggers wait for, without a server."""
+    found = document(shop, "shipped")
+    assert "servers" not in found
+    [event] = found["schema"]
+    assert (event["physicalName"], event["physicalType"]) == ("airnub.shop.shipped.v1", "event")
+    types = {one["name"]: (one["logicalType"], one["physicalType"]) for one in event["properties"]}
+    assert types == {
+        "parcels": ("integer", "integer"),
+        "day": ("date", "string"),
+        "at": ("timestamp", "string"),
+        "names": ("array", "array"),
+        "cost": ("number", "string"),
+        "to": ("object", "object"),
+    }
+
+
+def test_what_a_contract_leaves_out_is_as_its_code_has_it(shop):
+    """One of before there were checks is exported with those of the code."""
+    path = "departments/shop/contracts/sales.v1.yaml"
+    text = (shop.root / path).read_text()
+    shop.write(path, text[: text.index("checks:")])
+    shop.change(
+        "departments/shop/src/shop/datasets.py",
+        'partitioned_by=("day",)',
+        'checks={"row_count": RowCountCheck(check="row_count", minimum=3)}',
+    )
+    shop.change(
+        "departments/shop/src/shop/datasets.py", "\n", "\nfrom airnub_core.published_checks import RowCountCheck\n"
+    )
+    [rows] = document(shop)["schema"][0]["quality"]
+    assert (rows["name"], rows["mustBeGreaterOrEqualTo"]) == ("row_count", 3)

@@ -1,0 +1,263 @@
+"""Published checks: what a published dataset promises of its rows and values, as data, and which promise keeps another.
+
+The checks of `airnub_data.checks` in the words of contracts. An expression or a function cannot be written as data: it
+is published by its name and by what its failure does.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, Field, StrictFloat, StrictInt, model_validator
+
+from airnub_core.dataset_limits import Within
+from airnub_core.outcome import OnFail
+from airnub_core.tolerance import Growth, Tolerance, allows_no_more
+
+Text = Annotated[str, Field(min_length=1)]
+Number = StrictInt | Annotated[StrictFloat, AllowInfNan(False)]
+Count = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
+Over = Literal["table", "touched"]
+
+
+def _are_different(values: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := sorted({one for one in values if values.count(one) > 1}):
+        raise ValueError(f"expected each once, found {', '.join(twice)} more than once")
+    return values
+
+
+Names = Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_are_different)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FieldValues(Strict):
+    """Which values a field has; a row with a different one is in no version of the dataset.
+
+    >>> FieldValues(minimum=0).loosened_by(FieldValues(minimum=-5))
+    'at least 0, found at least -5'
+    >>> FieldValues(one_of=("sun", "rain")).loosened_by(FieldValues(one_of=("sun",)))
+    """
+
+    minimum: Number | None = None
+    maximum: Number | None = None
+    one_of: Names | None = None
+
+    def loosened_by(self, found: "FieldValues") -> str | None:
+        """Where `found` allows more: what is expected, and what is found. `None` where it allows no more."""
+        if self.minimum is not None and (found.minimum is None or found.minimum < self.minimum):
+            there = "no minimum" if found.minimum is None else f"at least {found.minimum}"
+            return f"at least {self.minimum}, found {there}"
+        if self.maximum is not None and (found.maximum is None or found.maximum > self.maximum):
+            there = "no maximum" if found.maximum is None else f"at most {found.maximum}"
+            return f"at most {self.maximum}, found {there}"
+        if self.one_of is not None:
+            if found.one_of is None:
+                return f"one of {', '.join(self.one_of)}, found any value"
+            if more := [value for value in found.one_of if value not in self.one_of]:
+                return f"one of {', '.join(self.one_of)}, found {', '.join(more)} as well"
+        return None
+
+    @model_validator(mode="after")
+    def _has_values(self) -> "FieldValues":
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"expected minimum up to maximum, found {self.minimum} and {self.maximum}")
+        return self
+
+
+def _written(value: object) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+class _Check(Strict):
+    on_fail: OnFail = "block"
+    """`block`: no version is published that fails it; `warn`: such a version is published, and the run says so."""
+
+    @property
+    def columns_used(self) -> tuple[str, ...]:
+        """Fields that it names."""
+        return ()
+
+    def is_kept_by(self, found: "_Check") -> bool:
+        """Whether a dataset that passes `found` passes this one, too."""
+        return type(found) is type(self) and (self.on_fail == "warn" or found.on_fail == "block")
+
+    def as_data(self) -> dict[str, Any]:
+        """As contracts write it, without what is left out."""
+        says = self.model_dump(mode="json", exclude_none=True)
+        last: dict[str, Any] = {name: says.pop(name) for name in ("over", "on_fail") if name in says}
+        return {"check": says.pop("check"), **says, **last}
+
+    def __str__(self) -> str:
+        """As contracts write it, on one line."""
+        return f"{{{', '.join(f'{name}: {_written(value)}' for name, value in self.as_data().items())}}}"
+
+
+class _CheckOfRows(_Check):
+    over: Over = "table"
+    """All rows, or the rows of the files that a run adds."""
+
+    def is_kept_by(self, found: _Check) -> bool:
+        return super().is_kept_by(found) and (self.over == "touched" or getattr(found, "over", "") == "table")
+
+
+class UniqueCheck(_CheckOfRows):
+    """Rows differ in these fields; rows with a null in one of them are left out."""
+
+    check: Literal["unique"]
+    columns: Names
+
+    @property
+    def columns_used(self) -> tuple[str, ...]:
+        return self.columns
+
+    def is_kept_by(self, found: _Check) -> bool:
+        # What differs in some of the fields differs in all of them.
+        return super().is_kept_by(found) and isinstance(found, UniqueCheck) and set(found.columns) <= set(self.columns)
+
+
+class RowCountCheck(_Check):
+    """The dataset has so many rows."""
+
+    check: Literal["row_count"]
+    minimum: Count | None = None
+    maximum: Count | None = None
+
+    def is_kept_by(self, found: _Check) -> bool:
+        return (
+            super().is_kept_by(found)
+            and isinstance(found, RowCountCheck)
+            and (self.minimum is None or (found.minimum is not None and found.minimum >= self.minimum))
+            and (self.maximum is None or (found.maximum is not None and found.maximum <= self.maximum))
+        )
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> "RowCountCheck":
+        if self.minimum is None and self.maximum is None:
+            raise ValueError("expected minimum or maximum, found neither")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"expected minimum up to maximum, found {self.minimum} and {self.maximum}")
+        return self
+
+
+class RowCountChangeCheck(_Check):
+    """The number of rows stays near the median of the last versions."""
+
+    check: Literal["row_count_change"]
+    max_shrink: Tolerance | None = None
+    max_growth: Growth | None = None
+    versions: Annotated[StrictInt, Field(ge=1)] = 7
+
+    def is_kept_by(self, found: _Check) -> bool:
+        # Of medians over different numbers of versions neither is the stricter one.
+        return (
+            super().is_kept_by(found)
+            and isinstance(found, RowCountChangeCheck)
+            and found.versions == self.versions
+            and (self.max_shrink is None or allows_no_more(found.max_shrink, self.max_shrink))
+            and (self.max_growth is None or allows_no_more(found.max_growth, self.max_growth))
+        )
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> "RowCountChangeCheck":
+        if self.max_shrink is None and self.max_growth is None:
+            raise ValueError("expected max_shrink or max_growth, found neither")
+        return self
+
+
+class FreshCheck(_Check):
+    """The newest value of a field is not older than that."""
+
+    check: Literal["fresh"]
+    column: Text
+    within: Within
+
+    @property
+    def columns_used(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def is_kept_by(self, found: _Check) -> bool:
+        return (
+            super().is_kept_by(found)
+            and isinstance(found, FreshCheck)
+            and found.column == self.column
+            and found.within <= self.within
+        )
+
+
+class ReferenceCheck(_CheckOfRows):
+    """Every value occurs in a different dataset; rows with a null in one of the fields are left out."""
+
+    check: Literal["reference"]
+    columns: Names
+    to: Text
+    """A dataset of the same department, or `department/name`."""
+    to_columns: Names | None = None
+    """Left out: of the same names."""
+
+    @property
+    def columns_used(self) -> tuple[str, ...]:
+        return self.columns
+
+    @property
+    def pairs(self) -> dict[str, str]:
+        """Each field, and the column of the other dataset that has its value."""
+        return dict(zip(self.columns, self.to_columns or self.columns, strict=True))
+
+    def is_kept_by(self, found: _Check) -> bool:
+        return (
+            super().is_kept_by(found)
+            and isinstance(found, ReferenceCheck)
+            and (found.to, found.pairs) == (self.to, self.pairs)
+        )
+
+    @model_validator(mode="after")
+    def _has_pairs(self) -> "ReferenceCheck":
+        if self.to_columns is not None and len(self.to_columns) != len(self.columns):
+            raise ValueError(f"expected {len(self.columns)} to_columns, found {len(self.to_columns)}")
+        return self
+
+
+class ExpressionCheck(_CheckOfRows):
+    """An expression of polars is true: which one is in the code."""
+
+    check: Literal["expression"]
+    expected: Text | None = None
+    """What it says, for people."""
+
+
+class FunctionCheck(_CheckOfRows):
+    """A function of the department returns true: which one is in the code."""
+
+    check: Literal["function"]
+    expected: Text | None = None
+    """What it looks for, for people."""
+
+
+PublishedCheck = Annotated[
+    UniqueCheck | RowCountCheck | RowCountChangeCheck | FreshCheck | ReferenceCheck | ExpressionCheck | FunctionCheck,
+    Field(discriminator="check"),
+]
+Checks = dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], PublishedCheck]
+"""By the name that operators call it."""
+
+
+def loosened_check(name: str, wanted: PublishedCheck, found: Mapping[str, PublishedCheck]) -> str | None:
+    """Where no check of `found` keeps what `wanted` promises: what is expected, and what is found. Else `None`.
+
+    A check that is data keeps it under any name; an expression and a function are known by their names alone.
+
+    >>> minimum = RowCountCheck(check="row_count", minimum=1000)
+    >>> loosened_check("rows", minimum, {"rows": RowCountCheck(check="row_count", minimum=10)})
+    '{check: row_count, minimum: 1000, on_fail: block}, found {check: row_count, minimum: 10, on_fail: block}'
+    >>> loosened_check("rows", minimum, {"more_rows": RowCountCheck(check="row_count", minimum=2000)})
+    """
+    same_name = found.get(name)
+    by_name = isinstance(wanted, ExpressionCheck | FunctionCheck)
+    candidates = [same_name] if by_name and same_name is not None else [] if by_name else list(found.values())
+    if any(wanted.is_kept_by(one) for one in candidates):
+        return None
+    return f"{wanted}, found {'no such check' if same_name is None else same_name}"
