@@ -320,7 +320,8 @@ class _Making:
         schema = self._dataset.table_schema
         files = [*made.added, *made.kept]
         rows = sum(file.rows for file in files)
-        rows_before = sum(file.rows for file in table.files().values()) if table is not None else self._rows_of_copy()
+        before = [*made.kept, *made.removed]
+        rows_before = self._rows_of_copy() if table is None else sum(file.rows for file in before)
         of = (made.quarantined, made.violations)
         self._is_beyond(partial(check_shrink, self._dataset.stem, self._limits, rows_before, rows, *of))
         checks = evaluate(self._dataset, self._location, table, made.kept, made.added)
