@@ -62,7 +62,7 @@ def test_a_new_version_is_a_materialization(sent):
 
 
 def test_what_failed_and_what_is_unchanged(sent):
-    """A failure says what it was; what is unchanged is no materialization."""
+    """A failure says what it was; what is unchanged sends nothing."""
 
     def work():
         emit_dataset_asset("assets_b", TOTALS, Outcome("totals", Kind.UNCHANGED, rows=1))
