@@ -66,9 +66,10 @@ def emit_dataset_updated(payload: DatasetUpdated) -> None:
 
 
 def is_within_pipeline() -> bool:
-    """Whether the flow that runs is a part of another one."""
-    run = FlowRunContext.get()
-    return run is not None and run.flow_run is not None and run.flow_run.parent_task_run_id is not None
+    """Whether the flow that runs is a part of another one in this process; `run_deployment` makes a run of its own."""
+    context = FlowRunContext.get()
+    run = None if context is None else context.flow_run
+    return run is not None and run.parent_task_run_id is not None and run.deployment_id is None
 
 
 def _emit(event: str, resource: str, payload: BaseModel) -> None:

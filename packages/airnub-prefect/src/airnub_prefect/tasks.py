@@ -92,6 +92,8 @@ async def _ingest(
         if part.failed:
             left = await asyncio.to_thread(engine.retry_failed, [source.name for source in sources])
             sources = [source for source in sources if source.name in left]
+        if not sources:
+            return Report()
         names = [source.name for source in sources]
         await asyncio.to_thread(engine.index.begin_runs, Scope.SOURCE, names, engine.run)
         report = Report(await work(engine, sources))
