@@ -68,3 +68,11 @@ def test_a_broken_declaration_does_not_fail_the_ingestion(asked, monkeypatch):
     """Its own stage says what is wrong."""
     monkeypatch.setitem(sys.modules, "department_of_data.datasets", None)
     assert asked() is None
+
+
+def test_a_department_without_datasets_has_nothing_behind(asked, monkeypatch):
+    """It has neither airnub_data nor polars; nothing of them is imported."""
+    from airnub_prefect import behind
+
+    monkeypatch.setattr(behind, "find_spec", lambda _name: None)
+    assert asked() == {}
