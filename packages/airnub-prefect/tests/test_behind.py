@@ -86,3 +86,11 @@ def test_what_is_made_of_a_dataset_that_is_behind(fill_store, tmp_path):
         "totals": "its inputs are behind: orders",
         "shares": "its inputs are behind: totals",
     }
+
+
+def test_a_department_without_datasets_has_nothing_behind(asked, monkeypatch):
+    """It has neither airnub_data nor polars; nothing of them is imported."""
+    from airnub_prefect import behind
+
+    monkeypatch.setattr(behind, "find_spec", lambda _name: None)
+    assert asked() == {}
