@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -17,7 +18,8 @@ from airnub_cli.workspace import Workspace
 from airnub_core import ApiSource, FileSource, Item, NetworkSettings, PageSource, open_engine
 from airnub_core.dataset_limits import DatasetLimits
 from airnub_core.sources.settings import Auth, CursorPages, Incremental, LinkPages, NumberedPages, OffsetPages
-from airnub_data import Column, Dataset, Location, make_dataset
+from airnub_data import Column, Csv, Dataset, Location, make_dataset, scan_dataset
+from airnub_data.testing import write_rows
 from airnub_prefect.command.main import group
 from department_template.settings import IngestionSettings
 
@@ -144,12 +146,32 @@ def test_every_field_of_a_dataset_is_documented():
     assert sorted(name for name in fields if not re.search(rf"\b{name}\b", text)) == []
 
 
+def publish_customers(root, monkeypatch):
+    """A checkout in which the department crm publishes its customers, and their table."""
+    monkeypatch.setattr("airnub_data.published_datasets.checkout_around", lambda _path: root)
+    for path, text in {
+        "departments/crm/contracts/customers.v1.yaml": (
+            "kind: dataset\ndescription: Customers.\ncode: crm.datasets:DATASETS\n"
+            "fields: {name: string, country: string}\n"
+        ),
+        "configs/variables/crm/processing.yaml": f"store: store\ndatasets: {root / 'crm'}\n",
+    }.items():
+        (root / path).parent.mkdir(parents=True)
+        (root / path).write_text(text)
+    columns = {"name": Column(pl.String), "country": Column(pl.String)}
+    customers = Dataset(name="customers", source="crm", reader=Csv(), columns=columns)
+    write_rows(Location(root / "crm"), customers, pl.DataFrame({"name": ["ada"], "country": ["ie"]}))
+
+
 def test_the_documented_dataset_can_be_made_and_read(tmp_path, monkeypatch):
     """Every block of Python of that page runs, in its order."""
     monkeypatch.chdir(tmp_path)
-    declaration, reading = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "datasets.md").read_text(), re.DOTALL)
+    page = (ROOT / "docs" / "datasets.md").read_text()
+    declaration, derived, joined, reading, asset = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names = {}
     exec(declaration, names)
+    exec(derived, names)
+    exec(joined, names)
 
     async def fill():
         network = NetworkSettings()
@@ -159,8 +181,18 @@ def test_the_documented_dataset_can_be_made_and_read(tmp_path, monkeypatch):
             await engine.settle([engine.keep(engine.begin(item, "sales.csv"), content, "text/csv", ())])
 
     asyncio.run(fill())
-    make_dataset(names["SALES"], tmp_path / "store", Location(tmp_path / "datasets"))
+    location = Location(tmp_path / "datasets")
+    for declared in (names["SALES"], names["SALES_BY_WEEKDAY"]):
+        make_dataset(declared, tmp_path / "store", location)
+    assert scan_dataset(location, names["SALES_BY_WEEKDAY"]).collect()["weekday"].to_list() == [1]
+    publish_customers(tmp_path, monkeypatch)
+    assert list(names["DATASETS"]) == ["sales", "revenue_by_country"]
+    make_dataset(names["REVENUE"], None, location)
+    [row] = scan_dataset(location, names["REVENUE"]).collect().to_dicts()
+    assert (row["country"], str(row["day"]), row["sales"], str(row["revenue"])) == ("ie", "2026-02-02", 1, "8.99")
     exec(reading, names)
+    exec(asset, names)
+    assert names["report"].asset_deps[0].key == "airnub://shop/datasets/revenue_by_country"
     [row] = names["sales"].collect().to_dicts()
     assert str(row["price"]) == "8.99"
     assert {"_object", "_record"} <= set(names["traced"].collect().columns)

@@ -15,8 +15,13 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 COLUMNS = {"id": Column(pl.Int64), "email": Column(pl.String, nullable=True), "day": Column(pl.Date)}
 
 
-def judged(check, rows=None, *, total=None, earlier=(), kept=None, others=None):
+def judged(check, rows=None, **known):
     """Whether a check holds for rows, and what it found."""
+    return finding(check, rows, **known)[:2]
+
+
+def finding(check, rows=None, *, total=None, earlier=(), kept=None, others=None):
+    """All that a check finds."""
     rows = pl.DataFrame({"a": [1]}) if rows is None else pl.DataFrame(rows, strict=False)
     lazy = rows.lazy()
     check.require_evaluable(lazy)
@@ -229,3 +234,19 @@ def test_two_checks_of_one_name():
     """Operators name a check by it."""
     with pytest.raises(DatasetError, match="expected names of checks to differ, found 'row_count' twice"):
         declared(row_count(minimum=1), row_count(maximum=9))
+
+
+def test_what_a_check_counts():
+    """The number that it judged, for plots, and what it is; a function, and one value for all rows, have none."""
+    assert finding(unique("a"), {"a": [1, 1, 2]})[2:] == (1, "rows too many")
+    assert finding(unique("a"), {"a": [1, 2]})[2:] == (0, "rows too many")
+    assert finding(row_count(minimum=1), total=9)[2:] == (9, "rows")
+    assert finding(row_count_change(max_shrink="20%"), total=75, earlier=[100])[2:] == (-25.0, "% of the median")
+    assert finding(row_count_change(max_shrink="20%"), total=75)[2:] == (None, None)
+    newest = {"a": [NOW - timedelta(hours=5)]}
+    assert finding(fresh("a", within="36h"), newest)[2:] == (5.0, "hours")
+    known = {"others": pl.DataFrame({"a": [1]})}
+    assert finding(reference("a", to="others"), {"a": [1, 2, 3]}, others=known)[2:] == (2, "rows without one")
+    assert finding(expression("x", pl.col("a") < 2), {"a": [1, 2, 3]})[2:] == (2, "rows where it is not true")
+    assert finding(expression("x", pl.col("a").mean() < 1), {"a": [1, 2, 3]})[2:] == (None, None)
+    assert finding(function(lambda _rows: "wrong", name="x"))[2:] == (None, None)

@@ -92,8 +92,18 @@ def test_a_warning_commits_and_is_reported(fill, outcome, location):
             "on_fail": "warn",
             "expected": "each email once",
             "found": "1 rows too many, such as email=x",
+            "value": 1,
+            "unit": "rows too many",
         },
-        {"name": "row_count", "passed": True, "on_fail": "block", "expected": "at least 1 rows", "found": "2 rows"},
+        {
+            "name": "row_count",
+            "passed": True,
+            "on_fail": "block",
+            "expected": "at least 1 rows",
+            "found": "2 rows",
+            "value": 2,
+            "unit": "rows",
+        },
     ]
     assert Record.last(Table.open(location, "users")).checks == stored.checks
     assert stored.as_json()["checks"] == commit.record["checks"]

@@ -68,3 +68,29 @@ def test_a_broken_declaration_does_not_fail_the_ingestion(asked, monkeypatch):
     """Its own stage says what is wrong."""
     monkeypatch.setitem(sys.modules, "department_of_data.datasets", None)
     assert asked() is None
+
+
+def test_what_is_made_of_a_dataset_that_is_behind(fill_store, tmp_path):
+    """Is behind, too, though its inputs have no new version yet."""
+    from department_of_joins.settings import ProcessingSettings
+
+    from airnub_core import Place
+    from airnub_data import Location
+    from airnub_prefect.behind import _behind
+
+    fill_store(tmp_path / "store", {"a": b"id,price\n1,2\n"})
+    settings = ProcessingSettings(store=str(tmp_path / "store"), datasets=str(tmp_path / "datasets"))
+    found = _behind(settings, Place(tmp_path / "store"), Location(tmp_path / "datasets"), {})
+    assert found == {
+        "orders": "1 new objects; 1 of 1 objects are read",
+        "totals": "its inputs are behind: orders",
+        "shares": "its inputs are behind: totals",
+    }
+
+
+def test_a_department_without_datasets_has_nothing_behind(asked, monkeypatch):
+    """It has neither airnub_data nor polars; nothing of them is imported."""
+    from airnub_prefect import behind
+
+    monkeypatch.setattr(behind, "find_spec", lambda _name: None)
+    assert asked() == {}

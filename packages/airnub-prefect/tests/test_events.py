@@ -104,3 +104,18 @@ def test_types_of_payloads():
         "things": ("list(any)", False),
         "either": ("int64 or string", False),
     }
+
+
+def test_what_is_a_part_of_a_pipeline():
+    """A flow that another one calls, and not the run of a deployment, however that was started."""
+    from types import SimpleNamespace
+
+    from prefect.context import FlowRunContext
+
+    from airnub_prefect.events import is_within_pipeline
+
+    assert not is_within_pipeline()
+    for parent, deployment, expected in ((None, None, False), ("task", None, True), ("task", "deployment", False)):
+        run = SimpleNamespace(parent_task_run_id=parent, deployment_id=deployment)
+        with FlowRunContext.model_construct(flow_run=run):
+            assert is_within_pipeline() is expected

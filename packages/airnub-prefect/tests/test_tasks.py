@@ -196,7 +196,7 @@ def test_failed_items_are_noted_and_asked_for_alone(prefect_api, site, tmp_path)
     assert [(one.source, one.kind, one.warning) for one in report.outcomes] == [("half", Kind.STORED, None)]
     assert [asked.path for asked in site.asked] == ["/b.csv"]
     assert last_runs(tmp_path)["half"].is_complete
-    assert run_task("fetch_files", whole.only(failed=True).of_files()).outcomes == []
+    assert not run_task("fetch_files", whole.only(failed=True).of_files()).outcomes
 
 
 def test_a_run_that_did_not_end_is_not_complete(prefect_api, site, tmp_path):

@@ -97,3 +97,23 @@ def test_settings_that_are_not_there(house):
     assert told.startswith(
         f"{SRC}/department.py: expected settings of stage ingestion at alpha_dept.settings:Gone, found"
     )
+
+
+def test_a_trigger_waits_for_a_dataset_of_the_department(house):
+    """One that no stage makes would never start anything; those of other departments are theirs to name."""
+    house.write(f"{SRC}/datasets.py", 'DATASETS = {"orders": None, "orders.v2": None}\n')
+    settings = house.root / SRC / "settings.py"
+    house.write(f"{SRC}/settings.py", settings.read_text().replace("StageSettings", "DatasetSettings"))
+    triggers = (
+        "    triggers:\n      - name: after\n        type: event\n        enabled: true\n"
+        "        match: {prefect.resource.id: [airnub.dataset.alpha_dept.orders.v2, airnub.dataset.beta_dept.x]}\n"
+        "        expect: [airnub.dataset.updated]\n"
+    )
+    path = "departments/alpha_dept/prefect.yaml"
+    house.write(path, (house.root / path).read_text() + triggers)
+    assert wrong(house) == []
+    house.change(path, "orders.v2", "order")
+    assert wrong(house) == [
+        f"{path}:12: deployments.0.triggers.0.match.prefect.resource.id: expected a dataset of alpha_dept, found "
+        "'order'; did you mean 'orders'?"
+    ]

@@ -36,3 +36,18 @@ def test_names_of_triggers_come_once(house):
     house.deployments.write_text(house.deployments.read_text() + trigger)
     [told] = house.mistakes()
     assert told.startswith("prefect.yaml:26: deployments.1.triggers.1.name: duplicate 'second-after-first'")
+
+
+def test_a_trigger_waits_for_events_of_a_department_that_there_is(house):
+    """Of an ingestion or of a dataset; a wildcard is left alone."""
+    related = (
+        "match_related: {prefect.resource.role: deployment, prefect.resource.name: department-for-deploying-first}"
+    )
+    good = "match: {prefect.resource.id: [airnub.ingestion.department_for_deploying, airnub.dataset.*]}"
+    house.change(related, good)
+    assert house.mistakes() == []
+    house.change(good, "match: {prefect.resource.id: airnub.dataset.department_for_deployin.orders}")
+    assert house.mistakes() == [
+        "prefect.yaml:24: deployments.1.triggers.0.match.prefect.resource.id: expected a department of this "
+        "repository, found 'department_for_deployin'; did you mean 'department_for_deploying'?"
+    ]

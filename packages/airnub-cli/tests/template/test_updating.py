@@ -209,3 +209,53 @@ def test_names_of_a_department_with_marks_stay(house):
     house.commit()
     done = update(house.workspace, ["alpha"])
     assert (done.written, done.left) == ([], [])
+
+
+OLD = """\
+name: department-template
+
+deployments:
+  - name: department-template-processing
+    description: What was ingested becomes typed datasets.
+    entrypoint: department_template.flows.processing.processing
+    tags: [airnub, department:department_template, stage:processing]
+    triggers:
+      - name: department-template-processing-after-ingestion
+        type: event
+        enabled: true
+        posture: Reactive
+        match: {prefect.resource.id: "prefect.flow-run.*"}
+        match_related: {prefect.resource.role: deployment, prefect.resource.name: department-template-ingestion}
+        expect: [prefect.flow-run.Completed]
+"""
+EVENTS = """\
+        match: {prefect.resource.id: airnub.ingestion.department_template, airnub.within: stage}
+        expect: [airnub.ingestion.ended]
+"""
+SCHEDULE = '    schedules:\n      - {slug: daily, cron: "47 6 * * *", timezone: Etc/UTC, active: true}\n'
+
+
+def test_old_triggers_become_those_that_wait_for_events(house):
+    """With a schedule beside them; the department's own description and what it switched off stay."""
+
+    def as_alpha(text):
+        for template, alpha in (
+            ("department:department_template,", "department:alpha, owner:team,"),
+            ("department_template", "alpha"),
+            ("department-template", "alpha"),
+            ("What was ingested", "Orders and what they cost"),
+            ("enabled: true", "enabled: false"),
+        ):
+            text = text.replace(template, alpha)
+        return text
+
+    house.write("departments/_template/prefect.yaml", OLD)
+    house.commit()
+    update(house.workspace, ["alpha"])
+    house.write("departments/alpha/prefect.yaml", as_alpha(OLD))
+    house.commit()
+    new = OLD.partition("        match:")[0].replace("    triggers:\n", f"{SCHEDULE}    triggers:\n") + EVENTS
+    house.write("departments/_template/prefect.yaml", new)
+    house.commit()
+    update(house.workspace, ["alpha"])
+    assert house.read("departments/alpha/prefect.yaml") == as_alpha(new)

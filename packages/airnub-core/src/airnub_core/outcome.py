@@ -1,8 +1,8 @@
 """Outcomes: what became of each item, and the report of a stage."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -55,6 +55,10 @@ class CheckResult:
     """`block`: a failure stops the commit; `warn`: it is reported."""
     expected: str
     found: str
+    value: float | None = None
+    """The number that it judged, such as a count of rows or an age in hours; `None` where it judges none."""
+    unit: str | None = None
+    """What the number counts."""
 
     def __str__(self) -> str:
         return f"check {self.name}: expected {self.expected}, found {self.found}"
@@ -88,6 +92,10 @@ class Outcome:
     """Rows of a dataset that did not fit its schema."""
     superseded: int | None = None
     """Rows of a dataset that lost against a newer row of their key."""
+    objects: int | None = None
+    """Objects that a dataset is made of."""
+    inputs: Mapping[str, int] = field(default_factory=dict)
+    """Datasets that a dataset is made of, and their versions."""
     violations: tuple[Violation, ...] = ()
     """Why rows were quarantined; the rule that most of them break comes first."""
     checks: tuple[CheckResult, ...] = ()
@@ -122,10 +130,14 @@ class Outcome:
             item["seconds"] = self.seconds
         if self.superseded:
             item["superseded"] = self.superseded
+        if self.inputs:
+            item["inputs"] = dict(self.inputs)
         if self.violations:
             item["violations"] = [asdict(violation) for violation in self.violations]
         if self.checks:
-            item["checks"] = [asdict(check) for check in self.checks]
+            item["checks"] = [
+                {name: value for name, value in asdict(check).items() if value is not None} for check in self.checks
+            ]
         if self.note is not None:
             item["note"] = self.note
         if self.warning is not None:

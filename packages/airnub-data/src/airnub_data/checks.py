@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
@@ -66,6 +66,19 @@ class CheckedRows:
     """Of the check's `aggregates`, in their order."""
 
 
+class Finding(NamedTuple):
+    """What a check found."""
+
+    passed: bool
+    """Whether what it expects holds."""
+    found: str
+    """As a message says it behind `found`."""
+    value: float | None = None
+    """The number that it judged, `None` where it judges none."""
+    unit: str | None = None
+    """What the number counts."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """One check; the functions of this module make them."""
@@ -107,8 +120,8 @@ class Check:
         """Single values that the check needs of its rows: those of all checks are found in one pass."""
         return ()
 
-    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
-        """Whether it holds, and what was found, as a message says it behind `found`."""
+    def judge(self, rows: CheckedRows) -> Finding:
+        """Whether it holds, and what was found."""
         raise NotImplementedError
 
 
@@ -126,7 +139,7 @@ class Unique(Check):
     def columns_used(self) -> tuple[str, ...]:
         return self.columns
 
-    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+    def judge(self, rows: CheckedRows) -> Finding:
         # Hashes take a fraction of the memory of the values; where two are equal, the values decide.
         given = rows.rows.select(self.columns).drop_nulls()
         column = pl.col(self.columns[0]) if len(self.columns) == 1 else pl.struct(self.columns)
@@ -147,8 +160,9 @@ class Unique(Check):
                     some, more = None, 0  # different values with equal hashes
             repeated += more
         if some is None or some.is_empty():
-            return True, "no repeated value"
-        return False, f"{repeated:,} rows too many, such as {_example(some.row(0), self.columns)}"
+            return Finding(True, "no repeated value", 0, "rows too many")
+        text = f"{repeated:,} rows too many, such as {_example(some.row(0), self.columns)}"
+        return Finding(False, text, repeated, "rows too many")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,10 +185,10 @@ class RowCount(Check):
             return f"check {self.name}: expected minimum= or maximum=, found neither"
         return super().problem(schema)
 
-    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+    def judge(self, rows: CheckedRows) -> Finding:
         low = self.minimum is None or rows.total >= self.minimum
         high = self.maximum is None or rows.total <= self.maximum
-        return low and high, f"{rows.total:,} rows"
+        return Finding(low and high, f"{rows.total:,} rows", rows.total, "rows")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,16 +220,17 @@ class RowCountChange(Check):
                 return f"check {self.name}: {expected}, found {value!r}"
         return super().problem(schema)
 
-    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+    def judge(self, rows: CheckedRows) -> Finding:
         earlier = rows.earlier(self.versions)
         if not earlier:
-            return True, f"{rows.total:,} rows, and no version before"
+            return Finding(True, f"{rows.total:,} rows, and no version before")
         before = int(median(earlier))
         if not before:
-            return True, f"{rows.total:,} rows, and none in the versions before"
+            return Finding(True, f"{rows.total:,} rows, and none in the versions before")
         shrink = self.max_shrink is None or tolerates(self.max_shrink, max(before - rows.total, 0), before)
         growth = self.max_growth is None or tolerates(self.max_growth, max(rows.total - before, 0), before)
-        return shrink and growth, f"{rows.total:,} rows, and {before:,} in the median of {len(earlier)} versions"
+        found = f"{rows.total:,} rows, and {before:,} in the median of {len(earlier)} versions"
+        return Finding(shrink and growth, found, round((rows.total - before) / before * 100, 3), "% of the median")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,17 +260,18 @@ class Fresh(Check):
     def aggregates(self) -> Sequence[pl.Expr]:
         return (pl.col(self.column).max(),)
 
-    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+    def judge(self, rows: CheckedRows) -> Finding:
         found = [value for value in (rows.values[0], rows.newest_kept(self.column)) if value is not None]
         return self.judge_newest(max(map(_moment, found), default=None), rows.now)
 
-    def judge_newest(self, newest: Moment | None, now: datetime) -> tuple[bool, str]:
+    def judge_newest(self, newest: Moment | None, now: datetime) -> Finding:
         """The same for the newest value that is known."""
         if newest is None:
-            return False, "no value"
+            return Finding(False, "no value")
         newest = _moment(newest)
         age = now - newest
-        return age <= self.within, f"{newest:%Y-%m-%d %H:%M} UTC, which is {_age(age)} old"
+        found = f"{newest:%Y-%m-%d %H:%M} UTC, which is {_age(age)} old"
+        return Finding(age <= self.within, found, round(age.total_seconds() / 3600, 3), "hours")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,7 +298,7 @@ class Reference(Check):
             )
         return super().problem(schema)
 
-    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+    def judge(self, rows: CheckedRows) -> Finding:
         known = _as_stored(rows.dataset(self.to), self.to_columns).unique()
         lost = (
             _as_stored(rows.rows, self.columns)
@@ -292,8 +308,9 @@ class Reference(Check):
         first = (pl.col(name).first().alias(str(place)) for place, name in enumerate(self.columns, 1))
         count, *some = lost.select(pl.len().alias("0"), *first).collect(engine="streaming").row(0)
         if not count:
-            return True, "no value that is missing there"
-        return False, f"{count:,} rows without one, such as {_example(some, self.columns)}"
+            return Finding(True, "no value that is missing there", 0, "rows without one")
+        found = f"{count:,} rows without one, such as {_example(some, self.columns)}"
+        return Finding(False, found, count, "rows without one")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,22 +334,23 @@ class Expression(Check):
         # What else a message says costs as much again, and is asked where it is not true alone.
         return (self.expression.all(ignore_nulls=False),)
 
-    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+    def judge(self, rows: CheckedRows) -> Finding:
         [holds] = rows.values
         if holds:
-            return True, "it true"
+            return Finding(True, "it true", 0, "rows where it is not true")
         more = [self.expression.len().alias("length"), pl.len().alias("rows")]
         if holds is not None:
             more.append(self.expression.not_().sum().alias("wrong"))
         length, count, *wrong = rows.rows.select(more).collect(engine="streaming").row(0)
         if length == 1 and count != 1:
-            return False, "null" if holds is None else "that it is false"
+            return Finding(False, "null" if holds is None else "that it is false")
         if not wrong:
-            return True, "it true or null"
+            return Finding(True, "it true or null", 0, "rows where it is not true")
         names = list(dict.fromkeys(self.expression.meta.root_names()))
         some = rows.rows.filter(self.expression.not_()).select(names).head(1).collect(engine="streaming")
         example = f", such as {_example(some.row(0), names)}" if names and len(some) else ""
-        return False, f"{wrong[0]:,} of {count:,} rows where it is not{example}"
+        found = f"{wrong[0]:,} of {count:,} rows where it is not{example}"
+        return Finding(False, found, wrong[0], "rows where it is not true")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -346,11 +364,11 @@ class Function(Check):
     def expected(self) -> str:
         return self.described or f"{getattr(self.function, '__qualname__', self.name)} to return True"
 
-    def judge(self, rows: CheckedRows) -> tuple[bool, str]:
+    def judge(self, rows: CheckedRows) -> Finding:
         found = self.function(rows.rows)
         if not isinstance(found, bool | str):
             raise TypeError(f"expected True, False or a text from {self.name}, found {found!r}")
-        return found is True, str(found)
+        return Finding(found is True, str(found))
 
 
 def unique(*columns: str, name: str | None = None, on_fail: OnFail = "block", over: Over = "table") -> Unique:

@@ -29,10 +29,7 @@ def parts(dataset: Dataset) -> Mapping[str, str]:
 
     Values are versions, or the beginning of a digest; `LATEST` alone decides nothing about the rows of one object.
     """
-    reader = dataset.read_by
-    functions = [one for one in (dataset.derive, getattr(reader, "function", None)) if one is not None]
-    if not type(reader).__module__.startswith("airnub_data."):
-        functions.append(type(reader).read)
+    functions, origin = _joined(dataset) if dataset.transform is not None else _read(dataset)
     columns = [
         (name, repr(column.dtype), column.nullable, column.minimum, column.maximum, column.one_of)
         for name, column in dataset.schema.items()
@@ -40,13 +37,28 @@ def parts(dataset: Dataset) -> Mapping[str, str]:
     return {
         "airnub-data": f"{version('airnub-data')}, format {FORMAT}",
         "polars": f"{pl.__version__}, hash {HASH_PROBE}",
-        "reader": _short(_plain(reader) if not isinstance(reader, Function) else "function"),
+        **origin,
         "columns": _short(repr([columns, list(dataset.columns)])),
         "key": _short(repr(dataset.key)),
         "partition_by": _short(_plain(dataset.partition_by)),
         "code": _short(repr(list(map(source_of, functions)))),
         LATEST: _short(repr(dataset.latest)),
     }
+
+
+def _read(dataset: Dataset) -> tuple[list[Callable[..., Any]], Mapping[str, str]]:
+    """The functions that make rows of objects, and what else decides how they are read."""
+    reader = dataset.read_by
+    functions = [one for one in (dataset.derive, getattr(reader, "function", None)) if one is not None]
+    if not type(reader).__module__.startswith("airnub_data."):
+        functions.append(type(reader).read)
+    return functions, {"reader": _short(_plain(reader) if not isinstance(reader, Function) else "function")}
+
+
+def _joined(dataset: Dataset) -> tuple[list[Callable[..., Any]], Mapping[str, str]]:
+    """The function that makes rows of inputs, and which these are."""
+    assert dataset.transform is not None
+    return [dataset.transform], {"inputs": _short(repr(dataset.input_names))}
 
 
 def stage_digest(parts: Mapping[str, str]) -> str:

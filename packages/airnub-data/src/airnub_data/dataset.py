@@ -16,12 +16,15 @@ from airnub_data.columns import INTERNAL, OBJECT, RECORD, Schema, stored_type, t
 from airnub_data.contract_checks import published_checks, published_values
 from airnub_data.drift import ON_NEW_COLUMN, OnNewColumn
 from airnub_data.limits import Limits, check_limit
+from airnub_data.lineage import PublishedName, input_name, input_problem, making_order, published_name
 from airnub_data.partitioning import Partitioning
 from airnub_data.readers import Csv, Function, JsonLines, Reader
 
 RETENTION = timedelta(days=30)
 """How long versions can be read again, unless a declaration or settings say another time."""
 Derive = Callable[[pl.DataFrame], pl.DataFrame]
+Transform = Callable[..., pl.LazyFrame]
+"""Of as many `polars.LazyFrame` as there are inputs, in their order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +46,20 @@ class Dataset:
     """
 
     name: str
-    source: str | tuple[str, ...]
+    source: str | tuple[str, ...] = ()
     """The source of ingestion whose current objects hold the rows, or several."""
-    reader: Reader | Callable[[bytes], pl.DataFrame]
+    reader: Reader | Callable[[bytes], pl.DataFrame] | None = None
     """`Csv()`, `Json()`, `JsonLines()`, `Excel()`, `Parquet()`, `Zip(Csv())`, or a function over an object's bytes."""
+    inputs: tuple["Dataset | str", ...] = ()
+    """Instead of a source and a reader: the datasets that the rows are made of. One of the same department is given as
+    its declaration, one that a department publishes as `"department/name"`."""
+    transform: Transform | None = None
+    """The rows of each input in, in the order of `inputs`; the rows of this dataset out, with its `columns`. Lazy:
+    polars reads what is needed, in parts."""
     columns: Schema
     key: tuple[str, ...] = ()
-    """Columns that tell rows apart; of rows with the same key one is kept. Without a key every row is."""
+    """Columns that tell rows apart; of rows with the same key one is kept. Without a key every row is. Of a dataset
+    with `inputs`, two rows with the same key are an error."""
     latest: str | None = None
     """Of rows with the same key the one with the largest value here is kept; null loses against a value. Without it,
     and of equal values, the row whose object became current last; then the larger digest, then the later record."""
@@ -70,7 +80,8 @@ class Dataset:
     """Of columns that files have and the declaration has not: `warn` reports them, `fail` commits nothing."""
     requires_complete: bool = False
     """Whether it is skipped, with a warning, while the last run of one of its sources has failed items or has not
-    ended. Without it, the dataset is made of what is there."""
+    ended, or while one of its inputs failed or was skipped in the same run. Without it, the dataset is made of what is
+    there."""
     retention: timedelta = RETENTION
     """How long versions can be read again."""
     parquet_copy: bool = True
@@ -82,6 +93,8 @@ class Dataset:
         Raises:
             DatasetError: names of columns that are not declared, or that are ours.
         """
+        if (reason := self._origin_problem()) is not None:
+            raise DatasetError(self.name, reason)
         declared = self.schema
         for what, names in (
             ("key", self.key),
@@ -111,6 +124,26 @@ class Dataset:
         check_limit(self.name, "max_shrink", self.max_shrink)
         self._check_checks()
 
+    def _origin_problem(self) -> str | None:
+        """What is wrong with where the rows come from, `None` where nothing is."""
+        if not self.inputs and self.transform is None:
+            if not self.sources:
+                return "expected `source` and `reader`, or `inputs` and `transform`, found neither"
+            return "expected a `reader` for the objects of its source, found none" if self.reader is None else None
+        if not self.inputs:
+            return "expected `inputs` with `transform`: the datasets that it makes the rows of, found none"
+        contradictory = {
+            "source": bool(self.source), "reader": self.reader is not None, "derive": self.derive is not None,
+            "derived": bool(self.derived), "latest": self.latest is not None,
+            "on_new_column": self.on_new_column != "warn",
+        }  # fmt: skip
+        if found := [name for name, given in contradictory.items() if given]:
+            return (
+                f"expected `inputs` and `transform` without {', '.join(found)}, which concern objects of a source; "
+                "`transform` reads the inputs, adds columns and chooses rows by itself"
+            )
+        return input_problem(self.inputs, self.transform)
+
     def _check_checks(self) -> None:
         names = [check.name for check in self.checks]
         for check in self.checks:
@@ -127,8 +160,23 @@ class Dataset:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The sources, one or several."""
+        """The sources, one or several; none of a dataset with `inputs`."""
         return (self.source,) if isinstance(self.source, str) else tuple(self.source)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The names of its inputs, as commits and messages have them."""
+        return tuple(map(input_name, self.inputs))
+
+    @property
+    def own_inputs(self) -> tuple["Dataset", ...]:
+        """Those of its inputs that are of the same department."""
+        return tuple(given for given in self.inputs if not isinstance(given, str))
+
+    @property
+    def published_inputs(self) -> tuple[PublishedName, ...]:
+        """Those that a department publishes."""
+        return tuple(published_name(given) for given in self.inputs if isinstance(given, str))
 
     @cached_property
     def schema(self) -> Schema:
@@ -137,8 +185,9 @@ class Dataset:
 
     @cached_property
     def read_by(self) -> Reader:
-        """The reader, made of a function where it is one."""
+        """The reader, made of a function where it is one; a dataset with `inputs` has none."""
         reader = self.reader
+        assert reader is not None, "a dataset with inputs reads no objects"
         if isinstance(reader, Csv | JsonLines | Function) or hasattr(reader, "read"):
             return reader  # type: ignore[return-value]
         return Function(reader)
@@ -193,5 +242,9 @@ class Dataset:
 
 
 def by_name(*datasets: Dataset) -> Mapping[str, Dataset]:
-    """Datasets by the names of their tables, in their order."""
-    return {dataset.stem: dataset for dataset in datasets}
+    """Datasets by the names of their tables, each behind its inputs, otherwise in their order.
+
+    Raises:
+        DatasetError: an input of one is not among them.
+    """
+    return {dataset.stem: dataset for dataset in making_order(datasets)}

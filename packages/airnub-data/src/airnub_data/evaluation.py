@@ -11,7 +11,7 @@ import polars as pl
 
 from airnub_core.errors import DatasetError
 from airnub_core.outcome import CheckResult, Violation
-from airnub_data.checks import Check, CheckedRows, Fresh, Over
+from airnub_data.checks import Check, CheckedRows, Finding, Fresh, Over
 from airnub_data.dataset import Dataset
 from airnub_data.location import Location
 from airnub_data.published_datasets import scan
@@ -97,8 +97,8 @@ def evaluate_unchanged(dataset: Dataset, table: Table, last: Sequence[CheckResul
     results = []
     for check in dataset.checks:
         if isinstance(check, Fresh):
-            passed, found = check.judge_newest(table.largest(check.column), datetime.now(UTC))
-            results.append(CheckResult(check.name, passed, check.on_fail, check.expected, found))
+            finding = check.judge_newest(table.largest(check.column), datetime.now(UTC))
+            results.append(_described(check, finding))
         elif check.name in before:
             results.append(replace(before[check.name], on_fail=check.on_fail))
     return tuple(results)
@@ -190,14 +190,19 @@ def _collected(rows: pl.LazyFrame, wanted: Mapping[str, Sequence[pl.Expr]]) -> d
 
 def _result(check: Check, values: Sequence[Any] | _UnevaluatedError, rows: CheckedRows) -> CheckResult:
     if isinstance(values, _UnevaluatedError):
-        passed, found = False, values.found
+        finding = Finding(False, values.found)
     else:
         try:
             with _evaluating():
-                passed, found = check.judge(replace(rows, values=values))
+                finding = check.judge(replace(rows, values=values))
         except _UnevaluatedError as error:
-            passed, found = False, error.found
-    return CheckResult(check.name, passed, check.on_fail, check.expected, found)
+            finding = Finding(False, error.found)
+    return _described(check, finding)
+
+
+def _described(check: Check, finding: Finding) -> CheckResult:
+    passed, found, value, unit = finding
+    return CheckResult(check.name, passed, check.on_fail, check.expected, found, value, unit)
 
 
 @contextmanager

@@ -1,16 +1,18 @@
-"""Make: a dataset is brought to what the current objects of its sources give, in one commit.
+"""Make: a dataset is brought to what the current objects of its sources, or its inputs, give, in one commit.
 
     open the table → current objects → stage the new ones → files that are missing → checks → commit the quarantine
     → commit
+    with inputs: open the table → versions of the inputs → their rows transformed → files that are missing → …
 
 Each step can be repeated, and a run that was killed is taken up at any of them. The objects are listed after the table
 was opened: of two writers the one that commits later has seen no fewer of them, or its commit is refused and it looks
-again.
+again. So are the versions of inputs.
 """
 
 import bisect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +30,7 @@ from airnub_data.columns import type_name
 from airnub_data.dataset import Dataset
 from airnub_data.drift import Drift, summarised
 from airnub_data.evaluation import evaluate, evaluate_unchanged, freshness, require_passed
+from airnub_data.input_versions import InputVersion, OpenInput, digest_of_versions, open_inputs
 from airnub_data.inputs import InputObject, check_store, current_objects, digest_of_inputs
 from airnub_data.keys import moved_keys
 from airnub_data.limits import Limits, check_quarantined, check_shrink
@@ -38,6 +41,7 @@ from airnub_data.partitioning import key_hash
 from airnub_data.record import Record, Run, Sidecar
 from airnub_data.stage import HASH, PART, Stage, StagedObject
 from airnub_data.table import ConflictError, Table, TableFile, create
+from airnub_data.transformed import transformed_rows
 
 _NEW_VERSION = "readers rely on it: declare the change as a new `version` beside this one"
 _NAMED = 10
@@ -66,23 +70,47 @@ class Made:
     """Where current objects differ from the declaration."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """The rows of a version that is about to be committed; its files are in their places."""
+
+    inputs: str
+    """A digest of what it is made of."""
+    added: Sequence[TableFile]
+    kept: Sequence[TableFile]
+    removed: Sequence[TableFile]
+    read: int
+    fit: int
+    quarantined: int
+    violations: tuple[Violation, ...]
+    publish: Callable[[], int | None]
+    """Publishes the quarantine, whose version it returns, and what else lies beside the table."""
+    drift: Sequence[Drift] = ()
+    objects: int = 0
+    sidecar: str = ""
+    versions: Sequence[InputVersion] = ()
+
+
 def make_dataset(
     dataset: Dataset,
-    store: Path | Place,
+    store: Path | Place | None,
     location: Location,
     *,
+    published: Mapping[str, Location] | None = None,
     limits: Limits | None = None,
     accept: bool = False,
     parquet_copy: bool | None = None,
     run: Run | None = None,
     on_progress: Callable[[float], None] = lambda _share: None,
 ) -> Made:
-    """Bring a dataset to what the current objects of its sources give.
+    """Bring a dataset to what the current objects of its sources, or the versions of its inputs, give.
 
     Args:
         dataset: its declaration.
-        store: the content store.
+        store: the content store; a dataset with `inputs` needs none.
         location: where datasets are.
+        published: where the datasets of other departments are that are inputs, by department. Default: as `scan` finds
+            them.
         limits: instead of those of the declaration.
         accept: let a commit pass that is beyond the limits, or whose checks failed; the commit says so.
         parquet_copy: keep `<dataset>.parquet` as well, for readers that take it by its path, instead of what the
@@ -100,14 +128,9 @@ def make_dataset(
             before stays.
         StoreError: the store or the location cannot be read or written.
     """
-    place = store if isinstance(store, Place) else Place(store)
-    check_store(dataset.stem, place)
-    if location.is_within(place.objects):
-        reason = f"expected datasets outside of the store {place.name}, found them in {location.name}: the store takes"
-        raise DatasetError(dataset.stem, f"{reason} every file in it for an object; change `datasets` of the settings")
-    with open_store(place) as (objects, index):
+    with _opened(dataset, store, location) as objects:
         for _ in range(_ATTEMPTS):
-            making = _Making(dataset, objects, index, location, limits, accept, run or Run(), on_progress)
+            making = _Making(dataset, objects, location, published, limits, accept, run or Run(), on_progress)
             try:
                 made = making.made()
             except ConflictError:
@@ -120,15 +143,32 @@ def make_dataset(
     raise StoreError(f"{location.name}/{dataset.stem}", f"expected to commit within {_ATTEMPTS} attempts, found others")
 
 
+@contextmanager
+def _opened(dataset: Dataset, store: Path | Place | None, location: Location) -> Iterator[tuple[Store, Index] | None]:
+    """The content store that a dataset is made of, `None` for one with inputs."""
+    if dataset.inputs:
+        yield None
+        return
+    if store is None:
+        raise DatasetError(dataset.stem, f"expected a content store with {', '.join(dataset.sources)}, found None")
+    place = store if isinstance(store, Place) else Place(store)
+    check_store(dataset.stem, place)
+    if location.is_within(place.objects):
+        reason = f"expected datasets outside of the store {place.name}, found them in {location.name}: the store takes"
+        raise DatasetError(dataset.stem, f"{reason} every file in it for an object; change `datasets` of the settings")
+    with open_store(place) as objects:
+        yield objects
+
+
 class _Making:
     """One attempt."""
 
     def __init__(
         self,
         dataset: Dataset,
-        store: Store,
-        index: Index,
+        objects: tuple[Store, Index] | None,
         location: Location,
+        published: Mapping[str, Location] | None,
         limits: Limits | None,
         accept: bool,
         run: Run,
@@ -136,9 +176,8 @@ class _Making:
     ) -> None:
         self._started = time.monotonic()
         self._dataset = dataset
-        self._store = store
-        self._index = index
         self._location = location
+        self._published = published
         self._limits = limits or dataset.limits
         self._accept = accept
         self._run = run
@@ -146,7 +185,10 @@ class _Making:
         self._parts = parts(dataset)
         self._stage_code = stage_digest(self._parts)
         self._code = table_digest(self._parts)
-        self._stage = Stage(dataset, self._stage_code, store, location.stage / dataset.stem)
+        self._accepted = False
+        if objects is not None:
+            self._store, self._index = objects
+            self._stage = Stage(dataset, self._stage_code, self._store, location.stage / dataset.stem)
 
     def made(self) -> Made:
         table = Table.open(self._location, self._dataset.stem)
@@ -155,8 +197,14 @@ class _Making:
             return Made(last, table.version, changed=False, new=False, held=True)
         if table is not None:
             table.keep(self._dataset.retention)
-        inputs = self._inputs(table)
-        digest = digest_of_inputs(inputs)
+        if self._dataset.inputs:
+            opened = open_inputs(self._dataset, self._location, self._published)
+            digest = digest_of_versions([one.version for one in opened])
+            content = partial(self._of_inputs, table, opened, digest)
+        else:
+            inputs = self._inputs(table)
+            digest = digest_of_inputs(inputs)
+            content = partial(self._of_objects, table, last, inputs, digest)
         if table is not None and last is not None and (last.code, last.inputs) == (self._code, digest):
             found = Table.open(self._location, quarantine.quarantine_name(self._dataset.stem))
             if last.quarantine_version is None if found is None else found.has_content_of(last.quarantine_version):
@@ -175,7 +223,10 @@ class _Making:
                 return Made(
                     last, table.version, changed=False, new=False, violations=violations, checks=checks, drift=drift
                 )
-        return self._made(table, last, inputs, digest)
+        if table is not None:
+            _check_schema(self._dataset.stem, table.schema, self._dataset.table_schema)
+        with content() as made:
+            return self._committed(table, made)
 
     def _inputs(self, table: Table | None) -> list[InputObject]:
         suffix = self._dataset.read_by.suffix
@@ -188,72 +239,128 @@ class _Making:
             )
         return inputs
 
-    def _made(self, table: Table | None, last: Record | None, inputs: Sequence[InputObject], digest: str) -> Made:
-        schema = self._dataset.table_schema
-        if table is not None:
-            _check_schema(self._dataset.stem, table.schema, schema)
+    @contextmanager
+    def _of_inputs(self, table: Table | None, opened: Sequence[OpenInput], digest: str) -> Iterator[_Content]:
+        """What the inputs give."""
+        with transformed_rows(
+            self._dataset, self._location, [one.rows for one in opened], self._on_progress
+        ) as transformed:
+            bad, violations = transformed.quarantined, transformed.violations()
+            self._limit_quarantined(bad, transformed.read, violations)
+            transformed.require_keys()
+            there = {} if table is None else table.files()
+            files: dict[str, TableFile] = {}
+            for file, path in transformed.files():
+                files[file.path] = file
+                if file.path not in there:
+                    self._location.place(path, f"{self._dataset.stem}/{file.path}")
+            yield _Content(
+                inputs=digest,
+                added=[file for path, file in files.items() if path not in there],
+                kept=[file for path, file in there.items() if path in files],
+                removed=[file for path, file in there.items() if path not in files],
+                read=transformed.read,
+                fit=transformed.fit,
+                quarantined=bad,
+                violations=violations,
+                publish=lambda: quarantine.publish_transformed(
+                    self._location, self._dataset.stem, transformed.quarantine(), self._dataset.retention
+                ),
+                versions=[one.version for one in opened],
+            )
+
+    @contextmanager
+    def _of_objects(
+        self, table: Table | None, last: Record | None, inputs: Sequence[InputObject], digest: str
+    ) -> Iterator[_Content]:
+        """What the objects give."""
         before = Sidecar.read(self._location, self._dataset.stem, last) if last is not None else Sidecar()
         staged = self._staged(inputs, last, before)
         drift = summarised((source.path, one.drift) for source, one in staged)
-        accepted = self._is_beyond(partial(self._check_drift, drift))
+        self._is_beyond(partial(self._check_drift, drift))
         read = sum(one.rows_read for _, one in staged)
         bad = sum(one.quarantined for _, one in staged)
         violations = self._violations(staged) if bad else ()
-        limit = partial(check_quarantined, self._dataset.stem, self._limits, bad, read, violations)
-        accepted = self._is_beyond(limit) or accepted
+        self._limit_quarantined(bad, read, violations)
         moved = self._moved(staged, last, before)
         wanted = {file.path: file for file in wanted_files(self._dataset, self._code, staged, moved, self._stage)}
         there = {} if table is None else table.files()
         added = self._written([file for path, file in wanted.items() if path not in there])
         removed = [file for path, file in there.items() if path not in wanted]
         kept = [file for path, file in there.items() if path in wanted]
-        files = [*added, *kept]
-        rows = sum(file.rows for file in files)
-        rows_before = sum(file.rows for file in there.values()) if table is not None else self._rows_of_copy()
-        shrinks = partial(check_shrink, self._dataset.stem, self._limits, rows_before, rows, bad, violations)
-        accepted = self._is_beyond(shrinks) or accepted
-        checks = evaluate(self._dataset, self._location, table, kept, added)
-        passes = partial(require_passed, self._dataset.stem, checks, quarantined=bad, violations=violations)
-        accepted = self._is_beyond(passes) or accepted
-        quarantine_version = quarantine.publish(
-            self._location, self._dataset.stem, self._stage_code, staged, self._stage, self._dataset.retention
-        )
-        fits = sum(one.rows for _, one in staged)
         sidecar = Sidecar.name(self._code, digest)
-        Sidecar(tuple(staged), moved).write(self._location, self._dataset.stem, sidecar)
+
+        def publish() -> int | None:
+            version = quarantine.publish(
+                self._location, self._dataset.stem, self._stage_code, staged, self._stage, self._dataset.retention
+            )
+            Sidecar(tuple(staged), moved).write(self._location, self._dataset.stem, sidecar)
+            return version
+
+        yield _Content(
+            inputs=digest,
+            added=added,
+            kept=kept,
+            removed=removed,
+            read=read,
+            fit=sum(one.rows for _, one in staged),
+            quarantined=bad,
+            violations=violations,
+            publish=publish,
+            drift=drift,
+            objects=len(inputs),
+            sidecar=sidecar,
+        )
+        self._stage.prune({source.digest for source in inputs})
+
+    def _limit_quarantined(self, bad: int, read: int, violations: Sequence[Violation]) -> None:
+        self._is_beyond(partial(check_quarantined, self._dataset.stem, self._limits, bad, read, violations))
+
+    def _committed(self, table: Table | None, made: _Content) -> Made:
+        schema = self._dataset.table_schema
+        files = [*made.added, *made.kept]
+        rows = sum(file.rows for file in files)
+        before = [*made.kept, *made.removed]
+        rows_before = self._rows_of_copy() if table is None else sum(file.rows for file in before)
+        of = (made.quarantined, made.violations)
+        self._is_beyond(partial(check_shrink, self._dataset.stem, self._limits, rows_before, rows, *of))
+        checks = evaluate(self._dataset, self._location, table, made.kept, made.added)
+        passes = partial(require_passed, self._dataset.stem, checks, quarantined=of[0], violations=of[1])
+        self._is_beyond(passes)
+        quarantine_version = made.publish()
         record = Record(
             run=self._run,
             code=self._code,
             parts=self._parts,
-            inputs=digest,
+            inputs=made.inputs,
+            input_versions=[one.as_json() for one in made.versions],
             stage_code=self._stage_code,
-            sidecar=sidecar,
-            objects=len(inputs),
+            sidecar=made.sidecar,
+            objects=made.objects,
             size=sum(file.size for file in files),
-            rows_read=read,
+            rows_read=made.read,
             rows=rows,
-            superseded=fits - rows,
-            quarantined=bad,
+            superseded=made.fit - rows,
+            quarantined=made.quarantined,
             quarantine_version=quarantine_version,
-            drift=[one.as_json() for one in drift],
+            drift=[one.as_json() for one in made.drift],
             seconds=round(time.monotonic() - self._started, 3),
             checks=checks,
-            accepted=accepted,
+            accepted=self._accepted,
         )
         if table is None:
             version = create(
-                self._location, self._dataset.stem, added, schema, record.as_json(), self._dataset.retention
+                self._location, self._dataset.stem, made.added, schema, record.as_json(), self._dataset.retention
             )
         else:
-            version = table.commit(added, removed, schema, record.as_json())
-        self._stage.prune({source.digest for source in inputs})
+            version = table.commit(made.added, made.removed, schema, record.as_json())
         return Made(
-            record, version, changed=bool(added or removed) or table is None, new=table is None,
-            violations=violations, checks=checks, drift=drift,
+            record, version, changed=bool(made.added or made.removed) or table is None, new=table is None,
+            violations=made.violations, checks=checks, drift=tuple(made.drift),
         )  # fmt: skip
 
-    def _is_beyond(self, check: Callable[[], None]) -> bool:
-        """Whether a limit or a check forbids the commit, and it is accepted.
+    def _is_beyond(self, check: Callable[[], None]) -> None:
+        """Note that a limit or a check forbids the commit, and it is accepted.
 
         Raises:
             DatasetError: it is not accepted.
@@ -263,8 +370,7 @@ class _Making:
         except DatasetError:
             if not self._accept:
                 raise
-            return True
-        return False
+            self._accepted = True
 
     def _check_drift(self, drift: Sequence[Drift]) -> None:
         new = [str(one) for one in drift if one.kind == "new"]

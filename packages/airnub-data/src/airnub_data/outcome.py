@@ -1,6 +1,6 @@
 """Outcomes: what became of a dataset, as a stage reports it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from airnub_core.errors import IngestError
@@ -21,9 +21,10 @@ _NAMED = 5
 
 def dataset_outcome(
     dataset: Dataset,
-    store: Path | Place,
+    store: Path | Place | None,
     location: Location,
     *,
+    published: Mapping[str, Location] | None = None,
     accept: bool = False,
     run: Run | None = None,
     on_progress: Callable[[float], None] = lambda _share: None,
@@ -41,7 +42,9 @@ def dataset_outcome(
         if dataset.requires_complete and not accept and (reasons := _incomplete(dataset, store)):
             warning = f"skipped, since it requires complete sources: {'; '.join(reasons)}. {_NEXT}{dataset.stem}"
             return Outcome(dataset.stem, Kind.SKIPPED, warning=warning)
-        made = make_dataset(dataset, store, location, accept=accept, run=run, on_progress=on_progress)
+        made = make_dataset(
+            dataset, store, location, published=published, accept=accept, run=run, on_progress=on_progress
+        )
     except LimitError as error:
         return Outcome(
             dataset.stem, Kind.FAILED, error=error, quarantined=error.quarantined, violations=error.violations
@@ -64,6 +67,8 @@ def dataset_outcome(
         rows_read=record.rows_read,
         quarantined=record.quarantined,
         superseded=record.superseded,
+        objects=record.objects or None,
+        inputs={one["dataset"]: one["version"] for one in record.input_versions},
         seconds=record.seconds if made.changed else None,
         violations=made.violations,
         checks=made.checks,
@@ -71,7 +76,9 @@ def dataset_outcome(
     )
 
 
-def _incomplete(dataset: Dataset, store: Path | Place) -> list[str]:
+def _incomplete(dataset: Dataset, store: Path | Place | None) -> list[str]:
+    if store is None:
+        return []
     place = store if isinstance(store, Place) else Place(store)
     check_store(dataset.stem, place)
     with open_store(place) as (_, index):

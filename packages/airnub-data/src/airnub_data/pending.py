@@ -1,11 +1,14 @@
 """Pending: what the next run would do to a dataset, and why, without doing it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from airnub_core.errors import DatasetError
 from airnub_core.store.opening import Place, open_store
 from airnub_data.code import parts, stage_digest
 from airnub_data.dataset import Dataset
+from airnub_data.input_versions import InputVersion, digest_of_versions, open_inputs
 from airnub_data.inputs import check_store, current_objects, incomplete_sources
 from airnub_data.location import Location
 from airnub_data.record import Record, Sidecar
@@ -54,13 +57,60 @@ class Pending:
         return f"{', '.join(reasons)}; {self.to_read:,} of {self.objects:,} objects are read"
 
 
-def pending(dataset: Dataset, store: Path | Place, location: Location) -> Pending:
+@dataclass(frozen=True, slots=True)
+class PendingInputs:
+    """What the next run would do to a dataset with inputs."""
+
+    inputs: tuple[InputVersion, ...]
+    """Of today."""
+    new: tuple[str, ...] = ()
+    """Inputs that hold other rows than those that its version was made of, each with both versions."""
+    changed: tuple[str, ...] = ()
+    """Parts of the declaration and its code that differ from the version before, as `code.parts` names them."""
+    is_new: bool = False
+    """Whether there is no version yet."""
+    held: bool = False
+    """Whether it was rolled back: then the next run does nothing."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the table is what its declaration and its inputs give."""
+        return not (self.new or self.changed or self.is_new)
+
+    def __str__(self) -> str:
+        if self.held:
+            return "nothing: it was rolled back, and waits for `dataset release`"
+        now = ", ".join(map(str, self.inputs))
+        if self.nothing:
+            return f"nothing: it is what {now} give{'s' if len(self.inputs) == 1 else ''}"
+        if self.is_new:
+            return f"it is made of {now}"
+        reasons = [*([f"{', '.join(self.changed)} changed"] if self.changed else ()), *self.new]
+        return f"{', '.join(reasons)}; it is made of {now}"
+
+
+def pending(
+    dataset: Dataset,
+    store: Path | Place | None,
+    location: Location,
+    published: Mapping[str, Location] | None = None,
+) -> Pending | PendingInputs:
     """What the next run would do to a dataset.
 
+    Args:
+        dataset: its declaration.
+        store: the content store; a dataset with `inputs` needs none.
+        location: where datasets are.
+        published: where the datasets of other departments are, as for `make_dataset`.
+
     Raises:
-        DatasetError: there is no content store.
+        DatasetError: there is no content store, or an input has no version.
         StoreError: the store or the location cannot be read.
     """
+    if dataset.inputs:
+        return _pending_inputs(dataset, location, published)
+    if store is None:
+        raise DatasetError(dataset.stem, f"expected a content store with {', '.join(dataset.sources)}, found None")
     place = store if isinstance(store, Place) else Place(store)
     check_store(dataset.stem, place)
     incomplete: tuple[str, ...] = ()
@@ -80,8 +130,30 @@ def pending(dataset: Dataset, store: Path | Place, location: Location) -> Pendin
         to_read=new if stage_digest(declared) == last.stage_code else len(now),
         new=new,
         gone=gone,
-        changed=tuple(name for name, value in declared.items() if last.parts.get(name) != value),
+        changed=_changed(declared, last),
         moved=not new and not gone and now != before,
         held=last.held,
         incomplete=incomplete,
     )
+
+
+def _pending_inputs(dataset: Dataset, location: Location, published: Mapping[str, Location] | None) -> PendingInputs:
+    now = tuple(one.version for one in open_inputs(dataset, location, published))
+    table = Table.open(location, dataset.stem)
+    last = None if table is None else Record.last(table)
+    if last is None:
+        return PendingInputs(now, is_new=True)
+    if last.inputs == digest_of_versions(now):
+        return PendingInputs(now, changed=_changed(parts(dataset), last), held=last.held)
+    before = {one.dataset: one for one in map(InputVersion.parse, last.input_versions)}
+    new = [
+        f"{one.dataset} has version {one.version}"
+        + (f" after {before[one.dataset].version}" if one.dataset in before else "")
+        for one in now
+        if one.dataset not in before or before[one.dataset].digest != one.digest
+    ]
+    return PendingInputs(now, tuple(new), _changed(parts(dataset), last), held=last.held)
+
+
+def _changed(declared: Mapping[str, str], last: Record) -> tuple[str, ...]:
+    return tuple(name for name, value in declared.items() if last.parts.get(name) != value)

@@ -57,14 +57,31 @@ def scan(
             place where the department's datasets are.
         StoreError: it cannot be read.
     """
+    table, schema = open_published(department, name, version=version, as_of=as_of, location=location, root=root)
+    return published_rows(table, schema, internal=internal)
+
+
+def open_published(
+    department: str,
+    name: str,
+    *,
+    version: int | None = None,
+    as_of: int | datetime | None = None,
+    location: Location | Path | str | None = None,
+    root: Path | None = None,
+) -> tuple[Table, Schema]:
+    """The table of a dataset that a department publishes, and the columns that its contract gives readers.
+
+    Args and errors are those of `scan`.
+    """
     dataset = f"{department}/{name}"
     root = root or checkout_around(Path(__file__))
     if root is None:
-        return _of_table(dataset, location, name if version in {None, 1} else versioned(name, version), as_of, internal)
+        return _of_table(dataset, location, name if version in {None, 1} else versioned(name, version), as_of)
     found = _contract(dataset, root, version)
     place = _located(dataset, location) if location is not None else _configured(dataset, found.root)
     table = _table(dataset, place, found, as_of)
-    return published_rows(table, _schema(dataset, table, found, complete=as_of is None), internal=internal)
+    return table, _schema(dataset, table, found, complete=as_of is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +97,9 @@ class _Found:
 
 
 def _of_table(
-    dataset: str, location: Location | Path | str | None, stem: str, as_of: int | datetime | None, internal: bool
-) -> pl.LazyFrame:
-    """The rows of a table, in its own columns: there is no contract here."""
+    dataset: str, location: Location | Path | str | None, stem: str, as_of: int | datetime | None
+) -> tuple[Table, Schema]:
+    """A table with its own columns: there is no contract here."""
     if location is None:
         raise DatasetError(
             dataset,
@@ -94,8 +111,7 @@ def _of_table(
     if table is None:
         reason = f"expected a Delta table at {place.name}/{stem}, found none; pass location= and version="
         raise DatasetError(dataset, reason)
-    columns = {name: Column(dtype) for name, dtype in table.schema.items() if name not in INTERNAL}
-    return published_rows(table, columns, internal=internal)
+    return table, {name: Column(dtype) for name, dtype in table.schema.items() if name not in INTERNAL}
 
 
 def _contract(dataset: str, root: Path, version: int | None) -> _Found:

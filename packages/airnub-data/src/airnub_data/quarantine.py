@@ -1,7 +1,8 @@
 """Quarantine: rows that do not fit, in a Delta table beside the dataset's, with raw text and every reason."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -55,23 +56,58 @@ def publish(
         ConflictError: another writer committed first.
         StoreError: it cannot be read or written.
     """
+    wanted = {
+        f"{sha256_hex(repr((code, source.digest)).encode())}.parquet": (
+            [source.digest],
+            partial(stage.quarantine, source),
+        )
+        for source, staged in objects
+        if staged.quarantined
+    }
+    return _publish(location, stem, wanted, (OBJECT, RECORD), retention)
+
+
+def publish_transformed(location: Location, stem: str, rows: pl.DataFrame | None, retention: timedelta) -> int | None:
+    """Bring the quarantine of a dataset with inputs to these rows, which have no object; the same text is the same row.
+
+    Args:
+        location: where datasets are.
+        stem: the name of the dataset's table.
+        rows: with `OBJECT` and `RECORD`, which are null, `TEXT` and `REASON`; `None` where there are none.
+        retention: how long its versions are kept.
+
+    Returns and errors are those of `publish`.
+    """
+    if rows is None:
+        return _publish(location, stem, {}, (TEXT,), retention)
+    rows = rows.sort(TEXT, REASON)
+    path = f"{sha256_hex(repr(rows.select(TEXT, REASON).rows()).encode())}.parquet"
+    return _publish(location, stem, {path: (rows[TEXT].unique().to_list(), lambda: rows)}, (TEXT,), retention)
+
+
+def _publish(
+    location: Location,
+    stem: str,
+    wanted: Mapping[str, tuple[Sequence[str], Callable[[], pl.DataFrame]]],
+    same: Sequence[str],
+    retention: timedelta,
+) -> int | None:
+    """Bring the quarantine to some files, by path; `same` are the columns that say that a row was there before.
+
+    Each file has the values of the first of these columns, and its rows, which are asked for where it is missing.
+    """
     name = quarantine_name(stem)
     table = Table.open(location, name)
     if table is not None:
         table.keep(retention)
-    wanted = {
-        f"{sha256_hex(repr((code, source.digest)).encode())}.parquet": source
-        for source, staged in objects
-        if staged.quarantined
-    }
     there = {} if table is None else table.files()
-    missing = {path: source for path, source in wanted.items() if path not in there}
+    missing = {path: file for path, file in wanted.items() if path not in there}
     gone = [file for path, file in there.items() if path not in wanted]
     if not missing and not gone:
         return None if table is None else table.version
-    # Looked up for all objects together: one that was staged by other code has its rows in a file that goes.
-    before = _first_seen(table, [source.digest for source in missing.values()])
-    added = [_written(location, name, path, stage.quarantine(source), before) for path, source in missing.items()]
+    # Looked up for all files together: a row that was staged by other code is in a file that goes.
+    before = _first_seen(table, same, [value for values, _ in missing.values() for value in values])
+    added = [_written(location, name, path, rows(), before, same) for path, (_, rows) in missing.items()]
     if table is None:
         return create(location, name, added, _SCHEMA, {"quarantine": stem}, retention)
     return table.commit(added, gone, _SCHEMA, {"quarantine": stem})
@@ -129,11 +165,11 @@ def _shown(value: str) -> str:
     return text if len(text) <= _LONGEST_EXAMPLE else f"{text[:_LONGEST_EXAMPLE]}…"
 
 
-def _written(location: Location, name: str, path: str, rows: pl.DataFrame, before: pl.DataFrame) -> TableFile:
+def _written(
+    location: Location, name: str, path: str, rows: pl.DataFrame, before: pl.DataFrame, same: Sequence[str]
+) -> TableFile:
     now = pl.lit(datetime.now(UTC), dtype=_SCHEMA[FIRST_SEEN])
-    rows = rows.join(before, on=[OBJECT, RECORD], how="left", maintain_order="left").with_columns(
-        pl.col(FIRST_SEEN).fill_null(now)
-    )
+    rows = rows.join(before, on=same, how="left", maintain_order="left").with_columns(pl.col(FIRST_SEEN).fill_null(now))
     file = location.temporary(name)
     rows.select(_SCHEMA.names()).write_parquet(file)
     added = described(path, file)
@@ -141,8 +177,8 @@ def _written(location: Location, name: str, path: str, rows: pl.DataFrame, befor
     return added
 
 
-def _first_seen(table: Table | None, digests: Sequence[str]) -> pl.DataFrame:
-    columns = [OBJECT, RECORD, FIRST_SEEN]
+def _first_seen(table: Table | None, same: Sequence[str], values: Sequence[str]) -> pl.DataFrame:
     if table is None:
-        return pl.DataFrame(schema={name: _SCHEMA[name] for name in columns})
-    return table.scan().filter(pl.col(OBJECT).is_in(digests)).select(columns).collect()
+        return pl.DataFrame(schema={name: _SCHEMA[name] for name in (*same, FIRST_SEEN)})
+    rows = table.scan().filter(pl.col(same[0]).is_in(values))
+    return rows.group_by(same).agg(pl.col(FIRST_SEEN).min()).collect()

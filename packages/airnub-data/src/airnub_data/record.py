@@ -44,7 +44,9 @@ class Record:
     parts: Mapping[str, str] = field(default_factory=dict)
     """What `code` is made of, by name, so that a person can see what changed."""
     inputs: str = ""
-    """A digest of the ordered list of objects."""
+    """A digest of the ordered list of objects, or of what the inputs hold."""
+    input_versions: Sequence[Mapping[str, Any]] = ()
+    """Of a dataset with inputs, the version of each, as `InputVersion.as_json` gives it."""
     sidecar: str = ""
     """The file with the list, relative to the table."""
     objects: int = 0

@@ -65,6 +65,22 @@ async def publish_image(key: str, path: Path, description: str) -> None:
     await acreate_image_artifact(f"data:image/png;base64,{content}", key=key, description=description)
 
 
+async def publish_svg(key: str, svg: str, description: str) -> None:
+    """An SVG image, carried inside the artifact as well."""
+    content = base64.b64encode(svg.encode()).decode()
+    await acreate_image_artifact(f"data:image/svg+xml;base64,{content}", key=key, description=description)
+
+
+def cell(text: str) -> str:
+    """A text with values of a source in a cell of a table in Markdown."""
+    return code(" ".join(text.split()).replace("|", "\\|"))
+
+
+def code(value: str) -> str:
+    """A value of a source, which Markdown must not interpret."""
+    return "`" + value.replace("`", "'") + "`"
+
+
 @asynccontextmanager
 async def batch_progress(batch: str) -> AsyncIterator[BatchProgress]:
     """The progress of a batch, shown on the page of the run while the block runs."""

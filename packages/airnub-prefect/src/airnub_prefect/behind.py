@@ -2,19 +2,24 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from prefect import get_run_logger
 
 from airnub_core import IngestError, Place
 from airnub_prefect.blocks import locate
-from airnub_prefect.datasets import locate_datasets
+from airnub_prefect.datasets import locate_datasets, locate_published
 from airnub_prefect.department import Department
 from airnub_prefect.embedded.server import EMBEDDED
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.resolution import resolve
 from airnub_prefect.settings import DatasetSettings, SourceSettings
+
+if TYPE_CHECKING:
+    from airnub_data import Location
 
 
 async def datasets_behind(settings: SourceSettings) -> dict[str, str] | None:
@@ -41,7 +46,10 @@ async def datasets_behind(settings: SourceSettings) -> dict[str, str] | None:
             processing = await resolve(kind, None)
             if await locate(processing) != place:
                 return None
-            behind |= await asyncio.to_thread(_behind, processing, place, await locate_datasets(processing))
+            names = [one for dataset in processing.declared().values() for one in dataset.published_inputs]
+            published = await locate_published(one.department for one in names)
+            location = await locate_datasets(processing)
+            behind |= await asyncio.to_thread(_behind, processing, place, location, published)
         except ConfigurationError as error:
             get_run_logger().info("Which datasets are behind is not known: %s", error)
             return None
@@ -63,15 +71,20 @@ def _kinds(package: str) -> list[type[DatasetSettings]]:
     return [kind for kind in kinds if issubclass(kind, DatasetSettings)]
 
 
-def _behind(settings: DatasetSettings, place: Place, location: object) -> dict[str, str]:
-    from airnub_data import Location
+def _behind(
+    settings: DatasetSettings, place: Place, location: object, published: "Mapping[str, Location]"
+) -> dict[str, str]:
+    from airnub_data import Location, by_name
     from airnub_data.pending import pending
 
     assert isinstance(location, Location), "as `locate_datasets` gives it"
     behind: dict[str, str] = {}
-    for name, dataset in settings.declared().items():
+    for name, dataset in by_name(*settings.declared().values()).items():
+        if inputs := [one.stem for one in dataset.own_inputs if one.stem in behind]:
+            behind[name] = f"its inputs are behind: {', '.join(inputs)}"
+            continue
         try:
-            found = pending(dataset, place, location)
+            found = pending(dataset, place, location, published)
         except IngestError as error:
             behind[name] = str(error)
         else:

@@ -12,7 +12,7 @@ from airnub_core import Kind, Report
 from airnub_core.errors import ReaderError
 from airnub_core.outcome import NEW
 from airnub_core.tolerance import tolerates
-from airnub_prefect.artifacts import artifact_key, publish_items, publish_markdown
+from airnub_prefect.artifacts import artifact_key, cell, code, publish_items, publish_markdown
 from airnub_prefect.behind import datasets_behind
 from airnub_prefect.errors import NAMED_FAILURES, StageFailedError
 from airnub_prefect.events import IngestionEnded, emit_ingestion_ended
@@ -128,7 +128,7 @@ def _rows(report: Report) -> list[str]:
     if reasons:
         lines += ["", "## Why rows are quarantined", ""]
         lines += [
-            f"- **{source}**: {one.rule}, first found {_code(one.example)} (rows: {one.rows:,})"
+            f"- **{source}**: {one.rule}, first found {code(one.example)} (rows: {one.rows:,})"
             for source, one in reasons
         ]
     return lines
@@ -150,16 +150,6 @@ def _checks(report: Report) -> list[str]:
     for outcome, check in failed:
         blocked = check.on_fail == "block" and outcome.kind is Kind.FAILED
         result = "failed" if blocked else "accepted" if check.on_fail == "block" else "warning"
-        cells = (outcome.source, check.name, result, _cell(check.expected), _cell(check.found))
+        cells = (outcome.source, check.name, result, cell(check.expected), cell(check.found))
         lines.append(f"| {' | '.join(cells)} |")
     return lines
-
-
-def _cell(text: str) -> str:
-    """A text with values of a source in a cell of a table."""
-    return _code(" ".join(text.split()).replace("|", "\\|"))
-
-
-def _code(value: str) -> str:
-    """A value of a source, which Markdown must not interpret."""
-    return "`" + value.replace("`", "'") + "`"

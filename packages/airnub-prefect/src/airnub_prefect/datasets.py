@@ -1,29 +1,36 @@
 """Datasets in Prefect: where they are, and a task for each. Needs the extra `airnub-prefect[datasets]`."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
+from prefect.variables import Variable
 
 from airnub_core import Kind, Outcome, Place, Report, open_store
+from airnub_core.errors import DatasetError
 from airnub_core.outcome import NEW
 from airnub_core.store.index import Failure, LastRun, Scope
-from airnub_prefect.artifacts import share_progress
+from airnub_prefect.artifacts import artifact_key, share_progress
+from airnub_prefect.assets import emit_dataset_asset
 from airnub_prefect.blocks import local_folder, locate, read_address
+from airnub_prefect.check_report import VERSIONS, publish_checks
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.events import DatasetUpdated, emit_dataset_updated, is_within_pipeline
+from airnub_prefect.events import DatasetUpdated, emit_dataset_checked, emit_dataset_updated, is_within_pipeline
 from airnub_prefect.places import data_path
 from airnub_prefect.progress import BatchProgress
-from airnub_prefect.settings import DatasetSettings, DatasetsPart, check_names
-from airnub_prefect.validation import nearest_or_all
+from airnub_prefect.settings import DatasetSettings, DatasetsPart, check_names, variable_of
+from airnub_prefect.validation import nearest_or_all, validated
 
 if TYPE_CHECKING:
     # polars and deltalake come with an extra, and take long to import: only what works with rows imports them.
-    from airnub_data import Location
+    from airnub_data import Dataset, Location
+
+_LACKING = {Kind.FAILED: "failed", Kind.SKIPPED: "was skipped"}
 
 
 async def locate_datasets(part: DatasetsPart) -> "Location":
@@ -40,6 +47,25 @@ async def locate_datasets(part: DatasetsPart) -> "Location":
     return Location(address, local_folder(part.datasets, address))
 
 
+async def locate_published(departments: Iterable[str]) -> "dict[str, Location]":
+    """Where departments have their datasets, as the Variables of their processing say it: images have no checkout.
+
+    A department without such a Variable is left out: the checkout says it, if there is one.
+
+    Raises:
+        ConfigurationError: a Variable does not say it, or names a block that cannot be used.
+    """
+    found = {}
+    for department in dict.fromkeys(departments):
+        name = variable_of(department, "processing")
+        value = await Variable.aget(name)
+        if value is not None:
+            datasets = value.get("datasets") if isinstance(value, dict) else None
+            part = validated(DatasetsPart, {"datasets": datasets}, f"Variable {name}")
+            found[department] = await locate_datasets(part)
+    return found
+
+
 async def make_datasets(
     settings: DatasetSettings,
     accept: Sequence[str] = (),
@@ -47,15 +73,19 @@ async def make_datasets(
     sources: Collection[str] | None = None,
     failed: bool = False,
 ) -> Report:
-    """Make every dataset of a department, one after another, each in a task of its own.
+    """Make every dataset of a department, one after another, each in a task of its own, behind its inputs.
+
+    One whose input fails or is skipped is made of the versions that its inputs have, with a warning; where it says
+    `requires_complete`, it is skipped.
 
     All that is behind is made, whatever event started the run. One with a new version sends `airnub.dataset.updated`.
 
     Args:
         settings: of the processing.
         accept: datasets whose next version may be beyond their limits, or of sources that are not complete, this once.
-        sources: make only datasets of these sources; all without one.
-        failed: of these, make only those that failed or were skipped in their last run.
+        sources: make only datasets of these sources, and those that are made of them; all without one.
+        failed: of these, make only those that failed or were skipped in their last run, and those that are made of
+            them.
 
     Returns:
         What became of each; one that cannot be made has failed, and stops no other. One that requires complete sources
@@ -66,7 +96,9 @@ async def make_datasets(
             made.
         StoreError: what failed in the last run cannot be read or noted.
     """
-    declared = settings.declared()
+    from airnub_data import by_name
+
+    declared = by_name(*settings.declared().values())
     for name in accept:
         if name not in declared:
             raise ConfigurationError.of("accept", f"unknown dataset {name!r}; {nearest_or_all(name, declared)}")
@@ -74,18 +106,52 @@ async def make_datasets(
     if not is_within_pipeline():  # there the ingestion has checked them, and not every source has a dataset
         check_names("source", sources or (), {source for of_one in read_from.values() for source in of_one})
     names = [name for name in declared if not sources or not set(sources).isdisjoint(read_from[name])]
+    names = _selected(declared, names)
     place = await locate(settings)
     if failed:
         last = await asyncio.to_thread(_last_runs, place)
-        names = [name for name in names if name in last and not last[name].is_complete]
+        names = _selected(declared, [name for name in names if name in last and not last[name].is_complete])
     progress = BatchProgress("datasets")
     progress.expect(len(names))
-    outcomes: list[Outcome] = []
+    outcomes: dict[str, Outcome] = {}
     for name in names:
-        outcomes.append(await make_dataset(name, settings, name in accept))
-        progress.outcome(outcomes[-1])
-    await asyncio.to_thread(_note, place, outcomes, str(runtime.flow_run.id))
-    return Report(outcomes)
+        dataset = declared[name]
+        inputs = {one.stem: outcomes[one.stem] for one in dataset.own_inputs if one.stem in outcomes}
+        lacking = [f"{one} {_LACKING[given.kind]}" for one, given in inputs.items() if given.kind in _LACKING]
+        if lacking and dataset.requires_complete and name not in accept:
+            outcome = Outcome(name, Kind.SKIPPED, warning=_skipped(name, lacking))
+        else:
+            # What it waits for has ended already: the graph of the run shows it.
+            outcome = await make_dataset(name, settings, name in accept, wait_for=list(inputs.values()))
+            if lacking and outcome.kind is not Kind.FAILED:
+                outcome = _warned(outcome, lacking)
+        outcomes[name] = outcome
+        progress.outcome(outcome)
+    await asyncio.to_thread(_note, place, list(outcomes.values()), str(runtime.flow_run.id))
+    await _publish_checks(settings, list(outcomes.values()))
+    return Report(list(outcomes.values()))
+
+
+def _selected(declared: "Mapping[str, Dataset]", begin: Collection[str]) -> list[str]:
+    """These datasets, and those that are made of them, in the order of making."""
+    selected: list[str] = []
+    for name, dataset in declared.items():
+        if name in begin or any(one.stem in selected for one in dataset.own_inputs):
+            selected.append(name)
+    return selected
+
+
+def _skipped(name: str, lacking: Sequence[str]) -> str:
+    return (
+        f"skipped, since it requires complete inputs: {', '.join(lacking)} in this run. Correct that, or make it as it "
+        f"is: run processing --accept {name}"
+    )
+
+
+def _warned(outcome: Outcome, lacking: Sequence[str]) -> Outcome:
+    """An outcome of a dataset whose inputs are not all made."""
+    warning = f"its input {', '.join(lacking)} in this run: it is made of the version before"
+    return replace(outcome, warning="; ".join(filter(None, (outcome.warning, warning))))
 
 
 # A retry would not help: what is wrong is in the objects, in the declaration, or on the disk.
@@ -97,11 +163,16 @@ async def make_dataset(name: str, settings: DatasetSettings, accept: bool = Fals
 
     dataset = settings.declared()[name]
     store, location = await locate(settings), await locate_datasets(settings)
+    try:
+        published = await locate_published(one.department for one in dataset.published_inputs)
+    except ConfigurationError as error:
+        return Outcome(name, Kind.FAILED, error=DatasetError(name, f"its inputs: {error}"))
     run = Run(runtime.flow_run.id, runtime.flow_run.flow_name, _code_version(settings))
     async with share_progress(f"{name}: objects read and files written") as progress:
         outcome = await asyncio.to_thread(
-            dataset_outcome, dataset, store, location, accept=accept, run=run, on_progress=progress.set
-        )
+            dataset_outcome, dataset, store, location, published=published, accept=accept, run=run,
+            on_progress=progress.set,
+        )  # fmt: skip
     if outcome.kind in NEW:
         emit_dataset_updated(
             DatasetUpdated(
@@ -114,7 +185,21 @@ async def make_dataset(name: str, settings: DatasetSettings, accept: bool = Fals
                 superseded=outcome.superseded,
             )
         )
+    emit_dataset_asset(settings.department, dataset, outcome)
+    emit_dataset_checked(settings.department, outcome)
     return outcome
+
+
+async def _publish_checks(settings: DatasetSettings, outcomes: Sequence[Outcome]) -> None:
+    checked = [one for one in outcomes if one.checks]
+    if not checked:
+        return
+    from airnub_data.check_history import check_history
+
+    location = await locate_datasets(settings)
+    history = {one.source: await asyncio.to_thread(check_history, location, one.source, VERSIONS) for one in checked}
+    key = artifact_key(settings.department, settings.stage)
+    await publish_checks(key, f"{settings.department} {settings.stage}", checked, history)
 
 
 def _last_runs(place: Place) -> dict[str, LastRun]:

@@ -9,13 +9,14 @@ sends it; so what an event starts also has a schedule, and does all that is to b
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from pydantic import BaseModel
 
+from airnub_core import Kind, Outcome
 from airnub_core.published import Published, versioned
 
 Payload = TypeVar("Payload", bound=BaseModel)
@@ -65,9 +66,10 @@ def emit_dataset_updated(payload: DatasetUpdated) -> None:
 
 
 def is_within_pipeline() -> bool:
-    """Whether the flow that runs is a part of another one."""
-    run = FlowRunContext.get()
-    return run is not None and run.flow_run is not None and run.flow_run.parent_task_run_id is not None
+    """Whether the flow that runs is a part of another one in this process; `run_deployment` makes a run of its own."""
+    context = FlowRunContext.get()
+    run = None if context is None else context.flow_run
+    return run is not None and run.parent_task_run_id is not None and run.deployment_id is None
 
 
 def _emit(event: str, resource: str, payload: BaseModel) -> None:
@@ -137,3 +139,54 @@ def _alternatives(value: Mapping[str, Any]) -> Iterator[str]:
             yield f"list({_described(one['items'])[0]})"
         else:
             yield _TYPES.get((kind, one.get("format")), kind)
+
+
+DATASET_CHECKED = "airnub.dataset.checked"
+
+
+class FoundByCheck(BaseModel):
+    """What a check found, as `airnub.dataset.checked` says it."""
+
+    name: str
+    passed: bool
+    on_fail: str
+    """`block` or `warn`."""
+    expected: str
+    found: str
+    value: float | None
+    """The number that it judged, `null` where it judges none."""
+    unit: str | None
+
+
+class DatasetChecked(BaseModel):
+    """What `airnub.dataset.checked` says."""
+
+    department: str
+    dataset: str
+    version: int | None
+    """The version that has these results; `null` where it was not committed."""
+    passed: bool
+    """Whether every check passed."""
+    failed: list[str]
+    """The names of those that did not."""
+    checks: list[FoundByCheck]
+    """In the order of the declaration."""
+
+
+def emit_dataset_checked(department: str, outcome: Outcome) -> None:
+    """Send what the checks of a dataset found: behind its commit, or where they forbade it.
+
+    Of an unchanged dataset nothing is evaluated but freshness: it is sent where a check failed, as long as it does.
+    """
+    failed = [check.name for check in outcome.checks if not check.passed]
+    if not outcome.checks or (outcome.kind is Kind.UNCHANGED and not failed):
+        return
+    payload = DatasetChecked(
+        department=department,
+        dataset=outcome.source,
+        version=outcome.version,
+        passed=not failed,
+        failed=failed,
+        checks=[FoundByCheck.model_validate(asdict(check)) for check in outcome.checks],
+    )
+    _emit(DATASET_CHECKED, f"airnub.dataset.{department}.{outcome.source}", payload)

@@ -77,6 +77,11 @@ PostgresqlUrl = Annotated[
 ]
 
 
+def variable_of(department: str, stage: str) -> str:
+    """The name of the Prefect Variable that holds the settings of a stage."""
+    return f"dept_{department}_{stage}_config"
+
+
 class StageSettings(BaseModel):
     """What every stage is told. A subclass says whose it is:
 
@@ -98,7 +103,7 @@ class StageSettings(BaseModel):
     @classmethod
     def variable(cls) -> str:
         """The name of the Prefect Variable that holds them."""
-        return f"dept_{cls.department}_{cls.stage}_config"
+        return variable_of(cls.department, cls.stage)
 
     @classmethod
     def yaml_name(cls) -> str:
@@ -269,10 +274,20 @@ class DatasetSettings(StoreSettings, DatasetsPart):
         return self
 
     def declared(self) -> "dict[str, Dataset]":
-        """The datasets of the department by the names of their tables, with the limits that settings give them."""
+        """The datasets of the department by the names of their tables, with the limits that settings give them.
+
+        Raises:
+            ConfigurationError: one of them is an input of another one by the name under which it is published.
+        """
+        declarations = self.declarations()
+        for dataset in declarations.values():
+            for name in dataset.input_names:
+                if name.startswith(f"{self.department}/"):
+                    reason = f"{dataset.stem}: expected inputs of this department as their declarations, found {name!r}"
+                    raise ConfigurationError.of(f"{self.package()}.datasets", reason)
         return {
             name: dataset.with_limits(limits) if (limits := self.dataset_limits.get(name)) else dataset
-            for name, dataset in self.declarations().items()
+            for name, dataset in declarations.items()
         }
 
     @classmethod

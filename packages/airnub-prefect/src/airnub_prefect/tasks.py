@@ -24,6 +24,7 @@ from airnub_core import (
 )
 from airnub_core.store.index import Failure, Scope
 from airnub_prefect.artifacts import batch_progress
+from airnub_prefect.assets import emit_source_assets
 from airnub_prefect.blocks import locate
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.secrets import read_secrets
@@ -91,12 +92,15 @@ async def _ingest(
         if part.failed:
             left = await asyncio.to_thread(engine.retry_failed, [source.name for source in sources])
             sources = [source for source in sources if source.name in left]
+        if not sources:
+            return Report()
         names = [source.name for source in sources]
         await asyncio.to_thread(engine.index.begin_runs, Scope.SOURCE, names, engine.run)
         report = Report(await work(engine, sources))
         # Until then a later stage takes these sources for incomplete: a run that is killed notes nothing.
         await asyncio.to_thread(engine.index.end_runs, Scope.SOURCE, _failures(report, names), engine.run)
-        return report
+    emit_source_assets(part.package, report)
+    return report
 
 
 def _failures(report: Report, names: Sequence[str]) -> dict[str, list[Failure]]:

@@ -226,3 +226,42 @@ def test_accept_is_for_stages_that_make_datasets(tmp_path):
     for words in (("run", "--accept", "orders"), ("run", "other", "--accept", "orders")):
         answer = CliRunner().invoke(group(DEPARTMENT), list(words))
         assert (answer.exit_code, "--accept is for a stage that makes datasets" in answer.stderr) == (2, True)
+
+
+def test_a_dataset_of_inputs(invoke, fill_store, tmp_path):
+    """Its page and its history have the versions of the inputs; rows in quarantine have no object."""
+    from dataclasses import replace
+
+    import polars as pl
+    from department_of_joins.datasets import ORDERS, TOTALS
+    from department_of_joins.department import DEPARTMENT
+
+    from airnub_data import Column
+
+    def run(*words, where=("--datasets", tmp_path / "datasets")):
+        return invoke(*words, where=where, department=DEPARTMENT)
+
+    assert "next run      fails: expected a version of its input orders" in run("show", "totals")[1]
+    location = Location(tmp_path / "datasets")
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n2,3\n"})
+    make_dataset(ORDERS, tmp_path / "store", location)
+    assert "next run      it is made of version 0 of orders" in run("show", "totals")[1]
+    make_dataset(TOTALS, None, location)
+    out = run("show", "totals")[1]
+    assert out.startswith("totals, of orders\n")
+    assert "1 rows of version 0 of orders, 0 superseded" in out
+    assert "next run      nothing: it is what version 0 of orders gives" in out
+    assert run("history", "totals")[1].rstrip().endswith("of orders 0")
+    document = json.loads(run("show", "totals", "--json")[1])
+    assert (document["sources"], document["inputs"]) == ([], ["orders"])
+    assert document["version"]["input_versions"][0]["rows"] == 2
+    fill_store(tmp_path / "store", {"b": HEADER + b"3,5\n"})
+    make_dataset(ORDERS, tmp_path / "store", location)
+    assert "next run      orders has version 1 after 0; it is made of version 1 of orders" in run("show", "totals")[1]
+    strict = replace(TOTALS, max_quarantined="100%", max_shrink="100%", checks=(), columns={
+        **TOTALS.columns, "price": Column(pl.Float64, maximum=1),
+    })  # fmt: skip
+    make_dataset(strict, None, location)
+    out = run("quarantine", "totals")[1]
+    assert "of the inputs: price: expected at most 1, found 10.0" in out
+    assert '{"orders":3,"price":10.0}' in out

@@ -15,10 +15,12 @@ from pydantic import BaseModel
 
 from airnub_cli.deployments.described import wrong_description
 from airnub_cli.deployments.entrypoints import EntrypointError, load_flow
-from airnub_cli.deployments.sources import Source, text_at
+from airnub_cli.deployments.sources import Source, awaited_resources, list_at, text_at
 from airnub_cli.installed import INSTALL_ALL
 from airnub_prefect.department import Department, Stage
 from airnub_prefect.errors import Mistake
+from airnub_prefect.settings import DatasetSettings
+from airnub_prefect.validation import nearest_or_all
 
 
 def wrong_flows(source: Source) -> Iterator[Mistake]:
@@ -45,6 +47,30 @@ def wrong_flows(source: Source) -> Iterator[Mistake]:
     yield from _undeployed(source, department, modules, path)
     for stage in department.stages:
         yield from _loose(stage, path)
+    if not broken:
+        yield from _unknown_datasets(source, department)
+
+
+def _unknown_datasets(source: Source, department: Department) -> Iterator[Mistake]:
+    """Datasets of the department that triggers wait for, and that no stage makes: these would never start anything."""
+    prefix = f"airnub.dataset.{source.department}."
+    awaited = [
+        (entry, place, resource.removeprefix(prefix))
+        for entry in source.entries()
+        for place, resource in awaited_resources(list_at(entry.value, "triggers"), ("triggers",))
+        if resource.startswith(prefix)
+    ]
+    if not awaited:
+        return
+    try:
+        kinds = [stage.load_settings() for stage in department.stages]
+        known = [name for kind in kinds if issubclass(kind, DatasetSettings) for name in kind.declarations()]
+    except (Exception, SystemExit):  # noqa: BLE001  # what cannot be imported is a mistake of its own
+        return
+    for entry, place, name in awaited:
+        if name not in known:
+            message = f"expected a dataset of {source.department}, found {name!r}; {nearest_or_all(name, known)}"
+            yield entry.mistake(message, *place)
 
 
 def _undeployed(source: Source, department: Department, modules: list[ModuleType], path: Path) -> Iterator[Mistake]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from airnub_cli.deployments.sources import Entry, Source, list_at, mapping_at, text_at
+from airnub_cli.deployments.sources import Entry, Source, awaited_resources, list_at, mapping_at, text_at
 from airnub_prefect.errors import Mistake
 from airnub_prefect.places import shown
 from airnub_prefect.validation import nearest_or_all
@@ -26,7 +26,13 @@ def clashes(sources: list[Source]) -> Iterator[Mistake]:
                 message = f"duplicate {name!r}; it is that of a trigger of {_where(triggers[name])}"
                 yield entry.mistake(message, "triggers", index, "name")
             triggers.setdefault(name, entry)
+    departments = [source.department for source in sources]
     for entry in entries:
+        for place, resource in awaited_resources(list_at(entry.value, "triggers"), ("triggers",)):
+            department = resource.split(".")[2]
+            if department not in departments:
+                valid = nearest_or_all(department, departments)
+                yield entry.mistake(f"expected a department of this repository, found {department!r}; {valid}", *place)
         for place, name in _named_deployments(list_at(entry.value, "triggers"), ("triggers",)):
             if name not in names:
                 message = f"expected a deployment of this repository, found {name!r}; {nearest_or_all(name, names)}"

@@ -1,5 +1,6 @@
 """Sources: the `prefect.yaml` of each department, with its lines."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +10,10 @@ from airnub_cli.configuration.registry import Registered
 from airnub_cli.deployments.schema import DeploymentFile
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.validation import checked
-from airnub_prefect.yaml_file import YamlFile, read_yaml
+from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
 
 FILE = "prefect.yaml"
+_RESOURCE = re.compile(r"airnub\.(ingestion\.[^.*]+|dataset\.[^.*]+\.[^*]+)")
 
 
 @dataclass(slots=True)
@@ -118,3 +120,16 @@ def mapping_at(value: Any, *place: str) -> dict[str, Any]:
     for step in place:
         value = value.get(step) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
+
+
+def awaited_resources(triggers: list[Any], place: Place) -> Iterator[tuple[Place, str]]:
+    """Resources of the events that start stages, by their whole names, also inside of compound triggers.
+
+    They are `airnub.ingestion.<department>` and `airnub.dataset.<department>.<dataset>`.
+    """
+    for index, trigger in enumerate(triggers):
+        named = mapping_at(trigger, "match").get("prefect.resource.id")
+        for one in named if isinstance(named, list) else [named]:
+            if isinstance(one, str) and _RESOURCE.fullmatch(one):
+                yield (*place, index, "match", "prefect.resource.id"), one
+        yield from awaited_resources(list_at(trigger, "triggers"), (*place, index, "triggers"))

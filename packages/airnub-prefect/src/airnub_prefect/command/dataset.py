@@ -86,7 +86,7 @@ def ls(datasets: Datasets, *, as_json: bool) -> int:
     for name, dataset in datasets.declared.items():
         table = Table.open(datasets.location, name)
         commit = None if table is None else table.last()
-        row: dict[str, Any] = {"dataset": name, "sources": list(dataset.sources), "version": table and table.version}
+        row: dict[str, Any] = {"dataset": name, **_origin(dataset), "version": table and table.version}
         if commit is not None:
             row |= {key: commit.record.get(key) for key in ("rows", "quarantined", "size", "held")}
             row["committed_at"] = commit.at.isoformat()
@@ -111,7 +111,7 @@ def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> 
     published = dataset.published()
     document: dict[str, Any] = {
         "dataset": name,
-        "sources": list(dataset.sources),
+        **_origin(dataset),
         "columns": {
             column: {"type": kind, "nullable": nullable, "unit": dataset.schema[column].unit}
             for column, (kind, nullable) in published.fields.items()
@@ -128,12 +128,14 @@ def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> 
         "parts": dict(parts(dataset)),
         "table": datasets.location.uri(name),
         "version": None if table is None else _described(table.version, commit),
-        "next_run": None if datasets.store is None else _next_run(dataset, datasets.store, datasets.location),
+        "next_run": None
+        if datasets.store is None and not dataset.inputs
+        else _next_run(dataset, datasets.store, datasets.location),
     }
     if as_json:
         print_json(document)
         return 0
-    tell(f"{name}, of {', '.join(dataset.sources)}")
+    tell(f"{name}, of {', '.join(dataset.sources or dataset.input_names)}")
     tell(f"  table         {_shown(datasets.location, name)}")
     for key in ("key", "latest", "partition_by", "retention"):
         value = document[key]
@@ -160,7 +162,13 @@ def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> 
     return 0
 
 
-def _next_run(dataset: "Dataset", store: Place, location: "Location") -> str:
+def _origin(dataset: "Dataset") -> dict[str, list[str]]:
+    """What a dataset is made of; `inputs` are there only where it has some."""
+    inputs = {"inputs": list(dataset.input_names)} if dataset.inputs else {}
+    return {"sources": list(dataset.sources), **inputs}
+
+
+def _next_run(dataset: "Dataset", store: Place | None, location: "Location") -> str:
     from airnub_data.pending import pending
 
     try:
@@ -221,11 +229,18 @@ def quarantine(datasets: Datasets, name: str, limit: int, *, as_json: bool) -> i
             ["rows", "rule", "first found"],
         )
     for one in examples:
-        tell(f"object {hex_of(one['object'])[:SHORT_DIGEST]}, record {one['record']:,}: {one['reason']}")
+        tell(f"{_row_origin(one)}: {one['reason']}")
         tell(f"    {one['text']}")
     if len(examples) < count:
         tell(f"and {count - len(examples):,} more rows; see --limit")
     return 0
+
+
+def _row_origin(row: Mapping[str, Any]) -> str:
+    """Where a row in quarantine comes from; one that was made of inputs has no object."""
+    if row["object"] is None:
+        return "of the inputs"
+    return f"object {hex_of(row['object'])[:SHORT_DIGEST]}, record {row['record']:,}"
 
 
 def rollback(datasets: Datasets, name: str, version: int) -> int:
@@ -354,17 +369,24 @@ def _listed(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _line(version: int, commit: "Commit") -> str:
     record = commit.record
+    origin = _versions(record, "version {version} of {dataset}") or f"{record.get('objects', 0):,} objects"
     return (
-        f"{version}, committed {commit.at:%Y-%m-%d %H:%M:%S} UTC: {record.get('rows', 0):,} rows of "
-        f"{record.get('objects', 0):,} objects, {record.get('superseded', 0):,} superseded, "
-        f"{record.get('quarantined', 0):,} quarantined"
+        f"{version}, committed {commit.at:%Y-%m-%d %H:%M:%S} UTC: {record.get('rows', 0):,} rows of {origin}, "
+        f"{record.get('superseded', 0):,} superseded, {record.get('quarantined', 0):,} quarantined"
     )
+
+
+def _versions(record: Mapping[str, Any], form: str) -> str:
+    """The versions of the inputs that a version is made of."""
+    return ", ".join(form.format(**one) for one in record.get("input_versions") or ())
 
 
 def _note(one: Mapping[str, Any]) -> str:
     notes = []
     if one.get("restored") is not None:
         notes.append(f"rolled back to {one['restored']}" if one["held"] else "released")
+    if versions := _versions(one, "{dataset} {version}"):
+        notes.append(f"of {versions}")
     if one.get("accepted"):
         notes.append("accepted beyond its limits")
     if failed := [check["name"] for check in one.get("checks") or () if not check["passed"]]:

@@ -1,0 +1,63 @@
+"""Dataset inputs: published datasets that a declaration has as `inputs`, held against contracts and `reads.yaml`.
+
+Inputs are found where they are written out: `Dataset(inputs=(SALES, "crm/customers"), transform=…)`.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from airnub_cli.check.publications import Publications
+from airnub_cli.workspace import Workspace
+from airnub_core.contract import FOLDER
+from airnub_prefect.errors import Mistake
+from airnub_prefect.validation import nearest_or_all
+
+
+def check_dataset_inputs(workspace: Workspace, publications: Publications) -> Iterator[Mistake]:
+    """A mistake for each input without a contract, or that the department does not say it reads.
+
+    Args:
+        workspace: the checkout.
+        publications: of it.
+    """
+    published = ["/".join(one) for one in publications.versions]
+    for member in workspace.members.values():
+        reader = member.folder.name
+        for path in sorted((member.folder / "src").rglob("*.py")) if member.kind == "department" else ():
+            where = path.relative_to(workspace.root).as_posix()
+            for line, given in _inputs(path.read_text(encoding="utf-8", errors="replace")):
+                name, _, number = given.partition(".v")
+                department, _, dataset = name.partition("/")
+                versions = publications.of(department, dataset)
+                if not versions or (number and int(number) not in versions):
+                    what = f"expected a contract of the input {given} in departments/{department}/{FOLDER}, found none"
+                    yield Mistake(where, line, f"{what}; {nearest_or_all(name, published)}")
+                    continue
+                version = versions[int(number) if number else min(versions)]
+                if reader not in {use.reader for use in version.uses}:
+                    what = f"expected {name} version {version.number} in departments/{reader}/reads.yaml"
+                    yield Mistake(where, line, f"{what}, for it is an input here, found none; name the fields it needs")
+
+
+def _inputs(source: str) -> Iterator[tuple[int, str]]:
+    """The names in `inputs` of declarations, with their lines."""
+    if "inputs" not in source:
+        return
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return  # what cannot be imported is a mistake of its own
+    for node in ast.walk(tree):
+        given = {one.arg: one.value for one in node.keywords} if isinstance(node, ast.Call) else {}
+        inputs = given.get("inputs")
+        if "transform" in given and isinstance(inputs, ast.Tuple | ast.List):
+            for one in inputs.elts:
+                match one:
+                    case ast.Constant(value=str(text)) if _is_published(text):
+                        yield one.lineno, text
+
+
+def _is_published(text: str) -> bool:
+    """Whether it has the form of a published dataset's name; a different one is an error of the declaration."""
+    name, _, number = text.partition(".v")
+    return name.count("/") == 1 and (not number or number.isdecimal())

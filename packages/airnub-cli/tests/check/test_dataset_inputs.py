@@ -1,0 +1,47 @@
+"""Published datasets that declarations have as inputs."""
+
+from airnub_cli.check.dataset_inputs import check_dataset_inputs
+from airnub_cli.check.publications import read_publications
+
+SOURCE = "departments/beta_dept/src/beta_dept/datasets.py"
+
+
+def mistakes(house, *inputs):
+    """What is reported of a declaration with these inputs, without its place."""
+    lines = "".join(f"        {one},\n" for one in inputs)
+    house.write(SOURCE, f"TOTAL = Dataset(\n    inputs=(\n{lines}    ),\n    transform=total,\n)\n")
+    publications = read_publications(house.workspace)
+    return house.told(check_dataset_inputs(house.workspace, publications))
+
+
+def test_an_input_that_the_department_says_it_reads(publishing):
+    """Is as it should be, with and without its version, beside one of the department's own."""
+    assert mistakes(publishing, "SALES", '"alpha_dept/rain"', '"alpha_dept/rain.v1"') == []
+
+
+def test_an_input_without_a_contract(publishing):
+    """The line of the input, and the nearest name or those there are."""
+    first, second = mistakes(publishing, '"alpha_dept/rian"', '"alpha_dept/rain.v3"')
+    expected = (
+        "expected a contract of the input alpha_dept/rian in departments/alpha_dept/contracts, found none; did you"
+    )
+    assert first.startswith(f"{SOURCE}:3: {expected}")
+    assert second.startswith(f"{SOURCE}:4: expected a contract of the input alpha_dept/rain.v3 in ")
+
+
+def test_an_input_that_is_not_among_the_reads(publishing):
+    """A change of the contract would break it unseen."""
+    (publishing.root / "departments" / "beta_dept" / "reads.yaml").unlink()
+    [mistake] = mistakes(publishing, '"alpha_dept/rain"')
+    assert mistake.startswith(
+        f"{SOURCE}:3: expected alpha_dept/rain version 1 in departments/beta_dept/reads.yaml, for it is an input here"
+    )
+
+
+def test_texts_that_are_no_inputs(publishing):
+    """Calls without a transform, and sources that cannot be parsed, are left alone."""
+    publishing.write(SOURCE, 'run(inputs=("alpha_dept/snow",))\n')
+    publications = read_publications(publishing.workspace)
+    assert list(check_dataset_inputs(publishing.workspace, publications)) == []
+    publishing.write(SOURCE, 'Dataset(inputs=("alpha_dept/snow",\n')
+    assert list(check_dataset_inputs(publishing.workspace, publications)) == []

@@ -1,0 +1,110 @@
+"""Input versions: which version each input of a dataset has now, and its rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import polars as pl
+
+from airnub_common import sha256_hex
+from airnub_core.errors import DatasetError
+from airnub_data.columns import Schema, type_name
+from airnub_data.dataset import Dataset
+from airnub_data.lineage import published_name
+from airnub_data.location import Location
+from airnub_data.published_datasets import open_published
+from airnub_data.scan import published_rows
+from airnub_data.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class InputVersion:
+    """The version of an input that a dataset is made of, as its commit records it."""
+
+    dataset: str
+    """The name of its table, or `department/name`."""
+    version: int
+    rows: int
+    digest: str
+    """Of its files and columns: a commit that leaves its rows as they are, such as a vacuum's, leaves this as it is."""
+
+    def __str__(self) -> str:
+        return f"version {self.version} of {self.dataset}"
+
+    @classmethod
+    def parse(cls, value: Mapping[str, Any]) -> Self:
+        """One as a commit holds it; fields of later versions are left out."""
+        return cls(**{name: value[name] for name in cls.__dataclass_fields__ if name in value})
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInput:
+    """An input at the version that it has now."""
+
+    version: InputVersion
+    rows: pl.LazyFrame
+    """As readers see them: with the declared types, or those of the contract, and without internal columns."""
+
+
+def open_inputs(
+    dataset: Dataset, location: Location, published: Mapping[str, Location] | None = None
+) -> list[OpenInput]:
+    """The inputs of a dataset, in their order. A version that is rolled back to is the one that counts.
+
+    Args:
+        dataset: whose inputs.
+        location: where the datasets of its department are.
+        published: where those of other departments are, by department. Default: as `scan` finds them.
+
+    Raises:
+        DatasetError: an input has no version yet, or lacks a column.
+        StoreError: an input cannot be read.
+    """
+    return [
+        _published(dataset, given, published or {}) if isinstance(given, str) else _own(dataset, given, location)
+        for given in dataset.inputs
+    ]
+
+
+def digest_of_versions(versions: Sequence[InputVersion]) -> str:
+    """One digest of what all inputs hold; 64 hexadecimal digits."""
+    return sha256_hex("\n".join(f"{one.dataset} {one.digest}" for one in versions).encode())
+
+
+def _own(dataset: Dataset, given: Dataset, location: Location) -> OpenInput:
+    table = Table.open(location, given.stem)
+    if table is None:
+        raise DatasetError(
+            dataset.stem,
+            f"expected a version of its input {given.stem}, found no table {location.name}/{given.stem}; `run "
+            f"processing` makes it first: where {given.stem} failed, correct that and run it again",
+        )
+    if missing := [name for name in given.schema if name not in table.schema]:
+        raise DatasetError(
+            dataset.stem,
+            f"expected the columns {', '.join(missing)} in version {table.version} of its input {given.stem}, found "
+            f"none: {given.stem} was not made since they were declared; `run processing` and see why it failed",
+        )
+    return _open(given.stem, table, given.schema)
+
+
+def _published(dataset: Dataset, given: str, published: Mapping[str, Location]) -> OpenInput:
+    department, name, version = published_name(given)
+    try:
+        table, schema = open_published(department, name, version=version, location=published.get(department))
+    except DatasetError as error:
+        raise DatasetError(dataset.stem, f"its input {given}: {error.reason}") from error
+    return _open(given, table, schema)
+
+
+def _open(name: str, table: Table, schema: Schema) -> OpenInput:
+    files = table.files()
+    columns = [(column, type_name(declared.dtype)) for column, declared in schema.items()]
+    content = sorted((file.path, file.size, file.rows) for file in files.values())
+    digest = sha256_hex(repr((content, columns)).encode())
+    rows = sum(file.rows for file in files.values())
+    return OpenInput(InputVersion(name, table.version, rows, digest), published_rows(table, schema))

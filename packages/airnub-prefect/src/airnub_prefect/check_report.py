@@ -1,0 +1,108 @@
+"""Check report: what the checks of datasets found in this run and in the last versions, as a table and as a plot."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airnub_core import Kind, Outcome
+from airnub_core.outcome import CheckResult
+from airnub_prefect.artifacts import cell, publish_markdown, publish_svg
+from airnub_prefect.plot import Panel, Point, svg
+
+if TYPE_CHECKING:
+    from airnub_data.check_history import CheckedVersion
+
+VERSIONS = 30
+"""The last versions of a dataset that are shown."""
+_PANELS = 40
+"""Panels of a plot; more would be 3,000 pixels high."""
+_PASSED, _WARNED, _FAILED, _ABSENT = "✓", "!", "✗", "·"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One version, or what this run found and did not commit."""
+
+    label: str
+    rows: int | None
+    checks: Mapping[str, CheckResult]
+
+
+async def publish_checks(
+    key: str, whose: str, outcomes: Sequence[Outcome], history: Mapping[str, "Sequence[CheckedVersion]"]
+) -> None:
+    """Publish the table and the plot; nothing where no dataset has checks.
+
+    Args:
+        key: how the keys of the artifacts begin.
+        whose: department and stage, for captions.
+        outcomes: of the datasets, in this run.
+        history: the last versions of each dataset, the oldest first.
+    """
+    checked = {one.source: _shown(one, history.get(one.source, ())) for one in outcomes if one.checks}
+    if not checked:
+        return
+    about = f"Checks of {whose}: this run and the last {VERSIONS} versions"
+    await publish_markdown(f"{key}-checks", markdown(outcomes, history), about)
+    panels = [panel for dataset, shown in checked.items() for panel in _panels(dataset, shown)]
+    await publish_svg(f"{key}-checks-plot", svg(panels[:_PANELS]), f"{about}. Red: a check that failed")
+
+
+def markdown(outcomes: Sequence[Outcome], history: Mapping[str, "Sequence[CheckedVersion]"]) -> str:
+    """Each check of each dataset: what was expected and found, and whether it held in the last versions."""
+    lines = [
+        "# Checks",
+        "",
+        f"Versions, the newest on the right: {_PASSED} passed, {_WARNED} failed and warned, {_FAILED} failed, "
+        f"{_ABSENT} not declared then. The last is what this run found, also where it was not committed.",
+        "",
+        "| dataset | check | versions | expected | found |",
+        "|---|---|---|---|---|",
+    ]
+    for outcome in outcomes:
+        shown = _shown(outcome, history.get(outcome.source, ()))
+        for check in outcome.checks:
+            marks = "".join(_mark(one.checks.get(check.name)) for one in shown)
+            cells = (outcome.source, check.name, marks, cell(check.expected), cell(check.found))
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(outcome: Outcome, history: "Sequence[CheckedVersion]") -> list[_Shown]:
+    shown = [
+        _Shown(f"{one.at:%Y-%m-%d} v{one.version}", one.rows, {check.name: check for check in one.checks})
+        for one in history
+    ]
+    now = {check.name: check for check in outcome.checks}
+    if outcome.kind is Kind.FAILED or not shown:
+        shown.append(_Shown("this run", outcome.rows, now))
+    else:
+        # The newest version, as this run judged it: freshness is judged again where nothing was committed.
+        last = shown[-1]
+        shown[-1] = _Shown(last.label, last.rows, {**last.checks, **now})
+    return shown[-VERSIONS:]
+
+
+def _panels(dataset: str, shown: Sequence[_Shown]) -> list[Panel]:
+    rows = [
+        Point(one.label, one.rows, all(check.passed for check in one.checks.values())) for one in shown
+        if one.rows is not None
+    ]  # fmt: skip
+    panels = [Panel(f"{dataset}: rows", rows)] if rows else []
+    for name, newest in shown[-1].checks.items():
+        found = [one.checks.get(name) for one in shown]
+        points = [
+            Point(one.label, None if check is None else check.value, check is None or check.passed)
+            for one, check in zip(shown, found, strict=True)
+        ]
+        unit = next((check.unit for check in reversed(found) if check is not None and check.unit), newest.unit)
+        # A count of rows has its panel already.
+        if unit is not None and unit != "rows":
+            panels.append(Panel(f"{dataset}: {name} ({unit})", points))
+    return panels
+
+
+def _mark(check: CheckResult | None) -> str:
+    if check is None:
+        return _ABSENT
+    return _PASSED if check.passed else _WARNED if check.on_fail == "warn" else _FAILED

@@ -1,0 +1,1 @@
+"""A department whose datasets are made of others, for the tests."""
