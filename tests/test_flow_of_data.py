@@ -82,7 +82,7 @@ class System:
         return self.runs("ingestion")[-1]
 
     def versions(self):
-        """The version of each dataset, `None` where there is no table."""
+        """The version of each dataset, `None` for one without a table."""
         location = Location(self.state / "datasets/project_alpha")
         tables = {name: Table.open(location, name) for name in DATASETS}
         return {name: None if table is None else table.version for name, table in tables.items()}
