@@ -17,6 +17,8 @@ _BAD = 1000
 """One row of so many has a value that is no number."""
 _ODD = 100
 """One line of so many is no record, in the odd JSON Lines."""
+SITES = 1000
+"""Different values of the column `site`, `s0` and so on."""
 _AT_ONCE = 1000
 _SLICE = 500_000
 
@@ -42,7 +44,7 @@ def csv_rows(number: pl.Series, days: int, *, bad: bool = False, shift: int = 0)
         ("o" + pl.col("number").cast(pl.String).str.zfill(8)).alias("id"),
         (pl.lit(start) + (drawn // 7 % (days * 86_400)).cast(pl.Int64))
         .mul(1000).cast(pl.Datetime("ms")).dt.strftime("%Y-%m-%dT%H:%M:%SZ").alias("at"),
-        ("s" + (drawn // 11 % 1000).cast(pl.String)).alias("site"),
+        ("s" + (drawn // 11 % SITES).cast(pl.String)).alias("site"),
         value.alias("value"),
         (drawn // 13 % len(STATUS)).replace_strict(dict(enumerate(STATUS)), return_dtype=pl.String).alias("status"),
     )  # fmt: skip
@@ -77,7 +79,7 @@ def record(number: int) -> dict[str, object]:
     }
 
 
-def fill(store: Path, contents: Iterable[tuple[str, bytes]], suffix: str = "csv") -> None:
+def fill(store: Path, contents: Iterable[tuple[str, bytes]], suffix: str = "csv", source: str = SOURCE) -> None:
     """Give URLs their bytes, one after another, as an ingestion would."""
 
     async def settle() -> None:
@@ -85,7 +87,7 @@ def fill(store: Path, contents: Iterable[tuple[str, bytes]], suffix: str = "csv"
         async with open_engine(store, network) as engine:
             waiting = []
             for url, content in contents:
-                item = Item(SOURCE, f"https://example.org/{url}", network)
+                item = Item(source, f"https://example.org/{url}", network)
                 waiting.append(engine.keep(engine.begin(item, f"rows.{suffix}"), content, "text/plain", ()))
                 if len(waiting) == _AT_ONCE:
                     await engine.settle(waiting)

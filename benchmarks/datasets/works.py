@@ -25,6 +25,7 @@ class Size:
     rows: int = 4_000_000
     """Of the CSV, 45 bytes each."""
     corrected: int = 5_000_000
+    checked: int = 5_000_000
     records: int = 100_000
     pages: int = 200
     objects: int = 10_000
@@ -96,6 +97,31 @@ def _beside_polars(folder: Path, size: Size, rounds: int, found: Found, name: st
             raise FailedRunError(f"expected as many rows as the peer has, found {ours.said} and {peer.said}")
         found.pairs.append((ours, peer))
     return found
+
+
+def checks(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
+    """Datasets with 20 checks, beside the same ones without."""
+    store, sites = folder / "store", folder / "sites"
+    source = inputs.write_csv(folder / "rows.csv", size.checked, days=396)
+    inputs.fill(store, [("rows", source.read_bytes())])
+    source.unlink()
+    names = "".join(f"s{number}\n" for number in range(inputs.SITES))
+    inputs.fill(store, [("sites", f"site\n{names}".encode())], source="sites")
+    start(_program("ours", "SITES", store, sites))
+    for title, name in (("20 checks, key, 13 months", "KEYED"), ("20 checks, no key", "PLAIN")):
+        found = Found(title, round(1 / 1.15, 2), "ratio", peer="ours without checks")
+        for number in range(rounds):
+            with_checks, without = (_fresh(folder / one) for one in ("with", "without"))
+            shutil.copytree(sites, with_checks, dirs_exist_ok=True)
+            ours, peer = _in_turns(
+                number,
+                _program("ours", f"{name}_CHECKED", store, with_checks),
+                _program("ours", name, store, without),
+            )
+            if (ours.said["checks"], ours.said["rows"]) != (20, peer.said["rows"]):
+                raise FailedRunError(f"expected 20 checks to pass and as many rows, found {ours.said} and {peer.said}")
+            found.pairs.append((ours, peer))
+        yield found
 
 
 def json_lines(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
@@ -216,6 +242,7 @@ Work = Callable[[Path, Size, int], Iterator[Found]]
 WORKS: dict[str, Work] = {
     "keyed": keyed,
     "plain": plain,
+    "checks": checks,
     "json": json_lines,
     "api": api,
     "correction": correction,

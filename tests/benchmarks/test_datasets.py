@@ -7,7 +7,7 @@ from benchmarks.datasets import __main__ as command
 from benchmarks.datasets import inputs, works
 from benchmarks.datasets.works import Found, Run, Size
 
-TINY = Size(rows=3000, corrected=50_000, records=400, pages=4, objects=6, commits=3)
+TINY = Size(rows=3000, corrected=50_000, checked=3000, records=400, pages=4, objects=6, commits=3)
 
 
 @pytest.mark.system  # each starts processes of ours and of the peer

@@ -17,7 +17,9 @@ def main(name: str, store: Path, datasets: Path) -> None:
     figures: dict[str, object] = {}
     with clocked(figures):
         made = make_dataset(dataset, store, Location(datasets), limits=Limits("100%", "100%"), parquet_copy=False)
-    say({**figures, "rows": made.record.rows, "quarantined": made.record.quarantined, "changed": made.changed})
+    record = made.record
+    passed = sum(check.passed for check in made.checks)
+    say({**figures, "rows": record.rows, "quarantined": record.quarantined, "changed": made.changed, "checks": passed})
 
 
 if __name__ == "__main__":

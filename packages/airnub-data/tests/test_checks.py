@@ -59,7 +59,7 @@ def test_unique_on_several_columns():
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_unique_in_slices(size, monkeypatch):
     """A value and its repetition are always in the same slice."""
-    monkeypatch.setattr(checks_module, "_SLICE", size)
+    monkeypatch.setattr(checks_module, "HASHES_AT_ONCE", size)
     assert judged(unique("a"), {"a": list(range(100))})[0]
     assert judged(unique("a"), {"a": [*range(100), 3, 50]})[1].startswith("2 rows too many, such as a=")
 

@@ -8,7 +8,7 @@ import pytest
 
 from airnub_core import Kind
 from airnub_core.dataset_limits import DatasetLimits
-from airnub_data import Column, Csv, Dataset, Day, make_dataset, scan_dataset
+from airnub_data import Column, Csv, Dataset, Day, evaluation, make_dataset, scan_dataset
 from airnub_data.checks import expression, fresh, function, reference, row_count, row_count_change, unique
 from airnub_data.evaluation import CheckError
 from airnub_data.outcome import dataset_outcome
@@ -68,6 +68,29 @@ def test_what_blocks_leaves_the_old_version_in_place(fill, outcome, location):
     fill({"b": HEADER + row(2, "z")})
     assert outcome(dataset).kind is Kind.UPDATED
     assert emails(location) == ["x", "z"]
+
+
+@pytest.mark.parametrize("at_once", [0, 5, 100])
+def test_uniqueness_is_judged_alike_however_many_hashes_one_pass_collects(fill, outcome, monkeypatch, at_once):
+    """None, those of the first check alone, or those of both."""
+    monkeypatch.setattr(evaluation, "HASHES_AT_ONCE", at_once)
+    fill(
+        {
+            "a": HEADER
+            + row(1, "x", "2026-01-01T00:00Z")
+            + row(2, "y", "2026-01-01T00:00Z")
+            + row(3, "x", "2026-01-02T00:00Z")
+        }
+    )
+    checks = unique("email"), unique("at", name="times"), unique("email", "at", name="both")
+    failed = outcome(declared(*checks, expression("positive", pl.col("id") > 0)))
+    assert [(one.name, one.passed) for one in failed.checks] == [
+        ("unique_email", False),
+        ("times", False),
+        ("both", True),
+        ("positive", True),
+    ]
+    assert "found 1 rows too many, such as email=x; check times" in str(failed.error)
 
 
 def test_the_first_version_is_stopped_too(fill, outcome, location):

@@ -35,7 +35,7 @@ Over = Literal["table", "touched"]
 Moment = date | datetime
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_SLICE = 5_000_000
+HASHES_AT_ONCE = 5_000_000
 """Rows whose hashes are compared at a time: 40 MB of hashes, and as much again to count them."""
 _NAMED_HASHES = 1_000
 _LONGEST_EXAMPLE = 80
@@ -64,6 +64,8 @@ class CheckedRows:
     """The rows of a different dataset."""
     values: Sequence[Any] = ()
     """Of the check's `aggregates`, in their order."""
+    hashes: pl.Series | None = None
+    """Those of the check's `row_hashes`, where they were collected in the same pass."""
 
 
 class Finding(NamedTuple):
@@ -120,6 +122,10 @@ class Check:
         """Single values that the check needs of its rows: those of all checks are found in one pass."""
         return ()
 
+    def row_hashes(self, rows: pl.LazyFrame) -> pl.LazyFrame | None:  # noqa: ARG002  # of checks that need them
+        """A hash of each row, in one column, where the check needs them; `None` where it does not."""
+        return None
+
     def judge(self, rows: CheckedRows) -> Finding:
         """Whether it holds, and what was found."""
         raise NotImplementedError
@@ -139,22 +145,30 @@ class Unique(Check):
     def columns_used(self) -> tuple[str, ...]:
         return self.columns
 
+    def row_hashes(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.select(self.columns).drop_nulls().select(self._hash.alias("hash"))
+
+    @property
+    def _hash(self) -> pl.Expr:
+        return (pl.col(self.columns[0]) if len(self.columns) == 1 else pl.struct(self.columns)).hash()
+
     def judge(self, rows: CheckedRows) -> Finding:
         # Hashes take a fraction of the memory of the values; where two are equal, the values decide.
         given = rows.rows.select(self.columns).drop_nulls()
-        column = pl.col(self.columns[0]) if len(self.columns) == 1 else pl.struct(self.columns)
         repeated, some = 0, None
-        slices = max(1, -(-rows.total // _SLICE))
+        slices = max(1, -(-rows.total // HASHES_AT_ONCE))
         for number in range(slices):
-            part = column.hash().alias("hash")
-            found = given.select(part)
-            if slices > 1:
-                found = found.filter(pl.col("hash") % slices == number)
-            hashes = found.collect(engine="streaming").to_series()
+            if rows.hashes is not None:
+                hashes = rows.hashes
+            else:
+                found = self.row_hashes(rows.rows)
+                if slices > 1:
+                    found = found.filter(pl.col("hash") % slices == number)
+                hashes = found.collect(engine="streaming").to_series()
             more = len(hashes) - hashes.n_unique()
             if more and some is None:
                 twice = hashes.filter(hashes.is_duplicated()).unique().head(_NAMED_HASHES)
-                same = given.filter(column.hash().is_in(twice.implode()))
+                same = given.filter(self._hash.is_in(twice.implode()))
                 some = same.filter(pl.struct(self.columns).is_duplicated()).head(1).collect()
                 if some.is_empty() and len(twice) < _NAMED_HASHES:
                     some, more = None, 0  # different values with equal hashes

@@ -11,7 +11,7 @@ import polars as pl
 
 from airnub_core.errors import DatasetError
 from airnub_core.outcome import CheckResult, Violation
-from airnub_data.checks import Check, CheckedRows, Finding, Fresh, Over
+from airnub_data.checks import HASHES_AT_ONCE, Check, CheckedRows, Finding, Fresh, Over
 from airnub_data.dataset import Dataset
 from airnub_data.location import Location
 from airnub_data.published_datasets import scan
@@ -32,6 +32,16 @@ class CheckError(DatasetError):
     """Rows that break a rule."""
     violations: tuple[Violation, ...] = field(default=(), compare=False)
     """The rules, by the number of rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one pass over the rows found for a check."""
+
+    values: Sequence[Any] = ()
+    """Of its `aggregates`."""
+    hashes: pl.Series | None = None
+    """Its `row_hashes`; `None` where it has none, or too many for one pass."""
 
 
 class _UnevaluatedError(Exception):
@@ -74,13 +84,13 @@ def evaluate(
 
     every: dict[Over, CheckedRows] = {"touched": rows(added)}
     every["table"] = rows([*kept, *added]) if kept else every["touched"]
-    values: dict[str, Sequence[Any] | _UnevaluatedError] = {}
-    for checks, seen in _passes(dataset.checks, every):
-        values |= _aggregated(checks, seen.rows)
+    found: dict[str, _Seen | _UnevaluatedError] = {}
+    for checks, looked_at in _passes(dataset.checks, every):
+        found |= _looked(checks, looked_at)
     return tuple(
         CheckResult(check.name, True, check.on_fail, check.expected, "no new rows")
         if check.over == "touched" and not added and not isinstance(check, Fresh)
-        else _result(check, values[check.name], every[check.over])
+        else _result(check, found[check.name], every[check.over])
         for check in dataset.checks
     )
 
@@ -150,25 +160,29 @@ def _passes(checks: Sequence[Check], every: Mapping[Over, CheckedRows]) -> list[
     return [(of_over, every[over]) for over, of_over in by_over.items() if of_over]
 
 
-def _aggregated(checks: Sequence[Check], rows: pl.LazyFrame) -> dict[str, Sequence[Any] | _UnevaluatedError]:
-    """The single values that checks need, by the names of the checks; of one that cannot be evaluated, the reason."""
-    found: dict[str, Sequence[Any] | _UnevaluatedError] = {}
-    wanted: dict[str, list[pl.Expr]] = {}
+def _looked(checks: Sequence[Check], rows: CheckedRows) -> dict[str, _Seen | _UnevaluatedError]:
+    """What checks need of the rows, by the names of the checks; of one that cannot be evaluated, the reason."""
+    found: dict[str, _Seen | _UnevaluatedError] = {}
+    wanted: dict[str, tuple[list[pl.Expr], pl.LazyFrame | None]] = {}
+    left = HASHES_AT_ONCE
     for check in checks:
         try:
             with _evaluating():
-                wanted[check.name] = _planned(check, rows)
+                aggregates = _planned(check, rows.rows)
+                hashes = check.row_hashes(rows.rows) if rows.total <= left else None
+                wanted[check.name] = (aggregates, hashes)
+                left -= 0 if hashes is None else rows.total
         except _UnevaluatedError as error:
             found[check.name] = error
     try:
         with _evaluating():
-            return found | _collected(rows, wanted)
+            return found | _collected(rows.rows, wanted)
     except _UnevaluatedError:
         pass  # which of them it is shows when each is alone
-    for name, named in wanted.items():
+    for name, one in wanted.items():
         try:
             with _evaluating():
-                found |= _collected(rows, {name: named})
+                found |= _collected(rows.rows, {name: one})
         except _UnevaluatedError as error:
             found[name] = error
     return found
@@ -182,19 +196,28 @@ def _planned(check: Check, rows: pl.LazyFrame) -> list[pl.Expr]:
     return named
 
 
-def _collected(rows: pl.LazyFrame, wanted: Mapping[str, Sequence[pl.Expr]]) -> dict[str, Sequence[Any]]:
-    every = [one for named in wanted.values() for one in named]
-    values = iter(rows.select(every).collect(engine="streaming").row(0) if every else ())
-    return {name: [next(values) for _ in named] for name, named in wanted.items()}
+def _collected(
+    rows: pl.LazyFrame, wanted: Mapping[str, tuple[Sequence[pl.Expr], pl.LazyFrame | None]]
+) -> dict[str, _Seen]:
+    every = [one for aggregates, _ in wanted.values() for one in aggregates]
+    hashes = {name: frame for name, (_, frame) in wanted.items() if frame is not None}
+    frames = [*([rows.select(every)] if every else ()), *hashes.values()]
+    # Together they read each file once.
+    found = pl.collect_all(frames, engine="streaming") if frames else []
+    values = iter(found[0].row(0) if every else ())
+    columns = dict(zip(hashes, (frame.to_series() for frame in found[bool(every) :]), strict=True))
+    return {
+        name: _Seen([next(values) for _ in aggregates], columns.get(name)) for name, (aggregates, _) in wanted.items()
+    }
 
 
-def _result(check: Check, values: Sequence[Any] | _UnevaluatedError, rows: CheckedRows) -> CheckResult:
-    if isinstance(values, _UnevaluatedError):
-        finding = Finding(False, values.found)
+def _result(check: Check, seen: _Seen | _UnevaluatedError, rows: CheckedRows) -> CheckResult:
+    if isinstance(seen, _UnevaluatedError):
+        finding = Finding(False, seen.found)
     else:
         try:
             with _evaluating():
-                finding = check.judge(replace(rows, values=values))
+                finding = check.judge(replace(rows, values=seen.values, hashes=seen.hashes))
         except _UnevaluatedError as error:
             finding = Finding(False, error.found)
     return _described(check, finding)
