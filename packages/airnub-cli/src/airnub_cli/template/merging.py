@@ -40,7 +40,9 @@ def merge(ours: bytes, base: bytes, theirs: bytes) -> Merged:
         for path, content in zip(paths, (ours, base, theirs), strict=True):
             path.write_bytes(content)
         labels = ["-L", _OURS, "-L", "template it was made from", "-L", "template"]
-        command = ["git", "merge-file", "--stdout", *labels, *map(str, paths)]
+        # As git marks conflicts by default: a developer's `merge.conflictStyle` would add a third part.
+        style = ["-c", "merge.conflictStyle=merge"]
+        command = ["git", *style, "merge-file", "--stdout", *labels, *map(str, paths)]
         done = subprocess.run(command, capture_output=True, check=False)
     # Its exit status is how many conflicts there are, 127 for as many and more, and 255 for a mistake.
     if done.returncode > 127:
