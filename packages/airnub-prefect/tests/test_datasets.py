@@ -128,6 +128,23 @@ def test_only_what_failed_or_is_of_a_source(process, fill_store, tmp_path):
         process(sources=["shops"])
 
 
+def test_when_each_was_made_last_is_noted(process, fill_store, tmp_path):
+    """The times are those of the last run, not of the first one."""
+    from airnub_core import Place, open_store
+    from airnub_core.store.index import Scope
+
+    def last():
+        with open_store(Place(tmp_path / "store")) as (_, index):
+            return index.last_runs(Scope.DATASET)["orders"]
+
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
+    process()
+    before = last()
+    process()
+    assert before.ended_at < last().began_at < last().ended_at
+    assert before.run != last().run
+
+
 def test_without_a_store_none_is_made(process, tmp_path):
     """The dataset fails and says so; noting that makes no store."""
     [failed] = process().outcomes

@@ -48,7 +48,7 @@ def test_a_stage_with_failures_stops_no_other():
     assert failed.value.reports == {"one": BAD, "two": SKIPPED, "three": GOOD}
     assert str(failed.value) == (
         "one: 1 of 1 items failed, tolerated: none; running again will not help by itself, the others are safe\n"
-        "  b: b: expected rows, found none\n"
+        "  b: expected rows, found none\n"
         "two: c: skipped, since 1 item of b failed"
     )
     assert failed.value.headline.count("\n") == 1

@@ -81,4 +81,5 @@ def check_shrink(
 
 def _refused(advice: str, dataset: str) -> str:
     """What to do; before the rules, of which a table of outcomes shows only the first."""
-    return f"nothing was committed: {advice}, or accept it once with `run processing --accept {dataset}`"
+    accept = f"accept it once with `run processing --accept {dataset}`"
+    return f"nothing was committed, and the version before stays: {advice}, or {accept}"

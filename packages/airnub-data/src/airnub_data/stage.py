@@ -49,6 +49,10 @@ COMPRESSION_LEVEL = 2
 _KEPT = 24 * 3600
 """Seconds that a staged object stays which is not current any more: another run may be at it."""
 _GZIP = b"\x1f\x8b"
+_UNREADABLE = (
+    "nothing was committed, and the version before stays. Correct the source and run ingestion and processing again, "
+    "or correct the declaration"
+)
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY}
 
 
@@ -182,9 +186,9 @@ class Stage:
                 stream.read()  # what the reader left: the digest is known at the end alone
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 reason = f"expected a whole gzip file in {source.path}, found: {error}"
-                raise DatasetError(self._dataset.stem, reason) from error
+                raise DatasetError(self._dataset.stem, f"{reason}; {_UNREADABLE}") from error
             except DatasetError as error:
-                raise DatasetError(error.dataset, f"{error.reason} ({source.path})") from error
+                raise DatasetError(error.dataset, f"{error.reason} ({source.path}); {_UNREADABLE}") from error
 
     def _conformed(self, chunk: Chunk, types: "_Types") -> tuple[pl.DataFrame, pl.DataFrame]:
         """The rows that fit, and those that do not with `RECORD`, `TEXT` and `REASON`."""

@@ -64,6 +64,12 @@ def test_a_missing_column_is_an_error() -> None:
         chunks(b"b,c\n1,2\n")
 
 
+def test_a_renamed_column_is_named_beside_the_one_that_is_missing() -> None:
+    """What the file has, and which of it is not declared."""
+    with pytest.raises(DatasetError, match="expected the columns b in the header, found a, B, of which B is not decl"):
+        chunks(b"a,B\n1,2\n")
+
+
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
 def test_an_empty_file_is_an_error(content: bytes) -> None:
     """A header is the least that a file of rows has."""

@@ -113,6 +113,7 @@ async def make_datasets(
         names = _selected(declared, [name for name in names if name in last and not last[name].is_complete])
     progress = BatchProgress("datasets")
     progress.expect(len(names))
+    await asyncio.to_thread(_begin, place, names, str(runtime.flow_run.id))
     outcomes: dict[str, Outcome] = {}
     for name in names:
         dataset = declared[name]
@@ -207,6 +208,13 @@ def _last_runs(place: Place) -> dict[str, LastRun]:
         return {}
     with open_store(place) as (_, index):
         return index.last_runs(Scope.DATASET)
+
+
+def _begin(place: Place, names: Sequence[str], run: str) -> None:
+    """Note that a run makes them: one that is killed has not ended, and is not that of before."""
+    if names and _exists(place):
+        with open_store(place) as (_, index):
+            index.begin_runs(Scope.DATASET, names, run)
 
 
 def _note(place: Place, outcomes: Sequence[Outcome], run: str) -> None:

@@ -70,7 +70,11 @@ class StageFailedError(Exception):
 
     def __str__(self) -> str:
         failed = self.report.failed
-        lines = [f"  {outcome.source}: {outcome.error}" for outcome in failed[:NAMED_FAILURES]]
+        # The error of a dataset begins with its name.
+        lines = [
+            f"  {outcome.source}: {str(outcome.error).removeprefix(f'{outcome.source}: ')}"
+            for outcome in failed[:NAMED_FAILURES]
+        ]
         if len(failed) > NAMED_FAILURES:
             lines.append(f"  and {len(failed) - NAMED_FAILURES} more, see the table of items")
         return "\n".join([self.headline, *lines])

@@ -15,6 +15,9 @@ files and more processor time; with 16 MiB twice as much memory."""
 LARGEST_RECORD = 64 * 1024 * 1024
 """Bytes after which a record that has not ended is an error."""
 
+_NAMED = 10
+"""Columns beyond the declaration that the message of an error names again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -55,6 +58,21 @@ class Reader(Protocol):
 def raw_schema(columns: Schema) -> dict[str, pl.DataType]:
     """Raw rows without any row: every column as text."""
     return {RECORD: pl.Int64(), **{name: pl.String() for name in columns}}
+
+
+def lacking(missing: Sequence[str], found: Sequence[str], schema: Schema, where: str = "") -> str:
+    """What is wrong with an object without columns: which it lacks, which it has, and which of these are not declared.
+
+    >>> from airnub_data import Column
+    >>> lacking(["price"], ["id", "amount"], {"id": Column(pl.Int64), "price": Column(pl.Int64)})
+    'expected the columns price, found id, amount, of which amount is not declared'
+    """
+    there = [name for name in found if name]
+    reason = f"expected the columns {', '.join(missing)}{where}, found {', '.join(there) or 'no columns'}"
+    new = [name for name in there if name not in schema]
+    if not new or len(new) == len(there) or len(new) > _NAMED:
+        return reason
+    return f"{reason}, of which {', '.join(new)} {'is' if len(new) == 1 else 'are'} not declared"
 
 
 def decoded(lines: Sequence[bytes]) -> list[str]:

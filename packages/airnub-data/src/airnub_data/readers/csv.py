@@ -12,7 +12,7 @@ from airnub_core.errors import DatasetError
 from airnub_data.columns import RECORD, Schema
 from airnub_data.conform import BEYOND
 from airnub_data.drift import Drift
-from airnub_data.readers.chunk import CHUNK, LARGEST_RECORD, Chunk, decoded
+from airnub_data.readers.chunk import CHUNK, LARGEST_RECORD, Chunk, decoded, lacking
 from airnub_data.readers.text import Utf8, check_encoding
 
 if TYPE_CHECKING:
@@ -97,9 +97,8 @@ class Csv:
         header = [name.strip() for name in next(reader, [])]
         missing = [name for name in schema if name not in header]
         if missing:
-            found = ", ".join(header) or "no columns"
-            reason = f"expected the columns {', '.join(missing)} in the header, found {found}"
-            other = [sign for sign in _DELIMITERS if sign != self.delimiter and sign in found]
+            reason = lacking(missing, header, schema, " in the header")
+            other = [sign for sign in _DELIMITERS if sign != self.delimiter and sign in "".join(header)]
             if len(header) == 1 and other:
                 reason += f"; declare its delimiter, such as {other[0]!r}"
             raise DatasetError(dataset, reason)

@@ -11,7 +11,7 @@ import polars as pl
 from airnub_core.errors import DatasetError
 from airnub_data.columns import RECORD, Schema
 from airnub_data.drift import Drift
-from airnub_data.readers.chunk import Chunk
+from airnub_data.readers.chunk import Chunk, lacking
 from airnub_data.readers.whole_file import DAMAGED, whole_file
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ class Excel:
     def _chunk(self, dataset: str, header: list[str], rows: pl.DataFrame, first: int, schema: Schema) -> Chunk:
         missing = [name for name in schema if name not in header]
         if missing:
-            found = ", ".join(filter(None, header)) or "no columns"
-            reason = f"expected the columns {', '.join(missing)} in row {first - 1}, found {found}"
+            reason = lacking(missing, header, schema, f" in row {first - 1}")
             raise DatasetError(dataset, f"{reason}; declare its header_row where that is another one")
         twice = [name for name in schema if header.count(name) > 1]
         if twice:

@@ -9,7 +9,7 @@ import polars as pl
 from airnub_core.errors import DatasetError
 from airnub_data.columns import RECORD, DataType, Schema, described
 from airnub_data.drift import Drift
-from airnub_data.readers.chunk import Chunk
+from airnub_data.readers.chunk import Chunk, lacking
 from airnub_data.readers.whole_file import whole_file
 
 _ROWS = 100_000
@@ -36,8 +36,7 @@ class Parquet:
                 raise DatasetError(dataset, f"expected a whole Parquet file, found: {_first_line(error)}") from error
             missing = [name for name in schema if name not in found]
             if missing:
-                there = ", ".join(found) or "no columns"
-                raise DatasetError(dataset, f"expected the columns {', '.join(missing)}, found {there}")
+                raise DatasetError(dataset, lacking(missing, found.names(), schema))
             drift = [Drift("new", name, 0) for name in found if name not in schema]
             for name, column in schema.items():
                 if _group(found[name]) not in _READ_AS.get(_group(column.dtype), (_group(column.dtype),)):

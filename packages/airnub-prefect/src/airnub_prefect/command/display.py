@@ -30,7 +30,7 @@ NAMED_OUTCOMES = 30
 FEW = 100
 """Items of which nobody is told before all have ended, where there is no terminal; of more at every tenth."""
 
-LONGEST_REASON = 300
+LONGEST_REASON = 600
 """Characters of the reason why an item failed; `--json` and the run's table of items in Prefect have all of it."""
 
 WIDEST = 100

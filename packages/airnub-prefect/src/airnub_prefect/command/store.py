@@ -287,7 +287,8 @@ def failed(place: Place, *, as_json: bool) -> int:
         )
         return 0
     for scope, one in found:
-        ended = "has not ended" if one.ended_at is None else f"{one.failed:,} failed"
+        not_done = "not made" if scope is Scope.DATASET else f"{one.failed:,} failed"  # a dataset may have been skipped
+        ended = "has not ended" if one.ended_at is None else not_done
         tell(f"{scope.value} {one.name}: {ended}, began {_second(one.began_at)} UTC")
         for failure in one.failures[:SHOWN_FAILURES]:
             tell(f"  {failure.error}")

@@ -1,0 +1,1 @@
+"""A department with an ingestion and a processing, for the test of a week of deliveries."""
