@@ -19,7 +19,7 @@ from airnub_cli.images.inputs import Inputs
 from airnub_cli.workspace import Workspace
 from benchmarks.workspaces import THIRD_PARTY, commit, git, make
 
-CHANGES = int(os.environ.get("AIRNUB_CHANGES", "15"))
+CHANGES = int(os.environ.get("AIRNUB_CHANGES", "5"))
 _PACKAGE = re.compile(r'\nname = "([^"]+)"\nversion = "([^"]+)"\nsource = \{ registry')
 
 

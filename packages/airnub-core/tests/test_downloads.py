@@ -229,6 +229,7 @@ def workers():
     return [int(line) for line in subprocess.run(command, capture_output=True, check=False).stdout.split()]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("moments", [(1,), (143,), (100, 200, 300), (590,)])
 def test_a_process_that_is_killed(site, downloads, items, opened, told, tmp_path, moments):
     """The run ends as if nothing had happened, whenever it is: each item is stored, and has one outcome."""

@@ -378,6 +378,7 @@ def rows_of(location: Location, dataset: Dataset) -> list[tuple]:
     return sorted(rows.collect().rows(), key=repr)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("latest", [None, "u"])
 @pytest.mark.parametrize(
     "partition_by", [None, Month("at"), Day("at"), Year("at"), Hash("id", 4), Hash("v", 3)], ids=str
@@ -439,6 +440,7 @@ def test_a_run_may_be_killed_anywhere(fill, store, location):
         assert rows_of(location, dataset) == expected_rows(current_contents(store), None)[0]
 
 
+@pytest.mark.system
 def test_two_writers_never_double_a_row(fill, store, location):
     """Of two commits at once one is refused, and its writer looks again."""
     chance = random.Random(3)

@@ -98,6 +98,7 @@ def test_all_changes_are_made_and_nothing_else_is_left(root):
     assert not (root / "goes").exists()
 
 
+@pytest.mark.system
 def test_killed_anywhere_it_is_all_or_nothing(root, dying):
     """At each sync and rename in turn; then whoever puts it back is killed somewhere, too."""
     generator, ends = random.Random(6), set()

@@ -210,6 +210,7 @@ def whole(results, staging_folder):
     )
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT])
 def test_a_process_that_is_killed_in_the_middle(setting, job, gated, server, gate, staging_folder, how):
     """Another takes its place, and fetches what it was at: each job has one result, and nothing else stays staged."""
@@ -322,6 +323,7 @@ def test_a_process_that_is_killed_after_a_stop(setting, job, server):
     assert workers() == []
 
 
+@pytest.mark.system
 def test_a_job_that_ends_its_process_fails_alone(setting, job, server, staging_folder):
     """It is found among many after few processes, which do the others; this process never touches it."""
     url = server.url("poison")

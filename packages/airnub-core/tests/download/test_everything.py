@@ -9,7 +9,8 @@ from airnub_core import ContentStore, FileSource, Kind, verify
 from airnub_core.errors import ItemError
 
 
-@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.system)])
+@pytest.mark.system
+@pytest.mark.parametrize("processes", [1, 2])
 def test_every_bad_file_fails_and_every_good_one_is_stored(
     server, serve, run, network, files, leftovers, tmp_path, processes
 ):

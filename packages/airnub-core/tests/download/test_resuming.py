@@ -387,6 +387,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_was_ended(server, fetch, tmp_path, leftovers, how):
     """By Ctrl-C, or killed in the middle of a file: the next run goes on there, and nothing is left."""
