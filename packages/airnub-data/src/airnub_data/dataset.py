@@ -79,9 +79,8 @@ class Dataset:
     on_new_column: OnNewColumn = "warn"
     """Of columns that files have and the declaration has not: `warn` reports them, `fail` commits nothing."""
     requires_complete: bool = False
-    """Whether it is skipped, with a warning, while the last run of one of its sources has failed items or has not
-    ended, or while one of its inputs failed or was skipped in the same run. Without it, the dataset is made of what is
-    there."""
+    """Whether it is skipped, with a warning, while the last run of one of `all_sources` has failed items or has not
+    ended, or while one of its inputs failed or was skipped. Without it, the dataset is made of what is there."""
     retention: timedelta = RETENTION
     """How long versions can be read again."""
     parquet_copy: bool = True
@@ -162,6 +161,12 @@ class Dataset:
     def sources(self) -> tuple[str, ...]:
         """The sources, one or several; none of a dataset with `inputs`."""
         return (self.source,) if isinstance(self.source, str) else tuple(self.source)
+
+    @property
+    def all_sources(self) -> tuple[str, ...]:
+        """Its sources and those of its inputs of the same department, each once."""
+        of_inputs = (source for one in self.own_inputs for source in one.all_sources)
+        return tuple(dict.fromkeys((*self.sources, *of_inputs)))
 
     @property
     def input_names(self) -> tuple[str, ...]:

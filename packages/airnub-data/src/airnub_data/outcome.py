@@ -5,10 +5,10 @@ from pathlib import Path
 
 from airnub_core.errors import IngestError
 from airnub_core.outcome import Kind, Outcome
-from airnub_core.store.opening import Place, open_store
+from airnub_core.store.opening import Place
 from airnub_data.dataset import Dataset
 from airnub_data.evaluation import CheckError
-from airnub_data.inputs import check_store, incomplete_sources
+from airnub_data.inputs import why_incomplete
 from airnub_data.limits import LimitError
 from airnub_data.location import Location
 from airnub_data.make import Made, make_dataset
@@ -39,7 +39,8 @@ def dataset_outcome(
         table's files, in bytes.
     """
     try:
-        if dataset.requires_complete and not accept and (reasons := _incomplete(dataset, store)):
+        strict = dataset.requires_complete and not accept
+        if strict and (reasons := why_incomplete(dataset.stem, store, dataset.all_sources)):
             warning = f"skipped, since it requires complete sources: {'; '.join(reasons)}. {_NEXT}{dataset.stem}"
             return Outcome(dataset.stem, Kind.SKIPPED, warning=warning)
         made = make_dataset(
@@ -74,15 +75,6 @@ def dataset_outcome(
         checks=made.checks,
         warning=_warning(made, dataset),
     )
-
-
-def _incomplete(dataset: Dataset, store: Path | Place | None) -> list[str]:
-    if store is None:
-        return []
-    place = store if isinstance(store, Place) else Place(store)
-    check_store(dataset.stem, place)
-    with open_store(place) as (_, index):
-        return incomplete_sources(index, dataset.sources)
 
 
 def _warning(made: Made, dataset: Dataset) -> str | None:
