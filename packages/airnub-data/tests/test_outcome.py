@@ -8,6 +8,7 @@ import pytest
 from airnub_core import Kind, open_store
 from airnub_core.store.index import Failure, Scope
 from airnub_data import Column, Dataset
+from airnub_data.checks import fresh
 from airnub_data.outcome import dataset_outcome
 from airnub_data.pending import pending
 from airnub_data.testing import write_rows
@@ -111,6 +112,24 @@ def test_sources_that_are_not_complete(fill, store, location, orders):
         assert dataset_outcome(orders, store, location).kind is Kind.UNCHANGED, "to require it changes no row"
         index.end_runs(Scope.SOURCE, {"shop": []}, "second")
         assert dataset_outcome(strict, store, location).kind is Kind.UNCHANGED
+
+
+def test_a_skipped_dataset_gets_older(fill, store, location, orders):
+    """Its freshness is judged, as that of an unchanged one: with a source that stays incomplete it would be unseen."""
+    fill({"a": HEADER + b"1,1,2020-01-01T00:00:00Z\n"})
+    strict = replace(orders, requires_complete=True, checks=(fresh("at", within="1d", on_fail="warn"),))
+    dataset_outcome(strict, store, location)
+    with open_store(store) as (_, index):
+        index.end_runs(Scope.SOURCE, {"shop": [Failure(None, "found 404")]}, "first")
+    skipped = dataset_outcome(strict, store, location)
+    assert (skipped.kind, [one.passed for one in skipped.checks]) == (Kind.SKIPPED, [False])
+    assert skipped.warning.startswith("skipped, since")
+    assert "; check fresh_at: expected" in skipped.warning
+    blocking = replace(strict, checks=(fresh("at", within="1d"),))
+    failed = dataset_outcome(blocking, store, location)
+    assert failed.kind is Kind.FAILED
+    assert str(failed.error).startswith("orders: check fresh_at: expected")
+    assert failed.warning.startswith("skipped, since")
 
 
 def test_sources_of_inputs_that_are_not_complete(fill, store, location, orders):

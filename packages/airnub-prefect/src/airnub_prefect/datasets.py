@@ -97,6 +97,7 @@ async def make_datasets(
         StoreError: what failed in the last run cannot be read or noted.
     """
     from airnub_data import by_name
+    from airnub_data.outcome import skipped_outcome
 
     declared = by_name(*settings.declared().values())
     for name in accept:
@@ -128,7 +129,9 @@ async def make_datasets(
         ]
         incomplete = [*lacking, *(f"{one} was not made in its last run" for one in before)]
         if incomplete and dataset.requires_complete and name not in accept:
-            outcome = Outcome(name, Kind.SKIPPED, warning=_skipped(name, incomplete))
+            location = await locate_datasets(settings)
+            outcome = await asyncio.to_thread(skipped_outcome, dataset, location, _skipped(name, incomplete))
+            emit_dataset_checked(settings.department, outcome)
         else:
             # What it waits for has ended already: the graph of the run shows it.
             outcome = await make_dataset(name, settings, name in accept, wait_for=list(inputs.values()))
