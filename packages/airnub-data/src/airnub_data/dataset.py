@@ -183,6 +183,12 @@ class Dataset:
         """Those that a department publishes."""
         return tuple(published_name(given) for given in self.inputs if isinstance(given, str))
 
+    @property
+    def _made_of(self) -> tuple[str, ...]:
+        """Its published inputs and those of its inputs of the same department, each once."""
+        given = (name for one in self.inputs for name in ((one,) if isinstance(one, str) else one._made_of))
+        return tuple(dict.fromkeys(given))
+
     @cached_property
     def schema(self) -> Schema:
         """Every column of the table that is published, derived ones behind the others."""
@@ -243,6 +249,7 @@ class Dataset:
             values=published_values(self.schema),
             checks=published_checks(self.checks),
             partitioned_by=self.partition_by.columns if self.partition_by else (),
+            made_of=self._made_of,
         )
 
 
