@@ -1,7 +1,7 @@
 """Datasets in Prefect: where they are, and a task for each. Needs the extra `airnub-prefect[datasets]`."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -109,10 +109,15 @@ async def make_datasets(
     names = [name for name in declared if not sources or not set(sources).isdisjoint(read_from[name])]
     names = _selected(declared, names)
     place, run = await locate(settings), str(runtime.flow_run.id)
-    last = await asyncio.to_thread(_last_runs, place)
-    if failed and last is not None:
-        names = _selected(declared, [name for name in names if _is_lacking(last.get(name))])
-    await asyncio.to_thread(_note_begin, place, names, run)
+
+    def select(last: Mapping[str, LastRun]) -> list[str]:
+        wanted = [name for name in names if not failed or _is_lacking(last.get(name))]
+        return _selected(declared, wanted)
+
+    if await asyncio.to_thread(_exists, place):
+        names, last = await asyncio.to_thread(_note_begin, place, select, run)
+    else:
+        last = {}
     progress = BatchProgress("datasets")
     progress.expect(len(names))
     outcomes: dict[str, Outcome] = {}
@@ -123,9 +128,7 @@ async def make_datasets(
             f"{one} {_LACKING[given.kind]} in this run" for one, given in inputs.items() if given.kind in _LACKING
         ]
         before = [
-            one.stem
-            for one in dataset.own_inputs
-            if one.stem not in outcomes and _is_lacking((last or {}).get(one.stem))
+            one.stem for one in dataset.own_inputs if one.stem not in outcomes and _is_lacking(last.get(one.stem))
         ]
         incomplete = [*lacking, *(f"{one} was not made in its last run" for one in before)]
         if incomplete and dataset.requires_complete and name not in accept:
@@ -214,24 +217,30 @@ async def _publish_checks(settings: DatasetSettings, outcomes: Sequence[Outcome]
     await publish_checks(key, f"{settings.department} {settings.stage}", checked, history)
 
 
-def _last_runs(place: Place) -> dict[str, LastRun] | None:
-    """The last run of each dataset; `None` without a store, which would have noted it."""
-    if not _exists(place):
-        return None
-    with open_store(place) as (_, index):
-        return index.last_runs(Scope.DATASET)
-
-
 def _is_lacking(last: LastRun | None) -> bool:
     """Whether a dataset failed or was skipped in its last run, or that has not ended."""
     return last is not None and not last.is_complete
 
 
-def _note_begin(place: Place, names: Sequence[str], run: str) -> None:
-    """Note that these are about to be made: a run that is killed leaves them for a run of what failed alone."""
-    if names and _exists(place):
-        with open_store(place) as (_, index):
+def _note_begin(
+    place: Place, select: Callable[[Mapping[str, LastRun]], list[str]], run: str
+) -> tuple[list[str], dict[str, LastRun]]:
+    """Note that datasets are about to be made: a run that is killed leaves them for a run of what failed alone.
+
+    Args:
+        place: of a store that exists.
+        select: those that are made, by the last run of each dataset.
+        run: which run it is.
+
+    Returns:
+        Their names, and the last runs.
+    """
+    with open_store(place) as (_, index):
+        last = index.last_runs(Scope.DATASET)
+        names = select(last)
+        if names:
             index.begin_runs(Scope.DATASET, names, run)
+    return names, last
 
 
 def _note_end(place: Place, outcomes: Sequence[Outcome], run: str) -> None:
