@@ -92,3 +92,11 @@ def test_limits_leave_the_inputs_as_they_are():
 
     days = joined("days", ORDERS).with_limits(DatasetLimits(max_shrink="20%"))
     assert (days.max_shrink, days.own_inputs) == ("20%", (ORDERS,))
+
+
+def test_published_inputs_on_any_way():
+    """What a dataset is made of, as `airnub check` follows it over departments; each once."""
+    totals = joined("totals", ORDERS, "crm/customers")
+    shares = joined("shares", totals, "crm/customers", "crm/everywhere.v2")
+    assert shares.published().made_of == ("crm/customers", "crm/everywhere.v2")
+    assert ORDERS.published().made_of == ()

@@ -2,11 +2,16 @@
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from airnub_core import Kind, open_store
 from airnub_core.store.index import Failure, Scope
+from airnub_data import Column, Dataset
+from airnub_data.checks import fresh
 from airnub_data.outcome import dataset_outcome
+from airnub_data.pending import pending
+from airnub_data.testing import write_rows
 from airnub_data.versions import rollback
 
 HEADER = b"id,price,at\n"
@@ -107,3 +112,58 @@ def test_sources_that_are_not_complete(fill, store, location, orders):
         assert dataset_outcome(orders, store, location).kind is Kind.UNCHANGED, "to require it changes no row"
         index.end_runs(Scope.SOURCE, {"shop": []}, "second")
         assert dataset_outcome(strict, store, location).kind is Kind.UNCHANGED
+
+
+def test_a_skipped_dataset_gets_older(fill, store, location, orders):
+    """Its freshness is judged, as that of an unchanged one: with a source that stays incomplete it would be unseen."""
+    fill({"a": HEADER + b"1,1,2020-01-01T00:00:00Z\n"})
+    strict = replace(orders, requires_complete=True, checks=(fresh("at", within="1d", on_fail="warn"),))
+    dataset_outcome(strict, store, location)
+    with open_store(store) as (_, index):
+        index.end_runs(Scope.SOURCE, {"shop": [Failure(None, "found 404")]}, "first")
+    skipped = dataset_outcome(strict, store, location)
+    assert (skipped.kind, [one.passed for one in skipped.checks]) == (Kind.SKIPPED, [False])
+    assert skipped.warning.startswith("skipped, since")
+    assert "; check fresh_at: expected" in skipped.warning
+    blocking = replace(strict, checks=(fresh("at", within="1d"),))
+    failed = dataset_outcome(blocking, store, location)
+    assert failed.kind is Kind.FAILED
+    assert str(failed.error).startswith("orders: check fresh_at: expected")
+    assert failed.warning.startswith("skipped, since")
+
+
+def test_sources_of_inputs_that_are_not_complete(fill, store, location, orders):
+    """A dataset of datasets requires those that its inputs are made of; the next run says so, too."""
+    fill({"a": HEADER + b"1,1,\n"})
+    strict = Dataset(
+        name="prices",
+        inputs=(orders,),
+        transform=lambda orders: orders.select("id", "price"),
+        columns={name: orders.columns[name] for name in ("id", "price")},
+        requires_complete=True,
+    )
+    dataset_outcome(orders, store, location)
+    with open_store(store) as (_, index):
+        index.end_runs(Scope.SOURCE, {"shop": [Failure(None, "found 404")]}, "first")
+        skipped = dataset_outcome(strict, store, location)
+        assert skipped.kind is Kind.SKIPPED
+        assert "1 item of shop failed in its last run, the first: found 404" in skipped.warning
+        assert str(pending(strict, store, location)).startswith("skipped, since it requires complete sources: 1 item")
+        index.end_runs(Scope.SOURCE, {"shop": []}, "second")
+    assert dataset_outcome(strict, store, location).kind is Kind.STORED
+
+
+def test_published_inputs_need_no_store(store, location):
+    """Whose sources are complete is known to the department that publishes them: no store is looked for here."""
+    strict = Dataset(
+        name="prices",
+        inputs=("crm/orders",),
+        transform=lambda orders: orders,
+        columns={"id": Column(pl.Int64)},
+        requires_complete=True,
+    )
+    write_rows(location, replace(strict, name="orders"), pl.DataFrame({"id": [1]}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("airnub_data.published_datasets.checkout_around", lambda _path: None)
+        made = dataset_outcome(strict, store, location, published={"crm": location})
+    assert (made.kind, made.rows) == (Kind.STORED, 1)

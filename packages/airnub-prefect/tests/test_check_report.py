@@ -42,6 +42,22 @@ def test_each_check_has_the_last_versions():
     assert line == r"| orders | fresh | ·!✓ | `at most 3 \| 4` | `'2'` |"
 
 
+def test_no_plot_without_a_number(monkeypatch):
+    """Of a dataset that was never committed and whose checks judge no number: an image without a panel is none."""
+    from airnub_prefect import check_report
+
+    published = []
+
+    async def note(key, *_content):
+        published.append(key)
+
+    monkeypatch.setattr(check_report, "publish_markdown", note)
+    monkeypatch.setattr(check_report, "publish_svg", note)
+    failed = Outcome("orders", Kind.FAILED, checks=(CheckResult("fits", False, "block", "it fits", "False"),))
+    asyncio.run(check_report.publish_checks("key", "alpha processing", [failed], {}))
+    assert published == ["key-checks"]
+
+
 def test_what_was_not_committed_is_the_last():
     """A check that forbade the commit; of an unchanged dataset the newest version as it is judged now."""
     assert marks(Outcome("orders", Kind.FAILED, checks=(result("fresh", False, 9),))) == "·!✓✗"

@@ -146,10 +146,27 @@ def test_when_each_was_made_last_is_noted(process, fill_store, tmp_path):
 
 
 def test_without_a_store_none_is_made(process, tmp_path):
-    """The dataset fails and says so; noting that makes no store."""
-    [failed] = process().outcomes
-    assert "run the ingestion first" in str(failed.error)
-    assert not (tmp_path / "store").exists()
+    """The dataset fails and says so, also where only what failed is made; noting that makes no store."""
+    for failed in (False, True):
+        [outcome] = process(failed=failed).outcomes
+        assert "run the ingestion first" in str(outcome.error)
+        assert not (tmp_path / "store").exists()
+
+
+def test_a_run_that_was_killed_failed(process, fill_store, tmp_path, monkeypatch):
+    """Its datasets are made by a run of what failed, though nothing is known of them."""
+    from airnub_prefect import datasets
+
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
+
+    async def killed(*_given, **_named):
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "make_dataset", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            process()
+    assert [one.kind for one in process(failed=True).outcomes] == [Kind.STORED]
     assert process(failed=True).outcomes == []
 
 

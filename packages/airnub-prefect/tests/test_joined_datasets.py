@@ -113,6 +113,23 @@ def test_a_dataset_that_requires_complete_inputs(process, everywhere, fill_store
     assert kinds(process("totals", "shares")) == [Kind.FAILED, Kind.UNCHANGED, Kind.UPDATED]
 
 
+def test_inputs_that_are_not_made_in_this_run(process, everywhere, fill_store, tmp_path, monkeypatch):
+    """What requires complete inputs is skipped where one of them failed in its last run, a different one."""
+    from department_of_joins import datasets
+
+    other = replace(ORDERS, name="returns", source="returned")
+    both = replace(TOTALS, inputs=(ORDERS, other), transform=lambda one, _: datasets.total(one), requires_complete=True)
+    monkeypatch.setattr(datasets, "DATASETS", by_name(ORDERS, other, both))
+    fill_store(tmp_path / "store", {"a": b"nothing\n1\n"})
+    fill_store(tmp_path / "store", {"b": HEADER + b"1,2\n"}, source="returned")
+    assert kinds(process()) == [Kind.FAILED, Kind.STORED, Kind.SKIPPED]
+    made = process(sources=["returned"])
+    assert kinds(made) == [Kind.UNCHANGED, Kind.SKIPPED]
+    assert "requires complete inputs: orders was not made in its last run" in made["totals"].warning
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
+    assert kinds(process()) == [Kind.STORED, Kind.UNCHANGED, Kind.STORED]
+
+
 def test_some_sources_and_what_failed(process, everywhere, fill_store, tmp_path):
     """What is made of a dataset that is selected is made too."""
     fill_store(tmp_path / "store", {"a": b"nothing\n1\n"})

@@ -1,7 +1,8 @@
 """Published datasets that declarations have as inputs."""
 
-from airnub_cli.check.dataset_inputs import check_dataset_inputs
+from airnub_cli.check.dataset_inputs import check_cycles, check_dataset_inputs
 from airnub_cli.check.publications import read_publications
+from airnub_cli.check.published_code import with_code
 
 SOURCE = "departments/beta_dept/src/beta_dept/datasets.py"
 
@@ -45,3 +46,34 @@ def test_texts_that_are_no_inputs(publishing):
     assert list(check_dataset_inputs(publishing.workspace, publications)) == []
     publishing.write(SOURCE, 'Dataset(inputs=("alpha_dept/snow",\n')
     assert list(check_dataset_inputs(publishing.workspace, publications)) == []
+
+
+def made_of(house, department, name, *inputs):
+    """Have a department publish a dataset that is made of these."""
+    house.write(
+        f"departments/{department}/contracts/{name}.v1.yaml",
+        f"kind: dataset\ndescription: A dataset.\ncode: {department}.{name}:MADE\nfields: {{a: string}}\n",
+    )
+    house.write(
+        f"departments/{department}/src/{department}/{name}.py",
+        "from airnub_core.published import Published\n\n\nclass Made:\n    def published(self):\n"
+        f'        return Published("dataset", "{name}", 1, {{"a": ("string", False)}}, made_of={inputs!r})\n\n\n'
+        "MADE = Made()\n",
+    )
+
+
+def test_datasets_of_two_departments_that_are_made_of_each_other(house):
+    """Each is named with the way around; one that only reads them is as it should be."""
+    made_of(house, "alpha_dept", "wet", "beta_dept/dry.v1")
+    made_of(house, "beta_dept", "dry", "alpha_dept/wet")
+    made_of(house, "beta_dept", "both", "alpha_dept/wet", "beta_dept/dry")
+    publications, wrong = with_code(read_publications(house.workspace))
+    assert not wrong
+    assert house.told(check_cycles(publications)) == [
+        f"departments/{one}: expected a dataset that is not made of itself, found {way}: each version would start the "
+        "next; take one of the inputs out"
+        for one, way in (
+            ("alpha_dept/contracts/wet.v1.yaml:3", "alpha_dept/wet v1 of beta_dept/dry v1 of alpha_dept/wet v1"),
+            ("beta_dept/contracts/dry.v1.yaml:3", "beta_dept/dry v1 of alpha_dept/wet v1 of beta_dept/dry v1"),
+        )
+    ]

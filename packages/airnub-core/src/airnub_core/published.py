@@ -26,6 +26,9 @@ class Published:
     """What holds for each version, by the names of the checks."""
     partitioned_by: tuple[str, ...] = ()
     """Fields that decide in which file of a table a row is."""
+    made_of: tuple[str, ...] = ()
+    """The published datasets that it is made of, `department/name` or `department/name.v2`, also by way of datasets of
+    its own department."""
 
 
 def versioned(name: str, version: int) -> str:

@@ -79,9 +79,8 @@ class Dataset:
     on_new_column: OnNewColumn = "warn"
     """Of columns that files have and the declaration has not: `warn` reports them, `fail` commits nothing."""
     requires_complete: bool = False
-    """Whether it is skipped, with a warning, while the last run of one of its sources has failed items or has not
-    ended, or while one of its inputs failed or was skipped in the same run. Without it, the dataset is made of what is
-    there."""
+    """Whether it is skipped, with a warning, while the last run of one of `all_sources` has failed items or has not
+    ended, or while one of its inputs failed or was skipped. Without it, the dataset is made of what is there."""
     retention: timedelta = RETENTION
     """How long versions can be read again."""
     parquet_copy: bool = True
@@ -164,6 +163,12 @@ class Dataset:
         return (self.source,) if isinstance(self.source, str) else tuple(self.source)
 
     @property
+    def all_sources(self) -> tuple[str, ...]:
+        """Its sources and those of its inputs of the same department, each once."""
+        of_inputs = (source for one in self.own_inputs for source in one.all_sources)
+        return tuple(dict.fromkeys((*self.sources, *of_inputs)))
+
+    @property
     def input_names(self) -> tuple[str, ...]:
         """The names of its inputs, as commits and messages have them."""
         return tuple(map(input_name, self.inputs))
@@ -177,6 +182,12 @@ class Dataset:
     def published_inputs(self) -> tuple[PublishedName, ...]:
         """Those that a department publishes."""
         return tuple(published_name(given) for given in self.inputs if isinstance(given, str))
+
+    @property
+    def _made_of(self) -> tuple[str, ...]:
+        """Its published inputs and those of its inputs of the same department, each once."""
+        given = (name for one in self.inputs for name in ((one,) if isinstance(one, str) else one._made_of))
+        return tuple(dict.fromkeys(given))
 
     @cached_property
     def schema(self) -> Schema:
@@ -238,6 +249,7 @@ class Dataset:
             values=published_values(self.schema),
             checks=published_checks(self.checks),
             partitioned_by=self.partition_by.columns if self.partition_by else (),
+            made_of=self._made_of,
         )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from airnub_common import sha256_hex
 from airnub_core.errors import DatasetError
 from airnub_core.store.index import Index, Scope
-from airnub_core.store.opening import Place
+from airnub_core.store.opening import Place, open_store
 from airnub_core.store.protocol import Store
 
 
@@ -73,6 +73,21 @@ def incomplete_sources(index: Index, sources: Sequence[str]) -> list[str]:
             first = f", the first: {one.failures[0].error}" if one.failures else ""
             reasons.append(f"{which} of {one.name} failed in its last run{first}")
     return reasons
+
+
+def why_incomplete(dataset: str, store: Path | Place | None, sources: Sequence[str]) -> list[str]:
+    """The same, of a content store that is opened for it; nothing is asked of it where there is no source.
+
+    Raises:
+        DatasetError: there is no content store.
+        StoreError: the index cannot be read.
+    """
+    if store is None or not sources:
+        return []
+    place = store if isinstance(store, Place) else Place(store)
+    check_store(dataset, place)
+    with open_store(place) as (_, index):
+        return incomplete_sources(index, sources)
 
 
 def digest_of_inputs(objects: Sequence[InputObject]) -> str:

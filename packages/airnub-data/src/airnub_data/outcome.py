@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from airnub_core.errors import IngestError
-from airnub_core.outcome import Kind, Outcome
-from airnub_core.store.opening import Place, open_store
+from airnub_core.outcome import CheckResult, Kind, Outcome
+from airnub_core.store.opening import Place
 from airnub_data.dataset import Dataset
-from airnub_data.evaluation import CheckError
-from airnub_data.inputs import check_store, incomplete_sources
+from airnub_data.evaluation import CheckError, evaluate_unchanged, freshness, require_passed
+from airnub_data.inputs import why_incomplete
 from airnub_data.limits import LimitError
 from airnub_data.location import Location
 from airnub_data.make import Made, make_dataset
-from airnub_data.record import Run
+from airnub_data.record import Record, Run
+from airnub_data.table import Table
 
 _NEXT = "Run what failed again (run ingestion --failed), or make it as it is: run processing --accept "
 _NAMED = 5
@@ -34,14 +35,15 @@ def dataset_outcome(
     Returns:
         `stored` for a new table, `updated` for a new version, `unchanged` where there was nothing to do; with a warning
         where it is held by a rollback, is new and empty, where a check failed that does not block, or where its objects
-        differ from the declaration. `skipped` where it requires complete sources and one is not, unless it is accepted;
-        the warning says why. Its path is that of the table, relative to the location; its size that of the
+        differ from the declaration. As `skipped_outcome` where it requires complete sources and one is not, unless it
+        is accepted. Its path is that of the table, relative to the location; its size that of the
         table's files, in bytes.
     """
     try:
-        if dataset.requires_complete and not accept and (reasons := _incomplete(dataset, store)):
-            warning = f"skipped, since it requires complete sources: {'; '.join(reasons)}. {_NEXT}{dataset.stem}"
-            return Outcome(dataset.stem, Kind.SKIPPED, warning=warning)
+        strict = dataset.requires_complete and not accept
+        if strict and (reasons := why_incomplete(dataset.stem, store, dataset.all_sources)):
+            reason = f"skipped, since it requires complete sources: {'; '.join(reasons)}. {_NEXT}{dataset.stem}"
+            return skipped_outcome(dataset, location, reason)
         made = make_dataset(
             dataset, store, location, published=published, accept=accept, run=run, on_progress=on_progress
         )
@@ -76,13 +78,31 @@ def dataset_outcome(
     )
 
 
-def _incomplete(dataset: Dataset, store: Path | Place | None) -> list[str]:
-    if store is None:
-        return []
-    place = store if isinstance(store, Place) else Place(store)
-    check_store(dataset.stem, place)
-    with open_store(place) as (_, index):
-        return incomplete_sources(index, dataset.sources)
+def skipped_outcome(dataset: Dataset, location: Location, reason: str) -> Outcome:
+    """A dataset that is not made this time, and whose version becomes older meanwhile.
+
+    Args:
+        dataset: its declaration.
+        location: where datasets are.
+        reason: why it is skipped.
+
+    Returns:
+        `skipped`, with a warning where a check of freshness failed as well; `failed` where such a check blocks.
+    """
+    fresh = freshness(dataset)
+    checks: tuple[CheckResult, ...] = ()
+    try:
+        table = Table.open(location, dataset.stem) if fresh else None
+        last = None if table is None else Record.last(table)
+        if table is not None and last is not None and not last.held:
+            checks = evaluate_unchanged(dataset, table, last.checks)
+            require_passed(dataset.stem, checks, among=fresh)
+    except CheckError as error:
+        return Outcome(dataset.stem, Kind.FAILED, error=error, warning=reason, checks=error.checks)
+    except IngestError as error:
+        return Outcome(dataset.stem, Kind.FAILED, error=error, warning=reason)
+    old = [str(check) for check in checks if check.name in fresh and not check.passed]
+    return Outcome(dataset.stem, Kind.SKIPPED, warning="; ".join([reason, *old]), checks=checks)
 
 
 def _warning(made: Made, dataset: Dataset) -> str | None:

@@ -1,7 +1,7 @@
 """Pending: what the next run would do to a dataset, and why, without doing it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airnub_core.errors import DatasetError
@@ -9,7 +9,7 @@ from airnub_core.store.opening import Place, open_store
 from airnub_data.code import parts, stage_digest
 from airnub_data.dataset import Dataset
 from airnub_data.input_versions import InputVersion, digest_of_versions, open_inputs
-from airnub_data.inputs import check_store, current_objects, incomplete_sources
+from airnub_data.inputs import check_store, current_objects, incomplete_sources, why_incomplete
 from airnub_data.location import Location
 from airnub_data.record import Record, Sidecar
 from airnub_data.table import Table
@@ -47,7 +47,7 @@ class Pending:
         if self.nothing:
             return f"nothing: it is what its {self.objects:,} objects give"
         if self.incomplete:
-            return f"skipped, since it requires complete sources: {'; '.join(self.incomplete)}"
+            return _skipped(self.incomplete)
         reasons = [
             *([f"{', '.join(self.changed)} changed"] if self.changed else ()),
             *([f"{self.new:,} new objects"] if self.new else ()),
@@ -71,6 +71,8 @@ class PendingInputs:
     """Whether there is no version yet."""
     held: bool = False
     """Whether it was rolled back: then the next run does nothing."""
+    incomplete: tuple[str, ...] = ()
+    """Why it is skipped: it requires complete sources, and these of its inputs are not."""
 
     @property
     def nothing(self) -> bool:
@@ -83,6 +85,8 @@ class PendingInputs:
         now = ", ".join(map(str, self.inputs))
         if self.nothing:
             return f"nothing: it is what {now} give{'s' if len(self.inputs) == 1 else ''}"
+        if self.incomplete:
+            return _skipped(self.incomplete)
         if self.is_new:
             return f"it is made of {now}"
         reasons = [*([f"{', '.join(self.changed)} changed"] if self.changed else ()), *self.new]
@@ -108,7 +112,8 @@ def pending(
         StoreError: the store or the location cannot be read.
     """
     if dataset.inputs:
-        return _pending_inputs(dataset, location, published)
+        reasons = why_incomplete(dataset.stem, store, dataset.all_sources) if dataset.requires_complete else []
+        return replace(_pending_inputs(dataset, location, published), incomplete=tuple(reasons))
     if store is None:
         raise DatasetError(dataset.stem, f"expected a content store with {', '.join(dataset.sources)}, found None")
     place = store if isinstance(store, Place) else Place(store)
@@ -153,6 +158,10 @@ def _pending_inputs(dataset: Dataset, location: Location, published: Mapping[str
         if one.dataset not in before or before[one.dataset].digest != one.digest
     ]
     return PendingInputs(now, tuple(new), _changed(parts(dataset), last), held=last.held)
+
+
+def _skipped(reasons: Sequence[str]) -> str:
+    return f"skipped, since it requires complete sources: {'; '.join(reasons)}"
 
 
 def _changed(declared: Mapping[str, str], last: Record) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class _Shown:
 async def publish_checks(
     key: str, whose: str, outcomes: Sequence[Outcome], history: Mapping[str, "Sequence[CheckedVersion]"]
 ) -> None:
-    """Publish the table and the plot; nothing where no dataset has checks.
+    """Publish the table and the plot; nothing where no dataset has checks, and no plot where there is no number.
 
     Args:
         key: how the keys of the artifacts begin.
@@ -45,7 +45,8 @@ async def publish_checks(
     about = f"Checks of {whose}: this run and the last {VERSIONS} versions"
     await publish_markdown(f"{key}-checks", markdown(outcomes, history), about)
     panels = [panel for dataset, shown in checked.items() for panel in _panels(dataset, shown)]
-    await publish_svg(f"{key}-checks-plot", svg(panels[:_PANELS]), f"{about}. Red: a check that failed")
+    if panels:
+        await publish_svg(f"{key}-checks-plot", svg(panels[:_PANELS]), f"{about}. Red: a check that failed")
 
 
 def markdown(outcomes: Sequence[Outcome], history: Mapping[str, "Sequence[CheckedVersion]"]) -> str:

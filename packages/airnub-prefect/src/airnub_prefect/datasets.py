@@ -1,7 +1,7 @@
 """Datasets in Prefect: where they are, and a task for each. Needs the extra `airnub-prefect[datasets]`."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -76,7 +76,7 @@ async def make_datasets(
     """Make every dataset of a department, one after another, each in a task of its own, behind its inputs.
 
     One whose input fails or is skipped is made of the versions that its inputs have, with a warning; where it says
-    `requires_complete`, it is skipped.
+    `requires_complete`, it is skipped, also for an input that is not made in this run and was not in its last one.
 
     All that is behind is made, whatever event started the run. One with a new version sends `airnub.dataset.updated`.
 
@@ -84,8 +84,8 @@ async def make_datasets(
         settings: of the processing.
         accept: datasets whose next version may be beyond their limits, or of sources that are not complete, this once.
         sources: make only datasets of these sources, and those that are made of them; all without one.
-        failed: of these, make only those that failed or were skipped in their last run, and those that are made of
-            them.
+        failed: of these, make only those that failed or were skipped in their last run, or whose last run has not
+            ended, and those that are made of them; all without a store, which keeps that.
 
     Returns:
         What became of each; one that cannot be made has failed, and stops no other. One that requires complete sources
@@ -97,6 +97,7 @@ async def make_datasets(
         StoreError: what failed in the last run cannot be read or noted.
     """
     from airnub_data import by_name
+    from airnub_data.outcome import skipped_outcome
 
     declared = by_name(*settings.declared().values())
     for name in accept:
@@ -107,20 +108,33 @@ async def make_datasets(
         check_names("source", sources or (), {source for of_one in read_from.values() for source in of_one})
     names = [name for name in declared if not sources or not set(sources).isdisjoint(read_from[name])]
     names = _selected(declared, names)
-    place = await locate(settings)
-    if failed:
-        last = await asyncio.to_thread(_last_runs, place)
-        names = _selected(declared, [name for name in names if name in last and not last[name].is_complete])
+    place, run = await locate(settings), str(runtime.flow_run.id)
+
+    def select(last: Mapping[str, LastRun]) -> list[str]:
+        wanted = [name for name in names if not failed or _is_lacking(last.get(name))]
+        return _selected(declared, wanted)
+
+    if await asyncio.to_thread(_exists, place):
+        names, last = await asyncio.to_thread(_note_begin, place, select, run)
+    else:
+        last = {}
     progress = BatchProgress("datasets")
     progress.expect(len(names))
-    await asyncio.to_thread(_begin, place, names, str(runtime.flow_run.id))
     outcomes: dict[str, Outcome] = {}
     for name in names:
         dataset = declared[name]
         inputs = {one.stem: outcomes[one.stem] for one in dataset.own_inputs if one.stem in outcomes}
-        lacking = [f"{one} {_LACKING[given.kind]}" for one, given in inputs.items() if given.kind in _LACKING]
-        if lacking and dataset.requires_complete and name not in accept:
-            outcome = Outcome(name, Kind.SKIPPED, warning=_skipped(name, lacking))
+        lacking = [
+            f"{one} {_LACKING[given.kind]} in this run" for one, given in inputs.items() if given.kind in _LACKING
+        ]
+        before = [
+            one.stem for one in dataset.own_inputs if one.stem not in outcomes and _is_lacking(last.get(one.stem))
+        ]
+        incomplete = [*lacking, *(f"{one} was not made in its last run" for one in before)]
+        if incomplete and dataset.requires_complete and name not in accept:
+            location = await locate_datasets(settings)
+            outcome = await asyncio.to_thread(skipped_outcome, dataset, location, _skipped(name, incomplete))
+            emit_dataset_checked(settings.department, outcome)
         else:
             # What it waits for has ended already: the graph of the run shows it.
             outcome = await make_dataset(name, settings, name in accept, wait_for=list(inputs.values()))
@@ -128,7 +142,7 @@ async def make_datasets(
                 outcome = _warned(outcome, lacking)
         outcomes[name] = outcome
         progress.outcome(outcome)
-    await asyncio.to_thread(_note, place, list(outcomes.values()), str(runtime.flow_run.id))
+    await asyncio.to_thread(_note_end, place, list(outcomes.values()), run)
     await _publish_checks(settings, list(outcomes.values()))
     return Report(list(outcomes.values()))
 
@@ -144,14 +158,14 @@ def _selected(declared: "Mapping[str, Dataset]", begin: Collection[str]) -> list
 
 def _skipped(name: str, lacking: Sequence[str]) -> str:
     return (
-        f"skipped, since it requires complete inputs: {', '.join(lacking)} in this run. Correct that, or make it as it "
-        f"is: run processing --accept {name}"
+        f"skipped, since it requires complete inputs: {', '.join(lacking)}. Correct that, or make it as it is: run "
+        f"processing --accept {name}"
     )
 
 
 def _warned(outcome: Outcome, lacking: Sequence[str]) -> Outcome:
     """An outcome of a dataset whose inputs are not all made."""
-    warning = f"its input {', '.join(lacking)} in this run: it is made of the version before"
+    warning = f"its input {', '.join(lacking)}: it is made of the version before"
     return replace(outcome, warning="; ".join(filter(None, (outcome.warning, warning))))
 
 
@@ -203,21 +217,33 @@ async def _publish_checks(settings: DatasetSettings, outcomes: Sequence[Outcome]
     await publish_checks(key, f"{settings.department} {settings.stage}", checked, history)
 
 
-def _last_runs(place: Place) -> dict[str, LastRun]:
-    if not _exists(place):
-        return {}
+def _is_lacking(last: LastRun | None) -> bool:
+    """Whether a dataset failed or was skipped in its last run, or that has not ended."""
+    return last is not None and not last.is_complete
+
+
+def _note_begin(
+    place: Place, select: Callable[[Mapping[str, LastRun]], list[str]], run: str
+) -> tuple[list[str], dict[str, LastRun]]:
+    """Note that datasets are about to be made: a run that is killed leaves them for a run of what failed alone.
+
+    Args:
+        place: of a store that exists.
+        select: those that are made, by the last run of each dataset.
+        run: which run it is.
+
+    Returns:
+        Their names, and the last runs.
+    """
     with open_store(place) as (_, index):
-        return index.last_runs(Scope.DATASET)
-
-
-def _begin(place: Place, names: Sequence[str], run: str) -> None:
-    """Note that a run makes them: one that is killed has not ended, and is not that of before."""
-    if names and _exists(place):
-        with open_store(place) as (_, index):
+        last = index.last_runs(Scope.DATASET)
+        names = select(last)
+        if names:
             index.begin_runs(Scope.DATASET, names, run)
+    return names, last
 
 
-def _note(place: Place, outcomes: Sequence[Outcome], run: str) -> None:
+def _note_end(place: Place, outcomes: Sequence[Outcome], run: str) -> None:
     """Note what failed, and what was skipped, for a run of this alone."""
     if not outcomes or not _exists(place):
         return

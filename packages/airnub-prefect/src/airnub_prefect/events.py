@@ -176,10 +176,11 @@ class DatasetChecked(BaseModel):
 def emit_dataset_checked(department: str, outcome: Outcome) -> None:
     """Send what the checks of a dataset found: behind its commit, or where they forbade it.
 
-    Of an unchanged dataset nothing is evaluated but freshness: it is sent where a check failed, as long as it does.
+    Of an unchanged or skipped dataset nothing is evaluated but freshness: it is sent where a check failed, as long as
+    it does.
     """
     failed = [check.name for check in outcome.checks if not check.passed]
-    if not outcome.checks or (outcome.kind is Kind.UNCHANGED and not failed):
+    if not outcome.checks or (outcome.kind in {Kind.UNCHANGED, Kind.SKIPPED} and not failed):
         return
     payload = DatasetChecked(
         department=department,

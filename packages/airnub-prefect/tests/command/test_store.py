@@ -417,3 +417,18 @@ def test_what_failed_in_the_last_runs(invoke, folder):
         ("dataset", "skipped", 1, 1),
     ]
     assert found[0]["failures"][0] == {"url": "https://a/0", "error": "https://a/0: found 404"}
+
+
+def test_what_failed_is_forgotten(invoke, folder):
+    """A source that is in no settings any more is complete by this alone; an unknown name changes nothing."""
+    with open_store(folder) as (_, index):
+        index.end_runs(
+            Scope.SOURCE, {"dead": [Failure("https://a/1", "found 404")], "other": [Failure(None, "x")]}, "r"
+        )
+    status, _, err = invoke("failed", "--forget", "dead", "--forget", "dad")
+    assert status == 2
+    assert "unknown source or dataset 'dad'; did you mean 'dead'" in err
+    assert "source dead" in invoke("failed")[1]
+    status, out, _ = invoke("failed", "--forget", "dead")
+    assert (status, out.splitlines()[0].partition(":")[0]) == (0, "source other")
+    assert "dead" not in out

@@ -4,7 +4,7 @@ Inputs are found where they are written out: `Dataset(inputs=(SALES, "crm/custom
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from airnub_cli.check.publications import Publications
 from airnub_cli.workspace import Workspace
@@ -37,6 +37,55 @@ def check_dataset_inputs(workspace: Workspace, publications: Publications) -> It
                 if reader not in {use.reader for use in version.uses}:
                     what = f"expected {name} version {version.number} in departments/{reader}/reads.yaml"
                     yield Mistake(where, line, f"{what}, for it is an input here, found none; name the fields it needs")
+
+
+def check_cycles(publications: Publications) -> Iterator[Mistake]:
+    """A mistake for each published dataset that is made of itself by way of those of other departments.
+
+    Each new version would start the run that makes the next one, without an end.
+
+    Args:
+        publications: with what their code makes.
+    """
+    versions = {
+        (department, name, number): version
+        for (department, name), numbered in publications.versions.items()
+        for number, version in numbered.items()
+    }
+    made_of = {
+        node: [_node(publications, given) for given in version.made.made_of]
+        for node, version in versions.items()
+        if version.made is not None
+    }
+    for node in made_of:
+        if way := _way(made_of, node):
+            shown = " of ".join(f"{department}/{name} v{number}" for department, name, number in way)
+            message = f"expected a dataset that is not made of itself, found {shown}: each version would start the next"
+            yield versions[node].file.mistake(("code",), f"{message}; take one of the inputs out")
+
+
+_Node = tuple[str, str, int]
+
+
+def _node(publications: Publications, given: str) -> _Node:
+    """The version that an input means: without a number, the lowest one."""
+    name, _, number = given.partition(".v")
+    department, _, dataset = name.partition("/")
+    return department, dataset, int(number) if number else min(publications.of(department, dataset), default=1)
+
+
+def _way(made_of: Mapping[_Node, Sequence[_Node]], node: _Node) -> list[_Node]:
+    """The shortest way from a dataset by its inputs to itself; empty where there is none."""
+    ways = [[node]]
+    seen = {node}
+    for way in ways:  # it grows
+        for following in made_of.get(way[-1], ()):
+            if following == node:
+                return [*way, node]
+            if following not in seen:
+                seen.add(following)
+                ways.append([*way, following])
+    return []
 
 
 def _inputs(source: str) -> Iterator[tuple[int, str]]:

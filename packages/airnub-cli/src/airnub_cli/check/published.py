@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterator
 
-from airnub_cli.check.dataset_inputs import check_dataset_inputs
+from airnub_cli.check.dataset_inputs import check_cycles, check_dataset_inputs
 from airnub_cli.check.overridden_checks import check_overridden
 from airnub_cli.check.parquet_paths import check_parquet_paths
 from airnub_cli.check.publications import Publications, Use, Version, read_publications
@@ -28,6 +28,7 @@ def check_published(workspace: Workspace, broken: Container[str] = ()) -> Iterat
     yield from publications.mistakes
     yield from check_readers(workspace, publications)
     yield from check_dataset_inputs(workspace, publications)
+    yield from check_cycles(publications)
     yield from check_parquet_paths(workspace, publications)
     yield from check_overridden(workspace, publications)
     for versions in publications.versions.values():

@@ -228,11 +228,17 @@ def _store(department: Department) -> click.Group:
         at(where, lambda commands, place: commands.partials(place, remove=remove, as_json=as_json))
 
     @store.command("failed", epilog=f"Example: uv run {name} store failed")
+    @click.option(
+        "--forget",
+        multiple=True,
+        metavar="NAME",
+        help="Count this source or dataset as complete, such as one taken out of the settings. May be repeated.",
+    )
     @_JSON
     @_where
-    def failed(as_json: bool, **where: Path | None) -> None:
+    def failed(as_json: bool, forget: tuple[str, ...], **where: Path | None) -> None:
         """Show what failed in the last run of each source and each dataset; `run --failed` runs that again."""
-        at(where, lambda commands, place: commands.failed(place, as_json=as_json), with_index=True)
+        at(where, lambda commands, place: commands.failed(place, forget, as_json=as_json), with_index=True)
 
     @store.command("reindex", epilog=f"Example: uv run {name} store reindex")
     @_where

@@ -25,7 +25,7 @@ from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import data_path, shown
 from airnub_prefect.session import prefect_session
-from airnub_prefect.settings import IndexBlock, SourceSettings, StageSettings, StoreSettings
+from airnub_prefect.settings import IndexBlock, SourceSettings, StageSettings, StoreSettings, check_names
 from airnub_prefect.validation import load_yaml
 
 SHORT_DIGEST = 12
@@ -267,9 +267,23 @@ def partials(place: Place, *, remove: bool, as_json: bool) -> int:
     return 0
 
 
-def failed(place: Place, *, as_json: bool) -> int:
-    """Show what failed in the last run of each source and each dataset, and which runs have not ended."""
+def failed(place: Place, forget: Sequence[str] = (), *, as_json: bool) -> int:
+    """Show what failed in the last run of each source and each dataset, and which runs have not ended.
+
+    Args:
+        place: of the store.
+        forget: sources and datasets that count as complete from now on, such as those taken out of the settings.
+        as_json: print a JSON document.
+
+    Raises:
+        ConfigurationError: a name to forget that is not among them; nothing was forgotten.
+    """
     with open_store(place) as (_, index):
+        last = {scope: index.last_runs(scope) for scope in Scope}
+        check_names("source or dataset", forget, [name for of_scope in last.values() for name in of_scope])
+        for scope, of_scope in last.items():
+            if named := [name for name in forget if name in of_scope]:
+                index.end_runs(scope, {name: [] for name in named}, "forgotten")
         found = [(scope, one) for scope in Scope for one in index.last_runs(scope).values() if not one.is_complete]
     if as_json:
         print_json(
