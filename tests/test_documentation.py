@@ -90,7 +90,9 @@ def commands():
         for line in (*lines, *_INLINE.findall(text)):
             command = re.sub(r"\s+#.*", "", line).strip()
             if command:
-                yield pytest.param(command, id=f"{page.relative_to(ROOT)}: {command}")
+                # Benchmarks are no commands of this process: each is started, and imports what it measures.
+                marks = [pytest.mark.system] if "python -m benchmarks" in command else []
+                yield pytest.param(command, id=f"{page.relative_to(ROOT)}: {command}", marks=marks)
 
 
 @pytest.mark.parametrize("command", list(commands()))

@@ -18,6 +18,8 @@ _POSITION = "_position"
 def repeated_hashes(rows: pl.LazyFrame) -> pl.Series:
     """The hashes of keys that may be there more than once, which takes a tenth of what comparing keys does."""
     hashes = rows.select(HASH).collect().to_series()
+    if hashes.n_unique() == len(hashes):  # half of the time of asking which
+        return hashes.clear()
     return hashes.filter(hashes.is_duplicated()).unique()
 
 
