@@ -185,13 +185,19 @@ def test_a_store_that_cannot_be_written(run, tmp_path):
     assert "Traceback" not in stderr
 
 
-def test_missing_secrets_stop_it_before_anything_is_fetched(run, site, tmp_path):
-    """It is a mistake in the configuration: nothing was run."""
+def test_a_missing_secret_stops_no_other_source(run, site, tmp_path):
+    """The other sources of the category and the later categories are fetched; the run fails and says what to do."""
+    site.routes |= {
+        "/a.csv": Reply(b"a\n"),
+        "/page.html": Reply(b'<a href="a.csv">a</a>', headers={"Content-Type": "text/html"}),
+    }
     settings = json.loads(ingestion(tmp_path, site.url("/a.csv")))
-    settings["apis"] = [{"name": "api", "url": site.url("/api"), "auth": {"block": "secret/of-nobody-at-all"}}]
-    with pytest.raises(ConfigurationError, match="AIRNUB_SECRET_OF_NOBODY_AT_ALL"):
-        run("ingestion", json.dumps(settings))
-    assert site.asked == []
+    settings["apis"] = [{"name": "api", "url": site.url("/api"), "auth": {"block": "secret/not-there-at-all"}}]
+    settings["pages"] = [{"name": "page", "page": site.url("/page.html"), "links": "a"}]
+    status, stdout, _ = run("ingestion", json.dumps(settings), as_json=True)
+    document = json.loads(stdout)
+    assert (status, document["counts"]["stored"], document["counts"]["failed"]) == (1, 2, 1)
+    assert "set AIRNUB_SECRET_NOT_THERE_AT_ALL in the environment" in document["failure"]
 
 
 @pytest.fixture
