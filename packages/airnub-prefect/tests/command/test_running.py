@@ -280,6 +280,24 @@ def test_a_pipeline_that_makes_what_can_be_made(run_all, site, tmp_path, monkeyp
     assert "pipeline: failed, completed: counting" in stderr
 
 
+def test_a_pipeline_goes_on_after_wrong_settings(run_all, monkeypatch):
+    """The later stage has its document; the status is that of a mistake in the configuration, and it is named."""
+    from department_for_tests import flows
+    from prefect import flow
+
+    from airnub_prefect.pipeline import run_stages
+
+    @flow(name="department-for-tests")
+    async def pipeline(force=False):
+        return await run_stages({"ingestion": lambda: flows.ingestion(None, force), "counting": flows.counting})
+
+    monkeypatch.setattr(flows, "pipeline", pipeline)
+    status, stdout, _ = run_all({"stroe": "x"}, {"tasks": 2})
+    document = json.loads(stdout)
+    assert (status, [(one["stage"], one["state"]) for one in document["stages"]]) == (2, [("counting", "completed")])
+    assert "unknown key 'stroe'" in document["failure"]
+
+
 def test_a_pipeline_of_which_a_stage_breaks(run_all, site, tmp_path):
     """What completed before has its document; the one that broke has none, and the pipeline says why it failed."""
     site.routes["/a.csv"] = Reply(b"a\n")
