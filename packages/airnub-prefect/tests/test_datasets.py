@@ -135,7 +135,7 @@ def test_when_each_was_made_last_is_noted(process, fill_store, tmp_path):
 
     def last():
         with open_store(Place(tmp_path / "store")) as (_, index):
-            return index.last_runs(Scope.DATASET)["orders"]
+            return index.last_runs(Scope.DATASET)["department_of_data/orders"]
 
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
     process()
@@ -143,6 +143,22 @@ def test_when_each_was_made_last_is_noted(process, fill_store, tmp_path):
     process()
     assert before.ended_at < last().began_at < last().ended_at
     assert before.run != last().run
+
+
+def test_a_department_that_shares_the_store(process, fill_store, tmp_path):
+    """Its dataset of the same name is a different one: what failed there does not run again here, and is kept."""
+    from airnub_core import Place, open_store
+    from airnub_core.store.index import Failure, Scope
+
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
+    process()
+    with open_store(Place(tmp_path / "store")) as (_, index):
+        index.end_runs(Scope.DATASET, {"department_next_door/orders": [Failure(None, "no rows")]}, "run")
+        assert index.last_runs(Scope.DATASET)["department_of_data/orders"].is_complete
+    assert process(failed=True).outcomes == []
+    process()
+    with open_store(Place(tmp_path / "store")) as (_, index):
+        assert not index.last_runs(Scope.DATASET)["department_next_door/orders"].is_complete
 
 
 def test_without_a_store_none_is_made(process, tmp_path):

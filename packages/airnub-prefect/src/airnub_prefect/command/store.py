@@ -272,7 +272,8 @@ def failed(place: Place, forget: Sequence[str] = (), *, as_json: bool) -> int:
 
     Args:
         place: of the store.
-        forget: sources and datasets that count as complete from now on, such as those taken out of the settings.
+        forget: sources, and datasets as `department/name`, that count as complete from now on, such as those taken out
+            of the settings.
         as_json: print a JSON document.
 
     Raises:
