@@ -109,6 +109,28 @@ def test_checks_of_settings_and_accept(process, fill_store, tmp_path):
     assert [one.kind for one in process(accept=["orders"]).outcomes] == [Kind.UPDATED]
 
 
+def test_a_history_that_cannot_be_read(process, fill_store, tmp_path, caplog):
+    """What was made is committed: the run is reported without the checks of earlier versions, and warns of that."""
+
+    class Damages:
+        def expect(self, *_):
+            pass
+
+        def outcome(self, *_):
+            for commit in (tmp_path / "datasets" / "orders" / "_delta_log").glob("*.json"):
+                commit.write_text("{damaged")
+
+        def concluded(self, *_):
+            pass
+
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
+    with listening(Damages()):
+        [outcome] = process().outcomes
+    assert outcome.kind is Kind.STORED
+    [warning] = [one.getMessage() for one in caplog.records if "checks of its last versions" in one.getMessage()]
+    assert warning.startswith("orders: the checks of its last versions are not shown: ")
+
+
 def test_what_is_accepted_must_be_a_dataset(process, fill_store, tmp_path):
     """A misspelt name is a mistake; nothing was made."""
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})

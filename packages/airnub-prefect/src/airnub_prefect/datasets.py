@@ -7,12 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect import runtime, task
+from prefect import get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.variables import Variable
 
 from airnub_core import Kind, Outcome, Place, Report, open_store
-from airnub_core.errors import DatasetError
+from airnub_core.errors import DatasetError, StoreError
 from airnub_core.outcome import NEW
 from airnub_core.store.index import Failure, LastRun, Scope
 from airnub_prefect.artifacts import artifact_key, share_progress
@@ -212,7 +212,13 @@ async def _publish_checks(settings: DatasetSettings, outcomes: Sequence[Outcome]
     from airnub_data.check_history import check_history
 
     location = await locate_datasets(settings)
-    history = {one.source: await asyncio.to_thread(check_history, location, one.source, VERSIONS) for one in checked}
+    history = {}
+    for one in checked:
+        try:
+            history[one.source] = await asyncio.to_thread(check_history, location, one.source, VERSIONS)
+        except (StoreError, DatasetError) as error:
+            # The datasets are committed: their report is published all the same.
+            get_run_logger().warning("%s: the checks of its last versions are not shown: %s", one.source, error)
     key = artifact_key(settings.department, settings.stage)
     await publish_checks(key, f"{settings.department} {settings.stage}", checked, history)
 
