@@ -18,6 +18,7 @@ EXAMPLES = [
     errors.RefusedUrlError(URL, "'ftp://h/'"),
     errors.RefusedHeaderError(URL, "authorization"),
     errors.RobotsRefusedError(URL),
+    errors.MissingSecretError(URL, "secret/of-an-api", "Set it"),
     errors.HttpStatusError(URL, 503, retry_after=1.5),
     errors.TooManyRedirectsError(URL, 5),
     errors.TruncatedBodyError(URL, 48219, 17),

@@ -149,7 +149,7 @@ def test_sources_of_inputs_that_are_not_complete(fill, store, location, orders):
         assert skipped.kind is Kind.SKIPPED
         assert "1 item of shop failed in its last run, the first: found 404" in skipped.warning
         assert str(pending(strict, store, location)).startswith("skipped, since it requires complete sources: 1 item")
-        index.end_runs(Scope.SOURCE, {"shop": []}, "second")
+        index.end_runs(Scope.SOURCE, {"shop": []}, "first")
     assert dataset_outcome(strict, store, location).kind is Kind.STORED
 
 

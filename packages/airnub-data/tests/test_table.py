@@ -131,6 +131,17 @@ def test_the_history_of_an_earlier_version_ends_with_it(location, put):
     assert Table.open(location, "t", 0).last().record == {"n": 0}
 
 
+def test_a_log_that_is_damaged_after_it_was_opened(location, put):
+    """Its history is an error of the store, which a run reports."""
+    create(location, "t", [put("one.parquet", [1])], SCHEMA, {})
+    tables = [Table.open(location, "t"), Table.open(location, "t", 0)]
+    for commit in (location.root / "t" / "_delta_log").glob("*.json"):
+        commit.write_text("{damaged")
+    for table in tables:
+        with pytest.raises(StoreError, match="t: "):
+            list(table.history())
+
+
 def test_a_time_before_the_first_version_is_an_error(location, put):
     """Delta would give the first version, which was not there then; a number below 0 is an error, too."""
     create(location, "t", [put("one.parquet", [1])], SCHEMA, {})

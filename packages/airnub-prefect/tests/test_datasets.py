@@ -109,6 +109,28 @@ def test_checks_of_settings_and_accept(process, fill_store, tmp_path):
     assert [one.kind for one in process(accept=["orders"]).outcomes] == [Kind.UPDATED]
 
 
+def test_a_history_that_cannot_be_read(process, fill_store, tmp_path, caplog):
+    """What was made is committed: the run is reported without the checks of earlier versions, and warns of that."""
+
+    class Damages:
+        def expect(self, *_):
+            pass
+
+        def outcome(self, *_):
+            for commit in (tmp_path / "datasets" / "orders" / "_delta_log").glob("*.json"):
+                commit.write_text("{damaged")
+
+        def concluded(self, *_):
+            pass
+
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
+    with listening(Damages()):
+        [outcome] = process().outcomes
+    assert outcome.kind is Kind.STORED
+    [warning] = [one.getMessage() for one in caplog.records if "checks of its last versions" in one.getMessage()]
+    assert warning.startswith("orders: the checks of its last versions are not shown: ")
+
+
 def test_what_is_accepted_must_be_a_dataset(process, fill_store, tmp_path):
     """A misspelt name is a mistake; nothing was made."""
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
@@ -135,7 +157,7 @@ def test_when_each_was_made_last_is_noted(process, fill_store, tmp_path):
 
     def last():
         with open_store(Place(tmp_path / "store")) as (_, index):
-            return index.last_runs(Scope.DATASET)["orders"]
+            return index.last_runs(Scope.DATASET)["department_of_data/orders"]
 
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
     process()
@@ -143,6 +165,22 @@ def test_when_each_was_made_last_is_noted(process, fill_store, tmp_path):
     process()
     assert before.ended_at < last().began_at < last().ended_at
     assert before.run != last().run
+
+
+def test_a_department_that_shares_the_store(process, fill_store, tmp_path):
+    """Its dataset of the same name is a different one: what failed there does not run again here, and is kept."""
+    from airnub_core import Place, open_store
+    from airnub_core.store.index import Failure, Scope
+
+    fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
+    process()
+    with open_store(Place(tmp_path / "store")) as (_, index):
+        index.end_runs(Scope.DATASET, {"department_next_door/orders": [Failure(None, "no rows")]}, "run")
+        assert index.last_runs(Scope.DATASET)["department_of_data/orders"].is_complete
+    assert process(failed=True).outcomes == []
+    process()
+    with open_store(Place(tmp_path / "store")) as (_, index):
+        assert not index.last_runs(Scope.DATASET)["department_next_door/orders"].is_complete
 
 
 def test_without_a_store_none_is_made(process, tmp_path):

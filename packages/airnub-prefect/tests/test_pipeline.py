@@ -6,8 +6,8 @@ import pickle
 import pytest
 
 from airnub_core import Kind, Outcome, Report
-from airnub_core.errors import DatasetError
-from airnub_prefect.errors import PipelineFailedError, StageFailedError
+from airnub_core.errors import DatasetError, StoreError
+from airnub_prefect.errors import ConfigurationError, PipelineFailedError, StageFailedError, UnknownNameError
 from airnub_prefect.pipeline import run_stages
 
 GOOD = Report([Outcome("a", Kind.STORED)])
@@ -58,8 +58,37 @@ def test_a_stage_with_failures_stops_no_other():
 
 
 def test_what_is_not_about_items_ends_the_run():
-    """A full disk, or wrong settings: the next stage would fail on the same."""
+    """What is not expected, and a name that the settings do not have: no later stage is started."""
     all_of_them, started = stages(OSError("full"), GOOD)
     with pytest.raises(OSError, match="full"):
         asyncio.run(run_stages(all_of_them))
     assert started == ["one"]
+    all_of_them, started = stages(UnknownNameError.of("source", "unknown source 'shops'"), GOOD)
+    with pytest.raises(UnknownNameError, match="unknown source 'shops'"):
+        asyncio.run(run_stages(all_of_them))
+    assert started == ["one"]
+
+
+def test_a_stage_that_ends_with_a_known_error_stops_no_other():
+    """Wrong settings or a full disk: the later stages run, and the run fails and names the stage."""
+    wrong = ConfigurationError.of("a.yaml", "missing key 'store'")
+    full = StoreError("/store", "No space left on device", advice="free space")
+    all_of_them, started = stages(wrong, full, GOOD)
+    with pytest.raises(PipelineFailedError) as failed:
+        asyncio.run(run_stages(all_of_them))
+    assert started == ["one", "two", "three"]
+    assert failed.value.reports == {"three": GOOD}
+    assert failed.value.failures == {"one": wrong, "two": full}
+    assert str(failed.value) == f"one: a.yaml: missing key 'store'\ntwo: {full}" == failed.value.headline
+    assert str(pickle.loads(pickle.dumps(failed.value))) == str(failed.value)
+
+
+def test_no_stage_with_a_report():
+    """Where the settings of all are wrong, nothing was run, and every mistake is named."""
+    wrong = ConfigurationError.of("a.yaml", "missing key 'store'")
+    with pytest.raises(ConfigurationError) as raised:
+        asyncio.run(run_stages(stages(wrong, wrong)[0]))
+    assert raised.value.mistakes == wrong.mistakes * 2
+    with pytest.raises(PipelineFailedError) as failed:
+        asyncio.run(run_stages(stages(DatasetError("b", "expected rows, found none"))[0]))
+    assert (failed.value.reports, failed.value.report) == ({}, Report())

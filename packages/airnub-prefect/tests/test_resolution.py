@@ -116,12 +116,15 @@ def test_nothing_found_names_both_places(prefect_api, checkout, kind):
     assert f"uv run of-tests run {kind.stage} --config FILE" in message
 
 
-def test_missing_secrets_are_named_before_anything_is_done(prefect_api, monkeypatch):
-    """A source whose secret is nowhere stops the stage at once, not when half of it is done."""
-    monkeypatch.delenv("AIRNUB_SECRET_OF_NOBODY", raising=False)
-    auth = Auth(block="secret/of-nobody")
-    given = IngestionSettings(store="x", apis=[ApiSource(name="a", url="http://a/", auth=auth)])
-    with pytest.raises(ConfigurationError, match=r"secret/of-nobody \(or AIRNUB_SECRET_OF_NOBODY in the environment\)"):
+def test_a_missing_secret_of_the_index_is_named_before_anything_is_done(prefect_api, monkeypatch):
+    """It stops the stage at once, not when half of it is done; that of a source does not."""
+    auth = Auth(block="secret/of-no-source")
+    given = IngestionSettings(
+        store="x", index={"block": "secret/of-no-index"}, apis=[ApiSource(name="a", url="http://a/", auth=auth)]
+    )
+    with pytest.raises(
+        ConfigurationError, match=r"secret/of-no-index \(or AIRNUB_SECRET_OF_NO_INDEX in the environment"
+    ):
         resolved(IngestionSettings, given)
-    monkeypatch.setenv("AIRNUB_SECRET_OF_NOBODY", "hunter2")
+    monkeypatch.setenv("AIRNUB_SECRET_OF_NO_INDEX", "postgresql://h/d")
     assert resolved(IngestionSettings, given) is given

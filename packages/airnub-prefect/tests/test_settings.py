@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from airnub_core import ApiSource, FileSource
 from airnub_core.sources.settings import Auth
 from airnub_prefect import settings as settings_module
-from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.errors import ConfigurationError, UnknownNameError
 from airnub_prefect.settings import IndexBlock, SourcesPart, StageSettings, package_folder
 from airnub_prefect.validation import load_yaml
 
@@ -287,5 +287,5 @@ def test_some_sources_of_a_run():
     assert (some.names(), some.of_files().failed) == (["two", "three"], True)
     assert (whole.names(), whole.of_files().failed) == (["one", "two", "three"], False)
     assert whole.only().names() == whole.names()
-    with pytest.raises(ConfigurationError, match="source: unknown source 'thre'; did you mean 'three'"):
+    with pytest.raises(UnknownNameError, match="source: unknown source 'thre'; did you mean 'three'"):
         whole.only(["thre"])

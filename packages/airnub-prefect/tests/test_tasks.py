@@ -89,6 +89,37 @@ def test_apis_get_their_secrets(prefect_api, site, tmp_path, monkeypatch):
     assert site.asked[0].headers["x-token"] == "Bearer hunter2"
 
 
+def test_an_api_whose_secret_is_missing(prefect_api, site, tmp_path, monkeypatch):
+    """It alone is a failed item that says what to do; nothing of it is sent, and `failed` asks for it again."""
+    monkeypatch.setenv("AIRNUB_SECRET_THERE", "hunter2")
+    site.routes["/a"] = site.routes["/b"] = site.routes["/c"] = Reply(b"{}")
+    apis = [
+        ApiSource(name="missing", url=site.url("/a"), auth=Auth(block="secret/not-there")),
+        ApiSource(name="given", url=site.url("/b"), auth=Auth(block="secret/there")),
+        ApiSource(name="open", url=site.url("/c")),
+    ]
+    whole = settings(tmp_path, apis=apis)
+    heard = Heard()
+    with listening(heard):
+        report = run_task("fetch_apis", whole.of_apis())
+    assert {one.source: one.kind for one in report.outcomes} == {
+        "missing": Kind.FAILED,
+        "given": Kind.STORED,
+        "open": Kind.STORED,
+    }
+    assert str(report.failed[0].error) == (
+        f"{site.url('/a')}: expected a value of secret/not-there (auth of the source), found none; nothing was sent. "
+        "Create this block on the Prefect server, or set AIRNUB_SECRET_NOT_THERE in the environment; then run the "
+        "ingestion again"
+    )
+    assert sorted(asked.path for asked in site.asked) == ["/b", "/c"]
+    assert (sum(items for _, items in heard.expected), len(heard.ended)) == (3, 3)
+    assert not last_runs(tmp_path)["missing"].is_complete
+    monkeypatch.setenv("AIRNUB_SECRET_NOT_THERE", "hunter2")
+    report = run_task("fetch_apis", whole.only(failed=True).of_apis())
+    assert [(one.source, one.kind) for one in report.outcomes] == [("missing", Kind.STORED)]
+
+
 def test_pages_and_what_they_link_to(prefect_api, site, tmp_path):
     """What the selector finds is stored."""
     site.routes |= {"/": Reply(b'<a href="a.pdf">A</a>', headers={"Content-Type": "text/html"}), "/a.pdf": Reply(b"%")}

@@ -5,7 +5,7 @@
     │   ├── ConnectionFailedError, TlsError, TransferTimeoutError, ProtocolError     the way to the server
     │   ├── WorkerLostError                                                          the process that downloads it
     │   ├── RefusedAddressError, RefusedUrlError, RefusedHeaderError,
-    │   │   RobotsRefusedError                                                       what we do not ask for
+    │   │   RobotsRefusedError, MissingSecretError                                   what we do not ask for
     │   ├── HttpStatusError, TooManyRedirectsError                                   what the server answered
     │   ├── TruncatedBodyError, TooLargeError, ContentEncodingError                  what came over
     │   └── NotJsonError, MissingPathError, TooManyPagesError, PageError             what it should have been
@@ -189,6 +189,17 @@ class RefusedHeaderError(ItemError):
 
     def explanation(self) -> str:
         return f"expected visible ASCII characters in header {self.header!r}, found others; nothing was sent"
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class MissingSecretError(ItemError):
+    """The secret that the source is asked with has no value; `secret` is its reference, `remedy` says what to do."""
+
+    secret: str
+    remedy: str = field(compare=False)
+
+    def explanation(self) -> str:
+        return f"expected a value of {self.secret} (auth of the source), found none; nothing was sent. {self.remedy}"
 
 
 @dataclass(eq=True, unsafe_hash=True)

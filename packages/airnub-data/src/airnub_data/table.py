@@ -149,13 +149,22 @@ class Table:
         return None
 
     def history(self, limit: int | None = None) -> Iterator[Commit]:
-        """Its versions, the newest first, as far as its log goes."""
+        """Its versions, the newest first, as far as its log goes.
+
+        Raises:
+            StoreError: the log cannot be read.
+        """
         opened, newer = self._opened, 0
-        if not self._is_newest:
-            # Deltalake reads the newest commits of the log whatever version is opened, and numbers them from that on.
-            opened = DeltaTable(self.location.uri(self.name), storage_options=self.location.options)
-            newer = opened.version() - self.version
-        for entry in opened.history(None if limit is None else limit + newer)[newer:]:
+        try:
+            if not self._is_newest:
+                # Deltalake reads the newest commits of the log whatever version is opened, and numbers them from that
+                # on.
+                opened = DeltaTable(self.location.uri(self.name), storage_options=self.location.options)
+                newer = opened.version() - self.version
+            entries = opened.history(None if limit is None else limit + newer)[newer:]
+        except (DeltaError, OSError) as error:
+            raise StoreError(f"{self.location.name}/{self.name}", _first_line(error)) from error
+        for entry in entries:
             yield Commit(
                 int(entry["version"]),
                 datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),

@@ -7,12 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect import runtime, task
+from prefect import get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.variables import Variable
 
 from airnub_core import Kind, Outcome, Place, Report, open_store
-from airnub_core.errors import DatasetError
+from airnub_core.errors import DatasetError, StoreError
 from airnub_core.outcome import NEW
 from airnub_core.store.index import Failure, LastRun, Scope
 from airnub_prefect.artifacts import artifact_key, share_progress
@@ -115,7 +115,7 @@ async def make_datasets(
         return _selected(declared, wanted)
 
     if await asyncio.to_thread(_exists, place):
-        names, last = await asyncio.to_thread(_note_begin, place, select, run)
+        names, last = await asyncio.to_thread(_note_begin, place, settings.department, select, run)
     else:
         last = {}
     progress = BatchProgress("datasets")
@@ -142,7 +142,7 @@ async def make_datasets(
                 outcome = _warned(outcome, lacking)
         outcomes[name] = outcome
         progress.outcome(outcome)
-    await asyncio.to_thread(_note_end, place, list(outcomes.values()), run)
+    await asyncio.to_thread(_note_end, place, settings.department, list(outcomes.values()), run)
     await _publish_checks(settings, list(outcomes.values()))
     return Report(list(outcomes.values()))
 
@@ -212,7 +212,13 @@ async def _publish_checks(settings: DatasetSettings, outcomes: Sequence[Outcome]
     from airnub_data.check_history import check_history
 
     location = await locate_datasets(settings)
-    history = {one.source: await asyncio.to_thread(check_history, location, one.source, VERSIONS) for one in checked}
+    history = {}
+    for one in checked:
+        try:
+            history[one.source] = await asyncio.to_thread(check_history, location, one.source, VERSIONS)
+        except (StoreError, DatasetError) as error:
+            # The datasets are committed: their report is published all the same.
+            get_run_logger().warning("%s: the checks of its last versions are not shown: %s", one.source, error)
     key = artifact_key(settings.department, settings.stage)
     await publish_checks(key, f"{settings.department} {settings.stage}", checked, history)
 
@@ -223,12 +229,13 @@ def _is_lacking(last: LastRun | None) -> bool:
 
 
 def _note_begin(
-    place: Place, select: Callable[[Mapping[str, LastRun]], list[str]], run: str
+    place: Place, department: str, select: Callable[[Mapping[str, LastRun]], list[str]], run: str
 ) -> tuple[list[str], dict[str, LastRun]]:
     """Note that datasets are about to be made: a run that is killed leaves them for a run of what failed alone.
 
     Args:
         place: of a store that exists.
+        department: whose datasets they are: departments that share a store may have datasets of one name.
         select: those that are made, by the last run of each dataset.
         run: which run it is.
 
@@ -236,23 +243,32 @@ def _note_begin(
         Their names, and the last runs.
     """
     with open_store(place) as (_, index):
-        last = index.last_runs(Scope.DATASET)
+        of_all = index.last_runs(Scope.DATASET)
+        begin = _key(department, "")
+        last = {key.removeprefix(begin): one for key, one in of_all.items() if key.startswith(begin)}
         names = select(last)
         if names:
-            index.begin_runs(Scope.DATASET, names, run)
+            index.begin_runs(Scope.DATASET, [_key(department, name) for name in names], run)
     return names, last
 
 
-def _note_end(place: Place, outcomes: Sequence[Outcome], run: str) -> None:
+def _note_end(place: Place, department: str, outcomes: Sequence[Outcome], run: str) -> None:
     """Note what failed, and what was skipped, for a run of this alone."""
     if not outcomes or not _exists(place):
         return
     failures = {
-        one.source: [Failure(None, str(one.error or one.warning))] if one.kind in {Kind.FAILED, Kind.SKIPPED} else []
+        _key(department, one.source): (
+            [Failure(None, str(one.error or one.warning))] if one.kind in {Kind.FAILED, Kind.SKIPPED} else []
+        )
         for one in outcomes
     }
     with open_store(place) as (_, index):
         index.end_runs(Scope.DATASET, failures, run)
+
+
+def _key(department: str, dataset: str) -> str:
+    """The name under which the index keeps the last run of a dataset."""
+    return f"{department}/{dataset}"
 
 
 def _exists(place: Place) -> bool:

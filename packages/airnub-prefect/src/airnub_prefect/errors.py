@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     # The embedded server is started before anything that takes long is imported.
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import Self
 
-    from airnub_core import Report
+    from airnub_core import IngestError, Report
 
 NAMED_FAILURES = 20
 """Items that the message of a failed run names; its table artifact has all of them."""
@@ -38,12 +39,16 @@ class ConfigurationError(Exception):
         self.mistakes = list(mistakes)
 
     @classmethod
-    def of(cls, where: str | Path, message: str) -> ConfigurationError:
+    def of(cls, where: str | Path, message: str) -> Self:
         """A single mistake that stands on no line."""
         return cls([Mistake(str(where), None, message)])
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.mistakes))
+
+
+class UnknownNameError(ConfigurationError):
+    """A run is given a name that its settings do not have; of a pipeline no later stage runs either."""
 
 
 class StageFailedError(Exception):
@@ -81,25 +86,42 @@ class StageFailedError(Exception):
 
 
 class PipelineFailedError(StageFailedError):
-    """Items of stages failed; every stage has run, `reports` has what became of each, and `report` all of it."""
+    """Stages failed; every stage was started, `reports` has what became of each, and `report` all of it.
 
-    def __init__(self, reports: Mapping[str, Report], failures: Sequence[StageFailedError]) -> None:
-        first, *others = reports.values()
-        super().__init__("pipeline", sum(others, start=first), "none")
+    `failures` has the error of each stage that failed. A stage that ended with an error other than a
+    `StageFailedError` has no report.
+    """
+
+    def __init__(
+        self,
+        reports: Mapping[str, Report],
+        failures: Mapping[str, StageFailedError | ConfigurationError | IngestError],
+    ) -> None:
+        from airnub_core import Report
+
+        super().__init__("pipeline", sum(reports.values(), start=Report()), "none")
         self.args = (reports, failures)
         self.reports = reports
         self.failures = failures
 
     def __repr__(self) -> str:
-        return f"PipelineFailedError({[failure.stage for failure in self.failures]!r})"
+        return f"PipelineFailedError({list(self.failures)!r})"
 
     @property
     def headline(self) -> str:
         """How many items of each stage failed, and what was skipped; the items that failed are not named."""
-        return "\n".join([*(failure.headline for failure in self.failures), *self._skipped()])
+        heads = [
+            failure.headline if isinstance(failure, StageFailedError) else f"{stage}: {failure}"
+            for stage, failure in self.failures.items()
+        ]
+        return "\n".join([*heads, *self._skipped()])
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.failures), *self._skipped()])
+        whole = [
+            str(failure) if isinstance(failure, StageFailedError) else f"{stage}: {failure}"
+            for stage, failure in self.failures.items()
+        ]
+        return "\n".join([*whole, *self._skipped()])
 
     def _skipped(self) -> list[str]:
         return [

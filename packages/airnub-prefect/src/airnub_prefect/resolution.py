@@ -8,7 +8,7 @@ from prefect.variables import Variable
 from airnub_common import redact_url
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.secrets import read_secrets
-from airnub_prefect.settings import StageSettings, StoreSettings
+from airnub_prefect.settings import IndexBlock, StageSettings, StoreSettings
 from airnub_prefect.validation import load_yaml, validated
 
 Settings = TypeVar("Settings", bound=StageSettings)
@@ -17,18 +17,19 @@ Settings = TypeVar("Settings", bound=StageSettings)
 async def resolve(kind: type[Settings], given: Settings | None) -> Settings:
     """The settings of a stage: the flow's parameter, else the Prefect Variable, else the YAML file of a checkout.
 
-    Secrets that they name are looked for at once, so that none is missed when half of the work is done.
+    The secret of the index is looked for at once: nothing works without it. One of a source fails that source alone.
 
     Args:
         kind: of the settings.
         given: the parameter.
 
     Raises:
-        ConfigurationError: what was found is wrong, or nothing was found; it names both places. Or secrets are missing.
+        ConfigurationError: what was found is wrong, or nothing was found; it names both places. Or the secret of the
+            index is missing.
     """
     settings = await _found(kind, given)
-    if isinstance(settings, StoreSettings):
-        await read_secrets(settings.secrets())
+    if isinstance(settings, StoreSettings) and isinstance(settings.index, IndexBlock):
+        await read_secrets([settings.index.block])
     return settings
 
 

@@ -18,13 +18,19 @@ async def read_secrets(references: list[str]) -> dict[str, SecretStr]:
     Raises:
         ConfigurationError: some are neither on the server nor in the environment; all of those are named.
     """
-    found = {reference: await _read(reference) for reference in dict.fromkeys(references)}
-    missing = [reference for reference, value in found.items() if value is None]
+    found = await find_secrets(references)
+    missing = [reference for reference in dict.fromkeys(references) if reference not in found]
     if missing:
         ways = ", ".join(f"{one} (or {variable_name(one)} in the environment)" for one in missing)
         raise ConfigurationError.of(
             "secrets", f"expected these blocks on the Prefect server, found none of them: {ways}"
         )
+    return found
+
+
+async def find_secrets(references: list[str]) -> dict[str, SecretStr]:
+    """The values of those secrets that are on the server or in the environment, by reference; others are left out."""
+    found = {reference: await _read(reference) for reference in dict.fromkeys(references)}
     return {reference: value for reference, value in found.items() if value is not None}
 
 

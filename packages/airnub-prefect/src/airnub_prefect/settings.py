@@ -24,7 +24,7 @@ from airnub_core import ApiSource, FileSource, NetworkSettings
 from airnub_core.dataset_limits import DatasetLimits
 from airnub_core.sources.settings import SecretReference, Source
 from airnub_core.tolerance import Tolerance
-from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.errors import ConfigurationError, UnknownNameError
 from airnub_prefect.places import checkout
 from airnub_prefect.validation import nearest_or_all
 
@@ -313,11 +313,11 @@ def _check_mistakes(name: str, dataset: "Dataset", limits: DatasetLimits) -> Ite
 
 def check_names(what: str, names: Collection[str], known: Collection[str]) -> None:
     """Raises:
-    ConfigurationError: one of the names that a run is given is not known.
+    UnknownNameError: one of the names that a run is given is not known.
     """
     for name in names:
         if name not in known:
-            raise ConfigurationError.of(what, f"unknown {what} {name!r}; {nearest_or_all(name, known)}")
+            raise UnknownNameError.of(what, f"unknown {what} {name!r}; {nearest_or_all(name, known)}")
 
 
 def package_folder(package: str) -> Path:

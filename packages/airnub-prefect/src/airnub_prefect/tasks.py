@@ -13,6 +13,7 @@ from airnub_core import (
     ApiSource,
     Engine,
     FileSource,
+    Kind,
     Outcome,
     PageSource,
     Report,
@@ -22,12 +23,13 @@ from airnub_core import (
     ingest_pages,
     open_engine,
 )
+from airnub_core.errors import MissingSecretError
 from airnub_core.store.index import Failure, Scope
 from airnub_prefect.artifacts import batch_progress
 from airnub_prefect.assets import emit_source_assets
 from airnub_prefect.blocks import locate
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.secrets import read_secrets
+from airnub_prefect.secrets import find_secrets, variable_name
 from airnub_prefect.settings import SourcesPart, SourceT, package_folder
 
 
@@ -51,14 +53,18 @@ async def fetch_files(part: SourcesPart[FileSource], force: bool = False) -> Rep
 
 @task(retries=1, retry_delay_seconds=2, retry_condition_fn=may_heal, cache_policy=NO_CACHE)
 async def fetch_apis(part: SourcesPart[ApiSource], force: bool = False) -> Report:
-    """Ask every API of a category, all pages, into its store."""
-    secrets = await read_secrets([source.auth.block for source in part.sources if source.auth])
-    return await _ingest(
-        "APIs",
-        part,
-        force,
-        lambda engine, sources: ingest_apis(engine, sources, lambda block: secrets[block].get_secret_value()),
-    )
+    """Ask every API of a category, all pages, into its store; one whose secret is missing is a failed item."""
+    secrets = await find_secrets([source.auth.block for source in part.sources if source.auth])
+
+    async def ask(engine: Engine, sources: list[ApiSource]) -> list[Outcome]:
+        given = [one for one in sources if one.auth is None or one.auth.block in secrets]
+        failed = [_without_secret(one, one.auth.block) for one in sources if one.auth and one.auth.block not in secrets]
+        engine.expect(len(failed))
+        for outcome in failed:
+            engine.report(outcome)
+        return [*failed, *await ingest_apis(engine, given, lambda block: secrets[block].get_secret_value())]
+
+    return await _ingest("APIs", part, force, ask)
 
 
 @task(retries=1, retry_delay_seconds=2, retry_condition_fn=may_heal, cache_policy=NO_CACHE)
@@ -101,6 +107,15 @@ async def _ingest(
         await asyncio.to_thread(engine.index.end_runs, Scope.SOURCE, _failures(report, names), engine.run)
     emit_source_assets(part.package, report)
     return report
+
+
+def _without_secret(source: ApiSource, secret: str) -> Outcome:
+    remedy = (
+        f"Create this block on the Prefect server, or set {variable_name(secret)} in the environment; then run the "
+        "ingestion again"
+    )
+    error = MissingSecretError(source.url, secret, remedy)
+    return Outcome(source.name, Kind.FAILED, url=error.url, error=error)
 
 
 def _failures(report: Report, names: Sequence[str]) -> dict[str, list[Failure]]:

@@ -185,13 +185,19 @@ def test_a_store_that_cannot_be_written(run, tmp_path):
     assert "Traceback" not in stderr
 
 
-def test_missing_secrets_stop_it_before_anything_is_fetched(run, site, tmp_path):
-    """It is a mistake in the configuration: nothing was run."""
+def test_a_missing_secret_stops_no_other_source(run, site, tmp_path):
+    """The other sources of the category and the later categories are fetched; the run fails and says what to do."""
+    site.routes |= {
+        "/a.csv": Reply(b"a\n"),
+        "/page.html": Reply(b'<a href="a.csv">a</a>', headers={"Content-Type": "text/html"}),
+    }
     settings = json.loads(ingestion(tmp_path, site.url("/a.csv")))
-    settings["apis"] = [{"name": "api", "url": site.url("/api"), "auth": {"block": "secret/of-nobody-at-all"}}]
-    with pytest.raises(ConfigurationError, match="AIRNUB_SECRET_OF_NOBODY_AT_ALL"):
-        run("ingestion", json.dumps(settings))
-    assert site.asked == []
+    settings["apis"] = [{"name": "api", "url": site.url("/api"), "auth": {"block": "secret/not-there-at-all"}}]
+    settings["pages"] = [{"name": "page", "page": site.url("/page.html"), "links": "a"}]
+    status, stdout, _ = run("ingestion", json.dumps(settings), as_json=True)
+    document = json.loads(stdout)
+    assert (status, document["counts"]["stored"], document["counts"]["failed"]) == (1, 2, 1)
+    assert "set AIRNUB_SECRET_NOT_THERE_AT_ALL in the environment" in document["failure"]
 
 
 @pytest.fixture
@@ -272,6 +278,24 @@ def test_a_pipeline_that_makes_what_can_be_made(run_all, site, tmp_path, monkeyp
     ]
     assert document["failure"].count("gone.csv: expected status 200") == 1
     assert "pipeline: failed, completed: counting" in stderr
+
+
+def test_a_pipeline_goes_on_after_wrong_settings(run_all, monkeypatch):
+    """The later stage has its document; the status is that of a mistake in the configuration, and it is named."""
+    from department_for_tests import flows
+    from prefect import flow
+
+    from airnub_prefect.pipeline import run_stages
+
+    @flow(name="department-for-tests")
+    async def pipeline(force=False):
+        return await run_stages({"ingestion": lambda: flows.ingestion(None, force), "counting": flows.counting})
+
+    monkeypatch.setattr(flows, "pipeline", pipeline)
+    status, stdout, _ = run_all({"stroe": "x"}, {"tasks": 2})
+    document = json.loads(stdout)
+    assert (status, [(one["stage"], one["state"]) for one in document["stages"]]) == (2, [("counting", "completed")])
+    assert "unknown key 'stroe'" in document["failure"]
 
 
 def test_a_pipeline_of_which_a_stage_breaks(run_all, site, tmp_path):

@@ -400,21 +400,23 @@ def test_what_failed_in_the_last_runs(invoke, folder):
     with open_store(folder) as (_, index):
         failures = [Failure(f"https://a/{number}", f"https://a/{number}: found 404") for number in range(22)]
         index.end_runs(Scope.SOURCE, {"a": failures, "b": []}, "run")
-        index.begin_runs(Scope.DATASET, ["orders"], "run")
-        index.end_runs(Scope.DATASET, {"skipped": [Failure(None, "skipped, since a source is not complete")]}, "run")
+        index.begin_runs(Scope.DATASET, ["shop/orders"], "run")
+        index.end_runs(
+            Scope.DATASET, {"shop/skipped": [Failure(None, "skipped, since a source is not complete")]}, "run"
+        )
     status, out, _ = invoke("failed")
     lines = out.splitlines()
     assert (status, len(lines)) == (0, 25)
     assert lines[0].startswith("source a: 22 failed, began 20")
     assert lines[1] == "  https://a/0: found 404"
     assert lines[21] == "  and 2 more; --json has all"
-    assert lines[22].startswith("dataset orders: has not ended, began 20")
-    assert lines[23].startswith("dataset skipped: not made, began 20")
+    assert lines[22].startswith("dataset shop/orders: has not ended, began 20")
+    assert lines[23].startswith("dataset shop/skipped: not made, began 20")
     found = json.loads(invoke("failed", "--json")[1])
     assert [(one["of"], one["name"], one["failed"], len(one["failures"])) for one in found] == [
         ("source", "a", 22, 22),
-        ("dataset", "orders", 0, 0),
-        ("dataset", "skipped", 1, 1),
+        ("dataset", "shop/orders", 0, 0),
+        ("dataset", "shop/skipped", 1, 1),
     ]
     assert found[0]["failures"][0] == {"url": "https://a/0", "error": "https://a/0: found 404"}
 
@@ -425,10 +427,12 @@ def test_what_failed_is_forgotten(invoke, folder):
         index.end_runs(
             Scope.SOURCE, {"dead": [Failure("https://a/1", "found 404")], "other": [Failure(None, "x")]}, "r"
         )
+        index.begin_runs(Scope.DATASET, ["shop/orders"], "killed")
     status, _, err = invoke("failed", "--forget", "dead", "--forget", "dad")
     assert status == 2
     assert "unknown source or dataset 'dad'; did you mean 'dead'" in err
     assert "source dead" in invoke("failed")[1]
-    status, out, _ = invoke("failed", "--forget", "dead")
+    status, out, _ = invoke("failed", "--forget", "dead", "--forget", "shop/orders")
     assert (status, out.splitlines()[0].partition(":")[0]) == (0, "source other")
     assert "dead" not in out
+    assert "orders" not in out

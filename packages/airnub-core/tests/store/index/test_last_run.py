@@ -44,6 +44,21 @@ def test_a_run_that_has_not_ended(index):
     assert found.began_at <= found.ended_at
 
 
+def test_runs_that_overlap(index):
+    """The one that began last decides: the end of an earlier one changes nothing, before it ends or after."""
+    index.begin_runs(Scope.SOURCE, ["s", "alone"], "first")
+    index.begin_runs(Scope.SOURCE, ["s"], "second")
+    index.end_runs(Scope.SOURCE, {"s": [], "alone": []}, "first")
+    found = index.last_runs(Scope.SOURCE)
+    assert (found["s"].run, found["s"].ended_at, found["alone"].is_complete) == ("second", None, True)
+    index.begin_runs(Scope.SOURCE, ["s"], "third")
+    index.end_runs(Scope.SOURCE, {"s": []}, "third")
+    ended = index.last_runs(Scope.SOURCE)["s"]
+    index.end_runs(Scope.SOURCE, {"s": [GONE]}, "second")
+    assert index.last_runs(Scope.SOURCE)["s"] == ended
+    assert ended.is_complete
+
+
 def test_of_too_many_failures_the_number_is_kept(index):
     """The list would grow with the source."""
     index.end_runs(Scope.SOURCE, {"s": [GONE] * (MOST + 1)}, "first")

@@ -232,7 +232,8 @@ def _store(department: Department) -> click.Group:
         "--forget",
         multiple=True,
         metavar="NAME",
-        help="Count this source or dataset as complete, such as one taken out of the settings. May be repeated.",
+        help="Count this source, or this dataset (DEPARTMENT/NAME), as complete, such as one taken out of the "
+        "settings. May be repeated.",
     )
     @_JSON
     @_where

@@ -22,7 +22,7 @@ from airnub_prefect.command.display import (
     stage_document,
 )
 from airnub_prefect.department import PIPELINE, Department, Stage
-from airnub_prefect.errors import ConfigurationError, ServerUnreachableError, StageFailedError
+from airnub_prefect.errors import ConfigurationError, PipelineFailedError, ServerUnreachableError, StageFailedError
 from airnub_prefect.progress import listening
 from airnub_prefect.session import prefect_session
 from airnub_prefect.validation import load_yaml
@@ -144,7 +144,7 @@ def run_pipeline(
         verbose: show Prefect's own logs.
 
     Returns:
-        The exit status: 0, 1 when the run failed, or 2 when the settings of a later stage are wrong.
+        The exit status: 0, 1 when the run failed, or 2 when the settings of a stage are wrong and others ran.
 
     Raises:
         ConfigurationError: the configuration is wrong; nothing was run.
@@ -166,6 +166,9 @@ def run_pipeline(
             except StageFailedError as error:
                 # The tables name the items; beside a document on stdout the message does.
                 failure, status = str(error) if as_json else error.headline, 1
+                if isinstance(error, PipelineFailedError):
+                    wrong = [one for one in error.failures.values() if isinstance(one, ConfigurationError)]
+                    status = 2 if wrong else 1
             except StoreError as error:
                 failure, status = str(error), 1
             except ConfigurationError as error:

@@ -272,7 +272,8 @@ def failed(place: Place, forget: Sequence[str] = (), *, as_json: bool) -> int:
 
     Args:
         place: of the store.
-        forget: sources and datasets that count as complete from now on, such as those taken out of the settings.
+        forget: sources, and datasets as `department/name`, that count as complete from now on, such as those taken out
+            of the settings.
         as_json: print a JSON document.
 
     Raises:
@@ -282,8 +283,9 @@ def failed(place: Place, forget: Sequence[str] = (), *, as_json: bool) -> int:
         last = {scope: index.last_runs(scope) for scope in Scope}
         check_names("source or dataset", forget, [name for of_scope in last.values() for name in of_scope])
         for scope, of_scope in last.items():
-            if named := [name for name in forget if name in of_scope]:
-                index.end_runs(scope, {name: [] for name in named}, "forgotten")
+            for name in forget:
+                if name in of_scope:  # by its own run: the end of one that still runs is noted after this
+                    index.end_runs(scope, {name: []}, of_scope[name].run)
         found = [(scope, one) for scope in Scope for one in index.last_runs(scope).values() if not one.is_complete]
     if as_json:
         print_json(

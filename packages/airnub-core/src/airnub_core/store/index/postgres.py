@@ -452,10 +452,10 @@ class PostgresIndex:
         self._write(
             lambda connection: self._ask(
                 connection,
-                """INSERT INTO {last_run} SELECT %s, name, %s, %s, %s, failed, failures
+                """INSERT INTO {last_run} AS noted SELECT %s, name, %s, %s, %s, failed, failures
                 FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS given (name, failed, failures) ORDER BY name
-                ON CONFLICT (scope, name) DO UPDATE SET run = excluded.run, ended_at = excluded.ended_at,
-                failed = excluded.failed, failures = excluded.failures""",
+                ON CONFLICT (scope, name) DO UPDATE SET ended_at = excluded.ended_at,
+                failed = excluded.failed, failures = excluded.failures WHERE noted.run = excluded.run""",
                 scope.value, run, now, now, *([row[place] for row in rows] for place in range(3)),
             )
         )  # fmt: skip

@@ -154,7 +154,11 @@ class Index(Protocol):
         ...
 
     def end_runs(self, scope: Scope, failures: Mapping[str, Sequence[Failure]], run: str) -> None:
-        """Note that a run has ended, and what failed in it: by name, with an empty list where nothing did."""
+        """Note that a run has ended, and what failed in it: by name, with an empty list where nothing did.
+
+        Where a different run of the same source or dataset has begun since, its row stays as it is. That run covers all
+        that this one did, since a run that has not ended makes `failed` ask for everything; its own end is noted.
+        """
         ...
 
     def last_runs(self, scope: Scope) -> dict[str, LastRun]:

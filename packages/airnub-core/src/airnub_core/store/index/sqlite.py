@@ -360,9 +360,9 @@ class SqliteIndex:
         now = timestamp(time.time())
         with self._writing() as connection:
             connection.executemany(
-                """INSERT INTO last_run VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope, name)
-                DO UPDATE SET run = excluded.run, ended_at = excluded.ended_at, failed = excluded.failed,
-                failures = excluded.failures""",
+                """INSERT INTO last_run AS noted VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope, name)
+                DO UPDATE SET ended_at = excluded.ended_at, failed = excluded.failed, failures = excluded.failures
+                WHERE noted.run = excluded.run""",
                 [(scope.value, name, run, now, now, *rest) for name, *rest in rows_of(failures)],
             )
 
