@@ -10,8 +10,8 @@ from airnub_data.columns import RECORD, Schema
 from airnub_data.drift import Drift
 
 CHUNK = 12 * 1024 * 1024
-"""Bytes that are read at a time. 181 MB of CSV with a key and 13 months took 10.8 s of processor time with 4 MiB, 10.4 with
-8, 9.4 with 12 and 9.8 with 16; and 237 MB of memory with 8, 313 with 12."""
+"""Bytes that are read at a time. 181 MB of CSV with a key and 13 months took 10.8 s of processor time with 4 MiB, 10.4
+with 8, 9.4 with 12 and 9.8 with 16; and 237 MB of memory with 8, 313 with 12."""
 LARGEST_RECORD = 64 * 1024 * 1024
 """Bytes after which a record that has not ended is an error."""
 
