@@ -48,11 +48,14 @@ def test_the_ui_finds_the_api(up):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_runs_in_a_container_of_its_department(up, stage):
-    """`prefect deployment run --watch` ends with Completed, without internet; triggers start the stages after it."""
+    """`prefect deployment run --watch` ends with Completed, without internet.
+
+    Events start the stages after the first ingestion; a later processing makes no new version, and starts nothing.
+    """
     before = up.completed_by("AUTOMATION")
     done = up.prefect("deployment", "run", f"project-alpha-{stage}/project-alpha-{stage}", "--watch")
     assert "Flow run finished successfully in 'Completed'" in done.stdout
-    expected = before + Counter(f"project-alpha-{one}" for one in STAGES[STAGES.index(stage) + 1 :])
+    expected = before + Counter(f"project-alpha-{one}" for one in STAGES[1:] if stage == "ingestion")
     wait_for(lambda: up.completed_by("AUTOMATION") == expected, f"of runs that triggers start, completed: {expected}")
 
 
