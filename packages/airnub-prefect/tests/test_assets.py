@@ -34,10 +34,14 @@ def sent(prefect_api):
         flow_of_tests()
         asked = {"filter": {"event": {"prefix": ["prefect.asset."]}, "resource": {"id_prefix": [begins]}}, "limit": 50}
         with get_client(sync_client=True) as client:
+            before = 0
             for _ in range(300):
-                if found := client.request("POST", "/events/filter", json=asked).json()["events"]:
+                found = client.request("POST", "/events/filter", json=asked).json()["events"]
+                # They may come in two lots: what is made, and what it refers to.
+                if len(found) == before and any("materialization" in one["event"] for one in found):
                     return {(one["event"], one["resource"]["prefect.resource.id"]): one for one in found}
-                time.sleep(0.1)
+                before = len(found)
+                time.sleep(0.2)
         return {}
 
     return events
