@@ -136,14 +136,28 @@ def test_fresh_says_how_old_it_is():
     assert found == "2026-03-01 00:00 UTC, which is 9.5 days old"
 
 
-def test_reference():
-    """Nulls are left out; the types may differ where Delta stores them alike."""
-    others = {"customers": pl.DataFrame({"id": [1, 2, 2]})}
+@pytest.mark.parametrize("few", [0, 10_000])
+@pytest.mark.parametrize("ids", [[1, 2, 2], [1, 2, None]])
+def test_reference(ids, few, monkeypatch):
+    """Nulls are left out on both sides; the types may differ where Delta stores them alike; few and many alike."""
+    monkeypatch.setattr(checks_module, "_FEW_VALUES", few)
+    others = {"customers": pl.DataFrame({"id": ids})}
     check = reference("customer", to="customers", to_columns="id")
     rows = pl.DataFrame({"customer": [1, 2, None]}, schema={"customer": pl.UInt32})
     assert judged(check, rows, others=others) == (True, "no value that is missing there")
     assert judged(check, {"customer": [1, 7, 7]}, others=others) == (False, "2 rows without one, such as customer=7")
     assert check.expected == "each customer to be a id of customers"
+
+
+@pytest.mark.parametrize("few", [-1, 10_000])
+def test_a_reference_to_a_dataset_without_rows(few, monkeypatch):
+    """Every value is missing there, and nulls are none."""
+    monkeypatch.setattr(checks_module, "_FEW_VALUES", few)
+    others = {"customers": pl.DataFrame({"a": []}, schema={"a": pl.Int64})}
+    assert judged(reference("a", to="customers"), {"a": [1, None]}, others=others) == (
+        False,
+        "1 rows without one, such as a=1",
+    )
 
 
 def test_reference_of_several_columns():

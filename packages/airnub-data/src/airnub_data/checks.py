@@ -38,6 +38,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 HASHES_AT_ONCE = 5_000_000
 """Rows whose hashes are compared at a time: 40 MB of hashes, and as much again to count them."""
 _NAMED_HASHES = 1_000
+_FEW_VALUES = 10_000
+"""Rows of a dataset that is referred to; with more, a join is faster."""
 _LONGEST_EXAMPLE = 80
 """Characters of a value that a message shows."""
 _VERSIONS = 7
@@ -313,12 +315,14 @@ class Reference(Check):
         return super().problem(schema)
 
     def judge(self, rows: CheckedRows) -> Finding:
-        known = _as_stored(rows.dataset(self.to), self.to_columns).unique()
-        lost = (
-            _as_stored(rows.rows, self.columns)
-            .drop_nulls()
-            .join(known, left_on=list(self.columns), right_on=list(self.to_columns), how="anti")
-        )
+        known = _as_stored(rows.dataset(self.to), self.to_columns)
+        given = _as_stored(rows.rows, self.columns).drop_nulls()
+        if len(self.columns) == 1 and known.select(pl.len()).collect().item() <= _FEW_VALUES:
+            # The reader of Parquet looks for them itself: 0.02 s of processor time for 5 M rows, a join 0.14 s.
+            values = known.unique().collect().to_series()
+            lost = given.filter(pl.col(self.columns).is_in(values.implode()).not_())
+        else:
+            lost = given.join(known, left_on=list(self.columns), right_on=list(self.to_columns), how="anti")
         first = (pl.col(name).first().alias(str(place)) for place, name in enumerate(self.columns, 1))
         count, *some = lost.select(pl.len().alias("0"), *first).collect(engine="streaming").row(0)
         if not count:
