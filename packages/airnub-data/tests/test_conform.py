@@ -30,7 +30,8 @@ def test_every_reason_of_a_row_is_named() -> None:
     assert conformed.quarantine["reason"].to_list() == [
         "a: expected a whole number (Int64), found one; b: expected one of x, y, found z; "
         "c: expected a finite number, found inf; c: expected at most 1, found inf; d: expected a value, found nothing",
-        "a: expected at least 0, found -1; c: expected at most 1, found 2; d: expected text in UTF-8, found \ufffd",
+        "a: expected at least 0, found -1; c: expected at most 1, found 2; "
+        "d: expected text in its encoding, found \ufffd",
     ]
 
 

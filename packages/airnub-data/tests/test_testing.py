@@ -20,6 +20,15 @@ def test_rows_of_bytes(orders):
         conformed(orders, b"id,at\n1,\n")
 
 
+def test_records_that_cannot_be_read(orders):
+    """They are among those that do not fit; bytes without a record give none of either."""
+    found = conformed(orders, b'id,price,at\n1,"9,\n2,5,\n')
+    assert found.rows["id"].to_list() == [2]
+    assert found.quarantine[RECORD].to_list() == [2]
+    empty = conformed(orders, b"id,price,at\n")
+    assert (empty.rows.height, empty.quarantine.height) == (0, 0)
+
+
 def test_a_table_of_given_rows(location, orders):
     """Whatever it had before, as `scan_dataset` reads it."""
     write_rows(location, orders, ROWS)

@@ -174,7 +174,7 @@ def _rules(name: str, column: Column) -> Iterator[tuple[pl.Expr, str]]:
     elif column.dtype != pl.String:
         yield raw.is_not_null() & typed.is_null(), f"expected {described(column.dtype)}"
     else:
-        yield typed.str.contains("\ufffd", literal=True), "expected text in UTF-8"
+        yield typed.str.contains("\ufffd", literal=True), "expected text in its encoding"
     if not column.nullable:
         yield raw.is_null(), "expected a value"
     if column.dtype in (pl.Float32, pl.Float64):

@@ -9,24 +9,29 @@ from airnub_data.conform import Conformed, conform
 from airnub_data.dataset import Dataset
 from airnub_data.location import Location
 from airnub_data.partition_files import described
+from airnub_data.readers.chunk import raw_schema
 from airnub_data.record import Record
 from airnub_data.table import Table, create
 
 
 def conformed(dataset: Dataset, *objects: bytes) -> Conformed:
-    """The rows of objects with these bytes: those that fit, and those that break a rule, with `RECORD` and `REASON`.
+    """The rows of objects with these bytes: those that fit, and those that do not, with `RECORD` and `REASON`.
+
+    Those that do not are records that the reader cannot read, and rows that break a rule.
 
     What decides between rows, such as the key, comes later: every row is there.
 
     Raises:
         DatasetError: an object is not of the reader's format at all, or lacks a column.
     """
-    rows, quarantine = [], []
+    nothing = conform(pl.DataFrame(schema=raw_schema(dataset.columns)), dataset.columns)
+    rows, quarantine = [nothing.rows], [nothing.quarantine]
     for content in objects:
         for chunk in dataset.read_by.read(dataset.stem, io.BytesIO(content), dataset.columns):
             found = conform(chunk.rows, dataset.columns)
             rows.append(found.rows)
-            quarantine.append(found.quarantine)
+            refused = pl.DataFrame(list(chunk.refused), schema=nothing.quarantine.schema, orient="row")
+            quarantine.append(pl.concat([found.quarantine, refused]).sort(RECORD))
     return Conformed(pl.concat(rows), pl.concat(quarantine))
 
 

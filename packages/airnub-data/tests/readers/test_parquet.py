@@ -34,7 +34,7 @@ def test_values_become_those_of_their_columns() -> None:
     assert found.rows.select(RECORD, "id", "at", "name").rows() == [(1, 1, datetime(1970, 1, 1, tzinfo=UTC), "a")]
     [(record, reason)] = found.quarantine.rows()
     assert record == 2
-    assert reason == "id: expected a whole number (Int64), found 2.5; name: expected text in UTF-8, found \ufffd"
+    assert reason == "id: expected a whole number (Int64), found 2.5; name: expected text in its encoding, found \ufffd"
     assert chunk.texts([2]) == ['{"id":2.5,"at":1000,"name":"\ufffd"}']
     kinds = [(one.kind, one.column) for one in chunk.drift]
     assert kinds == [("new", "more"), ("type", "id"), ("type", "at")]
