@@ -29,11 +29,18 @@ def write_test(checkout):
     return write
 
 
-def test_what_is_declared_is_there(write_test):
-    """A member finds itself, the members that it declares and its extras; not the sources beside it."""
+def test_what_is_declared_is_there(write_test, checkout, monkeypatch):
+    """A member finds itself, the members that it declares and its extras; not the sources beside it.
+
+    Python keeps the bytecode of the new environment, whatever it may do here; the workspace's `conftest.py` holds.
+    """
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", "/nowhere")
+    (checkout / "conftest.py").write_text("import base\nbase.IS_PREPARED = True\n")
     workspace, member = write_test(
-        "import base, iniconfig, middle\n"
+        "import base, iniconfig, middle, pathlib\n"
         "def test_it():\n    assert 'site-packages' in middle.__file__\n    assert 'site-packages' in base.__file__\n"
+        "    assert pathlib.Path(iniconfig.__cached__).is_file()\n    assert base.IS_PREPARED\n"
     )
     assert run_alone(workspace, member) == 0
 

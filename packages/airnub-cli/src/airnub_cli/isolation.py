@@ -4,6 +4,7 @@ What is imported and not declared is found by this and by nothing else: in the w
 that any member declares is there.
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ TEST_TOOLS = (
     "pytest", "pytest-cov", "pytest-randomly", "pytest-xdist", "hypothesis", "moto[s3]", "flask", "flask-cors",
     "openpyxl",
 )  # fmt: skip
+_BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 
 
 def run_alone(workspace: Workspace, member: Member, arguments: Sequence[str] = ()) -> int:
@@ -38,8 +40,14 @@ def run_alone(workspace: Workspace, member: Member, arguments: Sequence[str] = (
             return error.returncode
         # The tests are copied: beside the sources, what is not in the wheel would be found all the same.
         shutil.copytree(member.folder / "tests", folder / "tests")
-        shutil.copy(workspace.root / "pyproject.toml", folder / "pyproject.toml")
-        return subprocess.run([python, "-m", "pytest", "tests", *arguments], cwd=folder, check=False).returncode
+        for settings in ("pyproject.toml", "conftest.py"):
+            if (workspace.root / settings).exists():
+                shutil.copy(workspace.root / settings, folder)
+        # A new environment has no bytecode: where none may be written, each process of the tests would compile all.
+        environment = {name: value for name, value in os.environ.items() if name not in _BYTECODE}
+        return subprocess.run(
+            [python, "-m", "pytest", "tests", *arguments], cwd=folder, env=environment, check=False
+        ).returncode
 
 
 def _environment(workspace: Workspace, member: Member, folder: Path) -> Path:
