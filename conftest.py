@@ -1,4 +1,4 @@
-"""The processes that run the tests: how many, and that they can be forked."""
+"""The processes that run the tests: how many, and that they can be forked; and `--one-case`."""
 
 import os
 
@@ -13,14 +13,32 @@ def pytest_configure() -> None:
     os.environ.setdefault("_RJEM_MALLOC_CONF", "background_thread:false")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """One and a half for each core, since fast tests wait for a third of their time; whole systems bring their own.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option of the stage `alone` in `.ci/run`."""
+    parser.addoption("--one-case", action="store_true", help="Run the first case alone of each test with parameters.")
 
-    On two cores the README's tests took 187 s by three processes, and 267 s by two before some were moved. `-n` and
-    xdist's variable say another number.
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect every case but the first one, in the order of the file, so that all processes keep the same."""
+    if not config.option.one_case:
+        return
+    first: dict[str, pytest.Item] = {}
+    for item in items:
+        first.setdefault(item.nodeid.partition("[")[0], item)
+    kept = set(first.values())
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """One and a half for each core, since tests wait for a third of their time or more.
+
+    On two cores the README's tests took 187 s by three processes, and 267 s by two before some were moved. Those with a
+    Prefect server wait for it, a process of its own, most of their time. `-n` and xdist's variable say another number.
     """
-    if config.option.markexpr != "not system" or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return cores + cores // 2

@@ -24,9 +24,12 @@ from airnub_prefect.command.main import group
 from department_template.settings import IngestionSettings
 
 ROOT = Path(__file__).parents[1]
+# Without a look into environments and caches, which hold more files than all else.
 PAGES = [
     path
-    for path in sorted(ROOT.rglob("*.md"))
+    for place in sorted(ROOT.iterdir())
+    if not place.name.startswith((".", "data", "node"))
+    for path in ([place] if place.suffix == ".md" else sorted(place.rglob("*.md")))
     if not any(part.startswith((".", "data", "node")) for part in path.relative_to(ROOT).parent.parts)
 ]
 DEPARTMENTS = [one for one in Workspace.around(ROOT).members.values() if one.kind == "department"]

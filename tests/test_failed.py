@@ -35,8 +35,11 @@ def commands(heading):
 
 
 @pytest.fixture
-def typed(tmp_path):
-    """Type a command of the page in the checkout, on Prefect's embedded server; its status and what it said."""
+def typed(tmp_path, prefect_api):
+    """Type a command of the page in the checkout; its status and what it said.
+
+    One server for all of them: that a command starts its own is tested elsewhere, and takes half of its time.
+    """
     root = copy_of(ROOT, tmp_path / "checkout")
     edit(
         root / "departments/project_alpha/src/project_alpha/datasets.py",
@@ -48,6 +51,7 @@ def typed(tmp_path):
         "PYTHONPATH": os.pathsep.join(map(str, sorted(root.glob("*/*/src")))),
         "PREFECT_HOME": str(tmp_path / "home"),
         "AIRNUB_DATA_ROOT": str(tmp_path / "data"),
+        "PREFECT_API_URL": prefect_api,
     }
     with SampleSite(DEMO.routes(with_failure=False)) as site:
         (root / "configs/variables/project_alpha/ingestion.yaml").write_text(

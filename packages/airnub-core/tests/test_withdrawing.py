@@ -32,9 +32,9 @@ def place(request, tmp_path):
 
 @pytest.fixture
 def source(site):
-    """Two files, whose URLs are withdrawn when they are gone."""
+    """Two files, whose URLs are withdrawn when they are gone. An answer may take as long as a whole run beside it."""
     site.routes |= {"/a": Reply(b"a"), "/b": Reply(b"b")}
-    return FileSource(name="s", urls=[site.url("/a"), site.url("/b")], on_gone="withdraw")
+    return FileSource(name="s", urls=[site.url("/a"), site.url("/b")], on_gone="withdraw", stall_timeout=120)
 
 
 @pytest.fixture

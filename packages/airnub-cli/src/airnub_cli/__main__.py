@@ -17,7 +17,7 @@ from airnub_cli.deployments import command as deployments
 from airnub_cli.dev import command as dev
 from airnub_cli.doctor import command as doctor
 from airnub_cli.images import command as images
-from airnub_cli.isolation import run_alone
+from airnub_cli.isolation import run_alone, run_each_alone
 from airnub_cli.kubernetes import command as kubernetes
 from airnub_cli.sbom import command as sbom
 from airnub_cli.template import command as template
@@ -86,7 +86,8 @@ def members(as_json: bool) -> None:
 @main.command("test", epilog="Example: uv run airnub test project-alpha --pytest=-x")
 @click.argument("names", nargs=-1, metavar="[MEMBER]...")
 @click.option("--pytest", "arguments", multiple=True, metavar="ARGUMENT", help="For pytest; may be given again.")
-def test(names: tuple[str, ...], arguments: tuple[str, ...]) -> None:
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Members to test at once.")
+def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
     """Install the wheel of each MEMBER (default: all) alone, with only what it declares, and run its tests there."""
     workspace = _workspace()
     try:
@@ -94,10 +95,17 @@ def test(names: tuple[str, ...], arguments: tuple[str, ...]) -> None:
     except WorkspaceError as error:
         raise _Mistake(str(error)) from error
     failed = []
-    for member in chosen:
-        click.secho(f"{member.name}, alone", bold=True, err=True)
-        if run_alone(workspace, member, arguments) != 0:
-            failed.append(member.name)
+    if jobs == 1:
+        for member in chosen:
+            click.secho(f"{member.name}, alone", bold=True, err=True)
+            if run_alone(workspace, member, arguments) != 0:
+                failed.append(member.name)
+    else:
+        for member, status, said in run_each_alone(workspace, chosen, arguments, jobs):
+            click.secho(f"{member.name}, alone", bold=True, err=True)
+            click.echo(said, nl=False)
+            if status != 0:
+                failed.append(member.name)
     if failed:
         click.secho(f"failed alone: {', '.join(failed)}", fg="red", err=True)
     sys.exit(1 if failed else 0)

@@ -4,11 +4,14 @@ What is imported and not declared is found by this and by nothing else: in the w
 that any member declares is there.
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 from airnub_cli.workspace import Member, Workspace
 
@@ -17,15 +20,44 @@ TEST_TOOLS = (
     "pytest", "pytest-cov", "pytest-randomly", "pytest-xdist", "hypothesis", "moto[s3]", "flask", "flask-cors",
     "openpyxl",
 )  # fmt: skip
+_BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 
 
-def run_alone(workspace: Workspace, member: Member, arguments: Sequence[str] = ()) -> int:
+def run_each_alone(
+    workspace: Workspace, members: Sequence[Member], arguments: Sequence[str], jobs: int
+) -> Iterator[tuple[Member, int, str]]:
+    """Test several members at once.
+
+    Args:
+        workspace: where they belong.
+        members: what to test.
+        arguments: for pytest.
+        jobs: how many members at once.
+
+    Yields:
+        Each member in the order of `members`, with its status, as of `run_alone`, and all that was printed.
+    """
+
+    def run(member: Member) -> tuple[Member, int, str]:
+        with tempfile.TemporaryFile() as output:
+            status = run_alone(workspace, member, arguments, output)
+            output.seek(0)
+            return member, status, output.read().decode(errors="replace")
+
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(run, members)
+
+
+def run_alone(
+    workspace: Workspace, member: Member, arguments: Sequence[str] = (), output: IO[bytes] | None = None
+) -> int:
     """Build a member's wheel, install it in a new environment, and run the member's tests against it.
 
     Args:
         workspace: where it belongs.
         member: what to test.
         arguments: for pytest.
+        output: takes what is printed, by default stdout and stderr.
 
     Returns:
         The exit status of pytest, or of the first step that failed.
@@ -33,34 +65,41 @@ def run_alone(workspace: Workspace, member: Member, arguments: Sequence[str] = (
     with tempfile.TemporaryDirectory(prefix=f"airnub-{member.name}-") as name:
         folder = Path(name)
         try:
-            python = _environment(workspace, member, folder)
+            python = _environment(workspace, member, folder, output)
         except subprocess.CalledProcessError as error:
             return error.returncode
         # The tests are copied: beside the sources, what is not in the wheel would be found all the same.
         shutil.copytree(member.folder / "tests", folder / "tests")
-        shutil.copy(workspace.root / "pyproject.toml", folder / "pyproject.toml")
-        return subprocess.run([python, "-m", "pytest", "tests", *arguments], cwd=folder, check=False).returncode
+        for settings in ("pyproject.toml", "conftest.py"):
+            if (workspace.root / settings).exists():
+                shutil.copy(workspace.root / settings, folder)
+        # A new environment has no bytecode: where none may be written, each process of the tests would compile all.
+        environment = {name: value for name, value in os.environ.items() if name not in _BYTECODE}
+        return subprocess.run(
+            [python, "-m", "pytest", "tests", *arguments], cwd=folder, env=environment, check=False, stdout=output,
+            stderr=output,
+        ).returncode  # fmt: skip
 
 
-def _environment(workspace: Workspace, member: Member, folder: Path) -> Path:
+def _environment(workspace: Workspace, member: Member, folder: Path, output: IO[bytes] | None) -> Path:
     wheels, locked = folder / "wheels", folder / "locked.txt"
     for one in workspace.closure(member):
-        _uv(workspace, "build", "--quiet", "--wheel", "--out-dir", wheels, "--package", one.name)
+        _uv(workspace, output, "build", "--quiet", "--wheel", "--out-dir", wheels, "--package", one.name)
     # The lock only says which versions; what is installed is for the wheel to say.
     _uv(
-        workspace, "export", "--quiet", "--frozen", "--all-packages", "--all-extras", "--all-groups", "--no-hashes",
-        "--no-emit-workspace", "--no-annotate", "--output-file", locked,
+        workspace, output, "export", "--quiet", "--frozen", "--all-packages", "--all-extras", "--all-groups",
+        "--no-hashes", "--no-emit-workspace", "--no-annotate", "--output-file", locked,
     )  # fmt: skip
-    _uv(workspace, "venv", "--quiet", folder / "venv")
+    _uv(workspace, output, "venv", "--quiet", folder / "venv")
     python = folder / "venv" / "bin" / "python"
     [wheel] = wheels.glob(f"{member.module}-*.whl")
     extras = f"[{','.join(member.extras)}]" if member.extras else ""
     _uv(
-        workspace, "pip", "install", "--quiet", "--python", python, "--find-links", wheels, "--constraint", locked,
-        f"{member.name}{extras} @ {wheel.as_uri()}", *TEST_TOOLS,
+        workspace, output, "pip", "install", "--quiet", "--python", python, "--find-links", wheels, "--constraint",
+        locked, f"{member.name}{extras} @ {wheel.as_uri()}", *TEST_TOOLS,
     )  # fmt: skip
     return python
 
 
-def _uv(workspace: Workspace, *arguments: object) -> None:
-    subprocess.run(["uv", *map(str, arguments)], cwd=workspace.root, check=True)
+def _uv(workspace: Workspace, output: IO[bytes] | None, *arguments: object) -> None:
+    subprocess.run(["uv", *map(str, arguments)], cwd=workspace.root, check=True, stdout=output, stderr=output)

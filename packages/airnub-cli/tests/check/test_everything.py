@@ -96,8 +96,17 @@ def test_a_change_that_breaks_a_reader_names_it_for_github_too(publishing, monke
     ])  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["", "def x(:\n", "1 / 0\n", "raise SystemExit(3)\n", "import gone_away\n", None])
-@pytest.mark.parametrize("name", ["department", "settings", "demo", "flows/ingestion"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(
+            ("department", text)
+            for text in ("", "def x(:\n", "1 / 0\n", "raise SystemExit(3)\n", "import gone_away\n", None)
+        ),
+        # Other modules are imported in the same way: what may be wrong in each, and what one may lack.
+        *((name, text) for name in ("settings", "demo", "flows/ingestion") for text in ("", "1 / 0\n", None)),
+    ],
+)
 def test_what_cannot_be_imported_is_told_and_nothing_is_raised(compiled, name, text):
     """Whatever a department's modules do, the others are looked at, too."""
     path = compiled.root / "departments" / "alpha_dept" / "src" / "alpha_dept" / f"{name}.py"

@@ -23,6 +23,7 @@ def opened(postgres_url):
     index.close()
 
 
+@pytest.mark.system
 def test_a_server_that_was_restarted_is_asked_again(postgres_server, opened, known):
     """Between two calls, whatever comes next: reading or writing."""
     if postgres_server is None:

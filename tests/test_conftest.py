@@ -1,0 +1,38 @@
+"""The root's `conftest.py`, in a folder of its own with tests of its own."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFTEST = Path(__file__).parents[1] / "conftest.py"
+TESTS = """\
+import pytest
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_number(number):
+    assert number == 1
+
+class TestOther:
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_number(self, number):
+        assert number == 1
+
+def test_without(): ...
+"""
+
+
+@pytest.mark.parametrize("processes", ["-n0", "-n2"])
+def test_one_case_of_each(tmp_path, processes):
+    """`--one-case` runs the first case of each test with parameters, by one process and by several."""
+    shutil.copy(CONFTEST, tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_it.py").write_text(TESTS)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--one-case", processes],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
