@@ -5,20 +5,21 @@ import asyncio
 from prefect.variables import Variable
 
 from department_template.demo import DEMO
+from department_template.department import DEPARTMENT
 from department_template.flows.housekeeping import housekeeping
-from department_template.settings import IngestionSettings, ProcessingSettings
 
 
-def test_sizes_are_published(prefect_api, site, tmp_path, monkeypatch):
+def test_sizes_are_reported(prefect_api, site, tmp_path, monkeypatch):
     """Of what its settings name, also before there is anything."""
     settings = DEMO.settings(site, tmp_path)
-    for kind in (IngestionSettings, ProcessingSettings):
-        monkeypatch.setattr(
-            kind, "variable", classmethod(lambda _kind, stage=kind.stage: f"housekeeping_{stage}_department_template")
-        )
-        Variable.set(kind.variable(), settings[kind.stage].model_dump(mode="json"), overwrite=True)
+    kinds = [stage.load_settings() for stage in DEPARTMENT.stages]
+    for kind in kinds:
+        # Other tests have Variables of the department on this server.
+        name = f"{kind.variable()}_of_housekeeping"
+        monkeypatch.setattr(kind, "variable", classmethod(lambda _kind, name=name: name))
+        Variable.set(name, settings[kind.stage].model_dump(mode="json"), overwrite=True)
     try:
         asyncio.run(housekeeping(dry_run=True))
     finally:
-        for kind in (IngestionSettings, ProcessingSettings):
+        for kind in kinds:
             Variable.unset(kind.variable())

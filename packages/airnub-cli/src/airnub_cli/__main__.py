@@ -9,6 +9,7 @@ import click
 
 from airnub_cli.affected import command as affected
 from airnub_cli.backend import command as backend
+from airnub_cli.backup import command as backup
 from airnub_cli.check import command as check
 from airnub_cli.contract import command as contract
 from airnub_cli.departments import command as departments
@@ -51,6 +52,7 @@ def _require_readable_dotenv() -> None:
 
 affected.add_to(main)
 backend.add_to(main)
+backup.add_to(main)
 departments.add_to(main)
 check.add_to(main)
 contract.add_to(main)
