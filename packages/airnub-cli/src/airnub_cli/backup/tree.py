@@ -1,10 +1,10 @@
 """Tree: a data root as a stream of files, in an order that is consistent with runs in flight, and written from one.
 
 Objects, manifests and the files of datasets are added under new names and never changed; what refers to them is written
-after them. So what refers is copied first, and what it refers to after that: indexes, then the logs of datasets, then
-everything else. Whatever a copied index or log names existed before it was copied, and is in the later listing. (The
-database of Prefect, whose artifacts name objects, is dumped before all of these.) Removed in the meantime is only what
-nothing current refers to: `store gc` and a vacuum keep to that.
+after them. So what refers is copied first, and what it refers to after that: the logs of datasets, which are made of
+what an index knows; then indexes; then everything else. Whatever a copied log or index names existed before it was
+copied, and is in the later listing. (The database of Prefect, whose artifacts name objects, is dumped before these.)
+Removed in the meantime is only what nothing current refers to: `store gc` and a vacuum keep to that.
 
 The stream is a line of JSON for each file, with its bytes behind it where the receiver does not have them, and one line
 at the end that counts them.
@@ -68,12 +68,12 @@ def send(root: Path, out: IO[bytes], known: Known, left_out: tuple[str, ...] = (
         TreeError: a file became shorter while it was read.
     """
     count = 0
-    for path in _indexes(root, left_out):
-        _send_index(root, path, out)
-        count += 1
     logs = sorted(path for path in _folders(root, left_out) if path.name == LOG)
     for path in (file for log in logs for file in _log_files(log)):
         count += _send_file(root, path, out, known)
+    for path in _indexes(root, left_out):
+        _send_index(root, path, out)
+        count += 1
     for folder in _folders(root, left_out):
         if folder.name != LOG:
             for path in _files(root, folder, left_out):
