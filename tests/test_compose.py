@@ -1,11 +1,15 @@
 """docker-compose.yml, without Docker: it has what every department needs, and every setting is explained."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
 
+from airnub_cli.dev.parts import Plan
+from airnub_cli.dev.state import State
 from airnub_cli.images.image import PREFECT, images
 from airnub_cli.images.inputs import bases
 from airnub_cli.workspace import Workspace
@@ -95,3 +99,26 @@ def test_every_setting_is_explained_with_the_value_that_holds_without_it():
     assert {name for name in explained if not name.startswith("AIRNUB_SECRET_")} == set(used)
     for name, value in used.items():
         assert explained[name] == value.replace("${AIRNUB_PORT:-4200}", "4200"), name
+
+
+def test_runs_are_kept_for_ninety_days_wherever_the_server_runs(tmp_path, monkeypatch):
+    """In Compose, on Kubernetes and in `airnub dev`: Prefect by itself keeps them for ever."""
+    expected = {"ENABLED": "events,flow_runs", "RETENTION_PERIOD": "P90D"}
+    prefix = "PREFECT_SERVER_SERVICES_DB_VACUUM_"
+    compose = SERVICES["server"]["environment"]
+    cluster = next(
+        document
+        for document in yaml.safe_load_all((ROOT / "infra/kubernetes/server.yaml").read_text())
+        if document["kind"] == "Deployment"
+    )
+    [container] = cluster["spec"]["template"]["spec"]["containers"]
+    manifest = {one["name"]: one.get("value") for one in container["env"]}
+    dev = Plan(ROOT, State(tmp_path), port=4321, drain_seconds=3).server(3).environment
+    for environment in (compose, manifest, dev):
+        found = {name: str(environment[f"{prefix}{name}"]) for name in expected}
+        assert {name: value.replace("${AIRNUB_RETENTION_DAYS:-90}", "90") for name, value in found.items()} == expected
+    for name in expected:
+        monkeypatch.setenv(f"{prefix}{name}", dev[f"{prefix}{name}"])
+    vacuum = ServerServicesDBVacuumSettings()
+    assert vacuum.enabled_vacuum_types == {"events", "flow_runs", "orphans"}
+    assert vacuum.retention_period == timedelta(days=90)

@@ -8,5 +8,7 @@ backend        the Prefect backend as files: `airnub apply`
 configuration  the files that both of them read
 images         one for each department, named by what goes into it
 dev            the whole system on a laptop, without Docker
+retention      runs that the vacuum of the server removes
+backup         the whole system to a folder or a bucket, and back
 doctor         what is missing or odd on a machine
 """

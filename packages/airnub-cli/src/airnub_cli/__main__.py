@@ -9,6 +9,7 @@ import click
 
 from airnub_cli.affected import command as affected
 from airnub_cli.backend import command as backend
+from airnub_cli.backup import command as backup
 from airnub_cli.check import command as check
 from airnub_cli.contract import command as contract
 from airnub_cli.departments import command as departments
@@ -19,6 +20,7 @@ from airnub_cli.doctor import command as doctor
 from airnub_cli.images import command as images
 from airnub_cli.isolation import run_alone, run_each_alone
 from airnub_cli.kubernetes import command as kubernetes
+from airnub_cli.retention import command as retention
 from airnub_cli.sbom import command as sbom
 from airnub_cli.template import command as template
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -50,6 +52,7 @@ def _require_readable_dotenv() -> None:
 
 affected.add_to(main)
 backend.add_to(main)
+backup.add_to(main)
 departments.add_to(main)
 check.add_to(main)
 contract.add_to(main)
@@ -57,6 +60,7 @@ deployments.add_to(main)
 dev.add_to(main)
 doctor.add_to(main)
 images.add_to(main)
+retention.add_to(main)
 sbom.add_to(main)
 template.add_to(main)
 kubernetes.add_to(main)

@@ -145,3 +145,32 @@ def test_one_can_be_given_up(partials, folder):
     assert partials.keys() == frozenset()
     with pytest.raises(StoreError, match=KEY):
         partials.remove(KEY)
+
+
+def test_one_that_is_taken_up_while_it_is_removed_is_whole_or_not_there(partials, folder, tmp_path, monkeypatch):
+    """A run that comes in the middle of the removal does not get a note whose body goes in its hands."""
+    partials.park(folder())
+    taken = []
+
+    def interrupted(path, **_):
+        taken.append(partials.take(KEY, tmp_path / "taken"))
+        raise PermissionError(13, "of the test", str(path))
+
+    monkeypatch.setattr("airnub_core.store.partials.shutil.rmtree", interrupted)
+    with pytest.raises(StoreError):
+        partials.remove(KEY)
+    monkeypatch.undo()
+    assert taken == [None]
+    assert partials.keys() == frozenset()
+    partials.remove(KEY, missing_ok=True)
+
+
+def test_what_a_kill_left_of_a_removal_can_be_cleared(partials, folder, tmp_path):
+    """It waits for no run, and nothing else goes with it."""
+    partials.park(folder())
+    left = next(tmp_path.rglob("partial")).with_name("removed-shop.12345678")
+    left.mkdir()
+    (left / BODY).touch()
+    partials.clear_removed()
+    assert not left.exists()
+    assert partials.keys() == {KEY}

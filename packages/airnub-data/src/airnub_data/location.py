@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from airnub_common import sha256_hex
@@ -164,6 +165,24 @@ class Location:
         for path in sorted((self.root / folder).rglob("*")):
             if path.is_file() and (before is None or path.stat().st_mtime < before.timestamp()):
                 yield path.relative_to(self.root).as_posix()
+
+    def usage(self, folder: str) -> tuple[int, int]:
+        """How many files are below a folder, and their bytes.
+
+        Raises:
+            StoreError: the bucket cannot be listed.
+        """
+        if not isinstance(self.root, Path):
+            return self._bucket.usage(folder)
+        files = size = 0
+        for path in (self.root / folder).rglob("*"):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue  # a run in flight has just moved it
+            if S_ISREG(found.st_mode):
+                files, size = files + 1, size + found.st_size
+        return files, size
 
     def synced(self, path: str) -> None:
         """Return when a file that another library wrote survives a power loss.

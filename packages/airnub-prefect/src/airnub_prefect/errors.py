@@ -131,6 +131,19 @@ class PipelineFailedError(StageFailedError):
         ]
 
 
+class HousekeepingFailedError(Exception):
+    """Parts of a department could not be cleaned up; `errors` has the reason of each, by its place."""
+
+    def __init__(self, department: str, errors: Mapping[str, str]) -> None:
+        super().__init__(department, dict(errors))
+        self.department = department
+        self.errors = dict(errors)
+
+    def __str__(self) -> str:
+        named = "; ".join(f"{place}: {error}" for place, error in self.errors.items())
+        return f"housekeeping of {self.department}: {len(self.errors)} failed, all else was cleaned up: {named}"
+
+
 class ServerUnreachableError(Exception):
     """The Prefect server that is configured does not answer; `url` is redacted."""
 

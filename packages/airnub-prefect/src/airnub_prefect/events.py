@@ -2,6 +2,7 @@
 
     airnub.ingestion.ended    of airnub.ingestion.<department>         an ingestion has ended, also when items failed
     airnub.dataset.updated    of airnub.dataset.<department>.<name>    a dataset has a new version
+    airnub.housekeeping.ended of airnub.housekeeping.<department>      what was removed, sizes, and how full disks are
 
 Triggers expect the name and match the resource. Its label `airnub.within` is `pipeline` where the run is a part of
 another one, which starts the next stage itself, else `stage`. An event can be lost, with the server or the process that
@@ -23,8 +24,9 @@ Payload = TypeVar("Payload", bound=BaseModel)
 
 INGESTION_ENDED = "airnub.ingestion.ended"
 DATASET_UPDATED = "airnub.dataset.updated"
+HOUSEKEEPING_ENDED = "airnub.housekeeping.ended"
 WITHIN = "airnub.within"
-"""A label of the resource of both."""
+"""A label of the resource of each."""
 
 
 class IngestionEnded(BaseModel):
@@ -55,6 +57,22 @@ class DatasetUpdated(BaseModel):
     superseded: int | None
 
 
+class HousekeepingEnded(BaseModel):
+    """What `airnub.housekeeping.ended` says."""
+
+    department: str
+    dry_run: bool
+    """Whether nothing was removed, and what is counted would be."""
+    removed_files: int
+    removed_bytes: int
+    bytes: dict[str, int | None]
+    """What each store, index and dataset takes; `null` where that is not known."""
+    disk_used: dict[str, float]
+    """The share of each file system that is taken, from 0 to 1, by a folder on it."""
+    failed: dict[str, str]
+    """What could not be cleaned up, and why."""
+
+
 def emit_ingestion_ended(payload: IngestionEnded) -> None:
     """Send one at the end of an ingestion run."""
     _emit(INGESTION_ENDED, f"airnub.ingestion.{payload.department}", payload)
@@ -63,6 +81,11 @@ def emit_ingestion_ended(payload: IngestionEnded) -> None:
 def emit_dataset_updated(payload: DatasetUpdated) -> None:
     """Send one behind the commit of a dataset."""
     _emit(DATASET_UPDATED, f"airnub.dataset.{payload.department}.{payload.dataset}", payload)
+
+
+def emit_housekeeping_ended(payload: HousekeepingEnded) -> None:
+    """Send one at the end of a housekeeping run, whether it fails or not."""
+    _emit(HOUSEKEEPING_ENDED, f"airnub.housekeeping.{payload.department}", payload)
 
 
 def is_within_pipeline() -> bool:

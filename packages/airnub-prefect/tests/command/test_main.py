@@ -47,6 +47,7 @@ def test_all_commands():
         "dataset show",
         "dataset vacuum",
         "demo",
+        "housekeeping",
         "list",
         "run",
         "site",

@@ -47,6 +47,11 @@ class PrefectServer:
             if len(page) < PAGE:
                 return found
 
+    def count(self, path: str, **body: Any) -> int:
+        """How many objects a filter finds."""
+        found: int = self._ask("POST", path, body)
+        return found
+
     def get(self, path: str, **parameters: Any) -> Json | None:
         """One object, `None` where there is none."""
         found: Json | None = self._ask("GET", path, None, parameters)

@@ -111,6 +111,9 @@ class Plan:
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
             # In memory, which is the default, a restart loses what holds the slots of limits, and the slots with it.
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+            # Without `flow_runs` runs, task runs, logs and artifacts are kept for ever.
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "P90D",
             # One write a second for all task runs, rather than one each: they lock SQLite under automations, whose
             # events are given up after some attempts.
             "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",

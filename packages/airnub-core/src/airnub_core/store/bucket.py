@@ -123,6 +123,15 @@ class Bucket:
                     if before is None or entry["last_modified"] < before:
                         yield entry["path"]
 
+    def usage(self, folder: str = "") -> tuple[int, int]:
+        """How many objects are below a folder, and their bytes."""
+        count = size = 0
+        with self._told():
+            for page in obstore.list(self._store, folder or None):
+                count += len(page)
+                size += sum(entry["size"] for entry in page)
+        return count, size
+
     def delete(self, key: str) -> None:
         """Remove what is there, if anything is."""
         self._unless_missing(lambda: obstore.delete(self._store, key))

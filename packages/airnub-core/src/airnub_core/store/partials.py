@@ -9,9 +9,11 @@ neither a kill between two writes nor a power loss makes a wrong file of a right
 
 import errno
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +23,8 @@ WORTH_RESUMING = 1024 * 1024
 """Bytes; less is fetched again as fast as it is looked up."""
 BODY, NOTE = "body", "partial.json"
 _NEW = f"{NOTE}.new"
+_REMOVED = "removed-"
+"""How the name of a partial file begins that is being removed, beside the folder of those that wait."""
 
 
 class Note(NamedTuple):
@@ -46,6 +50,8 @@ class Partial:
 
     folder: Path
     note: Note
+    noted_at: datetime
+    """When the last of its bytes came, in UTC."""
 
 
 class Partials:
@@ -106,20 +112,45 @@ class Partials:
     def __iter__(self) -> Iterator[Partial]:
         """Those that can be read, in the order of their keys."""
         for key in sorted(self.keys()):
-            note = read_note(self._folder / key)
-            if note is not None:
-                yield Partial(self._folder / key, note)
+            folder = self._folder / key
+            note = read_note(folder)
+            if note is None:
+                continue
+            try:
+                noted_at = datetime.fromtimestamp((folder / NOTE).stat().st_mtime, UTC)
+            except FileNotFoundError:
+                continue  # a run has just taken it up
+            yield Partial(folder, note, noted_at)
 
-    def remove(self, key: str) -> None:
-        """Give one up.
+    def remove(self, key: str, *, missing_ok: bool = False) -> None:
+        """Give one up; one that a run has taken up in the meantime is left to it.
 
         Raises:
-            StoreError: it cannot be removed.
+            StoreError: it cannot be removed, or is not there, unless that is allowed.
         """
+        removed = self._folder.with_name(f"{_REMOVED}{key}.{os.urandom(4).hex()}")
         try:
-            shutil.rmtree(self._folder / key)
+            # Removed where it is, it would lose its body in the hands of a run that takes it up in the meantime.
+            (self._folder / key).rename(removed)
+            shutil.rmtree(removed)
         except OSError as error:
+            if missing_ok and isinstance(error, FileNotFoundError):
+                return
             raise StoreError.of(error, self._folder / key) from error
+
+    def clear_removed(self) -> None:
+        """Remove the rest of those whose removal was killed.
+
+        Raises:
+            StoreError: one cannot be removed.
+        """
+        for folder in self._folder.parent.glob(f"{_REMOVED}*"):
+            try:
+                shutil.rmtree(folder)
+            except FileNotFoundError:
+                continue  # another process was faster
+            except OSError as error:
+                raise StoreError.of(error, folder) from error
 
 
 def key_of(source: str, url_digest: str) -> str:

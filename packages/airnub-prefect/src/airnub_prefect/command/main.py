@@ -151,6 +151,24 @@ def group(department: Department) -> click.Group:
 
         _exit(run)
 
+    @command.command("housekeeping", epilog=f"Example: uv run {name} housekeeping --dry-run")
+    @click.option("--dry-run", is_flag=True, help="Remove nothing, and print what would go.")
+    @click.option("--store", type=_FOLDER, metavar="FOLDER", help="The store; else the settings' own.")
+    @click.option("--datasets", type=_FOLDER, metavar="FOLDER", help="The datasets; else the settings' own.")
+    @_JSON
+    def housekeeping(dry_run: bool, store: Path | None, datasets: Path | None, as_json: bool) -> None:
+        """Remove partial files that no run resumed for a week and expired versions of datasets; print sizes.
+
+        Nothing that a run in flight uses is removed.
+        """
+
+        def run() -> int:
+            from airnub_prefect.command.housekeeping import run_housekeeping
+
+            return run_housekeeping(department, store, datasets, dry_run=dry_run, as_json=as_json)
+
+        _exit(run)
+
     command.add_command(_store(department))
     command.add_command(_dataset(department))
     return command

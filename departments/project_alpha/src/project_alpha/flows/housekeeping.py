@@ -1,0 +1,17 @@
+"""Housekeeping: partial files and expired versions of datasets are removed, and sizes are reported."""
+
+from prefect import flow
+
+from airnub_prefect.housekeeping import keep_house
+from airnub_prefect.run_names import run_name
+from project_alpha.settings import IngestionSettings, ProcessingSettings
+
+
+@flow(name="project-alpha-housekeeping", description=__doc__, flow_run_name=run_name)
+async def housekeeping(dry_run: bool = False) -> None:
+    """`dry_run`: remove nothing, and report what would go."""
+    await keep_house(
+        IngestionSettings,
+        ProcessingSettings,
+        dry_run=dry_run,
+    )

@@ -1,0 +1,156 @@
+"""The commands `airnub backup` and `airnub restore`: arguments in, lines out."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from airnub_cli.backup.errors import BackupError
+from airnub_cli.quiet import quiet_prefect
+from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_core.errors import StoreError
+from airnub_prefect.errors import ConfigurationError
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def add_to(group: click.Group) -> None:
+    """Register the commands."""
+    group.add_command(backup)
+    group.add_command(restore)
+
+
+def _of_dev(command: Callable[..., None]) -> Callable[..., None]:
+    dev = click.option("--dev", is_flag=True, help="The system of `airnub dev`. Default: that of Compose.")
+    state = click.option(
+        "--state", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+        help="Folder of `airnub dev`. Default: data/dev of the repository.",
+    )  # fmt: skip
+    return dev(state(command))
+
+
+@click.command("backup", epilog="Example: uv run airnub backup /srv/backups/airnub --keep 14")
+@click.argument("to", metavar="TO")
+@_of_dev
+@click.option(
+    "--keep", type=click.IntRange(min=1), metavar="N", help="Afterwards remove all but the N newest backups of TO."
+)
+@_JSON
+def backup(to: str, dev: bool, state: Path | None, keep: int | None, as_json: bool) -> None:
+    """Back up databases, stores, datasets and indexes to TO: a folder, or a bucket such as s3://bucket/prefix.
+
+    Runs may be in flight. Contents that TO has already are not copied again. A backup holds what the server holds, the
+    secrets of blocks included: protect TO like the server.
+    """
+
+    def work() -> int:
+        from airnub_cli.backup.copying import copy_system
+        from airnub_cli.backup.vault import open_vault
+
+        done = copy_system(_system(dev, state), open_vault(to), keep=keep, say=_say)
+        if as_json:
+            document = _described(done.name, done.manifest) | {
+                "copied": {"files": done.files, "bytes": done.size}, "removed": done.forgotten,
+            }  # fmt: skip
+            click.echo(json.dumps(document, indent=2))
+        else:
+            click.echo(
+                f"{done.name}: complete; {done.manifest.size:,} bytes, of which {done.size:,} in {done.files:,} files "
+                "were not there before"
+            )
+            for name in done.forgotten:
+                click.echo(f"{name}: removed")
+        return 0
+
+    _exit(work)
+
+
+@click.command("restore", epilog="Example: uv run airnub restore /srv/backups/airnub")
+@click.argument("source", metavar="FROM")
+@click.option("--backup", "name", metavar="NAME", help="Which backup. Default: the newest.")
+@click.option("--list", "listing", is_flag=True, help="List the complete backups of FROM and exit.")
+@click.option("--replace", is_flag=True, help="Remove what is there. Default: refuse a system that is not empty.")
+@_of_dev
+@_JSON
+def restore(
+    source: str, name: str | None, listing: bool, replace: bool, dev: bool, state: Path | None, as_json: bool
+) -> None:
+    """Restore a backup from FROM into an empty system, and verify its stores and datasets.
+
+    Nothing but PostgreSQL runs meanwhile. Exit status 1 where something is damaged.
+    """
+
+    def work() -> int:
+        from airnub_cli.backup.restoring import chosen, restore_system
+        from airnub_cli.backup.vault import load_manifest, open_vault
+
+        vault = open_vault(source)
+        if listing:
+            found = [_described(one, load_manifest(vault, one)) for one in vault.names()]
+            if as_json:
+                click.echo(json.dumps(found, indent=2))
+            for one in () if as_json else found:
+                click.echo(
+                    f"{one['name']}  {one['system']}  Prefect {one['versions']['prefect']}  {one['bytes']:,} bytes"
+                )
+            return 0
+        system = _system(dev, state)
+        done = restore_system(system, vault, chosen(vault, name), replace=replace, say=_say)
+        integrity = done.integrity
+        if as_json:
+            document = _described(done.name, done.manifest) | {"replaced": done.replaced, "notes": done.notes}
+            click.echo(json.dumps(document | {"verified": integrity.as_json()}, indent=2))
+        else:
+            for line in (*(f"replaced: {one}" for one in done.replaced), *done.notes):
+                click.echo(line)
+            for store in integrity.stores:
+                click.echo(f"store {store.path}: {store.objects:,} objects, {store.size:,} bytes")
+            for table in integrity.tables:
+                click.echo(f"dataset {table.path}: version {table.version}, {table.rows:,} rows")
+            click.echo(f"{done.name} is restored: {len(integrity.damaged)} damaged. Next: {system.next_step}")
+        for line in integrity.damaged:
+            click.secho(f"damaged: {line}", fg="red", err=True)
+        return 1 if integrity.damaged else 0
+
+    _exit(work)
+
+
+def _described(name: str, manifest: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "system": manifest.system,
+        "began_at": manifest.began_at.isoformat(),
+        "ended_at": manifest.ended_at.isoformat(),
+        "versions": manifest.versions.model_dump(),
+        "databases": [one.name for one in manifest.databases],
+        "files": len(manifest.files),
+        "bytes": manifest.size,
+    }
+
+
+def _system(dev: bool, state: Path | None) -> Any:
+    from airnub_cli.backup.systems import Compose, Dev
+    from airnub_cli.dev.state import State
+
+    root = Workspace.root_around(Path.cwd())
+    return Dev(State((state or root / "data" / "dev").absolute())) if dev or state is not None else Compose(root)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _exit(work: Callable[[], int]) -> None:
+    quiet_prefect()
+    try:
+        status = work()
+    except (WorkspaceError, ConfigurationError) as error:
+        click.secho(str(error), fg="red", err=True)
+        status = 2
+    except (BackupError, StoreError) as error:
+        click.secho(str(error), fg="red", err=True)
+        status = 1
+    sys.exit(status)

@@ -1,0 +1,355 @@
+"""Systems: what is backed up: that of Compose, whose data is in volumes, or that of `airnub dev`, in a folder."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, Protocol
+
+from airnub_cli.backup.errors import BackupError
+from airnub_cli.backup.manifest import DatabaseDump
+from airnub_cli.backup.tree import Known, content_of, copy_database
+from airnub_cli.dev.state import State, held
+from airnub_common import write_atomic
+from airnub_prefect.embedded.database import FILE
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.integrity import Integrity
+from airnub_prefect.places import shown
+
+_AGENT = ("python", "-m", "airnub_cli.backup.agent")
+_DATA = "/data"
+_POSTGRES = "postgres"
+_PIECE = 1 << 20
+_LIST_DATABASES = """
+    SELECT datname, pg_get_userbyid(datdba) FROM pg_database
+    WHERE NOT datistemplate AND datallowconn AND datname <> 'postgres' ORDER BY datname <> 'prefect', datname
+"""
+_LIST_ROLES = "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname"
+_COUNT_TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+# The database stays, with the rights that are granted on it; what is in it goes.
+_EMPTY = """
+    DO $$ DECLARE one text; BEGIN
+        FOR one IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+            EXECUTE format('DROP SCHEMA %I CASCADE', one);
+        END LOOP;
+    END $$;
+    CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+    GRANT USAGE ON SCHEMA public TO PUBLIC;
+"""
+
+
+class System(Protocol):
+    """What is backed up and restored.
+
+    Raises:
+        BackupError: a part of it does not do what is needed.
+    """
+
+    kind: Literal["compose", "dev"]
+    next_step: str
+    """What starts it after a restore."""
+
+    def database_version(self) -> str | None:
+        """Of PostgreSQL; `None` for SQLite."""
+        ...
+
+    def roles(self) -> list[str]:
+        """Of PostgreSQL."""
+        ...
+
+    def dump(self, folder: Path) -> Iterator[tuple[Path, DatabaseDump]]:
+        """Dump each database into a file of a folder."""
+        ...
+
+    def tree(self, known: Known) -> AbstractContextManager[IO[bytes]]:
+        """The stream of the data root, while the block runs."""
+        ...
+
+    def stopped(self) -> AbstractContextManager[None]:
+        """Nothing of it but PostgreSQL runs, and `airnub dev` cannot start, while the block runs."""
+        ...
+
+    def content(self) -> list[str]:
+        """What is there that a restore would replace, in words."""
+        ...
+
+    def load(self, dump: DatabaseDump, pieces: Iterable[bytes | memoryview], roles: Sequence[str], /) -> list[str]:
+        """Fill a database from a dump, in place of what is in it; what else was done, in words."""
+        ...
+
+    def write_tree(self, *, replace: bool) -> AbstractContextManager[IO[bytes]]:
+        """Where the stream of the data root goes, while the block runs."""
+        ...
+
+    def verify(self) -> Integrity:
+        """Hash every object again, and look for every file of datasets."""
+        ...
+
+
+def described(path: Path, name: str, owner: str | None = None) -> DatabaseDump:
+    """A dump in a file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    return DatabaseDump(digits=digest.hexdigest(), size=path.stat().st_size, name=name, owner=owner)
+
+
+class Dev:
+    """The system of `airnub dev`."""
+
+    kind: Literal["compose", "dev"] = "dev"
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._database = state.home / FILE
+        # Beside the database Prefect's home has caches alone, and the leases of processes.
+        self._agent = _Agent((sys.executable, *_AGENT[1:]), str(state.folder), (state.home.name, state.temporary.name))
+        self.next_step = f"uv run airnub dev --state {shown(state.folder)}"
+
+    def database_version(self) -> None:
+        return None
+
+    def roles(self) -> list[str]:
+        return []
+
+    def dump(self, folder: Path) -> Iterator[tuple[Path, DatabaseDump]]:
+        if not self._database.is_file():
+            raise BackupError(
+                f"expected the database of `airnub dev` at {shown(self._database)}, found none; name its folder with "
+                "--state, or leave --dev away for the system of Compose"
+            )
+        copy = folder / FILE
+        copy_database(self._database, copy)
+        yield copy, described(copy, FILE)
+
+    @contextmanager
+    def tree(self, known: Known) -> Iterator[IO[bytes]]:
+        with self._agent.send(known) as stream:
+            yield stream
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        with held(self._state):
+            yield
+
+    def content(self) -> list[str]:
+        database = [f"the database {shown(self._database)}"] if self._database.exists() else []
+        data = content_of(self._state.folder, (self._state.home.name, self._state.temporary.name))
+        return [*database, *([f"{data} in {shown(self._state.folder)}"] if data else [])]
+
+    def load(self, _dump: DatabaseDump, pieces: Iterable[bytes | memoryview], _roles: Sequence[str]) -> list[str]:
+        for journal in self._database.parent.glob(f"{FILE}-*"):
+            journal.unlink()
+        write_atomic(self._database, b"".join(pieces))
+        return []
+
+    @contextmanager
+    def write_tree(self, *, replace: bool) -> Iterator[IO[bytes]]:
+        with self._agent.receive(replace=replace) as stream:
+            yield stream
+
+    def verify(self) -> Integrity:
+        return Integrity.from_json(self._agent.ask("verify"))
+
+
+class Compose:
+    """The system of docker-compose.yml."""
+
+    kind: Literal["compose", "dev"] = "compose"
+    next_step = "docker compose up -d --wait"
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        configured = json.loads(self._compose("config", "--format", "json"))
+        self._volume = str(configured["volumes"]["data"]["name"])
+        # `site` has the image with all commands. Where nothing can be written, SQLite reads no database in WAL mode.
+        run = ("docker", "compose", "run", "--rm", "--no-deps", "-T", "--volume", f"{self._volume}:{_DATA}", "site")
+        self._agent = _Agent((*run, *_AGENT), _DATA, (), root)
+
+    def database_version(self) -> str:
+        return self._sql("postgres", "SHOW server_version").partition(" ")[0].strip()
+
+    def roles(self) -> list[str]:
+        return self._sql("postgres", _LIST_ROLES).split()
+
+    def dump(self, folder: Path) -> Iterator[tuple[Path, DatabaseDump]]:
+        for line in self._sql("postgres", _LIST_DATABASES).splitlines():
+            name, _, owner = line.partition("|")
+            path = folder / f"{len(name)}-{name}.dump"
+            with path.open("wb") as file:
+                self._in_postgres("pg_dump", "--format=custom", "--dbname", name, stdout=file)
+            yield path, described(path, name, owner)
+
+    @contextmanager
+    def tree(self, known: Known) -> Iterator[IO[bytes]]:
+        with self._agent.send(known) as stream:
+            yield stream
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        running = set(self._compose("ps", "--services", "--status", "running").split()) - {_POSTGRES}
+        using = ["docker", "ps", "--filter", f"volume={self._volume}", "--format", "{{.Names}}"]
+        running |= set(_run(using, self._root).split())
+        if running:
+            raise BackupError(
+                f"expected nothing but {_POSTGRES} to run, found {', '.join(sorted(running))}; stop it first: "
+                "docker compose stop"
+            )
+        self._compose("up", "-d", "--wait", "--no-deps", _POSTGRES)
+        yield
+
+    def content(self) -> list[str]:
+        found = []
+        for line in self._sql("postgres", _LIST_DATABASES).splitlines():
+            name = line.partition("|")[0]
+            if tables := int(self._sql(name, _COUNT_TABLES)):
+                found.append(f"{tables} tables in the database {name}")
+        data = self._agent.ask("content")
+        return [*found, *([f"{data} in the volume {self._volume}"] if data else [])]
+
+    def load(self, dump: DatabaseDump, pieces: Iterable[bytes | memoryview], roles: Sequence[str]) -> list[str]:
+        done = []
+        there = set(self.roles())
+        # Passwords are the target's own. A role that it does not have cannot log in until it is given one.
+        for role in (one for one in roles if one not in there):
+            self._sql("postgres", f'CREATE ROLE "{role}" NOLOGIN')
+            done.append(f"role {role} made, without a login: ALTER ROLE {role} LOGIN PASSWORD … lets it in")
+        databases = {line.partition("|")[0] for line in self._sql("postgres", _LIST_DATABASES).splitlines()}
+        if dump.name not in databases:
+            self._sql("postgres", f'CREATE DATABASE "{dump.name}" OWNER "{dump.owner}"')
+        self._sql(dump.name, _EMPTY)
+        with tempfile.TemporaryFile() as file:
+            for piece in pieces:
+                file.write(piece)
+            file.seek(0)
+            self._in_postgres(
+                "pg_restore", "--exit-on-error", "--single-transaction", "--dbname", dump.name, stdin=file
+            )
+        return done
+
+    @contextmanager
+    def write_tree(self, *, replace: bool) -> Iterator[IO[bytes]]:
+        with self._agent.receive(replace=replace) as stream:
+            yield stream
+
+    def verify(self) -> Integrity:
+        return Integrity.from_json(self._agent.ask("verify"))
+
+    def _sql(self, database: str, statements: str) -> str:
+        with tempfile.TemporaryFile() as file:
+            file.write(statements.encode())
+            file.seek(0)
+            options = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1")
+            return self._in_postgres("psql", *options, "--dbname", database, stdin=file)
+
+    def _in_postgres(self, program: str, *words: str, **streams: Any) -> str:
+        # On its socket, inside its container, its own user needs no password.
+        script = f'exec {program} --username "${{POSTGRES_USER:-postgres}}" "$@"'
+        command = ("docker", "compose", "exec", "-T", _POSTGRES, "sh", "-c", script, program, *words)
+        try:
+            return _run(command, self._root, **streams)
+        except BackupError as error:
+            if "is not running" in str(error):
+                reason = (
+                    f"expected the service {_POSTGRES} to run, found it stopped; docker compose up -d --wait postgres"
+                )
+                raise BackupError(reason) from error
+            raise
+
+    def _compose(self, *words: str) -> str:
+        return _run(("docker", "compose", *words), self._root)
+
+
+@dataclass(frozen=True)
+class _Agent:
+    """`airnub_cli.backup.agent` as a process, here or in a container."""
+
+    command: tuple[str, ...]
+    root: str
+    left_out: tuple[str, ...]
+    folder: Path | None = None
+    """Where it is started."""
+
+    @contextmanager
+    def send(self, known: Known) -> Iterator[IO[bytes]]:
+        with tempfile.TemporaryFile() as question:
+            question.write(json.dumps({path: list(values) for path, values in known.items()}).encode())
+            question.seek(0)
+            with self._started("send", stdin=question, stdout=subprocess.PIPE) as process:
+                assert process.stdout is not None, "stdout is a pipe"
+                yield process.stdout
+
+    @contextmanager
+    def receive(self, *, replace: bool) -> Iterator[IO[bytes]]:
+        order = "receive-replacing" if replace else "receive"
+        with self._started(order, stdin=subprocess.PIPE) as process:
+            assert process.stdin is not None, "stdin is a pipe"
+            with suppress(BrokenPipeError):  # its own words say why
+                yield process.stdin
+                process.stdin.close()
+
+    def ask(self, order: str) -> Any:
+        return json.loads(_run((*self.command, order, self.root, *self.left_out), self.folder))
+
+    @contextmanager
+    def _started(self, order: str, **streams: Any) -> Iterator["subprocess.Popen[bytes]"]:
+        command = (*self.command, order, self.root, *self.left_out)
+        with tempfile.TemporaryFile() as said:
+            process = _popen(command, self.folder, stderr=said, **streams)
+            try:
+                yield process
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
+            finally:
+                for stream in (process.stdin, process.stdout):
+                    if stream is not None:
+                        with suppress(BrokenPipeError):  # of a process that has ended; its status says it
+                            stream.close()
+            if process.wait() != 0:
+                said.seek(0)
+                raise BackupError(_failed(command, process.returncode, said.read().decode(errors="replace")))
+
+
+def _popen(command: Sequence[str], folder: Path | None, **streams: Any) -> "subprocess.Popen[bytes]":
+    if shutil.which(command[0]) is None:
+        raise BackupError(f"expected the command {command[0]}, found none; for `airnub dev` say --dev")
+    return subprocess.Popen(command, cwd=folder, **streams)
+
+
+def _run(command: Sequence[str], folder: Path | None, **streams: Any) -> str:
+    """What a command prints.
+
+    Raises:
+        BackupError: it fails.
+    """
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | streams
+    with _popen(command, folder, stderr=subprocess.PIPE, **streams) as process:
+        out, said = process.communicate()
+    if process.returncode != 0:
+        raise BackupError(_failed(command, process.returncode, said.decode(errors="replace")))
+    return (out or b"").decode()
+
+
+def _failed(command: Sequence[str], status: int, said: str) -> str:
+    lines = [line for line in said.splitlines() if line.strip()][-5:]
+    shown_command = " ".join(command[:12])
+    return f"expected `{shown_command} …` to succeed, found exit status {status}: {' / '.join(lines) or 'no words'}"
+
+
+def require_same_kind(system: System, kind: str) -> None:
+    """Raises:
+    ConfigurationError: a backup is of the other system.
+    """
+    if system.kind != kind:
+        option = {"dev": "with --dev", "compose": "without --dev"}[kind]
+        what = {"dev": "`airnub dev`", "compose": "Compose"}[kind]
+        raise ConfigurationError.of(
+            "--dev", f"expected a backup of the chosen system, found one of {what}: say it {option}"
+        )

@@ -1,0 +1,26 @@
+"""Systems for the tests of backups: objects in a store, and runs in a database."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+
+from airnub_core import Item, NetworkSettings, open_engine
+
+
+def fill(folder, contents, source="shop"):
+    """Give URLs of a source bytes, as an ingestion into a folder would."""
+
+    async def settle():
+        network = NetworkSettings()
+        async with open_engine(folder, network) as engine:
+            for url, content in contents.items():
+                item = Item(source, f"https://example.org/{url}", network)
+                await engine.settle([engine.keep(engine.begin(item, f"{url}.csv"), content, "text/csv", ())])
+
+    asyncio.run(settle())
+
+
+def runs(state):
+    """What the database has."""
+    with closing(sqlite3.connect(state.home / "prefect.db")) as database:
+        return [name for (name,) in database.execute("SELECT name FROM flow_run ORDER BY name")]

@@ -1,0 +1,108 @@
+"""Expired: runs past the retention are counted as Prefect's own vacuum selects them."""
+
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prefect import flow, runtime, task
+from prefect.artifacts import create_markdown_artifact
+
+from airnub_cli.backend.server import BackendError, prefect_server
+from airnub_cli.retention.expired import Policy, count_expired, read_policy
+
+
+@pytest.fixture
+def server(prefect_api):
+    """The API of the server of the tests."""
+    with prefect_server() as running:
+        yield running
+
+
+ENDED = datetime(1990, 1, 1, tzinfo=UTC)
+"""No other test has a run that ended then: all of them share one server."""
+
+
+@pytest.fixture
+def old_run(server, prefect_home):
+    """A run with a subflow run, a task run and an artifact, whose end is put into the past."""
+
+    @task
+    def work():
+        create_markdown_artifact("x", key="of-a-task")
+
+    @flow
+    def part():
+        work()
+
+    @flow
+    def whole():
+        part()
+        return runtime.flow_run.id
+
+    run = whole()
+    ids = (
+        run,
+        *(one["id"] for one in server.all("/flow_runs/filter", flow_runs={"parent_flow_run_id": {"any_": [run]}})),
+    )
+    with closing(sqlite3.connect(prefect_home / "prefect.db", timeout=60)) as database, database:
+        for one in ids:
+            database.execute("UPDATE flow_run SET end_time = ? WHERE id = ?", (f"{ENDED:%Y-%m-%d %H:%M:%S.%f}", one))
+    yield run
+    for one in ids:
+        server.delete(f"/flow_runs/{one}")
+
+
+def test_runs_past_the_retention_are_counted_with_what_goes_with_them(server, old_run):
+    """Subflow runs, task runs and artifacts; a run that is younger is not."""
+
+    def counts(days):
+        found = count_expired(server, timedelta(days=days), ENDED + timedelta(days=30))
+        return [found.flow_runs, found.task_runs, found.artifacts]
+
+    # The server records task runs a moment after their end.
+    wait_for(lambda: counts(29) == [2, 1, 1])
+    assert counts(31) == [0, 0, 0]
+
+
+def wait_for(holds):
+    for _ in range(100):
+        if holds():
+            return
+        time.sleep(0.1)
+    raise AssertionError("expected the counts of one run")
+
+
+def test_the_policy_is_what_the_server_is_set_to(server):
+    """The server of the tests is as Prefect is by itself."""
+    assert read_policy(server) == Policy(enabled=False, retention=timedelta(days=90))
+
+
+@pytest.mark.parametrize(
+    ("enabled", "seconds", "runs"),
+    [(True, 60, True), (False, 60.0, False), (["flow_runs"], "PT1M", True), ([], "PT1M", False)],
+)
+def test_the_older_form_of_the_setting_is_understood(enabled, seconds, runs):
+    """Prefect takes `true` for all."""
+
+    class Server:
+        url = "http://127.0.0.1:4200/api"
+
+        def get(self, _path):
+            return {"server": {"services": {"db_vacuum": {"enabled": enabled, "retention_period": seconds}}}}
+
+    assert read_policy(Server()) == Policy(runs, timedelta(minutes=1))
+
+
+def test_a_server_without_these_settings_is_named():
+    """Prefect Cloud publishes none."""
+
+    class Server:
+        url = "https://api.prefect.cloud/api"
+
+        def get(self, _path):
+            return None
+
+    with pytest.raises(BackendError, match="expected the settings of a Prefect server"):
+        read_policy(Server())

@@ -1,0 +1,69 @@
+"""The command `housekeeping`: the cleanup of a department without Prefect, unless a block says where something is."""
+
+from pathlib import Path
+
+from airnub_core import Place
+from airnub_prefect.cleanup import Cleanup, clean_up
+from airnub_prefect.command import dataset
+from airnub_prefect.command.display import print_json, print_rows, say_error, tell
+from airnub_prefect.command.store import located
+from airnub_prefect.department import Department
+from airnub_prefect.settings import SourceSettings
+from airnub_prefect.validation import load_yaml
+
+_COLUMNS = ("what", "place", "files", "bytes", "removed files", "removed bytes")
+
+
+def run_housekeeping(
+    department: Department, store: Path | None, datasets: Path | None, *, dry_run: bool, as_json: bool
+) -> int:
+    """Clean up the stores and datasets of a department; 1 where something could not be.
+
+    Args:
+        department: whose they are.
+        store: a folder in place of those of the settings.
+        datasets: a folder in place of that of the settings.
+        dry_run: remove nothing.
+        as_json: print a JSON document.
+
+    Raises:
+        ConfigurationError: nothing says where they are.
+        ServerUnreachableError: a block says it, and the Prefect server does not answer.
+    """
+    makes_datasets = any(stage.makes_datasets() for stage in department.stages)
+    found = dataset.find(department, datasets, store, None) if makes_datasets else None
+    places = [Place(store)] if store is not None else _stores(department)
+    result = clean_up(places, None if found is None else (found.location, found.declared), dry_run=dry_run)
+    if as_json:
+        print_json(result.as_json())
+    else:
+        _print(result)
+    for place, error in result.errors.items():
+        say_error(f"{place}: {error}")
+    return 1 if result.errors else 0
+
+
+def _stores(department: Department) -> list[Place]:
+    """The stores of its ingestions, as their files of the checkout say it."""
+    kinds = [stage.load_settings() for stage in department.stages]
+    files = [(kind, kind.yaml_path()) for kind in kinds if issubclass(kind, SourceSettings)]
+    return [located(load_yaml(kind, path), with_index=False) for kind, path in files if path is not None]
+
+
+def _print(result: Cleanup) -> None:
+    rows = [
+        {
+            "what": one.what,
+            "place": one.place,
+            "files": "?" if one.files is None else f"{one.files:,}",
+            "bytes": "?" if one.size is None else f"{one.size:,}",
+            "removed files": f"{one.removed_files:,}",
+            "removed bytes": f"{one.removed_size:,}",
+        }
+        for one in result.kept
+    ]
+    print_rows(rows, [*_COLUMNS])
+    for disk in result.disks:
+        tell(f"disk of {disk.place}: {disk.free:,} of {disk.size:,} bytes free, {disk.used:.0%} used")
+    verb = "would be removed" if result.dry_run else "removed"
+    tell(f"{result.removed_files:,} files, {result.removed_size:,} bytes {verb}")

@@ -1,0 +1,77 @@
+"""Housekeeping: the cleanup of a department as a flow does it, with a table of sizes and an event.
+
+airnub.housekeeping.ended    of airnub.housekeeping.<department>    what was removed, sizes, and how full disks are
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from prefect import get_run_logger
+
+from airnub_prefect.artifacts import artifact_key, publish_table
+from airnub_prefect.blocks import locate
+from airnub_prefect.cleanup import Cleanup, clean_up
+from airnub_prefect.datasets import locate_datasets
+from airnub_prefect.errors import HousekeepingFailedError
+from airnub_prefect.events import HousekeepingEnded, emit_housekeeping_ended
+from airnub_prefect.resolution import resolve
+from airnub_prefect.settings import DatasetSettings, StageSettings, StoreSettings
+
+
+async def keep_house(*kinds: type[StageSettings], dry_run: bool = False) -> Cleanup:
+    """Remove what a department has no use for any more from its stores and datasets, and report sizes.
+
+    Args:
+        kinds: settings of its stages; those without a store or datasets are ignored.
+        dry_run: remove nothing, and report what would go.
+
+    Raises:
+        HousekeepingFailedError: something could not be cleaned up; all else was, and is reported.
+        ConfigurationError: settings are missing or wrong; nothing was removed.
+    """
+    resolved: list[StageSettings] = [await resolve(kind, None) for kind in kinds]
+    places = [await locate(one) for one in resolved if isinstance(one, StoreSettings)]
+    making = next((one for one in resolved if isinstance(one, DatasetSettings)), None)
+    datasets = None if making is None else (await locate_datasets(making), making.declared())
+    result = await asyncio.to_thread(clean_up, places, datasets, dry_run=dry_run)
+    department = kinds[0].department
+    await publish_table(
+        f"{artifact_key(department)}-housekeeping",
+        table_rows(result),
+        f"Sizes of {department}, and what {'would be' if dry_run else 'was'} removed",
+    )
+    emit_housekeeping_ended(
+        HousekeepingEnded(
+            department=department,
+            dry_run=dry_run,
+            removed_files=result.removed_files,
+            removed_bytes=result.removed_size,
+            bytes={f"{one.what} {one.place}": one.size for one in result.kept},
+            disk_used={one.place: round(one.used, 4) for one in result.disks},
+            failed=result.errors,
+        )
+    )
+    for place, error in result.errors.items():
+        get_run_logger().error("%s: %s", place, error)
+    if result.errors:
+        raise HousekeepingFailedError(department, result.errors)
+    return result
+
+
+def table_rows(result: Cleanup) -> Sequence[dict[str, object]]:
+    """A cleanup as a table: a row for each place, and one for each disk."""
+    rows: list[dict[str, object]] = [
+        {
+            "what": one.what,
+            "place": one.place,
+            "files": one.files,
+            "bytes": one.size,
+            "removed files": one.removed_files,
+            "removed bytes": one.removed_size,
+        }
+        for one in result.kept
+    ]
+    for disk in result.disks:
+        used = f"disk, {disk.used:.0%} used, bytes free"
+        rows.append({"what": used, "place": disk.place, "bytes": disk.free})
+    return rows
