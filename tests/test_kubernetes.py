@@ -200,7 +200,7 @@ def test_what_is_asked_for_is_there(manifests, pools):
         for container in pod["containers"]:
             assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
             for one in container["env"]:
-                if "valueFrom" in one:
+                if "secretKeyRef" in one.get("valueFrom", {}):
                     reference = one["valueFrom"]["secretKeyRef"]
                     assert reference["key"] in secrets[reference["name"]]
             for one in container.get("envFrom", ()):
