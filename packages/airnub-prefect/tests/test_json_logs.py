@@ -111,7 +111,8 @@ def test_every_line_of_a_run_is_an_object(prefect_api, environment, tmp_path):
     """Its own, those of its tasks, what it prints, warnings, and the exception that it ends with."""
     (tmp_path / "logged.py").write_text(FLOW)
     done = subprocess.run(
-        [sys.executable, "logged.py", "flow-run", "execute"], env=environment | SETTING | {"PREFECT_API_URL": prefect_api}, cwd=tmp_path,
+        [sys.executable, "logged.py", "flow-run", "execute"],
+        env=environment | SETTING | {"PREFECT_API_URL": prefect_api}, cwd=tmp_path,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     said = [json.loads(line) for line in (done.stdout + done.stderr).splitlines()]

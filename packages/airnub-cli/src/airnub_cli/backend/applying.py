@@ -97,11 +97,13 @@ def compare(server: PrefectServer, wanted: Wanted) -> list[Change]:
         BackendError: the server does not answer, or holds what cannot be brought to what the repository says.
     """
     mistakes = Mistakes()
+    blocks = {block.reference for block in wanted.blocks}
     changes = [
-        *compare_pools(server, wanted.pools),
-        *compare_variables(server, wanted.variables),
+        # Pools and automations refer to them.
         *compare_blocks(server, wanted.blocks, mistakes),
-        *compare_automations(server, wanted.automations, {block.reference for block in wanted.blocks}, mistakes),
+        *compare_pools(server, wanted.pools, blocks, wanted.environment, mistakes),
+        *compare_variables(server, wanted.variables),
+        *compare_automations(server, wanted.automations, blocks, mistakes),
     ]
     check_secrets(server, wanted.missing_secrets, mistakes)
     mistakes.raise_if_any()
