@@ -75,6 +75,27 @@ def test_metrics_are_served_meanwhile():
         assert none is None
 
 
+def test_a_watch_that_fails_is_logged(caplog):
+    """Nothing else would say that alerts are missing; a cancelled watch is not a failure."""
+    from airnub_prefect.worker_metrics import log_failure
+
+    async def fail():
+        raise RuntimeError("no client")
+
+    async def end():
+        failing, waiting = asyncio.create_task(fail()), asyncio.create_task(asyncio.sleep(60))
+        for task in (failing, waiting):
+            task.add_done_callback(log_failure)
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({failing, waiting})
+
+    asyncio.run(end())
+    [said] = [one for one in caplog.records if one.name == "prefect.airnub.worker"]
+    assert "no longer watched" in said.message
+    assert "no client" in str(said.exc_info[1])
+
+
 def test_late_runs_and_the_state_of_the_worker(prefect_here, tmp_path, caplog):
     """Late runs are those of its own pool; a disk that is not there is a warning, and the rest goes on."""
     from prefect.client.orchestration import get_client

@@ -202,7 +202,7 @@ def test_a_run_that_fails_is_told_to_the_contacts_once(repository, told, automat
 def test_every_alert_fires(repository, told, whole_server, receiver, tmp_path):
     """As committed, but with short windows: no worker, a late run, a full disk, a failed housekeeping.
 
-    A late run that is taken in time is no alert.
+    A late run that is taken in time causes none.
     """
     url, received = receiver
     told(block="custom-webhook/hook")

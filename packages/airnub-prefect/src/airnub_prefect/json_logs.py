@@ -75,7 +75,7 @@ class JsonHandler(PrefectConsoleHandler):
 
 
 class JsonLines:
-    """A stream of a process that logs JSON: a line that is no JSON object becomes a record of its own.
+    """A stream of a process that logs JSON: a line other than a JSON object becomes a record of its own.
 
     Such lines are the server's greeting, what a flow prints, and what libraries write to stderr.
     """

@@ -26,7 +26,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
 
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.worker_metrics import DiskWatch, watch
+from airnub_prefect.worker_metrics import DiskWatch, log_failure, watch
 from airnub_prefect.worker_metrics import served as metrics_served
 
 _log = logging.getLogger("prefect.airnub.worker")
@@ -85,6 +85,7 @@ async def work(
         asyncio.get_running_loop().add_signal_handler(number, lambda: (again if told.is_set() else told).set())
     running = asyncio.create_task(worker.start(with_healthcheck=True, printer=_log.info))
     watching = asyncio.create_task(watch(worker, pool, DiskWatch(disks)))
+    watching.add_done_callback(log_failure)
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if not running.done():

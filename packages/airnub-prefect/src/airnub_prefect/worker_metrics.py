@@ -132,9 +132,16 @@ async def watch(worker: Watched, pool: str, disks: DiskWatch, every: float = EVE
         try:
             LATE.labels(pool).set(await late_runs(pool))
             LATE_AT.labels(pool).set_to_current_time()
-        except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        # A proxy may answer with invalid JSON.
+        except (httpx.HTTPError, PrefectHTTPStatusError, ValueError) as error:
             _log.warning("Late runs of %s cannot be counted: %s", pool, error)
         await asyncio.sleep(every)
+
+
+def log_failure(watching: asyncio.Task[None]) -> None:
+    """Report a watch that ended by an error: its metrics and alerts are missing from then on, and runs go on."""
+    if not watching.cancelled() and (error := watching.exception()) is not None:
+        _log.error("Metrics and the disk are no longer watched; restart this worker", exc_info=error)
 
 
 async def late_runs(pool: str) -> int:

@@ -57,7 +57,7 @@ def receivers_of(environment: EnvironmentFile, departments: Iterable[Registered]
 
 
 def addressed(automation: Mapping[str, Any], receivers: Sequence[Receiver]) -> Iterator[dict[str, Any]]:
-    """An automation as it is for the receivers; one that is no alert as it is.
+    """An automation as it is for the receivers; any other is yielded unchanged.
 
     Args:
         automation: the content of its file.
