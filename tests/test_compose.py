@@ -122,3 +122,26 @@ def test_runs_are_kept_for_ninety_days_wherever_the_server_runs(tmp_path, monkey
     vacuum = ServerServicesDBVacuumSettings()
     assert vacuum.enabled_vacuum_types == {"events", "flow_runs", "orphans"}
     assert vacuum.retention_period == timedelta(days=90)
+
+
+def test_a_second_machine_has_a_worker_and_a_way_to_the_server():
+    """Nothing else; its page explains every setting that only this file has."""
+    text = (ROOT / "docker-compose.workers.yml").read_text()
+    services = yaml.safe_load(re.sub("!(reset|override)", "", text))["services"]
+    assert set(services) == {"server", "worker"}
+    for service in services.values():
+        assert service["extends"]["file"] == "docker-compose.yml"
+        assert service["extends"]["service"] in SERVICES
+    own = set(re.findall(r"\$\{([A-Z_]+)", text)) - set(re.findall(r"\$\{([A-Z_]+)", TEXT))
+    page = (ROOT / "docs" / "second-machine.md").read_text()
+    assert sorted(name for name in own if name not in page) == []
+
+
+@pytest.mark.parametrize("name", ["Caddyfile", "forward.Caddyfile"])
+def test_caddy_runs_as_the_service_says(name):
+    """The files that commands name exist, and the health check asks what both of them answer."""
+    text = (ROOT / "infra" / "caddy" / name).read_text()
+    tls = SERVICES["tls"]
+    assert f"http://{tls['healthcheck']['test'][-1].removeprefix('http://').strip('/')} {{" in text
+    assert tls["ports"][0].endswith(":8443")
+    assert "https_port 8443" in text or "auto_https off" in text

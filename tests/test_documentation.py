@@ -54,6 +54,9 @@ RUN_ELSEWHERE = {
     "docker compose down": "tests/docker",
     "docker compose build": "tests/docker",
     "docker compose up -d --wait": "tests/docker/test_backup.py",
+    "docker compose --profile tls up --wait": "tests/docker/test_watching.py",
+    "docker compose cp tls:/data/caddy/pki/authorities/local/root.crt airnub-root.crt": "tests/docker/test_watching.py",
+    "docker compose --file docker-compose.yml build server project-alpha": "tests/docker/test_watching.py",
     "export PREFECT_API_URL=http://127.0.0.1:4200/api": "tests/test_readme.py",
     "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": "tests/test_dev.py",
     "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion --param failed=true --watch": (

@@ -194,13 +194,17 @@ def test_what_is_asked_for_is_there(manifests, pools):
     secrets = {one["metadata"]["name"]: set(one["stringData"]) for one in SECRETS}
     claims = {name for kind, name in manifests if kind == "PersistentVolumeClaim"}
     accounts = {name for kind, name in manifests if kind == "ServiceAccount"}
+    for name in accounts:
+        # With it every pod of the account pulls its image, also those of runs.
+        [pulls_by] = manifests["ServiceAccount", name]["imagePullSecrets"]
+        assert ".dockerconfigjson" in secrets[pulls_by["name"]]
     for pod in (*_templates(manifests).values(), *(job(pool)["spec"]["template"]["spec"] for pool in pools.values())):
         assert pod["serviceAccountName"] in accounts
         assert {one["persistentVolumeClaim"]["claimName"] for one in pod["volumes"] if "emptyDir" not in one} <= claims
         for container in pod["containers"]:
             assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
             for one in container["env"]:
-                if "valueFrom" in one:
+                if "secretKeyRef" in one.get("valueFrom", {}):
                     reference = one["valueFrom"]["secretKeyRef"]
                     assert reference["key"] in secrets[reference["name"]]
             for one in container.get("envFrom", ()):
@@ -216,7 +220,9 @@ def test_no_secret_is_in_a_file():
     """The example has none, and nothing else holds a password."""
     for secret in SECRETS:
         for key, value in secret["stringData"].items():
-            assert key in {"host", "port", "name", "user", "PREFECT_API_URL"} or value.endswith("CHANGE-ME")
+            assert key in {"host", "port", "name", "user", "PREFECT_API_URL"} or value.endswith(
+                ("CHANGE-ME", '"password": "CHANGE-ME"}}}')
+            )
     assert not [path for path in FOLDER.iterdir() if "kind: Secret" in path.read_text() and "example" not in path.name]
 
 

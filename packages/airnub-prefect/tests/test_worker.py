@@ -1,10 +1,12 @@
 """A worker that drains before it stops, with a pool of processes: those die with a worker that does not wait."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from uuid import uuid4
 
 import pytest
@@ -138,3 +140,21 @@ def test_no_such_pool(start_worker, tmp_path):
     said = " ".join((tmp_path / "worker.log").read_text().split())
     assert "work pool nobody-made-it: expected it on the server, found none" in said
     assert "airnub apply" in said
+
+
+def test_metrics_for_prometheus(pool, start_worker, tmp_path):
+    """On the port that it logs: its pool, its runs, late ones, and the disk of each path."""
+    worker = start_worker(pool, "--metrics-port", "0", "--disk", str(tmp_path))
+
+    def answered():
+        found = re.search(r"Metrics are at (\S+)", (tmp_path / "worker.log").read_text())
+        if found is None:
+            return False
+        with urllib.request.urlopen(found[1]) as answer:
+            text = answer.read().decode()
+        wanted = [f'airnub_pool_late_runs{{pool="{pool}"}} 0.0', f'airnub_worker_runs{{pool="{pool}"}} 0.0']
+        return all(one in text for one in wanted) and f'path="{tmp_path}"' in text
+
+    wait_for(answered, tmp_path)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(PATIENCE) == 0

@@ -15,7 +15,7 @@ def test_a_second_run_sends_nothing(filled_repository, server):
     changes = list(filled_repository.apply(values=VALUES).values())
     assert counts(changes) == {"created": 6, "updated": 0, "unchanged": 0}
     assert [change.kind for change in changes] == [
-        "work pool", "work queue", "work queue", "variable", "block", "automation"
+        "block", "work pool", "work queue", "work queue", "variable", "automation"
     ]  # fmt: skip
     assert set(filled_repository.actions(values=VALUES).values()) == {"unchanged"}
 

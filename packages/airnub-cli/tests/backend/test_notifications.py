@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -19,6 +21,8 @@ from airnub_cli.backend.server import prefect_server
 from airnub_cli.configuration.names import Names
 from airnub_prefect.errors import ConfigurationError
 
+AUTOMATIONS = Path(__file__).parents[4] / "configs" / "automations"
+STAGES = ("ingestion", "analysis")
 REGISTRY = """\
 departments:
   - id: {department}
@@ -88,7 +92,12 @@ def whole_server(tmp_path):
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    settings = {"PREFECT_HOME": str(tmp_path / "home"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    settings = {
+        "PREFECT_HOME": str(tmp_path / "home"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # What is looked for every 15 s, and called late after as much.
+        "PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS": "1",
+        "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "1",
+    }  # fmt: skip
     command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui", "--port", str(port)]
     process = subprocess.Popen(
         command, env=kept | settings, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -111,6 +120,14 @@ def whole_server(tmp_path):
             # Prefect 3.9.1 may close its port and then not end: seen once, an hour long.
             process.kill()
             process.wait()
+
+
+def wait_for(happened):
+    """Until it has."""
+    deadline = time.monotonic() + 120
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def names(repository, environment):
@@ -179,3 +196,61 @@ def test_a_run_that_fails_is_told_to_the_contacts_once(repository, told, automat
     assert lines[-3].startswith("Run: ")
     assert runs[1]["id"] in lines[-3]
     assert lines[-2:] == ["Owner: team-sales", "Contacts: Ann: 7th floor, sales@example.org"]
+
+
+@pytest.mark.system
+def test_every_alert_fires(repository, told, whole_server, receiver, tmp_path):
+    """As committed, but with short windows: no worker, a late run, a full disk, a failed housekeeping.
+
+    A late run that is taken in time causes none.
+    """
+    url, received = receiver
+    told(block="custom-webhook/hook")
+    repository.write("configs/blocks/hook.yaml", BLOCK.format(name="hook"))
+    for path in AUTOMATIONS.glob("alert-*.yaml"):
+        short = re.sub(r"within: (120|600)", "within: 10", path.read_text())
+        repository.write(f"configs/automations/{path.name}", short)
+    repository.write(f"infra/work-pools/{repository.pool}.yaml", f"name: {repository.pool}\ntype: process\n")
+    done = repository.actions("loud", values={"HOOK": url})
+    alerts = {f"pool-without-worker-{repository.pool}", f"late-runs-{repository.pool}", "disk-filling"}
+    assert {done[name] for name in alerts} == {"created"}
+    assert {repository.actions("loud", values={"HOOK": url})[name] for name in alerts} == {"unchanged"}
+
+    flow = whole_server.post("/flows/", {"name": repository.pool})
+    tags = ["airnub", f"department:{repository.department}"]
+    deployments = {
+        name: whole_server.post(
+            "/deployments/", {"name": f"{repository.pool}-{name}", "flow_id": flow["id"], "tags": tags}
+        )["id"]
+        for name in (*STAGES, "housekeeping")
+    }
+    code = "import pathlib, airnub_prefect.disk as disk; disk.disk(pathlib.Path('/'), limit=-1)"
+    environment = os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value(), "AIRNUB_MACHINE": "berlin-2"}
+    # The server begins to listen some time after it has started: the first alert is asked for until it comes.
+    failed = whole_server.post(f"/deployments/{deployments['housekeeping']}/create_flow_run", {})
+    state = {"type": "FAILED", "name": "Failed", "message": "No space left on device"}
+    wait_for(lambda: whole_server.post(f"/flow_runs/{failed['id']}/set_state", {"state": state, "force": True})
+        and (received or time.sleep(1)))  # fmt: skip
+    heartbeat = {"name": "worker", "heartbeat_interval_seconds": 1}
+    whole_server.post(f"/work_pools/{repository.pool}/workers/heartbeat", heartbeat)
+    late, taken = (whole_server.post(f"/deployments/{deployments[name]}/create_flow_run", {})["id"] for name in STAGES)
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, check=True)
+    wait_for(lambda: whole_server.get(f"/flow_runs/{taken}")["state"]["name"] == "Late")
+    body = {"state": {"type": "PENDING", "name": "Pending"}, "force": True}
+    whole_server.post(f"/flow_runs/{taken}/set_state", body)
+    expected = {
+        f"Shop & Co: {failed['name']} of {repository.pool}-housekeeping is Failed",
+        f"Shop & Co: the work pool {repository.pool} has no worker",
+        f"Shop & Co: runs of {repository.pool}-ingestion are late",
+    }
+    wait_for(lambda: len({one["subject"] for one in received}) >= 4)
+    found = {one["subject"]: one["body"] for one in received}
+    [disk] = set(found) - expected
+    assert set(found) == expected | {disk}
+    assert re.fullmatch(r"berlin-2: the disk is \d+ % full", disk)
+    assert re.match(r"\d+\.\d of \d+\.\d GiB are free at / of\nberlin-2\.", found[disk])
+    assert late in found[f"Shop & Co: runs of {repository.pool}-ingestion are late"]
+    assert (
+        "Owner: team-sales\nContacts: Ann: 7th floor"
+        in found[f"Shop & Co: the work pool {repository.pool} has no worker"]
+    )

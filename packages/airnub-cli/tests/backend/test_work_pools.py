@@ -173,3 +173,50 @@ def test_a_pool_of_another_type_is_refused(pool, server):
     with pytest.raises(BackendError, match=rf"{pool.pool} to be of type process, found type docker"):
         pool.apply(pool_type="process")
     assert server.get(f"/work_pools/{pool.pool}")["type"] == "docker"
+
+
+CREDENTIALS = """\
+type: docker-registry-credentials
+name: {name}
+fields: {{username: airnub, password: "${{PASSWORD}}", registry_url: registry.example.org}}
+"""
+
+
+def test_images_of_a_private_registry(pool, server):
+    """The pool has the block of its environment by reference, without its password; in others it has none."""
+    name = f"registry-{pool.unique}"
+    reference = f"docker-registry-credentials/{name}"
+    pool.write("configs/environments/private.yaml", f"description: x\nregistry_credentials: {reference}\n")
+    values = {"URL": "x", "PASSWORD": "hunter2"}
+    with pytest.raises(
+        ConfigurationError, match=rf"private\.yaml: registry_credentials: expected the block {reference}"
+    ):
+        pool.apply("private", values=values)
+    pool.write("configs/blocks/registry.yaml", CREDENTIALS.format(name=name))
+    assert pool.actions("private", values=values)[pool.pool] == "created"
+    assert pool.actions("private", values=values)[pool.pool] == "unchanged"
+    block = server.get(f"/block_types/slug/docker-registry-credentials/block_documents/name/{name}")
+    template = server.get(f"/work_pools/{pool.pool}")["base_job_template"]
+    default = template["variables"]["properties"]["registry_credentials"]["default"]
+    assert default == {"$ref": {"block_document_id": block["id"]}}
+    assert "hunter2" not in str(template)
+    assert pool.apply(values=values)["work pool", pool.pool].different == ("registry_credentials",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("kubernetes", "registry_credentials: expected only with Docker pools; in a cluster the Secret"),
+        ("process", None),
+    ],
+)
+def test_only_docker_pools_pull_by_a_block(pool, kind, expected):
+    """A cluster has a Secret for it; a process has no image."""
+    pool.write("infra/work-pools/_kubernetes.yaml", "job_variables: {}\n")
+    text = f"description: x\nkind: {kind}\nregistry_credentials: docker-registry-credentials/registry\n"
+    pool.write("configs/environments/private.yaml", text)
+    if expected is None:
+        assert pool.wanted("private").pools[0].registry_credentials is None
+    else:
+        with pytest.raises(ConfigurationError, match=expected):
+            pool.wanted("private")

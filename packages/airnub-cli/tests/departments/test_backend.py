@@ -30,19 +30,21 @@ def test_all_of_it_is_found_and_deleted_and_nothing_else(server):
         server.post("/deployments/", deployment | {"tags": tags})
         trigger = {"type": "event", "posture": "Reactive", "expect": [f"x.{names.slug}"], "threshold": 1, "within": 0}
         actions = [{"type": "do-nothing"}]
-        automation = {"name": f"tell-contacts-of-{names.slug}", "trigger": trigger, "actions": actions}
-        server.post("/automations/", automation)
+        for name in ("tell-contacts-of", "late-runs"):
+            automation = {"name": f"{name}-{names.slug}", "trigger": trigger, "actions": actions, "tags": tags}
+            server.post("/automations/", automation)
     held = held_of(server, ours, ["ingestion", "analysis"])
     assert held.lines() == [
         f"deployment {ours.slug}-ingestion, and the automations that its triggers are",
         f"variable dept_{ours.module}_ingestion_config",
+        f"automation late-runs-{ours.slug}",
         f"automation tell-contacts-of-{ours.slug}",
         f"work pool {ours.slug}, and its queues",
     ]
     delete(server, held)
     delete(server, held)
     assert held_of(server, ours, ["ingestion"]) == Held((), (), (), None)
-    assert len(held_of(server, theirs, ["ingestion"]).lines()) == 4
+    assert len(held_of(server, theirs, ["ingestion"]).lines()) == 5
 
 
 def test_a_pool_that_others_deploy_to_stays(server):

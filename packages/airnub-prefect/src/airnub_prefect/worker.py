@@ -15,6 +15,7 @@ import signal
 import socket
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
 
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.worker_metrics import DiskWatch, log_failure, watch
+from airnub_prefect.worker_metrics import served as metrics_served
 
 _log = logging.getLogger("prefect.airnub.worker")
 _LOOK_EVERY = 0.2
@@ -57,7 +60,9 @@ class Draining(BaseWorker[Any, Any, Any]):
         return len(self._submitting_flow_run_ids | self._started)
 
 
-async def work(pool: str, *, queues: Sequence[str], limit: int | None, drain_seconds: float) -> None:
+async def work(
+    pool: str, *, queues: Sequence[str], limit: int | None, drain_seconds: float, disks: Sequence[Path] = ()
+) -> None:
     """Run a worker of a pool until SIGTERM or SIGINT, and let it drain.
 
     Args:
@@ -65,6 +70,7 @@ async def work(pool: str, *, queues: Sequence[str], limit: int | None, drain_sec
         queues: those of it that are polled; all when empty.
         limit: how many runs at a time.
         drain_seconds: how long its runs may take to end; what runs longer goes on without it in a Docker pool.
+        disks: paths whose file systems are measured.
 
     Raises:
         ConfigurationError: there is no such pool, or no worker of its type is installed.
@@ -78,12 +84,15 @@ async def work(pool: str, *, queues: Sequence[str], limit: int | None, drain_sec
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, lambda: (again if told.is_set() else told).set())
     running = asyncio.create_task(worker.start(with_healthcheck=True, printer=_log.info))
+    watching = asyncio.create_task(watch(worker, pool, DiskWatch(disks)))
+    watching.add_done_callback(log_failure)
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if not running.done():
         worker.draining = True
         await _drained(worker, running, again, drain_seconds)
     waiting.cancel()
+    watching.cancel()
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
@@ -129,10 +138,27 @@ async def _kind(pool: str) -> type[Draining]:
     "--drain-seconds", default=300.0, show_default=True, envvar="AIRNUB_DRAIN_SECONDS",
     help="How long runs may take to end on SIGTERM.",
 )  # fmt: skip
-def main(pool: str, queues: tuple[str, ...], limit: int | None, drain_seconds: float) -> None:
+@click.option(
+    "--disk", "disks", multiple=True, type=click.Path(path_type=Path), default=["/"], show_default=True, metavar="PATH",
+    help="Path whose file system is measured; may be given again.",
+)  # fmt: skip
+@click.option(
+    "--metrics-port", type=click.IntRange(0, 65535), envvar="AIRNUB_METRICS_PORT",
+    help="Port of the metrics for Prometheus; without one there are none.",
+)  # fmt: skip
+@click.option(
+    "--metrics-host", default="127.0.0.1", show_default=True, envvar="AIRNUB_METRICS_HOST", help="Its address."
+)
+def main(
+    pool: str, queues: tuple[str, ...], limit: int | None, drain_seconds: float, disks: tuple[Path, ...],
+    metrics_port: int | None, metrics_host: str,
+) -> None:  # fmt: skip
     """Run a worker; SIGTERM and Ctrl-C let it drain."""
     try:
-        asyncio.run(work(pool, queues=queues, limit=limit, drain_seconds=drain_seconds))
+        with metrics_served(metrics_host, metrics_port) as port:
+            if port is not None:
+                _log.info("Metrics are at http://%s:%d/metrics", metrics_host, port)
+            asyncio.run(work(pool, queues=queues, limit=limit, drain_seconds=drain_seconds, disks=disks))
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
 

@@ -10,7 +10,7 @@ from airnub_cli.backend.automations import compare_automations, read_automations
 from airnub_cli.backend.blocks import compare_blocks, read_blocks
 from airnub_cli.backend.change import Action, Change
 from airnub_cli.backend.environment import filled_environment
-from airnub_cli.backend.notifications import read_notifications
+from airnub_cli.backend.notifications import notifications, read_receivers
 from airnub_cli.backend.placeholders import known_values
 from airnub_cli.backend.secrets import check_secrets, missing_secrets
 from airnub_cli.backend.server import BackendError, PrefectServer
@@ -72,6 +72,7 @@ def read_wanted(
     with importable(root.glob("departments/*/src")):
         variables = read_variables(root, environment, mistakes, find_department)
     blocks = read_blocks(root, environment, values, mistakes)
+    receivers = read_receivers(root, environment, mistakes)
     wanted = Wanted(
         environment.name,
         {} if environment.says is None else environment.says.replaced_sources(),
@@ -79,8 +80,8 @@ def read_wanted(
         variables,
         blocks,
         [
-            *read_automations(root, environment, pools if are_right else None, mistakes),
-            *read_notifications(root, environment, mistakes),
+            *read_automations(root, environment, pools if are_right else None, mistakes, receivers),
+            *notifications(environment, receivers),
         ],
         missing_secrets(variables, {block.reference for block in blocks}, set(values)),
     )
@@ -96,11 +97,13 @@ def compare(server: PrefectServer, wanted: Wanted) -> list[Change]:
         BackendError: the server does not answer, or holds what cannot be brought to what the repository says.
     """
     mistakes = Mistakes()
+    blocks = {block.reference for block in wanted.blocks}
     changes = [
-        *compare_pools(server, wanted.pools),
-        *compare_variables(server, wanted.variables),
+        # Pools and automations refer to them.
         *compare_blocks(server, wanted.blocks, mistakes),
-        *compare_automations(server, wanted.automations, {block.reference for block in wanted.blocks}, mistakes),
+        *compare_pools(server, wanted.pools, blocks, wanted.environment, mistakes),
+        *compare_variables(server, wanted.variables),
+        *compare_automations(server, wanted.automations, blocks, mistakes),
     ]
     check_secrets(server, wanted.missing_secrets, mistakes)
     mistakes.raise_if_any()

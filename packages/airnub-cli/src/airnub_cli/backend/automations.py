@@ -1,10 +1,12 @@
 """Automations, from `configs/automations/`, one a file. Deployments' own triggers stand in their `prefect.yaml`.
 
+One that sends to `block: notifications` goes to the receivers of the environment: `receivers`.
+
 Prefect passes over a key that it does not know, and a trigger whose `expect` is misspelt fires at every event: here
 both are mistakes. Whether an automation is enabled is for operators to say, once it is there.
 """
 
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -22,6 +24,7 @@ from pydantic import BaseModel, Field, ValidationError
 from airnub_cli.backend.blocks import FOLDER as BLOCKS
 from airnub_cli.backend.blocks import block_id, required_block_id
 from airnub_cli.backend.change import Action, Change, differences, unchanged
+from airnub_cli.backend.receivers import NOTIFICATIONS, Receiver, addressed, wrong_placeholders
 from airnub_cli.backend.server import BackendError, Json, PrefectServer, path_of
 from airnub_cli.backend.sources import Mistakes, Source, read_entries
 from airnub_cli.backend.work_pools import PREFECTS_HEARTBEAT, Pool
@@ -62,7 +65,11 @@ class AutomationFile(Entry):
 
 
 def read_automations(
-    root: Path, environment: Environment, pools: Iterable[Pool] | None, mistakes: Mistakes
+    root: Path,
+    environment: Environment,
+    pools: Iterable[Pool] | None,
+    mistakes: Mistakes,
+    receivers: Sequence[Receiver] = (),
 ) -> list[Source[AutomationFile]]:
     """The automations of an environment; what is wrong is gathered.
 
@@ -71,12 +78,17 @@ def read_automations(
         environment: which.
         pools: which say how often runs send a heartbeat; `None` where they have mistakes, and nobody knows.
         mistakes: gathers what is wrong.
+        receivers: to whom alerts go; without one there are no automations that send to `block: notifications`.
     """
     found: list[Source[AutomationFile]] = []
     beats = None if pools is None else [pool.heartbeat for pool in pools]
     for source in read_entries(AutomationFile, root / FOLDER, environment, mistakes):
         says = source.says
-        wrong = [*_wrong_trigger(says.trigger, ("trigger",)), *_wrong_actions(says.actions)]
+        wrong = [
+            *_wrong_trigger(says.trigger, ("trigger",)),
+            *_wrong_actions(says.actions),
+            *wrong_placeholders(says.model_dump()),
+        ]
         if not wrong and beats is not None:
             wrong = list(_too_early(says.trigger, beats))
         if says.name.startswith(RESERVED):
@@ -84,7 +96,7 @@ def read_automations(
         for place, message in wrong:
             mistakes.add(source.file, place, message)
         if not wrong:
-            found.append(source)
+            found += [Source(source.file, AutomationFile(**one)) for one in addressed(says.model_dump(), receivers)]
     return found
 
 
@@ -205,8 +217,9 @@ def _wrong_actions(actions: list[dict[str, Any]]) -> Iterator[tuple[Place, str]]
         reference = plain.pop("block", None)
         if reference is not None:
             plain["block_document_id"] = _SOME_ID
-            if not isinstance(reference, str) or reference.count("/") != 1:
-                yield (*place, "block"), f"{_name(place)}.block: expected TYPE/NAME, such as slack-webhook/operators"
+            if not isinstance(reference, str) or (reference != NOTIFICATIONS and reference.count("/") != 1):
+                expected = f"expected TYPE/NAME, such as slack-webhook/operators, or {NOTIFICATIONS}"
+                yield (*place, "block"), f"{_name(place)}.block: {expected}"
         kind = yield from _kind(plain, _ACTIONS, place)
         if kind is not None:
             yield from _invalid(kind, plain, place)

@@ -169,7 +169,10 @@ def _find_type(server: PrefectServer, slug: str) -> _Type | None:
 
 
 def known_type(slug: str) -> type[PrefectBlock] | None:
-    """A type of blocks that comes with Prefect, `None` where another package has it, or none."""
+    """A type of blocks that comes with Prefect or prefect-docker, `None` where another package has it, or none."""
+    if slug.startswith("docker-"):
+        # It takes long to import, and few have such a block.
+        import prefect_docker.credentials  # type: ignore[import-untyped]  # noqa: F401
     return next((kind for kind in _subclasses(PrefectBlock) if kind.get_block_type_slug() == slug), None)
 
 

@@ -3,20 +3,21 @@
 The environment names the block that tells them; where it names none, there are no such automations.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from prefect.blocks.abstract import NotificationBlock
 
 from airnub_cli.backend.automations import RESERVED, AutomationFile
 from airnub_cli.backend.blocks import known_type
+from airnub_cli.backend.receivers import Receiver, receivers_of
 from airnub_cli.backend.sources import Mistakes, Source
 from airnub_cli.configuration.environment import Environment
 from airnub_cli.configuration.names import Names
-from airnub_cli.configuration.registry import Registered, load_registry
+from airnub_cli.configuration.registry import load_registry
 from airnub_prefect.errors import ConfigurationError
 
 KEY = "notifications"
-DEPARTMENT = "{department}"
 # A run that Prefect ends for taking too long has Failed, too, but its event is called by the name of the state.
 _ENDS = ("Failed", "Crashed", "TimedOut")
 _SUBJECT = "%s: {{ flow_run.name }} of {{ deployment.name }} is {{ flow_run.state.name }}"
@@ -34,8 +35,8 @@ def notification_name(names: Names) -> str:
     return f"{RESERVED}{names.slug}"
 
 
-def read_notifications(root: Path, environment: Environment, mistakes: Mistakes) -> list[Source[AutomationFile]]:
-    """The automations that tell the contacts of active departments; none where the environment names no block.
+def read_receivers(root: Path, environment: Environment, mistakes: Mistakes) -> list[Receiver]:
+    """The active departments and the block of each; none where the environment names no block.
 
     Args:
         root: of the repository.
@@ -43,7 +44,7 @@ def read_notifications(root: Path, environment: Environment, mistakes: Mistakes)
         mistakes: gathers what is wrong.
     """
     reference = environment.says.notifications if environment.says else None
-    if reference is None:
+    if environment.says is None or reference is None:
         return []
     kind = known_type(reference.partition("/")[0])
     if kind is not None and not issubclass(kind, NotificationBlock):
@@ -54,25 +55,32 @@ def read_notifications(root: Path, environment: Environment, mistakes: Mistakes)
     except ConfigurationError as error:
         mistakes.found += error.mistakes
         return []
-    return [
-        Source(environment.file, _automation(one, Names(one.id, one.display_name), reference))
-        for one in departments
-        if one.status == "active"
-    ]
+    return receivers_of(environment.says, departments)
 
 
-def _automation(department: Registered, names: Names, reference: str) -> AutomationFile:
+def notifications(environment: Environment, receivers: Iterable[Receiver]) -> list[Source[AutomationFile]]:
+    """The automations that tell the contacts of departments of runs that failed.
+
+    Args:
+        environment: names the block.
+        receivers: the departments.
+    """
+    return [Source(environment.file, _automation(one)) for one in receivers]
+
+
+def _automation(receiver: Receiver) -> AutomationFile:
+    texts = receiver.texts
     return AutomationFile(
-        name=notification_name(names),
-        description=f"Tells the contacts of {names.display} of runs that failed.",
-        tags=[f"department:{names.module}", f"owner:{department.owner}"],
+        name=notification_name(Names(texts["module"])),
+        description=f"Tells the contacts of {texts['display']} of runs that failed.",
+        tags=receiver.tags,
         trigger={
             "type": "event",
             "posture": "Reactive",
             "match": {"prefect.resource.id": "prefect.flow-run.*"},
             # Of its deployments alone: what fails in a part of a run fails the run, and is told once.
             "match_related": [
-                {"prefect.resource.id": f"prefect.tag.department:{names.module}", "prefect.resource.role": "tag"},
+                {"prefect.resource.id": f"prefect.tag.department:{texts['module']}", "prefect.resource.role": "tag"},
                 {"prefect.resource.id": "prefect.deployment.*", "prefect.resource.role": "deployment"},
             ],
             "expect": [f"prefect.flow-run.{end}" for end in _ENDS],
@@ -82,9 +90,9 @@ def _automation(department: Registered, names: Names, reference: str) -> Automat
         actions=[
             {
                 "type": "send-notification",
-                "block": reference.replace(DEPARTMENT, names.slug),
-                "subject": _SUBJECT % names.display,
-                "body": _BODY % (department.owner, ", ".join(department.contacts)),
+                "block": receiver.block,
+                "subject": _SUBJECT % texts["display"],
+                "body": _BODY % (texts["owner"], texts["contacts"]),
             }
         ],
     )

@@ -8,13 +8,15 @@ What operators set is theirs: whether a pool or a queue is paused, and its concu
 new pools and queues only.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from airnub_cli.backend.blocks import FOLDER as BLOCKS
+from airnub_cli.backend.blocks import block_id, required_block_id
 from airnub_cli.backend.change import Action, Change, differences, is_same, unchanged
 from airnub_cli.backend.placeholders import filled, missing
 from airnub_cli.backend.server import BackendError, Json, PrefectServer, path_of
@@ -31,8 +33,11 @@ from airnub_prefect.yaml_file import Place, YamlFile
 HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 PREFECTS_HEARTBEAT = 180
 """Seconds between two heartbeats of a flow run where nothing else is said."""
+CREDENTIALS = "registry_credentials"
+"""A key of environments, and a job variable of Docker pools."""
 LEAST_HEARTBEAT = 30
 """The least that Prefect takes."""
+_SOME_ID = "00000000-0000-0000-0000-000000000000"
 
 
 class TypeFile(BaseModel):
@@ -56,6 +61,8 @@ class Pool:
     queues: tuple[Queue, ...]
     concurrency_limit: int | None
     job_manifest: dict[str, Any] = field(default_factory=dict)
+    registry_credentials: str | None = None
+    """The block with which its worker pulls images; of Docker alone."""
 
     @property
     def heartbeat(self) -> int:
@@ -80,6 +87,10 @@ def read_pools(
     types: dict[PoolType, TypeFile] = {}
     pools: list[Pool] = []
     retyped: dict[Path, list[str]] = {}
+    credentials = environment.says.registry_credentials if environment.says else None
+    if credentials and environment.says and environment.says.kind == "kubernetes":
+        message = "expected only with Docker pools; in a cluster the Secret airnub-registry is used: docs/registry.md"
+        mistakes.add(environment.file, (CREDENTIALS,), f"{CREDENTIALS}: {message}")
 
     for source in read_entries(PoolFile, folder, environment, mistakes, [f"_{one}.yaml" for one in POOL_TYPES]):
         says = source.says
@@ -95,7 +106,9 @@ def read_pools(
         own = _checked(source.file, used, says.job_variables, values, mistakes) if used == says.type else {}
         defaults = overlay(types[used].job_variables, own)
         queues, limit = tuple(says.queues), says.concurrency_limit
-        pools.append(Pool(says.name, used, says.description, defaults, queues, limit, types[used].job_manifest))
+        pulls_by = credentials if used == "docker" else None
+        manifest = types[used].job_manifest
+        pools.append(Pool(says.name, used, says.description, defaults, queues, limit, manifest, pulls_by))
     for common, names in retyped.items():
         its = common.stem.removeprefix("_")
         what = f"what {its} pools have in common, to make {', '.join(names)} of this type"
@@ -147,8 +160,17 @@ def _wrong_heartbeat(env: Any) -> Iterator[tuple[Place, str]]:
         yield ("env", HEARTBEAT), f"env.{HEARTBEAT}: expected {LEAST_HEARTBEAT} seconds or more, found {value!r}"
 
 
-def compare_pools(server: PrefectServer, wanted: Iterable[Pool]) -> list[Change]:
-    """What is to be done about pools and their queues.
+def compare_pools(
+    server: PrefectServer, wanted: Iterable[Pool], blocks: Collection[str], environment: str, mistakes: Mistakes
+) -> list[Change]:
+    """What is to be done about pools and their queues; credentials that are nowhere are gathered.
+
+    Args:
+        server: is asked, and sent nothing.
+        wanted: the pools.
+        blocks: those that will be there, such as `docker-registry-credentials/registry`.
+        environment: the name of the one that names the credentials.
+        mistakes: gathers what is wrong.
 
     Raises:
         BackendError: a pool is of another type on the server, which Prefect cannot change.
@@ -156,6 +178,12 @@ def compare_pools(server: PrefectServer, wanted: Iterable[Pool]) -> list[Change]
     live = {one["name"]: one for one in server.all("/work_pools/filter")}
     pools = list(wanted)
     _check_types(pools, live)
+    for reference in {pool.registry_credentials for pool in pools} - {None, *blocks}:
+        if reference is not None and block_id(server, reference) is None:
+            message = f"expected the block {reference} in {BLOCKS.as_posix()} or on the server, found none"
+            mistakes.found.append(
+                Mistake(f"configs/environments/{environment}.yaml", None, f"{CREDENTIALS}: {message}")
+            )
     return [change for pool in pools for change in _compared(server, pool, live.get(pool.name))]
 
 
@@ -171,19 +199,24 @@ def _check_types(pools: list[Pool], live: dict[str, Json]) -> None:
 
 
 def _compared(server: PrefectServer, pool: Pool, live: Json | None) -> Iterator[Change]:
-    template = base_job_template(pool.type, pool.job_variables, pool.job_manifest)
-    body = {"description": pool.description, "base_job_template": template}
+    reference = pool.registry_credentials
+    body = _body(pool, None if reference is None else block_id(server, reference) or _SOME_ID)
+
+    def sent() -> Json:
+        # The block is made before the pool.
+        return body if reference is None else _body(pool, required_block_id(server, reference))
+
     if live is None:
-        new = body | {"name": pool.name, "type": pool.type, "concurrency_limit": pool.concurrency_limit}
-        yield Change("work pool", pool.name, Action.CREATED, lambda: _done(server.post("/work_pools/", new)))
+        new = {"name": pool.name, "type": pool.type, "concurrency_limit": pool.concurrency_limit}
+        yield Change("work pool", pool.name, Action.CREATED, lambda: _done(server.post("/work_pools/", sent() | new)))
     else:
         kept = _kept(live, pool.concurrency_limit)
         found = {"description": live["description"] or "", "base_job_template": live["base_job_template"]}
-        changes = {name: body[name] for name in body if not is_same(body[name], found[name])}
+        changes = [name for name in body if not is_same(body[name], found[name])]
         if changes:
             yield Change(
                 "work pool", pool.name, Action.UPDATED,
-                lambda: server.patch(path_of("work_pools", pool.name), changes),
+                lambda: server.patch(path_of("work_pools", pool.name), {name: sent()[name] for name in changes}),
                 tuple(map(_short, differences(body, found, depth=6))), kept,
             )  # fmt: skip
         else:
@@ -192,6 +225,12 @@ def _compared(server: PrefectServer, pool: Pool, live: Json | None) -> Iterator[
     by_name = {queue["name"]: queue for queue in queues}
     for queue in pool.queues:
         yield _compared_queue(server, pool.name, queue, by_name.get(queue.name))
+
+
+def _body(pool: Pool, credentials: str | None) -> Json:
+    by_reference = {} if credentials is None else {CREDENTIALS: {"$ref": {"block_document_id": credentials}}}
+    template = base_job_template(pool.type, pool.job_variables | by_reference, pool.job_manifest)
+    return {"description": pool.description, "base_job_template": template}
 
 
 def _compared_queue(server: PrefectServer, pool: str, queue: Queue, live: Json | None) -> Change:

@@ -39,6 +39,8 @@ _NAMED = 5
 PoolType = Literal["docker", "process", "kubernetes"]
 POOL_TYPES: tuple[PoolType, ...] = get_args(PoolType)
 
+REGISTRY_CREDENTIALS = r"^docker-registry-credentials/[a-z0-9][a-z0-9-]*$"
+
 NOTIFICATIONS = r"^[a-z0-9][a-z0-9-]*/(?:[a-z0-9-]|\{department\})+$"
 
 # As Docker takes it before an image's name: a host, perhaps a port and a path; no scheme, no slash at the end.
@@ -68,6 +70,9 @@ class EnvironmentFile(_Strict):
     """Of all work pools: what a run is, a container, a process or a pod; without it, each pool's file says so."""
     registry: Registry | None = None
     """Where images are, named by the digest of their content; without one they are those that Compose builds."""
+    registry_credentials: Annotated[str, Field(pattern=REGISTRY_CREDENTIALS)] | None = None
+    """The block with which workers of Docker pools pull from `registry`, such as
+    `docker-registry-credentials/registry`; without one it lets everyone pull."""
     pools: dict[str, PoolOverlay] = {}
     """By the name that departments write."""
     schedules: StrictBool | dict[str, StrictBool] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from airnub_cli.backend.notifications import notification_name
+from airnub_cli.backend.automations import TAG
 from airnub_cli.backend.server import Json, PrefectServer, path_of
 from airnub_cli.configuration.names import Names
 
@@ -15,7 +15,7 @@ class Held:
     deployments: tuple[Json, ...]
     variables: tuple[str, ...]
     automations: tuple[Json, ...]
-    """Those that tell its contacts."""
+    """Those that are its own: they tell its contacts of failed runs and of alerts."""
     pool: str | None
     """`None` where there is none, or others deploy to it."""
 
@@ -40,12 +40,12 @@ def held_of(server: PrefectServer, names: Names, stages: Iterable[str]) -> Held:
     Raises:
         BackendError: the server does not answer.
     """
-    tag = {"tags": {"all_": ["airnub", f"department:{names.module}"]}}
+    tag = {"tags": {"all_": [TAG, f"department:{names.module}"]}}
     deployments = server.all("/deployments/filter", deployments=tag)
     wanted = [f"dept_{names.module}_{stage}_config" for stage in sorted(stages)]
     variables = {one["name"] for one in server.all("/variables/filter", variables={"name": {"any_": wanted}})}
-    told = {"name": {"any_": [notification_name(names)]}}
-    automations = server.all("/automations/filter", automations=told)
+    # Those that a deployment owns go with it.
+    automations = [one for one in server.all("/automations/filter", automations=tag) if not one.get("owner_resource")]
     in_pool = server.all("/deployments/filter", work_pools={"name": {"any_": [names.slug]}})
     ours = {one["id"] for one in deployments}
     has_pool = server.get(path_of("work_pools", names.slug)) is not None
@@ -53,7 +53,7 @@ def held_of(server: PrefectServer, names: Names, stages: Iterable[str]) -> Held:
     return Held(
         tuple(sorted(deployments, key=lambda one: str(one["name"]))),
         tuple(name for name in wanted if name in variables),
-        tuple(automations),
+        tuple(sorted(automations, key=lambda one: str(one["name"]))),
         names.slug if is_ours else None,
     )
 

@@ -1,0 +1,81 @@
+"""Disk use: how full a file system is, with an event when it is fuller than a limit.
+
+    airnub.disk.filling    of airnub.disk.<machine>    a file system is fuller than its limit
+
+Every worker measures once a minute and reports at most once an hour (`worker_metrics`); a process that measures now and
+then, such as housekeeping, calls `disk`. An automation sends the event to the receivers of the environment.
+"""
+
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect.events import emit_event
+
+FILLING = "airnub.disk.filling"
+LIMIT = 0.9
+"""Used share above which a file system is reported."""
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUse:
+    """A file system, as it was when it was measured; sizes in bytes."""
+
+    path: str
+    """Any path on it."""
+    total: int
+    free: int
+    """What is left for a user other than root."""
+    used: int
+
+    @property
+    def share(self) -> float:
+        """How much is used of what users may use, 0 to 1, as `df` counts it."""
+        return self.used / max(self.used + self.free, 1)
+
+
+def machine_name() -> str:
+    """The name of this machine in events and metrics: `AIRNUB_MACHINE`, else the host name."""
+    return os.environ.get("AIRNUB_MACHINE") or socket.gethostname()
+
+
+def measure(path: Path) -> DiskUse:
+    """The file system of a path.
+
+    Raises:
+        OSError: the path does not exist, or cannot be read.
+    """
+    found = shutil.disk_usage(path)
+    return DiskUse(str(path), found.total, found.free, found.used)
+
+
+def report(use: DiskUse) -> None:
+    """Send the event for a file system that is too full."""
+    machine = machine_name()
+    emit_event(
+        FILLING,
+        {"prefect.resource.id": f"airnub.disk.{machine}", "prefect.resource.name": machine},
+        payload={
+            "machine": machine,
+            "path": use.path,
+            "percent": round(use.share * 100),
+            "free_gib": round(use.free / _GIB, 1),
+            "total_gib": round(use.total / _GIB, 1),
+        },
+    )
+
+
+def disk(path: Path, limit: float = LIMIT) -> DiskUse:
+    """Measure the file system of a path, and report it when it is fuller than `limit` (a share, 0 to 1).
+
+    Raises:
+        OSError: the path does not exist, or cannot be read.
+    """
+    use = measure(path)
+    if use.share > limit:
+        report(use)
+    return use

@@ -1,0 +1,153 @@
+"""Metrics of a worker for Prometheus, and its look at the disk; Prefect's own workers have neither.
+
+| metric | content |
+|---|---|
+| `airnub_worker_runs` | runs that this worker has taken and that have not ended |
+| `airnub_worker_draining` | 1 while it drains |
+| `airnub_worker_last_poll_timestamp_seconds` | when it last asked the server for runs |
+| `airnub_pool_late_runs` | late runs of its pool, as the server counts them |
+| `airnub_pool_late_runs_timestamp_seconds` | when they were counted |
+| `airnub_disk_used_ratio`, `airnub_disk_free_bytes` | the file system of a path |
+
+Beside them is what `prometheus_client` and Prefect's client count in every process (`process_…`, `prefect_…`).
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.exceptions import PrefectHTTPStatusError
+from prometheus_client import Gauge, start_http_server
+
+from airnub_prefect.disk import LIMIT, machine_name, measure, report
+from airnub_prefect.errors import ConfigurationError
+
+EVERY = 60.0
+"""Seconds between two looks."""
+REPORTED_EVERY = 3600.0
+"""Seconds between two events about the same full disk."""
+
+RUNS = Gauge("airnub_worker_runs", "Runs that this worker has taken and that have not ended.", ["pool"])
+DRAINING = Gauge("airnub_worker_draining", "1 while this worker takes no new run and waits for its own.", ["pool"])
+POLLED = Gauge("airnub_worker_last_poll_timestamp_seconds", "When this worker last asked for runs.", ["pool"])
+LATE = Gauge("airnub_pool_late_runs", "Late runs of the pool, as the server counts them.", ["pool"])
+LATE_AT = Gauge("airnub_pool_late_runs_timestamp_seconds", "When the late runs were counted.", ["pool"])
+DISK_USED = Gauge("airnub_disk_used_ratio", "Used share of a file system, 0 to 1.", ["machine", "path"])
+DISK_FREE = Gauge("airnub_disk_free_bytes", "Free bytes of a file system.", ["machine", "path"])
+
+_log = logging.getLogger("prefect.airnub.worker")
+
+
+class Watched(Protocol):
+    """A worker that drains."""
+
+    draining: bool
+    _last_polled_time: Any
+
+    @property
+    def at_work(self) -> int:
+        """How many runs it has taken that have not ended."""
+
+
+class DiskWatch:
+    """The file systems of some paths: metrics at each look, an event while one is too full, once an hour."""
+
+    def __init__(self, paths: Sequence[Path], limit: float = LIMIT) -> None:
+        self._paths = paths
+        self._limit = limit
+        self._reported: dict[Path, float] = {}
+
+    def look(self, now: float) -> None:
+        """Measure all of them; `now` in seconds, of a clock that does not go back.
+
+        Raises:
+            OSError: a path does not exist, or cannot be read.
+        """
+        for path in self._paths:
+            use = measure(path)
+            DISK_USED.labels(machine_name(), use.path).set(use.share)
+            DISK_FREE.labels(machine_name(), use.path).set(use.free)
+            if use.share <= self._limit:
+                self._reported.pop(path, None)
+            elif now - self._reported.get(path, -REPORTED_EVERY) >= REPORTED_EVERY:
+                self._reported[path] = now
+                report(use)
+
+
+@contextlib.contextmanager
+def served(host: str, port: int | None) -> Iterator[int | None]:
+    """Answer `GET /metrics` meanwhile; yields the port, `None` where none was asked for.
+
+    Raises:
+        ConfigurationError: the port is taken, or the address is not of this machine.
+    """
+    if port is None:
+        yield None
+        return
+    try:
+        server, thread = start_http_server(port, host)
+    except OSError as error:
+        message = f"expected a free port for metrics at {host}, found {port}: {error.strerror}; choose another one"
+        raise ConfigurationError.of("AIRNUB_METRICS_PORT", message) from error
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+async def watch(worker: Watched, pool: str, disks: DiskWatch, every: float = EVERY) -> None:
+    """Keep the metrics of a worker current until cancelled.
+
+    A server that does not answer and a disk that cannot be measured are warnings in the log.
+
+    Args:
+        worker: whose.
+        pool: its name.
+        disks: what is looked at.
+        every: seconds between two looks.
+    """
+    RUNS.labels(pool).set_function(lambda: worker.at_work)
+    DRAINING.labels(pool).set_function(lambda: worker.draining)
+    POLLED.labels(pool).set_function(lambda: worker._last_polled_time.timestamp())
+    while True:
+        try:
+            disks.look(time.monotonic())
+        except OSError as error:
+            _log.warning("A disk cannot be measured: %s", error)
+        try:
+            LATE.labels(pool).set(await late_runs(pool))
+            LATE_AT.labels(pool).set_to_current_time()
+        # A proxy may answer with invalid JSON.
+        except (httpx.HTTPError, PrefectHTTPStatusError, ValueError) as error:
+            _log.warning("Late runs of %s cannot be counted: %s", pool, error)
+        await asyncio.sleep(every)
+
+
+def log_failure(watching: asyncio.Task[None]) -> None:
+    """Report a watch that ended by an error: its metrics and alerts are missing from then on, and runs go on."""
+    if not watching.cancelled() and (error := watching.exception()) is not None:
+        _log.error("Metrics and the disk are no longer watched; restart this worker", exc_info=error)
+
+
+async def late_runs(pool: str) -> int:
+    """How many runs of a pool are late."""
+    async with get_client() as client:
+        return await client.count_flow_runs(
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Late"]))),
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
+        )
