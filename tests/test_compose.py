@@ -76,11 +76,13 @@ def test_only_workers_have_the_socket():
 
 
 def test_what_is_set_up_is_one_environment():
-    """Applied and deployed alike; it is `sample` without a `.env`, for which there is a site that it is told of."""
+    """Deployed is what was applied: what the server has, `sample` for a new one, which has a site."""
     setup = SERVICES["setup"]
-    assert setup["environment"]["AIRNUB_ENV"] == "${AIRNUB_ENV:-sample}"
+    assert setup["environment"]["AIRNUB_ENV"] == "${AIRNUB_ENV:-}"
     script = setup["command"][-1]
-    assert script.count('--env "$$AIRNUB_ENV"') == 2
+    assert "airnub apply --default sample --environment-file /tmp/environment\n" in script
+    assert '--env "$$(cat /tmp/environment)"' in script
+    assert script.count("--env ") == 1
     assert "--prefect-file" in script
     host, _, port = setup["environment"]["AIRNUB_SITE_URL"].removeprefix("http://").partition(":")
     assert SERVICES[host]["command"][-2:] == ["0.0.0.0", port]

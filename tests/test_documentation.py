@@ -49,6 +49,7 @@ RUN_ELSEWHERE = {
     "uv run --all-packages python -m benchmarks.startup": "by hand",
     "docker compose up --wait": "tests/docker",
     "docker compose down": "tests/docker",
+    "docker compose run --rm setup airnub apply --env staging --switch": "tests/docker",
     "export PREFECT_API_URL=http://127.0.0.1:4200/api": "tests/test_readme.py",
     "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": "tests/test_dev.py",
     "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion --param failed=true --watch": (
