@@ -75,6 +75,28 @@ def test_only_workers_have_the_socket():
     assert having == {f"worker-{image.name}" for image in DEPARTMENTS}
 
 
+def test_the_database_is_in_a_network_of_its_own():
+    """With the server alone; it leads nowhere else. All else is in that of the runs, an index too."""
+    networks = yaml.safe_load(TEXT)["networks"]
+    assert networks["database"] == {"internal": True}
+    joined = {name: service["networks"] for name, service in SERVICES.items() if "networks" in service}
+    assert joined == {"postgres": ["database"], "server": ["default", "database"]}
+    assert SERVICES["index"]["profiles"] == ["index"]
+
+
+def test_passwords_are_where_they_are_needed():
+    """A department's container, which only lists flows, has none; that of the database is in a file for the server."""
+    for image in DEPARTMENTS:
+        assert "environment" not in SERVICES[image.name]
+    having = {name for name, service in SERVICES.items() if "${AIRNUB_AUTH:-}" in str(service.get("environment"))}
+    assert having == {"server", "setup", *(f"worker-{image.name}" for image in DEPARTMENTS)}
+    given = {name for name, service in SERVICES.items() if "${POSTGRES_PASSWORD:-}" in str(service)}
+    assert given == {"postgres"}
+    assert SERVICES["setup"]["environment"]["POSTGRES_PASSWORD"] == ""
+    reading = {name for name, service in SERVICES.items() if "database-password:" in str(service.get("volumes"))}
+    assert reading == {"postgres", "server"}
+
+
 def test_what_is_set_up_is_one_environment():
     """Deployed is what was applied: what the server has, `sample` for a new one, which has a site."""
     setup = SERVICES["setup"]

@@ -9,4 +9,5 @@ configuration  the files that both of them read
 images         one for each department, named by what goes into it
 dev            the whole system on a laptop, without Docker
 doctor         what is missing or odd on a machine
+rotate         a new password for a database of the system that Compose runs
 """
