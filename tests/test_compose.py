@@ -51,9 +51,12 @@ def test_base_images_are_those_of_the_dockerfile():
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_is_bounded(name):
-    """In memory and in logs; it comes up again by itself, or is there for once."""
+    """In memory, processors, processes and logs; it comes up again by itself, or is there for once."""
     service = SERVICES[name]
     assert service["mem_limit"]
+    # A machine with one processor refuses more.
+    assert 0 < service["cpus"] <= 1
+    assert 0 < service["pids_limit"] <= 4096
     assert service["logging"]["options"]["max-size"]
     assert service["restart"] in {"unless-stopped", "no"}
     assert ("healthcheck" in service) == (service["restart"] != "no")

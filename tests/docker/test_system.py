@@ -82,10 +82,28 @@ def test_up_again_changes_nothing_that_runs(up):
     assert {one["name"] for one in up.post("/deployments/filter", {})} == {one["name"] for one in DEPLOYMENTS}
 
 
+def limits(*containers):
+    """Of each: processors, processes, bytes of memory."""
+    form = "{{.HostConfig.CpuQuota}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.HostConfig.Memory}}"
+    lines = docker("inspect", "--format", form, *containers).stdout.splitlines()
+    rows = [[int(one) for one in line.split()] for line in lines]
+    return [(quota / 100_000 + nano / 1e9, processes, memory) for quota, nano, processes, memory in rows]
+
+
+def test_a_service_is_bounded(up):
+    """By the engine, and not in the file alone."""
+    for processors, processes, memory in limits(*up.compose("ps", "--all", "--quiet").stdout.split()):
+        assert processors == 1
+        assert 0 < processes <= 4096
+        assert 0 < memory <= 2**30
+    assert [one["concurrency_limit"] for one in up.post("/work_pools/filter", {})] == [4]
+
+
 def test_a_killed_container_is_a_crashed_run(up):
-    """By itself, with the reason."""
+    """By itself, with the reason; what was killed had limits."""
     run = up.start("project-alpha-pipeline")
     killed = wait_for(lambda: up.container_of(run), run)
+    assert limits(killed) == [(2, 1024, 2**31)]
     docker("kill", "--signal", "KILL", killed)
     state = up.end_of(run)
     assert state["type"] == "CRASHED"

@@ -7,7 +7,10 @@ import sys
 import time
 from uuid import uuid4
 
+import click
 import pytest
+
+from airnub_prefect.worker import main
 
 pytestmark = pytest.mark.system
 
@@ -138,3 +141,17 @@ def test_no_such_pool(start_worker, tmp_path):
     said = " ".join((tmp_path / "worker.log").read_text().split())
     assert "work pool nobody-made-it: expected it on the server, found none" in said
     assert "airnub apply" in said
+
+
+@pytest.mark.parametrize(("value", "limit"), [("3", 3), ("", None)])
+def test_the_limit_of_a_machine(monkeypatch, value, limit):
+    """Compose sets it for every worker by a variable; empty is none."""
+    monkeypatch.setenv("AIRNUB_WORKER_LIMIT", value)
+    assert main.make_context("worker", ["--pool", "x"]).params["limit"] == limit
+
+
+def test_a_limit_of_no_runs_is_refused(monkeypatch):
+    """With the range that is valid."""
+    monkeypatch.setenv("AIRNUB_WORKER_LIMIT", "0")
+    with pytest.raises(click.BadParameter, match="0 is not in the range x>=1"):
+        main.make_context("worker", ["--pool", "x"])
