@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from docker.types import HostConfig
 from prefect_docker.worker import DockerWorkerJobConfiguration
 
 from airnub_cli.backend.applying import read_wanted
@@ -60,6 +61,14 @@ def test_workers_understand_the_pools(prefect_api):
     assert job.image_pull_policy == "IfNotPresent"
     assert job.volumes == ["airnub-data:/data"]
     assert job.env["PREFECT_API_URL"] == "http://server:4200/api"
+
+
+def test_runs_are_bounded():
+    """In number for each pool, and each in processors and processes, as Docker takes them."""
+    for pool in read_wanted(ROOT, "local", values={}).pools:
+        assert pool.concurrency_limit == 4
+        host = HostConfig("1.41", **{**pool.job_variables["container_create_kwargs"], "log_config": None})
+        assert (host["CpuQuota"], host["CpuPeriod"], host["PidsLimit"]) == (200_000, 100_000, 1024)
 
 
 def test_local_needs_no_values():

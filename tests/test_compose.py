@@ -55,9 +55,12 @@ def test_base_images_are_those_of_the_dockerfile():
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_is_bounded(name):
-    """In memory and in logs; it comes up again by itself, or is there for once."""
+    """In memory, processors, processes and logs; it comes up again by itself, or is there for once."""
     service = SERVICES[name]
     assert service["mem_limit"]
+    # A machine with one processor refuses more.
+    assert 0 < service["cpus"] <= 1
+    assert 0 < service["pids_limit"] <= 4096
     assert service["logging"]["options"]["max-size"]
     assert service["restart"] in {"unless-stopped", "no"}
     assert ("healthcheck" in service) == (service["restart"] != "no")
@@ -79,12 +82,36 @@ def test_only_workers_have_the_socket():
     assert having == {f"worker-{image.name}" for image in DEPARTMENTS}
 
 
+def test_the_database_is_in_a_network_of_its_own():
+    """With the server alone; it leads nowhere else. All else is in that of the runs, an index too."""
+    networks = yaml.safe_load(TEXT)["networks"]
+    assert networks["database"] == {"internal": True}
+    joined = {name: service["networks"] for name, service in SERVICES.items() if "networks" in service}
+    assert joined == {"postgres": ["database"], "server": ["default", "database"]}
+    assert SERVICES["index"]["profiles"] == ["index"]
+
+
+def test_passwords_are_where_they_are_needed():
+    """A department's container, which only lists flows, has none; that of the database is in a file for the server."""
+    for image in DEPARTMENTS:
+        assert "environment" not in SERVICES[image.name]
+    having = {name for name, service in SERVICES.items() if "${AIRNUB_AUTH:-}" in str(service.get("environment"))}
+    assert having == {"server", "setup", *(f"worker-{image.name}" for image in DEPARTMENTS)}
+    given = {name for name, service in SERVICES.items() if "${POSTGRES_PASSWORD:-}" in str(service)}
+    assert given == {"postgres"}
+    assert SERVICES["setup"]["environment"]["POSTGRES_PASSWORD"] == ""
+    reading = {name for name, service in SERVICES.items() if "database-password:" in str(service.get("volumes"))}
+    assert reading == {"postgres", "server"}
+
+
 def test_what_is_set_up_is_one_environment():
-    """Applied and deployed alike; it is `sample` without a `.env`, for which there is a site that it is told of."""
+    """Deployed is what was applied: what the server has, `sample` for a new one, which has a site."""
     setup = SERVICES["setup"]
-    assert setup["environment"]["AIRNUB_ENV"] == "${AIRNUB_ENV:-sample}"
+    assert setup["environment"]["AIRNUB_ENV"] == "${AIRNUB_ENV:-}"
     script = setup["command"][-1]
-    assert script.count('--env "$$AIRNUB_ENV"') == 2
+    assert "airnub apply --default sample --environment-file /tmp/environment\n" in script
+    assert '--env "$$(cat /tmp/environment)"' in script
+    assert script.count("--env ") == 1
     assert "--prefect-file" in script
     host, _, port = setup["environment"]["AIRNUB_SITE_URL"].removeprefix("http://").partition(":")
     assert SERVICES[host]["command"][-2:] == ["0.0.0.0", port]

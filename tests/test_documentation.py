@@ -57,6 +57,9 @@ RUN_ELSEWHERE = {
     "docker compose --profile tls up --wait": "tests/docker/test_watching.py",
     "docker compose cp tls:/data/caddy/pki/authorities/local/root.crt airnub-root.crt": "tests/docker/test_watching.py",
     "docker compose --file docker-compose.yml build server project-alpha": "tests/docker/test_watching.py",
+    "docker compose up --detach --no-deps --no-build --wait postgres": "tests/docker",
+    "docker compose up --detach --no-deps --no-build --wait server": "tests/docker",
+    "docker compose run --rm setup airnub apply --env staging --switch": "tests/docker",
     "export PREFECT_API_URL=http://127.0.0.1:4200/api": "tests/test_readme.py",
     "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": "tests/test_dev.py",
     "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion --param failed=true --watch": (

@@ -1,6 +1,7 @@
 """infra/kubernetes/ and the Kubernetes pools, without a cluster: held against the schemas that Kubernetes publishes."""
 
 import copy
+import ipaddress
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from kubernetes_validate.utils import all_versions
+from prefect.settings.models.server.database import SQLAlchemyTLSSettings
 
 from airnub_cli.backend.applying import read_wanted
 from airnub_cli.configuration.registry import load_registry
@@ -170,6 +172,72 @@ def test_pods_can_do_little(manifests):
             assert container["image"] == "registry.example.org/airnub/prefect-kubernetes:0123456789abcdef"
 
 
+METADATA = (
+    "169.254.169.254", "169.254.170.2", "169.254.170.23", "168.63.129.16", "100.100.100.200", "fd00:ec2::254",
+    "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fe80::a9fe:a9fe",
+)  # fmt: skip
+"""Where clouds hand out the rights of a machine: AWS, its containers and pods, Azure, Alibaba, and those of IPv6."""
+
+
+def test_no_pod_reaches_the_rights_of_its_machine(manifests):
+    """Every rule that lets a pod out of the cluster leaves these addresses out; every kind of pod has a policy."""
+    policies = {name: one["spec"] for (kind, name), one in manifests.items() if kind == "NetworkPolicy"}
+    out = [rule for spec in policies.values() if "Egress" in spec["policyTypes"] for rule in spec["egress"]]
+    blocks = [to["ipBlock"] for rule in out for to in rule["to"] if "ipBlock" in to]
+    assert len(blocks) >= 6
+    for block in blocks:
+        whole = ipaddress.ip_network(block["cidr"])
+        left_out = [ipaddress.ip_network(one) for one in block.get("except", ())]
+        for address in map(ipaddress.ip_address, METADATA):
+            reached = address in whole and not any(address in one for one in left_out)
+            assert not reached, f"{address} by {block}"
+    assert {} in [spec["podSelector"] for spec in policies.values() if spec["policyTypes"] == ["Egress"]]
+    assert [rule for rule in policies["runs-go-out"]["egress"] for to in rule["to"] if "ipBlock" not in to] == []
+
+
+def test_drains_of_nodes_are_bounded(manifests):
+    """Workers one at a time, the server not by itself; each budget is of pods that there are."""
+    budgets = {name: one["spec"] for (kind, name), one in manifests.items() if kind == "PodDisruptionBudget"}
+    assert {name: one["maxUnavailable"] for name, one in budgets.items()} == {
+        "server": 0, **{f"worker-{name}": 1 for name in DEPARTMENTS}
+    }  # fmt: skip
+    for name, one in budgets.items():
+        labels = manifests["Deployment", name]["spec"]["template"]["metadata"]["labels"]
+        assert one["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_a_worker_is_ready_when_it_polls(manifests):
+    """Else a new one, which does not find its pool, would take the place of one that works."""
+    for name in DEPARTMENTS:
+        [container] = manifests["Deployment", f"worker-{name}"]["spec"]["template"]["spec"]["containers"]
+        assert container["readinessProbe"]["httpGet"] == container["livenessProbe"]["httpGet"]
+
+
+def test_the_namespace_is_bounded(manifests, pools):
+    """In pods, processors and memory; one run of each pool fits, and a pool has a limit of runs."""
+    hard = manifests["ResourceQuota", "airnub"]["spec"]["hard"]
+    assert set(hard) == {"pods", "requests.cpu", "requests.memory", "limits.memory"}
+    assert all(QUANTITY.fullmatch(one) for one in hard.values())
+    assert {pool.concurrency_limit for pool in pools.values()} == {4}
+
+
+def test_the_database_is_reached_by_tls(manifests):
+    """With the authority of the Secret, unless it is switched off."""
+    [container] = manifests["Deployment", "server"]["spec"]["template"]["spec"]["containers"]
+    given = {one["name"]: one.get("value") for one in container["env"]}
+    tls = "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_TLS"
+    assert given[f"{tls}_ENABLED"] == "true"
+    folder, _, file = given[f"{tls}_CA_FILE"].rpartition("/")
+    assert {"name": "database", "mountPath": folder, "readOnly": True} in container["volumeMounts"]
+    assert file == "ca.crt"
+    assert SQLAlchemyTLSSettings.model_fields.keys() >= {"enabled", "ca_file"}
+
+
+def test_secrets_are_in_the_namespace_that_is_asked_for(manifests):
+    """None is written into the example: `kubectl --namespace` says it."""
+    assert [one["metadata"] for one in SECRETS] == [{"name": "airnub-api"}, {"name": "airnub-database"}]
+
+
 def test_only_workers_have_rights(manifests):
     """In this namespace alone, and not to read a secret or to enter a pod."""
     assert {kind for kind, _ in manifests} & {"ClusterRole", "ClusterRoleBinding"} == set()
@@ -200,7 +268,10 @@ def test_what_is_asked_for_is_there(manifests, pools):
         assert ".dockerconfigjson" in secrets[pulls_by["name"]]
     for pod in (*_templates(manifests).values(), *(job(pool)["spec"]["template"]["spec"] for pool in pools.values())):
         assert pod["serviceAccountName"] in accounts
-        assert {one["persistentVolumeClaim"]["claimName"] for one in pod["volumes"] if "emptyDir" not in one} <= claims
+        mounted = [one["persistentVolumeClaim"] for one in pod["volumes"] if "persistentVolumeClaim" in one]
+        assert {one["claimName"] for one in mounted} <= claims
+        for one in (one["secret"] for one in pod["volumes"] if "secret" in one):
+            assert {item["key"] for item in one["items"]} <= secrets[one["secretName"]]
         for container in pod["containers"]:
             assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
             for one in container["env"]:

@@ -4,6 +4,16 @@ set -eu
 # Compose can only set what it does not leave out, and Prefect would ask everybody for an empty password.
 [ -n "${PREFECT_SERVER_API_AUTH_STRING:-}" ] || unset PREFECT_SERVER_API_AUTH_STRING
 [ -n "${PREFECT_API_AUTH_STRING:-}" ] || unset PREFECT_API_AUTH_STRING
+# Not in the environment of the container, which everything that may look at containers reads.
+if [ -n "${AIRNUB_DATABASE_PASSWORD_FILE:-}" ]; then
+    [ -s "$AIRNUB_DATABASE_PASSWORD_FILE" ] || {
+        echo "AIRNUB_DATABASE_PASSWORD_FILE: expected the password of the database in $AIRNUB_DATABASE_PASSWORD_FILE, found" \
+            "none; the service postgres writes it: docker compose up --detach --no-deps --wait postgres" >&2
+        exit 1
+    }
+    PREFECT_SERVER_DATABASE_PASSWORD=$(cat "$AIRNUB_DATABASE_PASSWORD_FILE")
+    export PREFECT_SERVER_DATABASE_PASSWORD
+fi
 [ "$(id -u)" = 0 ] || exec "$@"
 # Root only to look up whose group the Docker socket is, whatever its number on this host: COMMAND runs as the user airnub,
 # in that group, with no way back.

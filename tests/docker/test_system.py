@@ -16,7 +16,9 @@ STAGES = ("ingestion", "processing", "analysis")
 def test_every_service_is_healthy_and_setup_has_ended_well(up):
     """After one command."""
     rows = [json.loads(line) for line in up.compose("ps", "--all", "--format", "json").stdout.splitlines()]
-    assert {row["Service"] for row in rows} == set(COMPOSE["services"])
+    assert {row["Service"] for row in rows} == {
+        name for name, service in COMPOSE["services"].items() if "profiles" not in service
+    }
     once = {name for name, service in COMPOSE["services"].items() if service.get("restart") == "no"}
     for row in rows:
         if row["Service"] in once:
@@ -80,10 +82,28 @@ def test_up_again_changes_nothing_that_runs(up):
     assert {one["name"] for one in up.post("/deployments/filter", {})} == {one["name"] for one in DEPLOYMENTS}
 
 
+def limits(*containers):
+    """Of each: processors, processes, bytes of memory."""
+    form = "{{.HostConfig.CpuQuota}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.HostConfig.Memory}}"
+    lines = docker("inspect", "--format", form, *containers).stdout.splitlines()
+    rows = [[int(one) for one in line.split()] for line in lines]
+    return [(quota / 100_000 + nano / 1e9, processes, memory) for quota, nano, processes, memory in rows]
+
+
+def test_a_service_is_bounded(up):
+    """By the engine, and not in the file alone."""
+    for processors, processes, memory in limits(*up.compose("ps", "--all", "--quiet").stdout.split()):
+        assert processors == 1
+        assert 0 < processes <= 4096
+        assert 0 < memory <= 2**30
+    assert [one["concurrency_limit"] for one in up.post("/work_pools/filter", {})] == [4]
+
+
 def test_a_killed_container_is_a_crashed_run(up):
-    """By itself, with the reason."""
+    """By itself, with the reason; what was killed had limits."""
     run = up.start("project-alpha-pipeline")
     killed = wait_for(lambda: up.container_of(run), run)
+    assert limits(killed) == [(2, 1024, 2**31)]
     docker("kill", "--signal", "KILL", killed)
     state = up.end_of(run)
     assert state["type"] == "CRASHED"

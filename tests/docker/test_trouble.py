@@ -43,8 +43,9 @@ def test_a_schedule_starts_runs(up):
 
 def test_applying_again_sends_nothing(up):
     """It reads, compares, and says so."""
-    code, said = up.in_setup('airnub apply --env "$AIRNUB_ENV"')
+    code, said = up.in_setup("airnub apply")
     assert (code, "nothing was sent" in said) == (0, True), said
+    assert "environment: sample, which the server has" in said
     assert "sources: replaced by the environment sample for project_alpha" in said
 
 
@@ -60,26 +61,30 @@ def test_deploying_again_changes_nothing_but_the_ids_of_automations(up):
     assert changed == {"project-alpha-processing-after-ingestion", "project-alpha-analysis-after-processing"}
 
 
-def test_one_setting_brings_the_sources_of_the_departments(up):
-    """`AIRNUB_ENV=local`: Variables and tags say so, `setup` prints it; without it the sample sites are asked again."""
-    told = {}
-    for environment in ("local", "sample"):
-        up.environment["AIRNUB_ENV"] = environment
-        up.compose("up", "--wait", "--no-build")
-        [value] = [
-            one["value"]
-            for one in up.post("/variables/filter", {})
-            if one["name"] == "dept_project_alpha_ingestion_config"
-        ]
-        tagged = ["sources:sample" in one["tags"] for one in up.post("/deployments/filter", {})]
-        logs = up.compose("logs", "--no-log-prefix", "setup").stdout
-        assert all(tagged) is any(tagged) is (environment == "sample")
-        told[environment] = value["scheduled_file_downloads"][0]["urls"][0], logs.rpartition("sources: ")[2]
-    del up.environment["AIRNUB_ENV"]
-    assert told["local"][0].startswith("https://")
-    assert told["local"][1].startswith("each department's own")
-    assert told["sample"][0].startswith("http://site:8000/")
-    assert told["sample"][1].startswith("replaced by the environment sample")
+def test_up_keeps_the_environment_of_the_server(up):
+    """What `apply --env production` brought is not put back to the sample sites; `--switch` alone does that."""
+    code, said = up.in_setup("airnub apply --env production")
+    assert code == 0, said
+    up.compose("up", "--wait", "--no-build")
+    production = environment(up)
+    assert production["url"].startswith("https://")
+    assert production["images"] == {"registry.example.org/airnub/project-alpha"}
+    assert production["tagged"] == {False}
+    assert "environment: production, which the server has" in setup_log(up)
+    up.environment["AIRNUB_ENV"] = "sample"
+    try:
+        assert up.compose("up", "--wait", "--no-build", check=False).returncode != 0
+    finally:
+        del up.environment["AIRNUB_ENV"]
+    assert "expected the environment of the server, production" in setup_log(up)
+    assert environment(up) == production
+    code, said = up.in_setup("airnub apply --env sample --switch")
+    assert code == 0, said
+    up.compose("up", "--wait", "--no-build")
+    assert environment(up) == {
+        "url": "http://site:8000/weather/new_york.csv", "images": {"airnub/project-alpha"}, "tagged": {True},
+    }  # fmt: skip
+    assert "sources: replaced by the environment sample" in setup_log(up)
 
 
 def test_an_edit_is_there_after_the_same_command(up):
@@ -249,6 +254,23 @@ def differences(before, after, where=""):
         pairs = {name: (before.get(name), after.get(name)) for name in before.keys() | after.keys()}
         return "".join(differences(*pair, f"{where}/{name}") for name, pair in sorted(pairs.items()))
     return "" if before == after else f"\n{where}: {before} != {after}"
+
+
+def environment(system):
+    """What its Variables and deployments say of their environment."""
+    name = "dept_project_alpha_ingestion_config"
+    [settings] = [one["value"] for one in system.post("/variables/filter", {}) if one["name"] == name]
+    deployments = system.post("/deployments/filter", {})
+    return {
+        "url": settings["scheduled_file_downloads"][0]["urls"][0],
+        "images": {one["job_variables"]["image"].rpartition(":")[0] for one in deployments},
+        "tagged": {"sources:sample" in one["tags"] for one in deployments},
+    }
+
+
+def setup_log(system):
+    """What `setup` printed the last time."""
+    return system.compose("logs", "--no-log-prefix", "setup").stdout
 
 
 def report(system):

@@ -9,7 +9,10 @@ import time
 import urllib.request
 from uuid import uuid4
 
+import click
 import pytest
+
+from airnub_prefect.worker import main
 
 pytestmark = pytest.mark.system
 
@@ -158,3 +161,17 @@ def test_metrics_for_prometheus(pool, start_worker, tmp_path):
     wait_for(answered, tmp_path)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize(("value", "limit"), [("3", 3), ("", None)])
+def test_the_limit_of_a_machine(monkeypatch, value, limit):
+    """Compose sets it for every worker by a variable; empty is none."""
+    monkeypatch.setenv("AIRNUB_WORKER_LIMIT", value)
+    assert main.make_context("worker", ["--pool", "x"]).params["limit"] == limit
+
+
+def test_a_limit_of_no_runs_is_refused(monkeypatch):
+    """With the range that is valid."""
+    monkeypatch.setenv("AIRNUB_WORKER_LIMIT", "0")
+    with pytest.raises(click.BadParameter, match="0 is not in the range x>=1"):
+        main.make_context("worker", ["--pool", "x"])

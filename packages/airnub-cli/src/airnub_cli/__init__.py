@@ -11,4 +11,5 @@ dev            the whole system on a laptop, without Docker
 retention      runs that the vacuum of the server removes
 backup         the whole system to a folder or a bucket, and back
 doctor         what is missing or odd on a machine
+rotate         a new password for a database of the system that Compose runs
 """

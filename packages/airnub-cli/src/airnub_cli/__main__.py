@@ -21,6 +21,7 @@ from airnub_cli.images import command as images
 from airnub_cli.isolation import run_alone, run_each_alone
 from airnub_cli.kubernetes import command as kubernetes
 from airnub_cli.retention import command as retention
+from airnub_cli.rotate import command as rotate
 from airnub_cli.sbom import command as sbom
 from airnub_cli.template import command as template
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -61,6 +62,7 @@ dev.add_to(main)
 doctor.add_to(main)
 images.add_to(main)
 retention.add_to(main)
+rotate.add_to(main)
 sbom.add_to(main)
 template.add_to(main)
 kubernetes.add_to(main)

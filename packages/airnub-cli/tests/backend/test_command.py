@@ -7,6 +7,8 @@ from click.testing import CliRunner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from airnub_cli.__main__ import main
+from airnub_cli.backend.mark import VARIABLE
+from airnub_cli.backend.server import prefect_server
 
 
 @pytest.fixture
@@ -19,27 +21,37 @@ def run(filled_repository, monkeypatch):
     return lambda *arguments: CliRunner().invoke(main, ["apply", *arguments])
 
 
-def test_a_table_and_then_nothing_to_send(run, filled_repository, prefect_api):
+@pytest.fixture
+def unmarked(prefect_api):
+    """No other test has said which environment the server has; it counts as `local`."""
+    with prefect_server() as server:
+        server.delete(f"/variables/name/{VARIABLE}")
+    yield
+    with prefect_server() as server:
+        server.delete(f"/variables/name/{VARIABLE}")
+
+
+def test_a_table_and_then_nothing_to_send(run, filled_repository, unmarked):
     """What was done, in a row each; the second time, that nothing was sent. Secrets come from `.env`."""
     (filled_repository.root / ".env").write_text("TOKEN=hunter2\n")
     first = run()
     assert first.exit_code == 0
     assert f"work pool    {filled_repository.pool}" in first.stdout
-    assert "5 created." in first.stdout
+    assert "6 created." in first.stdout
     second = run()
     assert second.exit_code == 0
-    assert "5 unchanged; nothing was sent." in second.stdout
+    assert "6 unchanged; nothing was sent." in second.stdout
     assert "hunter2" not in first.output + second.output
 
 
-def test_json(run, filled_repository, prefect_api, monkeypatch):
+def test_json(run, filled_repository, unmarked, monkeypatch):
     """One document on stdout."""
     monkeypatch.setenv("TOKEN", "hunter2")
     result = run("--json")
     assert result.exit_code == 0
     document = json.loads(result.stdout)
     assert document["environment"] == "local"
-    assert document["counts"] == {"created": 5, "updated": 0, "unchanged": 0}
+    assert document["counts"] == {"created": 6, "updated": 0, "unchanged": 0}
     assert {"kind": "work pool", "name": filled_repository.pool, "action": "created", "different": [], "kept": []} in (
         document["changes"]
     )
@@ -48,7 +60,7 @@ def test_json(run, filled_repository, prefect_api, monkeypatch):
 def test_a_missing_secret(run):
     """Exit status 2, and nothing is sent: nobody is even asked."""
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-        result = run()
+        result = run("--env", "local")
     assert result.exit_code == 2
     assert "expected TOKEN in the environment or in .env, found nothing" in result.stderr
     assert "1 mistake; nothing was sent." in result.stderr
@@ -68,6 +80,62 @@ def test_an_unknown_environment(run):
     result = run("--env", "nowhere")
     assert result.exit_code == 2
     assert "expected one of the environments local, found 'nowhere'" in result.stderr
+
+
+@pytest.fixture
+def environments(run, filled_repository, unmarked, monkeypatch):
+    """A repository with several environments."""
+    monkeypatch.setenv("TOKEN", "hunter2")
+    for name in ("sample", "production"):
+        filled_repository.write(f"configs/environments/{name}.yaml", "description: x\n")
+
+
+def test_the_environment_of_the_server_is_kept(run, environments, monkeypatch):
+    """Without --env and AIRNUB_ENV; it is printed, and `.env` counts like the environment of the process."""
+    assert run("--env", "production", "--switch").exit_code == 0
+    kept = run("--default", "sample")
+    assert (kept.exit_code, "production on " in kept.stdout) == (0, True)
+    assert "environment: production, which the server has" in kept.stderr
+    assert json.loads(run("--json").stdout)["environment"] == "production"
+
+
+@pytest.mark.parametrize("way", ["option", "variable", "file"])
+def test_a_different_environment_is_refused(run, environments, filled_repository, monkeypatch, way):
+    """However it is asked for: exit status 2, both are named, nothing is sent; --switch replaces it."""
+    run("--env", "production", "--switch")
+    if way == "variable":
+        monkeypatch.setenv("AIRNUB_ENV", "sample")
+    if way == "file":
+        filled_repository.write(".env", "AIRNUB_ENV=sample\n")
+    arguments = ["--env", "sample"] if way == "option" else []
+    refused = run(*arguments)
+    assert refused.exit_code == 2
+    assert "expected the environment of the server, production" in refused.stderr
+    assert "found sample" in refused.stderr
+    with prefect_server() as server:
+        assert server.get(f"/variables/name/{VARIABLE}")["value"] == "production"
+    assert run(*arguments, "--switch").exit_code == 0
+    # From the sample sites to any other.
+    assert run("--env", "production").exit_code == 0
+
+
+def test_the_environment_is_written_for_scripts(run, environments, tmp_path_factory):
+    """What was applied is what they compile and deploy; a refusal writes nothing."""
+    file = tmp_path_factory.mktemp("said") / "environment"
+    assert run("--environment-file", str(file)).exit_code == 0
+    assert file.read_text() == "local\n"
+    file.unlink()
+    assert run("--env", "production", "--environment-file", str(file)).exit_code == 2
+    assert not file.exists()
+
+
+def test_a_kept_environment_without_a_file(run, environments, filled_repository):
+    """Exit status 2: the Variable is named, and what there is."""
+    run("--env", "production", "--switch")
+    (filled_repository.root / "configs/environments/production.yaml").unlink()
+    result = run()
+    assert result.exit_code == 2
+    assert "Variable airnub_environment on the server: expected one of the environments local, sample" in result.stderr
 
 
 def test_outside_of_a_checkout(tmp_path_factory, monkeypatch):
@@ -93,7 +161,7 @@ DEPARTMENT = Department("{name}", (Stage("ingestion", "", "{name}.department:Set
 """
 
 
-def test_whose_sources_are_asked_is_said(run, filled_repository, prefect_api, monkeypatch):
+def test_whose_sources_are_asked_is_said(run, filled_repository, unmarked, monkeypatch):
     """That an environment replaces those of departments must not go unseen; also of one that is not installed here."""
     monkeypatch.setenv("TOKEN", "hunter2")
     name = filled_repository.department
@@ -105,7 +173,7 @@ def test_whose_sources_are_asked_is_said(run, filled_repository, prefect_api, mo
         "configs/environments/sample.yaml",
         f"description: x\nextends: local\nvariables: {{{name}: {{ingestion: {{files: [{{name: b}}]}}}}}}\n",
     )
-    assert f"sources: replaced by the environment sample for {name}; " in run("--env", "sample").stdout
+    assert f"sources: replaced by the environment sample for {name}; " in run("--env", "sample", "--switch").stdout
     document = json.loads(run("--env", "sample", "--json").stdout)
     assert document["replaced_sources"] == {name: ["files"]}
 

@@ -21,6 +21,7 @@ def test_a_target(workspace):
     assert target["args"]["PYTHON_IMAGE"].startswith("python:3.")
     assert target["tags"] == ["registry.example/project-alpha:abc"]
     assert target["labels"][DIGEST] == "abc"
+    assert target["labels"]["org.opencontainers.image.version"] == "0.1.0"
 
 
 def test_the_group_holds_all(workspace):
@@ -54,20 +55,20 @@ def git(workspace, *arguments):
 
 def test_the_revision_says_whether_something_is_not_committed(workspace):
     """Of a checkout its commit, and that there are changes; without git nothing is made up."""
-    assert told(workspace)["args"]["REVISION"] == "unknown"
+    assert "org.opencontainers.image.revision" not in told(workspace)["labels"]
     git(workspace, "init")
     git(workspace, "add", "-A")
     git(workspace, "commit", "-m", "all")
-    clean = told(workspace)["args"]["REVISION"]
+    clean = told(workspace)["labels"]["org.opencontainers.image.revision"]
     assert len(clean) == 40
     (workspace.root / "README.md").write_text("new\n")
-    assert told(workspace)["args"]["REVISION"] == f"{clean}-changed"
+    assert told(workspace)["labels"]["org.opencontainers.image.revision"] == f"{clean}-changed"
 
 
 def test_the_source_holds_no_password_and_no_folder(workspace):
     """Only what a stranger could open too."""
     git(workspace, "init")
     git(workspace, "remote", "add", "origin", "https://me:hunter2@git.example/team/airnub.git")
-    assert told(workspace)["args"]["SOURCE"] == "https://git.example/team/airnub.git"
+    assert told(workspace)["labels"]["org.opencontainers.image.source"] == "https://git.example/team/airnub.git"
     git(workspace, "remote", "set-url", "origin", "/somewhere/on/this/machine")
-    assert told(workspace)["args"]["SOURCE"] == "unknown"
+    assert "org.opencontainers.image.source" not in told(workspace)["labels"]

@@ -23,7 +23,7 @@ FILES = {
 }
 FILES |= {
     f"infra/kubernetes/{name}.yaml": SHARED.format(name=name)
-    for name in ("namespace", "access", "network", "data", "server")
+    for name in ("namespace", "quota", "access", "network", "data", "server")
 }
 
 

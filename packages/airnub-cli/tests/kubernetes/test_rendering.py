@@ -22,7 +22,16 @@ def rendered(workspace, environment="cluster", values=None, **options):
 def test_every_active_department_has_a_worker(cluster):
     """Of one text, after all that is there once; a retired one has none, and secrets are not among them."""
     found = rendered(cluster)
-    assert list(found) == ["namespace", "access", "network", "data", "server", "worker-shop", "worker-big-store"]
+    assert list(found) == [
+        "namespace",
+        "quota",
+        "access",
+        "network",
+        "data",
+        "server",
+        "worker-shop",
+        "worker-big-store",
+    ]
 
 
 def test_a_pool_that_the_environment_renames(cluster):
@@ -30,7 +39,7 @@ def test_a_pool_that_the_environment_renames(cluster):
     file = cluster.root / "configs/environments/cluster.yaml"
     file.write_text(file.read_text() + "pools: {shop: {name: large}, big-store: {job_variables: {}}}\n")
     assert list(rendered(cluster, server=False)) == [
-        "namespace", "access", "network", "data", "worker-large", "worker-big-store"
+        "namespace", "quota", "access", "network", "data", "worker-large", "worker-big-store"
     ]  # fmt: skip
 
 

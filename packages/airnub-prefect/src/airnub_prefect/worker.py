@@ -133,7 +133,7 @@ async def _kind(pool: str) -> type[Draining]:
 @click.command(epilog="Example: python -m airnub_prefect.worker --pool project-alpha")
 @click.option("--pool", required=True, metavar="NAME")
 @click.option("--queue", "queues", multiple=True, metavar="NAME", help="Only this one; may be given again.")
-@click.option("--limit", type=click.IntRange(min=1), help="Runs at a time.")
+@click.option("--limit", type=click.IntRange(min=1), envvar="AIRNUB_WORKER_LIMIT", help="Runs at a time.")
 @click.option(
     "--drain-seconds", default=300.0, show_default=True, envvar="AIRNUB_DRAIN_SECONDS",
     help="How long runs may take to end on SIGTERM.",

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airnub_cli.backend.placeholders import known_values
+from airnub_cli.configuration.environment import LOCAL, environments
 from airnub_cli.installed import advice
 from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from airnub_cli.backend.change import Change
     from airnub_cli.configuration.environment import PoolType
 
+ENVIRONMENT_VARIABLE = "AIRNUB_ENV"
+"""Names the environment, in the environment of the process or in `.env`, where `--env` is not given."""
 _COLOURS = {"created": "green", "updated": "cyan", "unchanged": "dim"}
 
 
@@ -30,33 +35,67 @@ def add_to(group: click.Group) -> None:
     group.add_command(apply)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command was given."""
+
+    environment: str | None
+    default: str
+    switch: bool
+    pool_type: PoolType | None
+    environment_file: Path | None
+    """Where the name of the environment is written."""
+
+
+class RefusedError(Exception):
+    """The server has a different environment."""
+
+
 @click.command("apply", epilog="Example: uv run airnub apply --env sample")
 @click.option(
     "--env",
     "environment",
-    default="local",
-    show_default=True,
     metavar="NAME",
-    help="Environment of configs/environments/; sample replaces sources by the sample sites.",
+    help="Environment of configs/environments/; sample replaces sources by the sample sites. Default: AIRNUB_ENV, else "
+    "what the server has.",
 )
+@click.option(
+    "--default", default=LOCAL, show_default=True, metavar="NAME", help="Environment of a server that has none yet."
+)
+@click.option("--switch", is_flag=True, help="Replace the environment that the server has by the one that is named.")
 @click.option(
     "--pools",
     "pool_type",
     type=click.Choice(["docker", "process", "kubernetes"]),
     help="Make all pools of this type, such as process on a laptop. Default: what the environment says.",
 )
+@click.option(
+    "--environment-file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the name of the environment that was applied to FILE, for scripts.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def apply(environment: str, pool_type: PoolType | None, as_json: bool) -> None:
+def apply(
+    environment: str | None,
+    default: str,
+    switch: bool,
+    pool_type: PoolType | None,
+    environment_file: Path | None,
+    as_json: bool,
+) -> None:
     """Bring the Prefect backend (PREFECT_API_URL) to what the repository says.
 
     Work pools and queues, Variables, blocks and automations are read, compared, and only what differs is sent. What
     operators set is kept: pauses, concurrency limits, and whether an automation is enabled. Nothing is deleted.
+
+    The server remembers its environment. A different one is refused, unless the server has sample or --switch is given.
     """
     quiet_prefect()
-    sys.exit(_run(environment, pool_type, as_json=as_json))
+    sys.exit(_run(Asked(environment, default, switch, pool_type, environment_file), as_json=as_json))
 
 
-def _run(environment: str, pool_type: PoolType | None, *, as_json: bool) -> int:
+def _run(asked: Asked, *, as_json: bool) -> int:
     try:
         workspace = Workspace.around(Path.cwd())
         root = workspace.root
@@ -64,13 +103,18 @@ def _run(environment: str, pool_type: PoolType | None, *, as_json: bool) -> int:
         click.secho(str(error), fg="red", err=True)
         return 2
     # Prefect reads `.env` in the current folder only, and only when it is imported.
-    for name, value in known_values(root).items():
+    values = known_values(root)
+    for name, value in values.items():
         if name.startswith("PREFECT_"):
             os.environ.setdefault(name, value)
+    asked = replace(asked, environment=asked.environment or values.get(ENVIRONMENT_VARIABLE))
     from airnub_cli.backend.server import BackendError
 
     try:
-        server, wanted, changes = _apply(root, environment, pool_type)
+        server, wanted, changes = _apply(root, asked)
+    except RefusedError as error:
+        click.secho(str(error), fg="red", err=True)
+        return 2
     except ConfigurationError as error:
         click.secho(str(error), fg="red", err=True)
         if said := advice(workspace, error.mistakes):
@@ -88,14 +132,24 @@ def _run(environment: str, pool_type: PoolType | None, *, as_json: bool) -> int:
     return 0
 
 
-def _apply(root: Path, environment: str, pool_type: PoolType | None) -> tuple[str, Wanted, list[Change]]:
+def _apply(root: Path, asked: Asked) -> tuple[str, Wanted, list[Change]]:
     from airnub_cli.backend.applying import compare, read_wanted, send
+    from airnub_cli.backend.mark import check_known, compare_mark, decide, environment_of
     from airnub_cli.backend.server import prefect_server
 
-    wanted = read_wanted(root, environment, pool_type=pool_type)
+    # Mistakes in files are reported without a server, where it is not needed to know which files count.
+    wanted = read_wanted(root, asked.environment, pool_type=asked.pool_type) if asked.environment else None
     with prefect_server() as server:
-        changes = compare(server, wanted)
+        decision = decide(environment_of(server), asked.environment, default=asked.default, switch=asked.switch)
+        if decision.action == "refuse":
+            raise RefusedError(str(decision))
+        check_known(decision, environments(root))
+        click.echo(str(decision), err=True)
+        wanted = wanted or read_wanted(root, decision.environment, pool_type=asked.pool_type)
+        changes = [compare_mark(server, decision.environment), *compare(server, wanted)]
         send(changes)
+        if asked.environment_file:
+            write_atomic(asked.environment_file, f"{decision.environment}\n")
         return server.url, wanted, changes
 
 

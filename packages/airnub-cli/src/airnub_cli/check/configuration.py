@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from airnub_cli.backend.placeholders import known_values
 from airnub_cli.check.check_warning import CheckWarning
+from airnub_cli.check.shared_index import shared_indexes
 from airnub_cli.configuration.environment import LOCAL, environments
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.configuration.repetition import repetitions
@@ -82,6 +83,8 @@ def check_backend(workspace: Workspace) -> Iterator[Mistake]:
             for one in dict.fromkeys(error.mistakes):
                 told[one].append(name)
             continue
+        for mistake in shared_indexes(workspace.root, wanted):
+            told[mistake].append(name)
         for use in dict.fromkeys(wanted.missing_secrets):
             message = f"no file has the block {use.reference}; unless the server has it, `airnub apply` fails: "
             told[CheckWarning(use.where, use.line, message + advice(use.reference))].append(name)

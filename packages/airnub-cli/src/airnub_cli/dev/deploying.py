@@ -64,6 +64,7 @@ def deploy(root: Path, file: Path, environment: str, *, always: bool) -> Answer:
             parameters with it.
     """
     from airnub_cli.backend.applying import compare, counts, read_wanted, send
+    from airnub_cli.backend.mark import compare_mark
     from airnub_cli.backend.server import BackendError, prefect_server
     from airnub_cli.deployments.compilation import compile_environment
     from airnub_cli.workspace import Workspace
@@ -75,7 +76,8 @@ def deploy(root: Path, file: Path, environment: str, *, always: bool) -> Answer:
         wanted = read_wanted(root, environment, pool_type=KIND)
         text = compile_environment(Workspace.around(root), environment, kind=KIND)
         with prefect_server() as server:
-            changes = compare(server, wanted)
+            # The server is this command's own: no mark on it is kept.
+            changes = [compare_mark(server, environment), *compare(server, wanted)]
             send(changes, lambda change: _say(f"{change.kind} {change.name}: {change.action.value}"))
     except ConfigurationError as error:
         _say(str(error))

@@ -17,6 +17,8 @@ DIGEST, INPUTS = "airnub.digest", "airnub.inputs"
 """Labels: what an image was built from, as one digest and by part."""
 DEPARTMENT, OWNER = "airnub.department", "airnub.owner"
 """Labels: whose an image is, as `configs/departments.yaml` says it."""
+OCI = "org.opencontainers.image"
+"""Labels as the Open Container Initiative names them; one that is not known is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +49,19 @@ def definition(workspace: Workspace, wanted: Iterable[Wanted]) -> dict[str, Any]
     """
     wanted = list(wanted)
     registry = load_registry(workspace.root)
-    told = {"REVISION": _revision(workspace), "SOURCE": _source(workspace)}
+    known = {"revision": _revision(workspace), "source": _source(workspace)}
     targets = {
         one.image.name: {
             "context": ".",
             "dockerfile": one.image.dockerfile,
             "target": one.image.target,
-            "args": {
-                **bases(workspace, one.image), **one.bases, **one.image.arguments, **told,
-                "VERSION": _version(workspace, one.image),
-            },
+            "args": {**bases(workspace, one.image), **one.bases, **one.image.arguments},
             "tags": [one.reference],
-            "labels": {DIGEST: one.digest, INPUTS: json.dumps(one.inputs), **_whose(registry, one.image)},
+            "labels": {
+                DIGEST: one.digest, INPUTS: json.dumps(one.inputs), **_whose(registry, one.image),
+                **{f"{OCI}.{name}": value for name, value in known.items() if value},
+                f"{OCI}.version": _version(workspace, one.image),
+            },
         }
         for one in wanted
     }  # fmt: skip
@@ -70,17 +73,17 @@ def _whose(registry: Registry, image: Image) -> dict[str, str]:
     return {DEPARTMENT: registered.id, OWNER: registered.owner} if registered else {}
 
 
-def _revision(workspace: Workspace) -> str:
+def _revision(workspace: Workspace) -> str | None:
     revision = _git(workspace, "rev-parse", "HEAD")
     if revision and _git(workspace, "status", "--porcelain"):
         return f"{revision}-changed"
-    return revision or "unknown"
+    return revision or None
 
 
-def _source(workspace: Workspace) -> str:
+def _source(workspace: Workspace) -> str | None:
     # Where a checkout comes from may be a folder of somebody's machine, or hold a password.
     parts = urlsplit(_git(workspace, "config", "--get", "remote.origin.url"))
-    return f"https://{parts.hostname}{parts.path}" if parts.scheme == "https" and parts.hostname else "unknown"
+    return f"https://{parts.hostname}{parts.path}" if parts.scheme == "https" and parts.hostname else None
 
 
 def _version(workspace: Workspace, image: Image) -> str:

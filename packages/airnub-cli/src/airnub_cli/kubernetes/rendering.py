@@ -19,7 +19,7 @@ from airnub_prefect.places import shown
 
 FOLDER = Path("infra", "kubernetes")
 # The namespace first: everything else lies in it.
-SHARED = ("namespace", "access", "network", "data")
+SHARED = ("namespace", "quota", "access", "network", "data")
 SERVER = "server"
 WORKER = "worker"
 

@@ -1,0 +1,1 @@
+"""`airnub rotate`: a new password for a database of the system that Compose runs."""
