@@ -4,6 +4,9 @@ set -eu
 # Compose can only set what it does not leave out, and Prefect would ask everybody for an empty password.
 [ -n "${PREFECT_SERVER_API_AUTH_STRING:-}" ] || unset PREFECT_SERVER_API_AUTH_STRING
 [ -n "${PREFECT_API_AUTH_STRING:-}" ] || unset PREFECT_API_AUTH_STRING
+# A server that was away has heard no heartbeat: the automations that wait for one begin to wait again. Where the database
+# does not answer, the server says so itself.
+case "$*" in "prefect server start"*) [ -z "${PREFECT_SERVER_DATABASE_HOST:-}" ] || python -m airnub_prefect.server_database move-windows || true ;; esac
 [ "$(id -u)" = 0 ] || exec "$@"
 # Root only to look up whose group the Docker socket is, whatever its number on this host: COMMAND runs as the user airnub,
 # in that group, with no way back.

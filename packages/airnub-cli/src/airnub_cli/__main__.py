@@ -21,6 +21,7 @@ from airnub_cli.isolation import run_alone
 from airnub_cli.kubernetes import command as kubernetes
 from airnub_cli.sbom import command as sbom
 from airnub_cli.template import command as template
+from airnub_cli.upgrade import command as upgrade
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.dotenv_file import require_readable
 from airnub_prefect.errors import ConfigurationError
@@ -60,6 +61,7 @@ images.add_to(main)
 sbom.add_to(main)
 template.add_to(main)
 kubernetes.add_to(main)
+upgrade.add_to(main)
 
 
 @main.command("members", epilog="Example: uv run airnub members --json")

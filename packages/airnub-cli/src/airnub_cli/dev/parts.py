@@ -110,7 +110,7 @@ class Plan:
             "PREFECT_UI_STATIC_DIRECTORY": str(self.state.home / "ui"),
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
             # In memory, which is the default, a restart loses what holds the slots of limits, and the slots with it.
-            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "airnub_prefect.lease_storage",
             # One write a second for all task runs, rather than one each: they lock SQLite under automations, whose
             # events are given up after some attempts.
             "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
