@@ -28,7 +28,10 @@ SERVICES = [
 
 def containers(services=SERVICES):
     """What runs after such services were brought up."""
-    return [Container(one.name, one.image, one.config, not one.once, one.networks, one.environment) for one in services]
+    return [
+        Container(f"id-of-{one.name}", one.name, one.image, one.config, not one.once, 0, one.networks, one.environment)
+        for one in services
+    ]
 
 
 def plan(services, there=None, runs=(), majors=("17", "17")):
@@ -118,6 +121,12 @@ def test_services_are_read_as_compose_says_them():
         Service("a", "sha256:1", "1", True, (), frozenset({"demo-net"}), {"A": "1", "B": ""}),
         Service("b", None, "2", False, ("a",), frozenset({"demo-net"}), {}),
     ]
+
+
+def test_what_failed_is_tried_again():
+    """The command goes on where it stopped."""
+    there = [replace(one, status=1) if one.service == "setup" else one for one in containers()]
+    assert plan(SERVICES, there).steps == (Step(("setup",), once=True, why="it failed"),)
 
 
 def test_the_major_version_is_the_images():

@@ -34,6 +34,3 @@ def hex_of(digest: str) -> str:
     if algorithm != ALGORITHM or len(digits) != _HEX_DIGITS or not set(digits) <= set("0123456789abcdef"):
         raise ValueError(f"expected a digest like '{ALGORITHM}:<{_HEX_DIGITS} hexadecimal digits>', found {digest!r}")
     return digits
-
-
-# 1795975972.8285856

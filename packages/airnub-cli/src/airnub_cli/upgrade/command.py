@@ -135,7 +135,7 @@ def _carry_out(compose: Compose, configuration: Mapping[str, Any], plan: Plan, c
         for step in plan.steps:
             _say(f"{', '.join(step.services)} …")
             started = time.monotonic()
-            _bring_up(compose, step, containers)
+            _bring_up(compose, configuration, step, containers)
             click.echo(f"   done in {time.monotonic() - started:.0f} s")
     click.secho(
         f"Everything is up after {time.monotonic() - began:.0f} s; the API was away for {gap.longest:.0f} s.",
@@ -143,10 +143,10 @@ def _carry_out(compose: Compose, configuration: Mapping[str, Any], plan: Plan, c
     )
 
 
-def _bring_up(compose: Compose, step: Step, containers: Sequence[Container]) -> None:
+def _bring_up(compose: Compose, configuration: Mapping[str, Any], step: Step, containers: Sequence[Container]) -> None:
     if step.once:
         for name in step.services:
-            compose.do("up", "--no-deps", "--no-build", "--exit-code-from", name, name)
+            compose.do_once(configuration["name"], name)
         return
     running = [one.service for one in containers if one.running]
     if workers := [name for name in step.services if name.startswith("worker-") and name in running]:

@@ -21,12 +21,15 @@ class ComposeError(Exception):
 class Container:
     """Of a service."""
 
+    id: str
     service: str
     image: str
     """Its id, `sha256:…`."""
     config: str
     """Digest of the settings that Compose made it from."""
     running: bool
+    status: int
+    """The exit status of its last end; 0 before that."""
     networks: frozenset[str]
     environment: Mapping[str, str]
 
@@ -95,6 +98,24 @@ class Compose:
                 "what it says stands above"
             )
 
+    def do_once(self, project: str, service: str) -> None:
+        """Bring up a service that does something and ends, and wait for that.
+
+        Not with an attached `up`: it ends when a container of a run ends, which inherits labels of its image.
+
+        Raises:
+            ComposeError: it failed; what it said is on stderr.
+        """
+        self.do("up", "--detach", "--no-deps", "--no-build", service)
+        [container] = [one for one in self.containers(project) if one.service == service]
+        status = int(self._read("docker", "wait", container.id))
+        if status != 0:
+            subprocess.run(["docker", "logs", "--tail", "40", container.id], stdout=sys.stderr, check=False)
+            raise ComposeError(
+                f"expected {service} to succeed, found exit status {status}; what it says stands above, and all of it "
+                f"in `docker compose logs {service}`"
+            )
+
     def _read(self, *command: str) -> str:
         done = self._done(*command)
         if done.returncode != 0:
@@ -113,10 +134,12 @@ class Compose:
 def _container(found: Mapping[str, Any]) -> Container:
     labels = found["Config"]["Labels"]
     return Container(
+        id=found["Id"],
         service=labels[f"{_LABEL}service"],
         image=found["Image"],
         config=labels[f"{_LABEL}config-hash"],
         running=found["State"]["Running"],
+        status=found["State"]["ExitCode"],
         networks=frozenset(found["NetworkSettings"]["Networks"]),
         environment=_environment(found["Config"]["Env"]),
     )

@@ -114,6 +114,8 @@ def _difference(service: Service, containers: Sequence[Container]) -> str:
         return "its settings differ"
     if any(one.image != service.image for one in containers):
         return "its image differs"
+    if service.once and any(one.status != 0 for one in containers):
+        return "it failed"
     if not service.once and not all(one.running for one in containers):
         return "it does not run"
     return ""
