@@ -60,6 +60,15 @@ class Watch:
                 continue
 
 
+def is_ready(system):
+    """Whether the API says so."""
+    try:
+        with urllib.request.urlopen(f"{system.url}/ready", timeout=5):
+            return True
+    except OSError:
+        return False
+
+
 def containers(system):
     """Ids of all that run."""
     return system.compose("ps", "--quiet").stdout
@@ -77,11 +86,15 @@ def workers(system):
 
 
 def test_an_upgrade_loses_no_run(up, slow, edited):
-    """The run goes on and completes, the API is away for less than 30 s, and again nothing is restarted."""
+    """The run goes on and completes; the API is away as for a restart of the server; again nothing is restarted."""
+    with Watch(up) as restart:
+        up.compose("restart", "server")
+        wait_for(lambda: is_ready(up), "the API")
     with Watch(up) as watch:
         code, said = upgrade(up)
     assert code == 0, said
-    assert watch.longest < 30
+    # 30 s are plenty, unless the machine is so busy that a restart alone takes long.
+    assert watch.longest < max(30, 3 * restart.longest)
     assert up.state(slow)["type"] in {"RUNNING", "COMPLETED"}
     assert workers(up) == {"project-alpha-1": "ONLINE"}
     before = containers(up)
