@@ -48,6 +48,7 @@ _log = logging.getLogger("prefect.airnub.worker")
 _LOOK_EVERY = 0.2
 _CARE_EVERY = 15.0
 _API_PATIENCE = 2.0
+_LATE = 10.0
 _LAST_CALLS = 5.0
 """Seconds that submissions get once the API is away, and events at the end."""
 
@@ -170,19 +171,21 @@ class _InContainers(Draining):
     def _ended(self, end: Any) -> None:
         if end.out_of_memory:
             self._out_of_memory.add(end.run)
-        if end.status != 0 and end.run not in self._started:
-            self._keep(self._report(end))
+        if end.status != 0:
+            # Its own last words come first. Where this worker waits for it, that says the end, unless the container was
+            # removed before it could be asked.
+            self._keep(self._report(end, _LATE if end.run in self._started else _API_PATIENCE))
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._reports.add(task)
         task.add_done_callback(self._reports.discard)
 
-    async def _report(self, end: Any) -> None:
-        """The end of a container that no worker waits for."""
+    async def _report(self, end: Any, delay: float) -> None:
+        """The end of a container whose run says nothing of it."""
         from airnub_prefect.run_containers import FAULTS, has_container
 
-        await asyncio.sleep(_API_PATIENCE)  # its own last words come first
+        await asyncio.sleep(delay)
         try:
             run = await self.client.read_flow_run(end.run)
             if run.state is None or not run.state.is_running() or await asyncio.to_thread(has_container, end.run):
