@@ -14,6 +14,9 @@ if [ -n "${AIRNUB_DATABASE_PASSWORD_FILE:-}" ]; then
     PREFECT_SERVER_DATABASE_PASSWORD=$(cat "$AIRNUB_DATABASE_PASSWORD_FILE")
     export PREFECT_SERVER_DATABASE_PASSWORD
 fi
+# A server that was away has heard no heartbeat: the automations that wait for one begin to wait again. Where the database
+# does not answer, the server says so itself.
+case "$*" in "prefect server start"*) [ -z "${PREFECT_SERVER_DATABASE_HOST:-}" ] || python -m airnub_prefect.server_database move-windows || true ;; esac
 [ "$(id -u)" = 0 ] || exec "$@"
 # Root only to look up whose group the Docker socket is, whatever its number on this host: COMMAND runs as the user airnub,
 # in that group, with no way back.

@@ -11,8 +11,10 @@ from uuid import uuid4
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
-from docker_system import System, clone, docker
+from docker_system import System, clone, docker, wait_for
 
+SLOW = {"requests_per_second_per_host": 0.15}
+"""Of the sample site: seven requests take some 40 seconds, longer than `up` with its set-up."""
 REQUIRED = bool(os.environ.get("CI") or os.environ.get("AIRNUB_CI_REQUIRE_DOCKER"))
 
 
@@ -82,3 +84,18 @@ def up(system):
     """Everything is healthy when the first test begins."""
     system.compose("up", "--wait", "--quiet-pull")
     return system
+
+
+@pytest.fixture
+def slow(up):
+    """The id of a pipeline that fetches everything anew, slowly, and is in the middle of it."""
+    [variable] = [
+        one["value"] for one in up.post("/variables/filter", {}) if one["name"] == "dept_project_alpha_ingestion_config"
+    ]
+    settings = variable | {"network": variable["network"] | SLOW}
+    run = up.start("project-alpha-pipeline", parameters={"ingestion": settings, "force": True})
+    wait_for(lambda: up.state(run)["type"] == "RUNNING", "a run under way")
+    yield run
+    left = up.container_of(run)
+    if left:
+        docker("kill", left, check=False)

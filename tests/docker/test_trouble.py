@@ -9,25 +9,8 @@ SET_UP = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["
 )
 """What `setup` runs with each `up`."""
 
-SLOW = {"requests_per_second_per_host": 0.15}
-"""Of the sample site: seven requests take some 40 seconds, longer than `up` with its set-up."""
 STAMPS = {"updated", "last_polled", "status", "active_slots"}
 """What changes by runs and workers alone, at any depth."""
-
-
-@pytest.fixture
-def slow(up):
-    """The id of a pipeline that fetches everything anew, slowly, and is in the middle of it."""
-    [variable] = [
-        one["value"] for one in up.post("/variables/filter", {}) if one["name"] == "dept_project_alpha_ingestion_config"
-    ]
-    settings = variable | {"network": variable["network"] | SLOW}
-    run = up.start("project-alpha-pipeline", parameters={"ingestion": settings, "force": True})
-    wait_for(lambda: up.state(run)["type"] == "RUNNING", "a run under way")
-    yield run
-    left = up.container_of(run)
-    if left:
-        docker("kill", left, check=False)
 
 
 def test_a_schedule_starts_runs(up):

@@ -1,5 +1,9 @@
-"""A worker that drains before it stops, with a pool of processes: those die with a worker that does not wait."""
+"""A worker that drains before it stops, with a pool of processes: those die with a worker that does not wait.
 
+What runs in containers is tested with an engine, in tests/docker.
+"""
+
+import asyncio
 import os
 import re
 import signal
@@ -7,14 +11,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import click
 import pytest
 
 from airnub_prefect.worker import main
-
-pytestmark = pytest.mark.system
 
 SLOW = """
 import pathlib, time
@@ -104,6 +107,7 @@ def wait_for(happened, tmp_path):
         time.sleep(0.1)
 
 
+@pytest.mark.system
 def test_told_to_stop_it_waits_for_its_runs_and_takes_no_other(client, pool, slow, start_worker, tmp_path):
     """The run completes; one that came meanwhile is left for the next worker, and the pool is as it was."""
     first = slow(4)
@@ -118,6 +122,7 @@ def test_told_to_stop_it_waits_for_its_runs_and_takes_no_other(client, pool, slo
     assert client.read_work_pool(pool).is_paused is False
 
 
+@pytest.mark.system
 def test_the_time_for_it_has_an_end(client, pool, slow, start_worker, tmp_path):
     """What runs longer is told, by number."""
     slow(300)
@@ -129,6 +134,7 @@ def test_the_time_for_it_has_an_end(client, pool, slow, start_worker, tmp_path):
     assert not (tmp_path / "ended").exists()
 
 
+@pytest.mark.system
 def test_an_idle_one_ends_at_once(pool, start_worker, tmp_path):
     """On Ctrl-C as on SIGTERM."""
     worker = start_worker(pool)
@@ -137,6 +143,7 @@ def test_an_idle_one_ends_at_once(pool, start_worker, tmp_path):
     assert worker.wait(PATIENCE) == 0
 
 
+@pytest.mark.system
 def test_no_such_pool(start_worker, tmp_path):
     """The error names it, and the command that makes it; nothing is made by itself."""
     assert start_worker("nobody-made-it").wait(PATIENCE) == 1
@@ -175,3 +182,47 @@ def test_a_limit_of_no_runs_is_refused(monkeypatch):
     monkeypatch.setenv("AIRNUB_WORKER_LIMIT", "0")
     with pytest.raises(click.BadParameter, match="0 is not in the range x>=1"):
         main.make_context("worker", ["--pool", "x"])
+
+
+@pytest.fixture
+def idle():
+    """A worker that was never started, whose runs go on without it or do not."""
+    from prefect.workers.process import ProcessWorker
+
+    from airnub_prefect.worker import Draining
+
+    def make(*, runs_outlive_it):
+        name = f"draining-{uuid4().hex[:8]}"
+        kind = type(name, (Draining, ProcessWorker), {"type": name, "runs_outlive_it": runs_outlive_it})
+        return kind(work_pool_name="nowhere")
+
+    return make
+
+
+def test_a_draining_worker_is_healthy(idle):
+    """It polls no more on purpose, and its health says that it is well."""
+    worker = idle(runs_outlive_it=False)
+    worker._last_polled_time = datetime.now(UTC) - timedelta(hours=1)
+    assert not worker.is_worker_still_polling(query_interval_seconds=2)
+    worker.draining = True
+    assert asyncio.run(worker.get_and_submit_flow_runs()) == []
+    assert worker.is_worker_still_polling(query_interval_seconds=2)
+
+
+@pytest.mark.parametrize(("runs_outlive_it", "expected"), [(True, 1), (False, 2)])
+def test_what_a_worker_with_a_successor_waits_for(idle, runs_outlive_it, expected):
+    """For what it submits; for what runs only where that would die with it."""
+    worker = idle(runs_outlive_it=runs_outlive_it)
+    submitted, running = uuid4(), uuid4()
+    worker._submitting_flow_run_ids.add(submitted)
+    worker._started |= {submitted, running}
+    assert worker.at_work == 2
+    worker.has_successor = True
+    assert worker.at_work == expected
+
+
+def test_a_killed_process_says_so(idle):
+    """In place of Prefect's guess at its memory."""
+    assert asyncio.run(idle(runs_outlive_it=False).end_of(uuid4(), -9)) == (
+        "Its process ended with -9: killed (signal 9)."
+    )

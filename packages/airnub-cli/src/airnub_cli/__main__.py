@@ -24,6 +24,7 @@ from airnub_cli.retention import command as retention
 from airnub_cli.rotate import command as rotate
 from airnub_cli.sbom import command as sbom
 from airnub_cli.template import command as template
+from airnub_cli.upgrade import command as upgrade
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.dotenv_file import require_readable
 from airnub_prefect.errors import ConfigurationError
@@ -66,6 +67,7 @@ rotate.add_to(main)
 sbom.add_to(main)
 template.add_to(main)
 kubernetes.add_to(main)
+upgrade.add_to(main)
 
 
 @main.command("members", epilog="Example: uv run airnub members --json")

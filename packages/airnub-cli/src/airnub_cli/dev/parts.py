@@ -110,7 +110,7 @@ class Plan:
             "PREFECT_UI_STATIC_DIRECTORY": str(self.state.home / "ui"),
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
             # In memory, which is the default, a restart loses what holds the slots of limits, and the slots with it.
-            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "airnub_prefect.lease_storage",
             # Without `flow_runs` runs, task runs, logs and artifacts are kept for ever.
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "P90D",

@@ -1,0 +1,194 @@
+"""The command `airnub upgrade`: arguments in, steps out. What is decided is in `plan`, what is done is Compose's."""
+
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from airnub_cli.upgrade.compose import Compose, ComposeError, Container
+from airnub_cli.upgrade.plan import DATABASE, SERVER, Plan, Step, major_of, make_plan, references_of, services_of
+from airnub_cli.workspace import Workspace, WorkspaceError
+
+
+def add_to(group: click.Group) -> None:
+    """Add the command to a group."""
+    group.add_command(upgrade)
+
+
+@click.command(
+    "upgrade",
+    epilog="\b\nExamples:\n  uv run airnub upgrade\n  uv run airnub upgrade --dry-run",
+)
+@click.option("--project", "-p", metavar="NAME", help="Compose project. Default: COMPOSE_PROJECT_NAME, else airnub.")
+@click.option("--dry-run", is_flag=True, help="Build, print the steps and what could not be kept, and stop there.")
+@click.option("--no-build", is_flag=True, help="Use the images that are there.")
+@click.option("--lose-runs", is_flag=True, help="Go on although runs in flight cannot be kept.")
+def upgrade(project: str | None, dry_run: bool, no_build: bool, lose_runs: bool) -> None:
+    """Bring the system of docker-compose.yml to what the checkout and .env say, while runs go on.
+
+    Builds, then replaces what changed in an order in which the API is away for seconds: what the server needs, the
+    server alone, setup, departments, and the workers last. What did not change is not restarted. What cannot be kept,
+    such as runs in flight when the API's password changes, is printed before anything is stopped.
+
+    Exit status: 0 when everything is up, also when nothing had changed; 1 when a step failed, which says what to do;
+    2 when the upgrade was refused and nothing was stopped.
+    """
+    try:
+        root = Workspace.root_around(Path.cwd())
+    except WorkspaceError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(2)
+    try:
+        sys.exit(_run(Compose(root, project), dry_run=dry_run, build=not no_build, lose_runs=lose_runs))
+    except ComposeError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(1)
+
+
+def _run(compose: Compose, *, dry_run: bool, build: bool, lose_runs: bool) -> int:
+    configuration = compose.configuration()
+    if build:
+        _say("build: what runs is left alone")
+        compose.do("build", "--quiet")
+    containers = compose.containers(configuration["name"])
+    if not any(one.service == SERVER and one.running for one in containers):
+        _say("up: no server runs, so nothing is to be kept")
+        if not dry_run:
+            compose.do("up", "--detach", "--wait", "--no-build")
+        return 0
+    runs = sorted({run for one in containers if one.service == SERVER for n in one.networks for run in compose.runs(n)})
+    plan = _plan(compose, configuration, containers, runs)
+    if not plan.steps:
+        _say("nothing changed; nothing was restarted")
+        return 0
+    refused = [*plan.refused, *_unusable(compose, plan, containers)]
+    _print(plan, runs)
+    if refused or (plan.lost and not lose_runs):
+        for line in (*refused, *(f"cannot be kept: {', '.join(runs)}: {why}" for why in plan.lost)):
+            click.secho(line, fg="red", err=True)
+        if not refused:
+            workers = " ".join(sorted({one.service for one in containers if one.service.startswith("worker-")}))
+            click.secho(
+                f"Stop the workers (`docker compose stop {workers}`), which waits for their runs, and upgrade then; or "
+                "go on with --lose-runs.",
+                fg="red",
+                err=True,
+            )
+        click.secho("Nothing was stopped.", fg="red", err=True)
+        return 2
+    if not dry_run:
+        _carry_out(compose, configuration, plan, containers)
+    return 0
+
+
+def _plan(
+    compose: Compose, configuration: Mapping[str, Any], containers: Sequence[Container], runs: Sequence[str]
+) -> Plan:
+    known = {reference: compose.image(reference) for reference in references_of(configuration)}
+    ids = {reference: None if image is None else str(image["Id"]) for reference, image in known.items()}
+    services = services_of(configuration, compose.digests(), ids)
+    database = configuration["services"].get(DATABASE, {}).get("image", "")
+    old = next((compose.image(one.image) for one in containers if one.service == DATABASE), None)
+    return make_plan(services, containers, runs, (major_of(old), major_of(known.get(database))))
+
+
+def _unusable(compose: Compose, plan: Plan, containers: Sequence[Container]) -> Iterator[str]:
+    """Ask the new server's image whether it can use the database, where only the server changes."""
+    changing = {name for step in plan.steps for name in step.services}
+    running = {one.service for one in containers if one.running}
+    if SERVER not in changing or DATABASE in changing or DATABASE not in running or plan.lost:
+        return
+    try:
+        compose.do("run", "--rm", "--no-deps", "-T", SERVER, "python", "-m", "airnub_prefect.server_database", "check")
+    except ComposeError:
+        yield (
+            f"{SERVER}: expected the database to let in the new server, found what stands above; is its password "
+            "changed in the database too (`ALTER ROLE prefect PASSWORD …`)?"
+        )
+
+
+def _print(plan: Plan, runs: Sequence[str]) -> None:
+    for number, step in enumerate(plan.steps, 1):
+        click.echo(f"{number}. {', '.join(step.services)}: {step.why}{_said_of(step)}")
+    if not runs:
+        click.echo("No run is in flight.")
+    elif not plan.lost:
+        click.echo(f"{len(runs)} in flight, which go on: {', '.join(runs)}")
+
+
+def _said_of(step: Step) -> str:
+    if SERVER in step.services:
+        return "; the API is away for some seconds"
+    return "; the API is away while it restarts" if DATABASE in step.services else ""
+
+
+def _carry_out(compose: Compose, configuration: Mapping[str, Any], plan: Plan, containers: Sequence[Container]) -> None:
+    began = time.monotonic()
+    with _watched(configuration) as gap:
+        for step in plan.steps:
+            _say(f"{', '.join(step.services)} …")
+            started = time.monotonic()
+            _bring_up(compose, configuration, step, containers)
+            click.echo(f"   done in {time.monotonic() - started:.0f} s")
+    click.secho(
+        f"Everything is up after {time.monotonic() - began:.0f} s; the API was away for {gap.longest:.0f} s.",
+        fg="green",
+    )
+
+
+def _bring_up(compose: Compose, configuration: Mapping[str, Any], step: Step, containers: Sequence[Container]) -> None:
+    if step.once:
+        for name in step.services:
+            compose.do_once(configuration["name"], name)
+        return
+    running = [one.service for one in containers if one.running]
+    if workers := [name for name in step.services if name.startswith("worker-") and name in running]:
+        # They need not wait for their runs: the next worker of the pool watches them.
+        compose.do("kill", "--signal", "SIGUSR1", *workers)
+    # Without a number Compose takes away what was scaled.
+    scales = [f"--scale={name}={running.count(name)}" for name in step.services if running.count(name) > 1]
+    compose.do("up", "--detach", "--wait", "--no-deps", "--no-build", *scales, *step.services)
+
+
+def _say(line: str) -> None:
+    click.secho(line, bold=True)
+
+
+class _Gap:
+    """How long the API did not answer."""
+
+    longest = 0.0
+
+
+@contextmanager
+def _watched(configuration: Mapping[str, Any]) -> Iterator[_Gap]:
+    gap, stop = _Gap(), threading.Event()
+    ports = configuration["services"][SERVER].get("ports") or []
+    thread = threading.Thread(target=_watch, args=(ports, gap, stop), daemon=True)
+    thread.start()
+    try:
+        yield gap
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _watch(ports: Sequence[Mapping[str, Any]], gap: _Gap, stop: threading.Event) -> None:
+    if not ports:
+        return
+    url = f"http://{ports[0].get('host_ip') or '127.0.0.1'}:{ports[0]['published']}/api/health"
+    answered = time.monotonic()
+    while not stop.wait(0.25):
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                gap.longest = max(gap.longest, time.monotonic() - answered)
+                answered = time.monotonic()
+        except (OSError, urllib.error.URLError):
+            continue

@@ -1,0 +1,149 @@
+"""Docker Compose: what it would start, what runs, and its commands."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_LABEL = "com.docker.compose."
+RUN = "io.prefect.flow-run-name"
+"""A label of the containers of runs."""
+
+
+class ComposeError(Exception):
+    """Docker is not there, or did not do what it was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Of a service."""
+
+    id: str
+    service: str
+    image: str
+    """Its id, `sha256:…`."""
+    config: str
+    """Digest of the settings that Compose made it from."""
+    running: bool
+    status: int
+    """The exit status of its last end; 0 before that."""
+    networks: frozenset[str]
+    environment: Mapping[str, str]
+
+
+class Compose:
+    """The commands of a checkout's docker-compose.yml."""
+
+    def __init__(self, root: Path, project: str | None = None) -> None:
+        """Of a project; by default the one that Compose finds (COMPOSE_PROJECT_NAME, else the name in the file)."""
+        self._root = root
+        self._command = ["docker", "compose", *(["--project-name", project] if project else [])]
+
+    def configuration(self) -> dict[str, Any]:
+        """docker-compose.yml with `.env`, as Compose understands it.
+
+        Raises:
+            ComposeError: it does not.
+        """
+        found: dict[str, Any] = json.loads(self._read(*self._command, "config", "--format", "json"))
+        return found
+
+    def digests(self) -> dict[str, str]:
+        """Of the settings of each service."""
+        lines = self._read(*self._command, "config", "--hash", "*").splitlines()
+        return dict(line.split(maxsplit=1) for line in lines if line.strip())
+
+    def containers(self, project: str) -> list[Container]:
+        """Of all services, also those that have ended; not those of `docker compose run`."""
+        ids = self._read(
+            "docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_LABEL}project={project}",
+            "--filter", f"label={_LABEL}oneoff=False",
+        ).split()  # fmt: skip
+        if not ids:
+            return []
+        return [
+            _container(one)
+            for one in json.loads(self._read("docker", "container", "inspect", *ids))
+            # Containers of runs inherit labels of their image, such as the project that built it.
+            if "io.prefect.flow-run-id" not in one["Config"]["Labels"]
+        ]
+
+    def image(self, reference: str) -> dict[str, Any] | None:
+        """What the engine knows of an image, `None` where it has none of this name."""
+        done = self._done("docker", "image", "inspect", reference)
+        if done.returncode != 0:
+            return None
+        found: dict[str, Any] = json.loads(done.stdout)[0]
+        return found
+
+    def runs(self, network: str) -> list[str]:
+        """Names of the runs whose containers are under way in a network."""
+        filters = ["--filter", f"network={network}", "--filter", f"label={RUN}"]
+        return sorted(self._read("docker", "ps", "--format", f'{{{{.Label "{RUN}"}}}}', *filters).split())
+
+    def do(self, *arguments: str) -> None:
+        """A command of Compose; what it says goes to stderr.
+
+        Raises:
+            ComposeError: it failed.
+        """
+        command = [*self._command, *arguments]
+        done = subprocess.run(command, cwd=self._root, stdout=sys.stderr, stdin=subprocess.DEVNULL, check=False)
+        if done.returncode != 0:
+            raise ComposeError(
+                f"expected `{' '.join(command)}` to succeed, found exit status {done.returncode}; "
+                "what it says stands above"
+            )
+
+    def do_once(self, project: str, service: str) -> None:
+        """Bring up a service that does something and ends, and wait for that.
+
+        Not with an attached `up`: it ends when a container of a run ends, which inherits labels of its image.
+
+        Raises:
+            ComposeError: it failed; what it said is on stderr.
+        """
+        self.do("up", "--detach", "--no-deps", "--no-build", service)
+        [container] = [one for one in self.containers(project) if one.service == service]
+        status = int(self._read("docker", "wait", container.id))
+        if status != 0:
+            subprocess.run(["docker", "logs", "--tail", "40", container.id], stdout=sys.stderr, check=False)
+            raise ComposeError(
+                f"expected {service} to succeed, found exit status {status}; what it says stands above, and all of it "
+                f"in `docker compose logs {service}`"
+            )
+
+    def _read(self, *command: str) -> str:
+        done = self._done(*command)
+        if done.returncode != 0:
+            raise ComposeError(f"expected `{' '.join(command)}` to answer, found: {done.stderr.strip()}")
+        return done.stdout
+
+    def _done(self, *command: str) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(command, cwd=self._root, capture_output=True, text=True, check=False)
+        except FileNotFoundError as error:
+            raise ComposeError(
+                "expected the command docker, found none; install Docker with Compose 2.24 or later"
+            ) from error
+
+
+def _container(found: Mapping[str, Any]) -> Container:
+    labels = found["Config"]["Labels"]
+    return Container(
+        id=found["Id"],
+        service=labels[f"{_LABEL}service"],
+        image=found["Image"],
+        config=labels[f"{_LABEL}config-hash"],
+        running=found["State"]["Running"],
+        status=found["State"]["ExitCode"],
+        networks=frozenset(found["NetworkSettings"]["Networks"]),
+        environment=_environment(found["Config"]["Env"]),
+    )
+
+
+def _environment(lines: Sequence[str] | None) -> dict[str, str]:
+    return dict(line.partition("=")[::2] for line in lines or ())

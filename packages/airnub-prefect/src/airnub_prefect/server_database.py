@@ -1,0 +1,142 @@
+"""The database of the server, before a server starts on it.
+
+    python -m airnub_prefect.server_database check          # can this image's server use it?
+    python -m airnub_prefect.server_database move-windows   # runs get time to send a heartbeat
+
+An automation that waits for heartbeats has a window for each run, and evaluates windows seconds after the server has
+started. While the server was away no heartbeat could arrive, so it would crash every run that lives. Windows that ended
+in the outage, or end before a heartbeat can come, are moved: they end one `within` after the start. Windows of reactive
+automations are left alone.
+
+Only asyncpg is imported: what this takes is part of the time in which the API is away.
+"""
+
+import asyncio
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+
+_PREFIX = "PREFECT_SERVER_DATABASE_"
+_PATIENCE = 10.0
+_REVISION = re.compile(r"^revision(?:: str)? = ['\"](\w+)['\"]", re.MULTILINE)
+_MOVE = """
+UPDATE automation_bucket AS bucket SET "end" = now() + make_interval(secs => (automation.trigger->>'within')::float)
+FROM automation
+WHERE automation.id = bucket.automation_id AND automation.trigger->>'posture' = 'Proactive'
+    AND bucket."end" < now() + make_interval(secs => (automation.trigger->>'within')::float)
+"""
+
+
+class UnusableError(Exception):
+    """The server of this installation cannot use the database."""
+
+
+async def move_windows(settings: Mapping[str, str]) -> str:
+    """Move windows in the database of a server that does not run.
+
+    Args:
+        settings: those of the server, `PREFECT_SERVER_DATABASE_HOST` and its siblings.
+
+    Returns:
+        What was done, for people; empty where there was nothing to move, as in a database without tables.
+
+    Raises:
+        OSError, TimeoutError, asyncpg.PostgresError: the database does not answer, or refuses.
+    """
+    connection = await _connect(settings)
+    try:
+        done: str = await connection.execute(_MOVE, timeout=_PATIENCE)
+    except asyncpg.UndefinedTableError:
+        return ""
+    finally:
+        await connection.close()
+    count = int(done.rpartition(" ")[2])
+    return f"windows of automations: {count} moved, so that runs have time to send a heartbeat" if count else ""
+
+
+async def check(settings: Mapping[str, str]) -> str:
+    """Connect as the server would, and see that its Prefect knows the revision of the tables.
+
+    Returns:
+        The revision, for people.
+
+    Raises:
+        UnusableError: a newer Prefect wrote the tables.
+        OSError, TimeoutError, asyncpg.PostgresError: the database does not answer, or refuses.
+    """
+    connection = await _connect(settings)
+    try:
+        found = await connection.fetchval("SELECT version_num FROM alembic_version", timeout=_PATIENCE)
+    except asyncpg.UndefinedTableError:
+        return "no tables yet"
+    finally:
+        await connection.close()
+    if found not in _known_revisions():
+        raise UnusableError(
+            f"expected tables of this Prefect or an older one, found the revision {found}, which it does not know: a "
+            "newer Prefect wrote them; go on with that one, or restore a backup from before it"
+        )
+    return f"revision {found}"
+
+
+def _known_revisions() -> set[str]:
+    """Read from the files of migrations: importing Prefect's server takes seconds."""
+    spec = importlib.util.find_spec("prefect")
+    if spec is None or spec.origin is None:
+        raise UnusableError("expected the package prefect to be installed, found none")
+    folder = Path(spec.origin).parent / "server" / "database" / "_migrations" / "versions" / "postgresql"
+    return {
+        found.group(1)
+        for file in folder.glob("*.py")
+        if (found := _REVISION.search(file.read_text(encoding="utf-8"))) is not None
+    }
+
+
+async def _connect(settings: Mapping[str, str]) -> Any:
+    return await asyncpg.connect(
+        host=settings[f"{_PREFIX}HOST"],
+        port=int(settings.get(f"{_PREFIX}PORT") or 5432),
+        user=settings[f"{_PREFIX}USER"],
+        password=settings.get(f"{_PREFIX}PASSWORD"),
+        database=settings[f"{_PREFIX}NAME"],
+        timeout=_PATIENCE,
+    )
+
+
+COMMANDS: Mapping[str, Callable[[Mapping[str, str]], Coroutine[Any, Any, str]]] = {
+    "check": check,
+    "move-windows": move_windows,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Do one of `COMMANDS`; what was done, or is wrong, is said on stderr."""
+    if len(arguments) != 1 or arguments[0] not in COMMANDS:
+        sys.stderr.write(f"expected one of {', '.join(COMMANDS)}, found {' '.join(arguments) or 'none'}\n")
+        return 2
+    try:
+        said = asyncio.run(COMMANDS[arguments[0]](os.environ))
+    except KeyError as error:
+        sys.stderr.write(f"database of the server: expected {error.args[0]} in the environment, found none\n")
+        return 2
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        host, user = os.environ[f"{_PREFIX}HOST"], os.environ[f"{_PREFIX}USER"]
+        found = f"{type(error).__name__}: {error}"
+        sys.stderr.write(f"database of the server: expected {host} to let in {user}, found {found}\n")
+        return 1
+    except UnusableError as error:
+        sys.stderr.write(f"database of the server: {error}\n")
+        return 1
+    if said:
+        sys.stderr.write(f"database of the server: {said}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

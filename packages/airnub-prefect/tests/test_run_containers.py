@@ -1,0 +1,35 @@
+"""Events of the Docker engine, as it sends them; tests/docker has the engine itself."""
+
+from uuid import uuid4
+
+import pytest
+
+from airnub_prefect.run_containers import Ended, EndsOfContainers
+
+RUN = uuid4()
+
+
+def event(action, container="c", run=RUN, status=None):
+    """One of a container."""
+    attributes = {"io.prefect.flow-run-id": str(run)} if run else {}
+    if status is not None:
+        attributes["exitCode"] = str(status)
+    return {"Action": action, "time": 1, "Actor": {"ID": container, "Attributes": attributes}}
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([event("die", status=137)], [Ended(RUN, 137, out_of_memory=False)]),
+        ([event("oom"), event("die", status=137)], [Ended(RUN, 137, out_of_memory=True)]),
+        ([event("oom", "other"), event("die", status=137)], [Ended(RUN, 137, out_of_memory=False)]),
+        ([event("die", run=None, status=1)], []),
+    ],
+)  # fmt: skip
+def test_the_end_of_a_container_is_said(events, expected):
+    """With its status, and with out of memory where the engine said so of this container."""
+    said = []
+    ends = EndsOfContainers("pool", said.append)
+    for one in events:
+        ends._look_at(one)
+    assert said == expected

@@ -1,0 +1,75 @@
+"""Subflow runs whose parent has ended, on a real server."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def family(prefect_here):
+    """A parent run and its subflow run, both Running; their ids, and what sets the parent's state."""
+    from prefect import flow, task
+    from prefect.client.orchestration import get_client
+    from prefect.states import Running
+
+    @flow
+    def parent(): ...
+
+    @flow
+    def child(): ...
+
+    @task
+    def stands_for_the_child(): ...
+
+    with get_client(sync_client=True) as client:
+        first = client.create_flow_run(parent, state=Running())
+        task_run = client.create_task_run(stands_for_the_child, first.id, "0", state=Running())
+        second = client.create_flow_run(child, parent_task_run_id=task_run.id, state=Running())
+        yield client, first.id, second.id
+
+
+def look(now=None):
+    """Look once; ids of what was set to Crashed."""
+    from prefect.client.orchestration import get_client
+
+    from airnub_prefect.subflows import crash_orphans
+
+    async def once():
+        async with get_client() as client:
+            return [run.id for run in await crash_orphans(client, now=now)]
+
+    return asyncio.run(once())
+
+
+@pytest.mark.parametrize("end", ["Crashed", "Failed"])
+def test_a_subflow_run_ends_with_its_parent(family, end):
+    """It is Crashed, and its message names the parent; not at once, for it may be about to say its own end."""
+    from prefect import states
+
+    from airnub_prefect.subflows import GRACE
+
+    client, parent, child = family
+    assert child not in look()
+    client.set_flow_run_state(parent, getattr(states, end)(), force=True)
+    assert child not in look(datetime.now(UTC))
+    assert child in look(datetime.now(UTC) + 2 * GRACE)
+    state = client.read_flow_run(child).state
+    assert state.is_crashed()
+    assert client.read_flow_run(parent).name in state.message
+    assert f"has ended as {end}" in state.message
+
+
+def test_a_subflow_run_that_has_ended_is_left_alone(family):
+    """Whatever became of its parent."""
+    from prefect import states
+
+    from airnub_prefect.subflows import GRACE
+
+    client, parent, child = family
+    client.set_flow_run_state(child, states.Completed(), force=True)
+    client.set_flow_run_state(parent, states.Crashed(), force=True)
+    assert child not in look(datetime.now(UTC) + 2 * GRACE)
+    assert client.read_flow_run(child).state.is_completed()
