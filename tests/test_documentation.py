@@ -38,6 +38,7 @@ RUN_ELSEWHERE = {
     "uv run pytest -m system": ".ci/run::system",
     "uv sync --all-packages --group lint": ".ci/run::lint",
     ".ci/difference origin/main production": "tests/test_workflows.py::test_what_would_be_different",
+    ".ci/deploy production production.yaml": "tests/test_workflows.py::test_an_environment_is_configured_then_deployed",
     "docker compose up --wait": "tests/docker/conftest.py::up",
     "docker compose down": "tests/docker/conftest.py::system",
     "docker compose exec server prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": (
