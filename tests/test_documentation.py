@@ -1,11 +1,10 @@
-"""The documentation: every command in it can be typed, and every link leads somewhere."""
+"""The documentation: commands on pages are parsed and run, links lead somewhere, and examples are right."""
 
 import asyncio
 import re
-import shlex
+import shutil
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import polars as pl
@@ -14,14 +13,16 @@ import yaml
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main as airnub
-from airnub_cli.workspace import Workspace
 from airnub_core import ApiSource, FileSource, Item, NetworkSettings, PageSource, open_engine
 from airnub_core.dataset_limits import DatasetLimits
 from airnub_core.sources.settings import Auth, CursorPages, Incremental, LinkPages, NumberedPages, OffsetPages
 from airnub_data import Column, Csv, Dataset, Location, make_dataset, scan_dataset
 from airnub_data.testing import write_rows
-from airnub_prefect.command.main import group
 from department_template.settings import IngestionSettings
+
+sys.path.insert(0, str(Path(__file__).parent / "importable"))
+from documented_commands import COMMANDS, UnknownArgumentError, commands_of, expect_run_by, mentions_of, parse, words_of
+from readme_blocks import blocks
 
 ROOT = Path(__file__).parents[1]
 # Without a look into environments and caches, which hold more files than all else.
@@ -32,98 +33,217 @@ PAGES = [
     for path in ([place] if place.suffix == ".md" else sorted(place.rglob("*.md")))
     if not any(part.startswith((".", "data", "node")) for part in path.relative_to(ROOT).parent.parts)
 ]
-DEPARTMENTS = [one for one in Workspace.around(ROOT).members.values() if one.kind == "department"]
-COMMANDS = {"airnub": airnub} | {
-    one.name: group(import_module(f"{one.module}.department").DEPARTMENT) for one in DEPARTMENTS
-}
-# What other tools are asked for, and where that really happens.
 RUN_ELSEWHERE = {
-    "pip install uv && uv run project-alpha demo": "tests/clean_clone.py",
-    "pip install uv && uv run --all-packages pytest": ".ci/run",
-    "uv run pytest": "tests/clean_clone.py",
-    "uv run --all-packages pytest": ".ci/run",
-    "uv run pytest -m system": ".ci/run",
-    "uv run --all-packages pytest -m system": ".ci/run",
-    "uv sync --all-packages --group lint": ".ci/run",
-    ".ci/run": ".ci/run",
-    ".ci/difference origin/main production": "tests/test_workflows.py",
-    ".ci/run lint": ".ci/run",
-    "uv run --group lint pre-commit install": "by hand",
-    "uv run --all-packages python -m benchmarks.startup": "by hand",
-    "docker compose up --wait": "tests/docker",
-    "docker compose down": "tests/docker",
-    "docker compose build": "tests/docker",
-    "docker compose up -d --wait": "tests/docker/test_backup.py",
-    "docker compose --profile tls up --wait": "tests/docker/test_watching.py",
-    "docker compose cp tls:/data/caddy/pki/authorities/local/root.crt airnub-root.crt": "tests/docker/test_watching.py",
-    "docker compose --file docker-compose.yml build server project-alpha": "tests/docker/test_watching.py",
-    "docker compose up --detach --no-deps --no-build --wait postgres": "tests/docker",
-    "docker compose up --detach --no-deps --no-build --wait server": "tests/docker",
-    "docker compose run --rm setup airnub apply --env staging --switch": "tests/docker",
-    "export PREFECT_API_URL=http://127.0.0.1:4200/api": "tests/test_readme.py",
-    "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": "tests/test_dev.py",
+    "pip install uv && uv run --all-packages pytest": ".ci/run::tests",
+    "uv run --all-packages pytest": ".ci/run::tests",
+    "uv run --all-packages pytest -m system": ".ci/run::system",
+    "uv run pytest": "tests/clean_clone.py::FURTHER",
+    "uv run pytest -m system": ".ci/run::system",
+    "uv sync --all-packages --group lint": ".ci/run::lint",
+    ".ci/difference origin/main production": "tests/test_workflows.py::test_what_would_be_different",
+    ".ci/deploy production production.yaml": "tests/test_workflows.py::test_an_environment_is_configured_then_deployed",
+    "docker compose up --wait": "tests/docker/conftest.py::up",
+    "docker compose down": "tests/docker/conftest.py::system",
+    "docker compose exec server prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": (
+        "tests/docker/test_system.py::test_a_stage_runs_in_a_container_of_its_department"
+    ),
+    "docker compose exec site project-alpha store ls --store /data/data/project_alpha": (
+        "tests/docker/test_system.py::test_the_data_is_in_the_volume"
+    ),
+    "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": (
+        "tests/test_dev.py::test_everything_is_there_after_one_command_and_gone_after_one_key"
+    ),
     "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion --param failed=true --watch": (
-        "tests/test_flow_of_data.py"
+        "tests/test_flow_of_data.py::test_what_can_be_made_is_made_whatever_fails_or_is_lost"
     ),
     "uv run prefect deployment run project-alpha-ingestion/project-alpha-ingestion "
-    "--param 'sources=[\"noaa_daily_weather\"]' --watch": "tests/test_flow_of_data.py",
-    "docker compose exec server prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": (
-        "tests/docker"
+    "--param 'sources=[\"noaa_daily_weather\"]' --watch": (
+        "tests/test_flow_of_data.py::test_what_can_be_made_is_made_whatever_fails_or_is_lost"
     ),
-    "docker compose exec site project-alpha store ls --store /data/data/project_alpha": "tests/docker",
-    "docker compose logs --follow worker-project-alpha": "tests/docker",
-    "uv run airnub kubernetes --env cluster | kubectl apply -f -": "tests/test_kubernetes.py, without a cluster",
-    "kubectl --namespace airnub port-forward service/server 4200:4200": "by hand: it needs a cluster",
-    "export PREFECT_API_URL=http://127.0.0.1:4200/api PREFECT_API_AUTH_STRING=user:password": "by hand",
-    "uv run prefect deploy --all --prefect-file cluster.yaml": "tests/test_deployments.py, with another file",
-    "uv run prefect server start": "tests/test_readme.py",
-    "uv run prefect work-pool create --type process project-alpha": "tests/test_deployments.py",
-    "uv sync --all-packages": ".ci/run",
-    "uv run prefect deploy --all": "tests/test_deployments.py",
-    "uv run prefect deploy --all --prefect-file data/processes.yaml": "tests/test_deployments.py",
-    "uv run prefect deploy --all --prefect-file production.yaml": "tests/test_deployments.py",
-    "uv run prefect deploy --all --no-prompt": "tests/test_deployments.py",
-    "uv run --all-packages prefect deploy --all --prefect-file data/processes.yaml": "tests/test_readme.py",
-    "uv run --all-packages prefect worker start --pool project-alpha": "tests/test_readme.py",
-    "PREFECT_HOME=/tmp/fresh uv run prefect server database upgrade -y": "airnub-prefect's tests of the snapshot",
-    "uv run python -m airnub_prefect.embedded.database /tmp/fresh": "airnub-prefect's tests of the snapshot",
+    "uv run prefect server start": "tests/test_deployments.py::server",
+    "uv run prefect deploy --all": "tests/test_deployments.py::deploy_on_a_terminal",
+    "uv run prefect deploy --all --prefect-file cluster.yaml": (
+        "tests/test_deployments.py::test_a_second_deploy_changes_nothing"
+    ),
+    "uv run prefect deploy --all --prefect-file data/processes.yaml": (
+        "tests/test_deployments.py::test_a_second_deploy_changes_nothing"
+    ),
+    "uv run prefect deploy --all --prefect-file production.yaml": (
+        "tests/test_deployments.py::test_a_second_deploy_changes_nothing"
+    ),
+    "PREFECT_HOME=/tmp/fresh uv run prefect server database upgrade -y": (
+        "packages/airnub-prefect/tests/embedded/test_database.py::migrate"
+    ),
+    "uv run python -m airnub_prefect.embedded.database /tmp/fresh": (
+        "packages/airnub-prefect/tests/embedded/test_database.py::test_the_snapshot_makes_itself"
+    ),
 }
-_BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
-_INLINE = re.compile(r"`(uv run (?:--package [\w-]+ )?(?:[\w-]+)(?: [^`…]*)?)`")
+"""Commands of third-party programs, each with the test, fixture or helper that runs it (`tests/test_x.py::test_y`), or
+the stage (`.ci/run::stage`). The strings of a test must contain the command's subcommands and options.
+
+Commands of this repository's programs need no entry. A new command of a third-party program needs one, here or below.
+"""
+TYPED_BY_THE_README_TEST = {words for block in blocks() for words in commands_of(f"```sh\n{block}```")}
+"""As they stand on that page."""
+PARSED_ALONE = {
+    "uv run --group lint pre-commit install": "it changes the git hooks of the checkout",
+    "docker compose logs --follow worker-project-alpha": "it does not end",
+    "kubectl --namespace airnub port-forward service/server 4200:4200": "it needs a cluster",
+    "uv run airnub kubernetes --env cluster | kubectl apply -f -": "it needs a cluster",
+}
+"""What no test runs, and why."""
+DEMO = ("pip install uv && uv run project-alpha demo", "tests/clean_clone.py")
+READ_ONLY = {
+    "airnub": ("affected", "compile", "contract", "doctor", "kubernetes", "members", "sbom", "template status"),
+    "project-alpha": ("list", "store", "dataset"),
+}
+"""Commands that a test runs as pages show them: they change no file of the checkout, and need no server."""
+PLACEHOLDERS = ("https://example.org/", "3f9a27c1", "rollback", "release", "--as-of")
+"""In commands whose URL, digest, version or time a demo does not have: exit status 1 is right for those, too."""
+
+
+def documented(found):
+    """Each command, and the first page that has it; but the changelog, which speaks of earlier versions."""
+    pages = {}
+    for page in PAGES:
+        for command in found(page.read_text()) if page.name != "CHANGELOG.md" else ():
+            pages.setdefault(command, page.relative_to(ROOT))
+    return pages
+
+
+DOCUMENTED = documented(commands_of)
 _LINK = re.compile(r"\]\(([^)#]+)\)")
 
 
-def commands():
-    """Every command of every page, without its comment."""
-    for page in PAGES:
-        text = page.read_text()
-        lines = [line for block in _BLOCK.findall(text) for line in block.splitlines()]
-        for line in (*lines, *_INLINE.findall(text)):
-            command = re.sub(r"\s+#.*", "", line).strip()
-            if command:
-                # Benchmarks are no commands of this process: each is started, and imports what it measures.
-                marks = [pytest.mark.system] if "python -m benchmarks" in command else []
-                yield pytest.param(command, id=f"{page.relative_to(ROOT)}: {command}", marks=marks)
-
-
-@pytest.mark.parametrize("command", list(commands()))
+@pytest.mark.parametrize(
+    "command",
+    [
+        # Benchmarks are no commands of this process: each is started, and imports what it measures.
+        pytest.param(command, id=f"{page}: {command}", marks=[pytest.mark.system] if "-m benchmarks" in command else [])
+        for command, page in DOCUMENTED.items()
+    ],
+)
 def test_a_documented_command_can_be_typed(command):
-    """Its arguments are understood; what it does is tested where it belongs."""
-    if command in RUN_ELSEWHERE or "orders orders" in command:  # tests/test_departments.py
-        return
-    words = shlex.split(re.sub(r"^uv run --package (\S+) \1 ", r"uv run \1 ", command))
-    if words[:4] == ["uv", "run", "--all-packages", "airnub"]:
-        del words[2]
-    if "data_science" in command:
-        assert "project_alpha.data_science" in words
-        return
-    if words[:5] == ["uv", "run", "--all-packages", "python", "-m"] and words[5].startswith("benchmarks."):
-        subprocess.run([sys.executable, *words[4:], "--help"], cwd=ROOT, check=True, capture_output=True)
-        return
-    assert words[:2] == ["uv", "run"], f"nobody tests this command: {command}"
-    # With --help nothing is run, and an option or a command that does not exist is an error all the same.
-    result = CliRunner().invoke(COMMANDS[words[2]], [*words[3:], "--help"])
-    assert result.exit_code == 0, result.output
+    """Its program parses all its arguments, names among them exist, and of a program of others a test runs it."""
+    parsed = [parse(words) for words in words_of(command)]
+    is_ours = all(parsed) and "prefect " not in command and not command.startswith("docker ")
+    if command in RUN_ELSEWHERE:
+        expect_run_by(RUN_ELSEWHERE[command], command)
+    elif not is_ours:
+        known = TYPED_BY_THE_README_TEST | PARSED_ALONE.keys() | {DEMO[0]}
+        assert command in known or command.startswith("export "), (
+            f"expected a test that runs `{command}`; name it in RUN_ELSEWHERE, or say in PARSED_ALONE why none can"
+        )
+
+
+def test_commands_that_sentences_name_exist():
+    """With the options that they are named with; arguments that they need may be missing."""
+    wrong = []
+    for command, page in documented(mentions_of).items():
+        try:
+            parse(words_of(command)[0], is_whole=False)
+        except UnknownArgumentError as error:
+            wrong.append(f"{page}: {error}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("table", [RUN_ELSEWHERE, PARSED_ALONE], ids=["run elsewhere", "parsed alone"])
+def test_no_page_has_lost_a_command_of_a_table(table):
+    """An entry goes with its command."""
+    assert sorted(table.keys() - DOCUMENTED.keys()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("uv run project-alpha run nostage", "'nostage' is not one of"),
+        ("uv run project-alpha run ingestion --source nosource", "found nosource"),
+        ("uv run project-alpha dataset show nodataset", "found nodataset"),
+        ("uv run airnub compile --env nowhere", "found nowhere"),
+        ("uv run airnub images noimage", "found noimage"),
+        ("uv run airnub check extra", "unexpected extra argument"),
+        ("uv run airnub affected", "Missing option '--base'"),
+        ("uv run airnub nothing", "expected one of"),
+        ("uv run --package nomember nomember run", "expected a member"),
+        ("uv run --group nogroup pytest", "found nogroup"),
+        ("uv run prefect deploy --everything", "--everything"),
+        ("uv run prefect deployment run noflow/nothing", "expected one of the deployments"),
+        ("uv run prefect worker start --pool nopool", "found nopool"),
+        ("docker compose logs noservice", "expected services"),
+        ("docker compose exec server prefect nothing", 'Unknown command "nothing"'),
+        (".ci/run nostage", "expected stages"),
+        ("uv run airnub members | uv run airnub nothing", "expected one of"),
+    ],
+)
+def test_a_command_that_cannot_be_typed_is_noticed(command, reason):
+    """Its arguments are parsed, and the names among them are looked up."""
+    *_, words = words_of(command)
+    with pytest.raises(UnknownArgumentError, match=re.escape(reason)):
+        parse(words)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "tests/docker",
+        "tests/test_x.py::test_x",
+        "tests/test_dev.py::test_x",
+        "tests/test_readme.py::free_port",
+        "by hand",
+    ],
+)
+def test_a_place_that_does_not_run_a_command_is_noticed(place):
+    """No such file, no such test, or one without the command's words."""
+    with pytest.raises(AssertionError, match="expected"):
+        expect_run_by(place, "docker compose up --wait")
+
+
+def run_here(program):
+    """The documented commands of one program that a test can run, each with its arguments."""
+    found = {}
+    for command in DOCUMENTED:
+        for words in words_of(command) if "|" not in command else ():
+            if program in words[:6] and words[:2] == ["uv", "run"]:
+                arguments = words[
+                    words.index(program) + (2 if words.count(program) > 1 and words[2] == "--package" else 1) :
+                ]
+                if " ".join(arguments).startswith(READ_ONLY[program]):
+                    found.setdefault(tuple(arguments), command)
+    return list(found)
+
+
+@pytest.mark.system
+def test_documented_commands_of_the_workspace_run(tmp_path, monkeypatch):
+    """In a clone, as they stand on the pages."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+    subprocess.run(["git", "update-ref", "refs/remotes/origin/main", "HEAD"], cwd=clone, check=True)
+    subprocess.run(["git", "branch", "--force", "main"], cwd=clone, check=False, capture_output=True)
+    monkeypatch.chdir(clone)
+    commands = run_here("airnub")
+    assert len(commands) > 12
+    for arguments in commands:
+        done = CliRunner().invoke(airnub, list(arguments))
+        # What this machine lacks is for `doctor` to say.
+        assert done.exit_code == 0 or (arguments[0] == "doctor" and done.exit_code == 1), (arguments, done.output)
+
+
+@pytest.mark.system
+def test_documented_commands_of_a_department_run(tmp_path, monkeypatch):
+    """As they stand on the pages, on what a demo has stored."""
+    monkeypatch.setenv("AIRNUB_DATA_ROOT", str(tmp_path))
+    subprocess.run([sys.executable, "-m", "project_alpha", "demo"], cwd=ROOT, check=True, capture_output=True)
+    made = tmp_path / "data" / "demo" / "project_alpha"
+    for kind, places in (("store", ("data", "data/dev/data")), ("datasets", ("datasets",))):
+        for place in places:
+            shutil.copytree(made / kind, tmp_path / place / "project_alpha")
+    monkeypatch.chdir(tmp_path)
+    commands = run_here("project-alpha")
+    assert len(commands) > 20
+    for arguments in commands:
+        done = CliRunner().invoke(COMMANDS["project-alpha"], list(arguments))
+        is_placeholder = any(one in " ".join(arguments) for one in PLACEHOLDERS)
+        assert done.exit_code == 0 or (is_placeholder and done.exit_code == 1), (arguments, done.output, done.exception)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -227,3 +347,39 @@ def test_the_map_names_every_module():
     modules += [path for path in ROOT.glob("departments/*/src/*/data_science/*.py") if not path.name.startswith("__")]
     missing = [path.stem for path in modules if not re.search(rf"`(\w+/)*{path.stem}(\.py)?`", text)]
     assert missing == []
+
+
+NO_FILES = {"airnub", "allow_private_hosts", "partial/"}
+"""In ARCHITECTURE.md: a command, a setting, and a folder of a store."""
+
+
+def named_in_the_map():
+    """Each file, folder and module that ARCHITECTURE.md names, with the folder that it must be in."""
+    inside = ROOT
+    for line in (ROOT / "ARCHITECTURE.md").read_text().splitlines():
+        if heading := re.match(r"#+ (.*)", line):
+            member = ROOT / "packages" / heading[1]
+            inside = member if member.is_dir() else ROOT
+        row = re.match(r"\| `(\w+)/` \|", line)
+        for name in re.findall(r"`([\w./-]+)`", line):
+            if name not in NO_FILES and re.search(r"/|\.(lock|md|py|sh|toml|ya?ml)$", name):
+                yield name, inside if name.endswith(".py") else ROOT
+            elif name not in NO_FILES and re.fullmatch(r"[a-z_]+", name) and line.startswith("|"):
+                # A row of a folder names what is in it.
+                at = ROOT if name.startswith("airnub_") else inside
+                yield name, next(at.glob(f"src/*/{row[1]}"), at) if row else at
+
+
+def test_what_the_map_names_exists():
+    """A module that was moved or removed is not looked for in vain."""
+    kept = {
+        folder: {f"/{path.relative_to(ROOT).as_posix()}" for path in folder.rglob("*") if ".venv" not in path.parts}
+        for folder in {inside for _, inside in named_in_the_map()}
+    }
+    endings = ("", ".py")
+    missing = {
+        f"{name}, in {inside.relative_to(ROOT)}"
+        for name, inside in named_in_the_map()
+        if not any(path.endswith(f"/{name.rstrip('/')}{ending}") for path in kept[inside] for ending in endings)
+    }
+    assert sorted(missing) == []

@@ -14,18 +14,14 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent / "importable"))
+from readme_blocks import blocks
+
 pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 240
 """Seconds for what takes twenty on a quiet machine."""
-HEADING, END = "### To run on a schedule\n", "\n[Deployments]"
-
-
-def blocks():
-    """What the README says to type, a block for each terminal."""
-    section = (ROOT / "README.md").read_text().partition(HEADING)[2].partition(END)[0]
-    return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
 
 
 def free_port():

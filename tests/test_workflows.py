@@ -172,18 +172,171 @@ def test_what_images_are_built_on(run, clone):
     assert set(told.values()) == set(output)
     for place in ("staging", "production"):
         assert "images" in jobs[place]["needs"]
+        [deploying] = [one for one in jobs[place]["steps"] if one.get("run") == f".ci/deploy {place} {place}.yaml"]
         for name, output_of in told.items():
-            assert jobs[place]["env"][output_of] == f"${{{{ needs.images.outputs.{name} }}}}"
+            assert deploying["env"][output_of] == f"${{{{ needs.images.outputs.{name} }}}}"
+
+
+@pytest.fixture
+def programs(tmp_path):
+    """A folder for the PATH with programs that note how they were called; what they answer is a shell's script."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+
+    def make(name, script):
+        program = folder / name
+        program.write_text(f'#!/bin/bash\necho "{name} $*" >>{tmp_path}/calls\n{script}\n')
+        program.chmod(0o755)
+        return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+    return make
+
+
+def calls(folder):
+    """How they were called."""
+    return (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
+
+
+TARGET = {
+    "PREFECT_API_URL": "http://127.0.0.1:9/api", "AIRNUB_RUNS_API_URL": "http://server:4200/api",
+    "AIRNUB_DOTENV": "AIRNUB_SECRET_SLACK=s3cret\nOTHER=1",
+}  # fmt: skip
+
+
+def test_an_environment_is_configured_then_deployed(run, clone, programs, tmp_path):
+    """Secrets of blocks are in `.env` while the configuration is applied; no other program sees them."""
+    script = """[[ ! -e .env ]] || cp .env $OUT/dotenv-of-$(echo "$*" | tr -dc a-z)
+    [[ -z ${AIRNUB_DOTENV:-} ]] || echo "uv was given AIRNUB_DOTENV" >>$OUT/calls
+    [[ $* != *compile* ]] || touch staging.yaml"""
+    variables = programs("uv", script) | TARGET | {"OUT": str(tmp_path)}
+    done, _ = run(next(text for text in steps("deploy/staging") if ".ci/deploy" in text), **variables)
+    assert done.returncode == 0, done.stderr
+    assert calls(tmp_path) == [
+        "uv run --frozen --all-packages airnub apply --env staging",
+        "uv run --frozen --all-packages airnub compile --env staging -o staging.yaml",
+        "uv run --frozen --all-packages prefect deploy --all --prefect-file staging.yaml",
+    ]
+    [seen] = tmp_path.glob("dotenv-of-*")
+    assert "apply" in seen.name
+    assert seen.read_text() == "AIRNUB_SECRET_SLACK=s3cret\nOTHER=1\n"
+    assert not (clone / ".env").exists()
+    # A file that is there already is deployed as it is: `rollback` brings it.
+    done, _ = run(steps("rollback/rollback")[-1], ENVIRONMENT="staging", **variables)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[4:6] for line in calls(tmp_path)[3:]] == [["airnub", "apply"], ["prefect", "deploy"]]
+    (clone / "staging.yaml").unlink()
+
+
+def test_secrets_do_not_stay_when_applying_fails(run, clone, programs, tmp_path):
+    """And nothing is deployed."""
+    done, _ = run(".ci/deploy staging staging.yaml", **programs("uv", "exit 2") | TARGET)
+    assert done.returncode == 2
+    assert len(calls(tmp_path)) == 1
+    assert not (clone / ".env").exists()
+
+
+@pytest.mark.parametrize("name", ["PREFECT_API_URL", "AIRNUB_RUNS_API_URL"])
+def test_an_address_that_is_missing_is_said_first(run, programs, tmp_path, name):
+    """Pools would name the server of docker-compose.yml."""
+    done, _ = run(".ci/deploy staging staging.yaml", **programs("uv", "") | TARGET | {name: ""})
+    assert done.returncode != 0
+    assert f"{name}: expected the address" in done.stderr
+    assert calls(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        ("deploy main push 0123abc", 0),
+        ("check main push 0123abc", 1),
+        ("deploy feature push 0123abc", 1),
+        ("deploy main workflow_dispatch 0123abc", 1),
+    ],
+)
+def test_back_to_a_run_that_deployed_main(run, programs, found, status):
+    """The commit of any other run is not checked out where secrets are."""
+    done, output = run(
+        steps("rollback/earlier")[0], RUN="7", GITHUB_REPOSITORY="a/b", **programs("gh", f"echo {found}")
+    )
+    assert done.returncode == status, done.stderr
+    assert output == ({"commit": "0123abc"} if status == 0 else {})
+
+
+def test_the_comment_is_what_the_difference_says(run, programs, clone, tmp_path):
+    """Handed over as an output, whatever is in it; an earlier comment is edited, else there is a new one."""
+    text = "a\n`$(touch harm)`\ntext<<x\nEOF\n"
+    (clone / "difference.md").write_text(text)
+    done, _ = run(steps("check/difference")[-1])
+    assert done.returncode == 0, done.stderr
+    name, _, end = (tmp_path / "output").read_text().splitlines()[0].partition("<<")
+    body, last = (tmp_path / "output").read_text().partition("\n")[2].split(f"\n{end}\n")
+    assert (name, body.rstrip(), last) == ("text", text.rstrip(), "")
+    script = f"cp difference.md {tmp_path}/commented; [[ $* != *--edit-last* ]]"
+    variables = programs("gh", script) | {"TEXT": body, "NUMBER": "3", "GITHUB_REPOSITORY": "a/b"}
+    done, _ = run(steps("check/comment")[0], **variables)
+    assert done.returncode == 0, done.stderr
+    expected = "gh pr comment 3 --repo a/b --body-file difference.md"
+    assert calls(tmp_path) == [f"{expected} --edit-last", expected]
+    assert (tmp_path / "commented").read_text().rstrip() == text.rstrip()
+    (clone / "difference.md").unlink()
+
+
+def test_images_are_signed_by_digest(run, programs):
+    """As `sha256sum` writes it, without tags: of what the registry has."""
+    rows = json.dumps([{"image": "registry.example.org/a/b:12"}, {"image": "localhost:5000/c:34"}])
+    programs("uv", f"echo '{rows}'")
+    variables = programs("docker", "echo sha256:abcd")
+    done, _ = run(".ci/image-digests production", **variables)
+    assert done.stdout.splitlines() == ["abcd  registry.example.org/a/b", "abcd  localhost:5000/c"], done.stderr
+    done, _ = run(".ci/image-digests production", **programs("docker", "exit 1"))
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_secrets_and_rights_are_where_they_are_needed(file):
+    """Secrets in the environment of a step; a job that may write or sign runs no code of the repository."""
+    workflow = yaml.safe_load(file.read_text())
+    assert "env" not in workflow or "secrets." not in str(workflow["env"])
+    for name, job in workflow["jobs"].items():
+        assert "secrets." not in str(job.get("env", {})), name
+        if "write" in job.get("permissions", {}).values():
+            uses = [step.get("uses", "").partition("@")[0] for step in job["steps"]]
+            assert "actions/checkout" not in uses, name
+            assert not any(".ci/" in step.get("run", "") or "uv " in step.get("run", "") for step in job["steps"]), name
+
+
+def test_one_version_of_uv_by_its_hashes():
+    """Wherever it is installed; what `pip-audit` is, `uv.lock` says."""
+    script = (ROOT / ".ci" / "run").read_text()
+    for text in (*(text for _, text in RUNS), script):
+        for line in text.splitlines():
+            if "pip install" in line or "uv=(install" in line:
+                assert "--require-hashes --requirement .ci/uv.txt" in line
+            assert "uvx" not in line
+    pinned = (ROOT / ".ci" / "uv.txt").read_text()
+    assert re.findall(r"^[^#\s]+", pinned, re.MULTILINE) == [re.search(r"^uv==\d+\.\d+\.\d+", pinned, re.MULTILINE)[0]]
+    assert pinned.count("--hash=sha256:") > 5
+    locked = (ROOT / "uv.lock").read_text()
+    assert 'name = "pip-audit"' in locked
+
+
+def test_an_unapproved_production_holds_up_nothing_else():
+    """Groups are those of jobs, one for each environment; what rolls back takes turns with what deploys."""
+    deploy = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())
+    assert "concurrency" not in deploy
+    for name in ("staging", "production"):
+        assert deploy["jobs"][name]["concurrency"] == {"group": name, "cancel-in-progress": False}
+    rollback = yaml.safe_load((ROOT / ".github/workflows/rollback.yml").read_text())["jobs"]["rollback"]
+    assert rollback["concurrency"] == {"group": "${{ inputs.environment }}", "cancel-in-progress": False}
 
 
 @pytest.mark.system
 def test_what_is_deployed(run, clone):
     """The files that are deployed are compiled; applying and deploying have tests of their own, with a server."""
-    for place in ("deploy/staging", "deploy/production"):
-        [text] = [one for one in steps(place) if "airnub compile" in one]
-        done, _ = run(text)
+    for place in ("staging", "production"):
+        done, _ = run(f"uv run --frozen --all-packages airnub compile --env {place} -o {place}-compiled.yaml")
         assert done.returncode == 0, done.stderr
-        assert yaml.safe_load((clone / text.split()[-1]).read_text())["deployments"]
+        assert yaml.safe_load((clone / f"{place}-compiled.yaml").read_text())["deployments"]
 
 
 def test_what_the_template_left_behind(run):

@@ -191,8 +191,13 @@ class Checkout:
         return affected(self.root, base)
 
     def told(self, base: str = "main") -> dict[str, str]:
-        """Concerns by name."""
-        return {one.target.name: " ".join(one.concerns) for one in self.answer(base).found}
+        """Concerns by name of members and images."""
+        found = [one for one in self.answer(base).found if one.target.kind != "workspace"]
+        return {one.target.name: " ".join(one.concerns) for one in found}
+
+    def workspace(self, base: str = "main") -> dict[str, list[str]]:
+        """Tests of the workspace, with why they are affected."""
+        return {one.target.name: list(one.reasons) for one in self.answer(base).found if one.target.kind == "workspace"}
 
     def reasons(self, name: str, base: str = "main") -> list[str]:
         """Why one is affected."""

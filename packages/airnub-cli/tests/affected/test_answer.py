@@ -140,7 +140,7 @@ def test_a_department_that_is_gone(checkout):
     checkout.replace("configs/departments.yaml", "  - {id: beta, owner: team-b, status: active}\n", "")
     checkout.replace("pyproject.toml", "alpha | beta", "alpha")
     answer = checkout.answer()
-    assert answer.found == ()
+    assert checkout.told() == {}
     assert answer.gone == ("departments/beta",)
 
 
@@ -181,7 +181,7 @@ def test_a_member_in_another_folder(checkout):
     checkout.git("mv", "departments/beta", "departments/better")
     checkout.replace("uv.lock", "departments/beta", "departments/better")
     answer = checkout.answer()
-    assert {one.target.name for one in answer.found} == {"better"}
+    assert checkout.told().keys() == {"better"}
     assert answer.gone == ("departments/beta",)
 
 
@@ -227,3 +227,21 @@ def test_no_lock(checkout):
     (checkout.root / "uv.lock").unlink()
     with pytest.raises(WorkspaceError, match=r"expected uv\.lock in .*, found none; run `uv lock`"):
         affected(checkout.root, "main")
+
+
+@pytest.mark.parametrize(
+    ("path", "tests"),
+    [
+        ("README.md", "tests/test_documentation.py"),
+        ("docs/how.md", "tests/test_documentation.py"),
+        ("departments/alpha/README.md", "tests/test_documentation.py"),
+        (".github/workflows/check.yml", "tests/test_workflows.py"),
+        (".ci/run", "tests/test_workflows.py"),
+        ("tests/test_all.py", "tests"),
+    ],
+)
+def test_pages_and_workflows_have_tests(checkout, path, tests):
+    """In the workspace's `tests/`, wherever a page is; so such a file does concern something."""
+    checkout.write(path)
+    assert checkout.workspace() == {tests: [f"{path} → {tests}"]}
+    assert checkout.answer().of_nobody == ()

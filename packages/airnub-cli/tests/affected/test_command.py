@@ -23,6 +23,7 @@ def touched(checkout):
     checkout.write("packages/airnub-core/src/airnub_core/__init__.py")
     checkout.write("departments/alpha/tests/test_it.py")
     checkout.write("docs/how.md")
+    checkout.write("LICENSE")
 
 
 @pytest.mark.usefixtures("touched")
@@ -32,16 +33,17 @@ def test_text_is_for_people(invoke):
     assert result.exit_code == 0
     assert "department alpha: image, tests, deployment\n" in result.stdout
     assert "  packages/airnub-core/src/airnub_core/__init__.py → airnub-core → alpha\n" in result.stdout
-    assert "concern nobody: docs/how.md" in result.stderr
+    assert "concern nobody: LICENSE" in result.stderr
 
 
 @pytest.mark.usefixtures("touched")
 def test_json_is_for_scripts(invoke):
-    """One document: departments, packages, images."""
+    """One document: departments, packages, images, tests of the workspace."""
     rows = json.loads(invoke("--format", "json").stdout)
     assert [(row["kind"], row["name"]) for row in rows] == [
         ("department", "_template"), ("department", "alpha"), ("department", "beta"),
         ("package", "airnub-core"), ("package", "airnub-prefect"), ("image", "prefect"),
+        ("workspace", "tests/test_documentation.py"),
     ]  # fmt: skip
     assert rows[1] == {
         "name": "alpha",

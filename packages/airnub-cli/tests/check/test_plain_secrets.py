@@ -18,6 +18,12 @@ SETTINGS = "configs/variables/alpha_dept/ingestion.yaml"
         (SETTINGS, "index: postgresql://u:p@db/x\n", ":1: expected no secret"),
         ("infra/work-pools/a.yaml", "job_variables:\n  env: {DB_PASSWORD: x}\n", ":2: expected no secret"),
         ("departments/alpha_dept/prefect.yaml", "x: [{env: {TOKEN: x}}]\n", ":1: expected no secret"),
+        (
+            "departments/alpha_dept/prefect.yaml",
+            "deployments:\n  - parameters: {index: 'postgresql://u:p@db/x'}\n",
+            ":2: expected no secret in a file, found one as deployments.0.parameters.index, a URL with a password",
+        ),
+        ("infra/work-pools/a.yaml", "x:\n  image: https://u:p@registry/x\n", ":2: expected no secret in a file, found"),
         ("configs/environments/loud.yaml", "variables: {a: {b: {token: x}}}\n", ":1: expected no secret"),
     ],
 )  # fmt: skip
@@ -36,6 +42,7 @@ def test_a_secret_in_a_file_is_told(house, path, text, expected):
         ("configs/environments/loud.yaml", "variables: {a: {b: {token: '${TOKEN}', url: '${U}://${A}:${B}@x'}}}\n"),
         ("infra/work-pools/a.yaml", "job_manifest: {secretKeyRef: {name: a, key: password}, secretName: x}\n"),
         ("infra/work-pools/a.yaml", "automountServiceAccountToken: false\n"),
+        ("departments/alpha_dept/prefect.yaml", "deployments:\n  - parameters: {sort_key: day}\n"),
         ("configs/blocks/a.yaml", "fields: {value: x}\n"),
         (SETTINGS, "token: [\n"),
     ],

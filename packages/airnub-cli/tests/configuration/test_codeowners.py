@@ -18,6 +18,14 @@ def test_a_department_owns_all_its_files():
     ]
 
 
+def test_the_platforms_team_owns_what_all_share():
+    """Its lines come first, since of several that match GitHub takes the last: pools stay with their departments."""
+    lines = codeowners(Registry(organisation="acme", platform_owner="platform", departments=TWO)).splitlines()
+    shared = ("/.github/", "/infra/", "/configs/environments/", "/packages/", "/uv.lock")
+    places = [lines.index(f"{place} @acme/platform") for place in shared]
+    assert max(places) < lines.index("/infra/work-pools/a.yaml @acme/team-a")
+
+
 def test_without_an_organisation_there_is_none():
     """Nobody knows whose teams they are."""
-    assert codeowners(Registry(departments=TWO)) is None
+    assert codeowners(Registry(platform_owner="platform", departments=TWO)) is None

@@ -1,10 +1,12 @@
 """Landing."""
 
+import os
 import random
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +121,43 @@ def test_killed_anywhere_it_is_all_or_nothing(root, dying):
     else:
         pytest.fail("it never ended")
     assert ends == {"before", "after"}
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Every sync and rename that is made, in order, with its paths; all of them are really made."""
+    made, sync, rename = [], os.fsync, os.rename
+
+    def recorded_sync(descriptor):
+        made.append(("sync", Path(f"/proc/self/fd/{descriptor}").resolve()))
+        sync(descriptor)
+
+    def recorded_rename(source, target):
+        made.append(("rename", Path(source), Path(target)))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", recorded_sync)
+    monkeypatch.setattr(os, "rename", recorded_rename)
+    return made
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="paths of descriptors are read from /proc")
+def test_the_journal_is_durable_before_the_first_file_changes(root, calls):
+    """A power loss may keep any rename and lose any name that was not synced: the journal's must not be among those."""
+    with at_work(root):
+        land(root, FILES, ("goes",))
+    home = root / ".airnub"
+    [journal] = [at for at, one in enumerate(calls) if one[0] == "rename" and one[2] == home / "landing"]
+    [landed] = [at for at, one in enumerate(calls) if one[0] == "rename" and one[1] == home / "landing"]
+    changes = [at for at in range(journal + 1, landed) if calls[at][0] == "rename"]
+    assert len(changes) == 6
+    assert ("sync", home) in calls[journal : changes[0]]
+    prepared = {one[1].name for one in calls[:journal] if one[0] == "sync"}
+    assert prepared >= {"journal.json", "before", "after"}
+    # And the changes are durable before the journal goes, which then does.
+    parents = {(root / path).parent for path in ("a.txt", "deep/b.txt", "made", "goes", "drop.txt")}
+    assert parents <= {one[1] for one in calls[changes[-1] : landed] if one[0] == "sync"}
+    assert ("sync", home) in calls[landed:]
 
 
 def test_an_exception_undoes_everything(root):

@@ -122,11 +122,13 @@ def test_a_note_that_is_none(tmp_path, content):
 
 
 def test_a_note_is_written_in_place_of_the_one_before(tmp_path):
-    """At no moment there is half of one."""
+    """At no moment there is half of one: the bytes of the one before are never written to."""
     write_note(tmp_path, NOTE_1)
+    (tmp_path / "before").hardlink_to(tmp_path / NOTE)
     write_note(tmp_path, NOTE_1._replace(size=2 * WORTH_RESUMING, expected=None))
     assert read_note(tmp_path) == NOTE_1._replace(size=2 * WORTH_RESUMING, expected=None)
-    assert [path.name for path in tmp_path.iterdir()] == [NOTE]
+    assert json.loads((tmp_path / "before").read_text()) == NOTE_1._asdict()
+    assert {path.name for path in tmp_path.iterdir()} == {NOTE, "before"}
 
 
 def test_a_whole_file_has_no_note(folder):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airnub_cli.affected.contracts import tell_readers
-from airnub_cli.affected.files import sorted_out, tell_images, tell_members
+from airnub_cli.affected.files import sorted_out, tell_images, tell_members, tell_workspace
 from airnub_cli.affected.findings import Concern, Finding, Findings
 from airnub_cli.affected.graph import Graph
 from airnub_cli.affected.locked import differences
@@ -28,7 +28,7 @@ class Answer:
     base: str
     """The commit that was compared with."""
     found: tuple[Finding, ...]
-    """Departments, packages, images."""
+    """Departments, packages, images, tests of the workspace."""
     gone: tuple[str, ...]
     """Folders of members that were there and are not."""
     unlocked: tuple[str, ...]
@@ -74,7 +74,7 @@ def affected(root: Path, reference: str) -> Answer:
         graph.tell(findings, one.node, f"lock: {one.what}")
 
     others = [path for path in touched.others if not any(path.startswith(f"{folder}/") for folder in gone)]
-    used = tell_images(findings, root, members, others) | {LOCK}
+    used = tell_images(findings, root, members, others) | tell_workspace(findings, changed) | {LOCK}
     deployed = {folder: target for folder, target in targets.items() if Concern.DEPLOYMENT in target.can}
     settings = Settings(root, deployed)
     for path in others:

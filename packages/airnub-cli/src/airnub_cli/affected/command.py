@@ -11,7 +11,9 @@ from airnub_cli.affected.repository import RepositoryError
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 _CONCERNS = [str(one) for one in Concern]
-_KINDS = ["department", "package", "image"]
+_KINDS = ["department", "package", "image", "workspace"]
+_OF_A_MATRIX = ("department", "package", "image")
+"""What `airnub test` and `airnub images` take."""
 _SHOWN = 5
 
 
@@ -44,7 +46,7 @@ class _Mistake(click.ClickException):
 def affected_command(
     reference: str, shape: str, groups: int | None, concern: str | None, kinds: tuple[str, ...]
 ) -> None:
-    """Say which departments, packages and images a change touches, in what, and why.
+    """Say which departments, packages, images and tests of the workspace a change touches, in what, and why.
 
     The change is all that this checkout has and the last commit that it shares with REF has not, be it committed or
     not. For each it says what has to be done again: `image`, `tests` or `deployment`.
@@ -57,7 +59,7 @@ def affected_command(
     if groups and shape != "github-matrix":
         raise _Mistake(f"expected --format github-matrix with --groups, found {shape}")
     if shape == "github-matrix" and not kinds:
-        kinds = tuple(_KINDS) if groups else ("department",)
+        kinds = _OF_A_MATRIX if groups else ("department",)
     found = [one for one in answer.found if not kinds or one.target.kind in kinds]
     if wanted:
         found = [one for one in found if wanted in one.concerns]

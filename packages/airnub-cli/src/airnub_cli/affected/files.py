@@ -1,11 +1,12 @@
 """Files: a changed file of a member, or one that images are built by, and whom that concerns."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from airnub_cli.affected.findings import Concern, Findings
+from airnub_cli.affected.findings import Concern, Findings, Target
 from airnub_cli.affected.graph import Graph
 from airnub_cli.affected.members import Members, prefect_image
 from airnub_cli.images.image import DOCKERFILE, dockerfile_of
@@ -104,6 +105,32 @@ def tell_images(findings: Findings, root: Path, members: Members, paths: Sequenc
             if own := [path for path in recipes if is_recipe(path, dockerfile)]:
                 findings.add(target, [shortened(own)], {Concern.IMAGE})
     return set(recipes)
+
+
+_TESTS_OF_THE_WORKSPACE = (
+    ("tests/test_documentation.py", re.compile(r"\.md$")),
+    ("tests/test_workflows.py", re.compile(r"^\.(ci|github)/")),
+    ("tests", re.compile(r"^tests/")),
+)
+"""Tests of the root that read files which no member has, and those files."""
+
+
+def tell_workspace(findings: Findings, paths: Iterable[str]) -> set[str]:
+    """Say which tests of the root's `tests/` read changed files: pages, workflows with their scripts, the tests.
+
+    Args:
+        findings: where it is said.
+        paths: all changed files.
+
+    Returns:
+        Those of them that such tests read.
+    """
+    used: set[str] = set()
+    for name, pattern in _TESTS_OF_THE_WORKSPACE:
+        if read := [path for path in paths if pattern.search(path)]:
+            findings.add(Target("workspace", name, frozenset({Concern.TESTS})), [shortened(read)], {Concern.TESTS})
+            used.update(read)
+    return used
 
 
 def shortened(paths: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-Kind = Literal["department", "package", "image"]
+Kind = Literal["department", "package", "image", "workspace"]
 ARROW = " → "
 
 
@@ -25,7 +25,7 @@ class Target:
 
     kind: Kind
     name: str
-    """Of a department its folder's, of a package its distribution's."""
+    """Of a department its folder's, of a package its distribution's; of the workspace a file of tests."""
     can: frozenset[Concern]
     """What there is of it: the template has tests alone, the image `prefect` has none."""
 
@@ -75,8 +75,8 @@ class Findings:
             self._found.setdefault(target, Finding(target)).reasons.setdefault(said, set()).update(wanted)
 
     def __iter__(self) -> Iterator[Finding]:
-        """Departments, packages, images; each by name."""
-        order = ["department", "package", "image"]
+        """Departments, packages, images, tests of the workspace; each by name."""
+        order = ["department", "package", "image", "workspace"]
         return iter(sorted(self._found.values(), key=lambda one: (order.index(one.target.kind), one.target.name)))
 
 

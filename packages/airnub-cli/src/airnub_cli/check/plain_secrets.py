@@ -23,8 +23,8 @@ _is_secret_name = cache(is_secret_name)
 def check_plain_secrets(root: Path) -> Iterator[Mistake]:
     """Secrets in the files of settings, pools and deployments; everybody who may see a Variable or a pool reads them.
 
-    In pools and deployments only what processes are given as their environment is looked at: what else is called a
-    key or a token there seldom is one.
+    In pools and deployments a name such as `key` or `token` counts only in the environment (`env`) of processes, since
+    elsewhere it seldom names a secret. A URL with a password is refused anywhere in them.
 
     Args:
         root: of the workspace.

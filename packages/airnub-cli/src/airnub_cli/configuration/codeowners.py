@@ -1,4 +1,4 @@
-"""CODEOWNERS: who is asked about a change of a department's files on GitHub, made from the registry."""
+"""CODEOWNERS: who reviews a change on GitHub, of a department's files and of shared ones, made from the registry."""
 
 from pathlib import Path
 
@@ -6,6 +6,20 @@ from airnub_cli.configuration.names import Names
 from airnub_cli.configuration.registry import Registry
 
 _HEAD = "# Made by `uv run airnub compile` from configs/departments.yaml; `--check` says whether this is stale.\n"
+# What every department runs with, or is deployed by. Of several matching lines the last counts: a department's own.
+_SHARED = (
+    "/.ci/",
+    "/.github/",
+    "/configs/automations/",
+    "/configs/blocks/",
+    "/configs/departments.yaml",
+    "/configs/environments/",
+    "/docker-compose.yml",
+    "/infra/",
+    "/packages/",
+    "/pyproject.toml",
+    "/uv.lock",
+)
 
 
 def codeowners_file(root: Path) -> Path:
@@ -18,6 +32,8 @@ def codeowners(registry: Registry) -> str | None:
     if registry.organisation is None:
         return None
     lines = []
+    if registry.platform_owner is not None:
+        lines += ["", *(f"{place} @{registry.organisation}/{registry.platform_owner}" for place in _SHARED)]
     for one in sorted(registry.departments, key=lambda one: one.id):
         owner = f"@{registry.organisation}/{one.owner}"
         places = (

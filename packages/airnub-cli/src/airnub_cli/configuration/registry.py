@@ -10,6 +10,7 @@ from airnub_prefect.validation import load_yaml
 _Text = Annotated[str, Field(min_length=1)]
 # They stand in the templates of messages, which braces would end.
 _Told = Annotated[str, Field(min_length=1, pattern=r"^[^{}\r\n]+$")]
+_Team = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
 class _Strict(BaseModel):
@@ -22,7 +23,7 @@ class Registered(_Strict):
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     """The name of its folder and its package."""
     display_name: _Told
-    owner: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    owner: _Team
     """A team; it becomes a tag, and the owner of the department's files."""
     contacts: Annotated[list[_Told], Field(min_length=1)]
     """Whom to ask, and who is named when a run fails."""
@@ -36,6 +37,8 @@ class Registry(_Strict):
 
     organisation: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$")] | None = None
     """Whose teams own departments, as GitHub knows it; without one there is no CODEOWNERS."""
+    platform_owner: _Team | None = None
+    """The team that owns what all departments share: workflows, infrastructure, environments, packages, the lock."""
     departments: list[Registered]
 
     @field_validator("departments")

@@ -1,6 +1,9 @@
 """What only the index in SQLite has: a file that is damaged, another program's, or of an earlier version."""
 
+import json
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -164,4 +167,83 @@ def test_keys_are_found_wherever_they_are(tmp_path, known):
     reading.close()
     found = index.lookup("s", [new.url_digest, rows[7].url_digest, rows[8].url_digest])
     assert found == {new.url_digest: new, rows[7].url_digest: rows[7]._replace(size=9), rows[8].url_digest: rows[8]}
+    index.close()
+
+
+# Rebuilds the index of a folder in a child, which is killed before its n-th statement; n grows until the child ends by
+# itself. Printed is what each child left: whether it counts as built, and its URLs.
+DYING = """
+import json, os, signal, sqlite3, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from airnub_core.store.index import SqliteIndex
+from airnub_core.store.manifest import Manifest, url_digest
+
+class Dying(sqlite3.Connection):
+    left = None
+    def execute(self, *arguments):
+        self.step()
+        return super().execute(*arguments)
+    def executemany(self, *arguments):
+        self.step()
+        return super().executemany(*arguments)
+    def step(self):
+        if Dying.left is not None:
+            Dying.left -= 1
+            if Dying.left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+connect = sqlite3.connect
+sqlite3.connect = lambda *arguments, **options: connect(*arguments, factory=Dying, **options)
+path, url = Path(sys.argv[1]), "http://h/new"
+manifest = Manifest(
+    source="s", url=url, url_digest=url_digest(url), final_url=url, path="s/7", file_name="a", original_file_name="a",
+    digest="sha256:" + "7" * 64, size=1, headers={}, fetched_at=datetime(2026, 1, 9, tzinfo=UTC),
+)
+for left in range(200):
+    child = os.fork()
+    if not child:
+        index = SqliteIndex(path)
+        Dying.left = left
+        index.rebuild({"s/7.manifest.json": manifest})
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    index = SqliteIndex(path)
+    print(json.dumps([status, index.is_built, [row.url for row in index.current("s")]]), flush=True)
+    index.close()
+    if status == 0:
+        break
+"""
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_a_rebuild_that_is_killed_leaves_the_index_of_before(tmp_path, known, built):
+    """At each of its statements in turn; one that did not get through never counts as built."""
+    path = tmp_path / "index.sqlite"
+    index = SqliteIndex(path)
+    if built:
+        index.rebuild({})
+    index.record([known()])
+    index.close()
+    done = subprocess.run([sys.executable, "-c", DYING, str(path)], capture_output=True, text=True, check=True)
+    *killed, last = map(json.loads, done.stdout.splitlines())
+    assert len(killed) > 5
+    before, after = [-9, built, ["http://h/a"]], [-9, True, ["http://h/new"]]
+    assert killed == [before] * killed.count(before) + [after] * killed.count(after)
+    assert last == [0, True, ["http://h/new"]]
+
+
+def test_each_commit_waits_for_the_disk(tmp_path, monkeypatch):
+    """With a write-ahead log that is only `NORMAL`, a power loss would take what was reported as stored."""
+    opened, connect = [], sqlite3.connect
+
+    def recorded(*arguments, **options):
+        opened.append(connect(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", recorded)
+    index = SqliteIndex(tmp_path / "index.sqlite")
+    [connection] = opened
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     index.close()
