@@ -38,9 +38,15 @@ def ended(system):
 
 
 @pytest.fixture(scope="module")
-def vault(up, tmp_path_factory):
-    """With a backup that was made while a run was in flight."""
+def before(up):
+    """The runs that have ended before the backup."""
     up.completes(up.start("project-alpha-pipeline"))
+    return ended(up)
+
+
+@pytest.fixture(scope="module")
+def vault(up, before, tmp_path_factory):
+    """With a backup that was made while a run was in flight."""
     folder = tmp_path_factory.mktemp("vault")
     run = up.start("project-alpha-pipeline")
     wait_for(lambda: up.container_of(run), f"a container of the run {run}")
@@ -64,17 +70,16 @@ def second(up, tmp_path_factory):
         system.compose("down", "--volumes", "--timeout", "20", check=False)
 
 
-def test_an_empty_machine_is_as_the_one_that_was_backed_up(up, vault, second):
+def test_an_empty_machine_is_as_the_one_that_was_backed_up(up, before, vault, second):
     """Runs that had ended, objects, versions of datasets; then it goes on by itself."""
-    before, expected = ended(up), looks(up)
+    expected = looks(up)
     done = json.loads(airnub(second, "restore", vault, "--json").stdout)
     assert done["replaced"] == []
     assert [one["path"] for one in done["verified"]["stores"]] == ["data/project_alpha"]
     assert {one["path"].rpartition("/")[2] for one in done["verified"]["tables"]} >= {"noaa_daily_weather"}
     second.compose("up", "-d", "--wait", "--no-build")
-    after = ended(second)
-    assert after
-    assert after.items() <= before.items()
+    # The run that was in flight has lost its process, and is crashed sooner or later.
+    assert before.items() <= ended(second).items()
     assert looks(second) == expected
     second.completes(second.start("project-alpha-processing"))
 
