@@ -34,20 +34,26 @@ def database(postgres_server):
 
 @pytest.fixture
 def window(database):
-    """Make an automation with a window that ends so many seconds from now; its end, in seconds from now."""
+    """Make an automation with a window that ends so many seconds from now; its begin and end, in seconds from now."""
     connection, _ = database
     connection.execute("CREATE TABLE automation (id uuid PRIMARY KEY, trigger jsonb NOT NULL)")
-    connection.execute('CREATE TABLE automation_bucket (automation_id uuid, "end" timestamptz NOT NULL)')
+    connection.execute(
+        'CREATE TABLE automation_bucket (automation_id uuid, start timestamptz NOT NULL, "end" timestamptz NOT NULL)'
+    )
 
     def make(posture, seconds):
         number = uuid4()
         trigger = json.dumps({"type": "event", "posture": posture, "within": WITHIN})
         connection.execute("INSERT INTO automation VALUES (%s, %s)", (number, trigger))
         connection.execute(
-            "INSERT INTO automation_bucket VALUES (%s, now() + make_interval(secs => %s))", (number, float(seconds))
+            "INSERT INTO automation_bucket VALUES (%s, now() - interval '1 day', now() + make_interval(secs => %s))",
+            (number, float(seconds)),
         )
-        asked = 'SELECT extract(epoch FROM "end" - now()) FROM automation_bucket WHERE automation_id = %s'
-        return lambda: float(connection.execute(asked, (number,)).fetchone()[0])
+        asked = (
+            'SELECT extract(epoch FROM start - now()), extract(epoch FROM "end" - now()) FROM automation_bucket '
+            "WHERE automation_id = %s"
+        )
+        return lambda: tuple(map(float, connection.execute(asked, (number,)).fetchone()))
 
     return make
 
@@ -62,12 +68,17 @@ def window(database):
     ],
 )
 def test_windows_that_an_outage_ended_are_moved(database, window, posture, ends_in, is_moved):
-    """A run has the whole time once more to send a heartbeat; windows that end later, and others, stay."""
+    """A run has the whole time once more to send a heartbeat, and one from the outage is older than the window.
+
+    Windows that end later, and others, stay.
+    """
     _, settings = database
-    end = window(posture, ends_in)
+    bounds = window(posture, ends_in)
     said = asyncio.run(move_windows(settings))
     assert ("1 moved" in said) is is_moved
-    assert (WITHIN - 60 < end() <= WITHIN) is is_moved
+    start, end = bounds()
+    assert (-60 < start <= 0) is is_moved
+    assert (WITHIN - 60 < end <= WITHIN) is is_moved
 
 
 def test_a_database_without_tables(database):

@@ -4,9 +4,10 @@
     python -m airnub_prefect.server_database move-windows   # runs get time to send a heartbeat
 
 An automation that waits for heartbeats has a window for each run, and evaluates windows seconds after the server has
-started. While the server was away no heartbeat could arrive, so it would crash every run that lives. Windows that ended
-in the outage, or end before a heartbeat can come, are moved: they end one `within` after the start. Windows of reactive
-automations are left alone.
+started. While the server was away no heartbeat could arrive, so it would crash every run that lives. Windows that
+ended in the outage, or end before a heartbeat can come, are moved: they begin now, and end one `within` later. Their
+begin counts too: clients send again what they could not send, and a heartbeat that is older than the outage's end would
+otherwise move the window back to its own time. Windows of reactive automations are left alone.
 
 Only asyncpg is imported: what this takes is part of the time in which the API is away.
 """
@@ -26,7 +27,8 @@ _PREFIX = "PREFECT_SERVER_DATABASE_"
 _PATIENCE = 10.0
 _REVISION = re.compile(r"^revision(?:: str)? = ['\"](\w+)['\"]", re.MULTILINE)
 _MOVE = """
-UPDATE automation_bucket AS bucket SET "end" = now() + make_interval(secs => (automation.trigger->>'within')::float)
+UPDATE automation_bucket AS bucket
+SET start = now(), "end" = now() + make_interval(secs => (automation.trigger->>'within')::float)
 FROM automation
 WHERE automation.id = bucket.automation_id AND automation.trigger->>'posture' = 'Proactive'
     AND bucket."end" < now() + make_interval(secs => (automation.trigger->>'within')::float)
