@@ -44,6 +44,11 @@ RUN_ELSEWHERE = {
     ".ci/deploy production production.yaml": "tests/test_workflows.py::test_an_environment_is_configured_then_deployed",
     "docker compose up --wait": "tests/docker/conftest.py::up",
     "docker compose down": "tests/docker/conftest.py::system",
+    "docker compose build": "tests/docker/conftest.py::images",
+    "docker compose up -d --wait": "tests/docker/test_backup.py::test_an_empty_machine_is_as_the_one_that_was_backed_up",
+    "docker compose run --rm setup airnub apply --env staging --switch": (
+        "tests/docker/test_trouble.py::test_up_keeps_the_environment_of_the_server"
+    ),
     "docker compose exec server prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": (
         "tests/docker/test_system.py::test_a_stage_runs_in_a_container_of_its_department"
     ),
