@@ -154,7 +154,9 @@ def _bring_up(compose: Compose, configuration: Mapping[str, Any], step: Step, co
         compose.do("kill", "--signal", "SIGUSR1", *workers)
     # Without a number Compose takes away what was scaled.
     scales = [f"--scale={name}={running.count(name)}" for name in step.services if running.count(name) > 1]
-    compose.do("up", "--detach", "--wait", "--no-deps", "--no-build", *scales, *step.services)
+    # With dependencies, which are up to date by now: without them Compose notes other settings, and the next `up` would
+    # make the service anew. What runs once before workers does so again.
+    compose.do("up", "--detach", "--wait", "--no-build", *scales, *step.services)
 
 
 def _say(line: str) -> None:

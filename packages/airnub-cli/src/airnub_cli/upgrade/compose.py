@@ -106,7 +106,7 @@ class Compose:
         Raises:
             ComposeError: it failed; what it said is on stderr.
         """
-        self.do("up", "--detach", "--no-deps", "--no-build", service)
+        self.do("up", "--detach", "--no-build", service)
         [container] = [one for one in self.containers(project) if one.service == service]
         status = int(self._read("docker", "wait", container.id))
         if status != 0:
