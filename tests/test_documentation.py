@@ -45,8 +45,12 @@ RUN_ELSEWHERE = {
     "docker compose up --wait": "tests/docker/conftest.py::up",
     "docker compose down": "tests/docker/conftest.py::system",
     "docker compose build": "tests/docker/conftest.py::images",
+    "docker compose --profile tls up --wait": "tests/docker/test_watching.py::watched",
+    "docker compose cp tls:/data/caddy/pki/authorities/local/root.crt airnub-root.crt": (
+        "tests/docker/test_watching.py::authority"
+    ),
     "docker compose up -d --wait": "tests/docker/test_backup.py::test_an_empty_machine_is_as_the_one_that_was_backed_up",
-    "docker compose run --rm setup airnub apply --env staging --switch": (
+    "docker compose run --rm setup airnub apply --env production --switch": (
         "tests/docker/test_trouble.py::test_up_keeps_the_environment_of_the_server"
     ),
     "docker compose exec server prefect deployment run project-alpha-ingestion/project-alpha-ingestion --watch": (
@@ -93,6 +97,7 @@ TYPED_BY_THE_README_TEST = {words for block in blocks() for words in commands_of
 PARSED_ALONE = {
     "uv run --group lint pre-commit install": "it changes the git hooks of the checkout",
     "docker compose logs --follow worker-project-alpha": "it does not end",
+    "docker compose --file docker-compose.yml build server project-alpha": "the images of a test are built together",
     "kubectl --namespace airnub port-forward service/server 4200:4200": "it needs a cluster",
     "uv run airnub kubernetes --env cluster | kubectl apply -f -": "it needs a cluster",
 }
