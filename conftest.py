@@ -18,17 +18,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--one-case", action="store_true", help="Run the first case alone of each test with parameters.")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect every case but the first one, in the order of the file, so that all processes keep the same."""
+    """Deselect every case but the first one, whatever the order of the items, so that all processes keep the same."""
     if not config.option.one_case:
         return
     first: dict[str, pytest.Item] = {}
-    for item in items:
+    for item in sorted(items, key=_case):
         first.setdefault(item.nodeid.partition("[")[0], item)
     kept = set(first.values())
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = [item for item in items if item in kept]
+
+
+def _case(item: pytest.Item) -> tuple[int, ...]:
+    return tuple(item.callspec.indices.values()) if hasattr(item, "callspec") else ()
 
 
 @pytest.hookimpl(optionalhook=True)

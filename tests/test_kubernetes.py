@@ -235,7 +235,8 @@ def test_the_database_is_reached_by_tls(manifests):
 
 def test_secrets_are_in_the_namespace_that_is_asked_for(manifests):
     """None is written into the example: `kubectl --namespace` says it."""
-    assert [one["metadata"] for one in SECRETS] == [{"name": "airnub-api"}, {"name": "airnub-database"}]
+    names = ["airnub-api", "airnub-database", "airnub-registry"]
+    assert [one["metadata"] for one in SECRETS] == [{"name": name} for name in names]
 
 
 def test_only_workers_have_rights(manifests):

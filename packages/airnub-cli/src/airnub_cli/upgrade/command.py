@@ -24,7 +24,7 @@ def add_to(group: click.Group) -> None:
 
 @click.command(
     "upgrade",
-    epilog="\b\nExamples:\n  uv run airnub upgrade\n  uv run airnub upgrade --dry-run",
+    epilog="Example: uv run airnub upgrade --dry-run",
 )
 @click.option("--project", "-p", metavar="NAME", help="Compose project. Default: COMPOSE_PROJECT_NAME, else airnub.")
 @click.option("--dry-run", is_flag=True, help="Build, print the steps and what could not be kept, and stop there.")
