@@ -50,7 +50,7 @@ RUN_ELSEWHERE = {
         "tests/docker/test_watching.py::authority"
     ),
     "docker compose up -d --wait": (
-        "tests/docker/test_backup.py::test_an_empty_machine_is_as_the_one_that_was_backed_up"
+        "tests/docker/test_system_backup.py::test_an_empty_machine_is_as_the_one_that_was_backed_up"
     ),
     "docker compose run --rm setup airnub apply --env production --switch": (
         "tests/docker/test_trouble.py::test_up_keeps_the_environment_of_the_server"
