@@ -115,7 +115,7 @@ def test_a_schedule_becomes_runs(prefect_api, schedule):
     assert [(run["state"]["type"], run["auto_scheduled"]) for run in runs] == [("SCHEDULED", True)] * 2
 
 
-ALL = ("ingestion", "processing", "analysis", "pipeline")
+ALL = ("ingestion", "processing", "analysis", "pipeline", "housekeeping")
 
 
 def on_its_own(folder):

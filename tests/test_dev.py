@@ -55,7 +55,7 @@ def test_everything_is_there_after_one_command_and_gone_after_one_key(tmp_path):
             "Weather of NOAA",
             "All that project_alpha's",
         )
-        dev.wait_for(r"4 deployments deployed", said)
+        dev.wait_for(r"5 deployments deployed", said)
         assert read(f"{api}/deployments/name/{deployment}")["description"].startswith("All that project_alpha's")
 
         said = len(dev.lines)

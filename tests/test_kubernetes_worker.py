@@ -114,7 +114,7 @@ def here(prefect_api, manifests, tmp_path):
 def _settings(container, pool, api, folder):
     """Those of the container, its Secret, and what a pod has by itself."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "VIRTUAL_ENV"))}
-    own = {one["name"]: one["value"].replace("project-alpha", pool) for one in container["env"]}
+    own = {one["name"]: one["value"].replace("project-alpha", pool) for one in container["env"] if "value" in one}
     return inherited | own | {
         "PREFECT_API_URL": api, "PREFECT_API_AUTH_STRING": PASSWORD,
         "PREFECT_HOME": str(folder / "prefect"), "PREFECT_WORKER_WEBSERVER_PORT": "0",
@@ -150,7 +150,7 @@ def test_a_worker_and_its_rights(here):
     assert PASSWORD not in text
     [container] = job["spec"]["template"]["spec"]["containers"]
     assert container["image"] == IMAGE
-    environment = {one["name"]: one for one in container["env"]}
+    environment = {one["name"]: one for one in container["env"] if "value" in one}
     assert environment["PREFECT_API_AUTH_STRING"]["valueFrom"]["secretKeyRef"] == {
         "name": "airnub-api", "key": "PREFECT_API_AUTH_STRING"
     }  # fmt: skip
