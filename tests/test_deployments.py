@@ -215,15 +215,14 @@ def answers(url):
     return True
 
 
-def post(url, body):
-    """The JSON that the server answers; while its SQLite is locked it answers 503, and Prefect's client asks again, too."""
+def post(url, body, attempts=5):
+    """The JSON that the server answers; while its SQLite is locked it answers 503: Prefect's client asks again, too."""
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    for attempt in range(5):
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            if error.code != 503 or attempt == 4:
-                raise
-            time.sleep(1)
-    raise AssertionError(url)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        if error.code != 503 or attempts == 1:
+            raise
+    time.sleep(1)
+    return post(url, body, attempts - 1)
