@@ -150,7 +150,7 @@ def test_a_worker_and_its_rights(here):
     assert PASSWORD not in text
     [container] = job["spec"]["template"]["spec"]["containers"]
     assert container["image"] == IMAGE
-    environment = {one["name"]: one for one in container["env"] if "value" in one}
+    environment = {one["name"]: one for one in container["env"]}
     assert environment["PREFECT_API_AUTH_STRING"]["valueFrom"]["secretKeyRef"] == {
         "name": "airnub-api", "key": "PREFECT_API_AUTH_STRING"
     }  # fmt: skip
