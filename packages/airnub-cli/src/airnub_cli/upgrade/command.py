@@ -93,7 +93,7 @@ def _plan(
 ) -> Plan:
     known = {reference: compose.image(reference) for reference in references_of(configuration)}
     ids = {reference: None if image is None else str(image["Id"]) for reference, image in known.items()}
-    services = services_of(configuration, compose.digests(), ids)
+    services = services_of(configuration, compose.digests(configuration), ids)
     database = configuration["services"].get(DATABASE, {}).get("image", "")
     old = next((compose.image(one.image) for one in containers if one.service == DATABASE), None)
     return make_plan(services, containers, runs, (major_of(old), major_of(known.get(database))))

@@ -51,9 +51,16 @@ class Compose:
         found: dict[str, Any] = json.loads(self._read(*self._command, "config", "--format", "json"))
         return found
 
-    def digests(self) -> dict[str, str]:
-        """Of the settings of each service."""
-        lines = self._read(*self._command, "config", "--hash", "*").splitlines()
+    def digests(self, configuration: Mapping[str, Any]) -> dict[str, str]:
+        """Of the settings of each service, as containers have them in a label.
+
+        Args:
+            configuration: as `configuration` returns it. Of the files themselves the digest of a service with an
+                `env_file` is a different one than that of its container.
+        """
+        lines = self._read(
+            *self._command, "--file", "-", "config", "--hash", "*", given=json.dumps(configuration)
+        ).splitlines()
         return dict(line.split(maxsplit=1) for line in lines if line.strip())
 
     def containers(self, project: str) -> list[Container]:
@@ -116,15 +123,15 @@ class Compose:
                 f"in `docker compose logs {service}`"
             )
 
-    def _read(self, *command: str) -> str:
-        done = self._done(*command)
+    def _read(self, *command: str, given: str | None = None) -> str:
+        done = self._done(*command, given=given)
         if done.returncode != 0:
             raise ComposeError(f"expected `{' '.join(command)}` to answer, found: {done.stderr.strip()}")
         return done.stdout
 
-    def _done(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def _done(self, *command: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
         try:
-            return subprocess.run(command, cwd=self._root, capture_output=True, text=True, check=False)
+            return subprocess.run(command, cwd=self._root, input=given, capture_output=True, text=True, check=False)
         except FileNotFoundError as error:
             raise ComposeError(
                 "expected the command docker, found none; install Docker with Compose 2.24 or later"
