@@ -113,7 +113,8 @@ def test_what_cannot_be_kept_is_said_before_anything_is_stopped(up, slow):
         del up.environment["AIRNUB_AUTH"]
     assert code == 2
     assert "AIRNUB_AUTH changes, and a run has the password that it was started with" in said
-    assert up.get(f"/flow_runs/{slow}")["name"] in said
+    name = '{{index .Config.Labels "io.prefect.flow-run-name"}}'
+    assert docker("inspect", "--format", name, up.container_of(slow)).stdout.strip() in said
     assert "another" not in said
     assert containers(up) == before
 
@@ -154,7 +155,7 @@ def test_a_run_whose_worker_dies_before_it_starts_is_crashed(up):
         os.kill(process, 9)
     finally:
         events.kill()
-        events.wait()
+        events.communicate()
     if docker("inspect", "--format", "{{.State.Status}}", container, check=False).stdout.strip() == "running":
         pytest.skip("the worker started it before it was killed")
     state = up.end_of(run, patience=300)

@@ -71,7 +71,7 @@ def _run(compose: Compose, *, dry_run: bool, build: bool, lose_runs: bool) -> in
     refused = [*plan.refused, *_unusable(compose, plan, containers)]
     _print(plan, runs)
     if refused or (plan.lost and not lose_runs):
-        for line in (*refused, *(f"cannot be kept: {', '.join(runs)}: {why}" for why in plan.lost)):
+        for line in (*refused, *(f"cannot be kept: the runs in {', '.join(runs)}: {why}" for why in plan.lost)):
             click.secho(line, fg="red", err=True)
         if not refused:
             workers = " ".join(sorted({one.service for one in containers if one.service.startswith("worker-")}))
@@ -120,7 +120,7 @@ def _print(plan: Plan, runs: Sequence[str]) -> None:
     if not runs:
         click.echo("No run is in flight.")
     elif not plan.lost:
-        click.echo(f"{len(runs)} in flight, which go on: {', '.join(runs)}")
+        click.echo(f"{len(runs)} in flight, which go on; their containers: {', '.join(runs)}")
 
 
 def _said_of(step: Step) -> str:

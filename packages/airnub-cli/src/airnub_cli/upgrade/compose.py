@@ -87,7 +87,7 @@ class Compose:
         return found
 
     def runs(self, network: str) -> list[str]:
-        """Names of the runs whose containers are under way in a network."""
+        """Names that runs in a network were started with, and their containers have; a flow may rename its run."""
         filters = ["--filter", f"network={network}", "--filter", f"label={RUN}"]
         return sorted(self._read("docker", "ps", "--format", f'{{{{.Label "{RUN}"}}}}', *filters).split())
 
