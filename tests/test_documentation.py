@@ -45,9 +45,9 @@ RUN_ELSEWHERE = {
     "docker compose up --wait": "tests/docker/conftest.py::up",
     "docker compose down": "tests/docker/conftest.py::system",
     "docker compose build": "tests/docker/conftest.py::images",
-    "docker compose --profile tls up --wait": "tests/docker/test_watching.py::watched",
+    "docker compose --profile tls up --wait": "tests/docker/test_system_watching.py::watched",
     "docker compose cp tls:/data/caddy/pki/authorities/local/root.crt airnub-root.crt": (
-        "tests/docker/test_watching.py::authority"
+        "tests/docker/test_system_watching.py::authority"
     ),
     "docker compose up -d --wait": (
         "tests/docker/test_system_backup.py::test_an_empty_machine_is_as_the_one_that_was_backed_up"
