@@ -115,3 +115,13 @@ def test_commands_are_two(capsys):
     """Anything else is a mistake that names them."""
     assert main(["elsewhere"]) == 2
     assert "expected one of check, move-windows, found elsewhere" in capsys.readouterr().err
+
+
+def test_logs_as_json(monkeypatch, capsys):
+    """A collector that reads the server's lines reads these, too."""
+    monkeypatch.setenv("AIRNUB_LOG_FORMAT", "json")
+    assert main(["elsewhere"]) == 2
+    said = json.loads(capsys.readouterr().err)
+    assert (said["level"], said["logger"]) == ("ERROR", "airnub.server_database")
+    assert "found elsewhere" in said["message"]
+    assert said["time"].endswith("Z")

@@ -210,7 +210,7 @@ def test_an_image_of_a_private_registry(up, registry):
     }  # fmt: skip
 
     def apply(name):
-        command = [sys.executable, "-m", "airnub_cli", "apply", "--env", name]
+        command = [sys.executable, "-m", "airnub_cli", "apply", "--env", name, "--switch"]
         done = subprocess.run(command, cwd=up.folder, env=environment, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 

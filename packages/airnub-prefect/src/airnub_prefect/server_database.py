@@ -14,10 +14,12 @@ Only asyncpg is imported: what this takes is part of the time in which the API i
 
 import asyncio
 import importlib.util
+import json
 import os
 import re
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,24 +122,34 @@ COMMANDS: Mapping[str, Callable[[Mapping[str, str]], Coroutine[Any, Any, str]]] 
 def main(arguments: list[str]) -> int:
     """Do one of `COMMANDS`; what was done, or is wrong, is said on stderr."""
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
-        sys.stderr.write(f"expected one of {', '.join(COMMANDS)}, found {' '.join(arguments) or 'none'}\n")
+        _say("ERROR", f"expected one of {', '.join(COMMANDS)}, found {' '.join(arguments) or 'none'}")
         return 2
     try:
         said = asyncio.run(COMMANDS[arguments[0]](os.environ))
     except KeyError as error:
-        sys.stderr.write(f"database of the server: expected {error.args[0]} in the environment, found none\n")
+        _say("ERROR", f"expected {error.args[0]} in the environment, found none")
         return 2
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         host, user = os.environ[f"{_PREFIX}HOST"], os.environ[f"{_PREFIX}USER"]
         found = f"{type(error).__name__}: {error}"
-        sys.stderr.write(f"database of the server: expected {host} to let in {user}, found {found}\n")
+        _say("ERROR", f"expected {host} to let in {user}, found {found}")
         return 1
     except UnusableError as error:
-        sys.stderr.write(f"database of the server: {error}\n")
+        _say("ERROR", str(error))
         return 1
     if said:
-        sys.stderr.write(f"database of the server: {said}\n")
+        _say("INFO", said)
     return 0
+
+
+def _say(level: str, message: str) -> None:
+    """A line on stderr; `json_logs` has the same format, but imports Prefect."""
+    line = f"database of the server: {message}"
+    if os.environ.get("AIRNUB_LOG_FORMAT") == "json":
+        time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        said = {"time": time, "level": level, "logger": "airnub.server_database", "message": line}
+        line = json.dumps(said, ensure_ascii=False)
+    sys.stderr.write(f"{line}\n")
 
 
 if __name__ == "__main__":
