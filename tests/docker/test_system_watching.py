@@ -65,6 +65,8 @@ def watched(up, port):
     up.compose("--profile", "tls", "up", "--wait", "--no-build")
     yield up
     up.compose("--profile", "tls", "rm", "--force", "--stop", "tls")
+    # Without the profile `down --volumes` does not know of it.
+    docker("volume", "rm", f"{up.name}_caddy")
     # Whatever comes next finds the rest as it is: only the format of logs differs, until its next `up`.
     up.environment.clear()
     up.environment |= before
