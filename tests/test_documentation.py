@@ -95,7 +95,7 @@ the stage (`.ci/run::stage`). The strings of a test must contain the command's s
 Commands of this repository's programs need no entry. A new command of a third-party program needs one, here or below.
 """
 TYPED_BY_THE_README_TEST = {words for block in blocks() for words in commands_of(f"```sh\n{block}```")}
-"""As they stand on that page."""
+"""As that page has them."""
 PARSED_ALONE = {
     "uv run --group lint pre-commit install": "it changes the git hooks of the checkout",
     "docker compose logs --follow worker-project-alpha": "it does not end",
@@ -226,7 +226,7 @@ def run_here(program):
 
 @pytest.mark.system
 def test_documented_commands_of_the_workspace_run(tmp_path, monkeypatch):
-    """In a clone, as they stand on the pages."""
+    """In a clone, as the pages have them."""
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
     subprocess.run(["git", "update-ref", "refs/remotes/origin/main", "HEAD"], cwd=clone, check=True)
@@ -242,7 +242,7 @@ def test_documented_commands_of_the_workspace_run(tmp_path, monkeypatch):
 
 @pytest.mark.system
 def test_documented_commands_of_a_department_run(tmp_path, monkeypatch):
-    """As they stand on the pages, on what a demo has stored."""
+    """As the pages have them, on what a demo has stored."""
     monkeypatch.setenv("AIRNUB_DATA_ROOT", str(tmp_path))
     subprocess.run([sys.executable, "-m", "project_alpha", "demo"], cwd=ROOT, check=True, capture_output=True)
     made = tmp_path / "data" / "demo" / "project_alpha"

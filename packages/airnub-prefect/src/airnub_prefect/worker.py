@@ -78,7 +78,7 @@ class Draining(BaseWorker[Any, Any, Any]):
         self._statuses: dict[UUID, int] = {}
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """Poll, unless it is draining, which is no reason to call it unhealthy."""
+        """Poll, unless it is draining: then it polls no more, and is healthy."""
         if self.draining:
             self._last_polled_time = datetime.now(UTC)
             return []
