@@ -9,7 +9,7 @@ import pytest
 from airnub_core import ApiSource, FileSource, Kind, PageSource, Place, open_store, reindex
 from airnub_core.errors import HttpStatusError
 from airnub_core.sample_site import Reply
-from airnub_core.store.clock import elapsed, timestamp
+from airnub_core.store.clock import time_of
 from airnub_core.store.content_store import ContentStore
 from airnub_core.store.index import SqliteIndex
 from airnub_core.store.manifest import url_digest
@@ -56,7 +56,7 @@ def versions(place, url):
 def forget(place, url, source="s"):
     """As `store forget` does."""
     with open_store(place) as (store, index):
-        now = timestamp(elapsed() + index.clock())
+        now = time_of(index)
         return withdraw(store, index, [Withdrawal(source, url_digest(url), url, now, "store forget")])
 
 

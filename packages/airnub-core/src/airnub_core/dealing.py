@@ -14,7 +14,7 @@ from airnub_core.network.limits import Limits
 from airnub_core.network.pacing import host_of
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Kind, Outcome
-from airnub_core.store.clock import elapsed, timestamp
+from airnub_core.store.clock import time_of
 from airnub_core.store.index import Index, Known
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.protocol import Store
@@ -70,7 +70,7 @@ class Dealer:
         self._claims = Claims(index, force=force)
         self._known: dict[int, tuple[str, Known | None]] = {}
         """URL digest and what the index knows, of what is dealt out."""
-        self._started = timestamp(elapsed() + index.clock())
+        self._started = time_of(index)
         self._queues: dict[str, deque[int]] = {}
         self._left_to_others: dict[int, str | None] = {}
         """By place, when it had been checked last; `None` for what was not known."""

@@ -26,7 +26,7 @@ from airnub_core.network.content_disposition import original_name
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.settling import settle
-from airnub_core.store.clock import elapsed, timestamp
+from airnub_core.store.clock import time_of, timestamp
 from airnub_core.store.index import Index, Known, Run, Scope
 from airnub_core.store.made import made_url
 from airnub_core.store.manifest import url_digest
@@ -70,7 +70,7 @@ class Engine:
         self.store: Store = opened.store
         self.index: Index = opened.index
         self.network = network
-        self._run = Run(run or uuid4().hex, timestamp(elapsed() + opened.index.clock()))
+        self._run = Run(run or uuid4().hex, time_of(opened.index))
         self._staging = opened.staging
         self._setting = Setting(
             opened.staging.folder, opened.hidden, network.connections, user_agent, opened.store.takes_logs
@@ -216,7 +216,7 @@ class Engine:
             StoreError: the index cannot be asked.
         """
         digest, known = self._known(replace(item, url=made_url(item.url, file_name)))
-        return Begun(item, file_name, digest, known, timestamp(elapsed() + self.index.clock()))
+        return Begun(item, file_name, digest, known, time_of(self.index))
 
     def keep(self, begun: Begun, content: bytes, content_type: str, parts: Sequence[Arrival]) -> Arrival:
         """Put an object made from others into the store; to be settled afterwards.

@@ -1,7 +1,7 @@
 """Exchanges. What a name resolves to is put into libcurl itself, so that no resolver is asked."""
 
 import socket
-from time import monotonic
+from time import monotonic, sleep
 
 import pycurl
 import pytest
@@ -224,3 +224,22 @@ def test_progress_is_whatever_comes(exchange, job, server):
     assert watched.connected
     watched.end(0, "")
     watched.release()
+
+
+def test_the_time_of_a_request_is_before_it_is_sent(exchange, job, server):
+    """Also where the process is held up behind it, when the server may have answered; a reused connection has none."""
+    asking = exchange()
+
+    def hold_up(kind, _):
+        if kind == pycurl.INFOTYPE_HEADER_OUT:
+            sleep(0.5)
+
+    asking.curl.setopt(pycurl.DEBUGFUNCTION, hold_up)
+    asking.curl.setopt(pycurl.VERBOSE, 1)
+    found = []
+    for _ in range(2):
+        ask(asking, job(f"http://127.0.0.1:{server.port}/told"))
+        found.append(asking.before_request)
+    assert asking.curl.getinfo(pycurl.PRETRANSFER_TIME) >= 0.5  # what it must not be
+    assert 0 < found[0] < 0.5
+    assert found[1] == 0

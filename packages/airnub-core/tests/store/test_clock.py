@@ -4,7 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-from airnub_core.store.clock import elapsed, timestamp
+from airnub_core.store.clock import elapsed, time_of, timestamp
 
 
 def test_it_is_one_for_all_processes_of_a_machine():
@@ -21,3 +21,15 @@ def test_texts_have_the_order_of_the_times():
     texts = list(map(timestamp, times))
     assert texts == sorted(texts)
     assert texts == [datetime.fromtimestamp(time, UTC).isoformat() for time in times]
+
+
+def test_the_time_of_an_index_is_read_behind_its_answer():
+    """How long an index takes to say what its clock is does not make the time earlier."""
+
+    class Slow:
+        def clock(self):
+            self.asked = elapsed()
+            return 1_000.0
+
+    index = Slow()
+    assert time_of(index) >= timestamp(index.asked + 1_000.0)

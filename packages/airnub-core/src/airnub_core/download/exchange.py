@@ -128,8 +128,11 @@ class Exchange:
 
     @property
     def before_request(self) -> float:
-        """Seconds from its start until the request was sent: looking up the name, connecting."""
-        return float(self.curl.getinfo(pycurl.PRETRANSFER_TIME))
+        """Seconds from its start until the connection was there, 0 for one that was there before.
+
+        Not PRETRANSFER_TIME: libcurl takes that after it has sent the request, when the server may have answered.
+        """
+        return max(float(self.curl.getinfo(pycurl.CONNECT_TIME)), float(self.curl.getinfo(pycurl.APPCONNECT_TIME)))
 
     def stop(self, error: ItemError) -> None:
         """It is to end with this error."""

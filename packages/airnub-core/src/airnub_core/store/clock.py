@@ -7,6 +7,7 @@ while how far its clock is from `elapsed`; from then on its time is known withou
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Protocol
 
 # CLOCK_MONOTONIC stands still while Linux sleeps, and goes on on macOS, which knows no CLOCK_BOOTTIME.
 _CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -15,6 +16,19 @@ _CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 def elapsed() -> float:
     """Seconds, the same in all processes of a machine: never set, and going on while the machine sleeps."""
     return time.clock_gettime(_CLOCK)
+
+
+class HasClock(Protocol):
+    """An index."""
+
+    def clock(self) -> float:
+        """What to add to `elapsed` for its time, in seconds since 1970."""
+
+
+def time_of(index: HasClock) -> str:
+    """What time it is by the clock of an index, in ISO 8601; read as late as possible."""
+    ahead = index.clock()
+    return timestamp(elapsed() + ahead)
 
 
 def timestamp(seconds: float) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from airnub_common import redact_url
 from airnub_core import Manifest, Place, open_store, reindex, verify
 from airnub_core.errors import DamagedManifestError
-from airnub_core.store.clock import elapsed, timestamp
+from airnub_core.store.clock import time_of
 from airnub_core.store.collection import collect
 from airnub_core.store.index import Index, Known, Scope, Version
 from airnub_core.store.made import links_name, made_url, records_name
@@ -180,7 +180,7 @@ def forget(place: Place, url: str, source: str | None, *, as_json: bool) -> int:
             raise ConfigurationError.of(
                 _shown(place), f"expected a URL of one source, found it in {', '.join(of)}; choose with --source NAME"
             )
-        now = timestamp(elapsed() + index.clock())
+        now = time_of(index)
         # A clock that was set back must not keep a URL from being withdrawn.
         at = max([now, *(one.checked_at for one in found)])
         withdrawals = [Withdrawal(one.source, one.url_digest, one.url, at, "store forget") for one in found]

@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from airnub_common import redact_text
 from airnub_core.errors import StoreError
-from airnub_core.store.clock import elapsed, timestamp
+from airnub_core.store.clock import elapsed, time_of
 from airnub_core.store.index.known import (
     Entered,
     Known,
@@ -323,7 +323,7 @@ class PostgresIndex:
         return [str(name) for (name,) in found]
 
     def miss(self, run: Run, missed: Sequence[Missed]) -> list[Standing]:
-        now = timestamp(elapsed() + self.clock())
+        now = time_of(self)
         digests = [bytes.fromhex(one.url_digest) for one in missed]
 
         def miss(connection: _Connection) -> list[Standing]:
@@ -433,7 +433,7 @@ class PostgresIndex:
         )
 
     def begin_runs(self, scope: Scope, names: Sequence[str], run: str) -> None:
-        now = timestamp(elapsed() + self.clock())
+        now = time_of(self)
         self._write(
             lambda connection: self._ask(
                 connection,
@@ -447,7 +447,7 @@ class PostgresIndex:
         )  # fmt: skip
 
     def end_runs(self, scope: Scope, failures: Mapping[str, Sequence[Failure]], run: str) -> None:
-        now = timestamp(elapsed() + self.clock())
+        now = time_of(self)
         rows = rows_of(failures)
         self._write(
             lambda connection: self._ask(
