@@ -40,6 +40,9 @@ RUN_ELSEWHERE = {
     "uv run pytest": "tests/clean_clone.py::FURTHER",
     "uv run pytest -m system": ".ci/run::system",
     "uv sync --all-packages --group lint": ".ci/run::lint",
+    "uv run --no-sync python .ci/plain_words.py --update": (
+        "tests/test_plain_words.py::test_a_smaller_number_has_to_be_recorded"
+    ),
     ".ci/difference origin/main production": "tests/test_workflows.py::test_what_would_be_different",
     ".ci/deploy production production.yaml": "tests/test_workflows.py::test_an_environment_is_configured_then_deployed",
     "docker compose up --wait": "tests/docker/conftest.py::up",
