@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from airnub_cli.backup.errors import BackupError
+from airnub_cli.programs import ProgramError
 from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_core.errors import StoreError
@@ -136,7 +137,12 @@ def _system(dev: bool, state: Path | None) -> Any:
     from airnub_cli.dev.state import State
 
     root = Workspace.root_around(Path.cwd())
-    return Dev(State((state or root / "data" / "dev").absolute())) if dev or state is not None else Compose(root)
+    if dev or state is not None:
+        return Dev(State((state or root / "data" / "dev").absolute()))
+    try:
+        return Compose(root)
+    except ProgramError as error:
+        raise BackupError(f"{error}. For the system of `airnub dev` add --dev") from error
 
 
 def _say(line: str) -> None:
@@ -150,7 +156,7 @@ def _exit(work: Callable[[], int]) -> None:
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
         status = 2
-    except (BackupError, StoreError) as error:
+    except (BackupError, ProgramError, StoreError) as error:
         click.secho(str(error), fg="red", err=True)
         status = 1
     sys.exit(status)

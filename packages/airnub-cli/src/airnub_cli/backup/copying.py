@@ -47,6 +47,7 @@ def copy_system(
 
     Raises:
         BackupError: a part of the system does not do what is needed, or a file changed while it was read.
+        ProgramError: a program that the system takes, such as Docker, is not there or failed.
         StoreError: the vault cannot be read or written.
     """
     began = datetime.now(UTC)
