@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -233,6 +234,23 @@ def test_secrets_do_not_stay_when_applying_fails(run, clone, programs, tmp_path)
     assert done.returncode == 2
     assert len(calls(tmp_path)) == 1
     assert not (clone / ".env").exists()
+
+
+def test_programs_of_the_system_are_installed_as_root(run, programs, clone, tmp_path):
+    """A runner's user is not root; without `sudo` the lists of packages cannot be fetched."""
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    (tmp_path / "usr/bin/promtool").touch(mode=0o755)
+    variables = programs("id", "echo 1001") | {"OUT": str(tmp_path)}
+    programs("sudo", "")
+    programs("apt-get", "[[ $* != *download* ]] || touch prometheus_1.deb")
+    programs("dpkg-deb", "tar -c -C $OUT ./usr/bin/promtool")
+    place = clone / ".ci" / ".promtool"
+    done, _ = run(".ci/run promtool", **variables)
+    assert done.returncode == 0, done.stderr
+    assert "sudo apt-get -q update" in calls(tmp_path)
+    assert "apt-get -q update" not in calls(tmp_path)
+    assert (place / "usr/bin/promtool").exists()
+    shutil.rmtree(place)
 
 
 @pytest.mark.parametrize("name", ["PREFECT_API_URL", "AIRNUB_RUNS_API_URL"])
