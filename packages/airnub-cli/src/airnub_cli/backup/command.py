@@ -91,6 +91,8 @@ def restore(
         vault = open_vault(source)
         if listing:
             found = [_described(one, load_manifest(vault, one)) for one in vault.names()]
+            if not found:
+                _say(f"{vault.name} has no complete backup; `airnub backup` makes one")
             if as_json:
                 click.echo(json.dumps(found, indent=2))
             for one in () if as_json else found:

@@ -79,8 +79,8 @@ def restore_system(
         found = system.content()
         if found and not replace:
             raise BackupError(
-                f"expected an empty system, found {'; '.join(found)}. Back it up if it is needed, then remove it "
-                "(docker compose down --volumes) or say --replace"
+                f"expected an empty system, found {'; '.join(found)}. Back it up if it is needed, then empty it "
+                f"({system.how_to_empty}), or add --replace"
             )
         with system.write_tree(replace=replace) as stream:
             _write(manifest, vault, stream)

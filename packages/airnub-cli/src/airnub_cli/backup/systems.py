@@ -56,6 +56,8 @@ class System(Protocol):
     kind: Literal["compose", "dev"]
     next_step: str
     """What starts it after a restore."""
+    how_to_empty: str
+    """What removes all that is there, for people."""
 
     def database_version(self) -> str | None:
         """Of PostgreSQL; `None` for SQLite."""
@@ -130,6 +132,7 @@ class Dev(_WithAgent):
         self._database = state.home / FILE
         # Beside the database Prefect's home has caches alone, and the leases of processes.
         self._agent = _Agent((sys.executable, *_AGENT[1:]), str(state.folder), (state.home.name, state.temporary.name))
+        self.how_to_empty = f"remove the folder {shown(state.folder)}"
         self.next_step = f"uv run airnub dev --state {shown(state.folder)}"
 
     def database_version(self) -> None:
@@ -170,6 +173,7 @@ class Compose(_WithAgent):
 
     kind: Literal["compose", "dev"] = "compose"
     next_step = "docker compose up -d --wait"
+    how_to_empty = "docker compose down --volumes"
 
     def __init__(self, root: Path) -> None:
         self._root = root
