@@ -125,7 +125,7 @@ def test_what_is_affected(run):
 
 
 @pytest.mark.system
-def test_nobody_is_tested_or_built_where_nobody_is_affected(run):
+def test_nothing_is_tested_or_built_where_nothing_is_affected(run):
     """The conditions of jobs compare with what the steps before them print then: a matrix of nothing is a mistake."""
     jobs = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())["jobs"]
     for text, job in zip(steps("check/affected")[2:], ("tests", "images"), strict=True):
