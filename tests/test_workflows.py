@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -124,7 +125,7 @@ def test_what_is_affected(run):
 
 
 @pytest.mark.system
-def test_nobody_is_tested_or_built_where_nobody_is_affected(run):
+def test_nothing_is_tested_or_built_where_nothing_is_affected(run):
     """The conditions of jobs compare with what the steps before them print then: a matrix of nothing is a mistake."""
     jobs = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())["jobs"]
     for text, job in zip(steps("check/affected")[2:], ("tests", "images"), strict=True):
@@ -233,6 +234,23 @@ def test_secrets_do_not_stay_when_applying_fails(run, clone, programs, tmp_path)
     assert done.returncode == 2
     assert len(calls(tmp_path)) == 1
     assert not (clone / ".env").exists()
+
+
+def test_programs_of_the_system_are_installed_as_root(run, programs, clone, tmp_path):
+    """A runner's user is not root; without `sudo` the lists of packages cannot be fetched."""
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    (tmp_path / "usr/bin/promtool").touch(mode=0o755)
+    variables = programs("id", "echo 1001") | {"OUT": str(tmp_path)}
+    programs("sudo", "")
+    programs("apt-get", "[[ $* != *download* ]] || touch prometheus_1.deb")
+    programs("dpkg-deb", "tar -c -C $OUT ./usr/bin/promtool")
+    place = clone / ".ci" / ".promtool"
+    done, _ = run(".ci/run promtool", **variables)
+    assert done.returncode == 0, done.stderr
+    assert "sudo apt-get -q update" in calls(tmp_path)
+    assert "apt-get -q update" not in calls(tmp_path)
+    assert (place / "usr/bin/promtool").exists()
+    shutil.rmtree(place)
 
 
 @pytest.mark.parametrize("name", ["PREFECT_API_URL", "AIRNUB_RUNS_API_URL"])

@@ -53,7 +53,7 @@ def test_it_needs_nothing_of_root():
     )
 
 
-def test_a_department_holds_its_own_code_and_nobody_elses():
+def test_a_department_holds_its_own_code_alone():
     """Neither another department nor the workspace's command, nor what research needs; no sources beside it."""
     names = set(json.loads(python(DEPARTMENT, _PACKAGES)))
     assert {"project-alpha", "airnub-common", "airnub-core", "airnub-prefect", "prefect"} <= names

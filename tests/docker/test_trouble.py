@@ -130,7 +130,7 @@ def test_a_run_that_dies_with_its_worker_is_crashed(up, slow):
         up.compose("up", "--wait", "--no-build")
 
 
-def test_a_wrong_tag_is_told(up):
+def test_a_wrong_tag_is_reported(up):
     """By the run, with the name of the image."""
     image = "airnub/project-alpha:nobody-built-this"
     state = up.end_of(up.start("project-alpha-analysis", job_variables={"image": image}))
@@ -145,7 +145,7 @@ def test_a_wrong_tag_is_told(up):
         ("prefect deploy --all --no-prompt", "references work pool 'nowhere'"),
     ],
 )
-def test_a_missing_pool_is_told(up, command, expected):
+def test_a_missing_pool_is_reported(up, command, expected):
     """Before anything is sent."""
     code, said = up.in_setup(f"""
         cp -r /workspace /tmp/w && cd /tmp/w
@@ -155,7 +155,7 @@ def test_a_missing_pool_is_told(up, command, expected):
     assert expected in " ".join(said.split())
 
 
-def test_missing_secrets_are_told(up):
+def test_missing_secrets_are_reported(up):
     """All of them, each with the name of what is to be set; and what else there is to send is not sent."""
     before = everything(up)
     blocks = "".join(
@@ -181,7 +181,7 @@ def guarded(up):
     return up
 
 
-def test_with_a_password_nobody_gets_in_without(guarded):
+def test_without_the_password_the_server_refuses(guarded):
     """All that belong to it know it; runs too."""
     with pytest.raises(OSError, match="401"):
         guarded.post("/deployments/filter", {})
@@ -192,7 +192,7 @@ def test_with_a_password_nobody_gets_in_without(guarded):
 
 
 @pytest.mark.parametrize("command", ["airnub apply --env sample", "prefect work-pool ls"])
-def test_a_wrong_password_is_told(guarded, command):
+def test_a_wrong_password_is_reported(guarded, command):
     """By ours in a sentence; Prefect's own may say more."""
     code, said = guarded.in_setup(f"PREFECT_API_AUTH_STRING=operator:wrong {command}")
     assert code not in {0, None}

@@ -73,3 +73,25 @@ def test_a_subflow_run_that_has_ended_is_left_alone(family):
     client.set_flow_run_state(parent, states.Crashed(), force=True)
     assert child not in look(datetime.now(UTC) + 2 * GRACE)
     assert client.read_flow_run(child).state.is_completed()
+
+
+def test_more_than_a_page_of_subflow_runs(family, monkeypatch):
+    """All of them are looked at: those that live do not hide those whose parent has ended."""
+    from prefect import flow, states
+    from prefect.states import Running
+
+    from airnub_prefect import subflows
+
+    @flow
+    def child(): ...
+
+    client, parent, first = family
+    task_run = client.read_flow_run(first).parent_task_run_id
+    children = {
+        first,
+        *(client.create_flow_run(child, parent_task_run_id=task_run, state=Running()).id for _ in range(4)),
+    }
+    monkeypatch.setattr(subflows, "PAGE", 2)
+    assert not children & set(look())
+    client.set_flow_run_state(parent, states.Crashed(), force=True)
+    assert children <= set(look(datetime.now(UTC) + 2 * subflows.GRACE))

@@ -9,13 +9,17 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import uuid4
 
 import click
+import httpx
 import pytest
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL, temporary_settings
 
 from airnub_prefect.worker import main
 
@@ -108,7 +112,7 @@ def wait_for(happened, tmp_path):
 
 
 @pytest.mark.system
-def test_told_to_stop_it_waits_for_its_runs_and_takes_no_other(client, pool, slow, start_worker, tmp_path):
+def test_on_sigterm_it_waits_for_its_runs_and_takes_no_other(client, pool, slow, start_worker, tmp_path):
     """The run completes; one that came meanwhile is left for the next worker, and the pool is as it was."""
     first = slow(4)
     worker = start_worker(pool)
@@ -219,6 +223,61 @@ def test_what_a_worker_with_a_successor_waits_for(idle, runs_outlive_it, expecte
     assert worker.at_work == 2
     worker.has_successor = True
     assert worker.at_work == expected
+
+
+@pytest.fixture
+def api(monkeypatch):
+    """Answers with the given statuses, one after the other; what it was asked, and by whom."""
+    asked, statuses = [], []
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self):
+            asked.append((self.command, self.path, self.headers.get("Authorization")))
+            self.send_response(statuses.pop(0))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_DELETE = answer  # noqa: N815  # names of the standard library
+
+        def log_message(self, *_):
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{server.server_port}/api"}):
+            yield asked, statuses
+        server.shutdown()
+        thread.join()
+
+
+def test_an_api_that_refuses_is_not_away(api):
+    """Prefect Cloud has no such path, and a proxy may ask for a password; away is one that does not answer or fails."""
+    from airnub_prefect.worker import _api_goes_away
+
+    asked, statuses = api
+    statuses += [404, 502, 401, 502, 502]
+    asyncio.run(_api_goes_away())
+    assert len(asked) == 5
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "header"),
+    [(PREFECT_API_KEY, "pnu_key", "Bearer pnu_key"), (PREFECT_API_AUTH_STRING, "ops:word", "Basic b3BzOndvcmQ=")],
+)
+def test_a_worker_signs_off_as_its_client_logs_in(api, idle, setting, value, header):
+    """With the key of Prefect Cloud or the password of a server; one that is gone already is no error."""
+    asked, statuses = api
+    worker = idle(runs_outlive_it=False)
+    worker.name = "nowhere on a/b"
+    with temporary_settings({setting: value}):
+        for status in (204, 404):
+            statuses.append(status)
+            asyncio.run(worker.sign_off())
+        assert asked == [("DELETE", "/api/work_pools/nowhere/workers/nowhere%20on%20a%2Fb", header)] * 2
+        statuses.append(403)
+        with pytest.raises(httpx.HTTPStatusError, match="403"):
+            asyncio.run(worker.sign_off())
 
 
 def test_a_killed_process_says_so(idle):

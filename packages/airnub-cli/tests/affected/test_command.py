@@ -33,7 +33,7 @@ def test_text_is_for_people(invoke):
     assert result.exit_code == 0
     assert "department alpha: image, tests, deployment\n" in result.stdout
     assert "  packages/airnub-core/src/airnub_core/__init__.py → airnub-core → alpha\n" in result.stdout
-    assert "concern nobody: LICENSE" in result.stderr
+    assert "no effect: LICENSE" in result.stderr
 
 
 @pytest.mark.usefixtures("touched")

@@ -20,7 +20,7 @@ def test_a_second_run_sends_nothing(filled_repository, server):
     assert set(filled_repository.actions(values=VALUES).values()) == {"unchanged"}
 
 
-def test_mistakes_of_all_files_are_told_together(filled_repository):
+def test_mistakes_of_all_files_are_reported_together(filled_repository):
     """Nobody is asked before the repository is right."""
     department = filled_repository.department
     filled_repository.write(f"configs/variables/{department}/ingestion.yaml", "stoer: data\n")
@@ -40,7 +40,7 @@ def test_comparing_sends_nothing(filled_repository, server):
     assert server.get(f"/work_pools/{filled_repository.pool}") is None
 
 
-def test_what_was_sent_before_a_failure_is_told():
+def test_what_was_sent_before_a_failure_is_reported():
     """The next run sends the rest."""
 
     def refuse():

@@ -66,7 +66,7 @@ def test_a_missing_secret(run):
     assert "1 mistake; nothing was sent." in result.stderr
 
 
-def test_nobody_answers(run, monkeypatch):
+def test_a_server_that_does_not_answer(run, monkeypatch):
     """Exit status 1."""
     monkeypatch.setenv("TOKEN", "x")
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):

@@ -151,7 +151,7 @@ def test_only_where_the_environment_names_a_block(repository, told, automation):
         ("slack-webhook/{team}", "loud.yaml:2: notifications: "),
     ],
 )
-def test_a_block_that_tells_nobody_is_a_mistake(repository, told, block, expected):
+def test_a_block_that_does_not_notify_is_a_mistake(repository, told, block, expected):
     """With the line of the environment."""
     told(block=block)
     with pytest.raises(ConfigurationError) as raised:
@@ -168,7 +168,7 @@ def test_braces_in_the_registry_are_a_mistake(repository, told):
 
 
 @pytest.mark.system
-def test_a_run_that_fails_is_told_to_the_contacts_once(repository, told, automation, whole_server, receiver):
+def test_contacts_are_notified_of_a_failed_run_once(repository, told, automation, whole_server, receiver):
     """Through the block of the environment; a run of nobody's deployment, and a run that completes, are not."""
     url, received = receiver
     assert repository.actions("loud", values={"HOOK": url})[automation] == "created"

@@ -52,7 +52,7 @@ def test_a_refusal_names_places_and_not_values():
     assert "hunter2" not in str(raised.value)
 
 
-def test_nobody_answers():
+def test_a_server_that_does_not_answer():
     """The URL is named, and how to start a server."""
     with (
         temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),

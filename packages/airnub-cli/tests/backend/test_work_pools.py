@@ -114,7 +114,7 @@ def test_heartbeats_that_prefect_does_not_take(pool):
         pool.wanted(values={"URL": "x"})
 
 
-def test_a_file_of_a_type_that_nobody_has(pool):
+def test_a_file_of_a_type_that_no_pool_has(pool):
     """It would be passed over."""
     pool.write("infra/work-pools/_dcoker.yaml", "job_variables: {}\n")
     with pytest.raises(ConfigurationError, match=r"_dcoker.yaml:1: missing key 'name'"):

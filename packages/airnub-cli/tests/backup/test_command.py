@@ -32,6 +32,23 @@ def test_a_backup_and_its_restore(invoke, state, empty, tmp_path):
     assert "0 damaged. Next: uv run airnub dev --state" in out
     status, _, err = invoke("restore", vault, "--state", empty.folder)
     assert (status, "expected an empty system" in err) == (1, True)
+    assert f"empty it (remove the folder {empty.folder}), or add --replace" in err
+
+
+def test_a_list_of_no_backups(invoke, tmp_path):
+    """A folder that was mistyped is named on stderr; the document is an empty list."""
+    status, out, err = invoke("restore", tmp_path / "nowhere", "--list", "--json")
+    assert (status, json.loads(out)) == (0, [])
+    assert f"{tmp_path / 'nowhere'} has no complete backup" in err
+
+
+def test_without_docker(invoke, tmp_path, monkeypatch):
+    """What is missing, and the option for the other system."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    status, _, err = invoke("backup", tmp_path / "vault")
+    assert status == 1
+    assert "expected the command docker, found none" in err
+    assert "For the system of `airnub dev` add --dev" in err
 
 
 def test_json_is_one_document(invoke, state, empty, tmp_path):

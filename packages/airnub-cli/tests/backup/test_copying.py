@@ -97,6 +97,28 @@ def test_without_a_database_there_is_nothing_to_back_up(system, vault, state):
         copy_system(system, vault)
 
 
+def test_a_disk_that_takes_no_more(vault, state, tmp_path):
+    """The folder and the reason are named; what was copied is no backup, and is found by the next one."""
+    fill(state.folder / "data" / "shop", {"large": os.urandom(300_000)})
+    backup = [sys.executable, "-m", "airnub_cli", "backup", str(vault.root), "--state", str(state.folder)]
+    (tmp_path / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n')
+    limited = ["bash", "-c", 'ulimit -f 200; exec "$@"', "bash", *backup]
+    done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{vault.root}: File too large; correct that and run the backup again" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert vault.names() == []
+    assert vault.contents()
+    assert not list(vault.root.glob(".copying-*"))
+
+
+def test_a_folder_that_cannot_be_written(system, vault, tmp_path):
+    """It is named."""
+    vault.scratch = tmp_path / "nowhere"
+    with pytest.raises(BackupError, match=r"nowhere/\.copying-\w+: No such file or directory; correct that"):
+        copy_system(system, vault)
+
+
 WRITER = """
 import sys; sys.path.insert(0, sys.argv[2])
 from pathlib import Path

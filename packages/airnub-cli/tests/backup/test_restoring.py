@@ -81,9 +81,16 @@ def test_a_damaged_vault_restores_nothing_wrong(vault, empty):
     path.write_bytes(b"two")
     with pytest.raises(StoreError, match=f"expected 3 bytes of {path.name}"):
         restore_system(Dev(empty), vault, chosen(vault, None))
-    path.unlink()
-    with pytest.raises(StoreError, match="expected the content"):
-        restore_system(Dev(empty), vault, chosen(vault, None), replace=True)
+
+
+def test_a_backup_without_a_content_removes_nothing(vault, state):
+    """What is there stays, also where it is to be replaced."""
+    next(path for path in vault.root.glob("objects/??/*") if path.read_bytes() == b"one").unlink()
+    before = files_of(state.folder)
+    with pytest.raises(StoreError, match=r"expected the content .* found none \(1 contents are missing\)"):
+        restore_system(Dev(state), vault, chosen(vault, None), replace=True)
+    assert files_of(state.folder) == before
+    assert runs(state) == ["umber-toucan"]
 
 
 def test_a_manifest_is_checked_before_anything_is_written(vault, empty):

@@ -43,7 +43,7 @@ def test_a_project_that_cannot_be_read_comes_first(compiled):
     assert second.startswith("departments/gamma_dept/pyproject.toml: expected a project here")
 
 
-def test_mistakes_of_every_kind_are_told_at_once(compiled):
+def test_mistakes_of_every_kind_are_reported_at_once(compiled):
     """Sorted by file and line, each once."""
     compiled.change(
         "departments/alpha_dept/src/alpha_dept/settings.py",
@@ -107,7 +107,7 @@ def test_a_change_that_breaks_a_reader_names_it_for_github_too(publishing, monke
         *((name, text) for name in ("settings", "demo", "flows/ingestion") for text in ("", "1 / 0\n", None)),
     ],
 )
-def test_what_cannot_be_imported_is_told_and_nothing_is_raised(compiled, name, text):
+def test_what_cannot_be_imported_is_reported_and_nothing_is_raised(compiled, name, text):
     """Whatever a department's modules do, the others are looked at, too."""
     path = compiled.root / "departments" / "alpha_dept" / "src" / "alpha_dept" / f"{name}.py"
     if text is None:

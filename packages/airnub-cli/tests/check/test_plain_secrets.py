@@ -27,7 +27,7 @@ SETTINGS = "configs/variables/alpha_dept/ingestion.yaml"
         ("configs/environments/loud.yaml", "variables: {a: {b: {token: x}}}\n", ":1: expected no secret"),
     ],
 )  # fmt: skip
-def test_a_secret_in_a_file_is_told(house, path, text, expected):
+def test_a_secret_in_a_file_is_reported(house, path, text, expected):
     """With its line, and never with its value."""
     house.write(path, text)
     [line] = house.told(check_plain_secrets(house.root))

@@ -12,7 +12,7 @@ def checkout(tmp_path, monkeypatch):
     tools = tmp_path / "tools"
     tools.mkdir()
     (tools / "docker").write_text(
-        f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\ncase "$*" in *"cat /var"*) printf old;; esac\n'
+        f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\ncase "$*" in *"cat /"*password) printf old;; esac\n'
     )
     (tools / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")

@@ -2,34 +2,43 @@
 
 import pytest
 
-from airnub_cli.rotate.password import DATABASES, FILE, RotationError, compose_in, rotate
+from airnub_cli.programs import ProgramError
+from airnub_cli.rotate.password import DATABASES, FILE, UNDER_WAY, RotationError, compose_in, rotate
 
 
 class Compose:
-    """Remembers what it is given; the role has the password `old`."""
+    """Remembers what it is given, and does it to its two files; the role has the password `old`."""
 
     def __init__(self, fails=None):
-        self.fails, self.calls = fails, []
+        self.fails, self.calls, self.files = fails, [], {FILE: "old", UNDER_WAY: ""}
 
     def __call__(self, *arguments, stdin=""):
-        self.calls.append((" ".join(arguments), stdin))
-        if self.fails and self.fails in self.calls[-1][0]:
-            raise RotationError(self.fails)
-        return "old" if f"cat {FILE}" in self.calls[-1][0] else ""
+        command = " ".join(arguments)
+        self.calls.append((command, stdin))
+        if self.fails and self.fails in command:
+            raise ProgramError(self.fails)
+        if "echo yes" in command:
+            self.files[UNDER_WAY] = "yes"
+        elif "rm -f" in command:
+            self.files[UNDER_WAY if UNDER_WAY in command else FILE] = stdin
+        found = next((path for path in (UNDER_WAY, FILE) if f"cat {path}" in command), None)
+        return self.files[found] if found else ""
 
 
 def test_the_database_is_first_and_then_who_reads_the_password():
     """The role has it before the file, and the file before the server; it is in no command line."""
     compose = Compose()
     rotate(DATABASES["database"], compose)
-    read, altered, saved, restarted, waited = compose.calls
+    read, begun, altered, saved, restarted, waited, ended = compose.calls
     assert read[0] == f"exec -T postgres cat {FILE}"
+    assert begun[0].endswith(f">{UNDER_WAY}")
     assert altered[0].startswith("exec -T postgres psql ")
     password = saved[1]
     assert len(password) == 32
     assert altered[1] == f"ALTER ROLE prefect PASSWORD '{password}';\n"
     assert restarted[0] == "restart server"
     assert "--wait server" in waited[0]
+    assert ended[0].endswith(f"rm -f {UNDER_WAY}")
     assert not [call for call, _ in compose.calls if password in call]
 
 
@@ -39,7 +48,7 @@ def test_two_are_different():
     for _ in range(2):
         compose = Compose()
         rotate(DATABASES["index"], compose)
-        passwords.append(compose.calls[-1][1])
+        passwords.append(compose.files[FILE])
     assert len({*passwords, "old"}) == 3
 
 
@@ -47,8 +56,8 @@ def test_a_password_of_an_operator():
     """With a quote in it."""
     compose = Compose()
     rotate(DATABASES["database"], compose, "it's mine")
-    assert compose.calls[1][1] == "ALTER ROLE prefect PASSWORD 'it''s mine';\n"
-    assert compose.calls[2][1] == "it's mine"
+    assert compose.calls[2][1] == "ALTER ROLE prefect PASSWORD 'it''s mine';\n"
+    assert compose.files[FILE] == "it's mine"
 
 
 def test_the_password_that_it_has_already():
@@ -56,14 +65,30 @@ def test_the_password_that_it_has_already():
     compose = Compose()
     with pytest.raises(RotationError, match=r"POSTGRES_PASSWORD in .env: expected a new password or none"):
         rotate(DATABASES["database"], compose, "old")
-    assert len(compose.calls) == 1
+    assert compose.files == {FILE: "old", UNDER_WAY: ""}
+    assert not [command for command, _ in compose.calls if "psql" in command or "restart" in command]
 
 
-@pytest.mark.parametrize(("fails", "after"), [("cat /var", 1), ("psql", 2), ("sh -c", 3)])
+@pytest.mark.parametrize("written", ["of .env", None])
+@pytest.mark.parametrize("fails", ["psql", "cat >", "restart", "--wait", f"rm -f {UNDER_WAY}"])
+def test_a_second_run_completes_what_was_interrupted(fails, written):
+    """The server is started again with what the role has, also where the file has the password of `.env` already."""
+    compose = Compose(fails)
+    with pytest.raises(ProgramError):
+        rotate(DATABASES["database"], compose, written)
+    compose.fails, compose.calls = None, []
+    rotate(DATABASES["database"], compose, written)
+    [altered] = [stdin for command, stdin in compose.calls if "psql" in command]
+    assert altered == f"ALTER ROLE prefect PASSWORD '{compose.files[FILE]}';\n"
+    assert "restart server" in [command for command, _ in compose.calls]
+    assert compose.files[UNDER_WAY] == ""
+
+
+@pytest.mark.parametrize(("fails", "after"), [("cat /var", 1), ("echo yes", 2), ("psql", 3), ("cat >", 4)])
 def test_a_step_that_fails_is_the_last(fails, after):
     """A database that refuses keeps its file, and the server is not started again."""
     compose = Compose(fails)
-    with pytest.raises(RotationError):
+    with pytest.raises(ProgramError):
         rotate(DATABASES["database"], compose)
     assert len(compose.calls) == after
 
@@ -71,7 +96,7 @@ def test_a_step_that_fails_is_the_last(fails, after):
 def test_without_docker(tmp_path, monkeypatch):
     """What is missing."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RotationError, match="expected the command docker, found none"):
+    with pytest.raises(ProgramError, match="expected the command docker, found none"):
         compose_in(tmp_path)("ps")
 
 
@@ -80,5 +105,5 @@ def test_a_command_that_fails(tmp_path, monkeypatch):
     (tmp_path / "docker").write_text("#!/bin/sh\necho no such service >&2\nexit 3\n")
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with pytest.raises(RotationError, match="`docker compose restart server` to succeed, found status 3: no such"):
+    with pytest.raises(ProgramError, match="`docker compose restart server` to succeed, found exit status 3: no such"):
         compose_in(tmp_path)("restart", "server")

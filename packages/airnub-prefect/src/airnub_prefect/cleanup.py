@@ -49,11 +49,13 @@ class Disk:
     size: int
     free: int
     """In bytes, for users other than root."""
+    taken: int
+    """In bytes; what is reserved for root is neither taken nor free."""
 
     @property
     def used(self) -> float:
-        """The share that is taken, from 0 to 1."""
-        return 1 - self.free / self.size if self.size else 1.0
+        """The share that is taken, from 0 to 1, as `df` counts it."""
+        return self.taken / max(self.taken + self.free, 1)
 
 
 @dataclass(slots=True)
@@ -205,4 +207,4 @@ def _disks(folders: Iterable[Path]) -> Iterator[Disk]:
         if device not in seen:
             seen.add(device)
             usage = shutil.disk_usage(folder)
-            yield Disk(str(folder), usage.total, usage.free)
+            yield Disk(str(folder), usage.total, usage.free, usage.used)

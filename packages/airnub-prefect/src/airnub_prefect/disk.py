@@ -53,9 +53,14 @@ def measure(path: Path) -> DiskUse:
     return DiskUse(str(path), found.total, found.free, found.used)
 
 
-def report(use: DiskUse) -> None:
-    """Send the event for a file system that is too full."""
-    machine = machine_name()
+def report(use: DiskUse, machine: str | None = None) -> None:
+    """Send the event for a file system that is too full.
+
+    Args:
+        use: the file system.
+        machine: its name; `machine_name()` by default.
+    """
+    machine = machine or machine_name()
     emit_event(
         FILLING,
         {"prefect.resource.id": f"airnub.disk.{machine}", "prefect.resource.name": machine},
@@ -69,13 +74,18 @@ def report(use: DiskUse) -> None:
     )
 
 
-def disk(path: Path, limit: float = LIMIT) -> DiskUse:
-    """Measure the file system of a path, and report it when it is fuller than `limit` (a share, 0 to 1).
+def disk(path: Path, limit: float = LIMIT, machine: str | None = None) -> DiskUse:
+    """Measure the file system of a path, and report it when it is too full.
+
+    Args:
+        path: any on the file system.
+        limit: the share, 0 to 1, above which it is reported.
+        machine: whose disk it is, for the event; `machine_name()` by default.
 
     Raises:
         OSError: the path does not exist, or cannot be read.
     """
     use = measure(path)
     if use.share > limit:
-        report(use)
+        report(use, machine)
     return use

@@ -1,10 +1,13 @@
 """Housekeeping: the cleanup of a department as a flow does it, with a table of sizes and an event.
 
 airnub.housekeeping.ended    of airnub.housekeeping.<department>    what was removed, sizes, and how full disks are
+airnub.disk.filling          of airnub.disk.<machine>               a disk is fuller than 90 %
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from prefect import get_run_logger
 
@@ -12,6 +15,7 @@ from airnub_prefect.artifacts import artifact_key, publish_table
 from airnub_prefect.blocks import locate
 from airnub_prefect.cleanup import Cleanup, clean_up
 from airnub_prefect.datasets import locate_datasets
+from airnub_prefect.disk import disk
 from airnub_prefect.errors import HousekeepingFailedError
 from airnub_prefect.events import HousekeepingEnded, emit_housekeeping_ended
 from airnub_prefect.resolution import resolve
@@ -51,6 +55,10 @@ async def keep_house(*kinds: type[StageSettings], dry_run: bool = False) -> Clea
             failed=result.errors,
         )
     )
+    # The container of a run is called by a number of its own, and an alert is sent once an hour for each name.
+    machine = os.environ.get("AIRNUB_MACHINE") or f"runs of {department}"
+    for one in result.disks:
+        disk(Path(one.place), machine=machine)
     for place, error in result.errors.items():
         get_run_logger().error("%s: %s", place, error)
     if result.errors:
@@ -71,7 +79,7 @@ def table_rows(result: Cleanup) -> Sequence[dict[str, object]]:
         }
         for one in result.kept
     ]
-    for disk in result.disks:
-        used = f"disk, {disk.used:.0%} used, bytes free"
-        rows.append({"what": used, "place": disk.place, "bytes": disk.free})
+    for one in result.disks:
+        used = f"disk, {one.used:.0%} used, bytes free"
+        rows.append({"what": used, "place": one.place, "bytes": one.free})
     return rows

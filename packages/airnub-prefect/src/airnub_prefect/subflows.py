@@ -1,6 +1,6 @@
 """Subflow runs whose parent has ended: they cannot go on, and Prefect leaves them Running."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -16,10 +16,13 @@ from prefect.client.schemas.filters import (
     TaskRunFilterId,
 )
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.states import Crashed
 from prefect.utilities.engine import propose_state
 
+PAGE = 200
+"""Runs that the server returns at most at a time."""
 GRACE = timedelta(seconds=15)
 """How long a parent has ended before its subflow runs are: they may be about to say their own end."""
 
@@ -32,17 +35,36 @@ async def crash_orphans(client: PrefectClient, *, now: datetime | None = None) -
     Returns:
         Those that were.
     """
-    children = await client.read_flow_runs(
+    ended_before = (now or datetime.now(UTC)) - GRACE
+    crashed: list[FlowRun] = []
+    seen = 0
+    while children := await _unfinished(client, seen):
+        ended = await _crash_orphans_of(client, children, ended_before)
+        crashed += ended
+        # Those that have ended are not in the next page.
+        seen += len(children) - len(ended)
+        if len(children) < PAGE:
+            break
+    return crashed
+
+
+async def _unfinished(client: PrefectClient, offset: int) -> list[FlowRun]:
+    return await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(
             parent_task_run_id=FlowRunFilterParentTaskRunId(is_null_=False),
             deployment_id=FlowRunFilterDeploymentId(is_null_=True),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=sorted(set(StateType) - TERMINAL_STATES))),
-        )
+        ),
+        sort=FlowRunSort.ID_DESC,
+        limit=PAGE,
+        offset=offset,
     )
-    if not children:
-        return []
+
+
+async def _crash_orphans_of(
+    client: PrefectClient, children: Sequence[FlowRun], ended_before: datetime
+) -> list[FlowRun]:
     parents = await _parents(client, [run.parent_task_run_id for run in children if run.parent_task_run_id])
-    ended_before = (now or datetime.now(UTC)) - GRACE
     crashed = []
     for run in children:
         parent = parents.get(run.parent_task_run_id)

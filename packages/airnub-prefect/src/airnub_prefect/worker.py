@@ -21,12 +21,15 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import time
 import warnings
+from base64 import b64encode
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import click
@@ -36,7 +39,13 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import Abort, ObjectNotFound, PrefectHTTPStatusError
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_KEY,
+    PREFECT_API_SSL_CERT_FILE,
+    PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
+    PREFECT_API_URL,
+)
 from prefect.states import Crashed, Scheduled
 from prefect.utilities.engine import propose_state
 from prefect.workers.base import BaseWorker
@@ -147,9 +156,16 @@ class Draining(BaseWorker[Any, Any, Any]):
             await asyncio.sleep(_CARE_EVERY)
 
     async def sign_off(self) -> None:
-        """Take its row from the server's list of workers."""
+        """Take its row from the server's list of workers.
+
+        Raises:
+            httpx.HTTPError, TimeoutError: the server did not do it; the row is OFFLINE when heartbeats are missed.
+        """
+        path = f"/work_pools/{quote(self._work_pool_name, safe='')}/workers/{quote(self.name, safe='')}"
         async with asyncio.timeout(_LAST_CALLS), _plain_client() as client:
-            await client.delete(f"/work_pools/{self._work_pool_name}/workers/{self.name}")
+            answer = await client.delete(path)
+        if answer.status_code != httpx.codes.NOT_FOUND:
+            answer.raise_for_status()
 
 
 class _InContainers(Draining):
@@ -265,16 +281,16 @@ async def work(
         work_pool_name=pool, work_queues=list(queues), limit=limit, create_pool_if_not_found=False,
         name=name or _name(pool, kind),
     )  # fmt: skip
-    told, again = asyncio.Event(), asyncio.Event()
+    stopping, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: (again if told.is_set() else told).set())
+        loop.add_signal_handler(number, lambda: (again if stopping.is_set() else stopping).set())
     loop.add_signal_handler(signal.SIGUSR1, lambda: setattr(worker, "has_successor", True))
     running = asyncio.create_task(worker.start(with_healthcheck=True, printer=_log.info))
     watching = asyncio.create_task(watch(worker, pool, DiskWatch(disks)))
     watching.add_done_callback(log_failure)
     looking = asyncio.create_task(worker.keep_looking())
-    waiting = asyncio.create_task(told.wait())
+    waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if not running.done():
         worker.draining = True
@@ -284,8 +300,10 @@ async def work(
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
-    with contextlib.suppress(TimeoutError, httpx.HTTPError):
+    try:
         await worker.sign_off()
+    except (TimeoutError, httpx.HTTPError) as error:
+        _log.info("The server lists this worker until its heartbeats are missed: %r", error)
     return leaves
 
 
@@ -315,18 +333,26 @@ async def _api_goes_away() -> None:
     while missed < 2:
         try:
             async with asyncio.timeout(_API_PATIENCE), _plain_client() as client:
-                (await client.get("/health")).raise_for_status()
-            missed = 0
+                # Prefect Cloud and a proxy may refuse this path; an answer it is all the same.
+                missed = missed + 1 if (await client.get("/health")).is_server_error else 0
         except (httpx.HTTPError, TimeoutError):
             missed += 1
         await asyncio.sleep(1)
 
 
 def _plain_client() -> httpx.AsyncClient:
-    """Without the retries of Prefect's: whether the API answers now is the question."""
-    auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
-    user, _, password = auth.partition(":")
-    return httpx.AsyncClient(base_url=PREFECT_API_URL.value() or "", auth=(user, password) if auth else None)
+    """As Prefect's client reaches the API, without its retries: whether it answers now is the question."""
+    headers: dict[str, str] = {}
+    basic, key = PREFECT_API_AUTH_STRING.value(), PREFECT_API_KEY.value()
+    if basic:
+        headers["Authorization"] = f"Basic {b64encode(basic.encode()).decode()}"
+    elif key:
+        headers["Authorization"] = f"Bearer {key}"
+    authority = PREFECT_API_SSL_CERT_FILE.value()
+    verify: bool | ssl.SSLContext = ssl.create_default_context(cafile=authority) if authority else True
+    if PREFECT_API_TLS_INSECURE_SKIP_VERIFY.value():
+        verify = False
+    return httpx.AsyncClient(base_url=PREFECT_API_URL.value() or "", headers=headers, verify=verify)
 
 
 def _name(pool: str, kind: type[Draining]) -> str:

@@ -43,3 +43,11 @@ def test_json_is_one_document(invoke):
     )
     assert {one["what"] for one in document["places"]} == {"store", "index", "partial files"}
     assert document["disks"][0]["free"] > 0
+
+
+def test_a_folder_that_does_not_exist(invoke, tmp_path):
+    """One that was mistyped is a mistake, and is not made."""
+    status, _, err = invoke("--store", str(tmp_path / "nowhere"))
+    assert status == 2
+    assert "expected a content store, found no such folder" in err
+    assert not (tmp_path / "nowhere").exists()

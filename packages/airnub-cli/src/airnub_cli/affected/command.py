@@ -121,7 +121,7 @@ def _tell(answer: Answer, found: list[Finding]) -> None:
     if answer.of_nobody:
         some = shown(", ".join(answer.of_nobody[:_SHOWN]))
         more = len(answer.of_nobody) - _SHOWN
-        click.echo(f"concern nobody: {some}" + (f" and {more} more" if more > 0 else ""), err=True)
+        click.echo(f"no effect: {some}" + (f" and {more} more" if more > 0 else ""), err=True)
 
 
 def add_to(group: click.Group) -> None:

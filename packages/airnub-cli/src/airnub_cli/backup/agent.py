@@ -39,5 +39,7 @@ def main(order: str, root: Path, left_out: tuple[str, ...] = ()) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1], Path(sys.argv[2]), tuple(sys.argv[3:]))
-    except (TreeError, OSError, sqlite3.Error) as error:
+    except (TreeError, sqlite3.Error) as error:
         sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{error.filename or sys.argv[2]}: {error.strerror or error}")

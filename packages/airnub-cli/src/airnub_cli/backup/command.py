@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from airnub_cli.backup.errors import BackupError
+from airnub_cli.programs import ProgramError
 from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_core.errors import StoreError
@@ -90,6 +91,8 @@ def restore(
         vault = open_vault(source)
         if listing:
             found = [_described(one, load_manifest(vault, one)) for one in vault.names()]
+            if not found:
+                _say(f"{vault.name} has no complete backup; `airnub backup` makes one")
             if as_json:
                 click.echo(json.dumps(found, indent=2))
             for one in () if as_json else found:
@@ -136,7 +139,12 @@ def _system(dev: bool, state: Path | None) -> Any:
     from airnub_cli.dev.state import State
 
     root = Workspace.root_around(Path.cwd())
-    return Dev(State((state or root / "data" / "dev").absolute())) if dev or state is not None else Compose(root)
+    if dev or state is not None:
+        return Dev(State((state or root / "data" / "dev").absolute()))
+    try:
+        return Compose(root)
+    except ProgramError as error:
+        raise BackupError(f"{error}. For the system of `airnub dev` add --dev") from error
 
 
 def _say(line: str) -> None:
@@ -150,7 +158,7 @@ def _exit(work: Callable[[], int]) -> None:
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
         status = 2
-    except (BackupError, StoreError) as error:
+    except (BackupError, ProgramError, StoreError) as error:
         click.secho(str(error), fg="red", err=True)
         status = 1
     sys.exit(status)

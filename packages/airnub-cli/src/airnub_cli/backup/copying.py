@@ -47,34 +47,41 @@ def copy_system(
 
     Raises:
         BackupError: a part of the system does not do what is needed, or a file changed while it was read.
+        ProgramError: a program that the system takes, such as Docker, is not there or failed.
         StoreError: the vault cannot be read or written.
     """
     began = datetime.now(UTC)
     name = f"{began:%Y%m%dT%H%M%S}{began.microsecond // 1000:03}Z"
-    with vault.alone(), tempfile.TemporaryDirectory(prefix=SCRATCH, dir=vault.scratch) as folder:
-        copy = _Copy(vault, Path(folder))
-        try:
+    try:
+        with vault.alone(), tempfile.TemporaryDirectory(prefix=SCRATCH, dir=vault.scratch) as folder:
+            copy = _Copy(vault, Path(folder))
             databases = [copy.database(path, dump) for path, dump in system.dump(Path(folder))]
             said = ", ".join(f"{one.name} ({one.size:,} bytes)" for one in databases)
             say(f"databases: {said}")
             with system.tree(_known(vault, copy.contents)) as stream:
                 files = [copy.file(header, stream) for header in headers(stream)]
-        except (TreeError, OSError, sqlite3.Error) as error:
-            raise BackupError(f"{error}; run the backup again") from error
-        say(f"data: {len(files):,} files, {sum(one.size for one in files):,} bytes")
-        manifest = BackupManifest(
-            system=system.kind,
-            began_at=began,
-            ended_at=datetime.now(UTC),
-            versions=Versions(
-                airnub=version("airnub-cli"), prefect=version("prefect"), postgresql=system.database_version()
-            ),
-            roles=system.roles(),
-            databases=databases,
-            files=files,
-        )
-        vault.publish(name, manifest.model_dump_json().encode())
-        forgotten = _forget(vault, keep) if keep else []
+            say(f"data: {len(files):,} files, {sum(one.size for one in files):,} bytes")
+            manifest = BackupManifest(
+                system=system.kind,
+                began_at=began,
+                ended_at=datetime.now(UTC),
+                versions=Versions(
+                    airnub=version("airnub-cli"), prefect=version("prefect"), postgresql=system.database_version()
+                ),
+                roles=system.roles(),
+                databases=databases,
+                files=files,
+            )
+            vault.publish(name, manifest.model_dump_json().encode())
+            forgotten = _forget(vault, keep) if keep else []
+    except TreeError as error:
+        raise BackupError(f"{error}; run the backup again") from error
+    except (OSError, sqlite3.Error) as error:
+        place = (isinstance(error, OSError) and error.filename) or vault.scratch or tempfile.gettempdir()
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise BackupError(
+            f"{place}: {reason}; correct that and run the backup again, what was copied is kept"
+        ) from error
     return Copied(name, manifest, copy.files, copy.size, forgotten)
 
 

@@ -66,19 +66,21 @@ def restore_system(
     Raises:
         BackupError: the system is not empty, runs, or is older than the backup.
         ConfigurationError: the backup is of the other system.
+        ProgramError: a program that the system takes, such as Docker, is not there or failed.
         StoreError: the vault cannot be read, or is damaged.
     """
     manifest = load_manifest(vault, name)
     require_same_kind(system, manifest.system)
     _require_not_older("Prefect", version("prefect"), manifest.versions.prefect)
+    _require_contents(vault, manifest)
     with system.stopped():
         if manifest.versions.postgresql is not None:
             _require_not_older("PostgreSQL", str(system.database_version()), manifest.versions.postgresql)
         found = system.content()
         if found and not replace:
             raise BackupError(
-                f"expected an empty system, found {'; '.join(found)}. Back it up if it is needed, then remove it "
-                "(docker compose down --volumes) or say --replace"
+                f"expected an empty system, found {'; '.join(found)}. Back it up if it is needed, then empty it "
+                f"({system.how_to_empty}), or add --replace"
             )
         with system.write_tree(replace=replace) as stream:
             _write(manifest, vault, stream)
@@ -89,6 +91,16 @@ def restore_system(
             say(f"database {dump.name}: {dump.size:,} bytes")
         integrity = system.verify()
     return Restored(name, manifest, found, notes, integrity)
+
+
+def _require_contents(vault: Vault, manifest: BackupManifest) -> None:
+    """Raises:
+    StoreError: a content is missing, which would show only when what is there has been removed.
+    """
+    missing = sorted({one.digits for one in (*manifest.databases, *manifest.files)} - vault.contents())
+    if missing:
+        reason = f"expected the content {missing[0]} of the backup, found none ({len(missing)} contents are missing)"
+        raise StoreError(vault.name, f"{reason}; restore another backup")
 
 
 def _write(manifest: BackupManifest, vault: Vault, stream: IO[bytes]) -> None:

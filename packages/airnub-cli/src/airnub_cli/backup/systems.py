@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
+from airnub_cli import programs
 from airnub_cli.backup.errors import BackupError
 from airnub_cli.backup.manifest import DatabaseDump
 from airnub_cli.backup.tree import Known, content_of, copy_database
 from airnub_cli.dev.state import State, held
+from airnub_cli.programs import ProgramError
 from airnub_common import write_atomic
 from airnub_prefect.embedded.database import FILE
 from airnub_prefect.errors import ConfigurationError
@@ -49,11 +50,14 @@ class System(Protocol):
 
     Raises:
         BackupError: a part of it does not do what is needed.
+        ProgramError: a program that it takes, such as Docker, is not there or failed.
     """
 
     kind: Literal["compose", "dev"]
     next_step: str
     """What starts it after a restore."""
+    how_to_empty: str
+    """What removes all that is there, for people."""
 
     def database_version(self) -> str | None:
         """Of PostgreSQL; `None` for SQLite."""
@@ -99,7 +103,26 @@ def described(path: Path, name: str, owner: str | None = None) -> DatabaseDump:
     return DatabaseDump(digits=digest.hexdigest(), size=path.stat().st_size, name=name, owner=owner)
 
 
-class Dev:
+class _WithAgent:
+    """What a system does with its data root, by an agent that reaches it."""
+
+    _agent: "_Agent"
+
+    @contextmanager
+    def tree(self, known: Known) -> Iterator[IO[bytes]]:
+        with self._agent.send(known) as stream:
+            yield stream
+
+    @contextmanager
+    def write_tree(self, *, replace: bool) -> Iterator[IO[bytes]]:
+        with self._agent.receive(replace=replace) as stream:
+            yield stream
+
+    def verify(self) -> Integrity:
+        return Integrity.from_json(self._agent.ask("verify"))
+
+
+class Dev(_WithAgent):
     """The system of `airnub dev`."""
 
     kind: Literal["compose", "dev"] = "dev"
@@ -109,6 +132,7 @@ class Dev:
         self._database = state.home / FILE
         # Beside the database Prefect's home has caches alone, and the leases of processes.
         self._agent = _Agent((sys.executable, *_AGENT[1:]), str(state.folder), (state.home.name, state.temporary.name))
+        self.how_to_empty = f"remove the folder {shown(state.folder)}"
         self.next_step = f"uv run airnub dev --state {shown(state.folder)}"
 
     def database_version(self) -> None:
@@ -128,11 +152,6 @@ class Dev:
         yield copy, described(copy, FILE)
 
     @contextmanager
-    def tree(self, known: Known) -> Iterator[IO[bytes]]:
-        with self._agent.send(known) as stream:
-            yield stream
-
-    @contextmanager
     def stopped(self) -> Iterator[None]:
         with held(self._state):
             yield
@@ -148,20 +167,13 @@ class Dev:
         write_atomic(self._database, b"".join(pieces))
         return []
 
-    @contextmanager
-    def write_tree(self, *, replace: bool) -> Iterator[IO[bytes]]:
-        with self._agent.receive(replace=replace) as stream:
-            yield stream
 
-    def verify(self) -> Integrity:
-        return Integrity.from_json(self._agent.ask("verify"))
-
-
-class Compose:
+class Compose(_WithAgent):
     """The system of docker-compose.yml."""
 
     kind: Literal["compose", "dev"] = "compose"
     next_step = "docker compose up -d --wait"
+    how_to_empty = "docker compose down --volumes"
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -186,15 +198,10 @@ class Compose:
             yield path, described(path, name, owner)
 
     @contextmanager
-    def tree(self, known: Known) -> Iterator[IO[bytes]]:
-        with self._agent.send(known) as stream:
-            yield stream
-
-    @contextmanager
     def stopped(self) -> Iterator[None]:
         running = set(self._compose("ps", "--services", "--status", "running").split()) - {_POSTGRES}
         using = ["docker", "ps", "--filter", f"volume={self._volume}", "--format", "{{.Names}}"]
-        running |= set(_run(using, self._root).split())
+        running |= set(programs.output(using, self._root).split())
         if running:
             raise BackupError(
                 f"expected nothing but {_POSTGRES} to run, found {', '.join(sorted(running))}; stop it first: "
@@ -232,14 +239,6 @@ class Compose:
             )
         return done
 
-    @contextmanager
-    def write_tree(self, *, replace: bool) -> Iterator[IO[bytes]]:
-        with self._agent.receive(replace=replace) as stream:
-            yield stream
-
-    def verify(self) -> Integrity:
-        return Integrity.from_json(self._agent.ask("verify"))
-
     def _sql(self, database: str, statements: str) -> str:
         with tempfile.TemporaryFile() as file:
             file.write(statements.encode())
@@ -252,8 +251,8 @@ class Compose:
         script = f'exec {program} --username "${{POSTGRES_USER:-postgres}}" "$@"'
         command = ("docker", "compose", "exec", "-T", _POSTGRES, "sh", "-c", script, program, *words)
         try:
-            return _run(command, self._root, **streams)
-        except BackupError as error:
+            return programs.output(command, self._root, **streams)
+        except ProgramError as error:
             if "is not running" in str(error):
                 reason = (
                     f"expected the service {_POSTGRES} to run, found it stopped; docker compose up -d --wait postgres"
@@ -262,7 +261,7 @@ class Compose:
             raise
 
     def _compose(self, *words: str) -> str:
-        return _run(("docker", "compose", *words), self._root)
+        return programs.output(("docker", "compose", *words), self._root)
 
 
 @dataclass(frozen=True)
@@ -294,13 +293,13 @@ class _Agent:
                 process.stdin.close()
 
     def ask(self, order: str) -> Any:
-        return json.loads(_run((*self.command, order, self.root, *self.left_out), self.folder))
+        return json.loads(programs.output((*self.command, order, self.root, *self.left_out), self.folder))
 
     @contextmanager
     def _started(self, order: str, **streams: Any) -> Iterator["subprocess.Popen[bytes]"]:
         command = (*self.command, order, self.root, *self.left_out)
         with tempfile.TemporaryFile() as said:
-            process = _popen(command, self.folder, stderr=said, **streams)
+            process = programs.start(command, self.folder, stderr=said, **streams)
             try:
                 yield process
             except BaseException:
@@ -312,35 +311,9 @@ class _Agent:
                     if stream is not None:
                         with suppress(BrokenPipeError):  # of a process that has ended; its status says it
                             stream.close()
-            if process.wait() != 0:
-                said.seek(0)
-                raise BackupError(_failed(command, process.returncode, said.read().decode(errors="replace")))
-
-
-def _popen(command: Sequence[str], folder: Path | None, **streams: Any) -> "subprocess.Popen[bytes]":
-    if shutil.which(command[0]) is None:
-        raise BackupError(f"expected the command {command[0]}, found none; for `airnub dev` say --dev")
-    return subprocess.Popen(command, cwd=folder, **streams)
-
-
-def _run(command: Sequence[str], folder: Path | None, **streams: Any) -> str:
-    """What a command prints.
-
-    Raises:
-        BackupError: it fails.
-    """
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | streams
-    with _popen(command, folder, stderr=subprocess.PIPE, **streams) as process:
-        out, said = process.communicate()
-    if process.returncode != 0:
-        raise BackupError(_failed(command, process.returncode, said.decode(errors="replace")))
-    return (out or b"").decode()
-
-
-def _failed(command: Sequence[str], status: int, said: str) -> str:
-    lines = [line for line in said.splitlines() if line.strip()][-5:]
-    shown_command = " ".join(command[:12])
-    return f"expected `{shown_command} …` to succeed, found exit status {status}: {' / '.join(lines) or 'no words'}"
+            status = process.wait()
+            said.seek(0)
+            programs.require_success(command, status, said.read().decode(errors="replace"))
 
 
 def require_same_kind(system: System, kind: str) -> None:

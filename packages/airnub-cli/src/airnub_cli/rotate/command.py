@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from airnub_cli.backend.placeholders import known_values
+from airnub_cli.programs import ProgramError
 from airnub_cli.rotate.password import DATABASES, RotationError, compose_in
 from airnub_cli.rotate.password import rotate as change
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -33,7 +34,12 @@ def rotate(name: str) -> None:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)
     except RotationError as error:
-        click.secho(f"{error}\nRun it again when that is mended.", fg="red", err=True)
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(1)
+    except ProgramError as error:
+        click.secho(
+            f"{error}\nCorrect that, and run `airnub rotate {name}` again: it completes the change.", fg="red", err=True
+        )
         sys.exit(1)
     users = f", and {' and '.join(database.readers)} uses it" if database.readers else ""
     click.echo(f"The role {database.role} has a new password{users}.")

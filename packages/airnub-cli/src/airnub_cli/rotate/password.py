@@ -4,13 +4,16 @@ Connections that are open stay open, so the server works on until it is started 
 """
 
 import secrets
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from airnub_cli import programs
+
 FILE = "/var/lib/postgresql/password"
 """Where a service of PostgreSQL has the password of its role; docker-compose.yml writes it for a new database."""
+UNDER_WAY = f"{FILE}.rotating"
+"""Beside it from the first step of a rotation to its last."""
 BYTES = 24
 
 Compose = Callable[..., str]
@@ -18,7 +21,7 @@ Compose = Callable[..., str]
 
 
 class RotationError(Exception):
-    """The password was not changed, or not everywhere."""
+    """`.env` has no new password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +50,7 @@ def compose_in(root: Path) -> Compose:
     """
 
     def compose(*arguments: str, stdin: str = "") -> str:
-        command = ["docker", "compose", *arguments]
-        try:
-            done = subprocess.run(command, cwd=root, input=stdin, capture_output=True, text=True, check=False)
-        except FileNotFoundError as error:
-            raise RotationError("expected the command docker, found none; install Docker with Compose") from error
-        if done.returncode != 0:
-            found = (done.stderr or done.stdout).strip()
-            raise RotationError(f"expected `{' '.join(command)}` to succeed, found status {done.returncode}: {found}")
-        return done.stdout
+        return programs.output(["docker", "compose", *arguments], root, text=stdin)
 
     return compose
 
@@ -69,16 +64,17 @@ def rotate(database: Database, compose: Compose, written: str | None = None) -> 
         written: the new password, as `.env` has it; without one it is random.
 
     Raises:
-        RotationError: the service does not run, `.env` has the password that the role has already, or a step failed. A
-            second run completes what a failed one began.
+        RotationError: `.env` has the password that the role has already.
+        ProgramError: the service does not run, or a step failed. A second run completes what an interrupted one began.
     """
     inside = ("exec", "-T", database.service)
     found = compose(*inside, "cat", FILE)
-    if written is not None and written == found:
+    if written is not None and written == found and not compose(*inside, "sh", "-c", f"cat {UNDER_WAY} || :"):
         raise RotationError(
             f"{database.setting} in .env: expected a new password or none, found the one that the role "
             f"{database.role} has already; change the line, or remove it for a random password"
         )
+    compose(*inside, "sh", "-c", f"echo yes >{UNDER_WAY}")
     password = secrets.token_urlsafe(BYTES) if written is None else written
     quoted = password.replace("'", "''")
     psql = ("psql", "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database.role)
@@ -88,3 +84,4 @@ def rotate(database: Database, compose: Compose, written: str | None = None) -> 
     for service in database.readers:
         compose("restart", service)
         compose("up", "--detach", "--no-deps", "--no-build", "--no-recreate", "--wait", service)
+    compose(*inside, "rm", "-f", UNDER_WAY)

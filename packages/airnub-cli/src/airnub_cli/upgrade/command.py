@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from airnub_cli.upgrade.compose import Compose, ComposeError, Container
+from airnub_cli.programs import ProgramError
+from airnub_cli.upgrade.compose import Compose, Container
 from airnub_cli.upgrade.plan import DATABASE, SERVER, Plan, Step, major_of, make_plan, references_of, services_of
 from airnub_cli.workspace import Workspace, WorkspaceError
 
@@ -47,7 +48,7 @@ def upgrade(project: str | None, dry_run: bool, no_build: bool, lose_runs: bool)
         sys.exit(2)
     try:
         sys.exit(_run(Compose(root, project), dry_run=dry_run, build=not no_build, lose_runs=lose_runs))
-    except ComposeError as error:
+    except ProgramError as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(1)
 
@@ -107,10 +108,10 @@ def _unusable(compose: Compose, plan: Plan, containers: Sequence[Container]) -> 
         return
     try:
         compose.do("run", "--rm", "--no-deps", "-T", SERVER, "python", "-m", "airnub_prefect.server_database", "check")
-    except ComposeError:
+    except ProgramError:
         yield (
-            f"{SERVER}: expected the database to let in the new server, found what stands above; is its password "
-            "changed in the database too (`ALTER ROLE prefect PASSWORD …`)?"
+            f"{SERVER}: expected the image of the new server to use the database; its error is above. Passwords are "
+            "changed by `uv run airnub rotate database`"
         )
 
 

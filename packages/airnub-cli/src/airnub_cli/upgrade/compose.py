@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airnub_cli import programs
+from airnub_cli.programs import ProgramError
+
 _LABEL = "com.docker.compose."
 RUN = "io.prefect.flow-run-name"
 """A label of the containers of runs."""
-
-
-class ComposeError(Exception):
-    """Docker is not there, or did not do what it was asked."""
+_ABOVE = "its own lines are above"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Compose:
         """docker-compose.yml with `.env`, as Compose understands it.
 
         Raises:
-            ComposeError: it does not.
+            ProgramError: it does not.
         """
         found: dict[str, Any] = json.loads(self._read(*self._command, "config", "--format", "json"))
         return found
@@ -59,7 +59,7 @@ class Compose:
                 `env_file` is a different one than that of its container.
         """
         lines = self._read(
-            *self._command, "--file", "-", "config", "--hash", "*", given=json.dumps(configuration)
+            *self._command, "--file", "-", "config", "--hash", "*", text=json.dumps(configuration)
         ).splitlines()
         return dict(line.split(maxsplit=1) for line in lines if line.strip())
 
@@ -80,11 +80,14 @@ class Compose:
 
     def image(self, reference: str) -> dict[str, Any] | None:
         """What the engine knows of an image, `None` where it has none of this name."""
-        done = self._done("docker", "image", "inspect", reference)
-        if done.returncode != 0:
-            return None
-        found: dict[str, Any] = json.loads(done.stdout)[0]
-        return found
+        try:
+            found = self._read("docker", "image", "inspect", reference)
+        except ProgramError as error:
+            if "no such image" in str(error).lower():
+                return None
+            raise
+        image: dict[str, Any] = json.loads(found)[0]
+        return image
 
     def runs(self, network: str) -> list[str]:
         """Names that runs in a network were started with, and their containers have; a flow may rename its run."""
@@ -95,15 +98,11 @@ class Compose:
         """A command of Compose; what it says goes to stderr.
 
         Raises:
-            ComposeError: it failed.
+            ProgramError: it failed.
         """
         command = [*self._command, *arguments]
-        done = subprocess.run(command, cwd=self._root, stdout=sys.stderr, stdin=subprocess.DEVNULL, check=False)
-        if done.returncode != 0:
-            raise ComposeError(
-                f"expected `{' '.join(command)}` to succeed, found exit status {done.returncode}; "
-                "what it says stands above"
-            )
+        status = programs.start(command, self._root, stdin=subprocess.DEVNULL, stdout=sys.stderr).wait()
+        programs.require_success(command, status, _ABOVE)
 
     def do_once(self, project: str, service: str) -> None:
         """Bring up a service that does something and ends, and wait for that.
@@ -111,31 +110,20 @@ class Compose:
         Not with an attached `up`: it ends when a container of a run ends, which inherits labels of its image.
 
         Raises:
-            ComposeError: it failed; what it said is on stderr.
+            ProgramError: it failed; what it said is on stderr.
         """
         self.do("up", "--detach", "--no-build", service)
         [container] = [one for one in self.containers(project) if one.service == service]
         status = int(self._read("docker", "wait", container.id))
         if status != 0:
-            subprocess.run(["docker", "logs", "--tail", "40", container.id], stdout=sys.stderr, check=False)
-            raise ComposeError(
-                f"expected {service} to succeed, found exit status {status}; what it says stands above, and all of it "
+            programs.start(["docker", "logs", "--tail", "40", container.id], self._root, stdout=sys.stderr).wait()
+            raise ProgramError(
+                f"expected {service} to succeed, found exit status {status}; its last lines are above, and all of them "
                 f"in `docker compose logs {service}`"
             )
 
-    def _read(self, *command: str, given: str | None = None) -> str:
-        done = self._done(*command, given=given)
-        if done.returncode != 0:
-            raise ComposeError(f"expected `{' '.join(command)}` to answer, found: {done.stderr.strip()}")
-        return done.stdout
-
-    def _done(self, *command: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-        try:
-            return subprocess.run(command, cwd=self._root, input=given, capture_output=True, text=True, check=False)
-        except FileNotFoundError as error:
-            raise ComposeError(
-                "expected the command docker, found none; install Docker with Compose 2.24 or later"
-            ) from error
+    def _read(self, *command: str, text: str | None = None) -> str:
+        return programs.output(command, self._root, text=text)
 
 
 def _container(found: Mapping[str, Any]) -> Container:

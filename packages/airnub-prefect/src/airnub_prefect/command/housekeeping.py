@@ -6,7 +6,7 @@ from airnub_core import Place
 from airnub_prefect.cleanup import Cleanup, clean_up
 from airnub_prefect.command import dataset
 from airnub_prefect.command.display import print_json, print_rows, say_error, tell
-from airnub_prefect.command.store import located
+from airnub_prefect.command.store import existing_store, located
 from airnub_prefect.department import Department
 from airnub_prefect.settings import SourceSettings
 from airnub_prefect.validation import load_yaml
@@ -27,12 +27,12 @@ def run_housekeeping(
         as_json: print a JSON document.
 
     Raises:
-        ConfigurationError: nothing says where they are.
+        ConfigurationError: nothing says where they are, or the folder of `store` does not exist.
         ServerUnreachableError: a block says it, and the Prefect server does not answer.
     """
     makes_datasets = any(stage.makes_datasets() for stage in department.stages)
     found = dataset.find(department, datasets, store, None) if makes_datasets else None
-    places = [Place(store)] if store is not None else _stores(department)
+    places = [existing_store(Place(store))] if store is not None else _stores(department)
     result = clean_up(places, None if found is None else (found.location, found.declared), dry_run=dry_run)
     if as_json:
         print_json(result.as_json())

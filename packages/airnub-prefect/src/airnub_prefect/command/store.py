@@ -48,6 +48,15 @@ def find(department: Department, store: Path | None, config: Path | None, *, wit
         ServerUnreachableError: a block says it, and the Prefect server does not answer.
     """
     place = Place(store) if store is not None else located(_ingestion(department, config), with_index=with_index)
+    return existing_store(place)
+
+
+def existing_store(place: Place) -> Place:
+    """A store, whose folder has to exist.
+
+    Raises:
+        ConfigurationError: it does not.
+    """
     if isinstance(place.objects, Path) and not place.objects.is_dir():
         raise ConfigurationError.of(
             shown(place.objects), "expected a content store, found no such folder; an ingestion makes it"
