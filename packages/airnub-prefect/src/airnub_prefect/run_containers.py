@@ -2,6 +2,9 @@
 
 `prefect-docker` watches a container only while the worker lives that started it. The engine's events tell any worker of
 the pool how a container ended, also why: with `auto_remove` it cannot be inspected afterwards.
+
+A pool is known by its id: two systems on one engine, such as staging and production, have pools and workers of the same
+names.
 """
 
 import logging
@@ -18,7 +21,7 @@ from docker.errors import DockerException, NotFound  # type: ignore[import-untyp
 
 _log = logging.getLogger("prefect.airnub.worker")
 
-_RUN, _POOL, _WORKER = "io.prefect.flow-run-id", "io.prefect.work-pool-name", "io.prefect.worker-name"
+_RUN, _POOL, _WORKER = "io.prefect.flow-run-id", "io.prefect.work-pool-id", "io.prefect.worker-name"
 _NUMBER = "com.docker.compose.container-number"
 OTHERS_TIME = timedelta(minutes=1)
 """How long another worker may take between creating a container and starting it."""
@@ -52,11 +55,11 @@ def compose_number() -> int | None:
     return int(number) if number else None
 
 
-def remove_unstarted(pool: str, worker: str, submitting: Collection[UUID]) -> list[UUID]:
+def remove_unstarted(pool: UUID, worker: str, submitting: Collection[UUID]) -> list[UUID]:
     """Remove containers that a worker created and did not live to start: started later, they would run a second time.
 
     Args:
-        pool: whose runs.
+        pool: whose runs; its id.
         worker: name of the worker that asks; what its predecessor left needs no waiting.
         submitting: runs that this worker is starting now; their containers stay.
 
@@ -101,8 +104,8 @@ def has_container(run: UUID) -> bool:
 class EndsOfContainers:
     """Follows the engine's events in a thread of its own, from a minute ago on."""
 
-    def __init__(self, pool: str, say: Callable[[Ended], object]) -> None:
-        """Follow those of a pool; `say` is called in that thread."""
+    def __init__(self, pool: UUID, say: Callable[[Ended], object]) -> None:
+        """Follow those of the pool of this id; `say` is called in that thread."""
         self._pool, self._say = pool, say
         self._out_of_memory: set[str] = set()
 
