@@ -1,6 +1,7 @@
 """Containers of runs on a real engine: those that were never started are removed, and how others ended is said."""
 
 import queue
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -43,9 +44,11 @@ def test_what_was_never_started_is_removed(pool):
     from airnub_prefect.run_containers import remove_unstarted
 
     left, of_another, submitted = create(pool), create(pool, worker="another"), create(pool)
-    assert remove_unstarted(pool, "me", {submitted}) == [left]
-    assert remove_unstarted(pool, "me", {submitted}) == []
-    assert set(remove_unstarted(pool, "another", set())) == {of_another}
+    assert remove_unstarted(pool, "me", {submitted}).keys() == {left}
+    assert remove_unstarted(pool, "me", {submitted}) == {}
+    [(run, created)] = remove_unstarted(pool, "another", set()).items()
+    assert run == of_another
+    assert timedelta(0) <= datetime.now(UTC) - created < timedelta(minutes=10)
 
 
 def test_a_pool_of_the_same_name_on_another_server_is_left_alone(pool):
@@ -54,8 +57,8 @@ def test_a_pool_of_the_same_name_on_another_server_is_left_alone(pool):
 
     ours, others = create(pool), uuid4()
     theirs = create(others, name=name_of(pool))
-    assert remove_unstarted(pool, "me", set()) == [ours]
-    assert remove_unstarted(others, "me", set()) == [theirs]
+    assert remove_unstarted(pool, "me", set()).keys() == {ours}
+    assert remove_unstarted(others, "me", set()).keys() == {theirs}
 
 
 def test_what_runs_is_left_alone(pool):
@@ -64,7 +67,7 @@ def test_what_runs_is_left_alone(pool):
 
     run = uuid4()
     docker("run", "--detach", *labels(pool, str(run), "me"), PREFECT, "sleep", "60")
-    assert remove_unstarted(pool, "me", set()) == []
+    assert remove_unstarted(pool, "me", set()) == {}
     assert has_container(run)
     assert not has_container(uuid4())
 

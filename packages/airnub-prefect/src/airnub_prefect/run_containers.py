@@ -55,7 +55,7 @@ def compose_number() -> int | None:
     return int(number) if number else None
 
 
-def remove_unstarted(pool: UUID, worker: str, submitting: Collection[UUID]) -> list[UUID]:
+def remove_unstarted(pool: UUID, worker: str, submitting: Collection[UUID]) -> dict[UUID, datetime]:
     """Remove containers that a worker created and did not live to start: started later, they would run a second time.
 
     Args:
@@ -64,7 +64,7 @@ def remove_unstarted(pool: UUID, worker: str, submitting: Collection[UUID]) -> l
         submitting: runs that this worker is starting now; their containers stay.
 
     Returns:
-        Their runs.
+        Their runs, each with the time at which its container was created.
 
     Raises:
         DockerException, OSError: the engine does not answer.
@@ -72,17 +72,18 @@ def remove_unstarted(pool: UUID, worker: str, submitting: Collection[UUID]) -> l
     client = docker.from_env()
     try:
         filters = {"status": "created", "label": f"{_POOL}={pool}"}
-        removed = []
+        removed: dict[UUID, datetime] = {}
         for found in client.containers.list(all=True, filters=filters, ignore_removed=True):
             run = UUID(found.labels[_RUN])
-            age = datetime.now(UTC) - datetime.fromisoformat(found.attrs["Created"])
+            created = datetime.fromisoformat(found.attrs["Created"])
+            age = datetime.now(UTC) - created
             if run in submitting or (found.labels.get(_WORKER) != worker and age < OTHERS_TIME):
                 continue
             try:
                 found.remove()
             except NotFound:  # by another worker of the pool
                 continue
-            removed.append(run)
+            removed[run] = max(created, removed.get(run, created))
         return removed
     finally:
         client.close()

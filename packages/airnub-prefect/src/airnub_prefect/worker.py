@@ -222,16 +222,20 @@ class _InContainers(Draining):
             )
         except FAULTS as error:
             raise OSError(f"the Docker engine: {error}") from error
-        for run in left:
-            await self._end_unstarted(run)
+        for run, created in left.items():
+            await self._end_unstarted(run, created)
         await super().look_after()
 
-    async def _end_unstarted(self, number: UUID) -> None:
+    async def _end_unstarted(self, number: UUID, created: datetime) -> None:
+        from airnub_prefect.run_containers import OTHERS_TIME
+
         try:
             run = await self.client.read_flow_run(number)
         except ObjectNotFound:
             return
         if run.state is None or not run.state.is_pending():
+            return
+        if run.state.timestamp > created + OTHERS_TIME:  # it was started again since, and has a new container
             return
         again = START_AGAIN in run.tags
         make = Scheduled if again else Crashed
