@@ -1,7 +1,8 @@
 """Containers of runs on a real engine: those that were never started are removed, and how others ended is said."""
 
 import queue
-from uuid import UUID, uuid4
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from docker_system import PREFECT, docker, wait_for
@@ -9,25 +10,33 @@ from docker_system import PREFECT, docker, wait_for
 
 @pytest.fixture
 def pool(images):
-    """The name of a pool that nothing else has; its containers are gone afterwards."""
-    name = f"pool-{uuid4().hex[:8]}"
-    yield name
-    left = docker("ps", "--all", "--quiet", "--filter", f"label=io.prefect.work-pool-name={name}").stdout.split()
+    """The id of a pool that nothing else has; containers of it, and of pools of its name, are gone afterwards."""
+    number = uuid4()
+    yield number
+    name = f"label=io.prefect.work-pool-name={name_of(number)}"
+    left = docker("ps", "--all", "--quiet", "--filter", name).stdout.split()
     if left:
         docker("rm", "--force", *left)
 
 
-def labels(pool, run, worker):
+def name_of(pool):
+    """Of a pool."""
+    return f"pool-{pool.hex[:8]}"
+
+
+def labels(pool, run, worker, name=None):
     """As prefect-docker gives them."""
-    values = {"flow-run-id": run, "work-pool-name": pool, "worker-name": worker}
+    values = {
+        "flow-run-id": run, "work-pool-id": pool, "work-pool-name": name or name_of(pool), "worker-name": worker,
+    }  # fmt: skip
     return [f"--label=io.prefect.{name}={value}" for name, value in values.items()]
 
 
-def create(pool, *, worker="me", run=None):
+def create(pool, *, worker="me", name=None):
     """A container that is not started; its run."""
-    run = run or str(uuid4())
-    docker("create", *labels(pool, run, worker), PREFECT, "true")
-    return UUID(run)
+    run = uuid4()
+    docker("create", *labels(pool, run, worker, name), PREFECT, "true")
+    return run
 
 
 def test_what_was_never_started_is_removed(pool):
@@ -35,9 +44,21 @@ def test_what_was_never_started_is_removed(pool):
     from airnub_prefect.run_containers import remove_unstarted
 
     left, of_another, submitted = create(pool), create(pool, worker="another"), create(pool)
-    assert remove_unstarted(pool, "me", {submitted}) == [left]
-    assert remove_unstarted(pool, "me", {submitted}) == []
-    assert set(remove_unstarted(pool, "another", set())) == {of_another}
+    assert remove_unstarted(pool, "me", {submitted}).keys() == {left}
+    assert remove_unstarted(pool, "me", {submitted}) == {}
+    [(run, created)] = remove_unstarted(pool, "another", set()).items()
+    assert run == of_another
+    assert timedelta(0) <= datetime.now(UTC) - created < timedelta(minutes=10)
+
+
+def test_a_pool_of_the_same_name_on_another_server_is_left_alone(pool):
+    """Of a second system on this engine, whose worker is about to start its container."""
+    from airnub_prefect.run_containers import remove_unstarted
+
+    ours, others = create(pool), uuid4()
+    theirs = create(others, name=name_of(pool))
+    assert remove_unstarted(pool, "me", set()).keys() == {ours}
+    assert remove_unstarted(others, "me", set()).keys() == {theirs}
 
 
 def test_what_runs_is_left_alone(pool):
@@ -46,7 +67,7 @@ def test_what_runs_is_left_alone(pool):
 
     run = uuid4()
     docker("run", "--detach", *labels(pool, str(run), "me"), PREFECT, "sleep", "60")
-    assert remove_unstarted(pool, "me", set()) == []
+    assert remove_unstarted(pool, "me", set()) == {}
     assert has_container(run)
     assert not has_container(uuid4())
 

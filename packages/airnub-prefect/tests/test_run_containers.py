@@ -29,7 +29,7 @@ def event(action, container="c", run=RUN, status=None):
 def test_the_end_of_a_container_is_said(events, expected):
     """With its status, and with out of memory where the engine said so of this container."""
     said = []
-    ends = EndsOfContainers("pool", said.append)
+    ends = EndsOfContainers(uuid4(), said.append)
     for one in events:
         ends._look_at(one)
     assert said == expected

@@ -2,6 +2,9 @@
 
 `prefect-docker` watches a container only while the worker lives that started it. The engine's events tell any worker of
 the pool how a container ended, also why: with `auto_remove` it cannot be inspected afterwards.
+
+A pool is known by its id: two systems on one engine, such as staging and production, have pools and workers of the same
+names.
 """
 
 import logging
@@ -18,7 +21,7 @@ from docker.errors import DockerException, NotFound  # type: ignore[import-untyp
 
 _log = logging.getLogger("prefect.airnub.worker")
 
-_RUN, _POOL, _WORKER = "io.prefect.flow-run-id", "io.prefect.work-pool-name", "io.prefect.worker-name"
+_RUN, _POOL, _WORKER = "io.prefect.flow-run-id", "io.prefect.work-pool-id", "io.prefect.worker-name"
 _NUMBER = "com.docker.compose.container-number"
 OTHERS_TIME = timedelta(minutes=1)
 """How long another worker may take between creating a container and starting it."""
@@ -52,16 +55,16 @@ def compose_number() -> int | None:
     return int(number) if number else None
 
 
-def remove_unstarted(pool: str, worker: str, submitting: Collection[UUID]) -> list[UUID]:
+def remove_unstarted(pool: UUID, worker: str, submitting: Collection[UUID]) -> dict[UUID, datetime]:
     """Remove containers that a worker created and did not live to start: started later, they would run a second time.
 
     Args:
-        pool: whose runs.
+        pool: whose runs; its id.
         worker: name of the worker that asks; what its predecessor left needs no waiting.
         submitting: runs that this worker is starting now; their containers stay.
 
     Returns:
-        Their runs.
+        Their runs, each with the time at which its container was created.
 
     Raises:
         DockerException, OSError: the engine does not answer.
@@ -69,17 +72,18 @@ def remove_unstarted(pool: str, worker: str, submitting: Collection[UUID]) -> li
     client = docker.from_env()
     try:
         filters = {"status": "created", "label": f"{_POOL}={pool}"}
-        removed = []
+        removed: dict[UUID, datetime] = {}
         for found in client.containers.list(all=True, filters=filters, ignore_removed=True):
             run = UUID(found.labels[_RUN])
-            age = datetime.now(UTC) - datetime.fromisoformat(found.attrs["Created"])
+            created = datetime.fromisoformat(found.attrs["Created"])
+            age = datetime.now(UTC) - created
             if run in submitting or (found.labels.get(_WORKER) != worker and age < OTHERS_TIME):
                 continue
             try:
                 found.remove()
             except NotFound:  # by another worker of the pool
                 continue
-            removed.append(run)
+            removed[run] = max(created, removed.get(run, created))
         return removed
     finally:
         client.close()
@@ -101,8 +105,8 @@ def has_container(run: UUID) -> bool:
 class EndsOfContainers:
     """Follows the engine's events in a thread of its own, from a minute ago on."""
 
-    def __init__(self, pool: str, say: Callable[[Ended], object]) -> None:
-        """Follow those of a pool; `say` is called in that thread."""
+    def __init__(self, pool: UUID, say: Callable[[Ended], object]) -> None:
+        """Follow those of the pool of this id; `say` is called in that thread."""
         self._pool, self._say = pool, say
         self._out_of_memory: set[str] = set()
 

@@ -5,7 +5,8 @@
 
 An automation that waits for heartbeats has a window for each run, and evaluates windows seconds after the server has
 started. While the server was away no heartbeat could arrive, so it would crash every run that lives. Windows that
-ended in the outage, or end before a heartbeat can come, are moved: they begin now, and end one `within` later. Their
+ended in the outage, or end before a heartbeat can come, are moved: they begin now, and end one `within` and two minutes
+later, for on a busy machine the server takes a minute to start and to handle what was sent meanwhile. Their
 begin counts too: clients send again what they could not send, and a heartbeat that is older than the outage's end would
 otherwise move the window back to its own time. Windows of reactive automations are left alone.
 
@@ -27,13 +28,15 @@ import asyncpg  # type: ignore[import-untyped]
 
 _PREFIX = "PREFECT_SERVER_DATABASE_"
 _PATIENCE = 10.0
+START_SECONDS = 120.0
+"""That a server may take until it has handled the heartbeats that waited for it."""
 _REVISION = re.compile(r"^revision(?:: str)? = ['\"](\w+)['\"]", re.MULTILINE)
 _MOVE = """
 UPDATE automation_bucket AS bucket
-SET start = now(), "end" = now() + make_interval(secs => (automation.trigger->>'within')::float)
+SET start = now(), "end" = now() + make_interval(secs => (automation.trigger->>'within')::float + $1)
 FROM automation
 WHERE automation.id = bucket.automation_id AND automation.trigger->>'posture' = 'Proactive'
-    AND bucket."end" < now() + make_interval(secs => (automation.trigger->>'within')::float)
+    AND bucket."end" < now() + make_interval(secs => (automation.trigger->>'within')::float + $1)
 """
 
 
@@ -55,7 +58,7 @@ async def move_windows(settings: Mapping[str, str]) -> str:
     """
     connection = await _connect(settings)
     try:
-        done: str = await connection.execute(_MOVE, timeout=_PATIENCE)
+        done: str = await connection.execute(_MOVE, START_SECONDS, timeout=_PATIENCE)
     except asyncpg.UndefinedTableError:
         return ""
     finally:

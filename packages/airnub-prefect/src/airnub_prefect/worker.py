@@ -173,6 +173,7 @@ class _InContainers(Draining):
 
     type = "draining-in-containers"
     runs_outlive_it = True
+    pool_id: UUID
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -185,7 +186,7 @@ class _InContainers(Draining):
 
         await super().setup()
         loop = asyncio.get_running_loop()
-        EndsOfContainers(self._work_pool_name, lambda end: loop.call_soon_threadsafe(self._ended, end)).start()
+        EndsOfContainers(self.pool_id, lambda end: loop.call_soon_threadsafe(self._ended, end)).start()
 
     def _ended(self, end: Any) -> None:
         if end.out_of_memory:
@@ -233,20 +234,24 @@ class _InContainers(Draining):
 
         try:
             left = await asyncio.to_thread(
-                remove_unstarted, self._work_pool_name, self.name, set(self._submitting_flow_run_ids)
+                remove_unstarted, self.pool_id, self.name, set(self._submitting_flow_run_ids)
             )
         except FAULTS as error:
             raise OSError(f"the Docker engine: {error}") from error
-        for run in left:
-            await self._end_unstarted(run)
+        for run, created in left.items():
+            await self._end_unstarted(run, created)
         await super().look_after()
 
-    async def _end_unstarted(self, number: UUID) -> None:
+    async def _end_unstarted(self, number: UUID, created: datetime) -> None:
+        from airnub_prefect.run_containers import OTHERS_TIME
+
         try:
             run = await self.client.read_flow_run(number)
         except ObjectNotFound:
             return
         if run.state is None or not run.state.is_pending():
+            return
+        if run.state.timestamp > created + OTHERS_TIME:  # it was started again since, and has a new container
             return
         again = START_AGAIN in run.tags
         make = Scheduled if again else Crashed
@@ -382,7 +387,7 @@ async def _kind(pool: str) -> type[Draining]:
     with warnings.catch_warnings():
         # The new class takes the place of the one that it is made from, in this process.
         warnings.simplefilter("ignore")
-        made: type[Draining] = type(f"Draining{kind.__name__}", (added, kind), {"type": kind.type})
+        made: type[Draining] = type(f"Draining{kind.__name__}", (added, kind), {"type": kind.type, "pool_id": found.id})
     return made
 
 
