@@ -1,5 +1,6 @@
 """The root's `conftest.py`, in a folder of its own with tests of its own."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -31,8 +32,10 @@ def test_one_case_of_each(tmp_path, processes):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_it.py").write_text(TESTS)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--one-case", processes],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "pytest", "-p", "xdist", "--one-case", processes],
+        # Other plugins have no part in it, and take longer to import than the rest.
+        cwd=tmp_path, env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 passed" in done.stdout

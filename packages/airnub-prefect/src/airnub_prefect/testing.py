@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import sys
 import tempfile
 import time
@@ -33,7 +34,7 @@ _SHARED = "AIRNUB_TEST_SESSION"
 _BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 _BEFORE = pytest.StashKey[dict[str, str | None]]()
 """What the environment said of bytecode before the session."""
-_STATE, _HOME = "server.json", "prefect"
+_STATE, _HOME, _CERTIFICATES = "server.json", "prefect", "certificates.pem"
 _STOP_WITHIN = 30.0
 _FIRST, _SECOND, _BOTH = slice(0, 1), slice(1, 2), slice(0, 2)
 _WRITES: tuple[tuple[ModuleType, str, slice], ...] = (
@@ -122,12 +123,24 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 def prefect_api() -> Iterator[str]:
     """The URL of the API of a real Prefect server with a database of its own; Prefect in this process uses it."""
     # Prefect is imported by the tests that need it, not by all.
-    from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_SSL_CERT_FILE,
+        PREFECT_API_URL,
+        PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+        temporary_settings,
+    )
 
     from airnub_prefect.embedded.server import drain
 
     url = _shared_server()
-    with temporary_settings({PREFECT_API_URL: url, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}):
+    changed = {
+        PREFECT_API_URL: url,
+        PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False,
+        # A test makes four clients, and each one reads its certificates, though the server is on loopback and without
+        # TLS: the whole bundle takes 30 ms of processor time.
+        PREFECT_API_SSL_CERT_FILE: str(_session()[1] / _CERTIFICATES),
+    }
+    with temporary_settings(changed):
         yield url
         drain()  # what is logged and recorded behind the tests' backs, while the server is still there
 
@@ -231,6 +244,7 @@ def _forget_temporary(bytecode: Path, kept: tuple[Path, ...]) -> None:
 
 
 def _shared_server() -> str:
+    import httpx
     from filelock import FileLock
 
     from airnub_prefect.embedded.server import EmbeddedServer
@@ -244,6 +258,8 @@ def _shared_server() -> str:
             server.wait_until_ready()
             # This process may end before the tests of others do: the session's first one stops it.
             server.leave()
+            some = httpx.create_ssl_context().get_ca_certs(binary_form=True)[0]
+            (folder / _CERTIFICATES).write_text(ssl.DER_cert_to_PEM_cert(some))
             state.write_text(json.dumps({"url": server.url, "pid": pid}))
     url: str = json.loads(state.read_text())["url"]
     return url
