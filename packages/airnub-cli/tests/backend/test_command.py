@@ -99,6 +99,12 @@ def test_the_environment_of_the_server_is_kept(run, environments, monkeypatch):
     assert json.loads(run("--json").stdout)["environment"] == "production"
 
 
+def test_the_mark_is_sent_first(run, environments, filled_repository):
+    """So that what an interrupted command began is completed by the next, also by one without an environment."""
+    document = json.loads(run("--env", "production", "--json").stdout)
+    assert document["changes"][0]["name"] == VARIABLE
+
+
 @pytest.mark.parametrize("way", ["option", "variable", "file"])
 def test_a_different_environment_is_refused(run, environments, filled_repository, monkeypatch, way):
     """However it is asked for: exit status 2, both are named, nothing is sent; --switch replaces it."""

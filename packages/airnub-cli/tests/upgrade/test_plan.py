@@ -129,6 +129,13 @@ def test_what_failed_is_tried_again():
     assert plan(SERVICES, there).steps == (Step(("setup",), once=True, why="it failed"),)
 
 
+def test_one_of_two_workers_that_has_stopped():
+    """The service is brought up again, though the other one runs."""
+    [worker] = [one for one in containers() if one.service == "worker-alpha"]
+    there = [*containers(), replace(worker, id="second", running=False)]
+    assert plan(SERVICES, there).steps == (Step(("worker-alpha",), False, "it does not run"),)
+
+
 def test_the_major_version_is_the_images():
     """As its environment says it."""
     assert major_of({"Config": {"Env": ["A=1", "PG_MAJOR=17"]}}) == "17"
