@@ -97,8 +97,29 @@ class Compose:
         Raises:
             ComposeError: it failed.
         """
+        self._do(arguments)
+
+    def run(self, configuration: Mapping[str, Any], service: str, *command: str) -> None:
+        """A command in a container of its own of a service, by the image that is there.
+
+        `docker compose run` builds a service whose `pull_policy` is `build`, and has no option against it.
+
+        Args:
+            configuration: as `configuration` returns it.
+            service: its name.
+            command: what to run in it.
+
+        Raises:
+            ComposeError: it failed.
+        """
+        services = configuration["services"]
+        unbuilt = {key: value for key, value in services[service].items() if key != "build"} | {"pull_policy": "never"}
+        given = json.dumps({**configuration, "services": {**services, service: unbuilt}})
+        self._do(("--file", "-", "run", "--rm", "--no-deps", "-T", service, *command), given)
+
+    def _do(self, arguments: Sequence[str], given: str = "") -> None:
         command = [*self._command, *arguments]
-        done = subprocess.run(command, cwd=self._root, stdout=sys.stderr, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(command, cwd=self._root, stdout=sys.stderr, input=given, text=True, check=False)
         if done.returncode != 0:
             raise ComposeError(
                 f"expected `{' '.join(command)}` to succeed, found exit status {done.returncode}; "
