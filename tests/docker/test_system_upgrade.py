@@ -8,7 +8,7 @@ import time
 import urllib.request
 
 import pytest
-from docker_system import docker, wait_for
+from docker_system import PREFECT, docker, wait_for
 
 SHARED = "packages/airnub-common/src/airnub_common/digests.py"
 TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -117,6 +117,19 @@ def test_what_cannot_be_kept_is_said_before_anything_is_stopped(up, slow):
     assert docker("inspect", "--format", name, up.container_of(slow)).stdout.strip() in said
     assert "another" not in said
     assert containers(up) == before
+
+
+def test_no_build_builds_nothing(up, edited):
+    """Also not for the question whether the new server can use the database."""
+    before = docker("image", "inspect", "--format", "{{.Id}}", PREFECT).stdout
+    up.environment["AIRNUB_RETENTION_DAYS"] = "60"
+    try:
+        code, said = upgrade(up, "--no-build", "--dry-run")
+    finally:
+        del up.environment["AIRNUB_RETENTION_DAYS"]
+    assert code == 0, said
+    assert "1. server: its settings differ" in said
+    assert docker("image", "inspect", "--format", "{{.Id}}", PREFECT).stdout == before
 
 
 def test_a_killed_run_says_so_and_ends_its_subflow_runs(up, slow):

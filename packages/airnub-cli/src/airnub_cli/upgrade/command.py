@@ -69,7 +69,7 @@ def _run(compose: Compose, *, dry_run: bool, build: bool, lose_runs: bool) -> in
     if not plan.steps:
         _say("nothing changed; nothing was restarted")
         return 0
-    refused = [*plan.refused, *_unusable(compose, plan, containers)]
+    refused = [*plan.refused, *_unusable(compose, configuration, plan, containers)]
     _print(plan, runs)
     if refused or (plan.lost and not lose_runs):
         for line in (*refused, *(f"cannot be kept: the runs in {', '.join(runs)}: {why}" for why in plan.lost)):
@@ -100,14 +100,16 @@ def _plan(
     return make_plan(services, containers, runs, (major_of(old), major_of(known.get(database))))
 
 
-def _unusable(compose: Compose, plan: Plan, containers: Sequence[Container]) -> Iterator[str]:
+def _unusable(
+    compose: Compose, configuration: Mapping[str, Any], plan: Plan, containers: Sequence[Container]
+) -> Iterator[str]:
     """Ask the new server's image whether it can use the database, where only the server changes."""
     changing = {name for step in plan.steps for name in step.services}
     running = {one.service for one in containers if one.running}
     if SERVER not in changing or DATABASE in changing or DATABASE not in running or plan.lost:
         return
     try:
-        compose.do("run", "--rm", "--no-deps", "-T", SERVER, "python", "-m", "airnub_prefect.server_database", "check")
+        compose.run(configuration, SERVER, "python", "-m", "airnub_prefect.server_database", "check")
     except ProgramError:
         yield (
             f"{SERVER}: expected the image of the new server to use the database; its error is above. Passwords are "

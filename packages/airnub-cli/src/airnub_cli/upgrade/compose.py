@@ -100,9 +100,31 @@ class Compose:
         Raises:
             ProgramError: it failed.
         """
+        self._do(arguments)
+
+    def run(self, configuration: Mapping[str, Any], service: str, *command: str) -> None:
+        """A command in a container of its own of a service, by the image that is there.
+
+        `docker compose run` builds a service whose `pull_policy` is `build`, and has no option against it.
+
+        Args:
+            configuration: as `configuration` returns it.
+            service: its name.
+            command: what to run in it.
+
+        Raises:
+            ProgramError: it failed.
+        """
+        services = configuration["services"]
+        unbuilt = {key: value for key, value in services[service].items() if key != "build"} | {"pull_policy": "never"}
+        given = json.dumps({**configuration, "services": {**services, service: unbuilt}})
+        self._do(("--file", "-", "run", "--rm", "--no-deps", "-T", service, *command), given)
+
+    def _do(self, arguments: Sequence[str], given: str = "") -> None:
         command = [*self._command, *arguments]
-        status = programs.start(command, self._root, stdin=subprocess.DEVNULL, stdout=sys.stderr).wait()
-        programs.require_success(command, status, _ABOVE)
+        process = programs.start(command, self._root, stdin=subprocess.PIPE, stdout=sys.stderr)
+        process.communicate(given.encode())
+        programs.require_success(command, process.returncode, _ABOVE)
 
     def do_once(self, project: str, service: str) -> None:
         """Bring up a service that does something and ends, and wait for that.
