@@ -7,7 +7,7 @@ from airnub_core.arrival import Arrival, Item
 from airnub_core.engine import Engine
 from airnub_core.errors import HttpStatusError, ItemError
 from airnub_core.network.concurrency import together
-from airnub_core.network.hosts import origin_of
+from airnub_core.network.targets import origin_of
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.sources.paging import Walk, whole_url
 from airnub_core.sources.records import json_lines, parse_json, records_at
