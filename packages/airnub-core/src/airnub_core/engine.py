@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import uuid4
 
 from airnub_common import redact_url
@@ -21,7 +21,7 @@ from airnub_core.arrival import Arrival, Item, validators
 from airnub_core.download.crew import Setting
 from airnub_core.download.job import Fetched, Job
 from airnub_core.downloads import Downloads
-from airnub_core.errors import DamagedObjectError, ItemError, StoreError
+from airnub_core.errors import ConnectionFailedError, DamagedObjectError, ItemError, StoreError
 from airnub_core.network.concurrency import in_thread
 from airnub_core.network.limits import Limits
 from airnub_core.network.settings import NetworkSettings
@@ -39,8 +39,33 @@ from airnub_core.store.staging import StagedBody
 from airnub_core.withdrawing import Unavailable, settle_unavailable
 
 if TYPE_CHECKING:
+    import httpx
+
     from airnub_core.download.client import Client
-    from airnub_core.download.requests import Requests
+    from airnub_core.download.requests import EventLoop, Requests
+    from airnub_core.download.transport import Transport
+
+
+class ClientSource(Protocol):
+    """What `Engine.client` needs of a source."""
+
+    @property
+    def name(self) -> str:
+        """Of the source."""
+        ...
+
+    @property
+    def home(self) -> str | None:
+        """The URL whose origin its headers are for."""
+        ...
+
+    def network(self, department: NetworkSettings) -> NetworkSettings:
+        """Its limits."""
+        ...
+
+    def request_headers(self, secret: Callable[[str], str] | None) -> Mapping[str, str]:
+        """Its headers, secrets among them; names in lower case."""
+        ...
 
 
 class Begun(NamedTuple):
@@ -81,6 +106,8 @@ class Engine:
         self._hidden = opened.hidden
         self._client_of_all: Client | None = None
         self._requests: Requests | None = None
+        self._event_loop: EventLoop | None = None
+        self._transports: list[Transport] = []
         self._limits: dict[int, tuple[NetworkSettings, Limits]] = {}
         self._force = force
         self._processes = processes
@@ -261,8 +288,34 @@ class Engine:
             raise error
         return told
 
+    def client(
+        self, source: "ClientSource", secret: Callable[[str], str] | None = None, *, auth: Any = None
+    ) -> "httpx.AsyncClient":
+        """A client for code that asks for one thing at a time; docs/client.md says what it does as httpx, and what not.
+
+        What is asked for with it is not in the store, unless `keep` and `settle` are called. It belongs to the event
+        loop of the engine; requests after the engine is closed fail.
+
+        Args:
+            source: gives limits and headers, which go to the origin of its URL alone.
+            secret: gives the value of a secret by its reference, where the source has `auth`.
+            auth: an `httpx.Auth`, user and password, or what else httpx takes.
+
+        Raises:
+            ValueError: the source has `auth`, and there is no `secret`.
+        """
+        from airnub_core.download.transport import Origin, Transport, new_async_client
+
+        limits = source.network(self.network).limits()
+        origin = Origin(source.name, limits, source.home, source.request_headers(secret))
+        transport = Transport(self._http(), self._awaited(), origin)
+        self._transports.append(transport)
+        return new_async_client(transport, self._user_agent, auth)
+
     async def close(self) -> None:
         """Close its connections."""
+        for transport in self._transports:
+            transport.abort(ConnectionFailedError("", "the engine was closed"))
         if self._client_of_all is not None:
             self._client_of_all.close()
         if self._requests is not None:
@@ -395,8 +448,15 @@ class Engine:
         if self._requests is None:
             from airnub_core.download.requests import Requests
 
-            self._requests = Requests(self._http(), self._staging.folder, self._hidden)
+            self._requests = Requests(self._http(), self._awaited(), self._staging.folder, self._hidden)
         return self._requests
+
+    def _awaited(self) -> "EventLoop":
+        if self._event_loop is None:
+            from airnub_core.download.requests import EventLoop
+
+            self._event_loop = EventLoop()
+        return self._event_loop
 
 
 def _bytes_of(staged: Staged) -> bytes:

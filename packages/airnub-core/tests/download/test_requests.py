@@ -22,7 +22,7 @@ from misbehaviours import content
 
 from airnub_core.download.client import Client
 from airnub_core.download.job import Fetched, Job
-from airnub_core.download.requests import Requests
+from airnub_core.download.requests import EventLoop, Requests
 from airnub_core.errors import (
     ConnectionFailedError,
     ContentEncodingError,
@@ -54,7 +54,7 @@ async def requesting(folder, connections=8):
     """Requests that are staged in a folder, and the folder."""
     with Staging(folder) as staging:
         client = Client("tester/1", connections)
-        requests = Requests(client, staging.folder, folder / "hidden")
+        requests = Requests(client, EventLoop(), staging.folder, folder / "hidden")
         try:
             yield requests, staging
         finally:

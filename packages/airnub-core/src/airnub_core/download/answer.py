@@ -166,9 +166,11 @@ class Answer:
     def received_headers(self) -> Received:
         """What has come, but for the body."""
         errand = self.errand
-        return Received(
-            errand.job, errand.attempts, self.status, errand.target.url, self.headers, self.sent_at, self.lines
-        )
+        lines: list[bytes] = []
+        if errand.sink.takes_all:
+            _, start, end = self._head()
+            lines = self.lines[start + 1 : end]
+        return Received(errand.job, errand.attempts, self.status, errand.target.url, self.headers, self.sent_at, lines)
 
     def end(self) -> Target | None:
         """Nothing more comes: `None` where it counts as it is, or where it sends on to.

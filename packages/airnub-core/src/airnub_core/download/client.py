@@ -22,7 +22,14 @@ from airnub_core.download.exchange import Exchange
 from airnub_core.download.multi import Multi
 from airnub_core.download.poller import READ, new_poller
 from airnub_core.download.schedule import Schedule
-from airnub_core.errors import HttpStatusError, IngestError, ItemError, TooManyRedirectsError, TransferTimeoutError
+from airnub_core.errors import (
+    ConnectionFailedError,
+    HttpStatusError,
+    IngestError,
+    ItemError,
+    TooManyRedirectsError,
+    TransferTimeoutError,
+)
 from airnub_core.network.backoff import may_heal, wait_after
 from airnub_core.network.ssrf import Allowed
 from airnub_core.network.targets import Target
@@ -99,10 +106,13 @@ class Client:
         """Make a request; its sink is given the answer.
 
         Raises:
+            ConnectionFailedError: the client is closed.
             BaseException: that ended the loop.
         """
         if self._error is not None:
             raise self._error
+        if self._closing:
+            raise ConnectionFailedError(errand.url, "the engine was closed")
         self.call(lambda: self.begin(errand))
 
     def cancel(self, errand: Errand) -> None:
@@ -259,6 +269,7 @@ class Client:
                 assert exchange.answer is not None, "it has a status"
                 errand.last = exchange.answer.received_headers()
                 errand.last_content = exchange.answer.content_of_error()
+                errand.is_truncated = exchange.answer.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
             self._over(multi, exchange, errand)
             self._fail(errand, error)
         except IngestError as error:

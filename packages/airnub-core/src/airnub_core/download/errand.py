@@ -49,6 +49,7 @@ class Errand:
         "headers",
         "host",
         "is_given_up",
+        "is_truncated",
         "job",
         "last",
         "last_content",
@@ -114,6 +115,8 @@ class Errand:
         self.last: Received | None = None
         """The last answer that was an error."""
         self.last_content = b""
+        self.is_truncated = False
+        """Whether that is only the beginning of its body."""
         self.is_given_up = False
 
     @property

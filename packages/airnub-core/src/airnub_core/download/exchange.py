@@ -32,8 +32,6 @@ _CLOCK = 0.01
 _STOP = 0
 """What the callback for pieces returns to end a transfer."""
 _HEADERS_OF_ALL = ["Accept-Encoding: identity"]
-_LEAST_BODY = MAX_UNWANTED
-"""Bytes of a body that libcurl takes whatever the limit is: of a redirect or an error they are read, or passed over."""
 
 
 class Exchange:
@@ -121,9 +119,10 @@ class Exchange:
             left = limits.total_timeout - spent
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(limits.connect_timeout * 1000)))
             curl.setopt(pycurl.TIMEOUT_MS, max(1, round(left * 1000)))
-            most = 0 if errand.sink.cuts else max(limits.max_bytes, _LEAST_BODY)
-            curl.setopt(pycurl.MAXFILESIZE_LARGE, most)
-            self._limits = None if spent > _CLOCK or errand.sink.cuts else limits
+            # Where the body of an error is wanted too, libcurl cannot know which one exceeds the limit.
+            is_counted_here = errand.sink.cuts or errand.sink.takes_all
+            curl.setopt(pycurl.MAXFILESIZE_LARGE, 0 if is_counted_here else max(limits.max_bytes, MAX_UNWANTED))
+            self._limits = None if spent > _CLOCK or is_counted_here else limits
         more = errand.asks()
         if errand.content is not None:
             more.append("Expect:")  # a server that knows nothing of it would be waited for

@@ -5,7 +5,8 @@ event loop, made by the client of the engine.
 import asyncio
 import shutil
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -35,25 +36,46 @@ class Peeked(NamedTuple):
     """Where it came from after redirects."""
 
 
+class EventLoop:
+    """An event loop, as the thread of the client reaches it: calls of one turn are one call."""
+
+    def __init__(self) -> None:
+        """The one that runs in this thread."""
+        self.loop = asyncio.get_running_loop()
+        self._actions: deque[Callable[[], None]] = deque()
+        self._is_called = False
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Do this in the event loop, in the order of the calls; from any thread. After its end nothing is done."""
+        self._actions.append(action)
+        if not self._is_called:
+            self._is_called = True
+            with suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self._run)
+
+    def _run(self) -> None:
+        self._is_called = False
+        while self._actions:
+            self._actions.popleft()()
+
+
 class Requests:
     """Of one engine; belongs to one event loop, in which it is made."""
 
-    def __init__(self, client: Client, staging: Path, hidden: Path) -> None:
+    def __init__(self, client: Client, event_loop: EventLoop, staging: Path, hidden: Path) -> None:
         """Prepare.
 
         Args:
             client: makes the requests.
+            event_loop: in which they are awaited.
             staging: where bodies that are to be stored are staged, an absolute folder.
             hidden: the store's hidden folder; partial files wait in it.
         """
         self._client = client
         self._staging, self._hidden = staging, hidden
-        self._loop = asyncio.get_running_loop()
+        self._event_loop = event_loop
         self._numbers = count()
         self._waiting: dict[int, tuple[asyncio.Future[Result | Peeked], Errand]] = {}
-        self._results: deque[Result | Peeked] = deque()
-        self._is_called = False
-        """Whether the event loop will look at the results."""
         self._landing: Landing | None = None
         client.call(lambda: client.watch(self))
 
@@ -94,24 +116,21 @@ class Requests:
 
     def report(self, result: Result | Peeked) -> None:
         """A result is there; from any thread."""
-        self._results.append(result)
-        if not self._is_called:
-            self._is_called = True
-            self._loop.call_soon_threadsafe(self._take)
+        self._event_loop.call(lambda: self._take(result))
 
     def look(self, _now: float, *, is_idle: bool) -> None:
         """As a watcher of the client: nothing is to be done now and then."""
 
     def crashed(self, error: BaseException) -> None:
         """The client has ended by a fault: so does all that waits."""
-        self._loop.call_soon_threadsafe(self._fail_all, error)
+        self._event_loop.call(lambda: self._fail_all(error))
 
     async def _ask(self, job: Job, sink: Sink) -> Result | Peeked:
         number = next(self._numbers)
         errand = Errand(job._replace(number=number), sink)
         # Beside processes that download files the limits of a host are divided.
         errand.per_host = max(1, errand.per_host // self._client.shared_by)
-        future: asyncio.Future[Result | Peeked] = self._loop.create_future()
+        future: asyncio.Future[Result | Peeked] = self._event_loop.loop.create_future()
         self._waiting[number] = future, errand
         try:
             self._client.submit(errand)
@@ -125,18 +144,15 @@ class Requests:
             raise result.error
         return result
 
-    def _take(self) -> None:
-        self._is_called = False
-        while self._results:
-            result = self._results.popleft()
-            if isinstance(result, Broken):
-                self._fail_all(result.error)
-                continue
-            future, _ = self._waiting.get(result.number, (None, None))
-            if future is not None and not future.done():
-                future.set_result(result)
-            elif isinstance(result, Fetched):  # it came when its task had been cancelled
-                shutil.rmtree(result.staged.folder, ignore_errors=True)
+    def _take(self, result: Result | Peeked) -> None:
+        if isinstance(result, Broken):
+            self._fail_all(result.error)
+            return
+        future, _ = self._waiting.get(result.number, (None, None))
+        if future is not None and not future.done():
+            future.set_result(result)
+        elif isinstance(result, Fetched):  # it came when its task had been cancelled
+            shutil.rmtree(result.staged.folder, ignore_errors=True)
 
     def _fail_all(self, error: BaseException) -> None:
         for future, errand in self._waiting.values():

@@ -24,7 +24,7 @@ class Received(NamedTuple):
     sent_at: str
     """When the request was sent that it answers, by the clock of the index: ISO 8601 in UTC."""
     lines: list[bytes]
-    """The header lines as they came."""
+    """The header lines as they came, for sinks that take all; those of interim answers are not among them."""
 
 
 class Writer(Protocol):
@@ -103,15 +103,15 @@ class Sink(Protocol):
         """Whether another attempt may begin with a new body."""
         ...
 
-    def body(self, received: Received) -> Body:
+    def body(self, received: Received, /) -> Body:
         """An empty body for the answer that begins."""
         ...
 
-    def whole(self, received: Received, body: Body) -> None:
+    def whole(self, received: Received, body: Body, /) -> None:
         """A body is whole."""
         ...
 
-    def not_modified(self, received: Received) -> None:
+    def not_modified(self, received: Received, /) -> None:
         """The server says that nothing changed."""
         ...
 
@@ -123,11 +123,11 @@ class Sink(Protocol):
         """The store cannot be written."""
         ...
 
-    def park(self, body: Body) -> None:
+    def park(self, body: Body, /) -> None:
         """Keep a body for the next run, where that is worth it."""
         ...
 
-    def discard(self, body: Body) -> None:
+    def discard(self, body: Body, /) -> None:
         """A body is given up for good."""
         ...
 

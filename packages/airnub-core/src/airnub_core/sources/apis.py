@@ -40,7 +40,7 @@ async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secr
     """
     engine.expect(len(sources))
     # A secret that is missing is an error before anything is asked.
-    headers = [_headers(source, secret) for source in sources]
+    headers = [source.request_headers(secret) for source in sources]
     outcomes = await together(map(_ingest_api, repeat(engine), sources, headers))
     return await with_warnings(
         engine.index,
@@ -158,10 +158,3 @@ def _page(whole: Item, url: str) -> Item:
     # The next page's URL comes from the answer: another origin's business is none of our secrets.
     headers = whole.headers if origin_of(url) == origin_of(whole.url) else {}
     return Item(whole.source, url, whole.network, headers)
-
-
-def _headers(source: ApiSource, secret: Secret) -> dict[str, str]:
-    headers = {name.lower(): value for name, value in source.headers.items()}
-    if source.auth is not None:
-        headers[source.auth.header.lower()] = source.auth.prefix + secret(source.auth.block)
-    return headers

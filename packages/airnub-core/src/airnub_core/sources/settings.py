@@ -66,6 +66,15 @@ class Source(NetworkOverrides):
         """Whether such a URL is withdrawn."""
         return self.on_gone == "withdraw"
 
+    @property
+    def home(self) -> str | None:
+        """The URL whose origin the headers of the source are for."""
+        return None
+
+    def request_headers(self, secret: Secret | None) -> dict[str, str]:  # noqa: ARG002  # as an API has them
+        """What the source sends with each request, secrets among them; names in lower case."""
+        return {}
+
 
 class FileSource(Source):
     """Files at known URLs."""
@@ -211,6 +220,27 @@ class ApiSource(Source):
     """Where the list of records stands in an answer; without it the whole answer is kept."""
     pages: Annotated[NumberedPages | OffsetPages | CursorPages | LinkPages, Field(discriminator="kind")] | None = None
     incremental: Incremental | None = None
+
+    @property
+    def home(self) -> str | None:
+        """The URL whose origin the headers of the source are for."""
+        return self.url
+
+    def request_headers(self, secret: Secret | None) -> dict[str, str]:
+        """What the source sends with each request, secrets among them; names in lower case.
+
+        Args:
+            secret: gives the value of a secret by its reference.
+
+        Raises:
+            ValueError: the source has `auth`, and there is no `secret`.
+        """
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if self.auth is not None:
+            if secret is None:
+                raise ValueError(f"{self.name}: expected a function that gives {self.auth.block} (auth), found none")
+            headers[self.auth.header.lower()] = self.auth.prefix + secret(self.auth.block)
+        return headers
 
     @model_validator(mode="after")
     def _incremental_records(self) -> Self:
