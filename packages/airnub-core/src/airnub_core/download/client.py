@@ -352,12 +352,11 @@ class Client:
             progress = exchange.progress
             limit = errand.job.limits.stall_timeout
             shortest = min(shortest, limit / 4)
-            if exchange.has_silent_headers:
-                try:
-                    exchange.begin()
-                except ItemError as error:
-                    self._stop(errand, exchange, error)
-                    continue
+            try:
+                exchange.begin_if_silent()
+            except ItemError as error:
+                self._stop(errand, exchange, error)
+                continue
             if exchange.is_paused or exchange.waits_for_content:
                 exchange.last_seen = now
             elif progress != exchange.last_progress or not exchange.connected:

@@ -257,25 +257,16 @@ class Exchange:
         self.is_paused = self.waits_for_content = False
         self.curl.pause(pycurl.PAUSE_CONT)
 
-    @property
-    def has_silent_headers(self) -> bool:
-        """Whether the headers of an answer have come, and nothing of its body. Behind a proxy nothing says so: its own
-        answer comes before.
-        """
-        answer = self.answer
-        return (
-            answer is not None and not answer.status and not self._proxied and bool(self._lines) and answer.has_headers
-        )
-
-    def begin(self) -> None:
-        """Take the headers without waiting for the body.
+    def begin_if_silent(self) -> None:
+        """Take the headers of an answer that have come where nothing of its body has. Not behind a proxy, where nothing
+        says so: its own answer comes before.
 
         Raises:
             ItemError: as `Answer.begin`.
         """
         answer = self.answer
-        assert answer is not None, "an exchange that was started"
-        answer.begin()
+        if answer is not None and not answer.status and not self._proxied and self._lines and answer.has_headers:
+            answer.begin()
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
         """Libcurl's callback before a connection: here is the address that is really connected to; a proxy's is its own

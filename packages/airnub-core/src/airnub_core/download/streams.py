@@ -10,7 +10,7 @@ from airnub_core.download.client import Client
 from airnub_core.download.errand import Errand
 from airnub_core.download.requests import EventLoop
 from airnub_core.download.sink import Body, Received
-from airnub_core.errors import HttpStatusError, IngestError, ItemError
+from airnub_core.errors import HttpStatusError, IngestError, ItemError, ProtocolError
 from airnub_core.store.partials import Note
 
 SMALL = 64 * 1024
@@ -91,7 +91,13 @@ class StreamSink:
         return not self._has_begun
 
     def body(self, received: Received) -> Body:
-        """An empty one."""
+        """An empty one.
+
+        Raises:
+            ProtocolError: something of another one was handed over.
+        """
+        if self._has_begun:
+            raise ProtocolError(received.job.asked.url, "another version of the body than the one that was begun")
         self._received, self._body = received, StreamBody(self)
         self._began = monotonic()
         self._client.watch(self)

@@ -74,6 +74,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._own = None if origin.url is None else origin_of(origin.url)
         self._cookies = Cookies()
         self._open: set[StreamSink] = set()
+        client.call(lambda: client.watch(self))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Ask, with redirects and retries; an extension `retry` says whether the request may be made again.
@@ -125,6 +126,13 @@ class Transport(httpx.AsyncBaseTransport):
         """Give up on all that is under way."""
         for sink in list(self._open):
             sink.close()
+
+    def look(self, _now: float, *, is_idle: bool) -> None:
+        """As a watcher of the client: nothing is to be done now and then."""
+
+    def crashed(self, error: BaseException) -> None:
+        """As a watcher of the client: it has ended by a fault."""
+        self._event_loop.call(lambda: self.abort(error))
 
     def abort(self, error: BaseException) -> None:
         """The client makes no more requests: all that waits raises this."""
