@@ -1,6 +1,7 @@
 """The documentation: commands on pages are parsed and run, links lead somewhere, and examples are right."""
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
@@ -21,8 +22,10 @@ from airnub_data.testing import write_rows
 from department_template.settings import IngestionSettings
 
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "packages/airnub-core/tests/importable"))
 from documented_commands import COMMANDS, UnknownArgumentError, commands_of, expect_run_by, mentions_of, parse, words_of
 from readme_blocks import blocks
+from recording import RecordingServer
 
 ROOT = Path(__file__).parents[1]
 # Without a look into environments and caches, which hold more files than all else.
@@ -344,6 +347,28 @@ def test_the_documented_dataset_can_be_made_and_read(tmp_path, monkeypatch):
     [row] = names["sales"].collect().to_dicts()
     assert str(row["price"]) == "8.99"
     assert {"_object", "_record"} <= set(names["traced"].collect().columns)
+
+
+def test_the_documented_client_asks_and_keeps(tmp_path):
+    """The example of `docs/client.md`, with a site that makes what is ordered."""
+    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/client.md").read_text(encoding="utf-8"), re.DOTALL)
+    namespace = {}
+    exec(example, namespace)
+
+    def answer(asked):
+        made = json.dumps({"url": server.url("/export")}).encode()
+        return 200, {}, made if asked.method == "POST" else b"a,b\n"
+
+    server = RecordingServer(answer)
+    try:
+        source = ApiSource(name="shop", url=server.url("/orders"), auth={"block": "secret/shop", "prefix": "Bearer "})
+        network = NetworkSettings(allow_private_hosts=True)
+        running = namespace["order_export"](tmp_path, source, network, lambda reference: f"value of {reference}")
+        [outcome] = asyncio.run(running)
+    finally:
+        server.close()
+    assert (tmp_path / outcome.path).read_bytes() == b"a,b\n"
+    assert [asked.header("authorization") for asked in server.asked] == ["Bearer value of secret/shop"] * 2
 
 
 def test_every_command_is_documented():

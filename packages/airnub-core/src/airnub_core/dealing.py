@@ -11,8 +11,8 @@ from airnub_core.claims import Claims
 from airnub_core.download.crew import Crew
 from airnub_core.download.job import Job
 from airnub_core.network.limits import Limits
-from airnub_core.network.pacing import host_of
 from airnub_core.network.settings import NetworkSettings
+from airnub_core.network.targets import host_of
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.store.clock import time_of
 from airnub_core.store.index import Index, Known

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from airnub_core.arrival import Item
 from airnub_core.batches import Batches
 from airnub_core.dealing import Dealer
+from airnub_core.download.client import Client
 from airnub_core.download.crew import Crew, Setting
 from airnub_core.download.job import Broken, Failed, Result
 from airnub_core.errors import IngestError, StoreError
@@ -40,6 +41,7 @@ class Downloads:
         processes: int | None,
         run: Run,
         on_outcomes: Callable[[list[Outcome]], None],
+        client: Client | None = None,
     ) -> None:
         """Prepare.
 
@@ -52,6 +54,7 @@ class Downloads:
             processes: how many downloaders; `None` for as many as pay.
             run: the run that URLs which are not found are noted for (`on_gone: withdraw`).
             on_outcomes: told outcomes as soon as they are certain, from the thread that runs.
+            client: makes the requests of this process; `None` for one of its own.
         """
         self._store = store
         self._index = index
@@ -61,6 +64,7 @@ class Downloads:
         self._processes = processes
         self._run = run
         self._on_outcomes = on_outcomes
+        self._client = client
         self._stopping = threading.Event()
         self._crew: Crew | None = None
 
@@ -79,7 +83,7 @@ class Downloads:
         if not items:
             return []
         processes = self._processes or _processes_for(items, self._network)
-        with collected_rarely(), Crew(self._setting, processes) as crew:
+        with collected_rarely(), Crew(self._setting, processes, self._client) as crew:
             self._crew = crew
             connections = self._network.connections
             dealer = Dealer(items, self._store, self._index, crew, connections=connections, force=self._force)

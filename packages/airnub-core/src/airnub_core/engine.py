@@ -4,7 +4,7 @@ The way of one file:
 
     index.lookup → download (retried) → staged → [batch] store.publish → index.record → outcome
 
-Pages and APIs, whose answers are needed to go on, are asked over `network.transfer`, and settled in the same way.
+Pages and APIs, whose answers are needed to go on, are asked one at a time over the same client, and settled alike.
 """
 
 import asyncio
@@ -13,20 +13,21 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import uuid4
 
 from airnub_common import redact_url
 from airnub_core.arrival import Arrival, Item, validators
 from airnub_core.download.crew import Setting
+from airnub_core.download.job import Fetched, Job
 from airnub_core.downloads import Downloads
-from airnub_core.errors import DamagedObjectError, ItemError, StoreError
+from airnub_core.errors import ConnectionFailedError, DamagedObjectError, ItemError, StoreError
 from airnub_core.network.concurrency import in_thread
-from airnub_core.network.content_disposition import original_name
+from airnub_core.network.limits import Limits
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.settling import settle
-from airnub_core.store.clock import time_of, timestamp
+from airnub_core.store.clock import time_of
 from airnub_core.store.index import Index, Known, Run, Scope
 from airnub_core.store.made import made_url
 from airnub_core.store.manifest import url_digest
@@ -38,7 +39,33 @@ from airnub_core.store.staging import StagedBody
 from airnub_core.withdrawing import Unavailable, settle_unavailable
 
 if TYPE_CHECKING:
-    from airnub_core.asking import Asker
+    import httpx
+
+    from airnub_core.download.client import Client
+    from airnub_core.download.requests import EventLoop, Requests
+    from airnub_core.download.transport import Transport
+
+
+class ClientSource(Protocol):
+    """What `Engine.client` needs of a source."""
+
+    @property
+    def name(self) -> str:
+        """Of the source."""
+        ...
+
+    @property
+    def home(self) -> str | None:
+        """The URL whose origin its headers are for."""
+        ...
+
+    def network(self, department: NetworkSettings) -> NetworkSettings:
+        """Its limits."""
+        ...
+
+    def request_headers(self, secret: Callable[[str], str] | None) -> Mapping[str, str]:
+        """Its headers, secrets among them; names in lower case."""
+        ...
 
 
 class Begun(NamedTuple):
@@ -76,7 +103,12 @@ class Engine:
             opened.staging.folder, opened.hidden, network.connections, user_agent, opened.store.takes_logs
         )
         self._user_agent = user_agent
-        self._asker: Asker | None = None
+        self._hidden = opened.hidden
+        self._client_of_all: Client | None = None
+        self._requests: Requests | None = None
+        self._event_loop: EventLoop | None = None
+        self._transports: list[Transport] = []
+        self._limits: dict[int, tuple[NetworkSettings, Limits]] = {}
         self._force = force
         self._processes = processes
         self._on_expected = on_expected
@@ -145,6 +177,7 @@ class Engine:
             processes=self._processes,
             run=self._run,
             on_outcomes=tell,
+            client=self._http(),
         )
         async with self._downloading:
             # Stopped, it settles what has come, so that it is not fetched again.
@@ -181,29 +214,25 @@ class Engine:
         assert arrival.staged is not None, "without validators the bytes come"
         return arrival, _bytes_of(arrival.staged)
 
-    async def peek(self, item: Item, max_bytes: int) -> tuple[bytes, Mapping[str, str], str]:
+    async def peek(self, item: Item, max_bytes: int, *, cuts: bool = False) -> tuple[bytes, Mapping[str, str], str]:
         """What is at a URL, without storing it: a page, a sitemap, a robots.txt.
 
         Args:
             item: what to ask.
             max_bytes: a smaller limit than that of the item's network settings.
+            cuts: whether the first `max_bytes` of a larger body are taken, whatever the network settings say.
 
         Returns:
             The bytes, the headers with names in lower case, and where they came from after redirects.
 
         Raises:
             ItemError: it cannot be had.
-            StoreError: the store cannot be written.
         """
-        limits = item.network.model_copy(update={"max_bytes": min(max_bytes, item.network.max_bytes)})
-        received, _ = await self._asking().ask(item, limits)
-        assert received.body is not None, "no validators were sent"
-        try:
-            return received.body.content(), received.headers, received.final_url
-        except OSError as error:
-            raise StoreError.of(error, self.store.name) from error
-        finally:
-            received.body.discard()
+        limits = self._limits_of(item.network)
+        limits = limits._replace(max_bytes=max_bytes if cuts else min(max_bytes, limits.max_bytes))
+        job = Job(0, Asked(item.source, item.url, ""), limits, item.headers)
+        _, content, headers, final_url = await self._single().peek(job, cuts=cuts)
+        return content, headers, final_url
 
     def begin(self, item: Item, file_name: str) -> Begun:
         """Begin an object that is to be made from others, before the first of them is asked for.
@@ -259,10 +288,38 @@ class Engine:
             raise error
         return told
 
+    def client(
+        self, source: "ClientSource", secret: Callable[[str], str] | None = None, *, auth: Any = None
+    ) -> "httpx.AsyncClient":
+        """A client for code that asks for one thing at a time; docs/client.md says what it does as httpx, and what not.
+
+        What is asked for with it is not in the store, unless `keep` and `settle` are called. It belongs to the event
+        loop of the engine; requests after the engine is closed fail.
+
+        Args:
+            source: gives limits and headers, which go to the origin of its URL alone.
+            secret: gives the value of a secret by its reference, where the source has `auth`.
+            auth: an `httpx.Auth`, user and password, or what else httpx takes.
+
+        Raises:
+            ValueError: the source has `auth`, and there is no `secret`.
+        """
+        from airnub_core.download.transport import Origin, Transport, new_async_client
+
+        limits = source.network(self.network).limits()
+        origin = Origin(source.name, limits, source.home, source.request_headers(secret))
+        transport = Transport(self._http(), self._awaited(), origin)
+        self._transports.append(transport)
+        return new_async_client(transport, self._user_agent, auth)
+
     async def close(self) -> None:
         """Close its connections."""
-        if self._asker is not None:
-            await self._asker.close()
+        for transport in self._transports:
+            transport.abort(ConnectionFailedError("", "the engine was closed"))
+        if self._client_of_all is not None:
+            self._client_of_all.close()
+        if self._requests is not None:
+            self._requests.close()
 
     def expect(self, items: int) -> None:
         """Tell whoever listens that so many more outcomes are to come."""
@@ -341,25 +398,23 @@ class Engine:
     async def _get(self, item: Item, *, force: bool) -> Arrival:
         digest, known = self._known(item)
         etag, last_modified = (None, None) if force else validators(known)
+        previous = None if known is None else known.digest
+        asked = Asked(item.source, item.url, digest, item.page, item.title, previous)
         clock = self.index.clock()
-        named = {"if-none-match": etag, "if-modified-since": last_modified}
-        conditions = {name: value for name, value in named.items() if value is not None}
-        received, attempts = await self._asking().ask(item, item.network, conditions)
-        arrival = Arrival(
+        job = Job(0, asked, self._limits_of(item.network), item.headers, etag, last_modified, clock)
+        result = await self._single().fetch(job)
+        staged = result.staged if isinstance(result, Fetched) else None
+        return Arrival(
             item,
             digest,
             known,
-            None,
-            attempts,
-            timestamp(received.sent + clock),
-            received.headers.get("etag"),
-            received.headers.get("last-modified"),
-            received.headers,
+            staged,
+            result.attempts,
+            result.sent_at,
+            result.etag,
+            result.last_modified,
+            result.headers,
         )
-        if received.body is None:
-            return arrival
-        name = original_name(received.headers, received.final_url)
-        return self._staged(arrival, received.body, received.final_url, name)
 
     def _staged(
         self, arrival: Arrival, body: StagedBody, final_url: str, name: str, derived_from: tuple[str, ...] = ()
@@ -374,12 +429,34 @@ class Engine:
             raise StoreError.of(error, self.store.name) from error
         return arrival._replace(staged=staged)
 
-    def _asking(self) -> "Asker":
-        if self._asker is None:
-            from airnub_core.asking import Asker  # it brings httpx, which files do without
+    def _limits_of(self, network: NetworkSettings) -> Limits:
+        """Of one source, as a plain value; its settings are kept, so that their identity is theirs alone."""
+        found = self._limits.get(id(network))
+        if found is None:
+            found = self._limits[id(network)] = network, network.limits()
+        return found[1]
 
-            self._asker = Asker(self.network, self._staging, self._user_agent)
-        return self._asker
+    def _http(self) -> "Client":
+        """The client of all requests, started at the first."""
+        if self._client_of_all is None:
+            from airnub_core.download.client import Client
+
+            self._client_of_all = Client(self._user_agent, self.network.connections)
+        return self._client_of_all
+
+    def _single(self) -> "Requests":
+        if self._requests is None:
+            from airnub_core.download.requests import Requests
+
+            self._requests = Requests(self._http(), self._awaited(), self._staging.folder, self._hidden)
+        return self._requests
+
+    def _awaited(self) -> "EventLoop":
+        if self._event_loop is None:
+            from airnub_core.download.requests import EventLoop
+
+            self._event_loop = EventLoop()
+        return self._event_loop
 
 
 def _bytes_of(staged: Staged) -> bytes:

@@ -153,9 +153,15 @@ def landing(staging_folder, partials, landed):
 
 
 @pytest.fixture
-def asked(job, landing):
+def new_errand(landing):
+    """What is on its way for a job, to the landing."""
+    return lambda job, **more: Errand(job, landing, **more)
+
+
+@pytest.fixture
+def asked(job, new_errand):
     """An answer that is waited for, to a job as in `job`."""
-    return lambda url, **more: Answer(Errand(job(url, **more)), landing, [])
+    return lambda url, **more: Answer(new_errand(job(url, **more)), [])
 
 
 @pytest.fixture

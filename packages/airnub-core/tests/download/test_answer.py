@@ -155,7 +155,7 @@ def test_no_header_is_more_than_an_error_of_its_item(asked, resumed, status, hea
         answer.end()
     answer.give_up(for_good=True)
     if answer.errand.body is not None:
-        answer._landing.discard(answer.errand.body)
+        answer.errand.sink.discard(answer.errand.body)
 
 
 def test_headers_that_did_not_come_to_their_end(asked):
@@ -283,7 +283,7 @@ def test_a_part_that_does_not_fit(resumed, lines):
         answer.begin()
     answer.give_up(for_good=False)
     assert answer.errand.body.size == WORTH_RESUMING
-    answer._landing.discard(answer.errand.body)
+    answer.errand.sink.discard(answer.errand.body)
 
 
 def test_the_whole_in_answer_to_a_part(resumed):
@@ -303,7 +303,7 @@ def test_what_can_be_resumed_goes_back_to_its_errand(asked):
         assert (answer.errand.body is not None) is kept, etag
         if kept:
             assert answer.errand.part.expected is None
-            answer._landing.discard(answer.errand.body)
+            answer.errand.sink.discard(answer.errand.body)
     small = with_headers(asked(URL), 'ETag: "v1"')
     small.take(bytes(WORTH_RESUMING - 1))
     small.give_up(for_good=False)

@@ -6,7 +6,6 @@ from time import monotonic, sleep
 import pycurl
 import pytest
 
-from airnub_core.download.errand import Errand
 from airnub_core.download.exchange import Exchange
 from airnub_core.errors import HttpStatusError, ItemError, RefusedAddressError, TooLargeError
 
@@ -14,12 +13,12 @@ NAME = "harmless.example"
 
 
 @pytest.fixture
-def exchange(landing):
+def exchange():
     """Makes a handle."""
     made = []
 
     def make():
-        made.append(Exchange(landing, "test"))
+        made.append(Exchange("test"))
         return made[-1]
 
     yield make
@@ -33,31 +32,41 @@ def resolve(exchange, server, *addresses):
     exchange.curl.setopt(pycurl.RESOLVE, entries)
 
 
-def started(job):
+@pytest.fixture
+def started(new_errand):
     """An errand whose first attempt begins now."""
-    errand = Errand(job)
-    errand.started = monotonic()
-    return errand
+
+    def start(job):
+        errand = new_errand(job)
+        errand.started = monotonic()
+        return errand
+
+    return start
 
 
-def ask(exchange, job):
+@pytest.fixture
+def ask(started):
     """Ask once; where it sends on to."""
-    code, words = 0, ""
-    exchange.start(started(job))
-    try:
-        exchange.curl.perform()
-    except pycurl.error as error:
-        code, words = error.args
-    try:
-        return exchange.end(code, words)
-    finally:
-        exchange.release()
+
+    def once(exchange, job):
+        code, words = 0, ""
+        exchange.start(started(job))
+        try:
+            exchange.curl.perform()
+        except pycurl.error as error:
+            code, words = error.args
+        try:
+            return exchange.end(code, words)
+        finally:
+            exchange.release()
+
+    return once
 
 
 @pytest.mark.parametrize(
     "addresses", [["127.0.0.1"], ["[::1]", "127.0.0.1"], ["10.0.0.1"], ["169.254.169.254"], ["[::ffff:127.0.0.1]"]]
 )
-def test_the_address_that_is_connected_to_decides(exchange, job, server, addresses):
+def test_the_address_that_is_connected_to_decides(exchange, job, server, addresses, ask):
     """A harmless name with private addresses is refused before a connection, and the error says which."""
     refusing = exchange()
     resolve(refusing, server, *addresses)
@@ -68,7 +77,7 @@ def test_the_address_that_is_connected_to_decides(exchange, job, server, address
     assert server.accepted == 0
 
 
-def test_a_name_whose_addresses_change_is_judged_anew(exchange, job, server):
+def test_a_name_whose_addresses_change_is_judged_anew(exchange, job, server, ask, started):
     """Each connection is; what a name resolved to a moment before is nothing to go by."""
     allowing, refusing = exchange(), exchange()
     for one in (allowing, refusing):
@@ -100,7 +109,7 @@ def test_a_name_whose_addresses_change_is_judged_anew(exchange, job, server):
         (socket.AF_INET6, ("::ffff:10.0.0.1", 80, 0, 0), False),
     ],
 )
-def test_a_socket_is_opened_for_public_addresses_alone(exchange, job, family, place, public):
+def test_a_socket_is_opened_for_public_addresses_alone(exchange, job, family, place, public, started):
     """Libcurl asks for one before it connects, and connects to nothing without."""
     if family == socket.AF_INET6 and not socket.has_ipv6:
         pytest.skip("no IPv6 here")
@@ -116,7 +125,7 @@ def test_a_socket_is_opened_for_public_addresses_alone(exchange, job, family, pl
 
 @pytest.mark.parametrize("allowed", [True, (NAME,), ("0.0.0.0/0", "::/0")])
 @pytest.mark.parametrize("address", ["169.254.169.254", "169.254.170.2", "100.100.100.200", "[fd00:ec2::254]"])
-def test_no_socket_is_opened_to_a_metadata_service(exchange, job, server, allowed, address):
+def test_no_socket_is_opened_to_a_metadata_service(exchange, job, server, allowed, address, ask):
     """Whatever is allowed: the name resolves to it, and libcurl gets no socket for it."""
     refusing = exchange()
     resolve(refusing, server, address)
@@ -136,7 +145,7 @@ def test_no_socket_is_opened_to_a_metadata_service(exchange, job, server, allowe
         ((), "127.0.0.1", False),
     ],
 )
-def test_a_list_decides_at_the_connection(exchange, job, serve, allowed, address, is_allowed):
+def test_a_list_decides_at_the_connection(exchange, job, serve, allowed, address, is_allowed, ask):
     """A listed name may have any private address, an address of a listed network any name."""
     server = serve(host=address)
     asking = exchange()
@@ -164,13 +173,13 @@ def test_a_list_decides_at_the_connection(exchange, job, serve, allowed, address
         ("http://metadata.google.internal/", ("0.0.0.0/0",)),
     ],
 )
-def test_a_name_that_says_it_is_private_is_refused_before_anything(exchange, job, url, allowed):
+def test_a_name_that_says_it_is_private_is_refused_before_anything(exchange, job, url, allowed, started):
     """No resolver is asked."""
     with pytest.raises(RefusedAddressError):
         exchange().start(started(job(url, allow_private_hosts=allowed)))
 
 
-def test_a_handle_is_used_again(exchange, job, server):
+def test_a_handle_is_used_again(exchange, job, server, ask):
     """Headers, limits and cookies of one errand are none of the next one's."""
     again = exchange()
     with pytest.raises(TooLargeError):
@@ -191,7 +200,7 @@ def test_a_handle_is_used_again(exchange, job, server):
         b"HTTP/1.1 103 Early Hints\r\nSet-Cookie: a=b; Path=/\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
     ],
 )
-def test_cookies_that_libcurl_took_from_elsewhere(exchange, job, raw_server, sent):
+def test_cookies_that_libcurl_took_from_elsewhere(exchange, job, raw_server, sent, ask):
     """From an interim answer, or from headers without an end: they are not shown to the next errand's server either."""
     again = exchange()
     raw_server.answer = sent
@@ -201,7 +210,7 @@ def test_cookies_that_libcurl_took_from_elsewhere(exchange, job, raw_server, sen
     assert [b"cookie" in asked.lower() for asked in raw_server.asked] == [False, False]
 
 
-def test_cookies_are_cleared_where_there_are_any(exchange, job, server):
+def test_cookies_are_cleared_where_there_are_any(exchange, job, server, started):
     """Whatever libcurl says that it holds when the errand is over."""
     again = exchange()
     url = server.url("redirect", to=server.url("told"), cookie="a=b")
@@ -209,12 +218,13 @@ def test_cookies_are_cleared_where_there_are_any(exchange, job, server):
     again.curl.perform()
     assert again.curl.getinfo(pycurl.INFO_COOKIELIST)
     again.end(0, "")
+    assert len(again.errand.cookies) == 1
     again.release()
     assert not again.curl.getinfo(pycurl.INFO_COOKIELIST)
     assert again.answer is None
 
 
-def test_progress_is_whatever_comes(exchange, job, server):
+def test_progress_is_whatever_comes(exchange, job, server, started):
     """Headers and bytes; before the request could be sent there is none, and other limits hold."""
     watched = exchange()
     watched.start(started(job(server.url("told"))))
@@ -226,7 +236,7 @@ def test_progress_is_whatever_comes(exchange, job, server):
     watched.release()
 
 
-def test_the_time_of_a_request_is_before_it_is_sent(exchange, job, server):
+def test_the_time_of_a_request_is_before_it_is_sent(exchange, job, server, ask):
     """Also where the process is held up behind it, when the server may have answered; a reused connection has none."""
     asking = exchange()
 

@@ -4,7 +4,6 @@ from time import monotonic
 
 import pytest
 
-from airnub_core.download.errand import Errand
 from airnub_core.download.multi import Multi
 from airnub_core.download.poller import new_poller
 
@@ -18,15 +17,15 @@ def poller():
 
 
 @pytest.fixture
-def ended(landing, job, poller):
+def ended(new_errand, job, poller):
     """Ask for URLs at once over a multi; by URL, libcurl's code and what came."""
 
     def ask(multi, multi_of, *urls):
         left = set()
         for url in urls:
-            errand = Errand(job(url))
+            errand = new_errand(job(url))
             errand.started = monotonic()
-            exchange = multi.idle.pop() if multi.idle else multi.new_exchange(landing, "test")
+            exchange = multi.idle.pop() if multi.idle else multi.new_exchange("test")
             exchange.start(errand)
             multi.curl.add_handle(exchange.curl)
             left.add(exchange)

@@ -1,4 +1,4 @@
-"""Redirects: at most five, to http and https alone, and nothing is told to those who need not know."""
+"""Redirects: at most ten, to http and https alone, and nothing is told to those who need not know."""
 
 import base64
 
@@ -11,27 +11,27 @@ from airnub_core.store.manifest import Manifest
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_five_redirects_are_followed(server, fetch, tmp_path, status):
+def test_ten_redirects_are_followed(server, fetch, tmp_path, status):
     """Where it ended is in the manifest; the URL is the one that was asked for."""
-    url = server.url("redirect_chain", left=5, status=status)
+    url = server.url("redirect_chain", left=10, status=status)
     outcome, body = fetch(url)
     assert (outcome.kind, outcome.attempts, body) == (Kind.STORED, 1, content(100))
     manifest = Manifest.read(tmp_path / outcome.manifest)
     assert (manifest.url, manifest.final_url) == (url, server.url("redirect_chain", left=0, status=status))
 
 
-def test_six_redirects_are_too_many(server, fails):
-    """The seventh request is never made, and no second attempt."""
-    url = server.url("redirect_chain", left=6)
-    assert fails(url, TooManyRedirectsError, attempts=3) == TooManyRedirectsError(url, 5)
-    assert len(server.asked) == 6
+def test_eleven_redirects_are_too_many(server, fails):
+    """The twelfth request is never made, and no second attempt."""
+    url = server.url("redirect_chain", left=11)
+    assert fails(url, TooManyRedirectsError, attempts=3) == TooManyRedirectsError(url, 10)
+    assert len(server.asked) == 11
 
 
 def test_a_loop(server, fails):
     """It ends like any other chain that is too long."""
     url = server.url("redirect_loop")
-    assert fails(url, TooManyRedirectsError) == TooManyRedirectsError(url, 5)
-    assert len(server.asked) == 6
+    assert fails(url, TooManyRedirectsError) == TooManyRedirectsError(url, 10)
+    assert len(server.asked) == 11
 
 
 def test_the_name_comes_from_where_it_ended(server, fetch):

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airnub_core.errors import RefusedAddressError
 from airnub_core.network.ssrf import checked_entry, may_connect, refusal, refused_host
+from airnub_core.network.targets import target_of
 
 NAME = "intranet.example.org"
 LOOPBACK_AND_PRIVATE = ["127.0.0.1", "::1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fd12::1", "0.0.0.0"]
@@ -221,3 +223,88 @@ def test_an_error_says_what_to_do(host, address, allowed, said):
     message = str(refusal("http://asked/", host, address, allowed))
     assert message.startswith(f"http://asked/: expected a public address, found {host}")
     assert said in message
+
+
+def check(url, allowed):
+    """Refuse the host of a URL as a client does that resolves by itself."""
+    host = target_of(url, url).host
+    if (refused := refused_host(host, allowed, is_resolved_here=True)) is not None:
+        raise refusal(url, host, refused, allowed)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "2130706433",
+        "0177.1",
+        "0x7f.1",
+        "0.0.0.0",
+        "localhost",
+        "LocalHost.",
+        "a.localhost",
+        "user@127.0.0.1",
+        "example.org@127.0.0.1",
+        "127.0.0.1.",
+        "017700000001",
+        "[::]",
+        "[::127.0.0.1]",
+        "[::ffff:a9fe:a9fe]",
+        "[fd00:ec2::254]",
+        "[fe80::1]",
+        "[64:ff9b::a9fe:a9fe]",
+        "169.254.169.254",
+        "0xa9fea9fe",
+        "2852039166",
+        "100.100.100.200",
+        "168.63.129.16",
+        "10.1",
+        "192.168.0.1.",
+        "93.184.216.34@10.0.0.1",
+        "metadata.google.internal",
+        "metadata.google.internal.",
+        "printer.local",
+    ],
+)
+def test_private_hosts_are_refused(host):
+    """A host that is private by its name or number is refused, and the error says how it can be allowed."""
+    with pytest.raises(RefusedAddressError, match=r"nothing was sent.*allow_private_hosts"):
+        check(f"http://{host}/x", False)
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("http://127.0.0.1/", True),
+        ("http://10.0.0.1:8080/", ("10.0.0.0/8",)),
+        ("http://2130706433/", ("127.0.0.1",)),
+        ("http://localhost/", True),
+        ("http://localhost:1/", ("localhost",)),
+        ("http://localhost/", ("127.0.0.0/8", "::1/128")),
+        ("http://93.184.216.34/", ()),
+    ],
+)
+def test_private_hosts_may_be_allowed(url, allowed):
+    """A source may say so for all of them, or list names and networks."""
+    check(url, allowed)
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("http://169.254.169.254/latest/meta-data", True),
+        ("http://[::ffff:a9fe:a9fe]/", True),
+        ("http://2852039166/", ("0.0.0.0/0",)),
+        ("http://metadata.google.internal/", True),
+        ("http://169.254.1.1/", True),
+        ("http://[fe80::1]/", True),
+        ("http://10.0.0.1/", ("10.1.0.0/16", "intranet.example.org")),
+        ("http://localhost/", ("intranet.example.org",)),
+    ],
+)
+def test_what_is_allowed_does_not_allow_everything(url, allowed):
+    """Metadata services never, link-local addresses not by `true`, and by a list only what is in it."""
+    with pytest.raises(RefusedAddressError, match="nothing was sent"):
+        check(url, allowed)

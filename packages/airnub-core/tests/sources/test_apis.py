@@ -20,6 +20,7 @@ from airnub_core.errors import (
     TooManyPagesError,
 )
 from airnub_core.sample_site import Reply, SampleSite, paged
+from airnub_core.sources import apis
 from airnub_core.sources.apis import SETTLED_TOGETHER
 from airnub_core.sources.settings import NumberedPages
 from airnub_core.sources.watermarks import Watermark
@@ -673,3 +674,42 @@ def test_a_cancelled_run_keeps_what_it_has(site, tmp_path, network):
     asyncio.run(main())
     with open_store(tmp_path) as (_, index):
         assert len(index.current("api")) >= 2
+
+
+def test_a_large_answer_is_read_beside_the_event_loop(site, tmp_path, network):
+    """51 MiB of JSON: whatever else the loop does goes on all the time, and every record arrives."""
+    records = [{"id": number, "text": "x" * 200} for number in range(240_000)]
+    site.routes["/large"] = Reply(json.dumps({"records": records}).encode())
+    assert len(site.routes["/large"].body) > 51 * 1024 * 1024
+    del records
+    source = ApiSource(name="s", url=site.url("/large"), records="records")
+
+    async def main():
+        beats = 0
+
+        async def beat():
+            nonlocal beats
+            while True:
+                await asyncio.sleep(0.01)
+                beats += 1
+
+        async with open_engine(tmp_path, network.model_copy(update={"stall_timeout": 60})) as engine:
+            beating = asyncio.create_task(beat())
+            parse, during = apis.parse_json, []
+
+            def counted(url, content):
+                before = beats
+                answer = parse(url, content)
+                during.append(beats - before)
+                return answer
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(apis, "parse_json", counted)
+                [outcome] = await ingest_apis(engine, [source], str)
+            beating.cancel()
+            return during, outcome
+
+    during, outcome = asyncio.run(main())
+    assert len(during) == 1
+    assert during[0] >= 3
+    assert (tmp_path / outcome.path).read_bytes().count(b"\n") == 240_000

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
 
 from airnub_common import redact_url
 from airnub_core.download.errand import Errand
-from airnub_core.download.landing import Body, Landing
-from airnub_core.download.large_file import LargeFile
+from airnub_core.download.sink import Body, Received, Writer
 from airnub_core.errors import (
     ConnectionFailedError,
     ContentEncodingError,
@@ -23,11 +23,12 @@ from airnub_core.network.decoding import Decoder, DecodingError, decoder_of
 from airnub_core.network.headers import is_visible, length_in, number_in, read_headers
 from airnub_core.network.limits import MAX_INTERIM, REDIRECTS, too_many_interim
 from airnub_core.network.targets import Target, target_of
-from airnub_core.store.partials import WORTH_RESUMING, Note
+from airnub_core.store.partials import Note
 
 _NO_PART = {HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.NOT_MODIFIED}
-_MAX_UNWANTED = 64 * 1024
-"""Bytes of a body that nobody wants, up to which it is read to its end, so that the connection can go on."""
+_SUCCESS = range(200, 300)
+MAX_UNWANTED = 64 * 1024
+"""Bytes of the body of a redirect or an error that are read: up to them the connection can go on. More is cut off."""
 _STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})\s")
 _LINE_END = b"\r\n"
 _LINE_ENDS = {_LINE_END, b"\n"}
@@ -40,14 +41,25 @@ class UnfitPartError(ProtocolError):
 class Answer:
     """Of one request. The transfer's thread gives it header lines and pieces of the body."""
 
-    __slots__ = ("_decoder", "_landing", "_straight", "body", "errand", "headers", "lines", "received", "status")
+    __slots__ = (
+        "_decoder",
+        "_kept",
+        "_straight",
+        "body",
+        "errand",
+        "headers",
+        "is_cut",
+        "lines",
+        "received",
+        "sent_at",
+        "status",
+    )
 
-    def __init__(self, errand: Errand, landing: Landing, lines: list[bytes]) -> None:
+    def __init__(self, errand: Errand, lines: list[bytes]) -> None:
         """Expect it.
 
         Args:
-            errand: what was asked.
-            landing: where bodies come down.
+            errand: what was asked, and where the answer goes.
             lines: filled with the header lines as they come.
         """
         self.errand = errand
@@ -58,15 +70,24 @@ class Answer:
         self.body: Body | None = None
         self.received = 0
         """Bytes of the body as they were sent."""
-        self._landing = landing
+        self.is_cut = False
+        """Whether the body has reached its limit, and the rest is not wanted."""
+        self.sent_at = ""
+        self._kept: list[bytes] | None = None
+        """The beginning of the body of an error, where it is wanted."""
         self._decoder: Decoder | None = None
-        self._straight: LargeFile | None = None
+        self._straight: Writer | None = None
         """Where pieces go without another look."""
 
     @property
     def is_unwanted(self) -> bool:
-        """Whether so much came of a body that nobody wants that the rest is not worth waiting for."""
-        return self.body is None and self.received > _MAX_UNWANTED
+        """Whether the rest of the body is not worth waiting for."""
+        return self.is_cut or (self.body is None and self.received > MAX_UNWANTED)
+
+    @property
+    def is_error(self) -> bool:
+        """Whether its headers are there, and its body is not the one that is wanted."""
+        return bool(self.status) and self.body is None
 
     @property
     def has_headers(self) -> bool:
@@ -98,6 +119,10 @@ class Answer:
         self.received += size
         body = self.body
         if body is None:
+            if self._kept is not None:
+                self._kept.append(piece)
+            return
+        if self.is_cut:
             return
         if self._decoder is None:
             self._keep(body, piece)
@@ -125,15 +150,27 @@ class Answer:
             self.body, errand.body = errand.body, None
             if (part := self.body.resumable) is not None and part.expected is not None:
                 self.headers["content-length"] = str(part.expected)  # the manifest is that of the whole
-        elif self.status == HTTPStatus.OK:
+        elif self.status == HTTPStatus.OK or (errand.sink.takes_all and self.status in _SUCCESS):
             if errand.body is not None:
                 # It has changed, or the server knows no parts: afresh.
-                self._landing.discard(errand.body)
+                errand.sink.discard(errand.body)
                 errand.body = None
             self._check_size(0)
-            if encoding := self.headers.get("content-encoding"):
-                self._decoder = self._decoder_of(encoding.strip().lower())
-            self.body = self._landing.body()
+            self._decode()
+            self.body = errand.sink.body(self.received_headers())
+        elif errand.sink.takes_all and not self._is_redirect:
+            self._kept = []
+            with suppress(ContentEncodingError):  # it is an error all the same
+                self._decode()
+
+    def received_headers(self) -> Received:
+        """What has come, but for the body."""
+        errand = self.errand
+        lines: list[bytes] = []
+        if errand.sink.takes_all:
+            _, start, end = self._head()
+            lines = self.lines[start + 1 : end]
+        return Received(errand.job, errand.attempts, self.status, errand.target.url, self.headers, self.sent_at, lines)
 
     def end(self) -> Target | None:
         """Nothing more comes: `None` where it counts as it is, or where it sends on to.
@@ -144,8 +181,8 @@ class Answer:
         errand, status = self.errand, self.status
         if not status:
             raise ConnectionFailedError(errand.url, "it was closed within the headers")
-        if status in REDIRECTS and (location := self.headers.get("location")) is not None:
-            return target_of(errand.url, location.strip(), base=errand.target.url)
+        if self._is_redirect:
+            return target_of(errand.url, self.headers["location"].strip(), base=errand.target.url)
         if status == HTTPStatus.NOT_MODIFIED and errand.is_conditional:
             return None
         if self.body is not None:
@@ -160,11 +197,23 @@ class Answer:
         body, self.body, self._straight = self.body, None, None
         if body is None:
             return
-        if body.file is not None and body.resumable and body.size >= WORTH_RESUMING and not for_good:
-            body.file.flush()
+        if not for_good and body.keep():
             self.errand.body = body
         else:
-            self._landing.discard(body)
+            self.errand.sink.discard(body)
+
+    def content_of_error(self) -> bytes:
+        """The beginning of the body of an error, decoded, `MAX_UNWANTED` at most; empty where it was not wanted."""
+        kept, decoder = b"".join(self._kept or ())[:MAX_UNWANTED], self._decoder
+        if decoder is None:
+            return kept
+        content = b""
+        with suppress(DecodingError):
+            for piece in decoder.decode(kept):
+                content += piece
+                if len(content) >= MAX_UNWANTED:
+                    break
+        return content[:MAX_UNWANTED]
 
     def cut(self) -> TruncatedBodyError:
         """It ended early."""
@@ -191,16 +240,26 @@ class Answer:
             raise too_many_interim(self.errand.url, interim)
         return head
 
+    @property
+    def _is_redirect(self) -> bool:
+        return self.status in REDIRECTS and "location" in self.headers
+
+    def _decode(self) -> None:
+        if encoding := self.headers.get("content-encoding"):
+            self._decoder = self._decoder_of(encoding.strip().lower())
+
     def _keep(self, body: Body, piece: bytes) -> None:
         limit = self.errand.job.limits.max_bytes
         if body.size + len(piece) > limit:
-            raise TooLargeError(self.errand.url, limit)
+            if not self.errand.sink.cuts:
+                raise TooLargeError(self.errand.url, limit)
+            piece = piece[: limit - body.size]
+            self.is_cut = True
         body.write(piece)
-        if body.file is not None:
-            if body.file.note is None:
-                self._note(body)
-            # Libcurl hands over 16 KiB at most: for a large file the way from here is short.
-            self._straight = body.file if self._decoder is None else None
+        if body.takes_note:
+            self._note(body)
+        # Libcurl hands over 16 KiB at most: for a large file the way from here is short.
+        self._straight = body.straight if self._decoder is None else None
 
     def _note(self, body: Body) -> None:
         """What a later run needs to go on, where the server names versions strongly and sends bytes as they are."""
@@ -221,6 +280,8 @@ class Answer:
 
     def _check_size(self, before: int) -> None:
         promised, limit = length_in(self.headers), self.errand.job.limits.max_bytes
+        if self.errand.sink.cuts or self.errand.method == "HEAD":
+            return
         if promised is not None and before + promised > limit:
             raise TooLargeError(self.errand.url, limit)
 
@@ -242,6 +303,8 @@ class Answer:
         self._check_size(body.size)
 
     def _check_whole(self, body: Body) -> None:
+        if self.is_cut:
+            return
         if self._decoder is not None:
             try:
                 self._decoder.end()

@@ -20,6 +20,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from airnub_core.download.client import Client
 from airnub_core.download.downloader import Downloader
 from airnub_core.download.job import Broken, Failed, Fetched, Job, Result, Started
 from airnub_core.download.lanes import Lane
@@ -77,13 +78,18 @@ class Setting(NamedTuple):
 class Crew:
     """Downloaders at work while the block runs; those that are still at it when it ends are stopped."""
 
-    def __init__(self, setting: Setting, processes: int = 1) -> None:
+    def __init__(self, setting: Setting, processes: int = 1, client: Client | None = None) -> None:
         """Hire.
 
         Args:
             setting: for all of them.
             processes: how many; 1 is a thread of this process.
+            client: makes the requests of this process, and keeps to its share of the limits meanwhile; `None` for one
+                of its own.
         """
+        self._client = client
+        if client is not None:
+            client.share(processes)
         self._setting = setting
         self._size = processes
         self._queue: SimpleQueue[tuple[int, Packet]] = SimpleQueue()
@@ -96,8 +102,8 @@ class Crew:
         self._stopping = threading.Event()
         try:
             for number in range(processes):
-                member = _Process if number else _Thread
-                self._places.append(_Place(member(setting.of(number, processes), self._sender(number))))
+                settings, send = setting.of(number, processes), self._sender(number)
+                self._places.append(_Place(_Process(settings, send) if number else _Thread(settings, send, client)))
             self._places[0].is_ready = True
         except BaseException:
             self.__exit__(None, None, None)
@@ -260,6 +266,8 @@ class Crew:
             self.stop()
         for place in self._places:
             place.member.join()
+        if self._client is not None:
+            self._client.share(1)
 
 
 class _Place:
@@ -299,8 +307,8 @@ class _Place:
 
 
 class _Thread:
-    def __init__(self, settings: dict[str, Any], send: Callable[[Packet], None]) -> None:
-        self._downloader = Downloader(**settings, on_results=send)
+    def __init__(self, settings: dict[str, Any], send: Callable[[Packet], None], client: Client | None) -> None:
+        self._downloader = Downloader(**settings, on_results=send, client=client)
         self._send = send
         self._thread = threading.Thread(target=self._run, name="airnub-download", daemon=True)
         self._thread.start()

@@ -1,10 +1,41 @@
 """An errand: a job on its way. It outlives exchanges, from redirect to redirect and from attempt to attempt."""
 
+from typing import Protocol
+
+from airnub_core.download.cookies import Cookies
 from airnub_core.download.job import Job
-from airnub_core.download.landing import Body
+from airnub_core.download.sink import Body, Received, Sink
+from airnub_core.errors import RefusedUrlError
 from airnub_core.network.headers import sendable
 from airnub_core.network.targets import Target, target_of
 from airnub_core.store.partials import Note
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""Methods that may be repeated without being asked for (RFC 9110, 9.2.2)."""
+_OF_CONTENT = frozenset({"content-type", "content-encoding", "content-language", "content-location"})
+"""Headers of a request that describe its body, and go with it."""
+
+
+class Content(Protocol):
+    """The body of a request; read in the thread of the client."""
+
+    @property
+    def size(self) -> int | None:
+        """In bytes; `None` where it is not known."""
+        ...
+
+    @property
+    def can_rewind(self) -> bool:
+        """Whether it can be sent again."""
+        ...
+
+    def rewind(self) -> None:
+        """Begin again."""
+        ...
+
+    def read(self, most: int) -> bytes | None:
+        """Up to so many bytes; none at the end, and `None` where there are none yet."""
+        ...
 
 
 class Errand:
@@ -13,24 +44,52 @@ class Errand:
     __slots__ = (
         "attempts",
         "body",
+        "content",
+        "cookies",
         "headers",
         "host",
+        "is_given_up",
+        "is_truncated",
         "job",
+        "last",
+        "last_content",
+        "method",
+        "most_attempts",
+        "original",
         "per_host",
         "per_second",
         "redirects",
         "sent",
+        "sink",
         "started",
         "target",
     )
 
-    def __init__(self, job: Job) -> None:
+    def __init__(
+        self,
+        job: Job,
+        sink: Sink,
+        *,
+        cookies: Cookies | None = None,
+        method: str = "GET",
+        content: Content | None = None,
+        may_repeat: bool | None = None,
+    ) -> None:
         """Read the URL.
+
+        Args:
+            job: what is asked for, and within which limits.
+            sink: where the answer goes.
+            cookies: of the source; `None` for those of this job alone.
+            method: of the request, in upper case.
+            content: its body.
+            may_repeat: whether it may be asked again; `None`: where its method is idempotent.
 
         Raises:
             RefusedUrlError, RefusedHeaderError: it cannot be asked for.
         """
         self.job = job
+        self.sink = sink
         self._go_to(target_of(job.asked.url, job.asked.url))
         self.per_host = job.limits.connections_per_host
         self.per_second = job.limits.requests_per_second_per_host
@@ -44,6 +103,21 @@ class Errand:
         """What came in an earlier attempt or run, and can be resumed."""
         self.headers = sendable(job.asked.url, job.headers) if job.headers else {}
         """Of the source, as long as the way leads to its own origin."""
+        self.cookies = cookies
+        self.method = method
+        self.content = content
+        self.original = method, content, cookies
+        """As the first request of an attempt has them."""
+        repeatable = method in IDEMPOTENT if may_repeat is None else may_repeat
+        if content is not None and not content.can_rewind:
+            repeatable = False
+        self.most_attempts = job.limits.attempts if repeatable else 1
+        self.last: Received | None = None
+        """The last answer that was an error."""
+        self.last_content = b""
+        self.is_truncated = False
+        """Whether that is only the beginning of its body."""
+        self.is_given_up = False
 
     @property
     def url(self) -> str:
@@ -55,27 +129,52 @@ class Errand:
         """What is known of the bytes that are there already; the rest is asked for."""
         return None if self.body is None else self.body.resumable
 
-    def send_on(self, target: Target) -> None:
-        """A redirect."""
+    def send_on(self, target: Target, status: int) -> None:
+        """A redirect. Another origin gets no header of the source and no body; nor are they there again behind it.
+
+        Args:
+            target: where to.
+            status: of the redirect, which says whether the method stays (RFC 9110, 15.4).
+
+        Raises:
+            RefusedUrlError: the body of the request cannot be sent there.
+        """
+        is_foreign = target.origin != self.target.origin
+        if (status == 303 and self.method != "HEAD") or (status in {301, 302} and self.method == "POST"):
+            self.method, self.content = "GET", None
+            self.headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_CONTENT}
+        if self.content is not None:
+            found = f"a redirect {status} of a {self.method} with a body"
+            if is_foreign:
+                raise RefusedUrlError(self.url, f"{found} to {target.scheme}://{target.host}", "one origin for a body")
+            if not self.content.can_rewind:
+                raise RefusedUrlError(self.url, f"{found} that is a stream", "a body that can be sent again")
+            self.content.rewind()
         self.redirects += 1
-        if target.origin != self.target.origin:
+        if is_foreign:
             self.headers = {}
         self._go_to(target)
 
     def back_to_start(self) -> None:
         """Another attempt begins with the URL of the job."""
+        self.method, self.content, self.cookies = self.original
         if self.redirects:
             self.redirects = 0
             self._go_to(target_of(self.url, self.url))
             self.headers = sendable(self.url, self.job.headers)
+        if self.content is not None:
+            self.content.rewind()
 
     def _go_to(self, target: Target) -> None:
         self.target = target
         self.host = f"{target.host}:{target.port}"
 
     def asks(self) -> list[str]:
-        """The header lines that it sends beyond those of everybody: a part has no other validator than its own."""
-        lines = [f"{name}: {value}" for name, value in self.headers.items()]
+        """The header lines that it sends beyond those of all requests: a part has no other validator than its own."""
+        # To libcurl a header without a value is one that is not to be sent.
+        lines = [
+            f"{name}: {value}" if value else f"{name};" for name, value in self.headers.items() if name != "cookie"
+        ]
         if (part := self.part) is not None:
             assert self.body is not None, "a part has a body"
             return [*lines, f"Range: bytes={self.body.size}-", f"If-Range: {part.etag}"]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pycurl
 
-from airnub_core.download.answer import Answer
+from airnub_core.download.answer import MAX_UNWANTED, Answer
+from airnub_core.download.cookies import Cookies
 from airnub_core.download.curl_errors import error_of
-from airnub_core.download.errand import Errand
-from airnub_core.download.landing import Landing
+from airnub_core.download.errand import IDEMPOTENT, Errand
 from airnub_core.errors import (
     ContentEncodingError,
     IngestError,
@@ -23,6 +23,7 @@ from airnub_core.network.limits import Limits
 from airnub_core.network.proxies import proxies_of_environment
 from airnub_core.network.ssrf import may_connect, refusal, refused_host
 from airnub_core.network.targets import Target
+from airnub_core.store.clock import timestamp
 
 RECEIVE_BUFFER = 256 * 1024
 """Bytes that libcurl reads from a connection at once."""
@@ -30,30 +31,37 @@ _CLOCK = 0.01
 """Seconds that libcurl's clock and ours may differ by."""
 _STOP = 0
 """What the callback for pieces returns to end a transfer."""
-_HEADERS_OF_ALL = ["Accept-Encoding: identity", "Accept: */*"]
+_HEADERS_OF_ALL = ["Accept-Encoding: identity"]
 
 
 class Exchange:
     """A handle with its callbacks, used again and again; between `start` and `release` it belongs to one errand."""
 
-    def __init__(self, landing: Landing, user_agent: str) -> None:
+    def __init__(self, user_agent: str) -> None:
         """Make a handle.
 
         Args:
-            landing: where bodies come down.
             user_agent: who asks.
         """
         self.answer: Answer | None = None
         self.last_seen = 0.0
         """When something came last, by the monotonic clock."""
         self.last_progress = 0
-        self._landing = landing
+        self.is_paused = False
+        """Whether it waits for the reader of its body."""
+        self.waits_for_content = False
+        """Whether it waits for more of the body of its request."""
+        self._sent = 0
+        self._cookies: list[bytes] = []
+        self._is_plain = True
+        """Whether the handle is set up for GET without a body."""
         self._proxy_for = proxies_of_environment()
         self._proxied = False
         self._secure = False
         self._lines: list[bytes] = []
         self._limits: Limits | None = None
         self._asks_more = False
+        self._has_cookie_header = False
         self._stopped: IngestError | None = None
         self._refused: str | None = None
         curl = self.curl = pycurl.Curl()
@@ -66,9 +74,9 @@ class Exchange:
         curl.setopt(pycurl.HTTPHEADER, _HEADERS_OF_ALL)
         curl.setopt(pycurl.NOPROXY, "")  # libcurl reads no_proxy in its own way, and would go where nobody looked
         curl.setopt(pycurl.PROXY, "")  # which proxy is asked is decided here, as for every client
-        # Cookies live from a redirect to the next request, and are cleared before another errand.
-        curl.setopt(pycurl.COOKIEFILE, "")
+        curl.setopt(pycurl.COOKIEFILE, "")  # no file, but cookies
         curl.setopt(pycurl.WRITEFUNCTION, self._take)
+        curl.setopt(pycurl.READFUNCTION, self._read)
         curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         file, folder = trusted()
@@ -92,7 +100,9 @@ class Exchange:
         target, limits, curl = errand.target, errand.job.limits, self.curl
         self._lines.clear()
         self._stopped = self._refused = None
-        self.answer = Answer(errand, self._landing, self._lines)
+        self.is_paused = self.waits_for_content = False
+        self._sent = 0
+        self.answer = Answer(errand, self._lines)
         proxy, allowed = self._proxy_for(target.scheme, target.host), limits.allow_private_hosts
         if (refused := refused_host(target.host, allowed, is_resolved_here=proxy is None)) is not None:
             raise refusal(errand.url, target.host, refused, allowed)
@@ -109,17 +119,49 @@ class Exchange:
             left = limits.total_timeout - spent
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(limits.connect_timeout * 1000)))
             curl.setopt(pycurl.TIMEOUT_MS, max(1, round(left * 1000)))
-            curl.setopt(pycurl.MAXFILESIZE_LARGE, limits.max_bytes)
-            self._limits = None if spent > _CLOCK else limits
+            # Where the body of an error is wanted too, libcurl cannot know which one exceeds the limit.
+            is_counted_here = errand.sink.cuts or errand.sink.takes_all
+            curl.setopt(pycurl.MAXFILESIZE_LARGE, 0 if is_counted_here else max(limits.max_bytes, MAX_UNWANTED))
+            self._limits = None if spent > _CLOCK or is_counted_here else limits
         more = errand.asks()
+        if errand.content is not None:
+            more.append("Expect:")  # a server that knows nothing of it would be waited for
         if more or self._asks_more:
-            curl.setopt(pycurl.HTTPHEADER, [*_HEADERS_OF_ALL, *more])
+            of_all = [] if any(name.lower() == "accept-encoding" for name in errand.headers) else _HEADERS_OF_ALL
+            curl.setopt(pycurl.HTTPHEADER, [*of_all, *more])
             self._asks_more = bool(more)
+        if errand.method != "GET" or errand.content is not None or not self._is_plain:
+            self._set_method(errand)
+        if errand.cookies:
+            self._cookies = errand.cookies.lines_for(target.origin)
+            for line in self._cookies:
+                curl.setopt(pycurl.COOKIELIST, line)
+        cookie = errand.headers.get("cookie")
+        if cookie is not None or self._has_cookie_header:
+            # Beside those that servers set, in one line.
+            curl.setopt(pycurl.COOKIE, cookie) if cookie else curl.unsetopt(pycurl.COOKIE)
+            self._has_cookie_header = cookie is not None
+
+    def _set_method(self, errand: Errand) -> None:
+        curl, content = self.curl, errand.content
+        curl.setopt(pycurl.HTTPGET, 1)  # neither a body nor HEAD of before
+        curl.unsetopt(pycurl.CUSTOMREQUEST)
+        self._is_plain = errand.method == "GET" and content is None
+        # Libcurl repeats a request by itself where a kept connection turns out to be closed.
+        curl.setopt(pycurl.FRESH_CONNECT, errand.most_attempts == 1 and errand.method not in IDEMPOTENT)
+        if errand.method == "HEAD":
+            curl.setopt(pycurl.NOBODY, 1)
+            return
+        if content is not None:
+            curl.setopt(pycurl.UPLOAD, 1)
+            curl.setopt(pycurl.INFILESIZE_LARGE, -1 if content.size is None else content.size)
+        if not self._is_plain:
+            curl.setopt(pycurl.CUSTOMREQUEST, errand.method)
 
     @property
     def progress(self) -> int:
         """Something that grows whenever anything comes."""
-        return len(self._lines) + (self.answer.received if self.answer is not None else 0)
+        return len(self._lines) + self._sent + (self.answer.received if self.answer is not None else 0)
 
     @property
     def connected(self) -> bool:
@@ -151,7 +193,9 @@ class Exchange:
         """
         answer = self.answer
         assert answer is not None, "an exchange that was started"
+        self.keep_cookies(answer.errand)
         try:
+            answer.sent_at = timestamp(answer.errand.job.clock + answer.errand.sent + self.before_request)
             if not answer.status and self._stopped is None and answer.has_headers:
                 answer.begin()
             error = self._stopped if self._stopped is not None or not code else self._failure(answer, code, message)
@@ -164,14 +208,25 @@ class Exchange:
 
     def release(self) -> None:
         """The errand needs the handle no more."""
-        if self.curl.getinfo(pycurl.INFO_COOKIELIST):
-            self.curl.setopt(pycurl.COOKIELIST, "ALL")
         self.answer = None
+
+    def keep_cookies(self, errand: Errand) -> None:
+        """Let the errand have what servers have set, and the handle nothing of it."""
+        lines = self.curl.getinfo_raw(pycurl.INFO_COOKIELIST)
+        if lines or self._cookies:
+            if errand.cookies is None:
+                errand.cookies = Cookies()
+            errand.cookies.learn(errand.target.origin, self._cookies, lines)
+            self.curl.setopt(pycurl.COOKIELIST, "ALL")
+            self._cookies = []
 
     def _take(self, piece: bytes) -> int | None:
         """Libcurl's callback for a piece of the body."""
         answer = self.answer
         assert answer is not None, "an exchange that was started"
+        if answer.body is not None and answer.body.is_full:
+            self.is_paused = True
+            return pycurl.WRITEFUNC_PAUSE
         try:
             answer.take(piece)
         except IngestError as error:
@@ -181,6 +236,37 @@ class Exchange:
             self._stopped = StoreError.of(error, "the store")
             return _STOP
         return _STOP if answer.is_unwanted else None
+
+    def _read(self, most: int) -> bytes | int:
+        """Libcurl's callback for the body of the request."""
+        content = self.errand.content
+        assert content is not None, "libcurl asks only for a body that there is"
+        try:
+            piece = content.read(most)
+        except IngestError as error:
+            self._stopped = error
+            return int(pycurl.READFUNC_ABORT)
+        if piece is None:
+            self.waits_for_content = True
+            return int(pycurl.READFUNC_PAUSE)
+        self._sent += len(piece)
+        return piece
+
+    def go_on(self) -> None:
+        """The reader has taken something, or there is more to send; in the thread of the client."""
+        self.is_paused = self.waits_for_content = False
+        self.curl.pause(pycurl.PAUSE_CONT)
+
+    def begin_if_silent(self) -> None:
+        """Take the headers of an answer that have come where nothing of its body has. Not behind a proxy, where nothing
+        says so: its own answer comes before.
+
+        Raises:
+            ItemError: as `Answer.begin`.
+        """
+        answer = self.answer
+        if answer is not None and not answer.status and not self._proxied and self._lines and answer.has_headers:
+            answer.begin()
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
         """Libcurl's callback before a connection: here is the address that is really connected to; a proxy's is its own
@@ -203,7 +289,7 @@ class Exchange:
         if answer.is_unwanted:
             return None
         if code == pycurl.E_FILESIZE_EXCEEDED:
-            return TooLargeError(errand.url, limits.max_bytes)
+            return None if answer.is_error else TooLargeError(errand.url, limits.max_bytes)
         if code == pycurl.E_OPERATION_TIMEDOUT:
             if monotonic() - errand.started < limits.total_timeout - _CLOCK:
                 return TransferTimeoutError(errand.url, "connect_timeout", limits.connect_timeout)

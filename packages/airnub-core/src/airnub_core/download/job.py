@@ -40,6 +40,8 @@ class Fetched(NamedTuple):
     last_modified: str | None
     sent_at: str
     """When the request that they answer was sent, by the clock of the index: ISO 8601 in UTC."""
+    headers: Mapping[str, str] = {}
+    """Of the answer, names in lower case; empty for results that cross the borders of processes."""
 
 
 class NotModified(NamedTuple):
@@ -50,6 +52,7 @@ class NotModified(NamedTuple):
     etag: str | None
     last_modified: str | None
     sent_at: str
+    headers: Mapping[str, str] = {}
 
 
 class Failed(NamedTuple):

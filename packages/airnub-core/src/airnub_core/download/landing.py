@@ -11,13 +11,16 @@ from itertools import count
 from pathlib import Path
 
 from airnub_common import ALGORITHM
+from airnub_core.download import sink
 from airnub_core.download.buffers import Buffers
-from airnub_core.download.job import Broken, Fetched, Result
+from airnub_core.download.errand import Errand
+from airnub_core.download.job import Broken, Failed, Fetched, NotModified, Result
 from airnub_core.download.lanes import Lanes
 from airnub_core.download.large_file import LargeFile
-from airnub_core.errors import StoreError
+from airnub_core.download.sink import Received
+from airnub_core.errors import IngestError, ItemError, StoreError
 from airnub_core.network.content_disposition import original_name
-from airnub_core.store.partials import Note, Partials, key_of
+from airnub_core.store.partials import WORTH_RESUMING, Note, Partials, key_of
 from airnub_core.store.provenance import Asked, manifest_of
 from airnub_core.store.redo_log import RedoLog
 from airnub_core.store.staged import SUFFIX, Staged, object_name
@@ -30,7 +33,18 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 class Arrived:
     """A whole answer, on its way to be filed: what was asked for, and what came."""
 
-    __slots__ = ("asked", "attempts", "body", "final_url", "headers", "name", "number", "original", "sent_at")
+    __slots__ = (
+        "asked",
+        "attempts",
+        "body",
+        "final_url",
+        "has_headers",
+        "headers",
+        "name",
+        "number",
+        "original",
+        "sent_at",
+    )
 
     def __init__(
         self,
@@ -41,7 +55,10 @@ class Arrived:
         final_url: str,
         headers: Mapping[str, str],
         sent_at: str,
+        *,
+        has_headers: bool = False,
     ) -> None:
+        self.has_headers = has_headers
         self.number = number
         self.attempts = attempts
         self.asked = asked
@@ -70,11 +87,15 @@ class Arrived:
         asked, headers = self.asked, self.headers
         staged = Staged(folder, asked.source, self.name, hex_digits, self.body.size, asked.url_digest, is_logged)
         etag, modified = headers.get("etag"), headers.get("last-modified")
-        return Fetched(self.number, self.attempts, staged, etag, modified, self.sent_at)
+        told = dict(headers) if self.has_headers else {}
+        return Fetched(self.number, self.attempts, staged, etag, modified, self.sent_at, told)
 
 
 class Landing:
-    """A staging folder, its lanes and its buffers; belongs to one downloader."""
+    """A staging folder, its lanes and its buffers: a sink, of which every answer is a file."""
+
+    takes_all = cuts = False
+    can_restart = True
 
     def __init__(
         self,
@@ -85,6 +106,7 @@ class Landing:
         on_result: Callable[[Result], None],
         *,
         is_logged: bool = False,
+        has_headers: bool = False,
     ) -> None:
         """Take a place.
 
@@ -96,10 +118,14 @@ class Landing:
             buffers: for large files.
             on_result: told each result, from any thread.
             is_logged: whether small bodies are written into a redo log too.
+            has_headers: whether results have the headers of their answers.
 
         Raises:
             StoreError: the store was removed.
         """
+        self.open = 0
+        """Requests whose answer has not come, where they are counted."""
+        self._has_headers = has_headers
         self._partials = partials
         self._buffers = buffers
         self._on_result = on_result
@@ -124,9 +150,35 @@ class Landing:
         """Whether large files are still hashed or written, of which results are to come."""
         return self._begun > self._done
 
-    def body(self) -> "Body":
+    def body(self, _received: Received | None = None) -> "Body":
         """An empty body."""
         return Body(self)
+
+    def whole(self, received: Received, body: sink.Body) -> None:
+        """File a body."""
+        assert isinstance(body, Body), "as `body` made it"
+        self.open -= 1
+        job, attempts, _, url, headers, sent_at, _ = received
+        arrived = Arrived(job.number, attempts, job.asked, body, url, headers, sent_at, has_headers=self._has_headers)
+        self.land(arrived)
+
+    def not_modified(self, received: Received) -> None:
+        """There is nothing to file."""
+        self.open -= 1
+        job, headers = received.job, received.headers
+        etag, modified = headers.get("etag", job.etag), headers.get("last-modified", job.last_modified)
+        told = headers if self._has_headers else {}
+        self._on_result(NotModified(job.number, received.attempts, etag, modified, received.sent_at, told))
+
+    def failed(self, errand: Errand, error: ItemError) -> None:
+        """It cannot be had."""
+        self.open -= 1
+        self._on_result(Failed(errand.job.number, error))
+
+    def broken(self, error: IngestError) -> None:
+        """The disk did not take it."""
+        self.open -= 1
+        self._on_result(Broken(error))
 
     def large_file(self) -> LargeFile:
         """A file for a large body, not open yet."""
@@ -149,13 +201,15 @@ class Landing:
             self._begun += 1
             file.then(partial(self._end_large, arrived, file))
 
-    def park(self, body: "Body") -> None:
+    def park(self, body: sink.Body) -> None:
         """A body is given up for now: keep it for the next run where that is worth it."""
+        assert isinstance(body, Body), "as `body` made it"
         if body.file is not None:
             body.file.then(partial(self._park, body.file))
 
-    def discard(self, body: "Body") -> None:
+    def discard(self, body: sink.Body) -> None:
         """A body is given up for good."""
+        assert isinstance(body, Body), "as `body` made it"
         file = body.file
         if file is not None:
             file.then(lambda _hex_digits: file.discard())
@@ -267,6 +321,8 @@ class Body:
         self.file = file
         """Where a large one is."""
 
+    is_full = False
+
     @property
     def size(self) -> int:
         """In bytes, so far."""
@@ -300,6 +356,23 @@ class Body:
     def resumable(self) -> Note | None:
         """What is known of it where it can be resumed."""
         return self.file.note if self.file is not None else None
+
+    @property
+    def takes_note(self) -> bool:
+        """Whether it is a file by now, of which nothing is noted."""
+        return self.file is not None and self.file.note is None
+
+    @property
+    def straight(self) -> LargeFile | None:
+        """The file, where it is one by now."""
+        return self.file
+
+    def keep(self) -> bool:
+        """Whether another request can go on with it; what is collected is handed to the lanes then."""
+        if self.file is None or self.file.note is None or self.size < WORTH_RESUMING:
+            return False
+        self.file.flush()
+        return True
 
     def content(self) -> bytes:
         """All of a small body."""

@@ -6,7 +6,6 @@ from time import monotonic
 import pycurl
 
 from airnub_core.download.exchange import Exchange
-from airnub_core.download.landing import Landing
 from airnub_core.download.poller import Poller
 
 
@@ -38,9 +37,9 @@ class Multi:
         """Whether none of its exchanges is in use."""
         return len(self.idle) == len(self._exchanges)
 
-    def new_exchange(self, landing: Landing, user_agent: str) -> Exchange:
+    def new_exchange(self, user_agent: str) -> Exchange:
         """One more, which belongs to this multi from now on."""
-        exchange = Exchange(landing, user_agent)
+        exchange = Exchange(user_agent)
         self._exchanges[exchange.curl] = exchange
         return exchange
 

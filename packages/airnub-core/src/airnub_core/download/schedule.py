@@ -5,6 +5,7 @@ Pure: it is told the time, and asks nobody.
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 from itertools import count
 from typing import Generic, Protocol, TypeVar
 
@@ -44,7 +45,9 @@ class Schedule(Generic[W]):
     """Hosts take turns, so that a slow one keeps nobody else waiting; times are in seconds of any one clock."""
 
     def __init__(self, connections: int) -> None:
-        self._free = connections
+        self.connections = connections
+        """How many may be started at once; may change at any time."""
+        self._active = 0
         self._queues: dict[tuple[str, int], _Queue[W]] = {}
         self._ready: deque[tuple[str, int]] = deque()
         self._next_start: dict[str, float] = {}
@@ -69,6 +72,27 @@ class Schedule(Generic[W]):
         self._waiting += 1
         self._list(key, queue)
 
+    def add_first(self, one: W) -> None:
+        """Before the others of its host: it has begun, and was sent on to this host."""
+        self.add(one)
+        self._queues[one.host, one.per_host].waiting.rotate(1)
+
+    def remove(self, is_given_up: Callable[[W], bool]) -> list[W]:
+        """Those that wait and are given up; they wait no more."""
+        removed: list[W] = []
+        for queue in self._queues.values():
+            given_up = [one for one in queue.waiting if is_given_up(one)]
+            if given_up:
+                removed += given_up
+                queue.waiting = deque(one for one in queue.waiting if not is_given_up(one))
+        given_up = [one for _, _, one in self._later if is_given_up(one)]
+        if given_up:
+            removed += given_up
+            self._later = [entry for entry in self._later if not is_given_up(entry[2])]
+            heapq.heapify(self._later)
+        self._waiting -= len(removed)
+        return removed
+
     def add_later(self, one: W, at: float) -> None:
         """Not before `at`."""
         heapq.heappush(self._later, (at, next(self._order), one))
@@ -77,10 +101,13 @@ class Schedule(Generic[W]):
     def next(self, now: float) -> W | None:
         """The next one to start, which counts as started; `None` where none may start now."""
         self._wake(now)
-        while self._free and self._ready:
+        while self._active < self.connections and self._ready:
             key = self._ready.popleft()
             queue = self._queues[key]
             queue.listed = False
+            if not queue.waiting:  # those that waited were given up
+                self._forget(key, queue)
+                continue
             one = queue.waiting[0]
             start = self._next_start.get(one.host, 0.0)
             if one.per_second is not None and start > now:
@@ -91,7 +118,7 @@ class Schedule(Generic[W]):
                 self._next_start[one.host] = now + 1 / one.per_second
             queue.waiting.popleft()
             queue.active += 1
-            self._free -= 1
+            self._active += 1
             self._waiting -= 1
             self._list(key, queue)
             return one
@@ -102,28 +129,20 @@ class Schedule(Generic[W]):
         key = one.host, one.per_host
         queue = self._queues[key]
         queue.active -= 1
-        self._free += 1
+        self._active -= 1
         if queue.waiting:
             self._list(key, queue)
-        elif not queue.active:
-            del self._queues[key]
+        else:
+            self._forget(key, queue)
 
     def wait(self, now: float) -> float | None:
         """Seconds until something waits no longer; `None` where only the end of another changes anything."""
         due = [heap[0][0] for heap in (self._later, self._too_early) if heap]
         return max(0.0, min(due) - now) if due else None
 
-    def drop(self) -> list[W]:
-        """Give up on all that wait."""
-        dropped = [one for queue in self._queues.values() for one in queue.waiting]
-        dropped += [one for _, _, one in self._later]
-        for queue in self._queues.values():
-            queue.waiting.clear()
-        self._ready.clear()
-        self._later.clear()
-        self._too_early.clear()
-        self._waiting = 0
-        return dropped
+    def _forget(self, key: tuple[str, int], queue: _Queue[W]) -> None:
+        if not (queue.active or queue.waiting or queue.listed):
+            del self._queues[key]
 
     def _list(self, key: tuple[str, int], queue: _Queue[W]) -> None:
         if queue.waiting and not queue.listed and queue.active < key[1]:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 from airnub_core.errors import ProtocolError
 from airnub_core.network.ssrf import Allowed
 
-MAX_REDIRECTS = 5
 MAX_INTERIM = 1000
 """Interim answers (1xx) before an answer. A server that sends 102 every ten seconds needs 360 an hour."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -23,6 +22,7 @@ class Limits(NamedTuple):
     stall_timeout: float
     total_timeout: float
     attempts: int
+    max_redirects: int
     allow_private_hosts: Allowed
 
 

@@ -10,7 +10,7 @@ from airnub_core.errors import HttpStatusError, RobotsRefusedError
 
 PRODUCT = "airnub"
 """The name that rules may be written for."""
-MAX_BYTES = 500 * 1024
+MAX_BYTES = 512 * 1024
 """More of a robots.txt is not looked at (RFC 9309, 2.5)."""
 LONGEST_DELAY = 60.0
 """Seconds; a Crawl-delay is no rule of RFC 9309, and one that asks for hours asks not to be fetched at all."""

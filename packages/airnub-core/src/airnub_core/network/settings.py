@@ -115,6 +115,8 @@ class NetworkSettings(BaseModel):
     total_timeout: Seconds = 3600
     """The longest time of one attempt."""
     attempts: Annotated[int, Field(ge=1, le=100)] = 4
+    max_redirects: Annotated[int, Field(ge=0, le=100)] = 10
+    """Of one attempt; 0 follows none."""
     allow_private_hosts: PrivateHosts = False
 
     def limits(self) -> Limits:
@@ -136,6 +138,7 @@ class NetworkOverrides(BaseModel):
     stall_timeout: Seconds | None = None
     total_timeout: Seconds | None = None
     attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    max_redirects: Annotated[int, Field(ge=0, le=100)] | None = None
     allow_private_hosts: PrivateHosts | None = None
 
     def network(self, department: NetworkSettings) -> NetworkSettings:

@@ -186,7 +186,7 @@ def _check_mapped(ip: IpAddress) -> None:
 def _checked_name(text: str) -> str:
     name = _normal(text)
     if not name.isascii():
-        name = _normal(_encoded(name))
+        name = _normal(_in_ascii(name))
     literal = literal_address(name)
     if literal is not None:
         raise ValueError(f"{_EXPECTED}; write {literal}")
@@ -197,11 +197,11 @@ def _checked_name(text: str) -> str:
     return name
 
 
-def _encoded(name: str) -> str:
-    """A name in other letters as resolvers know it (RFC 3490), in the reading of the clients."""
-    import httpx  # files do without it
+def _in_ascii(name: str) -> str:
+    """A name in other letters as resolvers know it (IDNA, UTS 46), in the reading of URLs."""
+    from ada_url import URL  # few names need it
 
     try:
-        return httpx.URL(f"http://{name}/").raw_host.decode("ascii")
-    except (httpx.InvalidURL, ValueError):
+        return str(URL(f"http://{name}/").hostname)
+    except ValueError:
         raise ValueError(_EXPECTED) from None

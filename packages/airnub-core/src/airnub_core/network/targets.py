@@ -1,11 +1,19 @@
-"""Targets: a URL as the connection is made to it. Plain ones, which nearly all are, are read without a parser."""
+"""URLs: which may be asked for, and what the connection is made to. The one grammar is that of browsers (WHATWG, ada).
+
+Plain URLs, which nearly all are, are read without a parser.
+"""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import SplitResult
+from urllib.parse import urlsplit
 
+from airnub_common import redact_url
+from airnub_core.errors import RefusedUrlError
+from airnub_core.network.addresses import HOST_NAME, literal_address
+
+WITH_HOST = "an http or https URL with a host"
 WITH_PORT = "an http or https URL with a port from 1 to 65535"
-"""What was expected where `has_usable_port` says no."""
 _PORTS = {"http": 80, "https": 443}
 _PATH = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]"
 _QUERY = r"[A-Za-z0-9._~!$&()*+,;=:@/?-]"
@@ -14,6 +22,15 @@ _PLAIN = re.compile(
     r"(https?)://((?:[a-z0-9-]{1,63}\.){0,9}[a-z0-9-]{1,63})(?::([1-9]\d{0,3}|[1-5]\d{4}))?"
     rf"(?:/{_PATH}*(?:%[0-9A-Fa-f]{{2}}{_PATH}*)*(?:\?{_QUERY}*(?:%[0-9A-Fa-f]{{2}}{_QUERY}*)*)?)?"
 )
+# A host whose last label is a number is an address: the parser reads it, except in the usual form.
+_BYTE = r"(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])"
+_ODD_ADDRESS = re.compile(rf"(?!{_BYTE}(?:\.{_BYTE}){{3}}$)(?:.*\.)?(?:\d+|0x[0-9a-f]*)$")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_ABSOLUTE = re.compile(r"https?://[^/?#]", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST = 65_536
+"""Characters; servers refuse a tenth of it, and the parser takes time for more."""
+_HOST = re.compile(r"https?://([a-z0-9.:-]+)/")
 
 
 class Target(NamedTuple):
@@ -26,16 +43,8 @@ class Target(NamedTuple):
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """Who may see the headers of a source."""
+        """Scheme, host and port: which servers may see the headers of a source."""
         return self.scheme, self.host, self.port
-
-
-def has_usable_port(parts: SplitResult) -> bool:
-    """Whether a URL names a port that can be connected to, or none."""
-    try:
-        return parts.port != 0
-    except ValueError:  # too large, or not a number
-        return False
 
 
 def target_of(asked: str, url: str, base: str = "") -> Target:
@@ -44,10 +53,88 @@ def target_of(asked: str, url: str, base: str = "") -> Target:
     Raises:
         RefusedUrlError: it cannot be read, is not an http or https URL with a host, or its port cannot be used.
     """
-    if (match := _PLAIN.fullmatch(url)) and "/." not in url:
+    if (match := _PLAIN.fullmatch(url)) and "/." not in url and not _is_odd(match[2]):
         scheme, host, port = match.groups()
         return Target(url, scheme, host, int(port) if port else _PORTS[scheme])
-    from airnub_core.network.hosts import checked_url, host_in  # brings httpx, whose reading of odd URLs is ours
+    from ada_url import URL, join_url  # few URLs need it
 
-    parsed = checked_url(asked, url, base)
-    return Target(str(parsed).partition("#")[0], parsed.scheme, host_in(parsed), parsed.port or _PORTS[parsed.scheme])
+    if len(url) > _LONGEST:
+        raise RefusedUrlError(asked, f"one of {len(url):,} characters, of which at most {_LONGEST:,} are taken")
+    if _CONTROL.search(url):
+        raise RefusedUrlError(asked, "one with control characters")
+    # To a browser a backslash is a slash, and what stands behind it another host.
+    written = url.replace("\\", "%5C")
+    try:
+        if base and not _SCHEME.match(written):
+            written = join_url(base, written)
+        if not _ABSOLUTE.match(written):
+            raise RefusedUrlError(asked, repr(redact_url(written)))
+        parsed = URL(written)
+        href, host, port_text = parsed.href, parsed.hostname.strip("[]"), parsed.port
+        scheme = parsed.protocol.removesuffix(":")
+    except UnicodeEncodeError:
+        raise RefusedUrlError(asked, "one with half a surrogate pair") from None
+    except ValueError:
+        expected = WITH_HOST if _has_usable_port(written) else WITH_PORT
+        raise RefusedUrlError(asked, repr(redact_url(written)), expected) from None
+    if port_text == "0":
+        raise RefusedUrlError(asked, repr(redact_url(written)), WITH_PORT)
+    if not may_be_host(host):
+        raise RefusedUrlError(asked, repr(redact_url(written)))
+    return Target(href.partition("#")[0], scheme, host, int(port_text) if port_text else _PORTS[scheme])
+
+
+def check_url(url: str) -> str:
+    """A URL of settings, as it is.
+
+    Raises:
+        ValueError: it cannot be asked for, or has white space in it, which its author did not mean.
+    """
+    try:
+        target_of(url, url)
+    except RefusedUrlError as error:
+        raise ValueError(f"expected {error.expected}") from None
+    if any(map(str.isspace, url)):
+        raise ValueError(f"expected {WITH_HOST}")
+    return url
+
+
+def origin_of(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: which servers may see the headers of a source. A URL that cannot be read is an origin of
+    its own.
+    """
+    try:
+        return target_of(url, url).origin
+    except RefusedUrlError:
+        return "", url, None
+
+
+def host_of(url: str) -> str:
+    """Which host's turn a URL takes: its name and port; the URL itself where it cannot be read."""
+    if plain := _HOST.match(url):
+        return plain.group(1)
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return url
+
+
+def may_be_host(host: str) -> bool:
+    """Whether it is an address, or a name that a resolver can know."""
+    return literal_address(host) is not None or HOST_NAME.fullmatch(host) is not None
+
+
+@lru_cache(1024)
+def _is_odd(host: str) -> bool:
+    return _ODD_ADDRESS.match(host) is not None
+
+
+def _has_usable_port(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # it fails for something else
+        return True
+    try:
+        return parts.port != 0
+    except ValueError:  # too large, or not a number
+        return False

@@ -1,16 +1,18 @@
 """JSON APIs: every answer is kept as it came; the records of all pages of a source become one file of JSON Lines."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import repeat
 
 from airnub_core.arrival import Arrival, Item
 from airnub_core.engine import Engine
 from airnub_core.errors import HttpStatusError, ItemError
-from airnub_core.network.concurrency import together
-from airnub_core.network.hosts import origin_of
+from airnub_core.garbage import collected_rarely
+from airnub_core.network.concurrency import in_thread, together
+from airnub_core.network.targets import origin_of
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.sources.paging import Walk, whole_url
-from airnub_core.sources.records import json_lines, parse_json, records_at
+from airnub_core.sources.records import LARGE, json_lines, parse_json, records_at
 from airnub_core.sources.settings import ApiSource, Secret
 from airnub_core.sources.unlisted import Listed, with_warnings
 from airnub_core.sources.watermarks import News, Watermark
@@ -40,7 +42,7 @@ async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secr
     """
     engine.expect(len(sources))
     # A secret that is missing is an error before anything is asked.
-    headers = [_headers(source, secret) for source in sources]
+    headers = [source.request_headers(secret) for source in sources]
     outcomes = await together(map(_ingest_api, repeat(engine), sources, headers))
     return await with_warnings(
         engine.index,
@@ -130,16 +132,26 @@ class _Reading:
                 raise
             arrival, content = await self._engine.read(arrival)
             self.arrivals.append(arrival)
-            answer = parse_json(walk.url, content)
-            if self._source.records is not None:
-                records = records_at(walk.url, answer, self._source.records)
-                if self._news is not None:
-                    records = self._news.among(walk.url, records)
-                if records:
-                    self.lines.append(json_lines(walk.url, records))
-            walk.advance(answer, arrival.headers)
+            if len(content) > LARGE:
+                # It takes seconds: a run's heartbeats, and other sources, go on meanwhile.
+                with collected_rarely():
+                    await in_thread(partial(self._take, walk, content, arrival.headers))
+            else:
+                self._take(walk, content, arrival.headers)
             if len(self.arrivals) - self._settled >= SETTLED_TOGETHER:
                 await self.settle()
+
+    def _take(self, walk: Walk, content: bytes, headers: Mapping[str, str]) -> None:
+        """Take the records of a page, and go on from it."""
+        assert walk.url is not None, "the page that was read"
+        answer = parse_json(walk.url, content)
+        if self._source.records is not None:
+            records = records_at(walk.url, answer, self._source.records)
+            if self._news is not None:
+                records = self._news.among(walk.url, records)
+            if records:
+                self.lines.append(json_lines(walk.url, records))
+        walk.advance(answer, headers)
 
     async def settle(self, *collected: Arrival) -> list[Outcome]:
         """Make durable what is not yet; where every page is an item it is reported too."""
@@ -158,10 +170,3 @@ def _page(whole: Item, url: str) -> Item:
     # The next page's URL comes from the answer: another origin's business is none of our secrets.
     headers = whole.headers if origin_of(url) == origin_of(whole.url) else {}
     return Item(whole.source, url, whole.network, headers)
-
-
-def _headers(source: ApiSource, secret: Secret) -> dict[str, str]:
-    headers = {name.lower(): value for name, value in source.headers.items()}
-    if source.auth is not None:
-        headers[source.auth.header.lower()] = source.auth.prefix + secret(source.auth.block)
-    return headers

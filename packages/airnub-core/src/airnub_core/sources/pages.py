@@ -10,7 +10,7 @@ from airnub_core.arrival import Item
 from airnub_core.engine import Engine
 from airnub_core.errors import ItemError, PageError
 from airnub_core.network.concurrency import together
-from airnub_core.network.robots import Robots
+from airnub_core.network.robots import MAX_BYTES, Robots
 from airnub_core.outcome import Outcome
 from airnub_core.sources.large_pages import links_on_any_page
 from airnub_core.sources.links import MAX_PAGE_BYTES, Link, links_in_sitemap
@@ -59,10 +59,10 @@ async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
     list_name = links_name(source.name)
     list_url = made_url(page.url, list_name)
 
-    async def content_of(url: str) -> bytes:
-        return (await engine.peek(replace(page, url=url), MAX_PAGE_BYTES))[0]
+    async def rules_at(url: str) -> bytes:
+        return (await engine.peek(replace(page, url=url), MAX_BYTES, cuts=True))[0]
 
-    robots = Robots(content_of)
+    robots = Robots(rules_at)
     begun = None if source.download else engine.begin(page, list_name)
     try:
         if source.links is not None:

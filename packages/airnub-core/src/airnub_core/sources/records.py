@@ -7,6 +7,9 @@ from typing import Any, NoReturn
 
 from airnub_core.errors import MissingPathError, NotJsonError
 
+LARGE = 1024 * 1024
+"""Bytes; a larger answer takes so long that it is read beside the event loop."""
+
 
 def parse_json(url: str, content: bytes) -> Any:
     """The JSON value in an answer.
@@ -15,8 +18,16 @@ def parse_json(url: str, content: bytes) -> Any:
         NotJsonError: it is not JSON as RFC 8259 has it; `NaN` and the like are not. Nor is what cannot be written
             again as it was meant: numbers beyond all limits, and values nested hundreds deep.
     """
+    # Between two functions of Python other threads get their turn, as they do not in a parser that has none to call.
+    is_large = len(content) > LARGE
     try:
-        return json.loads(content, parse_constant=_refuse, parse_float=_finite)
+        return json.loads(
+            content,
+            parse_constant=_refuse,
+            parse_float=_finite,
+            parse_int=_whole if is_large else None,
+            object_hook=_as_it_is if is_large else None,
+        )
     except (ValueError, RecursionError) as error:
         start = content[:40].decode(errors="replace")
         raise NotJsonError(url, f"{str(error) or type(error).__name__} (it starts with {start!r})") from error
@@ -90,6 +101,14 @@ def _taken(value: Any, steps: Sequence[str]) -> int:
         return next((many for many in range(1, len(steps) + 1) if ".".join(steps[:many]) in value), 0)
     first = steps[0]
     return int(isinstance(value, list) and first.isdecimal() and len(first) < 10 and int(first) < len(value))
+
+
+def _as_it_is(value: dict[str, Any]) -> dict[str, Any]:
+    return value
+
+
+def _whole(number: str) -> int:
+    return int(number)
 
 
 def _finite(number: str) -> float:

@@ -1,16 +1,14 @@
 """Source settings: the public format of what is ingested."""
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
 from airnub_common import MASK, is_masked_name, redact_url
 from airnub_core.network.settings import LARGEST, Count, NetworkOverrides
-from airnub_core.network.targets import WITH_PORT, has_usable_port
+from airnub_core.network.targets import check_url
 from airnub_core.sources.package_files import read_inside
 from airnub_core.store.source_name import PATTERN, checked_source_name
 from airnub_core.tolerance import Tolerance
@@ -29,25 +27,6 @@ def _selector(selector: str) -> str:
     return check_selector(selector)
 
 
-_PLAIN = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)*(:([1-5]\d{4}|[1-9]\d{0,3}))?/[A-Za-z0-9._~/?=&%+,;:@!*()$'-]*")
-
-
-def _http_url(url: str) -> str:
-    if _PLAIN.fullmatch(url):
-        return url
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname)
-        url.encode()
-    except ValueError:  # also of half a surrogate pair
-        usable = False
-    if not usable or any(map(str.isspace, url)):
-        raise ValueError("expected an http or https URL with a host")
-    if not has_usable_port(parts):
-        raise ValueError(f"expected {WITH_PORT}")
-    return url
-
-
 def _without_secrets(values: Mapping[str, object]) -> dict[str, object]:
     return {name: MASK if is_masked_name(name) else value for name, value in values.items()}
 
@@ -60,7 +39,7 @@ def _dotted(path: str) -> str:
 
 # As JSON, settings end up in databases and logs: credentials that somebody wrote into them do not.
 _masked = PlainSerializer(_without_secrets, return_type=dict[str, object], when_used="json")
-Url = Annotated[str, AfterValidator(_http_url), PlainSerializer(redact_url, return_type=str, when_used="json")]
+Url = Annotated[str, AfterValidator(check_url), PlainSerializer(redact_url, return_type=str, when_used="json")]
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 HeaderText = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
 """What HTTP can send: visible ASCII."""
@@ -86,6 +65,15 @@ class Source(NetworkOverrides):
     def withdraws(self) -> bool:
         """Whether such a URL is withdrawn."""
         return self.on_gone == "withdraw"
+
+    @property
+    def home(self) -> str | None:
+        """The URL whose origin the headers of the source are for."""
+        return None
+
+    def request_headers(self, secret: Secret | None) -> dict[str, str]:  # noqa: ARG002  # as an API has them
+        """What the source sends with each request, secrets among them; names in lower case."""
+        return {}
 
 
 class FileSource(Source):
@@ -132,7 +120,7 @@ class FileSource(Source):
             if not url or url.startswith("#"):
                 continue
             try:
-                urls.append(_http_url(url))
+                urls.append(check_url(url))
             except ValueError as error:
                 raise ValueError(f"{path}:{number}: {error}, found other text, which is not shown") from None
         if not urls:
@@ -232,6 +220,27 @@ class ApiSource(Source):
     """Where the list of records stands in an answer; without it the whole answer is kept."""
     pages: Annotated[NumberedPages | OffsetPages | CursorPages | LinkPages, Field(discriminator="kind")] | None = None
     incremental: Incremental | None = None
+
+    @property
+    def home(self) -> str | None:
+        """The URL whose origin the headers of the source are for."""
+        return self.url
+
+    def request_headers(self, secret: Secret | None) -> dict[str, str]:
+        """What the source sends with each request, secrets among them; names in lower case.
+
+        Args:
+            secret: gives the value of a secret by its reference.
+
+        Raises:
+            ValueError: the source has `auth`, and there is no `secret`.
+        """
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if self.auth is not None:
+            if secret is None:
+                raise ValueError(f"{self.name}: expected a function that gives {self.auth.block} (auth), found none")
+            headers[self.auth.header.lower()] = self.auth.prefix + secret(self.auth.block)
+        return headers
 
     @model_validator(mode="after")
     def _incremental_records(self) -> Self:

@@ -1,0 +1,163 @@
+"""Sinks: where the answer to a request goes. What a new one must do is here; files, memory and streams are others."""
+
+from io import BytesIO
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from airnub_core.download.job import Job
+from airnub_core.errors import IngestError, ItemError
+from airnub_core.store.partials import WORTH_RESUMING, Note
+
+if TYPE_CHECKING:
+    from airnub_core.download.errand import Errand
+
+
+class Received(NamedTuple):
+    """A whole answer, but for its body."""
+
+    job: Job
+    attempts: int
+    status: int
+    final_url: str
+    """Without what stands behind `#`."""
+    headers: dict[str, str]
+    """Names in lower case; those of one name are joined."""
+    sent_at: str
+    """When the request was sent that it answers, by the clock of the index: ISO 8601 in UTC."""
+    lines: list[bytes]
+    """The header lines as they came, for sinks that take all; those of interim answers are not among them."""
+
+
+class Writer(Protocol):
+    """Takes pieces, and counts them."""
+
+    @property
+    def size(self) -> int:
+        """In bytes, so far."""
+        ...
+
+    def write(self, piece: bytes) -> None:
+        """Append a piece."""
+        ...
+
+
+class Body(Protocol):
+    """The bytes of one answer, decoded, as they come; called in the thread of the client."""
+
+    @property
+    def size(self) -> int:
+        """In bytes, so far."""
+        ...
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the transfer has to wait until its reader has taken some of it."""
+        ...
+
+    @property
+    def takes_note(self) -> bool:
+        """Whether it is worth noting what another request needs to go on with it."""
+        ...
+
+    @property
+    def resumable(self) -> Note | None:
+        """What was noted."""
+        ...
+
+    def note(self, note: Note) -> None:
+        """What another request needs to go on with it."""
+        ...
+
+    @property
+    def straight(self) -> Writer | None:
+        """Where pieces may go without another look at anything but the size."""
+        ...
+
+    def write(self, piece: bytes) -> None:
+        """Append a piece.
+
+        Raises:
+            OSError: the disk did not take it.
+        """
+        ...
+
+    def keep(self) -> bool:
+        """It ended early: whether another request can go on with it."""
+        ...
+
+
+class Sink(Protocol):
+    """Where the answers to requests go; called in the thread of the client, which it must not hold up."""
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether every status 2xx is an answer, and the body of an error is wanted too; else 200 alone is."""
+        ...
+
+    @property
+    def cuts(self) -> bool:
+        """Whether a body that is larger than its limit is cut there, and not an error."""
+        ...
+
+    @property
+    def can_restart(self) -> bool:
+        """Whether another attempt may begin with a new body."""
+        ...
+
+    def body(self, received: Received, /) -> Body:
+        """An empty body for the answer that begins."""
+        ...
+
+    def whole(self, received: Received, body: Body, /) -> None:
+        """A body is whole."""
+        ...
+
+    def not_modified(self, received: Received, /) -> None:
+        """The server says that nothing changed."""
+        ...
+
+    def failed(self, errand: "Errand", error: ItemError) -> None:
+        """It cannot be had."""
+        ...
+
+    def broken(self, error: IngestError) -> None:
+        """The store cannot be written."""
+        ...
+
+    def park(self, body: Body, /) -> None:
+        """Keep a body for the next run, where that is worth it."""
+        ...
+
+    def discard(self, body: Body, /) -> None:
+        """A body is given up for good."""
+        ...
+
+
+class MemoryBody:
+    """A body in memory, which can be resumed by the next attempt."""
+
+    __slots__ = ("_bytes", "resumable", "size")
+
+    is_full = False
+    straight = None
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.resumable: Note | None = None
+        self._bytes = BytesIO()
+
+    @property
+    def takes_note(self) -> bool:
+        return self.resumable is None
+
+    def note(self, note: Note) -> None:
+        self.resumable = note
+
+    def write(self, piece: bytes) -> None:
+        self.size += self._bytes.write(piece)
+
+    def keep(self) -> bool:
+        return self.resumable is not None and self.size >= WORTH_RESUMING
+
+    def content(self) -> bytes:
+        """All of it."""
+        return self._bytes.getvalue()

@@ -1,0 +1,311 @@
+"""Bodies as streams between the thread of the client and an event loop, with a bound on what waits between them."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import suppress
+from time import monotonic
+
+from airnub_core.download.client import Client
+from airnub_core.download.errand import Errand
+from airnub_core.download.requests import EventLoop
+from airnub_core.download.sink import Body, Received
+from airnub_core.errors import HttpStatusError, IngestError, ItemError, ProtocolError
+from airnub_core.store.partials import Note
+
+SMALL = 64 * 1024
+"""Bytes; an answer up to so many is handed over whole, and can be asked for again until then."""
+MOST_HELD = 256 * 1024
+"""Bytes of a body that wait for its reader, but for those of the piece that exceeds it."""
+_LONGEST_HELD = 0.1
+"""Seconds that the beginning of a body waits for the rest, before it is handed over without."""
+
+
+class StreamBody:
+    """The body of an answer. The client's thread writes, the event loop reads."""
+
+    straight = None
+
+    def __init__(self, sink: "StreamSink") -> None:
+        self.size = 0
+        self.resumable: Note | None = None
+        self.pieces: deque[bytes] = deque()
+        self.taken = 0
+        """Bytes that were read; written by the event loop alone, as `size` is by the client's thread."""
+        self._sink = sink
+
+    @property
+    def is_full(self) -> bool:
+        return self.size - self.taken >= MOST_HELD
+
+    @property
+    def takes_note(self) -> bool:
+        return self.resumable is None
+
+    def note(self, note: Note) -> None:
+        self.resumable = note
+
+    def write(self, piece: bytes) -> None:
+        self.size += len(piece)
+        self.pieces.append(piece)
+        self._sink.has_more(self)
+
+    def keep(self) -> bool:
+        return self.resumable is not None and self.size > 0
+
+
+class StreamSink:
+    """The answer to one request: its headers are awaited with `head`, then its body is iterated over."""
+
+    takes_all = True
+    cuts = False
+
+    def __init__(self, client: Client, event_loop: EventLoop, on_end: Callable[[], None]) -> None:
+        """Wait for an answer.
+
+        Args:
+            client: makes the request.
+            event_loop: in which it is awaited.
+            on_end: called in the event loop when nothing more comes.
+        """
+        self._client, self._event_loop, self._on_end = client, event_loop, on_end
+        self.errand: Errand | None = None
+        self.head: asyncio.Future[Received] = event_loop.loop.create_future()
+        self.error: IngestError | None = None
+        """Why the body ended early."""
+        self.is_truncated = False
+        """Whether it is the body of an error, of which only the beginning was kept."""
+        self._body: StreamBody | None = None
+        self._received: Received | None = None
+        self._began = 0.0
+        self._has_begun = False
+        """Whether the headers were handed over."""
+        self._ended = False
+        self._reading: asyncio.Future[None] | None = None
+
+    # --- in the loop of the client ------------------------------------------------------------------------------------
+
+    @property
+    def can_restart(self) -> bool:
+        """Until something was handed over."""
+        return not self._has_begun
+
+    def body(self, received: Received) -> Body:
+        """An empty one.
+
+        Raises:
+            ProtocolError: something of another one was handed over.
+        """
+        if self._has_begun:
+            raise ProtocolError(received.job.asked.url, "another version of the body than the one that was begun")
+        self._received, self._body = received, StreamBody(self)
+        self._began = monotonic()
+        self._client.watch(self)
+        return self._body
+
+    def has_more(self, body: StreamBody) -> None:
+        """A piece has come."""
+        if not self._has_begun:
+            if body.size <= SMALL:
+                return
+            self._begin()
+        self._event_loop.call(self._wake)
+
+    def look(self, now: float, *, is_idle: bool) -> float | None:  # noqa: ARG002
+        """As a watcher of the client: hand over what comes slowly."""
+        if self._has_begun:
+            return None
+        wait = self._began + _LONGEST_HELD - now
+        if wait <= 0:
+            self._begin()
+            return None
+        return wait
+
+    def crashed(self, error: BaseException) -> None:
+        """As a watcher of the client: it has ended by a fault."""
+        self.abort(error)
+
+    def whole(self, received: Received, _body: Body) -> None:
+        """Nothing more comes."""
+        self._received = received
+        self._begin()
+        self._end(None)
+
+    def not_modified(self, received: Received) -> None:
+        """As any other answer without a body."""
+        self._received, self._body = received, StreamBody(self)
+        self._begin()
+        self._end(None)
+
+    def failed(self, errand: Errand, error: ItemError) -> None:
+        """An error of the server is an answer; any other is raised where the answer is awaited, or its body read."""
+        self._unwatch()
+        if isinstance(error, HttpStatusError) and errand.last is not None and not self._has_begun:
+            self._received, body = errand.last, StreamBody(self)
+            self.is_truncated = errand.is_truncated
+            if errand.last_content:
+                body.pieces.append(errand.last_content)
+                body.size = len(errand.last_content)
+            self._body = body
+            self._begin()
+            self._end(None)
+            return
+        if not self._has_begun:
+            self._event_loop.call(lambda: self._raise(error))
+        self._end(error)
+
+    def broken(self, error: IngestError) -> None:
+        """Nothing is written; the end all the same."""
+        self._event_loop.call(lambda: self._raise(error))
+        self._end(error)
+
+    def discard(self, _body: Body) -> None:
+        """Another attempt begins with an empty one."""
+        self._unwatch()
+
+    def park(self, _body: Body) -> None:
+        """It is in memory alone."""
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        with suppress(ValueError):  # it is watched from a body's beginning to its end
+            self._client.unwatch(self)
+
+    def _begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._unwatch()
+            self._event_loop.call(self._hand_over)
+
+    def _end(self, error: IngestError | None) -> None:
+        self.error = error
+        self._ended = True
+        self._event_loop.call(self._wake)
+        self._event_loop.call(self._on_end)
+
+    # --- in the event loop --------------------------------------------------------------------------------------------
+
+    def abort(self, error: BaseException) -> None:
+        """The client makes no more requests."""
+        self._event_loop.call(lambda: self._raise(error))
+        self._ended = True
+        self._event_loop.call(self._wake)
+
+    def close(self) -> None:
+        """Nothing more is read."""
+        if not self._ended and self.errand is not None:
+            self._client.cancel(self.errand)
+            self._on_end()
+
+    async def read(self) -> AsyncIterator[bytes]:
+        """The pieces of the body as they come.
+
+        Raises:
+            IngestError: it ended early.
+        """
+        body = self._body
+        assert body is not None, "the headers have come"
+        assert self.errand is not None, "it was submitted"
+        while True:
+            while body.pieces:
+                was_full = body.is_full
+                piece = body.pieces.popleft()
+                body.taken += len(piece)
+                if was_full and not body.is_full:
+                    self._client.go_on(self.errand)
+                yield piece
+            if self._ended and not body.pieces:
+                if self.error is not None:
+                    raise self.error
+                return
+            self._reading = self._event_loop.loop.create_future()
+            if not body.pieces and not self._ended:
+                await self._reading
+            self._reading = None
+
+    def _hand_over(self) -> None:
+        if not self.head.done():
+            assert self._received is not None, "headers have come"
+            self.head.set_result(self._received)
+
+    def _raise(self, error: BaseException) -> None:
+        if not self.head.done():
+            self.head.set_exception(error)
+
+    def _wake(self) -> None:
+        if self._reading is not None and not self._reading.done():
+            self._reading.set_result(None)
+
+
+class BytesContent:
+    """The body of a request that is there."""
+
+    can_rewind = True
+
+    def __init__(self, content: bytes) -> None:
+        self.size: int | None = len(content)
+        self._content = content
+        self._sent = 0
+
+    def rewind(self) -> None:
+        """Begin again."""
+        self._sent = 0
+
+    def read(self, most: int) -> bytes:
+        """The next bytes."""
+        piece = self._content[self._sent : self._sent + most]
+        self._sent += len(piece)
+        return piece
+
+
+class StreamContent:
+    """The body of a request that comes while it is sent. The event loop writes, the client's thread reads."""
+
+    can_rewind = False
+
+    def __init__(self, size: int | None, client: Client, event_loop: EventLoop) -> None:
+        self.size = size
+        self.errand: Errand | None = None
+        self._client, self._event_loop = client, event_loop
+        self._pieces: deque[bytes] = deque()
+        self._written = self._taken = 0
+        self._ended = False
+        self._waiting: asyncio.Future[None] | None = None
+
+    def rewind(self) -> None:
+        """It is sent once."""
+
+    def read(self, most: int) -> bytes | None:
+        """The next bytes, `None` where there are none yet; in the loop of the client."""
+        if not self._pieces:
+            return b"" if self._ended else None
+        piece = self._pieces.popleft()
+        if len(piece) > most:
+            self._pieces.appendleft(piece[most:])
+            piece = piece[:most]
+        self._taken += len(piece)
+        if self._waiting is not None and self._written - self._taken < MOST_HELD:
+            self._event_loop.call(self._wake)
+        return piece
+
+    async def feed(self, stream: AsyncIterable[bytes]) -> None:
+        """Write all that comes, and wait while too much of it has not been sent."""
+        assert self.errand is not None, "it was submitted"
+        async for piece in stream:
+            if not piece:
+                continue
+            self._written += len(piece)
+            for start in range(0, len(piece), SMALL):
+                self._pieces.append(piece[start : start + SMALL])
+            self._client.go_on(self.errand)
+            while self._written - self._taken >= MOST_HELD:
+                self._waiting = self._event_loop.loop.create_future()
+                if self._written - self._taken >= MOST_HELD:
+                    await self._waiting
+                self._waiting = None
+        self._ended = True
+        self._client.go_on(self.errand)
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)

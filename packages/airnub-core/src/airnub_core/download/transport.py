@@ -1,0 +1,311 @@
+"""The client as httpx has it, for code of departments: an `httpx.AsyncClient` whose requests the engine's client makes.
+
+Redirects, cookies, credentials, checks of addresses, TLS, proxies, retries, and the limits of rate, connections, time
+and size are below it, and the same as for files. httpx's own redirects and cookies are off.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpx
+
+from airnub_core.download.client import Client
+from airnub_core.download.cookies import Cookies
+from airnub_core.download.errand import Content, Errand
+from airnub_core.download.job import Job
+from airnub_core.download.requests import EventLoop
+from airnub_core.download.sink import Received
+from airnub_core.download.streams import BytesContent, StreamContent, StreamSink
+from airnub_core.errors import (
+    ConnectionFailedError,
+    ContentEncodingError,
+    IngestError,
+    ProtocolError,
+    RefusedHeaderError,
+    RefusedUrlError,
+    TlsError,
+    TooManyRedirectsError,
+    TransferTimeoutError,
+    TruncatedBodyError,
+)
+from airnub_core.network.limits import Limits
+from airnub_core.network.targets import origin_of
+from airnub_core.store.provenance import Asked
+
+_OURS = frozenset({"accept-encoding", "connection", "content-length", "expect", "host", "transfer-encoding"})
+"""Headers of a request that libcurl writes by itself: a Host of httpx would be that of every redirect."""
+_NOT_PASSED_ON = frozenset({b"content-encoding"})
+"""Headers of an answer that httpx would act on: bodies are decoded here, within `max_bytes`."""
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_ERRORS: dict[type[IngestError], type[httpx.TransportError]] = {
+    ConnectionFailedError: httpx.ConnectError,
+    TlsError: httpx.ConnectError,
+    ProtocolError: httpx.RemoteProtocolError,
+    TruncatedBodyError: httpx.RemoteProtocolError,
+    RefusedUrlError: httpx.UnsupportedProtocol,
+    RefusedHeaderError: httpx.LocalProtocolError,
+}
+"""What errors are to httpx; a plain `httpx.TransportError` else."""
+_TIMEOUTS: dict[str, type[httpx.TimeoutException]] = {"connect_timeout": httpx.ConnectTimeout}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a client sends for its source, and within which limits."""
+
+    source: str
+    limits: Limits
+    url: str | None = None
+    """Its origin alone gets the headers."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Names in lower case."""
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """Requests of one source, over the engine's client; belongs to one event loop."""
+
+    def __init__(self, client: Client, event_loop: EventLoop, origin: Origin) -> None:
+        self._client, self._event_loop, self._origin = client, event_loop, origin
+        self._own = None if origin.url is None else origin_of(origin.url)
+        self._cookies = Cookies()
+        self._open: set[StreamSink] = set()
+        client.call(lambda: client.watch(self))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Ask, with redirects and retries; an extension `retry` says whether the request may be made again.
+
+        Raises:
+            httpx.TransportError: there is no answer; its `__cause__` is the engine's error.
+        """
+        sink = StreamSink(self._client, self._event_loop, lambda: self._open.discard(sink))
+        feeding: asyncio.Task[None] | None = None
+        try:
+            content = self._content(request)
+            errand = sink.errand = Errand(
+                Job(0, Asked(self._origin.source, str(request.url), ""), self._limits(request), self._headers(request)),
+                sink,
+                cookies=self._cookies,
+                method=request.method.upper(),
+                content=content,
+                may_repeat=request.extensions.get("retry"),
+            )
+            errand.per_host = max(1, errand.per_host // self._client.shared_by)
+            self._open.add(sink)
+            self._client.submit(errand)
+            if isinstance(content, StreamContent):
+                content.errand = errand
+                assert isinstance(request.stream, httpx.AsyncByteStream), "what an asynchronous client sends"
+                feeding = asyncio.create_task(content.feed(request.stream))
+                feeding.add_done_callback(lambda task: _feeding_ended(task, sink))
+            self._watch_pool(request, errand, sink)
+            received = await sink.head
+        except BaseException as error:
+            sink.close()
+            if feeding is not None:
+                feeding.cancel()
+            if isinstance(error, IngestError):
+                raise _as_httpx(error, request) from error
+            raise
+        return httpx.Response(
+            received.status,
+            headers=_headers_of(received, is_truncated=sink.is_truncated),
+            stream=_Stream(sink, request, feeding),
+            extensions={
+                "url": received.final_url,
+                "attempts": received.attempts,
+                "is_truncated": sink.is_truncated,
+            },
+        )
+
+    async def aclose(self) -> None:
+        """Give up on all that is under way."""
+        for sink in list(self._open):
+            sink.close()
+
+    def look(self, _now: float, *, is_idle: bool) -> None:
+        """As a watcher of the client: nothing is to be done now and then."""
+
+    def crashed(self, error: BaseException) -> None:
+        """As a watcher of the client: it has ended by a fault."""
+        self._event_loop.call(lambda: self.abort(error))
+
+    def abort(self, error: BaseException) -> None:
+        """The client makes no more requests: all that waits raises this."""
+        for sink in list(self._open):
+            sink.abort(error)
+
+    def _headers(self, request: httpx.Request) -> dict[str, str]:
+        """Those of the request, and of the source: for its own origin, and where the request says nothing else."""
+        headers: dict[str, str] = {}
+        if self._own is not None and origin_of(str(request.url)) == self._own:
+            headers.update(self._origin.headers)
+        own: dict[str, str] = {}
+        for name, value in request.headers.multi_items():
+            if name not in _OURS:
+                own[name] = f"{own[name]}{'; ' if name == 'cookie' else ', '}{value}" if name in own else value
+        # httpx adds this one to all requests; the source's is meant where it has one.
+        if own.get("accept") == "*/*" and "accept" in headers:
+            del own["accept"]
+        return headers | own
+
+    def _limits(self, request: httpx.Request) -> Limits:
+        """The source's, and the timeouts of the request where they are shorter."""
+        limits, timeout = self._origin.limits, request.extensions.get("timeout") or {}
+        if (connect := timeout.get("connect")) is not None:
+            limits = limits._replace(connect_timeout=min(connect, limits.connect_timeout))
+        if (read := timeout.get("read")) is not None:
+            limits = limits._replace(stall_timeout=min(read, limits.stall_timeout))
+        return limits
+
+    def _content(self, request: httpx.Request) -> Content | None:
+        try:
+            content = request.content
+        except httpx.RequestNotRead:
+            length = request.headers.get("content-length")
+            return StreamContent(None if length is None else int(length), self._client, self._event_loop)
+        return BytesContent(content) if content or request.method.upper() in _WITH_BODY else None
+
+    def _watch_pool(self, request: httpx.Request, errand: Errand, sink: StreamSink) -> None:
+        """Give up on a request that has not begun when the time for that is over."""
+        seconds = (request.extensions.get("timeout") or {}).get("pool")
+        if seconds is None:
+            return
+
+        def look() -> None:
+            if not errand.attempts and not sink.head.done():
+                message = f"{errand.url}: expected a connection of the pool within {seconds:g} s, found none free"
+                sink.head.set_exception(httpx.PoolTimeout(message, request=request))
+
+        handle = self._event_loop.loop.call_later(seconds, look)
+        sink.head.add_done_callback(lambda _head: handle.cancel())
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, sink: StreamSink, request: httpx.Request, feeding: asyncio.Task[None] | None) -> None:
+        self._sink, self._request, self._feeding = sink, request, feeding
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._sink.read():
+                yield piece
+        except IngestError as error:
+            raise _as_httpx(error, self._request) from error
+
+    async def aclose(self) -> None:
+        self._sink.close()
+        if self._feeding is not None:
+            self._feeding.cancel()
+
+
+class _OwnOriginAuth(httpx.Auth):
+    """Lets an `httpx.Auth` answer only the servers that it was asked to sign in to: not a 401 behind a redirect to
+    another origin.
+    """
+
+    def __init__(self, auth: httpx.Auth) -> None:
+        self._auth = auth
+        self.requires_request_body = auth.requires_request_body
+        self.requires_response_body = auth.requires_response_body
+
+    async def async_auth_flow(self, request: httpx.Request) -> Any:
+        """As httpx asks for."""
+        flow = self._auth.async_auth_flow(request)
+        try:
+            sent = await anext(flow)
+            while True:
+                response = yield sent
+                is_foreign = origin_of(response.extensions["url"]) != origin_of(str(sent.url))
+                if response.status_code == HTTPStatus.UNAUTHORIZED and is_foreign:
+                    return
+                try:
+                    sent = await flow.asend(response)
+                except StopAsyncIteration:
+                    return
+        finally:
+            await flow.aclose()
+
+
+class _Function(httpx.Auth):
+    """What httpx takes as `auth` too: a function of a request."""
+
+    def __init__(self, function: Callable[[httpx.Request], httpx.Request]) -> None:
+        self._function = function
+
+    def auth_flow(self, request: httpx.Request) -> Any:
+        yield self._function(request)
+
+
+class _AsyncClient(httpx.AsyncClient):
+    async def send(
+        self,
+        request: httpx.Request,
+        *,
+        stream: bool = False,
+        auth: Any = httpx.USE_CLIENT_DEFAULT,
+        follow_redirects: Any = httpx.USE_CLIENT_DEFAULT,  # noqa: ARG002  # they are followed below
+    ) -> httpx.Response:
+        given = self.auth if auth is httpx.USE_CLIENT_DEFAULT else auth
+        # Without one httpx would make a header of user and password in a URL, in place of one that is there.
+        own_auth = _OwnOriginAuth(_auth_of(given))
+        return await super().send(request, stream=stream, auth=own_auth, follow_redirects=False)
+
+
+def new_async_client(transport: Transport, user_agent: str, auth: Any = None) -> httpx.AsyncClient:
+    """An `httpx.AsyncClient` over a transport; closing it ends its requests, and not the client below.
+
+    Args:
+        transport: makes the requests.
+        user_agent: who asks.
+        auth: as httpx takes it.
+    """
+    return _AsyncClient(
+        transport=transport,
+        auth=auth,
+        headers={"user-agent": user_agent},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        follow_redirects=False,
+        trust_env=False,
+        timeout=None,  # the source's limits hold
+    )
+
+
+def _auth_of(given: Any) -> httpx.Auth:
+    if given is None:
+        return httpx.Auth()
+    if isinstance(given, httpx.Auth):
+        return given
+    if isinstance(given, tuple):
+        return httpx.BasicAuth(*given)
+    return _Function(given)
+
+
+def _headers_of(received: Received, *, is_truncated: bool) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, several of one name among them."""
+    pairs = [line.partition(b":") for line in received.lines]
+    headers = [(name.strip(), value.strip()) for name, colon, value in pairs if colon]
+    is_decoded = any(name.lower() in _NOT_PASSED_ON for name, _ in headers)
+    left_out = _NOT_PASSED_ON | ({b"content-length"} if is_decoded or is_truncated else set())
+    return [(name, value) for name, value in headers if name.lower() not in left_out]
+
+
+def _as_httpx(error: IngestError, request: httpx.Request) -> httpx.RequestError:
+    """The error that httpx raises in such a case, in our words."""
+    if isinstance(error, TransferTimeoutError):
+        return _TIMEOUTS.get(error.limit, httpx.ReadTimeout)(str(error), request=request)
+    if isinstance(error, TooManyRedirectsError):
+        return httpx.TooManyRedirects(str(error), request=request)
+    if isinstance(error, ContentEncodingError):
+        return httpx.DecodingError(str(error), request=request)
+    return _ERRORS.get(type(error), httpx.TransportError)(str(error), request=request)
+
+
+def _feeding_ended(task: "asyncio.Task[None]", sink: StreamSink) -> None:
+    """What a stream of a request raised is raised by the request."""
+    if not task.cancelled() and (error := task.exception()) is not None and not sink.head.done():
+        with suppress(asyncio.InvalidStateError):
+            sink.head.set_exception(error)
