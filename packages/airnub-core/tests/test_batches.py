@@ -11,9 +11,8 @@ from airnub_core.download.job import Failed, Fetched, NotModified
 from airnub_core.errors import HttpStatusError, StoreError
 from airnub_core.settling import BATCH_BYTES
 from airnub_core.store.index import Run
-from airnub_core.store.manifest import url_digest
+from airnub_core.store.manifest import Asked, url_digest
 from airnub_core.store.opening import open_for_writing
-from airnub_core.store.provenance import Asked
 
 AT = "2026-01-01T00:00:00+00:00"
 

@@ -10,8 +10,7 @@ from airnub_core.arrival import Arrival, Item, validators
 from airnub_core.errors import StoreError
 from airnub_core.settling import settle
 from airnub_core.store.clock import timestamp
-from airnub_core.store.manifest import url_digest
-from airnub_core.store.provenance import Asked
+from airnub_core.store.manifest import Asked, url_digest
 from airnub_core.store.staging import Staging
 
 URL = "https://example.org/data/weather.csv?token=s3cret"

@@ -16,9 +16,8 @@ from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.store.clock import time_of
 from airnub_core.store.index import Index, Known
-from airnub_core.store.manifest import url_digest
+from airnub_core.store.manifest import Asked, url_digest
 from airnub_core.store.protocol import Store
-from airnub_core.store.provenance import Asked
 
 _AT_ONCE = 100
 """Jobs that are looked up and dealt together."""

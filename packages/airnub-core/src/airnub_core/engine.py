@@ -29,10 +29,9 @@ from airnub_core.settling import settle
 from airnub_core.store.clock import time_of, timestamp
 from airnub_core.store.index import Index, Known, Run, Scope
 from airnub_core.store.made import made_url
-from airnub_core.store.manifest import url_digest
+from airnub_core.store.manifest import Asked, url_digest
 from airnub_core.store.opening import Opened, Place, open_for_writing
 from airnub_core.store.protocol import Store
-from airnub_core.store.provenance import Asked
 from airnub_core.store.staged import Staged
 from airnub_core.store.staging import StagedBody
 from airnub_core.withdrawing import Unavailable, settle_unavailable

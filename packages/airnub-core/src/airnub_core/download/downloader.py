@@ -24,8 +24,15 @@ from airnub_core.download.landing import Arrived, Body, Landing
 from airnub_core.download.multi import Multi
 from airnub_core.download.poller import READ, new_poller
 from airnub_core.download.schedule import Schedule
-from airnub_core.errors import IngestError, ItemError, StoreError, TooManyRedirectsError, TransferTimeoutError
-from airnub_core.network.backoff import may_heal, wait_after
+from airnub_core.errors import (
+    IngestError,
+    ItemError,
+    StoreError,
+    TooManyRedirectsError,
+    TransferTimeoutError,
+    is_retryable,
+)
+from airnub_core.network.backoff import wait_after
 from airnub_core.network.limits import MAX_REDIRECTS
 from airnub_core.network.ssrf import Allowed
 from airnub_core.network.targets import Target
@@ -268,11 +275,11 @@ class Downloader:
 
     def _fail(self, errand: Errand, error: ItemError) -> None:
         error.attempts = errand.attempts
-        if may_heal(error) and errand.attempts < errand.job.limits.attempts:
+        if is_retryable(error) and errand.attempts < errand.job.limits.attempts:
             errand.back_to_start()
             self._schedule.add_later(errand, monotonic() + wait_after(error, errand.attempts))
             return
-        if errand.body is not None and may_heal(error):
+        if errand.body is not None and is_retryable(error):
             error.kept = errand.body.size
             self._landing.park(errand.body)
         else:

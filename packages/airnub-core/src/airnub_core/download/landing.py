@@ -17,8 +17,8 @@ from airnub_core.download.lanes import Lanes
 from airnub_core.download.large_file import LargeFile
 from airnub_core.errors import StoreError
 from airnub_core.network.content_disposition import original_name
+from airnub_core.store.manifest import Asked, Manifest
 from airnub_core.store.partials import Note, Partials, key_of
-from airnub_core.store.provenance import Asked, manifest_of
 from airnub_core.store.redo_log import RedoLog
 from airnub_core.store.staged import SUFFIX, Staged, object_name
 
@@ -54,7 +54,7 @@ class Arrived:
 
     def manifest(self, hex_digits: str) -> bytes:
         """What is written beside the bytes."""
-        return manifest_of(
+        return Manifest.of(
             self.asked,
             self.final_url,
             self.headers,
@@ -63,7 +63,7 @@ class Arrived:
             file_name=self.name,
             original=self.original,
             sent_at=self.sent_at,
-        )
+        ).as_bytes()
 
     def fetched(self, folder: str, hex_digits: str, *, is_logged: bool = False) -> Fetched:
         """What is told of it."""

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from airnub_core.network.backoff import may_heal, wait_after
+from airnub_core.errors import is_retryable
+from airnub_core.network.backoff import wait_after
 
 
 def retrying(attempts: int, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> AsyncRetrying:
@@ -14,7 +15,7 @@ def retrying(attempts: int, sleep: Callable[[float], Awaitable[None]] = asyncio.
         sleep=sleep,
         stop=stop_after_attempt(attempts),
         wait=wait,
-        retry=retry_if_exception(may_heal),
+        retry=retry_if_exception(is_retryable),
         reraise=True,
     )
 

@@ -28,6 +28,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -275,7 +276,7 @@ class BucketStore:
         content = (arrived / (staged.file_name + SUFFIX)).read_bytes()
         if name != staged.file_name:
             manifest = Manifest.parse(content, staged.file_name + SUFFIX)
-            content = manifest.model_copy(update={"path": path, "file_name": name}).as_bytes()
+            content = replace(manifest, path=path, file_name=name).as_bytes()
         own = f"{path}.{staged.url_digest[:8]}{SUFFIX}"
         for place, free in ((path + SUFFIX, new), (own, True)):
             if self._claim(place, content, staged.url_digest, probably_free=free):

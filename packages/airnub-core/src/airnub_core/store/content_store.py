@@ -15,6 +15,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import ClassVar
@@ -295,9 +296,7 @@ class ContentStore:
         if not is_whole:
             (arrived / staged.file_name).replace(folder / existing)
         path = object_path(staged.source, staged.hex_digits, existing)
-        manifest = Manifest.read(arrived / (staged.file_name + SUFFIX)).model_copy(
-            update={"path": path, "file_name": existing}
-        )
+        manifest = replace(Manifest.read(arrived / (staged.file_name + SUFFIX)), path=path, file_name=existing)
         for suffix in (SUFFIX, f".{staged.url_digest[:8]}{SUFFIX}"):
             place = folder / (existing + suffix)
             try:

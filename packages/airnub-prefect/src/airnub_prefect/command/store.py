@@ -62,7 +62,7 @@ def ls(place: Place, source: str | None, *, as_json: bool) -> int:
         say_error(f"expected a source of {_shown(place)}, found nothing of {source!r}; see `store ls`")
         return 1
     if as_json:
-        print_json([manifest.model_dump(mode="json") for _, manifest in manifests])
+        print_json([manifest.as_json() for _, manifest in manifests])
     else:
         rows = [
             {
@@ -84,10 +84,10 @@ def show(place: Place, what: str, *, as_json: bool) -> int:
     manifests, damaged = _readable(place, None)
     found = [(path, manifest) for path, manifest in manifests if _is_meant(what, path, manifest)]
     if as_json:
-        print_json([manifest.model_dump(mode="json") for _, manifest in found])
+        print_json([manifest.as_json() for _, manifest in found])
     else:
         for path, manifest in found:
-            tell(f"{_shown(place, manifest.path)}\n{_shown(place, path)}\n{manifest.model_dump_json(indent=2)}")
+            tell(f"{_shown(place, manifest.path)}\n{_shown(place, path)}\n{manifest.as_bytes().decode().rstrip()}")
     _complain(damaged)
     if not found:
         say_error(f"expected a digest, a URL or a path of {_shown(place)}, found nothing for {what!r}; see `store ls`")
