@@ -7,6 +7,7 @@ import pytest
 from department_for_tests.settings import IngestionSettings
 
 from airnub_core import ApiSource, FileSource, Kind, NetworkSettings, PageSource, StoreError, open_store
+from airnub_core.errors import ConnectionFailedError, HttpStatusError
 from airnub_core.sample_site import Reply
 from airnub_core.sources.settings import Auth
 from airnub_core.store.index import Scope

@@ -65,7 +65,7 @@ class IngestError(Exception):
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether the same request may succeed when it is sent again soon; the one rule, for every client and every task."""
+    """Whether the same request may succeed when it is sent again soon; one rule, for clients and for tasks."""
     if isinstance(error, HttpStatusError) and (error.retry_after or 0) > LONGEST_RETRY_AFTER:
         return False
     return isinstance(error, IngestError) and error.transient
