@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from airnub_core.arrival import Item
-from airnub_core.batches import Batches
+from airnub_core.commit import BATCH, Batches
 from airnub_core.dealing import Dealer
 from airnub_core.download.crew import Crew, Setting
 from airnub_core.download.job import Broken, Failed, Result
@@ -16,7 +16,6 @@ from airnub_core.errors import IngestError, StoreError
 from airnub_core.garbage import collected_rarely
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Outcome
-from airnub_core.settling import BATCH
 from airnub_core.store.index import Index, Run
 from airnub_core.store.protocol import Store
 

@@ -14,8 +14,8 @@ from airnub_core.sources.records import json_lines, parse_json, records_at
 from airnub_core.sources.settings import ApiSource, Secret
 from airnub_core.sources.unlisted import Listed, with_warnings
 from airnub_core.sources.watermarks import News, Watermark
-from airnub_core.store.made import made_url, records_name
 from airnub_core.store.manifest import url_digest
+from airnub_core.store.staged import made_url, records_name
 
 JSON_LINES = "application/x-ndjson"
 """Media type of the files of records."""

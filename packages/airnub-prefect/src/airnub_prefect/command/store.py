@@ -13,11 +13,11 @@ from airnub_core.errors import DamagedManifestError
 from airnub_core.store.clock import time_of
 from airnub_core.store.collection import collect
 from airnub_core.store.index import Index, Known, Scope, Version
-from airnub_core.store.made import links_name, made_url, records_name
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.opening import write_withdrawals
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
+from airnub_core.store.staged import links_name, made_url, records_name
 from airnub_core.store.withdrawal import Withdrawal
 from airnub_core.withdrawing import withdraw
 from airnub_prefect.command.display import print_json, print_rows, say_error, tell
