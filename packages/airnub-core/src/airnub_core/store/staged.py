@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from airnub_common import safe_file_name
 
+HIDDEN = ".airnub"
+"""The folder of what is not an object: staging, partial files, the index."""
 SUFFIX = ".manifest.json"
 """Of the manifest beside an object."""
 
