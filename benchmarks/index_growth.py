@@ -4,9 +4,8 @@
     uv run --all-packages python -m benchmarks.index_growth --postgres postgresql://user:password@host/database
 
 Each round takes one index of each size in turn: it records 20,000 new URLs in batches of 1,000, records 5,000 of them
-once more, and looks up 5,000 of those that are known, drawn at random. So many new ones, because SQLite's index moves
-keys many at a time, and their share of that belongs to the cost. Printed: microseconds for each URL, medians of the
-rounds, and the median of each round's ratio to the empty index; the goal is a ratio near 1 for new URLs. PostgreSQL
+once more, and looks up 5,000 of those that are known, drawn at random. Printed: microseconds for each URL, medians of
+the rounds, and the median of each round's ratio to the empty index; the goal is a ratio near 1 for new URLs. PostgreSQL
 gets schemas of its own, which are dropped.
 """
 

@@ -16,8 +16,8 @@ from jsonschema import Draft201909Validator
 from airnub_cli.__main__ import main
 from airnub_cli.configuration.reads import Reads
 from airnub_cli.contract.odcs import physical_type
-from airnub_core.contract import Contract
-from airnub_core.field_types import WORDS
+from airnub_core.contracts.contract import Contract
+from airnub_core.contracts.field_types import WORDS
 from airnub_data import Column, Csv, Dataset
 from airnub_data.checks import expression, fresh, function, reference, row_count, row_count_change, unique
 from airnub_data.columns import column_type, stored_type

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from airnub_core.contract import Contract
+from airnub_core.contracts.contract import Contract
 from airnub_data.columns import column_type, stored_type, type_name
 from airnub_prefect.validation import load_yaml
 

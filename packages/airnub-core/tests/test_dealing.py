@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from airnub_core import Item, Kind, dealing
-from airnub_core.dealing import Dealer
+from airnub_core.dealing import Claims, Dealer
 from airnub_core.store.clock import elapsed
 from airnub_core.store.index import Known
+from airnub_core.store.index.protocol import CLAIMED
 from airnub_core.store.manifest import url_digest
 
 
@@ -331,3 +332,60 @@ def test_claims_are_released(dealer, shared, items):
     assert {one for one, held in shared.ours.items() if not held} == {digest}
     dealing.release()
     assert set(shared.ours.values()) == {0}
+
+
+# --- what workers leave to each other
+
+
+class Shared:
+    """An index of which another worker is at some URLs; it remembers what it was asked."""
+
+    def __init__(self, others):
+        self.others = set(others)
+        self.asked = []
+        self.released = []
+
+    def claim(self, url_digests):
+        self.asked.append(list(url_digests))
+        return set(url_digests) - self.others
+
+    def release(self, url_digests):
+        self.released += url_digests
+
+
+def test_what_others_are_at_is_left_to_them():
+    """All else is ours."""
+    index = Shared("bd")
+    assert Claims(index, force=False).claim(["a", "b", "c", "d"]) == {"a", "c"}
+    assert index.asked == [["a", "b", "c", "d"]]
+
+
+def test_who_is_forced_asks_nobody():
+    """Nothing is left to others."""
+    index = Shared("ab")
+    ours = Claims(index, force=True)
+    assert ours.claim(["a", "b"]) == {"a", "b"}
+    ours.renew()
+    assert index.asked == []
+
+
+def test_claims_are_renewed_before_they_lapse(clock):
+    """Several times, and not at every turn; what is claimed anew renews the others too."""
+    index = Shared("")
+    ours = Claims(index, force=False)
+    ours.claim(["a"])
+    for _ in range(100):
+        ours.renew()
+        clock[0] += CLAIMED / 100
+    assert index.asked[0] == ["a"]
+    assert 3 <= index.asked[1:].count([]) == len(index.asked) - 1 <= 5
+    ours.claim(["b"])
+    ours.renew()
+    assert index.asked[-1] == ["b"]
+
+
+def test_what_is_released_is_up_for_others():
+    """The index hears of it at once."""
+    index = Shared("")
+    Claims(index, force=False).release(["a", "b"])
+    assert index.released == ["a", "b"]

@@ -139,6 +139,29 @@ def test_which_statuses_may_heal(status, transient):
     assert errors.HttpStatusError(URL, status).transient is transient
 
 
+@pytest.mark.parametrize(
+    ("error", "retryable"),
+    [
+        (errors.ConnectionFailedError(URL, "x"), True),
+        (errors.HttpStatusError(URL, 503), True),
+        (errors.HttpStatusError(URL, 503, retry_after=600), True),
+        (errors.HttpStatusError(URL, 404), False),
+        (errors.TooLargeError(URL, 1), False),
+        (errors.StoreError("/store", "full"), False),
+        (ValueError("a bug"), False),
+    ],
+)
+def test_what_is_retryable(error, retryable):
+    """What an item met on its way, and not what is wrong with us."""
+    assert errors.is_retryable(error) is retryable
+
+
+@pytest.mark.parametrize("seconds", [601, float("inf")])
+def test_a_wait_that_is_too_long_is_left_to_the_next_run(seconds):
+    """A server that asks for more than ten minutes is not asked again now."""
+    assert not errors.is_retryable(errors.HttpStatusError(URL, 503, retry_after=seconds))
+
+
 @pytest.mark.parametrize("limit", ["connect_timeout", "stall_timeout", "total_timeout"])
 def test_a_timeout_names_its_setting(limit):
     """So that it can be changed."""

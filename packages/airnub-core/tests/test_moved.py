@@ -1,36 +1,92 @@
-"""Names that moved to another package."""
+"""Modules and names of the version before, found where they are now."""
 
+import importlib
+import subprocess
 import sys
 
 import pytest
 
-from airnub_core.moved import find
+from airnub_core.moved import MODULES, NAMES, TO_DATA, find, renamed
+
+
+@pytest.mark.parametrize(("old", "new"), sorted(MODULES.items()))
+def test_a_module_that_moved(old, new):
+    """It can be imported, and its names are those of its successor."""
+    module = importlib.import_module(old)
+    successor = importlib.import_module(new)
+    name = next(name for name, value in vars(successor).items() if getattr(value, "__module__", "") == new)
+    with pytest.warns(DeprecationWarning, match=rf"{old}\.{name} has moved: import it from {new}$") as warned:
+        assert getattr(module, name) is getattr(successor, name)
+    assert warned[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from airnub_core.contract import Contract as found",
+        "import airnub_core.contract; found = airnub_core.contract.Contract",
+        "from airnub_core import contract; found = contract.Contract",
+    ],
+)
+def test_every_way_of_importing(statement):
+    """In a process that has imported nothing else; the warning names the line."""
+    code = f"{statement}; print(found.__module__)"
+    done = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "airnub_core.contracts.contract"
+    assert "airnub_core.contract.Contract has moved: import it from airnub_core.contracts.contract" in done.stderr
+
+
+@pytest.mark.parametrize(("key", "new"), sorted(NAMES.items()))
+def test_a_name_that_changed(key, new):
+    """It is what it is called now."""
+    module, name = key
+    with pytest.warns(DeprecationWarning, match=rf"{name} is called {module}\.{new} now"):
+        assert renamed(module, name) is getattr(importlib.import_module(module), new)
+
+
+def test_a_name_that_never_was():
+    """As Python says it."""
+    with pytest.raises(AttributeError, match="module 'airnub_core' has no attribute 'x'"):
+        renamed("airnub_core", "x")
+    with pytest.raises(AttributeError, match="has no attribute 'x'"):
+        find("airnub_core.contract", "x")
+
+
+@pytest.mark.parametrize(("module", "name"), [("tables", "Column"), ("datasets", "Dataset")])
+def test_names_of_airnub_data(module, name):
+    """With a warning that says where to import them from, shown for the line that asks."""
+    airnub_data = pytest.importorskip("airnub_data", reason="the names are found there")
+    assert f"airnub_core.{module}" in TO_DATA
+    old = importlib.import_module(f"airnub_core.{module}")
+    with pytest.warns(DeprecationWarning, match="import it from airnub_data") as warned:
+        assert getattr(old, name) is getattr(airnub_data, name)
+    assert warned[0].filename == __file__
 
 
 def test_a_name_that_is_gone():
     """The message names the page that says what there is instead."""
     pytest.importorskip("airnub_data", reason="the names are found there")
-    with pytest.raises(AttributeError, match=r"a\.read_csv has no successor; docs/datasets\.md"):
-        find("a", "read_csv")
+    with pytest.raises(AttributeError, match=r"airnub_core\.tables\.read_csv has no successor; docs/datasets\.md"):
+        find("airnub_core.tables", "read_csv")
 
 
 @pytest.mark.parametrize(("name", "home"), [("Column", "airnub_data"), ("type_name", r"airnub_data\.columns")])
 def test_a_name_that_moved(name, home):
     """The warning has the module to import it from."""
     pytest.importorskip("airnub_data", reason="the names are found there")
-    with pytest.warns(DeprecationWarning, match=rf"a\.{name} has moved: import it from {home}$"):
-        assert find("a", name).__name__ == name
+    with pytest.warns(DeprecationWarning, match=rf"\.{name} has moved: import it from {home}$"):
+        assert find("airnub_core.tables", name).__name__ == name
 
 
 def test_what_imports_ask_of_every_module(recwarn):
     """It is no name of the version before: no warning, no import."""
-    with pytest.raises(AttributeError, match="module 'a' has no attribute '__path__'"):
-        find("a", "__path__")
+    with pytest.raises(AttributeError, match=r"module 'airnub_core\.tables' has no attribute '__path__'"):
+        find("airnub_core.tables", "__path__")
     assert not recwarn
 
 
 def test_without_the_package(monkeypatch):
     """The message names the extra to install."""
     monkeypatch.setitem(sys.modules, "airnub_data", None)
-    with pytest.raises(ImportError, match=r"a\.Column has moved to airnub_data: install airnub-prefect\[datasets\]"):
-        find("a", "Column")
+    with pytest.raises(ImportError, match=r"Column has moved to airnub_data: install airnub-prefect\[datasets\]"):
+        find("airnub_core.tables", "Column")

@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from airnub_core.contract import Contract
-from airnub_core.field_types import WORDS
+from airnub_core.contracts.contract import Contract
+from airnub_core.contracts.field_types import WORDS
 from airnub_data import Column, Csv, Dataset
 from airnub_data.columns import column_type, type_name
 

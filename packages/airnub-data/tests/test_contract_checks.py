@@ -6,7 +6,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from airnub_core.published_checks import loosened_check
+from airnub_core.contracts.checks import loosened_check
 from airnub_data import Column, Csv, Dataset, Month
 from airnub_data.checks import Check, expression, fresh, function, reference, row_count, row_count_change, unique
 from airnub_data.contract_checks import published_checks, published_values

@@ -3,7 +3,7 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from airnub_core.dataset_limits import DatasetLimits
+from airnub_core.contracts.limits import DatasetLimits
 from airnub_core.errors import DatasetError
 from airnub_data import Column, Csv, Dataset, Hash, Limits, Month, by_name
 from airnub_data.code import parts, table_digest

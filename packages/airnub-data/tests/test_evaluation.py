@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from airnub_core import Kind
-from airnub_core.dataset_limits import DatasetLimits
+from airnub_core.contracts.limits import DatasetLimits
 from airnub_data import Column, Csv, Dataset, Day, evaluation, make_dataset, scan_dataset
 from airnub_data.checks import expression, fresh, function, reference, row_count, row_count_change, unique
 from airnub_data.evaluation import CheckError

@@ -88,7 +88,7 @@ def test_an_input_that_no_run_makes():
 
 def test_limits_leave_the_inputs_as_they_are():
     """Settings that override limits make a declaration of the same inputs."""
-    from airnub_core.dataset_limits import DatasetLimits
+    from airnub_core.contracts.limits import DatasetLimits
 
     days = joined("days", ORDERS).with_limits(DatasetLimits(max_shrink="20%"))
     assert (days.max_shrink, days.own_inputs) == ("20%", (ORDERS,))

@@ -7,6 +7,7 @@ import pytest
 from department_for_tests.settings import IngestionSettings
 
 from airnub_core import ApiSource, FileSource, Kind, NetworkSettings, PageSource, StoreError, open_store
+from airnub_core.errors import ConnectionFailedError, HttpStatusError
 from airnub_core.sample_site import Reply
 from airnub_core.sources.settings import Auth
 from airnub_core.store.index import Scope
@@ -190,6 +191,8 @@ def test_a_disk_that_is_full_when_the_store_is_closed(prefect_api, site, tmp_pat
     [
         (ConfigurationError.of("a", "b"), False),
         (StoreError.of(OSError(errno.ENOSPC, "No space left on device"), "/store"), False),
+        (ConnectionFailedError("http://h/", "refused"), True),
+        (HttpStatusError("http://h/", 404), False),
         (ConnectionError(), True),
     ],
 )
@@ -197,9 +200,9 @@ def test_what_is_tried_again(error, heals):
     """Only what may heal by itself."""
     from prefect.states import Failed
 
-    from airnub_prefect.tasks import may_heal
+    from airnub_prefect.tasks import is_worth_another_run
 
-    assert asyncio.run(may_heal(None, None, Failed(data=error))) is heals
+    assert asyncio.run(is_worth_another_run(None, None, Failed(data=error))) is heals
 
 
 def last_runs(folder):

@@ -5,7 +5,7 @@ import re
 
 from prefect.variables import Variable
 
-from airnub_core.dataset_limits import DatasetLimits
+from airnub_core.contracts.limits import DatasetLimits
 from airnub_core.sample_site import Reply
 from airnub_data import Location, scan_dataset
 from project_alpha.datasets import DATASETS, WEATHER

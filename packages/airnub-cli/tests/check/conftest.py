@@ -151,7 +151,7 @@ fields:
   wind: {type: float64, nullable: true}
 """
 DATASETS = """\
-from airnub_core.published import Published
+from airnub_core.contracts.schema import Published
 
 
 class Rain:
@@ -189,8 +189,8 @@ def publishing(house):
 
 
 CHECKED = """\
-from airnub_core.published import Published
-from airnub_core.published_checks import FieldValues, FreshCheck, RowCountCheck
+from airnub_core.contracts.schema import Published
+from airnub_core.contracts.checks import FieldValues, FreshCheck, RowCountCheck
 
 
 class Rain:

@@ -49,7 +49,7 @@ fields:
   to: "struct(city: string)"
 """
 CODE = """\
-from airnub_core.published import Published
+from airnub_core.contracts.schema import Published
 
 
 class Made:

@@ -191,7 +191,7 @@ def test_what_a_contract_leaves_out_is_as_its_code_has_it(shop):
         'checks={"row_count": RowCountCheck(check="row_count", minimum=3)}',
     )
     shop.change(
-        "departments/shop/src/shop/datasets.py", "\n", "\nfrom airnub_core.published_checks import RowCountCheck\n"
+        "departments/shop/src/shop/datasets.py", "\n", "\nfrom airnub_core.contracts.checks import RowCountCheck\n"
     )
     [rows] = document(shop)["schema"][0]["quality"]
     assert (rows["name"], rows["mustBeGreaterOrEqualTo"]) == ("row_count", 3)

@@ -11,6 +11,8 @@ Each name is imported when it is asked for: processes that only transfer need ne
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from airnub_core import moved
+
 if TYPE_CHECKING:
     from airnub_core.arrival import Item
     from airnub_core.engine import Engine, open_engine
@@ -84,9 +86,12 @@ _HOMES = {
 }
 
 
+moved.install()
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return moved.renamed(__name__, name)
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)
     return value
 

@@ -2,12 +2,11 @@
 
 import random
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from sys import intern
 from time import monotonic
 
 from airnub_core.arrival import Item, validators
-from airnub_core.claims import Claims
 from airnub_core.download.crew import Crew
 from airnub_core.download.job import Job
 from airnub_core.network.limits import Limits
@@ -16,9 +15,9 @@ from airnub_core.network.targets import host_of
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.store.clock import time_of
 from airnub_core.store.index import Index, Known
-from airnub_core.store.manifest import url_digest
+from airnub_core.store.index.protocol import CLAIMED
+from airnub_core.store.manifest import Asked, url_digest
 from airnub_core.store.protocol import Store
-from airnub_core.store.provenance import Asked
 
 _AT_ONCE = 100
 """Jobs that are looked up and dealt together."""
@@ -40,6 +39,34 @@ _SHARED_AT_ONCE = 64
 """At least, where others share the index: what one has taken, and is not done with, the others wait for at the end."""
 _LOOK_EVERY = 0.5
 """Seconds after which it is looked again at what is left to others, where there is nothing else to do."""
+
+
+class Claims:
+    """What this worker has claimed of what workers that share an index have in common, and keeps while it is at it."""
+
+    def __init__(self, index: Index, *, force: bool) -> None:
+        """Begin with none.
+
+        Args:
+            index: that others may share.
+            force: leave nothing to others.
+        """
+        self._index, self._force = index, force
+        self._renew_at = 0.0
+
+    def claim(self, url_digests: Collection[str]) -> set[str]:
+        """Those of these URLs that nobody else is at; they are ours now."""
+        self._renew_at = monotonic() + CLAIMED / 4
+        return set(url_digests) if self._force else self._index.claim(url_digests)
+
+    def renew(self) -> None:
+        """What is ours stays ours, where it is time to say so again."""
+        if monotonic() >= self._renew_at:
+            self.claim([])
+
+    def release(self, url_digests: Iterable[str]) -> None:
+        """We are at these no more."""
+        self._index.release(url_digests)
 
 
 class Dealer:

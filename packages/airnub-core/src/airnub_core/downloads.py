@@ -8,16 +8,14 @@ import threading
 from collections.abc import Callable, Sequence
 
 from airnub_core.arrival import Item
-from airnub_core.batches import Batches
+from airnub_core.commit import BATCH, Batches
 from airnub_core.dealing import Dealer
 from airnub_core.download.client import Client
 from airnub_core.download.crew import Crew, Setting
 from airnub_core.download.job import Broken, Failed, Result
 from airnub_core.errors import IngestError, StoreError
-from airnub_core.garbage import collected_rarely
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Outcome
-from airnub_core.settling import BATCH
 from airnub_core.store.index import Index, Run
 from airnub_core.store.protocol import Store
 
@@ -83,7 +81,7 @@ class Downloads:
         if not items:
             return []
         processes = self._processes or _processes_for(items, self._network)
-        with collected_rarely(), Crew(self._setting, processes, self._client) as crew:
+        with Crew(self._setting, processes, self._client) as crew:
             self._crew = crew
             connections = self._network.connections
             dealer = Dealer(items, self._store, self._index, crew, connections=connections, force=self._force)

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from airnub_common import redact_url
 from airnub_core.arrival import Arrival, Item, validators
+from airnub_core.commit import settle
 from airnub_core.download.crew import Setting
 from airnub_core.download.job import Fetched, Job
 from airnub_core.downloads import Downloads
@@ -26,15 +27,12 @@ from airnub_core.network.concurrency import in_thread
 from airnub_core.network.limits import Limits
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Kind, Outcome
-from airnub_core.settling import settle
 from airnub_core.store.clock import time_of
 from airnub_core.store.index import Index, Known, Run, Scope
-from airnub_core.store.made import made_url
-from airnub_core.store.manifest import url_digest
+from airnub_core.store.manifest import Asked, url_digest
 from airnub_core.store.opening import Opened, Place, open_for_writing
 from airnub_core.store.protocol import Store
-from airnub_core.store.provenance import Asked
-from airnub_core.store.staged import Staged
+from airnub_core.store.staged import Staged, made_url
 from airnub_core.store.staging import StagedBody
 from airnub_core.withdrawing import Unavailable, settle_unavailable
 

@@ -29,6 +29,8 @@ from airnub_common import redact_text, redact_url
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
 """HTTP statuses that may heal: RFC 9110 (408, 5xx), RFC 8470 (425), RFC 6585 (429)."""
+LONGEST_RETRY_AFTER = 600.0
+"""Seconds; a server that asks for more (`Retry-After`) is asked again by the next run."""
 GONE_STATUSES = frozenset({404, 410})
 """HTTP statuses that withdraw a URL where its source says `on_gone: withdraw`."""
 
@@ -60,6 +62,13 @@ class IngestError(Exception):
     def as_json(self) -> dict[str, str | bool]:
         """`{"type", "message", "transient"}`, as published in the outcome of an item."""
         return {"type": type(self).__name__, "message": str(self), "transient": self.transient}
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether the same request may succeed when it is sent again soon; one rule, for clients and for tasks."""
+    if isinstance(error, HttpStatusError) and (error.retry_after or 0) > LONGEST_RETRY_AFTER:
+        return False
+    return isinstance(error, IngestError) and error.transient
 
 
 def _rebuilt(kind: type[IngestError], values: dict[str, Any]) -> IngestError:

@@ -1,12 +1,53 @@
-"""Moved: names that were in this package, found for one version in the package that has them now."""
+"""Moved: modules and names of the version before, found for one version where they are now, with a warning.
+
+`install` is called by `airnub_core`: an import of a module of `MODULES` gives one whose names are looked up in its
+successor. `airnub template update` rewrites a department's imports by the same tables. This module goes with the next
+version.
+"""
 
 import importlib
+import sys
 import warnings
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
-# No dependency: it stands above this package. Where it is not installed, the error says what to install.
-_HOME = "airnub_data"
-_MODULES = {"Schema": f"{_HOME}.columns", "type_name": f"{_HOME}.columns"}
+MODULES: Mapping[str, str] = {
+    "airnub_core.contract": "airnub_core.contracts.contract",
+    "airnub_core.dataset_limits": "airnub_core.contracts.limits",
+    "airnub_core.field_types": "airnub_core.contracts.field_types",
+    "airnub_core.published": "airnub_core.contracts.schema",
+    "airnub_core.published_checks": "airnub_core.contracts.checks",
+}
+"""The successor of each module that moved within this package."""
+NAMES: Mapping[tuple[str, str], str] = {}
+"""By module, as it is called now, and name before: its name now."""
+TO_DATA = ("airnub_core.datasets", "airnub_core.tables")
+"""Modules whose names are in `airnub_data` now, which this package does not depend on."""
+_DATA = "airnub_data"
+_DATA_MODULES = {"Schema": f"{_DATA}.columns", "type_name": f"{_DATA}.columns"}
+
+
+def install() -> None:
+    """Let imports of modules that moved succeed; asked last, after all that is found by itself."""
+    if not any(isinstance(one, _Finder) for one in sys.meta_path):
+        sys.meta_path.append(_Finder())
+
+
+def renamed(module: str, name: str) -> Any:
+    """A name that a module of this package had before, with a warning that says what it is called now.
+
+    Raises:
+        AttributeError: it never had such a name.
+    """
+    new = NAMES.get((module, name))
+    if new is None:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
+    warnings.warn(f"{module}.{name} is called {module}.{new} now", DeprecationWarning, stacklevel=3)
+    return getattr(importlib.import_module(module), new)
 
 
 def find(module: str, name: str) -> Any:
@@ -14,19 +55,43 @@ def find(module: str, name: str) -> Any:
 
     Raises:
         ImportError: the package that has it is not installed.
-        AttributeError: it has no such name.
+        AttributeError: there is no such name.
     """
     if name.startswith("__"):
         # Asked by the machinery of imports, of every module.
         raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
-    home = _MODULES.get(name, _HOME)
+    if module in TO_DATA:
+        home, found = _in_data(module, name)
+        new = name
+    else:
+        home = MODULES[module]
+        new = NAMES.get((home, name), name)
+        found = getattr(importlib.import_module(home), new)
+    called = "" if new == name else f", where it is called {new}"
+    warnings.warn(f"{module}.{name} has moved: import it from {home}{called}", DeprecationWarning, stacklevel=2)
+    return found
+
+
+def _in_data(module: str, name: str) -> tuple[str, Any]:
+    home = _DATA_MODULES.get(name, _DATA)
     try:
-        found = getattr(importlib.import_module(home), name)
+        return home, getattr(importlib.import_module(home), name)
     except ImportError as error:
-        message = f"{module}.{name} has moved to {_HOME}: install airnub-prefect[datasets] ({error})"
+        message = f"{module}.{name} has moved to {_DATA}: install airnub-prefect[datasets] ({error})"
         raise ImportError(message, name=error.name) from error
     except AttributeError as error:
         message = f"{module}.{name} has no successor; docs/datasets.md says how a dataset is declared"
         raise AttributeError(message, name=name) from error
-    warnings.warn(f"{module}.{name} has moved: import it from {home}", DeprecationWarning, stacklevel=3)
-    return found
+
+
+class _Finder(MetaPathFinder):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        del path, target
+        return ModuleSpec(fullname, _Loader()) if fullname in MODULES or fullname in TO_DATA else None
+
+
+class _Loader(Loader):
+    def exec_module(self, module: ModuleType) -> None:
+        module.__getattr__ = partial(find, module.__name__)  # type: ignore[method-assign]

@@ -11,9 +11,8 @@ from airnub_core.download.errand import Errand
 from airnub_core.download.job import Job
 from airnub_core.download.landing import Landing
 from airnub_core.network import backoff
-from airnub_core.store.manifest import url_digest
+from airnub_core.store.manifest import Asked, url_digest
 from airnub_core.store.partials import WORTH_RESUMING, Note, Partials
-from airnub_core.store.provenance import Asked
 
 KEPT = ("index.sqlite", "lock")
 """Names of what a store keeps for itself."""

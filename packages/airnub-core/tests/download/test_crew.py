@@ -417,7 +417,7 @@ from pathlib import Path
 from airnub_core import NetworkSettings
 from airnub_core.download.crew import Crew, Setting
 from airnub_core.download.job import Job
-from airnub_core.store.provenance import Asked
+from airnub_core.store.manifest import Asked
 
 staging, *urls = sys.argv[1:]
 limits = NetworkSettings(allow_private_hosts=True).limits()

@@ -13,9 +13,8 @@ from airnub_core.download.buffers import Buffers
 from airnub_core.download.job import Broken, Fetched
 from airnub_core.download.landing import SMALL, Arrived, Landing
 from airnub_core.errors import StoreError
-from airnub_core.store.manifest import Manifest, url_digest
+from airnub_core.store.manifest import Asked, Manifest, url_digest
 from airnub_core.store.partials import WORTH_RESUMING, key_of
-from airnub_core.store.provenance import Asked
 from airnub_core.store.redo_log import logs_in, read_log
 from airnub_core.store.staged import Staged
 

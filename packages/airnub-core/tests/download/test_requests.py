@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import brotli
 import pytest
 import zstandard
+from airnub_core.store.provenance import Asked
 from misbehaviours import content
 
 from airnub_core.download.client import Client
@@ -42,7 +43,6 @@ from airnub_core.network.limits import MAX_INTERIM
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.clock import elapsed
 from airnub_core.store.manifest import Manifest, url_digest
-from airnub_core.store.provenance import Asked
 from airnub_core.store.staging import Staging
 
 MIB = 1024 * 1024

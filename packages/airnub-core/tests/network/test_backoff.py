@@ -7,28 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airnub_core.errors import ConnectionFailedError, HttpStatusError, StoreError, TooLargeError
-from airnub_core.network.backoff import FIRST_WAIT, LONGEST_WAIT, may_heal, parse_retry_after, wait_after
+from airnub_core.errors import ConnectionFailedError, HttpStatusError
+from airnub_core.network.backoff import FIRST_WAIT, LONGEST_WAIT, parse_retry_after, wait_after
 
 URL = "http://h/"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("error", "may"),
-    [
-        (ConnectionFailedError(URL, "x"), True),
-        (HttpStatusError(URL, 503), True),
-        (HttpStatusError(URL, 503, retry_after=600), True),
-        (HttpStatusError(URL, 404), False),
-        (TooLargeError(URL, 1), False),
-        (StoreError("/store", "full"), False),
-        (ValueError("a bug"), False),
-    ],
-)
-def test_what_may_heal(error, may):
-    """What an item met on its way, and not what is wrong with us."""
-    assert may_heal(error) is may
 
 
 @given(st.integers(1, 1000))
@@ -46,12 +29,6 @@ def test_the_server_may_ask_for_more():
     assert wait_after(HttpStatusError(URL, 429, retry_after=120), 1) == 120
     assert 0 <= wait_after(HttpStatusError(URL, 429, retry_after=0), 1) <= FIRST_WAIT
     assert 0 <= wait_after(None, 1) <= FIRST_WAIT
-
-
-@pytest.mark.parametrize("seconds", [601, float("inf")])
-def test_a_wait_that_is_too_long_is_left_to_the_next_run(seconds):
-    """A server that asks for more than ten minutes is not asked again now."""
-    assert not may_heal(HttpStatusError(URL, 503, retry_after=seconds))
 
 
 @pytest.mark.parametrize(

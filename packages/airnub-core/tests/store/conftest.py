@@ -8,8 +8,7 @@ import pytest
 
 from airnub_core.store import durability
 from airnub_core.store.clock import timestamp
-from airnub_core.store.manifest import url_digest
-from airnub_core.store.provenance import Asked
+from airnub_core.store.manifest import Asked, url_digest
 from airnub_core.store.redo_log import RedoLog
 from airnub_core.store.staging import Staging
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -278,7 +279,7 @@ def test_two_urls_of_the_same_first_digits_are_an_error(store, publish, bucket, 
     """Once in four thousand million; it is told, and what is staged is left."""
     publish()
     own = publish(url="http://h/b").manifest_path
-    other = store.manifest(own).model_copy(update={"url_digest": url_digest("http://h/c")})
+    other = replace(store.manifest(own), url_digest=url_digest("http://h/c"))
     bucket.replace(own, other.as_bytes())
     refused = publish(url="http://h/b")
     assert isinstance(refused, DamagedManifestError)

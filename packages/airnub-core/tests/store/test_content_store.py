@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -233,7 +234,7 @@ def test_two_urls_of_the_same_first_digits_are_an_error(store, publish, stage):
     publish()
     publish(url="http://h/b")
     own = store.root / FOLDER / f"a.csv.{url_digest('http://h/b')[:8]}.manifest.json"
-    other = Manifest.read(own).model_copy(update={"url_digest": url_digest("http://h/c")})
+    other = replace(Manifest.read(own), url_digest=url_digest("http://h/c"))
     own.write_bytes(other.as_bytes())
     refused = stage(url="http://h/b")
     [error] = store.publish([refused])

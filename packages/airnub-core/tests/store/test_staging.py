@@ -14,8 +14,7 @@ from airnub_common import digest_of, sha256_hex
 from airnub_core.errors import ADVICE, StoreError
 from airnub_core.store import staging as staging_module
 from airnub_core.store.left import is_untouched
-from airnub_core.store.manifest import Manifest, url_digest
-from airnub_core.store.provenance import Asked
+from airnub_core.store.manifest import Asked, Manifest, url_digest
 from airnub_core.store.redo_log import RedoLog
 from airnub_core.store.staged import Staged
 from airnub_core.store.staging import Staging

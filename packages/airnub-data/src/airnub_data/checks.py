@@ -24,7 +24,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
-from airnub_core.dataset_limits import Within, within_text
+from airnub_core.contracts.limits import Within, within_text
 from airnub_core.errors import DatasetError
 from airnub_core.outcome import OnFail
 from airnub_core.tolerance import Growth, Tolerance, tolerates

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 from polars.datatypes import DataTypeClass
 
-from airnub_core.field_types import Decimal, FieldTree, ListOf, Simple, Struct, parse_field_type
+from airnub_core.contracts.field_types import Decimal, FieldTree, ListOf, Simple, Struct, parse_field_type
 
 DataType = pl.DataType | DataTypeClass | type[pl.DataType]
 
@@ -46,7 +46,7 @@ _WORDS: Mapping[str, DataType] = {
     "int8": pl.Int8(), "int16": pl.Int16(), "int32": pl.Int32(), "int64": pl.Int64(),
     "uint8": pl.UInt8(), "uint16": pl.UInt16(), "uint32": pl.UInt32(), "uint64": pl.UInt64(),
 }  # fmt: skip
-"""The words of contracts (`airnub_core.field_types`) in polars' types."""
+"""The words of contracts (`airnub_core.contracts.field_types`) in polars' types."""
 
 
 def type_name(dtype: DataType) -> str:

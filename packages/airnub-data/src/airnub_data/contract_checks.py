@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import isfinite
 
-from airnub_core.published_checks import (
+from airnub_core.contracts.checks import (
     ExpressionCheck,
     FieldValues,
     FreshCheck,

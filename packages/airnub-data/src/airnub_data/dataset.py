@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from airnub_core.dataset_limits import SHORTEST_RETENTION, DatasetLimits
+from airnub_core.contracts.limits import SHORTEST_RETENTION, DatasetLimits
+from airnub_core.contracts.schema import Published, versioned
 from airnub_core.errors import DatasetError
-from airnub_core.published import Published, versioned
 from airnub_data.checks import Check, Fresh
 from airnub_data.columns import INTERNAL, OBJECT, RECORD, Schema, stored_type, type_name
 from airnub_data.contract_checks import published_checks, published_values

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from airnub_core.dataset_limits import SHORTEST_RETENTION
+from airnub_core.contracts.limits import SHORTEST_RETENTION
 from airnub_core.errors import DatasetError, StoreError
 from airnub_data.dataset import RETENTION
 from airnub_data.location import Location

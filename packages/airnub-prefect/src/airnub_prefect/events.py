@@ -18,7 +18,7 @@ from prefect.events import emit_event
 from pydantic import BaseModel
 
 from airnub_core import Kind, Outcome
-from airnub_core.published import Published, versioned
+from airnub_core.contracts.schema import Published, versioned
 
 Payload = TypeVar("Payload", bound=BaseModel)
 

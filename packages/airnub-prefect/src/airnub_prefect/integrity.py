@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from airnub_core import IngestError, verify
-from airnub_core.store.content_store import HIDDEN, ContentStore
+from airnub_core.store.content_store import ContentStore
+from airnub_core.store.staged import HIDDEN
 
 _LOG = "_delta_log"
 _CACHE = ".stage"

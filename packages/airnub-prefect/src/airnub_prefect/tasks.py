@@ -17,13 +17,12 @@ from airnub_core import (
     Outcome,
     PageSource,
     Report,
-    StoreError,
     ingest_apis,
     ingest_files,
     ingest_pages,
     open_engine,
 )
-from airnub_core.errors import MissingSecretError
+from airnub_core.errors import IngestError, MissingSecretError, is_retryable
 from airnub_core.store.index import Failure, Scope
 from airnub_prefect.artifacts import batch_progress
 from airnub_prefect.assets import emit_source_assets
@@ -33,13 +32,15 @@ from airnub_prefect.secrets import find_secrets, variable_name
 from airnub_prefect.settings import SourcesPart, SourceT, package_folder
 
 
-async def may_heal(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
-    """Whether running a task again can help: not with the same configuration, nor on a disk that is full."""
+async def is_worth_another_run(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
+    """Whether a task that raised is run again: the engine's errors say so themselves, and configuration stays wrong."""
     error = await state.aresult(raise_on_failure=False)
-    return not isinstance(error, ConfigurationError | StoreError)
+    if isinstance(error, IngestError):
+        return is_retryable(error)
+    return not isinstance(error, ConfigurationError)
 
 
-@task(retries=1, retry_delay_seconds=2, retry_condition_fn=may_heal, cache_policy=NO_CACHE)
+@task(retries=1, retry_delay_seconds=2, retry_condition_fn=is_worth_another_run, cache_policy=NO_CACHE)
 async def fetch_files(part: SourcesPart[FileSource], force: bool = False) -> Report:
     """Fetch every file of a category into its store."""
     folder = package_folder(part.package)
@@ -51,7 +52,7 @@ async def fetch_files(part: SourcesPart[FileSource], force: bool = False) -> Rep
     )
 
 
-@task(retries=1, retry_delay_seconds=2, retry_condition_fn=may_heal, cache_policy=NO_CACHE)
+@task(retries=1, retry_delay_seconds=2, retry_condition_fn=is_worth_another_run, cache_policy=NO_CACHE)
 async def fetch_apis(part: SourcesPart[ApiSource], force: bool = False) -> Report:
     """Ask every API of a category, all pages, into its store; one whose secret is missing is a failed item."""
     secrets = await find_secrets([source.auth.block for source in part.sources if source.auth])
@@ -67,7 +68,7 @@ async def fetch_apis(part: SourcesPart[ApiSource], force: bool = False) -> Repor
     return await _ingest("APIs", part, force, ask)
 
 
-@task(retries=1, retry_delay_seconds=2, retry_condition_fn=may_heal, cache_policy=NO_CACHE)
+@task(retries=1, retry_delay_seconds=2, retry_condition_fn=is_worth_another_run, cache_policy=NO_CACHE)
 async def fetch_pages(part: SourcesPart[PageSource], force: bool = False) -> Report:
     """Read every page of a category, and fetch what it links to into its store."""
     return await _ingest("pages", part, force, ingest_pages)

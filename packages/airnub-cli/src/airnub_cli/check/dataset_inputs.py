@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from airnub_cli.check.publications import Publications
 from airnub_cli.workspace import Workspace
-from airnub_core.contract import FOLDER
+from airnub_core.contracts.contract import FOLDER
 from airnub_prefect.errors import Mistake
 from airnub_prefect.validation import nearest_or_all
 

@@ -13,8 +13,8 @@ from airnub_cli.check.publications import Publications, Version
 from airnub_cli.check.published_code import published_by_code
 from airnub_cli.configuration.environment import LOCAL, Environment, environments, read_environment
 from airnub_cli.workspace import Workspace
-from airnub_core.dataset_limits import DatasetLimits
-from airnub_core.published_checks import loosened_check
+from airnub_core.contracts.checks import loosened_check
+from airnub_core.contracts.limits import DatasetLimits
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.yaml_file import YamlFile, read_yaml
 

@@ -9,9 +9,9 @@ from airnub_cli.check.publications import Publications, Use, Version, read_publi
 from airnub_cli.check.published_code import with_code
 from airnub_cli.check.readers import check_readers, tells_apart
 from airnub_cli.workspace import Workspace
-from airnub_core.contract import Contract, PublishedField
-from airnub_core.published import Published
-from airnub_core.published_checks import FieldValues, loosened_check
+from airnub_core.contracts.checks import FieldValues, loosened_check
+from airnub_core.contracts.contract import Contract, PublishedField
+from airnub_core.contracts.schema import Published
 from airnub_prefect.errors import Mistake
 
 

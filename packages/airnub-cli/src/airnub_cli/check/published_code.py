@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import Any
 
 from airnub_cli.check.publications import Publications, Version
-from airnub_core.dataset_limits import DatasetLimits
-from airnub_core.published import Published
+from airnub_core.contracts.limits import DatasetLimits
+from airnub_core.contracts.schema import Published
 
 
 def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[Publications, dict[str, str]]:

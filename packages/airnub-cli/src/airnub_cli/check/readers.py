@@ -9,8 +9,8 @@ from airnub_cli.check.publications import Publications, Use, Version, contract_p
 from airnub_cli.configuration.reads import FILE
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.workspace import Workspace
-from airnub_core.contract import Contract, PublishedField
-from airnub_core.published_checks import FieldValues, loosened_check
+from airnub_core.contracts.checks import FieldValues, loosened_check
+from airnub_core.contracts.contract import Contract, PublishedField
 from airnub_prefect.errors import ConfigurationError, Mistake
 
 _EVENT = re.compile(r"\bairnub\.(?P<department>\w+)\.(?P<name>[\w-]+)\.v(?P<version>\d+)\b")

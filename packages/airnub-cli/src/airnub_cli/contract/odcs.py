@@ -10,10 +10,7 @@ from typing import Any
 
 from airnub_cli.check.publications import Version
 from airnub_cli.configuration.registry import Registry
-from airnub_core.contract import Contract, PublishedField
-from airnub_core.dataset_limits import within_text
-from airnub_core.field_types import Decimal, FieldTree, ListOf, Simple, Struct, parse_field_type
-from airnub_core.published_checks import (
+from airnub_core.contracts.checks import (
     ExpressionCheck,
     FreshCheck,
     FunctionCheck,
@@ -23,6 +20,9 @@ from airnub_core.published_checks import (
     RowCountCheck,
     UniqueCheck,
 )
+from airnub_core.contracts.contract import Contract, PublishedField
+from airnub_core.contracts.field_types import Decimal, FieldTree, ListOf, Simple, Struct, parse_field_type
+from airnub_core.contracts.limits import within_text
 
 API_VERSION = "v3.1.0"
 

@@ -29,8 +29,9 @@ from airnub_core.errors import (
     ItemError,
     TooManyRedirectsError,
     TransferTimeoutError,
+    is_retryable,
 )
-from airnub_core.network.backoff import may_heal, wait_after
+from airnub_core.network.backoff import wait_after
 from airnub_core.network.ssrf import Allowed
 from airnub_core.network.targets import Target
 from airnub_core.store.clock import elapsed
@@ -325,11 +326,11 @@ class Client:
     def _fail(self, errand: Errand, error: ItemError) -> None:
         error.attempts = errand.attempts
         can_repeat = errand.body is not None or errand.sink.can_restart
-        if may_heal(error) and errand.attempts < errand.most_attempts and can_repeat:
+        if is_retryable(error) and errand.attempts < errand.most_attempts and can_repeat:
             errand.back_to_start()
             self._schedule.add_later(errand, monotonic() + wait_after(error, errand.attempts))
             return
-        if errand.body is not None and may_heal(error):
+        if errand.body is not None and is_retryable(error):
             error.kept = errand.body.size
             errand.sink.park(errand.body)
             errand.body = None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from airnub_core.errors import IngestError, ItemError
 from airnub_core.network.limits import Limits
-from airnub_core.store.provenance import Asked
+from airnub_core.store.manifest import Asked
 from airnub_core.store.staged import Staged
 
 

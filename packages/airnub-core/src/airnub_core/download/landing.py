@@ -20,8 +20,8 @@ from airnub_core.download.large_file import LargeFile
 from airnub_core.download.sink import Received
 from airnub_core.errors import IngestError, ItemError, StoreError
 from airnub_core.network.content_disposition import original_name
+from airnub_core.store.manifest import Asked, Manifest
 from airnub_core.store.partials import WORTH_RESUMING, Note, Partials, key_of
-from airnub_core.store.provenance import Asked, manifest_of
 from airnub_core.store.redo_log import RedoLog
 from airnub_core.store.staged import SUFFIX, Staged, object_name
 
@@ -71,7 +71,7 @@ class Arrived:
 
     def manifest(self, hex_digits: str) -> bytes:
         """What is written beside the bytes."""
-        return manifest_of(
+        return Manifest.of(
             self.asked,
             self.final_url,
             self.headers,
@@ -80,7 +80,7 @@ class Arrived:
             file_name=self.name,
             original=self.original,
             sent_at=self.sent_at,
-        )
+        ).as_bytes()
 
     def fetched(self, folder: str, hex_digits: str, *, is_logged: bool = False) -> Fetched:
         """What is told of it."""

@@ -35,7 +35,7 @@ from airnub_core.errors import (
 )
 from airnub_core.network.limits import Limits
 from airnub_core.network.targets import origin_of
-from airnub_core.store.provenance import Asked
+from airnub_core.store.manifest import Asked
 
 _OURS = frozenset({"accept-encoding", "connection", "content-length", "expect", "host", "transfer-encoding"})
 """Headers of a request that libcurl writes by itself: a Host of httpx would be that of every redirect."""

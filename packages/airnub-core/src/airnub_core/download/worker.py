@@ -13,7 +13,6 @@ from typing import Any
 
 from airnub_core.download.downloader import Downloader
 from airnub_core.download.job import Result, Started
-from airnub_core.garbage import RARELY
 
 CLOSE, STOP = "close", "stop"
 
@@ -21,7 +20,6 @@ CLOSE, STOP = "close", "stop"
 def main() -> None:
     """Do what standard input says; see `Downloader` for the settings in its first message."""
     gc.freeze()  # what was imported stays
-    gc.set_threshold(*RARELY)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
 
     def send(packet: list[Result] | Started | None) -> None:

@@ -1,21 +1,12 @@
-"""Backoff: whether an error is worth asking again, and after how long. One policy for every client."""
+"""Backoff: after how long a request is sent again. One policy for every client."""
 
 import random
 from datetime import UTC, datetime
 
-from airnub_core.errors import HttpStatusError, ItemError
+from airnub_core.errors import HttpStatusError
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
-LONGEST_RETRY_AFTER = 600.0
-"""Seconds; a server that asks for more is asked again by the next run."""
-
-
-def may_heal(error: BaseException) -> bool:
-    """Whether asking again soon can help."""
-    if isinstance(error, HttpStatusError) and (error.retry_after or 0) > LONGEST_RETRY_AFTER:
-        return False
-    return isinstance(error, ItemError) and error.transient
 
 
 def wait_after(error: BaseException | None, attempt: int) -> float:

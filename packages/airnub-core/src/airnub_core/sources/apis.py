@@ -7,7 +7,6 @@ from itertools import repeat
 from airnub_core.arrival import Arrival, Item
 from airnub_core.engine import Engine
 from airnub_core.errors import HttpStatusError, ItemError
-from airnub_core.garbage import collected_rarely
 from airnub_core.network.concurrency import in_thread, together
 from airnub_core.network.targets import origin_of
 from airnub_core.outcome import Kind, Outcome
@@ -16,8 +15,8 @@ from airnub_core.sources.records import LARGE, json_lines, parse_json, records_a
 from airnub_core.sources.settings import ApiSource, Secret
 from airnub_core.sources.unlisted import Listed, with_warnings
 from airnub_core.sources.watermarks import News, Watermark
-from airnub_core.store.made import made_url, records_name
 from airnub_core.store.manifest import url_digest
+from airnub_core.store.staged import made_url, records_name
 
 JSON_LINES = "application/x-ndjson"
 """Media type of the files of records."""
@@ -134,8 +133,7 @@ class _Reading:
             self.arrivals.append(arrival)
             if len(content) > LARGE:
                 # It takes seconds: a run's heartbeats, and other sources, go on meanwhile.
-                with collected_rarely():
-                    await in_thread(partial(self._take, walk, content, arrival.headers))
+                await in_thread(partial(self._take, walk, content, arrival.headers))
             else:
                 self._take(walk, content, arrival.headers)
             if len(self.arrivals) - self._settled >= SETTLED_TOGETHER:

@@ -16,8 +16,8 @@ from airnub_core.sources.large_pages import links_on_any_page
 from airnub_core.sources.links import MAX_PAGE_BYTES, Link, links_in_sitemap
 from airnub_core.sources.settings import PageSource
 from airnub_core.sources.unlisted import Listed, with_warnings
-from airnub_core.store.made import links_name, made_url
 from airnub_core.store.manifest import url_digest
+from airnub_core.store.staged import links_name, made_url
 
 MAX_SITEMAPS = 1000
 """Sitemaps that one index of sitemaps may lead to."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from airnub_core.network.concurrency import in_thread
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.store.index import Index
-from airnub_core.store.made import made_url
+from airnub_core.store.staged import made_url
 
 NAMED = 5
 """URLs that a warning names."""

@@ -22,53 +22,39 @@ A new file costs three puts, and no listing: S3 asks for a listing what it asks 
 decide who was first. A further URL of equal bytes costs two puts and three gets. Puts are durable when they return.
 """
 
-import hashlib
 import shutil
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
-from airnub_common import ALGORITHM, digest_of, hex_of
-from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
-from airnub_core.store.bucket import Bucket
+from airnub_core.errors import DamagedManifestError, StoreError
 from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.bucket_reader import BucketReader
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.protocol import Published
 from airnub_core.store.staged import SUFFIX, Staged, object_name, object_path
-from airnub_core.store.withdrawal import FOLDER, Withdrawal, withdrawal_path
+from airnub_core.store.withdrawal import Withdrawal, withdrawal_path
 
 NAME = ".name"
 PROBE = ".airnub/conditions"
 NAMED = ".airnub/named"
-PARALLEL = 32
-"""Requests at a time: most of a request is waiting."""
-_DEPTH = 4
-
-Thing = TypeVar("Thing")
-Result = TypeVar("Result")
 
 
-class BucketStore:
+class BucketStore(BucketReader):
     """A `Store` below the prefix of a bucket; for any number of workers, and safe to use from several threads."""
 
     takes_logs: ClassVar[bool] = False
 
     def __init__(self, address: BucketAddress) -> None:
         """Raises StoreError where the address is none; the bucket is not asked before it is used."""
-        self._bucket = Bucket(address)
-        self._workers = ThreadPoolExecutor(PARALLEL, thread_name_prefix="bucket")
+        super().__init__(address)
         self._preparing = threading.Lock()
         self._prepared = False
         self._published: list[str] = []
         """Staged folders of the last batch."""
-
-    @property
-    def name(self) -> str:
-        """The URL of the bucket, with the prefix."""
-        return self._bucket.name
 
     def publish(self, batch: Sequence[Staged]) -> list[Published | StoreError]:
         """Give staged bytes their places; durable when it returns.
@@ -125,75 +111,6 @@ class BucketStore:
             told.__cause__ = error
             return told
 
-    def read(self, path: str, digest: str) -> bytes:
-        """The bytes of an object.
-
-        Raises:
-            DamagedObjectError: they are not those of the digest, or there are none.
-            StoreError: the bucket cannot be read.
-        """
-        content = self._bucket.read(path)
-        if content is None:
-            raise self._missing(path)
-        if (found := digest_of(content)) != digest:
-            raise DamagedObjectError(self._at(path), f"expected {digest}, found {found}")
-        return content
-
-    def pieces(self, path: str, digest: str) -> Iterator[memoryview]:
-        """The bytes of an object, a piece at a time.
-
-        Raises:
-            DamagedObjectError: they are not those of the digest, or there are none.
-            StoreError: the bucket cannot be read.
-        """
-        found = self._bucket.pieces(path)
-        if found is None:
-            raise self._missing(path)
-        hashed = hashlib.new(ALGORITHM)
-        for piece in found:
-            hashed.update(piece)
-            yield piece
-        if (actual := f"{ALGORITHM}:{hashed.hexdigest()}") != digest:
-            raise DamagedObjectError(self._at(path), f"expected {digest}, found {actual}")
-
-    def has(self, path: str, size: int) -> bool:  # noqa: ARG002  # to ask would cost a request for each known URL
-        """True: object storage does not lose what it has taken."""
-        return True
-
-    def manifest(self, path: str) -> Manifest:
-        """The manifest at a path.
-
-        Raises:
-            DamagedManifestError: it is none, is not there, or does not belong there.
-            StoreError: the bucket cannot be read.
-        """
-        content = self._bucket.read(path)
-        if content is None:
-            raise DamagedManifestError(self._at(path), "No such object")
-        manifest = Manifest.parse(content, self._at(path))
-        expected = object_path(manifest.source, hex_of(manifest.digest), manifest.file_name)
-        if manifest.path != expected or path.rpartition("/")[0] != expected.rpartition("/")[0]:
-            raise DamagedManifestError(self._at(path), f"expected in the folder of {expected}, found here")
-        return manifest
-
-    def manifests(self, source: str | None = None) -> Iterator[tuple[str, Manifest | DamagedManifestError]]:
-        """Every manifest's path with what is in it, in the order of their paths; damaged ones as errors.
-
-        Raises:
-            StoreError: the bucket cannot be read.
-        """
-        return self._each(self._read_manifest, (path for path in self._paths(source) if path.endswith(SUFFIX)))
-
-    def objects(self) -> Iterator[str]:
-        """Every object's path, in order; manifests are left out.
-
-        Raises:
-            StoreError: the bucket cannot be read.
-        """
-        for path in self._paths():
-            if not path.endswith(SUFFIX):
-                yield path
-
     def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
         """Keep that these URLs are withdrawn; durable when it returns.
 
@@ -202,31 +119,6 @@ class BucketStore:
         """
         for _ in self._each(self._write_withdrawal, withdrawals):
             pass
-
-    def withdrawals(self) -> Iterator[Withdrawal | DamagedManifestError]:
-        """What is withdrawn, in the order of the paths; damaged ones as errors.
-
-        Raises:
-            StoreError: the bucket cannot be read.
-        """
-        found = self._each(self._withdrawal_or_error, self._bucket.listed(f"{FOLDER}/"))
-        return (one for one in found if one is not None)
-
-    def digest(self, path: str) -> tuple[str, int]:
-        """Hash an object again, in pieces: its digest, and its size in bytes.
-
-        Raises:
-            DamagedObjectError: it is not there.
-            StoreError: the bucket cannot be read.
-        """
-        pieces = self._bucket.pieces(path)
-        if pieces is None:
-            raise self._missing(path)
-        running, size = hashlib.new(ALGORITHM), 0
-        for piece in pieces:
-            running.update(piece)
-            size += len(piece)
-        return f"{ALGORITHM}:{running.hexdigest()}", size
 
     def remove(self, path: str) -> None:
         """Remove an object or a manifest; not while others write.
@@ -275,7 +167,7 @@ class BucketStore:
         content = (arrived / (staged.file_name + SUFFIX)).read_bytes()
         if name != staged.file_name:
             manifest = Manifest.parse(content, staged.file_name + SUFFIX)
-            content = manifest.model_copy(update={"path": path, "file_name": name}).as_bytes()
+            content = replace(manifest, path=path, file_name=name).as_bytes()
         own = f"{path}.{staged.url_digest[:8]}{SUFFIX}"
         for place, free in ((path + SUFFIX, new), (own, True)):
             if self._claim(place, content, staged.url_digest, probably_free=free):
@@ -316,47 +208,7 @@ class BucketStore:
             self._bucket.replace(place, content)
         return True
 
-    def _withdrawal_or_error(self, path: str) -> Withdrawal | DamagedManifestError | None:
-        content = self._bucket.read(path)
-        try:
-            return None if content is None else Withdrawal.parse(content, self._at(path))
-        except DamagedManifestError as error:
-            return error
-
     def _write_withdrawal(self, withdrawal: Withdrawal) -> None:
         before = self._withdrawal_or_error(withdrawal.path)
         if not isinstance(before, Withdrawal) or before.withdrawn_at < withdrawal.withdrawn_at:
             self._bucket.replace(withdrawal.path, withdrawal.as_bytes())
-
-    def _read_manifest(self, path: str) -> tuple[str, Manifest | DamagedManifestError]:
-        try:
-            return path, self.manifest(path)
-        except DamagedManifestError as error:
-            return path, error
-
-    def _paths(self, source: str | None = None) -> Iterator[str]:
-        """Of objects and manifests; what is hidden, or lies elsewhere, is left out."""
-        for path in self._bucket.listed(f"{source}/" if source else ""):
-            parts = path.split("/")
-            if len(parts) == _DEPTH and not parts[0].startswith(".") and not parts[-1].startswith("."):
-                yield path
-
-    def _each(self, work: Callable[[Thing], Result], things: Iterable[Thing]) -> Iterator[Result]:
-        """What becomes of each thing, in their order; a few times `PARALLEL` are on their way."""
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for thing in things:
-                waiting.append(self._workers.submit(work, thing))
-                if len(waiting) > 2 * PARALLEL:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-    def _missing(self, path: str) -> DamagedObjectError:
-        return DamagedObjectError(self._at(path), "No such object")
-
-    def _at(self, path: str) -> str:
-        return f"{self.name}/{path}"

@@ -9,18 +9,19 @@
 Bytes and manifest are on the disk before their folder is renamed to its digest: what is visible is whole.
 """
 
-import hashlib
 import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
-from airnub_common import ALGORITHM, digest_of, hex_of, write_atomic
-from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
+from airnub_common import ALGORITHM, digest_of, write_atomic
+from airnub_core.errors import DamagedManifestError, StoreError
+from airnub_core.store.content_reader import ContentReader
 from airnub_core.store.durability import make_durable, sync_each
 from airnub_core.store.folders import NOT_EMPTY, remove_empty
 from airnub_core.store.manifest import Manifest
@@ -30,23 +31,21 @@ from airnub_core.store.redo_log import LOGS, continued, logs_in
 from airnub_core.store.staged import SUFFIX, Staged, object_path
 from airnub_core.store.withdrawal import FOLDER, Withdrawal, withdrawal_path
 
-HIDDEN = ".airnub"
 LEFT = 1000
 """Objects; when more of them are in redo logs alone at the end, the logs stay, and the next run does without."""
 _NAMES = 10_000
 """Folders of which a process remembers the name of the object."""
-_PIECE = 1 << 20
 _CONTINUED = 4
 """Redo logs, of 64 MiB, that may have been continued in another one until they are made needless by a sync."""
 
 
-class ContentStore:
-    """A folder of objects and manifests; paths in and out of its methods are relative to `root`, with `/`."""
+class ContentStore(ContentReader):
+    """A `Store` in a folder; paths in and out of its methods are relative to `root`, with `/`."""
 
     takes_logs: ClassVar[bool] = True
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        super().__init__(root)
         self._publishing = threading.Lock()
         self._lists = 0
         self._home: Path | None = None
@@ -65,16 +64,6 @@ class ContentStore:
         """Staged folders that are durable, and whose log may have gone."""
         self._object_names: dict[Path, str] = {}
         """By folder, the name of the object that a further URL brought, so that its folder is not listed again."""
-
-    @property
-    def name(self) -> str:
-        """The folder's path."""
-        return str(self.root)
-
-    @property
-    def hidden(self) -> Path:
-        """Where what is not an object lies."""
-        return self.root / HIDDEN
 
     def publish(self, batch: Sequence[Staged]) -> list[Published | StoreError]:
         """Give staged bytes their places; durable when it returns.
@@ -178,71 +167,6 @@ class ContentStore:
         self._renamed.append(folder)
         return Published(path, path + SUFFIX, new=True)
 
-    def read(self, path: str, digest: str) -> bytes:
-        """The bytes of an object.
-
-        Raises:
-            DamagedObjectError: they are not those of the digest, or cannot be read.
-        """
-        try:
-            content = (self.root / path).read_bytes()
-        except OSError as error:
-            raise DamagedObjectError(str(self.root / path), error.strerror or str(error)) from error
-        if (found := digest_of(content)) != digest:
-            raise DamagedObjectError(str(self.root / path), f"expected {digest}, found {found}")
-        return content
-
-    def pieces(self, path: str, digest: str) -> Iterator[bytes]:
-        """The bytes of an object, a piece at a time.
-
-        Raises:
-            DamagedObjectError: they are not those of the digest, or cannot be read.
-        """
-        hashed = hashlib.new(ALGORITHM)
-        try:
-            with (self.root / path).open("rb") as file:
-                while piece := file.read(_PIECE):
-                    hashed.update(piece)
-                    yield piece
-        except OSError as error:
-            raise DamagedObjectError(str(self.root / path), error.strerror or str(error)) from error
-        if (found := f"{ALGORITHM}:{hashed.hexdigest()}") != digest:
-            raise DamagedObjectError(str(self.root / path), f"expected {digest}, found {found}")
-
-    def has(self, path: str, size: int) -> bool:
-        """Whether there is a file of this size in an object's place; its bytes are not looked at."""
-        try:
-            return os.stat(f"{self.root}/{path}").st_size == size  # noqa: PTH116  # for every file that is known
-        except OSError:
-            return False
-
-    def manifests(self, source: str | None = None) -> Iterator[tuple[str, Manifest | DamagedManifestError]]:
-        """Every manifest's path with what is in it, in the order of their paths; damaged ones as errors."""
-        for path in sorted(self.root.glob(f"{source or '[!.]*'}/??/*/*{SUFFIX}")):
-            relative = path.relative_to(self.root).as_posix()
-            try:
-                yield relative, self.manifest(relative)
-            except DamagedManifestError as error:
-                yield relative, error
-
-    def manifest(self, path: str) -> Manifest:
-        """The manifest at a path.
-
-        Raises:
-            DamagedManifestError: it cannot be read, or does not belong there.
-        """
-        manifest = Manifest.read(self.root / path)
-        expected = object_path(manifest.source, hex_of(manifest.digest), manifest.file_name)
-        if manifest.path != expected or path.rpartition("/")[0] != expected.rpartition("/")[0]:
-            raise DamagedManifestError(str(self.root / path), f"expected in the folder of {expected}, found here")
-        return manifest
-
-    def objects(self) -> Iterator[str]:
-        """Every object's path, in order; manifests are left out."""
-        for path in sorted(self.root.glob("[!.]*/??/*/*")):
-            if not path.name.endswith(SUFFIX) and not path.name.startswith(".") and path.is_file():
-                yield path.relative_to(self.root).as_posix()
-
     def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
         """Keep that these URLs are withdrawn, each in a file; durable when it returns.
 
@@ -254,25 +178,6 @@ class ContentStore:
             sync_each(written, _folders((str(path.parent) for path in written), above=2))
         except OSError as error:
             raise StoreError.of(error, self.root / FOLDER) from error
-
-    def withdrawals(self) -> Iterator[Withdrawal | DamagedManifestError]:
-        """What is withdrawn, in the order of the paths; damaged ones as errors."""
-        for path in sorted(self.root.glob(f"{FOLDER}/*/[!.]*")):
-            try:
-                yield self._withdrawal(path)
-            except DamagedManifestError as error:
-                yield error
-
-    def digest(self, path: str) -> tuple[str, int]:
-        """Hash an object again: its digest, and its size in bytes.
-
-        Raises:
-            DamagedObjectError: it cannot be read.
-        """
-        try:
-            return digest_of(self.root / path), (self.root / path).stat().st_size
-        except OSError as error:
-            raise DamagedObjectError(str(self.root / path), error.strerror or str(error)) from error
 
     def remove(self, path: str) -> None:
         """Remove an object or a manifest, and the folders that are empty without it.
@@ -295,9 +200,7 @@ class ContentStore:
         if not is_whole:
             (arrived / staged.file_name).replace(folder / existing)
         path = object_path(staged.source, staged.hex_digits, existing)
-        manifest = Manifest.read(arrived / (staged.file_name + SUFFIX)).model_copy(
-            update={"path": path, "file_name": existing}
-        )
+        manifest = replace(Manifest.read(arrived / (staged.file_name + SUFFIX)), path=path, file_name=existing)
         for suffix in (SUFFIX, f".{staged.url_digest[:8]}{SUFFIX}"):
             place = folder / (existing + suffix)
             try:
@@ -337,10 +240,6 @@ class ContentStore:
             return False
         except DamagedManifestError:
             return True  # a newer manifest is right in any case
-
-    @staticmethod
-    def _withdrawal(path: Path) -> Withdrawal:
-        return Withdrawal.parse(path.read_bytes(), str(path))
 
     @staticmethod
     def _remove_damaged_claim(own: Path, place: Path) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from airnub_core.errors import StoreError
 from airnub_core.store.bucket_address import BucketAddress
-from airnub_core.store.content_store import HIDDEN, ContentStore
+from airnub_core.store.content_store import ContentStore
 from airnub_core.store.index import Index, open_index
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
 from airnub_core.store.recovery import recover
+from airnub_core.store.staged import HIDDEN
 from airnub_core.store.staging import Staging
 from airnub_core.store.verification import Verification, verify
 from airnub_core.store.withdrawal import Withdrawal

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from airnub_common import safe_file_name
 
+HIDDEN = ".airnub"
+"""The folder of what is not an object: staging, partial files, the index."""
 SUFFIX = ".manifest.json"
 """Of the manifest beside an object."""
 
@@ -40,3 +42,18 @@ def object_name(file_name: str) -> str:
 def object_path(source: str, hex_digits: str, file_name: str) -> str:
     """Where an object lies, relative to the store."""
     return f"{source}/{hex_digits[:2]}/{hex_digits}/{file_name}"
+
+
+def made_url(url: str, file_name: str) -> str:
+    """What an object is known by that was made from the answers of a URL, which may have an object of its own."""
+    return f"{url}#{file_name}"
+
+
+def records_name(source: str) -> str:
+    """The file of the records of an API."""
+    return f"{source}.jsonl"
+
+
+def links_name(source: str) -> str:
+    """The file that lists the links of a page."""
+    return f"{source}.links.json"

@@ -15,7 +15,7 @@ from airnub_common import ALGORITHM
 from airnub_core.errors import StoreError
 from airnub_core.store.durability import make_durable
 from airnub_core.store.left import leave
-from airnub_core.store.provenance import Asked, manifest_of
+from airnub_core.store.manifest import Asked, Manifest
 from airnub_core.store.redo_log import logs_in
 from airnub_core.store.staged import SUFFIX, Staged, object_name
 
@@ -186,7 +186,7 @@ class StagedBody:
     ) -> Staged:
         """Close the file under its final name, with its manifest beside it: ready to be published.
 
-        Args: as `manifest_of`.
+        Args: as `Manifest.of`.
 
         Raises:
             OSError: the disk is full, or the store was removed.
@@ -194,7 +194,7 @@ class StagedBody:
         self._file.close()
         name, hex_digits = object_name(original), self._hash.hexdigest()
         self._path = self._path.rename(self.folder / name)
-        manifest = manifest_of(
+        manifest = Manifest.of(
             asked,
             final_url,
             headers,
@@ -205,7 +205,7 @@ class StagedBody:
             sent_at=sent_at,
             derived_from=derived_from,
         )
-        (self.folder / (name + SUFFIX)).write_bytes(manifest)
+        (self.folder / (name + SUFFIX)).write_bytes(manifest.as_bytes())
         return Staged(str(self.folder), asked.source, name, hex_digits, self.size, asked.url_digest)
 
     def content(self) -> bytes:

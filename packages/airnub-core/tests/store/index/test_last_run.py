@@ -72,7 +72,7 @@ def test_an_index_that_does_not_have_the_table_gets_it(place, opened):
     if isinstance(place, str):
         import psycopg
 
-        from airnub_core.store.index.postgres import _parsed
+        from airnub_core.store.index.postgres_connection import _parsed
 
         _, conninfo, schema = _parsed(place)
         with psycopg.connect(conninfo) as connection:

@@ -9,6 +9,7 @@ import pytest
 from airnub_core.errors import StoreError
 from airnub_core.store.clock import elapsed
 from airnub_core.store.index.postgres import PostgresIndex
+from airnub_core.store.index.postgres_connection import Tables
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.withdrawal import Withdrawal
 
@@ -40,8 +41,8 @@ def test_a_connection_that_was_ended_is_opened_again(opened, postgres_url, known
     """As by an administrator, or a gateway that is tired of it."""
     opened.record([known()])
     other = PostgresIndex(postgres_url)
-    other._run(
-        lambda connection: connection.execute(
+    other._transactions.run(
+        lambda tables: tables.ask(
             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
             "WHERE application_name = 'airnub' AND pid <> pg_backend_pid()"
         )
@@ -57,7 +58,7 @@ def test_a_second_store_has_a_schema_of_its_own(opened, postgres_url, known):
         opened.record([known()])
         assert other.current("s") == []
     finally:
-        other._run(lambda connection: connection.execute(f"DROP SCHEMA {other._schema} CASCADE"))
+        other._transactions.run(lambda tables: tables.ask(f"DROP SCHEMA {other._transactions.schema} CASCADE"))
         other.close()
 
 
@@ -104,13 +105,13 @@ def test_a_url_of_another_form_is_told_without_the_password(url):
 
 def test_a_schema_of_somebody_else_is_left_alone(postgres_url, opened):
     """Tables of the same names are not touched."""
-    schema = f"{opened._schema}_other"
-    opened._run(lambda connection: connection.execute(f"CREATE SCHEMA {schema} CREATE TABLE known (x int)"))
+    schema = f"{opened._transactions.schema}_other"
+    opened._transactions.run(lambda tables: tables.ask(f"CREATE SCHEMA {schema} CREATE TABLE known (x int)"))
     try:
         with pytest.raises(StoreError, match="already exists"):
             PostgresIndex(f"{postgres_url}_other")
     finally:
-        opened._run(lambda connection: connection.execute(f"DROP SCHEMA {schema} CASCADE"))
+        opened._transactions.run(lambda tables: tables.ask(f"DROP SCHEMA {schema} CASCADE"))
 
 
 VERSION_2 = """
@@ -128,7 +129,7 @@ def test_version_2_is_brought_to_this_one(opened, postgres_url, known):
     row = known(digit="2", day=2)
     opened.record([known()])
     opened.record([row], [known()])
-    opened._run(lambda connection: connection.execute(VERSION_2.format(opened._schema)))
+    opened._transactions.run(lambda tables: tables.ask(VERSION_2.format(opened._transactions.schema)))
     for _ in range(2):
         with closing(PostgresIndex(postgres_url)) as index:
             assert index.current("s") == [row]
@@ -140,7 +141,7 @@ def test_version_2_is_brought_to_this_one(opened, postgres_url, known):
 
 def test_a_later_version_is_refused(opened, postgres_url):
     """Its tables may mean something else."""
-    opened._run(lambda connection: connection.execute(f"UPDATE {opened._schema}.state SET version = 4"))
+    opened._transactions.run(lambda tables: tables.ask(f"UPDATE {opened._transactions.schema}.state SET version = 4"))
     with pytest.raises(StoreError, match=r"expected an index of version 3 .* found 4"):
         PostgresIndex(postgres_url)
 
@@ -150,11 +151,11 @@ def test_what_is_stored_waits_for_the_disk(opened, postgres_url, known):
     hasty = PostgresIndex(f"{postgres_url}&options=-c%20synchronous_commit%3Doff")
     seen = []
 
-    def look(connection):
-        seen.extend(connection.execute("SHOW synchronous_commit").fetchall())
+    def look(tables):
+        seen.extend(tables.ask("SHOW synchronous_commit"))
 
-    hasty._run(look)
-    hasty._write(look)
+    hasty._transactions.run(look)
+    hasty._transactions.write(look)
     hasty.close()
     assert seen == [("off",), ("on",)]
 
@@ -204,8 +205,8 @@ def test_the_clock_is_the_servers(postgres_url, monkeypatch):
     """Whatever this machine thinks; it is asked once in a while, and not for each answer."""
     with closing(PostgresIndex(postgres_url)) as index:
         asked = []
-        run = index._run
-        monkeypatch.setattr(index, "_run", lambda work: (asked.append(work), run(work))[1])
+        run = index._transactions.run
+        monkeypatch.setattr(index._transactions, "run", lambda work: (asked.append(work), run(work))[1])
         monkeypatch.setattr("time.time", lambda: 0.0)
         mine = datetime.now(UTC).timestamp()
         for _ in range(3):
@@ -222,8 +223,8 @@ def test_what_others_have_recorded_takes_no_question_for_each(postgres_url, know
     """Of a batch of which every URL has met another state, newer and older ones, as many as of a small one."""
     with closing(PostgresIndex(postgres_url)) as index:
         asked = []
-        ask = index._ask
-        monkeypatch.setattr(index, "_ask", lambda *arguments: (asked.append(arguments[1]), ask(*arguments))[1])
+        ask = Tables.ask
+        monkeypatch.setattr(Tables, "ask", lambda *arguments: (asked.append(arguments[1]), ask(*arguments))[1])
         counts = []
         for number in (2, 200):
             urls = [f"http://h/{number}/{one}" for one in range(number)]

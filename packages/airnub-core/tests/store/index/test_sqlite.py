@@ -1,14 +1,16 @@
 """What only the index in SQLite has: a file that is damaged, another program's, or of an earlier version."""
 
 import json
+import lzma
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from airnub_core.errors import DamagedIndexError, StoreError
-from airnub_core.store.index import SqliteIndex, Version
+from airnub_core.store.index import Failure, Missed, Run, Scope, SqliteIndex, Standing, Version
 from airnub_core.store.index.sqlite import VERSION
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.withdrawal import Withdrawal
@@ -148,30 +150,76 @@ def test_a_later_version_is_refused(tmp_path):
     later = sqlite3.connect(path)
     later.execute(f"PRAGMA user_version = {VERSION + 1}")
     later.close()
-    with pytest.raises(StoreError, match="expected an index of version 3, found 4") as error:
+    with pytest.raises(StoreError, match="expected an index of version 4, found 5") as error:
         SqliteIndex(path)
     assert not isinstance(error.value, DamagedIndexError)
 
 
-def test_keys_are_found_wherever_they_are(tmp_path, known):
-    """Also after they were moved to the large tree, and with new ones beside them."""
+VERSION_3 = Path(__file__).with_name("version_3.sqlite.xz")
+"""Written by the code of version 3: 60 keys in its large tree, 2 in its small one; history, withdrawals, a note, a
+run and a watermark.
+"""
+
+
+def written_by_version_3(path):
+    path.write_bytes(lzma.decompress(VERSION_3.read_bytes()))
+
+
+def assert_as_version_3_wrote(index, known):
+    """All that the file held, through the methods of this version."""
+    urls = [f"http://h/{number}" for number in range(60)]
+    rows = index.lookup("s", [url_digest(url) for url in urls])
+    assert len(rows) == 58
+    assert rows[url_digest("http://h/1")].digest == "sha256:" + "2" * 64
+    assert rows[url_digest("http://h/2")].checked_at == "2026-01-02T00:00:00+00:00"
+    assert index.find(url_digest("http://h/0")) == [
+        rows[url_digest("http://h/0")], rows[url_digest("http://h/0")]._replace(
+            source="t", path="t/11/" + "1" * 64 + "/a.csv", manifest="t/11/" + "1" * 64 + "/a.csv.manifest.json"
+        )
+    ]  # fmt: skip
+    assert list(index.lookup("s", [url_digest("http://h/new")])) == [url_digest("http://h/new")]
+    assert [version.digest[-1] for version in index.versions("s", url_digest("http://h/1"))] == ["1", "2"]
+    assert [row.url for row, _ in index.withdrawn("s")] == ["http://h/3", "http://h/4"]
+    assert [one.url for one in index.unwritten()] == ["http://h/4"]
+    assert (index.is_built, index.watermark("s"), index.count("s")) == (True, "7", 59)
+    assert index.last_runs(Scope.SOURCE)["s"].failures == [Failure("http://h/9", "HttpStatusError")]
+
+
+def test_version_3_is_brought_to_this_one(tmp_path, known):
+    """One tree of keys instead of two, with all that the file held; it goes on with new URLs and a second miss."""
+    path = tmp_path / "index.sqlite"
+    written_by_version_3(path)
+    for _ in range(2):
+        index = SqliteIndex(path)
+        assert_as_version_3_wrote(index, known)
+        index.close()
+    reading = sqlite3.connect(path)
+    tables = {name for (name,) in reading.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert tables == {"known", "url_key", "history", "watermark", "missing", "last_run"}
+    assert reading.execute("SELECT count(*) FROM url_key").fetchone() == (62,)
+    assert reading.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    reading.close()
+    index = SqliteIndex(path)
+    again = Missed("s", url_digest("http://h/5"))
+    assert index.miss(Run("r2", "2999-01-01T00:00:00+00:00"), [again]) == [Standing.MISSED_BEFORE]
+    index.record([known("http://h/newer")])
+    assert index.lookup("s", [url_digest("http://h/newer")]) == {url_digest("http://h/newer"): known("http://h/newer")}
+    index.close()
+
+
+def test_keys_are_found_among_many(tmp_path, known):
+    """Old ones, new ones and those whose rows have changed."""
     index = SqliteIndex(tmp_path / "index.sqlite")
     rows = [known(f"http://h/{number}") for number in range(20_000)]
     index.record(rows)
-    reading = sqlite3.connect(tmp_path / "index.sqlite")
-    counts = "SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM settled)"
-    assert reading.execute(counts).fetchone() == (0, 20_000)
     new = known("http://h/new")
     index.record([new, rows[7]._replace(size=9)])
-    assert reading.execute(counts).fetchone() == (1, 20_000)
-    reading.close()
     found = index.lookup("s", [new.url_digest, rows[7].url_digest, rows[8].url_digest])
     assert found == {new.url_digest: new, rows[7].url_digest: rows[7]._replace(size=9), rows[8].url_digest: rows[8]}
     index.close()
 
 
-# Rebuilds the index of a folder in a child, which is killed before its n-th statement; n grows until the child ends by
-# itself. Printed is what each child left: whether it counts as built, and its URLs.
+# A child that is killed before its n-th statement.
 DYING = """
 import json, os, signal, sqlite3, sys
 from datetime import UTC, datetime
@@ -195,7 +243,58 @@ class Dying(sqlite3.Connection):
 
 connect = sqlite3.connect
 sqlite3.connect = lambda *arguments, **options: connect(*arguments, factory=Dying, **options)
-path, url = Path(sys.argv[1]), "http://h/new"
+path = Path(sys.argv[1])
+"""
+
+# Opens an index of version 3 in a child, which is killed; n grows until the child ends by itself. Printed is how each
+# child ended, and whether the file was of this version then.
+DYING_MIGRATION = (
+    DYING
+    + """
+written = path.read_bytes()
+for left in range(200):
+    for file in path.parent.glob(path.name + "*"):
+        file.unlink()
+    path.write_bytes(written)
+    child = os.fork()
+    if not child:
+        Dying.left = left
+        SqliteIndex(path)
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    reading = connect(path)
+    version = reading.execute("PRAGMA user_version").fetchone()[0]
+    keys = reading.execute("SELECT count(*) FROM " + ("url_key" if version > 3 else "settled")).fetchone()[0]
+    reading.close()
+    index = SqliteIndex(path)
+    print(json.dumps([status, version, keys, len(index.current("s")), index.count("t")]), flush=True)
+    index.close()
+    if status == 0:
+        break
+"""
+)
+
+
+def test_a_migration_that_is_killed_leaves_the_file_of_before(tmp_path):
+    """At each of its statements in turn; the next process brings it to this version, with all that it held."""
+    path = tmp_path / "index.sqlite"
+    written_by_version_3(path)
+    done = subprocess.run(
+        [sys.executable, "-c", DYING_MIGRATION, str(path)], capture_output=True, text=True, check=True
+    )
+    *killed, last = map(json.loads, done.stdout.splitlines())
+    assert len(killed) > 12
+    before, after = [-9, 3, 60, 59, 1], [-9, VERSION, 62, 59, 1]
+    assert killed == [before] * killed.count(before) + [after] * killed.count(after)
+    assert last == [0, VERSION, 62, 59, 1]
+
+
+# Rebuilds the index of a folder in a child, which is killed before its n-th statement; n grows until the child ends by
+# itself. Printed is what each child left: whether it counts as built, and its URLs.
+DYING_REBUILD = (
+    DYING
+    + """
+url = "http://h/new"
 manifest = Manifest(
     source="s", url=url, url_digest=url_digest(url), final_url=url, path="s/7", file_name="a", original_file_name="a",
     digest="sha256:" + "7" * 64, size=1, headers={}, fetched_at=datetime(2026, 1, 9, tzinfo=UTC),
@@ -214,6 +313,7 @@ for left in range(200):
     if status == 0:
         break
 """
+)
 
 
 @pytest.mark.parametrize("built", [True, False])
@@ -225,7 +325,7 @@ def test_a_rebuild_that_is_killed_leaves_the_index_of_before(tmp_path, known, bu
         index.rebuild({})
     index.record([known()])
     index.close()
-    done = subprocess.run([sys.executable, "-c", DYING, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", DYING_REBUILD, str(path)], capture_output=True, text=True, check=True)
     *killed, last = map(json.loads, done.stdout.splitlines())
     assert len(killed) > 5
     before, after = [-9, built, ["http://h/a"]], [-9, True, ["http://h/new"]]

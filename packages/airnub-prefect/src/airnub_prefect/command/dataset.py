@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airnub_common import hex_of, redact_text
 from airnub_core import Place
-from airnub_core.dataset_limits import retention_text
+from airnub_core.contracts.limits import retention_text
 from airnub_core.errors import DatasetError
 from airnub_prefect.command.display import print_json, print_rows, tell
 from airnub_prefect.command.store import SHORT_DIGEST, located

@@ -13,11 +13,11 @@ from airnub_core.errors import DamagedManifestError
 from airnub_core.store.clock import time_of
 from airnub_core.store.collection import collect
 from airnub_core.store.index import Index, Known, Scope, Version
-from airnub_core.store.made import links_name, made_url, records_name
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.opening import write_withdrawals
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
+from airnub_core.store.staged import links_name, made_url, records_name
 from airnub_core.store.withdrawal import Withdrawal
 from airnub_core.withdrawing import withdraw
 from airnub_prefect.command.display import print_json, print_rows, say_error, tell
@@ -71,7 +71,7 @@ def ls(place: Place, source: str | None, *, as_json: bool) -> int:
         say_error(f"expected a source of {_shown(place)}, found nothing of {source!r}; see `store ls`")
         return 1
     if as_json:
-        print_json([manifest.model_dump(mode="json") for _, manifest in manifests])
+        print_json([manifest.as_json() for _, manifest in manifests])
     else:
         rows = [
             {
@@ -93,10 +93,10 @@ def show(place: Place, what: str, *, as_json: bool) -> int:
     manifests, damaged = _readable(place, None)
     found = [(path, manifest) for path, manifest in manifests if _is_meant(what, path, manifest)]
     if as_json:
-        print_json([manifest.model_dump(mode="json") for _, manifest in found])
+        print_json([manifest.as_json() for _, manifest in found])
     else:
         for path, manifest in found:
-            tell(f"{_shown(place, manifest.path)}\n{_shown(place, path)}\n{manifest.model_dump_json(indent=2)}")
+            tell(f"{_shown(place, manifest.path)}\n{_shown(place, path)}\n{manifest.as_bytes().decode().rstrip()}")
     _complain(damaged)
     if not found:
         say_error(f"expected a digest, a URL or a path of {_shown(place)}, found nothing for {what!r}; see `store ls`")

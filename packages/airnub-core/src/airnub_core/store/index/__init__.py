@@ -5,8 +5,9 @@ A URL is known by its digest, since it may hold a secret; the redacted URL is th
 known      one row, and one version of it
 last_run   the last run of a source or a dataset, and what failed in it
 protocol   what every index does
-sqlite     in one file beside the store
-postgres   in PostgreSQL, for the workers of several machines
+sqlite     in one file beside the store; `sqlite_schema` its tables and migrations, `sqlite_record` what is written
+postgres   in PostgreSQL, for the workers of several machines; `postgres_schema`, `postgres_record` the same,
+           `postgres_connection` transactions and errors
 opening    one or the other, built from the manifests where it is missing or damaged
 """
 

@@ -65,7 +65,7 @@ class Index(Protocol):
     def claim(self, url_digests: Iterable[str]) -> set[str]:
         """Those of these URLs that nobody else who shares the index is at; all where it is not shared.
 
-        They are ours until they are released, and for `CLAIMED` seconds at most after the last call of this method.
+        They are ours until they are released, for at most `CLAIMED` seconds after the last call of this method.
         """
         ...
 

@@ -1,6 +1,6 @@
 """What a department publishes."""
 
-from airnub_core.published import versioned
+from airnub_core.contracts.schema import versioned
 
 
 def test_the_name_of_a_version():

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, StrictBool, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from airnub_core.field_types import Decimal, Simple, parse_field_type
-from airnub_core.published import Kind, Published
-from airnub_core.published_checks import Checks, FieldValues, Strict, Text
+from airnub_core.contracts.checks import Checks, FieldValues, Strict, Text
+from airnub_core.contracts.field_types import Decimal, Simple, parse_field_type
+from airnub_core.contracts.schema import Kind, Published
 
 FOLDER = "contracts"
 """In a department's."""

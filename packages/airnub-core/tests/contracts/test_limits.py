@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from airnub_core.dataset_limits import DatasetLimits, retention_text
+from airnub_core.contracts.limits import DatasetLimits, retention_text
 
 
 @pytest.mark.parametrize("limit", [0, 3, "5%", "100%"])

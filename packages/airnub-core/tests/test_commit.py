@@ -1,17 +1,20 @@
-"""Settling."""
+"""What is committed at once, and how what has come is collected."""
 
+import threading
 import time
 
 import pytest
 
 from airnub_common import digest_of
-from airnub_core import ContentStore, Kind, open_store
+from airnub_core import ContentStore, Kind, commit, open_store
 from airnub_core.arrival import Arrival, Item, validators
-from airnub_core.errors import StoreError
-from airnub_core.settling import settle
+from airnub_core.commit import BATCH_BYTES, Batches, settle
+from airnub_core.download.job import Failed, Fetched, NotModified
+from airnub_core.errors import HttpStatusError, StoreError
 from airnub_core.store.clock import timestamp
-from airnub_core.store.manifest import url_digest
-from airnub_core.store.provenance import Asked
+from airnub_core.store.index import Run
+from airnub_core.store.manifest import Asked, url_digest
+from airnub_core.store.opening import open_for_writing
 from airnub_core.store.staging import Staging
 
 URL = "https://example.org/data/weather.csv?token=s3cret"
@@ -221,3 +224,232 @@ def test_the_same_bytes_of_two_runs(opened, arrived, settled, sent):
     [known] = index.current("s")
     assert (known.checked_at, known.changed_at) == (day(max(5, sent)), day(min(5, sent)))
     assert len(history(index)) == 2
+
+
+# --- many items at a time
+
+
+AT = "2026-01-01T00:00:00+00:00"
+
+
+@pytest.fixture
+def writing(tmp_path):
+    """An empty store, with all that writing into it takes."""
+    with open_for_writing(tmp_path) as everything:
+        yield everything
+
+
+@pytest.fixture
+def items(network):
+    """Ten items."""
+    return [Item("s", f"http://h/{number}?token=s3cret", network) for number in range(10)]
+
+
+@pytest.fixture
+def told():
+    """Outcomes as they were told, packet by packet."""
+    return []
+
+
+@pytest.fixture
+def made(writing, items, told):
+    """Batches of three items; closed at the end, if they are not before."""
+    begun = Batches(writing.store, writing.index, items, told.append, 3, Run("r", AT))
+    yield begun
+    begun._thread.shutdown()
+
+
+@pytest.fixture
+def come(made, writing, items):
+    """Items come, each with bytes of its own."""
+
+    def fetched(*numbers, source="s"):
+        for number in numbers:
+            url = items[number].url
+            body = writing.staging.body()
+            body.write(b"%d" % number)
+            staged = body.finish(Asked(source, url, url_digest(url)), url, {}, "a.csv", AT)
+            made.add(Fetched(number, 2, staged, '"1"', None, AT), url_digest(url), None)
+
+    return fetched
+
+
+@pytest.fixture
+def slow(writing, monkeypatch):
+    """A store that publishes nothing before the test says so."""
+    go_on, publish = threading.Event(), writing.store.publish
+
+    def later(batch):
+        assert go_on.wait(60)
+        return publish(batch)
+
+    monkeypatch.setattr(writing.store, "publish", later)
+    yield go_on
+    go_on.set()
+
+
+def until_settled(made):
+    """Wait until what is under way is settled."""
+    for one in made._settled:
+        one.exception(60)
+
+
+def test_a_full_batch_is_settled(made, come, told, writing):
+    """And none that is not; outcomes have the order of the items, whatever came first."""
+    come(4, 2)
+    made.settle_due()
+    assert (made._settled, told) == ([], [])
+    come(7)
+    made.settle_due()
+    until_settled(made)
+    [outcomes] = told
+    assert [one.url for one in outcomes] == [f"http://h/{number}?token=***" for number in (4, 2, 7)]
+    assert {(one.kind, one.attempts) for one in outcomes} == {(Kind.STORED, 2)}
+    assert [made.outcomes.index(one) for one in outcomes] == [4, 2, 7]
+    assert made.outcomes.count(None) == 7
+    assert {row.url for row in writing.index.current("s")} == {one.url for one in outcomes}
+
+
+def test_what_has_waited_long_is_settled(made, come, told, monkeypatch):
+    """By the first that came."""
+    now = [1000.0]
+    monkeypatch.setattr(commit, "monotonic", lambda: now[0])
+    come(1)
+    now[0] += commit._LONGEST_UNSETTLED - 0.1
+    come(2)
+    made.settle_due()
+    assert made._settled == []
+    now[0] += 0.1
+    made.settle_due()
+    until_settled(made)
+    assert [len(outcomes) for outcomes in told] == [2]
+    come(3)
+    made.settle_due()
+    assert len(made._settled) == 1
+
+
+def test_much_is_settled(made, come, told, monkeypatch):
+    """Few items may be many bytes."""
+    monkeypatch.setattr(commit, "BATCH_BYTES", 2)
+    assert BATCH_BYTES > 2
+    come(1)
+    made.settle_due()
+    assert made._settled == []
+    come(2)
+    made.settle_due()
+    come(3)
+    made.settle_due()
+    until_settled(made)
+    assert [len(outcomes) for outcomes in told] == [2]
+
+
+def test_what_is_due_now_is_settled(made, come, told):
+    """And nothing where nothing has come."""
+    made.settle_due(now=True)
+    assert made._settled == []
+    come(1)
+    made.settle_due(now=True)
+    until_settled(made)
+    assert [len(outcomes) for outcomes in told] == [1]
+
+
+def test_the_rest_is_settled_at_the_end(made, come, told):
+    """Whoever closes waits for it."""
+    come(0, 1, 2)
+    made.settle_due()
+    come(3)
+    made.close()
+    assert [len(outcomes) for outcomes in told] == [3, 1]
+    assert [one is not None for one in made.outcomes] == [True] * 4 + [False] * 6
+
+
+def test_whoever_adds_does_not_wait(made, come, slow, told):
+    """It is told that more comes than can be settled; then it is no more."""
+    for number in range(3):
+        assert not made.is_behind or number == 2
+        come(number)
+        made.settle_due(now=True)
+    assert (made.is_behind, told, made.has_failed) == (True, [], False)
+    slow.set()
+    until_settled(made)
+    assert not made.is_behind
+    assert [len(outcomes) for outcomes in told] == [1, 1, 1]
+
+
+def test_an_item_that_cannot_be_had_has_its_outcome_at_once(made, told, items):
+    """With its error, after as many attempts as it says, and without secrets."""
+    error = HttpStatusError("http://h/3?token=***", 404)
+    error.attempts = 4
+    made.fail(Failed(3, error), url_digest(items[3].url), None)
+    [[outcome]] = told
+    assert made.outcomes[3] is outcome
+    assert (outcome.source, outcome.kind, outcome.attempts, outcome.error) == ("s", Kind.FAILED, 4, error)
+    assert outcome.url == "http://h/3?token=***"
+
+
+def test_what_is_not_certain_is_told_to_nobody(made, told, come):
+    """It has no outcome."""
+    come(1)
+    made.close()
+    [[outcome]] = told
+    made.tell([5, 6], [None, outcome])
+    assert told[1] == [outcome]
+    assert (made.outcomes[5], made.outcomes[6]) == (None, outcome)
+
+
+def test_what_is_unchanged_takes_no_bytes(made, come, writing, items, told):
+    """It is settled with those that do."""
+    come(1)
+    made.settle_due(now=True)
+    until_settled(made)
+    digest = url_digest(items[1].url)
+    known = writing.index.lookup("s", [digest])[digest]
+    made.add(NotModified(1, 1, None, None, AT), digest, known)
+    come(2)
+    made.close()
+    assert [[one.kind for one in outcomes] for outcomes in told] == [[Kind.STORED], [Kind.UNCHANGED, Kind.STORED]]
+
+
+def test_claims_are_released_when_the_index_knows(made, come, writing, items, told, monkeypatch):
+    """Before anybody is told: whoever asks next finds it done."""
+    released = []
+    monkeypatch.setattr(
+        writing.index,
+        "release",
+        lambda digests: released.append((sorted(digests), len(writing.index.current("s")), len(told))),
+    )
+    come(1, 2)
+    made.close()
+    assert released == [(sorted(url_digest(items[number].url) for number in (1, 2)), 2, 0)]
+
+
+def test_what_cannot_be_settled_is_an_error_at_the_end(made, come, writing, tmp_path, told):
+    """What could be is told before, and what comes later is settled all the same."""
+    (tmp_path / "t").write_bytes(b"in the way")
+    come(1)
+    come(2, source="t")
+    made.settle_due(now=True)
+    until_settled(made)
+    assert made.has_failed
+    come(3)
+    with pytest.raises(StoreError, match=str(tmp_path / "t")):
+        made.close()
+    assert [[one.url for one in outcomes] for outcomes in told] == [["http://h/1?token=***"], ["http://h/3?token=***"]]
+    assert made.outcomes[2] is None
+    assert len(writing.index.current("s")) == 2
+
+
+def test_whoever_hears_outcomes_may_raise(writing, items):
+    """It is raised at the end, and all is settled."""
+
+    def refuse(_outcomes):
+        raise ValueError("heard enough")
+
+    made = Batches(writing.store, writing.index, items, refuse, 3, Run("r", AT))
+    url = items[1].url
+    body = writing.staging.body()
+    staged = body.finish(Asked("s", url, url_digest(url)), url, {}, "a.csv", AT)
+    made.add(Fetched(1, 1, staged, None, None, AT), url_digest(url), None)
+    with pytest.raises(ValueError, match="heard enough"):
+        made.close()
+    assert len(writing.index.current("s")) == 1

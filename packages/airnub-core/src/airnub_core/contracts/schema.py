@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from airnub_core.published_checks import FieldValues, PublishedCheck
+from airnub_core.contracts.checks import FieldValues, PublishedCheck
 
 Kind = Literal["dataset", "event"]
 

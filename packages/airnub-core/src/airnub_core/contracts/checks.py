@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, Field, StrictFloat, StrictInt, model_validator
 
-from airnub_core.dataset_limits import Within
+from airnub_core.contracts.limits import Within
 from airnub_core.outcome import OnFail
 from airnub_core.tolerance import Growth, Tolerance, allows_no_more
 

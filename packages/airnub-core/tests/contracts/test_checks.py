@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from airnub_core.published_checks import Checks, FieldValues, PublishedCheck, loosened_check
+from airnub_core.contracts.checks import Checks, FieldValues, PublishedCheck, loosened_check
 
 ONE = TypeAdapter(PublishedCheck)
 ROWS = {"check": "row_count", "minimum": 1000}

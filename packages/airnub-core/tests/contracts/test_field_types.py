@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from airnub_core.field_types import WORDS, Decimal, ListOf, Simple, Struct, parse_field_type
+from airnub_core.contracts.field_types import WORDS, Decimal, ListOf, Simple, Struct, parse_field_type
 
 
 @pytest.mark.parametrize(

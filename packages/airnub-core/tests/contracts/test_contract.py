@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from airnub_core.contract import FILE, Contract
-from airnub_core.published import Published
-from airnub_core.published_checks import FieldValues, RowCountCheck, UniqueCheck
+from airnub_core.contracts.checks import FieldValues, RowCountCheck, UniqueCheck
+from airnub_core.contracts.contract import FILE, Contract
+from airnub_core.contracts.schema import Published
 
 RAIN = {
     "kind": "dataset",

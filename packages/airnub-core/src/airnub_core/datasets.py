@@ -1,9 +1,0 @@
-"""Moved: names of the version before, which are in `airnub_data` now. This module goes with the next version."""
-
-from typing import Any
-
-from airnub_core.moved import find
-
-
-def __getattr__(name: str) -> Any:
-    return find(__name__, name)
