@@ -18,7 +18,6 @@ from types import SimpleNamespace
 import brotli
 import pytest
 import zstandard
-from airnub_core.store.provenance import Asked
 from misbehaviours import content
 
 from airnub_core.download.client import Client
@@ -42,7 +41,7 @@ from airnub_core.errors import (
 from airnub_core.network.limits import MAX_INTERIM
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.clock import elapsed
-from airnub_core.store.manifest import Manifest, url_digest
+from airnub_core.store.manifest import Manifest, RequestInfo, url_digest
 from airnub_core.store.staging import Staging
 
 MIB = 1024 * 1024
@@ -65,7 +64,7 @@ async def requesting(folder, connections=8):
 def job(url, limits, headers=None, validators=None):
     """What is asked for."""
     known = validators or {}
-    asked = Asked("s", url, url_digest(url))
+    asked = RequestInfo("s", url, url_digest(url))
     return Job(0, asked, limits, headers or {}, known.get("if-none-match"), known.get("if-modified-since"))
 
 

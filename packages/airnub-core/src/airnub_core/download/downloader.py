@@ -8,7 +8,7 @@ from pathlib import Path
 from airnub_core.download.buffers import Buffers
 from airnub_core.download.client import Client
 from airnub_core.download.errand import Errand
-from airnub_core.download.job import Broken, Failed, Job, Result
+from airnub_core.download.job import Failed, Job, Result, StoreFailure
 from airnub_core.download.landing import Body, Landing
 from airnub_core.errors import ItemError, StoreError
 from airnub_core.store.partials import Partials, key_of
@@ -169,5 +169,5 @@ class Downloader:
         try:
             self._landing.flush()
         except StoreError as error:
-            results = [Broken(error)]
+            results = [StoreFailure(error)]
         self._on_results(results)

@@ -8,7 +8,7 @@ from airnub_core.download.sink import Body, Received, Sink
 from airnub_core.errors import RefusedUrlError
 from airnub_core.network.headers import sendable
 from airnub_core.network.targets import Target, target_of
-from airnub_core.store.partials import Note
+from airnub_core.store.partials import ResumeInfo
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods that may be repeated without being asked for (RFC 9110, 9.2.2)."""
@@ -125,7 +125,7 @@ class Errand:
         return self.job.asked.url
 
     @property
-    def part(self) -> Note | None:
+    def part(self) -> ResumeInfo | None:
         """What is known of the bytes that are there already; the rest is asked for."""
         return None if self.body is None else self.body.resumable
 

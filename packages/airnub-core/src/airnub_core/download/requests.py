@@ -14,7 +14,7 @@ from typing import NamedTuple
 from airnub_core.download.buffers import Buffers
 from airnub_core.download.client import Client
 from airnub_core.download.errand import Errand
-from airnub_core.download.job import Broken, Failed, Fetched, Job, NotModified, Result
+from airnub_core.download.job import Failed, Fetched, Job, NotModified, Result, StoreFailure
 from airnub_core.download.landing import Landing
 from airnub_core.download.sink import Body, MemoryBody, Received, Sink
 from airnub_core.errors import IngestError, ItemError
@@ -145,7 +145,7 @@ class Requests:
         return result
 
     def _take(self, result: Result | Peeked) -> None:
-        if isinstance(result, Broken):
+        if isinstance(result, StoreFailure):
             self._fail_all(result.error)
             return
         future, _ = self._waiting.get(result.number, (None, None))
@@ -185,7 +185,7 @@ class _IntoMemory:
         self._report(Failed(errand.job.number, error))
 
     def broken(self, error: IngestError) -> None:
-        self._report(Broken(error))
+        self._report(StoreFailure(error))
 
     def park(self, body: Body) -> None:
         """It is in memory alone."""

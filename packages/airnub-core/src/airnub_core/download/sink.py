@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from airnub_core.download.job import Job
 from airnub_core.errors import IngestError, ItemError
-from airnub_core.store.partials import WORTH_RESUMING, Note
+from airnub_core.store.partials import WORTH_RESUMING, ResumeInfo
 
 if TYPE_CHECKING:
     from airnub_core.download.errand import Errand
@@ -59,11 +59,11 @@ class Body(Protocol):
         ...
 
     @property
-    def resumable(self) -> Note | None:
+    def resumable(self) -> ResumeInfo | None:
         """What was noted."""
         ...
 
-    def note(self, note: Note) -> None:
+    def note(self, note: ResumeInfo) -> None:
         """What another request needs to go on with it."""
         ...
 
@@ -142,14 +142,14 @@ class MemoryBody:
 
     def __init__(self) -> None:
         self.size = 0
-        self.resumable: Note | None = None
+        self.resumable: ResumeInfo | None = None
         self._bytes = BytesIO()
 
     @property
     def takes_note(self) -> bool:
         return self.resumable is None
 
-    def note(self, note: Note) -> None:
+    def note(self, note: ResumeInfo) -> None:
         self.resumable = note
 
     def write(self, piece: bytes) -> None:

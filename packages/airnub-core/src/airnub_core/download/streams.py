@@ -11,7 +11,7 @@ from airnub_core.download.errand import Errand
 from airnub_core.download.requests import EventLoop
 from airnub_core.download.sink import Body, Received
 from airnub_core.errors import HttpStatusError, IngestError, ItemError, ProtocolError
-from airnub_core.store.partials import Note
+from airnub_core.store.partials import ResumeInfo
 
 SMALL = 64 * 1024
 """Bytes; an answer up to so many is handed over whole, and can be asked for again until then."""
@@ -28,7 +28,7 @@ class StreamBody:
 
     def __init__(self, sink: "StreamSink") -> None:
         self.size = 0
-        self.resumable: Note | None = None
+        self.resumable: ResumeInfo | None = None
         self.pieces: deque[bytes] = deque()
         self.taken = 0
         """Bytes that were read; written by the event loop alone, as `size` is by the client's thread."""
@@ -42,7 +42,7 @@ class StreamBody:
     def takes_note(self) -> bool:
         return self.resumable is None
 
-    def note(self, note: Note) -> None:
+    def note(self, note: ResumeInfo) -> None:
         self.resumable = note
 
     def write(self, piece: bytes) -> None:

@@ -35,7 +35,7 @@ from airnub_core.errors import (
 )
 from airnub_core.network.limits import Limits
 from airnub_core.network.targets import origin_of
-from airnub_core.store.manifest import Asked
+from airnub_core.store.manifest import RequestInfo
 
 _OURS = frozenset({"accept-encoding", "connection", "content-length", "expect", "host", "transfer-encoding"})
 """Headers of a request that libcurl writes by itself: a Host of httpx would be that of every redirect."""
@@ -87,7 +87,12 @@ class Transport(httpx.AsyncBaseTransport):
         try:
             content = self._content(request)
             errand = sink.errand = Errand(
-                Job(0, Asked(self._origin.source, str(request.url), ""), self._limits(request), self._headers(request)),
+                Job(
+                    0,
+                    RequestInfo(self._origin.source, str(request.url), ""),
+                    self._limits(request),
+                    self._headers(request),
+                ),
                 sink,
                 cookies=self._cookies,
                 method=request.method.upper(),
