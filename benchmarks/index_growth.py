@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from airnub_core.store.index import Index, Known, SqliteIndex
+from airnub_core.store.index import Index, IndexRow, SqliteIndex
 
 SIZES = (0, 100_000, 1_000_000)
 BATCH = 1000
@@ -101,13 +101,13 @@ def one_round(index: Index, known: int) -> tuple[float, float, float]:
     return recorded, again, looked_up
 
 
-def in_batches(index: Index, new: Sequence[Known], seen: Sequence[Known] = ()) -> None:
+def in_batches(index: Index, new: Sequence[IndexRow], seen: Sequence[IndexRow] = ()) -> None:
     """As the engine does, which has looked them up before."""
     for start in range(0, len(new), BATCH):
         index.record(new[start : start + BATCH], seen[start : start + BATCH])
 
 
-def check(found: dict[str, Known]) -> None:
+def check(found: dict[str, IndexRow]) -> None:
     """All are known."""
     assert len(found) == ASKED
 
@@ -124,17 +124,17 @@ def digest_of(number: int) -> str:
     return hashlib.sha256(b"%d" % number).hexdigest()
 
 
-def rows(start: int, count: int) -> list[Known]:
+def rows(start: int, count: int) -> list[IndexRow]:
     """New rows, as long as they are in life."""
     return list(_rows(start, count))
 
 
-def _rows(start: int, count: int) -> Iterator[Known]:
+def _rows(start: int, count: int) -> Iterator[IndexRow]:
     at = "2026-01-01T00:00:00.123456+00:00"
     for number in range(start, start + count):
         digits = hashlib.sha256(b"bytes of %d" % number).hexdigest()
         path = f"noaa_daily_weather/{digits[:2]}/{digits}/daily-{number}.csv"
-        yield Known(
+        yield IndexRow(
             source="noaa_daily_weather",
             url_digest=digest_of(number),
             url=f"https://example.org/data/2026/daily-{number}.csv",

@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from airnub_core import NetworkSettings, open_engine
-from airnub_core.arrival import Item
+from airnub_core.items import Item
 from airnub_core.store.bucket_address import BucketAddress
-from airnub_core.store.opening import Place
+from airnub_core.store.factory import StoreLocation
 
 FILES = 5000
 SIZE = 10 * 1024
@@ -125,7 +125,7 @@ def work() -> None:
 async def _fetch(job: dict[str, Any]) -> dict[str, int]:
     network = NetworkSettings(allow_private_hosts=True, connections=32, connections_per_host=32)
     options = {"access_key_id": "key", "secret_access_key": "secret", "region": "us-east-1", "endpoint": job["server"]}
-    place = Place(BucketAddress("s3://bucket/store", options), job["index"], Path(job["local"]))
+    place = StoreLocation(BucketAddress("s3://bucket/store", options), job["index"], Path(job["local"]))
     items = [Item("shared", f"{job['server']}/file/{number}.bin", network) for number in range(job["files"])]
     async with open_engine(place, network, processes=1) as engine:
         outcomes = await engine.ingest(items)

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from airnub_core import Item, NetworkSettings, open_engine, withdrawing
-from airnub_core.store.opening import open_store
+from airnub_core.store.factory import open_store
 from airnub_core.store.withdrawal import Withdrawal
 from benchmarks.datasets.declarations import SOURCE, STATUS
 

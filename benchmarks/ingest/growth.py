@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airnub_core import open_store
-from airnub_core.store.index import Known
+from airnub_core.store.index import IndexRow
 from benchmarks.ingest import engine
 from benchmarks.ingest.goals import GROWTH, KNOWN_URLS, RACES
 from benchmarks.ingest.programs.ours import SOURCE
@@ -59,12 +59,12 @@ def _filled(work: Path, known: int, say: Say) -> Path | None:
     return folder
 
 
-def _rows(numbers: range) -> Iterator[Known]:
+def _rows(numbers: range) -> Iterator[IndexRow]:
     for number in numbers:
         digits = hashlib.sha256(b"%d" % number).hexdigest()
         name = f"{number:08}.bin"
         path = f"{SOURCE}/{digits[:2]}/{digits}/{name}"
-        yield Known(
+        yield IndexRow(
             source=SOURCE,
             url_digest=hashlib.sha256(digits.encode()).hexdigest(),
             url=f"https://data.example.org/measurements/{name}",

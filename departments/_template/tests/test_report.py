@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from airnub_core import Kind
+from airnub_core import Status
 from airnub_data import Location
 from airnub_data.testing import write_rows
 from department_template.datasets import MEASUREMENTS
@@ -37,7 +37,7 @@ def test_the_report_is_stored_then_unchanged(tmp_path):
     datasets = Location(tmp_path / "datasets")
     write_rows(datasets, MEASUREMENTS, measurements(("Ulm", date(2018, 7, 1), 31.0)))
     first, second = (write_report(datasets, tmp_path / "reports") for _ in range(2))
-    assert [first.kind, second.kind] == [Kind.STORED, Kind.UNCHANGED]
+    assert [first.kind, second.kind] == [Status.STORED, Status.UNCHANGED]
     assert first.note == "Ulm was warmest on 2018-07-01, with 31.0 °C"
     text = (tmp_path / "reports" / first.path).read_text(encoding="utf-8")
     assert text == f"# The warmest day of each place\n\n- {first.note}\n"
@@ -57,6 +57,6 @@ def test_a_dataset_that_cannot_be_used_is_a_failed_outcome(made, reason, tmp_pat
     if made:
         write_rows(datasets, MEASUREMENTS, measurements())
     outcome = write_report(datasets, tmp_path / "reports")
-    assert outcome.kind is Kind.FAILED
+    assert outcome.kind is Status.FAILED
     assert str(outcome.error).endswith(reason)
     assert not (tmp_path / "reports").exists()

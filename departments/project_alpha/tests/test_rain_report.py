@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from airnub_core import Kind
+from airnub_core import Status
 from airnub_core.errors import DatasetError, StoreError
 from airnub_data import Location
 from airnub_data.testing import write_rows
@@ -35,9 +35,9 @@ def test_a_table_a_plot_and_a_text_are_written(datasets, tmp_path):
     report = write_rain_report(datasets, tmp_path / "reports")
     table, png, text = report.outcomes
     assert [(outcome.source, outcome.kind) for outcome in report.outcomes] == [
-        ("rain_table", Kind.STORED),
-        ("rain_plot", Kind.STORED),
-        ("rain_report", Kind.STORED),
+        ("rain_table", Status.STORED),
+        ("rain_plot", Status.STORED),
+        ("rain_report", Status.STORED),
     ]
     [folder] = (tmp_path / "reports").iterdir()
     assert {path.name for path in folder.iterdir()} == {"rain.csv", "rain.png", "report.md"}
@@ -54,7 +54,7 @@ def test_the_second_time_nothing_is_written(datasets, tmp_path):
     """Equal data give equal bytes, the plot's too."""
     write_rain_report(datasets, tmp_path)
     again = write_rain_report(datasets, tmp_path)
-    assert {outcome.kind for outcome in again.outcomes} == {Kind.UNCHANGED}
+    assert {outcome.kind for outcome in again.outcomes} == {Status.UNCHANGED}
 
 
 def test_other_data_make_another_report(datasets, tmp_path, weather):
@@ -114,7 +114,7 @@ def test_a_dataset_that_cannot_be_used_is_a_failed_outcome(made, reason, tmp_pat
         write_rows(location, WEATHER, some())
     report = write_rain_report(location, tmp_path / "reports")
     [outcome] = report.outcomes
-    assert (outcome.source, outcome.kind, report.plot) == ("rain_report", Kind.FAILED, None)
+    assert (outcome.source, outcome.kind, report.plot) == ("rain_report", Status.FAILED, None)
     with pytest.raises(DatasetError, match=reason):
         raise outcome.error
     assert not (tmp_path / "reports").exists()

@@ -6,15 +6,15 @@ import time
 import pytest
 
 from airnub_common import digest_of
-from airnub_core import ContentStore, Kind, commit, open_store
-from airnub_core.arrival import Arrival, Item, validators
-from airnub_core.commit import BATCH_BYTES, Batches, settle
+from airnub_core import ContentStore, Status, commit, open_store
+from airnub_core.commit import BATCH_BYTES, CommitQueue, commit_batch
 from airnub_core.download.job import Failed, Fetched, NotModified
 from airnub_core.errors import HttpStatusError, StoreError
+from airnub_core.items import FetchResult, Item, validators
 from airnub_core.store.clock import timestamp
+from airnub_core.store.factory import open_for_writing
 from airnub_core.store.index import Run
-from airnub_core.store.manifest import Asked, url_digest
-from airnub_core.store.opening import open_for_writing
+from airnub_core.store.manifest import RequestInfo, url_digest
 from airnub_core.store.staging import Staging
 
 URL = "https://example.org/data/weather.csv?token=s3cret"
@@ -42,9 +42,9 @@ def arrived(opened, tmp_path, network):
                 body = staging.body()
                 body.write(content)
                 before = None if known is None else known.digest
-                asked = Asked(source, url, digest, previous_digest=before)
+                asked = RequestInfo(source, url, digest, previous_digest=before)
                 staged = body.finish(asked, url, {}, "weather.csv", sent_at)
-            return Arrival(Item(source, url, network), digest, known, staged, 2, sent_at, **validators)
+            return FetchResult(Item(source, url, network), digest, known, staged, 2, sent_at, **validators)
 
         yield one
 
@@ -54,7 +54,7 @@ def settled(opened):
     """Settle arrivals, all of which must be certain; their outcomes."""
 
     def all_of(*arrivals):
-        outcomes, error = settle(*opened, arrivals)
+        outcomes, error = commit_batch(*opened, arrivals)
         assert error is None
         return outcomes
 
@@ -65,7 +65,7 @@ def test_an_outcome_says_what_there_is(opened, arrived, settled, tmp_path):
     """What it names is in the store, and the index knows the same; no secret is in either."""
     _, index = opened
     [outcome] = settled(arrived(b"old", etag='"1"'))
-    assert (outcome.source, outcome.kind, outcome.attempts) == ("s", Kind.STORED, 2)
+    assert (outcome.source, outcome.kind, outcome.attempts) == ("s", Status.STORED, 2)
     assert (outcome.digest, outcome.size) == (digest_of(b"old"), 3)
     assert (tmp_path / outcome.path).read_bytes() == b"old"
     [known] = index.current("s")
@@ -82,7 +82,7 @@ def test_kinds(opened, arrived, settled):
         [outcome] = settled(arrived(content))
         kinds.append(outcome.kind)
         rows += index.current("s")
-    assert kinds == [Kind.STORED, Kind.UPDATED, Kind.UNCHANGED, Kind.UPDATED]
+    assert kinds == [Status.STORED, Status.UPDATED, Status.UNCHANGED, Status.UPDATED]
     assert rows[0].changed_at < rows[1].changed_at == rows[2].changed_at < rows[3].changed_at
     assert sorted({row.checked_at for row in rows}) == [row.checked_at for row in rows]
 
@@ -101,7 +101,7 @@ def test_a_confirmed_item_keeps_what_was_known(opened, arrived, settled):
     [before] = index.current("s")
     [again] = settled(arrived(etag='"2"'))
     [known] = index.current("s")
-    assert (again.kind, again.digest, again.path, again.size) == (Kind.UNCHANGED, first.digest, first.path, 3)
+    assert (again.kind, again.digest, again.path, again.size) == (Status.UNCHANGED, first.digest, first.path, 3)
     assert validators(known) == ('"2"', "Mon")
     assert (known.changed_at, known.checked_at > before.checked_at) == (before.changed_at, True)
 
@@ -123,15 +123,15 @@ def test_outcomes_have_the_order_of_the_arrivals(arrived, settled):
     """Those with bytes and those without are settled together."""
     settled(arrived(b"old"))
     outcomes = settled(arrived(b"1", url="http://h/1"), arrived(), arrived(b"2", url="http://h/2"))
-    assert [outcome.kind for outcome in outcomes] == [Kind.STORED, Kind.UNCHANGED, Kind.STORED]
+    assert [outcome.kind for outcome in outcomes] == [Status.STORED, Status.UNCHANGED, Status.STORED]
     assert [outcome.size for outcome in outcomes] == [1, 3, 1]
 
 
 def test_what_cannot_be_stored_keeps_nothing_else_from_it(opened, arrived, tmp_path):
     """It has no outcome and no row, the error says why, and the others have both."""
     (tmp_path / "t").write_bytes(b"in the way")
-    outcomes, error = settle(*opened, [arrived(b"1"), arrived(b"2", source="t"), arrived(b"3", url="http://h/3")])
-    assert [outcome and outcome.kind for outcome in outcomes] == [Kind.STORED, None, Kind.STORED]
+    outcomes, error = commit_batch(*opened, [arrived(b"1"), arrived(b"2", source="t"), arrived(b"3", url="http://h/3")])
+    assert [outcome and outcome.kind for outcome in outcomes] == [Status.STORED, None, Status.STORED]
     assert str(tmp_path / "t") in str(error)
     _, index = opened
     assert (len(index.current("s")), index.current("t")) == (2, [])
@@ -143,7 +143,7 @@ def test_a_batch_that_the_disk_does_not_take_is_an_error_of_the_store(opened, ar
     in_the_way = arrival.staged.home / "redo-1.json"
     in_the_way.mkdir()
     with pytest.raises(StoreError, match=in_the_way.name):
-        settle(*opened, [arrival])
+        commit_batch(*opened, [arrival])
     _, index = opened
     assert index.current("s") == []
 
@@ -183,7 +183,7 @@ def test_an_older_answer_does_not_replace_a_newer_one(opened, arrived, settled):
     """Run A waits in an unfinished batch while run B asks and ends; what A brought is stored, and is history."""
     _, index = opened
     a, b = arrived(b"v1", sent_at=day(1)), arrived(b"v2", sent_at=day(2))
-    assert [settled(one)[0].kind for one in (b, a)] == [Kind.STORED, Kind.STORED]
+    assert [settled(one)[0].kind for one in (b, a)] == [Status.STORED, Status.STORED]
     [known] = index.current("s")
     assert (known.digest, known.checked_at) == (digest_of(b"v2"), day(2))
     assert history(index) == [(day(1), short(b"v1")), (day(2), short(b"v2"))]
@@ -194,11 +194,11 @@ def test_a_later_answer_replaces_what_another_run_has_recorded(opened, arrived, 
     _, index = opened
     settled(arrived(b"v0", sent_at=day(1)))
     a, b = arrived(b"v2", sent_at=day(3)), arrived(b"v1", sent_at=day(2))
-    assert [settled(one)[0].kind for one in (b, a)] == [Kind.UPDATED, Kind.UPDATED]
+    assert [settled(one)[0].kind for one in (b, a)] == [Status.UPDATED, Status.UPDATED]
     assert history(index) == [(day(number + 1), short(b"v%d" % number)) for number in range(3)]
 
 
-@pytest.mark.parametrize(("sent", "kind", "current"), [(2, Kind.UNCHANGED, b"v2"), (9, Kind.UPDATED, b"v1")])
+@pytest.mark.parametrize(("sent", "kind", "current"), [(2, Status.UNCHANGED, b"v2"), (9, Status.UPDATED, b"v1")])
 @pytest.mark.parametrize("content", [None, b"v1"], ids=["304", "same bytes"])
 def test_what_is_unchanged_for_one_run_and_not_for_another(opened, arrived, settled, content, sent, kind, current):
     """Asked before the other run, it was so; asked after it, the server has gone back, and that is an update."""
@@ -220,7 +220,7 @@ def test_the_same_bytes_of_two_runs(opened, arrived, settled, sent):
     _, index = opened
     settled(arrived(b"v1", sent_at=day(1)))
     a, b = arrived(b"v2", sent_at=day(sent)), arrived(b"v2", sent_at=day(5))
-    assert [settled(one)[0].kind for one in (b, a)] == [Kind.UPDATED, Kind.UNCHANGED]
+    assert [settled(one)[0].kind for one in (b, a)] == [Status.UPDATED, Status.UNCHANGED]
     [known] = index.current("s")
     assert (known.checked_at, known.changed_at) == (day(max(5, sent)), day(min(5, sent)))
     assert len(history(index)) == 2
@@ -254,7 +254,7 @@ def told():
 @pytest.fixture
 def made(writing, items, told):
     """Batches of three items; closed at the end, if they are not before."""
-    begun = Batches(writing.store, writing.index, items, told.append, 3, Run("r", AT))
+    begun = CommitQueue(writing.store, writing.index, items, told.append, 3, Run("r", AT))
     yield begun
     begun._thread.shutdown()
 
@@ -268,7 +268,7 @@ def come(made, writing, items):
             url = items[number].url
             body = writing.staging.body()
             body.write(b"%d" % number)
-            staged = body.finish(Asked(source, url, url_digest(url)), url, {}, "a.csv", AT)
+            staged = body.finish(RequestInfo(source, url, url_digest(url)), url, {}, "a.csv", AT)
             made.add(Fetched(number, 2, staged, '"1"', None, AT), url_digest(url), None)
 
     return fetched
@@ -290,21 +290,21 @@ def slow(writing, monkeypatch):
 
 def until_settled(made):
     """Wait until what is under way is settled."""
-    for one in made._settled:
+    for one in made._commits:
         one.exception(60)
 
 
 def test_a_full_batch_is_settled(made, come, told, writing):
     """And none that is not; outcomes have the order of the items, whatever came first."""
     come(4, 2)
-    made.settle_due()
-    assert (made._settled, told) == ([], [])
+    made.commit_due()
+    assert (made._commits, told) == ([], [])
     come(7)
-    made.settle_due()
+    made.commit_due()
     until_settled(made)
     [outcomes] = told
     assert [one.url for one in outcomes] == [f"http://h/{number}?token=***" for number in (4, 2, 7)]
-    assert {(one.kind, one.attempts) for one in outcomes} == {(Kind.STORED, 2)}
+    assert {(one.kind, one.attempts) for one in outcomes} == {(Status.STORED, 2)}
     assert [made.outcomes.index(one) for one in outcomes] == [4, 2, 7]
     assert made.outcomes.count(None) == 7
     assert {row.url for row in writing.index.current("s")} == {one.url for one in outcomes}
@@ -315,17 +315,17 @@ def test_what_has_waited_long_is_settled(made, come, told, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(commit, "monotonic", lambda: now[0])
     come(1)
-    now[0] += commit._LONGEST_UNSETTLED - 0.1
+    now[0] += commit._LONGEST_WAIT - 0.1
     come(2)
-    made.settle_due()
-    assert made._settled == []
+    made.commit_due()
+    assert made._commits == []
     now[0] += 0.1
-    made.settle_due()
+    made.commit_due()
     until_settled(made)
     assert [len(outcomes) for outcomes in told] == [2]
     come(3)
-    made.settle_due()
-    assert len(made._settled) == 1
+    made.commit_due()
+    assert len(made._commits) == 1
 
 
 def test_much_is_settled(made, come, told, monkeypatch):
@@ -333,22 +333,22 @@ def test_much_is_settled(made, come, told, monkeypatch):
     monkeypatch.setattr(commit, "BATCH_BYTES", 2)
     assert BATCH_BYTES > 2
     come(1)
-    made.settle_due()
-    assert made._settled == []
+    made.commit_due()
+    assert made._commits == []
     come(2)
-    made.settle_due()
+    made.commit_due()
     come(3)
-    made.settle_due()
+    made.commit_due()
     until_settled(made)
     assert [len(outcomes) for outcomes in told] == [2]
 
 
 def test_what_is_due_now_is_settled(made, come, told):
     """And nothing where nothing has come."""
-    made.settle_due(now=True)
-    assert made._settled == []
+    made.commit_due(now=True)
+    assert made._commits == []
     come(1)
-    made.settle_due(now=True)
+    made.commit_due(now=True)
     until_settled(made)
     assert [len(outcomes) for outcomes in told] == [1]
 
@@ -356,7 +356,7 @@ def test_what_is_due_now_is_settled(made, come, told):
 def test_the_rest_is_settled_at_the_end(made, come, told):
     """Whoever closes waits for it."""
     come(0, 1, 2)
-    made.settle_due()
+    made.commit_due()
     come(3)
     made.close()
     assert [len(outcomes) for outcomes in told] == [3, 1]
@@ -368,7 +368,7 @@ def test_whoever_adds_does_not_wait(made, come, slow, told):
     for number in range(3):
         assert not made.is_behind or number == 2
         come(number)
-        made.settle_due(now=True)
+        made.commit_due(now=True)
     assert (made.is_behind, told, made.has_failed) == (True, [], False)
     slow.set()
     until_settled(made)
@@ -383,7 +383,7 @@ def test_an_item_that_cannot_be_had_has_its_outcome_at_once(made, told, items):
     made.fail(Failed(3, error), url_digest(items[3].url), None)
     [[outcome]] = told
     assert made.outcomes[3] is outcome
-    assert (outcome.source, outcome.kind, outcome.attempts, outcome.error) == ("s", Kind.FAILED, 4, error)
+    assert (outcome.source, outcome.kind, outcome.attempts, outcome.error) == ("s", Status.FAILED, 4, error)
     assert outcome.url == "http://h/3?token=***"
 
 
@@ -392,7 +392,7 @@ def test_what_is_not_certain_is_told_to_nobody(made, told, come):
     come(1)
     made.close()
     [[outcome]] = told
-    made.tell([5, 6], [None, outcome])
+    made.report([5, 6], [None, outcome])
     assert told[1] == [outcome]
     assert (made.outcomes[5], made.outcomes[6]) == (None, outcome)
 
@@ -400,14 +400,14 @@ def test_what_is_not_certain_is_told_to_nobody(made, told, come):
 def test_what_is_unchanged_takes_no_bytes(made, come, writing, items, told):
     """It is settled with those that do."""
     come(1)
-    made.settle_due(now=True)
+    made.commit_due(now=True)
     until_settled(made)
     digest = url_digest(items[1].url)
     known = writing.index.lookup("s", [digest])[digest]
     made.add(NotModified(1, 1, None, None, AT), digest, known)
     come(2)
     made.close()
-    assert [[one.kind for one in outcomes] for outcomes in told] == [[Kind.STORED], [Kind.UNCHANGED, Kind.STORED]]
+    assert [[one.kind for one in outcomes] for outcomes in told] == [[Status.STORED], [Status.UNCHANGED, Status.STORED]]
 
 
 def test_claims_are_released_when_the_index_knows(made, come, writing, items, told, monkeypatch):
@@ -428,7 +428,7 @@ def test_what_cannot_be_settled_is_an_error_at_the_end(made, come, writing, tmp_
     (tmp_path / "t").write_bytes(b"in the way")
     come(1)
     come(2, source="t")
-    made.settle_due(now=True)
+    made.commit_due(now=True)
     until_settled(made)
     assert made.has_failed
     come(3)
@@ -445,10 +445,10 @@ def test_whoever_hears_outcomes_may_raise(writing, items):
     def refuse(_outcomes):
         raise ValueError("heard enough")
 
-    made = Batches(writing.store, writing.index, items, refuse, 3, Run("r", AT))
+    made = CommitQueue(writing.store, writing.index, items, refuse, 3, Run("r", AT))
     url = items[1].url
     body = writing.staging.body()
-    staged = body.finish(Asked("s", url, url_digest(url)), url, {}, "a.csv", AT)
+    staged = body.finish(RequestInfo("s", url, url_digest(url)), url, {}, "a.csv", AT)
     made.add(Fetched(1, 1, staged, None, None, AT), url_digest(url), None)
     with pytest.raises(ValueError, match="heard enough"):
         made.close()

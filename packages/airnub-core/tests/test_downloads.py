@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 
-from airnub_core import ContentStore, Item, Kind, verify
+from airnub_core import ContentStore, Item, Status, verify
 from airnub_core.download import crew
 from airnub_core.download.crew import Setting
 from airnub_core.download.landing import Landing
@@ -18,8 +18,8 @@ from airnub_core.downloads import MANY, Downloads, _processes_for
 from airnub_core.errors import StoreError, WorkerLostError
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.clock import elapsed, timestamp
+from airnub_core.store.factory import open_for_writing
 from airnub_core.store.index import Run
-from airnub_core.store.opening import open_for_writing
 
 
 @pytest.fixture
@@ -89,11 +89,11 @@ def test_outcomes_have_the_order_of_the_items(site, downloads, items, told, tmp_
     outcomes = downloads(processes=processes).run(items(*urls))
     assert [outcome.url for outcome in outcomes] == urls
     kinds = [outcome.kind for outcome in outcomes]
-    assert kinds == [Kind.FAILED if url.endswith("/missing") else Kind.STORED for url in urls]
+    assert kinds == [Status.FAILED if url.endswith("/missing") else Status.STORED for url in urls]
     assert sorted(told, key=lambda one: one.url) == sorted(outcomes, key=lambda one: one.url)
     assert [(tmp_path / one.path).read_bytes() for one in outcomes[:10]] == [f"file {n}".encode() for n in range(10)]
     assert verify(ContentStore(tmp_path)).damaged == []
-    assert {one.kind for one in downloads(processes=processes).run(items(*urls))} == {Kind.UNCHANGED, Kind.FAILED}
+    assert {one.kind for one in downloads(processes=processes).run(items(*urls))} == {Status.UNCHANGED, Status.FAILED}
 
 
 def test_nothing_is_asked_of_nobody(downloads, told):
@@ -106,7 +106,7 @@ def test_many_items_of_one_host_are_dealt_out_in_their_order(site, downloads, it
     one_by_one = network.model_copy(update={"connections": 1})
     urls = files(site, 700)
     outcomes = downloads(network=one_by_one).run(items(*urls, network=one_by_one))
-    assert [outcome.kind for outcome in outcomes] == [Kind.STORED] * 700
+    assert [outcome.kind for outcome in outcomes] == [Status.STORED] * 700
     assert [site.url(asked.path) for asked in site.asked] == urls
 
 
@@ -138,7 +138,7 @@ def test_it_is_stopped(server, site, downloads, items, tmp_path, opened, process
         while not list(opened.staging.folder.rglob("*.manifest.json")) and not list(tmp_path.glob("s/*/*/*.json")):
             pass
         working.stop()
-    assert [outcome and outcome.kind for outcome in outcomes] == [Kind.STORED, None, None]
+    assert [outcome and outcome.kind for outcome in outcomes] == [Status.STORED, None, None]
     assert [known.url for known in opened.index.current("s")] == [good]
 
 
@@ -146,7 +146,7 @@ def test_a_stop_before_the_start(site, downloads, items):
     """Nobody may have been asked for anything, and it ends."""
     working = downloads()
     working.stop()
-    assert [one for one in working.run(items(*files(site, 5))) if one is not None and one.kind is Kind.FAILED] == []
+    assert [one for one in working.run(items(*files(site, 5))) if one is not None and one.kind is Status.FAILED] == []
 
 
 class Elsewhere:
@@ -176,7 +176,7 @@ def test_what_another_worker_has_done_meanwhile_is_not_done_again(site, download
 
     index = Elsewhere(opened.index, another)
     outcomes = downloads(index=index).run(items(*urls))
-    assert {(outcome.kind, outcome.attempts) for outcome in outcomes} == {(Kind.UNCHANGED, 0)}
+    assert {(outcome.kind, outcome.attempts) for outcome in outcomes} == {(Status.UNCHANGED, 0)}
     assert [outcome.url for outcome in outcomes] == urls
     assert len(site.asked) == 20
     assert len(told) == 40
@@ -256,7 +256,7 @@ def test_a_process_that_is_killed(site, downloads, items, opened, told, tmp_path
     site.routes |= {f"/{number}": answer_of(number) for number in range(600)}
     outcomes = downloads(processes=2).run(items(*urls))
     assert killed or moments == (590,)  # the second process may be done by then
-    assert [(outcome.url, outcome.kind) for outcome in outcomes] == [(url, Kind.STORED) for url in urls]
+    assert [(outcome.url, outcome.kind) for outcome in outcomes] == [(url, Status.STORED) for url in urls]
     assert sorted(outcome.url for outcome in told) == sorted(urls)
     assert {known.url for known in opened.index.current("s")} == set(urls)
     assert [(tmp_path / one.path).read_bytes() for one in outcomes] == [f"file {n}".encode() for n in range(600)]
@@ -284,9 +284,9 @@ def test_processes_that_are_killed_for_ever(server, site, downloads, items, open
         lost.set()
     assert len(killed) == 3
     assert len(outcomes) == len(told) == 400
-    failed = [outcome for outcome in outcomes if outcome.kind is Kind.FAILED]
+    failed = [outcome for outcome in outcomes if outcome.kind is Status.FAILED]
     assert all(isinstance(outcome.error, WorkerLostError) for outcome in failed)
-    assert {outcome.kind for outcome in outcomes} - {Kind.FAILED} == {Kind.STORED}
+    assert {outcome.kind for outcome in outcomes} - {Status.FAILED} == {Status.STORED}
     assert len(opened.index.current("s")) == 400 - len(failed)
 
 

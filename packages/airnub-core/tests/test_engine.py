@@ -18,12 +18,11 @@ from airnub_core import (
     ContentStore,
     FileSource,
     Item,
-    Kind,
-    batches,
+    Status,
+    commit,
     ingest_files,
     open_engine,
     open_store,
-    settling,
     verify,
 )
 from airnub_core.errors import (
@@ -37,8 +36,8 @@ from airnub_core.errors import (
     TruncatedBodyError,
 )
 from airnub_core.sample_site import Reply, SampleSite
+from airnub_core.store.factory import StoreLocation
 from airnub_core.store.manifest import Manifest, url_digest
-from airnub_core.store.opening import Place
 
 
 def ingest(root, network, *urls, force=False):
@@ -57,7 +56,7 @@ def test_a_file_is_stored_with_its_manifest(site, network, tmp_path):
     [outcome] = ingest(tmp_path, network, site.url("/a.csv"))
     digest = digest_of(b"1,2\n")
     hex_digits = digest.removeprefix("sha256:")
-    assert (outcome.kind, outcome.digest, outcome.size) == (Kind.STORED, digest, 4)
+    assert (outcome.kind, outcome.digest, outcome.size) == (Status.STORED, digest, 4)
     assert outcome.path == f"weather/{hex_digits[:2]}/{hex_digits}/a.csv"
     assert (tmp_path / outcome.path).read_bytes() == b"1,2\n"
     manifest = json.loads((tmp_path / outcome.manifest).read_bytes())
@@ -72,14 +71,14 @@ def test_second_run_is_unchanged(site, network, tmp_path):
     ingest(tmp_path, network, site.url("/a.csv"))
     before = sorted(path for path in tmp_path.rglob("*") if ".airnub" not in path.parts)
     [outcome] = ingest(tmp_path, network, site.url("/a.csv"))
-    assert outcome.kind is Kind.UNCHANGED
+    assert outcome.kind is Status.UNCHANGED
     assert "if-none-match" in site.asked[1].headers
     assert before == sorted(path for path in tmp_path.rglob("*") if ".airnub" not in path.parts)
 
 
 def test_new_bytes_are_a_new_version(site, network, tmp_path):
     """A changed file is another object, whose manifest names the one before; a return to old bytes costs no object."""
-    for body, kind in [(b"1", Kind.STORED), (b"2", Kind.UPDATED), (b"1", Kind.UPDATED), (b"1", Kind.UNCHANGED)]:
+    for body, kind in [(b"1", Status.STORED), (b"2", Status.UPDATED), (b"1", Status.UPDATED), (b"1", Status.UNCHANGED)]:
         site.routes["/a"] = Reply(body)
         [outcome] = ingest(tmp_path, network, site.url("/a"))
         assert outcome.kind is kind
@@ -91,13 +90,13 @@ def test_equal_bytes_are_stored_once(site, network, tmp_path):
     """A second URL with the same bytes adds a manifest, not an object."""
     site.routes |= {"/a.csv": Reply(b"same"), "/b.csv": Reply(b"same")}
     first, second = ingest(tmp_path, network, site.url("/a.csv"), site.url("/b.csv"))
-    assert (first.kind, second.kind) == (Kind.STORED, Kind.STORED)
+    assert (first.kind, second.kind) == (Status.STORED, Status.STORED)
     assert first.path == second.path
     assert first.manifest != second.manifest
     [folder] = tmp_path.glob("weather/??/*")
     assert len(list(folder.iterdir())) == 3
     assert {outcome.kind for outcome in ingest(tmp_path, network, site.url("/a.csv"), site.url("/b.csv"))} == {
-        Kind.UNCHANGED
+        Status.UNCHANGED
     }
 
 
@@ -107,7 +106,7 @@ def test_failures_do_not_stop_the_others(site, network, tmp_path, unused_port):
     site.routes["/cut"] = Reply(b"17 bytes and then", headers={"Content-Length": "48219"})
     dead = f"http://127.0.0.1:{unused_port}/x"
     ok, missing, refused, cut = ingest(tmp_path, network, site.url("/ok"), site.url("/missing"), dead, site.url("/cut"))
-    assert ok.kind is Kind.STORED
+    assert ok.kind is Status.STORED
     assert missing.error == HttpStatusError(site.url("/missing"), 404)
     assert isinstance(refused.error, ConnectionFailedError)
     assert cut.error == TruncatedBodyError(site.url("/cut"), 48219, 17)
@@ -124,8 +123,8 @@ def test_what_may_heal_is_retried(site, network, tmp_path):
     site.routes["/shaky"] = lambda _asked: next(answers)
     patient = network.model_copy(update={"attempts": 4})
     healed, missing = ingest(tmp_path, patient, site.url("/shaky"), site.url("/missing"))
-    assert (healed.kind, healed.attempts) == (Kind.STORED, 3)
-    assert (missing.kind, missing.attempts) == (Kind.FAILED, 1)
+    assert (healed.kind, healed.attempts) == (Status.STORED, 3)
+    assert (missing.kind, missing.attempts) == (Status.FAILED, 1)
 
 
 def test_force_fetches_again(site, network, tmp_path):
@@ -133,7 +132,7 @@ def test_force_fetches_again(site, network, tmp_path):
     site.routes["/a"] = Reply(b"x")
     ingest(tmp_path, network, site.url("/a"))
     [outcome] = ingest(tmp_path, network, site.url("/a"), force=True)
-    assert outcome.kind is Kind.UNCHANGED
+    assert outcome.kind is Status.UNCHANGED
     assert "if-none-match" not in site.asked[1].headers
 
 
@@ -196,7 +195,7 @@ def test_a_version_that_cannot_be_sent_back_is_left_out(raw_server, network, tmp
     """An ETag in other letters than ASCII: the bytes are fetched again and are unchanged."""
     raw_server.answer = 'HTTP/1.1 200 OK\r\nETag: "größe"\r\nContent-Length: 1\r\n\r\nx'.encode()
     kinds = [outcome.kind for _ in range(2) for outcome in ingest(tmp_path, network, raw_server.url("/a"))]
-    assert kinds == [Kind.STORED, Kind.UNCHANGED]
+    assert kinds == [Status.STORED, Status.UNCHANGED]
     assert b"if-none-match" not in raw_server.asked[1].lower()
 
 
@@ -227,7 +226,7 @@ def test_retry_after_is_honoured_in_both_forms(site, network, tmp_path, wait):
     answers = iter([Reply(status=429, headers={"Retry-After": wait}), Reply(b"x")])
     site.routes["/a"] = lambda _asked: next(answers)
     [outcome] = ingest(tmp_path, network.model_copy(update={"attempts": 2}), site.url("/a"))
-    assert (outcome.kind, outcome.attempts) == (Kind.STORED, 2)
+    assert (outcome.kind, outcome.attempts) == (Status.STORED, 2)
 
 
 def test_a_wait_that_is_too_long_is_not_waited_for(site, network, tmp_path):
@@ -243,7 +242,7 @@ def test_a_cut_transfer_is_tried_again(raw_server, network, tmp_path):
     answers = iter([whole[:-3], b"", whole])
     raw_server.answer = lambda connection: connection.sendall(next(answers))
     [outcome] = ingest(tmp_path, network.model_copy(update={"attempts": 3}), raw_server.url("/a"))
-    assert (outcome.kind, outcome.attempts) == (Kind.STORED, 3)
+    assert (outcome.kind, outcome.attempts) == (Status.STORED, 3)
     assert (tmp_path / outcome.path).read_bytes() == b"whole"
 
 
@@ -277,7 +276,7 @@ def test_every_kind_of_bad_server_at_once(site, raw_server, network, tmp_path):
         HttpStatusError,
         TransferTimeoutError,
     ]
-    assert {outcome.kind for outcome in outcomes[6:]} == {Kind.STORED}
+    assert {outcome.kind for outcome in outcomes[6:]} == {Status.STORED}
     assert len(list(tmp_path.glob("*/??/*"))) == 50
     assert not list((tmp_path / ".airnub" / "staging").glob("*/*"))
 
@@ -293,7 +292,7 @@ def test_a_url_that_is_none_fails_by_itself(site, network, tmp_path):
 
     *bad, good = asyncio.run(main())
     assert all(isinstance(outcome.error, ItemError) for outcome in bad)
-    assert good.kind is Kind.STORED
+    assert good.kind is Status.STORED
 
 
 def test_no_secret_of_a_url_is_written(site, network, tmp_path, everything_in):
@@ -301,8 +300,8 @@ def test_no_secret_of_a_url_is_written(site, network, tmp_path, everything_in):
     site.routes["/a"] = Reply(b"x")
     url = site.url("/a?token=s3cret&x=1").replace("://", "://me:passw0rd@")
     outcomes = ingest(tmp_path, network, url, url.replace("/a", "/missing"))
-    assert [outcome.kind for outcome in outcomes] == [Kind.STORED, Kind.FAILED]
-    assert [outcome.kind for outcome in ingest(tmp_path, network, url)] == [Kind.UNCHANGED]
+    assert [outcome.kind for outcome in outcomes] == [Status.STORED, Status.FAILED]
+    assert [outcome.kind for outcome in ingest(tmp_path, network, url)] == [Status.UNCHANGED]
     written = json.dumps([outcome.as_json() for outcome in outcomes]).encode() + b"".join(everything_in().values())
     assert b"s3cret" not in written
     assert b"passw0rd" not in written
@@ -313,7 +312,7 @@ def test_no_secret_of_a_url_is_written(site, network, tmp_path, everything_in):
 
 def test_more_than_a_batch(site, network, tmp_path):
     """Outcomes come in the order of the items; each is reported once, when it is durable and known."""
-    count = settling.BATCH + 50
+    count = commit.BATCH + 50
     site.routes |= {f"/{number}": Reply(b"%d" % number) for number in range(count)}
     urls = [site.url(f"/{number}") for number in range(count)]
     reported = []
@@ -325,7 +324,7 @@ def test_more_than_a_batch(site, network, tmp_path):
     outcomes = asyncio.run(main())
     assert [outcome.url for outcome in outcomes] == urls
     assert sorted(outcome.url for outcome in reported) == sorted(urls)
-    assert {outcome.kind for outcome in outcomes} == {Kind.STORED}
+    assert {outcome.kind for outcome in outcomes} == {Status.STORED}
 
 
 def test_what_is_reported_is_known(site, network, tmp_path):
@@ -373,7 +372,7 @@ def test_a_slow_host_keeps_nobody_else_waiting(site, network, tmp_path):
         site.routes |= dict.fromkeys(slow, lambda asked: Reply(asked.path.encode(), 200 if arrived.wait(10) else 500))
         limits = network.model_copy(update={"connections": 2, "connections_per_host": 1, "stall_timeout": 20})
         outcomes = ingest(tmp_path, limits, *map(site.url, slow), other.url("/fast"))
-    assert {outcome.kind for outcome in outcomes} == {Kind.STORED}
+    assert {outcome.kind for outcome in outcomes} == {Status.STORED}
 
 
 def test_nothing_is_asked_of_nobody(network, tmp_path):
@@ -426,7 +425,7 @@ def test_two_processes_on_one_store(site, network, tmp_path):
         assert {item["outcome"] for item in json.loads(written)} <= {"stored", "unchanged"}
     result = verify(ContentStore(tmp_path))
     assert (result.objects, len(result.sound), result.damaged) == (30, 60, [])
-    assert {outcome.kind for outcome in ingest(tmp_path, network, *urls)} == {Kind.UNCHANGED}
+    assert {outcome.kind for outcome in ingest(tmp_path, network, *urls)} == {Status.UNCHANGED}
 
 
 def test_a_killed_run_leaves_nothing_half_written(site, network, tmp_path):
@@ -449,7 +448,7 @@ def test_a_killed_run_leaves_nothing_half_written(site, network, tmp_path):
     assert verify(ContentStore(tmp_path)).damaged == []
     site.routes["/slow"] = Reply(b"now")
     outcomes = ingest(tmp_path, network, *urls)
-    assert {outcome.kind for outcome in outcomes} <= {Kind.STORED, Kind.UNCHANGED}
+    assert {outcome.kind for outcome in outcomes} <= {Status.STORED, Status.UNCHANGED}
     assert verify(ContentStore(tmp_path)).damaged == []
     assert [path for path in (tmp_path / ".airnub" / "staging").iterdir() if path.is_dir()] == []
 
@@ -466,7 +465,7 @@ def test_a_disk_that_takes_no_more_fails_the_run(site, network, tmp_path):
     result = verify(ContentStore(tmp_path))
     assert (result.objects, result.damaged) == (1, [])
     assert not list((tmp_path / ".airnub" / "staging").glob("*/*"))
-    assert [outcome.kind for outcome in ingest(tmp_path, network, urls[1])] == [Kind.STORED]
+    assert [outcome.kind for outcome in ingest(tmp_path, network, urls[1])] == [Status.STORED]
 
 
 def test_a_cancelled_run_keeps_what_arrived(site, network, tmp_path):
@@ -493,7 +492,7 @@ def test_a_cancelled_run_keeps_what_arrived(site, network, tmp_path):
 
     asyncio.run(main())
     stuck.set()
-    assert [outcome.kind for outcome in ingest(tmp_path, network, site.url("/a"))] == [Kind.UNCHANGED]
+    assert [outcome.kind for outcome in ingest(tmp_path, network, site.url("/a"))] == [Status.UNCHANGED]
 
 
 def test_a_store_that_fails_in_the_middle_fails_the_run(site, network, tmp_path):
@@ -524,12 +523,12 @@ def test_an_object_made_from_others(site, network, tmp_path):
                 begun = running.begin(item, "made.txt")
                 part = await running.get(item)
                 made = running.keep(begun, content, "text/plain", [part])
-                [outcome] = await running.settle([made], [part])
+                [outcome] = await running.commit([made], [part])
                 kinds.append(outcome.kind)
             return kinds, outcome
 
     kinds, outcome = asyncio.run(main())
-    assert kinds == [Kind.STORED, Kind.UNCHANGED, Kind.UPDATED]
+    assert kinds == [Status.STORED, Status.UNCHANGED, Status.UPDATED]
     manifest = Manifest.read(tmp_path / outcome.manifest)
     assert manifest.derived_from == (digest_of(b"part"),)
     assert manifest.url == f"{site.url('/a')}#made.txt"
@@ -559,8 +558,8 @@ def place(request, tmp_path):
     url = None
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres_url")
-        request.getfixturevalue("monkeypatch").setattr("airnub_core.store.index.postgres.CLAIMED", 0.0)
-    return Place(tmp_path / "store", url)
+        request.getfixturevalue("monkeypatch").setattr("airnub_core.store.index.postgres.LEASE_SECONDS", 0.0)
+    return StoreLocation(tmp_path / "store", url)
 
 
 def versions_of(place, url):
@@ -578,7 +577,7 @@ def versions_of(place, url):
 @pytest.mark.parametrize("force", [False, True])
 def test_a_run_that_ends_last_does_not_bring_old_bytes_back(site, raw_server, network, place, monkeypatch, force):
     """Run A has v1 in a batch that is not full, and waits for a slow file; meanwhile run B brings v2, and ends."""
-    monkeypatch.setattr(batches, "_LONGEST_UNSETTLED", 600.0)
+    monkeypatch.setattr(commit, "_LONGEST_WAIT", 600.0)
     patient = network.model_copy(update={"stall_timeout": 120.0})
     go_on = threading.Event()
 
@@ -607,7 +606,7 @@ def test_a_run_that_ends_last_does_not_bring_old_bytes_back(site, raw_server, ne
         a.join()
     [b], [stored, _] = outcomes
     assert (b.digest, stored.digest) == (digest_of(b"v2"), digest_of(b"v1"))
-    assert (b.kind, stored.kind) == (Kind.STORED, Kind.STORED)
+    assert (b.kind, stored.kind) == (Status.STORED, Status.STORED)
     assert versions_of(place, url) == [b"v1", b"v2"]
 
 
@@ -620,15 +619,15 @@ def test_an_answer_that_is_needed_to_go_on_is_as_old_as_its_request(site, networ
         async with open_engine(place, network) as a, open_engine(place, network) as b:
             if known:
                 site.routes["/page"] = Reply(b"v0")
-                await b.settle([await b.get(item)])
+                await b.commit([await b.get(item)])
             site.routes["/page"] = Reply(b"v1")
             arrival = await a.get(item)
             site.routes["/page"] = Reply(b"v2")
-            await b.settle([await b.get(item)])
-            return await a.settle([arrival])
+            await b.commit([await b.get(item)])
+            return await a.commit([arrival])
 
     [outcome] = asyncio.run(run())
-    assert (outcome.kind, outcome.digest) == (Kind.UPDATED if known else Kind.STORED, digest_of(b"v1"))
+    assert (outcome.kind, outcome.digest) == (Status.UPDATED if known else Status.STORED, digest_of(b"v1"))
     assert versions_of(place, item.url) == [b"v0"] * known + [b"v1", b"v2"]
 
 
@@ -643,8 +642,8 @@ def test_what_is_made_of_answers_is_as_old_as_the_last_of_them(site, network, pl
             of_a = await a.get(page)
             site.routes["/page"] = Reply(b"v2")
             of_b = await b.get(page)
-            await b.settle([b.keep(b.begin(item, "x.jsonl"), b"of v2", "text/plain", [of_b])])
-            await a.settle([a.keep(begun, b"of v1", "text/plain", [of_a])])
+            await b.commit([b.keep(b.begin(item, "x.jsonl"), b"of v2", "text/plain", [of_b])])
+            await a.commit([a.keep(begun, b"of v1", "text/plain", [of_a])])
 
     asyncio.run(run())
     assert versions_of(place, f"{item.url}#x.jsonl") == [b"of v1", b"of v2"]

@@ -2,14 +2,14 @@
 
 import json
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import Outcome, Report, Status
 from airnub_core.errors import HttpStatusError
 from airnub_core.outcome import CheckResult, Violation
 
-STORED = Outcome("s", Kind.STORED, url="http://h/a", digest="sha256:00", path="s/00/00/a", manifest="m", size=10)
-FAILED = Outcome("s", Kind.FAILED, url="http://h/b", attempts=4, error=HttpStatusError("http://h/b", 404))
-UPDATED = Outcome("t", Kind.UPDATED, size=5)
-UNCHANGED = Outcome("t", Kind.UNCHANGED, size=7)
+STORED = Outcome("s", Status.STORED, url="http://h/a", digest="sha256:00", path="s/00/00/a", manifest="m", size=10)
+FAILED = Outcome("s", Status.FAILED, url="http://h/b", attempts=4, error=HttpStatusError("http://h/b", 404))
+UPDATED = Outcome("t", Status.UPDATED, size=5)
+UNCHANGED = Outcome("t", Status.UNCHANGED, size=7)
 
 
 def test_an_item_as_it_is_published():
@@ -33,27 +33,27 @@ def test_an_item_as_it_is_published():
 def test_a_dataset_has_rows():
     """Only where they mean something; none in quarantine is zero."""
     assert (
-        Outcome("d", Kind.STORED, rows=3).as_json() | {"rows": 3, "quarantined": 0}
-        == Outcome("d", Kind.STORED, rows=3).as_json()
+        Outcome("d", Status.STORED, rows=3).as_json() | {"rows": 3, "quarantined": 0}
+        == Outcome("d", Status.STORED, rows=3).as_json()
     )
-    assert Outcome("d", Kind.STORED, rows=3, quarantined=2).as_json()["quarantined"] == 2
+    assert Outcome("d", Status.STORED, rows=3, quarantined=2).as_json()["quarantined"] == 2
 
 
 def test_superseded_rows_are_published_where_there_are_any():
     """A field that is new is optional."""
-    assert Outcome("d", Kind.STORED, rows=3, superseded=2).as_json()["superseded"] == 2
-    assert "superseded" not in Outcome("d", Kind.STORED, rows=3, superseded=0).as_json()
+    assert Outcome("d", Status.STORED, rows=3, superseded=2).as_json()["superseded"] == 2
+    assert "superseded" not in Outcome("d", Status.STORED, rows=3, superseded=0).as_json()
 
 
 def test_why_rows_are_quarantined_is_published():
     """Also of a dataset that failed for it, which has no rows; and so are warnings."""
     item = Outcome(
-        "d", Kind.FAILED, quarantined=2, violations=(Violation("x: expected a value", 2, "nothing"),)
+        "d", Status.FAILED, quarantined=2, violations=(Violation("x: expected a value", 2, "nothing"),)
     ).as_json()
     assert item["violations"] == [{"rule": "x: expected a value", "rows": 2, "example": "nothing"}]
     assert item["quarantined"] == 2
     assert "rows" not in item
-    assert Outcome("d", Kind.STORED, warning="it has no rows").as_json()["warning"] == "it has no rows"
+    assert Outcome("d", Status.STORED, warning="it has no rows").as_json()["warning"] == "it has no rows"
     json.dumps(item)
 
 
@@ -61,11 +61,11 @@ def test_what_checks_found_is_published():
     """Where a dataset has checks; as a sentence each names itself, what was expected and what was found."""
     result = CheckResult("row_count", False, "warn", "at least 5 rows", "3 rows")
     assert str(result) == "check row_count: expected at least 5 rows, found 3 rows"
-    item = json.loads(json.dumps(Outcome("d", Kind.STORED, rows=3, checks=(result,)).as_json()))
+    item = json.loads(json.dumps(Outcome("d", Status.STORED, rows=3, checks=(result,)).as_json()))
     assert item["checks"] == [
         {"name": "row_count", "passed": False, "on_fail": "warn", "expected": "at least 5 rows", "found": "3 rows"}
     ]
-    assert "checks" not in Outcome("d", Kind.STORED, rows=3).as_json()
+    assert "checks" not in Outcome("d", Status.STORED, rows=3).as_json()
 
 
 def test_a_report_counts():

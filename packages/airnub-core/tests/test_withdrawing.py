@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from airnub_core import ApiSource, FileSource, Kind, PageSource, Place, open_store, reindex
+from airnub_core import ApiSource, FileSource, PageSource, Status, StoreLocation, open_store, reindex
 from airnub_core.errors import HttpStatusError
 from airnub_core.sample_site import Reply
 from airnub_core.store.clock import time_of
@@ -26,8 +26,8 @@ def place(request, tmp_path):
     objects, _, index = request.param.partition(", ")
     index = request.getfixturevalue("postgres_url") if index == "PostgreSQL" else None
     if objects == "folder":
-        return Place(tmp_path / "store", index)
-    return Place(request.getfixturevalue("s3").bucket(), index, tmp_path / "local")
+        return StoreLocation(tmp_path / "store", index)
+    return StoreLocation(request.getfixturevalue("s3").bucket(), index, tmp_path / "local")
 
 
 @pytest.fixture
@@ -65,13 +65,13 @@ def test_two_runs_in_a_row_withdraw_a_url(run, place, site, source):
     run(source, root=place)
     site.routes["/a"] = GONE
     first, other = run(source, root=place)
-    assert (first.kind, other.kind) == (Kind.FAILED, Kind.UNCHANGED)
+    assert (first.kind, other.kind) == (Status.FAILED, Status.UNCHANGED)
     assert first.error == HttpStatusError(site.url("/a"), 410)
     assert "found 410 Gone; if the next run finds the same, the URL is withdrawn" in str(first.error)
     assert current(place) == ["a", "b"]
     for note in ("answered 410 in two runs in a row: withdrawn", "is withdrawn"):
         second, _ = run(source, root=place)
-        assert (second.kind, second.error, second.note) == (Kind.GONE, None, note)
+        assert (second.kind, second.error, second.note) == (Status.GONE, None, note)
         assert current(place) == ["b"]
     assert len(versions(place, site.url("/a"))) == 1
     reindex(place)
@@ -106,7 +106,7 @@ def test_a_url_that_never_was_fails_in_every_run(run, place, site):
     source = FileSource(name="s", urls=[site.url("/nothing")], on_gone="withdraw")
     for _ in range(3):
         [outcome] = run(source, root=place)
-        assert outcome.kind is Kind.FAILED
+        assert outcome.kind is Status.FAILED
         assert str(outcome.error).endswith("expected status 200, found 404 Not Found")
 
 
@@ -188,7 +188,7 @@ def test_a_list_of_links_goes_with_its_page(run, place, site):
     source = PageSource(name="s", page=site.url("/page"), links="a", download=False, on_gone="withdraw")
     run(source, root=place)
     site.routes["/page"] = GONE
-    assert [run(source, root=place)[0].kind for _ in range(2)] == [Kind.FAILED, Kind.GONE]
+    assert [run(source, root=place)[0].kind for _ in range(2)] == [Status.FAILED, Status.GONE]
     assert current(place) == []
 
 
@@ -209,9 +209,9 @@ def test_the_records_of_an_api_go_with_it(run, place, site):
         return GONE if asked.params else Reply(b'{"items": [{"id": 1}], "next": "2"}')
 
     site.routes["/api"] = only_first
-    assert [run(source, root=place)[0].kind for _ in range(3)] == [Kind.FAILED] * 3
+    assert [run(source, root=place)[0].kind for _ in range(3)] == [Status.FAILED] * 3
     site.routes["/api"] = GONE
-    assert [run(source, root=place)[0].kind for _ in range(2)] == [Kind.FAILED, Kind.GONE]
+    assert [run(source, root=place)[0].kind for _ in range(2)] == [Status.FAILED, Status.GONE]
     assert current(place) == []
 
 
@@ -231,8 +231,8 @@ def test_two_runs_at_once_are_one_finding(run, place, site, source):
 
     site.routes["/a"] = gone_for_both
     [outer, _] = run(source, root=place)
-    assert (seen, outer.kind) == ([Kind.FAILED], Kind.FAILED)
-    assert run(source, root=place)[0].kind is Kind.GONE
+    assert (seen, outer.kind) == ([Status.FAILED], Status.FAILED)
+    assert run(source, root=place)[0].kind is Status.GONE
 
 
 def test_a_later_answer_of_a_run_beside_wins(run, place, site, source):
@@ -243,11 +243,11 @@ def test_a_later_answer_of_a_run_beside_wins(run, place, site, source):
 
     def back_for_the_other(_asked):
         site.routes["/a"] = Reply(b"new")
-        assert run(source, root=place, force=True)[0].kind is Kind.UPDATED
+        assert run(source, root=place, force=True)[0].kind is Status.UPDATED
         return GONE
 
     site.routes["/a"] = back_for_the_other
-    assert run(source, root=place)[0].kind is Kind.FAILED
+    assert run(source, root=place)[0].kind is Status.FAILED
     assert current(place) == ["a", "b"]
     reindex(place)
     assert current(place) == ["a", "b"]
@@ -291,7 +291,7 @@ def killed_at(owner, name, *, before):
 @pytest.mark.parametrize("then", ["a run", "a run that finds it", "reindex"])
 def test_killed_in_between(run, tmp_path, site, source, owner, name, before, then):
     """The next run, or a new index, does the rest: index and store never say different things afterwards."""
-    place = Place(tmp_path / "store")
+    place = StoreLocation(tmp_path / "store")
     run(source, root=place)
     site.routes["/a"] = GONE
     run(source, root=place)
@@ -306,11 +306,11 @@ def test_killed_in_between(run, tmp_path, site, source, owner, name, before, the
         assert current(place) == (["b"] if is_begun else ["a", "b"])
         return
     if then == "a run":
-        assert run(source, root=place)[0].kind is Kind.GONE
+        assert run(source, root=place)[0].kind is Status.GONE
         expected = ["b"]
     else:
         site.routes["/a"] = Reply(b"a")
-        assert run(source, root=place)[0].kind is (Kind.STORED if is_begun else Kind.UNCHANGED)
+        assert run(source, root=place)[0].kind is (Status.STORED if is_begun else Status.UNCHANGED)
         expected = ["a", "b"]
     assert current(place) == expected
     reindex(place)

@@ -87,7 +87,7 @@ def test_what_one_worker_cannot_have_is_asked_by_the_others(s3, postgres_url, tm
 def test_what_a_dead_worker_was_at_is_taken_up(s3, postgres_url, tmp_path, monkeypatch):
     """Its claims lapse, and another fetches what it would have fetched."""
     address = s3.bucket()
-    monkeypatch.setattr("airnub_core.store.index.postgres.CLAIMED", 1.0)
+    monkeypatch.setattr("airnub_core.store.index.postgres.LEASE_SECONDS", 1.0)
     with files(3) as site, closing(PostgresIndex(postgres_url)) as dead:
         urls = [site.url(path) for path in site.routes]
         dead.claim(map(url_digest, urls))

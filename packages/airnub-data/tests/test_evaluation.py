@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from airnub_core import Kind
+from airnub_core import Status
 from airnub_core.contracts.limits import DatasetLimits
 from airnub_data import Column, Csv, Dataset, Day, evaluation, make_dataset, scan_dataset
 from airnub_data.checks import expression, fresh, function, reference, row_count, row_count_change, unique
@@ -53,10 +53,10 @@ def test_what_blocks_leaves_the_old_version_in_place(fill, outcome, location):
     """The item fails, and says which check, what was expected, what was found, and what to do."""
     dataset = declared(unique("email"))
     fill({"a": HEADER + row(1, "x")})
-    assert outcome(dataset).kind is Kind.STORED
+    assert outcome(dataset).kind is Status.STORED
     fill({"b": HEADER + row(2, "x") + row(3, "y")})
     failed = outcome(dataset)
-    assert failed.kind is Kind.FAILED
+    assert failed.kind is Status.FAILED
     assert str(failed.error) == (
         "users: check unique_email: expected each email once, found 1 rows too many, such as email=x; nothing was "
         "committed, and the version before stays. Correct the source or the declaration, let it warn "
@@ -66,7 +66,7 @@ def test_what_blocks_leaves_the_old_version_in_place(fill, outcome, location):
     assert emails(location) == ["x"]
     assert Table.open(location, "users").version == 0
     fill({"b": HEADER + row(2, "z")})
-    assert outcome(dataset).kind is Kind.UPDATED
+    assert outcome(dataset).kind is Status.UPDATED
     assert emails(location) == ["x", "z"]
 
 
@@ -96,7 +96,7 @@ def test_uniqueness_is_judged_alike_however_many_hashes_one_pass_collects(fill, 
 def test_the_first_version_is_stopped_too(fill, outcome, location):
     """It is still without a table."""
     fill({"a": HEADER + row(1, "x")})
-    assert outcome(declared(row_count(minimum=2))).kind is Kind.FAILED
+    assert outcome(declared(row_count(minimum=2))).kind is Status.FAILED
     assert Table.open(location, "users") is None
 
 
@@ -106,7 +106,7 @@ def test_a_warning_commits_and_is_reported(fill, outcome, location):
     fill({"a": HEADER + row(1, "x") + row(2, "x")})
     stored = outcome(dataset)
     warning = "check unique_email: expected each email once, found 1 rows too many, such as email=x"
-    assert (stored.kind, stored.warning) == (Kind.STORED, warning)
+    assert (stored.kind, stored.warning) == (Status.STORED, warning)
     [commit] = history(location, "users")
     assert commit.record["checks"] == [
         {
@@ -130,22 +130,22 @@ def test_a_warning_commits_and_is_reported(fill, outcome, location):
     ]
     assert Record.last(Table.open(location, "users")).checks == stored.checks
     assert stored.as_json()["checks"] == commit.record["checks"]
-    assert (outcome(dataset).kind, outcome(dataset).warning) == (Kind.UNCHANGED, warning)
+    assert (outcome(dataset).kind, outcome(dataset).warning) == (Status.UNCHANGED, warning)
 
 
 def test_what_is_accepted_passes_once(fill, outcome, location):
     """The commit says so; the next change is judged again."""
     dataset = declared(unique("email"))
     fill({"a": HEADER + row(1, "x") + row(2, "x")})
-    assert outcome(dataset).kind is Kind.FAILED
+    assert outcome(dataset).kind is Status.FAILED
     accepted = outcome(dataset, accept=True)
-    assert (accepted.kind, accepted.rows) == (Kind.STORED, 2)
+    assert (accepted.kind, accepted.rows) == (Status.STORED, 2)
     assert accepted.warning.startswith("check unique_email: expected each email once")
     record = Record.last(Table.open(location, "users"))
     assert (record.accepted, record.checks[0].passed) == (True, False)
-    assert outcome(dataset).kind is Kind.UNCHANGED
+    assert outcome(dataset).kind is Status.UNCHANGED
     fill({"b": HEADER + row(3, "z")})
-    assert outcome(dataset).kind is Kind.FAILED
+    assert outcome(dataset).kind is Status.FAILED
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_check_that_cannot_be_evaluated_fails(fill, outcome, check, found):
     """It does not pass, and the others are judged all the same."""
     fill({"a": HEADER + row(1, "x")})
     failed = outcome(declared(check, row_count(minimum=1), expression("fits", pl.col("id") > 0)))
-    assert failed.kind is Kind.FAILED
+    assert failed.kind is Status.FAILED
     assert failed.checks[0].found.startswith(found)
     assert [one.passed for one in failed.checks] == [False, True, True]
 
@@ -205,7 +205,7 @@ def test_nothing_is_touched_where_rows_only_leave(fill, outcome):
     outcome(dataset)
     fill({"b": HEADER})
     changed = outcome(dataset)
-    assert (changed.kind, seen) == (Kind.UPDATED, [2])
+    assert (changed.kind, seen) == (Status.UPDATED, [2])
     assert [(one.passed, one.found) for one in changed.checks] == [(True, "no new rows"), (False, "1 rows")]
 
 
@@ -216,7 +216,7 @@ def test_against_the_last_versions(fill, outcome):
     fill({"a": HEADER + many})
     assert outcome(dataset).checks[0].found == "10 rows, and no version before"
     fill({"a": HEADER + many + row(11)})
-    assert outcome(dataset).kind is Kind.UPDATED
+    assert outcome(dataset).kind is Status.UPDATED
     fill({"a": HEADER + row(1)})
     assert "found 1 rows, and 10 in the median of 2 versions" in str(outcome(dataset).error)
     fill({"a": HEADER + many + b"".join(row(number) for number in range(20, 30))})
@@ -229,27 +229,27 @@ def test_a_reference_to_a_dataset_of_the_department(fill, outcome, location):
     write_rows(location, people, pl.DataFrame({"mail": ["x", "y"]}))
     dataset = declared(reference("email", to="people", to_columns="mail"))
     fill({"a": HEADER + row(1, "x") + row(2)})
-    assert outcome(dataset).kind is Kind.STORED
+    assert outcome(dataset).kind is Status.STORED
     fill({"b": HEADER + row(3, "z")})
     assert "expected each email to be a mail of people, found 1 rows without one, such as email=z" in str(
         outcome(dataset).error
     )
     write_rows(location, people, pl.DataFrame({"mail": ["z", "x"]}))
-    assert outcome(dataset).kind is Kind.UPDATED
+    assert outcome(dataset).kind is Status.UPDATED
 
 
 def test_freshness_is_that_of_the_whole_table(fill, outcome):
     """Also where a run adds older rows; what stays is known from the log."""
     dataset = declared(fresh("at", within="36h"))
     fill({"a": HEADER + row(1, "x", at(1))})
-    assert outcome(dataset).kind is Kind.STORED
+    assert outcome(dataset).kind is Status.STORED
     fill({"b": HEADER + row(2, "y", at(100))})
-    assert outcome(dataset).kind is Kind.UPDATED
+    assert outcome(dataset).kind is Status.UPDATED
     fill({"a": HEADER + row(1, "x", at(99))})
     assert "check fresh_at: expected a value of at within the last 36h, found" in str(outcome(dataset).error)
 
 
-@pytest.mark.parametrize(("on_fail", "kind"), [("warn", Kind.UNCHANGED), ("block", Kind.FAILED)])
+@pytest.mark.parametrize(("on_fail", "kind"), [("warn", Status.UNCHANGED), ("block", Status.FAILED)])
 def test_an_unchanged_dataset_that_became_stale(fill, store, location, outcome, on_fail, kind):
     """The source brings nothing new: that is when its age must show. Its version stays."""
     fill({"a": HEADER + row(1, "x", at(5))})
@@ -261,7 +261,7 @@ def test_an_unchanged_dataset_that_became_stale(fill, store, location, outcome, 
     assert "which is 5.0 hours old" in found.checks[0].found
     assert Table.open(location, "users").version == 0
     accepted = outcome(stale, accept=True)
-    assert (accepted.kind, accepted.checks[0].passed) == (Kind.UNCHANGED, False)
+    assert (accepted.kind, accepted.checks[0].passed) == (Status.UNCHANGED, False)
 
 
 def test_a_check_that_changed_makes_nothing_again(fill, store, location):
@@ -276,13 +276,13 @@ def test_settings_have_the_last_word(fill, outcome):
     """What blocks may warn, and data may be older; what they leave out stays as declared."""
     dataset = declared(fresh("at", within="2h"), unique("email"), row_count(minimum=1))
     fill({"a": HEADER + row(1, "x", at(5)) + row(2, "x", at(5))})
-    assert outcome(dataset).kind is Kind.FAILED
+    assert outcome(dataset).kind is Status.FAILED
     relaxed = dataset.with_limits(DatasetLimits(fresh_within="48h", checks={"unique_email": "warn"}))
     stored = outcome(relaxed)
-    assert (stored.kind, [one.passed for one in stored.checks]) == (Kind.STORED, [True, False, True])
+    assert (stored.kind, [one.passed for one in stored.checks]) == (Status.STORED, [True, False, True])
     assert [one.on_fail for one in stored.checks] == ["block", "warn", "block"]
     strict = relaxed.with_limits(DatasetLimits(fresh_within="60m"))
-    assert outcome(strict).kind is Kind.FAILED
+    assert outcome(strict).kind is Status.FAILED
 
 
 def test_types_are_those_of_the_declaration(fill, outcome):
@@ -301,7 +301,7 @@ def test_types_are_those_of_the_declaration(fill, outcome):
         checks=(function(look),),
     )
     fill({"a": b"id,at\n1,\n"})
-    assert outcome(dataset).kind is Kind.STORED
+    assert outcome(dataset).kind is Status.STORED
     assert seen == [pl.Schema({"id": pl.UInt32, "at": pl.Datetime("ms", "UTC")})]
 
 
@@ -310,7 +310,7 @@ def test_a_table_without_rows(fill, outcome):
     fill({"a": HEADER})
     checks = (unique("email"), expression("cheap", pl.col("id") < 9), row_count(maximum=9))
     found = outcome(declared(*checks))
-    assert (found.kind, [one.passed for one in found.checks]) == (Kind.STORED, [True, True, True])
+    assert (found.kind, [one.passed for one in found.checks]) == (Status.STORED, [True, True, True])
 
 
 def test_checks_in_a_bucket(fill, store, bucket):

@@ -19,8 +19,8 @@ from deltalake import DeltaTable
 
 from airnub_core.errors import DatasetError
 from airnub_core.store.clock import elapsed, timestamp
-from airnub_core.store.index import Known
-from airnub_core.store.opening import open_store
+from airnub_core.store.factory import open_store
+from airnub_core.store.index import IndexRow
 from airnub_core.store.withdrawal import Withdrawal
 from airnub_core.withdrawing import withdraw
 from airnub_data import Column, Csv, Dataset, Day, Hash, Limits, Location, Month, Year, make_dataset, scan_dataset
@@ -405,7 +405,7 @@ def test_any_sequence_of_runs_comes_to_the_same(fill, store, location, partition
         assert not make_dataset(dataset, store, location).changed
 
 
-def forget(store: Path, choose: Callable[[Sequence[Known]], Known]) -> None:
+def forget(store: Path, choose: Callable[[Sequence[IndexRow]], IndexRow]) -> None:
     """Withdraw one of the current URLs, where there are some."""
     with open_store(store) as (content, index):
         current = index.current("shop")

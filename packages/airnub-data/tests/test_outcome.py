@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from airnub_core import Kind, open_store
+from airnub_core import Status, open_store
 from airnub_core.store.index import Failure, Scope
 from airnub_data import Column, Dataset
 from airnub_data.checks import fresh
@@ -27,26 +27,26 @@ def test_new_then_unchanged_then_updated(fill, outcome):
     """Rows are counted as the commit has them; seconds are given for what was made."""
     fill({"a": HEADER + b"1,1,\n2,2,\n"})
     first = outcome()
-    assert (first.kind, first.rows_read, first.rows, first.path) == (Kind.STORED, 2, 2, "orders")
+    assert (first.kind, first.rows_read, first.rows, first.path) == (Status.STORED, 2, 2, "orders")
     assert first.note is None  # the demo prints a note as what a report found
     assert first.size > 0
     assert first.seconds > 0
     again = outcome()
-    assert (again.kind, again.rows, again.seconds) == (Kind.UNCHANGED, 2, None)
+    assert (again.kind, again.rows, again.seconds) == (Status.UNCHANGED, 2, None)
     fill({"a": HEADER + b"1,1,\n2,3,\n", "b": HEADER + b"1,7,\n"})
     changed = outcome()
-    assert (changed.kind, changed.rows_read, changed.rows, changed.superseded) == (Kind.UPDATED, 3, 2, 1)
+    assert (changed.kind, changed.rows_read, changed.rows, changed.superseded) == (Status.UPDATED, 3, 2, 1)
 
 
 def test_beyond_a_limit(fill, outcome):
     """It failed, with the rules that rows break; once it may be accepted."""
     fill({"a": HEADER + b"1,1,\nx,2,\n"})
     failed = outcome()
-    assert (failed.kind, failed.quarantined, failed.rows) == (Kind.FAILED, 1, None)
+    assert (failed.kind, failed.quarantined, failed.rows) == (Status.FAILED, 1, None)
     assert [one.rule for one in failed.violations] == ["id: expected a whole number (Int64)"]
     assert "--accept orders" in str(failed.error)
     accepted = outcome(accept=True)
-    assert (accepted.kind, accepted.rows, accepted.quarantined) == (Kind.STORED, 1, 1)
+    assert (accepted.kind, accepted.rows, accepted.quarantined) == (Status.STORED, 1, 1)
     assert accepted.violations == failed.violations
     assert outcome().violations == failed.violations
 
@@ -54,7 +54,7 @@ def test_beyond_a_limit(fill, outcome):
 def test_a_dataset_that_cannot_be_made(outcome):
     """One failed item, with what to do; it stops no other."""
     failed = outcome()
-    assert failed.kind is Kind.FAILED
+    assert failed.kind is Status.FAILED
     assert "run the ingestion first" in str(failed.error)
 
 
@@ -62,7 +62,7 @@ def test_a_new_one_without_rows(fill, outcome):
     """It is made, and a warning says so."""
     fill({"a": HEADER})
     new = outcome()
-    assert (new.kind, new.rows, new.warning) == (Kind.STORED, 0, "it has no rows")
+    assert (new.kind, new.rows, new.warning) == (Status.STORED, 0, "it has no rows")
     assert outcome().warning is None
 
 
@@ -74,7 +74,7 @@ def test_one_that_is_held(fill, outcome, location, orders):
     outcome()
     rollback(location, "orders", 0)
     held = outcome()
-    assert held.kind is Kind.UNCHANGED
+    assert held.kind is Status.UNCHANGED
     assert held.warning == "it was rolled back to version 0 and is not made until `dataset release`"
 
 
@@ -99,7 +99,7 @@ def test_sources_that_are_not_complete(fill, store, location, orders):
     with open_store(store) as (_, index):
         index.end_runs(Scope.SOURCE, {"shop": [Failure("https://shop/b", "https://shop/b: found 404")]}, "first")
         skipped = dataset_outcome(strict, store, location)
-        assert (skipped.kind, skipped.error, skipped.rows) == (Kind.SKIPPED, None, None)
+        assert (skipped.kind, skipped.error, skipped.rows) == (Status.SKIPPED, None, None)
         assert skipped.warning == (
             "skipped, since it requires complete sources: 1 item of shop failed in its last run, the first: "
             "https://shop/b: found 404. Run what failed again (run ingestion --failed), or make it as it is: run "
@@ -108,10 +108,10 @@ def test_sources_that_are_not_complete(fill, store, location, orders):
         index.begin_runs(Scope.SOURCE, ["shop"], "second")
         assert "that began at" in dataset_outcome(strict, store, location).warning
         accepted = dataset_outcome(strict, store, location, accept=True)
-        assert (accepted.kind, accepted.version) == (Kind.STORED, 0)
-        assert dataset_outcome(orders, store, location).kind is Kind.UNCHANGED, "to require it changes no row"
+        assert (accepted.kind, accepted.version) == (Status.STORED, 0)
+        assert dataset_outcome(orders, store, location).kind is Status.UNCHANGED, "to require it changes no row"
         index.end_runs(Scope.SOURCE, {"shop": []}, "second")
-        assert dataset_outcome(strict, store, location).kind is Kind.UNCHANGED
+        assert dataset_outcome(strict, store, location).kind is Status.UNCHANGED
 
 
 def test_a_skipped_dataset_gets_older(fill, store, location, orders):
@@ -122,12 +122,12 @@ def test_a_skipped_dataset_gets_older(fill, store, location, orders):
     with open_store(store) as (_, index):
         index.end_runs(Scope.SOURCE, {"shop": [Failure(None, "found 404")]}, "first")
     skipped = dataset_outcome(strict, store, location)
-    assert (skipped.kind, [one.passed for one in skipped.checks]) == (Kind.SKIPPED, [False])
+    assert (skipped.kind, [one.passed for one in skipped.checks]) == (Status.SKIPPED, [False])
     assert skipped.warning.startswith("skipped, since")
     assert "; check fresh_at: expected" in skipped.warning
     blocking = replace(strict, checks=(fresh("at", within="1d"),))
     failed = dataset_outcome(blocking, store, location)
-    assert failed.kind is Kind.FAILED
+    assert failed.kind is Status.FAILED
     assert str(failed.error).startswith("orders: check fresh_at: expected")
     assert failed.warning.startswith("skipped, since")
 
@@ -146,11 +146,11 @@ def test_sources_of_inputs_that_are_not_complete(fill, store, location, orders):
     with open_store(store) as (_, index):
         index.end_runs(Scope.SOURCE, {"shop": [Failure(None, "found 404")]}, "first")
         skipped = dataset_outcome(strict, store, location)
-        assert skipped.kind is Kind.SKIPPED
+        assert skipped.kind is Status.SKIPPED
         assert "1 item of shop failed in its last run, the first: found 404" in skipped.warning
         assert str(pending(strict, store, location)).startswith("skipped, since it requires complete sources: 1 item")
         index.end_runs(Scope.SOURCE, {"shop": []}, "first")
-    assert dataset_outcome(strict, store, location).kind is Kind.STORED
+    assert dataset_outcome(strict, store, location).kind is Status.STORED
 
 
 def test_published_inputs_need_no_store(store, location):
@@ -166,4 +166,4 @@ def test_published_inputs_need_no_store(store, location):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("airnub_data.published_datasets.checkout_around", lambda _path: None)
         made = dataset_outcome(strict, store, location, published={"crm": location})
-    assert (made.kind, made.rows) == (Kind.STORED, 1)
+    assert (made.kind, made.rows) == (Status.STORED, 1)

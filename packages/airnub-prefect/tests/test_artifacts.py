@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import Outcome, Report, Status
 from airnub_core.errors import HttpStatusError
 
-STORED = Outcome("a", Kind.STORED, url="https://a/", path="a/1", manifest="a/1.json", size=3)
+STORED = Outcome("a", Status.STORED, url="https://a/", path="a/1", manifest="a/1.json", size=3)
 UNAVAILABLE = HttpStatusError("https://me:hunter2@b/", 503)
-FAILED = Outcome("b", Kind.FAILED, url="https://***@b/", error=UNAVAILABLE, attempts=4)
+FAILED = Outcome("b", Status.FAILED, url="https://***@b/", error=UNAVAILABLE, attempts=4)
 
 
 def run_in_flow(work):
@@ -69,7 +69,7 @@ def test_a_row_says_what_happened():
     """A row names the error, redacted, and whether a retry may help; a dataset has rows."""
     from airnub_prefect.artifacts import item_rows
 
-    made = Outcome("d", Kind.UPDATED, rows=7, quarantined=1, superseded=2)
+    made = Outcome("d", Status.UPDATED, rows=7, quarantined=1, superseded=2)
     failed, stored, dataset = item_rows(Report([FAILED, STORED, made]))
     assert failed["error"] == "HttpStatusError: expected status 200, found 503 Service Unavailable"
     assert failed["retry may help"] is True

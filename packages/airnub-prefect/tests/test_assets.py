@@ -9,7 +9,7 @@ pytest.importorskip("airnub_data", reason="the extra `datasets` is not installed
 
 from department_of_joins.datasets import ORDERS, SHARES, TOTALS
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import Outcome, Report, Status
 from airnub_core.errors import DatasetError
 from airnub_prefect.assets import dataset_asset, emit_dataset_asset, emit_source_assets
 
@@ -55,7 +55,7 @@ def upstream(event):
 
 def test_a_new_version_is_a_materialization(sent):
     """With row counts and versions of the inputs, the assets that it is made of, and the run that made it."""
-    made = Outcome("shares", Kind.UPDATED, rows=3, version=4, rows_read=5, inputs={"totals": 7})
+    made = Outcome("shares", Status.UPDATED, rows=3, version=4, rows_read=5, inputs={"totals": 7})
     events = sent("airnub://assets_a/", lambda: emit_dataset_asset("assets_a", SHARES, made))
     event = events["prefect.asset.materialization.succeeded", "airnub://assets_a/datasets/shares"]
     assert event["payload"] == {"version": 4, "rows": 3, "rows_read": 5, "inputs": {"totals": 7}}
@@ -69,9 +69,9 @@ def test_what_failed_and_what_is_unchanged(sent):
     """A failure says what it was; what is unchanged sends nothing."""
 
     def work():
-        emit_dataset_asset("assets_b", TOTALS, Outcome("totals", Kind.UNCHANGED, rows=1))
+        emit_dataset_asset("assets_b", TOTALS, Outcome("totals", Status.UNCHANGED, rows=1))
         error = DatasetError("orders", "expected rows, found none")
-        emit_dataset_asset("assets_b", ORDERS, Outcome("orders", Kind.FAILED, error=error))
+        emit_dataset_asset("assets_b", ORDERS, Outcome("orders", Status.FAILED, error=error))
 
     events = sent("airnub://assets_b/", work)
     assert not any(key.endswith("/totals") for _, key in events)
@@ -85,11 +85,11 @@ def test_sources_are_assets_too(sent):
     error = DatasetError("x", "no")
     report = Report(
         [
-            Outcome("new", Kind.STORED, size=7),
-            Outcome("new", Kind.FAILED, error=error),
-            Outcome("old", Kind.UNCHANGED),
-            Outcome("old", Kind.FAILED, error=error),
-            Outcome("dead", Kind.FAILED, error=error),
+            Outcome("new", Status.STORED, size=7),
+            Outcome("new", Status.FAILED, error=error),
+            Outcome("old", Status.UNCHANGED),
+            Outcome("old", Status.FAILED, error=error),
+            Outcome("dead", Status.FAILED, error=error),
         ]
     )
     events = sent("airnub://assets_c/", lambda: emit_source_assets("assets_c", report))

@@ -74,13 +74,13 @@ def test_what_is_made_of_a_dataset_that_is_behind(fill_store, tmp_path):
     """Is behind, too, though its inputs have no new version yet."""
     from department_of_joins.settings import ProcessingSettings
 
-    from airnub_core import Place
+    from airnub_core import StoreLocation
     from airnub_data import Location
     from airnub_prefect.behind import _behind
 
     fill_store(tmp_path / "store", {"a": b"id,price\n1,2\n"})
     settings = ProcessingSettings(store=str(tmp_path / "store"), datasets=str(tmp_path / "datasets"))
-    found = _behind(settings, Place(tmp_path / "store"), Location(tmp_path / "datasets"), {})
+    found = _behind(settings, StoreLocation(tmp_path / "store"), Location(tmp_path / "datasets"), {})
     assert found == {
         "orders": "1 new objects; 1 of 1 objects are read",
         "totals": "its inputs are behind: orders",

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from airnub_core import BucketAddress, Place
+from airnub_core import BucketAddress, StoreLocation
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.settings import IndexBlock, SourcesPart, StoreBlock
 
@@ -144,7 +144,7 @@ def test_what_is_missing_is_named(prefect_api, monkeypatch):
 def test_a_folder_is_its_own_place(data_root):
     """Nobody is asked."""
     location = find(data_root, "data/x")
-    assert location == Place(data_root / "data/x")
+    assert location == StoreLocation(data_root / "data/x")
     url = "postgresql://me:hunter2@host/db"
     assert find(data_root, "/x", url).index == url
     assert "hunter2" not in repr(find(data_root, "/x", url))

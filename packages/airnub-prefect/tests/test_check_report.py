@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("airnub_data", reason="the extra `datasets` is not installed")
 
-from airnub_core import Kind, Outcome
+from airnub_core import Outcome, Status
 from airnub_core.outcome import CheckResult
 from airnub_data.check_history import CheckedVersion
 from airnub_prefect.check_report import markdown
@@ -37,7 +37,7 @@ def marks(outcome):
 
 def test_each_check_has_the_last_versions():
     """The newest on the right; values of a source are no Markdown."""
-    outcome = Outcome("orders", Kind.UPDATED, rows=14, checks=(result("fresh", True, 2),))
+    outcome = Outcome("orders", Status.UPDATED, rows=14, checks=(result("fresh", True, 2),))
     line = markdown([outcome], HISTORY).splitlines()[-1]
     assert line == r"| orders | fresh | ·!✓ | `at most 3 \| 4` | `'2'` |"
 
@@ -53,15 +53,15 @@ def test_no_plot_without_a_number(monkeypatch):
 
     monkeypatch.setattr(check_report, "publish_markdown", note)
     monkeypatch.setattr(check_report, "publish_svg", note)
-    failed = Outcome("orders", Kind.FAILED, checks=(CheckResult("fits", False, "block", "it fits", "False"),))
+    failed = Outcome("orders", Status.FAILED, checks=(CheckResult("fits", False, "block", "it fits", "False"),))
     asyncio.run(check_report.publish_checks("key", "alpha processing", [failed], {}))
     assert published == ["key-checks"]
 
 
 def test_what_was_not_committed_is_the_last():
     """A check that forbade the commit; of an unchanged dataset the newest version as it is judged now."""
-    assert marks(Outcome("orders", Kind.FAILED, checks=(result("fresh", False, 9),))) == "·!✓✗"
-    assert marks(Outcome("orders", Kind.UNCHANGED, rows=14, checks=(result("fresh", False, 9, "warn"),))) == "·!!"
+    assert marks(Outcome("orders", Status.FAILED, checks=(result("fresh", False, 9),))) == "·!✓✗"
+    assert marks(Outcome("orders", Status.UNCHANGED, rows=14, checks=(result("fresh", False, 9, "warn"),))) == "·!!"
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from airnub_core import Place
-from airnub_core.store.partials import BODY, NOTE, WORTH_RESUMING, Note, Partials, write_note
+from airnub_core import StoreLocation
+from airnub_core.store.partials import BODY, NOTE, WORTH_RESUMING, Partials, ResumeInfo, write_resume_info
 from airnub_data import Column, Csv, Dataset, Location, make_dataset
 from airnub_data.table import Table
 from airnub_prefect.cleanup import clean_up
@@ -24,7 +24,7 @@ DATASETS = {"orders": SHOP}
 def place(tmp_path, fill_store):
     """A store with an object."""
     fill_store(tmp_path / "store", {"a": b"id,price\n1,2\n"})
-    return Place(tmp_path / "store")
+    return StoreLocation(tmp_path / "store")
 
 
 def wait(place, url_digest, days):
@@ -32,7 +32,9 @@ def wait(place, url_digest, days):
     folder = place.hidden / "arriving"
     folder.mkdir()
     (folder / BODY).write_bytes(bytes(WORTH_RESUMING))
-    write_note(folder, Note("shop", "https://example.org/x", url_digest, '"e"', WORTH_RESUMING, "0" * 64, None))
+    write_resume_info(
+        folder, ResumeInfo("shop", "https://example.org/x", url_digest, '"e"', WORTH_RESUMING, "0" * 64, None)
+    )
     then = time.time() - days * DAY
     os.utime(folder / NOTE, (then, then))
     assert Partials(place.hidden).park(folder)
@@ -115,5 +117,5 @@ def test_what_cannot_be_cleaned_up_is_noted_and_stops_nothing_else(place, datase
 
 def test_a_store_that_is_not_there_is_left_out(tmp_path):
     """Before the first ingestion there is nothing to do."""
-    result = clean_up([Place(tmp_path / "none")], now=datetime.now(UTC) + timedelta(days=1))
+    result = clean_up([StoreLocation(tmp_path / "none")], now=datetime.now(UTC) + timedelta(days=1))
     assert (result.kept, result.errors, (tmp_path / "none").exists()) == ([], {}, False)

@@ -5,17 +5,17 @@ import asyncio
 import pytest
 from department_for_tests.settings import CountingSettings, IngestionSettings
 
-from airnub_core import FileSource, Kind, Outcome, Report
+from airnub_core import FileSource, Outcome, Report, Status
 from airnub_core.errors import HttpStatusError, ReaderError
 from airnub_core.outcome import CheckResult, Violation
 from airnub_prefect.errors import StageFailedError
 
-STORED = Outcome("a", Kind.STORED, size=1234)
+STORED = Outcome("a", Status.STORED, size=1234)
 
 
 def failed(number):
     """An item that failed."""
-    return Outcome("b", Kind.FAILED, error=HttpStatusError(f"https://b/{number}", 404))
+    return Outcome("b", Status.FAILED, error=HttpStatusError(f"https://b/{number}", 404))
 
 
 def conclude_in_flow(report, tolerated):
@@ -69,7 +69,7 @@ def test_a_share_is_named_in_the_message(prefect_api):
 def test_the_traceback_of_a_reader_is_in_the_log_once(prefect_api, caplog):
     """The state and the artifacts name the exception; the log alone has all of it."""
     error = ReaderError("weather", "reading it raised KeyError: 'x' (weather.py:7)", "Traceback: all of it")
-    state = conclude_in_flow(Report([Outcome("weather", Kind.FAILED, error=error), failed(1)]), 0)
+    state = conclude_in_flow(Report([Outcome("weather", Status.FAILED, error=error), failed(1)]), 0)
     assert "weather: reading it raised KeyError: 'x' (weather.py:7)" in state.message
     assert "all of it" not in state.message + str(artifacts_of(state))
     assert [record.getMessage() for record in caplog.records if "all of it" in record.getMessage()] == [
@@ -79,7 +79,7 @@ def test_the_traceback_of_a_reader_is_in_the_log_once(prefect_api, caplog):
 
 def test_a_warning_is_logged(prefect_api, caplog):
     """The run completes; its log and its summary say what to look at."""
-    state = conclude_in_flow(Report([Outcome("d", Kind.STORED, rows=0, quarantined=0, warning="it has no rows")]), 0)
+    state = conclude_in_flow(Report([Outcome("d", Status.STORED, rows=0, quarantined=0, warning="it has no rows")]), 0)
     assert state.is_completed()
     assert "d: it has no rows" in [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert "- **d**: it has no rows" in artifacts_of(state)["department-for-tests-counting-summary"]
@@ -93,8 +93,8 @@ def test_summary_of_datasets():
     text = summary(
         "alpha processing",
         Report([
-            Outcome("a", Kind.UPDATED, rows_read=2925, rows=2922, quarantined=0, superseded=3, seconds=1.234),
-            Outcome("b", Kind.FAILED, quarantined=1200, violations=violations),
+            Outcome("a", Status.UPDATED, rows_read=2925, rows=2922, quarantined=0, superseded=3, seconds=1.234),
+            Outcome("b", Status.FAILED, quarantined=1200, violations=violations),
         ]),
     )  # fmt: skip
     assert (
@@ -120,10 +120,10 @@ def test_summary_of_checks():
     text = summary(
         "alpha processing",
         Report([
-            Outcome("a", Kind.UPDATED, rows=2, checks=(right, stale)),
-            Outcome("b", Kind.FAILED, checks=(right, wrong, stale)),
-            Outcome("c", Kind.UPDATED, rows=2, checks=(wrong,)),
-            Outcome("d", Kind.UPDATED, rows=2),
+            Outcome("a", Status.UPDATED, rows=2, checks=(right, stale)),
+            Outcome("b", Status.FAILED, checks=(right, wrong, stale)),
+            Outcome("c", Status.UPDATED, rows=2, checks=(wrong,)),
+            Outcome("d", Status.UPDATED, rows=2),
         ]),
     )  # fmt: skip
     assert text.partition("## Checks\n")[2] == (
@@ -134,7 +134,7 @@ def test_summary_of_checks():
         "| b | fresh_at | warning | `a value within 36h` | `no value` |\n"
         "| c | unique_email | accepted | `each email once` | `1 rows too many, such as email=a\\|'b' c` |\n"
     )
-    assert "## Checks" not in summary("alpha", Report([Outcome("d", Kind.UPDATED, rows=2)]))
+    assert "## Checks" not in summary("alpha", Report([Outcome("d", Status.UPDATED, rows=2)]))
 
 
 def test_summary():
@@ -177,7 +177,7 @@ def conclude_ingestion(settings, report, *, within_pipeline=False):
 @pytest.mark.parametrize("within", ["stage", "pipeline"])
 def test_an_ingestion_ends_with_one_event(prefect_api, sent, tmp_path, within):
     """Also when items failed; it names the sources with something new, and says where the run belongs."""
-    report = Report([STORED, STORED, Outcome("c", Kind.UNCHANGED), failed(1), failed(2)])
+    report = Report([STORED, STORED, Outcome("c", Status.UNCHANGED), failed(1), failed(2)])
     state = conclude_ingestion(IngestionSettings(store=str(tmp_path)), report, within_pipeline=within == "pipeline")
     assert state.name == "Failed"
     department = "department_for_tests"
@@ -218,7 +218,7 @@ def test_a_source_may_say_what_it_tolerates(prefect_api, sent, tmp_path, of_all,
         FileSource(name=name, urls=["https://example.org/a"], tolerated_failures=own.get(name)) for name in ("a", "b")
     ]
     settings = IngestionSettings(store=str(tmp_path), files=sources, tolerated_failures=of_all)
-    report = Report([STORED, Outcome("b", Kind.STORED), failed(1), failed(2)])
+    report = Report([STORED, Outcome("b", Status.STORED), failed(1), failed(2)])
 
     @flow
     async def stage():

@@ -8,7 +8,7 @@ pytest.importorskip("airnub_data", reason="the extra `datasets` is not installed
 
 from department_of_data.settings import ProcessingSettings
 
-from airnub_core import Kind
+from airnub_core import Status
 from airnub_data import Location, scan_dataset
 from airnub_data.record import Record
 from airnub_data.table import Table
@@ -46,7 +46,7 @@ def test_a_dataset_is_made(process, fill_store, tmp_path, caplog):
     """In a task of its own, with what its rows are, and with the run that made it in the commit."""
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n1,3\n2,1\n"})
     [outcome] = process().outcomes
-    assert (outcome.kind, outcome.rows_read, outcome.rows, outcome.superseded) == (Kind.STORED, 3, 2, 1)
+    assert (outcome.kind, outcome.rows_read, outcome.rows, outcome.superseded) == (Status.STORED, 3, 2, 1)
     assert "dataset orders" in {getattr(record, "task_run_name", None) for record in caplog.records}
     location = Location(tmp_path / "datasets")
     from department_of_data.datasets import ORDERS
@@ -55,7 +55,7 @@ def test_a_dataset_is_made(process, fill_store, tmp_path, caplog):
     record = Record.last(Table.open(location, "orders"))
     assert record.run.flow == "department-of-data-processing"
     assert record.run.id is not None
-    assert [one.kind for one in process().outcomes] == [Kind.UNCHANGED]
+    assert [one.kind for one in process().outcomes] == [Status.UNCHANGED]
 
 
 def test_who_listens_hears_of_each_dataset(process, fill_store, tmp_path):
@@ -85,28 +85,28 @@ def test_limits_of_settings_and_accept(process, fill_store, tmp_path):
     """Beyond a limit the item fails, with the rules that rows break; accepted, it passes this once."""
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n2,-1\n"})
     [failed] = process().outcomes
-    assert (failed.kind, failed.quarantined) == (Kind.FAILED, 1)
+    assert (failed.kind, failed.quarantined) == (Status.FAILED, 1)
     assert [one.rule for one in failed.violations] == ["price: expected at least 0"]
     [accepted] = process(accept=["orders"]).outcomes
-    assert (accepted.kind, accepted.rows) == (Kind.STORED, 1)
+    assert (accepted.kind, accepted.rows) == (Status.STORED, 1)
     fill_store(tmp_path / "store", {"b": HEADER + b"3,-1\n"})
-    assert [one.kind for one in process().outcomes] == [Kind.FAILED]
+    assert [one.kind for one in process().outcomes] == [Status.FAILED]
     wide = {"orders": {"max_quarantined": "100%"}}
-    assert [one.kind for one in process(dataset_limits=wide).outcomes] == [Kind.UNCHANGED]
+    assert [one.kind for one in process(dataset_limits=wide).outcomes] == [Status.UNCHANGED]
 
 
 def test_checks_of_settings_and_accept(process, fill_store, tmp_path):
     """What blocks fails the item with what every check found; settings let it warn, or it is accepted once."""
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n2,7000\n"})
     [failed] = process().outcomes
-    assert (failed.kind, [one.passed for one in failed.checks]) == (Kind.FAILED, [False])
+    assert (failed.kind, [one.passed for one in failed.checks]) == (Status.FAILED, [False])
     assert "check cheap: expected a price below 1,000, found 1 of 2 rows where it is not" in str(failed.error)
     [warned] = process(dataset_limits={"orders": {"checks": {"cheap": "warn"}}}).outcomes
-    assert (warned.kind, warned.rows) == (Kind.STORED, 2)
+    assert (warned.kind, warned.rows) == (Status.STORED, 2)
     assert warned.warning.startswith("check cheap: expected a price below 1,000")
     fill_store(tmp_path / "store", {"b": HEADER + b"3,1\n"})
-    assert [one.kind for one in process().outcomes] == [Kind.FAILED]
-    assert [one.kind for one in process(accept=["orders"]).outcomes] == [Kind.UPDATED]
+    assert [one.kind for one in process().outcomes] == [Status.FAILED]
+    assert [one.kind for one in process(accept=["orders"]).outcomes] == [Status.UPDATED]
 
 
 def test_a_history_that_cannot_be_read(process, fill_store, tmp_path, caplog):
@@ -126,7 +126,7 @@ def test_a_history_that_cannot_be_read(process, fill_store, tmp_path, caplog):
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
     with listening(Damages()):
         [outcome] = process().outcomes
-    assert outcome.kind is Kind.STORED
+    assert outcome.kind is Status.STORED
     [warning] = [one.getMessage() for one in caplog.records if "checks of its last versions" in one.getMessage()]
     assert warning.startswith("orders: the checks of its last versions are not shown: ")
 
@@ -142,9 +142,9 @@ def test_what_is_accepted_must_be_a_dataset(process, fill_store, tmp_path):
 def test_only_what_failed_or_is_of_a_source(process, fill_store, tmp_path):
     """What failed in the last run is known to the next one; an unknown source is a mistake."""
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n2,-1\n"})
-    assert [one.kind for one in process().outcomes] == [Kind.FAILED]
-    assert [one.kind for one in process(failed=True).outcomes] == [Kind.FAILED]
-    assert [one.kind for one in process(accept=["orders"], sources=["shop"], failed=True).outcomes] == [Kind.STORED]
+    assert [one.kind for one in process().outcomes] == [Status.FAILED]
+    assert [one.kind for one in process(failed=True).outcomes] == [Status.FAILED]
+    assert [one.kind for one in process(accept=["orders"], sources=["shop"], failed=True).outcomes] == [Status.STORED]
     assert process(failed=True).outcomes == []
     with pytest.raises(ConfigurationError, match="source: unknown source 'shops'; did you mean 'shop'"):
         process(sources=["shops"])
@@ -152,11 +152,11 @@ def test_only_what_failed_or_is_of_a_source(process, fill_store, tmp_path):
 
 def test_when_each_was_made_last_is_noted(process, fill_store, tmp_path):
     """The times are those of the last run, not of the first one."""
-    from airnub_core import Place, open_store
+    from airnub_core import StoreLocation, open_store
     from airnub_core.store.index import Scope
 
     def last():
-        with open_store(Place(tmp_path / "store")) as (_, index):
+        with open_store(StoreLocation(tmp_path / "store")) as (_, index):
             return index.last_runs(Scope.DATASET)["department_of_data/orders"]
 
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
@@ -169,17 +169,17 @@ def test_when_each_was_made_last_is_noted(process, fill_store, tmp_path):
 
 def test_a_department_that_shares_the_store(process, fill_store, tmp_path):
     """Its dataset of the same name is a different one: what failed there does not run again here, and is kept."""
-    from airnub_core import Place, open_store
+    from airnub_core import StoreLocation, open_store
     from airnub_core.store.index import Failure, Scope
 
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
     process()
-    with open_store(Place(tmp_path / "store")) as (_, index):
+    with open_store(StoreLocation(tmp_path / "store")) as (_, index):
         index.end_runs(Scope.DATASET, {"department_next_door/orders": [Failure(None, "no rows")]}, "run")
         assert index.last_runs(Scope.DATASET)["department_of_data/orders"].is_complete
     assert process(failed=True).outcomes == []
     process()
-    with open_store(Place(tmp_path / "store")) as (_, index):
+    with open_store(StoreLocation(tmp_path / "store")) as (_, index):
         assert not index.last_runs(Scope.DATASET)["department_next_door/orders"].is_complete
 
 
@@ -204,7 +204,7 @@ def test_a_run_that_was_killed_failed(process, fill_store, tmp_path, monkeypatch
         patch.setattr(datasets, "make_dataset", killed)
         with pytest.raises(RuntimeError, match="killed"):
             process()
-    assert [one.kind for one in process(failed=True).outcomes] == [Kind.STORED]
+    assert [one.kind for one in process(failed=True).outcomes] == [Status.STORED]
     assert process(failed=True).outcomes == []
 
 

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import Outcome, Report, Status
 from airnub_core.errors import HttpStatusError
 from airnub_prefect.errors import (
     ConfigurationError,
@@ -18,8 +18,10 @@ from airnub_prefect.errors import (
 
 def report(*statuses):
     """A stored item, and one that failed for each status."""
-    failed = [Outcome("b", Kind.FAILED, error=HttpStatusError(f"https://b/{at}", of)) for at, of in enumerate(statuses)]
-    return Report([Outcome("a", Kind.STORED), *failed])
+    failed = [
+        Outcome("b", Status.FAILED, error=HttpStatusError(f"https://b/{at}", of)) for at, of in enumerate(statuses)
+    ]
+    return Report([Outcome("a", Status.STORED), *failed])
 
 
 def test_mistakes_are_lines():

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from airnub_core.contracts.schema import Published
+from airnub_core.contracts.schema import ContractSchema
 
 WRITTEN_AT_ONCE = 500
 """Events that the embedded server collects before it writes them."""
@@ -87,7 +87,7 @@ def test_a_payload_that_was_not_validated_is_not_sent(monkeypatch):
 def test_what_it_publishes():
     """Types as contracts call them, and what may be null."""
     fields = {"day": ("date", False), "orders": ("int64", False), "carrier": ("string", True)}
-    assert event_type(version=2).published() == Published("event", "shipped", 2, fields)
+    assert event_type(version=2).published() == ContractSchema("event", "shipped", 2, fields)
 
 
 def test_types_of_payloads():

@@ -13,7 +13,7 @@ from department_of_joins.settings import ProcessingSettings
 from filelock import FileLock
 from prefect.variables import Variable
 
-from airnub_core import Kind
+from airnub_core import Status
 from airnub_data import Column, Csv, Dataset, Location, by_name, scan_dataset
 from airnub_data.testing import write_rows
 from airnub_prefect.datasets import make_dataset
@@ -67,14 +67,14 @@ def test_datasets_are_made_behind_their_inputs(process, everywhere, fill_store, 
     everywhere(50.0)
     made = process()
     assert list(made) == ["orders", "totals", "shares"]
-    assert kinds(made) == [Kind.STORED] * 3
+    assert kinds(made) == [Status.STORED] * 3
     location = Location(tmp_path / "datasets")
     assert scan_dataset(location, SHARES).collect().rows() == [(0.1,)]
-    assert kinds(process()) == [Kind.UNCHANGED] * 3
+    assert kinds(process()) == [Status.UNCHANGED] * 3
     everywhere(10.0)
-    assert kinds(process()) == [Kind.UNCHANGED, Kind.UNCHANGED, Kind.UPDATED]
+    assert kinds(process()) == [Status.UNCHANGED, Status.UNCHANGED, Status.UPDATED]
     fill_store(tmp_path / "store", {"b": HEADER + b"3,5\n"})
-    assert kinds(process()) == [Kind.UPDATED] * 3
+    assert kinds(process()) == [Status.UPDATED] * 3
     assert scan_dataset(location, SHARES).collect().rows() == [(1.0,)]
 
 
@@ -86,7 +86,7 @@ def test_an_input_that_failed_in_this_run(process, everywhere, fill_store, tmp_p
     fill_store(tmp_path / "store", {"b": b"nothing\n1\n"})
     everywhere(100.0)
     made = process()
-    assert kinds(made) == [Kind.FAILED, Kind.UNCHANGED, Kind.UPDATED]
+    assert kinds(made) == [Status.FAILED, Status.UNCHANGED, Status.UPDATED]
     assert made["totals"].warning == "its input orders failed in this run: it is made of the version before"
     assert made["shares"].warning is None
     assert scan_dataset(Location(tmp_path / "datasets"), SHARES).collect().rows() == [(0.05,)]
@@ -101,16 +101,16 @@ def test_a_dataset_that_requires_complete_inputs(process, everywhere, fill_store
     monkeypatch.setattr(datasets, "DATASETS", by_name(ORDERS, strict, above))
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n2,3\n"})
     everywhere(50.0)
-    assert kinds(process()) == [Kind.STORED] * 3
+    assert kinds(process()) == [Status.STORED] * 3
     fill_store(tmp_path / "store", {"b": b"nothing\n1\n"})
     everywhere(100.0)
     made = process()
-    assert kinds(made) == [Kind.FAILED, Kind.SKIPPED, Kind.SKIPPED]
+    assert kinds(made) == [Status.FAILED, Status.SKIPPED, Status.SKIPPED]
     assert made["totals"].warning.startswith("skipped, since it requires complete inputs: orders failed in this run")
     assert made["shares"].warning.startswith(
         "skipped, since it requires complete inputs: totals was skipped in this run"
     )
-    assert kinds(process("totals", "shares")) == [Kind.FAILED, Kind.UNCHANGED, Kind.UPDATED]
+    assert kinds(process("totals", "shares")) == [Status.FAILED, Status.UNCHANGED, Status.UPDATED]
 
 
 def test_inputs_that_are_not_made_in_this_run(process, everywhere, fill_store, tmp_path, monkeypatch):
@@ -122,19 +122,19 @@ def test_inputs_that_are_not_made_in_this_run(process, everywhere, fill_store, t
     monkeypatch.setattr(datasets, "DATASETS", by_name(ORDERS, other, both))
     fill_store(tmp_path / "store", {"a": b"nothing\n1\n"})
     fill_store(tmp_path / "store", {"b": HEADER + b"1,2\n"}, source="returned")
-    assert kinds(process()) == [Kind.FAILED, Kind.STORED, Kind.SKIPPED]
+    assert kinds(process()) == [Status.FAILED, Status.STORED, Status.SKIPPED]
     made = process(sources=["returned"])
-    assert kinds(made) == [Kind.UNCHANGED, Kind.SKIPPED]
+    assert kinds(made) == [Status.UNCHANGED, Status.SKIPPED]
     assert "requires complete inputs: orders was not made in its last run" in made["totals"].warning
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
-    assert kinds(process()) == [Kind.STORED, Kind.UNCHANGED, Kind.STORED]
+    assert kinds(process()) == [Status.STORED, Status.UNCHANGED, Status.STORED]
 
 
 def test_some_sources_and_what_failed(process, everywhere, fill_store, tmp_path):
     """What is made of a dataset that is selected is made too."""
     fill_store(tmp_path / "store", {"a": b"nothing\n1\n"})
     everywhere(50.0)
-    assert kinds(process()) == [Kind.FAILED] * 3
+    assert kinds(process()) == [Status.FAILED] * 3
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
     assert list(process(sources=["shop"])) == ["orders", "totals", "shares"]
     assert list(process(failed=True)) == []
@@ -144,12 +144,12 @@ def test_inputs_without_a_version(process, everywhere, tmp_path, fill_store):
     """Each failure says which input is missing and what makes it; nothing else fails."""
     fill_store(tmp_path / "store", {"a": b"nothing\n1\n"})
     made = process()
-    assert kinds(made) == [Kind.FAILED] * 3
+    assert kinds(made) == [Status.FAILED] * 3
     assert "expected a version of its input orders, found no table" in str(made["totals"].error)
     assert "`run processing` makes it first" in str(made["totals"].error)
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
     made = process()
-    assert kinds(made) == [Kind.STORED, Kind.STORED, Kind.FAILED]
+    assert kinds(made) == [Status.STORED, Status.STORED, Status.FAILED]
     assert "its input crm_of_tests/everywhere: expected a Delta table at" in str(made["shares"].error)
 
 
@@ -158,7 +158,7 @@ def test_a_variable_that_leads_nowhere(process, everywhere, fill_store, tmp_path
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
     Variable.set("dept_crm_of_tests_processing_config", {"store": "x"}, overwrite=True)
     made = process()
-    assert kinds(made) == [Kind.STORED, Kind.STORED, Kind.FAILED]
+    assert kinds(made) == [Status.STORED, Status.STORED, Status.FAILED]
     assert "Variable dept_crm_of_tests_processing_config" in str(made["shares"].error)
 
 

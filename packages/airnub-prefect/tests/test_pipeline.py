@@ -5,14 +5,14 @@ import pickle
 
 import pytest
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import Outcome, Report, Status
 from airnub_core.errors import DatasetError, StoreError
 from airnub_prefect.errors import ConfigurationError, PipelineFailedError, StageFailedError, UnknownNameError
 from airnub_prefect.pipeline import run_stages
 
-GOOD = Report([Outcome("a", Kind.STORED)])
-BAD = Report([Outcome("b", Kind.FAILED, error=DatasetError("b", "expected rows, found none"))])
-SKIPPED = Report([Outcome("c", Kind.SKIPPED, warning="skipped, since 1 item of b failed")])
+GOOD = Report([Outcome("a", Status.STORED)])
+BAD = Report([Outcome("b", Status.FAILED, error=DatasetError("b", "expected rows, found none"))])
+SKIPPED = Report([Outcome("c", Status.SKIPPED, warning="skipped, since 1 item of b failed")])
 
 
 def stages(*reports):

@@ -1,9 +1,9 @@
 """Progress of a batch."""
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import Outcome, Report, Status
 from airnub_prefect.progress import BatchProgress, listening, report_concluded
 
-STORED = Outcome("a", Kind.STORED)
+STORED = Outcome("a", Status.STORED)
 
 
 class Heard:

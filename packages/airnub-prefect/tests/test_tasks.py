@@ -6,7 +6,7 @@ import errno
 import pytest
 from department_for_tests.settings import IngestionSettings
 
-from airnub_core import ApiSource, FileSource, Kind, NetworkSettings, PageSource, StoreError, open_store
+from airnub_core import ApiSource, FileSource, NetworkSettings, PageSource, Status, StoreError, open_store
 from airnub_core.errors import ConnectionFailedError, HttpStatusError
 from airnub_core.sample_site import Reply
 from airnub_core.sources.settings import Auth
@@ -58,7 +58,7 @@ def test_files_are_fetched(prefect_api, site, tmp_path):
     assert report.counts == {"stored": 1, "updated": 0, "unchanged": 0, "failed": 1}
     assert (tmp_path / "store" / report.outcomes[0].path).read_bytes() == b"a"
     assert heard.expected == [("files", 2)]
-    assert sorted(heard.ended) == [("files", Kind.FAILED), ("files", Kind.STORED)]
+    assert sorted(heard.ended) == [("files", Status.FAILED), ("files", Status.STORED)]
     assert "(department_for_tests)" in site.asked[0].headers["user-agent"]
 
 
@@ -104,9 +104,9 @@ def test_an_api_whose_secret_is_missing(prefect_api, site, tmp_path, monkeypatch
     with listening(heard):
         report = run_task("fetch_apis", whole.of_apis())
     assert {one.source: one.kind for one in report.outcomes} == {
-        "missing": Kind.FAILED,
-        "given": Kind.STORED,
-        "open": Kind.STORED,
+        "missing": Status.FAILED,
+        "given": Status.STORED,
+        "open": Status.STORED,
     }
     assert str(report.failed[0].error) == (
         f"{site.url('/a')}: expected a value of secret/not-there (auth of the source), found none; nothing was sent. "
@@ -118,7 +118,7 @@ def test_an_api_whose_secret_is_missing(prefect_api, site, tmp_path, monkeypatch
     assert not last_runs(tmp_path)["missing"].is_complete
     monkeypatch.setenv("AIRNUB_SECRET_NOT_THERE", "hunter2")
     report = run_task("fetch_apis", whole.only(failed=True).of_apis())
-    assert [(one.source, one.kind) for one in report.outcomes] == [("missing", Kind.STORED)]
+    assert [(one.source, one.kind) for one in report.outcomes] == [("missing", Status.STORED)]
 
 
 def test_pages_and_what_they_link_to(prefect_api, site, tmp_path):
@@ -227,7 +227,7 @@ def test_failed_items_are_noted_and_asked_for_alone(prefect_api, site, tmp_path)
     site.asked.clear()
     site.routes["/b.csv"] = Reply(b"b")
     report = run_task("fetch_files", whole.only(failed=True).of_files())
-    assert [(one.source, one.kind, one.warning) for one in report.outcomes] == [("half", Kind.STORED, None)]
+    assert [(one.source, one.kind, one.warning) for one in report.outcomes] == [("half", Status.STORED, None)]
     assert [asked.path for asked in site.asked] == ["/b.csv"]
     assert last_runs(tmp_path)["half"].is_complete
     assert not run_task("fetch_files", whole.only(failed=True).of_files()).outcomes
@@ -240,7 +240,7 @@ def test_a_run_that_did_not_end_is_not_complete(prefect_api, site, tmp_path):
     with open_store(tmp_path / "store") as (_, index):
         index.begin_runs(Scope.SOURCE, ["half"], "killed")
     report = run_task("fetch_files", whole.only(failed=True).of_files())
-    assert [one.kind for one in report.outcomes] == [Kind.STORED]
+    assert [one.kind for one in report.outcomes] == [Status.STORED]
     assert last_runs(tmp_path)["half"].is_complete
 
 

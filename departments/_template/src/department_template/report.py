@@ -4,8 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from airnub_core import IngestError, Kind, Outcome
-from airnub_core.results import write_result
+from airnub_core import IngestError, Outcome, Status
+from airnub_core.output_files import write_result
 from airnub_data import Location, read_dataset
 from department_template.datasets import MEASUREMENTS
 
@@ -19,7 +19,7 @@ def write_report(datasets: Location, reports: Path) -> Outcome:
     try:
         found = warmest_days(read_dataset(datasets, MEASUREMENTS))
     except IngestError as error:
-        return Outcome("report", Kind.FAILED, error=error)
+        return Outcome("report", Status.FAILED, error=error)
     markdown = "\n".join(["# The warmest day of each place", "", *(f"- {line}" for line in found), ""])
     return write_result(reports, "report.md", markdown.encode(), "report", note="; ".join(found))
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from airnub_core import Kind
+from airnub_core import Status
 from airnub_prefect.errors import PipelineFailedError
 from department_template.demo import DEMO
 from department_template.department import DEPARTMENT
@@ -20,8 +20,8 @@ def test_first_run_stores_and_second_finds_everything_unchanged(prefect_api, sit
     """Every stage ends well, and a second run makes nothing new."""
     first, second = run(site, tmp_path), run(site, tmp_path)
     assert list(first) == list(second) == [stage.name for stage in DEPARTMENT.stages]
-    assert {outcome.kind for report in first.values() for outcome in report.outcomes} == {Kind.STORED}
-    assert {outcome.kind for report in second.values() for outcome in report.outcomes} == {Kind.UNCHANGED}
+    assert {outcome.kind for report in first.values() for outcome in report.outcomes} == {Status.STORED}
+    assert {outcome.kind for report in second.values() for outcome in report.outcomes} == {Status.UNCHANGED}
 
 
 def test_failed_items_fail_the_run_and_are_named(prefect_api, broken_site, tmp_path):

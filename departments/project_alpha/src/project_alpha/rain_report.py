@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from airnub_common import digest_of, hex_of
-from airnub_core import IngestError, Kind, Outcome
-from airnub_core.results import write_result
+from airnub_core import IngestError, Outcome, Status
+from airnub_core.output_files import write_result
 from airnub_data import Location, read_dataset
 from project_alpha.datasets import WEATHER
 from project_alpha.rain import WET_DAY_MM, by_month, by_place, finding
@@ -58,7 +58,7 @@ def write_rain_report(datasets: Location, reports: Path) -> RainReport:
     try:
         weather = read_dataset(datasets, WEATHER)
     except IngestError as error:
-        return RainReport([Outcome("rain_report", Kind.FAILED, error=error)])
+        return RainReport([Outcome("rain_report", Status.FAILED, error=error)])
     places = by_place(weather)
     found = finding(places)
     folder = f"rain-{hex_of(digest_of(weather.write_csv().encode()))[:12]}"

@@ -1,6 +1,6 @@
 """Ingestion, alone."""
 
-from airnub_core import Kind
+from airnub_core import Status
 from airnub_core.errors import HttpStatusError
 from airnub_prefect.errors import StageFailedError
 from project_alpha.demo import DEMO
@@ -63,7 +63,7 @@ def test_force_fetches_what_is_unchanged(run, sound_site, tmp_path):
     run(ingestion, settings=settings)
     before = len(sound_site.asked)
     ended = run(ingestion, settings=settings, force=True)
-    assert {outcome.kind for outcome in ended.result.outcomes} == {Kind.UNCHANGED}
+    assert {outcome.kind for outcome in ended.result.outcomes} == {Status.UNCHANGED}
     assert not [asked for asked in sound_site.asked[before:] if "if-none-match" in asked.headers]
 
 
@@ -71,7 +71,9 @@ def test_a_category_runs_alone(run, sound_site, tmp_path):
     """As a flow of its own, from its part of the settings."""
     ended = run(public_api_data, part=DEMO.settings(sound_site, tmp_path)["ingestion"].apis())
     assert ended.state == "Completed"
-    assert [(outcome.source, outcome.kind) for outcome in ended.result.outcomes] == [("usgs_earthquakes", Kind.STORED)]
+    assert [(outcome.source, outcome.kind) for outcome in ended.result.outcomes] == [
+        ("usgs_earthquakes", Status.STORED)
+    ]
 
 
 def test_wrong_settings_fail_before_anything_is_asked(run, sound_site, tmp_path):

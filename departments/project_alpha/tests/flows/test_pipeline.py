@@ -1,6 +1,6 @@
 """The pipeline: every stage in one run, each taking what the one before left."""
 
-from airnub_core import Kind
+from airnub_core import Status
 from airnub_prefect.errors import PipelineFailedError
 from project_alpha.demo import DEMO
 from project_alpha.flows.pipeline import pipeline
@@ -12,14 +12,14 @@ def test_first_run_stores_and_second_finds_everything_unchanged(run, sound_site,
     first = run(pipeline, **settings)
     assert first.state == "Completed"
     assert list(first.result) == ["ingestion", "processing", "analysis"]
-    assert {outcome.kind for report in first.result.values() for outcome in report.outcomes} == {Kind.STORED}
+    assert {outcome.kind for report in first.result.values() for outcome in report.outcomes} == {Status.STORED}
     assert {outcome.source: outcome.rows for outcome in first.result["processing"].outcomes} == {
         "noaa_daily_weather": 2922,
         "usgs_earthquakes": 1707,
         "usgs_earthquake_feeds": 996,
     }
     second = run(pipeline, **settings)
-    assert {outcome.kind for report in second.result.values() for outcome in report.outcomes} == {Kind.UNCHANGED}
+    assert {outcome.kind for report in second.result.values() for outcome in report.outcomes} == {Status.UNCHANGED}
 
 
 def test_a_broken_link_stops_nothing_else(run, site, tmp_path):
@@ -30,8 +30,8 @@ def test_a_broken_link_stops_nothing_else(run, site, tmp_path):
     assert isinstance(ended.result, PipelineFailedError)
     reports = ended.result.reports
     assert reports["ingestion"].counts == {"stored": 7, "updated": 0, "unchanged": 0, "failed": 1}
-    assert {outcome.kind for outcome in reports["processing"].outcomes} == {Kind.STORED}
-    assert {outcome.kind for outcome in reports["analysis"].outcomes} == {Kind.STORED}
+    assert {outcome.kind for outcome in reports["processing"].outcomes} == {Status.STORED}
+    assert {outcome.kind for outcome in reports["analysis"].outcomes} == {Status.STORED}
 
 
 def test_the_next_good_run_takes_up_what_a_failed_one_stored(run, site, tmp_path):
@@ -41,7 +41,7 @@ def test_the_next_good_run_takes_up_what_a_failed_one_stored(run, site, tmp_path
     ended = run(pipeline, **DEMO.settings(site, tmp_path))
     assert ended.state == "Completed"
     assert ended.result["ingestion"].counts == {"stored": 0, "updated": 0, "unchanged": 7, "failed": 0}
-    assert {outcome.kind for outcome in ended.result["processing"].outcomes} == {Kind.UNCHANGED}
+    assert {outcome.kind for outcome in ended.result["processing"].outcomes} == {Status.UNCHANGED}
 
 
 def test_what_failed_is_run_again(run, site, tmp_path):

@@ -13,7 +13,7 @@ from airnub_cli.backup.systems import Dev
 from airnub_cli.backup.vault import FolderVault
 from airnub_cli.dev.state import held
 from airnub_core.errors import StoreError
-from airnub_core.store.opening import open_store
+from airnub_core.store.factory import open_store
 from airnub_prefect.errors import ConfigurationError
 
 

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 from airnub_core import moved
 
 if TYPE_CHECKING:
-    from airnub_core.arrival import Item
     from airnub_core.engine import Engine, open_engine
     from airnub_core.errors import IngestError, ItemError, StoreError
+    from airnub_core.items import Item
     from airnub_core.network.settings import NetworkSettings
-    from airnub_core.outcome import Kind, Outcome, Report
+    from airnub_core.outcome import Outcome, Report, Status
     from airnub_core.sources.apis import ingest_apis
     from airnub_core.sources.files import ingest_files
     from airnub_core.sources.pages import ingest_pages
     from airnub_core.sources.settings import ApiSource, FileSource, PageSource, Secret
     from airnub_core.store.bucket_address import BucketAddress
     from airnub_core.store.content_store import ContentStore
+    from airnub_core.store.factory import StoreLocation, open_store, reindex
     from airnub_core.store.manifest import Manifest
-    from airnub_core.store.opening import Place, open_store, reindex
     from airnub_core.store.verification import Verification, verify
 
 __all__ = [
@@ -38,15 +38,15 @@ __all__ = [
     "IngestError",
     "Item",
     "ItemError",
-    "Kind",
     "Manifest",
     "NetworkSettings",
     "Outcome",
     "PageSource",
-    "Place",
     "Report",
     "Secret",
+    "Status",
     "StoreError",
+    "StoreLocation",
     "Verification",
     "ingest_apis",
     "ingest_files",
@@ -64,14 +64,14 @@ _HOMES = {
     "Engine": "airnub_core.engine",
     "FileSource": "airnub_core.sources.settings",
     "IngestError": "airnub_core.errors",
-    "Item": "airnub_core.arrival",
+    "Item": "airnub_core.items",
     "ItemError": "airnub_core.errors",
-    "Kind": "airnub_core.outcome",
+    "Status": "airnub_core.outcome",
     "Manifest": "airnub_core.store.manifest",
     "NetworkSettings": "airnub_core.network.settings",
     "Outcome": "airnub_core.outcome",
     "PageSource": "airnub_core.sources.settings",
-    "Place": "airnub_core.store.opening",
+    "StoreLocation": "airnub_core.store.factory",
     "Report": "airnub_core.outcome",
     "Secret": "airnub_core.sources.settings",
     "StoreError": "airnub_core.errors",
@@ -80,8 +80,8 @@ _HOMES = {
     "ingest_files": "airnub_core.sources.files",
     "ingest_pages": "airnub_core.sources.pages",
     "open_engine": "airnub_core.engine",
-    "open_store": "airnub_core.store.opening",
-    "reindex": "airnub_core.store.opening",
+    "open_store": "airnub_core.store.factory",
+    "reindex": "airnub_core.store.factory",
     "verify": "airnub_core.store.verification",
 }
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from airnub_core.arrival import Item
 from airnub_core.errors import ItemError, StoreError
+from airnub_core.items import Item
 from airnub_core.network.pacing import Pacing, host_of
 from airnub_core.network.retries import retrying
 from airnub_core.network.settings import NetworkSettings

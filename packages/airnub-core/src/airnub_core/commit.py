@@ -9,33 +9,33 @@ from time import monotonic
 from typing import NamedTuple
 
 from airnub_common import redact_url
-from airnub_core.arrival import Arrival, Item
 from airnub_core.download.job import Failed, Fetched, NotModified
 from airnub_core.errors import StoreError
-from airnub_core.outcome import Kind, Outcome
-from airnub_core.store.index import Index, Known, Run
-from airnub_core.store.index.known import is_later
-from airnub_core.store.protocol import Published, Store
-from airnub_core.withdrawing import Unavailable, settle_unavailable
+from airnub_core.items import FetchResult, Item
+from airnub_core.outcome import Outcome, Status
+from airnub_core.store.index import Index, IndexRow, Run
+from airnub_core.store.index.rows import is_later
+from airnub_core.store.protocol import PublishResult, Store
+from airnub_core.withdrawing import Unavailable, commit_unavailable
 
 BATCH = 1000
 """Items that are made durable and indexed together; with fewer, syncing costs more, and more gain nothing."""
 BATCH_BYTES = 256 * 1024 * 1024
-_LONGEST_UNSETTLED = 2.0
+_LONGEST_WAIT = 2.0
 """Seconds that an item which has come waits for others to be settled with."""
 _MOST_WAITING = 2
 """Batches that may wait to be settled; then the disk is slower than the network."""
-_VALIDATORS = Known._fields.index("etag")
+_VALIDATORS = IndexRow._fields.index("etag")
 
 
-class Settled(NamedTuple):
+class CommitResult(NamedTuple):
     """What became of arrivals: the outcomes of those that are certain, `None` for the others, and why."""
 
     outcomes: list[Outcome | None]
     error: StoreError | None
 
 
-def settle(store: Store, index: Index, arrivals: Sequence[Arrival]) -> Settled:
+def commit_batch(store: Store, index: Index, arrivals: Sequence[FetchResult]) -> CommitResult:
     """Outcomes of arrivals, in their order; what cannot be stored keeps nothing else from it.
 
     Raises:
@@ -47,8 +47,8 @@ def settle(store: Store, index: Index, arrivals: Sequence[Arrival]) -> Settled:
         raise StoreError.of(error, store.name) from error
     outcomes: list[Outcome | None] = [None] * len(arrivals)
     places: list[int] = []
-    rows: list[Known] = []
-    seen: list[Known | None] = []
+    rows: list[IndexRow] = []
+    seen: list[IndexRow | None] = []
     new: set[int] = set()
     failed: StoreError | None = None
     for place, arrival in enumerate(arrivals):
@@ -69,10 +69,10 @@ def settle(store: Store, index: Index, arrivals: Sequence[Arrival]) -> Settled:
     for number, (place, row, known) in enumerate(zip(places, rows, seen, strict=True)):
         before = _before(row, known, met[number]) if number in met else known
         outcomes[place] = _outcome(arrivals[place].attempts, _kind(row, before, is_new=place in new), row)
-    return Settled(outcomes, failed)
+    return CommitResult(outcomes, failed)
 
 
-def _before(row: Known, known: Known | None, met: Known) -> Known | None:
+def _before(row: IndexRow, known: IndexRow | None, met: IndexRow) -> IndexRow | None:
     """What an answer is compared with where another run has recorded something else since it was looked up.
 
     With that, except where it is newer and of other bytes: then the answer is still what this run has brought.
@@ -80,15 +80,15 @@ def _before(row: Known, known: Known | None, met: Known) -> Known | None:
     return met if is_later(met, row) or met.digest == row.digest else known
 
 
-def _kind(row: Known, before: Known | None, *, is_new: bool) -> Kind:
+def _kind(row: IndexRow, before: IndexRow | None, *, is_new: bool) -> Status:
     if before is None:
-        return Kind.STORED
+        return Status.STORED
     if before.digest != row.digest:
-        return Kind.UPDATED
-    return Kind.STORED if is_new else Kind.UNCHANGED
+        return Status.UPDATED
+    return Status.STORED if is_new else Status.UNCHANGED
 
 
-def _outcome(attempts: int, kind: Kind, row: Known) -> Outcome:
+def _outcome(attempts: int, kind: Status, row: IndexRow) -> Outcome:
     return Outcome(
         source=row.source,
         kind=kind,
@@ -101,18 +101,18 @@ def _outcome(attempts: int, kind: Kind, row: Known) -> Outcome:
     )
 
 
-def _confirmed(arrival: Arrival) -> Known:
+def _confirmed(arrival: FetchResult) -> IndexRow:
     """The same bytes, maybe under other validators."""
     known = arrival.known
     assert known is not None, "only what is known is asked with validators"
     etag, last_modified = arrival.etag or known.etag, arrival.last_modified or known.last_modified
     # For every file that is unchanged, and `_replace` takes twice as long.
-    return Known._make((*known[:_VALIDATORS], etag, last_modified, arrival.sent_at, known.changed_at))
+    return IndexRow._make((*known[:_VALIDATORS], etag, last_modified, arrival.sent_at, known.changed_at))
 
 
-def _row(arrival: Arrival, published: Published) -> Known:
+def _row(arrival: FetchResult, published: PublishResult) -> IndexRow:
     known, digest = arrival.known, arrival.digest
-    return Known(
+    return IndexRow(
         source=arrival.item.source,
         url_digest=arrival.url_digest,
         url=redact_url(arrival.item.url),
@@ -127,7 +127,7 @@ def _row(arrival: Arrival, published: Published) -> Known:
     )
 
 
-class Batches:
+class CommitQueue:
     """The way of one call's items from their arrival to their outcomes; one thread adds."""
 
     def __init__(
@@ -154,9 +154,9 @@ class Batches:
         self._store, self._index, self._full = store, index, full
         self._items, self._on_outcomes, self._run = items, on_outcomes, run
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="airnub-settle")
-        self._settled: list[Future[None]] = []
+        self._commits: list[Future[None]] = []
         self._places: list[int] = []
-        self._arrivals: list[Arrival] = []
+        self._arrivals: list[FetchResult] = []
         self._unavailable: dict[int, Unavailable] = {}
         """By place, items that failed and that may be withdrawn for it."""
         self._bytes = 0
@@ -165,14 +165,14 @@ class Batches:
     @property
     def is_behind(self) -> bool:
         """Whether more comes than can be settled."""
-        return sum(not one.done() for one in self._settled[-_MOST_WAITING:]) >= _MOST_WAITING
+        return sum(not one.done() for one in self._commits[-_MOST_WAITING:]) >= _MOST_WAITING
 
     @property
     def has_failed(self) -> bool:
         """Whether something could not be settled; `close` says what."""
-        return any(one.done() and one.exception() is not None for one in self._settled[-_MOST_WAITING - 1 :])
+        return any(one.done() and one.exception() is not None for one in self._commits[-_MOST_WAITING - 1 :])
 
-    def add(self, result: Fetched | NotModified, url_digest: str, known: Known | None) -> None:
+    def add(self, result: Fetched | NotModified, url_digest: str, known: IndexRow | None) -> None:
         """An item has come.
 
         Args:
@@ -184,7 +184,7 @@ class Batches:
         staged = result.staged if isinstance(result, Fetched) else None
         self._places.append(result.number)
         self._arrivals.append(
-            Arrival(
+            FetchResult(
                 self._items[result.number],
                 url_digest,
                 known,
@@ -197,7 +197,7 @@ class Batches:
         )
         self._bytes += staged.size if staged is not None else 0
 
-    def fail(self, result: Failed, url_digest: str, known: Known | None) -> None:
+    def fail(self, result: Failed, url_digest: str, known: IndexRow | None) -> None:
         """An item cannot be had, which is certain at once, except where its URL may be withdrawn for it.
 
         Args:
@@ -211,21 +211,21 @@ class Batches:
             self._unavailable[result.number] = Unavailable(item, url_digest, known, error)
             return
         url = redact_url(item.url)
-        failed = Outcome(item.source, Kind.FAILED, url=url, attempts=error.attempts, error=error)
-        self.tell([result.number], [failed])
+        failed = Outcome(item.source, Status.FAILED, url=url, attempts=error.attempts, error=error)
+        self.report([result.number], [failed])
 
-    def tell(self, places: Sequence[int], outcomes: Sequence[Outcome | None]) -> None:
+    def report(self, places: Sequence[int], outcomes: Sequence[Outcome | None]) -> None:
         """These items have ended so; `None` where that is not certain."""
         for place, outcome in zip(places, outcomes, strict=True):
             self.outcomes[place] = outcome
         self._on_outcomes([outcome for outcome in outcomes if outcome is not None])
 
-    def settle_due(self, *, now: bool = False) -> None:
+    def commit_due(self, *, now: bool = False) -> None:
         """Settle what has come when it is much or has waited long; or now."""
         waiting = len(self._arrivals) + len(self._unavailable)
         full = waiting >= self._full or self._bytes >= BATCH_BYTES
-        if waiting and (full or now or monotonic() - self._since >= _LONGEST_UNSETTLED):
-            self._settled.append(self._thread.submit(self._settle, self._places, self._arrivals, self._unavailable))
+        if waiting and (full or now or monotonic() - self._since >= _LONGEST_WAIT):
+            self._commits.append(self._thread.submit(self._commit, self._places, self._arrivals, self._unavailable))
             self._places, self._arrivals, self._unavailable, self._bytes = [], [], {}, 0
 
     def close(self) -> None:
@@ -234,25 +234,25 @@ class Batches:
         Raises:
             StoreError: the store could not be written at some time; what could be settled is.
         """
-        self.settle_due(now=True)
+        self.commit_due(now=True)
         self._thread.shutdown()
-        for one in self._settled:
+        for one in self._commits:
             one.result()
 
     def _wait(self) -> None:
         if not self._arrivals and not self._unavailable:
             self._since = monotonic()
 
-    def _settle(
-        self, places: Sequence[int], arrivals: Sequence[Arrival], unavailable: Mapping[int, Unavailable]
+    def _commit(
+        self, places: Sequence[int], arrivals: Sequence[FetchResult], unavailable: Mapping[int, Unavailable]
     ) -> None:
         if unavailable:
-            gone = settle_unavailable(self._store, self._index, self._run, list(unavailable.values()))
-            self.tell(list(unavailable), gone)
+            gone = commit_unavailable(self._store, self._index, self._run, list(unavailable.values()))
+            self.report(list(unavailable), gone)
         if not arrivals:
             return
-        settled = settle(self._store, self._index, arrivals)
+        settled = commit_batch(self._store, self._index, arrivals)
         self._index.release(arrival.url_digest for arrival in arrivals)
-        self.tell(places, settled.outcomes)
+        self.report(places, settled.outcomes)
         if settled.error is not None:
             raise settled.error

@@ -7,12 +7,12 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 
-from airnub_core.arrival import Item
-from airnub_core.commit import BATCH, Batches
-from airnub_core.dealing import Dealer
+from airnub_core.commit import BATCH, CommitQueue
+from airnub_core.dispatcher import Dispatcher
 from airnub_core.download.crew import Crew, Setting
-from airnub_core.download.job import Broken, Failed, Result
+from airnub_core.download.job import Failed, Result, StoreFailure
 from airnub_core.errors import IngestError, StoreError
+from airnub_core.items import Item
 from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Outcome
 from airnub_core.store.index import Index, Run
@@ -80,62 +80,62 @@ class Downloads:
         with Crew(self._setting, processes) as crew:
             self._crew = crew
             connections = self._network.connections
-            dealer = Dealer(items, self._store, self._index, crew, connections=connections, force=self._force)
-            full = dealer.most_out if self._index.shared else BATCH
-            batches = Batches(self._store, self._index, items, self._on_outcomes, full, self._run)
+            dispatcher = Dispatcher(items, self._store, self._index, crew, connections=connections, force=self._force)
+            full = dispatcher.max_in_flight if self._index.shared else BATCH
+            commits = CommitQueue(self._store, self._index, items, self._on_outcomes, full, self._run)
             has_worked = False
             try:
-                self._work(crew, dealer, batches)
+                self._work(crew, dispatcher, commits)
                 has_worked = True
             finally:
                 # Also when the run is cancelled or the disk is full: what is whole is not fetched again.
                 crew.stop()
                 for packet in crew.rest():
-                    _take(packet, dealer, batches)
+                    _take(packet, dispatcher, commits)
                 try:
-                    batches.close()
+                    commits.close()
                 except StoreError:
                     if has_worked:  # else what went wrong first is told
                         raise
                 finally:
-                    dealer.release()
-        return batches.outcomes
+                    dispatcher.release()
+        return commits.outcomes
 
-    def _work(self, crew: Crew, dealer: Dealer, batches: Batches) -> None:
+    def _work(self, crew: Crew, dispatcher: Dispatcher, commits: CommitQueue) -> None:
         if self._stopping.is_set():
             crew.stop()
         broken: IngestError | None = None
-        _deal(dealer, batches)
+        _dispatch(dispatcher, commits)
         for packet in crew.results():
-            broken = _take(packet, dealer, batches) or broken
-            if broken is not None or batches.has_failed:
+            broken = _take(packet, dispatcher, commits) or broken
+            if broken is not None or commits.has_failed:
                 crew.stop()
-            elif not self._stopping.is_set() and not batches.is_behind:
-                _deal(dealer, batches)
-            batches.settle_due(now=dealer.is_idle)
+            elif not self._stopping.is_set() and not commits.is_behind:
+                _dispatch(dispatcher, commits)
+            commits.commit_due(now=dispatcher.is_idle)
         if broken is not None:
             raise broken
 
 
-def _deal(dealer: Dealer, batches: Batches) -> None:
-    done = dealer.deal()
+def _dispatch(dispatcher: Dispatcher, commits: CommitQueue) -> None:
+    done = dispatcher.dispatch()
     if done:
-        batches.tell(list(done), list(done.values()))
+        commits.report(list(done), list(done.values()))
 
 
-def _take(packet: Sequence[Result], dealer: Dealer, batches: Batches) -> IngestError | None:
+def _take(packet: Sequence[Result], dispatcher: Dispatcher, commits: CommitQueue) -> IngestError | None:
     """Take results in; what keeps the store from being written, where something does."""
     broken: IngestError | None = None
     for result in packet:
-        if isinstance(result, Broken):
+        if isinstance(result, StoreFailure):
             broken = broken or result.error
             continue
-        digest, known = dealer.back(result.number)
+        digest, known = dispatcher.back(result.number)
         if isinstance(result, Failed):
-            dealer.failed(digest)
-            batches.fail(result, digest, known)
+            dispatcher.failed(digest)
+            commits.fail(result, digest, known)
         else:
-            batches.add(result, digest, known)
+            commits.add(result, digest, known)
     return broken
 
 

@@ -17,23 +17,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from airnub_common import redact_url
-from airnub_core.arrival import Arrival, Item, validators
-from airnub_core.commit import settle
+from airnub_core.commit import commit_batch
 from airnub_core.download.crew import Setting
 from airnub_core.downloads import Downloads
 from airnub_core.errors import DamagedObjectError, ItemError, StoreError
+from airnub_core.items import FetchResult, Item, validators
 from airnub_core.network.concurrency import in_thread
 from airnub_core.network.content_disposition import original_name
 from airnub_core.network.settings import NetworkSettings
-from airnub_core.outcome import Kind, Outcome
+from airnub_core.outcome import Outcome, Status
 from airnub_core.store.clock import time_of, timestamp
-from airnub_core.store.index import Index, Known, Run, Scope
-from airnub_core.store.manifest import Asked, url_digest
-from airnub_core.store.opening import Opened, Place, open_for_writing
+from airnub_core.store.factory import OpenStore, StoreLocation, open_for_writing
+from airnub_core.store.index import Index, IndexRow, Run, Scope
+from airnub_core.store.layout import Staged, derived_url
+from airnub_core.store.manifest import RequestInfo, url_digest
 from airnub_core.store.protocol import Store
-from airnub_core.store.staged import Staged, made_url
 from airnub_core.store.staging import StagedBody
-from airnub_core.withdrawing import Unavailable, settle_unavailable
+from airnub_core.withdrawing import Unavailable, commit_unavailable
 
 if TYPE_CHECKING:
     from airnub_core.asking import Asker
@@ -45,7 +45,7 @@ class Begun(NamedTuple):
     item: Item
     file_name: str
     url_digest: str
-    known: Known | None
+    known: IndexRow | None
     began_at: str
     """By the clock of the index: ISO 8601 in UTC."""
 
@@ -55,7 +55,7 @@ class Engine:
 
     def __init__(
         self,
-        opened: Opened,
+        opened: OpenStore,
         network: NetworkSettings,
         *,
         user_agent: str,
@@ -153,7 +153,7 @@ class Engine:
         assert len(ended) == len(wanted), "one item, one outcome"
         return ended
 
-    async def get(self, item: Item) -> Arrival:
+    async def get(self, item: Item) -> FetchResult:
         """Fetch one item whose bytes are needed to go on, such as a page of records; to be settled afterwards.
 
         Raises:
@@ -162,7 +162,7 @@ class Engine:
         """
         return await self._get(item, force=self._force)
 
-    async def read(self, arrival: Arrival) -> tuple[Arrival, bytes]:
+    async def read(self, arrival: FetchResult) -> tuple[FetchResult, bytes]:
         """The bytes of an arrival. Where the server said that nothing changed, and the object is damaged, it is fetched
         again: the arrival that is returned is the one to settle.
 
@@ -213,10 +213,10 @@ class Engine:
         Raises:
             StoreError: the index cannot be asked.
         """
-        digest, known = self._known(replace(item, url=made_url(item.url, file_name)))
+        digest, known = self._known(replace(item, url=derived_url(item.url, file_name)))
         return Begun(item, file_name, digest, known, time_of(self.index))
 
-    def keep(self, begun: Begun, content: bytes, content_type: str, parts: Sequence[Arrival]) -> Arrival:
+    def keep(self, begun: Begun, content: bytes, content_type: str, parts: Sequence[FetchResult]) -> FetchResult:
         """Put an object made from others into the store; to be settled afterwards.
 
         Args:
@@ -229,7 +229,7 @@ class Engine:
             StoreError: the store cannot be written.
         """
         item, file_name, digest, known, began_at = begun
-        derived = replace(item, url=made_url(item.url, file_name))
+        derived = replace(item, url=derived_url(item.url, file_name))
         try:
             body = self._staging.body()
             body.write(content)
@@ -238,10 +238,10 @@ class Engine:
         attempts = max((part.attempts for part in parts), default=1)
         sent_at = max((part.sent_at for part in parts), default=began_at)
         derived_from = tuple(dict.fromkeys(part.digest for part in parts))
-        arrival = Arrival(derived, digest, known, None, attempts, sent_at, headers={"content-type": content_type})
+        arrival = FetchResult(derived, digest, known, None, attempts, sent_at, headers={"content-type": content_type})
         return self._staged(arrival, body, item.url, file_name, derived_from)._replace(item=item)
 
-    async def settle(self, arrivals: Sequence[Arrival], parts: Sequence[Arrival] = ()) -> list[Outcome]:
+    async def commit(self, arrivals: Sequence[FetchResult], parts: Sequence[FetchResult] = ()) -> list[Outcome]:
         """Make arrivals durable, let the index learn of them, and report them; in their order.
 
         Args:
@@ -251,7 +251,7 @@ class Engine:
         Raises:
             StoreError: the disk did not take them.
         """
-        outcomes, error = await in_thread(lambda: settle(self.store, self.index, [*parts, *arrivals]))
+        outcomes, error = await in_thread(lambda: commit_batch(self.store, self.index, [*parts, *arrivals]))
         told = [self.report(outcome) for outcome in outcomes[len(parts) :] if outcome is not None]
         if error is not None:
             raise error
@@ -269,7 +269,7 @@ class Engine:
     def failure(self, item: Item, error: ItemError) -> Outcome:
         """Report an item that failed."""
         url = redact_url(item.url)
-        return self.report(Outcome(item.source, Kind.FAILED, url=url, attempts=error.attempts, error=error))
+        return self.report(Outcome(item.source, Status.FAILED, url=url, attempts=error.attempts, error=error))
 
     async def give_up(
         self, item: Item, error: ItemError, others: Sequence[str] = (), *, is_its_own: bool = True
@@ -295,10 +295,10 @@ class Engine:
             for one in known:
                 self.index.forget_misses(item.source, [one.url_digest])
             return self.failure(item, error)
-        outcomes = await in_thread(lambda: settle_unavailable(self.store, self.index, self._run, known))
+        outcomes = await in_thread(lambda: commit_unavailable(self.store, self.index, self._run, known))
         # The item is what was made, where something was, and else its own answer.
         ended = [one for one in outcomes if one is not None]
-        return self.report(next((one for one in ended if one.kind is Kind.GONE), ended[0]))
+        return self.report(next((one for one in ended if one.kind is Status.GONE), ended[0]))
 
     async def miss(self, page: Item, url_digests: Collection[str]) -> list[Outcome]:
         """Report the URLs that a page does not name any more, and that are withdrawn for it.
@@ -316,7 +316,7 @@ class Engine:
         named = set(url_digests)
         known = [one for one in self.index.current(page.source) if one.url_digest not in named]
         missing = [Unavailable(replace(page, url=one.url), one.url_digest, one, None) for one in known]
-        outcomes = await in_thread(lambda: settle_unavailable(self.store, self.index, self._run, missing))
+        outcomes = await in_thread(lambda: commit_unavailable(self.store, self.index, self._run, missing))
         ended = [outcome for outcome in outcomes if outcome is not None]
         self.expect(len(ended))
         return [self.report(outcome) for outcome in ended]
@@ -326,24 +326,24 @@ class Engine:
         self._on_outcome(outcome)
         return outcome
 
-    def _lookup(self, item: Item) -> tuple[str, Known | None]:
+    def _lookup(self, item: Item) -> tuple[str, IndexRow | None]:
         digest = url_digest(item.url)
         return digest, self.index.lookup(item.source, [digest]).get(digest)
 
-    def _known(self, item: Item) -> tuple[str, Known | None]:
+    def _known(self, item: Item) -> tuple[str, IndexRow | None]:
         """The digest of the item's URL, and what is known of it; nothing where its object is gone."""
         digest, known = self._lookup(item)
         there = known is not None and self.store.has(known.path, known.size)
         return digest, known if there else None
 
-    async def _get(self, item: Item, *, force: bool) -> Arrival:
+    async def _get(self, item: Item, *, force: bool) -> FetchResult:
         digest, known = self._known(item)
         etag, last_modified = (None, None) if force else validators(known)
         clock = self.index.clock()
         named = {"if-none-match": etag, "if-modified-since": last_modified}
         conditions = {name: value for name, value in named.items() if value is not None}
         received, attempts = await self._asking().ask(item, item.network, conditions)
-        arrival = Arrival(
+        arrival = FetchResult(
             item,
             digest,
             known,
@@ -360,12 +360,12 @@ class Engine:
         return self._staged(arrival, received.body, received.final_url, name)
 
     def _staged(
-        self, arrival: Arrival, body: StagedBody, final_url: str, name: str, derived_from: tuple[str, ...] = ()
-    ) -> Arrival:
+        self, arrival: FetchResult, body: StagedBody, final_url: str, name: str, derived_from: tuple[str, ...] = ()
+    ) -> FetchResult:
         """An arrival with its body, its manifest beside it, ready to be published."""
         item, known = arrival.item, arrival.known
         previous = None if known is None else known.digest
-        asked = Asked(item.source, item.url, arrival.url_digest, item.page, item.title, previous)
+        asked = RequestInfo(item.source, item.url, arrival.url_digest, item.page, item.title, previous)
         try:
             staged = body.finish(asked, final_url, arrival.headers, name, arrival.sent_at, derived_from)
         except OSError as error:
@@ -390,7 +390,7 @@ def _bytes_of(staged: Staged) -> bytes:
 
 @asynccontextmanager
 async def open_engine(
-    place: Path | Place,
+    place: Path | StoreLocation,
     network: NetworkSettings,
     *,
     force: bool = False,
@@ -403,7 +403,7 @@ async def open_engine(
     """An engine on a store, which is created when it is missing.
 
     Args:
-        place: the store: a folder, with its index beside it; or a `Place` for what is elsewhere.
+        place: the store: a folder, with its index beside it; or a `StoreLocation` for what is elsewhere.
         network: limits of all transfers together; each item brings those of its source.
         force: fetch also what the server would say is unchanged.
         user_agent: who asks; `None` for the name and version of this package.

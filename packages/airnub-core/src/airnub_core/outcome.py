@@ -7,12 +7,13 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from airnub_core.errors import IngestError
+from airnub_core.moved import renamed
 
 OnFail = Literal["warn", "block"]
 """What a check of a dataset does when it fails."""
 
 
-class Kind(StrEnum):
+class Status(StrEnum):
     """How an item ended."""
 
     STORED = "stored"
@@ -25,9 +26,9 @@ class Kind(StrEnum):
     """Not made this time, since what it is made of is not complete; `warning` says why. No failure."""
 
 
-NEW = frozenset({Kind.STORED, Kind.UPDATED})
+NEW = frozenset({Status.STORED, Status.UPDATED})
 """Of what there is more, or other bytes or rows, than before."""
-_RARE = frozenset({Kind.GONE, Kind.SKIPPED})
+_RARE = frozenset({Status.GONE, Status.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Outcome:
     """What became of one item: a URL in ingestion, a dataset or a report in later stages."""
 
     source: str
-    kind: Kind
+    kind: Status
     url: str | None = None
     """Redacted."""
     digest: str | None = None
@@ -161,17 +162,17 @@ class Report:
     def counts(self) -> dict[str, int]:
         """Items by how they ended; `gone` and `skipped` are named only where an item is, all others always."""
         counted = Counter(outcome.kind for outcome in self.outcomes)
-        return {kind.value: counted[kind] for kind in Kind if kind not in _RARE or counted[kind]}
+        return {kind.value: counted[kind] for kind in Status if kind not in _RARE or counted[kind]}
 
     @property
     def failed(self) -> list[Outcome]:
         """The items that failed, in their order."""
-        return [outcome for outcome in self.outcomes if outcome.kind is Kind.FAILED]
+        return [outcome for outcome in self.outcomes if outcome.kind is Status.FAILED]
 
     @property
     def skipped(self) -> list[Outcome]:
         """The items that were not made since what they are made of is not complete, in their order."""
-        return [outcome for outcome in self.outcomes if outcome.kind is Kind.SKIPPED]
+        return [outcome for outcome in self.outcomes if outcome.kind is Status.SKIPPED]
 
     @property
     def new_bytes(self) -> int:
@@ -186,3 +187,7 @@ class Report:
 
     def __repr__(self) -> str:
         return f"Report({list(self.outcomes)!r})"
+
+
+def __getattr__(name: str) -> Any:
+    return renamed(__name__, name)

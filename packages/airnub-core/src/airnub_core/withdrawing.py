@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from airnub_common import redact_url
-from airnub_core.arrival import Item
 from airnub_core.errors import HttpStatusError, ItemError
-from airnub_core.outcome import Kind, Outcome
-from airnub_core.store.index import Index, Known, Missed, Run, Standing
-from airnub_core.store.opening import write_withdrawals
+from airnub_core.items import Item
+from airnub_core.outcome import Outcome, Status
+from airnub_core.store.factory import write_withdrawals
+from airnub_core.store.index import Index, IndexRow, Missed, Run, Standing
 from airnub_core.store.protocol import Store
 from airnub_core.store.withdrawal import Withdrawal
 
@@ -28,7 +28,7 @@ class Unavailable(NamedTuple):
     item: Item
     url_digest: str
     """Of what the index knows the item by."""
-    known: Known | None
+    known: IndexRow | None
     """What the index knows of it."""
     error: ItemError | None
     """`None` where its page does not name it any more."""
@@ -48,7 +48,7 @@ def withdraw(store: Store, index: Index, withdrawals: Sequence[Withdrawal]) -> l
     return withdrawn
 
 
-def settle_unavailable(
+def commit_unavailable(
     store: Store, index: Index, run: Run, unavailable: Sequence[Unavailable]
 ) -> list[Outcome | None]:
     """What became of items whose sources say `on_gone: withdraw`, in their order.
@@ -96,11 +96,18 @@ def _reason(one: Unavailable) -> str:
 def _outcome(one: Unavailable, stands: Standing, *, is_new: bool) -> Outcome | None:
     item, error, known = one.item, one.error, one.known
     outcome = Outcome(
-        item.source, Kind.FAILED, url=redact_url(item.url), attempts=1 if error is None else error.attempts, error=error
+        item.source,
+        Status.FAILED,
+        url=redact_url(item.url),
+        attempts=1 if error is None else error.attempts,
+        error=error,
     )
     if stands is Standing.WITHDRAWN:
         outcome = replace(
-            outcome, kind=Kind.GONE, error=None, note=f"{_reason(one)} {TWICE}: withdrawn" if is_new else "is withdrawn"
+            outcome,
+            kind=Status.GONE,
+            error=None,
+            note=f"{_reason(one)} {TWICE}: withdrawn" if is_new else "is withdrawn",
         )
         if known is not None:
             return replace(outcome, digest=known.digest, path=known.path, manifest=known.manifest, size=known.size)

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from airnub_core.contracts.checks import FieldValues, RowCountCheck, UniqueCheck
 from airnub_core.contracts.contract import FILE, Contract
-from airnub_core.contracts.schema import Published
+from airnub_core.contracts.schema import ContractSchema
 
 RAIN = {
     "kind": "dataset",
@@ -72,7 +72,7 @@ def test_the_name_of_a_file():
 
 
 ROWS = RowCountCheck(check="row_count", minimum=10)
-MADE = Published(
+MADE = ContractSchema(
     "dataset", "rain", 1, {}, values={"rain": FieldValues(minimum=0, maximum=900)},
     checks={
         "row_count": ROWS,

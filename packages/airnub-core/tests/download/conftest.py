@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 
-from airnub_core import FileSource, Kind
+from airnub_core import FileSource, Status
 from airnub_core.download.answer import Answer
 from airnub_core.download.buffers import Buffers
 from airnub_core.download.errand import Errand
 from airnub_core.download.job import Job
 from airnub_core.download.landing import Landing
 from airnub_core.network import backoff
-from airnub_core.store.manifest import Asked, url_digest
-from airnub_core.store.partials import WORTH_RESUMING, Note, Partials
+from airnub_core.store.manifest import RequestInfo, url_digest
+from airnub_core.store.partials import WORTH_RESUMING, Partials, ResumeInfo
 
 KEPT = ("index.sqlite", "lock")
 """Names of what a store keeps for itself."""
@@ -79,7 +79,7 @@ def stored(fetch):
 
     def one(url, **limits):
         outcome, body = fetch(url, **limits)
-        assert outcome.kind in {Kind.STORED, Kind.UPDATED}, str(outcome.error)
+        assert outcome.kind in {Status.STORED, Status.UPDATED}, str(outcome.error)
         return body
 
     return one
@@ -95,10 +95,10 @@ def fails(run, serve, network, files, leftovers):
     def one(url, *kinds, **limits):
         good = serve().url("told")
         bad, fine = run(FileSource(name="s", urls=[url, good]), network=network.model_copy(update=limits))
-        assert bad.kind is Kind.FAILED
+        assert bad.kind is Status.FAILED
         assert isinstance(bad.error, kinds), repr(bad.error)
         assert bad.attempts == bad.error.attempts
-        assert (fine.kind, list(files().values())) == (Kind.STORED, [b"fine"])
+        assert (fine.kind, list(files().values())) == (Status.STORED, [b"fine"])
         assert leftovers() == []
         message = str(bad.error)
         assert message.startswith(f"{bad.error.url}: expected ")
@@ -114,7 +114,7 @@ def job(network):
     """A job for a URL, with the limits of the tests unless others are named."""
 
     def make(url, number=0, headers=(), etag=None, last_modified=None, source="s", **limits):
-        asked = Asked(source, url, url_digest(url))
+        asked = RequestInfo(source, url, url_digest(url))
         known = network.model_copy(update=limits).limits()
         return Job(number, asked, known, dict(headers), etag, last_modified)
 
@@ -160,4 +160,4 @@ def asked(job, landing):
 @pytest.fixture
 def note():
     """What is known of a partial file, but for how much of it has come."""
-    return Note("s", "http://h/a", url_digest("http://h/a"), '"v1"', 0, "", 3 * WORTH_RESUMING)
+    return ResumeInfo("s", "http://h/a", url_digest("http://h/a"), '"v1"', 0, "", 3 * WORTH_RESUMING)

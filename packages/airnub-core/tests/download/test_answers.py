@@ -5,7 +5,7 @@ import re
 import pytest
 from misbehaviours import content
 
-from airnub_core import FileSource, Kind
+from airnub_core import FileSource, Status
 from airnub_core.errors import ConnectionFailedError, HttpStatusError, ItemError, ProtocolError, TransferTimeoutError
 from airnub_core.network.limits import MAX_INTERIM
 from airnub_core.store.manifest import Manifest
@@ -65,7 +65,7 @@ def test_a_long_header(server, stored):
 def test_answers_before_the_answer(server, fetch, tmp_path):
     """100 and 103 are passed over, and their headers are not those of the file."""
     outcome, body = fetch(server.url("informational"))
-    assert (outcome.kind, body) == (Kind.STORED, content(100))
+    assert (outcome.kind, body) == (Status.STORED, content(100))
     assert outcome.path.endswith("/informational")
     assert Manifest.read(tmp_path / outcome.manifest).headers["etag"] == '"v1"'
 
@@ -98,7 +98,7 @@ def test_trailers_are_no_headers(raw_server, fetch, tmp_path, trailer, body):
     chunks = b"%x\r\n%b\r\n0\r\n" % (len(body), body) if body else b"0\r\n"
     raw_server.answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b%b\r\n\r\n" % (chunks, trailer)
     outcome, came = fetch(raw_server.url("/a"))
-    assert (outcome.kind, came) == (Kind.STORED, body), outcome.error
+    assert (outcome.kind, came) == (Status.STORED, body), outcome.error
     assert Manifest.read(tmp_path / outcome.manifest).headers == {}
 
 
@@ -107,7 +107,7 @@ def test_a_length_of_odd_digits(raw_server, fetch, length):
     """Very many, or others than those of ASCII: an error of the item, or the file; never of the run."""
     raw_server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\nfine" % length
     outcome, body = fetch(raw_server.url("/a"))
-    assert body == b"fine" if outcome.kind is Kind.STORED else isinstance(outcome.error, ItemError)
+    assert body == b"fine" if outcome.kind is Status.STORED else isinstance(outcome.error, ItemError)
 
 
 def test_answers_before_the_answer_come_to_an_end(server, fails):
@@ -157,7 +157,7 @@ def test_a_file_that_is_another_one_each_time(server, fetch):
     """Each run brings the one of its time."""
     url = server.url("changing")
     ended = [fetch(url) for _ in range(3)]
-    assert [outcome.kind for outcome, _ in ended] == [Kind.STORED, Kind.UPDATED, Kind.UPDATED]
+    assert [outcome.kind for outcome, _ in ended] == [Status.STORED, Status.UPDATED, Status.UPDATED]
     assert [body for _, body in ended] == [content(100, number) for number in (1, 2, 3)]
 
 
@@ -172,7 +172,7 @@ def test_what_may_heal_is_asked_for_again(server, fetch, first):
     """A transfer that broke in any way, and then did not: one file, two attempts, nothing of the first."""
     more = {"sent": 20} if first in {"short", "stall_in_body"} else {}
     outcome, body = fetch(server.url("healing", first=first, **more), attempts=3, stall_timeout=0.2)
-    assert (outcome.kind, outcome.attempts, body) == (Kind.STORED, 2, content(100))
+    assert (outcome.kind, outcome.attempts, body) == (Status.STORED, 2, content(100))
     assert len(server.asked) == 2
 
 
@@ -182,7 +182,7 @@ def test_what_may_heal_is_asked_for_again(server, fetch, first):
 def test_a_server_that_asks_to_be_asked_later(server, fetch, code, form, wait):
     """It is asked again when it said, and not before."""
     outcome, body = fetch(server.url("busy", code=code, seconds=wait, form=form), attempts=2)
-    assert (outcome.kind, outcome.attempts, body) == (Kind.STORED, 2, content(100))
+    assert (outcome.kind, outcome.attempts, body) == (Status.STORED, 2, content(100))
     first, second = (asked.at for asked in server.asked)
     assert second - first >= 1  # a date has no fractions of a second
 
@@ -205,7 +205,7 @@ def test_waiting_for_one_holds_up_no_other(server, run, network):
     urls = [server.url("busy", code=503, seconds=1), *(server.url("whole", size=10, seed=seed) for seed in range(10))]
     one_by_one = network.model_copy(update={"connections": 2, "connections_per_host": 2, "attempts": 2})
     outcomes = run(FileSource(name="s", urls=urls), network=one_by_one)
-    assert {outcome.kind for outcome in outcomes} == {Kind.STORED}
+    assert {outcome.kind for outcome in outcomes} == {Status.STORED}
     assert server.asked[-1].path == "/busy"
 
 

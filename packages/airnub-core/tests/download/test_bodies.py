@@ -3,7 +3,7 @@
 import pytest
 from misbehaviours import compressed, content
 
-from airnub_core import FileSource, Kind
+from airnub_core import FileSource, Status
 from airnub_core.errors import (
     ConnectionFailedError,
     ContentEncodingError,
@@ -41,7 +41,7 @@ def test_a_connection_that_is_reset_in_the_body(server, fails):
 def test_a_body_that_is_longer_than_it_says(server, fetch):
     """What was promised is the file, or the item fails: the rest is never part of it."""
     outcome, body = fetch(server.url("long"))
-    assert body == b"hello" or outcome.kind is Kind.FAILED
+    assert body == b"hello" or outcome.kind is Status.FAILED
 
 
 def test_the_rest_of_a_body_is_no_answer(server, run, network, files):
@@ -62,13 +62,13 @@ def test_two_lengths_that_differ(server, fails, first, second):
 def test_two_lengths_that_agree(server, fetch):
     """It may be taken or refused (RFC 9110, 8.6); never is anything but the body stored."""
     outcome, body = fetch(server.url("lengths", first=5, second=5))
-    assert body == b"hello" or outcome.kind is Kind.FAILED
+    assert body == b"hello" or outcome.kind is Status.FAILED
 
 
 def test_chunks_count_for_more_than_a_length(server, fetch):
     """A chunked answer with a Content-Length besides (RFC 9112, 6.3): never is anything but the chunks stored."""
     outcome, body = fetch(server.url("both_lengths"))
-    assert body == b"hello" or outcome.kind is Kind.FAILED
+    assert body == b"hello" or outcome.kind is Status.FAILED
 
 
 @pytest.mark.parametrize(

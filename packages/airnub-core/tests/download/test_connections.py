@@ -7,7 +7,7 @@ import pytest
 from misbehaving import FullBacklog, never_read, reset_at_once
 from misbehaviours import content
 
-from airnub_core import FileSource, Kind
+from airnub_core import FileSource, Status
 from airnub_core.errors import ConnectionFailedError, ProtocolError, TransferTimeoutError
 
 
@@ -101,7 +101,7 @@ def test_a_connection_that_was_closed_meanwhile(server, stored, run, network):
     urls = [server.url("fickle", number=number) for number in range(30)]
     few = network.model_copy(update={"connections": 2, "attempts": 3})
     outcomes = run(FileSource(name="s", urls=urls), network=few)
-    assert {outcome.kind for outcome in outcomes} == {Kind.STORED}
+    assert {outcome.kind for outcome in outcomes} == {Status.STORED}
     assert len(server.asked) == 30
 
 

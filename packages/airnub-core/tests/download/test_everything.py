@@ -5,7 +5,7 @@ from misbehaving import cut_handshake, garbled_handshake, never_read, reset_at_o
 from misbehaviours import bad_urls, content
 
 from airnub_common import redact_url
-from airnub_core import ContentStore, FileSource, Kind, verify
+from airnub_core import ContentStore, FileSource, Status, verify
 from airnub_core.errors import ItemError
 
 
@@ -25,8 +25,8 @@ def test_every_bad_file_fails_and_every_good_one_is_stored(
     outcomes = run(FileSource(name="s", urls=urls), network=limits, processes=processes)
     assert [outcome.url for outcome in outcomes] == list(map(redact_url, urls))
     ended = dict(zip(urls, outcomes, strict=True))
-    assert [url for url in bad if ended[url].kind is not Kind.FAILED] == []
-    assert [str(ended[url].error) for url in good if ended[url].kind is not Kind.STORED] == []
+    assert [url for url in bad if ended[url].kind is not Status.FAILED] == []
+    assert [str(ended[url].error) for url in good if ended[url].kind is not Status.STORED] == []
     assert all(isinstance(ended[url].error, ItemError) and redact_url(url) in str(ended[url].error) for url in bad)
     assert sorted(files().values()) == sorted(content(100 + number, number) for number in range(len(good)))
     assert verify(ContentStore(tmp_path)).damaged == []

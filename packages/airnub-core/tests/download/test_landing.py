@@ -10,17 +10,17 @@ from misbehaviours import content
 
 from airnub_common import digest_of
 from airnub_core.download.buffers import Buffers
-from airnub_core.download.job import Broken, Fetched
+from airnub_core.download.job import Fetched, StoreFailure
 from airnub_core.download.landing import SMALL, Arrived, Landing
 from airnub_core.errors import StoreError
-from airnub_core.store.manifest import Asked, Manifest, url_digest
+from airnub_core.store.layout import Staged
+from airnub_core.store.manifest import Manifest, RequestInfo, url_digest
 from airnub_core.store.partials import WORTH_RESUMING, key_of
-from airnub_core.store.redo_log import logs_in, read_log
-from airnub_core.store.staged import Staged
+from airnub_core.store.write_ahead_log import logs_in, read_log
 
 URL = "http://h/a"
 AT = "2026-01-01T00:00:00+00:00"
-ASKED = Asked("s", URL, url_digest(URL))
+ASKED = RequestInfo("s", URL, url_digest(URL))
 
 
 def body_of(landing, content, note=None):
@@ -200,7 +200,7 @@ def test_a_store_that_was_removed(landing, landed, staging_folder):
     land(landing, body_of(landing, b"small"))
     landing.close()
     [result] = landed
-    assert isinstance(result, Broken)
+    assert isinstance(result, StoreFailure)
     assert isinstance(result.error, StoreError)
 
 

@@ -14,7 +14,7 @@ from misbehaviours import content
 from airnub_core.download.buffers import SMALLEST, Buffers
 from airnub_core.download.lanes import Lanes
 from airnub_core.download.large_file import CHECKPOINT, LargeFile
-from airnub_core.store.partials import BODY, NOTE, WORTH_RESUMING, Note, Partials, read_note, write_note
+from airnub_core.store.partials import BODY, NOTE, WORTH_RESUMING, Partials, ResumeInfo, read_note, write_resume_info
 
 MEMORY = Path("/dev/shm")
 
@@ -135,7 +135,7 @@ def left(folder, note, size, more=b"not noted"):
     body = content(3 * WORTH_RESUMING)
     (folder / BODY).write_bytes(body[:size] + more)
     known = note._replace(size=size, hex_digits=hashlib.sha256(body[:size]).hexdigest())
-    write_note(folder, known)
+    write_resume_info(folder, known)
     return body, known
 
 
@@ -241,7 +241,7 @@ def test_what_cannot_be_read_again_is_closed(folder, lanes, monkeypatch):
     folder.mkdir()
     (folder / BODY).write_bytes(content(WORTH_RESUMING))
     digits = hashlib.sha256(content(WORTH_RESUMING)).hexdigest()
-    known = Note("s", "http://h/a", "0" * 64, '"1"', WORTH_RESUMING, digits, None)
+    known = ResumeInfo("s", "http://h/a", "0" * 64, '"1"', WORTH_RESUMING, digits, None)
 
     def fail(*_arguments):
         raise OSError(errno.EIO, "Input/output error")

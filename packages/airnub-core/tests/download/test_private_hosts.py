@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from airnub_core import FileSource, Item, Kind, open_engine
+from airnub_core import FileSource, Item, Status, open_engine
 from airnub_core.errors import RefusedAddressError, RefusedUrlError
 from airnub_core.network.addresses import is_local_name
 
@@ -79,7 +79,7 @@ def refused(run, network, files, leftovers):
     def one(url, *kinds, **limits):
         public = network.model_copy(update={"allow_private_hosts": False, **limits})
         [outcome] = run(FileSource(name="s", urls=[url]), network=public)
-        assert outcome.kind is Kind.FAILED
+        assert outcome.kind is Status.FAILED
         assert isinstance(outcome.error, kinds), repr(outcome.error)
         assert not outcome.error.transient
         assert (outcome.attempts, files(), leftovers()) == (1, {}, [])
@@ -166,7 +166,7 @@ def test_one_source_may_and_another_may_not(server, run, network):
             FileSource(name="may_not", urls=[server.url("told", text=order)]),
         ][::order]
         outcomes = {outcome.source: outcome for outcome in run(*sources, network=public)}
-        assert outcomes["may"].kind is Kind.STORED
+        assert outcomes["may"].kind is Status.STORED
         assert isinstance(outcomes["may_not"].error, RefusedAddressError)
     assert len(server.asked) == 2
 
@@ -184,7 +184,7 @@ def test_the_connection_of_one_is_not_lent_to_the_other(server, network, tmp_pat
             ]
 
     may, may_not = run_engine(main())
-    assert may.kind is Kind.STORED
+    assert may.kind is Status.STORED
     assert isinstance(may_not.error, RefusedAddressError)
     assert len(server.asked) == 1
 
@@ -222,7 +222,7 @@ def listed(run, network):
 @pytest.mark.parametrize("allowed", [["127.0.0.1"], ["127.0.0.0/31"], ["10.0.0.0/8", "127.0.0.1/32"], True])
 def test_a_listed_address_is_asked(near, listed, allowed):
     """At any port, alone or as one of a network."""
-    assert listed(near.url("told"), allowed).kind is Kind.STORED
+    assert listed(near.url("told"), allowed).kind is Status.STORED
 
 
 @pytest.mark.parametrize("allowed", [[], ["127.0.0.2"], ["localhost"], ["10.0.0.0/8"], ["::1"]])
@@ -236,8 +236,8 @@ def test_an_address_that_is_not_listed_is_refused(near, listed, allowed):
 def test_a_listed_name_is_asked(near, listed):
     """It resolves to loopback; asked by its number, or by another name, the host is refused."""
     url = f"http://localhost:{near.port}/told"
-    assert listed(url, ["localhost"]).kind is Kind.STORED
-    assert listed(url, ["127.0.0.1", "::1"]).kind is Kind.UNCHANGED
+    assert listed(url, ["localhost"]).kind is Status.STORED
+    assert listed(url, ["127.0.0.1", "::1"]).kind is Status.UNCHANGED
     for refused in (near.url("told"), f"http://a.localhost:{near.port}/told"):
         assert isinstance(listed(refused, ["localhost"]).error, RefusedAddressError)
     assert len(near.asked) == 2
@@ -251,7 +251,7 @@ def test_a_redirect_to_another_private_host_needs_its_own_entry(near, far, liste
     assert (outcome.error.host, outcome.error.url) == ("127.0.0.2", url)
     assert "add 127.0.0.2 to allow_private_hosts" in str(outcome.error)
     assert far.accepted == 0
-    assert listed(url, ["127.0.0.1", "127.0.0.2"]).kind is Kind.STORED
+    assert listed(url, ["127.0.0.1", "127.0.0.2"]).kind is Status.STORED
 
 
 @pytest.mark.parametrize("allowed", [True, ["127.0.0.1", "0.0.0.0/0", "::/0"]])
@@ -302,7 +302,7 @@ def test_a_connection_of_one_list_is_not_lent_to_another(near, far, network, tmp
 
     first, refused, last = run_engine(main())
     assert isinstance(refused.error, RefusedAddressError)
-    assert (first.kind, last.kind, len(near.asked)) == (Kind.STORED, Kind.STORED, 2)
+    assert (first.kind, last.kind, len(near.asked)) == (Status.STORED, Status.STORED, 2)
 
 
 def test_many_different_lists_in_one_run(near, run, network):
@@ -316,7 +316,7 @@ def test_many_different_lists_in_one_run(near, run, network):
         )
         for number in range(12)
     ]
-    assert {outcome.kind for outcome in run(*sources, network=few)} == {Kind.STORED}
+    assert {outcome.kind for outcome in run(*sources, network=few)} == {Status.STORED}
     assert len(near.asked) == 36
 
 
@@ -326,7 +326,7 @@ def test_a_list_goes_to_the_second_process(near, far, run, network):
     urls[::50] = [far.url("told", text=number) for number in range(6)]
     only_near = network.model_copy(update={"allow_private_hosts": ("127.0.0.1",)})
     outcomes = run(FileSource(name="s", urls=urls), network=only_near, processes=2)
-    refused = [outcome for outcome in outcomes if outcome.kind is Kind.FAILED]
+    refused = [outcome for outcome in outcomes if outcome.kind is Status.FAILED]
     assert len(refused) == 6
     assert all(isinstance(outcome.error, RefusedAddressError) for outcome in refused)
     assert far.accepted == 0

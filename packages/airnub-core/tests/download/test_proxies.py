@@ -6,7 +6,7 @@ The server of the test is the proxy: hosts that do not exist are asked for throu
 import pytest
 from misbehaving import MisbehavingServer
 
-from airnub_core import Kind
+from airnub_core import Status
 from airnub_core.errors import ConnectionFailedError, RefusedAddressError, RefusedUrlError, TlsError
 
 FILES = "http://files.invalid"
@@ -38,14 +38,14 @@ def public(fetch):
 def test_a_file_comes_through_the_proxy(proxy, public):
     """Its name is resolved by the proxy alone, and the proxy's own address is its own affair."""
     outcome, body = public(f"{FILES}/file")
-    assert (outcome.kind, body) == (Kind.STORED, b"through the proxy")
+    assert (outcome.kind, body) == (Status.STORED, b"through the proxy")
     assert [asked.target for asked in proxy.asked] == [f"{FILES}/file"]
 
 
 def test_a_name_in_other_letters(proxy, public):
     """It is asked for as resolvers know it (RFC 3490)."""
     outcome, _ = public("http://Köln.invalid/file")
-    assert outcome.kind is Kind.STORED
+    assert outcome.kind is Status.STORED
     assert [asked.target for asked in proxy.asked] == ["http://xn--kln-sna.invalid/file"]
 
 
@@ -61,7 +61,7 @@ def test_libcurl_does_not_read_the_variable_its_own_way(proxy, public, monkeypat
     """It would take a space for a comma, and go to a host that nobody has looked at since the proxy was to do it."""
     monkeypatch.setenv("no_proxy", "files.invalid other.invalid")
     outcome, _ = public(f"{FILES}/file")
-    assert outcome.kind is Kind.STORED
+    assert outcome.kind is Status.STORED
     assert proxy.accepted == 1
 
 

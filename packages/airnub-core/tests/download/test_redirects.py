@@ -5,7 +5,7 @@ import base64
 import pytest
 from misbehaviours import content
 
-from airnub_core import FileSource, Kind
+from airnub_core import FileSource, Status
 from airnub_core.errors import HttpStatusError, ItemError, ProtocolError, RefusedUrlError, TooManyRedirectsError
 from airnub_core.store.manifest import Manifest
 
@@ -15,7 +15,7 @@ def test_five_redirects_are_followed(server, fetch, tmp_path, status):
     """Where it ended is in the manifest; the URL is the one that was asked for."""
     url = server.url("redirect_chain", left=5, status=status)
     outcome, body = fetch(url)
-    assert (outcome.kind, outcome.attempts, body) == (Kind.STORED, 1, content(100))
+    assert (outcome.kind, outcome.attempts, body) == (Status.STORED, 1, content(100))
     manifest = Manifest.read(tmp_path / outcome.manifest)
     assert (manifest.url, manifest.final_url) == (url, server.url("redirect_chain", left=0, status=status))
 
@@ -89,7 +89,7 @@ def test_a_redirect_is_read_as_a_browser_reads_it(server, fetch, to):
         talk.answer(body=b"here") if text else redirect(talk, to)
     )
     outcome, body = fetch(server.url("redirect", to=to.format(host=f"127.0.0.1:{server.port}")))
-    assert (outcome.kind, body) == (Kind.STORED, b"here")
+    assert (outcome.kind, body) == (Status.STORED, b"here")
     assert "#" not in server.asked[-1].target
 
 
@@ -146,7 +146,7 @@ def test_a_password_in_the_url(server, serve, fetch):
     back = other.url("redirect", to=server.url("told"))
     url = server.url("redirect", to=back).replace("://", "://me:s3cret@")
     outcome, body = fetch(url)
-    assert (outcome.kind, body) == (Kind.STORED, b"fine")
+    assert (outcome.kind, body) == (Status.STORED, b"fine")
     credentials = base64.b64encode(b"me:s3cret").decode()
     assert [asked.headers.get("authorization") for asked in server.asked] == [f"Basic {credentials}", None]
     assert "authorization" not in other.asked[0].headers

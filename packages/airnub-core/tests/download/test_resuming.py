@@ -13,7 +13,7 @@ import time
 import pytest
 from misbehaviours import compressed, content
 
-from airnub_core import ContentStore, FileSource, Item, Kind, open_engine, verify
+from airnub_core import ContentStore, FileSource, Item, Status, open_engine, verify
 from airnub_core.errors import HttpStatusError, ItemError, TooLargeError, TransferTimeoutError, TruncatedBodyError
 from airnub_core.store.manifest import Manifest
 
@@ -43,7 +43,7 @@ def continued(asked):
 def test_a_cut_transfer_is_continued(server, cut, fetch):
     """The second attempt asks for the rest alone, if it is still the same file."""
     outcome, body = fetch(cut(), attempts=2)
-    assert (outcome.kind, outcome.attempts, outcome.size, body) == (Kind.STORED, 2, SIZE, content(SIZE))
+    assert (outcome.kind, outcome.attempts, outcome.size, body) == (Status.STORED, 2, SIZE, content(SIZE))
     first, second = server.asked
     assert first.start is None
     assert continued(second), second.headers
@@ -58,7 +58,7 @@ def test_nothing_is_left_of_it(cut, stored, leftovers):
 def test_it_may_be_cut_again_and_again(server, cut, fetch):
     """Each attempt goes on where the one before ended."""
     outcome, body = fetch(cut(size=4 * MIB, sent=MIB + 1000, times=3), attempts=4)
-    assert (outcome.kind, outcome.attempts, body) == (Kind.STORED, 4, content(4 * MIB))
+    assert (outcome.kind, outcome.attempts, body) == (Status.STORED, 4, content(4 * MIB))
     starts = [asked.start for asked in server.asked]
     assert starts[0] is None
     assert starts[1:] == sorted(set(starts[1:]))
@@ -80,7 +80,7 @@ def test_however_it_was_cut(server, fetch, first):
 
     server.behaviours["broken"] = broken
     outcome, body = fetch(server.url("broken", size=SIZE, sent=SENT), attempts=2, stall_timeout=1)
-    assert (outcome.kind, outcome.attempts, body) == (Kind.STORED, 2, content(SIZE))
+    assert (outcome.kind, outcome.attempts, body) == (Status.STORED, 2, content(SIZE))
     assert continued(server.asked[1]), server.asked[1].headers
 
 
@@ -110,7 +110,7 @@ def test_a_new_version_is_continued(server, fetch, stored):
 
     server.behaviours["versions"] = cut_once
     outcome, body = fetch(url, attempts=2)
-    assert (outcome.kind, outcome.attempts, body) == (Kind.UPDATED, 2, content(SIZE))
+    assert (outcome.kind, outcome.attempts, body) == (Status.UPDATED, 2, content(SIZE))
     assert server.asked[1].headers["if-none-match"] == '"v0"'
     assert continued(server.asked[2]), server.asked[2].headers
 
@@ -129,7 +129,7 @@ def test_the_next_run_knows_its_version(server, cut, fetch):
     fetch(cut(), attempts=2)
     outcome, _ = fetch(cut(), attempts=1)
     assert server.asked[-1].headers["if-none-match"] == '"v1"'
-    assert outcome.kind is Kind.UNCHANGED
+    assert outcome.kind is Status.UNCHANGED
 
 
 # --- what is not continued
@@ -197,7 +197,7 @@ def test_an_answer_that_does_not_fit_is_never_believed(server, cut, fetch, lefto
     all of it, and what is stored is the file.
     """
     outcome, body = fetch(cut(then=then), attempts=4)
-    assert (outcome.kind, body) == (Kind.STORED, content(SIZE)), str(outcome.error)
+    assert (outcome.kind, body) == (Status.STORED, content(SIZE)), str(outcome.error)
     assert leftovers() == []
     assert continued(server.asked[1]), server.asked[1].headers
     assert server.asked[-1].start is None
@@ -207,7 +207,7 @@ def test_an_answer_that_does_not_fit_is_never_believed(server, cut, fetch, lefto
 def test_an_answer_that_does_not_fit_is_never_kept(cut, fetch, files, then):
     """Also where it is the last attempt: then there is no file, or the right one."""
     outcome, body = fetch(cut(then=then), attempts=2)
-    assert body == content(SIZE) if outcome.kind is Kind.STORED else files() == {}
+    assert body == content(SIZE) if outcome.kind is Status.STORED else files() == {}
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_part_of_odd_digits(server, fetch, named, rest, capfd):
 
     server.behaviours["odd"] = odd
     outcome, body = fetch(server.url("odd"), attempts=2)
-    assert body == content(SIZE) if outcome.kind is Kind.STORED else isinstance(outcome.error, ItemError)
+    assert body == content(SIZE) if outcome.kind is Status.STORED else isinstance(outcome.error, ItemError)
     assert "Traceback" not in capfd.readouterr().err
 
 
@@ -246,14 +246,14 @@ def test_an_answer_that_may_be_believed(server, cut, stored, leftovers, then):
 def test_a_server_that_knows_no_ranges(server, cut, fetch):
     """It sends all of it: that is the file, at the second attempt."""
     outcome, body = fetch(cut(then="all"), attempts=2)
-    assert (outcome.kind, outcome.attempts, body) == (Kind.STORED, 2, content(SIZE))
+    assert (outcome.kind, outcome.attempts, body) == (Status.STORED, 2, content(SIZE))
     assert len(server.asked) == 2
 
 
 def test_a_file_that_changed_meanwhile(server, cut, fetch, tmp_path):
     """Its server sends all of the new one (RFC 9110, 13.1.5): nothing of the old one is in it."""
     outcome, body = fetch(cut(then="changed"), attempts=2)
-    assert (outcome.kind, outcome.attempts, body) == (Kind.STORED, 2, content(SIZE, 1))
+    assert (outcome.kind, outcome.attempts, body) == (Status.STORED, 2, content(SIZE, 1))
     assert Manifest.read(tmp_path / outcome.manifest).headers["etag"] == '"v2"'
     assert continued(server.asked[1]), server.asked[1].headers
 
@@ -287,7 +287,7 @@ def test_the_next_run_continues(server, cut, fetch, leftovers):
     """Its first request asks for the rest, and afterwards nothing is left of the part."""
     fetch(cut())
     outcome, body = fetch(cut())
-    assert (outcome.kind, outcome.attempts, body) == (Kind.STORED, 1, content(SIZE))
+    assert (outcome.kind, outcome.attempts, body) == (Status.STORED, 1, content(SIZE))
     assert continued(server.asked[1]), server.asked[1].headers
     assert leftovers() == []
 
@@ -296,7 +296,7 @@ def test_run_after_run(server, cut, fetch):
     """What each brings is added to what is parked."""
     url = cut(size=4 * MIB, sent=MIB + 1000, times=3)
     kinds = [fetch(url)[0].kind for _ in range(4)]
-    assert kinds == [Kind.FAILED, Kind.FAILED, Kind.FAILED, Kind.STORED]
+    assert kinds == [Status.FAILED, Status.FAILED, Status.FAILED, Status.STORED]
     starts = [asked.start for asked in server.asked]
     assert starts[1:] == sorted(set(starts[1:]))
 
@@ -305,7 +305,7 @@ def test_a_file_that_changed_between_runs(server, cut, fetch, leftovers):
     """The new one is fetched whole, and what was parked of the old one is removed."""
     fetch(cut(then="changed"))
     outcome, body = fetch(cut(then="changed"))
-    assert (outcome.kind, outcome.attempts, body) == (Kind.STORED, 1, content(SIZE, 1))
+    assert (outcome.kind, outcome.attempts, body) == (Status.STORED, 1, content(SIZE, 1))
     assert continued(server.asked[1]), server.asked[1].headers
     assert leftovers() == []
 
@@ -316,7 +316,7 @@ def test_a_part_that_does_not_fit_in_a_later_run(cut, fetch, files, leftovers, t
     url = cut(then=then)
     fetch(url)
     outcome, body = fetch(url, attempts=3)
-    assert (outcome.kind, body) == (Kind.STORED, content(SIZE)), str(outcome.error)
+    assert (outcome.kind, body) == (Status.STORED, content(SIZE)), str(outcome.error)
     assert list(files().values()) == [content(SIZE)]
     assert leftovers() == []
 
@@ -336,15 +336,15 @@ def test_a_parked_file_that_was_damaged(cut, fetch, leftovers, tmp_path, harm):
         # Nobody can know; but the object is what its digest says, and nothing else is claimed of it.
         assert verify(ContentStore(tmp_path)).damaged == []
     else:
-        assert (outcome.kind, body) == (Kind.STORED, content(SIZE))
+        assert (outcome.kind, body) == (Status.STORED, content(SIZE))
 
 
 def test_two_sources_park_apart(server, cut, run, network, tmp_path):
     """The same URL in two sources: each continues its own."""
     sources = [FileSource(name=name, urls=[cut(times=2)]) for name in ("s", "t")]
-    assert {outcome.kind for outcome in run(*sources, network=network)} == {Kind.FAILED}
+    assert {outcome.kind for outcome in run(*sources, network=network)} == {Status.FAILED}
     outcomes = run(*sources, network=network)
-    assert {outcome.kind for outcome in outcomes} == {Kind.STORED}
+    assert {outcome.kind for outcome in outcomes} == {Status.STORED}
     assert [(tmp_path / outcome.path).read_bytes() for outcome in outcomes] == [content(SIZE)] * 2
     assert all(continued(asked) for asked in server.asked[2:])
 
@@ -366,7 +366,7 @@ def test_what_is_not_worth_it_is_not_kept(server, cut, fetch, leftovers, how):
     fetch(cut(**how))
     assert leftovers() == []
     outcome, _ = fetch(cut(**how))
-    assert (outcome.kind, server.asked[1].start) == (Kind.STORED, None)
+    assert (outcome.kind, server.asked[1].start) == (Status.STORED, None)
 
 
 # --- runs that end badly
@@ -416,7 +416,7 @@ def test_a_run_that_was_ended(server, fetch, tmp_path, leftovers, how):
         os.kill(process.pid, how)
         process.communicate(timeout=30)
     outcome, body = fetch(url)
-    assert (outcome.kind, body) == (Kind.STORED, content(size))
+    assert (outcome.kind, body) == (Status.STORED, content(size))
     [again] = server.asked[1:]
     assert again.start is not None
     assert (again.start >= MIB, again.headers["if-range"]) == (True, '"v1"')
@@ -444,7 +444,7 @@ def test_a_run_that_was_cancelled(server, network, tmp_path, run_engine, fetch, 
 
     run_engine(main())
     outcome, body = fetch(url)
-    assert (outcome.kind, body) == (Kind.STORED, content(SIZE))
+    assert (outcome.kind, body) == (Status.STORED, content(SIZE))
     assert continued(server.asked[1]), server.asked[1].headers
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from airnub_core import Item, Kind, open_engine
+from airnub_core import Item, Status, open_engine
 from airnub_core.errors import ItemError, RefusedUrlError
 
 
@@ -55,7 +55,7 @@ def test_the_host_is_told_with_its_port(server, fetch_item):
 
 def test_who_asks_is_said(server, fetch_item):
     """And that the bytes are wanted as they are; no cookie, no referrer, nothing else about this machine."""
-    assert fetch_item(server.url("told")).kind is Kind.STORED
+    assert fetch_item(server.url("told")).kind is Status.STORED
     headers = server.asked[0].headers
     assert headers["user-agent"].startswith("airnub/")
     assert headers["accept-encoding"] == "identity"
@@ -93,7 +93,7 @@ def test_who_asks_is_said(server, fetch_item):
 def test_what_is_never_asked_for(fetch_item, files, url):
     """Whatever is wrong with it, it is one kind of error, and not worth a retry."""
     outcome = fetch_item(url)
-    assert outcome.kind is Kind.FAILED
+    assert outcome.kind is Status.FAILED
     assert isinstance(outcome.error, RefusedUrlError), repr(outcome.error)
     assert files() == {}
 
@@ -102,7 +102,7 @@ def test_what_is_never_asked_for(fetch_item, files, url):
 def test_nothing_is_injected(server, fetch_item, between):
     """A line end in a URL begins no line of a request: it is refused, left out or encoded."""
     outcome = fetch_item(server.url("told") + f"?text=a{between}X-Injected: 1{between}b")
-    assert outcome.kind is Kind.STORED or isinstance(outcome.error, ItemError)
+    assert outcome.kind is Status.STORED or isinstance(outcome.error, ItemError)
     assert all("x-injected" not in asked.headers for asked in server.asked)
     assert len(server.asked) <= 1
 

@@ -9,7 +9,7 @@ from pydantic import ByteSize
 
 from airnub_core.download.job import Fetched, Started
 from airnub_core.download.worker import CLOSE, STOP
-from airnub_core.store.redo_log import logs_in, read_log
+from airnub_core.store.write_ahead_log import logs_in, read_log
 
 
 @pytest.fixture

@@ -6,16 +6,16 @@ import sys
 from pathlib import Path
 
 from airnub_core import NetworkSettings, open_engine
-from airnub_core.arrival import Item
+from airnub_core.items import Item
 from airnub_core.store.bucket_address import BucketAddress
-from airnub_core.store.opening import Place
+from airnub_core.store.factory import StoreLocation
 
 
 async def fetch(job):
     """Outcomes by URL, each with its kind and its number of attempts."""
     network = NetworkSettings(allow_private_hosts=True, connections=8, connections_per_host=8)
     objects = BucketAddress(*job["bucket"]) if job.get("bucket") else Path(job["folder"])
-    place = Place(objects, job.get("index"), Path(job["folder"]))
+    place = StoreLocation(objects, job.get("index"), Path(job["folder"]))
     async with open_engine(place, network, force=job.get("force", False), processes=1) as engine:
         outcomes = await engine.ingest([Item("shared", url, network) for url in job["urls"]])
     return {outcome.url: [outcome.kind.value, outcome.attempts] for outcome in outcomes}

@@ -11,7 +11,7 @@ from crash_lab.runs import Job, Run, run_to_end
 from crash_lab.site import Site, mixed_files
 from crash_lab.truth import hidden, whole
 
-from airnub_core import FileSource, Kind, NetworkSettings, StoreError, ingest_files, open_engine, open_store, verify
+from airnub_core import FileSource, NetworkSettings, Status, StoreError, ingest_files, open_engine, open_store, verify
 from airnub_core.store import content_store
 
 
@@ -100,7 +100,7 @@ def test_a_disk_that_is_full_when_the_store_is_closed(runs, mounted, monkeypatch
         assert whole(root, small.truth()) == set(small.truth())
         fill.unlink()
         outcomes = asyncio.run(ingest(lambda: None))
-        assert {outcome.kind for outcome in outcomes} == {Kind.UNCHANGED}
+        assert {outcome.kind for outcome in outcomes} == {Status.UNCHANGED}
 
 
 @pytest.mark.system

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airnub_core import ApiSource, ContentStore, Kind, ingest_apis, open_engine, open_store, verify
+from airnub_core import ApiSource, ContentStore, Status, ingest_apis, open_engine, open_store, verify
 from airnub_core.errors import (
     ConnectionFailedError,
     HttpStatusError,
@@ -89,7 +89,7 @@ def test_the_records_of_all_pages_become_one_file(site, run, tmp_path, route, pa
     site.routes["/q"] = route
     source = ApiSource(name="api", url=site.url("/q"), records="items", pages=pages)
     [outcome] = run(source)
-    assert (outcome.kind, outcome.url) == (Kind.STORED, site.url("/q"))
+    assert (outcome.kind, outcome.url) == (Status.STORED, site.url("/q"))
     assert outcome.path.endswith("/api.jsonl")
     assert lines_of(tmp_path, outcome) == RECORDS
     assert len(site.asked) == asked == len(raw_answers(tmp_path))
@@ -97,7 +97,7 @@ def test_the_records_of_all_pages_become_one_file(site, run, tmp_path, route, pa
     assert manifest.content_type == "application/x-ndjson"
     assert set(manifest.derived_from) == {f"sha256:{path.parent.name}" for path in raw_answers(tmp_path)}
     [again] = run(source)
-    assert (again.kind, again.digest) == (Kind.UNCHANGED, outcome.digest)
+    assert (again.kind, again.digest) == (Status.UNCHANGED, outcome.digest)
 
 
 def test_new_records_are_an_update(site, run, tmp_path):
@@ -108,7 +108,7 @@ def test_new_records_are_an_update(site, run, tmp_path):
     [first] = run(source)
     site.routes["/q"] = as_json({"items": [1, 2]})
     [second] = run(source)
-    assert (second.kind, lines_of(tmp_path, second)) == (Kind.UPDATED, [1, 2])
+    assert (second.kind, lines_of(tmp_path, second)) == (Status.UPDATED, [1, 2])
     assert Manifest.read(tmp_path / second.manifest).previous_digest == first.digest
     assert site.asked[0].params == {"format": "json"}
 
@@ -180,7 +180,7 @@ def test_the_secret_is_not_sent_to_another_origin(site, run):
                 ),
                 secret=give,
             )
-            assert outcome.kind is Kind.STORED
+            assert outcome.kind is Status.STORED
         assert [asked.path for asked in other.asked] == ["/next", "/moved"]
         assert SECRET not in str(other.asked)
     assert all("authorization" in asked.headers for asked in site.asked)
@@ -241,7 +241,7 @@ def test_a_bad_answer_is_one_failed_item_and_is_kept(site, run, tmp_path, body, 
     """The raw answer is there to be looked at."""
     site.routes["/q"] = Reply(body)
     [outcome] = run(ApiSource(name="api", url=site.url("/q"), records="items"))
-    assert (outcome.kind, type(outcome.error)) == (Kind.FAILED, error)
+    assert (outcome.kind, type(outcome.error)) == (Status.FAILED, error)
     [raw] = raw_answers(tmp_path)
     assert raw.read_bytes() == body
 
@@ -267,7 +267,7 @@ def test_a_cursor_that_leads_nowhere_is_one_failed_item(site, run, cursor):
     [outcome] = run(
         ApiSource(name="api", url=site.url("/q"), records="items", pages={"kind": "cursor", "next": "next"})
     )
-    assert outcome.kind is Kind.FAILED
+    assert outcome.kind is Status.FAILED
 
 
 def test_an_endless_api_is_one_failed_item(site, run, tmp_path):
@@ -327,7 +327,7 @@ def test_no_content_is_no_records(site, run, tmp_path, incremental):
     run(incremental)
     site.routes["/q"] = Reply(status=204)
     [outcome] = run(incremental)
-    assert (outcome.kind, watermark(tmp_path)) == (Kind.UNCHANGED, 102)
+    assert (outcome.kind, watermark(tmp_path)) == (Status.UNCHANGED, 102)
     [outcome] = run(ApiSource(name="whole", url=site.url("/q")))
     assert outcome.error == HttpStatusError(site.url("/q"), 204)
 
@@ -394,7 +394,7 @@ def test_a_link_that_leads_nowhere_is_one_failed_item(site, run, link):
     """Whatever the header says."""
     site.routes["/q"] = Reply(b'{"items": [1]}', headers={"Link": f'{link}; rel="next"'})
     [outcome] = run(ApiSource(name="api", url=site.url("/q"), records="items", pages={"kind": "link"}))
-    assert outcome.kind is Kind.FAILED
+    assert outcome.kind is Status.FAILED
 
 
 def test_a_page_that_fails_keeps_those_before(site, run, tmp_path):
@@ -429,7 +429,7 @@ def test_one_bad_api_does_not_stop_the_others(site, run, unused_port):
         ApiSource(name="dead", url=f"http://127.0.0.1:{unused_port}/"), ApiSource(name="alive", url=site.url("/q"))
     )
     assert isinstance(dead.error, ConnectionFailedError)
-    assert alive.kind is Kind.STORED
+    assert alive.kind is Status.STORED
 
 
 # --- incremental
@@ -466,9 +466,9 @@ def test_only_what_is_new_is_asked_for(site, run, tmp_path, incremental):
     assert lines_of(tmp_path, first) == RECORDS[:3]
     since.count = 5
     [second] = run(incremental)
-    assert (second.kind, lines_of(tmp_path, second)) == (Kind.STORED, RECORDS[3:5])
+    assert (second.kind, lines_of(tmp_path, second)) == (Status.STORED, RECORDS[3:5])
     [third] = run(incremental)
-    assert (third.kind, third.path) == (Kind.UNCHANGED, None)
+    assert (third.kind, third.path) == (Status.UNCHANGED, None)
     assert [asked.params.get("updatedafter") for asked in site.asked] == [None, "102", "104"]
     assert watermark(tmp_path) == 104
 
@@ -488,7 +488,7 @@ def test_the_watermark_moves_on_success_alone(site, run, tmp_path, incremental, 
     run(incremental)
     site.routes["/q"] = as_json(bad)
     [outcome] = run(incremental)
-    assert (outcome.kind, type(outcome.error)) == (Kind.FAILED, MissingPathError)
+    assert (outcome.kind, type(outcome.error)) == (Status.FAILED, MissingPathError)
     assert watermark(tmp_path) == 102
 
 
@@ -511,7 +511,7 @@ def test_records_of_the_border_come_once(site, run, tmp_path, incremental):
     run(incremental)
     site.routes["/q"] = as_json({"items": [record(2, 20), record(3, 20)]})
     [nothing] = run(incremental)
-    assert (nothing.kind, nothing.path) == (Kind.UNCHANGED, None)
+    assert (nothing.kind, nothing.path) == (Status.UNCHANGED, None)
     site.routes["/q"] = as_json({"items": [record(2, 20), record(4, 20), record(3, 20)]})
     [late] = run(incremental)
     assert lines_of(tmp_path, late) == [record(4, 20)]
@@ -526,7 +526,7 @@ def test_a_page_that_fails_leaves_the_watermark(site, run, tmp_path, incremental
     source = incremental.model_copy(update={"pages": NumberedPages(kind="page")})
     site.routes["/q"] = lambda asked: Reply(status=500) if asked.params["page"] == "2" else by_page(3)(asked)
     [outcome] = run(source)
-    assert (outcome.kind, watermark(tmp_path)) == (Kind.FAILED, None)
+    assert (outcome.kind, watermark(tmp_path)) == (Status.FAILED, None)
     site.routes["/q"] = by_page(3)
     [outcome] = run(source)
     assert (lines_of(tmp_path, outcome), watermark(tmp_path)) == (RECORDS, 106)
@@ -547,7 +547,7 @@ def test_a_first_run_without_records_is_an_empty_file(site, run, tmp_path, incre
     """And no watermark."""
     since.count = 0
     [outcome] = run(incremental)
-    assert (outcome.kind, lines_of(tmp_path, outcome), watermark(tmp_path)) == (Kind.STORED, [], None)
+    assert (outcome.kind, lines_of(tmp_path, outcome), watermark(tmp_path)) == (Status.STORED, [], None)
 
 
 # --- together
@@ -583,7 +583,7 @@ def test_a_failure_behind_pages_that_are_items(site, tmp_path, network):
             return await ingest_apis(engine, [source], give)
 
     outcomes = asyncio.run(main())
-    assert [outcome.kind for outcome in outcomes] == [Kind.STORED, Kind.STORED, Kind.FAILED]
+    assert [outcome.kind for outcome in outcomes] == [Status.STORED, Status.STORED, Status.FAILED]
     assert (sum(expected), len(seen)) == (3, 3)
 
 
@@ -645,7 +645,7 @@ def test_a_run_that_is_killed_between_pages_goes_on(site, run, tmp_path):
     before = len(site.asked)
     source = ApiSource(name="api", url=site.url("/q"), records="items", pages={"kind": "page"})
     [outcome] = run(source)
-    assert (outcome.kind, lines_of(tmp_path, outcome)) == (Kind.STORED, list(range(1, last + 1)))
+    assert (outcome.kind, lines_of(tmp_path, outcome)) == (Status.STORED, list(range(1, last + 1)))
     again = [asked for asked in site.asked[before:] if "if-none-match" in asked.headers]
     assert [int(asked.params["page"]) for asked in again] == list(range(1, last))
     assert verify(ContentStore(tmp_path)).damaged == []

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airnub_core import Kind, PageSource, ingest_pages, open_engine
+from airnub_core import PageSource, Status, ingest_pages, open_engine
 from airnub_core.errors import (
     HttpStatusError,
     PageError,
@@ -50,12 +50,12 @@ def test_what_a_page_links_to_is_fetched(site, run, page, tmp_path):
     """Each URL once; the manifest names the page and the text of the link."""
     a, b = run(page)
     assert [(outcome.kind, outcome.url) for outcome in (a, b)] == [
-        (Kind.STORED, site.url("/reports/a.pdf")),
-        (Kind.STORED, site.url("/reports/b.pdf")),
+        (Status.STORED, site.url("/reports/a.pdf")),
+        (Status.STORED, site.url("/reports/b.pdf")),
     ]
     manifest = manifest_of(tmp_path, a)
     assert (manifest.page, manifest.title) == (site.url("/reports/"), "Report A")
-    assert {outcome.kind for outcome in run(page)} == {Kind.UNCHANGED}
+    assert {outcome.kind for outcome in run(page)} == {Status.UNCHANGED}
 
 
 def test_one_dead_link_does_not_stop_the_others(site, run, page):
@@ -63,23 +63,23 @@ def test_one_dead_link_does_not_stop_the_others(site, run, page):
     del site.routes["/reports/a.pdf"]
     a, b = run(page)
     assert a.error == HttpStatusError(site.url("/reports/a.pdf"), 404)
-    assert b.kind is Kind.STORED
+    assert b.kind is Status.STORED
 
 
 def test_a_list_of_links_instead_of_files(site, run, page, tmp_path):
     """`download: false`: one object, with URLs and titles, and nothing that is linked to is asked for."""
     listing = page.model_copy(update={"download": False})
     [outcome] = run(listing)
-    assert (outcome.kind, outcome.url) == (Kind.STORED, site.url("/reports/"))
+    assert (outcome.kind, outcome.url) == (Status.STORED, site.url("/reports/"))
     assert json.loads((tmp_path / outcome.path).read_bytes()) == [
         {"url": site.url("/reports/a.pdf"), "title": "Report A"},
         {"url": site.url("/reports/b.pdf"), "title": "B"},
     ]
     assert outcome.path.endswith("/reports.links.json")
     assert {asked.path for asked in site.asked} == {"/robots.txt", "/reports/"}
-    assert [outcome.kind for outcome in run(listing)] == [Kind.UNCHANGED]
+    assert [outcome.kind for outcome in run(listing)] == [Status.UNCHANGED]
     site.routes["/reports/"] = html("<a href=c.pdf>C</a>")
-    assert [outcome.kind for outcome in run(listing)] == [Kind.UPDATED]
+    assert [outcome.kind for outcome in run(listing)] == [Status.UPDATED]
 
 
 def test_links_with_secrets_are_listed_without_them(site, run, everything_in):
@@ -91,7 +91,7 @@ def test_links_with_secrets_are_listed_without_them(site, run, everything_in):
     source = PageSource(name="s", page=site.url("/"), links="a")
     [outcome] = run(source)
     run(source.model_copy(update={"download": False}))
-    assert outcome.kind is Kind.STORED
+    assert outcome.kind is Status.STORED
     assert {"sig": "s3cret"} in [asked.params for asked in site.asked]
     assert not [name for name, content in everything_in().items() if b"s3cret" in content]
     assert "s3cret" not in str(outcome.as_json())
@@ -133,7 +133,7 @@ def test_a_page_that_cannot_be_read_is_one_failed_item(site, run, reply, error):
     """Missing, empty, without links or without end."""
     site.routes["/"] = reply
     [outcome] = run(PageSource(name="s", page=site.url("/"), links="a"))
-    assert (outcome.kind, outcome.url, type(outcome.error)) == (Kind.FAILED, site.url("/"), error)
+    assert (outcome.kind, outcome.url, type(outcome.error)) == (Status.FAILED, site.url("/"), error)
 
 
 def test_a_page_larger_than_its_limit_is_one_failed_item(site, run):
@@ -146,7 +146,7 @@ def test_a_page_larger_than_its_limit_is_one_failed_item(site, run):
 def test_one_bad_page_does_not_stop_the_others(site, run, page):
     """Sources are apart."""
     bad, a, b = run(PageSource(name="bad", page=site.url("/missing"), links="a"), page)
-    assert (bad.kind, a.kind, b.kind) == (Kind.FAILED, Kind.STORED, Kind.STORED)
+    assert (bad.kind, a.kind, b.kind) == (Status.FAILED, Status.STORED, Status.STORED)
 
 
 def test_outcomes_are_in_the_order_of_sources_and_links(site, run, page):
@@ -174,7 +174,7 @@ def test_two_sources_may_link_to_the_same_file(site, run, page):
     """Each has it in its own folder."""
     outcomes = run(page, page.model_copy(update={"name": "again"}))
     assert [outcome.source for outcome in outcomes] == ["reports", "reports", "again", "again"]
-    assert {outcome.kind for outcome in outcomes} == {Kind.STORED}
+    assert {outcome.kind for outcome in outcomes} == {Status.STORED}
 
 
 # --- robots.txt
@@ -186,7 +186,7 @@ def test_what_robots_txt_refuses_is_not_asked_for(site, run, page):
     outcomes = {outcome.url: outcome for outcome in run(page)}
     refused = outcomes[site.url("/reports/a.pdf")]
     assert refused.error == RobotsRefusedError(site.url("/reports/a.pdf"))
-    assert outcomes[site.url("/reports/b.pdf")].kind is Kind.STORED
+    assert outcomes[site.url("/reports/b.pdf")].kind is Status.STORED
     assert "/reports/a.pdf" not in [asked.path for asked in site.asked]
 
 
@@ -203,7 +203,7 @@ def test_robots_txt_that_is_not_there(site, run, page, status, allowed):
     """Missing rules allow everything; a server that is broken allows nothing for now."""
     site.routes["/robots.txt"] = Reply(status=status)
     outcomes = run(page)
-    assert {outcome.kind for outcome in outcomes} == {Kind.STORED if allowed else Kind.FAILED}
+    assert {outcome.kind for outcome in outcomes} == {Status.STORED if allowed else Status.FAILED}
     if not allowed:
         assert outcomes[0].error == HttpStatusError(site.url("/robots.txt"), status)
 
@@ -211,7 +211,7 @@ def test_robots_txt_that_is_not_there(site, run, page, status, allowed):
 def test_a_large_robots_txt_is_no_hindrance(site, run, page):
     """More than need be read is passed over."""
     site.routes["/robots.txt"] = Reply(b"# padding\n" * 60_000 + b"User-agent: *\nDisallow: /\n")
-    assert {outcome.kind for outcome in run(page)} == {Kind.STORED}
+    assert {outcome.kind for outcome in run(page)} == {Status.STORED}
 
 
 def test_robots_txt_may_be_elsewhere(site, run, page):
@@ -220,7 +220,7 @@ def test_robots_txt_may_be_elsewhere(site, run, page):
         "/robots.txt": Reply(status=301, headers={"Location": "/rules"}),
         "/rules": Reply(b"User-agent: *\nDisallow: /reports/a\n"),
     }
-    assert [outcome.kind for outcome in run(page)] == [Kind.FAILED, Kind.STORED]
+    assert [outcome.kind for outcome in run(page)] == [Status.FAILED, Status.STORED]
 
 
 @pytest.mark.parametrize(("own", "rate"), [(None, 2), (0.5, 0.5), (100, 2)])
@@ -268,7 +268,7 @@ def test_an_index_of_sitemaps_is_followed(site, run):
         "/2.xml.gz": Reply(gzip.compress(sitemap(site.url("/b"))), headers={"Content-Encoding": "gzip"}),
     }
     [outcome] = run(PageSource(name="s", sitemap=site.url("/index.xml"), download=False))
-    assert outcome.kind is Kind.STORED
+    assert outcome.kind is Status.STORED
     assert [asked.path for asked in site.asked] == ["/robots.txt", "/index.xml", "/1.xml", "/2.xml.gz"]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from airnub_core import ApiSource, Kind, PageSource
+from airnub_core import ApiSource, PageSource, Status
 from airnub_core.errors import RefusedAddressError
 from airnub_core.sources.settings import CursorPages, LinkPages
 
@@ -42,7 +42,7 @@ def answer(body, status=200, headers=()):
 
 def refused(outcome):
     """Whether it was refused, and not asked for."""
-    assert outcome.kind is Kind.FAILED
+    assert outcome.kind is Status.FAILED
     assert isinstance(outcome.error, RefusedAddressError), repr(outcome.error)
     return outcome.error
 
@@ -72,7 +72,7 @@ def test_a_next_page_in_a_header_to_another_private_host(near, far, run):
     assert refused(last).host == "127.0.0.2"
     assert far.accepted == 0
     [stored] = run(ApiSource(**wanted, allow_private_hosts=["127.0.0.1", "127.0.0.2"]))
-    assert stored.kind is Kind.STORED
+    assert stored.kind is Status.STORED
 
 
 @pytest.mark.parametrize("allowed", [True, ["127.0.0.0/8", "0.0.0.0/0"]])
@@ -94,7 +94,7 @@ def test_nothing_leads_to_a_metadata_service(near, run, allowed):
         PageSource(name="sitemap", sitemap=near.url("index.xml"), allow_private_hosts=allowed),
     ]
     for outcomes in (run(*apis), run(*pages)):
-        failed = [outcome for outcome in outcomes if outcome.kind is Kind.FAILED]
+        failed = [outcome for outcome in outcomes if outcome.kind is Status.FAILED]
         assert len(failed) == 2
         assert all("never asked" in str(refused(outcome)) for outcome in failed)
     near.behaviours["robots.txt"] = answer(b"", 302, {"Location": METADATA})
@@ -108,11 +108,11 @@ def test_links_to_another_private_host(near, far, run):
     near.behaviours["page"] = answer(page.encode(), headers=HTML)
     wanted = {"name": "page", "page": near.url("page"), "links": "a"}
     first, second = run(PageSource(**wanted, allow_private_hosts=["127.0.0.1"]))
-    assert first.kind is Kind.STORED
+    assert first.kind is Status.STORED
     assert refused(second).host == "127.0.0.2"
     assert far.accepted == 0
     _, second = run(PageSource(**wanted, allow_private_hosts=["127.0.0.1", "127.0.0.2"]))
-    assert second.kind is Kind.STORED
+    assert second.kind is Status.STORED
 
 
 def test_a_sitemap_on_another_private_host(near, far, run):

@@ -5,8 +5,8 @@ import pytest
 from airnub_core import ApiSource, FileSource, PageSource, reindex
 from airnub_core.sample_site import Reply
 from airnub_core.store.clock import elapsed, timestamp
+from airnub_core.store.factory import open_store
 from airnub_core.store.manifest import url_digest
-from airnub_core.store.opening import open_store
 from airnub_core.store.withdrawal import Withdrawal
 from airnub_core.withdrawing import withdraw
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_core.errors import MissingPathError
-from airnub_core.sources.watermarks import MAX_BORDER, News, Watermark
+from airnub_core.sources.watermarks import MAX_BORDER, NewRecords, Watermark
 
 URL = "http://h/q"
 RECORDS = st.lists(st.fixed_dictionaries({"id": st.integers(0, 5), "at": st.integers(0, 5)}), max_size=12)
@@ -13,7 +13,7 @@ RECORDS = st.lists(st.fixed_dictionaries({"id": st.integers(0, 5), "at": st.inte
 
 def read(last, *pages):
     """What is new on these pages, and the watermark behind them as an index gives it back."""
-    news = News(last, "at")
+    news = NewRecords(last, "at")
     new = [record for page in pages for record in news.among(URL, page)]
     return new, Watermark.parse(news.watermark.as_text())
 

@@ -8,9 +8,9 @@ import pytest
 
 from airnub_core.store import durability
 from airnub_core.store.clock import timestamp
-from airnub_core.store.manifest import Asked, url_digest
-from airnub_core.store.redo_log import RedoLog
+from airnub_core.store.manifest import RequestInfo, url_digest
 from airnub_core.store.staging import Staging
+from airnub_core.store.write_ahead_log import WriteAheadLog
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def stage(staging):
         body = staging.body()
         body.write(content)
         return body.finish(
-            Asked(source, url, url_digest(url)), url, dict(headers), name, sent_at or timestamp(time.time())
+            RequestInfo(source, url, url_digest(url)), url, dict(headers), name, sent_at or timestamp(time.time())
         )
 
     return one
@@ -60,7 +60,7 @@ def stage(staging):
 @pytest.fixture
 def log(staging):
     """The redo log of whoever stages."""
-    begun = RedoLog(staging.folder, "own")
+    begun = WriteAheadLog(staging.folder, "own")
     yield begun
     begun.close()
 

@@ -14,9 +14,9 @@ from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreEr
 from airnub_core.store.bucket import LARGE, Bucket
 from airnub_core.store.bucket_address import BucketAddress
 from airnub_core.store.bucket_store import BucketStore
+from airnub_core.store.layout import Staged
 from airnub_core.store.manifest import Manifest, url_digest
-from airnub_core.store.protocol import Published, Store
-from airnub_core.store.staged import Staged
+from airnub_core.store.protocol import PublishResult, Store
 
 HEX = sha256_hex(b"content")
 FOLDER = f"s/{HEX[:2]}/{HEX}"
@@ -107,7 +107,7 @@ def test_it_is_a_store(store, address):
 def test_an_object_lies_under_its_digest(store, publish, stage, tmp_path, bucket):
     """Its manifest lies beside it; nothing is left behind in the end."""
     published = publish()
-    assert published == Published(f"{FOLDER}/a.csv", f"{FOLDER}/a.csv.manifest.json", new=True)
+    assert published == PublishResult(f"{FOLDER}/a.csv", f"{FOLDER}/a.csv.manifest.json", new=True)
     assert store.read(published.path, digest_of(b"content")) == b"content"
     assert store.digest(published.path) == (digest_of(b"content"), 7)
     assert store.manifest(published.manifest_path).path == published.path
@@ -170,7 +170,7 @@ def test_a_second_url_adds_a_manifest_of_its_own(store, publish, bucket, name):
     before = bucket.read(f"{FOLDER}/a.csv.manifest.json")
     second = publish(url="http://h/b", name=name)
     suffix = url_digest("http://h/b")[:8]
-    assert second == Published(f"{FOLDER}/a.csv", f"{FOLDER}/a.csv.{suffix}.manifest.json", new=False)
+    assert second == PublishResult(f"{FOLDER}/a.csv", f"{FOLDER}/a.csv.{suffix}.manifest.json", new=False)
     manifest = store.manifest(second.manifest_path)
     assert (manifest.path, manifest.file_name, manifest.original_file_name) == (second.path, "a.csv", name)
     assert names(bucket) == [".name", "a.csv", f"a.csv.{suffix}.manifest.json", "a.csv.manifest.json"]
@@ -223,7 +223,7 @@ def test_processes_that_bring_the_same_set_at_once(address, stage, store):
 import sys
 from airnub_core.store.bucket_address import BucketAddress
 from airnub_core.store.bucket_store import BucketStore
-from airnub_core.store.staged import Staged
+from airnub_core.store.layout import Staged
 store = BucketStore(BucketAddress({address.url!r}, {dict(address.options)!r}))
 sys.stdin.readline()
 print(sum(one.new for one in store.publish(eval(sys.stdin.readline()))))

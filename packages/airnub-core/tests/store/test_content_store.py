@@ -12,12 +12,12 @@ import pytest
 from airnub_common import digest_of, sha256_hex
 from airnub_core import ContentStore, verify
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
-from airnub_core.store import content_store, durability, redo_log
+from airnub_core.store import content_store, durability, write_ahead_log
 from airnub_core.store.index.sqlite import SqliteIndex
+from airnub_core.store.intent_log import read_intent_logs
 from airnub_core.store.manifest import Manifest, url_digest
-from airnub_core.store.protocol import Published, Store
-from airnub_core.store.redo import read_redo_lists
-from airnub_core.store.redo_log import logs_in, read_log
+from airnub_core.store.protocol import PublishResult, Store
+from airnub_core.store.write_ahead_log import logs_in, read_log
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def publish(store, stage):
 
     def one(content=b"content", url="http://h/a", name="a.csv", source="s"):
         [published] = store.publish([stage(content, url, name, source)])
-        assert isinstance(published, Published), published
+        assert isinstance(published, PublishResult), published
         return published
 
     return one
@@ -58,7 +58,7 @@ def test_it_is_a_store(store, tmp_path):
 def test_an_object_lies_under_its_digest(store, publish):
     """Its manifest lies beside it and says where it is."""
     published = publish()
-    assert published == Published(f"{FOLDER}/a.csv", f"{FOLDER}/a.csv.manifest.json", new=True)
+    assert published == PublishResult(f"{FOLDER}/a.csv", f"{FOLDER}/a.csv.manifest.json", new=True)
     assert store.manifest(published.manifest_path).path == f"{FOLDER}/a.csv"
     assert store.manifest(published.manifest_path) == Manifest.read(store.root / published.manifest_path)
     assert store.digest(published.path) == (digest_of(b"content"), 7)
@@ -88,7 +88,7 @@ def test_the_same_url_again_changes_nothing(store, publish):
     first, _ = publish(), publish(url="http://h/b")
     before = {path: path.read_bytes() for path in (store.root / FOLDER).iterdir()}
     again = publish()
-    assert again == Published(first.path, first.manifest_path, new=False)
+    assert again == PublishResult(first.path, first.manifest_path, new=False)
     publish(url="http://h/b")
     assert {path: path.read_bytes() for path in (store.root / FOLDER).iterdir()} == before
 
@@ -102,7 +102,7 @@ def batches(stage, number, size=10):
 def test_a_folder_is_not_listed_for_each_url_of_its_bytes(store, stage, listed):
     """Once in a process: what a URL costs does not grow with the number of those that brought the same bytes."""
     for batch in batches(stage, 4):
-        assert all(isinstance(one, Published) for one in store.publish(batch))
+        assert all(isinstance(one, PublishResult) for one in store.publish(batch))
     assert listed.count(store.root / FOLDER) == 1
     assert (len(list(store.objects())), len(dict(store.manifests()))) == (1, 40)
     assert verify(store).damaged == []
@@ -330,7 +330,7 @@ def test_one_that_cannot_be_published_keeps_no_other_from_it(store, stage):
     (store.root / "t").write_bytes(b"in the way")
     first, refused, last = stage(b"1"), stage(b"2", source="t"), stage(b"3")
     published = store.publish([first, refused, last])
-    assert [type(one) for one in published] == [Published, StoreError, Published]
+    assert [type(one) for one in published] == [PublishResult, StoreError, PublishResult]
     assert str(store.root / "t") in str(published[1])
     store.close()
     assert Path(refused.folder, "a.csv").read_bytes() == b"2"
@@ -342,9 +342,9 @@ def test_what_is_published_was_written_down_before(store, stage, staging):
     """All of a batch, whatever became of it, until what was done is durable."""
     batch = [stage(b"1"), stage(b"2"), stage(b"1", url="http://h/b")]
     store.publish(batch)
-    assert list(read_redo_lists(staging.folder)) == batch
+    assert list(read_intent_logs(staging.folder)) == batch
     store.close()
-    assert list(read_redo_lists(staging.folder)) == []
+    assert list(read_intent_logs(staging.folder)) == []
 
 
 def test_a_batch_that_the_disk_does_not_take(store, stage, staging):
@@ -381,7 +381,7 @@ def test_what_is_logged_takes_a_sync_of_its_log_alone(store, stage_logged, stagi
     synced.clear()
     store.publish([stage_logged(b"3", url="http://h/c")])
     assert synced == [log]
-    assert list(read_redo_lists(staging.folder)) == []
+    assert list(read_intent_logs(staging.folder)) == []
     assert len(list(store.objects())) == 3
 
 
@@ -438,7 +438,7 @@ def test_a_batch_of_which_one_is_not_logged(store, stage, stage_logged, staging,
     """All of it is made durable where it is staged, with the list of it and the folders that name it."""
     batch = [stage_logged(b"1"), stage(b"2", url="http://h/b")]
     store.publish(batch)
-    assert list(read_redo_lists(staging.folder)) == batch
+    assert list(read_intent_logs(staging.folder)) == batch
     if None in synced:
         assert synced == [None]
     else:
@@ -464,7 +464,7 @@ def test_names_are_durable_up_to_the_root(store, publish, synced):
 @pytest.fixture
 def small_segments(monkeypatch):
     """A log is continued in another file after every entry."""
-    monkeypatch.setattr(redo_log, "SEGMENT", 1)
+    monkeypatch.setattr(write_ahead_log, "SEGMENT", 1)
 
 
 @pytest.mark.usefixtures("small_segments")
@@ -485,11 +485,11 @@ def test_logs_that_are_many_are_made_needless(store, stage_logged, staging, sync
     # They have no log any more: a list says that they are published.
     for one in early:
         store.publish([one])
-        assert list(read_redo_lists(staging.folder)) == [one]
+        assert list(read_intent_logs(staging.folder)) == [one]
     synced.clear()
     store.publish([stage_logged(b"next", url="http://h/next")])
     assert None not in synced
-    assert list(read_redo_lists(staging.folder)) == [one]
+    assert list(read_intent_logs(staging.folder)) == [one]
     assert len(list(store.objects())) == 6
     assert verify(store).damaged == []
 
@@ -513,10 +513,10 @@ def test_the_end_leaves_lists_with_the_logs(store, stage, stage_logged, staging,
     store.publish([stage(b"0")])
     store.publish([stage_logged(b"%d" % one, url=f"http://h/{one}") for one in range(3)])
     store.close()
-    assert (len(logs_in(staging.folder)), len(list(read_redo_lists(staging.folder)))) == (1, 1)
+    assert (len(logs_in(staging.folder)), len(list(read_intent_logs(staging.folder)))) == (1, 1)
     store.publish([stage(b"4")])
     store.close()
-    assert (len(logs_in(staging.folder)), len(list(read_redo_lists(staging.folder)))) == (0, 0)
+    assert (len(logs_in(staging.folder)), len(list(read_intent_logs(staging.folder)))) == (0, 0)
 
 
 def test_a_log_that_the_disk_does_not_take(store, stage_logged, monkeypatch):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airnub_common import redact_url
 from airnub_core.errors import DamagedManifestError
-from airnub_core.store.manifest import HEADERS_WORTH_KEEPING, Asked, Manifest, url_digest
+from airnub_core.store.manifest import HEADERS_WORTH_KEEPING, Manifest, RequestInfo, url_digest
 
 DIGEST = "sha256:" + "0" * 64
 MINIMAL = {
@@ -236,7 +236,7 @@ HEX = "ab" * 32
 HEX_DIGITS = st.text("0123456789abcdef", min_size=64, max_size=64)
 AT = "2026-01-02T03:04:05.678901+00:00"
 ASKED = st.builds(
-    Asked,
+    RequestInfo,
     source=TEXT,
     url=TEXT,
     url_digest=HEX_DIGITS,
@@ -249,14 +249,14 @@ NAMES = st.sampled_from(sorted(HEADERS_WORTH_KEEPING)) | TEXT
 
 def written(asked=None, final_url=URL, headers=(), original="a.csv", **others):
     """The manifest of some bytes."""
-    asked = asked or Asked("s", URL, url_digest(URL))
+    asked = asked or RequestInfo("s", URL, url_digest(URL))
     fixed = {"hex_digits": HEX, "size": 7, "file_name": "a.csv", "original": original, "sent_at": AT}
     return Manifest.of(asked, final_url, dict(headers), **fixed | others).as_bytes()
 
 
 def test_it_says_where_the_bytes_came_from():
     """Every field, with URLs redacted and times in UTC."""
-    asked = Asked("s", URL, url_digest(URL), "https://example.org/?key=s3cret", "A title", f"sha256:{'0' * 64}")
+    asked = RequestInfo("s", URL, url_digest(URL), "https://example.org/?key=s3cret", "A title", f"sha256:{'0' * 64}")
     manifest = Manifest.parse(
         written(asked, "https://cdn.example.org/x", {"etag": '"1"', "content-type": "text/csv"}, "../a.csv"), "here"
     )
@@ -293,7 +293,7 @@ def test_it_says_where_the_bytes_came_from():
     st.lists(HEX_DIGITS.map("sha256:{}".format)).map(tuple),
 )
 @example(
-    Asked('"\\', "\u2028</script>", "0" * 64, "\x7f", "\x00\x1f\t\n"),
+    RequestInfo('"\\', "\u2028</script>", "0" * 64, "\x7f", "\x00\x1f\t\n"),
     "",
     {"etag": '"\u00fc"'},
     "\U0001f600",
@@ -333,7 +333,7 @@ def test_the_time_is_written_again_as_it_was_read(microsecond):
 
 def test_equal_bytes_have_no_digest_before():
     """A URL that brings the same bytes again is no new version."""
-    asked = Asked("s", URL, url_digest(URL), previous_digest=f"sha256:{HEX}")
+    asked = RequestInfo("s", URL, url_digest(URL), previous_digest=f"sha256:{HEX}")
     assert Manifest.parse(written(asked), "here").previous_digest is None
 
 

@@ -9,15 +9,15 @@ from airnub_core.store.partials import (
     BODY,
     NOTE,
     WORTH_RESUMING,
-    Note,
     Partials,
-    drop_note,
+    ResumeInfo,
+    drop_resume_info,
     key_of,
     read_note,
-    write_note,
+    write_resume_info,
 )
 
-NOTE_1 = Note("s", "http://h/a?token=***", "cd" * 32, '"v1"', WORTH_RESUMING, "ab" * 32, 3 * WORTH_RESUMING)
+NOTE_1 = ResumeInfo("s", "http://h/a?token=***", "cd" * 32, '"v1"', WORTH_RESUMING, "ab" * 32, 3 * WORTH_RESUMING)
 KEY = key_of("s", "cd" * 32)
 
 
@@ -35,7 +35,7 @@ def folder(tmp_path):
         path = tmp_path / "staging"
         path.mkdir()
         (path / BODY).write_bytes(body)
-        write_note(path, note)
+        write_resume_info(path, note)
         return path
 
     return make
@@ -123,9 +123,9 @@ def test_a_note_that_is_none(tmp_path, content):
 
 def test_a_note_is_written_in_place_of_the_one_before(tmp_path):
     """At no moment there is half of one: the bytes of the one before are never written to."""
-    write_note(tmp_path, NOTE_1)
+    write_resume_info(tmp_path, NOTE_1)
     (tmp_path / "before").hardlink_to(tmp_path / NOTE)
-    write_note(tmp_path, NOTE_1._replace(size=2 * WORTH_RESUMING, expected=None))
+    write_resume_info(tmp_path, NOTE_1._replace(size=2 * WORTH_RESUMING, expected=None))
     assert read_note(tmp_path) == NOTE_1._replace(size=2 * WORTH_RESUMING, expected=None)
     assert json.loads((tmp_path / "before").read_text()) == NOTE_1._asdict()
     assert {path.name for path in tmp_path.iterdir()} == {NOTE, "before"}
@@ -135,9 +135,9 @@ def test_a_whole_file_has_no_note(folder):
     """Nor what a kill left of one that was being written."""
     path = folder()
     (path / f"{NOTE}.new").touch()
-    drop_note(path)
+    drop_resume_info(path)
     assert [one.name for one in path.iterdir()] == [BODY]
-    drop_note(path)
+    drop_resume_info(path)
 
 
 def test_one_can_be_given_up(partials, folder):

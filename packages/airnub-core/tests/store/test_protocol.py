@@ -8,7 +8,7 @@ from airnub_common import digest_of
 from airnub_core import ContentStore, verify
 from airnub_core.errors import DamagedManifestError, DamagedObjectError
 from airnub_core.store.bucket_store import BucketStore
-from airnub_core.store.protocol import Published, Store
+from airnub_core.store.protocol import PublishResult, Store
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -28,7 +28,7 @@ def test_an_object_and_its_manifest(store, stage):
     staged = stage(b"content", name="../a.csv")
     [published] = store.publish([staged])
     folder = f"s/{staged.hex_digits[:2]}/{staged.hex_digits}"
-    assert published == Published(
+    assert published == PublishResult(
         f"{folder}/{staged.file_name}", f"{folder}/{staged.file_name}.manifest.json", new=True
     )
     assert store.read(published.path, digest_of(b"content")) == b"content"
@@ -61,7 +61,7 @@ def test_the_same_url_again(store, stage):
     [first] = store.publish([stage(b"1")])
     before = list(store.manifests())
     [again] = store.publish([stage(b"1")])
-    assert again == Published(first.path, first.manifest_path, new=False)
+    assert again == PublishResult(first.path, first.manifest_path, new=False)
     assert list(store.manifests()) == before
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from airnub_core import FileSource, Place, open_store, reindex
+from airnub_core import FileSource, StoreLocation, open_store, reindex
 from airnub_core.errors import DamagedObjectError, DatasetError
 from airnub_core.sample_site import Reply
 from airnub_core.store.reading import objects_by_age, read_current
@@ -27,7 +27,7 @@ def test_current_objects_are_read(tmp_path, site, run, stored):
 def place(request, tmp_path):
     """A store with an index of each kind."""
     index = None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    return Place(tmp_path / "store", index=index, local=tmp_path / "local")
+    return StoreLocation(tmp_path / "store", index=index, local=tmp_path / "local")
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_return_to_earlier_bytes_is_a_change(place, ingest):
 
 def test_of_equal_times_the_digest_decides(tmp_path, stored):
     """Many URLs of one run have the same time; their order does not depend on their names."""
-    with open_store(Place(tmp_path)) as (_, index):
+    with open_store(StoreLocation(tmp_path)) as (_, index):
         rows = [row._replace(changed_at="2026-01-01T00:00:00+00:00") for row in index.current("s")]
     assert list(objects_by_age(rows)) == sorted({row.digest for row in rows})
     assert objects_by_age(rows) == objects_by_age(reversed(rows))
@@ -99,7 +99,7 @@ def test_no_store_is_an_error_and_none_is_made(tmp_path):
 
 def test_a_bucket_is_read(tmp_path, site, run, s3):
     """Wherever the place is; an empty one says what to do."""
-    place = Place(s3.bucket(), local=tmp_path / "local")
+    place = StoreLocation(s3.bucket(), local=tmp_path / "local")
     with pytest.raises(DatasetError, match=r"files of this source in s3://.*; run the ingestion first"):
         list(read_current(place, "s", ".csv"))
     site.routes["/a.csv"] = Reply(b"a")

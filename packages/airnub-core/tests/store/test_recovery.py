@@ -9,14 +9,14 @@ import pytest
 from airnub_common import digest_of
 from airnub_core import ContentStore, open_store, verify
 from airnub_core.errors import StoreError
-from airnub_core.store import redo_log
-from airnub_core.store.index import Known
+from airnub_core.store import write_ahead_log
+from airnub_core.store.index import IndexRow
+from airnub_core.store.intent_log import write_intent_log
 from airnub_core.store.manifest import url_digest
-from airnub_core.store.partials import WORTH_RESUMING, Note, Partials, write_note
+from airnub_core.store.partials import WORTH_RESUMING, Partials, ResumeInfo, write_resume_info
 from airnub_core.store.recovery import recover
-from airnub_core.store.redo import write_redo_list
-from airnub_core.store.redo_log import logs_in
 from airnub_core.store.staging import Staging
+from airnub_core.store.write_ahead_log import logs_in
 
 URL = "http://h/a"
 LATER = "2999-01-01T00:00:00+00:00"
@@ -54,7 +54,7 @@ def known():
 
     def make(url=URL, digit="1", day=1, **others):
         at = f"2026-01-{day:02}T00:00:00+00:00"
-        row = Known(
+        row = IndexRow(
             "s", url_digest(url), url, f"sha256:{digit * 64}", f"s/{digit}", 3, f"s/{digit}.m", None, None, at, at
         )
         return row._replace(**others)
@@ -124,7 +124,7 @@ def test_who_recovers_may_die_too(tmp_path, store, stage, staging, index, taken_
 
 def test_what_a_power_loss_took_back_is_published_again(store, stage, staging, taken_up):
     """The list is on the disk, and the staged folder is where it was: its renaming was not durable."""
-    write_redo_list(staging.folder, 1, [stage()])
+    write_intent_log(staging.folder, 1, [stage()])
     assert set(taken_up()) == {URL}
     assert len(list(store.objects())) == 1
 
@@ -195,8 +195,8 @@ def test_a_partial_file_is_parked(store, staging, taken_up):
     folder.mkdir(parents=True)
     body = bytes(WORTH_RESUMING)
     (folder / "body").write_bytes(body)
-    note = Note("s", URL, url_digest(URL), '"v1"', len(body), hashlib.sha256(body).hexdigest(), None)
-    write_note(folder, note)
+    note = ResumeInfo("s", URL, url_digest(URL), '"v1"', len(body), hashlib.sha256(body).hexdigest(), None)
+    write_resume_info(folder, note)
     assert taken_up() == {}
     assert [partial.note for partial in Partials(store.hidden)] == [note]
     assert not folder.exists()
@@ -333,7 +333,7 @@ def test_who_dies_needs_the_logs_that_were_continued(
     tmp_path, store, index, stage_logged, staging, taken_up, monkeypatch, at
 ):
     """They go only when the index knows of all that they hold."""
-    monkeypatch.setattr(redo_log, "SEGMENT", 1)
+    monkeypatch.setattr(write_ahead_log, "SEGMENT", 1)
     for number in range(3):
         store.publish([stage_logged(b"%d" % number, url=f"http://h/{number}")])
     lost = stage_logged(b"lost", url="http://h/lost")

@@ -13,11 +13,11 @@ import pytest
 from airnub_common import digest_of, sha256_hex
 from airnub_core.errors import ADVICE, StoreError
 from airnub_core.store import staging as staging_module
-from airnub_core.store.left import is_untouched
-from airnub_core.store.manifest import Asked, Manifest, url_digest
-from airnub_core.store.redo_log import RedoLog
-from airnub_core.store.staged import Staged
+from airnub_core.store.deferred_sync import is_untouched
+from airnub_core.store.layout import Staged
+from airnub_core.store.manifest import Manifest, RequestInfo, url_digest
 from airnub_core.store.staging import Staging
+from airnub_core.store.write_ahead_log import WriteAheadLog
 
 HOLDER = """
 import sys
@@ -56,7 +56,7 @@ def files_in(folder):
 def finish(body, name="name.csv", url="http://h/a"):
     """A body is whole."""
     return body.finish(
-        Asked("s", url, url_digest(url)), url, {"content-type": "text/csv"}, name, "2026-01-01T00:00:00+00:00"
+        RequestInfo("s", url, url_digest(url)), url, {"content-type": "text/csv"}, name, "2026-01-01T00:00:00+00:00"
     )
 
 
@@ -112,7 +112,7 @@ def test_what_is_abandoned_is_left_to_the_next(tmp_path):
 def test_logs_are_left_to_the_next(tmp_path):
     """Marked, with all beside them; whoever comes next is given them, and then they go."""
     with Staging(tmp_path) as staging:
-        log = RedoLog(staging.folder, "a")
+        log = WriteAheadLog(staging.folder, "a")
         log.add("a/1", b"{}", b"x")
         log.flush()
         log.close()
@@ -139,7 +139,7 @@ def test_logs_of_who_failed_are_not_marked(tmp_path):
 
 def with_log(staging):
     """Something that only a log makes durable."""
-    log = RedoLog(staging.folder, "a")
+    log = WriteAheadLog(staging.folder, "a")
     log.add("a/1", b"{}", b"x")
     log.flush()
     log.close()
@@ -155,7 +155,7 @@ def test_a_disk_that_takes_no_mark(tmp_path, monkeypatch, code):
     def leave(folder):
         raise OSError(code, os.strerror(code), str(folder / "left"))
 
-    monkeypatch.setattr(staging_module, "leave", leave)
+    monkeypatch.setattr(staging_module, "defer_sync", leave)
     with pytest.raises(StoreError) as error, Staging(tmp_path) as staging:
         with_log(staging)
     assert f"{os.strerror(code)}; {ADVICE[code]}; what was stored before is whole" in str(error.value)
@@ -172,7 +172,7 @@ def test_a_disk_that_takes_neither_mark_nor_sync(tmp_path, monkeypatch, code):
         raise OSError(code, os.strerror(code), str(folder))
 
     with monkeypatch.context() as broken:
-        broken.setattr(staging_module, "leave", refuse)
+        broken.setattr(staging_module, "defer_sync", refuse)
         broken.setattr(staging_module, "make_durable", refuse)
         with pytest.raises(StoreError, match=os.strerror(code)), Staging(tmp_path) as staging:
             with_log(staging)
@@ -188,10 +188,10 @@ def test_a_mark_that_is_cut_is_none(tmp_path):
     code = f"""
 import resource, sys
 from pathlib import Path
-from airnub_core.store.left import leave, syncs_at_once
+from airnub_core.store.deferred_sync import defer_sync, syncs_at_once
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 try:
-    leave(Path(sys.argv[1]))
+    defer_sync(Path(sys.argv[1]))
 except OSError as error:
     print(error.errno == {errno.EFBIG})
 """

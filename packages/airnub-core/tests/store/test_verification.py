@@ -7,7 +7,7 @@ import pytest
 from airnub_core import ContentStore, FileSource, verify
 from airnub_core.errors import DamagedManifestError, DamagedObjectError
 from airnub_core.sample_site import Reply
-from airnub_core.store.collection import collect
+from airnub_core.store.gc import collect
 
 
 @pytest.fixture

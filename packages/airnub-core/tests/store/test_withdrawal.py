@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from airnub_core import Place, reindex, verify
+from airnub_core import StoreLocation, reindex, verify
 from airnub_core.errors import DamagedManifestError
-from airnub_core.store.collection import collect
+from airnub_core.store.gc import collect
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.withdrawal import Withdrawal, withdrawal_path
 
@@ -19,8 +19,8 @@ B = Withdrawal("t", url_digest("http://h/b"), "http://h/b", "2026-01-06T00:00:00
 def place(request, tmp_path):
     """An empty store of each kind."""
     if request.param == "folder":
-        return Place(tmp_path / "store")
-    return Place(request.getfixturevalue("s3").bucket(), None, tmp_path / "local")
+        return StoreLocation(tmp_path / "store")
+    return StoreLocation(request.getfixturevalue("s3").bucket(), None, tmp_path / "local")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from airnub_core.contracts.limits import SHORTEST_RETENTION, DatasetLimits
-from airnub_core.contracts.schema import Published, versioned
+from airnub_core.contracts.schema import ContractSchema, versioned
 from airnub_core.errors import DatasetError
 from airnub_data.checks import Check, Fresh
 from airnub_data.columns import INTERNAL, OBJECT, RECORD, Schema, stored_type, type_name
@@ -237,10 +237,10 @@ class Dataset:
             checks = tuple(replace(check, on_fail=limits.checks.get(check.name, check.on_fail)) for check in checks)
         return replace(self, **given, checks=checks)
 
-    def published(self) -> Published:
+    def published(self) -> ContractSchema:
         """What others can read: no row that is different reaches the table."""
         fields = {name: (type_name(column.dtype), column.nullable) for name, column in self.schema.items()}
-        return Published(
+        return ContractSchema(
             "dataset",
             self.name,
             self.version,

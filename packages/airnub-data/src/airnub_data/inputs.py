@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from airnub_common import sha256_hex
 from airnub_core.errors import DatasetError
+from airnub_core.store.factory import StoreLocation, open_store
 from airnub_core.store.index import Index, Scope
-from airnub_core.store.opening import Place, open_store
 from airnub_core.store.protocol import Store
 
 
@@ -22,7 +22,7 @@ class InputObject(NamedTuple):
     """When it became current, of several URLs with the latest; ISO 8601 in UTC."""
 
 
-def check_store(dataset: str, place: Place) -> None:
+def check_store(dataset: str, place: StoreLocation) -> None:
     """Raises:
     DatasetError: there is no content store; opening it would make an empty one.
     """
@@ -75,7 +75,7 @@ def incomplete_sources(index: Index, sources: Sequence[str]) -> list[str]:
     return reasons
 
 
-def why_incomplete(dataset: str, store: Path | Place | None, sources: Sequence[str]) -> list[str]:
+def why_incomplete(dataset: str, store: Path | StoreLocation | None, sources: Sequence[str]) -> list[str]:
     """The same, of a content store that is opened for it; nothing is asked of it where there is no source.
 
     Raises:
@@ -84,7 +84,7 @@ def why_incomplete(dataset: str, store: Path | Place | None, sources: Sequence[s
     """
     if store is None or not sources:
         return []
-    place = store if isinstance(store, Place) else Place(store)
+    place = store if isinstance(store, StoreLocation) else StoreLocation(store)
     check_store(dataset, place)
     with open_store(place) as (_, index):
         return incomplete_sources(index, sources)

@@ -21,8 +21,8 @@ import polars as pl
 
 from airnub_core.errors import DatasetError, IngestError, StoreError
 from airnub_core.outcome import CheckResult, Violation
+from airnub_core.store.factory import StoreLocation, open_store
 from airnub_core.store.index import Index
-from airnub_core.store.opening import Place, open_store
 from airnub_core.store.protocol import Store
 from airnub_data import quarantine
 from airnub_data.code import parts, stage_digest, table_digest
@@ -93,7 +93,7 @@ class _Content:
 
 def make_dataset(
     dataset: Dataset,
-    store: Path | Place | None,
+    store: Path | StoreLocation | None,
     location: Location,
     *,
     published: Mapping[str, Location] | None = None,
@@ -144,14 +144,16 @@ def make_dataset(
 
 
 @contextmanager
-def _opened(dataset: Dataset, store: Path | Place | None, location: Location) -> Iterator[tuple[Store, Index] | None]:
+def _opened(
+    dataset: Dataset, store: Path | StoreLocation | None, location: Location
+) -> Iterator[tuple[Store, Index] | None]:
     """The content store that a dataset is made of, `None` for one with inputs."""
     if dataset.inputs:
         yield None
         return
     if store is None:
         raise DatasetError(dataset.stem, f"expected a content store with {', '.join(dataset.sources)}, found None")
-    place = store if isinstance(store, Place) else Place(store)
+    place = store if isinstance(store, StoreLocation) else StoreLocation(store)
     check_store(dataset.stem, place)
     if location.is_within(place.objects):
         reason = f"expected datasets outside of the store {place.name}, found them in {location.name}: the store takes"

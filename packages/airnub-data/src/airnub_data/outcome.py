@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from airnub_core.errors import IngestError
-from airnub_core.outcome import CheckResult, Kind, Outcome
-from airnub_core.store.opening import Place
+from airnub_core.outcome import CheckResult, Outcome, Status
+from airnub_core.store.factory import StoreLocation
 from airnub_data.dataset import Dataset
 from airnub_data.evaluation import CheckError, evaluate_unchanged, freshness, require_passed
 from airnub_data.inputs import why_incomplete
@@ -22,7 +22,7 @@ _NAMED = 5
 
 def dataset_outcome(
     dataset: Dataset,
-    store: Path | Place | None,
+    store: Path | StoreLocation | None,
     location: Location,
     *,
     published: Mapping[str, Location] | None = None,
@@ -49,19 +49,19 @@ def dataset_outcome(
         )
     except LimitError as error:
         return Outcome(
-            dataset.stem, Kind.FAILED, error=error, quarantined=error.quarantined, violations=error.violations
+            dataset.stem, Status.FAILED, error=error, quarantined=error.quarantined, violations=error.violations
         )
     except CheckError as error:
         return Outcome(
-            dataset.stem, Kind.FAILED, error=error, quarantined=error.quarantined, violations=error.violations,
+            dataset.stem, Status.FAILED, error=error, quarantined=error.quarantined, violations=error.violations,
             checks=error.checks,
         )  # fmt: skip
     except IngestError as error:
-        return Outcome(dataset.stem, Kind.FAILED, error=error)
+        return Outcome(dataset.stem, Status.FAILED, error=error)
     record = made.record
     return Outcome(
         dataset.stem,
-        Kind.STORED if made.new else Kind.UPDATED if made.changed else Kind.UNCHANGED,
+        Status.STORED if made.new else Status.UPDATED if made.changed else Status.UNCHANGED,
         path=dataset.stem,
         size=record.size,
         rows=record.rows,
@@ -98,11 +98,11 @@ def skipped_outcome(dataset: Dataset, location: Location, reason: str) -> Outcom
             checks = evaluate_unchanged(dataset, table, last.checks)
             require_passed(dataset.stem, checks, among=fresh)
     except CheckError as error:
-        return Outcome(dataset.stem, Kind.FAILED, error=error, warning=reason, checks=error.checks)
+        return Outcome(dataset.stem, Status.FAILED, error=error, warning=reason, checks=error.checks)
     except IngestError as error:
-        return Outcome(dataset.stem, Kind.FAILED, error=error, warning=reason)
+        return Outcome(dataset.stem, Status.FAILED, error=error, warning=reason)
     old = [str(check) for check in checks if check.name in fresh and not check.passed]
-    return Outcome(dataset.stem, Kind.SKIPPED, warning="; ".join([reason, *old]), checks=checks)
+    return Outcome(dataset.stem, Status.SKIPPED, warning="; ".join([reason, *old]), checks=checks)
 
 
 def _warning(made: Made, dataset: Dataset) -> str | None:

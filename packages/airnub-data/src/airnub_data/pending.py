@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airnub_core.errors import DatasetError
-from airnub_core.store.opening import Place, open_store
+from airnub_core.store.factory import StoreLocation, open_store
 from airnub_data.code import parts, stage_digest
 from airnub_data.dataset import Dataset
 from airnub_data.input_versions import InputVersion, digest_of_versions, open_inputs
@@ -95,7 +95,7 @@ class PendingInputs:
 
 def pending(
     dataset: Dataset,
-    store: Path | Place | None,
+    store: Path | StoreLocation | None,
     location: Location,
     published: Mapping[str, Location] | None = None,
 ) -> Pending | PendingInputs:
@@ -116,7 +116,7 @@ def pending(
         return replace(_pending_inputs(dataset, location, published), incomplete=tuple(reasons))
     if store is None:
         raise DatasetError(dataset.stem, f"expected a content store with {', '.join(dataset.sources)}, found None")
-    place = store if isinstance(store, Place) else Place(store)
+    place = store if isinstance(store, StoreLocation) else StoreLocation(store)
     check_store(dataset.stem, place)
     incomplete: tuple[str, ...] = ()
     with open_store(place) as (objects, index):

@@ -18,7 +18,7 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 
-from airnub_core import IngestError, Kind, Outcome, Report
+from airnub_core import IngestError, Outcome, Report, Status
 from airnub_prefect.progress import BatchProgress, ShareProgress
 
 PROGRESS_EVERY = 1.0
@@ -35,7 +35,7 @@ def artifact_key(*words: str) -> str:
 
 def item_rows(report: Report) -> list[dict[str, Any]]:
     """The rows of the table of items: every failure first, then up to `MAX_OTHERS` others."""
-    others = [outcome for outcome in report.outcomes if outcome.kind is not Kind.FAILED]
+    others = [outcome for outcome in report.outcomes if outcome.kind is not Status.FAILED]
     return [_row(outcome) for outcome in (*report.failed, *others[:MAX_OTHERS])]
 
 

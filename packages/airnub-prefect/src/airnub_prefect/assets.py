@@ -15,7 +15,7 @@ from prefect.assets import Asset, AssetProperties
 from prefect.context import AssetContext
 from prefect.states import Completed, Failed
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import Outcome, Report, Status
 from airnub_core.contracts.schema import versioned
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def dataset_asset(department: str, dataset: str) -> Asset:
 
 def emit_dataset_asset(department: str, dataset: "Dataset", outcome: Outcome) -> None:
     """Announce a version of a dataset, or that it failed; nothing where it is unchanged or skipped."""
-    if outcome.kind in {Kind.UNCHANGED, Kind.SKIPPED}:
+    if outcome.kind in {Status.UNCHANGED, Status.SKIPPED}:
         return
     upstream = [source_asset(department, source) for source in dataset.sources]
     upstream += [dataset_asset(department, given.stem) for given in dataset.own_inputs]
@@ -73,7 +73,7 @@ def emit_source_assets(department: str, report: Report) -> None:
         by_source.setdefault(outcome.source, []).append(outcome)
     for source, outcomes in by_source.items():
         of_source = Report(outcomes)
-        new = of_source.counts[Kind.STORED] + of_source.counts[Kind.UPDATED]
+        new = of_source.counts[Status.STORED] + of_source.counts[Status.UPDATED]
         if new or len(of_source.failed) == len(outcomes):
             first = None if new else of_source.failed[0]
             _emit(source_asset(department, source), (), {**of_source.counts, "bytes": of_source.new_bytes}, first)

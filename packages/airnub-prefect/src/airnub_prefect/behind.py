@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger
 
-from airnub_core import IngestError, Place
+from airnub_core import IngestError, StoreLocation
 from airnub_prefect.blocks import locate
 from airnub_prefect.datasets import locate_datasets, locate_published
 from airnub_prefect.department import Department
@@ -72,7 +72,7 @@ def _kinds(package: str) -> list[type[DatasetSettings]]:
 
 
 def _behind(
-    settings: DatasetSettings, place: Place, location: object, published: "Mapping[str, Location]"
+    settings: DatasetSettings, place: StoreLocation, location: object, published: "Mapping[str, Location]"
 ) -> dict[str, str]:
     from airnub_data import Location, by_name
     from airnub_data.pending import pending

@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from airnub_common import sha256_hex
-from airnub_core import BucketAddress, Place
+from airnub_core import BucketAddress, StoreLocation
 from airnub_core.store.bucket_address import block_variable, bucket_url
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import data_path
@@ -25,7 +25,7 @@ from airnub_prefect.settings import IndexBlock, StoreBlock, StorePart
 Document = Mapping[str, Any]
 
 
-async def locate(part: StorePart) -> Place:
+async def locate(part: StorePart) -> StoreLocation:
     """Where the store and the index of a stage, or of a category, are.
 
     Raises:
@@ -35,9 +35,9 @@ async def locate(part: StorePart) -> Place:
     if isinstance(index, IndexBlock):
         index = (await read_secrets([index.block]))[index.block].get_secret_value()
     if isinstance(part.store, str):
-        return Place(data_path(part.store), index)
+        return StoreLocation(data_path(part.store), index)
     address = await read_address(part.store)
-    return Place(address, index, local_folder(part.store, address))
+    return StoreLocation(address, index, local_folder(part.store, address))
 
 
 def local_folder(reference: StoreBlock, address: BucketAddress) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airnub_core import Kind, Outcome
+from airnub_core import Outcome, Status
 from airnub_core.outcome import CheckResult
 from airnub_prefect.artifacts import cell, publish_markdown, publish_svg
 from airnub_prefect.plot import Panel, Point, svg
@@ -75,7 +75,7 @@ def _shown(outcome: Outcome, history: "Sequence[CheckedVersion]") -> list[_Shown
         for one in history
     ]
     now = {check.name: check for check in outcome.checks}
-    if outcome.kind is Kind.FAILED or not shown:
+    if outcome.kind is Status.FAILED or not shown:
         shown.append(_Shown("this run", outcome.rows, now))
     else:
         # The newest version, as this run judged it: freshness is judged again where nothing was committed.

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airnub_core import IngestError, Place
-from airnub_core.store.opening import INDEX
+from airnub_core import IngestError, StoreLocation
+from airnub_core.store.factory import INDEX
 from airnub_core.store.partials import Partials
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Cleanup:
 
 
 def clean_up(
-    places: Iterable[Place],
+    places: Iterable[StoreLocation],
     datasets: "tuple[Location, Mapping[str, Dataset]] | None" = None,
     *,
     dry_run: bool = False,
@@ -133,7 +133,7 @@ def _noted(result: Cleanup, place: str) -> Iterator[None]:
         result.errors[place] = str(error)
 
 
-def _cleaned_store(place: Place, before: datetime, *, dry_run: bool) -> Iterator[Kept]:
+def _cleaned_store(place: StoreLocation, before: datetime, *, dry_run: bool) -> Iterator[Kept]:
     partials = Partials(place.hidden)
     if not dry_run:
         partials.clear_removed()
@@ -171,7 +171,7 @@ def _cleaned_dataset(location: "Location", name: str, retention: timedelta, *, d
     yield Kept("dataset", name, files, total, len(due), size)
 
 
-def _store_usage(place: Place) -> tuple[int, int]:
+def _store_usage(place: StoreLocation) -> tuple[int, int]:
     if isinstance(place.objects, Path):
         return _usage(place.objects, without=place.hidden)
     from airnub_core.store.bucket import Bucket

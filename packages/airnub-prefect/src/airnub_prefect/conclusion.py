@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from prefect import get_run_logger
 
-from airnub_core import Kind, Report
+from airnub_core import Report, Status
 from airnub_core.errors import ReaderError
 from airnub_core.outcome import NEW
 from airnub_core.tolerance import tolerates
@@ -148,7 +148,7 @@ def _checks(report: Report) -> list[str]:
     if failed:
         lines += ["", "| dataset | check | result | expected | found |", "|---|---|---|---|---|"]
     for outcome, check in failed:
-        blocked = check.on_fail == "block" and outcome.kind is Kind.FAILED
+        blocked = check.on_fail == "block" and outcome.kind is Status.FAILED
         result = "failed" if blocked else "accepted" if check.on_fail == "block" else "warning"
         cells = (outcome.source, check.name, result, cell(check.expected), cell(check.found))
         lines.append(f"| {' | '.join(cells)} |")

@@ -11,7 +11,7 @@ from prefect import get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.variables import Variable
 
-from airnub_core import Kind, Outcome, Place, Report, open_store
+from airnub_core import Outcome, Report, Status, StoreLocation, open_store
 from airnub_core.errors import DatasetError, StoreError
 from airnub_core.outcome import NEW
 from airnub_core.store.index import Failure, LastRun, Scope
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     # polars and deltalake come with an extra, and take long to import: only what works with rows imports them.
     from airnub_data import Dataset, Location
 
-_LACKING = {Kind.FAILED: "failed", Kind.SKIPPED: "was skipped"}
+_LACKING = {Status.FAILED: "failed", Status.SKIPPED: "was skipped"}
 
 
 async def locate_datasets(part: DatasetsPart) -> "Location":
@@ -138,7 +138,7 @@ async def make_datasets(
         else:
             # What it waits for has ended already: the graph of the run shows it.
             outcome = await make_dataset(name, settings, name in accept, wait_for=list(inputs.values()))
-            if lacking and outcome.kind is not Kind.FAILED:
+            if lacking and outcome.kind is not Status.FAILED:
                 outcome = _warned(outcome, lacking)
         outcomes[name] = outcome
         progress.outcome(outcome)
@@ -181,7 +181,7 @@ async def make_dataset(name: str, settings: DatasetSettings, accept: bool = Fals
     try:
         published = await locate_published(one.department for one in dataset.published_inputs)
     except ConfigurationError as error:
-        return Outcome(name, Kind.FAILED, error=DatasetError(name, f"its inputs: {error}"))
+        return Outcome(name, Status.FAILED, error=DatasetError(name, f"its inputs: {error}"))
     run = Run(runtime.flow_run.id, runtime.flow_run.flow_name, _code_version(settings))
     async with share_progress(f"{name}: objects read and files written") as progress:
         outcome = await asyncio.to_thread(
@@ -229,7 +229,7 @@ def _is_lacking(last: LastRun | None) -> bool:
 
 
 def _note_begin(
-    place: Place, department: str, select: Callable[[Mapping[str, LastRun]], list[str]], run: str
+    place: StoreLocation, department: str, select: Callable[[Mapping[str, LastRun]], list[str]], run: str
 ) -> tuple[list[str], dict[str, LastRun]]:
     """Note that datasets are about to be made: a run that is killed leaves them for a run of what failed alone.
 
@@ -252,13 +252,13 @@ def _note_begin(
     return names, last
 
 
-def _note_end(place: Place, department: str, outcomes: Sequence[Outcome], run: str) -> None:
+def _note_end(place: StoreLocation, department: str, outcomes: Sequence[Outcome], run: str) -> None:
     """Note what failed, and what was skipped, for a run of this alone."""
     if not outcomes or not _exists(place):
         return
     failures = {
         _key(department, one.source): (
-            [Failure(None, str(one.error or one.warning))] if one.kind in {Kind.FAILED, Kind.SKIPPED} else []
+            [Failure(None, str(one.error or one.warning))] if one.kind in {Status.FAILED, Status.SKIPPED} else []
         )
         for one in outcomes
     }
@@ -271,7 +271,7 @@ def _key(department: str, dataset: str) -> str:
     return f"{department}/{dataset}"
 
 
-def _exists(place: Place) -> bool:
+def _exists(place: StoreLocation) -> bool:
     """Whether there is a store: opening one makes it."""
     return not isinstance(place.objects, Path) or place.objects.is_dir()
 

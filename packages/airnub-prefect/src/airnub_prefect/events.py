@@ -17,8 +17,8 @@ from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from pydantic import BaseModel
 
-from airnub_core import Kind, Outcome
-from airnub_core.contracts.schema import Published, versioned
+from airnub_core import Outcome, Status
+from airnub_core.contracts.schema import ContractSchema, versioned
 
 Payload = TypeVar("Payload", bound=BaseModel)
 
@@ -141,11 +141,11 @@ class EventType(Generic[Payload]):
         resource = {"prefect.resource.id": f"airnub.{self.department}.{self.name}"}
         emit_event(self.event, resource, payload=checked.model_dump(mode="json", by_alias=True))
 
-    def published(self) -> Published:
+    def published(self) -> ContractSchema:
         """What others receive."""
         properties = self.payload.model_json_schema(mode="serialization").get("properties", {})
         fields = {name: _described(value) for name, value in properties.items()}
-        return Published("event", self.name, self.version, fields)
+        return ContractSchema("event", self.name, self.version, fields)
 
 
 def _described(value: Mapping[str, Any]) -> tuple[str, bool]:
@@ -203,7 +203,7 @@ def emit_dataset_checked(department: str, outcome: Outcome) -> None:
     it does.
     """
     failed = [check.name for check in outcome.checks if not check.passed]
-    if not outcome.checks or (outcome.kind in {Kind.UNCHANGED, Kind.SKIPPED} and not failed):
+    if not outcome.checks or (outcome.kind in {Status.UNCHANGED, Status.SKIPPED} and not failed):
         return
     payload = DatasetChecked(
         department=department,

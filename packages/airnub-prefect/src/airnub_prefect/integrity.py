@@ -9,7 +9,7 @@ from typing import Any
 
 from airnub_core import IngestError, verify
 from airnub_core.store.content_store import ContentStore
-from airnub_core.store.staged import HIDDEN
+from airnub_core.store.layout import HIDDEN
 
 _LOG = "_delta_log"
 _CACHE = ".stage"

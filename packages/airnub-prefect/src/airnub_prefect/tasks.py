@@ -13,10 +13,10 @@ from airnub_core import (
     ApiSource,
     Engine,
     FileSource,
-    Kind,
     Outcome,
     PageSource,
     Report,
+    Status,
     ingest_apis,
     ingest_files,
     ingest_pages,
@@ -116,7 +116,7 @@ def _without_secret(source: ApiSource, secret: str) -> Outcome:
         "ingestion again"
     )
     error = MissingSecretError(source.url, secret, remedy)
-    return Outcome(source.name, Kind.FAILED, url=error.url, error=error)
+    return Outcome(source.name, Status.FAILED, url=error.url, error=error)
 
 
 def _failures(report: Report, names: Sequence[str]) -> dict[str, list[Failure]]:

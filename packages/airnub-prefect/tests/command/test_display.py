@@ -8,7 +8,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import Outcome, Report, Status
 from airnub_core.errors import DatasetError, HttpStatusError
 from airnub_prefect.command import display as display_module
 from airnub_prefect.command.display import (
@@ -22,12 +22,12 @@ from airnub_prefect.command.display import (
     stage_document,
 )
 
-FAILED = Outcome("b", Kind.FAILED, url="https://b/x[1].csv", error=HttpStatusError("https://me:hunter2@b/x", 404))
+FAILED = Outcome("b", Status.FAILED, url="https://b/x[1].csv", error=HttpStatusError("https://me:hunter2@b/x", 404))
 
 
 def stored(number):
     """An item that was stored."""
-    return Outcome("a", Kind.STORED, path=f"a/ab/abcd/{number}[bold].csv", size=2048)
+    return Outcome("a", Status.STORED, path=f"a/ab/abcd/{number}[bold].csv", size=2048)
 
 
 def test_the_summary_names_failures_first(capsys):
@@ -59,7 +59,9 @@ def test_a_failed_row_says_why_on_a_terminal(monkeypatch, width):
     terminal = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
     monkeypatch.setattr(display_module, "_data", terminal)
     url = f"https://b/{'long_' * 20}.csv"
-    print_report("ingestion", Report([Outcome("b", Kind.FAILED, url=url, error=HttpStatusError(url, 404)), stored(1)]))
+    print_report(
+        "ingestion", Report([Outcome("b", Status.FAILED, url=url, error=HttpStatusError(url, 404)), stored(1)])
+    )
     lines = terminal.file.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     text = "".join("".join(lines).split())
@@ -70,7 +72,7 @@ def test_a_failed_row_says_why_on_a_terminal(monkeypatch, width):
 def test_the_reason_of_a_failure_is_short(capsys):
     """On one line, without the name of the item that stands beside it; the report of the run has all of it."""
     error = DatasetError("d", "expected a folder,\n  found: " + "x" * 1000)
-    print_report("processing", Report([Outcome("d", Kind.FAILED, error=error)]))
+    print_report("processing", Report([Outcome("d", Status.FAILED, error=error)]))
     [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("failed")]
     reason = line.removeprefix("failed").strip().removeprefix("d").strip()
     assert reason.startswith("expected a folder, found: xxx")
@@ -80,7 +82,9 @@ def test_the_reason_of_a_failure_is_short(capsys):
 
 def test_the_summary_of_datasets(capsys):
     """Rows, superseded rows and quarantined rows have columns where there are datasets."""
-    print_report("processing", Report([Outcome("d", Kind.UPDATED, path="d", rows=12345, superseded=3, quarantined=2)]))
+    print_report(
+        "processing", Report([Outcome("d", Status.UPDATED, path="d", rows=12345, superseded=3, quarantined=2)])
+    )
     counted, header, row = capsys.readouterr().out.splitlines()
     assert counted == "processing: 1 updated"
     assert header.split()[-4:] == ["rows", "superseded", "quarantined", "error"]
@@ -123,12 +127,12 @@ def test_progress_in_a_pipe(capsys):
         "pages: 1 of 1 items have ended",
         "failed: b: https://***@b/x: expected status 200, found 404 Not Found",
     ]
-    assert display.counts == {Kind.STORED: 2, Kind.FAILED: 1}
+    assert display.counts == {Status.STORED: 2, Status.FAILED: 1}
 
 
 def test_failures_that_a_report_names_are_not_named_twice(capsys):
     """A report takes over its own failures, and no other ones."""
-    other = Outcome("c", Kind.FAILED, url="https://c/", error=HttpStatusError("https://c/", 503))
+    other = Outcome("c", Status.FAILED, url="https://c/", error=HttpStatusError("https://c/", 503))
     with Display() as display:
         for outcome in (FAILED, other):
             display.outcome("files", outcome)
@@ -142,7 +146,7 @@ def test_many_failures_without_a_report(capsys):
     """The first are named, the others counted."""
     with Display() as display:
         for number in range(23):
-            display.outcome("files", Outcome("s", Kind.FAILED, error=HttpStatusError(f"https://s/{number}", 404)))
+            display.outcome("files", Outcome("s", Status.FAILED, error=HttpStatusError(f"https://s/{number}", 404)))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 21
     assert lines[-1] == "and 3 more failed"
@@ -179,7 +183,7 @@ def test_outcomes_of_a_batch_that_was_not_expected():
     """They are counted all the same."""
     with Display() as display:
         display.outcome("files", stored(1))
-    assert display.counts == {Kind.STORED: 1}
+    assert display.counts == {Status.STORED: 1}
 
 
 def test_prints_are_talk():

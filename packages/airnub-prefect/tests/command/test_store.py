@@ -11,16 +11,16 @@ from airnub_core import (
     ApiSource,
     FileSource,
     NetworkSettings,
-    Place,
+    StoreLocation,
     ingest_apis,
     ingest_files,
     open_engine,
     open_store,
 )
 from airnub_core.sample_site import Reply
+from airnub_core.store.factory import open_for_writing
 from airnub_core.store.index import Failure, Scope
-from airnub_core.store.opening import open_for_writing
-from airnub_core.store.partials import BODY, WORTH_RESUMING, Note, Partials, write_note
+from airnub_core.store.partials import BODY, WORTH_RESUMING, Partials, ResumeInfo, write_resume_info
 from airnub_core.store.withdrawal import Withdrawal
 from airnub_prefect import settings as settings_module
 from airnub_prefect.command import store as commands
@@ -307,8 +307,10 @@ def waiting(folder):
     arrived = folder / ".airnub" / "arrived"
     arrived.mkdir()
     (arrived / BODY).write_bytes(b"x" * WORTH_RESUMING)
-    note = Note("big", "http://h/big.iso?token=***", "0" * 64, '"1"', WORTH_RESUMING, "1" * 64, 4 * WORTH_RESUMING)
-    write_note(arrived, note)
+    note = ResumeInfo(
+        "big", "http://h/big.iso?token=***", "0" * 64, '"1"', WORTH_RESUMING, "1" * 64, 4 * WORTH_RESUMING
+    )
+    write_resume_info(arrived, note)
     assert Partials(folder / ".airnub").park(arrived)
     return folder / ".airnub" / "partial" / f"big.{'0' * 32}"
 
@@ -381,7 +383,7 @@ def test_a_department_without_an_ingestion(tmp_path):
     department = Department("of_tests", (stage,), "", "")
     with pytest.raises(ConfigurationError, match="has no stage that ingests; name the folder with --store FOLDER"):
         commands.find(department, None, None, with_index=False)
-    assert commands.find(department, tmp_path, None, with_index=False) == Place(tmp_path)
+    assert commands.find(department, tmp_path, None, with_index=False) == StoreLocation(tmp_path)
 
 
 def test_a_store_that_cannot_be_read(invoke, folder):

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from airnub_core import FileSource, Kind, NetworkSettings
+from airnub_core import FileSource, NetworkSettings, Status
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_prefect.settings import SourcesPart
 from department_template.flows.ingestion.scheduled_file_downloads import scheduled_file_downloads
@@ -17,4 +17,4 @@ def test_what_its_settings_name_is_stored(prefect_api, tmp_path):
         network = NetworkSettings(allow_private_hosts=True)
         part = SourcesPart(store=str(tmp_path), network=network, sources=[source], package="department_template")
         report = asyncio.run(scheduled_file_downloads(part))
-    assert {outcome.kind for outcome in report.outcomes} == {Kind.STORED}
+    assert {outcome.kind for outcome in report.outcomes} == {Status.STORED}

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from airnub_core import Kind, NetworkSettings, PageSource
+from airnub_core import NetworkSettings, PageSource, Status
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_prefect.settings import SourcesPart
 from department_template.flows.ingestion.web_page_link_scraping import web_page_link_scraping
@@ -17,5 +17,5 @@ def test_what_its_settings_name_is_stored(prefect_api, tmp_path):
         network = NetworkSettings(allow_private_hosts=True)
         part = SourcesPart(store=str(tmp_path), network=network, sources=[source], package="department_template")
         report = asyncio.run(web_page_link_scraping(part))
-    assert [(outcome.kind, outcome.url) for outcome in report.outcomes] == [(Kind.STORED, site.url("/data"))]
+    assert [(outcome.kind, outcome.url) for outcome in report.outcomes] == [(Status.STORED, site.url("/data"))]
     assert (tmp_path / report.outcomes[0].path).read_bytes() == ROUTES["/data"].body

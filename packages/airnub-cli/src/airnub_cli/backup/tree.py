@@ -22,8 +22,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import IO, NamedTuple
 
-from airnub_core.store.opening import INDEX
-from airnub_core.store.staged import HIDDEN
+from airnub_core.store.factory import INDEX
+from airnub_core.store.layout import HIDDEN
 
 MARK = ".airnub-restore"
 """Is in a data root while it is restored; one that was interrupted is recognised by it."""

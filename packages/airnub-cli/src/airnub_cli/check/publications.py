@@ -9,7 +9,7 @@ from airnub_cli.configuration.reads import Read, Reads
 from airnub_cli.workspace import Member, Workspace
 from airnub_core.contracts import contract
 from airnub_core.contracts.contract import Contract
-from airnub_core.contracts.schema import Published, versioned
+from airnub_core.contracts.schema import ContractSchema, versioned
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.validation import Model, checked
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
@@ -51,7 +51,7 @@ class Version:
     says: Contract | None
     """`None` where it is wrong, which is told."""
     uses: list[Use] = field(default_factory=list)
-    made: Published | None = None
+    made: ContractSchema | None = None
     """What its code publishes under this name and version; `None` where that is not known."""
 
     @property

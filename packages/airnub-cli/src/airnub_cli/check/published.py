@@ -11,7 +11,7 @@ from airnub_cli.check.readers import check_readers, tells_apart
 from airnub_cli.workspace import Workspace
 from airnub_core.contracts.checks import FieldValues, loosened_check
 from airnub_core.contracts.contract import Contract, PublishedField
-from airnub_core.contracts.schema import Published
+from airnub_core.contracts.schema import ContractSchema
 from airnub_prefect.errors import Mistake
 
 
@@ -40,7 +40,7 @@ def check_published(workspace: Workspace, broken: Container[str] = ()) -> Iterat
 
 
 def _not_kept(
-    publications: Publications, version: Version, says: Contract, made: Published, following: int
+    publications: Publications, version: Version, says: Contract, made: ContractSchema, following: int
 ) -> Iterator[Mistake]:
     """Where the code of a version makes something else than its file says."""
     for name, wanted in says.fields.items():

@@ -7,7 +7,7 @@ from typing import Any
 
 from airnub_cli.check.publications import Publications, Version
 from airnub_core.contracts.limits import DatasetLimits
-from airnub_core.contracts.schema import Published
+from airnub_core.contracts.schema import ContractSchema
 
 
 def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[Publications, dict[str, str]]:
@@ -37,7 +37,7 @@ def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[
     return replace(publications, versions=versions), wrong
 
 
-def published_by_code(version: Version, code: str, limits: DatasetLimits | None = None) -> Published | str:
+def published_by_code(version: Version, code: str, limits: DatasetLimits | None = None) -> ContractSchema | str:
     """What the code publishes, or what is wrong with where it is looked for.
 
     Args:
@@ -57,7 +57,7 @@ def published_by_code(version: Version, code: str, limits: DatasetLimits | None 
         made = value.published() if hasattr(value, "published") else None
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a department's code does
         return f"expected what is published at {code}, found: {type(error).__name__}: {error}"
-    if isinstance(made, Published):
+    if isinstance(made, ContractSchema):
         return made
     if isinstance(value, dict):
         found = ", ".join(map(str, value)) or "nothing"
@@ -65,7 +65,7 @@ def published_by_code(version: Version, code: str, limits: DatasetLimits | None 
     return f"expected a Dataset or an EventType at {code}, found {type(value).__name__}"
 
 
-def _mismatch(version: Version, code: str, made: Published) -> str | None:
+def _mismatch(version: Version, code: str, made: ContractSchema) -> str | None:
     assert version.says is not None, "only then there is code"
     expected = f"{version.says.kind} {version.name} v{version.number}"
     found = f"{made.kind} {made.name} v{made.version}"

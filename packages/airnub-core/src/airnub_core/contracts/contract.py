@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from airnub_core.contracts.checks import Checks, FieldValues, Strict, Text
 from airnub_core.contracts.field_types import Decimal, Simple, parse_field_type
-from airnub_core.contracts.schema import Kind, Published
+from airnub_core.contracts.schema import ContractSchema, Kind
 
 FOLDER = "contracts"
 """In a department's."""
@@ -93,7 +93,7 @@ class Contract(WithFields):
             raise ValidationError.from_exception_data(type(self).__name__, wrong)
         return self
 
-    def completed(self, made: Published) -> "Contract":
+    def completed(self, made: ContractSchema) -> "Contract":
         """The same with the code's own limits of values and checks, where the file says nothing of them.
 
         So a contract of before there were checks promises what its code checks. Checks of columns that are not

@@ -10,7 +10,7 @@ Kind = Literal["dataset", "event"]
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class ContractSchema:
     """One version of one thing, as the code makes it."""
 
     kind: Kind

@@ -23,7 +23,7 @@ from airnub_core.network.decoding import Decoder, DecodingError, decoder_of
 from airnub_core.network.headers import is_visible, length_in, number_in, read_headers
 from airnub_core.network.limits import MAX_INTERIM, REDIRECTS, too_many_interim
 from airnub_core.network.targets import Target, target_of
-from airnub_core.store.partials import WORTH_RESUMING, Note
+from airnub_core.store.partials import WORTH_RESUMING, ResumeInfo
 
 _NO_PART = {HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.NOT_MODIFIED}
 _MAX_UNWANTED = 64 * 1024
@@ -208,7 +208,7 @@ class Answer:
         if self._decoder is None and etag.startswith('"') and is_visible(etag):
             asked = self.errand.job.asked
             expected = length_in(self.headers)
-            body.note(Note(asked.source, redact_url(asked.url), asked.url_digest, etag, 0, "", expected))
+            body.note(ResumeInfo(asked.source, redact_url(asked.url), asked.url_digest, etag, 0, "", expected))
 
     def _decoder_of(self, encoding: str) -> Decoder | None:
         try:

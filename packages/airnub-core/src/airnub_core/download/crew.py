@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from airnub_core.download.downloader import Downloader
-from airnub_core.download.job import Broken, Failed, Fetched, Job, Result, Started
+from airnub_core.download.job import Failed, Fetched, Job, Result, Started, StoreFailure
 from airnub_core.download.lanes import Lane
 from airnub_core.download.worker import CLOSE, STOP
 from airnub_core.errors import StoreError, WorkerLostError
@@ -291,7 +291,7 @@ class _Place:
 
     def came(self, packet: list[Result]) -> None:
         for result in packet:
-            if isinstance(result, Broken):
+            if isinstance(result, StoreFailure):
                 continue
             self.out.pop(result.number, None)
             if self.folder is not None and isinstance(result, Fetched):

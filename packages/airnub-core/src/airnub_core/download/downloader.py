@@ -19,7 +19,7 @@ from airnub_core.download.answer import UnfitPartError
 from airnub_core.download.buffers import Buffers
 from airnub_core.download.errand import Errand
 from airnub_core.download.exchange import Exchange
-from airnub_core.download.job import Broken, Failed, Job, NotModified, Result
+from airnub_core.download.job import Failed, Job, NotModified, Result, StoreFailure
 from airnub_core.download.landing import Arrived, Body, Landing
 from airnub_core.download.multi import Multi
 from airnub_core.download.poller import READ, new_poller
@@ -231,7 +231,7 @@ class Downloader:
             self._fail(errand, error)
         except IngestError as error:
             self._over(multi, exchange, errand)
-            self._results.append(Broken(error))
+            self._results.append(StoreFailure(error))
         else:
             if target is None:
                 self._land(errand, exchange)
@@ -318,7 +318,7 @@ class Downloader:
         try:
             self._landing.flush()
         except StoreError as error:
-            results = [Broken(error)]
+            results = [StoreFailure(error)]
         self._on_results(results)
 
     def _end(self) -> None:

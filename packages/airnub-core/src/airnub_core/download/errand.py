@@ -4,7 +4,7 @@ from airnub_core.download.job import Job
 from airnub_core.download.landing import Body
 from airnub_core.network.headers import sendable
 from airnub_core.network.targets import Target, target_of
-from airnub_core.store.partials import Note
+from airnub_core.store.partials import ResumeInfo
 
 
 class Errand:
@@ -51,7 +51,7 @@ class Errand:
         return self.job.asked.url
 
     @property
-    def part(self) -> Note | None:
+    def part(self) -> ResumeInfo | None:
         """What is known of the bytes that are there already; the rest is asked for."""
         return None if self.body is None else self.body.resumable
 

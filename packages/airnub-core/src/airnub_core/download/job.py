@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 from airnub_core.errors import IngestError, ItemError
 from airnub_core.network.limits import Limits
-from airnub_core.store.manifest import Asked
-from airnub_core.store.staged import Staged
+from airnub_core.store.layout import Staged
+from airnub_core.store.manifest import RequestInfo
 
 
 class Job(NamedTuple):
     """One URL to download; `number` is what its result is known by."""
 
     number: int
-    asked: Asked
+    asked: RequestInfo
     limits: Limits
     headers: Mapping[str, str]
     """Of the source, secrets among them; sent to the URL's own origin alone."""
@@ -59,10 +59,10 @@ class Failed(NamedTuple):
     error: ItemError
 
 
-class Broken(NamedTuple):
+class StoreFailure(NamedTuple):
     """The store cannot be written: nothing goes on."""
 
     error: IngestError
 
 
-Result = Fetched | NotModified | Failed | Broken
+Result = Fetched | NotModified | Failed | StoreFailure

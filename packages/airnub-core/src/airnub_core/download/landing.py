@@ -12,15 +12,15 @@ from pathlib import Path
 
 from airnub_common import ALGORITHM
 from airnub_core.download.buffers import Buffers
-from airnub_core.download.job import Broken, Fetched, Result
+from airnub_core.download.job import Fetched, Result, StoreFailure
 from airnub_core.download.lanes import Lanes
 from airnub_core.download.large_file import LargeFile
 from airnub_core.errors import StoreError
 from airnub_core.network.content_disposition import original_name
-from airnub_core.store.manifest import Asked, Manifest
-from airnub_core.store.partials import Note, Partials, key_of
-from airnub_core.store.redo_log import RedoLog
-from airnub_core.store.staged import SUFFIX, Staged, object_name
+from airnub_core.store.layout import SUFFIX, Staged, object_name
+from airnub_core.store.manifest import Manifest, RequestInfo
+from airnub_core.store.partials import Partials, ResumeInfo, key_of
+from airnub_core.store.write_ahead_log import WriteAheadLog
 
 SMALL = 64 * 1024
 """Bytes; a larger body becomes a file while it comes."""
@@ -36,7 +36,7 @@ class Arrived:
         self,
         number: int,
         attempts: int,
-        asked: Asked,
+        asked: RequestInfo,
         body: "Body",
         final_url: str,
         headers: Mapping[str, str],
@@ -111,7 +111,7 @@ class Landing:
             self._handle = os.open(self._staging, os.O_RDONLY)
         except OSError as error:
             raise StoreError.of(error, staging) from error
-        self._log = RedoLog(staging, self._prefix) if is_logged else None
+        self._log = WriteAheadLog(staging, self._prefix) if is_logged else None
         self._lanes = Lanes()
 
     @property
@@ -132,7 +132,7 @@ class Landing:
         """A file for a large body, not open yet."""
         return LargeFile(f"{self._staging}/{self._new_name()}", self._lanes.next(), self._buffers)
 
-    def resume(self, asked: Asked, on_ready: Callable[["Body | None"], None]) -> None:
+    def resume(self, asked: RequestInfo, on_ready: Callable[["Body | None"], None]) -> None:
         """Look for what an earlier run left of a URL; `on_ready` is given it, or `None`, from a lane."""
         file = self.large_file()
         self._lanes.next()[0].put(self._look_for, file, asked, on_ready)
@@ -194,7 +194,7 @@ class Landing:
             self._write_new(f"{folder}/{name}", content)
             self._write_new(f"{folder}/{name}{SUFFIX}", manifest)
         except OSError as error:
-            self._on_result(Broken(StoreError.of(error, self._staging)))
+            self._on_result(StoreFailure(StoreError.of(error, self._staging)))
             return
         if self._log is not None:
             self._log.add(f"{self._prefix}/{folder}", manifest, content)
@@ -214,12 +214,12 @@ class Landing:
             file.finish(arrived.name)
             self._write_new(f"{file.folder}/{arrived.name}{SUFFIX}", arrived.manifest(hex_digits))
         except OSError as error:
-            self._on_result(Broken(StoreError.of(error, self._staging)))
+            self._on_result(StoreFailure(StoreError.of(error, self._staging)))
         else:
             self._on_result(arrived.fetched(file.folder, hex_digits))
         self._done += 1
 
-    def _look_for(self, file: LargeFile, asked: Asked, on_ready: Callable[["Body | None"], None]) -> None:
+    def _look_for(self, file: LargeFile, asked: RequestInfo, on_ready: Callable[["Body | None"], None]) -> None:
         found = None
         try:
             note = self._partials.take(key_of(asked.source, asked.url_digest), Path(file.folder))
@@ -229,7 +229,7 @@ class Landing:
                 else:
                     file.discard()
         except OSError as error:
-            self._on_result(Broken(StoreError.of(error, self._staging)))
+            self._on_result(StoreFailure(StoreError.of(error, self._staging)))
         finally:
             on_ready(found)  # it is waited for
 
@@ -237,7 +237,7 @@ class Landing:
         try:
             file.park(self._partials, hex_digits)
         except OSError as error:
-            self._on_result(Broken(StoreError.of(error, self._staging)))
+            self._on_result(StoreFailure(StoreError.of(error, self._staging)))
 
     def _new_name(self) -> str:
         return str(next(self._numbers))
@@ -291,13 +291,13 @@ class Body:
                 file.write(one)
             self._pieces.clear()
 
-    def note(self, note: Note) -> None:
+    def note(self, note: ResumeInfo) -> None:
         """Say what a later run must know to go on with it."""
         if self.file is not None and self.file.note is None:
             self.file.note = note
 
     @property
-    def resumable(self) -> Note | None:
+    def resumable(self) -> ResumeInfo | None:
         """What is known of it where it can be resumed."""
         return self.file.note if self.file is not None else None
 

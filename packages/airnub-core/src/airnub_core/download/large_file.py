@@ -15,7 +15,7 @@ from pathlib import Path
 from airnub_common import ALGORITHM
 from airnub_core.download.buffers import Buffer, Buffers
 from airnub_core.download.lanes import Lane
-from airnub_core.store.partials import BODY, WORTH_RESUMING, Note, Partials, drop_note, write_note
+from airnub_core.store.partials import BODY, WORTH_RESUMING, Partials, ResumeInfo, drop_resume_info, write_resume_info
 
 CHECKPOINT = 8 * 1024 * 1024
 """At most so many bytes lie between two notes of what has come."""
@@ -31,7 +31,7 @@ class LargeFile:
         self.folder = folder
         self.size = 0
         """Bytes that have come."""
-        self.note: Note | None = None
+        self.note: ResumeInfo | None = None
         """What a later run must know to go on, but for size and digest; `None` where it could not."""
         self.error: OSError | None = None
         """What the disk said; then nothing more is written."""
@@ -60,7 +60,7 @@ class LargeFile:
             self._direct = False
             self._handle = os.open(f"{self.folder}/{BODY}", flags & ~os.O_EXCL, 0o666)
 
-    def reopen(self, note: Note) -> bool:
+    def reopen(self, note: ResumeInfo) -> bool:
         """Go on with what an earlier run left; whether its bytes are those that were noted. Takes the time of hashing.
 
         Raises:
@@ -74,7 +74,7 @@ class LargeFile:
             self.close()
             raise
 
-    def _read_again(self, note: Note) -> bool:
+    def _read_again(self, note: ResumeInfo) -> bool:
         left = note.size
         while left:
             piece = os.pread(self._handle, min(_READ, left), note.size - left)
@@ -133,7 +133,7 @@ class LargeFile:
         finally:
             self.close()
         os.rename(f"{self.folder}/{BODY}", f"{self.folder}/{file_name}")  # noqa: PTH104
-        drop_note(Path(self.folder))
+        drop_resume_info(Path(self.folder))
 
     def park(self, partials: Partials, hex_digits: str) -> None:
         """In the writing lane: close the file as it is, and keep it for the next run where that is worth it.
@@ -144,7 +144,7 @@ class LargeFile:
         try:
             if self.note is not None and self.error is None:
                 os.ftruncate(self._handle, self.size)
-                write_note(Path(self.folder), self.note._replace(size=self.size, hex_digits=hex_digits))
+                write_resume_info(Path(self.folder), self.note._replace(size=self.size, hex_digits=hex_digits))
                 partials.park(Path(self.folder))
         finally:
             self.discard()
@@ -177,7 +177,7 @@ class LargeFile:
                 self._write_at(buffer, offset)
                 if hex_digits is not None and self.note is not None:
                     note = self.note._replace(size=offset + buffer.filled, hex_digits=hex_digits)
-                    write_note(Path(self.folder), note)
+                    write_resume_info(Path(self.folder), note)
         except OSError as error:
             self.error = error
         finally:

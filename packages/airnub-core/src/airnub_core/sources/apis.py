@@ -3,19 +3,19 @@
 from collections.abc import Mapping, Sequence
 from itertools import repeat
 
-from airnub_core.arrival import Arrival, Item
 from airnub_core.engine import Engine
 from airnub_core.errors import HttpStatusError, ItemError
+from airnub_core.items import FetchResult, Item
 from airnub_core.network.concurrency import together
 from airnub_core.network.hosts import origin_of
-from airnub_core.outcome import Kind, Outcome
-from airnub_core.sources.paging import Walk, whole_url
+from airnub_core.outcome import Outcome, Status
+from airnub_core.sources.pagination import Paginator, whole_url
 from airnub_core.sources.records import json_lines, parse_json, records_at
 from airnub_core.sources.settings import ApiSource, Secret
 from airnub_core.sources.unlisted import Listed, with_warnings
-from airnub_core.sources.watermarks import News, Watermark
+from airnub_core.sources.watermarks import NewRecords, Watermark
+from airnub_core.store.layout import derived_url, records_name
 from airnub_core.store.manifest import url_digest
-from airnub_core.store.staged import made_url, records_name
 
 JSON_LINES = "application/x-ndjson"
 """Media type of the files of records."""
@@ -55,7 +55,7 @@ def _listed(source: ApiSource) -> Listed | None:
     if source.incremental is not None or (source.records is None and source.pages is not None):
         return None
     records = records_name(source.name)
-    digests = {url_digest(url), url_digest(made_url(url, records))}
+    digests = {url_digest(url), url_digest(derived_url(url, records))}
     return Listed(digests, None if source.records is None else records)
 
 
@@ -70,7 +70,7 @@ async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, s
     )
     records = records_name(source.name)
     begun = None if source.records is None else engine.begin(whole, records)
-    news = News(last, source.incremental.field) if source.incremental else None
+    news = NewRecords(last, source.incremental.field) if source.incremental else None
     reading = _Reading(engine, source, whole, news)
     try:
         await reading.pages()
@@ -78,7 +78,7 @@ async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, s
         await reading.settle()
         if reading.outcomes:
             engine.expect(1)
-        made = [] if begun is None else [made_url(whole.url, records)]
+        made = [] if begun is None else [derived_url(whole.url, records)]
         # An error behind the first answer is that of another page.
         failed = await engine.give_up(whole, error, made, is_its_own=not reading.arrivals)
         return [*reading.outcomes, failed]
@@ -91,7 +91,7 @@ async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, s
         return reading.outcomes
     if last.value is not None and not reading.lines:
         await reading.settle()
-        return [engine.report(Outcome(source.name, Kind.UNCHANGED, url=whole.url, attempts=reading.attempts))]
+        return [engine.report(Outcome(source.name, Status.UNCHANGED, url=whole.url, attempts=reading.attempts))]
     collected = engine.keep(begun, b"".join(reading.lines), JSON_LINES, reading.arrivals)
     outcomes = await reading.settle(collected)
     if news is not None and news.watermark.value is not None:
@@ -103,13 +103,13 @@ async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, s
 class _Reading:
     """One API, page by page; what came before an error is there."""
 
-    def __init__(self, engine: Engine, source: ApiSource, whole: Item, news: News | None) -> None:
+    def __init__(self, engine: Engine, source: ApiSource, whole: Item, news: NewRecords | None) -> None:
         self._engine = engine
         self._source = source
         self._whole = whole
         self._news = news
         self._settled = 0
-        self.arrivals: list[Arrival] = []
+        self.arrivals: list[FetchResult] = []
         self.lines: list[bytes] = []
         """The records of each page that has some, as JSON Lines: parsed they take ten times the memory."""
         self.outcomes: list[Outcome] = []
@@ -120,7 +120,7 @@ class _Reading:
         return max((arrival.attempts for arrival in self.arrivals), default=1)
 
     async def pages(self) -> None:
-        walk = Walk(self._source, self._whole.url)
+        walk = Paginator(self._source, self._whole.url)
         while walk.url is not None:
             try:
                 arrival = await self._engine.get(_page(self._whole, walk.url))
@@ -141,16 +141,16 @@ class _Reading:
             if len(self.arrivals) - self._settled >= SETTLED_TOGETHER:
                 await self.settle()
 
-    async def settle(self, *collected: Arrival) -> list[Outcome]:
+    async def settle(self, *collected: FetchResult) -> list[Outcome]:
         """Make durable what is not yet; where every page is an item it is reported too."""
         fresh = self.arrivals[self._settled :]
         self._settled = len(self.arrivals)
         if self._source.records is not None:
-            return await self._engine.settle(collected, parts=fresh)
+            return await self._engine.commit(collected, parts=fresh)
         if fresh:
             # One item is expected already.
             self._engine.expect(len(fresh) - (not self.outcomes))
-            self.outcomes += await self._engine.settle(fresh)
+            self.outcomes += await self._engine.commit(fresh)
         return self.outcomes
 
 

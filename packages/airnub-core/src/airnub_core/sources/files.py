@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from airnub_core.arrival import Item
 from airnub_core.engine import Engine
+from airnub_core.items import Item
 from airnub_core.outcome import Outcome
 from airnub_core.sources.settings import FileSource
 from airnub_core.sources.unlisted import Listed, with_warnings

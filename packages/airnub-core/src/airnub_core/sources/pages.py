@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from airnub_common import redact_url
-from airnub_core.arrival import Item
 from airnub_core.engine import Engine
 from airnub_core.errors import ItemError, PageError
+from airnub_core.items import Item
 from airnub_core.network.concurrency import together
 from airnub_core.network.robots import Robots
 from airnub_core.outcome import Outcome
@@ -16,8 +16,8 @@ from airnub_core.sources.large_pages import links_on_any_page
 from airnub_core.sources.links import MAX_PAGE_BYTES, Link, links_in_sitemap
 from airnub_core.sources.settings import PageSource
 from airnub_core.sources.unlisted import Listed, with_warnings
+from airnub_core.store.layout import derived_url, links_name
 from airnub_core.store.manifest import url_digest
-from airnub_core.store.staged import links_name, made_url
 
 MAX_SITEMAPS = 1000
 """Sitemaps that one index of sitemaps may lead to."""
@@ -45,7 +45,7 @@ async def ingest_pages(engine: Engine, sources: Sequence[PageSource]) -> list[Ou
 def _listed(source: PageSource) -> Listed:
     """What is current of a page whose links are only listed."""
     list_name = links_name(source.name)
-    return Listed({url_digest(made_url(_url(source), list_name))}, list_name)
+    return Listed({url_digest(derived_url(_url(source), list_name))}, list_name)
 
 
 def _url(source: PageSource) -> str:
@@ -57,7 +57,7 @@ async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
     network = source.network(engine.network)
     page = Item(source.name, _url(source), network, withdraws=source.withdraws)
     list_name = links_name(source.name)
-    list_url = made_url(page.url, list_name)
+    list_url = derived_url(page.url, list_name)
 
     async def content_of(url: str) -> bytes:
         return (await engine.peek(replace(page, url=url), MAX_PAGE_BYTES))[0]
@@ -80,7 +80,7 @@ async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
         engine.expect(1)
         listed = [{"url": redact_url(link.url), "title": link.title} for link in links]
         content = (json.dumps(listed, ensure_ascii=False, indent=2) + "\n").encode()
-        return await engine.settle([engine.keep(begun, content, "application/json", ())])
+        return await engine.commit([engine.keep(begun, content, "application/json", ())])
     # A page that could not be read failed as a whole.
     whole = engine.wants(page.source, page.url)
     items = [

@@ -7,15 +7,15 @@ from functools import partial
 from typing import NamedTuple
 
 from airnub_core.network.concurrency import in_thread
-from airnub_core.outcome import Kind, Outcome
+from airnub_core.outcome import Outcome, Status
 from airnub_core.store.index import Index
-from airnub_core.store.staged import made_url
+from airnub_core.store.layout import derived_url
 
 NAMED = 5
 """URLs that a warning names."""
 _SORTED = 1000
 """Of at most so many URLs those that a warning names are the first."""
-_PRESENT = {Kind.STORED, Kind.UPDATED, Kind.UNCHANGED}
+_PRESENT = {Status.STORED, Status.UPDATED, Status.UNCHANGED}
 
 
 class Listed(NamedTuple):
@@ -63,7 +63,7 @@ def _warning(index: Index, source: str, listed: Listed, present: int) -> str | N
         # A new index has the fragment that the URL of what is made ends with; `store forget` needs none.
         made = [row for row in index.current(source) if row.path.endswith(f"/{listed.made}")]
         unlisted = [row.url for row in made if row.url_digest not in listed.url_digests]
-        urls = sorted(url.removesuffix(made_url("", listed.made)) for url in unlisted)
+        urls = sorted(url.removesuffix(derived_url("", listed.made)) for url in unlisted)
         number = len(urls)
     if not urls:
         return None

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from airnub_common import sha256_hex
 from airnub_core.errors import MissingPathError
-from airnub_core.sources.paging import is_sendable
+from airnub_core.sources.pagination import is_sendable
 from airnub_core.sources.records import described, json_lines, value_at
 
 MAX_BORDER = 10_000
@@ -39,7 +39,7 @@ class Watermark:
         return json.dumps({"value": self.value, "border": border})
 
 
-class News:
+class NewRecords:
     """Tells new records from those that were there before, and how far they go.
 
     An API that is asked for what is new since a value may give the records of this very value again, and among them

@@ -10,8 +10,8 @@ from airnub_common import ALGORITHM, digest_of, hex_of
 from airnub_core.errors import DamagedManifestError, DamagedObjectError
 from airnub_core.store.bucket import Bucket
 from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.layout import SUFFIX, object_path
 from airnub_core.store.manifest import Manifest
-from airnub_core.store.staged import SUFFIX, object_path
 from airnub_core.store.withdrawal import FOLDER, Withdrawal
 
 PARALLEL = 32

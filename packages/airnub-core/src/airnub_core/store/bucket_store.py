@@ -33,9 +33,9 @@ from typing import ClassVar
 from airnub_core.errors import DamagedManifestError, StoreError
 from airnub_core.store.bucket_address import BucketAddress
 from airnub_core.store.bucket_reader import BucketReader
+from airnub_core.store.layout import SUFFIX, Staged, object_name, object_path
 from airnub_core.store.manifest import Manifest
-from airnub_core.store.protocol import Published
-from airnub_core.store.staged import SUFFIX, Staged, object_name, object_path
+from airnub_core.store.protocol import PublishResult
 from airnub_core.store.withdrawal import Withdrawal, withdrawal_path
 
 NAME = ".name"
@@ -56,7 +56,7 @@ class BucketStore(BucketReader):
         self._published: list[str] = []
         """Staged folders of the last batch."""
 
-    def publish(self, batch: Sequence[Staged]) -> list[Published | StoreError]:
+    def publish(self, batch: Sequence[Staged]) -> list[PublishResult | StoreError]:
         """Give staged bytes their places; durable when it returns.
 
         Their staged folders stay until the next batch or the end: a run that is killed before its index knows of them
@@ -99,7 +99,7 @@ class BucketStore(BucketReader):
             shutil.rmtree(folder, ignore_errors=True)
         self._published.clear()
 
-    def _result(self, staged: Staged, future: Future[Published]) -> Published | StoreError:
+    def _result(self, staged: Staged, future: Future[PublishResult]) -> PublishResult | StoreError:
         if future.cancelled():
             return StoreError(self._at(staged.source), "given up after another could not be written")
         try:
@@ -152,7 +152,7 @@ class BucketStore(BucketReader):
         folder, _, file_name = path.rpartition("/")
         self._bucket.create(f"{folder}/{NAME}", file_name.encode())
 
-    def _publish(self, staged: Staged) -> Published:
+    def _publish(self, staged: Staged) -> PublishResult:
         folder = object_path(staged.source, staged.hex_digits, "")
         name, named = self._named(folder + NAME, staged.file_name)
         path = folder + name
@@ -171,7 +171,7 @@ class BucketStore(BucketReader):
         own = f"{path}.{staged.url_digest[:8]}{SUFFIX}"
         for place, free in ((path + SUFFIX, new), (own, True)):
             if self._claim(place, content, staged.url_digest, probably_free=free):
-                return Published(path, place, new)
+                return PublishResult(path, place, new)
         raise DamagedManifestError(self._at(own), "names another URL of the same first 8 digits; two URLs collide here")
 
     def _named(self, key: str, file_name: str) -> tuple[str, bool]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from airnub_common import ALGORITHM, digest_of, hex_of
 from airnub_core.errors import DamagedManifestError, DamagedObjectError
+from airnub_core.store.layout import HIDDEN, SUFFIX, object_path
 from airnub_core.store.manifest import Manifest
-from airnub_core.store.staged import HIDDEN, SUFFIX, object_path
 from airnub_core.store.withdrawal import FOLDER, Withdrawal
 
 _PIECE = 1 << 20

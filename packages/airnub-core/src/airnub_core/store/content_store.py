@@ -23,13 +23,13 @@ from airnub_common import ALGORITHM, digest_of, write_atomic
 from airnub_core.errors import DamagedManifestError, StoreError
 from airnub_core.store.content_reader import ContentReader
 from airnub_core.store.durability import make_durable, sync_each
-from airnub_core.store.folders import NOT_EMPTY, remove_empty
+from airnub_core.store.intent_log import write_intent_log
+from airnub_core.store.layout import SUFFIX, Staged, object_path
+from airnub_core.store.listing import NOT_EMPTY, remove_empty
 from airnub_core.store.manifest import Manifest
-from airnub_core.store.protocol import Published
-from airnub_core.store.redo import write_redo_list
-from airnub_core.store.redo_log import LOGS, continued, logs_in
-from airnub_core.store.staged import SUFFIX, Staged, object_path
+from airnub_core.store.protocol import PublishResult
 from airnub_core.store.withdrawal import FOLDER, Withdrawal, withdrawal_path
+from airnub_core.store.write_ahead_log import LOGS, continued, logs_in
 
 LEFT = 1000
 """Objects; when more of them are in redo logs alone at the end, the logs stay, and the next run does without."""
@@ -65,7 +65,7 @@ class ContentStore(ContentReader):
         self._object_names: dict[Path, str] = {}
         """By folder, the name of the object that a further URL brought, so that its folder is not listed again."""
 
-    def publish(self, batch: Sequence[Staged]) -> list[Published | StoreError]:
+    def publish(self, batch: Sequence[Staged]) -> list[PublishResult | StoreError]:
         """Give staged bytes their places; durable when it returns.
 
         Returns:
@@ -87,7 +87,7 @@ class ContentStore(ContentReader):
                 self._in_logs += len(batch)
             else:
                 self._lists += 1
-                redo_list = write_redo_list(home, self._lists, batch)
+                redo_list = write_intent_log(home, self._lists, batch)
                 self._sync(home, chain(_folders((staged.folder for staged in batch), above=1), (redo_list, home)))
                 self._kept.append(redo_list)
             return [self._publish(staged, logged=logged) for staged in batch]
@@ -141,7 +141,7 @@ class ContentStore(ContentReader):
                 path.unlink(missing_ok=True)
         self._kept.clear()
 
-    def _publish(self, staged: Staged, *, logged: bool) -> Published | StoreError:
+    def _publish(self, staged: Staged, *, logged: bool) -> PublishResult | StoreError:
         try:
             return self._place(staged, logged=logged)
         except StoreError as error:
@@ -151,7 +151,7 @@ class ContentStore(ContentReader):
             told.__cause__ = error
             return told
 
-    def _place(self, staged: Staged, *, logged: bool) -> Published:
+    def _place(self, staged: Staged, *, logged: bool) -> PublishResult:
         path = object_path(staged.source, staged.hex_digits, staged.file_name)
         folder = f"{self.root}/{path.rpartition('/')[0]}"
         try:
@@ -165,7 +165,7 @@ class ContentStore(ContentReader):
                 raise
             return self._claim(staged, Path(folder), logged=logged)
         self._renamed.append(folder)
-        return Published(path, path + SUFFIX, new=True)
+        return PublishResult(path, path + SUFFIX, new=True)
 
     def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
         """Keep that these URLs are withdrawn, each in a file; durable when it returns.
@@ -192,7 +192,7 @@ class ContentStore(ContentReader):
         except OSError as error:
             raise StoreError.of(error, file) from error
 
-    def _claim(self, staged: Staged, folder: Path, *, logged: bool) -> Published:
+    def _claim(self, staged: Staged, folder: Path, *, logged: bool) -> PublishResult:
         """Add a manifest for a URL that brought bytes which are there; damaged ones are replaced."""
         digest = f"{ALGORITHM}:{staged.hex_digits}"
         arrived = Path(staged.folder)
@@ -220,7 +220,7 @@ class ContentStore(ContentReader):
             else:
                 self._kept.append(arrived)
             self._claimed |= {folder / existing: None, place: None}
-            return Published(path, place.relative_to(self.root).as_posix(), new=False)
+            return PublishResult(path, place.relative_to(self.root).as_posix(), new=False)
         raise DamagedManifestError(str(place), "names another URL of the same first 8 digits; two URLs collide here")
 
     def _write_withdrawal(self, withdrawal: Withdrawal) -> Path:

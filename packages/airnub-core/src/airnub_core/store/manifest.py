@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from airnub_common import ALGORITHM, redact_url, sha256_hex
 from airnub_core.errors import DamagedManifestError
-from airnub_core.store.staged import object_path
+from airnub_core.store.layout import object_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ HEADERS_WORTH_KEEPING = frozenset(
 )
 
 
-class Asked(NamedTuple):
+class RequestInfo(NamedTuple):
     """What was asked for, as its manifest describes it; URLs are whole, and are redacted when they are written."""
 
     source: str
@@ -89,7 +89,7 @@ class Manifest:
     @classmethod
     def of(
         cls,
-        asked: Asked,
+        asked: RequestInfo,
         final_url: str,
         headers: Mapping[str, str],
         *,

@@ -27,7 +27,7 @@ _REMOVED = "removed-"
 """How the name of a partial file begins that is being removed, beside the folder of those that wait."""
 
 
-class Note(NamedTuple):
+class ResumeInfo(NamedTuple):
     """What is known of a partial file."""
 
     source: str
@@ -49,7 +49,7 @@ class Partial:
     """A partial file that waits to be resumed."""
 
     folder: Path
-    note: Note
+    note: ResumeInfo
     noted_at: datetime
     """When the last of its bytes came, in UTC."""
 
@@ -73,7 +73,7 @@ class Partials:
         except OSError as error:
             raise StoreError.of(error, self._folder) from error
 
-    def take(self, key: str, into: Path) -> Note | None:
+    def take(self, key: str, into: Path) -> ResumeInfo | None:
         """Move a partial file into the folder `into`, which does not exist yet; `None` where it is gone or unreadable.
 
         Raises:
@@ -158,11 +158,11 @@ def key_of(source: str, url_digest: str) -> str:
     return f"{source}.{url_digest[:32]}"
 
 
-def read_note(folder: Path) -> Note | None:
+def read_note(folder: Path) -> ResumeInfo | None:
     """The note in a folder; `None` where there is none, or a crash cut it."""
     try:
         values = json.loads((folder / NOTE).read_bytes())
-        note = Note(**values)
+        note = ResumeInfo(**values)
     except (OSError, ValueError, TypeError):
         return None
     texts = (note.source, note.url, note.url_digest, note.etag, note.hex_digits)
@@ -170,7 +170,7 @@ def read_note(folder: Path) -> Note | None:
     return note if known and note.size > 0 else None
 
 
-def write_note(folder: Path, note: Note) -> None:
+def write_resume_info(folder: Path, note: ResumeInfo) -> None:
     """Write a note in place of the one before.
 
     Raises:
@@ -181,7 +181,7 @@ def write_note(folder: Path, note: Note) -> None:
     new.replace(folder / NOTE)
 
 
-def drop_note(folder: Path) -> None:
+def drop_resume_info(folder: Path) -> None:
     """Leave the body alone, once it is whole; also what a kill left of a note that was being written.
 
     Raises:

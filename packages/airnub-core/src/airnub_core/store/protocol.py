@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from airnub_core.errors import DamagedManifestError, StoreError
+from airnub_core.store.layout import Staged
 from airnub_core.store.manifest import Manifest
-from airnub_core.store.staged import Staged
 from airnub_core.store.withdrawal import Withdrawal
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishResult:
     """An object in its place; paths are relative to the store."""
 
     path: str
@@ -32,7 +32,7 @@ class Store(Protocol):
         """Where it is, for messages: a folder, or the URL of a bucket."""
         ...
 
-    def publish(self, batch: Sequence[Staged]) -> list[Published | StoreError]:
+    def publish(self, batch: Sequence[Staged]) -> list[PublishResult | StoreError]:
         """Give staged bytes their places; durable when it returns, and their staged folders belong to the store.
 
         A URL that brings the same bytes again keeps its manifest, unless it was withdrawn in between: then the newer

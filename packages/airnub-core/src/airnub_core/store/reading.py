@@ -4,11 +4,11 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from airnub_core.errors import DatasetError
-from airnub_core.store.index import Known
-from airnub_core.store.opening import Place, open_store
+from airnub_core.store.factory import StoreLocation, open_store
+from airnub_core.store.index import IndexRow
 
 
-def read_current(place: Path | Place, source: str, suffix: str) -> Generator[bytes]:
+def read_current(place: Path | StoreLocation, source: str, suffix: str) -> Generator[bytes]:
     """The bytes of every object that a URL of a source has now, each once, in the order of `objects_by_age`.
 
     Args:
@@ -21,7 +21,7 @@ def read_current(place: Path | Place, source: str, suffix: str) -> Generator[byt
         DamagedObjectError: the bytes of one are not those of its digest.
         StoreError: the store cannot be read.
     """
-    place = place if isinstance(place, Place) else Place(place)
+    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
     where = place.name
     if isinstance(place.objects, Path) and not place.objects.is_dir():
         raise DatasetError(
@@ -37,7 +37,7 @@ def read_current(place: Path | Place, source: str, suffix: str) -> Generator[byt
             yield store.read(path, digest)
 
 
-def objects_by_age(rows: Iterable[Known]) -> dict[str, str]:
+def objects_by_age(rows: Iterable[IndexRow]) -> dict[str, str]:
     """Paths of objects by digest, in the order in which they became current, then of their digests.
 
     An object that several URLs share counts with the URL that has changed last.

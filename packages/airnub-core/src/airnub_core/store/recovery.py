@@ -6,15 +6,15 @@ from pathlib import Path
 
 from airnub_common import digest_of, hex_of
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
+from airnub_core.store.deferred_sync import is_untouched
 from airnub_core.store.durability import make_durable
-from airnub_core.store.index import Index, Known
-from airnub_core.store.left import is_untouched
+from airnub_core.store.index import Index, IndexRow
+from airnub_core.store.intent_log import read_intent_logs
+from airnub_core.store.layout import SUFFIX, Staged, object_path
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
-from airnub_core.store.redo import read_redo_lists
-from airnub_core.store.redo_log import Logged, logs_in, read_log
-from airnub_core.store.staged import SUFFIX, Staged, object_path
+from airnub_core.store.write_ahead_log import LogEntry, logs_in, read_log
 
 _AGAIN = "again"
 """Where what is only in a log is staged once more, in the folder of the dead process."""
@@ -36,7 +36,7 @@ def recover(store: Store, index: Index, partials: Partials, folder: Path) -> Non
         make_durable(folder, [])
         return
     waiting = [staged for staged in map(_whole, _staged_in(folder, partials)) if staged is not None]
-    published = [staged for staged in read_redo_lists(folder) if not Path(staged.folder).exists()]
+    published = [staged for staged in read_intent_logs(folder) if not Path(staged.folder).exists()]
     rows = [row for staged in published if (row := _row(store, staged)) is not None]
     there = {staged.folder for staged in waiting}
     for log in logs_in(folder):
@@ -87,7 +87,7 @@ def _whole(folder: Path) -> Staged | None:
     return None
 
 
-def _staged_as(logged: Logged, folder: Path) -> Staged | None:
+def _staged_as(logged: LogEntry, folder: Path) -> Staged | None:
     """What was logged, as if it was staged in a folder; `None` where a crash has cut it."""
     try:
         manifest = Manifest.parse(logged.manifest, str(folder))
@@ -100,7 +100,7 @@ def _staged_as(logged: Logged, folder: Path) -> Staged | None:
     return Staged(place, manifest.source, manifest.file_name, digits, manifest.size, manifest.url_digest)
 
 
-def _write_again(staged: Staged, logged: Logged) -> None:
+def _write_again(staged: Staged, logged: LogEntry) -> None:
     folder = Path(staged.folder)
     shutil.rmtree(folder, ignore_errors=True)  # of somebody who recovered, and died
     folder.mkdir(parents=True)
@@ -108,23 +108,23 @@ def _write_again(staged: Staged, logged: Logged) -> None:
     (folder / (staged.file_name + SUFFIX)).write_bytes(logged.manifest)
 
 
-def _row(store: Store, staged: Staged) -> Known | None:
+def _row(store: Store, staged: Staged) -> IndexRow | None:
     """What the index should know of what was published, where its place is still its own, and whole."""
     row = _row_at(store, object_path(staged.source, staged.hex_digits, staged.file_name) + SUFFIX)
     return row if row is not None and row.url_digest == staged.url_digest else None
 
 
-def _row_at(store: Store, manifest_path: str) -> Known | None:
+def _row_at(store: Store, manifest_path: str) -> IndexRow | None:
     """What the index should know of a published object, which is hashed before it is believed."""
     try:
         manifest = store.manifest(manifest_path)
         digest, _ = store.digest(manifest.path)
     except (DamagedManifestError, DamagedObjectError):
         return None  # `store verify` names it; the next transfer of its URL replaces it
-    return Known.of(manifest, manifest_path) if digest == manifest.digest else None
+    return IndexRow.of(manifest, manifest_path) if digest == manifest.digest else None
 
 
-def _tell(index: Index, store: Store, rows: list[Known]) -> None:
+def _tell(index: Index, store: Store, rows: list[IndexRow]) -> None:
     if rows:
         store.make_durable(row.path for row in rows)
         # Nothing was looked up: what other runs have recorded since counts as it does for every answer.

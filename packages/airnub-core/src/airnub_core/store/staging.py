@@ -13,11 +13,11 @@ from filelock import FileLock, Timeout
 
 from airnub_common import ALGORITHM
 from airnub_core.errors import StoreError
+from airnub_core.store.deferred_sync import defer_sync
 from airnub_core.store.durability import make_durable
-from airnub_core.store.left import leave
-from airnub_core.store.manifest import Asked, Manifest
-from airnub_core.store.redo_log import logs_in
-from airnub_core.store.staged import SUFFIX, Staged, object_name
+from airnub_core.store.layout import SUFFIX, Staged, object_name
+from airnub_core.store.manifest import Manifest, RequestInfo
+from airnub_core.store.write_ahead_log import logs_in
 
 _LOCK = "lock"
 _OWN = "own"
@@ -115,7 +115,7 @@ class Staging:
         needed, and the folder goes.
         """
         try:
-            leave(self.folder)
+            defer_sync(self.folder)
         except OSError:
             make_durable(self.folder, [])
             self._remove(self.folder)
@@ -177,7 +177,7 @@ class StagedBody:
 
     def finish(
         self,
-        asked: Asked,
+        asked: RequestInfo,
         final_url: str,
         headers: Mapping[str, str],
         original: str,

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
-from airnub_core.store.folders import ObjectFolder, object_folders
+from airnub_core.store.listing import ObjectFolder, object_folders
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.protocol import Store
 from airnub_core.store.withdrawal import Withdrawal

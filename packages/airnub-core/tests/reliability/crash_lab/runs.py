@@ -42,8 +42,8 @@ class Job:
 
 LOGGED = {
     "airnub_core.store.content_store:LEFT": 0,
-    "airnub_core.store.redo_log:SEGMENT": 100_000,
-    "airnub_core.commit:_LONGEST_UNSETTLED": 0.05,
+    "airnub_core.store.write_ahead_log:SEGMENT": 100_000,
+    "airnub_core.commit:_LONGEST_WAIT": 0.05,
 }
 """Tuned so, a short run of small files does all that a long one does with redo logs, and mostly leaves them."""
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airnub_core.store.index import Known, SqliteIndex
+from airnub_core.store.index import IndexRow, SqliteIndex
 from airnub_core.store.manifest import Manifest, url_digest
 
 
@@ -15,7 +15,7 @@ def known():
     def make(url="http://h/a", digit="1", day=1, source="s", **others):
         at = f"2026-01-{day:02}T00:00:00+00:00"
         path = f"{source}/{digit}"
-        row = Known(
+        row = IndexRow(
             source=source,
             url_digest=url_digest(url),
             url=url,

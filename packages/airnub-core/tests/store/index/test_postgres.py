@@ -177,10 +177,10 @@ def test_a_claim_lapses_unless_its_worker_goes_on(postgres_url, monkeypatch):
     """Who calls from time to time keeps what is his, who is silent loses it."""
     digests = {url_digest("http://h/a")}
     with closing(PostgresIndex(postgres_url)) as first, closing(PostgresIndex(postgres_url)) as second:
-        monkeypatch.setattr("airnub_core.store.index.postgres.CLAIMED", 0.0)
+        monkeypatch.setattr("airnub_core.store.index.postgres.LEASE_SECONDS", 0.0)
         assert first.claim(digests) == digests
         assert second.claim(digests) == digests, "it has lapsed"
-        monkeypatch.setattr("airnub_core.store.index.postgres.CLAIMED", 60.0)
+        monkeypatch.setattr("airnub_core.store.index.postgres.LEASE_SECONDS", 60.0)
         assert second.claim([]) == set()
         assert first.claim(digests) == set(), "the call before has kept it"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airnub_common import hex_of, redact_text
-from airnub_core import Place
+from airnub_core import StoreLocation
 from airnub_core.contracts.limits import retention_text
 from airnub_core.errors import DatasetError
 from airnub_prefect.command.display import print_json, print_rows, tell
@@ -37,7 +37,7 @@ class Datasets:
 
     declared: "Mapping[str, Dataset]"
     location: "Location"
-    store: Place | None
+    store: StoreLocation | None
     """`None` where nothing says where the store is."""
 
     def one(self, name: str) -> "Dataset":
@@ -69,12 +69,12 @@ def find(department: Department, folder: Path | None, store: Path | None, config
     if folder is not None and config is None:
         from airnub_data import Location
 
-        place = None if store is None else Place(store)
+        place = None if store is None else StoreLocation(store)
         return Datasets(declared, Location(folder), place)
     if path is None:
         raise ConfigurationError.of(kind.yaml_name(), "no such file here; name the folder with --datasets FOLDER")
     settings = load_yaml(kind, path)
-    place = Place(store) if store is not None else located(settings, with_index=True)
+    place = StoreLocation(store) if store is not None else located(settings, with_index=True)
     return Datasets(settings.declared(), _location(settings), place)
 
 
@@ -168,7 +168,7 @@ def _origin(dataset: "Dataset") -> dict[str, list[str]]:
     return {"sources": list(dataset.sources), **inputs}
 
 
-def _next_run(dataset: "Dataset", store: Place | None, location: "Location") -> str:
+def _next_run(dataset: "Dataset", store: StoreLocation | None, location: "Location") -> str:
     from airnub_data.pending import pending
 
     try:

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import Outcome, Report, Status
 from airnub_prefect.department import PIPELINE
 from airnub_prefect.errors import NAMED_FAILURES
 
@@ -37,12 +37,12 @@ WIDEST = 100
 """Columns of wrapped text; a narrower terminal has fewer."""
 
 _COLOURS = {
-    Kind.STORED: "green",
-    Kind.UPDATED: "cyan",
-    Kind.UNCHANGED: "dim",
-    Kind.FAILED: "bold red",
-    Kind.GONE: "yellow",
-    Kind.SKIPPED: "yellow",
+    Status.STORED: "green",
+    Status.UPDATED: "cyan",
+    Status.UNCHANGED: "dim",
+    Status.FAILED: "bold red",
+    Status.GONE: "yellow",
+    Status.SKIPPED: "yellow",
 }
 
 _talk = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -114,7 +114,7 @@ class Display:
     """
 
     def __init__(self) -> None:
-        self.counts: Counter[Kind] = Counter()
+        self.counts: Counter[Status] = Counter()
         self.stages: dict[str, Concluded] = {}
         """Those that have ended, in their order."""
         self._since = time.monotonic()
@@ -160,7 +160,7 @@ class Display:
         self._ended[batch] += 1
         if batch in self._batches:
             self._bars.advance(self._batches[batch])
-        if outcome.kind is Kind.FAILED:
+        if outcome.kind is Status.FAILED:
             self._fail(batch, outcome)
         ended, expected = self._ended[batch], self._expected[batch]
         if not _talk.is_terminal and (ended == expected or ended % max(expected // 10, FEW) == 0):
@@ -232,7 +232,7 @@ def print_report(stage: str, report: Report, seconds: float | None = None) -> No
     tell(f"{stage}: {count_line(report)}{took}")
     with_rows = any(outcome.rows is not None for outcome in report.outcomes)
     numbers = ("size", *(("rows", "superseded", "quarantined") if with_rows else ()))
-    others = [outcome for outcome in report.outcomes if outcome.kind is not Kind.FAILED]
+    others = [outcome for outcome in report.outcomes if outcome.kind is not Status.FAILED]
     rows = [_cells(outcome, with_rows=with_rows) for outcome in (*report.failed, *others[:NAMED_OUTCOMES])]
     if _data.is_terminal:
         # Under the name of the item: a column of its own would be narrow, and empty for every other item.

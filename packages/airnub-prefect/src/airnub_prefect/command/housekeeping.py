@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from airnub_core import Place
+from airnub_core import StoreLocation
 from airnub_prefect.cleanup import Cleanup, clean_up
 from airnub_prefect.command import dataset
 from airnub_prefect.command.display import print_json, print_rows, say_error, tell
@@ -32,7 +32,7 @@ def run_housekeeping(
     """
     makes_datasets = any(stage.makes_datasets() for stage in department.stages)
     found = dataset.find(department, datasets, store, None) if makes_datasets else None
-    places = [Place(store)] if store is not None else _stores(department)
+    places = [StoreLocation(store)] if store is not None else _stores(department)
     result = clean_up(places, None if found is None else (found.location, found.declared), dry_run=dry_run)
     if as_json:
         print_json(result.as_json())
@@ -43,7 +43,7 @@ def run_housekeeping(
     return 1 if result.errors else 0
 
 
-def _stores(department: Department) -> list[Place]:
+def _stores(department: Department) -> list[StoreLocation]:
     """The stores of its ingestions, as their files of the checkout say it."""
     kinds = [stage.load_settings() for stage in department.stages]
     files = [(kind, kind.yaml_path()) for kind in kinds if issubclass(kind, SourceSettings)]

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from airnub_common import redact_url
-from airnub_core import Manifest, Place, open_store, reindex, verify
+from airnub_core import Manifest, StoreLocation, open_store, reindex, verify
 from airnub_core.errors import DamagedManifestError
 from airnub_core.store.clock import time_of
-from airnub_core.store.collection import collect
-from airnub_core.store.index import Index, Known, Scope, Version
+from airnub_core.store.factory import write_withdrawals
+from airnub_core.store.gc import collect
+from airnub_core.store.index import Index, IndexRow, Scope, Version
+from airnub_core.store.layout import derived_url, links_name, records_name
 from airnub_core.store.manifest import url_digest
-from airnub_core.store.opening import write_withdrawals
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
-from airnub_core.store.staged import links_name, made_url, records_name
 from airnub_core.store.withdrawal import Withdrawal
 from airnub_core.withdrawing import withdraw
 from airnub_prefect.command.display import print_json, print_rows, say_error, tell
@@ -34,7 +34,7 @@ SHOWN_FAILURES = 20
 """Failures of a source that `store failed` shows."""
 
 
-def find(department: Department, store: Path | None, config: Path | None, *, with_index: bool) -> Place:
+def find(department: Department, store: Path | None, config: Path | None, *, with_index: bool) -> StoreLocation:
     """Where the store that is meant is: a folder, else that of a YAML file, else that of the ingestion's own YAML file.
 
     Args:
@@ -47,7 +47,9 @@ def find(department: Department, store: Path | None, config: Path | None, *, wit
         ConfigurationError: nothing says where the store is, or there is none.
         ServerUnreachableError: a block says it, and the Prefect server does not answer.
     """
-    place = Place(store) if store is not None else located(_ingestion(department, config), with_index=with_index)
+    place = (
+        StoreLocation(store) if store is not None else located(_ingestion(department, config), with_index=with_index)
+    )
     if isinstance(place.objects, Path) and not place.objects.is_dir():
         raise ConfigurationError.of(
             shown(place.objects), "expected a content store, found no such folder; an ingestion makes it"
@@ -55,7 +57,7 @@ def find(department: Department, store: Path | None, config: Path | None, *, wit
     return place
 
 
-def ls(place: Place, source: str | None, *, as_json: bool) -> int:
+def ls(place: StoreLocation, source: str | None, *, as_json: bool) -> int:
     """List the manifests of a store, in order; 1 where something is damaged, or there is no such source."""
     manifests, damaged = _readable(place, source)
     if source is not None and not manifests and not damaged:
@@ -79,7 +81,7 @@ def ls(place: Place, source: str | None, *, as_json: bool) -> int:
     return _complain(damaged)
 
 
-def show(place: Place, what: str, *, as_json: bool) -> int:
+def show(place: StoreLocation, what: str, *, as_json: bool) -> int:
     """Show the manifests that a digest (or its beginning), a URL or a path names; 1 where there is none."""
     manifests, damaged = _readable(place, None)
     found = [(path, manifest) for path, manifest in manifests if _is_meant(what, path, manifest)]
@@ -95,7 +97,7 @@ def show(place: Place, what: str, *, as_json: bool) -> int:
     return 0
 
 
-def check(place: Place, *, as_json: bool) -> int:
+def check(place: StoreLocation, *, as_json: bool) -> int:
     """Hash every object again, and name what is damaged; 1 where something is."""
     started = time.monotonic()
     result = verify(place.store(), keep_manifests=False)
@@ -111,7 +113,7 @@ def check(place: Place, *, as_json: bool) -> int:
     return _complain(result.damaged)
 
 
-def log(place: Place, url: str, source: str | None, *, as_json: bool) -> int:
+def log(place: StoreLocation, url: str, source: str | None, *, as_json: bool) -> int:
     """Show every version of a URL, oldest first; 1 where the store does not know it.
 
     A URL is known by the digest of the whole; one that is typed as it is shown, redacted, is found by that.
@@ -150,7 +152,7 @@ def log(place: Place, url: str, source: str | None, *, as_json: bool) -> int:
     return 0
 
 
-def forget(place: Place, url: str, source: str | None, *, as_json: bool) -> int:
+def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool) -> int:
     """Withdraw a URL at once, and what was made from its answers; its objects and its versions stay.
 
     Returns:
@@ -203,7 +205,7 @@ def forget(place: Place, url: str, source: str | None, *, as_json: bool) -> int:
     return 0
 
 
-def _forgotten(known: Known, withdrawn_at: str, *, new: bool) -> dict[str, Any]:
+def _forgotten(known: IndexRow, withdrawn_at: str, *, new: bool) -> dict[str, Any]:
     return {
         "source": known.source,
         "url": known.url,
@@ -215,7 +217,7 @@ def _forgotten(known: Known, withdrawn_at: str, *, new: bool) -> dict[str, Any]:
     }
 
 
-def gc(place: Place, *, dry_run: bool, as_json: bool) -> int:
+def gc(place: StoreLocation, *, dry_run: bool, as_json: bool) -> int:
     """Name what no manifest refers to, and remove it."""
     result = collect(place, dry_run=dry_run)
     removed = set(result.removed)
@@ -241,7 +243,7 @@ def gc(place: Place, *, dry_run: bool, as_json: bool) -> int:
     return 0
 
 
-def partials(place: Place, *, remove: bool, as_json: bool) -> int:
+def partials(place: StoreLocation, *, remove: bool, as_json: bool) -> int:
     """Name the partial files that wait for the next run to go on with them, and remove them."""
     waiting = Partials(place.hidden)
     found = list(waiting)
@@ -267,7 +269,7 @@ def partials(place: Place, *, remove: bool, as_json: bool) -> int:
     return 0
 
 
-def failed(place: Place, forget: Sequence[str] = (), *, as_json: bool) -> int:
+def failed(place: StoreLocation, forget: Sequence[str] = (), *, as_json: bool) -> int:
     """Show what failed in the last run of each source and each dataset, and which runs have not ended.
 
     Args:
@@ -315,14 +317,14 @@ def failed(place: Place, forget: Sequence[str] = (), *, as_json: bool) -> int:
     return 0
 
 
-def rebuild(place: Place) -> int:
+def rebuild(place: StoreLocation) -> int:
     """Build the index anew from the manifests; 1 where something is damaged and was left out."""
     result = reindex(place)
     tell(f"{len(result.sound):,} manifests of {result.objects:,} objects are in the index of {_shown(place)}")
     return _complain(result.damaged)
 
 
-def located(settings: StoreSettings, *, with_index: bool) -> Place:
+def located(settings: StoreSettings, *, with_index: bool) -> StoreLocation:
     """Where the store of settings is; the server is asked only where a block says it.
 
     Raises:
@@ -332,7 +334,7 @@ def located(settings: StoreSettings, *, with_index: bool) -> Place:
     if not with_index:
         settings = settings.model_copy(update={"index": None})
     if isinstance(settings.store, str) and not isinstance(settings.index, IndexBlock):
-        return Place(data_path(settings.store), settings.index)
+        return StoreLocation(data_path(settings.store), settings.index)
     with prefect_session() as session:
         from airnub_prefect.blocks import locate
 
@@ -340,7 +342,7 @@ def located(settings: StoreSettings, *, with_index: bool) -> Place:
         return asyncio.run(locate(settings))
 
 
-def _shown(place: Place, path: str = "") -> str:
+def _shown(place: StoreLocation, path: str = "") -> str:
     """A store, or something in it, as a person types it."""
     if isinstance(place.objects, Path):
         return shown(place.objects / path)
@@ -362,7 +364,7 @@ def _states(index: Index, sources: Sequence[str], url: str) -> list[tuple[str, s
     """Source, redacted URL, digest of URL of what is meant, and when it was withdrawn."""
     digest = url_digest(url)
     gone = [row for source in sources for row in index.withdrawn(source)]
-    meant: list[tuple[Known, str | None]] = [(one, None) for one in index.find(digest) if one.source in sources]
+    meant: list[tuple[IndexRow, str | None]] = [(one, None) for one in index.find(digest) if one.source in sources]
     meant += [row for row in gone if row[0].url_digest == digest]
     if not meant:
         rows = [*((one, None) for source in sources for one in index.current(source)), *gone]
@@ -370,33 +372,35 @@ def _states(index: Index, sources: Sequence[str], url: str) -> list[tuple[str, s
     return [(one.source, one.url, one.url_digest, withdrawn_at) for one, withdrawn_at in meant]
 
 
-def _current(index: Index, sources: Sequence[str], url: str) -> list[Known]:
+def _current(index: Index, sources: Sequence[str], url: str) -> list[IndexRow]:
     """What is current of a URL, with what was made from its answers."""
     return _of_url([one for source in sources for one in index.current(source)], url)
 
 
-def _withdrawn(index: Index, sources: Sequence[str], url: str) -> list[tuple[Known, str]]:
+def _withdrawn(index: Index, sources: Sequence[str], url: str) -> list[tuple[IndexRow, str]]:
     """The same of what is withdrawn, with the time."""
     rows = [row for source in sources for row in index.withdrawn(source)]
     meant = set(_of_url([known for known, _ in rows], url))
     return [row for row in rows if row[0] in meant]
 
 
-def _of_url(rows: Sequence[Known], url: str) -> list[Known]:
+def _of_url(rows: Sequence[IndexRow], url: str) -> list[IndexRow]:
     """A URL as a whole, else every URL that is shown so, each with what was made from its answers."""
     meant = {source: _digests(url, source) for source in {one.source for one in rows}}
     exact = [one for one in rows if one.url_digest in meant[one.source]]
     return exact or [one for one in rows if _is_shown_as(one, redact_url(url))]
 
 
-def _is_shown_as(known: Known, redacted: str) -> bool:
+def _is_shown_as(known: IndexRow, redacted: str) -> bool:
     # What is made from the answers of an API has the API's URL with a fragment.
     return redacted in (known.url, known.url.partition("#")[0])
 
 
 def _digests(url: str, source: str) -> set[str]:
     """What a URL is known by in a source, and what is made there from its answers."""
-    return {url_digest(one) for one in (url, made_url(url, records_name(source)), made_url(url, links_name(source)))}
+    return {
+        url_digest(one) for one in (url, derived_url(url, records_name(source)), derived_url(url, links_name(source)))
+    }
 
 
 def _second(at: str) -> str:
@@ -429,7 +433,7 @@ def _versions(store: Store, versions: Sequence[Version], *, is_withdrawn: bool) 
     return rows
 
 
-def _readable(place: Place, source: str | None) -> tuple[list[tuple[str, Manifest]], list[Exception]]:
+def _readable(place: StoreLocation, source: str | None) -> tuple[list[tuple[str, Manifest]], list[Exception]]:
     manifests: list[tuple[str, Manifest]] = []
     damaged: list[Exception] = []
     for path, manifest in place.store().manifests(source):

@@ -4,7 +4,7 @@ import os
 
 from prefect import flow, task
 
-from airnub_core import Kind, Outcome, Report
+from airnub_core import Outcome, Report, Status
 from airnub_core.errors import DatasetError
 from airnub_prefect.conclusion import conclude
 from airnub_prefect.resolution import resolve
@@ -26,7 +26,7 @@ async def ingestion(settings: IngestionSettings | None = None, force: bool = Fal
 def count(number: int) -> Outcome:
     """A small task."""
     return Outcome(
-        f"number_{number}", Kind.STORED, path=f"{number}.txt", size=1, rows=number, note=None if number else "[none]"
+        f"number_{number}", Status.STORED, path=f"{number}.txt", size=1, rows=number, note=None if number else "[none]"
     )
 
 
@@ -38,7 +38,7 @@ async def counting(settings: CountingSettings | None = None) -> Report | None:
     outcomes = [future.result() for future in futures]
     match settings.ending:
         case "failed":
-            outcomes.append(Outcome("broken", Kind.FAILED, error=DatasetError("broken", "expected rows, found none")))
+            outcomes.append(Outcome("broken", Status.FAILED, error=DatasetError("broken", "expected rows, found none")))
         case "broken":
             raise KeyError("https://me:hunter2@example.org/")
         case "chatty":

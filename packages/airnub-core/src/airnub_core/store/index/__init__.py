@@ -11,16 +11,19 @@ postgres   in PostgreSQL, for the workers of several machines; `postgres_schema`
 opening    one or the other, built from the manifests where it is missing or damaged
 """
 
-from airnub_core.store.index.known import Known, Missed, Run, Standing, Version
+from typing import Any
+
+from airnub_core.moved import renamed
+from airnub_core.store.index.factory import open_index
 from airnub_core.store.index.last_run import Failure, LastRun, Scope
-from airnub_core.store.index.opening import open_index
 from airnub_core.store.index.protocol import Index
+from airnub_core.store.index.rows import IndexRow, Missed, Run, Standing, Version
 from airnub_core.store.index.sqlite import SqliteIndex
 
 __all__ = [
     "Failure",
     "Index",
-    "Known",
+    "IndexRow",
     "LastRun",
     "Missed",
     "Run",
@@ -30,3 +33,7 @@ __all__ = [
     "Version",
     "open_index",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    return renamed(__name__, name)

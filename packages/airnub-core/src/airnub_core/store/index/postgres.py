@@ -11,12 +11,12 @@ from typing import LiteralString
 from uuid import uuid4
 
 from airnub_core.store.clock import elapsed, time_of
-from airnub_core.store.index.known import Known, Missed, Note, Run, Standing, Version, oldest_first, standing
 from airnub_core.store.index.last_run import Failure, LastRun, Scope, rows_of
 from airnub_core.store.index.postgres_connection import Tables, Transactions
 from airnub_core.store.index.postgres_record import SELECT, record, states_of, withdraw
 from airnub_core.store.index.postgres_schema import make_tables
-from airnub_core.store.index.protocol import CLAIMED
+from airnub_core.store.index.protocol import LEASE_SECONDS
+from airnub_core.store.index.rows import IndexRow, Missed, MissNote, Run, Standing, Version, oldest_first, standing
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
 
@@ -77,18 +77,18 @@ class PostgresIndex:
 
         self._transactions.write(build)
 
-    def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, Known]:
+    def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, IndexRow]:
         wanted = [bytes.fromhex(digest) for digest in url_digests]
         where: LiteralString = " WHERE url_digest = ANY(%s) AND source = %s AND withdrawn_at IS NULL"
         rows = self._known(SELECT + where, wanted, source)
         return {row.url_digest: row for row in rows}
 
-    def find(self, url_digest: str) -> list[Known]:
+    def find(self, url_digest: str) -> list[IndexRow]:
         where: LiteralString = " WHERE url_digest = decode(%s, 'hex') AND withdrawn_at IS NULL ORDER BY source"
         return self._known(SELECT + where, url_digest)
 
-    def record(self, rows: Sequence[Known], seen: Sequence[Known | None] = ()) -> dict[int, Known]:
-        met: dict[int, Known] = {}
+    def record(self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
+        met: dict[int, IndexRow] = {}
 
         def write(tables: Tables) -> None:
             met.clear()
@@ -103,8 +103,8 @@ class PostgresIndex:
         def claim(tables: Tables) -> set[str]:
             # One after the other, so that nobody waits for a row of somebody who waits for his.
             tables.wait_for_turn("claiming")
-            tables.ask(_PROLONG, CLAIMED, self._me, CLAIMED / 2)
-            return {digest for (digest,) in tables.ask(_CLAIM, self._me, CLAIMED, wanted)}
+            tables.ask(_PROLONG, LEASE_SECONDS, self._me, LEASE_SECONDS / 2)
+            return {digest for (digest,) in tables.ask(_CLAIM, self._me, LEASE_SECONDS, wanted)}
 
         return self._transactions.run(claim)
 
@@ -117,7 +117,7 @@ class PostgresIndex:
 
         self._transactions.run(release)
 
-    def current(self, source: str) -> list[Known]:
+    def current(self, source: str) -> list[IndexRow]:
         where: LiteralString = " WHERE source = %s AND withdrawn_at IS NULL ORDER BY url, url_digest"
         return self._known(SELECT + where, source)
 
@@ -179,7 +179,7 @@ class PostgresIndex:
                 WHERE url_digest = ANY(%s)""",
                 digests,
             )
-            notes = {(source, url_digest): Note(*note) for source, url_digest, *note in found}
+            notes = {(source, url_digest): MissNote(*note) for source, url_digest, *note in found}
             result: list[Standing] = []
             for one in missed:
                 checked_at, withdrawn_at, _ = states.get(one, (None, None, None))
@@ -232,13 +232,13 @@ class PostgresIndex:
 
         self._transactions.write(write)
 
-    def withdrawn(self, source: str) -> list[tuple[Known, str]]:
+    def withdrawn(self, source: str) -> list[tuple[IndexRow, str]]:
         question: LiteralString = (
             SELECT.replace(" FROM", ", withdrawn_at FROM")
             + " WHERE source = %s AND withdrawn_at IS NOT NULL ORDER BY url, url_digest"
         )
         found = self._transactions.run(lambda tables: tables.ask(question, source))
-        return [(Known(*columns), withdrawn_at) for *columns, withdrawn_at in found]
+        return [(IndexRow(*columns), withdrawn_at) for *columns, withdrawn_at in found]
 
     def clock(self) -> float:
         if elapsed() >= self._clock_until:
@@ -303,5 +303,5 @@ class PostgresIndex:
         self._ahead = time - (before + after) / 2
         self._clock_until = after + _CLOCK_FOR
 
-    def _known(self, question: LiteralString, *values: object) -> list[Known]:
-        return list(map(Known._make, self._transactions.run(lambda tables: tables.ask(question, *values))))
+    def _known(self, question: LiteralString, *values: object) -> list[IndexRow]:
+        return list(map(IndexRow._make, self._transactions.run(lambda tables: tables.ask(question, *values))))

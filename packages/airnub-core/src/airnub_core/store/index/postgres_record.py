@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import LiteralString
 
-from airnub_core.store.index.known import (
+from airnub_core.store.index.postgres_connection import Tables
+from airnub_core.store.index.rows import (
     Entered,
-    Known,
+    IndexRow,
     Version,
     entered,
     entered_before,
@@ -15,7 +16,6 @@ from airnub_core.store.index.known import (
     is_later,
     is_recorded,
 )
-from airnub_core.store.index.postgres_connection import Tables
 from airnub_core.store.withdrawal import Withdrawal
 
 SELECT: LiteralString = """SELECT source, encode(url_digest, 'hex'), url, digest, path, size, manifest, etag,
@@ -58,7 +58,7 @@ _STATES: LiteralString = """SELECT source, encode(url_digest, 'hex'), checked_at
 _ROWS_AT_ONCE = 5000
 
 
-def record(tables: Tables, rows: Sequence[Known], seen: Sequence[Known | None], met: dict[int, Known]) -> None:
+def record(tables: Tables, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], met: dict[int, IndexRow]) -> None:
     # One statement may meet a row once only.
     for part in in_rounds(rows):
         for start in range(0, len(part), _ROWS_AT_ONCE):
@@ -68,7 +68,7 @@ def record(tables: Tables, rows: Sequence[Known], seen: Sequence[Known | None], 
                 _merge(tables, places, answers, met)
 
 
-def _compare_and_set(tables: Tables, answers: Sequence[tuple[Known, Known | None]]) -> bool:
+def _compare_and_set(tables: Tables, answers: Sequence[tuple[IndexRow, IndexRow | None]]) -> bool:
     """Write the rows that are new, or still those that were looked up, and lock the others; whether all is done."""
     given = [row if seen is None else row._replace(changed_at=seen.checked_at) for row, seen in answers]
     [(written, back)] = tables.ask(_COMPARE_AND_SET, *map(list, zip(*given, strict=True)))
@@ -78,18 +78,18 @@ def _compare_and_set(tables: Tables, answers: Sequence[tuple[Known, Known | None
 def _merge(
     tables: Tables,
     places: Sequence[int],
-    answers: Sequence[tuple[Known, Known | None]],
-    met: dict[int, Known],
+    answers: Sequence[tuple[IndexRow, IndexRow | None]],
+    met: dict[int, IndexRow],
 ) -> None:
     """Record those of answers that have met other states than were looked up; all are locked."""
     question = SELECT + " WHERE url_digest = ANY(%s)"
     keys = [bytes.fromhex(row.url_digest) for row, _ in answers]
-    found = map(Known._make, tables.ask(question, keys))
+    found = map(IndexRow._make, tables.ask(question, keys))
     there = {(present.source, present.url_digest): present for present in found}
     states = states_of(tables, keys)
-    later: list[tuple[Known, Known | None]] = []
-    earlier: list[tuple[Known, Known | None]] = []
-    begun: list[Known] = []
+    later: list[tuple[IndexRow, IndexRow | None]] = []
+    earlier: list[tuple[IndexRow, IndexRow | None]] = []
+    begun: list[IndexRow] = []
     for place, (row, seen) in zip(places, answers, strict=True):
         present = there[row.source, row.url_digest]
         _, withdrawn_at, unwritten = states[row.source, row.url_digest]
@@ -117,7 +117,7 @@ def _merge(
         tables.ask(_CHANGED_AT, *map(list, columns))
 
 
-def _enter(tables: Tables, answers: Sequence[tuple[Known, Known | None]]) -> list[Known]:
+def _enter(tables: Tables, answers: Sequence[tuple[IndexRow, IndexRow | None]]) -> list[IndexRow]:
     """Enter answers into the history before the present states, `None` of a URL that is withdrawn; those of these
     that begin later now.
     """
@@ -129,7 +129,7 @@ def _enter(tables: Tables, answers: Sequence[tuple[Known, Known | None]]) -> lis
     histories: dict[tuple[str, str], list[tuple[int, Version]]] = {}
     for source, url_digest, place, *version in found:
         histories.setdefault((source, url_digest), []).append((place, Version(*version)))
-    begun: list[Known] = []
+    begun: list[IndexRow] = []
     gone: list[int] = []
     new: list[tuple[str, str, str, str, str]] = []
     for row, present in answers:

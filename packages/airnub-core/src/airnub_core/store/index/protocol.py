@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Protocol
 
-from airnub_core.store.index.known import Known, Missed, Run, Standing, Version
 from airnub_core.store.index.last_run import Failure, LastRun, Scope
+from airnub_core.store.index.rows import IndexRow, Missed, Run, Standing, Version
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
 
-CLAIMED = 30.0
+LEASE_SECONDS = 30.0
 """Seconds until others take up what a dead worker was at. Who is slower than that is not alone at it, and no more."""
 
 
@@ -36,15 +36,15 @@ class Index(Protocol):
         """
         ...
 
-    def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, Known]:
+    def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, IndexRow]:
         """What is known of these URLs of a source, by digest of URL; unknown and withdrawn ones are left out."""
         ...
 
-    def find(self, url_digest: str) -> list[Known]:
+    def find(self, url_digest: str) -> list[IndexRow]:
         """What is known of a URL in every source where it is not withdrawn, ordered by source."""
         ...
 
-    def record(self, rows: Sequence[Known], seen: Sequence[Known | None] = ()) -> dict[int, Known]:
+    def record(self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
         """Remember what was answered; an older answer never overwrites a newer one.
 
         An answer becomes the current state of its URL where that is still the one that was looked up. Where it is not,
@@ -65,7 +65,7 @@ class Index(Protocol):
     def claim(self, url_digests: Iterable[str]) -> set[str]:
         """Those of these URLs that nobody else who shares the index is at; all where it is not shared.
 
-        They are ours until they are released, for at most `CLAIMED` seconds after the last call of this method.
+        They are ours until they are released, for at most `LEASE_SECONDS` seconds after the last call of this method.
         """
         ...
 
@@ -73,7 +73,7 @@ class Index(Protocol):
         """Others may have these URLs; what is not ours is left alone."""
         ...
 
-    def current(self, source: str) -> list[Known]:
+    def current(self, source: str) -> list[IndexRow]:
         """Every URL of a source in its current state, ordered by URL and then digest of URL; no withdrawn ones."""
         ...
 
@@ -130,7 +130,7 @@ class Index(Protocol):
         """Remember that the store has these withdrawals."""
         ...
 
-    def withdrawn(self, source: str) -> list[tuple[Known, str]]:
+    def withdrawn(self, source: str) -> list[tuple[IndexRow, str]]:
         """Every URL of a source that is withdrawn, its last state and when it was withdrawn; ordered as `current`."""
         ...
 

@@ -11,8 +11,8 @@ from threading import Lock
 
 from airnub_core.errors import ADVICE, DamagedIndexError, StoreError
 from airnub_core.store.clock import elapsed, timestamp
-from airnub_core.store.index.known import Known, Missed, Note, Run, Standing, Version, oldest_first, standing
 from airnub_core.store.index.last_run import Failure, LastRun, Scope, rows_of
+from airnub_core.store.index.rows import IndexRow, Missed, MissNote, Run, Standing, Version, oldest_first, standing
 from airnub_core.store.index.sqlite_record import COLUMNS, SELECT, places_of_urls, record, rows_of_urls, withdraw
 from airnub_core.store.index.sqlite_schema import VERSION, key_of, make_tables, pragma
 from airnub_core.store.manifest import Manifest
@@ -82,19 +82,19 @@ class SqliteIndex:
             connection.execute("UPDATE known SET unwritten = NULL WHERE unwritten IS NOT NULL")
             connection.execute(f"PRAGMA user_version = {VERSION}")
 
-    def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, Known]:
+    def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, IndexRow]:
         wanted = set(url_digests)
         with self._reading() as connection:
             if connection.execute("SELECT 1 FROM known LIMIT 1").fetchone() is None:
                 return {}
             return {row.url_digest: row for row in rows_of_urls(connection, wanted) if row.source == source}
 
-    def find(self, url_digest: str) -> list[Known]:
+    def find(self, url_digest: str) -> list[IndexRow]:
         with self._reading() as connection:
             return sorted(rows_of_urls(connection, {url_digest}))
 
-    def record(self, rows: Sequence[Known], seen: Sequence[Known | None] = ()) -> dict[int, Known]:
-        met: dict[int, Known] = {}
+    def record(self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
+        met: dict[int, IndexRow] = {}
         with self._writing() as connection:
             record(connection, rows, seen, met)
         return met
@@ -105,12 +105,12 @@ class SqliteIndex:
     def release(self, url_digests: Iterable[str]) -> None:
         pass
 
-    def current(self, source: str) -> list[Known]:
+    def current(self, source: str) -> list[IndexRow]:
         with self._reading() as connection:
             found = connection.execute(
                 f"{SELECT} WHERE source = ? AND withdrawn_at IS NULL ORDER BY url, url_digest", (source,)
             )
-            return list(map(Known._make, found))
+            return list(map(IndexRow._make, found))
 
     def objects(self, source: str) -> list[tuple[str, str, str, str]]:
         with self._reading() as connection:
@@ -170,7 +170,7 @@ class SqliteIndex:
                 found = connection.execute(
                     "SELECT run, began_at, noted_at FROM missing WHERE id = ?", (there.id,)
                 ).fetchone()
-                before = None if found is None else Note(*found)
+                before = None if found is None else MissNote(*found)
                 stands, note = standing(there.checked_at, there.withdrawn_at, before, run, noted_at=now)
                 if note is not None and note != before:
                     connection.execute("INSERT OR REPLACE INTO missing VALUES (?, ?, ?, ?)", (there.id, *note))
@@ -212,14 +212,14 @@ class SqliteIndex:
                 ],
             )
 
-    def withdrawn(self, source: str) -> list[tuple[Known, str]]:
+    def withdrawn(self, source: str) -> list[tuple[IndexRow, str]]:
         with self._reading() as connection:
             found = connection.execute(
                 f"SELECT {COLUMNS}, withdrawn_at FROM known "  # noqa: S608  # constants
                 "WHERE source = ? AND withdrawn_at IS NOT NULL ORDER BY url, url_digest",
                 (source,),
             )
-            return [(Known(*columns), withdrawn_at) for *columns, withdrawn_at in found]
+            return [(IndexRow(*columns), withdrawn_at) for *columns, withdrawn_at in found]
 
     def clock(self) -> float:
         # A process that is interrupted between the two readings finds too little.

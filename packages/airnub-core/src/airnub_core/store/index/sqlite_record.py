@@ -5,9 +5,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from airnub_core.store.index.known import (
+from airnub_core.store.index.rows import (
     Entered,
-    Known,
+    IndexRow,
     Version,
     entered,
     entered_before,
@@ -20,9 +20,9 @@ from airnub_core.store.index.known import (
 from airnub_core.store.index.sqlite_schema import key_of
 from airnub_core.store.withdrawal import Withdrawal
 
-COLUMNS = ", ".join(Known._fields)
-_INSERT = f"INSERT INTO known ({COLUMNS}, id) VALUES ({', '.join('?' * (len(Known._fields) + 1))})"  # noqa: S608  # constants
-_UPDATE = f"UPDATE known SET {', '.join(f'{column} = ?' for column in Known._fields)} WHERE id = ?"  # noqa: S608  # constants
+COLUMNS = ", ".join(IndexRow._fields)
+_INSERT = f"INSERT INTO known ({COLUMNS}, id) VALUES ({', '.join('?' * (len(IndexRow._fields) + 1))})"  # noqa: S608  # constants
+_UPDATE = f"UPDATE known SET {', '.join(f'{column} = ?' for column in IndexRow._fields)} WHERE id = ?"  # noqa: S608  # constants
 _IDS = "SELECT id FROM url_key WHERE key IN (SELECT value FROM json_each(:keys))"
 SELECT = f"SELECT {COLUMNS} FROM known"  # noqa: S608  # constants
 
@@ -31,10 +31,10 @@ def _keys(url_digests: Iterable[str]) -> dict[str, str]:
     return {"keys": json.dumps(list(map(key_of, url_digests)))}
 
 
-def rows_of_urls(connection: sqlite3.Connection, url_digests: set[str]) -> Iterator[Known]:
+def rows_of_urls(connection: sqlite3.Connection, url_digests: set[str]) -> Iterator[IndexRow]:
     """What is known of URLs, in every source where they are not withdrawn."""
     found = connection.execute(f"{SELECT} WHERE id IN ({_IDS}) AND withdrawn_at IS NULL", _keys(url_digests))
-    return (row for row in map(Known._make, found) if row.url_digest in url_digests)
+    return (row for row in map(IndexRow._make, found) if row.url_digest in url_digests)
 
 
 class _There(NamedTuple):
@@ -55,7 +55,7 @@ def places_of_urls(connection: sqlite3.Connection, url_digests: set[str]) -> dic
 
 
 def record(
-    connection: sqlite3.Connection, rows: Sequence[Known], seen: Sequence[Known | None], met: dict[int, Known]
+    connection: sqlite3.Connection, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], met: dict[int, IndexRow]
 ) -> None:
     # Nobody else writes until this transaction ends: what is not found now is new.
     [last] = connection.execute("SELECT coalesce(max(id), 0) FROM known").fetchone()
@@ -84,7 +84,7 @@ def record(
 
 
 def _rest(
-    connection: sqlite3.Connection, rows: Sequence[Known], before: Sequence[Known | None], places: Sequence[int]
+    connection: sqlite3.Connection, rows: Sequence[IndexRow], before: Sequence[IndexRow | None], places: Sequence[int]
 ) -> Sequence[int]:
     """Note when rows were checked of which nothing else is new, many in one statement; the places that are left."""
     rest: list[int] = []
@@ -113,7 +113,7 @@ def _rest(
 
 
 def _merge(
-    connection: sqlite3.Connection, rows: Sequence[Known], others: Mapping[int, int], met: dict[int, Known]
+    connection: sqlite3.Connection, rows: Sequence[IndexRow], others: Mapping[int, int], met: dict[int, IndexRow]
 ) -> None:
     """Record answers, their places by id, whose URLs are in other states than were looked up."""
     found = connection.execute(
@@ -122,7 +122,7 @@ def _merge(
         (json.dumps(list(others)),),
     ).fetchall()
     for known, withdrawn_at, unwritten, *columns in found:
-        place, present = others[known], Known(*columns)
+        place, present = others[known], IndexRow(*columns)
         row = rows[place]
         if withdrawn_at is not None and unwritten is None and is_back(row, withdrawn_at):
             connection.execute(_UPDATE, (*row, known))

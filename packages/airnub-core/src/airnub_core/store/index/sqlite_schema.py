@@ -3,7 +3,7 @@
 import sqlite3
 
 from airnub_core.errors import DamagedIndexError, StoreError
-from airnub_core.store.index.known import Known
+from airnub_core.store.index.rows import IndexRow
 
 VERSION = 4
 """Of the tables; in `user_version` once the index is built."""
@@ -77,7 +77,7 @@ _FROM_VERSION_3 = (
     "INSERT INTO url_key SELECT key, id FROM fresh",
     "DROP TABLE fresh",
 )
-_COLUMNS = ", ".join(Known._fields)
+_COLUMNS = ", ".join(IndexRow._fields)
 # What version 1 held, whole: every check and every return to earlier bytes, which no manifest tells.
 _FROM_VERSION_1 = (
     f"INSERT INTO known ({_COLUMNS}) SELECT {_COLUMNS} FROM url ORDER BY source, changed_at",  # noqa: S608  # constants

@@ -6,22 +6,22 @@ from collections.abc import Collection, Iterable, Sequence
 from sys import intern
 from time import monotonic
 
-from airnub_core.arrival import Item, validators
 from airnub_core.download.crew import Crew
 from airnub_core.download.job import Job
+from airnub_core.items import Item, validators
 from airnub_core.network.limits import Limits
 from airnub_core.network.pacing import host_of
 from airnub_core.network.settings import NetworkSettings
-from airnub_core.outcome import Kind, Outcome
+from airnub_core.outcome import Outcome, Status
 from airnub_core.store.clock import time_of
-from airnub_core.store.index import Index, Known
-from airnub_core.store.index.protocol import CLAIMED
-from airnub_core.store.manifest import Asked, url_digest
+from airnub_core.store.index import Index, IndexRow
+from airnub_core.store.index.protocol import LEASE_SECONDS
+from airnub_core.store.manifest import RequestInfo, url_digest
 from airnub_core.store.protocol import Store
 
 _AT_ONCE = 100
 """Jobs that are looked up and dealt together."""
-_MOST_OUT = 300
+_MAX_IN_FLIGHT = 300
 """Jobs of one host that are ever dealt to each downloader and not back: enough to go on while more are dealt."""
 _AT_FIRST = 32
 """Jobs of one host that are dealt at first, at least; and twice as many as there are connections. They are few, so that
@@ -41,7 +41,7 @@ _LOOK_EVERY = 0.5
 """Seconds after which it is looked again at what is left to others, where there is nothing else to do."""
 
 
-class Claims:
+class Leases:
     """What this worker has claimed of what workers that share an index have in common, and keeps while it is at it."""
 
     def __init__(self, index: Index, *, force: bool) -> None:
@@ -56,7 +56,7 @@ class Claims:
 
     def claim(self, url_digests: Collection[str]) -> set[str]:
         """Those of these URLs that nobody else is at; they are ours now."""
-        self._renew_at = monotonic() + CLAIMED / 4
+        self._renew_at = monotonic() + LEASE_SECONDS / 4
         return set(url_digests) if self._force else self._index.claim(url_digests)
 
     def renew(self) -> None:
@@ -69,7 +69,7 @@ class Claims:
         self._index.release(url_digests)
 
 
-class Dealer:
+class Dispatcher:
     """Deals jobs out, hosts in turn, so that a slow host does not hold all that is out.
 
     Workers that share an index begin in different places, and leave to each other what they have claimed. What another
@@ -92,14 +92,14 @@ class Dealer:
         """
         self._items, self._store, self._index, self._crew, self._force = items, store, index, crew, force
         self._at_once = max(_SHARED_AT_ONCE, connections) if index.shared else _AT_ONCE
-        self._most_out = 2 * self._at_once if index.shared else max(_MOST_OUT * len(crew), 4 * connections)
-        self._may_be_out = self._most_out if index.shared else max(_AT_FIRST, 2 * connections)
-        self._claims = Claims(index, force=force)
-        self._known: dict[int, tuple[str, Known | None]] = {}
+        self._max_in_flight = 2 * self._at_once if index.shared else max(_MAX_IN_FLIGHT * len(crew), 4 * connections)
+        self._in_flight_limit = self._max_in_flight if index.shared else max(_AT_FIRST, 2 * connections)
+        self._leases = Leases(index, force=force)
+        self._known: dict[int, tuple[str, IndexRow | None]] = {}
         """URL digest and what the index knows, of what is dealt out."""
         self._started = time_of(index)
         self._queues: dict[str, deque[int]] = {}
-        self._left_to_others: dict[int, str | None] = {}
+        self._leased_by_others: dict[int, str | None] = {}
         """By place, when it had been checked last; `None` for what was not known."""
         self._checked_before: dict[int, str | None] = {}
         """The same of what is looked at again."""
@@ -108,63 +108,63 @@ class Dealer:
         self._begun = self._all_dealt = False
         first = random.randrange(len(items)) if index.shared else 0  # noqa: S311  # no secret
         self._hosts = [intern(host_of(item.url)) for item in items]
-        self._out: Counter[str] = Counter()
+        self._in_flight: Counter[str] = Counter()
         self._limits: dict[int, Limits] = {}
         self._queue([*range(first, len(items)), *range(first)])
 
     @property
-    def most_out(self) -> int:
+    def max_in_flight(self) -> int:
         """Jobs of one host that are ever out."""
-        return self._most_out
+        return self._max_in_flight
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is out."""
         return not self._known
 
-    def deal(self) -> dict[int, Outcome]:
+    def dispatch(self) -> dict[int, Outcome]:
         """Deal as much as may be out, and tell the crew when that was all.
 
         Returns:
             By place, the items that another worker has done meanwhile.
         """
-        self._claims.renew()
+        self._leases.renew()
         if self._failed:
-            self._claims.release(self._failed)
+            self._leases.release(self._failed)
             self._failed = []
         done: dict[int, Outcome] = {}
         if self._all_dealt:
             return done
         now = monotonic()
         if not self._queues and now >= self._next_look:
-            self._queue(self._left_to_others)
-            self._checked_before |= self._left_to_others
-            self._left_to_others = {}
+            self._queue(self._leased_by_others)
+            self._checked_before |= self._leased_by_others
+            self._leased_by_others = {}
             self._next_look = now + _LOOK_EVERY
         if self._begun and self._crew.has_idle:
-            self._may_be_out = min(_GROWTH * self._may_be_out, self._most_out)
+            self._in_flight_limit = min(_GROWTH * self._in_flight_limit, self._max_in_flight)
         self._begun = True
         while places := self._take():
             jobs = self._jobs(places, done)
             if jobs:
                 self._crew.add(jobs)
-        if not self._queues and not self._left_to_others:
+        if not self._queues and not self._leased_by_others:
             self._all_dealt = True
             self._crew.close()
         return done
 
-    def back(self, place: int) -> tuple[str, Known | None]:
+    def back(self, place: int) -> tuple[str, IndexRow | None]:
         """A job is back: the digest of its URL, and what was known of it."""
-        self._out[self._hosts[place]] -= 1
+        self._in_flight[self._hosts[place]] -= 1
         return self._known.pop(place)
 
     def failed(self, url_digest: str) -> None:
-        """It is up for whoever comes first, from the next `deal` on."""
+        """It is up for whoever comes first, from the next `dispatch` on."""
         self._failed.append(url_digest)
 
     def release(self) -> None:
         """Nothing more comes back."""
-        self._claims.release([*self._failed, *(digest for digest, _ in self._known.values())])
+        self._leases.release([*self._failed, *(digest for digest, _ in self._known.values())])
 
     def _queue(self, places: Iterable[int]) -> None:
         for place in places:
@@ -175,12 +175,12 @@ class Dealer:
         for host in list(self._queues):
             queue = self._queues[host]
             lot = min(len(queue), max(_LEAST, len(queue) // _SHARE))
-            at_once = min(self._at_once, max(1, self._may_be_out // 2), lot)
-            room = min(at_once, self._may_be_out - self._out[host])
+            at_once = min(self._at_once, max(1, self._in_flight_limit // 2), lot)
+            room = min(at_once, self._in_flight_limit - self._in_flight[host])
             if room < at_once:
                 continue
             places += [queue.popleft() for _ in range(room)]
-            self._out[host] += room
+            self._in_flight[host] += room
             if not queue:
                 del self._queues[host]
             if len(places) >= self._at_once:
@@ -193,7 +193,7 @@ class Dealer:
         for place in places:
             of_source.setdefault(self._items[place].source, []).append(digests[place])
         # Claimed before they are looked up: what another has done in between is known then.
-        claimed = self._claims.claim(digests.values())
+        claimed = self._leases.claim(digests.values())
         known = {source: self._index.lookup(source, asked) for source, asked in of_source.items()}
         clock = self._index.clock()
         jobs: list[Job] = []
@@ -207,26 +207,26 @@ class Dealer:
                 done[place] = _done_by_another(found)
                 needless.append(digest)
             elif digest not in claimed:
-                self._left_to_others[place] = None if found is None else found.checked_at
+                self._leased_by_others[place] = None if found is None else found.checked_at
             else:
                 self._known[place] = digest, found
                 jobs.append(self._job(place, item, digest, found, clock))
                 continue
-            self._out[self._hosts[place]] -= 1
+            self._in_flight[self._hosts[place]] -= 1
         if needless:
-            self._claims.release(needless)
+            self._leases.release(needless)
         return jobs
 
-    def _is_done(self, place: int, found: Known) -> bool:
+    def _is_done(self, place: int, found: IndexRow) -> bool:
         """Whether another worker has asked since this run began, or has ended since then what it was at."""
         return (
             found.checked_at >= self._started or self._checked_before.get(place, found.checked_at) != found.checked_at
         )
 
-    def _job(self, place: int, item: Item, digest: str, found: Known | None, clock: float) -> Job:
+    def _job(self, place: int, item: Item, digest: str, found: IndexRow | None, clock: float) -> Job:
         etag, last_modified = (None, None) if self._force else validators(found)
         previous = None if found is None else found.digest
-        asked = Asked(item.source, item.url, digest, item.page, item.title, previous)
+        asked = RequestInfo(item.source, item.url, digest, item.page, item.title, previous)
         return Job(place, asked, self._limits_of(item.network), item.headers, etag, last_modified, clock)
 
     def _limits_of(self, network: NetworkSettings) -> Limits:
@@ -239,11 +239,11 @@ class Dealer:
         return limits
 
 
-def _done_by_another(known: Known) -> Outcome:
+def _done_by_another(known: IndexRow) -> Outcome:
     """Another worker that shares the index has asked since this run began."""
     return Outcome(
         source=known.source,
-        kind=Kind.UNCHANGED,
+        kind=Status.UNCHANGED,
         url=known.url,
         digest=known.digest,
         path=known.path,

@@ -17,7 +17,7 @@ _MASK, _MOUNT_ID = slice(0, 4), slice(144, 152)  # stx_mask and stx_mnt_id in st
 _AT_FDCWD = -100
 
 
-def leave(folder: Path) -> None:
+def defer_sync(folder: Path) -> None:
     """Mark a staging folder.
 
     Raises:

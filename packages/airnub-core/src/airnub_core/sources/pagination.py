@@ -39,7 +39,7 @@ def whole_url(source: ApiSource, watermark: Any = None) -> str:
     return with_params(source.url, source.params | since)
 
 
-class Walk:
+class Paginator:
     """The way through the pages of one API.
 
     Servers give fewer records than they are asked for, so a page that is not full says nothing: by number and by offset

@@ -1,11 +1,11 @@
 """Rows of the index."""
 
-from airnub_core.store.index.known import Known, in_rounds, oldest_first
+from airnub_core.store.index.rows import IndexRow, in_rounds, oldest_first
 
 
 def test_a_manifest_says_what_is_known(manifest):
     """Checked and changed when it was fetched; validators from its headers."""
-    row = Known.of(manifest("http://h/a", "1", 2), "s/m")
+    row = IndexRow.of(manifest("http://h/a", "1", 2), "s/m")
     assert (row.source, row.url, row.manifest, row.size) == ("s", "http://h/a", "s/m", 1)
     assert (row.etag, row.last_modified) == ('"e"', "then")
     assert row.checked_at == row.changed_at == "2026-01-02T00:00:00+00:00"

@@ -5,7 +5,7 @@ import pytest
 from airnub_core import ContentStore, FileSource
 from airnub_core.errors import DamagedManifestError
 from airnub_core.sample_site import Reply
-from airnub_core.store.folders import object_folders, remove_empty
+from airnub_core.store.listing import object_folders, remove_empty
 
 
 @pytest.fixture

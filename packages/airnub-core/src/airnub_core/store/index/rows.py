@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 from airnub_core.store.manifest import Manifest
 
 
-class Known(NamedTuple):
+class IndexRow(NamedTuple):
     """The current state of one URL of one source; times are ISO 8601 in UTC."""
 
     source: str
@@ -89,7 +89,7 @@ class Standing(StrEnum):
     """It is withdrawn."""
 
 
-class Note(NamedTuple):
+class MissNote(NamedTuple):
     """That a run did not find a URL."""
 
     run: str
@@ -99,8 +99,8 @@ class Note(NamedTuple):
 
 
 def standing(
-    checked_at: str | None, withdrawn_at: str | None, note: Note | None, run: Run, *, noted_at: str
-) -> tuple[Standing, Note | None]:
+    checked_at: str | None, withdrawn_at: str | None, note: MissNote | None, run: Run, *, noted_at: str
+) -> tuple[Standing, MissNote | None]:
     """Where a URL stands that a run did not find, and the note to keep of it; the same in every index.
 
     Only a run that ended with its note before this one began counts as the one before: two at once are one finding.
@@ -119,24 +119,24 @@ def standing(
     if checked_at > run.began_at:
         return Standing.UNKNOWN, note
     if note is None or note.began_at < checked_at:
-        return Standing.NOTED, Note(run.name, run.began_at, noted_at)
+        return Standing.NOTED, MissNote(run.name, run.began_at, noted_at)
     if note.run != run.name and note.noted_at < run.began_at:
         return Standing.MISSED_BEFORE, note
     return Standing.NOTED, note
 
 
-def oldest_first(manifests: Mapping[str, Manifest]) -> list[Known]:
+def oldest_first(manifests: Mapping[str, Manifest]) -> list[IndexRow]:
     """Every version of every URL, from manifests by path.
 
     Recorded in this order, the newest state of each URL is its current one, and the others are its history. A return to
     earlier bytes and the times of checks are in the index alone and cannot be had back; that costs one more fetch.
     """
-    versions = [Known.of(manifest, path) for path, manifest in manifests.items()]
+    versions = [IndexRow.of(manifest, path) for path, manifest in manifests.items()]
     versions.sort(key=lambda row: row.changed_at)
     return versions
 
 
-def in_rounds(rows: Sequence[Known]) -> list[list[int]]:
+def in_rounds(rows: Sequence[IndexRow]) -> list[list[int]]:
     """The places of the rows, in their order, parted so that no URL of a source is twice in one part."""
     if len({row[1] for row in rows}) == len(rows):
         return [list(range(len(rows)))] if rows else []
@@ -154,23 +154,23 @@ def in_rounds(rows: Sequence[Known]) -> list[list[int]]:
 # --- what becomes of an answer where the index has another state than was looked up; the same in every index
 
 
-def is_later(present: Known, row: Known) -> bool:
+def is_later(present: IndexRow, row: IndexRow) -> bool:
     """Whether an answer becomes the current state of its URL where that is not the one that was looked up before."""
     return row.checked_at >= present.checked_at
 
 
-def is_recorded(present: Known, row: Known) -> bool:
+def is_recorded(present: IndexRow, row: IndexRow) -> bool:
     """Whether the present state is this very answer."""
     return present.checked_at == row.checked_at and present.digest == row.digest
 
 
-def following(present: Known, row: Known) -> Known:
+def following(present: IndexRow, row: IndexRow) -> IndexRow:
     """The state that a later answer leads to; where its digest is a new one, the present state is history."""
     same = present.digest == row.digest
     return row._replace(changed_at=present.changed_at if same else row.checked_at)
 
 
-def is_back(row: Known, withdrawn_at: str) -> bool:
+def is_back(row: IndexRow, withdrawn_at: str) -> bool:
     """Whether an answer makes a withdrawn URL current again: the state that it begins is later than the withdrawal.
 
     One that only confirms a state of before the withdrawal was looked up before it, and asked for no bytes.
@@ -181,12 +181,12 @@ def is_back(row: Known, withdrawn_at: str) -> bool:
 class Entered(NamedTuple):
     """What an earlier answer leads to: of the history, oldest first, `kept` versions stay and `tail` follows them."""
 
-    present: Known
+    present: IndexRow
     kept: int
     tail: list[Version]
 
 
-def entered(present: Known, row: Known, history: Sequence[Version]) -> Entered:
+def entered(present: IndexRow, row: IndexRow, history: Sequence[Version]) -> Entered:
     """Enter an answer whose request was sent before the last one of the present state into the history, by its time.
 
     Versions beside each other have different digests: one that has its neighbour's belongs to it. Where the present
@@ -204,7 +204,7 @@ def entered(present: Known, row: Known, history: Sequence[Version]) -> Entered:
     return Entered(present, kept, tail)
 
 
-def entered_before(row: Known, history: Sequence[Version]) -> tuple[int, list[Version]]:
+def entered_before(row: IndexRow, history: Sequence[Version]) -> tuple[int, list[Version]]:
     """Enter an answer into a history by its time: as many versions as stay, oldest first, and what follows them."""
     version = Version(row.checked_at, row.digest, row.manifest)
     kept = len(history)

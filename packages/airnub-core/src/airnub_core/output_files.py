@@ -4,7 +4,7 @@ from pathlib import Path
 
 from airnub_common import digest_of, write_atomic
 from airnub_core.errors import StoreError
-from airnub_core.outcome import Kind, Outcome
+from airnub_core.outcome import Outcome, Status
 
 
 def write_result(folder: Path, name: str, content: bytes, source: str, *, note: str | None = None) -> Outcome:
@@ -24,11 +24,11 @@ def write_result(folder: Path, name: str, content: bytes, source: str, *, note: 
         StoreError: the folder cannot be written, or the disk is full.
     """
     path, digest = folder / name, digest_of(content)
-    kind = Kind.STORED
+    kind = Status.STORED
     try:
         if path.exists():
-            kind = Kind.UNCHANGED if digest_of(path) == digest else Kind.UPDATED
-        if kind is not Kind.UNCHANGED:
+            kind = Status.UNCHANGED if digest_of(path) == digest else Status.UPDATED
+        if kind is not Status.UNCHANGED:
             write_atomic(path, content)
     except OSError as error:
         raise StoreError.of(error, path) from error

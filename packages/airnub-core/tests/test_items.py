@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from airnub_common import digest_of
-from airnub_core.arrival import Arrival, Item, validators
-from airnub_core.store.index import Known
+from airnub_core.items import FetchResult, Item, validators
+from airnub_core.store.index import IndexRow
+from airnub_core.store.layout import Staged
 from airnub_core.store.manifest import url_digest
-from airnub_core.store.staged import Staged
 
 URL = "https://example.org/data/weather.csv"
 AT = "2026-01-01T00:00:00+00:00"
-KNOWN = Known(
+KNOWN = IndexRow(
     source="weather",
     url_digest=url_digest(URL),
     url=URL,
@@ -31,8 +31,8 @@ def test_an_arrival_has_the_digest_and_the_size_of_its_bytes(network):
     """Those that came, else those that are known."""
     item = Item("weather", URL, network)
     staged = Staged("/staging/1", "weather", "weather.csv", digest_of(b"newer").partition(":")[2], 5, url_digest(URL))
-    came = Arrival(item, url_digest(URL), KNOWN, staged, 1, AT)
-    confirmed = Arrival(item, url_digest(URL), KNOWN, None, 1, AT)
+    came = FetchResult(item, url_digest(URL), KNOWN, staged, 1, AT)
+    confirmed = FetchResult(item, url_digest(URL), KNOWN, None, 1, AT)
     assert (came.digest, came.size) == (digest_of(b"newer"), 5)
     assert (confirmed.digest, confirmed.size) == (digest_of(b"old"), 3)
 

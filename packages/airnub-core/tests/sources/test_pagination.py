@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from airnub_core import ApiSource
 from airnub_core.errors import HttpStatusError, MissingPathError, PageError, TooManyPagesError
-from airnub_core.sources.paging import Walk, whole_url, with_params
+from airnub_core.sources.pagination import Paginator, whole_url, with_params
 
 URL = "http://h/q"
 
@@ -47,7 +47,7 @@ def test_the_watermark_is_a_parameter():
 
 def walk(source, *answers, headers=({},)):
     """The URLs of all pages, when these answers come, and the one that would be next."""
-    way, urls = Walk(source, whole_url(source)), []
+    way, urls = Paginator(source, whole_url(source)), []
     for number, answer in enumerate(answers):
         if way.url is None:
             break
@@ -122,7 +122,7 @@ def test_the_same_records_again_are_an_error(pages):
 )
 def test_an_error_may_be_the_end(counts, size, status, over):
     """Behind a page that was not full, and where it says that there is no such page."""
-    way = Walk(api(records="r", pages={"kind": "page", "size": size}), URL)
+    way = Paginator(api(records="r", pages={"kind": "page", "size": size}), URL)
     for number, count in enumerate(counts):
         way.advance({"r": [number] * count}, {})
     assert way.ends_with(HttpStatusError(URL, status)) is over

@@ -7,8 +7,8 @@ import pytest
 from airnub_core import ContentStore, FileSource, verify
 from airnub_core.errors import StoreError
 from airnub_core.sample_site import Reply
-from airnub_core.store.collection import Leftover, collect
-from airnub_core.store.opening import Place, open_for_writing
+from airnub_core.store.factory import StoreLocation, open_for_writing
+from airnub_core.store.gc import Orphan, collect
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def killed(store, content=b"12345"):
     (folder / "1").mkdir(parents=True)
     (folder / "lock").touch()
     (folder / "1" / "body").write_bytes(content)
-    return Leftover(".airnub/staging/tmpdead", "staging", len(content))
+    return Orphan(".airnub/staging/tmpdead", "staging", len(content))
 
 
 def test_a_sound_store_is_left_alone(stored, everything_in):
@@ -42,7 +42,7 @@ def test_an_object_without_a_manifest_goes(stored):
     store, [_, b, _] = stored
     (store.root / b.manifest).unlink()
     result = collect(store.root)
-    assert result.found == result.removed == [Leftover(b.path, "object", 2)]
+    assert result.found == result.removed == [Orphan(b.path, "object", 2)]
     assert not (store.root / b.path).parent.parent.exists()
     checked = verify(store)
     assert (checked.objects, checked.damaged) == (1, [])
@@ -71,12 +71,12 @@ def test_a_dry_run_removes_nothing(stored, everything_in):
     assert dry.removed == []
     wet = collect(store.root)
     assert wet.found == wet.removed
-    assert [*dry.found, Leftover("empty", "folder", 0)] == wet.found
+    assert [*dry.found, Orphan("empty", "folder", 0)] == wet.found
     assert dry.found == [
         dead,
-        Leftover(".airnub/damaged-index.sqlite", "index", 1),
-        Leftover(b.path, "object", 2),
-        Leftover("empty/ab", "folder", 0),
+        Orphan(".airnub/damaged-index.sqlite", "index", 1),
+        Orphan(b.path, "object", 2),
+        Orphan("empty/ab", "folder", 0),
     ]
 
 
@@ -132,12 +132,12 @@ def test_what_cannot_be_removed_is_an_error(stored):
 def test_in_a_bucket_objects_without_a_manifest_go(s3, site, run, tmp_path):
     """With the name that their bytes went by; all else is left, and there is nothing local to look at."""
     site.routes |= {"/a": Reply(b"aaaa"), "/b": Reply(b"bb")}
-    place = Place(s3.bucket(), local=tmp_path)
+    place = StoreLocation(s3.bucket(), local=tmp_path)
     [_, b] = run(FileSource(name="s", urls=[site.url(path) for path in site.routes]), root=place)
     store = place.store()
     assert collect(place).found == []
     store.remove(b.manifest)
-    expected = [Leftover(b.path, "object", 2)]
+    expected = [Orphan(b.path, "object", 2)]
     dry = collect(place, dry_run=True)
     assert (dry.found, dry.removed) == (expected, [])
     assert collect(place).removed == expected

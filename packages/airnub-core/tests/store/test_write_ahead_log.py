@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airnub_core.store import redo_log
-from airnub_core.store.redo_log import LOGS, Logged, RedoLog, continued, logs_in, read_log
+from airnub_core.store import write_ahead_log
+from airnub_core.store.write_ahead_log import LOGS, LogEntry, WriteAheadLog, continued, logs_in, read_log
 
-ENTRIES = [Logged(f"a/{number}", b"{\n%d}\n" % number, b"body\n" * number) for number in range(4)]
+ENTRIES = [LogEntry(f"a/{number}", b"{\n%d}\n" % number, b"body\n" * number) for number in range(4)]
 
 
 @pytest.fixture
 def log(tmp_path):
     """A log that is begun."""
-    begun = RedoLog(tmp_path, "a")
+    begun = WriteAheadLog(tmp_path, "a")
     yield begun
     begun.close()
 
@@ -51,8 +51,8 @@ def test_what_was_appended_is_read(log, tmp_path):
 def test_whatever_bytes_there_are(tmp_path_factory, bodies):
     """Line ends and nothing at all among them."""
     staging = tmp_path_factory.mktemp("staging")
-    log = RedoLog(staging, "a")
-    entries = [Logged(f"a/{number}", *body) for number, body in enumerate(bodies)]
+    log = WriteAheadLog(staging, "a")
+    entries = [LogEntry(f"a/{number}", *body) for number, body in enumerate(bodies)]
     write(log, entries)
     log.close()
     assert entries_in(staging) == entries
@@ -124,7 +124,7 @@ def test_lines_that_are_none(tmp_path, line):
 @pytest.fixture
 def small_segments(monkeypatch):
     """A log is continued in another file after every flush."""
-    monkeypatch.setattr(redo_log, "SEGMENT", 1)
+    monkeypatch.setattr(write_ahead_log, "SEGMENT", 1)
 
 
 @pytest.mark.usefixtures("small_segments")
@@ -142,10 +142,10 @@ def test_a_log_is_continued_in_another_file(log, tmp_path):
 @pytest.mark.usefixtures("small_segments")
 def test_logs_of_several_are_apart(tmp_path):
     """Each has files of its own, of which the last is not continued; also where one's name begins like another's."""
-    logs = {prefix: RedoLog(tmp_path, prefix) for prefix in ("b", "a", "a2", "a10")}
+    logs = {prefix: WriteAheadLog(tmp_path, prefix) for prefix in ("b", "a", "a2", "a10")}
     for number, (prefix, log) in enumerate(logs.items()):
         for _ in range(number + 1):
-            write(log, [Logged(f"{prefix}/1", b"", b"")])
+            write(log, [LogEntry(f"{prefix}/1", b"", b"")])
         log.close()
     found = logs_in(tmp_path)
     assert len(found) == 10
@@ -167,14 +167,14 @@ def test_a_log_of_the_same_name_is_never_written_over(log, tmp_path):
     """It may be all that is left of what somebody has reported."""
     write(log, ENTRIES[:1])
     with pytest.raises(FileExistsError):
-        write(RedoLog(tmp_path, "a"), ENTRIES[1:])
+        write(WriteAheadLog(tmp_path, "a"), ENTRIES[1:])
     assert entries_in(tmp_path) == ENTRIES[:1]
 
 
 def test_a_store_that_was_removed(tmp_path):
     """Whoever flushes hears of it."""
     with pytest.raises(FileNotFoundError):
-        write(RedoLog(tmp_path / "none", "a"), ENTRIES)
+        write(WriteAheadLog(tmp_path / "none", "a"), ENTRIES)
 
 
 def test_what_comes_after_a_full_disk_can_be_read(log, tmp_path, monkeypatch):

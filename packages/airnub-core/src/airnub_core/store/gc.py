@@ -10,17 +10,17 @@ from filelock import FileLock, Timeout
 
 from airnub_core.errors import DamagedManifestError, StoreError
 from airnub_core.store.content_store import ContentStore
-from airnub_core.store.folders import ObjectFolder, object_folders, remove_empty
-from airnub_core.store.opening import Place, open_for_writing
+from airnub_core.store.factory import StoreLocation, open_for_writing
+from airnub_core.store.layout import SUFFIX
+from airnub_core.store.listing import ObjectFolder, object_folders, remove_empty
 from airnub_core.store.protocol import Store
-from airnub_core.store.staged import SUFFIX
 
 Kind = Literal["object", "staging", "index", "folder"]
 _LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
+class Orphan:
     """Something that nobody needs; `kind` says what it is.
 
     `object`: bytes without a manifest. `staging`: what a process left behind that was killed. `index`: a damaged index
@@ -35,16 +35,16 @@ class Leftover:
 
 
 @dataclass(slots=True)
-class Collection:
+class GarbageCollection:
     """What was found; `removed` are those of it that are gone."""
 
-    found: list[Leftover] = field(default_factory=list)
-    removed: list[Leftover] = field(default_factory=list)
+    found: list[Orphan] = field(default_factory=list)
+    removed: list[Orphan] = field(default_factory=list)
     writers: int = 0
     """Live processes that write into the store."""
 
 
-def collect(place: Path | Place, *, dry_run: bool = False) -> Collection:
+def collect(place: Path | StoreLocation, *, dry_run: bool = False) -> GarbageCollection:
     """Find what no manifest refers to, and remove it.
 
     While a process writes into the store, objects and empty folders are named and left: it may have been about to give
@@ -62,11 +62,11 @@ def collect(place: Path | Place, *, dry_run: bool = False) -> Collection:
     Raises:
         StoreError: the store cannot be read or written.
     """
-    place = place if isinstance(place, Place) else Place(place)
+    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
     store = place.store()
     if not isinstance(store, ContentStore):
         return _collect_objects(store, dry_run=dry_run)
-    result = Collection()
+    result = GarbageCollection()
     try:
         # The long look is without the lock; what it found is looked at again with it.
         unclaimed = [folder for folder in object_folders(store) if _unclaimed(folder)]
@@ -91,11 +91,11 @@ def collect(place: Path | Place, *, dry_run: bool = False) -> Collection:
     return result
 
 
-def _collect_objects(store: Store, *, dry_run: bool) -> Collection:
-    result = Collection()
+def _collect_objects(store: Store, *, dry_run: bool) -> GarbageCollection:
+    result = GarbageCollection()
     for folder in list(object_folders(store)):
         for path in sorted(_unclaimed(folder)):
-            leftover = Leftover(path, "object", store.digest(path)[1])
+            leftover = Orphan(path, "object", store.digest(path)[1])
             result.found.append(leftover)
             if not dry_run:
                 store.remove(path)
@@ -123,19 +123,19 @@ def _unclaimed(folder: ObjectFolder) -> set[str]:
     }
 
 
-def _still_unclaimed(store: ContentStore, folder: ObjectFolder) -> Iterator[Leftover]:
+def _still_unclaimed(store: ContentStore, folder: ObjectFolder) -> Iterator[Orphan]:
     known = {path for path, _ in folder.manifests}
     now = {path.relative_to(store.root).as_posix() for path in (store.root / folder.path).glob(f"*{SUFFIX}")}
     if now != known:
         return
     for path in sorted(_unclaimed(folder)):
         if (store.root / path).is_file():
-            yield Leftover(path, "object", (store.root / path).stat().st_size)
+            yield Orphan(path, "object", (store.root / path).stat().st_size)
 
 
-def _dead_and_alive(store: ContentStore) -> tuple[list[Leftover], int]:
+def _dead_and_alive(store: ContentStore) -> tuple[list[Orphan], int]:
     """What dead processes left in the hidden folder, and how many processes are alive."""
-    dead: list[Leftover] = []
+    dead: list[Orphan] = []
     alive = 0
     staging = store.hidden / "staging"
     for folder in sorted(staging.iterdir()) if staging.is_dir() else ():
@@ -143,26 +143,26 @@ def _dead_and_alive(store: ContentStore) -> tuple[list[Leftover], int]:
             continue
         try:
             with FileLock(folder / _LOCK, timeout=0):
-                dead.append(Leftover(folder.relative_to(store.root).as_posix(), "staging", _size(folder)))
+                dead.append(Orphan(folder.relative_to(store.root).as_posix(), "staging", _size(folder)))
         except Timeout:
             alive += 1
     return dead, alive
 
 
-def _set_aside(store: ContentStore) -> Iterator[Leftover]:
+def _set_aside(store: ContentStore) -> Iterator[Orphan]:
     for path in sorted(store.hidden.glob("damaged-*")):
-        yield Leftover(path.relative_to(store.root).as_posix(), "index", path.stat().st_size)
+        yield Orphan(path.relative_to(store.root).as_posix(), "index", path.stat().st_size)
 
 
-def _empty_folders(store: ContentStore) -> Iterator[Leftover]:
+def _empty_folders(store: ContentStore) -> Iterator[Orphan]:
     """From the inside out, so that what becomes empty is found too."""
     for pattern in ("[!.]*/??/*", "[!.]*/??", "[!.]*"):
         for path in sorted(store.root.glob(pattern)):
             if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
-                yield Leftover(path.relative_to(store.root).as_posix(), "folder", 0)
+                yield Orphan(path.relative_to(store.root).as_posix(), "folder", 0)
 
 
-def _take(store: ContentStore, leftover: Leftover, result: Collection, *, remove: bool) -> None:
+def _take(store: ContentStore, leftover: Orphan, result: GarbageCollection, *, remove: bool) -> None:
     result.found.append(leftover)
     if not remove:
         return

@@ -9,11 +9,11 @@ from airnub_core.errors import StoreError
 from airnub_core.store.bucket_address import BucketAddress
 from airnub_core.store.content_store import ContentStore
 from airnub_core.store.index import Index, open_index
+from airnub_core.store.layout import HIDDEN
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
 from airnub_core.store.recovery import recover
-from airnub_core.store.staged import HIDDEN
 from airnub_core.store.staging import Staging
 from airnub_core.store.verification import Verification, verify
 from airnub_core.store.withdrawal import Withdrawal
@@ -22,7 +22,7 @@ INDEX = "index.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StoreLocation:
     """Where a store, its index and what is on its way into it are."""
 
     objects: Path | BucketAddress
@@ -66,7 +66,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenStore:
     """A store with all that writing into it takes."""
 
     store: Store
@@ -77,13 +77,13 @@ class Opened:
 
 
 @contextmanager
-def open_store(place: Path | Place) -> Iterator[tuple[Store, Index]]:
+def open_store(place: Path | StoreLocation) -> Iterator[tuple[Store, Index]]:
     """A store, created when it is missing, and its index.
 
     Raises:
         StoreError: the store or the index cannot be created, read or written.
     """
-    place = place if isinstance(place, Place) else Place(place)
+    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
     store = place.store()
     index, _ = _open_index(place, store)
     try:
@@ -94,13 +94,13 @@ def open_store(place: Path | Place) -> Iterator[tuple[Store, Index]]:
 
 
 @contextmanager
-def open_for_writing(place: Path | Place) -> Iterator[Opened]:
+def open_for_writing(place: Path | StoreLocation) -> Iterator[OpenStore]:
     """The same, with a folder for bytes to arrive in; what dead processes left is recovered first.
 
     Raises:
         StoreError: the store or the index cannot be created, read or written.
     """
-    place = place if isinstance(place, Place) else Place(place)
+    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
     hidden = place.hidden
     with open_store(place) as (store, index):
         partials = Partials(hidden)
@@ -108,7 +108,7 @@ def open_for_writing(place: Path | Place) -> Iterator[Opened]:
             try:
                 # A process that was killed in between has left them in the index alone.
                 write_withdrawals(store, index, index.unwritten())
-                yield Opened(store, index, staging, hidden)
+                yield OpenStore(store, index, staging, hidden)
             except StoreError:
                 if not isinstance(place.objects, Path):
                     staging.abandon()  # what came is published when the bucket can be reached again
@@ -144,20 +144,20 @@ def _close(store: Store) -> None:
         raise StoreError.of(error, store.name) from error
 
 
-def reindex(place: Path | Place) -> Verification:
+def reindex(place: Path | StoreLocation) -> Verification:
     """Build the index of a store anew from its manifests; objects that are damaged are left out of it.
 
     Raises:
         StoreError: the store or the index cannot be read or written.
     """
-    place = place if isinstance(place, Place) else Place(place)
+    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
     index, verification = _open_index(place, place.store(), anew=True)
     index.close()
     assert verification is not None, "an index that is built anew is verified"
     return verification
 
 
-def _open_index(place: Place, store: Store, *, anew: bool = False) -> tuple[Index, Verification | None]:
+def _open_index(place: StoreLocation, store: Store, *, anew: bool = False) -> tuple[Index, Verification | None]:
     """The index, and what was found when it had to be built."""
     verification: Verification | None = None
 

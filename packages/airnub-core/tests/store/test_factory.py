@@ -7,15 +7,15 @@ import stat
 
 import pytest
 
-from airnub_core import ContentStore, FileSource, Kind, open_store, reindex, verify
+from airnub_core import ContentStore, FileSource, Status, open_store, reindex, verify
 from airnub_core.errors import StoreError
 from airnub_core.sample_site import Reply
-from airnub_core.store import content_store, durability, left, recovery
-from airnub_core.store.collection import collect
+from airnub_core.store import content_store, deferred_sync, durability, recovery
+from airnub_core.store.factory import open_for_writing
+from airnub_core.store.gc import collect
 from airnub_core.store.index.sqlite import SqliteIndex
 from airnub_core.store.manifest import url_digest
-from airnub_core.store.opening import open_for_writing
-from airnub_core.store.redo_log import logs_in
+from airnub_core.store.write_ahead_log import logs_in
 
 INDEX = ".airnub/index.sqlite"
 
@@ -52,7 +52,7 @@ def test_the_index_is_rebuilt_where_it_is_missing_or_damaged(tmp_path, site, run
     """The next run knows everything again and stores nothing twice."""
     harm(tmp_path)
     asked = len(site.asked)
-    assert {outcome.kind for outcome in run(source)} == {Kind.UNCHANGED}
+    assert {outcome.kind for outcome in run(source)} == {Status.UNCHANGED}
     assert all("if-none-match" in one.headers for one in site.asked[asked:])
 
 
@@ -69,7 +69,7 @@ def test_damage_that_opening_does_not_see_is_mended_by_reindex(tmp_path, run, so
     content[4096:] = b"\xff" * (len(content) - 4096)
     (tmp_path / INDEX).write_bytes(content)
     assert reindex(tmp_path).objects == 2
-    assert {outcome.kind for outcome in run(source)} == {Kind.UNCHANGED}
+    assert {outcome.kind for outcome in run(source)} == {Status.UNCHANGED}
 
 
 def test_a_damaged_object_does_not_come_into_a_rebuilt_index(tmp_path, site, run, source):
@@ -80,7 +80,7 @@ def test_a_damaged_object_does_not_come_into_a_rebuilt_index(tmp_path, site, run
     path.write_bytes(b"")
     assert len(reindex(tmp_path).damaged) == 1
     first, second = run(source)
-    assert (first.kind, second.kind) == (Kind.STORED, Kind.UNCHANGED)
+    assert (first.kind, second.kind) == (Status.STORED, Status.UNCHANGED)
     assert path.read_bytes() == b"a"
 
 
@@ -139,8 +139,8 @@ def test_a_store_that_may_only_be_read_is_an_error_of_the_store(tmp_path, run, s
 def mount(monkeypatch):
     """A name for the mount of every folder; a list of which the only entry is that of now."""
     now = ["boot 1"]
-    monkeypatch.setattr(left, "mount_of", lambda _folder: now[0])
-    if not left.syncs_at_once():
+    monkeypatch.setattr(deferred_sync, "mount_of", lambda _folder: now[0])
+    if not deferred_sync.syncs_at_once():
         pytest.skip("only Linux can sync a whole file system")
     return now
 
@@ -151,7 +151,7 @@ def logs_left(tmp_path, mount, monkeypatch, site, run):
     monkeypatch.setattr(content_store, "LEFT", 1)
     site.routes |= {f"/{number}": Reply(b"file %d" % number) for number in range(3)}
     files = FileSource(name="s", urls=[site.url(path) for path in site.routes])
-    assert [outcome.kind for outcome in run(files)] == [Kind.STORED] * 3
+    assert [outcome.kind for outcome in run(files)] == [Status.STORED] * 3
     [folder] = staging_folders(tmp_path)
     assert len(logs_in(folder)) == 1
     return files, rows_in(tmp_path)
@@ -198,7 +198,7 @@ def test_what_is_left_makes_good_what_another_mount_has_not(tmp_path, logs_left,
     assert staging_folders(tmp_path) == []
     assert rows_in(tmp_path) == rows
     assert len(list(ContentStore(tmp_path).objects())) == 3
-    assert {outcome.kind for outcome in run(files)} == {Kind.UNCHANGED}
+    assert {outcome.kind for outcome in run(files)} == {Status.UNCHANGED}
     assert all("if-none-match" in asked.headers for asked in site.asked[3:])
 
 
@@ -222,7 +222,7 @@ def test_the_next_run_leaves_logs_of_its_own(tmp_path, logs_left, mount, run, si
     mount[0] = mounted
     before = staging_folders(tmp_path)
     site.routes |= {path: Reply(b"new " + path.encode()) for path in site.routes}
-    assert {outcome.kind for outcome in run(files)} == {Kind.UPDATED}
+    assert {outcome.kind for outcome in run(files)} == {Status.UPDATED}
     [now] = staging_folders(tmp_path)
     assert [now] != before
     assert len(logs_in(now)) == 1
@@ -258,7 +258,7 @@ def test_what_the_index_did_not_take_is_in_the_logs(tmp_path, mount, monkeypatch
         full.setattr(SqliteIndex, "record", record)
         with pytest.raises(StoreError, match="full"):
             run(files)
-    assert {outcome.kind for outcome in run(files)} == {Kind.UNCHANGED}
+    assert {outcome.kind for outcome in run(files)} == {Status.UNCHANGED}
     assert all("if-none-match" in asked.headers for asked in site.asked[3:])
 
 
@@ -272,6 +272,6 @@ def test_what_is_left_by_a_run_that_failed_is_not_forgotten(tmp_path, mount, mon
     with pytest.raises(StoreError):
         run(FileSource(name="t", urls=files.urls))
     (tmp_path / "t").unlink()
-    assert {outcome.kind for outcome in run(files)} == {Kind.UNCHANGED}
-    assert {outcome.kind for outcome in run(FileSource(name="t", urls=files.urls))} == {Kind.UNCHANGED}
+    assert {outcome.kind for outcome in run(files)} == {Status.UNCHANGED}
+    assert {outcome.kind for outcome in run(FileSource(name="t", urls=files.urls))} == {Status.UNCHANGED}
     assert verify(ContentStore(tmp_path)).objects == 6

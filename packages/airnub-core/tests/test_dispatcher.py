@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airnub_core import Item, Kind, dealing
-from airnub_core.dealing import Claims, Dealer
+from airnub_core import Item, Status, dispatcher
+from airnub_core.dispatcher import Dispatcher, Leases
 from airnub_core.store.clock import elapsed
-from airnub_core.store.index import Known
-from airnub_core.store.index.protocol import CLAIMED
+from airnub_core.store.index import IndexRow
+from airnub_core.store.index.protocol import LEASE_SECONDS
 from airnub_core.store.manifest import url_digest
 
 
@@ -102,11 +102,11 @@ def items(network):
 
 
 @pytest.fixture
-def dealer(store, index, crew):
+def new_dispatcher(store, index, crew):
     """Deals items out."""
 
     def make(items, connections=1, force=False, crew=crew):
-        return Dealer(items, store, index, crew, connections=connections, force=force)
+        return Dispatcher(items, store, index, crew, connections=connections, force=force)
 
     return make
 
@@ -115,24 +115,24 @@ def dealer(store, index, crew):
 def clock(monkeypatch):
     """Seconds; a list of which the only entry is now."""
     now = [1000.0]
-    monkeypatch.setattr(dealing, "monotonic", lambda: now[0])
+    monkeypatch.setattr(dispatcher, "monotonic", lambda: now[0])
     return now
 
 
 def known_of(item, checked_at="2019"):
     """What an index may know of an item."""
     digest = url_digest(item.url)
-    return Known(
+    return IndexRow(
         source="s", url_digest=digest, url=item.url, digest="sha256:ab", path=f"s/{digest}", size=7,
         manifest=f"s/{digest}.manifest.json", etag='"1"', last_modified="Mon", checked_at=checked_at, changed_at="2018",
     )  # fmt: skip
 
 
-def deal_all(dealing, crew):
+def deal_all(dispatcher, crew):
     """As much as may ever be out, to a crew that has nothing to do; which it has then."""
     crew.has_idle = True
     for _ in range(5):
-        dealing.deal()
+        dispatcher.dispatch()
     crew.has_idle = False
 
 
@@ -141,196 +141,196 @@ def numbers(crew):
     return [job.number for job in crew.jobs]
 
 
-def test_few_items_are_dealt_at_once(dealer, crew, items):
+def test_few_items_are_dealt_at_once(new_dispatcher, crew, items):
     """In their order, and that was all; further turns deal nothing."""
-    dealing = dealer(items(5))
-    assert dealing.is_idle
+    dispatcher = new_dispatcher(items(5))
+    assert dispatcher.is_idle
     for _ in range(2):
-        assert dealing.deal() == {}
+        assert dispatcher.dispatch() == {}
         assert (numbers(crew), crew.closed) == ([0, 1, 2, 3, 4], 1)
-    assert not dealing.is_idle
+    assert not dispatcher.is_idle
     for number in range(5):
-        assert dealing.back(number) == (url_digest(f"http://h/{number}"), None)
-    assert dealing.is_idle
+        assert dispatcher.back(number) == (url_digest(f"http://h/{number}"), None)
+    assert dispatcher.is_idle
 
 
 @pytest.mark.parametrize(("members", "connections", "most"), [(1, 50, 300), (2, 50, 600), (1, 200, 800)])
-def test_no_more_of_a_host_is_out_than_it_may(dealer, items, members, connections, most):
+def test_no_more_of_a_host_is_out_than_it_may(new_dispatcher, items, members, connections, most):
     """More is dealt when there is room for many."""
     crew = FakeCrew(members)
-    dealing = dealer(items(most + 1000), connections, crew=crew)
-    assert dealing.most_out == most
-    deal_all(dealing, crew)
+    dispatcher = new_dispatcher(items(most + 1000), connections, crew=crew)
+    assert dispatcher.max_in_flight == most
+    deal_all(dispatcher, crew)
     assert numbers(crew) == list(range(most))
     for number in range(99):
-        dealing.back(number)
-    dealing.deal()
+        dispatcher.back(number)
+    dispatcher.dispatch()
     assert len(crew.jobs) == most
-    dealing.back(99)
-    dealing.deal()
+    dispatcher.back(99)
+    dispatcher.dispatch()
     assert len(crew.jobs) == most + 100
     assert max(map(len, [crew[place] for place in range(list.__len__(crew))])) == 100
 
 
-def test_the_last_are_dealt_in_smaller_lots(dealer, crew, items):
+def test_the_last_are_dealt_in_smaller_lots(new_dispatcher, crew, items):
     """So that no downloader is long at it when the others have ended; each lot is dealt as soon as it fits."""
-    dealing = dealer(items(500), 50)
-    deal_all(dealing, crew)
+    dispatcher = new_dispatcher(items(500), 50)
+    deal_all(dispatcher, crew)
     dealt = list.__len__(crew)
     assert numbers(crew) == list(range(300))
     for number in range(200):
         assert crew.closed == 0
-        dealing.back(number)
-        dealing.deal()
+        dispatcher.back(number)
+        dispatcher.dispatch()
     assert [len(crew[place]) for place in range(dealt, list.__len__(crew))] == [100, 50, 32, 18]
     assert (numbers(crew), crew.closed) == (list(range(500)), 1)
 
 
 @pytest.mark.parametrize(("connections", "first"), [(1, 32), (50, 100)])
-def test_few_are_out_until_somebody_has_nothing_to_do(dealer, crew, items, connections, first):
+def test_few_are_out_until_somebody_has_nothing_to_do(new_dispatcher, crew, items, connections, first):
     """Large files, which keep a downloader busy, wait for another one to start."""
-    dealing = dealer(items(1000), connections)
+    dispatcher = new_dispatcher(items(1000), connections)
     for _ in range(3):
-        dealing.deal()
+        dispatcher.dispatch()
         assert len(crew.jobs) == first
     crew.has_idle = True
-    dealing.deal()
+    dispatcher.dispatch()
     assert first < len(crew.jobs) <= 4 * first
     for _ in range(3):
-        dealing.deal()
-    assert 200 < len(crew.jobs) <= dealing.most_out
+        dispatcher.dispatch()
+    assert 200 < len(crew.jobs) <= dispatcher.max_in_flight
 
 
-def test_hosts_are_dealt_in_turn(dealer, crew, items):
+def test_hosts_are_dealt_in_turn(new_dispatcher, crew, items):
     """The items of one that come first do not hold those of another."""
     wanted = [*items(1000, "slow"), *items(50), *items(1000, "other")]
-    deal_all(dealer(wanted, 50), crew)
+    deal_all(new_dispatcher(wanted, 50), crew)
     out = Counter(job.asked.url.split("/")[2] for job in crew.jobs)
     assert out == {"slow": 300, "h": 50, "other": 300}
     assert len({(job.number, job.asked.url) for job in crew.jobs}) == 650
     assert all(wanted[job.number].url == job.asked.url for job in crew.jobs)
 
 
-def test_a_job_says_what_is_known(dealer, crew, index, store, items):
+def test_a_job_says_what_is_known(new_dispatcher, crew, index, store, items):
     """Validators only of what is there; who is forced asks without, and knows what was before all the same."""
     wanted = items(3)
     index.known = {known.url_digest: known for known in map(known_of, wanted[:2])}
     store.lost = {known_of(wanted[1]).path}
-    dealing = dealer(wanted)
-    dealing.deal()
+    dispatcher = new_dispatcher(wanted)
+    dispatcher.dispatch()
     assert [(job.etag, job.last_modified) for job in crew.jobs] == [('"1"', "Mon"), (None, None), (None, None)]
     assert [job.asked.previous_digest for job in crew.jobs] == ["sha256:ab", None, None]
-    assert [dealing.back(number)[1] for number in range(3)] == [known_of(wanted[0]), None, None]
+    assert [dispatcher.back(number)[1] for number in range(3)] == [known_of(wanted[0]), None, None]
     forced = FakeCrew()
-    dealer(wanted, force=True, crew=forced).deal()
+    new_dispatcher(wanted, force=True, crew=forced).dispatch()
     assert [(job.etag, job.asked.previous_digest) for job in forced.jobs[:1]] == [(None, "sha256:ab")]
 
 
-def test_each_of_several_has_its_share_of_a_host(dealer, items, network):
+def test_each_of_several_has_its_share_of_a_host(new_dispatcher, items, network):
     """One value for all jobs of a source, and plain numbers."""
     crew = FakeCrew(3)
     narrow = network.model_copy(update={"connections_per_host": 2})
-    dealer([*items(5), *(Item("t", f"http://h/t/{one}", narrow) for one in range(2))], crew=crew).deal()
+    new_dispatcher([*items(5), *(Item("t", f"http://h/t/{one}", narrow) for one in range(2))], crew=crew).dispatch()
     limits = [job.limits for job in crew.jobs]
     assert [one.connections_per_host for one in limits] == [5] * 5 + [1] * 2
     assert len({id(one) for one in limits}) == 2
     assert type(limits[0].max_bytes) is int
 
 
-def test_what_another_has_done_since_this_run_began(dealer, crew, shared, items):
+def test_what_another_has_done_since_this_run_began(new_dispatcher, crew, shared, items):
     """It is unchanged after no attempt, and its claim is released; what was done before is asked again."""
     wanted = items(3)
     before, since = known_of(wanted[0]), known_of(wanted[1], "2021")
     shared.known = {known.url_digest: known for known in (before, since)}
-    done = dealer(wanted).deal()
+    done = new_dispatcher(wanted).dispatch()
     assert list(done) == [1]
     outcome = done[1]
-    assert (outcome.kind, outcome.attempts, outcome.path, outcome.size) == (Kind.UNCHANGED, 0, since.path, 7)
+    assert (outcome.kind, outcome.attempts, outcome.path, outcome.size) == (Status.UNCHANGED, 0, since.path, 7)
     assert sorted(numbers(crew)) == [0, 2]
     assert {digest for digest, held in shared.ours.items() if held} == {
         url_digest(wanted[number].url) for number in (0, 2)
     }
     forced = FakeCrew()
-    assert dealer(wanted, force=True, crew=forced).deal() == {}
+    assert new_dispatcher(wanted, force=True, crew=forced).dispatch() == {}
     assert len(forced.jobs) == 3
 
 
-def test_what_another_has_done_and_is_lost(dealer, crew, shared, store, items):
+def test_what_another_has_done_and_is_lost(new_dispatcher, crew, shared, store, items):
     """It is asked for."""
     [item] = items(1)
     shared.known = {url_digest(item.url): known_of(item, "2021")}
     store.lost = {known_of(item).path}
-    assert dealer([item]).deal() == {}
+    assert new_dispatcher([item]).dispatch() == {}
     assert numbers(crew) == [0]
 
 
-def test_what_another_is_at_is_looked_at_again(dealer, crew, shared, items, clock):
+def test_what_another_is_at_is_looked_at_again(new_dispatcher, crew, shared, items, clock):
     """Now and then, until it is done or given up."""
     wanted = items(3)
     digests = [url_digest(item.url) for item in wanted]
     shared.others = set(digests[:2])
-    dealing = dealer(wanted)
+    dispatcher = new_dispatcher(wanted)
     for _ in range(2):
-        assert dealing.deal() == {}
+        assert dispatcher.dispatch() == {}
         assert (numbers(crew), crew.closed) == ([2], 0)
     shared.others = {digests[0]}
     clock[0] += dealing_pause() / 2
-    assert dealing.deal() == {}
+    assert dispatcher.dispatch() == {}
     assert numbers(crew) == [2]
     clock[0] += dealing_pause()
-    assert dealing.deal() == {}
+    assert dispatcher.dispatch() == {}
     assert (numbers(crew), crew.closed) == ([2, 1], 0)
     shared.known = {digests[0]: known_of(wanted[0], "2021")}
     clock[0] += dealing_pause()
-    assert list(dealing.deal()) == [0]
+    assert list(dispatcher.dispatch()) == [0]
     assert (numbers(crew), crew.closed) == ([2, 1], 1)
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_what_another_was_at_is_done_when_it_has_ended(dealer, crew, shared, items, clock, known):
+def test_what_another_was_at_is_done_when_it_has_ended(new_dispatcher, crew, shared, items, clock, known):
     """Though it had asked before this run began; where it has recorded nothing, it is asked for."""
     wanted = items(2)
     digests = [url_digest(item.url) for item in wanted]
     shared.known = {digest: known_of(item, "2018") for digest, item in zip(digests, wanted, strict=True) if known}
     shared.others = set(digests)
-    dealing = dealer(wanted)
-    assert dealing.deal() == {}
+    dispatcher = new_dispatcher(wanted)
+    assert dispatcher.dispatch() == {}
     shared.others = set()
     shared.known[digests[0]] = known_of(wanted[0], "2019")
     clock[0] += dealing_pause()
-    assert list(dealing.deal()) == [0]
+    assert list(dispatcher.dispatch()) == [0]
     assert numbers(crew) == [1]
 
 
 def dealing_pause():
     """Seconds between two looks at what is left to others."""
-    return dealing._LOOK_EVERY
+    return dispatcher._LOOK_EVERY
 
 
-def test_workers_begin_in_different_places(dealer, shared, items, monkeypatch):
+def test_workers_begin_in_different_places(new_dispatcher, shared, items, monkeypatch):
     """And come round to the first; who shares with nobody begins with it."""
-    monkeypatch.setattr(dealing.random, "randrange", lambda number: number - 2)
+    monkeypatch.setattr(dispatcher.random, "randrange", lambda number: number - 2)
     crew = FakeCrew()
-    dealer(items(5), crew=crew).deal()
+    new_dispatcher(items(5), crew=crew).dispatch()
     assert numbers(crew) == [3, 4, 0, 1, 2]
 
 
-def test_few_are_out_where_others_wait_for_them(dealer, shared, items):
+def test_few_are_out_where_others_wait_for_them(new_dispatcher, shared, items):
     """But no fewer than keep all connections busy."""
-    assert dealer(items(1000), 1).most_out == 128
-    assert dealer(items(1000), 100).most_out == 200
+    assert new_dispatcher(items(1000), 1).max_in_flight == 128
+    assert new_dispatcher(items(1000), 100).max_in_flight == 200
 
 
-def test_claims_are_released(dealer, shared, items):
+def test_claims_are_released(new_dispatcher, shared, items):
     """Of what has failed with the next turn, and of what is out when nothing more comes back."""
-    dealing = dealer(items(3))
-    dealing.deal()
+    dispatcher = new_dispatcher(items(3))
+    dispatcher.dispatch()
     assert shared.ours.total() == 3
-    digest, _ = dealing.back(1)
-    dealing.failed(digest)
-    dealing.deal()
+    digest, _ = dispatcher.back(1)
+    dispatcher.failed(digest)
+    dispatcher.dispatch()
     assert {one for one, held in shared.ours.items() if not held} == {digest}
-    dealing.release()
+    dispatcher.release()
     assert set(shared.ours.values()) == {0}
 
 
@@ -356,14 +356,14 @@ class Shared:
 def test_what_others_are_at_is_left_to_them():
     """All else is ours."""
     index = Shared("bd")
-    assert Claims(index, force=False).claim(["a", "b", "c", "d"]) == {"a", "c"}
+    assert Leases(index, force=False).claim(["a", "b", "c", "d"]) == {"a", "c"}
     assert index.asked == [["a", "b", "c", "d"]]
 
 
 def test_who_is_forced_asks_nobody():
     """Nothing is left to others."""
     index = Shared("ab")
-    ours = Claims(index, force=True)
+    ours = Leases(index, force=True)
     assert ours.claim(["a", "b"]) == {"a", "b"}
     ours.renew()
     assert index.asked == []
@@ -372,11 +372,11 @@ def test_who_is_forced_asks_nobody():
 def test_claims_are_renewed_before_they_lapse(clock):
     """Several times, and not at every turn; what is claimed anew renews the others too."""
     index = Shared("")
-    ours = Claims(index, force=False)
+    ours = Leases(index, force=False)
     ours.claim(["a"])
     for _ in range(100):
         ours.renew()
-        clock[0] += CLAIMED / 100
+        clock[0] += LEASE_SECONDS / 100
     assert index.asked[0] == ["a"]
     assert 3 <= index.asked[1:].count([]) == len(index.asked) - 1 <= 5
     ours.claim(["b"])
@@ -387,5 +387,5 @@ def test_claims_are_renewed_before_they_lapse(clock):
 def test_what_is_released_is_up_for_others():
     """The index hears of it at once."""
     index = Shared("")
-    Claims(index, force=False).release(["a", "b"])
+    Leases(index, force=False).release(["a", "b"])
     assert index.released == ["a", "b"]

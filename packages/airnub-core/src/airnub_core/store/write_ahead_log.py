@@ -24,7 +24,7 @@ _SUFFIX = ".log"
 _LONGEST_LINE = 256
 
 
-class Logged(NamedTuple):
+class LogEntry(NamedTuple):
     """An entry of a log: what was staged, in case that it gets lost."""
 
     folder: str
@@ -33,7 +33,7 @@ class Logged(NamedTuple):
     content: bytes
 
 
-class RedoLog:
+class WriteAheadLog:
     """What one process appends to. `add` may be called from any thread, the others from one."""
 
     def __init__(self, staging: Path, prefix: str) -> None:
@@ -108,19 +108,19 @@ def continued(logs: list[Path]) -> list[Path]:
     return [log for log, later in pairwise(logs) if _prefix(log) == _prefix(later)]
 
 
-def read_log(path: Path) -> Iterator[Logged]:
+def read_log(path: Path) -> Iterator[LogEntry]:
     """The entries of a log, as far as they are whole: a crash may have cut the last ones, or left zeros there."""
     with path.open("rb") as log:
         while entry := _entry(log.readline(_LONGEST_LINE).split(), log.read):
             yield entry
 
 
-def _entry(line: list[bytes], read: Callable[[int], bytes]) -> Logged | None:
+def _entry(line: list[bytes], read: Callable[[int], bytes]) -> LogEntry | None:
     try:
         folder, *lengths = line
         manifest, content = (read(int(length)) for length in lengths)
         whole = len(manifest) == int(lengths[0]) and len(content) == int(lengths[1])
-        return Logged(folder.decode(), manifest, content) if whole else None
+        return LogEntry(folder.decode(), manifest, content) if whole else None
     except (ValueError, OverflowError, MemoryError):  # lengths that are none
         return None
 

@@ -8,12 +8,12 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from airnub_core.store.staged import Staged
+from airnub_core.store.layout import Staged
 
 _PATTERN = "redo-*.json"
 
 
-def write_redo_list(folder: Path, number: int, batch: Iterable[Staged]) -> Path:
+def write_intent_log(folder: Path, number: int, batch: Iterable[Staged]) -> Path:
     """Write the list of a batch into its staging folder; its path.
 
     Lists that are there stay: those of a dead process are needed until the index knows of all that they name, and who
@@ -28,7 +28,7 @@ def write_redo_list(folder: Path, number: int, batch: Iterable[Staged]) -> Path:
     return path
 
 
-def read_redo_lists(folder: Path) -> Iterator[Staged]:
+def read_intent_logs(folder: Path) -> Iterator[Staged]:
     """What the lists in the staging folder of a dead process name.
 
     A list that a crash has cut names nothing: nothing of it was published then.

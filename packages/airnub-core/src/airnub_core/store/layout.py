@@ -44,7 +44,7 @@ def object_path(source: str, hex_digits: str, file_name: str) -> str:
     return f"{source}/{hex_digits[:2]}/{hex_digits}/{file_name}"
 
 
-def made_url(url: str, file_name: str) -> str:
+def derived_url(url: str, file_name: str) -> str:
     """What an object is known by that was made from the answers of a URL, which may have an object of its own."""
     return f"{url}#{file_name}"
 

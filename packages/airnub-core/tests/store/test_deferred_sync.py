@@ -4,23 +4,23 @@ import sys
 
 import pytest
 
-from airnub_core.store import durability, left
-from airnub_core.store.left import is_untouched, leave, mount_of
+from airnub_core.store import deferred_sync, durability
+from airnub_core.store.deferred_sync import defer_sync, is_untouched, mount_of
 
 
 @pytest.fixture
 def mount(monkeypatch):
     """The system has names for mounts; a list of which the only entry is that of now."""
     now = ["boot 1"]
-    monkeypatch.setattr(left, "mount_of", lambda _folder: now[0])
-    monkeypatch.setattr(left, "syncs_at_once", lambda: True)
+    monkeypatch.setattr(deferred_sync, "mount_of", lambda _folder: now[0])
+    monkeypatch.setattr(deferred_sync, "syncs_at_once", lambda: True)
     return now
 
 
 def test_what_is_left_is_untouched(tmp_path, mount):
     """As long as its file system stays mounted."""
     assert not is_untouched(tmp_path)
-    leave(tmp_path)
+    defer_sync(tmp_path)
     assert is_untouched(tmp_path)
     for mount[0] in ("boot 2", "other 1", "boot 10", "boot", None):
         assert not is_untouched(tmp_path)
@@ -29,18 +29,18 @@ def test_what_is_left_is_untouched(tmp_path, mount):
 def test_where_mounts_have_no_names(tmp_path, mount):
     """Nobody can say, now or later."""
     mount[0] = None
-    leave(tmp_path)
+    defer_sync(tmp_path)
     assert not is_untouched(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_where_the_system_cannot_sync_at_once(tmp_path, mount, monkeypatch):
     """It would have to be looked at what is to be synced: then the logs may as well be read."""
-    leave(tmp_path)
-    monkeypatch.setattr(left, "syncs_at_once", lambda: False)
+    defer_sync(tmp_path)
+    monkeypatch.setattr(deferred_sync, "syncs_at_once", lambda: False)
     assert not is_untouched(tmp_path)
     (tmp_path / "left").unlink()
-    leave(tmp_path)
+    defer_sync(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -53,8 +53,8 @@ def test_a_mark_that_a_crash_has_cut(tmp_path, mount, content):
 
 def test_this_system(tmp_path):
     """What it says of itself fits together."""
-    leave(tmp_path)
-    assert is_untouched(tmp_path) == (durability.syncs_at_once() and left.mount_of(tmp_path) is not None)
+    defer_sync(tmp_path)
+    assert is_untouched(tmp_path) == (durability.syncs_at_once() and deferred_sync.mount_of(tmp_path) is not None)
 
 
 # --- names of mounts
@@ -87,7 +87,7 @@ def test_the_next_boot_is_another_mount(tmp_path, monkeypatch):
     before = mount_of(tmp_path)
     boot = tmp_path / "boot_id"
     boot.write_text("another\n")
-    monkeypatch.setattr(left, "_BOOT", boot)
+    monkeypatch.setattr(deferred_sync, "_BOOT", boot)
     assert mount_of(tmp_path) == f"another {before.split()[1]}"
     boot.unlink()
     assert mount_of(tmp_path) is None
@@ -95,15 +95,15 @@ def test_the_next_boot_is_another_mount(tmp_path, monkeypatch):
 
 def test_a_system_without_names(tmp_path, monkeypatch):
     """As on macOS, or where the kernel answers without that field: none is made up."""
-    monkeypatch.setattr(left, "_statx", lambda *_arguments: 0)
+    monkeypatch.setattr(deferred_sync, "_statx", lambda *_arguments: 0)
     assert mount_of(tmp_path) is None
-    monkeypatch.setattr(left, "_statx", None)
+    monkeypatch.setattr(deferred_sync, "_statx", None)
     assert mount_of(tmp_path) is None
 
 
 def test_a_folder_that_is_not_there(tmp_path):
     """It is an error, with its path."""
-    if left._statx is None:
+    if deferred_sync._statx is None:
         pytest.skip("the system has no statx")
     with pytest.raises(FileNotFoundError, match="none"):
         mount_of(tmp_path / "none")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airnub_core.store.staged import SUFFIX, Staged, object_name, object_path
+from airnub_core.store.layout import SUFFIX, Staged, object_name, object_path
 
 
 @pytest.mark.parametrize(

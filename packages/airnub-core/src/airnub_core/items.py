@@ -7,9 +7,9 @@ from typing import NamedTuple
 from airnub_common import ALGORITHM
 from airnub_core.network.headers import is_visible
 from airnub_core.network.settings import NetworkSettings
-from airnub_core.store.index import Known
+from airnub_core.store.index import IndexRow
+from airnub_core.store.layout import Staged
 from airnub_core.store.source_name import checked_source_name, found
-from airnub_core.store.staged import Staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Item:
             raise ValueError("Item.url: expected text that UTF-8 can encode, found half a surrogate pair") from None
 
 
-class Arrival(NamedTuple):
+class FetchResult(NamedTuple):
     """An item whose bytes are staged, or are in the store already because the server says that nothing changed."""
 
     item: Item
     url_digest: str
-    known: Known | None
+    known: IndexRow | None
     """What the index knew before."""
     staged: Staged | None
     """`None` where nothing changed since the object that is known."""
@@ -83,7 +83,7 @@ class Arrival(NamedTuple):
         return self.known.size
 
 
-def validators(known: Known | None) -> tuple[str | None, str | None]:
+def validators(known: IndexRow | None) -> tuple[str | None, str | None]:
     """ETag and Last-Modified that let a server say that nothing changed.
 
     What a server called its version in characters that cannot be sent back is left out; then the bytes come again.
