@@ -259,3 +259,17 @@ def test_old_triggers_become_those_that_wait_for_events(house):
     house.commit()
     update(house.workspace, ["alpha"])
     assert house.read("departments/alpha/prefect.yaml") == as_alpha(new)
+
+
+def test_names_of_the_engine_that_changed(house):
+    """Imports and uses are rewritten; the department keeps its dependencies."""
+    house.write("departments/alpha/src/alpha/report.py", "from airnub_core import Kind\n\nX = Kind.STORED\n")
+    house.write("departments/alpha/tests/test_report.py", "from airnub_core.results import write_result\n")
+    house.commit()
+    assert update(house.workspace).left == []
+    assert (
+        house.read("departments/alpha/src/alpha/report.py") == "from airnub_core import Status\n\nX = Status.STORED\n"
+    )
+    assert house.read("departments/alpha/tests/test_report.py") == "from airnub_core.output_files import write_result\n"
+    house.commit()
+    assert update(house.workspace).written == []

@@ -197,7 +197,7 @@ class Engine:
 
     async def read(self, arrival: FetchResult) -> tuple[FetchResult, bytes]:
         """The bytes of an arrival. Where the server said that nothing changed, and the object is damaged, it is fetched
-        again: the arrival that is returned is the one to settle.
+        again: the result that is returned is the one to commit.
 
         Raises:
             ItemError: it cannot be had again.
@@ -291,7 +291,7 @@ class Engine:
     ) -> "httpx.AsyncClient":
         """A client for code that asks for one thing at a time; docs/client.md says what it does as httpx, and what not.
 
-        What is asked for with it is not in the store, unless `keep` and `commit_batch` are called. It belongs to the event
+        What is asked for with it is not in the store, unless `keep` and `commit` are called. It belongs to the event
         loop of the engine; requests after the engine is closed fail.
 
         Args:

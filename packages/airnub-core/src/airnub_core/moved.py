@@ -16,14 +16,59 @@ from types import ModuleType
 from typing import Any
 
 MODULES: Mapping[str, str] = {
+    "airnub_core.arrival": "airnub_core.items",
+    "airnub_core.batches": "airnub_core.commit",
+    "airnub_core.claims": "airnub_core.dispatcher",
     "airnub_core.contract": "airnub_core.contracts.contract",
     "airnub_core.dataset_limits": "airnub_core.contracts.limits",
+    "airnub_core.dealing": "airnub_core.dispatcher",
     "airnub_core.field_types": "airnub_core.contracts.field_types",
     "airnub_core.published": "airnub_core.contracts.schema",
     "airnub_core.published_checks": "airnub_core.contracts.checks",
+    "airnub_core.results": "airnub_core.output_files",
+    "airnub_core.settling": "airnub_core.commit",
+    "airnub_core.sources.paging": "airnub_core.sources.pagination",
+    "airnub_core.store.collection": "airnub_core.store.gc",
+    "airnub_core.store.folders": "airnub_core.store.listing",
+    "airnub_core.store.index.known": "airnub_core.store.index.rows",
+    "airnub_core.store.index.opening": "airnub_core.store.index.factory",
+    "airnub_core.store.left": "airnub_core.store.deferred_sync",
+    "airnub_core.store.made": "airnub_core.store.layout",
+    "airnub_core.store.mounts": "airnub_core.store.deferred_sync",
+    "airnub_core.store.opening": "airnub_core.store.factory",
+    "airnub_core.store.provenance": "airnub_core.store.manifest",
+    "airnub_core.store.redo": "airnub_core.store.intent_log",
+    "airnub_core.store.redo_log": "airnub_core.store.write_ahead_log",
+    "airnub_core.store.staged": "airnub_core.store.layout",
 }
 """The successor of each module that moved within this package."""
-NAMES: Mapping[tuple[str, str], str] = {}
+NAMES: Mapping[tuple[str, str], str] = {
+    ("airnub_core", "Kind"): "Status",
+    ("airnub_core", "Place"): "StoreLocation",
+    ("airnub_core.commit", "Batches"): "CommitQueue",
+    ("airnub_core.commit", "Settled"): "CommitResult",
+    ("airnub_core.commit", "settle"): "commit_batch",
+    ("airnub_core.contracts.schema", "Published"): "ContractSchema",
+    ("airnub_core.dispatcher", "Claims"): "Leases",
+    ("airnub_core.dispatcher", "Dealer"): "Dispatcher",
+    ("airnub_core.items", "Arrival"): "FetchResult",
+    ("airnub_core.outcome", "Kind"): "Status",
+    ("airnub_core.sources.pagination", "Walk"): "Paginator",
+    ("airnub_core.store.deferred_sync", "leave"): "defer_sync",
+    ("airnub_core.store.factory", "Opened"): "OpenStore",
+    ("airnub_core.store.factory", "Place"): "StoreLocation",
+    ("airnub_core.store.gc", "Collection"): "GarbageCollection",
+    ("airnub_core.store.gc", "Leftover"): "Orphan",
+    ("airnub_core.store.index", "Known"): "IndexRow",
+    ("airnub_core.store.index.rows", "Known"): "IndexRow",
+    ("airnub_core.store.index.rows", "Note"): "MissNote",
+    ("airnub_core.store.intent_log", "read_redo_lists"): "read_intent_logs",
+    ("airnub_core.store.intent_log", "write_redo_list"): "write_intent_log",
+    ("airnub_core.store.layout", "made_url"): "derived_url",
+    ("airnub_core.store.manifest", "Asked"): "RequestInfo",
+    ("airnub_core.store.write_ahead_log", "Logged"): "LogEntry",
+    ("airnub_core.store.write_ahead_log", "RedoLog"): "WriteAheadLog",
+}
 """By module, as it is called now, and name before: its name now."""
 TO_DATA = ("airnub_core.datasets", "airnub_core.tables")
 """Modules whose names are in `airnub_data` now, which this package does not depend on."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from airnub_core.errors import IngestError
+from airnub_core.moved import renamed
 
 OnFail = Literal["warn", "block"]
 """What a check of a dataset does when it fails."""
@@ -186,3 +187,7 @@ class Report:
 
     def __repr__(self) -> str:
         return f"Report({list(self.outcomes)!r})"
+
+
+def __getattr__(name: str) -> Any:
+    return renamed(__name__, name)

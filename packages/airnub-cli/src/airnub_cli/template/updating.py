@@ -12,6 +12,7 @@ from airnub_cli.departments.proposal import Proposal
 from airnub_cli.departments.template import Wanted, department_files
 from airnub_cli.deployments.sources import FILE
 from airnub_cli.template.comparison import Difference, State, compare
+from airnub_cli.template.core_names import rename_core_names
 from airnub_cli.template.history import template_at, tree_here
 from airnub_cli.template.moved_names import declare_data, imports_old_names, move_names
 from airnub_cli.template.origin import Origin, origin_path, read_origin
@@ -128,7 +129,15 @@ def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = N
 
 
 def _move_names(proposal: Proposal, department: str) -> Iterator[str]:
-    """Rewrite the imports of names that moved to `airnub_data`, once the template has none any more; what is left."""
+    """Rewrite imports of changed names of `airnub_core` and, once the template imports none any more, of those that
+    moved to `airnub_data`; what is left.
+    """
+    for path, text in _sources(proposal.path(f"departments/{department}")).items():
+        renamed, left = rename_core_names(text)
+        name = path.relative_to(proposal.folder).as_posix()
+        yield from (f"{name}:{line}: {what}" for line, what in left)
+        if renamed != text:
+            proposal.write(name, renamed)
     if any(map(imports_old_names, _sources(proposal.root / "departments" / TEMPLATE_FOLDER).values())):
         return
     has_moved = False

@@ -11,6 +11,9 @@ postgres   in PostgreSQL, for the workers of several machines; `postgres_schema`
 opening    one or the other, built from the manifests where it is missing or damaged
 """
 
+from typing import Any
+
+from airnub_core.moved import renamed
 from airnub_core.store.index.factory import open_index
 from airnub_core.store.index.last_run import Failure, LastRun, Scope
 from airnub_core.store.index.protocol import Index
@@ -30,3 +33,7 @@ __all__ = [
     "Version",
     "open_index",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    return renamed(__name__, name)
