@@ -74,7 +74,7 @@ class Downloader:
             connections: in all.
             memory: bytes for the buffers of large files.
             user_agent: who asks.
-            is_logged: whether small bodies are written into a redo log too.
+            is_logged: whether small bodies are written into a write-ahead log too.
             on_results: told results, from the loop's thread.
         """
         connections = min(connections, _connections_for_open_files())
