@@ -151,7 +151,7 @@ fields:
   wind: {type: float64, nullable: true}
 """
 DATASETS = """\
-from airnub_core.contracts.schema import Published
+from airnub_core.contracts.schema import ContractSchema
 
 
 class Rain:
@@ -162,7 +162,7 @@ class Rain:
             "rain": ("float64", False),
             "wind": ("float64", True),
         }
-        return Published("dataset", "rain", 1, fields, ("place", "day"))
+        return ContractSchema("dataset", "rain", 1, fields, ("place", "day"))
 
 
 DATASETS = {"rain": Rain()}
@@ -189,7 +189,7 @@ def publishing(house):
 
 
 CHECKED = """\
-from airnub_core.contracts.schema import Published
+from airnub_core.contracts.schema import ContractSchema
 from airnub_core.contracts.checks import FieldValues, FreshCheck, RowCountCheck
 
 
@@ -215,7 +215,7 @@ class Rain:
             "row_count": RowCountCheck(check="row_count", minimum=100, on_fail=self.on_fail),
             "fresh_day": FreshCheck(check="fresh", column="day", within=self.within),
         }
-        return Published("dataset", "rain", 1, fields, ("place", "day"), values=values, checks=checks)
+        return ContractSchema("dataset", "rain", 1, fields, ("place", "day"), values=values, checks=checks)
 
 
 DATASETS = {"rain": Rain()}

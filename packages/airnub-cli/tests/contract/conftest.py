@@ -49,7 +49,7 @@ fields:
   to: "struct(city: string)"
 """
 CODE = """\
-from airnub_core.contracts.schema import Published
+from airnub_core.contracts.schema import ContractSchema
 
 
 class Made:
@@ -57,7 +57,7 @@ class Made:
         self.says, self.more = says, more
 
     def published(self):
-        return Published(*self.says, **self.more)
+        return ContractSchema(*self.says, **self.more)
 
 
 SALES = Made("dataset", "sales", 1, {}, partitioned_by=("day",))

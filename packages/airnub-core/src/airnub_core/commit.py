@@ -22,9 +22,9 @@ BATCH = 1000
 """Items that are made durable and indexed together; with fewer, syncing costs more, and more gain nothing."""
 BATCH_BYTES = 256 * 1024 * 1024
 _LONGEST_WAIT = 2.0
-"""Seconds that an item which has come waits for others to be settled with."""
+"""Seconds that an item which has come waits for others to be committed with."""
 _MOST_WAITING = 2
-"""Batches that may wait to be settled; then the disk is slower than the network."""
+"""Batches that may wait to be committed; then the disk is slower than the network."""
 _VALIDATORS = IndexRow._fields.index("etag")
 
 
@@ -145,7 +145,7 @@ class CommitQueue:
             store: where to.
             index: learns what was stored.
             items: those of the call.
-            on_outcomes: told outcomes as soon as they are certain, from any thread.
+            on_outcomes: called with outcomes as soon as they are certain, from any thread.
             full: items that are a batch.
             run: the run that URLs which are not found are noted for (`on_gone: withdraw`).
         """
@@ -153,7 +153,7 @@ class CommitQueue:
         """In the order of the items; `None` for those that are not certain yet."""
         self._store, self._index, self._full = store, index, full
         self._items, self._on_outcomes, self._run = items, on_outcomes, run
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="airnub-settle")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="airnub-commit")
         self._commits: list[Future[None]] = []
         self._places: list[int] = []
         self._arrivals: list[FetchResult] = []
@@ -164,12 +164,12 @@ class CommitQueue:
 
     @property
     def is_behind(self) -> bool:
-        """Whether more comes than can be settled."""
+        """Whether more comes than can be committed."""
         return sum(not one.done() for one in self._commits[-_MOST_WAITING:]) >= _MOST_WAITING
 
     @property
     def has_failed(self) -> bool:
-        """Whether something could not be settled; `close` says what."""
+        """Whether something could not be committed; `close` raises why."""
         return any(one.done() and one.exception() is not None for one in self._commits[-_MOST_WAITING - 1 :])
 
     def add(self, result: Fetched | NotModified, url_digest: str, known: IndexRow | None) -> None:
@@ -221,7 +221,7 @@ class CommitQueue:
         self._on_outcomes([outcome for outcome in outcomes if outcome is not None])
 
     def commit_due(self, *, now: bool = False) -> None:
-        """Settle what has come when it is much or has waited long; or now."""
+        """Commit what has come when it is much or has waited long; or now."""
         waiting = len(self._arrivals) + len(self._unavailable)
         full = waiting >= self._full or self._bytes >= BATCH_BYTES
         if waiting and (full or now or monotonic() - self._since >= _LONGEST_WAIT):
@@ -229,10 +229,10 @@ class CommitQueue:
             self._places, self._arrivals, self._unavailable, self._bytes = [], [], {}, 0
 
     def close(self) -> None:
-        """Settle what has come, and wait until all is settled.
+        """Commit what has come, and wait until all is committed.
 
         Raises:
-            StoreError: the store could not be written at some time; what could be settled is.
+            StoreError: the store could not be written at some time; what could be committed is.
         """
         self.commit_due(now=True)
         self._thread.shutdown()

@@ -1,4 +1,4 @@
-"""Dealing: which item is asked for next, what is known of it, and which of several workers asks."""
+"""Dispatcher: which item is asked for next, what is known of it, and which of several workers asks."""
 
 import random
 from collections import Counter, deque
@@ -20,7 +20,7 @@ from airnub_core.store.manifest import RequestInfo, url_digest
 from airnub_core.store.protocol import Store
 
 _AT_ONCE = 100
-"""Jobs that are looked up and dealt together."""
+"""Jobs that are looked up and dispatched together."""
 _MAX_IN_FLIGHT = 300
 """Jobs of one host that are ever dealt to each downloader and not back: enough to go on while more are dealt."""
 _AT_FIRST = 32
@@ -28,13 +28,13 @@ _AT_FIRST = 32
 large files wait for a downloader that starts later.
 """
 _GROWTH = 4
-"""Times as many are dealt when somebody has nothing left to do."""
+"""Factor by which the limit in flight grows when a downloader is idle."""
 _SHARE = 2
 """The last of a host are dealt in ever smaller lots, a part of what is left: a lot is the most by which one downloader
 may still be at it when the others have ended.
 """
 _LEAST = 32
-"""Jobs that are dealt together, at least, while there are so many."""
+"""Jobs that are dispatched together, at least, while there are so many."""
 _SHARED_AT_ONCE = 64
 """At least, where others share the index: what one has taken, and is not done with, the others wait for at the end."""
 _LOOK_EVERY = 0.5
@@ -42,7 +42,7 @@ _LOOK_EVERY = 0.5
 
 
 class Leases:
-    """What this worker has claimed of what workers that share an index have in common, and keeps while it is at it."""
+    """URLs that this worker has leased in a shared index, renewed while it works on them."""
 
     def __init__(self, index: Index, *, force: bool) -> None:
         """Begin with none.
@@ -55,22 +55,22 @@ class Leases:
         self._renew_at = 0.0
 
     def claim(self, url_digests: Collection[str]) -> set[str]:
-        """Those of these URLs that nobody else is at; they are ours now."""
+        """Lease these URLs; those of them that no other worker has leased."""
         self._renew_at = monotonic() + LEASE_SECONDS / 4
         return set(url_digests) if self._force else self._index.claim(url_digests)
 
     def renew(self) -> None:
-        """What is ours stays ours, where it is time to say so again."""
+        """Renew the leases, where a quarter of their time has gone by."""
         if monotonic() >= self._renew_at:
             self.claim([])
 
     def release(self, url_digests: Iterable[str]) -> None:
-        """We are at these no more."""
+        """Give leases back."""
         self._index.release(url_digests)
 
 
 class Dispatcher:
-    """Deals jobs out, hosts in turn, so that a slow host does not hold all that is out.
+    """Dispatches jobs to the downloaders, hosts in turn, so that a slow host does not hold all that is in flight.
 
     Workers that share an index begin in different places, and leave to each other what they have claimed. What another
     has asked since this run began is done, and so is what it was at when this run came to it; what it has given up is
@@ -86,8 +86,8 @@ class Dispatcher:
             items: what is to be asked for.
             store: what the index knows is there, or is asked for anew.
             index: what is known of URLs.
-            crew: whom to deal to.
-            connections: of the whole crew; more than so many jobs are always out.
+            crew: the downloaders.
+            connections: of the whole crew; more than so many jobs are always in flight.
             force: ask also for what is done.
         """
         self._items, self._store, self._index, self._crew, self._force = items, store, index, crew, force
@@ -96,7 +96,7 @@ class Dispatcher:
         self._in_flight_limit = self._max_in_flight if index.shared else max(_AT_FIRST, 2 * connections)
         self._leases = Leases(index, force=force)
         self._known: dict[int, tuple[str, IndexRow | None]] = {}
-        """URL digest and what the index knows, of what is dealt out."""
+        """URL digest and what the index knows, of what is in flight."""
         self._started = time_of(index)
         self._queues: dict[str, deque[int]] = {}
         self._leased_by_others: dict[int, str | None] = {}
@@ -114,16 +114,16 @@ class Dispatcher:
 
     @property
     def max_in_flight(self) -> int:
-        """Jobs of one host that are ever out."""
+        """The most jobs of one host that are ever in flight."""
         return self._max_in_flight
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is out."""
+        """Whether nothing is in flight."""
         return not self._known
 
     def dispatch(self) -> dict[int, Outcome]:
-        """Deal as much as may be out, and tell the crew when that was all.
+        """Dispatch as many jobs as may be in flight, and close the crew's queue after the last.
 
         Returns:
             By place, the items that another worker has done meanwhile.
@@ -159,7 +159,7 @@ class Dispatcher:
         return self._known.pop(place)
 
     def failed(self, url_digest: str) -> None:
-        """It is up for whoever comes first, from the next `dispatch` on."""
+        """Release its lease with the next `dispatch`, so that another worker may ask for it."""
         self._failed.append(url_digest)
 
     def release(self) -> None:

@@ -1,6 +1,6 @@
-"""Downloads: many items at a time, dealt out to a crew, settled in batches as they come back.
+"""Downloads: many items at a time, dispatched to downloaders, committed in batches as they come back.
 
-It runs in a thread of its own, beside the event loop of whoever asked.
+It runs in a thread of its own, beside the event loop of its caller.
 """
 
 import os
@@ -20,7 +20,7 @@ from airnub_core.store.index import Index, Run
 from airnub_core.store.protocol import Store
 
 MANY = 250
-"""Items from which on a process beside this one pays; it takes a tenth of a second to start, which nobody waits for."""
+"""Items from which on a process beside this one pays; it starts in a tenth of a second, beside the first downloads."""
 PROCESSES = 2
 """A third was slower, on two cores."""
 
@@ -51,7 +51,7 @@ class Downloads:
             force: fetch also what the server would say is unchanged.
             processes: how many downloaders; `None` for as many as pay.
             run: the run that URLs which are not found are noted for (`on_gone: withdraw`).
-            on_outcomes: told outcomes as soon as they are certain, from the thread that runs.
+            on_outcomes: called with outcomes as soon as they are certain, from the thread that runs.
             client: makes the requests of this process; `None` for one of its own.
         """
         self._store = store
@@ -99,7 +99,7 @@ class Downloads:
                 try:
                     commits.close()
                 except StoreError:
-                    if has_worked:  # else what went wrong first is told
+                    if has_worked:  # else what went wrong first is raised
                         raise
                 finally:
                     dispatcher.release()

@@ -148,7 +148,7 @@ class Engine:
 
         Raises:
             StoreError: the store cannot be written; what arrived before is settled.
-            Exception: whoever is told the outcomes raised it; nothing more is begun, and what has come is settled.
+            Exception: `on_outcome` raised it; nothing more is begun, and what has come is committed.
         """
         wanted = list(items)
         self.expect(len(wanted))
@@ -320,7 +320,7 @@ class Engine:
             self._requests.close()
 
     def expect(self, items: int) -> None:
-        """Tell whoever listens that so many more outcomes are to come."""
+        """Report to `on_expected` that so many more outcomes are to come."""
         self._on_expected(items)
 
     def failure(self, item: Item, error: ItemError) -> Outcome:
@@ -379,7 +379,7 @@ class Engine:
         return [self.report(outcome) for outcome in ended]
 
     def report(self, outcome: Outcome) -> Outcome:
-        """Tell whoever listens, and give the outcome back."""
+        """Report an outcome to `on_outcome`, and give it back."""
         self._on_outcome(outcome)
         return outcome
 
@@ -487,8 +487,8 @@ async def open_engine(
         processes: how many download, this one among them; `None` for as many as pay: another one for many files.
         run: the same for all attempts of one run, so that none of them counts as the run before (`on_gone: withdraw`);
             `None` for a run that opens one engine.
-        on_expected: told how many more items are on their way.
-        on_outcome: told each outcome as soon as it is certain.
+        on_expected: called with the number of items that are added.
+        on_outcome: called with each outcome as soon as it is certain.
 
     Raises:
         StoreError: the store cannot be created, read or written.

@@ -1,4 +1,4 @@
-"""Arrivals: an item, and what came of asking for it, on the way from the network to the store."""
+"""Items: what is asked for, and what came of asking for it, on the way from the network to the store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,7 +64,7 @@ class FetchResult(NamedTuple):
     etag: str | None = None
     last_modified: str | None = None
     headers: Mapping[str, str] = {}
-    """Of the answer, names in lower case; only where somebody needs them."""
+    """Of the answer, names in lower case; only where a caller needs them."""
 
     @property
     def digest(self) -> str:

@@ -417,14 +417,14 @@ from pathlib import Path
 from airnub_core import NetworkSettings
 from airnub_core.download.crew import Crew, Setting
 from airnub_core.download.job import Job
-from airnub_core.store.manifest import Asked
+from airnub_core.store.manifest import RequestInfo
 
 staging, *urls = sys.argv[1:]
 limits = NetworkSettings(allow_private_hosts=True).limits()
 with Crew(Setting(Path(staging), Path(staging, "hidden"), 4, "me"), 2) as crew:
     next(packet for packet in crew.results() if crew.has_started)
     for number, url in enumerate(urls):
-        crew.add([Job(number, Asked("s", url, "0" * 64), limits, {})])
+        crew.add([Job(number, RequestInfo("s", url, "0" * 64), limits, {})])
     for _ in crew.results():
         pass
 """

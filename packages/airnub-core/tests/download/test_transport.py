@@ -514,7 +514,7 @@ def test_what_is_asked_is_not_in_the_store(recording, tmp_path, network):
             answer = await client.get(source.url)
             files = [path for path in tmp_path.rglob("*") if path.is_file() and ".airnub" not in path.parts]
             kept = engine.keep(begun, answer.content, "text/plain", ())
-            [outcome] = await engine.settle([kept])
+            [outcome] = await engine.commit([kept])
             return files, outcome
 
     before, outcome = asyncio.run(main())

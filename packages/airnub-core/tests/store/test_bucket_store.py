@@ -283,7 +283,7 @@ def test_two_urls_of_the_same_first_digits_are_an_error(store, publish, bucket, 
     bucket.replace(own, other.as_bytes())
     refused = publish(url="http://h/b")
     assert isinstance(refused, DamagedManifestError)
-    assert "collide" in refused.reason
+    assert "collision" in refused.reason
     store.close()
     assert len(left(tmp_path)) == 2
 

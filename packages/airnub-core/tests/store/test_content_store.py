@@ -239,7 +239,7 @@ def test_two_urls_of_the_same_first_digits_are_an_error(store, publish, stage):
     refused = stage(url="http://h/b")
     [error] = store.publish([refused])
     assert isinstance(error, DamagedManifestError)
-    assert "collide" in error.reason
+    assert "collision" in error.reason
     store.close()
     assert Path(refused.folder, "a.csv").read_bytes() == b"content"
 

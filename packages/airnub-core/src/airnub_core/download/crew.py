@@ -60,7 +60,7 @@ class Setting(NamedTuple):
     connections: int
     user_agent: str
     is_logged: bool = False
-    """Whether the store takes redo logs."""
+    """Whether the store takes write-ahead logs."""
 
     def of(self, member: int, members: int) -> dict[str, Any]:
         """What one of several is told: its share of the connections and of the memory, and a prefix of its own."""

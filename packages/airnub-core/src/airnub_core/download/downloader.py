@@ -44,7 +44,7 @@ class Downloader:
             connections: in all.
             memory: bytes for the buffers of large files.
             user_agent: who asks.
-            is_logged: whether small bodies are written into a redo log too.
+            is_logged: whether small bodies are written into a write-ahead log too.
             on_results: given results, from the client's thread, and the last ones from the thread of `run`.
             client: makes the requests; `None` for one of its own.
         """

@@ -117,7 +117,7 @@ class Landing:
             partials: where partial files wait.
             buffers: for large files.
             on_result: told each result, from any thread.
-            is_logged: whether small bodies are written into a redo log too.
+            is_logged: whether small bodies are written into a write-ahead log too.
             has_headers: whether results have the headers of their answers.
 
         Raises:

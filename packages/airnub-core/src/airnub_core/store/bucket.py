@@ -1,6 +1,6 @@
 """A bucket: what object storage can do, the same for S3, Google Cloud Storage and Azure; nothing else imports obstore.
 
-Errors are told anew: those of obstore hold whole answers of the server, and with them names of keys and signed URLs.
+Errors are translated: those of obstore hold whole answers of the server, and with them names of keys and signed URLs.
 """
 
 import mmap

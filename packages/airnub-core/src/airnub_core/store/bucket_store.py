@@ -11,9 +11,9 @@
 Nothing can be locked or renamed there, but a key can be created only where nothing is (`If-None-Match: *`), and one of
 several who try is the one who did. That decides, for each file:
 
-1. `.name` is created, with the file's name in it. Who finds one there reads it, and takes its name: two workers with
+1. `.name` is created, with the file's name in it. A worker that finds one takes its name: two workers with
    equal bytes and different names go on with one name, and so with one key.
-2. The object is created under that name. Whoever comes second, or again after a crash, finds it there: the same bytes,
+2. The object is created under that name. A second worker, or the same after a crash, finds it there: the same bytes,
    since the digest is in its key. Only one of the wrong size is replaced.
 3. The manifest is created. It names what is there already; a run that ends before leaves an object without one, which
    the next run's manifest names, or `store gc` removes.
@@ -76,7 +76,7 @@ class BucketStore(BucketReader):
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
-            # Nobody reads what is staged when this returns.
+            # Nothing that is staged is read after this returns.
             for future in futures:
                 future.cancel()
             wait(futures)
@@ -107,9 +107,9 @@ class BucketStore(BucketReader):
         except StoreError as error:
             return error
         except OSError as error:
-            told = StoreError.of(error, staged.folder)
-            told.__cause__ = error
-            return told
+            failure = StoreError.of(error, staged.folder)
+            failure.__cause__ = error
+            return failure
 
     def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
         """Keep that these URLs are withdrawn; durable when it returns.
@@ -127,7 +127,7 @@ class BucketStore(BucketReader):
             StoreError: it cannot be removed.
         """
         folder, _, file_name = path.rpartition("/")
-        # The name goes first: whoever finds it counts on its object.
+        # The name goes first: a worker that finds it counts on its object.
         if not path.endswith(SUFFIX) and self._bucket.read(f"{folder}/{NAME}") == file_name.encode():
             self._bucket.delete(f"{folder}/{NAME}")
         self._bucket.delete(path)
@@ -172,7 +172,9 @@ class BucketStore(BucketReader):
         for place, free in ((path + SUFFIX, new), (own, True)):
             if self._claim(place, content, staged.url_digest, probably_free=free):
                 return PublishResult(path, place, new)
-        raise DamagedManifestError(self._at(own), "names another URL of the same first 8 digits; two URLs collide here")
+        raise DamagedManifestError(
+            self._at(own), "short-hash collision: two URLs share the first 8 digits of their digest"
+        )
 
     def _named(self, key: str, file_name: str) -> tuple[str, bool]:
         """The name that the bytes of a digest go by, and whether it was given just now."""
@@ -188,7 +190,7 @@ class BucketStore(BucketReader):
             return name, False
 
     def _claim(self, place: str, content: bytes, url_digest: str, *, probably_free: bool) -> bool:
-        """Whether the manifest at a place is that of this URL, be it now or since long."""
+        """Whether the manifest at a place is that of this URL, written now or before."""
         if probably_free and self._bucket.create(place, content):
             return True
         known = self._bucket.read(place)

@@ -32,11 +32,13 @@ from airnub_core.store.withdrawal import FOLDER, Withdrawal, withdrawal_path
 from airnub_core.store.write_ahead_log import LOGS, continued, logs_in
 
 LEFT = 1000
-"""Objects; when more of them are in redo logs alone at the end, the logs stay, and the next run does without."""
+"""Objects; when more of them are in write-ahead logs alone at the end, the logs stay, and the next run syncs them
+(`deferred_sync`). What that saves is in benchmarks/README.md.
+"""
 _NAMES = 10_000
 """Folders of which a process remembers the name of the object."""
 _CONTINUED = 4
-"""Redo logs, of 64 MiB, that may have been continued in another one until they are made needless by a sync."""
+"""Write-ahead logs, of 64 MiB, that may have been continued in another one until they are made needless by a sync."""
 
 
 class ContentStore(ContentReader):
@@ -51,15 +53,15 @@ class ContentStore(ContentReader):
         self._home: Path | None = None
         """The staging folder of what is published."""
         self._kept: list[Path] = []
-        """Redo lists and staged folders that are needed until the renames of their batch are durable."""
+        """Intent logs and staged folders that are needed until the renames of their batch are durable."""
         self._renamed: list[str] = []
         """Folders whose names are not durable yet."""
         self._claimed: dict[Path, None] = {}
         """Manifests of further URLs, and their objects, that are not durable yet."""
         self._in_logs = 0
-        """Objects that are durable in redo logs alone."""
+        """Objects that are durable in write-ahead logs alone."""
         self._known_logs: list[Path] = []
-        """Redo logs whose names are durable."""
+        """Write-ahead logs whose names are durable."""
         self._without_log: set[str] = set()
         """Staged folders that are durable, and whose log may have gone."""
         self._object_names: dict[Path, str] = {}
@@ -102,7 +104,7 @@ class ContentStore(ContentReader):
 
     def close(self) -> None:
         """Nothing more is published: the renames are made durable, and what was kept to repeat them goes; except where
-        that takes long and redo logs are enough.
+        that takes long and write-ahead logs are enough.
 
         Raises:
             OSError: the disk did not take them.
@@ -119,8 +121,8 @@ class ContentStore(ContentReader):
             self._known_logs = logs
 
     def _sync(self, home: Path, paths: Iterable[Path], *, closing: bool = False) -> None:
-        """Make `paths` durable, and all that was published or staged before. Then no log is needed but those that
-        somebody may still append to.
+        """Make `paths` durable, and all that was published or staged before. Then no log is needed but those
+        that a process may still append to.
         """
         logs = logs_in(home)
         needless = logs if closing else continued(logs)
@@ -147,9 +149,9 @@ class ContentStore(ContentReader):
         except StoreError as error:
             return error
         except OSError as error:
-            told = StoreError.of(error, self.root / staged.source)
-            told.__cause__ = error
-            return told
+            failure = StoreError.of(error, self.root / staged.source)
+            failure.__cause__ = error
+            return failure
 
     def _place(self, staged: Staged, *, logged: bool) -> PublishResult:
         path = object_path(staged.source, staged.hex_digits, staged.file_name)
@@ -221,7 +223,9 @@ class ContentStore(ContentReader):
                 self._kept.append(arrived)
             self._claimed |= {folder / existing: None, place: None}
             return PublishResult(path, place.relative_to(self.root).as_posix(), new=False)
-        raise DamagedManifestError(str(place), "names another URL of the same first 8 digits; two URLs collide here")
+        raise DamagedManifestError(
+            str(place), "short-hash collision: two URLs share the first 8 digits of their digest"
+        )
 
     def _write_withdrawal(self, withdrawal: Withdrawal) -> Path:
         """Write a withdrawal, unless a later one is there, which may not be durable yet."""

@@ -16,7 +16,7 @@ def make_durable(root: Path, paths: Iterable[Path], entries: Iterable[Path] = ()
 
     Args:
         root: any folder of the file system that holds them; where the system can sync a whole file system at once, that
-            is done, and nobody looks at `paths`.
+            is done, and `paths` is not read.
         paths: all that was written and is to be durable.
         entries: folders that are to be durable without the files in them.
 

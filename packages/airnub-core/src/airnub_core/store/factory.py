@@ -37,7 +37,7 @@ class StoreLocation:
         """A local folder for what is not an object: staged and partial files, the index.
 
         Raises:
-            StoreError: the objects are in object storage, and nobody said where.
+            StoreError: the objects are in object storage, and no local folder is given.
         """
         folder = self.local or (self.objects if isinstance(self.objects, Path) else None)
         if folder is None:

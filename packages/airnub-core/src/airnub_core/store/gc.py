@@ -1,4 +1,4 @@
-"""Collection: what no manifest refers to is found and removed, and never what somebody is writing."""
+"""Garbage collection: what no manifest refers to is found and removed, and never what a process is writing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ _LOCK = "lock"
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """Something that nobody needs; `kind` says what it is.
+    """Something that is not needed; `kind` says what it is.
 
     `object`: bytes without a manifest. `staging`: what a process left behind that was killed. `index`: a damaged index
     that was set aside. `folder`: one that is empty.
@@ -49,11 +49,11 @@ def collect(place: Path | StoreLocation, *, dry_run: bool = False) -> GarbageCol
 
     While a process writes into the store, objects and empty folders are named and left: it may have been about to give
     this very object a manifest. For the time of removing no process can begin to write. What lies beside a damaged
-    manifest is left too, since nobody knows what that refers to; and so is a manifest without its object, which
+    manifest is left too, since what that refers to is unknown; and so is a manifest without its object, which
     `verify` names.
 
-    In a bucket there are only objects without a manifest to be found, and nothing tells who writes there: it is for the
-    caller to know that nobody does.
+    In a bucket there are only objects without a manifest to be found, and no lock shows who writes there: the
+    caller makes sure that no process does.
 
     Args:
         place: the store to look at.
@@ -73,7 +73,7 @@ def collect(place: Path | StoreLocation, *, dry_run: bool = False) -> GarbageCol
         with _no_new_writers(store):
             result.found, _ = _dead_and_alive(store)
         if not dry_run and result.found:
-            # Whoever begins to write takes up what the dead have left: what is whole is published, and the rest goes.
+            # A process that begins to write publishes what dead ones have left whole, and removes the rest.
             with open_for_writing(place):
                 result.removed = [leftover for leftover in result.found if not (store.root / leftover.path).exists()]
         with _no_new_writers(store):

@@ -1,4 +1,4 @@
-"""The redo list: what is about to be published, written down before, so that a crash in between is made good.
+"""The intent log: what is about to be published, written down before, so that a crash in between is made good.
 
 A batch is published by renaming its staged folders. Before the first rename, one sync brings them and this list to the
 disk; so whatever is visible is whole, and whatever a power loss takes back of the renames, the next run renames again.

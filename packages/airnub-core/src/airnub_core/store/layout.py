@@ -1,4 +1,8 @@
-"""What is staged: the bytes of one URL, whole, with their manifest, in a hidden folder that waits to be published."""
+"""Layout: where objects and manifests lie and how they are called; the one place that builds their paths.
+
+<root>/<source>/<hex[:2]>/<hex>/<file name>
+                                <file name>.manifest.json
+"""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -25,11 +29,11 @@ class Staged(NamedTuple):
     """In bytes."""
     url_digest: str
     is_logged: bool = False
-    """Whether a redo log has its bytes and its manifest too."""
+    """Whether a write-ahead log has its bytes and its manifest too."""
 
     @property
     def home(self) -> Path:
-        """The staging folder of the process; in it, whoever stages has a folder of its own."""
+        """The staging folder of the process; each process and thread that stages has a folder of its own in it."""
         return Path(self.folder).parents[1]
 
 

@@ -25,7 +25,7 @@ class Store(Protocol):
     """Objects by digest, their manifests beside them. Paths are relative to the store, with `/`."""
 
     takes_logs: ClassVar[bool]
-    """Whether redo logs make what is staged durable for it."""
+    """Whether write-ahead logs make what is staged durable for it."""
 
     @property
     def name(self) -> str:
@@ -81,7 +81,7 @@ class Store(Protocol):
         ...
 
     def has(self, path: str, size: int) -> bool:
-        """Whether there is an object of this size, as far as that can be told cheaply; its bytes are not looked at."""
+        """Whether there is an object of this size, as far as that is known cheaply; its bytes are not looked at."""
         ...
 
     def manifest(self, path: str) -> Manifest:

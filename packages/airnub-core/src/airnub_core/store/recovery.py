@@ -21,7 +21,7 @@ _AGAIN = "again"
 
 
 def recover(store: Store, index: Index, partials: Partials, folder: Path) -> None:
-    """Take up the staging folder of a dead process: publish what is whole, tell the index, park what is worth resuming.
+    """Take up the staging folder of a dead process: publish and index what is whole, park what is worth resuming.
 
     Args:
         store: where to.
@@ -53,7 +53,7 @@ def recover(store: Store, index: Index, partials: Partials, folder: Path) -> Non
                 _write_again(staged, logged)
                 waiting.append(staged)
     # Before more is published, which may make their logs needless.
-    _tell(index, store, rows)
+    _record(index, store, rows)
     rows.clear()
     for one in store.publish(waiting):
         if isinstance(one, StoreError):
@@ -61,7 +61,7 @@ def recover(store: Store, index: Index, partials: Partials, folder: Path) -> Non
         if (row := _row_at(store, one.manifest_path)) is not None:
             rows.append(row)
     # What was kept for the case of a crash goes when this returns.
-    _tell(index, store, rows)
+    _record(index, store, rows)
 
 
 def _staged_in(folder: Path, partials: Partials) -> Iterator[Path]:
@@ -102,7 +102,7 @@ def _staged_as(logged: LogEntry, folder: Path) -> Staged | None:
 
 def _write_again(staged: Staged, logged: LogEntry) -> None:
     folder = Path(staged.folder)
-    shutil.rmtree(folder, ignore_errors=True)  # of somebody who recovered, and died
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed while it recovered
     folder.mkdir(parents=True)
     (folder / staged.file_name).write_bytes(logged.content)
     (folder / (staged.file_name + SUFFIX)).write_bytes(logged.manifest)
@@ -124,7 +124,7 @@ def _row_at(store: Store, manifest_path: str) -> IndexRow | None:
     return IndexRow.of(manifest, manifest_path) if digest == manifest.digest else None
 
 
-def _tell(index: Index, store: Store, rows: list[IndexRow]) -> None:
+def _record(index: Index, store: Store, rows: list[IndexRow]) -> None:
     if rows:
         store.make_durable(row.path for row in rows)
         # Nothing was looked up: what other runs have recorded since counts as it does for every answer.

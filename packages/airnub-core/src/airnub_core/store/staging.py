@@ -148,7 +148,7 @@ class Staging:
         return FileLock(self._parent / _LOCK).acquire(poll_interval=_POLL)
 
     def _remove(self, folder: Path) -> None:
-        """Remove a folder that we have locked; who looked meanwhile would take it for a dead one's that vanishes."""
+        """Remove a folder that we have locked, while no process looks: it would take it for that of a dead one."""
         if folder.exists():
             with suppress(OSError), self._alone():
                 shutil.rmtree(folder, ignore_errors=True)

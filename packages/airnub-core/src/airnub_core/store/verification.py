@@ -47,7 +47,7 @@ def verify(
 
     Args:
         store: the store to look at; nothing in it is changed.
-        on_object: told the size in bytes of each object that was hashed.
+        on_object: called with the size in bytes of each object that was hashed.
         keep_manifests: without, the memory that is needed does not grow with the store.
 
     Raises:

@@ -1,5 +1,5 @@
-"""The redo log: small bodies with their manifests, one behind the other, in a file that is synced before they are
-published.
+"""The write-ahead log: small bodies with their manifests, one behind the other, in a file that is synced before they
+are published.
 
 One sync of one file makes them durable, where the files that they become, three entries of the file system each, cost
 many times as much to sync (5,000 files of 10 KiB on ext4: 20 to 50 ms against 230 ms). What a power loss takes of those
@@ -41,7 +41,7 @@ class WriteAheadLog:
 
         Args:
             staging: the staging folder.
-            prefix: nobody else's.
+            prefix: of this process alone.
 
         Raises:
             OSError: the disk is full, or the store was removed.
@@ -104,7 +104,7 @@ def logs_in(staging: Path) -> list[Path]:
 
 
 def continued(logs: list[Path]) -> list[Path]:
-    """Of the logs in a staging folder, those that nobody appends to any more, since there is a later one."""
+    """Of the logs in a staging folder, those that are not appended to any more, since there is a later one."""
     return [log for log, later in pairwise(logs) if _prefix(log) == _prefix(later)]
 
 

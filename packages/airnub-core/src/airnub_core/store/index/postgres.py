@@ -101,7 +101,7 @@ class PostgresIndex:
         wanted = [bytes.fromhex(digest) for digest in set(url_digests)]
 
         def claim(tables: Tables) -> set[str]:
-            # One after the other, so that nobody waits for a row of somebody who waits for his.
+            # One after the other: two that lock rows in different orders would wait for each other.
             tables.wait_for_turn("claiming")
             tables.ask(_PROLONG, LEASE_SECONDS, self._me, LEASE_SECONDS / 2)
             return {digest for (digest,) in tables.ask(_CLAIM, self._me, LEASE_SECONDS, wanted)}

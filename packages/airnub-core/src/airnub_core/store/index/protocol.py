@@ -9,7 +9,7 @@ from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
 
 LEASE_SECONDS = 30.0
-"""Seconds until others take up what a dead worker was at. Who is slower than that is not alone at it, and no more."""
+"""Seconds until other workers take up what a dead one had leased. One that is slower shares it with them, no more."""
 
 
 class Index(Protocol):
@@ -63,7 +63,7 @@ class Index(Protocol):
         ...
 
     def claim(self, url_digests: Iterable[str]) -> set[str]:
-        """Those of these URLs that nobody else who shares the index is at; all where it is not shared.
+        """Lease URLs; those of them that no other worker has leased, all where the index is not shared.
 
         They are ours until they are released, for at most `LEASE_SECONDS` seconds after the last call of this method.
         """
@@ -137,7 +137,7 @@ class Index(Protocol):
     def clock(self) -> float:
         """What to add to `elapsed` for the time of the index's own clock, in seconds since 1970.
 
-        All who share the index go by it. It is exact to half of the time that asking takes, and not asked each time.
+        All workers that share it use it. It is exact to half of the time that asking takes, and not asked each time.
         """
         ...
 

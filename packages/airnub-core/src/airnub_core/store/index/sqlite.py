@@ -273,7 +273,7 @@ class SqliteIndex:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        # Who reads first and writes then fails where another one wrote in between; who says so at once waits.
+        # A transaction that reads first and writes later fails where another wrote in between; this one waits.
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 

@@ -57,7 +57,7 @@ def places_of_urls(connection: sqlite3.Connection, url_digests: set[str]) -> dic
 def record(
     connection: sqlite3.Connection, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], met: dict[int, IndexRow]
 ) -> None:
-    # Nobody else writes until this transaction ends: what is not found now is new.
+    # No other process writes until this transaction ends: what is not found now is new.
     [last] = connection.execute("SELECT coalesce(max(id), 0) FROM known").fetchone()
     before = seen or [None] * len(rows)
     for part in in_rounds(rows):

@@ -78,7 +78,7 @@ _FROM_VERSION_3 = (
     "DROP TABLE fresh",
 )
 _COLUMNS = ", ".join(IndexRow._fields)
-# What version 1 held, whole: every check and every return to earlier bytes, which no manifest tells.
+# What version 1 held, whole: every check and every return to earlier bytes, which are in no manifest.
 _FROM_VERSION_1 = (
     f"INSERT INTO known ({_COLUMNS}) SELECT {_COLUMNS} FROM url ORDER BY source, changed_at",  # noqa: S608  # constants
     """INSERT INTO history (id, seen_at, digest, manifest)
