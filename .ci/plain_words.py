@@ -51,11 +51,16 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
         yield 1, content
         return
     for node in ast.walk(ast.parse(content)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        # A word alone that begins like the name of a class is one, in an annotation.
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and not _is_class_name(node.value):
             yield node.lineno, node.value
     for token in tokenize.generate_tokens(io.StringIO(content).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
+
+
+def _is_class_name(text: str) -> bool:
+    return text.isidentifier() and text[0].isupper()
 
 
 def found(root: Path) -> dict[tuple[str, str], list[str]]:

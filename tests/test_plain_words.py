@@ -62,7 +62,7 @@ def test_a_word_more_fails_with_its_line(tree, path, text, place, word, line):
 
 def test_what_is_no_text_does_not_count(tree):
     """Names in code, longer words, the changelog of earlier versions."""
-    (tree / "packages/one/src/one/names.py").write_text("errand = whoever = 1\n")
+    (tree / "packages/one/src/one/names.py").write_text('errand = whoever = 1\nx: "Errand" = 2\n')
     (tree / "CHANGELOG.md").write_text("Nobody was told.\n")
     (tree / "docs").mkdir()
     (tree / "docs/page.md").write_text("An untold story, maybe it ends.\n")
