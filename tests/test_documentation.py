@@ -329,7 +329,7 @@ def test_the_documented_dataset_can_be_made_and_read(tmp_path, monkeypatch):
         async with open_engine(tmp_path / "store", network) as engine:
             item = Item("shop_sales", "https://example.org/sales.csv", network)
             content = b"id,customer,price,sold_at\n1,ada,9.99,2026-01-02T03:04:05Z\n1,ada,8.99,2026-02-02T03:04:05Z\n"
-            await engine.settle([engine.keep(engine.begin(item, "sales.csv"), content, "text/csv", ())])
+            await engine.commit([engine.keep(engine.begin(item, "sales.csv"), content, "text/csv", ())])
 
     asyncio.run(fill())
     location = Location(tmp_path / "datasets")

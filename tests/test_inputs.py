@@ -76,7 +76,7 @@ def ingested(store, content, name):
         network = NetworkSettings()
         async with open_engine(store, network) as engine:
             item = Item("shop", "https://example.org/prices", network)
-            await engine.settle([engine.keep(engine.begin(item, name), content, "text/csv", ())])
+            await engine.commit([engine.keep(engine.begin(item, name), content, "text/csv", ())])
 
     asyncio.run(settle())
 

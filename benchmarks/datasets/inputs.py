@@ -90,9 +90,9 @@ def fill(store: Path, contents: Iterable[tuple[str, bytes]], suffix: str = "csv"
                 item = Item(source, f"https://example.org/{url}", network)
                 waiting.append(engine.keep(engine.begin(item, f"rows.{suffix}"), content, "text/plain", ()))
                 if len(waiting) == _AT_ONCE:
-                    await engine.settle(waiting)
+                    await engine.commit(waiting)
                     waiting = []
-            await engine.settle(waiting)
+            await engine.commit(waiting)
 
     asyncio.run(settle())
 

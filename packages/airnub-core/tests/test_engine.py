@@ -647,3 +647,16 @@ def test_what_is_made_of_answers_is_as_old_as_the_last_of_them(site, network, pl
 
     asyncio.run(run())
     assert versions_of(place, f"{item.url}#x.jsonl") == [b"of v1", b"of v2"]
+
+
+def test_commit_under_its_old_name(network, tmp_path):
+    """It works for one version, with a warning."""
+
+    async def run():
+        async with open_engine(tmp_path, network) as engine:
+            item = Item("s", "http://h/a", network)
+            with pytest.warns(DeprecationWarning, match=r"Engine\.settle is called Engine\.commit now"):
+                return await engine.settle([engine.keep(engine.begin(item, "a.csv"), b"a", "text/csv", ())])
+
+    [outcome] = asyncio.run(run())
+    assert outcome.kind is Status.STORED

@@ -58,7 +58,7 @@ def fill(store: Path) -> Fill:
             async with open_engine(store, network) as engine:
                 for url, content in contents.items():
                     item = Item(source, f"https://example.org/{url}", network)
-                    await engine.settle([engine.keep(engine.begin(item, name), content, "text/csv", ())])
+                    await engine.commit([engine.keep(engine.begin(item, name), content, "text/csv", ())])
 
         asyncio.run(settle())
 

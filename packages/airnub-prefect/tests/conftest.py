@@ -107,7 +107,7 @@ def fill_store():
             async with open_engine(folder, network) as engine:
                 for url, content in contents.items():
                     item = Item(source, f"https://example.org/{url}", network)
-                    await engine.settle([engine.keep(engine.begin(item, f"{url}.csv"), content, "text/csv", ())])
+                    await engine.commit([engine.keep(engine.begin(item, f"{url}.csv"), content, "text/csv", ())])
 
         asyncio.run(settle())
 

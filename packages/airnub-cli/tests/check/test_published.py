@@ -99,7 +99,7 @@ def test_code_of_another_version(publishing):
 
 def test_code_that_cannot_say_what_it_makes(publishing):
     """A mistake like any other, and all others are told, too."""
-    publishing.change(CODE, "return Published", "raise ZeroDivisionError; Published")
+    publishing.change(CODE, "return ContractSchema", "raise ZeroDivisionError; ContractSchema")
     [told] = wrong(publishing)
     assert told.startswith(
         f"{CONTRACT}:3: expected what is published at alpha_dept.datasets:DATASETS, found: ZeroDivision"

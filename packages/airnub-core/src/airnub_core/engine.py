@@ -8,6 +8,7 @@ Pages and APIs, whose answers are needed to go on, are asked one at a time over 
 """
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -285,6 +286,11 @@ class Engine:
         if error is not None:
             raise error
         return told
+
+    async def settle(self, arrivals: Sequence[FetchResult], parts: Sequence[FetchResult] = ()) -> list[Outcome]:
+        """What `commit` was called before; goes with the next version."""
+        warnings.warn("Engine.settle is called Engine.commit now", DeprecationWarning, stacklevel=2)
+        return await self.commit(arrivals, parts)
 
     def client(
         self, source: "ClientSource", secret: Callable[[str], str] | None = None, *, auth: Any = None

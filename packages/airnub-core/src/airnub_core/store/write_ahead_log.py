@@ -2,7 +2,8 @@
 are published.
 
 One sync of one file makes them durable, where the files that they become, three entries of the file system each, cost
-many times as much to sync (5,000 files of 10 KiB on ext4: 20 to 50 ms against 230 ms). What a power loss takes of those
+many times as much to sync (5,000 files of 10 KiB on ext4: 20 to 50 ms against 230 ms; what that
+saves of a run is in benchmarks/README.md). What a power loss takes of those
 files, the next run writes again from here. Every process that stages appends to files of its own:
 
     <staging folder>/redo/<prefix>-<number>.log
