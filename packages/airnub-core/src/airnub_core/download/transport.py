@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -126,6 +125,11 @@ class Transport(httpx.AsyncBaseTransport):
         """Give up on all that is under way."""
         for sink in list(self._open):
             sink.close()
+        self._client.call(self._unwatch)
+
+    def _unwatch(self) -> None:
+        with suppress(ValueError):  # it was closed before
+            self._client.unwatch(self)
 
     def look(self, _now: float, *, is_idle: bool) -> None:
         """As a watcher of the client: nothing is to be done now and then."""
@@ -240,7 +244,19 @@ class _Function(httpx.Auth):
         yield self._function(request)
 
 
+class _NoCookies(httpx.Cookies):
+    """Cookies are kept below."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
+
+
 class _AsyncClient(httpx.AsyncClient):
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """None."""
+        return _NoCookies()
+
     async def send(
         self,
         request: httpx.Request,
@@ -267,7 +283,6 @@ def new_async_client(transport: Transport, user_agent: str, auth: Any = None) ->
         transport=transport,
         auth=auth,
         headers={"user-agent": user_agent},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         follow_redirects=False,
         trust_env=False,
         timeout=None,  # the source's limits hold
