@@ -65,7 +65,7 @@ async def calls_of(store: Path, urls: list[str]) -> int:
             outcomes = await engine.ingest(items)
         finally:
             sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]  # typeshed forgot that it is taken back so
+            threading.setprofile(None)
     assert all(outcome.error is None for outcome in outcomes), outcomes
     return calls
 

@@ -251,11 +251,17 @@ class _NoCookies(httpx.Cookies):
         pass
 
 
-class _AsyncClient(httpx.AsyncClient):
+class AsyncClient(httpx.AsyncClient):
+    """What `Engine.client` gives."""
+
     @property
     def cookies(self) -> httpx.Cookies:
-        """None."""
+        """None: those of servers are kept below."""
         return _NoCookies()
+
+    @cookies.setter
+    def cookies(self, cookies: Any) -> None:
+        """As httpx has it, for those that code brings; they are not kept."""
 
     async def send(
         self,
@@ -271,7 +277,7 @@ class _AsyncClient(httpx.AsyncClient):
         return await super().send(request, stream=stream, auth=own_auth, follow_redirects=False)
 
 
-def new_async_client(transport: Transport, user_agent: str, auth: Any = None) -> httpx.AsyncClient:
+def new_async_client(transport: Transport, user_agent: str, auth: Any = None) -> AsyncClient:
     """An `httpx.AsyncClient` over a transport; closing it ends its requests, and not the client below.
 
     Args:
@@ -279,7 +285,7 @@ def new_async_client(transport: Transport, user_agent: str, auth: Any = None) ->
         user_agent: who asks.
         auth: as httpx takes it.
     """
-    return _AsyncClient(
+    return AsyncClient(
         transport=transport,
         auth=auth,
         headers={"user-agent": user_agent},
