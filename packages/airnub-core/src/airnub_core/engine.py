@@ -38,11 +38,9 @@ from airnub_core.store.staging import StagedBody
 from airnub_core.withdrawing import Unavailable, commit_unavailable
 
 if TYPE_CHECKING:
-    import httpx
-
     from airnub_core.download.client import Client
     from airnub_core.download.requests import EventLoop, Requests
-    from airnub_core.download.transport import Transport
+    from airnub_core.download.transport import AsyncClient, Transport
 
 
 class ClientSource(Protocol):
@@ -294,7 +292,7 @@ class Engine:
 
     def client(
         self, source: "ClientSource", secret: Callable[[str], str] | None = None, *, auth: Any = None
-    ) -> "httpx.AsyncClient":
+    ) -> "AsyncClient":
         """A client for code that asks for one thing at a time; docs/client.md says what it does as httpx, and what not.
 
         What is asked for with it is not in the store, unless `keep` and `commit` are called. It belongs to the event

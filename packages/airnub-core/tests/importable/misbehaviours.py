@@ -535,7 +535,7 @@ def bad_urls(server):
         ("huge_header", {"size": 1024 * 1024}),
         ("hints", {"count": 15000}),
         ("hints", {"count": 0}),
-        ("redirect_chain", {"left": 6}),
+        ("redirect_chain", {"left": 11}),
         ("redirect", {"to": "file:///etc/passwd"}),
         ("redirect", {"to": "ftp://127.0.0.1/x"}),
         *(("status", {"code": code}) for code in (204, 206, 404, 429, 500, 503)),

@@ -66,7 +66,7 @@ class Client:
             connections: in all.
         """
         self._user_agent = user_agent
-        self._connections = min(connections, _connections_for_open_files())
+        self._connections = min(connections, connections_for_open_files())
         self._schedule: Schedule[Errand] = Schedule(self._connections)
         self._multis: dict[Allowed, Multi] = {}
         self._multi_of: dict[int, Multi] = {}
@@ -395,7 +395,7 @@ class Client:
                 self._multis.pop(idle).close()
 
 
-def _connections_for_open_files() -> int:
+def connections_for_open_files() -> int:
     """As many as the limit of open files allows: each has a socket, and a file where its body is large."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airnub_core.download.buffers import Buffers
-from airnub_core.download.client import Client
+from airnub_core.download.client import Client, connections_for_open_files
 from airnub_core.download.errand import Errand
 from airnub_core.download.job import Failed, Job, Result, StoreFailure
 from airnub_core.download.landing import Body, Landing
@@ -49,6 +49,8 @@ class Downloader:
             client: makes the requests; `None` for one of its own.
         """
         partials = Partials(hidden)
+        most = connections_for_open_files() if client is None else client.connections
+        connections = min(connections, most)
         self._results: deque[Result] = deque()
         # First, since it fails where the store is gone.
         self._landing = Landing(

@@ -53,6 +53,11 @@ class StreamBody:
     def keep(self) -> bool:
         return self.resumable is not None and self.size > 0
 
+    def take(self) -> bytes:
+        """All that waits, as one piece."""
+        pieces = [self.pieces.popleft() for _ in range(len(self.pieces))]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
 
 class StreamSink:
     """The answer to one request: its headers are awaited with `head`, then its body is iterated over."""
@@ -209,7 +214,7 @@ class StreamSink:
         while True:
             while body.pieces:
                 was_full = body.is_full
-                piece = body.pieces.popleft()
+                piece = body.take()
                 body.taken += len(piece)
                 if was_full and not body.is_full:
                     self._client.go_on(self.errand)

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -131,6 +130,11 @@ class Transport(httpx.AsyncBaseTransport):
         """Give up on all that is under way."""
         for sink in list(self._open):
             sink.close()
+        self._client.call(self._unwatch)
+
+    def _unwatch(self) -> None:
+        with suppress(ValueError):  # it was closed before
+            self._client.unwatch(self)
 
     def look(self, _now: float, *, is_idle: bool) -> None:
         """As a watcher of the client: nothing is to be done now and then."""
@@ -245,7 +249,25 @@ class _Function(httpx.Auth):
         yield self._function(request)
 
 
-class _AsyncClient(httpx.AsyncClient):
+class _NoCookies(httpx.Cookies):
+    """Cookies are kept below."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
+
+
+class AsyncClient(httpx.AsyncClient):
+    """What `Engine.client` gives."""
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """None: those of servers are kept below."""
+        return _NoCookies()
+
+    @cookies.setter
+    def cookies(self, cookies: Any) -> None:
+        """As httpx has it, for those that code brings; they are not kept."""
+
     async def send(
         self,
         request: httpx.Request,
@@ -260,7 +282,7 @@ class _AsyncClient(httpx.AsyncClient):
         return await super().send(request, stream=stream, auth=own_auth, follow_redirects=False)
 
 
-def new_async_client(transport: Transport, user_agent: str, auth: Any = None) -> httpx.AsyncClient:
+def new_async_client(transport: Transport, user_agent: str, auth: Any = None) -> AsyncClient:
     """An `httpx.AsyncClient` over a transport; closing it ends its requests, and not the client below.
 
     Args:
@@ -268,11 +290,10 @@ def new_async_client(transport: Transport, user_agent: str, auth: Any = None) ->
         user_agent: who asks.
         auth: as httpx takes it.
     """
-    return _AsyncClient(
+    return AsyncClient(
         transport=transport,
         auth=auth,
         headers={"user-agent": user_agent},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         follow_redirects=False,
         trust_env=False,
         timeout=None,  # the source's limits hold
