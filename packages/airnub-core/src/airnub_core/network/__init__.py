@@ -1,1 +1,0 @@
-"""Talking to servers: what is allowed, how often, how long, and one transfer."""
