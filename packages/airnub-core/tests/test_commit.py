@@ -8,8 +8,8 @@ import pytest
 from airnub_common import digest_of
 from airnub_core import ContentStore, Status, commit, open_store
 from airnub_core.commit import BATCH_BYTES, CommitQueue, commit_batch
-from airnub_core.download.job import Failed, Fetched, NotModified
 from airnub_core.errors import HttpStatusError, StoreError
+from airnub_core.http.request import Failed, Fetched, NotModified
 from airnub_core.items import FetchResult, Item, validators
 from airnub_core.store.clock import timestamp
 from airnub_core.store.factory import open_for_writing

@@ -11,11 +11,10 @@ from itertools import count
 import pytest
 
 from airnub_core import ContentStore, Item, Status, verify
-from airnub_core.download import crew
-from airnub_core.download.crew import Setting
-from airnub_core.download.landing import Landing
 from airnub_core.downloads import MANY, Downloads, _processes_for
 from airnub_core.errors import StoreError, WorkerLostError
+from airnub_core.http.file_sink import FileSink
+from airnub_core.http.worker_pool import DownloaderConfig
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.clock import elapsed, timestamp
 from airnub_core.store.factory import open_for_writing
@@ -41,7 +40,7 @@ def downloads(opened, network, told):
 
     def make(*, network=network, force=False, processes=1, index=opened.index, on_outcomes=told.extend):
         logged = opened.store.takes_logs
-        setting = Setting(opened.staging.folder, opened.hidden, network.connections, "tests/1", logged)
+        setting = DownloaderConfig(opened.staging.folder, opened.hidden, network.connections, "tests/1", logged)
         return Downloads(
             opened.store,
             index,
@@ -217,7 +216,7 @@ def test_what_goes_wrong_first_is_told(site, downloads, items, opened, monkeypat
     def record(*_rows):
         raise StoreError("the index", "second")
 
-    monkeypatch.setattr(Landing, "flush", flush)
+    monkeypatch.setattr(FileSink, "flush", flush)
     monkeypatch.setattr(opened.index, "record", record)
     with pytest.raises(StoreError, match="first"):
         downloads().run(items(*files(site, 300)))
@@ -225,7 +224,7 @@ def test_what_goes_wrong_first_is_told(site, downloads, items, opened, monkeypat
 
 def workers():
     """The processes that download for this one."""
-    command = ["pgrep", "-P", str(os.getpid()), "-f", "airnub_core.download.worker"]
+    command = ["pgrep", "-P", str(os.getpid()), "-f", "airnub_core.http.worker"]
     return [int(line) for line in subprocess.run(command, capture_output=True, check=False).stdout.split()]
 
 

@@ -16,8 +16,8 @@ from airnub_core import moved
 if TYPE_CHECKING:
     from airnub_core.engine import Engine, open_engine
     from airnub_core.errors import IngestError, ItemError, StoreError
+    from airnub_core.http.settings import NetworkSettings
     from airnub_core.items import Item
-    from airnub_core.network.settings import NetworkSettings
     from airnub_core.outcome import Outcome, Report, Status
     from airnub_core.sources.apis import ingest_apis
     from airnub_core.sources.files import ingest_files
@@ -68,7 +68,7 @@ _HOMES = {
     "ItemError": "airnub_core.errors",
     "Status": "airnub_core.outcome",
     "Manifest": "airnub_core.store.manifest",
-    "NetworkSettings": "airnub_core.network.settings",
+    "NetworkSettings": "airnub_core.http.settings",
     "Outcome": "airnub_core.outcome",
     "PageSource": "airnub_core.sources.settings",
     "StoreLocation": "airnub_core.store.factory",

@@ -9,8 +9,8 @@ from time import monotonic
 from typing import NamedTuple
 
 from airnub_common import redact_url
-from airnub_core.download.job import Failed, Fetched, NotModified
 from airnub_core.errors import StoreError
+from airnub_core.http.request import Failed, Fetched, NotModified
 from airnub_core.items import FetchResult, Item
 from airnub_core.outcome import Outcome, Status
 from airnub_core.store.index import Index, IndexRow, Run

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 
 from airnub_core.commit import BATCH, CommitQueue
 from airnub_core.dispatcher import Dispatcher
-from airnub_core.download.client import Client
-from airnub_core.download.crew import Crew, Setting
-from airnub_core.download.job import Failed, Result, StoreFailure
 from airnub_core.errors import IngestError, StoreError
+from airnub_core.http.client import Client
+from airnub_core.http.request import Failed, Result, StoreFailure
+from airnub_core.http.settings import NetworkSettings
+from airnub_core.http.worker_pool import DownloaderConfig, WorkerPool
 from airnub_core.items import Item
-from airnub_core.network.settings import NetworkSettings
 from airnub_core.outcome import Outcome
 from airnub_core.store.index import Index, Run
 from airnub_core.store.protocol import Store
@@ -32,7 +32,7 @@ class Downloads:
         self,
         store: Store,
         index: Index,
-        setting: Setting,
+        setting: DownloaderConfig,
         network: NetworkSettings,
         *,
         force: bool,
@@ -64,7 +64,7 @@ class Downloads:
         self._on_outcomes = on_outcomes
         self._client = client
         self._stopping = threading.Event()
-        self._crew: Crew | None = None
+        self._crew: WorkerPool | None = None
 
     def stop(self) -> None:
         """Give up on what has not come; what has is settled, and `run` returns soon."""
@@ -81,7 +81,7 @@ class Downloads:
         if not items:
             return []
         processes = self._processes or _processes_for(items, self._network)
-        with Crew(self._setting, processes, self._client) as crew:
+        with WorkerPool(self._setting, processes, self._client) as crew:
             self._crew = crew
             connections = self._network.connections
             dispatcher = Dispatcher(items, self._store, self._index, crew, connections=connections, force=self._force)
@@ -105,7 +105,7 @@ class Downloads:
                     dispatcher.release()
         return commits.outcomes
 
-    def _work(self, crew: Crew, dispatcher: Dispatcher, commits: CommitQueue) -> None:
+    def _work(self, crew: WorkerPool, dispatcher: Dispatcher, commits: CommitQueue) -> None:
         if self._stopping.is_set():
             crew.stop()
         broken: IngestError | None = None

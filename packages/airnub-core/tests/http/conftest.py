@@ -5,12 +5,11 @@ import asyncio
 import pytest
 
 from airnub_core import FileSource, Status
-from airnub_core.download.answer import Answer
-from airnub_core.download.buffers import Buffers
-from airnub_core.download.errand import Errand
-from airnub_core.download.job import Job
-from airnub_core.download.landing import Landing
-from airnub_core.network import backoff
+from airnub_core.http.buffers import Buffers
+from airnub_core.http.file_sink import FileSink
+from airnub_core.http.request import Request
+from airnub_core.http.response import ResponseReader
+from airnub_core.http.transfer import Transfer
 from airnub_core.store.manifest import RequestInfo, url_digest
 from airnub_core.store.partials import WORTH_RESUMING, Partials, ResumeInfo
 
@@ -116,7 +115,7 @@ def job(network):
     def make(url, number=0, headers=(), etag=None, last_modified=None, source="s", **limits):
         asked = RequestInfo(source, url, url_digest(url))
         known = network.model_copy(update=limits).limits()
-        return Job(number, asked, known, dict(headers), etag, last_modified)
+        return Request(number, asked, known, dict(headers), etag, last_modified)
 
     return make
 
@@ -136,15 +135,15 @@ def partials(tmp_path):
 
 
 @pytest.fixture
-def landed():
-    """Results, as the landing tells them."""
+def reported_by_sink():
+    """Results, as the file_sink tells them."""
     return []
 
 
 @pytest.fixture
-def landing(staging_folder, partials, landed):
+def file_sink(staging_folder, partials, reported_by_sink):
     """Where bodies come down; closed at the end, if it is not before."""
-    made = Landing(staging_folder, "a", partials, Buffers(4, 1), landed.append)
+    made = FileSink(staging_folder, "a", partials, Buffers(4, 1), reported_by_sink.append)
     closed = []
     close, made.close = made.close, lambda: closed.append(close()) if not closed else None
     yield made
@@ -152,15 +151,15 @@ def landing(staging_folder, partials, landed):
 
 
 @pytest.fixture
-def new_errand(landing):
-    """What is on its way for a job, to the landing."""
-    return lambda job, **more: Errand(job, landing, **more)
+def new_transfer(file_sink):
+    """What is on its way for a job, to the file_sink."""
+    return lambda job, **more: Transfer(job, file_sink, **more)
 
 
 @pytest.fixture
-def asked(job, new_errand):
+def asked(job, new_transfer):
     """An answer that is waited for, to a job as in `job`."""
-    return lambda url, **more: Answer(new_errand(job(url, **more)), [])
+    return lambda url, **more: ResponseReader(new_transfer(job(url, **more)), [])
 
 
 @pytest.fixture

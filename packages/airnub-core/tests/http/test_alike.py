@@ -17,7 +17,6 @@ from misbehaviours import content
 from recording import RecordingServer
 
 from airnub_core import ApiSource, Item, open_engine
-from airnub_core.download.exchange import Exchange
 from airnub_core.errors import (
     ConnectionFailedError,
     ContentEncodingError,
@@ -33,7 +32,7 @@ from airnub_core.errors import (
     TransferTimeoutError,
     TruncatedBodyError,
 )
-from airnub_core.network import backoff
+from airnub_core.http.curl_handle import CurlHandle
 
 WAYS = ["file", "api", "page", "client"]
 MIB = 1024 * 1024
@@ -185,13 +184,13 @@ def test_a_redirect_to_a_private_host_is_refused(ask, way, serve):
 @pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254"])
 def test_a_name_that_resolves_to_a_private_address_is_refused(get, server, monkeypatch, address):
     """The address that is connected to decides; the name is put into libcurl's own table."""
-    start = Exchange.start
+    start = CurlHandle.start
 
-    def resolving(exchange, errand):
-        exchange.curl.setopt(pycurl.RESOLVE, [f"{NAME}:{server.port}:{address}"])
-        start(exchange, errand)
+    def resolving(handle, transfer):
+        handle.curl.setopt(pycurl.RESOLVE, [f"{NAME}:{server.port}:{address}"])
+        start(handle, transfer)
 
-    monkeypatch.setattr(Exchange, "start", resolving)
+    monkeypatch.setattr(CurlHandle, "start", resolving)
     error = get(f"http://{NAME}:{server.port}/told", allow_private_hosts=False)
     assert isinstance(error, RefusedAddressError)
     assert (error.host, error.address) == (NAME, address.strip("[]"))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from misbehaviours import content
 
-from airnub_core.download.downloader import PACKET, Downloader
-from airnub_core.download.job import Failed, Fetched, NotModified, StoreFailure
 from airnub_core.errors import HttpStatusError, RefusedUrlError, StoreError
+from airnub_core.http.downloader import PACKET, Downloader
+from airnub_core.http.request import Failed, Fetched, NotModified, StoreFailure
 from airnub_core.sample_site import Reply
 from airnub_core.store.clock import elapsed
 from airnub_core.store.manifest import Manifest

@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
-from airnub_core.download.job import Failed, Fetched, NotModified, StoreFailure
 from airnub_core.errors import HttpStatusError, StoreError
+from airnub_core.http.request import Failed, Fetched, NotModified, StoreFailure
 from airnub_core.store.layout import Staged
 
 STAGED = Staged("/staging/1", "s", "a.csv", "ab" * 32, 7, "cd" * 32)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_core.errors import ConnectionFailedError, HttpStatusError
-from airnub_core.network.backoff import FIRST_WAIT, LONGEST_WAIT, parse_retry_after, wait_after
+from airnub_core.http.retry import FIRST_WAIT, LONGEST_WAIT, parse_retry_after, wait_after
 
 URL = "http://h/"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

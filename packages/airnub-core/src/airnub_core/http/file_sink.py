@@ -1,4 +1,4 @@
-"""The landing: where bodies come down. Small ones are kept in memory until they are whole, large ones become files.
+"""The file_sink: where bodies come down. Small ones are kept in memory until they are whole, large ones become files.
 
 What is whole is hashed, written with its manifest into a staging folder of its own, and reported.
 """
@@ -11,15 +11,14 @@ from itertools import count
 from pathlib import Path
 
 from airnub_common import ALGORITHM
-from airnub_core.download import sink
-from airnub_core.download.buffers import Buffers
-from airnub_core.download.errand import Errand
-from airnub_core.download.job import Failed, Fetched, NotModified, Result, StoreFailure
-from airnub_core.download.lanes import Lanes
-from airnub_core.download.large_file import LargeFile
-from airnub_core.download.sink import Received
 from airnub_core.errors import IngestError, ItemError, StoreError
-from airnub_core.network.content_disposition import original_name
+from airnub_core.http.body_sink import Response
+from airnub_core.http.buffers import Buffers
+from airnub_core.http.content_disposition import original_name
+from airnub_core.http.io_threads import IoThreads
+from airnub_core.http.large_file import LargeFile
+from airnub_core.http.request import Failed, Fetched, NotModified, Result, StoreFailure
+from airnub_core.http.transfer import Transfer
 from airnub_core.store.layout import SUFFIX, Staged, object_name
 from airnub_core.store.manifest import Manifest, RequestInfo
 from airnub_core.store.partials import WORTH_RESUMING, Partials, ResumeInfo, key_of
@@ -91,8 +90,8 @@ class Arrived:
         return Fetched(self.number, self.attempts, staged, etag, modified, self.sent_at, told)
 
 
-class Landing:
-    """A staging folder, its lanes and its buffers: a sink, of which every answer is a file."""
+class FileSink:
+    """A staging folder, its threads and its buffers: a sink, of which every answer is a file."""
 
     takes_all = cuts = False
     can_restart = True
@@ -138,7 +137,7 @@ class Landing:
         except OSError as error:
             raise StoreError.of(error, staging) from error
         self._log = WriteAheadLog(staging, self._prefix) if is_logged else None
-        self._lanes = Lanes()
+        self._threads = IoThreads()
 
     @property
     def folder(self) -> str:
@@ -150,11 +149,11 @@ class Landing:
         """Whether large files are still hashed or written, of which results are to come."""
         return self._begun > self._done
 
-    def body(self, _received: Received | None = None) -> "Body":
+    def body(self, _received: Response | None = None) -> "Body":
         """An empty body."""
         return Body(self)
 
-    def whole(self, received: Received, body: sink.Body) -> None:
+    def whole(self, received: Response, body: sink.Body) -> None:
         """File a body."""
         assert isinstance(body, Body), "as `body` made it"
         self.open -= 1
@@ -162,7 +161,7 @@ class Landing:
         arrived = Arrived(job.number, attempts, job.asked, body, url, headers, sent_at, has_headers=self._has_headers)
         self.land(arrived)
 
-    def not_modified(self, received: Received) -> None:
+    def not_modified(self, received: Response) -> None:
         """There is nothing to file."""
         self.open -= 1
         job, headers = received.job, received.headers
@@ -170,10 +169,10 @@ class Landing:
         told = headers if self._has_headers else {}
         self._on_result(NotModified(job.number, received.attempts, etag, modified, received.sent_at, told))
 
-    def failed(self, errand: Errand, error: ItemError) -> None:
+    def failed(self, transfer: Transfer, error: ItemError) -> None:
         """It cannot be had."""
         self.open -= 1
-        self._on_result(Failed(errand.job.number, error))
+        self._on_result(Failed(transfer.job.number, error))
 
     def broken(self, error: IngestError) -> None:
         """The disk did not take it."""
@@ -182,12 +181,12 @@ class Landing:
 
     def large_file(self) -> LargeFile:
         """A file for a large body, not open yet."""
-        return LargeFile(f"{self._staging}/{self._new_name()}", self._lanes.next(), self._buffers)
+        return LargeFile(f"{self._staging}/{self._new_name()}", self._threads.next(), self._buffers)
 
     def resume(self, asked: RequestInfo, on_ready: Callable[["Body | None"], None]) -> None:
-        """Look for what an earlier run left of a URL; `on_ready` is given it, or `None`, from a lane."""
+        """Look for what an earlier run left of a URL; `on_ready` is given it, or `None`, from a thread."""
         file = self.large_file()
-        self._lanes.next()[0].put(self._look_for, file, asked, on_ready)
+        self._threads.next()[0].put(self._look_for, file, asked, on_ready)
 
     def land(self, arrived: Arrived) -> None:
         """A body is whole: file it, and report it as fetched.
@@ -228,7 +227,7 @@ class Landing:
 
     def wait(self) -> None:
         """Return when all that came down is filed and reported."""
-        self._lanes.close()
+        self._threads.close()
 
     def close(self) -> None:
         """Nothing more comes down; return when all that did is filed and reported."""
@@ -312,10 +311,10 @@ def _new_folder(staging: Path, prefix: str) -> str:
 class Body:
     """The bytes of one answer, as they come."""
 
-    __slots__ = ("_landing", "_pieces", "_small", "file")
+    __slots__ = ("_file_sink", "_pieces", "_small", "file")
 
-    def __init__(self, landing: Landing, file: LargeFile | None = None) -> None:
-        self._landing = landing
+    def __init__(self, file_sink: FileSink, file: LargeFile | None = None) -> None:
+        self._file_sink = file_sink
         self._pieces: list[bytes] = []
         self._small = 0
         self.file = file
@@ -340,7 +339,7 @@ class Body:
         self._small += len(piece)
         self._pieces.append(piece)
         if self._small > SMALL:
-            file = self._landing.large_file()
+            file = self._file_sink.large_file()
             file.open()
             self.file = file
             for one in self._pieces:
@@ -368,7 +367,7 @@ class Body:
         return self.file
 
     def keep(self) -> bool:
-        """Whether another request can go on with it; what is collected is handed to the lanes then."""
+        """Whether another request can go on with it; what is collected is handed to the threads then."""
         if self.file is None or self.file.note is None or self.size < WORTH_RESUMING:
             return False
         self.file.flush()

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from airnub_core.errors import IngestError, ItemError
-from airnub_core.network.limits import Limits
+from airnub_core.http.limits import Limits
 from airnub_core.store.layout import Staged
 from airnub_core.store.manifest import RequestInfo
 
 
-class Job(NamedTuple):
+class Request(NamedTuple):
     """One URL to download; `number` is what its result is known by."""
 
     number: int

@@ -1,13 +1,13 @@
-"""An errand: a job on its way. It outlives exchanges, from redirect to redirect and from attempt to attempt."""
+"""An transfer: a job on its way. It outlives handles, from redirect to redirect and from attempt to attempt."""
 
 from typing import Protocol
 
-from airnub_core.download.cookies import Cookies
-from airnub_core.download.job import Job
-from airnub_core.download.sink import Body, Received, Sink
 from airnub_core.errors import RefusedUrlError
-from airnub_core.network.headers import sendable
-from airnub_core.network.targets import Target, target_of
+from airnub_core.http.body_sink import Body, Response, Sink
+from airnub_core.http.cookies import Cookies
+from airnub_core.http.headers import sendable
+from airnub_core.http.request import Request
+from airnub_core.http.url import Url, parse_url
 from airnub_core.store.partials import ResumeInfo
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -38,7 +38,7 @@ class Content(Protocol):
         ...
 
 
-class Errand:
+class Transfer:
     """What is to be asked next for a job, and what came of it so far; the schedule knows it by its host."""
 
     __slots__ = (
@@ -67,7 +67,7 @@ class Errand:
 
     def __init__(
         self,
-        job: Job,
+        job: Request,
         sink: Sink,
         *,
         cookies: Cookies | None = None,
@@ -90,7 +90,7 @@ class Errand:
         """
         self.job = job
         self.sink = sink
-        self._go_to(target_of(job.asked.url, job.asked.url))
+        self._go_to(parse_url(job.asked.url, job.asked.url))
         self.per_host = job.limits.connections_per_host
         self.per_second = job.limits.requests_per_second_per_host
         self.attempts = 0
@@ -112,7 +112,7 @@ class Errand:
         if content is not None and not content.can_rewind:
             repeatable = False
         self.most_attempts = job.limits.attempts if repeatable else 1
-        self.last: Received | None = None
+        self.last: Response | None = None
         """The last answer that was an error."""
         self.last_content = b""
         self.is_truncated = False
@@ -129,7 +129,7 @@ class Errand:
         """What is known of the bytes that are there already; the rest is asked for."""
         return None if self.body is None else self.body.resumable
 
-    def send_on(self, target: Target, status: int) -> None:
+    def send_on(self, target: Url, status: int) -> None:
         """A redirect. Another origin gets no header of the source and no body; nor are they there again behind it.
 
         Args:
@@ -160,12 +160,12 @@ class Errand:
         self.method, self.content, self.cookies = self.original
         if self.redirects:
             self.redirects = 0
-            self._go_to(target_of(self.url, self.url))
+            self._go_to(parse_url(self.url, self.url))
             self.headers = sendable(self.url, self.job.headers)
         if self.content is not None:
             self.content.rewind()
 
-    def _go_to(self, target: Target) -> None:
+    def _go_to(self, target: Url) -> None:
         self.target = target
         self.host = f"{target.host}:{target.port}"
 

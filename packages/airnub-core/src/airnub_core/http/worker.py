@@ -11,8 +11,8 @@ import threading
 import traceback
 from typing import Any
 
-from airnub_core.download.downloader import Downloader
-from airnub_core.download.job import Result, Started
+from airnub_core.http.downloader import Downloader
+from airnub_core.http.request import Result, Started
 
 CLOSE, STOP = "close", "stop"
 

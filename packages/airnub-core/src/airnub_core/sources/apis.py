@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import repeat
 
+from airnub_core.concurrency import in_thread, together
 from airnub_core.engine import Engine
 from airnub_core.errors import HttpStatusError, ItemError
+from airnub_core.http.url import origin_of
 from airnub_core.items import FetchResult, Item
-from airnub_core.network.concurrency import in_thread, together
-from airnub_core.network.targets import origin_of
 from airnub_core.outcome import Outcome, Status
 from airnub_core.sources.pagination import Paginator, whole_url
 from airnub_core.sources.records import LARGE, json_lines, parse_json, records_at
