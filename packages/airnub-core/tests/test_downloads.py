@@ -13,6 +13,7 @@ import pytest
 from airnub_core import ContentStore, Item, Status, verify
 from airnub_core.downloads import MANY, Downloads, _processes_for
 from airnub_core.errors import StoreError, WorkerLostError
+from airnub_core.http import worker_pool
 from airnub_core.http.file_sink import FileSink
 from airnub_core.http.worker_pool import DownloaderConfig
 from airnub_core.sample_site import Reply, SampleSite
@@ -266,7 +267,7 @@ def test_a_process_that_is_killed(site, downloads, items, opened, told, tmp_path
 @pytest.mark.system
 def test_processes_that_are_killed_for_ever(server, site, downloads, items, opened, told, network, monkeypatch):
     """The run ends, with an error for each item that they were at; the others are stored."""
-    monkeypatch.setattr(crew, "MOST_LOSSES", 2)
+    monkeypatch.setattr(worker_pool, "MOST_LOSSES", 2)
     patient = network.model_copy(update={"stall_timeout": 60, "connections": 8})
     killed, lost = set(), threading.Event()
     # Nothing is answered before the last process was killed.

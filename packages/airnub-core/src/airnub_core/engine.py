@@ -101,8 +101,8 @@ class Engine:
         )
         self._user_agent = user_agent
         self._hidden = opened.hidden
-        self._client_of_all: Client | None = None
-        self._requests: Fetcher | None = None
+        self._http_client: Client | None = None
+        self._fetcher: Fetcher | None = None
         self._event_loop: EventLoop | None = None
         self._transports: list[Transport] = []
         self._limits: dict[int, tuple[NetworkSettings, Limits]] = {}
@@ -318,10 +318,10 @@ class Engine:
         """Close its connections."""
         for transport in self._transports:
             transport.abort(ConnectionFailedError("", "the engine was closed"))
-        if self._client_of_all is not None:
-            self._client_of_all.close()
-        if self._requests is not None:
-            self._requests.close()
+        if self._http_client is not None:
+            self._http_client.close()
+        if self._fetcher is not None:
+            self._fetcher.close()
 
     def expect(self, items: int) -> None:
         """Report to `on_expected` that so many more outcomes are to come."""
@@ -440,18 +440,18 @@ class Engine:
 
     def _http(self) -> "Client":
         """The client of all requests, started at the first."""
-        if self._client_of_all is None:
+        if self._http_client is None:
             from airnub_core.http.client import Client
 
-            self._client_of_all = Client(self._user_agent, self.network.connections)
-        return self._client_of_all
+            self._http_client = Client(self._user_agent, self.network.connections)
+        return self._http_client
 
     def _single(self) -> "Fetcher":
-        if self._requests is None:
+        if self._fetcher is None:
             from airnub_core.http.fetcher import Fetcher
 
-            self._requests = Fetcher(self._http(), self._awaited(), self._staging.folder, self._hidden)
-        return self._requests
+            self._fetcher = Fetcher(self._http(), self._awaited(), self._staging.folder, self._hidden)
+        return self._fetcher
 
     def _awaited(self) -> "EventLoop":
         if self._event_loop is None:

@@ -23,6 +23,8 @@ MODULES: Mapping[str, str] = {
     "airnub_core.dataset_limits": "airnub_core.contracts.limits",
     "airnub_core.dealing": "airnub_core.dispatcher",
     "airnub_core.field_types": "airnub_core.contracts.field_types",
+    "airnub_core.network": "airnub_core.http",
+    "airnub_core.network.settings": "airnub_core.http.settings",
     "airnub_core.published": "airnub_core.contracts.schema",
     "airnub_core.published_checks": "airnub_core.contracts.checks",
     "airnub_core.results": "airnub_core.output_files",
@@ -134,7 +136,9 @@ class _Finder(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         del path, target
-        return ModuleSpec(fullname, _Loader()) if fullname in MODULES or fullname in TO_DATA else None
+        if fullname not in MODULES and fullname not in TO_DATA:
+            return None
+        return ModuleSpec(fullname, _Loader(), is_package=any(one.startswith(f"{fullname}.") for one in MODULES))
 
 
 class _Loader(Loader):

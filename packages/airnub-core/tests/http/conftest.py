@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from airnub_core import FileSource, Status
+from airnub_core.http import retry
 from airnub_core.http.buffers import Buffers
 from airnub_core.http.file_sink import FileSink
 from airnub_core.http.request import Request
@@ -28,7 +29,7 @@ def no_proxy(monkeypatch):
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch):
     """What is asked again is so at once; how long a wait is has tests of its own, in `test_backoff`."""
-    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def partials(tmp_path):
 
 @pytest.fixture
 def reported_by_sink():
-    """Results, as the file_sink tells them."""
+    """Results, as the file sink tells them."""
     return []
 
 
@@ -152,7 +153,7 @@ def file_sink(staging_folder, partials, reported_by_sink):
 
 @pytest.fixture
 def new_transfer(file_sink):
-    """What is on its way for a job, to the file_sink."""
+    """What is on its way for a job, to the file sink."""
     return lambda job, **more: Transfer(job, file_sink, **more)
 
 

@@ -1,4 +1,4 @@
-"""Handles. What a name resolves to is put into libcurl itself, so that no resolver is asked."""
+"""Curl handles. What a name resolves to is put into libcurl itself, so that no resolver is asked."""
 
 import socket
 from time import monotonic, sleep
@@ -34,7 +34,7 @@ def resolve(handle, server, *addresses):
 
 @pytest.fixture
 def started(new_transfer):
-    """An transfer whose first attempt begins now."""
+    """A transfer whose first attempt begins now."""
 
     def start(job):
         transfer = new_transfer(job)
@@ -201,7 +201,7 @@ def test_a_handle_is_used_again(handle, job, server, ask):
     ],
 )
 def test_cookies_that_libcurl_took_from_elsewhere(handle, job, raw_server, sent, ask):
-    """From an interim answer, or from headers without an end: they are not shown to the next transfer's server either."""
+    """From an interim answer, or from headers without an end: the next transfer's server is not shown them either."""
     again = handle()
     raw_server.answer = sent
     for _ in range(2):

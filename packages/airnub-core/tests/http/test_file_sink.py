@@ -1,4 +1,4 @@
-"""The file_sink."""
+"""The file sink."""
 
 import hashlib
 import shutil
@@ -11,7 +11,8 @@ from misbehaviours import content
 from airnub_common import digest_of
 from airnub_core.errors import StoreError
 from airnub_core.http.buffers import Buffers
-from airnub_core.http.file_sink import SMALL, Arrived, FileSink
+from airnub_core.http.file_body import SMALL, Arrived
+from airnub_core.http.file_sink import FileSink
 from airnub_core.http.request import Fetched, StoreFailure
 from airnub_core.store.layout import Staged
 from airnub_core.store.manifest import Manifest, RequestInfo, url_digest

@@ -1,4 +1,4 @@
-"""IoThreads."""
+"""Threads for hashing and writing."""
 
 import threading
 

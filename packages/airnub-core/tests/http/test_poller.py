@@ -6,7 +6,7 @@ import socket
 import pycurl
 import pytest
 
-from airnub_core.download import poller as pollers
+from airnub_core.http import poller as pollers
 from airnub_core.http.poller import READ, WRITE, new_poller
 
 

@@ -5,6 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airnub_core.errors import RefusedUrlError
+from airnub_core.http import url as urls
 from airnub_core.http.url import Url, check_url, host_of, may_be_host, origin_of, parse_url
 
 
@@ -86,12 +87,12 @@ def test_plain_urls_are_read_as_others_are(scheme, host, port, rest):
             return None
 
     found = read()
-    short = targets._PLAIN
+    short = urls._PLAIN
     try:
-        targets._PLAIN = targets._CONTROL  # which matches none whole
+        urls._PLAIN = urls._CONTROL  # which matches none whole
         parsed = read()
     finally:
-        targets._PLAIN = short
+        urls._PLAIN = short
     if found is None or parsed is None:
         assert found == parsed
         return

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from misbehaviours import content
 
-from airnub_core.download import pool as crew_module
 from airnub_core.errors import StoreError, WorkerLostError
+from airnub_core.http import worker_pool as pool_module
 from airnub_core.http.request import Failed, Fetched
 from airnub_core.http.worker_pool import MEMORY, DownloaderConfig, WorkerPool
 
@@ -347,7 +347,7 @@ def test_a_job_that_ends_its_process_fails_alone(setting, job, server, staging_f
 
 def test_too_many_processes_that_end(setting, job, server, staging_folder, monkeypatch):
     """What they were at fails, and this process does the rest alone: it ends."""
-    monkeypatch.setattr(crew_module, "MOST_LOSSES", 3)
+    monkeypatch.setattr(pool_module, "MOST_LOSSES", 3)
     server.behaviours["poison"] = poison
     with WorkerPool(setting, 2) as pool:
         wait_for(pool)

@@ -52,7 +52,7 @@ class Server:
         self._requests = []
 
     def __call__(self, environ, start_response):
-        """ResponseReader one request."""
+        """Answer one request."""
         path = environ["PATH_INFO"].encode("latin-1").decode()
         if path == "/-/requests":
             start_response("200 OK", [("Content-Type", "application/json")])

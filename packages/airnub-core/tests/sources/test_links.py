@@ -219,7 +219,7 @@ def test_letters_in_a_query_are_written_in_the_encoding_of_the_page():
     [b"", b"\0", b"<", b"<a", b"<!--", b"<a href=", b"\xff\xfe", b"plain text", b"<a>no href</a>", b"<svg>" * 1000],
 )
 def test_a_page_without_links_is_an_error(html):
-    """StoreFailure or empty; it says what was looked for."""
+    """Broken or empty; it says what was looked for."""
     with pytest.raises(PageError, match=r"expected links that match 'a', found none among the 0 of the page"):
         urls(html)
 
@@ -352,7 +352,7 @@ def test_an_index_of_sitemaps_lists_sitemaps():
     ],
 )
 def test_what_is_no_sitemap_is_an_error(content):
-    """StoreFailure XML, entities, other encodings, cut or endless gzip."""
+    """Broken XML, entities, other encodings, cut or endless gzip."""
     with pytest.raises(PageError, match="expected a sitemap"):
         links_in_sitemap(URL, content)
 

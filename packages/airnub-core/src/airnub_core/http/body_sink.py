@@ -1,5 +1,6 @@
 """Sinks: where the answer to a request goes. What a new one must do is here; files, memory and streams are others."""
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -103,8 +104,8 @@ class Sink(Protocol):
         """Whether another attempt may begin with a new body."""
         ...
 
-    def body(self, received: Response, /) -> Body:
-        """An empty body for the answer that begins."""
+    def body(self, response: Callable[[], Response], /) -> Body:
+        """An empty body for the answer that begins; the function says what has come of it."""
         ...
 
     def whole(self, received: Response, body: Body, /) -> None:

@@ -28,6 +28,7 @@ from airnub_core.errors import (
 from airnub_core.http.curl_handle import CurlHandle
 from airnub_core.http.multi import Multi
 from airnub_core.http.poller import READ, new_poller
+from airnub_core.http.proxies import proxies_of_environment
 from airnub_core.http.rate_limit import Scheduler
 from airnub_core.http.response import UnfitPartError
 from airnub_core.http.retry import wait_after
@@ -66,6 +67,7 @@ class Client:
             connections: in all.
         """
         self._user_agent = user_agent
+        self._proxy_for = proxies_of_environment()
         self._connections = min(connections, connections_for_open_files())
         self._scheduler: Scheduler[Transfer] = Scheduler(self._connections)
         self._multis: dict[Allowed, Multi] = {}
@@ -211,7 +213,7 @@ class Client:
                 transfer.attempts += 1
                 transfer.started = now
             multi = self._multi(transfer)
-            handle = multi.idle.pop() if multi.idle else multi.new_handle(self._user_agent)
+            handle = multi.idle.pop() if multi.idle else multi.new_handle(self._user_agent, self._proxy_for)
             self._ask(multi, handle, transfer)
 
     def _ask(self, multi: Multi, handle: CurlHandle, transfer: Transfer) -> None:
@@ -252,7 +254,7 @@ class Client:
             self._look(now)
 
     def _ended(self, multi: Multi, handle: CurlHandle, code: int, message: str) -> None:
-        """An handle is over: on to where it sends us, to its result, or to another attempt."""
+        """An exchange is over: on to where it sends us, to its result, or to another attempt."""
         transfer = handle.transfer
         multi.curl.remove_handle(handle.curl)
         del self._active[transfer]
@@ -283,7 +285,7 @@ class Client:
 
     def _land(self, transfer: Transfer, handle: CurlHandle) -> None:
         answer = handle.answer
-        assert answer is not None, "an handle that was started"
+        assert answer is not None, "a handle that was started"
         received, body = answer.response(), answer.body
         if body is not None:
             transfer.sink.whole(received, body)

@@ -1,4 +1,4 @@
-"""One handle: a URL is asked once with one of libcurl's handles, within every limit of its source."""
+"""A curl handle: a URL is asked once with one of libcurl's handles, within every limit of its source."""
 
 import socket
 from time import monotonic
@@ -17,7 +17,7 @@ from airnub_core.errors import (
 from airnub_core.http.cookies import Cookies
 from airnub_core.http.curl_errors import error_of
 from airnub_core.http.limits import Limits
-from airnub_core.http.proxies import proxies_of_environment
+from airnub_core.http.proxies import ProxyFor, proxies_of_environment
 from airnub_core.http.response import MAX_UNWANTED, ResponseReader
 from airnub_core.http.ssrf import may_connect, refusal, refused_host
 from airnub_core.http.tls import trusted
@@ -37,11 +37,12 @@ _HEADERS_OF_ALL = ["Accept-Encoding: identity"]
 class CurlHandle:
     """A handle with its callbacks, used again and again; between `start` and `release` it belongs to one transfer."""
 
-    def __init__(self, user_agent: str) -> None:
+    def __init__(self, user_agent: str, proxy_for: ProxyFor | None = None) -> None:
         """Make a handle.
 
         Args:
             user_agent: who asks.
+            proxy_for: gives the proxy for a scheme and a host; `None`: as the environment says now.
         """
         self.answer: ResponseReader | None = None
         self.last_seen = 0.0
@@ -55,7 +56,7 @@ class CurlHandle:
         self._cookies: list[bytes] = []
         self._is_plain = True
         """Whether the handle is set up for GET without a body."""
-        self._proxy_for = proxies_of_environment()
+        self._proxy_for = proxy_for or proxies_of_environment()
         self._proxied = False
         self._secure = False
         self._lines: list[bytes] = []
@@ -88,7 +89,7 @@ class CurlHandle:
     @property
     def transfer(self) -> Transfer:
         """What it runs."""
-        assert self.answer is not None, "an handle that was started"
+        assert self.answer is not None, "a handle that was started"
         return self.answer.transfer
 
     def start(self, transfer: Transfer) -> None:
@@ -192,7 +193,7 @@ class CurlHandle:
             StoreError: the disk did not take the body.
         """
         answer = self.answer
-        assert answer is not None, "an handle that was started"
+        assert answer is not None, "a handle that was started"
         self.keep_cookies(answer.transfer)
         try:
             answer.sent_at = timestamp(answer.transfer.job.clock + answer.transfer.sent + self.before_request)
@@ -223,7 +224,7 @@ class CurlHandle:
     def _take(self, piece: bytes) -> int | None:
         """Libcurl's callback for a piece of the body."""
         answer = self.answer
-        assert answer is not None, "an handle that was started"
+        assert answer is not None, "a handle that was started"
         if answer.body is not None and answer.body.is_full:
             self.is_paused = True
             return pycurl.WRITEFUNC_PAUSE

@@ -8,7 +8,8 @@ from pathlib import Path
 from airnub_core.errors import ItemError, StoreError
 from airnub_core.http.buffers import Buffers
 from airnub_core.http.client import Client, connections_for_open_files
-from airnub_core.http.file_sink import Body, FileSink
+from airnub_core.http.file_body import FileBody
+from airnub_core.http.file_sink import FileSink
 from airnub_core.http.request import Failed, Request, Result, StoreFailure
 from airnub_core.http.transfer import Transfer
 from airnub_core.store.partials import Partials, key_of
@@ -60,7 +61,7 @@ class Downloader:
         self._client = client or Client(user_agent, connections)
         self._owns_client = client is None
         self._partial_keys = partials.keys()
-        self._prepared: deque[tuple[Transfer, Body | None]] = deque()
+        self._prepared: deque[tuple[Transfer, FileBody | None]] = deque()
         self._preparing = 0
         self._closed = self._stopping = False
         self._last_packet = 0.0
@@ -144,7 +145,7 @@ class Downloader:
         self._client.give_up(lambda transfer: transfer.sink is self._file_sink, for_good=False)
 
     def _prepare(self, transfer: Transfer) -> None:
-        def ready(body: Body | None) -> None:
+        def ready(body: FileBody | None) -> None:
             self._prepared.append((transfer, body))
             self._client.wake()
 

@@ -167,11 +167,11 @@ class _IntoMemory:
     takes_all = False
     can_restart = True
 
-    def __init__(self, requests: Requests, *, cuts: bool) -> None:
-        self._report = requests.report
+    def __init__(self, fetcher: Fetcher, *, cuts: bool) -> None:
+        self._report = fetcher.report
         self.cuts = cuts
 
-    def body(self, _received: Response) -> Body:
+    def body(self, _response: Callable[[], Response]) -> Body:
         return MemoryBody()
 
     def whole(self, received: Response, body: Body) -> None:

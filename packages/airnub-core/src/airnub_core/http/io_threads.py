@@ -1,4 +1,4 @@
-"""IoThreads: threads that do one thing after the other, for hashing and writing beside the transfers."""
+"""Threads that do one thing after the other, for hashing and writing beside the transfers."""
 
 import os
 import threading
@@ -20,12 +20,20 @@ class SerialExecutor:
     def __init__(self, name: str) -> None:
         self._jobs: SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]] | None] = SimpleQueue()
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        self._name = name
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        """Started with the first job: most runs have no large file."""
 
     def put(self, job: Callable[..., None], *arguments: Any) -> None:
         """Do this after all that was put before."""
         self._jobs.put((job, arguments))
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+                    thread.start()
+                    self._thread = thread
 
     def close(self) -> None:
         """Return when all is done.
@@ -34,7 +42,8 @@ class SerialExecutor:
             Exception: the first that was not told.
         """
         self._jobs.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         if self._error is not None:
             raise self._error
 
@@ -48,7 +57,7 @@ class SerialExecutor:
 
 
 class IoThreads:
-    """IoThreads for hashing and threads for writing; each file keeps to one of each, so that its pieces stay in order."""
+    """Threads for hashing and threads for writing; each file keeps to one of each, so that its pieces stay in order."""
 
     def __init__(self) -> None:
         number = max(1, min(MAX_THREADS, (os.cpu_count() or 1) // 2))

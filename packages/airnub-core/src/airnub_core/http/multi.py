@@ -7,6 +7,7 @@ import pycurl
 
 from airnub_core.http.curl_handle import CurlHandle
 from airnub_core.http.poller import Poller
+from airnub_core.http.proxies import ProxyFor
 
 
 class Multi:
@@ -37,9 +38,9 @@ class Multi:
         """Whether none of its handles is in use."""
         return len(self.idle) == len(self._handles)
 
-    def new_handle(self, user_agent: str) -> CurlHandle:
-        """One more, which belongs to this multi from now on."""
-        handle = CurlHandle(user_agent)
+    def new_handle(self, user_agent: str, proxy_for: ProxyFor | None = None) -> CurlHandle:
+        """One more, which belongs to this multi from now on; arguments as for `CurlHandle`."""
+        handle = CurlHandle(user_agent, proxy_for)
         self._handles[handle.curl] = handle
         return handle
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
-from http import HTTPStatus
 
 from airnub_common import redact_url
 from airnub_core.errors import (
@@ -16,16 +15,19 @@ from airnub_core.errors import (
     TooLargeError,
     TruncatedBodyError,
 )
+from airnub_core.http import redirects
 from airnub_core.http.body_sink import Body, Response, Writer
 from airnub_core.http.encoding import Decoder, DecodingError, decoder_of
 from airnub_core.http.headers import is_visible, length_in, number_in, read_headers
-from airnub_core.http.limits import MAX_INTERIM, REDIRECTS, too_many_interim
+from airnub_core.http.limits import MAX_INTERIM, too_many_interim
 from airnub_core.http.retry import parse_retry_after
 from airnub_core.http.transfer import Transfer
 from airnub_core.http.url import Url, parse_url
 from airnub_core.store.partials import ResumeInfo
 
-_NO_PART = {HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.NOT_MODIFIED}
+# As numbers: each look at an enum is a call.
+_OK, _PARTIAL_CONTENT, _NOT_MODIFIED, _RANGE_NOT_SATISFIABLE = 200, 206, 304, 416
+_NO_PART = {_RANGE_NOT_SATISFIABLE, _NOT_MODIFIED}
 _SUCCESS = range(200, 300)
 MAX_UNWANTED = 64 * 1024
 """Bytes of the body of a redirect or an error that are read: up to them the connection can go on. More is cut off."""
@@ -97,7 +99,7 @@ class ResponseReader:
             ProtocolError: more interim answers came than are taken.
         """
         status, _, end = self._head()
-        return status >= HTTPStatus.OK and end < len(self.lines)
+        return status >= _OK and end < len(self.lines)
 
     def take(self, piece: bytes) -> None:
         """A piece of the body.
@@ -145,19 +147,19 @@ class ResponseReader:
             raise ProtocolError(self.transfer.url, "no status")
         self.headers = read_headers(self.lines[start + 1 : end])
         transfer = self.transfer
-        if self.status == HTTPStatus.PARTIAL_CONTENT and transfer.body is not None:
+        if self.status == _PARTIAL_CONTENT and transfer.body is not None:
             self._check_part(transfer.body)
             self.body, transfer.body = transfer.body, None
             if (part := self.body.resumable) is not None and part.expected is not None:
                 self.headers["content-length"] = str(part.expected)  # the manifest is that of the whole
-        elif self.status == HTTPStatus.OK or (transfer.sink.takes_all and self.status in _SUCCESS):
+        elif self.status == _OK or (transfer.sink.takes_all and self.status in _SUCCESS):
             if transfer.body is not None:
                 # It has changed, or the server knows no parts: afresh.
                 transfer.sink.discard(transfer.body)
                 transfer.body = None
             self._check_size(0)
             self._decode()
-            self.body = transfer.sink.body(self.response())
+            self.body = transfer.sink.body(self.response)
         elif transfer.sink.takes_all and not self._is_redirect:
             self._kept = []
             with suppress(ContentEncodingError):  # it is an error all the same
@@ -185,7 +187,7 @@ class ResponseReader:
             raise ConnectionFailedError(transfer.url, "it was closed within the headers")
         if self._is_redirect:
             return parse_url(transfer.url, self.headers["location"].strip(), base=transfer.target.url)
-        if status == HTTPStatus.NOT_MODIFIED and transfer.is_conditional:
+        if status == _NOT_MODIFIED and transfer.is_conditional:
             return None
         if self.body is not None:
             self._check_whole(self.body)
@@ -239,14 +241,14 @@ class ResponseReader:
             # A header may look like a line that says the status, but does not begin a block.
             if status := _status_in(lines[start]):
                 head = status, start, end
-                interim += status < HTTPStatus.OK
+                interim += status < _OK
         if interim > MAX_INTERIM:
             raise too_many_interim(self.transfer.url, interim)
         return head
 
     @property
     def _is_redirect(self) -> bool:
-        return self.status in REDIRECTS and "location" in self.headers
+        return self.status in redirects.STATUSES and "location" in self.headers
 
     def _decode(self) -> None:
         if encoding := self.headers.get("content-encoding"):

@@ -95,12 +95,13 @@ class StreamSink:
         """Until something was handed over."""
         return not self._has_begun
 
-    def body(self, received: Response) -> Body:
+    def body(self, response: Callable[[], Response]) -> Body:
         """An empty one.
 
         Raises:
             ProtocolError: something of another one was handed over.
         """
+        received = response()
         if self._has_begun:
             raise ProtocolError(received.job.asked.url, "another version of the body than the one that was begun")
         self._received, self._body = received, StreamBody(self)

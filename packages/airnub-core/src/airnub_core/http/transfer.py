@@ -1,41 +1,15 @@
-"""An transfer: a job on its way. It outlives handles, from redirect to redirect and from attempt to attempt."""
+"""A transfer: a request on its way. It outlives exchanges, from redirect to redirect and from attempt to attempt."""
 
-from typing import Protocol
-
-from airnub_core.errors import RefusedUrlError
 from airnub_core.http.body_sink import Body, Response, Sink
 from airnub_core.http.cookies import Cookies
 from airnub_core.http.headers import sendable
-from airnub_core.http.request import Request
+from airnub_core.http.redirects import Going, sent_on
+from airnub_core.http.request import Content, Request
 from airnub_core.http.url import Url, parse_url
 from airnub_core.store.partials import ResumeInfo
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods that may be repeated without being asked for (RFC 9110, 9.2.2)."""
-_OF_CONTENT = frozenset({"content-type", "content-encoding", "content-language", "content-location"})
-"""Headers of a request that describe its body, and go with it."""
-
-
-class Content(Protocol):
-    """The body of a request; read in the thread of the client."""
-
-    @property
-    def size(self) -> int | None:
-        """In bytes; `None` where it is not known."""
-        ...
-
-    @property
-    def can_rewind(self) -> bool:
-        """Whether it can be sent again."""
-        ...
-
-    def rewind(self) -> None:
-        """Begin again."""
-        ...
-
-    def read(self, most: int) -> bytes | None:
-        """Up to so many bytes; none at the end, and `None` where there are none yet."""
-        ...
 
 
 class Transfer:
@@ -139,20 +113,11 @@ class Transfer:
         Raises:
             RefusedUrlError: the body of the request cannot be sent there.
         """
-        is_foreign = target.origin != self.target.origin
-        if (status == 303 and self.method != "HEAD") or (status in {301, 302} and self.method == "POST"):
-            self.method, self.content = "GET", None
-            self.headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_CONTENT}
+        going = Going(self.method, self.content, self.headers)
+        self.method, self.content, self.headers = sent_on(self.url, going, self.target, target, status)
         if self.content is not None:
-            found = f"a redirect {status} of a {self.method} with a body"
-            if is_foreign:
-                raise RefusedUrlError(self.url, f"{found} to {target.scheme}://{target.host}", "one origin for a body")
-            if not self.content.can_rewind:
-                raise RefusedUrlError(self.url, f"{found} that is a stream", "a body that can be sent again")
             self.content.rewind()
         self.redirects += 1
-        if is_foreign:
-            self.headers = {}
         self._go_to(target)
 
     def back_to_start(self) -> None:

@@ -30,9 +30,9 @@ from airnub_core.http.client import Client
 from airnub_core.http.cookies import Cookies
 from airnub_core.http.fetcher import EventLoop
 from airnub_core.http.limits import Limits
-from airnub_core.http.request import Request
+from airnub_core.http.request import Content, Request
 from airnub_core.http.streams import BytesContent, StreamContent, StreamSink
-from airnub_core.http.transfer import Content, Transfer
+from airnub_core.http.transfer import Transfer
 from airnub_core.http.url import origin_of
 from airnub_core.store.manifest import RequestInfo
 
