@@ -7,8 +7,8 @@ import pytest
 from airnub_core import Kind, batches
 from airnub_core.arrival import Item
 from airnub_core.batches import Batches
-from airnub_core.download.job import Failed, Fetched, NotModified
 from airnub_core.errors import HttpStatusError, StoreError
+from airnub_core.http.request import Failed, Fetched, NotModified
 from airnub_core.settling import BATCH_BYTES
 from airnub_core.store.index import Run
 from airnub_core.store.manifest import url_digest

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from airnub_core.network.concurrency import in_thread, together
+from airnub_core.concurrency import in_thread, together
 
 
 def test_results_come_in_the_order_of_the_jobs():

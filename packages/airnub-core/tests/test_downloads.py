@@ -11,11 +11,11 @@ from itertools import count
 import pytest
 
 from airnub_core import ContentStore, Item, Kind, verify
-from airnub_core.download import crew
-from airnub_core.download.crew import Setting
-from airnub_core.download.landing import Landing
 from airnub_core.downloads import MANY, Downloads, _processes_for
 from airnub_core.errors import StoreError, WorkerLostError
+from airnub_core.http import worker_pool
+from airnub_core.http.file_sink import FileSink
+from airnub_core.http.worker_pool import DownloaderConfig
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.clock import elapsed, timestamp
 from airnub_core.store.index import Run
@@ -41,7 +41,7 @@ def downloads(opened, network, told):
 
     def make(*, network=network, force=False, processes=1, index=opened.index, on_outcomes=told.extend):
         logged = opened.store.takes_logs
-        setting = Setting(opened.staging.folder, opened.hidden, network.connections, "tests/1", logged)
+        setting = DownloaderConfig(opened.staging.folder, opened.hidden, network.connections, "tests/1", logged)
         return Downloads(
             opened.store,
             index,
@@ -217,7 +217,7 @@ def test_what_goes_wrong_first_is_told(site, downloads, items, opened, monkeypat
     def record(*_rows):
         raise StoreError("the index", "second")
 
-    monkeypatch.setattr(Landing, "flush", flush)
+    monkeypatch.setattr(FileSink, "flush", flush)
     monkeypatch.setattr(opened.index, "record", record)
     with pytest.raises(StoreError, match="first"):
         downloads().run(items(*files(site, 300)))
@@ -225,7 +225,7 @@ def test_what_goes_wrong_first_is_told(site, downloads, items, opened, monkeypat
 
 def workers():
     """The processes that download for this one."""
-    command = ["pgrep", "-P", str(os.getpid()), "-f", "airnub_core.download.worker"]
+    command = ["pgrep", "-P", str(os.getpid()), "-f", "airnub_core.http.worker"]
     return [int(line) for line in subprocess.run(command, capture_output=True, check=False).stdout.split()]
 
 
@@ -267,7 +267,7 @@ def test_a_process_that_is_killed(site, downloads, items, opened, told, tmp_path
 @pytest.mark.system
 def test_processes_that_are_killed_for_ever(server, site, downloads, items, opened, told, network, monkeypatch):
     """The run ends, with an error for each item that they were at; the others are stored."""
-    monkeypatch.setattr(crew, "MOST_LOSSES", 2)
+    monkeypatch.setattr(worker_pool, "MOST_LOSSES", 2)
     patient = network.model_copy(update={"stall_timeout": 60, "connections": 8})
     killed, lost = set(), threading.Event()
     # Nothing is answered before the last process was killed.

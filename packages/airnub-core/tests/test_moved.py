@@ -34,3 +34,16 @@ def test_without_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "airnub_data", None)
     with pytest.raises(ImportError, match=r"a\.Column has moved to airnub_data: install airnub-prefect\[datasets\]"):
         find("a", "Column")
+
+
+def test_a_module_of_this_package_that_moved():
+    """`network.settings` is in `http` now; the warning says so."""
+    from airnub_core.http.settings import NetworkSettings
+
+    with pytest.warns(
+        DeprecationWarning, match=r"NetworkSettings has moved: import it from airnub_core\.http\.settings"
+    ):
+        from airnub_core.network.settings import NetworkSettings as Moved
+    assert Moved is NetworkSettings
+    with pytest.raises(AttributeError, match=r"airnub_core\.network\.settings\.Nothing has no successor$"):
+        find("airnub_core.network.settings", "Nothing")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airnub_core.arrival import Item
     from airnub_core.engine import Engine, open_engine
     from airnub_core.errors import IngestError, ItemError, StoreError
-    from airnub_core.network.settings import NetworkSettings
+    from airnub_core.http.settings import NetworkSettings
     from airnub_core.outcome import Kind, Outcome, Report
     from airnub_core.sources.apis import ingest_apis
     from airnub_core.sources.files import ingest_files
@@ -66,7 +66,7 @@ _HOMES = {
     "ItemError": "airnub_core.errors",
     "Kind": "airnub_core.outcome",
     "Manifest": "airnub_core.store.manifest",
-    "NetworkSettings": "airnub_core.network.settings",
+    "NetworkSettings": "airnub_core.http.settings",
     "Outcome": "airnub_core.outcome",
     "PageSource": "airnub_core.sources.settings",
     "Place": "airnub_core.store.opening",

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from airnub_common import ALGORITHM
-from airnub_core.network.headers import is_visible
-from airnub_core.network.settings import NetworkSettings
+from airnub_core.http.headers import is_visible
+from airnub_core.http.settings import NetworkSettings
 from airnub_core.store.index import Known
 from airnub_core.store.source_name import checked_source_name, found
 from airnub_core.store.staged import Staged

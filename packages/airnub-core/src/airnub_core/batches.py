@@ -6,7 +6,7 @@ from time import monotonic
 
 from airnub_common import redact_url
 from airnub_core.arrival import Arrival, Item
-from airnub_core.download.job import Failed, Fetched, NotModified
+from airnub_core.http.request import Failed, Fetched, NotModified
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.settling import BATCH_BYTES, settle
 from airnub_core.store.index import Index, Known, Run

@@ -8,11 +8,11 @@ from time import monotonic
 
 from airnub_core.arrival import Item, validators
 from airnub_core.claims import Claims
-from airnub_core.download.crew import Crew
-from airnub_core.download.job import Job
-from airnub_core.network.limits import Limits
-from airnub_core.network.settings import NetworkSettings
-from airnub_core.network.targets import host_of
+from airnub_core.http.limits import Limits
+from airnub_core.http.request import Request
+from airnub_core.http.settings import NetworkSettings
+from airnub_core.http.url import host_of
+from airnub_core.http.worker_pool import WorkerPool
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.store.clock import time_of
 from airnub_core.store.index import Index, Known
@@ -51,7 +51,7 @@ class Dealer:
     """
 
     def __init__(
-        self, items: Sequence[Item], store: Store, index: Index, crew: Crew, *, connections: int, force: bool
+        self, items: Sequence[Item], store: Store, index: Index, crew: WorkerPool, *, connections: int, force: bool
     ) -> None:
         """Line items up.
 
@@ -160,7 +160,7 @@ class Dealer:
                 break
         return places
 
-    def _jobs(self, places: Sequence[int], done: dict[int, Outcome]) -> list[Job]:
+    def _jobs(self, places: Sequence[int], done: dict[int, Outcome]) -> list[Request]:
         digests = {place: url_digest(self._items[place].url) for place in places}
         of_source: dict[str, list[str]] = {}
         for place in places:
@@ -169,7 +169,7 @@ class Dealer:
         claimed = self._claims.claim(digests.values())
         known = {source: self._index.lookup(source, asked) for source, asked in of_source.items()}
         clock = self._index.clock()
-        jobs: list[Job] = []
+        jobs: list[Request] = []
         needless: list[str] = []
         for place in places:
             item, digest = self._items[place], digests[place]
@@ -196,11 +196,11 @@ class Dealer:
             found.checked_at >= self._started or self._checked_before.get(place, found.checked_at) != found.checked_at
         )
 
-    def _job(self, place: int, item: Item, digest: str, found: Known | None, clock: float) -> Job:
+    def _job(self, place: int, item: Item, digest: str, found: Known | None, clock: float) -> Request:
         etag, last_modified = (None, None) if self._force else validators(found)
         previous = None if found is None else found.digest
         asked = Asked(item.source, item.url, digest, item.page, item.title, previous)
-        return Job(place, asked, self._limits_of(item.network), item.headers, etag, last_modified, clock)
+        return Request(place, asked, self._limits_of(item.network), item.headers, etag, last_modified, clock)
 
     def _limits_of(self, network: NetworkSettings) -> Limits:
         """Of one member of the crew: its share. One value for all items of a source, which travels once a packet."""

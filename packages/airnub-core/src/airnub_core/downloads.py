@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from airnub_core.arrival import Item
 from airnub_core.batches import Batches
 from airnub_core.dealing import Dealer
-from airnub_core.download.client import Client
-from airnub_core.download.crew import Crew, Setting
-from airnub_core.download.job import Broken, Failed, Result
 from airnub_core.errors import IngestError, StoreError
 from airnub_core.garbage import collected_rarely
-from airnub_core.network.settings import NetworkSettings
+from airnub_core.http.client import Client
+from airnub_core.http.request import Failed, Result, StoreFailure
+from airnub_core.http.settings import NetworkSettings
+from airnub_core.http.worker_pool import DownloaderConfig, WorkerPool
 from airnub_core.outcome import Outcome
 from airnub_core.settling import BATCH
 from airnub_core.store.index import Index, Run
@@ -34,7 +34,7 @@ class Downloads:
         self,
         store: Store,
         index: Index,
-        setting: Setting,
+        setting: DownloaderConfig,
         network: NetworkSettings,
         *,
         force: bool,
@@ -66,7 +66,7 @@ class Downloads:
         self._on_outcomes = on_outcomes
         self._client = client
         self._stopping = threading.Event()
-        self._crew: Crew | None = None
+        self._crew: WorkerPool | None = None
 
     def stop(self) -> None:
         """Give up on what has not come; what has is settled, and `run` returns soon."""
@@ -83,7 +83,7 @@ class Downloads:
         if not items:
             return []
         processes = self._processes or _processes_for(items, self._network)
-        with collected_rarely(), Crew(self._setting, processes, self._client) as crew:
+        with collected_rarely(), WorkerPool(self._setting, processes, self._client) as crew:
             self._crew = crew
             connections = self._network.connections
             dealer = Dealer(items, self._store, self._index, crew, connections=connections, force=self._force)
@@ -107,7 +107,7 @@ class Downloads:
                     dealer.release()
         return batches.outcomes
 
-    def _work(self, crew: Crew, dealer: Dealer, batches: Batches) -> None:
+    def _work(self, crew: WorkerPool, dealer: Dealer, batches: Batches) -> None:
         if self._stopping.is_set():
             crew.stop()
         broken: IngestError | None = None
@@ -133,7 +133,7 @@ def _take(packet: Sequence[Result], dealer: Dealer, batches: Batches) -> IngestE
     """Take results in; what keeps the store from being written, where something does."""
     broken: IngestError | None = None
     for result in packet:
-        if isinstance(result, Broken):
+        if isinstance(result, StoreFailure):
             broken = broken or result.error
             continue
         digest, known = dealer.back(result.number)

@@ -18,13 +18,13 @@ from uuid import uuid4
 
 from airnub_common import redact_url
 from airnub_core.arrival import Arrival, Item, validators
-from airnub_core.download.crew import Setting
-from airnub_core.download.job import Fetched, Job
+from airnub_core.concurrency import in_thread
 from airnub_core.downloads import Downloads
 from airnub_core.errors import ConnectionFailedError, DamagedObjectError, ItemError, StoreError
-from airnub_core.network.concurrency import in_thread
-from airnub_core.network.limits import Limits
-from airnub_core.network.settings import NetworkSettings
+from airnub_core.http.limits import Limits
+from airnub_core.http.request import Fetched, Request
+from airnub_core.http.settings import NetworkSettings
+from airnub_core.http.worker_pool import DownloaderConfig
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.settling import settle
 from airnub_core.store.clock import time_of
@@ -39,9 +39,9 @@ from airnub_core.store.staging import StagedBody
 from airnub_core.withdrawing import Unavailable, settle_unavailable
 
 if TYPE_CHECKING:
-    from airnub_core.download.client import Client
-    from airnub_core.download.requests import EventLoop, Requests
-    from airnub_core.download.transport import AsyncClient, Transport
+    from airnub_core.http.client import Client
+    from airnub_core.http.fetcher import EventLoop, Fetcher
+    from airnub_core.http.transport import AsyncClient, Transport
 
 
 class ClientSource(Protocol):
@@ -97,13 +97,13 @@ class Engine:
         self.network = network
         self._run = Run(run or uuid4().hex, time_of(opened.index))
         self._staging = opened.staging
-        self._setting = Setting(
+        self._setting = DownloaderConfig(
             opened.staging.folder, opened.hidden, network.connections, user_agent, opened.store.takes_logs
         )
         self._user_agent = user_agent
         self._hidden = opened.hidden
-        self._client_of_all: Client | None = None
-        self._requests: Requests | None = None
+        self._http_client: Client | None = None
+        self._fetcher: Fetcher | None = None
         self._event_loop: EventLoop | None = None
         self._transports: list[Transport] = []
         self._limits: dict[int, tuple[NetworkSettings, Limits]] = {}
@@ -228,7 +228,7 @@ class Engine:
         """
         limits = self._limits_of(item.network)
         limits = limits._replace(max_bytes=max_bytes if cuts else min(max_bytes, limits.max_bytes))
-        job = Job(0, Asked(item.source, item.url, ""), limits, item.headers)
+        job = Request(0, Asked(item.source, item.url, ""), limits, item.headers)
         _, content, headers, final_url = await self._single().peek(job, cuts=cuts)
         return content, headers, final_url
 
@@ -302,7 +302,7 @@ class Engine:
         Raises:
             ValueError: the source has `auth`, and there is no `secret`.
         """
-        from airnub_core.download.transport import Origin, Transport, new_async_client
+        from airnub_core.http.transport import Origin, Transport, new_async_client
 
         limits = source.network(self.network).limits()
         origin = Origin(source.name, limits, source.home, source.request_headers(secret))
@@ -314,10 +314,10 @@ class Engine:
         """Close its connections."""
         for transport in self._transports:
             transport.abort(ConnectionFailedError("", "the engine was closed"))
-        if self._client_of_all is not None:
-            self._client_of_all.close()
-        if self._requests is not None:
-            self._requests.close()
+        if self._http_client is not None:
+            self._http_client.close()
+        if self._fetcher is not None:
+            self._fetcher.close()
 
     def expect(self, items: int) -> None:
         """Tell whoever listens that so many more outcomes are to come."""
@@ -399,7 +399,7 @@ class Engine:
         previous = None if known is None else known.digest
         asked = Asked(item.source, item.url, digest, item.page, item.title, previous)
         clock = self.index.clock()
-        job = Job(0, asked, self._limits_of(item.network), item.headers, etag, last_modified, clock)
+        job = Request(0, asked, self._limits_of(item.network), item.headers, etag, last_modified, clock)
         result = await self._single().fetch(job)
         staged = result.staged if isinstance(result, Fetched) else None
         return Arrival(
@@ -436,22 +436,22 @@ class Engine:
 
     def _http(self) -> "Client":
         """The client of all requests, started at the first."""
-        if self._client_of_all is None:
-            from airnub_core.download.client import Client
+        if self._http_client is None:
+            from airnub_core.http.client import Client
 
-            self._client_of_all = Client(self._user_agent, self.network.connections)
-        return self._client_of_all
+            self._http_client = Client(self._user_agent, self.network.connections)
+        return self._http_client
 
-    def _single(self) -> "Requests":
-        if self._requests is None:
-            from airnub_core.download.requests import Requests
+    def _single(self) -> "Fetcher":
+        if self._fetcher is None:
+            from airnub_core.http.fetcher import Fetcher
 
-            self._requests = Requests(self._http(), self._awaited(), self._staging.folder, self._hidden)
-        return self._requests
+            self._fetcher = Fetcher(self._http(), self._awaited(), self._staging.folder, self._hidden)
+        return self._fetcher
 
     def _awaited(self) -> "EventLoop":
         if self._event_loop is None:
-            from airnub_core.download.requests import EventLoop
+            from airnub_core.http.fetcher import EventLoop
 
             self._event_loop = EventLoop()
         return self._event_loop

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from airnub_core import FileSource, Kind
-from airnub_core.download.answer import Answer
-from airnub_core.download.buffers import Buffers
-from airnub_core.download.errand import Errand
-from airnub_core.download.job import Job
-from airnub_core.download.landing import Landing
-from airnub_core.network import backoff
+from airnub_core.http import retry
+from airnub_core.http.buffers import Buffers
+from airnub_core.http.file_sink import FileSink
+from airnub_core.http.request import Request
+from airnub_core.http.response import ResponseReader
+from airnub_core.http.transfer import Transfer
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.partials import WORTH_RESUMING, Note, Partials
 from airnub_core.store.provenance import Asked
@@ -30,7 +30,7 @@ def no_proxy(monkeypatch):
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch):
     """What is asked again is so at once; how long a wait is has tests of its own, in `test_backoff`."""
-    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def job(network):
     def make(url, number=0, headers=(), etag=None, last_modified=None, source="s", **limits):
         asked = Asked(source, url, url_digest(url))
         known = network.model_copy(update=limits).limits()
-        return Job(number, asked, known, dict(headers), etag, last_modified)
+        return Request(number, asked, known, dict(headers), etag, last_modified)
 
     return make
 
@@ -137,15 +137,15 @@ def partials(tmp_path):
 
 
 @pytest.fixture
-def landed():
-    """Results, as the landing tells them."""
+def reported_by_sink():
+    """Results, as the file sink tells them."""
     return []
 
 
 @pytest.fixture
-def landing(staging_folder, partials, landed):
+def file_sink(staging_folder, partials, reported_by_sink):
     """Where bodies come down; closed at the end, if it is not before."""
-    made = Landing(staging_folder, "a", partials, Buffers(4, 1), landed.append)
+    made = FileSink(staging_folder, "a", partials, Buffers(4, 1), reported_by_sink.append)
     closed = []
     close, made.close = made.close, lambda: closed.append(close()) if not closed else None
     yield made
@@ -153,15 +153,15 @@ def landing(staging_folder, partials, landed):
 
 
 @pytest.fixture
-def new_errand(landing):
-    """What is on its way for a job, to the landing."""
-    return lambda job, **more: Errand(job, landing, **more)
+def new_transfer(file_sink):
+    """What is on its way for a job, to the file sink."""
+    return lambda job, **more: Transfer(job, file_sink, **more)
 
 
 @pytest.fixture
-def asked(job, new_errand):
+def asked(job, new_transfer):
     """An answer that is waited for, to a job as in `job`."""
-    return lambda url, **more: Answer(new_errand(job(url, **more)), [])
+    return lambda url, **more: ResponseReader(new_transfer(job(url, **more)), [])
 
 
 @pytest.fixture

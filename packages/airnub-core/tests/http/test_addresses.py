@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airnub_core.network.addresses import (
+from airnub_core.http.addresses import (
     ip_of,
     is_local_name,
     is_metadata,

@@ -17,7 +17,6 @@ from misbehaviours import content
 from recording import RecordingServer
 
 from airnub_core import ApiSource, Item, open_engine
-from airnub_core.download.exchange import Exchange
 from airnub_core.errors import (
     ConnectionFailedError,
     ContentEncodingError,
@@ -33,7 +32,8 @@ from airnub_core.errors import (
     TransferTimeoutError,
     TruncatedBodyError,
 )
-from airnub_core.network import backoff
+from airnub_core.http import retry
+from airnub_core.http.curl_handle import CurlHandle
 
 WAYS = ["file", "api", "page", "client"]
 MIB = 1024 * 1024
@@ -185,13 +185,13 @@ def test_a_redirect_to_a_private_host_is_refused(ask, way, serve):
 @pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254"])
 def test_a_name_that_resolves_to_a_private_address_is_refused(get, server, monkeypatch, address):
     """The address that is connected to decides; the name is put into libcurl's own table."""
-    start = Exchange.start
+    start = CurlHandle.start
 
-    def resolving(exchange, errand):
-        exchange.curl.setopt(pycurl.RESOLVE, [f"{NAME}:{server.port}:{address}"])
-        start(exchange, errand)
+    def resolving(handle, transfer):
+        handle.curl.setopt(pycurl.RESOLVE, [f"{NAME}:{server.port}:{address}"])
+        start(handle, transfer)
 
-    monkeypatch.setattr(Exchange, "start", resolving)
+    monkeypatch.setattr(CurlHandle, "start", resolving)
     error = get(f"http://{NAME}:{server.port}/told", allow_private_hosts=False)
     assert isinstance(error, RefusedAddressError)
     assert (error.host, error.address) == (NAME, address.strip("[]"))
@@ -339,7 +339,7 @@ def test_the_number_of_redirects_is_a_setting(get, server):
 
 def test_the_limit_is_that_of_the_wanted_body(get, recording, monkeypatch):
     """An error with a larger body is that error, and asked again where that helps; a redirect is one."""
-    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
     for size in (20_000, 3_000_000):
         answers = iter([(503, {}, b"x" * size), (302, {"Location": "/end"}, b"x" * size), (200, {}, b"fine")])
         server = recording(lambda _asked, answers=answers: next(answers))
@@ -391,7 +391,7 @@ def test_connections_of_a_host_hold_for_redirects(ask, way, server, serve):
 @pytest.mark.parametrize("code", [408, 425, 429, 500, 502, 503, 504, 599])
 def test_a_status_that_may_heal_is_asked_again(get, recording, monkeypatch, code):
     """And then it is well."""
-    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
     answers = iter([(code, {}, b""), (code, {}, b""), (200, {}, b"fine")])
     server = recording(lambda _asked: next(answers))
     assert get(server.url(), attempts=3) == b"fine"
@@ -422,7 +422,7 @@ def test_a_server_that_asks_for_too_long_a_wait_is_left(get, server):
 
 def test_the_same_errors_have_the_same_words(ask, serve, monkeypatch, unused_port):
     """In all four ways, and after the same number of attempts."""
-    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
     server = serve()
     urls = [
         server.url("status", code=404),
@@ -501,14 +501,14 @@ def test_bad_chunks(get, raw_server, chunks):
 
 def test_what_is_large_is_resumed(get, server, monkeypatch):
     """From the byte at which it was cut."""
-    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
     assert get(server.url("cut", size=4 * MIB, sent=2 * MIB), attempts=2) == content(4 * MIB)
     assert server.asked[1].start == 2 * MIB
 
 
 def test_what_is_large_and_has_changed_is_fetched_afresh(ask, server, monkeypatch):
     """Where nothing of it was handed over; a stream of which something was is an error then."""
-    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
     for way in WAYS:
         url = server.url("cut", size=4 * MIB, sent=2 * MIB, then="changed", etag=f'"{way}"')
         [found] = ask(way, url, attempts=3)

@@ -7,7 +7,7 @@ from misbehaviours import content
 
 from airnub_core import FileSource, Kind
 from airnub_core.errors import ConnectionFailedError, HttpStatusError, ItemError, ProtocolError, TransferTimeoutError
-from airnub_core.network.limits import MAX_INTERIM
+from airnub_core.http.limits import MAX_INTERIM
 from airnub_core.store.manifest import Manifest
 
 

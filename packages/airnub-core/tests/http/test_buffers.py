@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from airnub_core.download.buffers import LARGEST, SMALLEST, SPARE, Buffers
+from airnub_core.http.buffers import LARGEST, SMALLEST, SPARE, Buffers
 
 MIB = 1024 * 1024
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_common import safe_file_name
-from airnub_core.network.content_disposition import file_name_of
+from airnub_core.http.content_disposition import file_name_of
 
 
 @pytest.mark.parametrize(

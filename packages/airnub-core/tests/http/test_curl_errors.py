@@ -5,8 +5,8 @@ import errno
 import pycurl
 import pytest
 
-from airnub_core.download.curl_errors import error_of
 from airnub_core.errors import ConnectionFailedError, ProtocolError, RefusedUrlError, TlsError, TruncatedBodyError
+from airnub_core.http.curl_errors import error_of
 
 
 @pytest.fixture

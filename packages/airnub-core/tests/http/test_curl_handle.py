@@ -1,4 +1,4 @@
-"""Exchanges. What a name resolves to is put into libcurl itself, so that no resolver is asked."""
+"""Curl handles. What a name resolves to is put into libcurl itself, so that no resolver is asked."""
 
 import socket
 from time import monotonic, sleep
@@ -6,19 +6,19 @@ from time import monotonic, sleep
 import pycurl
 import pytest
 
-from airnub_core.download.exchange import Exchange
 from airnub_core.errors import HttpStatusError, ItemError, RefusedAddressError, TooLargeError
+from airnub_core.http.curl_handle import CurlHandle
 
 NAME = "harmless.example"
 
 
 @pytest.fixture
-def exchange():
+def handle():
     """Makes a handle."""
     made = []
 
     def make():
-        made.append(Exchange("test"))
+        made.append(CurlHandle("test"))
         return made[-1]
 
     yield make
@@ -26,20 +26,20 @@ def exchange():
         one.curl.close()
 
 
-def resolve(exchange, server, *addresses):
+def resolve(handle, server, *addresses):
     """Let the name have these addresses from now on; they are asked without a proxy."""
     entries = [f"-{NAME}:{server.port}", f"{NAME}:{server.port}:{','.join(addresses)}"]
-    exchange.curl.setopt(pycurl.RESOLVE, entries)
+    handle.curl.setopt(pycurl.RESOLVE, entries)
 
 
 @pytest.fixture
-def started(new_errand):
-    """An errand whose first attempt begins now."""
+def started(new_transfer):
+    """A transfer whose first attempt begins now."""
 
     def start(job):
-        errand = new_errand(job)
-        errand.started = monotonic()
-        return errand
+        transfer = new_transfer(job)
+        transfer.started = monotonic()
+        return transfer
 
     return start
 
@@ -48,17 +48,17 @@ def started(new_errand):
 def ask(started):
     """Ask once; where it sends on to."""
 
-    def once(exchange, job):
+    def once(handle, job):
         code, words = 0, ""
-        exchange.start(started(job))
+        handle.start(started(job))
         try:
-            exchange.curl.perform()
+            handle.curl.perform()
         except pycurl.error as error:
             code, words = error.args
         try:
-            return exchange.end(code, words)
+            return handle.end(code, words)
         finally:
-            exchange.release()
+            handle.release()
 
     return once
 
@@ -66,9 +66,9 @@ def ask(started):
 @pytest.mark.parametrize(
     "addresses", [["127.0.0.1"], ["[::1]", "127.0.0.1"], ["10.0.0.1"], ["169.254.169.254"], ["[::ffff:127.0.0.1]"]]
 )
-def test_the_address_that_is_connected_to_decides(exchange, job, server, addresses, ask):
+def test_the_address_that_is_connected_to_decides(handle, job, server, addresses, ask):
     """A harmless name with private addresses is refused before a connection, and the error says which."""
-    refusing = exchange()
+    refusing = handle()
     resolve(refusing, server, *addresses)
     with pytest.raises(RefusedAddressError) as error:
         ask(refusing, job(f"http://{NAME}:{server.port}/told", allow_private_hosts=False))
@@ -77,9 +77,9 @@ def test_the_address_that_is_connected_to_decides(exchange, job, server, address
     assert server.accepted == 0
 
 
-def test_a_name_whose_addresses_change_is_judged_anew(exchange, job, server, ask, started):
+def test_a_name_whose_addresses_change_is_judged_anew(handle, job, server, ask, started):
     """Each connection is; what a name resolved to a moment before is nothing to go by."""
-    allowing, refusing = exchange(), exchange()
+    allowing, refusing = handle(), handle()
     for one in (allowing, refusing):
         resolve(one, server, "127.0.0.1")
     allowing.start(started(job(f"http://{NAME}:{server.port}/told")))
@@ -109,11 +109,11 @@ def test_a_name_whose_addresses_change_is_judged_anew(exchange, job, server, ask
         (socket.AF_INET6, ("::ffff:10.0.0.1", 80, 0, 0), False),
     ],
 )
-def test_a_socket_is_opened_for_public_addresses_alone(exchange, job, family, place, public, started):
+def test_a_socket_is_opened_for_public_addresses_alone(handle, job, family, place, public, started):
     """Libcurl asks for one before it connects, and connects to nothing without."""
     if family == socket.AF_INET6 and not socket.has_ipv6:
         pytest.skip("no IPv6 here")
-    asking = exchange()
+    asking = handle()
     asking.start(started(job(f"http://{NAME}/", allow_private_hosts=False)))
     opened = asking._open_socket(pycurl.SOCKTYPE_IPCXN, (family, socket.SOCK_STREAM, 6, place))
     if not public:
@@ -125,9 +125,9 @@ def test_a_socket_is_opened_for_public_addresses_alone(exchange, job, family, pl
 
 @pytest.mark.parametrize("allowed", [True, (NAME,), ("0.0.0.0/0", "::/0")])
 @pytest.mark.parametrize("address", ["169.254.169.254", "169.254.170.2", "100.100.100.200", "[fd00:ec2::254]"])
-def test_no_socket_is_opened_to_a_metadata_service(exchange, job, server, allowed, address, ask):
+def test_no_socket_is_opened_to_a_metadata_service(handle, job, server, allowed, address, ask):
     """Whatever is allowed: the name resolves to it, and libcurl gets no socket for it."""
-    refusing = exchange()
+    refusing = handle()
     resolve(refusing, server, address)
     with pytest.raises(RefusedAddressError, match="metadata service of a cloud") as error:
         ask(refusing, job(f"http://{NAME}:{server.port}/told", allow_private_hosts=allowed))
@@ -145,10 +145,10 @@ def test_no_socket_is_opened_to_a_metadata_service(exchange, job, server, allowe
         ((), "127.0.0.1", False),
     ],
 )
-def test_a_list_decides_at_the_connection(exchange, job, serve, allowed, address, is_allowed, ask):
+def test_a_list_decides_at_the_connection(handle, job, serve, allowed, address, is_allowed, ask):
     """A listed name may have any private address, an address of a listed network any name."""
     server = serve(host=address)
-    asking = exchange()
+    asking = handle()
     resolve(asking, server, address)
     wanted = job(f"http://{NAME}:{server.port}/told", allow_private_hosts=allowed)
     if is_allowed:
@@ -173,15 +173,15 @@ def test_a_list_decides_at_the_connection(exchange, job, serve, allowed, address
         ("http://metadata.google.internal/", ("0.0.0.0/0",)),
     ],
 )
-def test_a_name_that_says_it_is_private_is_refused_before_anything(exchange, job, url, allowed, started):
+def test_a_name_that_says_it_is_private_is_refused_before_anything(handle, job, url, allowed, started):
     """No resolver is asked."""
     with pytest.raises(RefusedAddressError):
-        exchange().start(started(job(url, allow_private_hosts=allowed)))
+        handle().start(started(job(url, allow_private_hosts=allowed)))
 
 
-def test_a_handle_is_used_again(exchange, job, server, ask):
-    """Headers, limits and cookies of one errand are none of the next one's."""
-    again = exchange()
+def test_a_handle_is_used_again(handle, job, server, ask):
+    """Headers, limits and cookies of one transfer are none of the next one's."""
+    again = handle()
     with pytest.raises(TooLargeError):
         ask(again, job(server.url("whole", size=1000), headers={"x-key": "s3cret"}, etag='"0"', max_bytes=10))
     ask(again, job(server.url("redirect", to=server.url("told"), cookie="a=b")))
@@ -200,9 +200,9 @@ def test_a_handle_is_used_again(exchange, job, server, ask):
         b"HTTP/1.1 103 Early Hints\r\nSet-Cookie: a=b; Path=/\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
     ],
 )
-def test_cookies_that_libcurl_took_from_elsewhere(exchange, job, raw_server, sent, ask):
-    """From an interim answer, or from headers without an end: they are not shown to the next errand's server either."""
-    again = exchange()
+def test_cookies_that_libcurl_took_from_elsewhere(handle, job, raw_server, sent, ask):
+    """From an interim answer, or from headers without an end: the next transfer's server is not shown them either."""
+    again = handle()
     raw_server.answer = sent
     for _ in range(2):
         with pytest.raises(ItemError):
@@ -210,23 +210,23 @@ def test_cookies_that_libcurl_took_from_elsewhere(exchange, job, raw_server, sen
     assert [b"cookie" in asked.lower() for asked in raw_server.asked] == [False, False]
 
 
-def test_cookies_are_cleared_where_there_are_any(exchange, job, server, started):
-    """Whatever libcurl says that it holds when the errand is over."""
-    again = exchange()
+def test_cookies_are_cleared_where_there_are_any(handle, job, server, started):
+    """Whatever libcurl says that it holds when the transfer is over."""
+    again = handle()
     url = server.url("redirect", to=server.url("told"), cookie="a=b")
     again.start(started(job(url)))
     again.curl.perform()
     assert again.curl.getinfo(pycurl.INFO_COOKIELIST)
     again.end(0, "")
-    assert len(again.errand.cookies) == 1
+    assert len(again.transfer.cookies) == 1
     again.release()
     assert not again.curl.getinfo(pycurl.INFO_COOKIELIST)
     assert again.answer is None
 
 
-def test_progress_is_whatever_comes(exchange, job, server, started):
+def test_progress_is_whatever_comes(handle, job, server, started):
     """Headers and bytes; before the request could be sent there is none, and other limits hold."""
-    watched = exchange()
+    watched = handle()
     watched.start(started(job(server.url("told"))))
     assert (watched.progress, watched.connected) == (0, False)
     watched.curl.perform()
@@ -236,9 +236,9 @@ def test_progress_is_whatever_comes(exchange, job, server, started):
     watched.release()
 
 
-def test_the_time_of_a_request_is_before_it_is_sent(exchange, job, server, ask):
+def test_the_time_of_a_request_is_before_it_is_sent(handle, job, server, ask):
     """Also where the process is held up behind it, when the server may have answered; a reused connection has none."""
-    asking = exchange()
+    asking = handle()
 
     def hold_up(kind, _):
         if kind == pycurl.INFOTYPE_HEADER_OUT:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from misbehaviours import content
 
-from airnub_core.download.downloader import PACKET, Downloader
-from airnub_core.download.job import Broken, Failed, Fetched, NotModified
 from airnub_core.errors import HttpStatusError, RefusedUrlError, StoreError
+from airnub_core.http.downloader import PACKET, Downloader
+from airnub_core.http.request import Failed, Fetched, NotModified, StoreFailure
 from airnub_core.sample_site import Reply
 from airnub_core.store.clock import elapsed
 from airnub_core.store.manifest import Manifest
@@ -57,7 +57,7 @@ def running(tmp_path, staging_folder, packets):
 def by_number(packets):
     """All results."""
     results = [result for packet in packets for result in packet]
-    return {result.number: result for result in results if not isinstance(result, Broken)}
+    return {result.number: result for result in results if not isinstance(result, StoreFailure)}
 
 
 def test_what_is_told_is_logged_before(running, job, server, staging_folder):
@@ -109,7 +109,7 @@ def test_a_log_that_cannot_be_written(running, packets, job, server, staging_fol
     with running(is_logged=True) as downloader:
         downloader.add([job(server.url("told"), 1)])
     [result] = [result for packet in packets for result in packet]
-    assert isinstance(result, Broken)
+    assert isinstance(result, StoreFailure)
     assert isinstance(result.error, StoreError)
 
 
@@ -229,7 +229,7 @@ def test_a_store_that_cannot_be_written(running, packets, job, server, staging_f
         shutil.rmtree(staging_folder)
         downloader.add([job(server.url("whole", size=size), 1)])
     [[result]] = packets
-    assert isinstance(result, Broken)
+    assert isinstance(result, StoreFailure)
     assert isinstance(result.error, StoreError)
 
 

@@ -10,7 +10,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airnub_core.network.decoding import PIECE, DecodingError, decoder_of
+from airnub_core.http.encoding import PIECE, DecodingError, decoder_of
 
 CONTENT = b"some text, some text, and some more of it\n" * 1000
 MIB = 1024 * 1024

@@ -20,9 +20,6 @@ import pytest
 import zstandard
 from misbehaviours import content
 
-from airnub_core.download.client import Client
-from airnub_core.download.job import Fetched, Job
-from airnub_core.download.requests import EventLoop, Requests
 from airnub_core.errors import (
     ConnectionFailedError,
     ContentEncodingError,
@@ -38,7 +35,10 @@ from airnub_core.errors import (
     TransferTimeoutError,
     TruncatedBodyError,
 )
-from airnub_core.network.limits import MAX_INTERIM
+from airnub_core.http.client import Client
+from airnub_core.http.fetcher import EventLoop, Fetcher
+from airnub_core.http.limits import MAX_INTERIM
+from airnub_core.http.request import Fetched, Request
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.clock import elapsed
 from airnub_core.store.manifest import Manifest, url_digest
@@ -54,7 +54,7 @@ async def requesting(folder, connections=8):
     """Requests that are staged in a folder, and the folder."""
     with Staging(folder) as staging:
         client = Client("tester/1", connections)
-        requests = Requests(client, EventLoop(), staging.folder, folder / "hidden")
+        requests = Fetcher(client, EventLoop(), staging.folder, folder / "hidden")
         try:
             yield requests, staging
         finally:
@@ -66,7 +66,7 @@ def job(url, limits, headers=None, validators=None):
     """What is asked for."""
     known = validators or {}
     asked = Asked("s", url, url_digest(url))
-    return Job(0, asked, limits, headers or {}, known.get("if-none-match"), known.get("if-modified-since"))
+    return Request(0, asked, limits, headers or {}, known.get("if-none-match"), known.get("if-modified-since"))
 
 
 def received(result):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_core.errors import RefusedHeaderError
-from airnub_core.network.headers import is_visible, length_in, number_in, read_headers, sendable
+from airnub_core.http.headers import is_visible, length_in, number_in, read_headers, sendable
 
 URL = "http://h/"
 

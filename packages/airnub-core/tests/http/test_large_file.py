@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from misbehaviours import content
 
-from airnub_core.download.buffers import SMALLEST, Buffers
-from airnub_core.download.lanes import Lanes
-from airnub_core.download.large_file import CHECKPOINT, LargeFile
+from airnub_core.http.buffers import SMALLEST, Buffers
+from airnub_core.http.io_threads import IoThreads
+from airnub_core.http.large_file import CHECKPOINT, LargeFile
 from airnub_core.store.partials import BODY, NOTE, WORTH_RESUMING, Note, Partials, read_note, write_note
 
 MEMORY = Path("/dev/shm")
@@ -32,22 +32,22 @@ def folder(request, tmp_path):
 
 
 @pytest.fixture
-def lanes():
+def threads():
     """Threads that hash and write; all is done when the test is over."""
-    made = Lanes()
+    made = IoThreads()
     yield made
     made.close()
 
 
 @pytest.fixture
-def new(folder, lanes):
+def new(folder, threads):
     """A file that is not open yet."""
     buffers = Buffers(2, 1)
-    return lambda: LargeFile(str(folder), lanes.next(), buffers)
+    return lambda: LargeFile(str(folder), threads.next(), buffers)
 
 
 def ended(file, end=lambda _digits: None):
-    """Do something in the writing lane when all is written; the digest's digits."""
+    """Do something in the writing thread when all is written; the digest's digits."""
     done, digits = threading.Event(), []
 
     def in_lane(hex_digits):
@@ -236,7 +236,7 @@ def test_a_folder_that_is_there_already(new, folder):
     assert not (folder / NOTE).exists()
 
 
-def test_what_cannot_be_read_again_is_closed(folder, lanes, monkeypatch):
+def test_what_cannot_be_read_again_is_closed(folder, threads, monkeypatch):
     """A disk that fails while the bytes of an earlier run are hashed leaves no file open."""
     folder.mkdir()
     (folder / BODY).write_bytes(content(WORTH_RESUMING))
@@ -249,5 +249,5 @@ def test_what_cannot_be_read_again_is_closed(folder, lanes, monkeypatch):
     monkeypatch.setattr(os, "pread", fail)
     before = len(list(Path("/dev/fd").iterdir()))
     with pytest.raises(OSError, match="Input/output"):
-        LargeFile(str(folder), lanes.next(), Buffers(1, SMALLEST)).reopen(known)
+        LargeFile(str(folder), threads.next(), Buffers(1, SMALLEST)).reopen(known)
     assert len(list(Path("/dev/fd").iterdir())) == before

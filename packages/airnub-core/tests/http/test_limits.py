@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from airnub_core import NetworkSettings
-from airnub_core.network.limits import Limits
+from airnub_core.http.limits import Limits
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from misbehaving import Load
 
 from airnub_core import FileSource, Kind, PageSource
 from airnub_core.errors import TransferTimeoutError
-from airnub_core.network.settings import LARGEST, LONGEST, SHORTEST
+from airnub_core.http.settings import LARGEST, LONGEST, SHORTEST
 from airnub_core.sample_site import Reply
 
 TIMES = ("connect_timeout", "stall_timeout", "total_timeout")

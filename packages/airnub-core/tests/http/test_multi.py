@@ -4,8 +4,8 @@ from time import monotonic
 
 import pytest
 
-from airnub_core.download.multi import Multi
-from airnub_core.download.poller import new_poller
+from airnub_core.http.multi import Multi
+from airnub_core.http.poller import new_poller
 
 
 @pytest.fixture
@@ -17,18 +17,18 @@ def poller():
 
 
 @pytest.fixture
-def ended(new_errand, job, poller):
+def ended(new_transfer, job, poller):
     """Ask for URLs at once over a multi; by URL, libcurl's code and what came."""
 
     def ask(multi, multi_of, *urls):
         left = set()
         for url in urls:
-            errand = new_errand(job(url))
-            errand.started = monotonic()
-            exchange = multi.idle.pop() if multi.idle else multi.new_exchange("test")
-            exchange.start(errand)
-            multi.curl.add_handle(exchange.curl)
-            left.add(exchange)
+            transfer = new_transfer(job(url))
+            transfer.started = monotonic()
+            handle = multi.idle.pop() if multi.idle else multi.new_handle("test")
+            handle.start(transfer)
+            multi.curl.add_handle(handle.curl)
+            left.add(handle)
         codes = {}
         until = monotonic() + 30
         while left:
@@ -40,19 +40,19 @@ def ended(new_errand, job, poller):
             multi.act_on_time(monotonic())
             for curl, code, _ in multi.ended():
                 multi.curl.remove_handle(curl)
-                exchange = multi.exchange_of(curl)
-                body = exchange.answer.body.content() if code == 0 and exchange.end(code, "") is None else None
-                codes[exchange.errand.url] = (code, body)
-                exchange.release()
-                multi.idle.append(exchange)
-                left.remove(exchange)
+                handle = multi.handle_of(curl)
+                body = handle.answer.body.content() if code == 0 and handle.end(code, "") is None else None
+                codes[handle.transfer.url] = (code, body)
+                handle.release()
+                multi.idle.append(handle)
+                left.remove(handle)
         return codes
 
     return ask
 
 
 def test_each_of_several_ends_for_itself(ended, server, poller):
-    """One is answered and another finds nobody; exchanges and connections are used again."""
+    """One is answered and another finds nobody; handles and connections are used again."""
     multi_of = {}
     multi = Multi(poller, multi_of, 4)
     good, nobody = server.url("told"), "http://127.0.0.1:1/"

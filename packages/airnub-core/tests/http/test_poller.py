@@ -6,8 +6,8 @@ import socket
 import pycurl
 import pytest
 
-from airnub_core.download import poller as pollers
-from airnub_core.download.poller import READ, WRITE, new_poller
+from airnub_core.http import poller as pollers
+from airnub_core.http.poller import READ, WRITE, new_poller
 
 
 @pytest.fixture(params=["epoll", "selector"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from airnub_core.network.proxies import proxies_of_environment
+from airnub_core.http.proxies import proxies_of_environment
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airnub_core.download.schedule import Schedule
+from airnub_core.http.rate_limit import Scheduler
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def started(schedule, now=0.0):
 
 def scheduled(*all_of, connections=10):
     """A schedule of these."""
-    schedule = Schedule(connections)
+    schedule = Scheduler(connections)
     for one in all_of:
         schedule.add(one)
     return schedule
@@ -115,7 +115,7 @@ def test_what_is_given_up():
 )
 def test_no_limit_is_ever_exceeded_and_all_have_their_turn(connections, asked, choices):
     """Whatever is added and ends in whatever order, some for later."""
-    schedule, active, now = Schedule(connections), [], 0.0
+    schedule, active, now = Scheduler(connections), [], 0.0
     ones = [One(str(number), *limits) for number, limits in enumerate(asked)]
     for number, one in enumerate(ones):
         if number % 5 == 4:

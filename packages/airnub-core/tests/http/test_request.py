@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
-from airnub_core.download.job import Broken, Failed, Fetched, NotModified
 from airnub_core.errors import HttpStatusError, StoreError
+from airnub_core.http.request import Failed, Fetched, NotModified, StoreFailure
 from airnub_core.store.staged import Staged
 
 STAGED = Staged("/staging/1", "s", "a.csv", "ab" * 32, 7, "cd" * 32)
@@ -17,7 +17,7 @@ STAGED = Staged("/staging/1", "s", "a.csv", "ab" * 32, 7, "cd" * 32)
         Fetched(1, 2, STAGED, '"1"', "Mon", "2026"),
         NotModified(1, 2, None, None, "2026"),
         Failed(1, HttpStatusError("http://h/", 503, 7.5)),
-        Broken(StoreError("/store", "full")),
+        StoreFailure(StoreError("/store", "full")),
     ],
 )
 def test_results_cross_the_borders_of_processes(result):

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airnub_core.download.answer import UnfitPartError
 from airnub_core.errors import (
     ContentEncodingError,
     HttpStatusError,
@@ -16,7 +15,8 @@ from airnub_core.errors import (
     TooLargeError,
     TruncatedBodyError,
 )
-from airnub_core.network.limits import MAX_INTERIM
+from airnub_core.http.limits import MAX_INTERIM
+from airnub_core.http.response import UnfitPartError
 from airnub_core.store.partials import WORTH_RESUMING
 
 URL = "http://h/a"
@@ -154,8 +154,8 @@ def test_no_header_is_more_than_an_error_of_its_item(asked, resumed, status, hea
         answer.take(b"some bytes")
         answer.end()
     answer.give_up(for_good=True)
-    if answer.errand.body is not None:
-        answer.errand.sink.discard(answer.errand.body)
+    if answer.transfer.body is not None:
+        answer.transfer.sink.discard(answer.transfer.body)
 
 
 def test_headers_that_did_not_come_to_their_end(asked):
@@ -231,15 +231,15 @@ def test_a_body_that_does_not_keep_to_its_encoding(asked, sent):
 
 
 @pytest.fixture
-def resumed(asked, landing, note):
+def resumed(asked, file_sink, note):
     """An answer to who asks for the rest of a file of which there is a part."""
 
     def make(**limits):
         answer = asked(URL, **limits)
-        body = landing.body()
+        body = file_sink.body()
         body.write(bytes(WORTH_RESUMING))
         body.note(note)
-        answer.errand.body = body
+        answer.transfer.body = body
         return answer
 
     return make
@@ -256,7 +256,7 @@ def test_a_part_is_put_behind_what_is_there(resumed):
         answer.end()
     assert error.value == TruncatedBodyError(URL, 3 * WORTH_RESUMING, 2 * WORTH_RESUMING)
     answer.take(bytes(WORTH_RESUMING))
-    assert (answer.end(), answer.body.size, answer.errand.body) == (None, 3 * WORTH_RESUMING, None)
+    assert (answer.end(), answer.body.size, answer.transfer.body) == (None, 3 * WORTH_RESUMING, None)
     assert answer.headers["content-length"] == str(3 * WORTH_RESUMING)
     answer.give_up(for_good=True)
 
@@ -282,15 +282,15 @@ def test_a_part_that_does_not_fit(resumed, lines):
     with pytest.raises(UnfitPartError):
         answer.begin()
     answer.give_up(for_good=False)
-    assert answer.errand.body.size == WORTH_RESUMING
-    answer.errand.sink.discard(answer.errand.body)
+    assert answer.transfer.body.size == WORTH_RESUMING
+    answer.transfer.sink.discard(answer.transfer.body)
 
 
 def test_the_whole_in_answer_to_a_part(resumed):
     """It has changed, or the server knows no parts: what was there goes."""
     answer = with_headers(resumed(), 'ETag: "v2"')
     answer.take(b"all of it")
-    assert (answer.end(), answer.body.content(), answer.errand.body) == (None, b"all of it", None)
+    assert (answer.end(), answer.body.content(), answer.transfer.body) == (None, b"all of it", None)
 
 
 def test_what_can_be_resumed_goes_back_to_its_errand(asked):
@@ -300,14 +300,14 @@ def test_what_can_be_resumed_goes_back_to_its_errand(asked):
         answer = with_headers(asked(URL), f"ETag: {etag}")
         answer.take(bytes(WORTH_RESUMING))
         answer.give_up(for_good=False)
-        assert (answer.errand.body is not None) is kept, etag
+        assert (answer.transfer.body is not None) is kept, etag
         if kept:
-            assert answer.errand.part.expected is None
-            answer.errand.sink.discard(answer.errand.body)
+            assert answer.transfer.part.expected is None
+            answer.transfer.sink.discard(answer.transfer.body)
     small = with_headers(asked(URL), 'ETag: "v1"')
     small.take(bytes(WORTH_RESUMING - 1))
     small.give_up(for_good=False)
     given_up = with_headers(asked(URL), 'ETag: "v1"')
     given_up.take(bytes(WORTH_RESUMING))
     given_up.give_up(for_good=True)
-    assert (small.errand.body, given_up.errand.body) == (None, None)
+    assert (small.transfer.body, given_up.transfer.body) == (None, None)

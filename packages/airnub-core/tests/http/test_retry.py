@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_core.errors import ConnectionFailedError, HttpStatusError, StoreError, TooLargeError
-from airnub_core.network.backoff import FIRST_WAIT, LONGEST_WAIT, may_heal, parse_retry_after, wait_after
+from airnub_core.http.retry import FIRST_WAIT, LONGEST_WAIT, is_retryable, parse_retry_after, wait_after
 
 URL = "http://h/"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 )
 def test_what_may_heal(error, may):
     """What an item met on its way, and not what is wrong with us."""
-    assert may_heal(error) is may
+    assert is_retryable(error) is may
 
 
 @given(st.integers(1, 1000))
@@ -51,7 +51,7 @@ def test_the_server_may_ask_for_more():
 @pytest.mark.parametrize("seconds", [601, float("inf")])
 def test_a_wait_that_is_too_long_is_left_to_the_next_run(seconds):
     """A server that asks for more than ten minutes is not asked again now."""
-    assert not may_heal(HttpStatusError(URL, 503, retry_after=seconds))
+    assert not is_retryable(HttpStatusError(URL, 503, retry_after=seconds))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from airnub_core.errors import ConnectionFailedError, HttpStatusError, RobotsRefusedError
-from airnub_core.network.robots import LONGEST_DELAY, MAX_BYTES, Robots
+from airnub_core.http.robots import LONGEST_DELAY, MAX_BYTES, Robots
 
 
 def check(answer, *urls):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from airnub_core.network.settings import LARGEST, LONGEST, NetworkOverrides, NetworkSettings
+from airnub_core.http.settings import LARGEST, LONGEST, NetworkOverrides, NetworkSettings
 
 MODELS = [NetworkSettings, NetworkOverrides]
 TIMES = ["connect_timeout", "stall_timeout", "total_timeout"]

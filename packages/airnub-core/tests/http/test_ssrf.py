@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_core.errors import RefusedAddressError
-from airnub_core.network.ssrf import checked_entry, may_connect, refusal, refused_host
-from airnub_core.network.targets import target_of
+from airnub_core.http.ssrf import checked_entry, may_connect, refusal, refused_host
+from airnub_core.http.url import parse_url
 
 NAME = "intranet.example.org"
 LOOPBACK_AND_PRIVATE = ["127.0.0.1", "::1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fd12::1", "0.0.0.0"]
@@ -227,7 +227,7 @@ def test_an_error_says_what_to_do(host, address, allowed, said):
 
 def check(url, allowed):
     """Refuse the host of a URL as a client does that resolves by itself."""
-    host = target_of(url, url).host
+    host = parse_url(url, url).host
     if (refused := refused_host(host, allowed, is_resolved_here=True)) is not None:
         raise refusal(url, host, refused, allowed)
 

@@ -3,7 +3,7 @@
 import certifi
 import pytest
 
-from airnub_core.network.certificates import trusted
+from airnub_core.http.tls import trusted
 
 
 @pytest.mark.parametrize(

@@ -5,26 +5,26 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airnub_core.errors import RefusedUrlError
-from airnub_core.network import targets
-from airnub_core.network.targets import Target, check_url, host_of, may_be_host, origin_of, target_of
+from airnub_core.http import url as urls
+from airnub_core.http.url import Url, check_url, host_of, may_be_host, origin_of, parse_url
 
 
 @pytest.mark.parametrize(
     ("url", "target"),
     [
-        ("http://h/a?b=c", Target("http://h/a?b=c", "http", "h", 80)),
-        ("https://example.org:8443/", Target("https://example.org:8443/", "https", "example.org", 8443)),
-        ("HTTP://Example.ORG/A", Target("http://example.org/A", "http", "example.org", 80)),
-        ("http://h/a#part", Target("http://h/a", "http", "h", 80)),
-        ("http://h/a b", Target("http://h/a%20b", "http", "h", 80)),
-        ("http://Köln.de/", Target("http://xn--kln-sna.de/", "http", "xn--kln-sna.de", 80)),
-        ("http://[::1]:81/", Target("http://[::1]:81/", "http", "::1", 81)),
-        ("https://h:443/", Target("https://h:443/", "https", "h", 443)),
+        ("http://h/a?b=c", Url("http://h/a?b=c", "http", "h", 80)),
+        ("https://example.org:8443/", Url("https://example.org:8443/", "https", "example.org", 8443)),
+        ("HTTP://Example.ORG/A", Url("http://example.org/A", "http", "example.org", 80)),
+        ("http://h/a#part", Url("http://h/a", "http", "h", 80)),
+        ("http://h/a b", Url("http://h/a%20b", "http", "h", 80)),
+        ("http://Köln.de/", Url("http://xn--kln-sna.de/", "http", "xn--kln-sna.de", 80)),
+        ("http://[::1]:81/", Url("http://[::1]:81/", "http", "::1", 81)),
+        ("https://h:443/", Url("https://h:443/", "https", "h", 443)),
     ],
 )
 def test_a_url_as_the_connection_is_made_to_it(url, target):
     """Host and port as they are connected to; what stands behind `#` is nobody's but ours."""
-    assert target_of("http://asked/", url) == target
+    assert parse_url("http://asked/", url) == target
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_url_as_the_connection_is_made_to_it(url, target):
 )
 def test_a_redirect_is_seen_from_where_it_was_met(location, url):
     """As a browser would."""
-    assert target_of("http://asked/", location, base="http://h/x/a").url == url
+    assert parse_url("http://asked/", location, base="http://h/x/a").url == url
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_redirect_is_seen_from_where_it_was_met(location, url):
 def test_what_is_not_asked_for(url):
     """The error names what was asked for at first."""
     with pytest.raises(RefusedUrlError) as error:
-        target_of("http://asked/", url)
+        parse_url("http://asked/", url)
     assert error.value.url == "http://asked/"
 
 
@@ -58,8 +58,8 @@ def test_an_origin_is_scheme_host_and_port():
     """Who may see the headers of a source."""
     same = ["http://h/a", "http://h:80/b", "http://H/"]
     others = ["https://h/", "http://h:81/", "http://g/", "http://www.h/"]
-    assert len({target_of(url, url).origin for url in same}) == 1
-    assert len({target_of(url, url).origin for url in ["http://h/", *others]}) == len(others) + 1
+    assert len({parse_url(url, url).origin for url in same}) == 1
+    assert len({parse_url(url, url).origin for url in ["http://h/", *others]}) == len(others) + 1
 
 
 CHARACTERS = "abcxyzABC0129.-_~!$&'()*+,;=:@/?%#[]\\ \u00fc"
@@ -82,30 +82,30 @@ def test_plain_urls_are_read_as_others_are(scheme, host, port, rest):
 
     def read():
         try:
-            return target_of(url, url)
+            return parse_url(url, url)
         except RefusedUrlError:
             return None
 
     found = read()
-    short = targets._PLAIN
+    short = urls._PLAIN
     try:
-        targets._PLAIN = targets._CONTROL  # which matches none whole
+        urls._PLAIN = urls._CONTROL  # which matches none whole
         parsed = read()
     finally:
-        targets._PLAIN = short
+        urls._PLAIN = short
     if found is None or parsed is None:
         assert found == parsed
         return
     assert found[1:] == parsed[1:]
     assert "#" not in found.url
-    assert target_of(url, found.url)[1:] == found[1:]
+    assert parse_url(url, found.url)[1:] == found[1:]
 
 
 @pytest.mark.parametrize("port", ["0", "00", "65536", "-1", "x"])
 def test_a_port_that_does_not_exist_is_named(port):
     """The message is about the port, and shows the URL without its credentials."""
     with pytest.raises(RefusedUrlError) as error:
-        target_of("http://asked/", f"http://me:pw@h:{port}/a")
+        parse_url("http://asked/", f"http://me:pw@h:{port}/a")
     expected = "expected an http or https URL with a port from 1 to 65535"
     assert str(error.value) == f"http://asked/: {expected}, found 'http://***@h:{port}/a'"
 
@@ -126,9 +126,9 @@ def test_a_port_that_does_not_exist_is_named(port):
 )
 def test_a_host_is_what_is_connected_to(url, host):
     """The host that is judged is the one in the URL that is sent on to the client."""
-    found = target_of(url, url)
+    found = parse_url(url, url)
     assert found.host == host
-    assert target_of(url, found.url).host == host
+    assert parse_url(url, found.url).host == host
 
 
 def test_origins_of_text():

@@ -1,4 +1,4 @@
-"""The process that downloads, talked to as a crew does."""
+"""The process that downloads, talked to as a pool does."""
 
 import pickle
 import subprocess
@@ -7,8 +7,8 @@ import sys
 import pytest
 from pydantic import ByteSize
 
-from airnub_core.download.job import Fetched, Started
-from airnub_core.download.worker import CLOSE, STOP
+from airnub_core.http.request import Fetched, Started
+from airnub_core.http.worker import CLOSE, STOP
 from airnub_core.store.redo_log import logs_in, read_log
 
 
@@ -26,7 +26,7 @@ def worker(tmp_path, staging_folder):
     }
 
     def start(settings=settings, **more):
-        command = [sys.executable, "-P", "-c", "from airnub_core.download.worker import main; main()"]
+        command = [sys.executable, "-P", "-c", "from airnub_core.http.worker import main; main()"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(command, **pipes)
         started.append(process)
@@ -122,7 +122,7 @@ def test_what_goes_wrong_in_it_is_shown(worker, tmp_path):
 LIGHT = """
 import pickle, sys
 before = set(sys.modules)
-import airnub_core.download.worker
+import airnub_core.http.worker
 jobs = pickle.load(sys.stdin.buffer)
 print(*(set(sys.modules) - before))
 print(jobs)

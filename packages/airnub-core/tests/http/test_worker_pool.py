@@ -12,34 +12,34 @@ from pathlib import Path
 import pytest
 from misbehaviours import content
 
-from airnub_core.download import crew as crew_module
-from airnub_core.download.crew import MEMORY, Crew, Setting
-from airnub_core.download.job import Failed, Fetched
 from airnub_core.errors import StoreError, WorkerLostError
+from airnub_core.http import worker_pool as pool_module
+from airnub_core.http.request import Failed, Fetched
+from airnub_core.http.worker_pool import MEMORY, DownloaderConfig, WorkerPool
 
 MIB = 1024 * 1024
 
 
 @pytest.fixture
 def setting(staging_folder, tmp_path):
-    """Of a crew in the test's own folder."""
-    return Setting(staging_folder, tmp_path / "hidden", 4, "tests/1")
+    """Of a pool in the test's own folder."""
+    return DownloaderConfig(staging_folder, tmp_path / "hidden", 4, "tests/1")
 
 
-def results_of(crew):
+def results_of(pool):
     """All that come, by number."""
-    return {result.number: result for packet in crew.results() for result in packet}
+    return {result.number: result for packet in pool.results() for result in packet}
 
 
-def wait_for(crew):
+def wait_for(pool):
     """All have started; before, jobs go to those that have."""
-    if not crew.has_started:
-        next(packet for packet in crew.results() if crew.has_started)
+    if not pool.has_started:
+        next(packet for packet in pool.results() if pool.has_started)
 
 
 def workers():
     """The processes that download for this one."""
-    command = ["pgrep", "-P", str(os.getpid()), "-f", "airnub_core.download.worker"]
+    command = ["pgrep", "-P", str(os.getpid()), "-f", "airnub_core.http.worker"]
     return [int(line) for line in subprocess.run(command, capture_output=True, check=False).stdout.split()]
 
 
@@ -48,13 +48,13 @@ def test_any_number_comes_to_the_same(setting, job, server, staging_folder, memb
     """The same results, staged in the same place, and nobody is left when the block is."""
     urls = [server.url("whole", size=1000 * number, seed=number) for number in range(1, 12)]
     urls += [server.url("missing"), server.url("whole", size=3_000_000)]
-    with Crew(setting, members) as crew:
-        wait_for(crew)
-        assert (len(crew), len(workers())) == (members, members - 1)
+    with WorkerPool(setting, members) as pool:
+        wait_for(pool)
+        assert (len(pool), len(workers())) == (members, members - 1)
         for number, url in enumerate(urls):
-            crew.add([job(url, number)])
-        crew.close()
-        results = results_of(crew)
+            pool.add([job(url, number)])
+        pool.close()
+        results = results_of(pool)
     assert workers() == []
     assert [type(results[number]) for number in range(13)] == [Fetched] * 11 + [Failed, Fetched]
     sizes = [1000 * number for number in range(1, 12)]
@@ -66,65 +66,65 @@ def test_any_number_comes_to_the_same(setting, job, server, staging_folder, memb
 
 def test_work_goes_to_whoever_has_the_least(setting, job, server, staging_folder):
     """Each has its share, under a prefix of its own."""
-    with Crew(setting, 2) as crew:
-        wait_for(crew)
+    with WorkerPool(setting, 2) as pool:
+        wait_for(pool)
         for number in range(6):
-            crew.add([job(server.url("held", until=4, seed=number), number)])
-        crew.close()
-        assert len(results_of(crew)) == 6
+            pool.add([job(server.url("held", until=4, seed=number), number)])
+        pool.close()
+        assert len(results_of(pool)) == 6
     assert {path.parent.name for path in staging_folder.glob("*/*/")} == {"a", "b"}
 
 
 def test_nobody_waits_for_who_has_not_started(setting, job, server):
     """Jobs go to those that have; a process that is not needed any more is ended before it has begun."""
-    with Crew(setting, 2) as crew:
-        crew.add([job(server.url("whole", size=1), 1)])
-        crew.close()
-        assert list(results_of(crew)) == [1]
+    with WorkerPool(setting, 2) as pool:
+        pool.add([job(server.url("whole", size=1), 1)])
+        pool.close()
+        assert list(results_of(pool)) == [1]
     assert workers() == []
 
 
 def test_who_has_started_says_so(setting):
     """With an empty packet; one alone has."""
-    with Crew(setting) as crew:
-        assert crew.has_started
-    with Crew(setting._replace(hidden=setting.hidden / "other"), 3) as crew:
-        assert not crew.has_started
-        packets = crew.results()
-        while not crew.has_started:
+    with WorkerPool(setting) as pool:
+        assert pool.has_started
+    with WorkerPool(setting._replace(hidden=setting.hidden / "other"), 3) as pool:
+        assert not pool.has_started
+        packets = pool.results()
+        while not pool.has_started:
             assert next(packets) == []
-        crew.close()
+        pool.close()
         assert list(packets) == []
 
 
 def test_who_is_late_has_no_jobs(setting, job, server, staging_folder):
     """Until it has started, others have all of them."""
-    with Crew(setting, 2) as crew:
+    with WorkerPool(setting, 2) as pool:
         for number in range(6):
-            crew.add([job(server.url("whole", size=10, seed=number), number)])
-        crew.close()
-        assert len(results_of(crew)) == 6
+            pool.add([job(server.url("whole", size=10, seed=number), number)])
+        pool.close()
+        assert len(results_of(pool)) == 6
     assert {path.parent.name for path in staging_folder.glob("*/*/")} == {"a"}
 
 
 @pytest.mark.parametrize("members", [1, 2])
 def test_the_rest_comes_when_results_are_left_early(setting, job, server, members):
     """All that has come until everybody has ended, each once."""
-    with Crew(setting, members) as crew:
-        wait_for(crew)
+    with WorkerPool(setting, members) as pool:
+        wait_for(pool)
         for number in range(200):
-            crew.add([job(server.url("whole", size=10, seed=number), number)])
-        first = next(packet for packet in crew.results() if packet)
-        crew.stop()
-        numbers = [result.number for packet in (first, *crew.rest()) for result in packet]
-        assert list(crew.rest()) == []
+            pool.add([job(server.url("whole", size=10, seed=number), number)])
+        first = next(packet for packet in pool.results() if packet)
+        pool.stop()
+        numbers = [result.number for packet in (first, *pool.rest()) for result in packet]
+        assert list(pool.rest()) == []
     assert len(set(numbers)) == len(numbers) >= len(first)
     assert workers() == []
 
 
 def test_shares_do_not_exceed_the_whole():
     """Connections and memory are divided, and each has one connection at least."""
-    setting = Setting("staging", "hidden", 5, "me")
+    setting = DownloaderConfig("staging", "hidden", 5, "me")
     shares = [setting.of(member, 2) for member in range(2)]
     assert [share["connections"] for share in shares] == [2, 2]
     assert sum(share["memory"] for share in shares) <= MEMORY
@@ -136,16 +136,16 @@ def test_shares_do_not_exceed_the_whole():
 def test_it_is_stopped(setting, job, server, members):
     """The results so far still come, and those that are not there are given up."""
     stopped = False
-    with Crew(setting, members) as crew:
-        wait_for(crew)
-        crew.add([job(server.url("told"), 1)])
+    with WorkerPool(setting, members) as pool:
+        wait_for(pool)
+        pool.add([job(server.url("told"), 1)])
         for number in range(2, 2 + members):
-            crew.add([job(server.url("stall", size=number), number, stall_timeout=60)])
+            pool.add([job(server.url("stall", size=number), number, stall_timeout=60)])
         numbers = []
-        for packet in crew.results():
+        for packet in pool.results():
             numbers += [result.number for result in packet]
             if numbers and not stopped and server.busy.reached(1):
-                crew.stop()
+                pool.stop()
                 stopped = True
     assert numbers == [1]
 
@@ -153,8 +153,8 @@ def test_it_is_stopped(setting, job, server, members):
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_block_that_is_left_early(setting, job, server, members):
     """Nobody goes on."""
-    with Crew(setting, members) as crew:
-        crew.add([job(server.url("stall"), 1, stall_timeout=60)])
+    with WorkerPool(setting, members) as pool:
+        pool.add([job(server.url("stall"), 1, stall_timeout=60)])
         assert server.busy.reached(1)
     assert workers() == []
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("airnub")]
@@ -162,10 +162,10 @@ def test_a_block_that_is_left_early(setting, job, server, members):
 
 def test_a_stop_that_comes_too_late(setting):
     """All have ended: there is nobody to tell, and that is no error."""
-    with Crew(setting, 2) as crew:
-        crew.close()
-        assert results_of(crew) == {}
-    crew.stop()
+    with WorkerPool(setting, 2) as pool:
+        pool.close()
+        assert results_of(pool) == {}
+    pool.stop()
 
 
 @pytest.fixture
@@ -214,16 +214,16 @@ def whole(results, staging_folder):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT])
 def test_a_process_that_is_killed_in_the_middle(setting, job, gated, server, gate, staging_folder, how):
     """Another takes its place, and fetches what it was at: each job has one result, and nothing else stays staged."""
-    with Crew(setting, 2) as crew:
-        wait_for(crew)
+    with WorkerPool(setting, 2) as pool:
+        wait_for(pool)
         for number in range(12):
-            crew.add([gated(number)])
+            pool.add([gated(number)])
         assert server.busy.reached(4)
         kill(how)
         gate.set()
-        crew.close()
-        results = [result for packet in crew.results() for result in packet]
-        assert crew.losses == 1
+        pool.close()
+        results = [result for packet in pool.results() for result in packet]
+        assert pool.losses == 1
     assert sorted(result.number for result in results) == list(range(12))
     assert whole({result.number: result for result in results}, staging_folder)
     assert len(list(staging_folder.glob("*/*/"))) == 12
@@ -232,13 +232,13 @@ def test_a_process_that_is_killed_in_the_middle(setting, job, gated, server, gat
 
 def test_what_came_before_a_kill_is_not_fetched_again(setting, job, gated, server, gate, staging_folder):
     """Its results are kept, and what they name stays where it is; what was staged without a result goes."""
-    with Crew(setting, 2) as crew:
-        wait_for(crew)
-        crew.add([gated(0)])
-        crew.add([job(server.url("whole", size=100, seed=number), number) for number in (1, 2, 3)])
-        crew.add([gated(number) for number in (4, 5)])
+    with WorkerPool(setting, 2) as pool:
+        wait_for(pool)
+        pool.add([gated(0)])
+        pool.add([job(server.url("whole", size=100, seed=number), number) for number in (1, 2, 3)])
+        pool.add([gated(number) for number in (4, 5)])
         results = {}
-        packets = crew.results()
+        packets = pool.results()
         while len(results) < 3:
             results |= {result.number: result for result in next(packets)}
         leftover = staging_folder / "b" / "1000"
@@ -247,7 +247,7 @@ def test_what_came_before_a_kill_is_not_fetched_again(setting, job, gated, serve
         assert server.busy.reached(2)
         kill()
         gate.set()
-        crew.close()
+        pool.close()
         results |= {result.number: result for packet in packets for result in packet}
     assert whole(results, staging_folder)
     assert sorted(results) == list(range(6))
@@ -257,29 +257,29 @@ def test_what_came_before_a_kill_is_not_fetched_again(setting, job, gated, serve
 
 def test_a_process_that_is_killed_before_it_has_started(setting, job, server, staging_folder):
     """Another is started, for there may be more to do."""
-    with Crew(setting, 2) as crew:
+    with WorkerPool(setting, 2) as pool:
         kill()
-        wait_for(crew)
-        assert (crew.losses, len(workers())) == (1, 1)
+        wait_for(pool)
+        assert (pool.losses, len(workers())) == (1, 1)
         for number in range(6):
-            crew.add([job(server.url("whole", size=100, seed=number), number)])
-        crew.close()
-        results = results_of(crew)
+            pool.add([job(server.url("whole", size=100, seed=number), number)])
+        pool.close()
+        results = results_of(pool)
     assert sorted(results) == list(range(6))
     assert whole(results, staging_folder)
 
 
 def test_a_process_that_is_killed_when_all_is_dealt(setting, job, gated, server, gate, staging_folder):
     """Its jobs are done by another, which ends then."""
-    with Crew(setting, 2) as crew:
-        wait_for(crew)
-        crew.add([job(server.url("whole", size=100, seed=0), 0)])
-        crew.add([gated(number) for number in range(1, 9)])
-        crew.close()
+    with WorkerPool(setting, 2) as pool:
+        wait_for(pool)
+        pool.add([job(server.url("whole", size=100, seed=0), 0)])
+        pool.add([gated(number) for number in range(1, 9)])
+        pool.close()
         assert server.busy.reached(2)
         kill()
         gate.set()
-        results = results_of(crew)
+        results = results_of(pool)
     assert sorted(results) == list(range(9))
     assert whole(results, staging_folder)
     assert workers() == []
@@ -288,38 +288,38 @@ def test_a_process_that_is_killed_when_all_is_dealt(setting, job, gated, server,
 @pytest.mark.system
 def test_processes_that_are_killed_again_and_again(setting, gated, server, gate, staging_folder):
     """As long as there are not too many, each job has its file in the end."""
-    with Crew(setting, 2) as crew:
-        wait_for(crew)
+    with WorkerPool(setting, 2) as pool:
+        wait_for(pool)
         for start in (0, 100):
-            crew.add([gated(number) for number in range(start, start + 100)])
-        crew.close()
-        packets = crew.results()
+            pool.add([gated(number) for number in range(start, start + 100)])
+        pool.close()
+        packets = pool.results()
         for lost in range(3):
             while len(server.asked) < 4 + 2 * lost:
                 assert next(packets) == []
             kill()
-            while crew.losses == lost:
+            while pool.losses == lost:
                 assert next(packets) == []
         gate.set()
         results = [result for packet in packets for result in packet]
-        assert crew.losses == 3
+        assert pool.losses == 3
     assert sorted(result.number for result in results) == list(range(200))
     assert whole({result.number: result for result in results}, staging_folder)
 
 
 def test_a_process_that_is_killed_after_a_stop(setting, job, server):
     """None takes its place."""
-    with Crew(setting, 2) as crew:
-        wait_for(crew)
+    with WorkerPool(setting, 2) as pool:
+        wait_for(pool)
         for number in range(2):
-            crew.add([job(server.url("stall", size=number), number, stall_timeout=60)])
+            pool.add([job(server.url("stall", size=number), number, stall_timeout=60)])
         assert server.busy.reached(2)
         [worker] = workers()
         os.kill(worker, signal.SIGSTOP)  # it cannot end by itself
-        crew.stop()
+        pool.stop()
         os.kill(worker, signal.SIGKILL)
-        assert results_of(crew) == {}
-        assert crew.losses == 0
+        assert results_of(pool) == {}
+        assert pool.losses == 0
     assert workers() == []
 
 
@@ -328,14 +328,14 @@ def test_a_job_that_ends_its_process_fails_alone(setting, job, server, staging_f
     """It is found among many after few processes, which do the others; this process never touches it."""
     url = server.url("poison")
     server.behaviours["poison"] = poison
-    with Crew(setting, 2) as crew:
-        wait_for(crew)
-        crew.add([job(server.url("whole", size=100, seed=0), 0)])
+    with WorkerPool(setting, 2) as pool:
+        wait_for(pool)
+        pool.add([job(server.url("whole", size=100, seed=0), 0)])
         others = [job(server.url("whole", size=100, seed=number), number) for number in range(1, 80)]
-        crew.add([*others[:40], job(url, 80, stall_timeout=60), *others[40:]])
-        crew.close()
-        results = results_of(crew)
-        assert crew.losses <= 4
+        pool.add([*others[:40], job(url, 80, stall_timeout=60), *others[40:]])
+        pool.close()
+        results = results_of(pool)
+        assert pool.losses <= 4
     failed = results.pop(80)
     assert isinstance(failed, Failed)
     assert failed.error == WorkerLostError(url, -signal.SIGKILL)
@@ -347,21 +347,21 @@ def test_a_job_that_ends_its_process_fails_alone(setting, job, server, staging_f
 
 def test_too_many_processes_that_end(setting, job, server, staging_folder, monkeypatch):
     """What they were at fails, and this process does the rest alone: it ends."""
-    monkeypatch.setattr(crew_module, "MOST_LOSSES", 3)
+    monkeypatch.setattr(pool_module, "MOST_LOSSES", 3)
     server.behaviours["poison"] = poison
-    with Crew(setting, 2) as crew:
-        wait_for(crew)
-        crew.add([job(server.url("whole", size=100, seed=0), 0)])
-        crew.add([job(server.url("poison", number=number), number, stall_timeout=60) for number in range(1, 100)])
+    with WorkerPool(setting, 2) as pool:
+        wait_for(pool)
+        pool.add([job(server.url("whole", size=100, seed=0), 0)])
+        pool.add([job(server.url("poison", number=number), number, stall_timeout=60) for number in range(1, 100)])
         results = {}
-        for packet in crew.results():
+        for packet in pool.results():
             results |= {result.number: result for result in packet}
             if len(results) == 100:
                 break
-        assert crew.losses == 4
-        crew.add([job(server.url("whole", size=100, seed=number), number) for number in range(100, 110)])
-        crew.close()
-        results |= results_of(crew)
+        assert pool.losses == 4
+        pool.add([job(server.url("whole", size=100, seed=number), number) for number in range(100, 110)])
+        pool.close()
+        results |= results_of(pool)
     failed = [results.pop(number) for number in range(1, 100)]
     assert all(isinstance(one, Failed) and isinstance(one.error, WorkerLostError) for one in failed)
     assert all(one.error.transient and 1 <= one.error.attempts <= 4 for one in failed)
@@ -385,16 +385,16 @@ def test_a_large_file_goes_on_where_the_lost_process_was(setting, job, gated, se
             talk.answer(206, etag | where, body[talk.asked.start :])
 
     server.behaviours["large"] = large
-    with Crew(setting, 2) as crew:
-        wait_for(crew)
-        crew.add([gated(0)])
-        crew.add([job(server.url("large"), 1, stall_timeout=60)])
+    with WorkerPool(setting, 2) as pool:
+        wait_for(pool)
+        pool.add([gated(0)])
+        pool.add([job(server.url("large"), 1, stall_timeout=60)])
         while not list(staging_folder.glob("b/*/partial.json")):
             time.sleep(0.01)
         kill()
         gate.set()
-        crew.close()
-        results = results_of(crew)
+        pool.close()
+        results = results_of(pool)
     staged = results[1].staged
     assert (Path(staged.folder) / staged.file_name).read_bytes() == body
     first, second = server.asked_for(server.url("large"))
@@ -405,7 +405,7 @@ def test_a_large_file_goes_on_where_the_lost_process_was(setting, job, gated, se
 def test_a_staging_folder_that_is_none(setting, tmp_path):
     """It is an error before anything is asked for, and no process is left."""
     with pytest.raises(StoreError, match="none"):
-        Crew(setting._replace(staging=tmp_path / "none"), 2)
+        WorkerPool(setting._replace(staging=tmp_path / "none"), 2)
     assert workers() == []
 
 
@@ -415,17 +415,17 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from airnub_core import NetworkSettings
-from airnub_core.download.crew import Crew, Setting
-from airnub_core.download.job import Job
+from airnub_core.http.worker_pool import WorkerPool, DownloaderConfig
+from airnub_core.http.request import Request
 from airnub_core.store.provenance import Asked
 
 staging, *urls = sys.argv[1:]
 limits = NetworkSettings(allow_private_hosts=True).limits()
-with Crew(Setting(Path(staging), Path(staging, "hidden"), 4, "me"), 2) as crew:
-    next(packet for packet in crew.results() if crew.has_started)
+with WorkerPool(DownloaderConfig(Path(staging), Path(staging, "hidden"), 4, "me"), 2) as pool:
+    next(packet for packet in pool.results() if pool.has_started)
     for number, url in enumerate(urls):
-        crew.add([Job(number, Asked("s", url, "0" * 64), limits, {})])
-    for _ in crew.results():
+        pool.add([Request(number, Asked("s", url, "0" * 64), limits, {})])
+    for _ in pool.results():
         pass
 """
 

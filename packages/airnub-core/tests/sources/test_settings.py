@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from airnub_common import is_masked_name, is_reserved_name
-from airnub_core.network.settings import NetworkSettings
+from airnub_core.http.settings import NetworkSettings
 from airnub_core.sources.settings import (
     MAX_URLS_FILE,
     ApiSource,

@@ -134,6 +134,6 @@ def test_headers_that_are_worth_nothing_are_left_out():
 def test_it_is_light():
     """The processes that download import neither models nor clients."""
     heavy = "print({'pydantic', 'httpx'} & {name.partition('.')[0] for name in sys.modules})"
-    command = f"import sys, airnub_core.store.provenance, airnub_core.download.worker; {heavy}"
+    command = f"import sys, airnub_core.store.provenance, airnub_core.http.worker; {heavy}"
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -1,20 +1,21 @@
 """Sinks: where the answer to a request goes. What a new one must do is here; files, memory and streams are others."""
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from airnub_core.download.job import Job
 from airnub_core.errors import IngestError, ItemError
+from airnub_core.http.request import Request
 from airnub_core.store.partials import WORTH_RESUMING, Note
 
 if TYPE_CHECKING:
-    from airnub_core.download.errand import Errand
+    from airnub_core.http.transfer import Transfer
 
 
-class Received(NamedTuple):
+class Response(NamedTuple):
     """A whole answer, but for its body."""
 
-    job: Job
+    job: Request
     attempts: int
     status: int
     final_url: str
@@ -103,19 +104,19 @@ class Sink(Protocol):
         """Whether another attempt may begin with a new body."""
         ...
 
-    def body(self, received: Received, /) -> Body:
-        """An empty body for the answer that begins."""
+    def body(self, response: Callable[[], Response], /) -> Body:
+        """An empty body for the answer that begins; the function says what has come of it."""
         ...
 
-    def whole(self, received: Received, body: Body, /) -> None:
+    def whole(self, received: Response, body: Body, /) -> None:
         """A body is whole."""
         ...
 
-    def not_modified(self, received: Received, /) -> None:
+    def not_modified(self, received: Response, /) -> None:
         """The server says that nothing changed."""
         ...
 
-    def failed(self, errand: "Errand", error: ItemError) -> None:
+    def failed(self, transfer: "Transfer", error: ItemError) -> None:
         """It cannot be had."""
         ...
 

@@ -1,7 +1,7 @@
 """The client: libcurl's multi interface, driven by one loop in a thread of its own. All requests of an engine are made
 here: requests go in, and their answers go to sinks.
 
-The loop does nothing that takes long: large bodies are hashed and written in the lanes of their sink.
+The loop does nothing that takes long: large bodies are hashed and written in the threads of their sink.
 """
 
 import os
@@ -16,12 +16,6 @@ from typing import Protocol
 
 import pycurl
 
-from airnub_core.download.answer import UnfitPartError
-from airnub_core.download.errand import Errand
-from airnub_core.download.exchange import Exchange
-from airnub_core.download.multi import Multi
-from airnub_core.download.poller import READ, new_poller
-from airnub_core.download.schedule import Schedule
 from airnub_core.errors import (
     ConnectionFailedError,
     HttpStatusError,
@@ -30,9 +24,16 @@ from airnub_core.errors import (
     TooManyRedirectsError,
     TransferTimeoutError,
 )
-from airnub_core.network.backoff import may_heal, wait_after
-from airnub_core.network.ssrf import Allowed
-from airnub_core.network.targets import Target
+from airnub_core.http.curl_handle import CurlHandle
+from airnub_core.http.multi import Multi
+from airnub_core.http.poller import READ, new_poller
+from airnub_core.http.proxies import proxies_of_environment
+from airnub_core.http.rate_limit import Scheduler
+from airnub_core.http.response import UnfitPartError
+from airnub_core.http.retry import is_retryable, wait_after
+from airnub_core.http.ssrf import Allowed
+from airnub_core.http.transfer import Transfer
+from airnub_core.http.url import Url
 from airnub_core.store.clock import elapsed
 
 _LONGEST_SLEEP = 1.0
@@ -65,12 +66,13 @@ class Client:
             connections: in all.
         """
         self._user_agent = user_agent
+        self._proxy_for = proxies_of_environment()
         self._connections = min(connections, connections_for_open_files())
-        self._schedule: Schedule[Errand] = Schedule(self._connections)
+        self._scheduler: Scheduler[Transfer] = Scheduler(self._connections)
         self._multis: dict[Allowed, Multi] = {}
         self._multi_of: dict[int, Multi] = {}
         """Whose each socket is."""
-        self._active: dict[Errand, Exchange] = {}
+        self._active: dict[Transfer, CurlHandle] = {}
         self._poller = new_poller()
         self._inbox: deque[Callable[[], None]] = deque()
         self._watchers: list[Watcher] = []
@@ -102,7 +104,7 @@ class Client:
         self._inbox.append(action)
         self.wake()
 
-    def submit(self, errand: Errand) -> None:
+    def submit(self, transfer: Transfer) -> None:
         """Make a request; its sink is given the answer.
 
         Raises:
@@ -112,16 +114,16 @@ class Client:
         if self._error is not None:
             raise self._error
         if self._closing:
-            raise ConnectionFailedError(errand.url, "the engine was closed")
-        self.call(lambda: self.begin(errand))
+            raise ConnectionFailedError(transfer.url, "the engine was closed")
+        self.call(lambda: self.begin(transfer))
 
-    def cancel(self, errand: Errand) -> None:
+    def cancel(self, transfer: Transfer) -> None:
         """Give up on a request; its sink is given nothing more, but a body to discard."""
-        self.call(lambda: self.give_up(lambda one: one is errand, for_good=True))
+        self.call(lambda: self.give_up(lambda one: one is transfer, for_good=True))
 
-    def go_on(self, errand: Errand) -> None:
+    def go_on(self, transfer: Transfer) -> None:
         """The reader of a body has taken something, or there is more of the body of the request."""
-        self.call(lambda: self._go_on(errand))
+        self.call(lambda: self._go_on(transfer))
 
     def wake(self) -> None:
         """Let the loop look at what is new."""
@@ -133,7 +135,7 @@ class Client:
     def share(self, shared_by: int) -> None:
         """From now on, keep to a part of the limits: the others of so many clients have theirs."""
         self.shared_by = shared_by
-        self._schedule.connections = max(1, self._connections // shared_by)
+        self._scheduler.connections = max(1, self._connections // shared_by)
 
     def close(self) -> None:
         """End the loop, and give up on what has not ended."""
@@ -152,39 +154,39 @@ class Client:
         """Let it look no more."""
         self._watchers.remove(watcher)
 
-    def begin(self, errand: Errand) -> None:
+    def begin(self, transfer: Transfer) -> None:
         """Take a request in."""
-        if not errand.is_given_up:
-            self._schedule.add(errand)
+        if not transfer.is_given_up:
+            self._scheduler.add(transfer)
 
-    def give_up(self, is_given_up: Callable[[Errand], bool], *, for_good: bool) -> None:
+    def give_up(self, is_given_up: Callable[[Transfer], bool], *, for_good: bool) -> None:
         """End requests, wherever they are; what is worth resuming is parked, unless it is `for_good`."""
-        for errand in self._schedule.remove(is_given_up):
-            self._drop(errand, for_good=for_good)
-        for errand, exchange in [entry for entry in self._active.items() if is_given_up(entry[0])]:
-            multi = self._multi(errand)
-            multi.curl.remove_handle(exchange.curl)
-            del self._active[errand]
-            if exchange.answer is not None:
-                exchange.answer.give_up(for_good=for_good)
-            exchange.keep_cookies(errand)
-            self._over(multi, exchange, errand)
-            self._drop(errand, for_good=for_good)
+        for transfer in self._scheduler.remove(is_given_up):
+            self._drop(transfer, for_good=for_good)
+        for transfer, handle in [entry for entry in self._active.items() if is_given_up(entry[0])]:
+            multi = self._multi(transfer)
+            multi.curl.remove_handle(handle.curl)
+            del self._active[transfer]
+            if handle.answer is not None:
+                handle.answer.give_up(for_good=for_good)
+            handle.keep_cookies(transfer)
+            self._over(multi, handle, transfer)
+            self._drop(transfer, for_good=for_good)
 
-    def _drop(self, errand: Errand, *, for_good: bool) -> None:
-        errand.is_given_up = True
-        body, errand.body = errand.body, None
+    def _drop(self, transfer: Transfer, *, for_good: bool) -> None:
+        transfer.is_given_up = True
+        body, transfer.body = transfer.body, None
         if body is not None:
             if for_good:
-                errand.sink.discard(body)
+                transfer.sink.discard(body)
             else:
-                errand.sink.park(body)
+                transfer.sink.park(body)
 
-    def _go_on(self, errand: Errand) -> None:
-        exchange = self._active.get(errand)
-        if exchange is not None and (exchange.is_paused or exchange.waits_for_content):
-            exchange.last_seen = monotonic()
-            exchange.go_on()
+    def _go_on(self, transfer: Transfer) -> None:
+        handle = self._active.get(transfer)
+        if handle is not None and (handle.is_paused or handle.waits_for_content):
+            handle.last_seen = monotonic()
+            handle.go_on()
 
     def _run(self) -> None:
         try:
@@ -205,31 +207,31 @@ class Client:
 
     def _start(self) -> None:
         now = monotonic()
-        while (errand := self._schedule.next(now)) is not None:
-            if not errand.redirects:
-                errand.attempts += 1
-                errand.started = now
-            multi = self._multi(errand)
-            exchange = multi.idle.pop() if multi.idle else multi.new_exchange(self._user_agent)
-            self._ask(multi, exchange, errand)
+        while (transfer := self._scheduler.next(now)) is not None:
+            if not transfer.redirects:
+                transfer.attempts += 1
+                transfer.started = now
+            multi = self._multi(transfer)
+            handle = multi.idle.pop() if multi.idle else multi.new_handle(self._user_agent, self._proxy_for)
+            self._ask(multi, handle, transfer)
 
-    def _ask(self, multi: Multi, exchange: Exchange, errand: Errand) -> None:
-        errand.sent = elapsed()
+    def _ask(self, multi: Multi, handle: CurlHandle, transfer: Transfer) -> None:
+        transfer.sent = elapsed()
         try:
-            exchange.start(errand)
+            handle.start(transfer)
         except ItemError as error:
-            self._over(multi, exchange, errand)
-            self._fail(errand, error)
+            self._over(multi, handle, transfer)
+            self._fail(transfer, error)
             return
-        exchange.last_seen = monotonic()
-        exchange.last_progress = 0
-        self._active[errand] = exchange
-        multi.curl.add_handle(exchange.curl)
+        handle.last_seen = monotonic()
+        handle.last_progress = 0
+        self._active[transfer] = handle
+        multi.curl.add_handle(handle.curl)
 
     def _turn(self) -> None:
         """Wait for something to happen, and let libcurl do what it can."""
         now = monotonic()
-        due = [self._schedule.wait(now), *(multi.wait(now) for multi in self._multis.values())]
+        due = [self._scheduler.wait(now), *(multi.wait(now) for multi in self._multis.values())]
         due += [watcher.look(now, is_idle=not self._active) for watcher in list(self._watchers)]
         waits = [_LONGEST_SLEEP, *(seconds for seconds in due if seconds is not None)]
         self._asleep = True
@@ -246,101 +248,101 @@ class Client:
         for multi in self._multis.values():
             multi.act_on_time(now)
             for curl, code, message in multi.ended():
-                self._ended(multi, multi.exchange_of(curl), code, message)
+                self._ended(multi, multi.handle_of(curl), code, message)
         if now >= self._next_look:
             self._look(now)
 
-    def _ended(self, multi: Multi, exchange: Exchange, code: int, message: str) -> None:
+    def _ended(self, multi: Multi, handle: CurlHandle, code: int, message: str) -> None:
         """An exchange is over: on to where it sends us, to its result, or to another attempt."""
-        errand = exchange.errand
-        multi.curl.remove_handle(exchange.curl)
-        del self._active[errand]
+        transfer = handle.transfer
+        multi.curl.remove_handle(handle.curl)
+        del self._active[transfer]
         try:
-            target = exchange.end(code, message)
+            target = handle.end(code, message)
             if target is not None:
-                limit = errand.job.limits.max_redirects
-                if errand.redirects == limit:
-                    raise TooManyRedirectsError(errand.url, limit)
-                self._send_on(multi, exchange, errand, target)
+                limit = transfer.job.limits.max_redirects
+                if transfer.redirects == limit:
+                    raise TooManyRedirectsError(transfer.url, limit)
+                self._send_on(multi, handle, transfer, target)
         except UnfitPartError as error:
-            self._afresh(multi, exchange, errand, error)
+            self._afresh(multi, handle, transfer, error)
         except ItemError as error:
-            if isinstance(error, HttpStatusError) and errand.sink.takes_all:
-                assert exchange.answer is not None, "it has a status"
-                errand.last = exchange.answer.received_headers()
-                errand.last_content = exchange.answer.content_of_error()
-                errand.is_truncated = exchange.answer.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
-            self._over(multi, exchange, errand)
-            self._fail(errand, error)
+            if isinstance(error, HttpStatusError) and transfer.sink.takes_all:
+                assert handle.answer is not None, "it has a status"
+                transfer.last = handle.answer.response()
+                transfer.last_content = handle.answer.content_of_error()
+                transfer.is_truncated = handle.answer.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
+            self._over(multi, handle, transfer)
+            self._fail(transfer, error)
         except IngestError as error:
-            self._over(multi, exchange, errand)
-            errand.sink.broken(error)
+            self._over(multi, handle, transfer)
+            transfer.sink.broken(error)
         else:
             if target is None:
-                self._land(errand, exchange)
-                self._over(multi, exchange, errand)
+                self._land(transfer, handle)
+                self._over(multi, handle, transfer)
 
-    def _land(self, errand: Errand, exchange: Exchange) -> None:
-        answer = exchange.answer
-        assert answer is not None, "an exchange that was started"
-        received, body = answer.received_headers(), answer.body
+    def _land(self, transfer: Transfer, handle: CurlHandle) -> None:
+        answer = handle.answer
+        assert answer is not None, "a handle that was started"
+        received, body = answer.response(), answer.body
         if body is not None:
-            errand.sink.whole(received, body)
+            transfer.sink.whole(received, body)
             return
-        self._drop_body(errand)
-        errand.sink.not_modified(received)
+        self._drop_body(transfer)
+        transfer.sink.not_modified(received)
 
-    def _send_on(self, multi: Multi, exchange: Exchange, errand: Errand, target: Target) -> None:
+    def _send_on(self, multi: Multi, handle: CurlHandle, transfer: Transfer, target: Url) -> None:
         """A redirect: at once where it stays with its host and the host sets no pace, else as the next of those that
         wait for the host that it leads to.
         """
-        assert exchange.answer is not None, "it was sent on"
-        status = exchange.answer.status
-        is_same = (target.host, target.port) == (errand.target.host, errand.target.port)
-        if is_same and errand.per_second is None:
-            errand.send_on(target, status)
-            self._ask(multi, exchange, errand)
+        assert handle.answer is not None, "it was sent on"
+        status = handle.answer.status
+        is_same = (target.host, target.port) == (transfer.target.host, transfer.target.port)
+        if is_same and transfer.per_second is None:
+            transfer.send_on(target, status)
+            self._ask(multi, handle, transfer)
         else:
-            self._over(multi, exchange, errand)
+            self._over(multi, handle, transfer)
             try:
-                errand.send_on(target, status)
+                transfer.send_on(target, status)
             except ItemError as error:
-                self._fail(errand, error)
+                self._fail(transfer, error)
                 return
-            self._schedule.add_first(errand)
+            self._scheduler.add_first(transfer)
 
-    def _afresh(self, multi: Multi, exchange: Exchange, errand: Errand, error: ItemError) -> None:
-        if errand.body is None or not errand.sink.can_restart:
-            self._over(multi, exchange, errand)
-            self._fail(errand, error)
+    def _afresh(self, multi: Multi, handle: CurlHandle, transfer: Transfer, error: ItemError) -> None:
+        if transfer.body is None or not transfer.sink.can_restart:
+            self._over(multi, handle, transfer)
+            self._fail(transfer, error)
             return
-        self._drop_body(errand)
-        self._ask(multi, exchange, errand)
+        self._drop_body(transfer)
+        self._ask(multi, handle, transfer)
 
-    def _over(self, multi: Multi, exchange: Exchange, errand: Errand) -> None:
-        exchange.release()
-        multi.idle.append(exchange)
-        self._schedule.ended(errand)
+    def _over(self, multi: Multi, handle: CurlHandle, transfer: Transfer) -> None:
+        handle.release()
+        multi.idle.append(handle)
+        self._scheduler.ended(transfer)
 
-    def _fail(self, errand: Errand, error: ItemError) -> None:
-        error.attempts = errand.attempts
-        can_repeat = errand.body is not None or errand.sink.can_restart
-        if may_heal(error) and errand.attempts < errand.most_attempts and can_repeat:
-            errand.back_to_start()
-            self._schedule.add_later(errand, monotonic() + wait_after(error, errand.attempts))
+    def _fail(self, transfer: Transfer, error: ItemError) -> None:
+        error.attempts = transfer.attempts
+        can_repeat = transfer.body is not None or transfer.sink.can_restart
+        if is_retryable(error) and transfer.attempts < transfer.most_attempts and can_repeat:
+            transfer.back_to_start()
+            self._scheduler.add_later(transfer, monotonic() + wait_after(error, transfer.attempts))
             return
-        if errand.body is not None and may_heal(error):
-            error.kept = errand.body.size
-            errand.sink.park(errand.body)
-            errand.body = None
+        if transfer.body is not None and is_retryable(error):
+            error.kept = transfer.body.size
+            transfer.sink.park(transfer.body)
+            transfer.body = None
         else:
-            self._drop_body(errand)
-        errand.sink.failed(errand, error)
+            self._drop_body(transfer)
+        transfer.sink.failed(transfer, error)
 
-    def _drop_body(self, errand: Errand) -> None:
-        if errand.body is not None:
-            errand.sink.discard(errand.body)
-            errand.body = None
+    def _drop_body(self, transfer: Transfer) -> None:
+        if transfer.body is not None:
+            transfer.sink.discard(transfer.body)
+            transfer.body = None
 
     def _look(self, now: float) -> None:
         """At all that is under way: what stalls, and what has said so much that it need not be waited for.
@@ -348,26 +350,26 @@ class Client:
         Libcurl's own limit counts whole seconds and bytes a second; ours is the longest time without a byte.
         """
         shortest = _LONGEST_SLEEP
-        for errand, exchange in list(self._active.items()):
-            progress = exchange.progress
-            limit = errand.job.limits.stall_timeout
+        for transfer, handle in list(self._active.items()):
+            progress = handle.progress
+            limit = transfer.job.limits.stall_timeout
             shortest = min(shortest, limit / 4)
             try:
-                exchange.begin_if_silent()
+                handle.begin_if_silent()
             except ItemError as error:
-                self._stop(errand, exchange, error)
+                self._stop(transfer, handle, error)
                 continue
-            if exchange.is_paused or exchange.waits_for_content:
-                exchange.last_seen = now
-            elif progress != exchange.last_progress or not exchange.connected:
-                exchange.last_progress, exchange.last_seen = progress, now
-            elif now - exchange.last_seen >= limit:
-                self._stop(errand, exchange, TransferTimeoutError(errand.url, "stall_timeout", limit))
+            if handle.is_paused or handle.waits_for_content:
+                handle.last_seen = now
+            elif progress != handle.last_progress or not handle.connected:
+                handle.last_progress, handle.last_seen = progress, now
+            elif now - handle.last_seen >= limit:
+                self._stop(transfer, handle, TransferTimeoutError(transfer.url, "stall_timeout", limit))
         self._next_look = now + shortest
 
-    def _stop(self, errand: Errand, exchange: Exchange, error: ItemError) -> None:
-        exchange.stop(error)
-        self._ended(self._multi(errand), exchange, pycurl.E_OPERATION_TIMEDOUT, "")
+    def _stop(self, transfer: Transfer, handle: CurlHandle, error: ItemError) -> None:
+        handle.stop(error)
+        self._ended(self._multi(transfer), handle, pycurl.E_OPERATION_TIMEDOUT, "")
 
     def _end(self) -> None:
         with suppress(Exception):
@@ -378,9 +380,9 @@ class Client:
         self._awake.close()
         self._waker.close()
 
-    def _multi(self, errand: Errand) -> Multi:
+    def _multi(self, transfer: Transfer) -> Multi:
         # A connection to a private host, opened for a source that may, must not serve one that may not.
-        allowed = errand.job.limits.allow_private_hosts
+        allowed = transfer.job.limits.allow_private_hosts
         if allowed not in self._multis:
             self._close_idle_multi()
             self._multis[allowed] = Multi(self._poller, self._multi_of, self._connections)

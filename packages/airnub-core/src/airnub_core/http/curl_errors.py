@@ -4,8 +4,8 @@ import os
 
 import pycurl
 
-from airnub_core.download.answer import Answer
 from airnub_core.errors import ConnectionFailedError, ItemError, ProtocolError, RefusedUrlError, TlsError
+from airnub_core.http.response import ResponseReader
 
 _TLS = {
     pycurl.E_PEER_FAILED_VERIFICATION,
@@ -30,7 +30,7 @@ _CUT_HANDSHAKE = ("reset by peer", "unexpected eof", "connection closed", "sysca
 _BROKEN_RULES = ("chunk", "hexadecimal", "invalid", "malformed", "too large")
 
 
-def error_of(answer: Answer, code: int, message: str, os_errno: int) -> ItemError:
+def error_of(answer: ResponseReader, code: int, message: str, os_errno: int) -> ItemError:
     """The error of a transfer that libcurl gave up; time limits are told apart by the caller.
 
     Args:
@@ -39,7 +39,7 @@ def error_of(answer: Answer, code: int, message: str, os_errno: int) -> ItemErro
         message: libcurl's words.
         os_errno: what the system said about the connection, 0 for nothing.
     """
-    url, words = answer.errand.url, message.lower()
+    url, words = answer.transfer.url, message.lower()
     if code == pycurl.E_URL_MALFORMAT:
         return RefusedUrlError(url, f"one that cannot be read ({message})")
     if code in _TLS:

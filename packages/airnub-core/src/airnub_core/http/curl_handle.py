@@ -1,4 +1,4 @@
-"""One exchange: a URL is asked once with one of libcurl's handles, within every limit of its source."""
+"""A curl handle: a URL is asked once with one of libcurl's handles, within every limit of its source."""
 
 import socket
 from time import monotonic
@@ -6,10 +6,6 @@ from typing import Any
 
 import pycurl
 
-from airnub_core.download.answer import MAX_UNWANTED, Answer
-from airnub_core.download.cookies import Cookies
-from airnub_core.download.curl_errors import error_of
-from airnub_core.download.errand import IDEMPOTENT, Errand
 from airnub_core.errors import (
     ContentEncodingError,
     IngestError,
@@ -18,11 +14,15 @@ from airnub_core.errors import (
     TooLargeError,
     TransferTimeoutError,
 )
-from airnub_core.network.certificates import trusted
-from airnub_core.network.limits import Limits
-from airnub_core.network.proxies import proxies_of_environment
-from airnub_core.network.ssrf import may_connect, refusal, refused_host
-from airnub_core.network.targets import Target
+from airnub_core.http.cookies import Cookies
+from airnub_core.http.curl_errors import error_of
+from airnub_core.http.limits import Limits
+from airnub_core.http.proxies import ProxyFor, proxies_of_environment
+from airnub_core.http.response import MAX_UNWANTED, ResponseReader
+from airnub_core.http.ssrf import may_connect, refusal, refused_host
+from airnub_core.http.tls import trusted
+from airnub_core.http.transfer import IDEMPOTENT, Transfer
+from airnub_core.http.url import Url
 from airnub_core.store.clock import timestamp
 
 RECEIVE_BUFFER = 256 * 1024
@@ -34,16 +34,17 @@ _STOP = 0
 _HEADERS_OF_ALL = ["Accept-Encoding: identity"]
 
 
-class Exchange:
-    """A handle with its callbacks, used again and again; between `start` and `release` it belongs to one errand."""
+class CurlHandle:
+    """A handle with its callbacks, used again and again; between `start` and `release` it belongs to one transfer."""
 
-    def __init__(self, user_agent: str) -> None:
+    def __init__(self, user_agent: str, proxy_for: ProxyFor | None = None) -> None:
         """Make a handle.
 
         Args:
             user_agent: who asks.
+            proxy_for: gives the proxy for a scheme and a host; `None`: as the environment says now.
         """
-        self.answer: Answer | None = None
+        self.answer: ResponseReader | None = None
         self.last_seen = 0.0
         """When something came last, by the monotonic clock."""
         self.last_progress = 0
@@ -55,7 +56,7 @@ class Exchange:
         self._cookies: list[bytes] = []
         self._is_plain = True
         """Whether the handle is set up for GET without a body."""
-        self._proxy_for = proxies_of_environment()
+        self._proxy_for = proxy_for or proxies_of_environment()
         self._proxied = False
         self._secure = False
         self._lines: list[bytes] = []
@@ -86,26 +87,26 @@ class Exchange:
             curl.setopt(pycurl.CAPATH, folder)
 
     @property
-    def errand(self) -> Errand:
+    def transfer(self) -> Transfer:
         """What it runs."""
-        assert self.answer is not None, "an exchange that was started"
-        return self.answer.errand
+        assert self.answer is not None, "a handle that was started"
+        return self.answer.transfer
 
-    def start(self, errand: Errand) -> None:
+    def start(self, transfer: Transfer) -> None:
         """Make the handle ready to ask.
 
         Raises:
             RefusedAddressError: the source does not allow the host by its name, or no source may.
         """
-        target, limits, curl = errand.target, errand.job.limits, self.curl
+        target, limits, curl = transfer.target, transfer.job.limits, self.curl
         self._lines.clear()
         self._stopped = self._refused = None
         self.is_paused = self.waits_for_content = False
         self._sent = 0
-        self.answer = Answer(errand, self._lines)
+        self.answer = ResponseReader(transfer, self._lines)
         proxy, allowed = self._proxy_for(target.scheme, target.host), limits.allow_private_hosts
         if (refused := refused_host(target.host, allowed, is_resolved_here=proxy is None)) is not None:
-            raise refusal(errand.url, target.host, refused, allowed)
+            raise refusal(transfer.url, target.host, refused, allowed)
         if proxy is not None or self._proxied:
             curl.setopt(pycurl.PROXY, proxy or "")
             self._proxied = proxy is not None
@@ -114,49 +115,49 @@ class Exchange:
             # Streams of one connection rather than connections, where there is HTTP/2.
             curl.setopt(pycurl.PIPEWAIT, secure)
             self._secure = secure
-        spent = monotonic() - errand.started
+        spent = monotonic() - transfer.started
         if limits is not self._limits or spent > _CLOCK:
             left = limits.total_timeout - spent
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(limits.connect_timeout * 1000)))
             curl.setopt(pycurl.TIMEOUT_MS, max(1, round(left * 1000)))
             # Where the body of an error is wanted too, libcurl cannot know which one exceeds the limit.
-            is_counted_here = errand.sink.cuts or errand.sink.takes_all
+            is_counted_here = transfer.sink.cuts or transfer.sink.takes_all
             curl.setopt(pycurl.MAXFILESIZE_LARGE, 0 if is_counted_here else max(limits.max_bytes, MAX_UNWANTED))
             self._limits = None if spent > _CLOCK or is_counted_here else limits
-        more = errand.asks()
-        if errand.content is not None:
+        more = transfer.asks()
+        if transfer.content is not None:
             more.append("Expect:")  # a server that knows nothing of it would be waited for
         if more or self._asks_more:
-            of_all = [] if any(name.lower() == "accept-encoding" for name in errand.headers) else _HEADERS_OF_ALL
+            of_all = [] if any(name.lower() == "accept-encoding" for name in transfer.headers) else _HEADERS_OF_ALL
             curl.setopt(pycurl.HTTPHEADER, [*of_all, *more])
             self._asks_more = bool(more)
-        if errand.method != "GET" or errand.content is not None or not self._is_plain:
-            self._set_method(errand)
-        if errand.cookies:
-            self._cookies = errand.cookies.lines_for(target.origin)
+        if transfer.method != "GET" or transfer.content is not None or not self._is_plain:
+            self._set_method(transfer)
+        if transfer.cookies:
+            self._cookies = transfer.cookies.lines_for(target.origin)
             for line in self._cookies:
                 curl.setopt(pycurl.COOKIELIST, line)
-        cookie = errand.headers.get("cookie")
+        cookie = transfer.headers.get("cookie")
         if cookie is not None or self._has_cookie_header:
             # Beside those that servers set, in one line.
             curl.setopt(pycurl.COOKIE, cookie) if cookie else curl.unsetopt(pycurl.COOKIE)
             self._has_cookie_header = cookie is not None
 
-    def _set_method(self, errand: Errand) -> None:
-        curl, content = self.curl, errand.content
+    def _set_method(self, transfer: Transfer) -> None:
+        curl, content = self.curl, transfer.content
         curl.setopt(pycurl.HTTPGET, 1)  # neither a body nor HEAD of before
         curl.unsetopt(pycurl.CUSTOMREQUEST)
-        self._is_plain = errand.method == "GET" and content is None
+        self._is_plain = transfer.method == "GET" and content is None
         # Libcurl repeats a request by itself where a kept connection turns out to be closed.
-        curl.setopt(pycurl.FRESH_CONNECT, errand.most_attempts == 1 and errand.method not in IDEMPOTENT)
-        if errand.method == "HEAD":
+        curl.setopt(pycurl.FRESH_CONNECT, transfer.most_attempts == 1 and transfer.method not in IDEMPOTENT)
+        if transfer.method == "HEAD":
             curl.setopt(pycurl.NOBODY, 1)
             return
         if content is not None:
             curl.setopt(pycurl.UPLOAD, 1)
             curl.setopt(pycurl.INFILESIZE_LARGE, -1 if content.size is None else content.size)
         if not self._is_plain:
-            curl.setopt(pycurl.CUSTOMREQUEST, errand.method)
+            curl.setopt(pycurl.CUSTOMREQUEST, transfer.method)
 
     @property
     def progress(self) -> int:
@@ -180,7 +181,7 @@ class Exchange:
         """It is to end with this error."""
         self._stopped = error
 
-    def end(self, code: int, message: str) -> Target | None:
+    def end(self, code: int, message: str) -> Url | None:
         """What came of it: `None` for an answer that counts, or where it sends on to.
 
         Args:
@@ -188,14 +189,14 @@ class Exchange:
             message: libcurl's words.
 
         Raises:
-            ItemError: it failed; the errand's body is what can be resumed.
+            ItemError: it failed; the transfer's body is what can be resumed.
             StoreError: the disk did not take the body.
         """
         answer = self.answer
-        assert answer is not None, "an exchange that was started"
-        self.keep_cookies(answer.errand)
+        assert answer is not None, "a handle that was started"
+        self.keep_cookies(answer.transfer)
         try:
-            answer.sent_at = timestamp(answer.errand.job.clock + answer.errand.sent + self.before_request)
+            answer.sent_at = timestamp(answer.transfer.job.clock + answer.transfer.sent + self.before_request)
             if not answer.status and self._stopped is None and answer.has_headers:
                 answer.begin()
             error = self._stopped if self._stopped is not None or not code else self._failure(answer, code, message)
@@ -207,23 +208,23 @@ class Exchange:
             raise
 
     def release(self) -> None:
-        """The errand needs the handle no more."""
+        """The transfer needs the handle no more."""
         self.answer = None
 
-    def keep_cookies(self, errand: Errand) -> None:
-        """Let the errand have what servers have set, and the handle nothing of it."""
+    def keep_cookies(self, transfer: Transfer) -> None:
+        """Let the transfer have what servers have set, and the handle nothing of it."""
         lines = self.curl.getinfo_raw(pycurl.INFO_COOKIELIST)
         if lines or self._cookies:
-            if errand.cookies is None:
-                errand.cookies = Cookies()
-            errand.cookies.learn(errand.target.origin, self._cookies, lines)
+            if transfer.cookies is None:
+                transfer.cookies = Cookies()
+            transfer.cookies.learn(transfer.target.origin, self._cookies, lines)
             self.curl.setopt(pycurl.COOKIELIST, "ALL")
             self._cookies = []
 
     def _take(self, piece: bytes) -> int | None:
         """Libcurl's callback for a piece of the body."""
         answer = self.answer
-        assert answer is not None, "an exchange that was started"
+        assert answer is not None, "a handle that was started"
         if answer.body is not None and answer.body.is_full:
             self.is_paused = True
             return pycurl.WRITEFUNC_PAUSE
@@ -239,7 +240,7 @@ class Exchange:
 
     def _read(self, most: int) -> bytes | int:
         """Libcurl's callback for the body of the request."""
-        content = self.errand.content
+        content = self.transfer.content
         assert content is not None, "libcurl asks only for a body that there is"
         try:
             piece = content.read(most)
@@ -262,7 +263,7 @@ class Exchange:
         says so: its own answer comes before.
 
         Raises:
-            ItemError: as `Answer.begin`.
+            ItemError: as `ResponseReader.begin`.
         """
         answer = self.answer
         if answer is not None and not answer.status and not self._proxied and self._lines and answer.has_headers:
@@ -275,25 +276,25 @@ class Exchange:
         family, kind, protocol, place = address
         peer = place[0] if isinstance(place, tuple) else place
         peer = peer.decode() if isinstance(peer, bytes) else str(peer)
-        errand = self.errand
-        if not self._proxied and not may_connect(errand.target.host, peer, errand.job.limits.allow_private_hosts):
+        transfer = self.transfer
+        if not self._proxied and not may_connect(transfer.target.host, peer, transfer.job.limits.allow_private_hosts):
             self._refused = peer
             return pycurl.SOCKET_BAD
         return _Socket(family, kind, protocol)
 
-    def _failure(self, answer: Answer, code: int, message: str) -> ItemError | None:
+    def _failure(self, answer: ResponseReader, code: int, message: str) -> ItemError | None:
         """The error of libcurl, in our words; `None` where we ended an answer that has all we want."""
-        errand, limits = answer.errand, answer.errand.job.limits
+        transfer, limits = answer.transfer, answer.transfer.job.limits
         if self._refused is not None:
-            return refusal(errand.url, errand.target.host, self._refused, limits.allow_private_hosts)
+            return refusal(transfer.url, transfer.target.host, self._refused, limits.allow_private_hosts)
         if answer.is_unwanted:
             return None
         if code == pycurl.E_FILESIZE_EXCEEDED:
-            return None if answer.is_error else TooLargeError(errand.url, limits.max_bytes)
+            return None if answer.is_error else TooLargeError(transfer.url, limits.max_bytes)
         if code == pycurl.E_OPERATION_TIMEDOUT:
-            if monotonic() - errand.started < limits.total_timeout - _CLOCK:
-                return TransferTimeoutError(errand.url, "connect_timeout", limits.connect_timeout)
-            return TransferTimeoutError(errand.url, "total_timeout", limits.total_timeout)
+            if monotonic() - transfer.started < limits.total_timeout - _CLOCK:
+                return TransferTimeoutError(transfer.url, "connect_timeout", limits.connect_timeout)
+            return TransferTimeoutError(transfer.url, "total_timeout", limits.total_timeout)
         return error_of(answer, code, message, self.curl.getinfo(pycurl.OS_ERRNO))
 
 

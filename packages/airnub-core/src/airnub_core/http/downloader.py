@@ -5,12 +5,13 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from airnub_core.download.buffers import Buffers
-from airnub_core.download.client import Client, connections_for_open_files
-from airnub_core.download.errand import Errand
-from airnub_core.download.job import Broken, Failed, Job, Result
-from airnub_core.download.landing import Body, Landing
 from airnub_core.errors import ItemError, StoreError
+from airnub_core.http.buffers import Buffers
+from airnub_core.http.client import Client, connections_for_open_files
+from airnub_core.http.file_body import FileBody
+from airnub_core.http.file_sink import FileSink
+from airnub_core.http.request import Failed, Request, Result, StoreFailure
+from airnub_core.http.transfer import Transfer
 from airnub_core.store.partials import Partials, key_of
 
 PACKET = 100
@@ -53,14 +54,14 @@ class Downloader:
         connections = min(connections, most)
         self._results: deque[Result] = deque()
         # First, since it fails where the store is gone.
-        self._landing = Landing(
+        self._file_sink = FileSink(
             staging, prefix, partials, Buffers(connections, memory), self._results.append, is_logged=is_logged
         )
         self._on_results = on_results
         self._client = client or Client(user_agent, connections)
         self._owns_client = client is None
         self._partial_keys = partials.keys()
-        self._prepared: deque[tuple[Errand, Body | None]] = deque()
+        self._prepared: deque[tuple[Transfer, FileBody | None]] = deque()
         self._preparing = 0
         self._closed = self._stopping = False
         self._last_packet = 0.0
@@ -71,9 +72,9 @@ class Downloader:
     @property
     def folder(self) -> str:
         """Where it stages, absolute."""
-        return self._landing.folder
+        return self._file_sink.folder
 
-    def add(self, jobs: list[Job]) -> None:
+    def add(self, jobs: list[Request]) -> None:
         """More to do."""
         self._client.call(lambda: self._take_in(jobs))
 
@@ -94,10 +95,10 @@ class Downloader:
         self._ended.wait()
         if self._owns_client:
             self._client.close()
-        self._landing.wait()
+        self._file_sink.wait()
         if self._results:
             self._tell(list(self._results))
-        self._landing.close()
+        self._file_sink.close()
         if self._error is not None:
             raise self._error
 
@@ -108,11 +109,11 @@ class Downloader:
         self._take_prepared()
         if self._results:
             self._hand_over(now, is_idle=is_idle)
-        if (self._stopping or (self._closed and not self._landing.open)) and not self._preparing:
+        if (self._stopping or (self._closed and not self._file_sink.open)) and not self._preparing:
             self._client.unwatch(self)
             self._ended.set()
             return None
-        if self._results or self._landing.busy:
+        if self._results or self._file_sink.busy:
             return _SHORT if is_idle else _PACKET_EVERY
         return None
 
@@ -121,45 +122,45 @@ class Downloader:
         self._error = error
         self._ended.set()
 
-    def _take_in(self, jobs: list[Job]) -> None:
+    def _take_in(self, jobs: list[Request]) -> None:
         if self._stopping:
             return
         for job in jobs:
             try:
-                errand = Errand(job, self._landing)
+                transfer = Transfer(job, self._file_sink)
             except ItemError as error:
                 self._results.append(Failed(job.number, error))
                 continue
-            self._landing.open += 1
+            self._file_sink.open += 1
             if self._partial_keys and key_of(job.asked.source, job.asked.url_digest) in self._partial_keys:
-                self._prepare(errand)
+                self._prepare(transfer)
             else:
-                self._client.begin(errand)
+                self._client.begin(transfer)
 
     def _close(self) -> None:
         self._closed = True
 
     def _stop(self) -> None:
         self._stopping = True
-        self._client.give_up(lambda errand: errand.sink is self._landing, for_good=False)
+        self._client.give_up(lambda transfer: transfer.sink is self._file_sink, for_good=False)
 
-    def _prepare(self, errand: Errand) -> None:
-        def ready(body: Body | None) -> None:
-            self._prepared.append((errand, body))
+    def _prepare(self, transfer: Transfer) -> None:
+        def ready(body: FileBody | None) -> None:
+            self._prepared.append((transfer, body))
             self._client.wake()
 
         self._preparing += 1
-        self._landing.resume(errand.job.asked, ready)
+        self._file_sink.resume(transfer.job.asked, ready)
 
     def _take_prepared(self) -> None:
         while self._prepared:
-            errand, body = self._prepared.popleft()
+            transfer, body = self._prepared.popleft()
             self._preparing -= 1
             if not self._stopping:
-                errand.body = body
-                self._client.begin(errand)
+                transfer.body = body
+                self._client.begin(transfer)
             elif body is not None:  # what an earlier run left is in our hands
-                self._landing.park(body)
+                self._file_sink.park(body)
 
     def _hand_over(self, now: float, *, is_idle: bool) -> None:
         waiting = len(self._results)
@@ -169,7 +170,7 @@ class Downloader:
 
     def _tell(self, results: list[Result]) -> None:
         try:
-            self._landing.flush()
+            self._file_sink.flush()
         except StoreError as error:
-            results = [Broken(error)]
+            results = [StoreFailure(error)]
         self._on_results(results)

@@ -11,13 +11,13 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from airnub_core.download.buffers import Buffers
-from airnub_core.download.client import Client
-from airnub_core.download.errand import Errand
-from airnub_core.download.job import Broken, Failed, Fetched, Job, NotModified, Result
-from airnub_core.download.landing import Landing
-from airnub_core.download.sink import Body, MemoryBody, Received, Sink
 from airnub_core.errors import IngestError, ItemError
+from airnub_core.http.body_sink import Body, MemoryBody, Response, Sink
+from airnub_core.http.buffers import Buffers
+from airnub_core.http.client import Client
+from airnub_core.http.file_sink import FileSink
+from airnub_core.http.request import Failed, Fetched, NotModified, Request, Result, StoreFailure
+from airnub_core.http.transfer import Transfer
 from airnub_core.store.partials import Partials
 
 _MEMORY = 8 * 1024 * 1024
@@ -59,7 +59,7 @@ class EventLoop:
             self._actions.popleft()()
 
 
-class Requests:
+class Fetcher:
     """Of one engine; belongs to one event loop, in which it is made."""
 
     def __init__(self, client: Client, event_loop: EventLoop, staging: Path, hidden: Path) -> None:
@@ -75,25 +75,25 @@ class Requests:
         self._staging, self._hidden = staging, hidden
         self._event_loop = event_loop
         self._numbers = count()
-        self._waiting: dict[int, tuple[asyncio.Future[Result | Peeked], Errand]] = {}
-        self._landing: Landing | None = None
+        self._waiting: dict[int, tuple[asyncio.Future[Result | Peeked], Transfer]] = {}
+        self._file_sink: FileSink | None = None
         client.call(lambda: client.watch(self))
 
-    async def fetch(self, job: Job) -> Fetched | NotModified:
+    async def fetch(self, job: Request) -> Fetched | NotModified:
         """The answer to a job, staged like a file, with its headers.
 
         Raises:
             ItemError: it cannot be had; `error.attempts` says after how many attempts.
             StoreError: the store cannot be written.
         """
-        if self._landing is None:
+        if self._file_sink is None:
             partials, buffers = Partials(self._hidden), Buffers(self._client.connections, _MEMORY)
-            self._landing = Landing(self._staging, _FOLDER, partials, buffers, self.report, has_headers=True)
-        result = await self._ask(job, self._landing)
-        assert isinstance(result, Fetched | NotModified), "what a landing reports"
+            self._file_sink = FileSink(self._staging, _FOLDER, partials, buffers, self.report, has_headers=True)
+        result = await self._ask(job, self._file_sink)
+        assert isinstance(result, Fetched | NotModified), "what a file_sink reports"
         return result
 
-    async def peek(self, job: Job, *, cuts: bool = False) -> Peeked:
+    async def peek(self, job: Request, *, cuts: bool = False) -> Peeked:
         """What is at the URL of a job, in memory.
 
         Args:
@@ -111,8 +111,8 @@ class Requests:
         """Give up on all that waits, and remove what came; the client is to be closed before."""
         for future, _ in self._waiting.values():
             future.cancel()
-        if self._landing is not None:
-            self._landing.close()
+        if self._file_sink is not None:
+            self._file_sink.close()
 
     def report(self, result: Result | Peeked) -> None:
         """A result is there; from any thread."""
@@ -125,18 +125,18 @@ class Requests:
         """The client has ended by a fault: so does all that waits."""
         self._event_loop.call(lambda: self._fail_all(error))
 
-    async def _ask(self, job: Job, sink: Sink) -> Result | Peeked:
+    async def _ask(self, job: Request, sink: Sink) -> Result | Peeked:
         number = next(self._numbers)
-        errand = Errand(job._replace(number=number), sink)
+        transfer = Transfer(job._replace(number=number), sink)
         # Beside processes that download files the limits of a host are divided.
-        errand.per_host = max(1, errand.per_host // self._client.shared_by)
+        transfer.per_host = max(1, transfer.per_host // self._client.shared_by)
         future: asyncio.Future[Result | Peeked] = self._event_loop.loop.create_future()
-        self._waiting[number] = future, errand
+        self._waiting[number] = future, transfer
         try:
-            self._client.submit(errand)
+            self._client.submit(transfer)
             result = await future
         except asyncio.CancelledError:
-            self._client.cancel(errand)
+            self._client.cancel(transfer)
             raise
         finally:
             self._waiting.pop(number, None)
@@ -145,7 +145,7 @@ class Requests:
         return result
 
     def _take(self, result: Result | Peeked) -> None:
-        if isinstance(result, Broken):
+        if isinstance(result, StoreFailure):
             self._fail_all(result.error)
             return
         future, _ = self._waiting.get(result.number, (None, None))
@@ -155,8 +155,8 @@ class Requests:
             shutil.rmtree(result.staged.folder, ignore_errors=True)
 
     def _fail_all(self, error: BaseException) -> None:
-        for future, errand in self._waiting.values():
-            self._client.cancel(errand)
+        for future, transfer in self._waiting.values():
+            self._client.cancel(transfer)
             if not future.done():
                 future.set_exception(error)
 
@@ -167,25 +167,25 @@ class _IntoMemory:
     takes_all = False
     can_restart = True
 
-    def __init__(self, requests: Requests, *, cuts: bool) -> None:
-        self._report = requests.report
+    def __init__(self, fetcher: Fetcher, *, cuts: bool) -> None:
+        self._report = fetcher.report
         self.cuts = cuts
 
-    def body(self, _received: Received) -> Body:
+    def body(self, _response: Callable[[], Response]) -> Body:
         return MemoryBody()
 
-    def whole(self, received: Received, body: Body) -> None:
+    def whole(self, received: Response, body: Body) -> None:
         assert isinstance(body, MemoryBody), "as `body` made it"
         self._report(Peeked(received.job.number, body.content(), received.headers, received.final_url))
 
-    def not_modified(self, _received: Received) -> None:
+    def not_modified(self, _received: Response) -> None:
         """No validators are sent."""
 
-    def failed(self, errand: Errand, error: ItemError) -> None:
-        self._report(Failed(errand.job.number, error))
+    def failed(self, transfer: Transfer, error: ItemError) -> None:
+        self._report(Failed(transfer.job.number, error))
 
     def broken(self, error: IngestError) -> None:
-        self._report(Broken(error))
+        self._report(StoreFailure(error))
 
     def park(self, body: Body) -> None:
         """It is in memory alone."""

@@ -1,98 +1,35 @@
-"""The landing: where bodies come down. Small ones are kept in memory until they are whole, large ones become files.
+"""The file sink: where bodies come down. Small ones are kept in memory until they are whole, large ones become files.
 
 What is whole is hashed, written with its manifest into a staging folder of its own, and reported.
 """
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from pathlib import Path
 
 from airnub_common import ALGORITHM
-from airnub_core.download import sink
-from airnub_core.download.buffers import Buffers
-from airnub_core.download.errand import Errand
-from airnub_core.download.job import Broken, Failed, Fetched, NotModified, Result
-from airnub_core.download.lanes import Lanes
-from airnub_core.download.large_file import LargeFile
-from airnub_core.download.sink import Received
 from airnub_core.errors import IngestError, ItemError, StoreError
-from airnub_core.network.content_disposition import original_name
-from airnub_core.store.partials import WORTH_RESUMING, Note, Partials, key_of
-from airnub_core.store.provenance import Asked, manifest_of
+from airnub_core.http import body_sink
+from airnub_core.http.body_sink import Response
+from airnub_core.http.buffers import Buffers
+from airnub_core.http.file_body import Arrived, FileBody
+from airnub_core.http.io_threads import IoThreads
+from airnub_core.http.large_file import LargeFile
+from airnub_core.http.request import Failed, NotModified, Result, StoreFailure
+from airnub_core.http.transfer import Transfer
+from airnub_core.store.partials import Partials, key_of
+from airnub_core.store.provenance import Asked
 from airnub_core.store.redo_log import RedoLog
-from airnub_core.store.staged import SUFFIX, Staged, object_name
+from airnub_core.store.staged import SUFFIX
 
-SMALL = 64 * 1024
-"""Bytes; a larger body becomes a file while it comes."""
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
-class Arrived:
-    """A whole answer, on its way to be filed: what was asked for, and what came."""
-
-    __slots__ = (
-        "asked",
-        "attempts",
-        "body",
-        "final_url",
-        "has_headers",
-        "headers",
-        "name",
-        "number",
-        "original",
-        "sent_at",
-    )
-
-    def __init__(
-        self,
-        number: int,
-        attempts: int,
-        asked: Asked,
-        body: "Body",
-        final_url: str,
-        headers: Mapping[str, str],
-        sent_at: str,
-        *,
-        has_headers: bool = False,
-    ) -> None:
-        self.has_headers = has_headers
-        self.number = number
-        self.attempts = attempts
-        self.asked = asked
-        self.body = body
-        self.final_url = final_url
-        self.headers = headers
-        self.sent_at = sent_at
-        self.original = original_name(headers, final_url)
-        self.name = object_name(self.original)
-
-    def manifest(self, hex_digits: str) -> bytes:
-        """What is written beside the bytes."""
-        return manifest_of(
-            self.asked,
-            self.final_url,
-            self.headers,
-            hex_digits=hex_digits,
-            size=self.body.size,
-            file_name=self.name,
-            original=self.original,
-            sent_at=self.sent_at,
-        )
-
-    def fetched(self, folder: str, hex_digits: str, *, is_logged: bool = False) -> Fetched:
-        """What is told of it."""
-        asked, headers = self.asked, self.headers
-        staged = Staged(folder, asked.source, self.name, hex_digits, self.body.size, asked.url_digest, is_logged)
-        etag, modified = headers.get("etag"), headers.get("last-modified")
-        told = dict(headers) if self.has_headers else {}
-        return Fetched(self.number, self.attempts, staged, etag, modified, self.sent_at, told)
-
-
-class Landing:
-    """A staging folder, its lanes and its buffers: a sink, of which every answer is a file."""
+class FileSink:
+    """A staging folder, its threads and its buffers: a sink, of which every answer is a file."""
 
     takes_all = cuts = False
     can_restart = True
@@ -138,7 +75,7 @@ class Landing:
         except OSError as error:
             raise StoreError.of(error, staging) from error
         self._log = RedoLog(staging, self._prefix) if is_logged else None
-        self._lanes = Lanes()
+        self._threads = IoThreads()
 
     @property
     def folder(self) -> str:
@@ -150,19 +87,19 @@ class Landing:
         """Whether large files are still hashed or written, of which results are to come."""
         return self._begun > self._done
 
-    def body(self, _received: Received | None = None) -> "Body":
+    def body(self, _response: Callable[[], Response] | None = None) -> FileBody:
         """An empty body."""
-        return Body(self)
+        return FileBody(self.large_file)
 
-    def whole(self, received: Received, body: sink.Body) -> None:
+    def whole(self, received: Response, body: body_sink.Body) -> None:
         """File a body."""
-        assert isinstance(body, Body), "as `body` made it"
+        assert isinstance(body, FileBody), "as `body` made it"
         self.open -= 1
         job, attempts, _, url, headers, sent_at, _ = received
         arrived = Arrived(job.number, attempts, job.asked, body, url, headers, sent_at, has_headers=self._has_headers)
         self.land(arrived)
 
-    def not_modified(self, received: Received) -> None:
+    def not_modified(self, received: Response) -> None:
         """There is nothing to file."""
         self.open -= 1
         job, headers = received.job, received.headers
@@ -170,24 +107,24 @@ class Landing:
         told = headers if self._has_headers else {}
         self._on_result(NotModified(job.number, received.attempts, etag, modified, received.sent_at, told))
 
-    def failed(self, errand: Errand, error: ItemError) -> None:
+    def failed(self, transfer: Transfer, error: ItemError) -> None:
         """It cannot be had."""
         self.open -= 1
-        self._on_result(Failed(errand.job.number, error))
+        self._on_result(Failed(transfer.job.number, error))
 
     def broken(self, error: IngestError) -> None:
         """The disk did not take it."""
         self.open -= 1
-        self._on_result(Broken(error))
+        self._on_result(StoreFailure(error))
 
     def large_file(self) -> LargeFile:
         """A file for a large body, not open yet."""
-        return LargeFile(f"{self._staging}/{self._new_name()}", self._lanes.next(), self._buffers)
+        return LargeFile(f"{self._staging}/{self._new_name()}", self._threads.next(), self._buffers)
 
-    def resume(self, asked: Asked, on_ready: Callable[["Body | None"], None]) -> None:
-        """Look for what an earlier run left of a URL; `on_ready` is given it, or `None`, from a lane."""
+    def resume(self, asked: Asked, on_ready: Callable[[FileBody | None], None]) -> None:
+        """Look for what an earlier run left of a URL; `on_ready` is given it, or `None`, from a thread."""
         file = self.large_file()
-        self._lanes.next()[0].put(self._look_for, file, asked, on_ready)
+        self._threads.next()[0].put(self._look_for, file, asked, on_ready)
 
     def land(self, arrived: Arrived) -> None:
         """A body is whole: file it, and report it as fetched.
@@ -201,15 +138,15 @@ class Landing:
             self._begun += 1
             file.then(partial(self._end_large, arrived, file))
 
-    def park(self, body: sink.Body) -> None:
+    def park(self, body: body_sink.Body) -> None:
         """A body is given up for now: keep it for the next run where that is worth it."""
-        assert isinstance(body, Body), "as `body` made it"
+        assert isinstance(body, FileBody), "as `body` made it"
         if body.file is not None:
             body.file.then(partial(self._park, body.file))
 
-    def discard(self, body: sink.Body) -> None:
+    def discard(self, body: body_sink.Body) -> None:
         """A body is given up for good."""
-        assert isinstance(body, Body), "as `body` made it"
+        assert isinstance(body, FileBody), "as `body` made it"
         file = body.file
         if file is not None:
             file.then(lambda _hex_digits: file.discard())
@@ -228,7 +165,7 @@ class Landing:
 
     def wait(self) -> None:
         """Return when all that came down is filed and reported."""
-        self._lanes.close()
+        self._threads.close()
 
     def close(self) -> None:
         """Nothing more comes down; return when all that did is filed and reported."""
@@ -248,7 +185,7 @@ class Landing:
             self._write_new(f"{folder}/{name}", content)
             self._write_new(f"{folder}/{name}{SUFFIX}", manifest)
         except OSError as error:
-            self._on_result(Broken(StoreError.of(error, self._staging)))
+            self._on_result(StoreFailure(StoreError.of(error, self._staging)))
             return
         if self._log is not None:
             self._log.add(f"{self._prefix}/{folder}", manifest, content)
@@ -268,22 +205,22 @@ class Landing:
             file.finish(arrived.name)
             self._write_new(f"{file.folder}/{arrived.name}{SUFFIX}", arrived.manifest(hex_digits))
         except OSError as error:
-            self._on_result(Broken(StoreError.of(error, self._staging)))
+            self._on_result(StoreFailure(StoreError.of(error, self._staging)))
         else:
             self._on_result(arrived.fetched(file.folder, hex_digits))
         self._done += 1
 
-    def _look_for(self, file: LargeFile, asked: Asked, on_ready: Callable[["Body | None"], None]) -> None:
+    def _look_for(self, file: LargeFile, asked: Asked, on_ready: Callable[[FileBody | None], None]) -> None:
         found = None
         try:
             note = self._partials.take(key_of(asked.source, asked.url_digest), Path(file.folder))
             if note is not None:
                 if file.reopen(note):
-                    found = Body(self, file)
+                    found = FileBody(self.large_file, file)
                 else:
                     file.discard()
         except OSError as error:
-            self._on_result(Broken(StoreError.of(error, self._staging)))
+            self._on_result(StoreFailure(StoreError.of(error, self._staging)))
         finally:
             on_ready(found)  # it is waited for
 
@@ -291,7 +228,7 @@ class Landing:
         try:
             file.park(self._partials, hex_digits)
         except OSError as error:
-            self._on_result(Broken(StoreError.of(error, self._staging)))
+            self._on_result(StoreFailure(StoreError.of(error, self._staging)))
 
     def _new_name(self) -> str:
         return str(next(self._numbers))
@@ -307,73 +244,3 @@ def _new_folder(staging: Path, prefix: str) -> str:
             name = f"{prefix}{number}"
         else:
             return name
-
-
-class Body:
-    """The bytes of one answer, as they come."""
-
-    __slots__ = ("_landing", "_pieces", "_small", "file")
-
-    def __init__(self, landing: Landing, file: LargeFile | None = None) -> None:
-        self._landing = landing
-        self._pieces: list[bytes] = []
-        self._small = 0
-        self.file = file
-        """Where a large one is."""
-
-    is_full = False
-
-    @property
-    def size(self) -> int:
-        """In bytes, so far."""
-        return self._small if self.file is None else self.file.size
-
-    def write(self, piece: bytes) -> None:
-        """Append a piece.
-
-        Raises:
-            OSError: the disk is full, or the store was removed.
-        """
-        if self.file is not None:
-            self.file.write(piece)
-            return
-        self._small += len(piece)
-        self._pieces.append(piece)
-        if self._small > SMALL:
-            file = self._landing.large_file()
-            file.open()
-            self.file = file
-            for one in self._pieces:
-                file.write(one)
-            self._pieces.clear()
-
-    def note(self, note: Note) -> None:
-        """Say what a later run must know to go on with it."""
-        if self.file is not None and self.file.note is None:
-            self.file.note = note
-
-    @property
-    def resumable(self) -> Note | None:
-        """What is known of it where it can be resumed."""
-        return self.file.note if self.file is not None else None
-
-    @property
-    def takes_note(self) -> bool:
-        """Whether it is a file by now, of which nothing is noted."""
-        return self.file is not None and self.file.note is None
-
-    @property
-    def straight(self) -> LargeFile | None:
-        """The file, where it is one by now."""
-        return self.file
-
-    def keep(self) -> bool:
-        """Whether another request can go on with it; what is collected is handed to the lanes then."""
-        if self.file is None or self.file.note is None or self.size < WORTH_RESUMING:
-            return False
-        self.file.flush()
-        return True
-
-    def content(self) -> bytes:
-        """All of a small body."""
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

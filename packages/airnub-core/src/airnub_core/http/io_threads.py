@@ -1,4 +1,4 @@
-"""Lanes: threads that do one thing after the other, for hashing and writing beside the transfers."""
+"""Threads that do one thing after the other, for hashing and writing beside the transfers."""
 
 import os
 import threading
@@ -8,11 +8,11 @@ from itertools import cycle
 from queue import SimpleQueue
 from typing import Any
 
-MAX_LANES = 4
+MAX_THREADS = 4
 """Of each kind; a disk is no faster for more."""
 
 
-class Lane:
+class SerialExecutor:
     """One thread. What is put in runs in order; it tells of its failures by itself, and an unexpected one is raised at
     the end: the others do not wait for what never comes.
     """
@@ -20,12 +20,20 @@ class Lane:
     def __init__(self, name: str) -> None:
         self._jobs: SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]] | None] = SimpleQueue()
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        self._name = name
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        """Started with the first job: most runs have no large file."""
 
     def put(self, job: Callable[..., None], *arguments: Any) -> None:
         """Do this after all that was put before."""
         self._jobs.put((job, arguments))
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+                    thread.start()
+                    self._thread = thread
 
     def close(self) -> None:
         """Return when all is done.
@@ -34,7 +42,8 @@ class Lane:
             Exception: the first that was not told.
         """
         self._jobs.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         if self._error is not None:
             raise self._error
 
@@ -47,17 +56,17 @@ class Lane:
                 self._error = self._error or error
 
 
-class Lanes:
-    """Lanes for hashing and lanes for writing; each file keeps to one of each, so that its pieces stay in order."""
+class IoThreads:
+    """Threads for hashing and threads for writing; each file keeps to one of each, so that its pieces stay in order."""
 
     def __init__(self) -> None:
-        number = max(1, min(MAX_LANES, (os.cpu_count() or 1) // 2))
-        self._hashing = [Lane(f"airnub-hash-{index}") for index in range(number)]
-        self._writing = [Lane(f"airnub-write-{index}") for index in range(number)]
+        number = max(1, min(MAX_THREADS, (os.cpu_count() or 1) // 2))
+        self._hashing = [SerialExecutor(f"airnub-hash-{index}") for index in range(number)]
+        self._writing = [SerialExecutor(f"airnub-write-{index}") for index in range(number)]
         self._turns = cycle(range(number))
 
-    def next(self) -> tuple[Lane, Lane]:
-        """A lane for hashing and one for writing, the next in turn."""
+    def next(self) -> tuple[SerialExecutor, SerialExecutor]:
+        """A thread for hashing and one for writing, the next in turn."""
         turn = next(self._turns)
         return self._hashing[turn], self._writing[turn]
 
@@ -68,5 +77,5 @@ class Lanes:
             Exception: the first that was not told.
         """
         with ExitStack() as stack:
-            for lane in (*self._writing, *self._hashing):
-                stack.callback(lane.close)  # the last is closed first
+            for thread in (*self._writing, *self._hashing):
+                stack.callback(thread.close)  # the last is closed first

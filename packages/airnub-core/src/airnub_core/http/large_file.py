@@ -1,4 +1,4 @@
-"""A large file on its way to the disk, in buffers that one lane hashes and the next one writes while more bytes come.
+"""A large file on its way to the disk, in buffers that one thread hashes and the next one writes while more bytes come.
 
 Written past the page cache where the file system can (O_DIRECT): on small machines fresh pages of the cache cost more
 than the disk does (the ingest benchmark's sets M and L). What has come is noted down from time to time, so that a run
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from airnub_common import ALGORITHM
-from airnub_core.download.buffers import Buffer, Buffers
-from airnub_core.download.lanes import Lane
+from airnub_core.http.buffers import Buffer, Buffers
+from airnub_core.http.io_threads import SerialExecutor
 from airnub_core.store.partials import BODY, WORTH_RESUMING, Note, Partials, drop_note, write_note
 
 CHECKPOINT = 8 * 1024 * 1024
@@ -25,9 +25,9 @@ _DIRECT = getattr(os, "O_DIRECT", 0)
 
 
 class LargeFile:
-    """The file `body` in a staging folder. The transfer's thread writes and ends it, the lanes do the work."""
+    """The file `body` in a staging folder. The transfer's thread writes and ends it, the threads do the work."""
 
-    def __init__(self, folder: str, lanes: tuple[Lane, Lane], buffers: Buffers) -> None:
+    def __init__(self, folder: str, threads: tuple[SerialExecutor, SerialExecutor], buffers: Buffers) -> None:
         self.folder = folder
         self.size = 0
         """Bytes that have come."""
@@ -35,7 +35,7 @@ class LargeFile:
         """What a later run must know to go on, but for size and digest; `None` where it could not."""
         self.error: OSError | None = None
         """What the disk said; then nothing more is written."""
-        self._hashing, self._writing = lanes
+        self._hashing, self._writing = threads
         self._buffers = buffers
         self._buffer: Buffer | None = None
         self._hash = hashlib.new(ALGORITHM)
@@ -89,7 +89,7 @@ class LargeFile:
         return self._hash.hexdigest() == note.hex_digits
 
     def write(self, piece: bytes) -> None:
-        """Append a piece; waits for a buffer when the lanes are behind.
+        """Append a piece; waits for a buffer when the threads are behind.
 
         Raises:
             OSError: what was written before did not fit on the disk.
@@ -110,18 +110,18 @@ class LargeFile:
                 self.flush()
 
     def flush(self) -> None:
-        """Hand what is collected to the lanes; no buffer is held afterwards."""
+        """Hand what is collected to the threads; no buffer is held afterwards."""
         buffer, self._buffer = self._buffer, None
         if buffer is not None:
             self._hashing.put(self._hash_buffer, buffer)
 
     def then(self, job: Callable[[str], None]) -> None:
-        """Do this in the writing lane when all that came is written; it is given the digest's hexadecimal digits."""
+        """Do this in the writing thread when all that came is written; it is given the digest's hexadecimal digits."""
         self.flush()
         self._hashing.put(lambda: self._writing.put(job, self._hash.hexdigest()))
 
     def finish(self, file_name: str) -> None:
-        """In the writing lane: close the file, whole, under its name.
+        """In the writing thread: close the file, whole, under its name.
 
         Raises:
             OSError: the disk did not take it.
@@ -136,7 +136,7 @@ class LargeFile:
         drop_note(Path(self.folder))
 
     def park(self, partials: Partials, hex_digits: str) -> None:
-        """In the writing lane: close the file as it is, and keep it for the next run where that is worth it.
+        """In the writing thread: close the file as it is, and keep it for the next run where that is worth it.
 
         Raises:
             OSError: the disk did not take it.
@@ -150,12 +150,12 @@ class LargeFile:
             self.discard()
 
     def discard(self) -> None:
-        """In the writing lane: give up what came."""
+        """In the writing thread: give up what came."""
         self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self) -> None:
-        """In the writing lane: close the file."""
+        """In the writing thread: close the file."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1

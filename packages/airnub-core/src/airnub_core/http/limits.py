@@ -3,12 +3,10 @@
 from typing import NamedTuple
 
 from airnub_core.errors import ProtocolError
-from airnub_core.network.ssrf import Allowed
+from airnub_core.http.ssrf import Allowed
 
 MAX_INTERIM = 1000
 """Interim answers (1xx) before an answer. A server that sends 102 every ten seconds needs 360 an hour."""
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-"""HTTP statuses that send on to another URL, where there is a Location."""
 
 
 class Limits(NamedTuple):

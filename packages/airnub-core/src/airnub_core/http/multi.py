@@ -1,12 +1,13 @@
-"""A multi: many exchanges at once, by libcurl, which says what sockets it waits for and when it wants its turn."""
+"""A multi: many handles at once, by libcurl, which says what sockets it waits for and when it wants its turn."""
 
 from collections.abc import Iterable
 from time import monotonic
 
 import pycurl
 
-from airnub_core.download.exchange import Exchange
-from airnub_core.download.poller import Poller
+from airnub_core.http.curl_handle import CurlHandle
+from airnub_core.http.poller import Poller
+from airnub_core.http.proxies import ProxyFor
 
 
 class Multi:
@@ -21,11 +22,11 @@ class Multi:
             connections: at once, and kept afterwards.
         """
         self.curl = pycurl.CurlMulti()
-        self.idle: list[Exchange] = []
-        """Those that have no errand."""
+        self.idle: list[CurlHandle] = []
+        """Those that have no transfer."""
         self._poller = poller
         self._multi_of = multi_of
-        self._exchanges: dict[pycurl.Curl, Exchange] = {}
+        self._handles: dict[pycurl.Curl, CurlHandle] = {}
         self._due: float | None = None
         self.curl.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self.curl.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
@@ -34,18 +35,18 @@ class Multi:
 
     @property
     def is_idle(self) -> bool:
-        """Whether none of its exchanges is in use."""
-        return len(self.idle) == len(self._exchanges)
+        """Whether none of its handles is in use."""
+        return len(self.idle) == len(self._handles)
 
-    def new_exchange(self, user_agent: str) -> Exchange:
-        """One more, which belongs to this multi from now on."""
-        exchange = Exchange(user_agent)
-        self._exchanges[exchange.curl] = exchange
-        return exchange
+    def new_handle(self, user_agent: str, proxy_for: ProxyFor | None = None) -> CurlHandle:
+        """One more, which belongs to this multi from now on; arguments as for `CurlHandle`."""
+        handle = CurlHandle(user_agent, proxy_for)
+        self._handles[handle.curl] = handle
+        return handle
 
-    def exchange_of(self, curl: pycurl.Curl) -> Exchange:
+    def handle_of(self, curl: pycurl.Curl) -> CurlHandle:
         """Whose handle this is."""
-        return self._exchanges[curl]
+        return self._handles[curl]
 
     def wait(self, now: float) -> float | None:
         """Seconds until libcurl wants its turn; `None` where only a socket matters."""
@@ -62,7 +63,7 @@ class Multi:
             self.curl.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def ended(self) -> Iterable[tuple[pycurl.Curl, int, str]]:
-        """Exchanges that are over, with libcurl's code, 0 for none, and its words."""
+        """Handles that are over, with libcurl's code, 0 for none, and its words."""
         while True:
             left, good, bad = self.curl.info_read()
             yield from ((curl, 0, "") for curl in good)
@@ -72,8 +73,8 @@ class Multi:
 
     def close(self) -> None:
         """Close all handles; none may be at work."""
-        for exchange in self._exchanges.values():
-            exchange.curl.close()
+        for handle in self._handles.values():
+            handle.curl.close()
         self.curl.close()
 
     def _on_socket(self, what: int, descriptor: int, _multi: object, _data: object) -> None:

@@ -4,8 +4,11 @@ import os
 from collections.abc import Callable
 from functools import cache
 
+ProxyFor = Callable[[str, str], str | None]
+"""Gives the URL of the proxy for a scheme and a host, `None` for the direct way."""
 
-def proxies_of_environment() -> Callable[[str, str], str | None]:
+
+def proxies_of_environment() -> ProxyFor:
     """A function that gives the URL of the proxy for a scheme and a host, `None` for the direct way.
 
     It goes by `https_proxy`, `all_proxy` and `no_proxy` and their like as they are now.

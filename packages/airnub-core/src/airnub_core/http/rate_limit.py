@@ -41,7 +41,7 @@ class _Queue(Generic[W]):
         self.listed = False
 
 
-class Schedule(Generic[W]):
+class Scheduler(Generic[W]):
     """Hosts take turns, so that a slow one keeps nobody else waiting; times are in seconds of any one clock."""
 
     def __init__(self, connections: int) -> None:

@@ -1,15 +1,37 @@
 """Jobs and their results: plain values, which cross the borders of processes."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from airnub_core.errors import IngestError, ItemError
-from airnub_core.network.limits import Limits
+from airnub_core.http.limits import Limits
 from airnub_core.store.provenance import Asked
 from airnub_core.store.staged import Staged
 
 
-class Job(NamedTuple):
+class Content(Protocol):
+    """The body of a request; read in the thread of the client."""
+
+    @property
+    def size(self) -> int | None:
+        """In bytes; `None` where it is not known."""
+        ...
+
+    @property
+    def can_rewind(self) -> bool:
+        """Whether it can be sent again."""
+        ...
+
+    def rewind(self) -> None:
+        """Begin again."""
+        ...
+
+    def read(self, most: int) -> bytes | None:
+        """Up to so many bytes; none at the end, and `None` where there are none yet."""
+        ...
+
+
+class Request(NamedTuple):
     """One URL to download; `number` is what its result is known by."""
 
     number: int
@@ -62,10 +84,10 @@ class Failed(NamedTuple):
     error: ItemError
 
 
-class Broken(NamedTuple):
+class StoreFailure(NamedTuple):
     """The store cannot be written: nothing goes on."""
 
     error: IngestError
 
 
-Result = Fetched | NotModified | Failed | Broken
+Result = Fetched | NotModified | Failed | StoreFailure

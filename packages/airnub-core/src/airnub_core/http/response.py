@@ -5,11 +5,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
-from http import HTTPStatus
 
 from airnub_common import redact_url
-from airnub_core.download.errand import Errand
-from airnub_core.download.sink import Body, Received, Writer
 from airnub_core.errors import (
     ConnectionFailedError,
     ContentEncodingError,
@@ -18,14 +15,19 @@ from airnub_core.errors import (
     TooLargeError,
     TruncatedBodyError,
 )
-from airnub_core.network.backoff import parse_retry_after
-from airnub_core.network.decoding import Decoder, DecodingError, decoder_of
-from airnub_core.network.headers import is_visible, length_in, number_in, read_headers
-from airnub_core.network.limits import MAX_INTERIM, REDIRECTS, too_many_interim
-from airnub_core.network.targets import Target, target_of
+from airnub_core.http import redirects
+from airnub_core.http.body_sink import Body, Response, Writer
+from airnub_core.http.encoding import Decoder, DecodingError, decoder_of
+from airnub_core.http.headers import is_visible, length_in, number_in, read_headers
+from airnub_core.http.limits import MAX_INTERIM, too_many_interim
+from airnub_core.http.retry import parse_retry_after
+from airnub_core.http.transfer import Transfer
+from airnub_core.http.url import Url, parse_url
 from airnub_core.store.partials import Note
 
-_NO_PART = {HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.NOT_MODIFIED}
+# As numbers: each look at an enum is a call.
+_OK, _PARTIAL_CONTENT, _NOT_MODIFIED, _RANGE_NOT_SATISFIABLE = 200, 206, 304, 416
+_NO_PART = {_RANGE_NOT_SATISFIABLE, _NOT_MODIFIED}
 _SUCCESS = range(200, 300)
 MAX_UNWANTED = 64 * 1024
 """Bytes of the body of a redirect or an error that are read: up to them the connection can go on. More is cut off."""
@@ -38,7 +40,7 @@ class UnfitPartError(ProtocolError):
     """What came in answer to a request for a part cannot be put behind what is there: the whole is fetched afresh."""
 
 
-class Answer:
+class ResponseReader:
     """Of one request. The transfer's thread gives it header lines and pieces of the body."""
 
     __slots__ = (
@@ -46,23 +48,23 @@ class Answer:
         "_kept",
         "_straight",
         "body",
-        "errand",
         "headers",
         "is_cut",
         "lines",
         "received",
         "sent_at",
         "status",
+        "transfer",
     )
 
-    def __init__(self, errand: Errand, lines: list[bytes]) -> None:
+    def __init__(self, transfer: Transfer, lines: list[bytes]) -> None:
         """Expect it.
 
         Args:
-            errand: what was asked, and where the answer goes.
+            transfer: what was asked, and where the answer goes.
             lines: filled with the header lines as they come.
         """
-        self.errand = errand
+        self.transfer = transfer
         self.lines = lines
         self.status = 0
         """0 until the headers are over."""
@@ -97,7 +99,7 @@ class Answer:
             ProtocolError: more interim answers came than are taken.
         """
         status, _, end = self._head()
-        return status >= HTTPStatus.OK and end < len(self.lines)
+        return status >= _OK and end < len(self.lines)
 
     def take(self, piece: bytes) -> None:
         """A piece of the body.
@@ -109,8 +111,8 @@ class Answer:
         size = len(piece)
         file = self._straight
         if file is not None:
-            if file.size + size > self.errand.job.limits.max_bytes:
-                raise TooLargeError(self.errand.url, self.errand.job.limits.max_bytes)
+            if file.size + size > self.transfer.job.limits.max_bytes:
+                raise TooLargeError(self.transfer.url, self.transfer.job.limits.max_bytes)
             self.received += size
             file.write(piece)
             return
@@ -142,65 +144,69 @@ class Answer:
         """
         self.status, start, end = self._head()
         if not self.status:
-            raise ProtocolError(self.errand.url, "no status")
+            raise ProtocolError(self.transfer.url, "no status")
         self.headers = read_headers(self.lines[start + 1 : end])
-        errand = self.errand
-        if self.status == HTTPStatus.PARTIAL_CONTENT and errand.body is not None:
-            self._check_part(errand.body)
-            self.body, errand.body = errand.body, None
+        transfer = self.transfer
+        if self.status == _PARTIAL_CONTENT and transfer.body is not None:
+            self._check_part(transfer.body)
+            self.body, transfer.body = transfer.body, None
             if (part := self.body.resumable) is not None and part.expected is not None:
                 self.headers["content-length"] = str(part.expected)  # the manifest is that of the whole
-        elif self.status == HTTPStatus.OK or (errand.sink.takes_all and self.status in _SUCCESS):
-            if errand.body is not None:
+        elif self.status == _OK or (transfer.sink.takes_all and self.status in _SUCCESS):
+            if transfer.body is not None:
                 # It has changed, or the server knows no parts: afresh.
-                errand.sink.discard(errand.body)
-                errand.body = None
+                transfer.sink.discard(transfer.body)
+                transfer.body = None
             self._check_size(0)
             self._decode()
-            self.body = errand.sink.body(self.received_headers())
-        elif errand.sink.takes_all and not self._is_redirect:
+            self.body = transfer.sink.body(self.response)
+        elif transfer.sink.takes_all and not self._is_redirect:
             self._kept = []
             with suppress(ContentEncodingError):  # it is an error all the same
                 self._decode()
 
-    def received_headers(self) -> Received:
+    def response(self) -> Response:
         """What has come, but for the body."""
-        errand = self.errand
+        transfer = self.transfer
         lines: list[bytes] = []
-        if errand.sink.takes_all:
+        if transfer.sink.takes_all:
             _, start, end = self._head()
             lines = self.lines[start + 1 : end]
-        return Received(errand.job, errand.attempts, self.status, errand.target.url, self.headers, self.sent_at, lines)
+        return Response(
+            transfer.job, transfer.attempts, self.status, transfer.target.url, self.headers, self.sent_at, lines
+        )
 
-    def end(self) -> Target | None:
+    def end(self) -> Url | None:
         """Nothing more comes: `None` where it counts as it is, or where it sends on to.
 
         Raises:
             ItemError: it is not what was asked for.
         """
-        errand, status = self.errand, self.status
+        transfer, status = self.transfer, self.status
         if not status:
-            raise ConnectionFailedError(errand.url, "it was closed within the headers")
+            raise ConnectionFailedError(transfer.url, "it was closed within the headers")
         if self._is_redirect:
-            return target_of(errand.url, self.headers["location"].strip(), base=errand.target.url)
-        if status == HTTPStatus.NOT_MODIFIED and errand.is_conditional:
+            return parse_url(transfer.url, self.headers["location"].strip(), base=transfer.target.url)
+        if status == _NOT_MODIFIED and transfer.is_conditional:
             return None
         if self.body is not None:
             self._check_whole(self.body)
             return None
-        if status in _NO_PART and errand.body is not None:
-            raise UnfitPartError(errand.url, "no more bytes where the server once had some")
-        raise HttpStatusError(errand.url, status, parse_retry_after(self.headers.get("retry-after"), datetime.now(UTC)))
+        if status in _NO_PART and transfer.body is not None:
+            raise UnfitPartError(transfer.url, "no more bytes where the server once had some")
+        raise HttpStatusError(
+            transfer.url, status, parse_retry_after(self.headers.get("retry-after"), datetime.now(UTC))
+        )
 
     def give_up(self, *, for_good: bool) -> None:
-        """What came of the body goes back to the errand where it can be resumed."""
+        """What came of the body goes back to the transfer where it can be resumed."""
         body, self.body, self._straight = self.body, None, None
         if body is None:
             return
         if not for_good and body.keep():
-            self.errand.body = body
+            self.transfer.body = body
         else:
-            self.errand.sink.discard(body)
+            self.transfer.sink.discard(body)
 
     def content_of_error(self) -> bytes:
         """The beginning of the body of an error, decoded, `MAX_UNWANTED` at most; empty where it was not wanted."""
@@ -219,8 +225,8 @@ class Answer:
         """It ended early."""
         note = None if self.body is None else self.body.resumable
         if self.body is None or note is None:
-            return TruncatedBodyError(self.errand.url, length_in(self.headers), self.received)
-        return TruncatedBodyError(self.errand.url, note.expected, self.body.size)
+            return TruncatedBodyError(self.transfer.url, length_in(self.headers), self.received)
+        return TruncatedBodyError(self.transfer.url, note.expected, self.body.size)
 
     def _head(self) -> tuple[int, int, int]:
         """The status, 0 where there is none, and the first and the last line of its headers: interim answers (1xx) have
@@ -235,24 +241,24 @@ class Answer:
             # A header may look like a line that says the status, but does not begin a block.
             if status := _status_in(lines[start]):
                 head = status, start, end
-                interim += status < HTTPStatus.OK
+                interim += status < _OK
         if interim > MAX_INTERIM:
-            raise too_many_interim(self.errand.url, interim)
+            raise too_many_interim(self.transfer.url, interim)
         return head
 
     @property
     def _is_redirect(self) -> bool:
-        return self.status in REDIRECTS and "location" in self.headers
+        return self.status in redirects.STATUSES and "location" in self.headers
 
     def _decode(self) -> None:
         if encoding := self.headers.get("content-encoding"):
             self._decoder = self._decoder_of(encoding.strip().lower())
 
     def _keep(self, body: Body, piece: bytes) -> None:
-        limit = self.errand.job.limits.max_bytes
+        limit = self.transfer.job.limits.max_bytes
         if body.size + len(piece) > limit:
-            if not self.errand.sink.cuts:
-                raise TooLargeError(self.errand.url, limit)
+            if not self.transfer.sink.cuts:
+                raise TooLargeError(self.transfer.url, limit)
             piece = piece[: limit - body.size]
             self.is_cut = True
         body.write(piece)
@@ -265,25 +271,25 @@ class Answer:
         """What a later run needs to go on, where the server names versions strongly and sends bytes as they are."""
         etag = self.headers.get("etag", "")
         if self._decoder is None and etag.startswith('"') and is_visible(etag):
-            asked = self.errand.job.asked
+            asked = self.transfer.job.asked
             expected = length_in(self.headers)
             body.note(Note(asked.source, redact_url(asked.url), asked.url_digest, etag, 0, "", expected))
 
     def _decoder_of(self, encoding: str) -> Decoder | None:
         try:
-            return decoder_of(encoding, self.errand.target.url.partition("?")[0])
+            return decoder_of(encoding, self.transfer.target.url.partition("?")[0])
         except DecodingError:
             raise self._undecodable() from None
 
     def _undecodable(self) -> ContentEncodingError:
-        return ContentEncodingError(self.errand.url, self.headers.get("content-encoding", "").strip().lower())
+        return ContentEncodingError(self.transfer.url, self.headers.get("content-encoding", "").strip().lower())
 
     def _check_size(self, before: int) -> None:
-        promised, limit = length_in(self.headers), self.errand.job.limits.max_bytes
-        if self.errand.sink.cuts or self.errand.method == "HEAD":
+        promised, limit = length_in(self.headers), self.transfer.job.limits.max_bytes
+        if self.transfer.sink.cuts or self.transfer.method == "HEAD":
             return
         if promised is not None and before + promised > limit:
-            raise TooLargeError(self.errand.url, limit)
+            raise TooLargeError(self.transfer.url, limit)
 
     def _check_part(self, body: Body) -> None:
         """A part is believed only where it starts at the byte that was asked for, and is one of the same version."""
@@ -299,7 +305,7 @@ class Answer:
         same = self.headers.get("etag", note.etag) == note.etag
         whole = note.expected is None or total is None or total == note.expected
         if not (fits and plain and whole_range and same and whole):
-            raise UnfitPartError(self.errand.url, f"a part that is not that from byte {body.size:,} on ({named})")
+            raise UnfitPartError(self.transfer.url, f"a part that is not that from byte {body.size:,} on ({named})")
         self._check_size(body.size)
 
     def _check_whole(self, body: Body) -> None:
@@ -312,7 +318,7 @@ class Answer:
                 raise self._undecodable() from None
         note = body.resumable
         if note is not None and note.expected is not None and body.size != note.expected:
-            raise TruncatedBodyError(self.errand.url, note.expected, body.size)
+            raise TruncatedBodyError(self.transfer.url, note.expected, body.size)
 
 
 def _blocks(lines: list[bytes]) -> Iterator[tuple[int, int]]:

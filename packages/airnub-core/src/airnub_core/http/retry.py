@@ -11,7 +11,7 @@ LONGEST_RETRY_AFTER = 600.0
 """Seconds; a server that asks for more is asked again by the next run."""
 
 
-def may_heal(error: BaseException) -> bool:
+def is_retryable(error: BaseException) -> bool:
     """Whether asking again soon can help."""
     if isinstance(error, HttpStatusError) and (error.retry_after or 0) > LONGEST_RETRY_AFTER:
         return False

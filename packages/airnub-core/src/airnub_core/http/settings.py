@@ -19,8 +19,8 @@ from pydantic import (
     WrapValidator,
 )
 
-from airnub_core.network.limits import Limits
-from airnub_core.network.ssrf import checked_entry
+from airnub_core.http.limits import Limits
+from airnub_core.http.ssrf import checked_entry
 
 LARGEST = 2**63 - 1
 """Bytes, and whatever else is counted: libcurl, file systems and Prefect's JSON have 64 bits for a number."""

@@ -17,7 +17,7 @@ import ipaddress
 from functools import lru_cache
 
 from airnub_core.errors import RefusedAddressError
-from airnub_core.network.addresses import (
+from airnub_core.http.addresses import (
     HOST_NAME,
     IpAddress,
     ip_of,

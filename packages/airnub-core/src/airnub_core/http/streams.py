@@ -6,11 +6,11 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import suppress
 from time import monotonic
 
-from airnub_core.download.client import Client
-from airnub_core.download.errand import Errand
-from airnub_core.download.requests import EventLoop
-from airnub_core.download.sink import Body, Received
 from airnub_core.errors import HttpStatusError, IngestError, ItemError, ProtocolError
+from airnub_core.http.body_sink import Body, Response
+from airnub_core.http.client import Client
+from airnub_core.http.fetcher import EventLoop
+from airnub_core.http.transfer import Transfer
 from airnub_core.store.partials import Note
 
 SMALL = 64 * 1024
@@ -74,14 +74,14 @@ class StreamSink:
             on_end: called in the event loop when nothing more comes.
         """
         self._client, self._event_loop, self._on_end = client, event_loop, on_end
-        self.errand: Errand | None = None
-        self.head: asyncio.Future[Received] = event_loop.loop.create_future()
+        self.transfer: Transfer | None = None
+        self.head: asyncio.Future[Response] = event_loop.loop.create_future()
         self.error: IngestError | None = None
         """Why the body ended early."""
         self.is_truncated = False
         """Whether it is the body of an error, of which only the beginning was kept."""
         self._body: StreamBody | None = None
-        self._received: Received | None = None
+        self._received: Response | None = None
         self._began = 0.0
         self._has_begun = False
         """Whether the headers were handed over."""
@@ -95,12 +95,13 @@ class StreamSink:
         """Until something was handed over."""
         return not self._has_begun
 
-    def body(self, received: Received) -> Body:
+    def body(self, response: Callable[[], Response]) -> Body:
         """An empty one.
 
         Raises:
             ProtocolError: something of another one was handed over.
         """
+        received = response()
         if self._has_begun:
             raise ProtocolError(received.job.asked.url, "another version of the body than the one that was begun")
         self._received, self._body = received, StreamBody(self)
@@ -130,27 +131,27 @@ class StreamSink:
         """As a watcher of the client: it has ended by a fault."""
         self.abort(error)
 
-    def whole(self, received: Received, _body: Body) -> None:
+    def whole(self, received: Response, _body: Body) -> None:
         """Nothing more comes."""
         self._received = received
         self._begin()
         self._end(None)
 
-    def not_modified(self, received: Received) -> None:
+    def not_modified(self, received: Response) -> None:
         """As any other answer without a body."""
         self._received, self._body = received, StreamBody(self)
         self._begin()
         self._end(None)
 
-    def failed(self, errand: Errand, error: ItemError) -> None:
+    def failed(self, transfer: Transfer, error: ItemError) -> None:
         """An error of the server is an answer; any other is raised where the answer is awaited, or its body read."""
         self._unwatch()
-        if isinstance(error, HttpStatusError) and errand.last is not None and not self._has_begun:
-            self._received, body = errand.last, StreamBody(self)
-            self.is_truncated = errand.is_truncated
-            if errand.last_content:
-                body.pieces.append(errand.last_content)
-                body.size = len(errand.last_content)
+        if isinstance(error, HttpStatusError) and transfer.last is not None and not self._has_begun:
+            self._received, body = transfer.last, StreamBody(self)
+            self.is_truncated = transfer.is_truncated
+            if transfer.last_content:
+                body.pieces.append(transfer.last_content)
+                body.size = len(transfer.last_content)
             self._body = body
             self._begin()
             self._end(None)
@@ -198,8 +199,8 @@ class StreamSink:
 
     def close(self) -> None:
         """Nothing more is read."""
-        if not self._ended and self.errand is not None:
-            self._client.cancel(self.errand)
+        if not self._ended and self.transfer is not None:
+            self._client.cancel(self.transfer)
             self._on_end()
 
     async def read(self) -> AsyncIterator[bytes]:
@@ -210,14 +211,14 @@ class StreamSink:
         """
         body = self._body
         assert body is not None, "the headers have come"
-        assert self.errand is not None, "it was submitted"
+        assert self.transfer is not None, "it was submitted"
         while True:
             while body.pieces:
                 was_full = body.is_full
                 piece = body.take()
                 body.taken += len(piece)
                 if was_full and not body.is_full:
-                    self._client.go_on(self.errand)
+                    self._client.go_on(self.transfer)
                 yield piece
             if self._ended and not body.pieces:
                 if self.error is not None:
@@ -270,7 +271,7 @@ class StreamContent:
 
     def __init__(self, size: int | None, client: Client, event_loop: EventLoop) -> None:
         self.size = size
-        self.errand: Errand | None = None
+        self.transfer: Transfer | None = None
         self._client, self._event_loop = client, event_loop
         self._pieces: deque[bytes] = deque()
         self._written = self._taken = 0
@@ -295,21 +296,21 @@ class StreamContent:
 
     async def feed(self, stream: AsyncIterable[bytes]) -> None:
         """Write all that comes, and wait while too much of it has not been sent."""
-        assert self.errand is not None, "it was submitted"
+        assert self.transfer is not None, "it was submitted"
         async for piece in stream:
             if not piece:
                 continue
             self._written += len(piece)
             for start in range(0, len(piece), SMALL):
                 self._pieces.append(piece[start : start + SMALL])
-            self._client.go_on(self.errand)
+            self._client.go_on(self.transfer)
             while self._written - self._taken >= MOST_HELD:
                 self._waiting = self._event_loop.loop.create_future()
                 if self._written - self._taken >= MOST_HELD:
                     await self._waiting
                 self._waiting = None
         self._ended = True
-        self._client.go_on(self.errand)
+        self._client.go_on(self.transfer)
 
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():

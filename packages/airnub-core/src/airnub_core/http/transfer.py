@@ -1,44 +1,18 @@
-"""An errand: a job on its way. It outlives exchanges, from redirect to redirect and from attempt to attempt."""
+"""A transfer: a request on its way. It outlives exchanges, from redirect to redirect and from attempt to attempt."""
 
-from typing import Protocol
-
-from airnub_core.download.cookies import Cookies
-from airnub_core.download.job import Job
-from airnub_core.download.sink import Body, Received, Sink
-from airnub_core.errors import RefusedUrlError
-from airnub_core.network.headers import sendable
-from airnub_core.network.targets import Target, target_of
+from airnub_core.http.body_sink import Body, Response, Sink
+from airnub_core.http.cookies import Cookies
+from airnub_core.http.headers import sendable
+from airnub_core.http.redirects import Going, sent_on
+from airnub_core.http.request import Content, Request
+from airnub_core.http.url import Url, parse_url
 from airnub_core.store.partials import Note
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods that may be repeated without being asked for (RFC 9110, 9.2.2)."""
-_OF_CONTENT = frozenset({"content-type", "content-encoding", "content-language", "content-location"})
-"""Headers of a request that describe its body, and go with it."""
 
 
-class Content(Protocol):
-    """The body of a request; read in the thread of the client."""
-
-    @property
-    def size(self) -> int | None:
-        """In bytes; `None` where it is not known."""
-        ...
-
-    @property
-    def can_rewind(self) -> bool:
-        """Whether it can be sent again."""
-        ...
-
-    def rewind(self) -> None:
-        """Begin again."""
-        ...
-
-    def read(self, most: int) -> bytes | None:
-        """Up to so many bytes; none at the end, and `None` where there are none yet."""
-        ...
-
-
-class Errand:
+class Transfer:
     """What is to be asked next for a job, and what came of it so far; the schedule knows it by its host."""
 
     __slots__ = (
@@ -67,7 +41,7 @@ class Errand:
 
     def __init__(
         self,
-        job: Job,
+        job: Request,
         sink: Sink,
         *,
         cookies: Cookies | None = None,
@@ -90,7 +64,7 @@ class Errand:
         """
         self.job = job
         self.sink = sink
-        self._go_to(target_of(job.asked.url, job.asked.url))
+        self._go_to(parse_url(job.asked.url, job.asked.url))
         self.per_host = job.limits.connections_per_host
         self.per_second = job.limits.requests_per_second_per_host
         self.attempts = 0
@@ -112,7 +86,7 @@ class Errand:
         if content is not None and not content.can_rewind:
             repeatable = False
         self.most_attempts = job.limits.attempts if repeatable else 1
-        self.last: Received | None = None
+        self.last: Response | None = None
         """The last answer that was an error."""
         self.last_content = b""
         self.is_truncated = False
@@ -129,7 +103,7 @@ class Errand:
         """What is known of the bytes that are there already; the rest is asked for."""
         return None if self.body is None else self.body.resumable
 
-    def send_on(self, target: Target, status: int) -> None:
+    def send_on(self, target: Url, status: int) -> None:
         """A redirect. Another origin gets no header of the source and no body; nor are they there again behind it.
 
         Args:
@@ -139,20 +113,11 @@ class Errand:
         Raises:
             RefusedUrlError: the body of the request cannot be sent there.
         """
-        is_foreign = target.origin != self.target.origin
-        if (status == 303 and self.method != "HEAD") or (status in {301, 302} and self.method == "POST"):
-            self.method, self.content = "GET", None
-            self.headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_CONTENT}
+        going = Going(self.method, self.content, self.headers)
+        self.method, self.content, self.headers = sent_on(self.url, going, self.target, target, status)
         if self.content is not None:
-            found = f"a redirect {status} of a {self.method} with a body"
-            if is_foreign:
-                raise RefusedUrlError(self.url, f"{found} to {target.scheme}://{target.host}", "one origin for a body")
-            if not self.content.can_rewind:
-                raise RefusedUrlError(self.url, f"{found} that is a stream", "a body that can be sent again")
             self.content.rewind()
         self.redirects += 1
-        if is_foreign:
-            self.headers = {}
         self._go_to(target)
 
     def back_to_start(self) -> None:
@@ -160,12 +125,12 @@ class Errand:
         self.method, self.content, self.cookies = self.original
         if self.redirects:
             self.redirects = 0
-            self._go_to(target_of(self.url, self.url))
+            self._go_to(parse_url(self.url, self.url))
             self.headers = sendable(self.url, self.job.headers)
         if self.content is not None:
             self.content.rewind()
 
-    def _go_to(self, target: Target) -> None:
+    def _go_to(self, target: Url) -> None:
         self.target = target
         self.host = f"{target.host}:{target.port}"
 

@@ -13,13 +13,6 @@ from typing import Any
 
 import httpx
 
-from airnub_core.download.client import Client
-from airnub_core.download.cookies import Cookies
-from airnub_core.download.errand import Content, Errand
-from airnub_core.download.job import Job
-from airnub_core.download.requests import EventLoop
-from airnub_core.download.sink import Received
-from airnub_core.download.streams import BytesContent, StreamContent, StreamSink
 from airnub_core.errors import (
     ConnectionFailedError,
     ContentEncodingError,
@@ -32,8 +25,15 @@ from airnub_core.errors import (
     TransferTimeoutError,
     TruncatedBodyError,
 )
-from airnub_core.network.limits import Limits
-from airnub_core.network.targets import origin_of
+from airnub_core.http.body_sink import Response
+from airnub_core.http.client import Client
+from airnub_core.http.cookies import Cookies
+from airnub_core.http.fetcher import EventLoop
+from airnub_core.http.limits import Limits
+from airnub_core.http.request import Content, Request
+from airnub_core.http.streams import BytesContent, StreamContent, StreamSink
+from airnub_core.http.transfer import Transfer
+from airnub_core.http.url import origin_of
 from airnub_core.store.provenance import Asked
 
 _OURS = frozenset({"accept-encoding", "connection", "content-length", "expect", "host", "transfer-encoding"})
@@ -85,23 +85,25 @@ class Transport(httpx.AsyncBaseTransport):
         feeding: asyncio.Task[None] | None = None
         try:
             content = self._content(request)
-            errand = sink.errand = Errand(
-                Job(0, Asked(self._origin.source, str(request.url), ""), self._limits(request), self._headers(request)),
+            transfer = sink.transfer = Transfer(
+                Request(
+                    0, Asked(self._origin.source, str(request.url), ""), self._limits(request), self._headers(request)
+                ),
                 sink,
                 cookies=self._cookies,
                 method=request.method.upper(),
                 content=content,
                 may_repeat=request.extensions.get("retry"),
             )
-            errand.per_host = max(1, errand.per_host // self._client.shared_by)
+            transfer.per_host = max(1, transfer.per_host // self._client.shared_by)
             self._open.add(sink)
-            self._client.submit(errand)
+            self._client.submit(transfer)
             if isinstance(content, StreamContent):
-                content.errand = errand
+                content.transfer = transfer
                 assert isinstance(request.stream, httpx.AsyncByteStream), "what an asynchronous client sends"
                 feeding = asyncio.create_task(content.feed(request.stream))
                 feeding.add_done_callback(lambda task: _feeding_ended(task, sink))
-            self._watch_pool(request, errand, sink)
+            self._watch_pool(request, transfer, sink)
             received = await sink.head
         except BaseException as error:
             sink.close()
@@ -174,15 +176,15 @@ class Transport(httpx.AsyncBaseTransport):
             return StreamContent(None if length is None else int(length), self._client, self._event_loop)
         return BytesContent(content) if content or request.method.upper() in _WITH_BODY else None
 
-    def _watch_pool(self, request: httpx.Request, errand: Errand, sink: StreamSink) -> None:
+    def _watch_pool(self, request: httpx.Request, transfer: Transfer, sink: StreamSink) -> None:
         """Give up on a request that has not begun when the time for that is over."""
         seconds = (request.extensions.get("timeout") or {}).get("pool")
         if seconds is None:
             return
 
         def look() -> None:
-            if not errand.attempts and not sink.head.done():
-                message = f"{errand.url}: expected a connection of the pool within {seconds:g} s, found none free"
+            if not transfer.attempts and not sink.head.done():
+                message = f"{transfer.url}: expected a connection of the pool within {seconds:g} s, found none free"
                 sink.head.set_exception(httpx.PoolTimeout(message, request=request))
 
         handle = self._event_loop.loop.call_later(seconds, look)
@@ -305,7 +307,7 @@ def _auth_of(given: Any) -> httpx.Auth:
     return _Function(given)
 
 
-def _headers_of(received: Received, *, is_truncated: bool) -> list[tuple[bytes, bytes]]:
+def _headers_of(received: Response, *, is_truncated: bool) -> list[tuple[bytes, bytes]]:
     """The headers of an answer, several of one name among them."""
     pairs = [line.partition(b":") for line in received.lines]
     headers = [(name.strip(), value.strip()) for name, colon, value in pairs if colon]

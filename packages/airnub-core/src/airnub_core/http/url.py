@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from airnub_common import redact_url
 from airnub_core.errors import RefusedUrlError
-from airnub_core.network.addresses import HOST_NAME, literal_address
+from airnub_core.http.addresses import HOST_NAME, literal_address
 
 WITH_HOST = "an http or https URL with a host"
 WITH_PORT = "an http or https URL with a port from 1 to 65535"
@@ -33,7 +33,7 @@ _LONGEST = 65_536
 _HOST = re.compile(r"https?://([a-z0-9.:-]+)/")
 
 
-class Target(NamedTuple):
+class Url(NamedTuple):
     """What is asked; `host` and `port` as the connection is made to them."""
 
     url: str
@@ -47,7 +47,7 @@ class Target(NamedTuple):
         return self.scheme, self.host, self.port
 
 
-def target_of(asked: str, url: str, base: str = "") -> Target:
+def parse_url(asked: str, url: str, base: str = "") -> Url:
     """The target of a URL, seen from `base`; `asked` is what an error names.
 
     Raises:
@@ -55,7 +55,7 @@ def target_of(asked: str, url: str, base: str = "") -> Target:
     """
     if (match := _PLAIN.fullmatch(url)) and "/." not in url and not _is_odd(match[2]):
         scheme, host, port = match.groups()
-        return Target(url, scheme, host, int(port) if port else _PORTS[scheme])
+        return Url(url, scheme, host, int(port) if port else _PORTS[scheme])
     from ada_url import URL, join_url  # few URLs need it
 
     if len(url) > _LONGEST:
@@ -81,7 +81,7 @@ def target_of(asked: str, url: str, base: str = "") -> Target:
         raise RefusedUrlError(asked, repr(redact_url(written)), WITH_PORT)
     if not may_be_host(host):
         raise RefusedUrlError(asked, repr(redact_url(written)))
-    return Target(href.partition("#")[0], scheme, host, int(port_text) if port_text else _PORTS[scheme])
+    return Url(href.partition("#")[0], scheme, host, int(port_text) if port_text else _PORTS[scheme])
 
 
 def check_url(url: str) -> str:
@@ -91,7 +91,7 @@ def check_url(url: str) -> str:
         ValueError: it cannot be asked for, or has white space in it, which its author did not mean.
     """
     try:
-        target_of(url, url)
+        parse_url(url, url)
     except RefusedUrlError as error:
         raise ValueError(f"expected {error.expected}") from None
     if any(map(str.isspace, url)):
@@ -104,7 +104,7 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
     its own.
     """
     try:
-        return target_of(url, url).origin
+        return parse_url(url, url).origin
     except RefusedUrlError:
         return "", url, None
 

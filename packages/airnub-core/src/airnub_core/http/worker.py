@@ -11,9 +11,9 @@ import threading
 import traceback
 from typing import Any
 
-from airnub_core.download.downloader import Downloader
-from airnub_core.download.job import Result, Started
 from airnub_core.garbage import RARELY
+from airnub_core.http.downloader import Downloader
+from airnub_core.http.request import Result, Started
 
 CLOSE, STOP = "close", "stop"
 

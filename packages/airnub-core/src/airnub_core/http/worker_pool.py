@@ -1,4 +1,4 @@
-"""A crew: one downloader in a thread of this process, and where it pays others in processes beside it.
+"""A pool: one downloader in a thread of this process, and where it pays others in processes beside it.
 
 Processes pay where there are many small files: then Python itself is the limit, and it uses one core a process.
 
@@ -20,18 +20,18 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from airnub_core.download.client import Client
-from airnub_core.download.downloader import Downloader
-from airnub_core.download.job import Broken, Failed, Fetched, Job, Result, Started
-from airnub_core.download.lanes import Lane
-from airnub_core.download.worker import CLOSE, STOP
 from airnub_core.errors import StoreError, WorkerLostError
+from airnub_core.http.client import Client
+from airnub_core.http.downloader import Downloader
+from airnub_core.http.io_threads import SerialExecutor
+from airnub_core.http.request import Failed, Fetched, Request, Result, Started, StoreFailure
+from airnub_core.http.worker import CLOSE, STOP
 from airnub_core.store.partials import Partials
 
 MEMORY = 32 * 1024 * 1024
 """Bytes for the buffers of large files, in all."""
 MOST_LOSSES = 16
-"""Processes of one crew that may end by themselves. After one more, the jobs that such processes were at fail, and this
+"""Processes of one pool that may end by themselves. After one more, the jobs that such processes were at fail, and this
 process does the rest alone. One job that ends its process is found after five at most, among 4,096 that were out.
 """
 _LOTS = 8
@@ -40,7 +40,7 @@ _LEAST_ATTEMPTS = 3
 """Processes that a job must have been with when they ended, before it is taken for the cause: one may be bad luck."""
 _LONGEST_END = 5.0
 """Seconds that a process may take to end when it has closed its output."""
-_COMMAND = "from airnub_core.download.worker import main; main()"
+_COMMAND = "from airnub_core.http.worker import main; main()"
 
 
 class Ended(NamedTuple):
@@ -52,8 +52,8 @@ class Ended(NamedTuple):
 Packet = list[Result] | Started | Ended | BaseException
 
 
-class Setting(NamedTuple):
-    """What every downloader of a crew is told; see `Downloader`."""
+class DownloaderConfig(NamedTuple):
+    """What every downloader of a pool is told; see `Downloader`."""
 
     staging: Path
     hidden: Path
@@ -75,10 +75,10 @@ class Setting(NamedTuple):
         }
 
 
-class Crew:
+class WorkerPool:
     """Downloaders at work while the block runs; those that are still at it when it ends are stopped."""
 
-    def __init__(self, setting: Setting, processes: int = 1, client: Client | None = None) -> None:
+    def __init__(self, setting: DownloaderConfig, processes: int = 1, client: Client | None = None) -> None:
         """Hire.
 
         Args:
@@ -128,7 +128,7 @@ class Crew:
         """Processes that have ended by themselves."""
         return self._losses
 
-    def add(self, jobs: list[Job]) -> None:
+    def add(self, jobs: list[Request]) -> None:
         """More to do, for the member with the least, of those that have started and do nothing again."""
         place = min((place for place in self._places if place.takes_jobs), key=lambda place: len(place.out))
         place.give(jobs)
@@ -241,7 +241,7 @@ class Crew:
         place.again = bool(place.lots)
         return []
 
-    def _failed(self, job: Job, status: int) -> Failed:
+    def _failed(self, job: Request, status: int) -> Failed:
         return Failed(job.number, WorkerLostError(job.asked.url, status, attempts=self._attempts[job.number]))
 
     def _clear_away(self, place: "_Place") -> None:
@@ -271,7 +271,7 @@ class Crew:
 
 
 class _Place:
-    """A place in a crew: the member that has it now, and the jobs that are out with it."""
+    """A place in a pool: the member that has it now, and the jobs that are out with it."""
 
     def __init__(self, member: "_Thread | _Process") -> None:
         self.member = member
@@ -279,10 +279,10 @@ class _Place:
         """Whether the member has started."""
         self.is_over = False
         """Whether it has ended, and no other comes."""
-        self.out: dict[int, Job] = {}
+        self.out: dict[int, Request] = {}
         self.again = False
         """Whether it does jobs of a lost process again; it gets no others meanwhile."""
-        self.lots: deque[list[Job]] = deque()
+        self.lots: deque[list[Request]] = deque()
         """Jobs to do again, one lot after the other."""
         self.folder: Path | None = None
         """Where a process stages."""
@@ -293,13 +293,13 @@ class _Place:
     def takes_jobs(self) -> bool:
         return self.is_ready and not self.again and not self.is_over
 
-    def give(self, jobs: list[Job]) -> None:
+    def give(self, jobs: list[Request]) -> None:
         self.out.update((job.number, job) for job in jobs)
         self.member.tell(jobs)
 
     def came(self, packet: list[Result]) -> None:
         for result in packet:
-            if isinstance(result, Broken):
+            if isinstance(result, StoreFailure):
                 continue
             self.out.pop(result.number, None)
             if self.folder is not None and isinstance(result, Fetched):
@@ -321,7 +321,7 @@ class _Thread:
         else:
             self._send(Ended())
 
-    def tell(self, message: list[Job] | str) -> None:
+    def tell(self, message: list[Request] | str) -> None:
         if message == CLOSE:
             self._downloader.close()
         elif message == STOP:
@@ -348,7 +348,7 @@ class _Process:
         )
         self._dismissed = False
         # Jobs are written beside: the pipe is full long before the process has started.
-        self._writing = Lane("airnub-jobs")
+        self._writing = SerialExecutor("airnub-jobs")
         self.tell(settings)
         self._thread = threading.Thread(target=self._read, name="airnub-results", daemon=True)
         self._thread.start()
@@ -372,10 +372,10 @@ class _Process:
             self._process.kill()
             return self._process.wait()
 
-    def tell(self, message: list[Job] | dict[str, Any] | str) -> None:
+    def tell(self, message: list[Request] | dict[str, Any] | str) -> None:
         self._writing.put(self._write, message)
 
-    def _write(self, message: list[Job] | dict[str, Any] | str) -> None:
+    def _write(self, message: list[Request] | dict[str, Any] | str) -> None:
         assert self._process.stdin is not None, "it is a pipe"
         try:
             pickle.dump(message, self._process.stdin, protocol=pickle.HIGHEST_PROTOCOL)

@@ -5,11 +5,11 @@ from functools import partial
 from itertools import repeat
 
 from airnub_core.arrival import Arrival, Item
+from airnub_core.concurrency import in_thread, together
 from airnub_core.engine import Engine
 from airnub_core.errors import HttpStatusError, ItemError
 from airnub_core.garbage import collected_rarely
-from airnub_core.network.concurrency import in_thread, together
-from airnub_core.network.targets import origin_of
+from airnub_core.http.url import origin_of
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.sources.paging import Walk, whole_url
 from airnub_core.sources.records import LARGE, json_lines, parse_json, records_at

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from airnub_common import redact_url
 from airnub_core.arrival import Item
+from airnub_core.concurrency import together
 from airnub_core.engine import Engine
 from airnub_core.errors import ItemError, PageError
-from airnub_core.network.concurrency import together
-from airnub_core.network.robots import MAX_BYTES, Robots
+from airnub_core.http.robots import MAX_BYTES, Robots
 from airnub_core.outcome import Outcome
 from airnub_core.sources.large_pages import links_on_any_page
 from airnub_core.sources.links import MAX_PAGE_BYTES, Link, links_in_sitemap

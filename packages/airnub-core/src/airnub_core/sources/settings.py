@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
 from airnub_common import MASK, is_masked_name, redact_url
-from airnub_core.network.settings import LARGEST, Count, NetworkOverrides
-from airnub_core.network.targets import check_url
+from airnub_core.http.settings import LARGEST, Count, NetworkOverrides
+from airnub_core.http.url import check_url
 from airnub_core.sources.package_files import read_inside
 from airnub_core.store.source_name import PATTERN, checked_source_name
 from airnub_core.tolerance import Tolerance

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from airnub_core.network.concurrency import in_thread
+from airnub_core.concurrency import in_thread
 from airnub_core.outcome import Kind, Outcome
 from airnub_core.store.index import Index
 from airnub_core.store.made import made_url

@@ -130,7 +130,7 @@ class Run:
 
     def workers(self):
         """The processes that download for the driver, each in a session of its own."""
-        command = ["pgrep", "-P", str(self.pid), "-f", "airnub_core.download.worker"]
+        command = ["pgrep", "-P", str(self.pid), "-f", "airnub_core.http.worker"]
         return [int(line) for line in subprocess.run(command, capture_output=True, check=False).stdout.split()]
 
     def kill_parent(self):
