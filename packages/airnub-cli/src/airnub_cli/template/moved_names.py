@@ -1,4 +1,4 @@
-"""Moved names: imports of modules of the version before are rewritten to those that have the names now."""
+"""Moved names: imports of `airnub_core.tables` and `airnub_core.datasets` are rewritten to `airnub_data`."""
 
 import ast
 import io
@@ -7,12 +7,10 @@ import tokenize
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-OLD = ("airnub_core.datasets", "airnub_core.network.settings", "airnub_core.tables")
+OLD = ("airnub_core.datasets", "airnub_core.tables")
 MOVED: Mapping[str, str] = {
     "Column": "airnub_data",
     "Dataset": "airnub_data",
-    "NetworkOverrides": "airnub_core.http.settings",
-    "NetworkSettings": "airnub_core.http.settings",
     "Schema": "airnub_data.columns",
     "make_dataset": "airnub_data",
     "type_name": "airnub_data.columns",
