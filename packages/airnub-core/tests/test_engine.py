@@ -648,3 +648,20 @@ def test_what_is_made_of_answers_is_as_old_as_the_last_of_them(site, network, pl
 
     asyncio.run(run())
     assert versions_of(place, f"{item.url}#x.jsonl") == [b"of v1", b"of v2"]
+
+
+def test_the_limits_of_a_host_count_for_files_and_single_requests_together(tmp_path, network, server):
+    """While files are ingested, the page of an API waits for its turn among them."""
+    limits = network.model_copy(update={"connections_per_host": 2, "stall_timeout": 20})
+
+    async def main():
+        async with open_engine(tmp_path, limits) as engine:
+            files = [Item("files", server.url("held", until=2, seed=number), limits) for number in range(8)]
+            pages = [Item("api", server.url("held", until=2, seed=100 + number), limits) for number in range(4)]
+            ingesting = asyncio.create_task(engine.ingest(files))
+            await asyncio.gather(*(engine.peek(page, 1000) for page in pages))
+            return await ingesting
+
+    outcomes = asyncio.run(main())
+    assert {outcome.kind for outcome in outcomes} == {Kind.STORED}
+    assert server.busy.most == 2
