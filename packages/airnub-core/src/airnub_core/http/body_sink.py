@@ -60,6 +60,11 @@ class Body(Protocol):
         ...
 
     @property
+    def has_note(self) -> bool:
+        """Whether that was noted."""
+        ...
+
+    @property
     def resumable(self) -> ResumeInfo | None:
         """What was noted."""
         ...
@@ -97,6 +102,11 @@ class Sink(Protocol):
     @property
     def cuts(self) -> bool:
         """Whether a body that is larger than its limit is cut there, and not an error."""
+        ...
+
+    @property
+    def parks(self) -> bool:
+        """Whether a body that was given up can be resumed by the next run."""
         ...
 
     @property
@@ -149,6 +159,10 @@ class MemoryBody:
     @property
     def takes_note(self) -> bool:
         return self.resumable is None
+
+    @property
+    def has_note(self) -> bool:
+        return self.resumable is not None
 
     def note(self, note: ResumeInfo) -> None:
         self.resumable = note

@@ -73,7 +73,7 @@ class CurlHandle:
         curl.setopt(pycurl.BUFFERSIZE, RECEIVE_BUFFER)
         curl.setopt(pycurl.USERAGENT, user_agent)
         curl.setopt(pycurl.HTTPHEADER, _HEADERS_OF_ALL)
-        curl.setopt(pycurl.NOPROXY, "")  # libcurl reads no_proxy in its own way, and would go where nobody looked
+        curl.setopt(pycurl.NOPROXY, "")  # libcurl reads no_proxy in its own way, without our checks
         curl.setopt(pycurl.PROXY, "")  # which proxy is asked is decided here, as for every client
         curl.setopt(pycurl.COOKIEFILE, "")  # no file, but cookies
         curl.setopt(pycurl.WRITEFUNCTION, self._take)
@@ -236,7 +236,9 @@ class CurlHandle:
         except OSError as error:
             self._stopped = StoreError.of(error, "the store")
             return _STOP
-        return _STOP if answer.is_unwanted else None
+        if answer.body is None or answer.is_cut:
+            return _STOP if answer.is_unwanted else None
+        return None
 
     def _read(self, most: int) -> bytes | int:
         """Libcurl's callback for the body of the request."""

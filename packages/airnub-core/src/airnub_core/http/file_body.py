@@ -16,7 +16,7 @@ SMALL = 64 * 1024
 class FileBody:
     """The bytes of one answer as they come: in memory, and from `SMALL` on in a file."""
 
-    __slots__ = ("_new_file", "_pieces", "_small", "file", "straight", "takes_note")
+    __slots__ = ("_new_file", "_pieces", "_small", "file", "has_note", "straight", "takes_note")
 
     is_full = False
 
@@ -34,7 +34,8 @@ class FileBody:
         """Where a large one is."""
         # No properties, for each piece looks at them.
         self.straight: LargeFile | None = file
-        self.takes_note = file is not None and file.note is None
+        self.has_note = file is not None and file.note is not None
+        self.takes_note = file is not None and not self.has_note
 
     @property
     def size(self) -> int:
@@ -65,7 +66,7 @@ class FileBody:
         """Say what a later run must know to go on with it."""
         if self.file is not None and self.file.note is None:
             self.file.note = note
-            self.takes_note = False
+            self.takes_note, self.has_note = False, True
 
     @property
     def resumable(self) -> ResumeInfo | None:
@@ -137,9 +138,9 @@ class Arrived:
         ).as_bytes()
 
     def fetched(self, folder: str, hex_digits: str, *, is_logged: bool = False) -> Fetched:
-        """What is told of it."""
+        """The result that says so."""
         asked, headers = self.asked, self.headers
         staged = Staged(folder, asked.source, self.name, hex_digits, self.body.size, asked.url_digest, is_logged)
         etag, modified = headers.get("etag"), headers.get("last-modified")
-        told = dict(headers) if self.has_headers else {}
-        return Fetched(self.number, self.attempts, staged, etag, modified, self.sent_at, told)
+        reported = dict(headers) if self.has_headers else {}
+        return Fetched(self.number, self.attempts, staged, etag, modified, self.sent_at, reported)

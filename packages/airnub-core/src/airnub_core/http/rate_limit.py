@@ -1,6 +1,6 @@
 """The schedule: which job is next. Connections in all and per host, starts a second per host, retries when due.
 
-Pure: it is told the time, and asks nobody.
+Pure: its callers say what time it is.
 """
 
 import heapq
@@ -42,7 +42,7 @@ class _Queue(Generic[W]):
 
 
 class Scheduler(Generic[W]):
-    """Hosts take turns, so that a slow one keeps nobody else waiting; times are in seconds of any one clock."""
+    """Hosts take turns, so that a slow one does not keep the others waiting; times are in seconds of any one clock."""
 
     def __init__(self, connections: int) -> None:
         self.connections = connections
@@ -70,7 +70,8 @@ class Scheduler(Generic[W]):
             queue = self._queues[key] = _Queue()
         queue.waiting.append(one)
         self._waiting += 1
-        self._list(key, queue)
+        if not queue.listed:
+            self._list(key, queue)
 
     def add_first(self, one: W) -> None:
         """Before the others of its host: it has begun, and was sent on to this host."""
@@ -131,7 +132,8 @@ class Scheduler(Generic[W]):
         queue.active -= 1
         self._active -= 1
         if queue.waiting:
-            self._list(key, queue)
+            if not queue.listed:
+                self._list(key, queue)
         else:
             self._forget(key, queue)
 

@@ -27,11 +27,12 @@ from airnub_core.errors import (
 )
 from airnub_core.http.body_sink import Response
 from airnub_core.http.client import Client
+from airnub_core.http.content import BytesContent, StreamContent
 from airnub_core.http.cookies import Cookies
 from airnub_core.http.fetcher import EventLoop
 from airnub_core.http.limits import Limits
 from airnub_core.http.request import Content, Request
-from airnub_core.http.streams import BytesContent, StreamContent, StreamSink
+from airnub_core.http.streams import StreamSink
 from airnub_core.http.transfer import Transfer
 from airnub_core.http.url import origin_of
 from airnub_core.store.manifest import RequestInfo
@@ -79,7 +80,7 @@ class Transport(httpx.AsyncBaseTransport):
         """Ask, with redirects and retries; an extension `retry` says whether the request may be made again.
 
         Raises:
-            httpx.TransportError: there is no answer; its `__cause__` is the engine's error.
+            httpx.TransportError: no answer came; its `__cause__` is the engine's error.
         """
         sink = StreamSink(self._client, self._event_loop, lambda: self._open.discard(sink))
         feeding: asyncio.Task[None] | None = None
