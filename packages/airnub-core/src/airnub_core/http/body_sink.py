@@ -60,6 +60,11 @@ class Body(Protocol):
         ...
 
     @property
+    def has_note(self) -> bool:
+        """Whether that was noted."""
+        ...
+
+    @property
     def resumable(self) -> Note | None:
         """What was noted."""
         ...
@@ -149,6 +154,10 @@ class MemoryBody:
     @property
     def takes_note(self) -> bool:
         return self.resumable is None
+
+    @property
+    def has_note(self) -> bool:
+        return self.resumable is not None
 
     def note(self, note: Note) -> None:
         self.resumable = note

@@ -236,7 +236,9 @@ class CurlHandle:
         except OSError as error:
             self._stopped = StoreError.of(error, "the store")
             return _STOP
-        return _STOP if answer.is_unwanted else None
+        if answer.body is None or answer.is_cut:
+            return _STOP if answer.is_unwanted else None
+        return None
 
     def _read(self, most: int) -> bytes | int:
         """Libcurl's callback for the body of the request."""

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from airnub_core.errors import ItemError, StoreError
 from airnub_core.http.buffers import Buffers
-from airnub_core.http.client import Client, connections_for_open_files
+from airnub_core.http.client import Client
 from airnub_core.http.file_body import FileBody
 from airnub_core.http.file_sink import FileSink
+from airnub_core.http.limits import connections_for_open_files
 from airnub_core.http.request import Failed, Request, Result, StoreFailure
 from airnub_core.http.transfer import Transfer
 from airnub_core.store.partials import Partials, key_of

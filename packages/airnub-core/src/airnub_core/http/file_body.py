@@ -16,7 +16,7 @@ SMALL = 64 * 1024
 class FileBody:
     """The bytes of one answer as they come: in memory, and from `SMALL` on in a file."""
 
-    __slots__ = ("_new_file", "_pieces", "_small", "file", "straight", "takes_note")
+    __slots__ = ("_new_file", "_pieces", "_small", "file", "has_note", "straight", "takes_note")
 
     is_full = False
 
@@ -34,7 +34,8 @@ class FileBody:
         """Where a large one is."""
         # No properties, for each piece looks at them.
         self.straight: LargeFile | None = file
-        self.takes_note = file is not None and file.note is None
+        self.has_note = file is not None and file.note is not None
+        self.takes_note = file is not None and not self.has_note
 
     @property
     def size(self) -> int:
@@ -65,7 +66,7 @@ class FileBody:
         """Say what a later run must know to go on with it."""
         if self.file is not None and self.file.note is None:
             self.file.note = note
-            self.takes_note = False
+            self.takes_note, self.has_note = False, True
 
     @property
     def resumable(self) -> Note | None:

@@ -1,10 +1,14 @@
 """Limits: what `settings` says about a transfer, as a plain value that the processes which download can take along."""
 
+import os
+import resource
 from typing import NamedTuple
 
 from airnub_core.errors import ProtocolError
 from airnub_core.http.ssrf import Allowed
 
+_FILES_LEFT = 32
+"""Open files that others in this process may need."""
 MAX_INTERIM = 1000
 """Interim answers (1xx) before an answer. A server that sends 102 every ten seconds needs 360 an hour."""
 
@@ -27,3 +31,15 @@ class Limits(NamedTuple):
 def too_many_interim(url: str, found: int) -> ProtocolError:
     """More than `MAX_INTERIM` interim answers came, and perhaps no answer behind them."""
     return ProtocolError(url, f"{found:,} interim answers (1xx), of which at most {MAX_INTERIM:,} are taken")
+
+
+def connections_for_open_files() -> int:
+    """As many as the limit of open files allows: each has a socket, and a file where its body is large."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return 1024
+    try:
+        used = len(os.listdir("/dev/fd"))  # noqa: PTH208  # iterdir would make a Path of each
+    except OSError:
+        used = 0
+    return max(1, (soft - used - _FILES_LEFT) // 2)

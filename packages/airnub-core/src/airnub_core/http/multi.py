@@ -66,7 +66,8 @@ class Multi:
         """Handles that are over, with libcurl's code, 0 for none, and its words."""
         while True:
             left, good, bad = self.curl.info_read()
-            yield from ((curl, 0, "") for curl in good)
+            for curl in good:
+                yield curl, 0, ""
             yield from bad
             if not left:
                 return

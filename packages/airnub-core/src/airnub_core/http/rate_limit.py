@@ -70,7 +70,8 @@ class Scheduler(Generic[W]):
             queue = self._queues[key] = _Queue()
         queue.waiting.append(one)
         self._waiting += 1
-        self._list(key, queue)
+        if not queue.listed:
+            self._list(key, queue)
 
     def add_first(self, one: W) -> None:
         """Before the others of its host: it has begun, and was sent on to this host."""
@@ -131,7 +132,8 @@ class Scheduler(Generic[W]):
         queue.active -= 1
         self._active -= 1
         if queue.waiting:
-            self._list(key, queue)
+            if not queue.listed:
+                self._list(key, queue)
         else:
             self._forget(key, queue)
 

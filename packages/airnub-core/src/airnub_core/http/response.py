@@ -158,7 +158,8 @@ class ResponseReader:
                 transfer.sink.discard(transfer.body)
                 transfer.body = None
             self._check_size(0)
-            self._decode()
+            if "content-encoding" in self.headers:
+                self._decode()
             self.body = transfer.sink.body(self.response)
         elif transfer.sink.takes_all and not self._is_redirect:
             self._kept = []
@@ -185,12 +186,14 @@ class ResponseReader:
         transfer, status = self.transfer, self.status
         if not status:
             raise ConnectionFailedError(transfer.url, "it was closed within the headers")
-        if self._is_redirect:
+        if status in redirects.STATUSES and self._is_redirect:
             return parse_url(transfer.url, self.headers["location"].strip(), base=transfer.target.url)
         if status == _NOT_MODIFIED and transfer.is_conditional:
             return None
-        if self.body is not None:
-            self._check_whole(self.body)
+        body = self.body
+        if body is not None:
+            if self._decoder is not None or body.has_note:
+                self._check_whole(body)
             return None
         if status in _NO_PART and transfer.body is not None:
             raise UnfitPartError(transfer.url, "no more bytes where the server once had some")

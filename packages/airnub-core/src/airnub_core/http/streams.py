@@ -42,6 +42,10 @@ class StreamBody:
     def takes_note(self) -> bool:
         return self.resumable is None
 
+    @property
+    def has_note(self) -> bool:
+        return self.resumable is not None
+
     def note(self, note: Note) -> None:
         self.resumable = note
 

@@ -136,12 +136,12 @@ class Transfer:
 
     def asks(self) -> list[str]:
         """The header lines that it sends beyond those of all requests: a part has no other validator than its own."""
-        # To libcurl a header without a value is one that is not to be sent.
-        lines = [
-            f"{name}: {value}" if value else f"{name};" for name, value in self.headers.items() if name != "cookie"
-        ]
-        if (part := self.part) is not None:
-            assert self.body is not None, "a part has a body"
+        lines: list[str] = []
+        for name, value in self.headers.items():
+            if name != "cookie":
+                # To libcurl a header without a value is one that is not to be sent.
+                lines.append(f"{name}: {value}" if value else f"{name};")
+        if self.body is not None and (part := self.body.resumable) is not None:
             return [*lines, f"Range: bytes={self.body.size}-", f"If-Range: {part.etag}"]
         if self.job.etag:
             lines.append(f"If-None-Match: {self.job.etag}")
