@@ -16,7 +16,7 @@ from airnub_core.errors import (
     TruncatedBodyError,
 )
 from airnub_core.http.limits import MAX_INTERIM
-from airnub_core.http.response import UnfitPartError
+from airnub_core.http.ranges import UnfitPartError
 from airnub_core.store.partials import WORTH_RESUMING
 
 URL = "http://h/a"

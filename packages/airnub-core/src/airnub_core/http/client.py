@@ -22,8 +22,8 @@ from airnub_core.http.limits import connections_for_open_files
 from airnub_core.http.loop import LONGEST_SLEEP, Loop
 from airnub_core.http.multi import Multi
 from airnub_core.http.proxies import proxies_of_environment
+from airnub_core.http.ranges import UnfitPartError
 from airnub_core.http.rate_limit import Scheduler
-from airnub_core.http.response import UnfitPartError
 from airnub_core.http.retry import is_retryable, wait_after
 from airnub_core.http.transfer import Transfer
 from airnub_core.http.url import Url

@@ -18,8 +18,9 @@ from airnub_core.errors import (
 from airnub_core.http import redirects
 from airnub_core.http.body_sink import Body, Response, Writer
 from airnub_core.http.encoding import Decoder, DecodingError, decoder_of
-from airnub_core.http.headers import is_visible, length_in, number_in, read_headers
+from airnub_core.http.headers import is_visible, length_in, read_headers
 from airnub_core.http.limits import MAX_INTERIM, too_many_interim
+from airnub_core.http.ranges import UnfitPartError, check_part
 from airnub_core.http.retry import parse_retry_after
 from airnub_core.http.transfer import Transfer
 from airnub_core.http.url import Url, parse_url
@@ -34,10 +35,6 @@ MAX_UNWANTED = 64 * 1024
 _STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})\s")
 _LINE_END = b"\r\n"
 _LINE_ENDS = {_LINE_END, b"\n"}
-
-
-class UnfitPartError(ProtocolError):
-    """What came in answer to a request for a part cannot be put behind what is there: the whole is fetched afresh."""
 
 
 class ResponseReader:
@@ -148,7 +145,10 @@ class ResponseReader:
         self.headers = read_headers(self.lines[start + 1 : end])
         transfer = self.transfer
         if self.status == _PARTIAL_CONTENT and transfer.body is not None:
-            self._check_part(transfer.body)
+            note = transfer.body.resumable
+            assert note is not None, "what can be resumed has a note"
+            check_part(transfer.url, self.headers, note, transfer.body.size)
+            self._check_size(transfer.body.size)
             self.body, transfer.body = transfer.body, None
             if (part := self.body.resumable) is not None and part.expected is not None:
                 self.headers["content-length"] = str(part.expected)  # the manifest is that of the whole
@@ -294,23 +294,6 @@ class ResponseReader:
         if promised is not None and before + promised > limit:
             raise TooLargeError(self.transfer.url, limit)
 
-    def _check_part(self, body: Body) -> None:
-        """A part is believed only where it starts at the byte that was asked for, and is one of the same version."""
-        note = body.resumable
-        assert note is not None, "what can be resumed has a note"
-        named = self.headers.get("content-range", "no Content-Range")
-        unit, _, rest = named.partition(" ")
-        start, _, end = rest.partition("-")
-        total = number_in(end.rpartition("/")[2].strip())
-        fits = unit.lower() == "bytes" and number_in(start.strip()) == body.size
-        plain = self.headers.get("content-encoding", "identity").strip().lower() == "identity"
-        whole_range = length_in(self.headers) in {None, _span(start, end)}
-        same = self.headers.get("etag", note.etag) == note.etag
-        whole = note.expected is None or total is None or total == note.expected
-        if not (fits and plain and whole_range and same and whole):
-            raise UnfitPartError(self.transfer.url, f"a part that is not that from byte {body.size:,} on ({named})")
-        self._check_size(body.size)
-
     def _check_whole(self, body: Body) -> None:
         if self.is_cut:
             return
@@ -339,9 +322,3 @@ def _blocks(lines: list[bytes]) -> Iterator[tuple[int, int]]:
 def _status_in(line: bytes) -> int:
     match = _STATUS_LINE.match(line)
     return 0 if match is None else int(match.group(1))
-
-
-def _span(start: str, end: str) -> int | None:
-    """Bytes from `start` to the number that `end` begins with."""
-    first, last = number_in(start.strip()), number_in(end.partition("/")[0].strip())
-    return None if first is None or last is None else last - first + 1
