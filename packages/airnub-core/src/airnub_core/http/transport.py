@@ -27,11 +27,12 @@ from airnub_core.errors import (
 )
 from airnub_core.http.body_sink import Response
 from airnub_core.http.client import Client
+from airnub_core.http.content import BytesContent, StreamContent
 from airnub_core.http.cookies import Cookies
 from airnub_core.http.fetcher import EventLoop
 from airnub_core.http.limits import Limits
 from airnub_core.http.request import Content, Request
-from airnub_core.http.streams import BytesContent, StreamContent, StreamSink
+from airnub_core.http.streams import StreamSink
 from airnub_core.http.transfer import Transfer
 from airnub_core.http.url import origin_of
 from airnub_core.store.provenance import Asked
