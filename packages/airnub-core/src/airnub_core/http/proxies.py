@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from functools import cache
 
+# Asked for by name: reading the whole environment takes as many calls as a file does.
+_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 ProxyFor = Callable[[str, str], str | None]
 """Gives the URL of the proxy for a scheme and a host, `None` for the direct way."""
 
@@ -13,7 +15,7 @@ def proxies_of_environment() -> ProxyFor:
 
     It goes by `https_proxy`, `all_proxy` and `no_proxy` and their like as they are now.
     """
-    if not any(value and name.lower().endswith("_proxy") for name, value in os.environ.items()):
+    if not any(map(os.environ.get, _VARIABLES)):
         return lambda _scheme, _host: None
     from urllib import request  # slow to import
 
