@@ -1,5 +1,4 @@
-"""The client: all requests of an engine are made here, in the thread of its loop. They go in, and their answers go to
-sinks.
+"""The client: makes all requests of an engine, in the thread of its loop, and gives their answers to sinks.
 
 The loop does nothing that takes long: large bodies are hashed and written in the threads of their sink.
 """

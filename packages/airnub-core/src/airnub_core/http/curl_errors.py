@@ -31,7 +31,7 @@ _BROKEN_RULES = ("chunk", "hexadecimal", "invalid", "malformed", "too large")
 
 
 def error_of(answer: ResponseReader, code: int, message: str, os_errno: int) -> ItemError:
-    """The error of a transfer that libcurl gave up; time limits are told apart by the caller.
+    """The error of a transfer that libcurl gave up; the caller tells time limits apart.
 
     Args:
         answer: what came of it.

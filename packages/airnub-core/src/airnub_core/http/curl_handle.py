@@ -73,7 +73,7 @@ class CurlHandle:
         curl.setopt(pycurl.BUFFERSIZE, RECEIVE_BUFFER)
         curl.setopt(pycurl.USERAGENT, user_agent)
         curl.setopt(pycurl.HTTPHEADER, _HEADERS_OF_ALL)
-        curl.setopt(pycurl.NOPROXY, "")  # libcurl reads no_proxy in its own way, and would go where nobody looked
+        curl.setopt(pycurl.NOPROXY, "")  # libcurl reads no_proxy in its own way, without our checks
         curl.setopt(pycurl.PROXY, "")  # which proxy is asked is decided here, as for every client
         curl.setopt(pycurl.COOKIEFILE, "")  # no file, but cookies
         curl.setopt(pycurl.WRITEFUNCTION, self._take)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 MAX_ENCODINGS = 2
-"""On top of each other; more is no way to send a file."""
+"""On top of each other; no server has a reason to send more."""
 PIECE = 1024 * 1024
 """About the largest piece that comes out, in bytes."""
 

@@ -138,9 +138,9 @@ class Arrived:
         )
 
     def fetched(self, folder: str, hex_digits: str, *, is_logged: bool = False) -> Fetched:
-        """What is told of it."""
+        """The result that says so."""
         asked, headers = self.asked, self.headers
         staged = Staged(folder, asked.source, self.name, hex_digits, self.body.size, asked.url_digest, is_logged)
         etag, modified = headers.get("etag"), headers.get("last-modified")
-        told = dict(headers) if self.has_headers else {}
-        return Fetched(self.number, self.attempts, staged, etag, modified, self.sent_at, told)
+        reported = dict(headers) if self.has_headers else {}
+        return Fetched(self.number, self.attempts, staged, etag, modified, self.sent_at, reported)

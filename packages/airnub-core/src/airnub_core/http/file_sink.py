@@ -49,11 +49,11 @@ class FileSink:
 
         Args:
             staging: the folder, absolute; others may use it too.
-            prefix: the name of the folder in it that is made for this one, but for a number where it is there: somebody
-                of this name has been here before.
+            prefix: the name of the folder in it that is made for this one, with a number behind it where that folder is
+                there already.
             partials: where partial files wait.
             buffers: for large files.
-            on_result: told each result, from any thread.
+            on_result: given each result, from any thread.
             is_logged: whether small bodies are written into a redo log too.
             has_headers: whether results have the headers of their answers.
 
@@ -104,8 +104,8 @@ class FileSink:
         self.open -= 1
         job, headers = received.job, received.headers
         etag, modified = headers.get("etag", job.etag), headers.get("last-modified", job.last_modified)
-        told = headers if self._has_headers else {}
-        self._on_result(NotModified(job.number, received.attempts, etag, modified, received.sent_at, told))
+        reported = headers if self._has_headers else {}
+        self._on_result(NotModified(job.number, received.attempts, etag, modified, received.sent_at, reported))
 
     def failed(self, transfer: Transfer, error: ItemError) -> None:
         """It cannot be had."""
@@ -129,7 +129,7 @@ class FileSink:
     def land(self, arrived: Arrived) -> None:
         """A body is whole: file it, and report it as fetched.
 
-        A small one at once: writing it takes less time than another thread takes to be told.
+        A small one at once: writing it takes less time than a hand-over to another thread.
         """
         file = arrived.body.file
         if file is None:

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import Any
 
 MAX_THREADS = 4
-"""Of each kind; a disk is no faster for more."""
+"""Of each kind; more make no disk faster."""
 
 
 class SerialExecutor:
@@ -39,7 +39,7 @@ class SerialExecutor:
         """Return when all is done.
 
         Raises:
-            Exception: the first that was not told.
+            Exception: the first that a job did not report.
         """
         self._jobs.put(None)
         if self._thread is not None:
@@ -74,7 +74,7 @@ class IoThreads:
         """Return when all is done; what is hashed is still to be written.
 
         Raises:
-            Exception: the first that was not told.
+            Exception: the first that a job did not report.
         """
         with ExitStack() as stack:
             for thread in (*self._writing, *self._hashing):

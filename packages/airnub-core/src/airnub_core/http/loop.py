@@ -158,7 +158,7 @@ class Loop(ABC):
         due += [watcher.look(now, is_idle=self.is_idle) for watcher in list(self._watchers)]
         waits = [LONGEST_SLEEP, *(seconds for seconds in due if seconds is not None)]
         self._asleep = True
-        # What came in before `_asleep` was true has woken nobody.
+        # What came in before `_asleep` was true has not woken the loop.
         waiting = 0.0 if self._inbox or self._closing else max(0.0, min(waits))
         for descriptor, events in self._poller.wait(waiting):
             if descriptor == self._awake.fileno():

@@ -17,7 +17,7 @@ class Multi:
         """Make a handle.
 
         Args:
-            poller: is told which sockets to wait for.
+            poller: waits for its sockets.
             multi_of: by descriptor, whom to tell that a socket is ready; filled in here.
             connections: at once, and kept afterwards.
         """

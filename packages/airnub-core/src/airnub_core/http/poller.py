@@ -36,7 +36,7 @@ def new_poller() -> Poller:
 
 
 class _Epoll:
-    # EPOLLIN and EPOLLOUT are 1 and 4; errors and hang-ups are told without being asked for.
+    # EPOLLIN and EPOLLOUT are 1 and 4; errors and hang-ups are reported without being asked for.
     _ASKED = (0, 1, 4, 5)
 
     def __init__(self) -> None:

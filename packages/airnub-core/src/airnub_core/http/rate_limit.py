@@ -1,6 +1,6 @@
 """The schedule: which job is next. Connections in all and per host, starts a second per host, retries when due.
 
-Pure: it is told the time, and asks nobody.
+Pure: its callers say what time it is.
 """
 
 import heapq
@@ -42,7 +42,7 @@ class _Queue(Generic[W]):
 
 
 class Scheduler(Generic[W]):
-    """Hosts take turns, so that a slow one keeps nobody else waiting; times are in seconds of any one clock."""
+    """Hosts take turns, so that a slow one does not keep the others waiting; times are in seconds of any one clock."""
 
     def __init__(self, connections: int) -> None:
         self.connections = connections

@@ -13,7 +13,7 @@ PRODUCT = "airnub"
 MAX_BYTES = 512 * 1024
 """More of a robots.txt is not looked at (RFC 9309, 2.5)."""
 LONGEST_DELAY = 60.0
-"""Seconds; a Crawl-delay is no rule of RFC 9309, and one that asks for hours asks not to be fetched at all."""
+"""Seconds; RFC 9309 has no Crawl-delay, and one that asks for hours asks not to be fetched at all."""
 
 
 class Robots:
@@ -28,7 +28,7 @@ class Robots:
 
         Raises:
             RobotsRefusedError: it does not.
-            ItemError: the rules cannot be had for now, which is no permission (RFC 9309, 2.3.1.4).
+            ItemError: the rules cannot be had for now, which does not permit anything (RFC 9309, 2.3.1.4).
         """
         if not (await self._of(url)).can_fetch(url, PRODUCT):
             raise RobotsRefusedError(url)

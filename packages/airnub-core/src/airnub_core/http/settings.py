@@ -120,7 +120,7 @@ class NetworkSettings(BaseModel):
     allow_private_hosts: PrivateHosts = False
 
     def limits(self) -> Limits:
-        """The same as a plain value, which processes can be told that have no use for models."""
+        """The same as a plain value, for processes that have no use for models."""
         values = {name: getattr(self, name) for name in Limits._fields}
         return Limits(**values | {"max_bytes": int(self.max_bytes)})
 

@@ -80,7 +80,7 @@ class Transport(httpx.AsyncBaseTransport):
         """Ask, with redirects and retries; an extension `retry` says whether the request may be made again.
 
         Raises:
-            httpx.TransportError: there is no answer; its `__cause__` is the engine's error.
+            httpx.TransportError: no answer came; its `__cause__` is the engine's error.
         """
         sink = StreamSink(self._client, self._event_loop, lambda: self._open.discard(sink))
         feeding: asyncio.Task[None] | None = None

@@ -50,11 +50,11 @@ def main() -> None:
                 downloader.add(message)
 
     threading.Thread(target=listen, name="airnub-jobs", daemon=True).start()
-    # The thread that listens cannot be told to stop, and Python would wait for it.
+    # The thread that listens cannot be stopped, and Python would wait for it.
     try:
         downloader.run()
         send(None)
-    except BaseException:  # noqa: BLE001  # it is shown, and the exit status says so to whoever started this
+    except BaseException:  # noqa: BLE001  # it is shown, and the exit status says so to the process that started this
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
