@@ -13,7 +13,7 @@ from airnub_core.http.transfer import Transfer
 class Sink:
     """Keeps what it is given."""
 
-    takes_all = cuts = False
+    takes_all = cuts = parks = False
     can_restart = True
 
     def __init__(self):

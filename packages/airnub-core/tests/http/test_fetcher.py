@@ -52,7 +52,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 @asynccontextmanager
 async def requesting(folder, connections=8):
     """Requests that are staged in a folder, and the folder."""
-    with Staging(folder) as staging:
+    with Staging(folder / "staging") as staging:
         client = Client("tester/1", connections)
         requests = Fetcher(client, EventLoop(), staging.folder, folder / "hidden")
         try:
@@ -742,6 +742,29 @@ def test_what_is_large_is_resumed_in_memory(server, peek):
     peeked = peek(server.url("cut", size=4 * MIB, sent=2 * MIB), attempts=3)
     assert peeked.content == content(4 * MIB)
     assert server.asked[1].start == 2 * MIB
+
+
+def test_what_is_large_is_resumed_by_the_next_run(server, tmp_path, network):
+    """Of an answer that is stored, as of a file; what was in memory alone is not said to be kept."""
+    url, other = (server.url("cut", size=4 * MIB, sent=2 * MIB, etag=f'"{number}"') for number in range(2))
+
+    async def main(work):
+        async with requesting(tmp_path) as (requests, _):
+            return await work(requests)
+
+    with pytest.raises(TruncatedBodyError) as error:
+        asyncio.run(main(lambda requests: requests.peek(job(other, network.limits()))))
+    assert error.value.kept == 0
+    with pytest.raises(TruncatedBodyError) as error:
+        asyncio.run(main(lambda requests: requests.fetch(job(url, network.limits()))))
+    kept = error.value.kept
+    assert kept >= MIB
+
+    async def again(requests):
+        return received(await requests.fetch(job(url, network.limits())))[1]
+
+    assert asyncio.run(main(again)) == content(4 * MIB)
+    assert server.asked[-1].start == kept
 
 
 # --- TLS

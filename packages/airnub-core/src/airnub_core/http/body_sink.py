@@ -105,6 +105,11 @@ class Sink(Protocol):
         ...
 
     @property
+    def parks(self) -> bool:
+        """Whether a body that was given up can be resumed by the next run."""
+        ...
+
+    @property
     def can_restart(self) -> bool:
         """Whether another attempt may begin with a new body."""
         ...

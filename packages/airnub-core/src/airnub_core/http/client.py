@@ -231,7 +231,7 @@ class Client(Loop):
             transfer.back_to_start()
             self._scheduler.add_later(transfer, monotonic() + wait_after(error, transfer.attempts))
             return
-        if transfer.body is not None and is_retryable(error):
+        if transfer.body is not None and is_retryable(error) and transfer.sink.parks:
             error.kept = transfer.body.size
             transfer.sink.park(transfer.body)
             transfer.body = None

@@ -15,10 +15,11 @@ from airnub_core.errors import IngestError, ItemError
 from airnub_core.http.body_sink import Body, MemoryBody, Response, Sink
 from airnub_core.http.buffers import Buffers
 from airnub_core.http.client import Client
+from airnub_core.http.file_body import FileBody
 from airnub_core.http.file_sink import FileSink
 from airnub_core.http.request import Failed, Fetched, NotModified, Request, Result, StoreFailure
 from airnub_core.http.transfer import Transfer
-from airnub_core.store.partials import Partials
+from airnub_core.store.partials import Partials, key_of
 
 _MEMORY = 8 * 1024 * 1024
 """Bytes for the buffers of large answers, in all."""
@@ -77,6 +78,8 @@ class Fetcher:
         self._numbers = count()
         self._waiting: dict[int, tuple[asyncio.Future[Result | Peeked], Transfer]] = {}
         self._file_sink: FileSink | None = None
+        self._partial_keys: set[str] = set()
+        """Of what earlier runs left, and nothing has taken up."""
         client.call(lambda: client.watch(self))
 
     async def fetch(self, job: Request) -> Fetched | NotModified:
@@ -89,8 +92,10 @@ class Fetcher:
         if self._file_sink is None:
             partials, buffers = Partials(self._hidden), Buffers(self._client.connections, _MEMORY)
             self._file_sink = FileSink(self._staging, _FOLDER, partials, buffers, self.report, has_headers=True)
-        result = await self._ask(job, self._file_sink)
-        assert isinstance(result, Fetched | NotModified), "what a file_sink reports"
+            self._partial_keys.update(partials.keys())
+        body = await self._parked(job, self._file_sink) if self._partial_keys else None
+        result = await self._ask(job, self._file_sink, body)
+        assert isinstance(result, Fetched | NotModified), "what a file sink reports"
         return result
 
     async def peek(self, job: Request, *, cuts: bool = False) -> Peeked:
@@ -125,9 +130,27 @@ class Fetcher:
         """The client has ended by a fault: so does all that waits."""
         self._event_loop.call(lambda: self._fail_all(error))
 
-    async def _ask(self, job: Request, sink: Sink) -> Result | Peeked:
+    async def _parked(self, job: Request, file_sink: FileSink) -> FileBody | None:
+        """What an earlier run has left of an answer."""
+        key = key_of(job.asked.source, job.asked.url_digest)
+        if key not in self._partial_keys:
+            return None
+        self._partial_keys.discard(key)
+        future: asyncio.Future[FileBody | None] = self._event_loop.loop.create_future()
+
+        def found(body: FileBody | None) -> None:
+            if not future.cancelled():
+                future.set_result(body)
+            elif body is not None:
+                file_sink.park(body)
+
+        file_sink.resume(job.asked, lambda body: self._event_loop.call(lambda: found(body)))
+        return await future
+
+    async def _ask(self, job: Request, sink: Sink, body: Body | None = None) -> Result | Peeked:
         number = next(self._numbers)
         transfer = Transfer(job._replace(number=number), sink)
+        transfer.body = body
         # Beside processes that download files the limits of a host are divided.
         transfer.per_host = max(1, transfer.per_host // self._client.shared_by)
         future: asyncio.Future[Result | Peeked] = self._event_loop.loop.create_future()
@@ -164,7 +187,7 @@ class Fetcher:
 class _IntoMemory:
     """The answer to one request, in memory."""
 
-    takes_all = False
+    takes_all = parks = False
     can_restart = True
 
     def __init__(self, fetcher: Fetcher, *, cuts: bool) -> None:

@@ -32,7 +32,7 @@ class FileSink:
     """A staging folder, its threads and its buffers: a sink, of which every answer is a file."""
 
     takes_all = cuts = False
-    can_restart = True
+    parks = can_restart = True
 
     def __init__(
         self,

@@ -67,7 +67,7 @@ class StreamSink:
     """The answer to one request: its headers are awaited with `head`, then its body is iterated over."""
 
     takes_all = True
-    cuts = False
+    cuts = parks = False
 
     def __init__(self, client: Client, event_loop: EventLoop, on_end: Callable[[], None]) -> None:
         """Wait for an answer.
