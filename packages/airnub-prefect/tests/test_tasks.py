@@ -178,7 +178,7 @@ def test_a_disk_that_is_full_when_the_store_is_closed(prefect_api, site, tmp_pat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(content_store, "LEFT", 0)
-    monkeypatch.setattr(staging, "leave", leave)
+    monkeypatch.setattr(staging, "defer_sync", leave)
     site.routes["/a.csv"] = Reply(b"a")
     part = settings(tmp_path, files=[FileSource(name="a", urls=[site.url("/a.csv")])]).of_files()
     with pytest.raises(StoreError, match="No space left on device; free space"):

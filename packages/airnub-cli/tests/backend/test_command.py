@@ -101,7 +101,7 @@ def test_the_environment_of_the_server_is_kept(run, environments, monkeypatch):
 
 def test_the_mark_is_sent_first(run, environments, filled_repository):
     """So that what an interrupted command began is completed by the next, also by one without an environment."""
-    document = json.loads(run("--env", "production", "--json").stdout)
+    document = json.loads(run("--env", "production", "--switch", "--json").stdout)
     assert document["changes"][0]["name"] == VARIABLE
 
 

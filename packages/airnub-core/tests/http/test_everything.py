@@ -20,7 +20,7 @@ def test_every_bad_file_fails_and_every_good_one_is_stored(
     good = [server.url("whole", size=100 + number, seed=number) for number in range(len(bad))]
     urls = [url for pair in zip(bad, good, strict=True) for url in pair]
     limits = network.model_copy(
-        update={"max_bytes": 10_000_000, "stall_timeout": 0.5, "total_timeout": 2, "attempts": 2}
+        update={"max_bytes": 10_000_000, "stall_timeout": 1.5, "total_timeout": 6, "attempts": 2}
     )
     outcomes = run(FileSource(name="s", urls=urls), network=limits, processes=processes)
     assert [outcome.url for outcome in outcomes] == list(map(redact_url, urls))
