@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from recording import RecordingServer
 
 from airnub_core import FileSource, Status
 from airnub_core.http import retry
@@ -167,3 +168,17 @@ def asked(job, new_transfer):
 def note():
     """What is known of a partial file, but for how much of it has come."""
     return ResumeInfo("s", "http://h/a", url_digest("http://h/a"), '"v1"', 0, "", 3 * WORTH_RESUMING)
+
+
+@pytest.fixture
+def recording():
+    """Start servers that record what they are asked; the answer says how often each came."""
+    started = []
+
+    def start(answer=lambda _asked: (200, {}, b"fine"), host="127.0.0.1"):
+        started.append(RecordingServer(answer, host))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()

@@ -14,7 +14,6 @@ import pytest
 from certificates import Certificates
 from misbehaving import MisbehavingServer, cut_handshake, never_read, reset_at_once
 from misbehaviours import content
-from recording import RecordingServer
 
 from airnub_core import ApiSource, Item, open_engine
 from airnub_core.errors import (
@@ -70,20 +69,6 @@ PRIVATE = [
 def way(request):
     """One of the four."""
     return request.param
-
-
-@pytest.fixture
-def recording():
-    """Start servers that record what they are asked."""
-    started = []
-
-    def start(answer=lambda _asked: (200, {}, b"fine"), host="127.0.0.1"):
-        started.append(RecordingServer(answer, host))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.close()
 
 
 async def by_file(engine, item):

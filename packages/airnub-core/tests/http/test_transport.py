@@ -9,26 +9,11 @@ from contextlib import suppress
 import httpx
 import pytest
 from misbehaviours import content
-from recording import RecordingServer
 
 from airnub_core import ApiSource, FileSource, open_engine
 from airnub_core.errors import HttpStatusError, ItemError, TooLargeError, TruncatedBodyError
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture
-def recording():
-    """Start servers that record what they are asked; the answer says how often each came."""
-    started = []
-
-    def start(answer=lambda _asked: (200, {}, b"fine"), host="127.0.0.1"):
-        started.append(RecordingServer(answer, host))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.close()
 
 
 @pytest.fixture

@@ -143,18 +143,14 @@ class Sink(Protocol):
         ...
 
 
-class MemoryBody:
-    """A body in memory, which can be resumed by the next attempt."""
+class NotedBody:
+    """What bodies that are no files have in common: the note is taken at once, and once."""
 
-    __slots__ = ("_bytes", "resumable", "size")
-
-    is_full = False
-    straight = None
+    __slots__ = ("resumable", "size")
 
     def __init__(self) -> None:
         self.size = 0
         self.resumable: ResumeInfo | None = None
-        self._bytes = BytesIO()
 
     @property
     def takes_note(self) -> bool:
@@ -166,6 +162,19 @@ class MemoryBody:
 
     def note(self, note: ResumeInfo) -> None:
         self.resumable = note
+
+
+class MemoryBody(NotedBody):
+    """A body in memory, which can be resumed by the next attempt."""
+
+    __slots__ = ("_bytes",)
+
+    is_full = False
+    straight = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bytes = BytesIO()
 
     def write(self, piece: bytes) -> None:
         self.size += self._bytes.write(piece)

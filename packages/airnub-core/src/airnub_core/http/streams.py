@@ -7,11 +7,10 @@ from contextlib import suppress
 from time import monotonic
 
 from airnub_core.errors import HttpStatusError, IngestError, ItemError, ProtocolError
-from airnub_core.http.body_sink import Body, Response
+from airnub_core.http.body_sink import Body, NotedBody, Response
 from airnub_core.http.client import Client
 from airnub_core.http.fetcher import EventLoop
 from airnub_core.http.transfer import Transfer
-from airnub_core.store.partials import ResumeInfo
 
 SMALL = 64 * 1024
 """Bytes; an answer up to so many is handed over whole, and can be asked for again until then."""
@@ -21,14 +20,13 @@ _LONGEST_HELD = 0.1
 """Seconds that the beginning of a body waits for the rest, before it is handed over without."""
 
 
-class StreamBody:
+class StreamBody(NotedBody):
     """The body of an answer. The client's thread writes, the event loop reads."""
 
     straight = None
 
     def __init__(self, sink: "StreamSink") -> None:
-        self.size = 0
-        self.resumable: ResumeInfo | None = None
+        super().__init__()
         self.pieces: deque[bytes] = deque()
         self.taken = 0
         """Bytes that were read; written by the event loop alone, as `size` is by the client's thread."""
@@ -37,17 +35,6 @@ class StreamBody:
     @property
     def is_full(self) -> bool:
         return self.size - self.taken >= MOST_HELD
-
-    @property
-    def takes_note(self) -> bool:
-        return self.resumable is None
-
-    @property
-    def has_note(self) -> bool:
-        return self.resumable is not None
-
-    def note(self, note: ResumeInfo) -> None:
-        self.resumable = note
 
     def write(self, piece: bytes) -> None:
         self.size += len(piece)
