@@ -260,9 +260,15 @@ def _parse_compose(words):
         services = []
     expected = f"expected services ({', '.join(sorted(known))})"
     _require(set(services) <= known.keys(), ["docker", "compose", *words], expected)
-    if shutil.which("docker"):
+    if _has_compose():
         status, said = _compose(subcommand, *options)
         _require(status == 0, ["docker", "compose", *words], said)
+
+
+@cache
+def _has_compose():
+    # A client without its plugin for Compose is no Compose.
+    return shutil.which("docker") is not None and _compose()[0] == 0
 
 
 @cache
