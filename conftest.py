@@ -1,16 +1,29 @@
-"""The processes that run the tests: how many, and that they can be forked; and `--one-case`."""
+"""The processes that run the tests: how many, where they write, and that they can be forked; `--one-case`; `system`."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
+_MEMORY = Path("/dev/shm")  # noqa: S108  # a file system in memory, not a file that others could have made
+_LEAST_FREE = 4 * 1024**3
+_SERVERS = {"postgres_server", "s3"}
 
-def pytest_configure() -> None:
-    """The allocator of polars starts no threads of its own in processes that tests fork.
 
-    Twice in ten whole runs such a process ended by a segmentation fault in a thread that is not Python's.
+def pytest_configure(config: pytest.Config) -> None:
+    """Set what processes of the tests inherit.
+
+    The allocator of polars starts no threads of its own in processes that tests fork: twice in ten whole runs such a
+    process ended by a segmentation fault in a thread that is not Python's.
+
+    Temporary folders are in memory, except for whole systems, which need much room: `fsync` and the removal of files on
+    a disk took a third of the processor time that the tests of the store and of datasets spend in the system. What a
+    disk does in a power loss is tested on file systems of their own (packages/airnub-core/tests/reliability).
     """
     os.environ.setdefault("_RJEM_MALLOC_CONF", "background_thread:false")
+    if config.option.markexpr == "not system" and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _LEAST_FREE:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,8 +31,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--one-case", action="store_true", help="Run the first case alone of each test with parameters.")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect every case but the first one, whatever the order of the items, so that all processes keep the same."""
+    """Mark what needs PostgreSQL or S3 as `system`, before pytest selects by markers; with `--one-case` deselect every
+    case but the first one, whatever the order of the items, so that all processes keep the same.
+    """
+    for item in items:
+        if _SERVERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.system)
     if not config.option.one_case:
         return
     first: dict[str, pytest.Item] = {}

@@ -32,7 +32,8 @@ def test_one_case_of_each(tmp_path, processes):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_it.py").write_text(TESTS)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "xdist", "--one-case", processes],
+        # A folder of its own: pytest removes what earlier runs have left in the shared one, which takes a minute.
+        [sys.executable, "-m", "pytest", "-p", "xdist", "--one-case", "--basetemp=temporary", processes],
         # Other plugins have no part in it, and take longer to import than the rest.
         cwd=tmp_path, env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True, text=True, check=False,

@@ -6,11 +6,13 @@ import json
 import os
 import re
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
+from kubernetes_validate import utils
 from kubernetes_validate.utils import all_versions
 from prefect.settings.models.server.database import SQLAlchemyTLSSettings
 
@@ -29,6 +31,8 @@ VERSIONS = list(dict.fromkeys(all_versions()))
 # prefect-kubernetes refuses a template without these in the pod, where Kubernetes knows no such fields and drops them.
 DROPPED = ("completions", "parallelism")
 QUANTITY = re.compile(r"[0-9]+(m|[KMGT]i)?")
+# Each validation reads all definitions of its version anew, which takes longer than everything else here.
+utils.schema_contents = lru_cache(maxsize=8)(utils.schema_contents)
 
 
 @pytest.fixture(scope="module")
