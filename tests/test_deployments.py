@@ -116,6 +116,29 @@ def test_a_schedule_becomes_runs(prefect_api, schedule):
     assert [(run["state"]["type"], run["auto_scheduled"]) for run in runs] == [("SCHEDULED", True)] * 2
 
 
+def test_schedules_are_paused_and_resumed(prefect_api):
+    """By the commands of docs/how-to.md, and of no other deployment."""
+    flow = post(f"{prefect_api}/flows/", {"name": "paused"})["id"]
+    schedules = [{"active": True, "schedule": {"interval": 3600}}]
+    for name in ("one", "other"):
+        post(f"{prefect_api}/deployments/", {"name": name, "flow_id": flow, "schedules": schedules})
+    environment = os.environ | {"PREFECT_API_URL": prefect_api}
+
+    def found():
+        asked = {"flows": {"name": {"any_": ["paused"]}}, "sort": "NAME_ASC"}
+        return [one["schedules"][0] for one in post(f"{prefect_api}/deployments/filter", asked)]
+
+    def active():
+        return [one["active"] for one in found()]
+
+    schedule = found()[0]["id"]
+    assert schedule in run(environment, "deployment", "schedule", "ls", "paused/one")
+    run(environment, "deployment", "schedule", "pause", "paused/one", schedule)
+    assert active() == [False, True]
+    run(environment, "deployment", "schedule", "resume", "paused/one", schedule)
+    assert active() == [True, True]
+
+
 ALL = ("ingestion", "processing", "analysis", "pipeline", "housekeeping")
 
 

@@ -36,6 +36,8 @@ PAGES = [
     for path in ([place] if place.suffix == ".md" else sorted(place.rglob("*.md")))
     if not any(part.startswith((".", "data", "node")) for part in path.relative_to(ROOT).parent.parts)
 ]
+SCHEDULES = "tests/test_deployments.py::test_schedules_are_paused_and_resumed"
+UPSTREAM = "tests/test_upstream.py::test_what_both_sides_changed_is_merged"
 RUN_ELSEWHERE = {
     "pip install uv && uv run --all-packages pytest": ".ci/run::tests",
     "uv run --all-packages pytest": ".ci/run::tests",
@@ -77,6 +79,15 @@ RUN_ELSEWHERE = {
     "--param 'sources=[\"noaa_daily_weather\"]' --watch": (
         "tests/test_flow_of_data.py::test_what_can_be_made_is_made_whatever_fails_or_is_lost"
     ),
+    "uv run prefect deployment schedule ls project-alpha-ingestion/project-alpha-ingestion": SCHEDULES,
+    "uv run prefect deployment schedule pause project-alpha-ingestion/project-alpha-ingestion "
+    "3f9a27c1-0b52-4c0e-9d0a-2f6f1c7e5b11": SCHEDULES,
+    "uv run prefect deployment schedule resume project-alpha-ingestion/project-alpha-ingestion "
+    "3f9a27c1-0b52-4c0e-9d0a-2f6f1c7e5b11": SCHEDULES,
+    "git remote add upstream https://example.org/airnub.git": UPSTREAM,
+    "git fetch upstream": UPSTREAM,
+    "git merge upstream/main": UPSTREAM,
+    "uv lock": UPSTREAM,
     "uv run prefect server start": "tests/test_deployments.py::server",
     "uv run prefect deploy --all": "tests/test_deployments.py::deploy_on_a_terminal",
     "uv run prefect deploy --all --prefect-file cluster.yaml": (
