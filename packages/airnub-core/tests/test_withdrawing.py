@@ -10,9 +10,9 @@ from airnub_core import ApiSource, FileSource, PageSource, Status, StoreLocation
 from airnub_core.errors import HttpStatusError
 from airnub_core.sample_site import Reply
 from airnub_core.store.clock import time_of
-from airnub_core.store.content_store import ContentStore
 from airnub_core.store.index import SqliteIndex
 from airnub_core.store.manifest import url_digest
+from airnub_core.store.objects import ContentStore
 from airnub_core.store.withdrawal import Withdrawal
 from airnub_core.withdrawing import withdraw
 

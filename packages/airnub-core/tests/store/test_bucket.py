@@ -13,7 +13,7 @@ import pytest
 from airnub_core.errors import StoreError
 from airnub_core.store import bucket as bucket_module
 from airnub_core.store.bucket import LARGE, MEMORY, Bucket
-from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.location import BucketAddress
 
 NAMES = ["a b.csv", "ü~%23#[x]{y}.csv", "50%.csv", "a%20b", "日本.csv", "x&y=1+2;@$!'(),^`.csv", "e\u0301", "+"]
 
@@ -158,7 +158,7 @@ import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from airnub_core.store.bucket import Bucket
-from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.location import BucketAddress
 bucket = Bucket(BucketAddress({address.url!r}, {dict(address.options)!r}))
 bucket.size("key")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

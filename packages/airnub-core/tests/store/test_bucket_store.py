@@ -12,9 +12,9 @@ import pytest
 from airnub_common import digest_of, sha256_hex
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
 from airnub_core.store.bucket import LARGE, Bucket
-from airnub_core.store.bucket_address import BucketAddress
 from airnub_core.store.bucket_store import BucketStore
 from airnub_core.store.layout import Staged
+from airnub_core.store.location import BucketAddress
 from airnub_core.store.manifest import Manifest, url_digest
 from airnub_core.store.protocol import PublishResult, Store
 
@@ -221,7 +221,7 @@ def test_processes_that_bring_the_same_set_at_once(address, stage, store):
     """Three of them, 12 files each, the same bytes under other names: 12 objects, 12 of them new."""
     code = f"""
 import sys
-from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.location import BucketAddress
 from airnub_core.store.bucket_store import BucketStore
 from airnub_core.store.layout import Staged
 store = BucketStore(BucketAddress({address.url!r}, {dict(address.options)!r}))

@@ -10,7 +10,7 @@ import pytest
 from airnub_core import ContentStore, FileSource, Status, open_store, reindex, verify
 from airnub_core.errors import StoreError
 from airnub_core.sample_site import Reply
-from airnub_core.store import content_store, deferred_sync, durability, recovery
+from airnub_core.store import durability, objects, recovery
 from airnub_core.store.factory import open_for_writing
 from airnub_core.store.gc import collect
 from airnub_core.store.index.sqlite import SqliteIndex
@@ -139,8 +139,8 @@ def test_a_store_that_may_only_be_read_is_an_error_of_the_store(tmp_path, run, s
 def mount(monkeypatch):
     """A name for the mount of every folder; a list of which the only entry is that of now."""
     now = ["boot 1"]
-    monkeypatch.setattr(deferred_sync, "mount_of", lambda _folder: now[0])
-    if not deferred_sync.syncs_at_once():
+    monkeypatch.setattr(durability, "mount_of", lambda _folder: now[0])
+    if not durability.syncs_at_once():
         pytest.skip("only Linux can sync a whole file system")
     return now
 
@@ -148,7 +148,7 @@ def mount(monkeypatch):
 @pytest.fixture
 def logs_left(tmp_path, mount, monkeypatch, site, run):
     """A store of which a run has left the redo logs; its source, and its index's rows."""
-    monkeypatch.setattr(content_store, "LEFT", 1)
+    monkeypatch.setattr(objects, "LEFT", 1)
     site.routes |= {f"/{number}": Reply(b"file %d" % number) for number in range(3)}
     files = FileSource(name="s", urls=[site.url(path) for path in site.routes])
     assert [outcome.kind for outcome in run(files)] == [Status.STORED] * 3
@@ -247,7 +247,7 @@ def test_collection_takes_up_what_is_left(tmp_path, logs_left, mount, mounted):
 
 def test_what_the_index_did_not_take_is_in_the_logs(tmp_path, mount, monkeypatch, site, run):
     """A run that failed leaves them to be read: what it published is known to the next one, and not fetched again."""
-    monkeypatch.setattr(content_store, "LEFT", 0)
+    monkeypatch.setattr(objects, "LEFT", 0)
     site.routes |= {f"/{number}": Reply(b"file %d" % number) for number in range(3)}
     files = FileSource(name="s", urls=[site.url(path) for path in site.routes])
 
@@ -264,7 +264,7 @@ def test_what_the_index_did_not_take_is_in_the_logs(tmp_path, mount, monkeypatch
 
 def test_what_is_left_by_a_run_that_failed_is_not_forgotten(tmp_path, mount, monkeypatch, site, run):
     """What was published stays known; what had come is published when it can be, and not fetched again."""
-    monkeypatch.setattr(content_store, "LEFT", 0)
+    monkeypatch.setattr(objects, "LEFT", 0)
     site.routes |= {f"/{number}": Reply(b"file %d" % number) for number in range(3)}
     files = FileSource(name="s", urls=[site.url(path) for path in site.routes])
     run(files)

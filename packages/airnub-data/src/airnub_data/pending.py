@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airnub_core.errors import DatasetError
-from airnub_core.store.factory import StoreLocation, open_store
+from airnub_core.store.factory import open_store
+from airnub_core.store.location import StoreLocation
 from airnub_data.code import parts, stage_digest
 from airnub_data.dataset import Dataset
 from airnub_data.input_versions import InputVersion, digest_of_versions, open_inputs

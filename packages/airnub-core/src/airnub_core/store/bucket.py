@@ -18,7 +18,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError
 from obstore.store import from_url
 
 from airnub_core.errors import StoreError
-from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.location import BucketAddress
 
 LARGE = 8 << 20
 """Bytes; what is larger goes in parts of at least this size, as many at a time as `MEMORY` holds."""

@@ -2,67 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from airnub_core.errors import StoreError
-from airnub_core.store.bucket_address import BucketAddress
-from airnub_core.store.content_store import ContentStore
+from airnub_core.store.fsck import Verification, verify
 from airnub_core.store.index import Index, open_index
-from airnub_core.store.layout import HIDDEN
+from airnub_core.store.location import StoreLocation
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
 from airnub_core.store.recovery import recover
 from airnub_core.store.staging import Staging
-from airnub_core.store.verification import Verification, verify
 from airnub_core.store.withdrawal import Withdrawal
 
 INDEX = "index.sqlite"
-
-
-@dataclass(frozen=True, slots=True)
-class StoreLocation:
-    """Where a store, its index and what is on its way into it are."""
-
-    objects: Path | BucketAddress
-    """A folder, or object storage."""
-    index: str | None = field(default=None, repr=False)
-    """The URL of a PostgreSQL database, `None` for SQLite in the local folder."""
-    local: Path | None = None
-    """A folder of this machine; that of the objects, where they are in one."""
-
-    @property
-    def hidden(self) -> Path:
-        """A local folder for what is not an object: staged and partial files, the index.
-
-        Raises:
-            StoreError: the objects are in object storage, and no local folder is given.
-        """
-        folder = self.local or (self.objects if isinstance(self.objects, Path) else None)
-        if folder is None:
-            raise StoreError(self.name, "expected a local folder for what is on its way into the bucket, found none")
-        return folder / HIDDEN
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-        return str(self.objects) if isinstance(self.objects, Path) else self.objects.name
-
-    def store(self) -> Store:
-        """The objects.
-
-        Raises:
-            StoreError: it is in object storage, and what that takes is not installed.
-        """
-        if isinstance(self.objects, Path):
-            return ContentStore(self.objects)
-        try:
-            from airnub_core.store.bucket_store import BucketStore
-        except ImportError as error:
-            reason = f"expected obstore, found none ({error}); install airnub-core[buckets]"
-            raise StoreError(self.name, reason) from error
-        return BucketStore(self.objects)
 
 
 @dataclass(frozen=True, slots=True)

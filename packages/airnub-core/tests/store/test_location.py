@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from airnub_core.store.bucket_address import BucketAddress, block_variable, bucket_url
+from airnub_core.store.location import BucketAddress, block_variable, bucket_url
 
 ADDRESS = BucketAddress("s3://me:hunter2@bucket/prefix/", {"secret_access_key": "hunter2", "region": "eu-west-1"})
 

@@ -2,18 +2,31 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby, zip_longest
+from typing import NamedTuple, TypeVar
 
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
-from airnub_core.store.listing import ObjectFolder, object_folders
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.protocol import Store
 from airnub_core.store.withdrawal import Withdrawal
 
 AHEAD = 16
 """Folders for each core that are read before their turn; with more, a large store would be held in memory."""
+
+Found = TypeVar("Found")
+Claim = tuple[str, Manifest | DamagedManifestError]
+
+
+class ObjectFolder(NamedTuple):
+    """The objects and the manifests, with their paths, of one digest of one source."""
+
+    path: str
+    """Relative to the store."""
+    objects: list[str]
+    manifests: list[Claim]
 
 
 @dataclass(slots=True)
@@ -127,3 +140,33 @@ def _check_manifests(store: Store, hashed: _Hashed, result: Verification, *, kee
     for path in sorted(hashed.objects.keys() - claimed):
         where = f"{store.name}/{path}"
         result.damaged.append(DamagedManifestError(where, "expected a manifest beside the object, found none"))
+
+
+def object_folders(store: Store) -> Iterator[ObjectFolder]:
+    """Every folder that holds an object or a manifest, once.
+
+    Objects and manifests are walked side by side. Where both come in the same order only as many folders are held in
+    memory as have the one without the other.
+
+    Raises:
+        OSError, StoreError: the store cannot be listed.
+    """
+    objects: dict[str, list[str]] = {}
+    manifests: dict[str, list[Claim]] = {}
+    by_objects = _grouped((path, path) for path in store.objects())
+    by_manifests = _grouped((claim[0], claim) for claim in store.manifests())
+    for objects_there, manifests_there in zip_longest(by_objects, by_manifests):
+        if objects_there is not None:
+            objects.setdefault(objects_there[0], []).extend(objects_there[1])
+        if manifests_there is not None:
+            manifests.setdefault(manifests_there[0], []).extend(manifests_there[1])
+        for there in (objects_there, manifests_there):
+            if there is not None and there[0] in objects and there[0] in manifests:
+                yield ObjectFolder(there[0], objects.pop(there[0]), manifests.pop(there[0]))
+    for path in sorted(objects.keys() | manifests.keys()):
+        yield ObjectFolder(path, objects.get(path, []), manifests.get(path, []))
+
+
+def _grouped(found: Iterable[tuple[str, Found]]) -> Iterator[tuple[str, list[Found]]]:
+    for folder, group in groupby(found, key=lambda one: one[0].rpartition("/")[0]):
+        yield folder, [one for _, one in group]

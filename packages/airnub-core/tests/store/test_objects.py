@@ -12,11 +12,12 @@ import pytest
 from airnub_common import digest_of, sha256_hex
 from airnub_core import ContentStore, verify
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
-from airnub_core.store import content_store, durability, write_ahead_log
+from airnub_core.store import durability, objects, write_ahead_log
 from airnub_core.store.index.sqlite import SqliteIndex
-from airnub_core.store.intent_log import read_intent_logs
 from airnub_core.store.manifest import Manifest, url_digest
+from airnub_core.store.objects import remove_empty
 from airnub_core.store.protocol import PublishResult, Store
+from airnub_core.store.recovery import read_intent_logs
 from airnub_core.store.write_ahead_log import logs_in, read_log
 
 
@@ -110,7 +111,7 @@ def test_a_folder_is_not_listed_for_each_url_of_its_bytes(store, stage, listed):
 
 def test_more_folders_than_are_remembered(store, stage, monkeypatch):
     """Those that were forgotten are listed again."""
-    monkeypatch.setattr(content_store, "_NAMES", 2)
+    monkeypatch.setattr(objects, "_NAMES", 2)
     for url in ("http://h/a", "http://h/b", "http://h/c"):
         batch = [stage(b"%d" % number, f"{url}/{number}", f"{url[-1]}.csv") for number in range(5)]
         assert [one.path.rpartition("/")[2] for one in store.publish(batch)] == ["a.csv"] * 5
@@ -497,7 +498,7 @@ def test_logs_that_are_many_are_made_needless(store, stage_logged, staging, sync
 @pytest.mark.parametrize(("number", "stay"), [(2, False), (3, True)])
 def test_the_end_leaves_logs_of_many(store, stage, stage_logged, staging, synced, monkeypatch, number, stay):
     """Of few, a sync of their objects takes no longer than the next run would."""
-    monkeypatch.setattr(content_store, "LEFT", 2)
+    monkeypatch.setattr(objects, "LEFT", 2)
     store.publish([stage_logged(b"%d" % one, url=f"http://h/{one}") for one in range(number)])
     synced.clear()
     store.close()
@@ -509,7 +510,7 @@ def test_the_end_leaves_logs_of_many(store, stage, stage_logged, staging, synced
 
 def test_the_end_leaves_lists_with_the_logs(store, stage, stage_logged, staging, monkeypatch):
     """Whatever makes good what a power loss takes; and nothing where a list made the logs needless."""
-    monkeypatch.setattr(content_store, "LEFT", 2)
+    monkeypatch.setattr(objects, "LEFT", 2)
     store.publish([stage(b"0")])
     store.publish([stage_logged(b"%d" % one, url=f"http://h/{one}") for one in range(3)])
     store.close()
@@ -556,3 +557,14 @@ def test_what_is_removed_leaves_no_empty_folders(store, publish):
 def test_an_empty_store_is_empty(store):
     """No objects, no manifests."""
     assert (list(store.objects()), list(store.manifests())) == ([], [])
+
+
+def test_empty_folders_go_up_to_one_that_is_not(tmp_path):
+    """None is listed; one that cannot be removed for another reason is an error."""
+    inner = tmp_path / "a" / "b" / "c"
+    inner.mkdir(parents=True)
+    (tmp_path / "a" / "file").touch()
+    remove_empty([inner, *inner.parents])
+    assert [path.name for path in tmp_path.glob("a/*")] == ["file"]
+    with pytest.raises(FileNotFoundError):
+        remove_empty([inner])
