@@ -3,7 +3,7 @@
 Names of tables are qualified, and no state is kept in a session, so that a pool of connections may stand between.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, LiteralString, TypeVar
@@ -18,6 +18,14 @@ from airnub_core.errors import StoreError
 
 DEFAULT_SCHEMA = "airnub"
 _NAMES = ("known", "history", "remember", "watermark", "claim", "state", "missing", "last_run")
+_ROWS = {
+    "url_digest": sql.SQL("encode(url_digest, 'hex')"),
+    "key": sql.SQL("url_digest = %s AND source = %s"),
+    "key_columns": sql.SQL("url_digest, source"),
+    "key_values": sql.SQL("%s, %s"),
+    "missed_source": sql.SQL("source"),
+}
+"""What `sql` writes in braces."""
 _ENCODING = {"client_encoding": "UTF8"}
 """A database that knows no encoding (SQL_ASCII) would answer with bytes."""
 _LIMITS = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
@@ -33,16 +41,24 @@ class Tables:
     def __init__(self, connection: _Connection, schema: str) -> None:
         self.schema = schema
         self._connection = connection
-        self._names = {name: sql.Identifier(schema, name) for name in _NAMES}
+        self._names: dict[str, sql.Composable] = {name: sql.Identifier(schema, name) for name in _NAMES}
+        self._names |= _ROWS
 
     def ask(self, question: LiteralString, *values: object) -> list[tuple[Any, ...]]:
         """Execute a statement, in which `{known}` and the like are names of tables; the rows that it gives."""
-        cursor = self._connection.execute(sql.SQL(question).format(**self._names), values or None)
+        cursor = self._connection.execute(self._composed(question), values or None)
         return cursor.fetchall() if cursor.description else []
+
+    def ask_each(self, statement: LiteralString, rows: Iterable[Sequence[object]]) -> None:
+        """Execute a statement with the values of each row, without waiting for each."""
+        self._connection.cursor().executemany(self._composed(statement), rows)
 
     def create_schema(self) -> None:
         """Create the schema that the tables are in."""
         self._connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
+
+    def _composed(self, question: LiteralString) -> sql.Composed:
+        return sql.SQL(question).format(**self._names)
 
     def wait_for_turn(self, what: str) -> None:
         """Wait until no other transaction that asked for the same turn is open; it is held until this one ends."""

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Protocol
 
-from airnub_core.store.index.last_run import Failure, LastRun, Scope
-from airnub_core.store.index.rows import IndexRow, Missed, Run, Standing, Version
+from airnub_core.store.index.rows import Failure, IndexRow, LastRun, Missed, Run, Scope, Standing, Version
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
 

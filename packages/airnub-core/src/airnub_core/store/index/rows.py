@@ -1,11 +1,20 @@
-"""What is known of one URL. Tuples: thousands are made at once, and go into the databases as they are."""
+"""What is known of one URL, and of the last run of a source or a dataset; and which of two answers counts.
 
+Tuples: thousands are made at once, and go into the databases as they are. URLs that fail leave nothing in the store:
+what reads a source later (`requires_complete` of a dataset), and what runs again only what failed, knows of them by the
+last run.
+"""
+
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 from airnub_core.store.manifest import Manifest
+
+MOST = 10_000
+"""Failures of a source that are kept one by one; of more the number is kept, and all of the source runs again."""
 
 
 class IndexRow(NamedTuple):
@@ -96,6 +105,53 @@ class MissNote(NamedTuple):
     began_at: str
     """When this run began."""
     noted_at: str
+
+
+class Scope(StrEnum):
+    """What a run is of."""
+
+    SOURCE = "source"
+    DATASET = "dataset"
+
+
+class Failure(NamedTuple):
+    """An item that failed."""
+
+    url: str | None
+    """Redacted; `None` of a dataset."""
+    error: str
+
+
+class LastRun(NamedTuple):
+    """The last run of one source, or of one dataset; times are ISO 8601 in UTC."""
+
+    name: str
+    run: str
+    began_at: str
+    ended_at: str | None
+    """`None` while it runs, and of one that was ended before its end."""
+    failed: int
+    """Items that failed; while it runs, those of the run before."""
+    failures: Sequence[Failure]
+    """The same one by one; none where they are more than `MOST`."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it ended, and no item failed."""
+        return self.ended_at is not None and not self.failed
+
+    @classmethod
+    def parse(cls, name: str, run: str, began_at: str, ended_at: str | None, failed: int, failures: str) -> Self:
+        """As the tables have it."""
+        return cls(name, run, began_at, ended_at, failed, [Failure(*one) for one in json.loads(failures)])
+
+
+def rows_of(failures: Mapping[str, Sequence[Failure]]) -> list[tuple[str, int, str]]:
+    """What the tables keep of failures by name: name, how many, and the list as JSON."""
+    return [
+        (name, len(of_name), json.dumps(list(of_name) if len(of_name) <= MOST else []))
+        for name, of_name in failures.items()
+    ]
 
 
 def standing(
