@@ -3,18 +3,19 @@
 A URL is known by its digest, since it may hold a secret; the redacted URL is there to be read.
 
 protocol   what an index does
-rows       what is known of one URL, and which of two answers counts
+rows       what is known of one URL, and of the last run of a source
+merge      which of two answers counts, and what becomes of the other
 sql        what both indexes do alike
 sqlite     in one file beside the store; `sqlite_schema` its tables and migrations
 postgres   in PostgreSQL, for the workers of several machines; `postgres_schema` its tables and migrations,
            `postgres_connection` transactions and errors
-factory    opens one or the other, built from the manifests where it is missing or damaged
+
+`store.factory` opens one or the other, built from the manifests where it is missing or damaged.
 """
 
 from typing import Any
 
 from airnub_core.moved import renamed
-from airnub_core.store.index.factory import open_index
 from airnub_core.store.index.protocol import Index
 from airnub_core.store.index.rows import Failure, IndexRow, LastRun, Missed, Run, Scope, Standing, Version
 from airnub_core.store.index.sqlite import SqliteIndex
@@ -30,7 +31,6 @@ __all__ = [
     "SqliteIndex",
     "Standing",
     "Version",
-    "open_index",
 ]
 
 

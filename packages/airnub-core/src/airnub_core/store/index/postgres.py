@@ -11,7 +11,7 @@ from typing import LiteralString
 from uuid import uuid4
 
 from airnub_core.store.clock import elapsed
-from airnub_core.store.index.postgres_connection import Tables, Transactions
+from airnub_core.store.index.postgres_connection import Connected, Transactions
 from airnub_core.store.index.postgres_schema import make_tables
 from airnub_core.store.index.protocol import LEASE_SECONDS
 from airnub_core.store.index.rows import IndexRow, MissNote, Version
@@ -59,6 +59,53 @@ _CLOCK_FOR = 60.0
 """Seconds until the server is asked for its time again."""
 
 
+class PostgresTables(Connected):
+    """As `sql.Tables`, in a schema."""
+
+    def begin_anew(self) -> None:
+        self.ask("TRUNCATE {known}, {history}, {missing}")
+
+    def mark_built(self) -> None:
+        self.ask("UPDATE {state} SET built = true")
+
+    def rows(self, url_digests: Set[str], *, withdrawn: bool = False) -> Iterable[IndexRow]:
+        question = SELECT + " WHERE url_digest = ANY(%s)"
+        found = self.ask(question if withdrawn else question + " AND withdrawn_at IS NULL", _bytes(url_digests))
+        return map(IndexRow._make, found)
+
+    def states(self, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
+        digests = _bytes(url_digests)
+        found = self.ask(_STATES + " FOR UPDATE" if lock else _STATES, digests)
+        # Asked after the lock is held: one statement would see the notes as they were before it waited.
+        noted = self.ask(
+            "SELECT url_digest, source, run, began_at, noted_at FROM {missing} WHERE url_digest = ANY(%s)", digests
+        )
+        notes = {(url_digest, source): MissNote(*note) for url_digest, source, *note in noted}
+        return {
+            (source, digits): State((key, source), checked_at, withdrawn_at, unwritten, notes.get((key, source)))
+            for source, digits, key, checked_at, withdrawn_at, unwritten in found
+        }
+
+    def histories(self, keys: Sequence[Key]) -> Iterable[tuple[Key, int, Version]]:
+        found = self.ask(
+            """SELECT url_digest, source, place, seen_at, digest, manifest FROM {history}
+            WHERE url_digest = ANY(%s) ORDER BY place""",
+            [url_digest for url_digest, _ in keys],
+        )
+        return (((url_digest, source), place, Version(*version)) for url_digest, source, place, *version in found)
+
+    def compare_and_set(
+        self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
+    ) -> Sequence[int]:
+        answers = [(rows[place], seen[place]) for place in places]
+        given = [row if before is None else row._replace(changed_at=before.checked_at) for row, before in answers]
+        [(written, back)] = self.ask(_COMPARE_AND_SET, *map(list, zip(*given, strict=True)))
+        if back:
+            gone = [(*row[:2], before.checked_at, *row[-2:]) for row, before in answers if before is not None]
+            self.ask(_CHANGED_AT, *map(list, zip(*gone, strict=True)))
+        return [] if written == len(given) else places
+
+
 class PostgresIndex(SqlIndex):
     """An `Index` in one schema of a database. A connection that broke between two calls is opened anew once."""
 
@@ -70,7 +117,7 @@ class PostgresIndex(SqlIndex):
         Raises:
             StoreError: no server answers, it does not let us in, or the schema holds something else.
         """
-        self._server = Transactions(url)
+        self._server: Transactions[PostgresTables] = Transactions(url, PostgresTables)
         super().__init__(self._server)
         self._me = uuid4().hex
         self._ahead = 0.0
@@ -97,7 +144,7 @@ class PostgresIndex(SqlIndex):
     def claim(self, url_digests: Iterable[str]) -> set[str]:
         wanted = _bytes(set(url_digests))
 
-        def claim(tables: Tables) -> set[str]:
+        def claim(tables: PostgresTables) -> set[str]:
             # One after the other: two that lock rows in different orders would wait for each other.
             tables.wait_for_turn("claiming")
             tables.ask(_PROLONG, LEASE_SECONDS, self._me, LEASE_SECONDS / 2)
@@ -108,7 +155,7 @@ class PostgresIndex(SqlIndex):
     def release(self, url_digests: Iterable[str]) -> None:
         given = _bytes(url_digests)
 
-        def release(tables: Tables) -> None:
+        def release(tables: PostgresTables) -> None:
             tables.wait_for_turn("claiming")
             tables.ask("DELETE FROM {claim} WHERE url_digest = ANY(%s) AND owner = %s", given, self._me)
 
@@ -124,50 +171,7 @@ class PostgresIndex(SqlIndex):
             self._transactions.run(self._read_clock)
         return self._ahead
 
-    def _begin_anew(self, tables: Tables) -> None:
-        tables.ask("TRUNCATE {known}, {history}, {missing}")
-
-    def _mark_built(self, tables: Tables) -> None:
-        tables.ask("UPDATE {state} SET built = true")
-
-    def _rows(self, tables: Tables, url_digests: Set[str], *, withdrawn: bool = False) -> Iterable[IndexRow]:
-        question = SELECT + " WHERE url_digest = ANY(%s)"
-        found = tables.ask(question if withdrawn else question + " AND withdrawn_at IS NULL", _bytes(url_digests))
-        return map(IndexRow._make, found)
-
-    def _states(self, tables: Tables, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
-        digests = _bytes(url_digests)
-        found = tables.ask(_STATES + " FOR UPDATE" if lock else _STATES, digests)
-        # Asked after the lock is held: one statement would see the notes as they were before it waited.
-        noted = tables.ask(
-            "SELECT url_digest, source, run, began_at, noted_at FROM {missing} WHERE url_digest = ANY(%s)", digests
-        )
-        notes = {(url_digest, source): MissNote(*note) for url_digest, source, *note in noted}
-        return {
-            (source, digits): State((key, source), checked_at, withdrawn_at, unwritten, notes.get((key, source)))
-            for source, digits, key, checked_at, withdrawn_at, unwritten in found
-        }
-
-    def _histories(self, tables: Tables, keys: Sequence[Key]) -> Iterable[tuple[Key, int, Version]]:
-        found = tables.ask(
-            """SELECT url_digest, source, place, seen_at, digest, manifest FROM {history}
-            WHERE url_digest = ANY(%s) ORDER BY place""",
-            [url_digest for url_digest, _ in keys],
-        )
-        return (((url_digest, source), place, Version(*version)) for url_digest, source, place, *version in found)
-
-    def _compare_and_set(
-        self, tables: Tables, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
-    ) -> Sequence[int]:
-        answers = [(rows[place], seen[place]) for place in places]
-        given = [row if before is None else row._replace(changed_at=before.checked_at) for row, before in answers]
-        [(written, back)] = tables.ask(_COMPARE_AND_SET, *map(list, zip(*given, strict=True)))
-        if back:
-            gone = [(*row[:2], before.checked_at, *row[-2:]) for row, before in answers if before is not None]
-            tables.ask(_CHANGED_AT, *map(list, zip(*gone, strict=True)))
-        return [] if written == len(given) else places
-
-    def _read_clock(self, tables: Tables) -> None:
+    def _read_clock(self, tables: PostgresTables) -> None:
         before = elapsed()
         [(time,)] = tables.ask("SELECT extract(epoch FROM clock_timestamp())::float8")
         after = elapsed()

@@ -6,7 +6,7 @@ Names of tables are qualified, and no state is kept in a session, so that a pool
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any, LiteralString, TypeVar
+from typing import Any, Generic, LiteralString, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
@@ -32,10 +32,11 @@ _LIMITS = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout":
 """Seconds, seconds and milliseconds; the URL may say otherwise."""
 
 T = TypeVar("T")
+AnyTables = TypeVar("AnyTables", bound="Connected")
 _Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-class Tables:
+class Connected:
     """The tables of an index, in one transaction."""
 
     def __init__(self, connection: _Connection, schema: str) -> None:
@@ -65,16 +66,17 @@ class Tables:
         self.ask("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", f"airnub index {self.schema} {what}")
 
 
-class Transactions:
+class Transactions(Generic[AnyTables]):
     """Transactions over one connection, which is opened anew once where it broke between two of them."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tables: type[AnyTables]) -> None:
         """Read the URL; the connection is opened when it is needed.
 
         Raises:
             StoreError: it is not the URL of a database.
         """
         self.name, self._conninfo, self.schema = _parsed(url)
+        self._tables = tables
         self._lock = Lock()
         self._closed = False
         self._connection: _Connection | None = None
@@ -87,7 +89,7 @@ class Transactions:
             StoreError: the server cannot be asked.
         """
         with self._translated(), self._connect() as connection, connection.transaction():
-            tables = Tables(connection, self.schema)
+            tables = self._tables(connection, self.schema)
             tables.ask("SET LOCAL idle_in_transaction_session_timeout = 0")
             tables.wait_for_turn(what)
             yield
@@ -98,10 +100,10 @@ class Transactions:
             self._closed = True
             self._drop()
 
-    def write(self, work: Callable[[Tables], T]) -> T:
+    def write(self, work: Callable[[AnyTables], T]) -> T:
         """The same as `run`, and on the disk of the server when it returns."""
 
-        def durably(tables: Tables) -> T:
+        def durably(tables: AnyTables) -> T:
             # The database may be configured to answer before its log is on the disk.
             tables.ask(
                 """SELECT set_config('synchronous_commit', 'on', true)
@@ -111,7 +113,7 @@ class Transactions:
 
         return self.run(durably)
 
-    def run(self, work: Callable[[Tables], T]) -> T:
+    def run(self, work: Callable[[AnyTables], T]) -> T:
         """One transaction. Each may be done twice: what it writes is the same the second time."""
         with self._lock, self._translated():
             try:
@@ -122,13 +124,13 @@ class Transactions:
                 self._drop()
             return self._once(work)
 
-    def _once(self, work: Callable[[Tables], T]) -> T:
+    def _once(self, work: Callable[[AnyTables], T]) -> T:
         if self._closed:
             raise StoreError(self.name, "the index is closed")
         if self._connection is None:
             self._connection = self._connect()
         with self._connection.transaction():
-            return work(Tables(self._connection, self.schema))
+            return work(self._tables(self._connection, self.schema))
 
     def _connect(self) -> _Connection:
         # Prepared statements belong to a session, which is not ours alone behind a pool.

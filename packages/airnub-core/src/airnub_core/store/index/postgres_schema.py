@@ -3,7 +3,7 @@
 from typing import LiteralString
 
 from airnub_core.errors import StoreError
-from airnub_core.store.index.postgres_connection import Tables
+from airnub_core.store.index.postgres_connection import Connected
 
 VERSION = 3
 """Of the tables."""
@@ -81,7 +81,7 @@ _LAST_RUN: LiteralString = """CREATE TABLE {last_run} (
 )"""
 
 
-def make_tables(tables: Tables, name: str) -> None:
+def make_tables(tables: Connected, name: str) -> None:
     """Create the schema and the tables, or bring those of an earlier version to this one.
 
     Args:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, LiteralString, NamedTuple, Protocol, TypeVar
 
 from airnub_core.store.clock import time_of
+from airnub_core.store.index.merge import record, standing, withdraw
 from airnub_core.store.index.rows import (
-    Entered,
     Failure,
     IndexRow,
     LastRun,
@@ -25,29 +25,14 @@ from airnub_core.store.index.rows import (
     Scope,
     Standing,
     Version,
-    entered,
-    entered_before,
-    following,
-    in_rounds,
-    is_back,
-    is_later,
-    is_recorded,
     oldest_first,
     rows_of,
-    standing,
 )
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
 
-ROWS_AT_ONCE = 5000
-"""Answers that are recorded by one statement."""
 SELECT: LiteralString = """SELECT source, {url_digest}, url, digest, path, size, manifest, etag, last_modified,
     checked_at, changed_at FROM {known}"""
-_ENTER: LiteralString = """INSERT INTO {history} ({key_columns}, seen_at, digest, manifest)
-    VALUES ({key_values}, %s, %s, %s)"""
-# The trigger enters the state before into the history, where it has a different digest and was not withdrawn.
-_UPDATE: LiteralString = """UPDATE {known} SET url = %s, digest = %s, path = %s, size = %s, manifest = %s, etag = %s,
-    last_modified = %s, checked_at = %s, changed_at = %s, withdrawn_at = NULL WHERE {key}"""
 _NOTE_MISS: LiteralString = """INSERT INTO {missing} ({key_columns}, run, began_at, noted_at)
     VALUES ({key_values}, %s, %s, %s) ON CONFLICT ({key_columns})
     DO UPDATE SET run = excluded.run, began_at = excluded.began_at, noted_at = excluded.noted_at"""
@@ -71,7 +56,7 @@ class State(NamedTuple):
 
 
 class Tables(Protocol):
-    """The tables of an index, in one transaction."""
+    """The tables of an index in one transaction: what a database has to do to hold one."""
 
     def ask(self, question: LiteralString, *values: object) -> list[tuple[Any, ...]]:
         """Execute a statement; the rows that it gives."""
@@ -79,6 +64,36 @@ class Tables(Protocol):
 
     def ask_each(self, statement: LiteralString, rows: Iterable[Sequence[object]]) -> None:
         """Execute a statement with the values of each row."""
+        ...
+
+    def begin_anew(self) -> None:
+        """Forget every URL."""
+        ...
+
+    def mark_built(self) -> None:
+        """Remember that the index is built."""
+        ...
+
+    def rows(self, url_digests: Set[str], *, withdrawn: bool = False) -> Iterable[IndexRow]:
+        """The current states of URLs, in every source; the last ones of withdrawn URLs too, where they are wanted."""
+        ...
+
+    def states(self, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
+        """How URLs stand, in every source; where the index is shared, their rows are locked until the end."""
+        ...
+
+    def histories(self, keys: Sequence[Key]) -> Iterable[tuple[Key, int, Version]]:
+        """The versions of URLs with their places in the history, oldest first."""
+        ...
+
+    def compare_and_set(
+        self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
+    ) -> Sequence[int]:
+        """Write those of the rows at some places that are new, or whose URLs are still in the states that were seen.
+
+        Returns:
+            The places where others may be, or all, with all rows locked that are there.
+        """
         ...
 
 
@@ -99,9 +114,7 @@ class Transactions(Protocol):
 
 
 class SqlIndex(ABC):
-    """An `Index` in a database; what is abstract is what the two databases do differently."""
-
-    shared: bool
+    """All of an `Index` that does not depend on its database."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -110,60 +123,30 @@ class SqlIndex(ABC):
     def clock(self) -> float:
         """As `Index.clock`."""
 
-    @abstractmethod
-    def _begin_anew(self, tables: Any) -> None:
-        """Forget every URL."""
-
-    @abstractmethod
-    def _mark_built(self, tables: Any) -> None:
-        """What `is_built` asks for."""
-
-    @abstractmethod
-    def _rows(self, tables: Any, url_digests: Set[str], *, withdrawn: bool = False) -> Iterable[IndexRow]:
-        """The current states of URLs, in every source; the last ones of withdrawn URLs too, where they are wanted."""
-
-    @abstractmethod
-    def _states(self, tables: Any, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
-        """How URLs stand, in every source; where the index is shared, their rows are locked until the end."""
-
-    @abstractmethod
-    def _histories(self, tables: Any, keys: Sequence[Key]) -> Iterable[tuple[Key, int, Version]]:
-        """The versions of URLs with their places in the history, oldest first."""
-
-    @abstractmethod
-    def _compare_and_set(
-        self, tables: Any, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
-    ) -> Sequence[int]:
-        """Write those rows that are new, or whose URLs are still in the states that were seen.
-
-        Returns:
-            The places where others may be, or all, with all rows locked that are there.
-        """
-
     def rebuild(self, manifests: Mapping[str, Manifest], withdrawals: Sequence[Withdrawal] = ()) -> None:
         versions = oldest_first(manifests)
 
         def build(tables: Tables) -> None:
-            self._begin_anew(tables)
-            self._record(tables, versions, (), {})
-            self._withdraw(tables, withdrawals)
+            tables.begin_anew()
+            record(tables, versions, (), {})
+            withdraw(tables, withdrawals)
             tables.ask("UPDATE {known} SET unwritten = NULL WHERE unwritten IS NOT NULL")
-            self._mark_built(tables)
+            tables.mark_built()
 
         self._transactions.write(build)
 
     def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, IndexRow]:
         wanted = set(url_digests)
-        rows = self._transactions.run(lambda tables: list(self._rows(tables, wanted)))
+        rows = self._transactions.run(lambda tables: list(tables.rows(wanted)))
         return {row.url_digest: row for row in rows if row.source == source}
 
     def find(self, url_digest: str) -> list[IndexRow]:
-        return self._transactions.run(lambda tables: sorted(self._rows(tables, {url_digest})))
+        return self._transactions.run(lambda tables: sorted(tables.rows({url_digest})))
 
     def record(self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
         def write(tables: Tables) -> dict[int, IndexRow]:
             met: dict[int, IndexRow] = {}
-            self._record(tables, rows, seen, met)
+            record(tables, rows, seen, met)
             return met
 
         return self._transactions.write(write)
@@ -191,7 +174,7 @@ class SqlIndex(ABC):
             ) AS every ORDER BY place NULLS LAST"""
 
         def read(tables: Tables) -> list[Version]:
-            there = self._states(tables, {url_digest}, lock=False).get((source, url_digest))
+            there = tables.states({url_digest}, lock=False).get((source, url_digest))
             return [] if there is None else list(map(Version._make, tables.ask(question, *there.key, *there.key)))
 
         return self._transactions.run(read)
@@ -208,7 +191,7 @@ class SqlIndex(ABC):
         now = time_of(self)
 
         def note(tables: Tables) -> list[Standing]:
-            states = self._states(tables, {one.url_digest for one in missed})
+            states = tables.states({one.url_digest for one in missed})
             result: list[Standing] = []
             for one in missed:
                 there = states.get(one)
@@ -231,14 +214,14 @@ class SqlIndex(ABC):
 
         def forget(tables: Tables) -> None:
             if tables.ask("SELECT 1 FROM {missing} LIMIT 1"):
-                states = self._states(tables, given)
+                states = tables.states(given)
                 keys = [there.key for url, there in states.items() if url[0] == source and there.note is not None]
                 tables.ask_each("DELETE FROM {missing} WHERE {key}", keys)
 
         self._transactions.write(forget)
 
     def withdraw(self, withdrawals: Sequence[Withdrawal]) -> list[bool]:
-        return self._transactions.write(lambda tables: self._withdraw(tables, withdrawals))
+        return self._transactions.write(lambda tables: withdraw(tables, withdrawals))
 
     def unwritten(self) -> list[Withdrawal]:
         question: LiteralString = (
@@ -248,7 +231,7 @@ class SqlIndex(ABC):
 
     def written(self, withdrawals: Sequence[Withdrawal]) -> None:
         def write(tables: Tables) -> None:
-            states = self._states(tables, {one.url_digest for one in withdrawals})
+            states = tables.states({one.url_digest for one in withdrawals})
             keys = [
                 (*there.key, one.withdrawn_at)
                 for one in withdrawals
@@ -308,92 +291,3 @@ class SqlIndex(ABC):
 
     def _write(self, statement: LiteralString, rows: Sequence[Sequence[object]]) -> None:
         self._transactions.write(lambda tables: tables.ask_each(statement, rows))
-
-    def _record(
-        self,
-        tables: Tables,
-        rows: Sequence[IndexRow],
-        seen: Sequence[IndexRow | None],
-        met: dict[int, IndexRow],
-    ) -> None:
-        before = seen or [None] * len(rows)
-        # One statement may meet a row once only.
-        for part in in_rounds(rows):
-            for start in range(0, len(part), ROWS_AT_ONCE):
-                places = self._compare_and_set(tables, rows, before, part[start : start + ROWS_AT_ONCE])
-                if places:
-                    self._merge(tables, rows, places, met)
-
-    def _merge(self, tables: Tables, rows: Sequence[IndexRow], places: Sequence[int], met: dict[int, IndexRow]) -> None:
-        """Record answers whose URLs may be in other states than were looked up."""
-        url_digests = {rows[place].url_digest for place in places}
-        states = self._states(tables, url_digests)
-        there = {row[:2]: row for row in self._rows(tables, url_digests, withdrawn=True)}
-        later: list[tuple[object, ...]] = []
-        earlier: list[tuple[Key, IndexRow, IndexRow | None]] = []
-        for place in places:
-            row = rows[place]
-            state, present = states[row[:2]], there[row[:2]]
-            if state.withdrawn_at is not None:
-                if state.unwritten is None and is_back(row, state.withdrawn_at):
-                    later.append((*row[2:], *state.key))
-                else:
-                    earlier.append((state.key, row, None))
-                continue
-            if not is_recorded(present, row):
-                met[place] = present
-            if not is_later(present, row):
-                earlier.append((state.key, row, present))
-            elif (after := following(present, row)) != present:
-                later.append((*after[2:], *state.key))
-        tables.ask_each(_UPDATE, later)
-        if earlier:
-            self._enter(tables, earlier)
-
-    def _enter(self, tables: Tables, answers: Sequence[tuple[Key, IndexRow, IndexRow | None]]) -> None:
-        """Enter answers into the history before the present states, `None` of a URL that is withdrawn."""
-        histories: dict[Key, list[tuple[int, Version]]] = {}
-        for key, place, version in self._histories(tables, [key for key, _, _ in answers]):
-            histories.setdefault(key, []).append((place, version))
-        begun: list[tuple[object, ...]] = []
-        gone: list[tuple[int]] = []
-        new: list[tuple[object, ...]] = []
-        for key, row, present in answers:
-            history = histories.get(key, [])
-            versions = [version for _, version in history]
-            after = Entered(row, *entered_before(row, versions)) if present is None else entered(present, row, versions)
-            gone += [(place,) for place, _ in history[after.kept :]]
-            new += [(*key, *version) for version in after.tail]
-            if present is not None and after.present != present:
-                begun.append((after.present.changed_at, *key))
-        tables.ask_each("DELETE FROM {history} WHERE place = %s", gone)
-        tables.ask_each(_ENTER, new)
-        tables.ask_each("UPDATE {known} SET changed_at = %s WHERE {key}", begun)
-
-    def _withdraw(self, tables: Tables, withdrawals: Sequence[Withdrawal]) -> list[bool]:
-        states = self._states(tables, {one.url_digest for one in withdrawals})
-        result: list[bool] = []
-        for one in withdrawals:
-            url = (one.source, one.url_digest)
-            there = states.get(url)
-            if there is None or (there.withdrawn_at is None and there.checked_at > one.withdrawn_at):
-                result.append(False)
-                continue
-            result.append(True)
-            if there.withdrawn_at is not None and there.withdrawn_at >= one.withdrawn_at:
-                continue
-            if there.withdrawn_at is None:
-                tables.ask(
-                    """INSERT INTO {history} ({key_columns}, seen_at, digest, manifest)
-                    SELECT {key_columns}, changed_at, digest, manifest FROM {known} WHERE {key}""",
-                    *there.key,
-                )
-            tables.ask(
-                "UPDATE {known} SET withdrawn_at = %s, unwritten = %s WHERE {key}",
-                one.withdrawn_at,
-                one.reason,
-                *there.key,
-            )
-            tables.ask("DELETE FROM {missing} WHERE {key}", *there.key)
-            states[url] = there._replace(withdrawn_at=one.withdrawn_at, unwritten=one.reason)
-        return result

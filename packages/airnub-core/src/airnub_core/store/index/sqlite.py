@@ -54,6 +54,72 @@ class _Tables:
     def ask_each(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         self.connection.executemany(_translated(statement), rows)
 
+    def begin_anew(self) -> None:
+        for table in ("known", "history", "url_key", "missing"):
+            self.ask(f"DELETE FROM {table}")  # noqa: S608  # constants
+
+    def mark_built(self) -> None:
+        self.ask(f"PRAGMA user_version = {VERSION}")
+
+    def rows(self, url_digests: Set[str], *, withdrawn: bool = False) -> Iterable[IndexRow]:
+        if not self.ask("SELECT 1 FROM known LIMIT 1"):
+            return ()
+        question = f"SELECT {_COLUMNS} FROM known WHERE id IN ({_IDS})"  # noqa: S608  # constants
+        found = self.connection.execute(
+            question if withdrawn else f"{question} AND withdrawn_at IS NULL", _keys(url_digests)
+        )
+        return (row for row in map(IndexRow._make, found) if row.url_digest in url_digests)
+
+    def states(self, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
+        del lock  # no other process writes until a writing transaction ends
+        found = self.connection.execute(
+            "SELECT source, url_digest, id, checked_at, withdrawn_at, unwritten, run, began_at, noted_at"  # noqa: S608  # constants
+            f" FROM known LEFT JOIN missing USING (id) WHERE id IN ({_IDS})",
+            _keys(url_digests),
+        )
+        states: dict[UrlOfSource, State] = {}
+        for source, url_digest, place, checked_at, withdrawn_at, unwritten, *columns in found:
+            if url_digest in url_digests:
+                note = None if columns[0] is None else MissNote(*columns)
+                states[source, url_digest] = State((place,), checked_at, withdrawn_at, unwritten, note)
+        return states
+
+    def histories(self, keys: Sequence[Key]) -> Iterable[tuple[Key, int, Version]]:
+        found = self.ask(
+            """SELECT id, place, seen_at, digest, manifest FROM history
+            WHERE id IN (SELECT value FROM json_each(?)) ORDER BY place""",
+            json.dumps([known for (known,) in keys]),
+        )
+        return (((known,), place, Version(*version)) for known, place, *version in found)
+
+    def compare_and_set(
+        self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
+    ) -> Sequence[int]:
+        connection = self.connection
+        places = _note_checks(connection, rows, seen, places)
+        if not places:
+            return places
+        states = self.states({rows[place].url_digest for place in places})
+        # No other process writes until this transaction ends: what is not found now is new.
+        [last] = connection.execute("SELECT coalesce(max(id), 0) FROM known").fetchone()
+        new: list[tuple[Any, ...]] = []
+        changed: list[tuple[Any, ...]] = []
+        others: list[int] = []
+        for place in places:
+            row, looked_up = rows[place], seen[place]
+            there = states.get(row[:2])
+            if there is None:
+                last += 1
+                new.append((*row, last))
+            elif looked_up is not None and there.checked_at == looked_up.checked_at and there.withdrawn_at is None:
+                changed.append((*row[2:], *there.key))
+            else:
+                others.append(place)
+        connection.executemany(_INSERT, new)
+        connection.executemany("INSERT INTO url_key VALUES (?, ?)", [(key_of(row[1]), row[-1]) for row in new])
+        connection.executemany(_UPDATE, changed)
+        return others
+
 
 class _Transactions:
     """Transactions over one connection in WAL mode; its file is created when it is missing."""
@@ -148,72 +214,6 @@ class SqliteIndex(SqlIndex):
     def clock(self) -> float:
         # A process that is interrupted between the two readings finds too little.
         return max(time.time() - elapsed() for _ in range(3))
-
-    def _begin_anew(self, tables: _Tables) -> None:
-        for table in ("known", "history", "url_key", "missing"):
-            tables.ask(f"DELETE FROM {table}")  # noqa: S608  # constants
-
-    def _mark_built(self, tables: _Tables) -> None:
-        tables.ask(f"PRAGMA user_version = {VERSION}")
-
-    def _rows(self, tables: _Tables, url_digests: Set[str], *, withdrawn: bool = False) -> Iterable[IndexRow]:
-        if not tables.ask("SELECT 1 FROM known LIMIT 1"):
-            return ()
-        question = f"SELECT {_COLUMNS} FROM known WHERE id IN ({_IDS})"  # noqa: S608  # constants
-        found = tables.connection.execute(
-            question if withdrawn else f"{question} AND withdrawn_at IS NULL", _keys(url_digests)
-        )
-        return (row for row in map(IndexRow._make, found) if row.url_digest in url_digests)
-
-    def _states(self, tables: _Tables, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
-        del lock  # no other process writes until a writing transaction ends
-        found = tables.connection.execute(
-            "SELECT source, url_digest, id, checked_at, withdrawn_at, unwritten, run, began_at, noted_at"  # noqa: S608  # constants
-            f" FROM known LEFT JOIN missing USING (id) WHERE id IN ({_IDS})",
-            _keys(url_digests),
-        )
-        states: dict[UrlOfSource, State] = {}
-        for source, url_digest, place, checked_at, withdrawn_at, unwritten, *columns in found:
-            if url_digest in url_digests:
-                note = None if columns[0] is None else MissNote(*columns)
-                states[source, url_digest] = State((place,), checked_at, withdrawn_at, unwritten, note)
-        return states
-
-    def _histories(self, tables: _Tables, keys: Sequence[Key]) -> Iterable[tuple[Key, int, Version]]:
-        found = tables.ask(
-            """SELECT id, place, seen_at, digest, manifest FROM history
-            WHERE id IN (SELECT value FROM json_each(?)) ORDER BY place""",
-            json.dumps([known for (known,) in keys]),
-        )
-        return (((known,), place, Version(*version)) for known, place, *version in found)
-
-    def _compare_and_set(
-        self, tables: _Tables, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
-    ) -> Sequence[int]:
-        connection = tables.connection
-        places = _note_checks(connection, rows, seen, places)
-        if not places:
-            return places
-        states = self._states(tables, {rows[place].url_digest for place in places})
-        # No other process writes until this transaction ends: what is not found now is new.
-        [last] = connection.execute("SELECT coalesce(max(id), 0) FROM known").fetchone()
-        new: list[tuple[Any, ...]] = []
-        changed: list[tuple[Any, ...]] = []
-        others: list[int] = []
-        for place in places:
-            row, looked_up = rows[place], seen[place]
-            there = states.get(row[:2])
-            if there is None:
-                last += 1
-                new.append((*row, last))
-            elif looked_up is not None and there.checked_at == looked_up.checked_at and there.withdrawn_at is None:
-                changed.append((*row[2:], *there.key))
-            else:
-                others.append(place)
-        connection.executemany(_INSERT, new)
-        connection.executemany("INSERT INTO url_key VALUES (?, ?)", [(key_of(row[1]), row[-1]) for row in new])
-        connection.executemany(_UPDATE, changed)
-        return others
 
 
 def _note_checks(
