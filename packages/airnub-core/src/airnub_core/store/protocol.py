@@ -85,7 +85,7 @@ class Store(Protocol):
         ...
 
     def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
-        """Keep that these URLs are withdrawn; durable when it returns. Of two withdrawals of a URL the later one stays."""
+        """Keep that these URLs are withdrawn; durable when it returns. Of two of one URL the later one stays."""
         ...
 
     def withdrawals(self) -> Iterator[Withdrawal | DamagedManifestError]:
