@@ -225,10 +225,13 @@ def test_credentials_that_nobody_knows(s3, address):
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ("403 Forbidden|<Error><Code>AccessDenied</Code></Error>", "expected leave to read, list, write and delete"),
+        (
+            "403 Forbidden|<Error><Code>AccessDenied</Code></Error>",
+            "expected permission to read, list, write and delete",
+        ),
         ("301 Moved|<Error><Code>PermanentRedirect</Code></Error>", "found it elsewhere; set its region"),
         ("501 Not Implemented|<Error><Code>NotImplemented</Code></Error>", "with conditional puts"),
-        ("400 Bad Request|<Error><Code>Odd</Code><Key>hunter2</Key></Error>", "found an error of its own (400 Odd)"),
+        ("400 Bad Request|<Error><Code>Odd</Code><Key>hunter2</Key></Error>", "found an internal error (400 Odd)"),
         ("401 Unauthorized|hunter2", "expected credentials that the object store"),
     ],
 )

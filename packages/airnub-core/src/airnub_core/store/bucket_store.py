@@ -9,7 +9,7 @@
     .airnub/named                                                   they are, and every object has its `.name`
 
 Nothing can be locked or renamed there, but a key can be created only where nothing is (`If-None-Match: *`), and one of
-several who try is the one who did. That decides, for each file:
+several workers that try is the one that did. That decides, for each file:
 
 1. `.name` is created, with the file's name in it. A worker that finds one takes its name: two workers with
    equal bytes and different names go on with one name, and so with one key.
@@ -25,7 +25,6 @@ decide who was first. A further URL of equal bytes costs two puts and three gets
 import errno
 import shutil
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -38,7 +37,7 @@ from airnub_core.store.layout import SUFFIX, Staged, object_name, object_path
 from airnub_core.store.location import BucketAddress
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.protocol import PublishResult
-from airnub_core.store.reader import Result, StoreReader, Thing, failure_of
+from airnub_core.store.reader import Result, StoreReader, Thing, failure_of, in_order
 from airnub_core.store.withdrawal import FOLDER, Withdrawal
 
 PARALLEL = 32
@@ -107,7 +106,7 @@ class BucketStore(StoreReader):
 
     def _result(self, staged: Staged, future: Future[PublishResult]) -> PublishResult | StoreError:
         if future.cancelled():
-            return StoreError(self._at(staged.source), "given up after another could not be written")
+            return StoreError(self._at(staged.source), "not tried: an object before it could not be written")
         try:
             return future.result()
         except (OSError, StoreError) as error:
@@ -196,7 +195,6 @@ class BucketStore(StoreReader):
         try:
             manifest = Manifest.parse(known, self._at(place))
         except DamagedManifestError:
-            # Of no use to anybody.
             self._bucket.replace(place, content)
             return True
         if manifest.url_digest != url_digest:
@@ -232,15 +230,4 @@ class BucketStore(StoreReader):
         return self._bucket.listed(f"{FOLDER}/")
 
     def _each(self, work: Callable[[Thing], Result], things: Iterable[Thing]) -> Iterator[Result]:
-        """A few times `PARALLEL` things are on their way."""
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for thing in things:
-                waiting.append(self._workers.submit(work, thing))
-                if len(waiting) > 2 * PARALLEL:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        return in_order(self._workers, work, things, 2 * PARALLEL)

@@ -126,7 +126,7 @@ def open_index(place: Path | str, build: Callable[[Index], None], *, anew: bool 
         anew: build it in any case.
 
     Raises:
-        StoreError: it cannot be opened or built, or the URL is of another kind.
+        StoreError: it cannot be opened or built, or the URL is of a different kind.
         OSError: the folder of the file cannot be created or written.
     """
     if isinstance(place, Path):
@@ -134,7 +134,7 @@ def open_index(place: Path | str, build: Callable[[Index], None], *, anew: bool 
     if place.startswith(_SCHEMES):
         return _on_server(place, build, anew=anew)
     # Whatever it is, a password may be in it.
-    raise StoreError("index", f"expected a URL that begins with {_SCHEMES[0]}, found another")
+    raise StoreError("index", f"expected a URL that begins with {_SCHEMES[0]}, found a different one")
 
 
 def _in_file(path: Path, build: Callable[[Index], None], *, anew: bool) -> Index:

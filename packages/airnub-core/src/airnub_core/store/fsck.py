@@ -1,16 +1,17 @@
 """Verification: every object is hashed again, and what is damaged is named."""
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby, zip_longest
 from typing import NamedTuple, TypeVar
 
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.protocol import Store
+from airnub_core.store.reader import in_order
 from airnub_core.store.withdrawal import Withdrawal
 
 AHEAD = 16
@@ -18,6 +19,8 @@ AHEAD = 16
 
 Found = TypeVar("Found")
 Claim = tuple[str, Manifest | DamagedManifestError]
+Digests = dict[str, tuple[str, int] | DamagedObjectError]
+"""By path of the objects of one folder: digest and size, or why there is none."""
 
 
 class ObjectFolder(NamedTuple):
@@ -45,14 +48,6 @@ class Verification:
     damaged: list[StoreError] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Hashed:
-    """The objects of one folder: digest and size, or why there is none."""
-
-    folder: ObjectFolder
-    objects: dict[str, tuple[str, int] | DamagedObjectError]
-
-
 def verify(
     store: Store, on_object: Callable[[int], None] = lambda _size: None, *, keep_manifests: bool = True
 ) -> Verification:
@@ -67,20 +62,23 @@ def verify(
         OSError, StoreError: the store cannot be listed.
     """
     result = Verification()
-    for hashed in _hashed(store):
-        for path, outcome in hashed.objects.items():
-            result.objects += 1
-            if isinstance(outcome, DamagedObjectError):
-                result.damaged.append(outcome)
-                continue
-            digest, size = outcome
-            result.size += size
-            on_object(size)
-            expected = path.split("/")[-2]
-            if digest.partition(":")[2] != expected:
-                where = f"{store.name}/{path}"
-                result.damaged.append(DamagedObjectError(where, f"expected sha256:{expected}, found {digest}"))
-        _check_manifests(store, hashed, result, keep=keep_manifests)
+    cores = os.cpu_count() or 1
+    # Hashing gives way to other threads, so each core has one.
+    with ThreadPoolExecutor(cores) as pool:
+        for folder, digests in in_order(pool, partial(_hashed, store), object_folders(store), AHEAD * cores):
+            for path, found in digests.items():
+                result.objects += 1
+                if isinstance(found, DamagedObjectError):
+                    result.damaged.append(found)
+                    continue
+                digest, size = found
+                result.size += size
+                on_object(size)
+                expected = path.split("/")[-2]
+                if digest.partition(":")[2] != expected:
+                    where = f"{store.name}/{path}"
+                    result.damaged.append(DamagedObjectError(where, f"expected sha256:{expected}, found {digest}"))
+            _check_manifests(store, folder, digests, result, keep=keep_manifests)
     for withdrawal in store.withdrawals():
         if isinstance(withdrawal, DamagedManifestError):
             result.damaged.append(withdrawal)
@@ -89,43 +87,25 @@ def verify(
     return result
 
 
-def _hashed(store: Store) -> Iterator[_Hashed]:
-    """Every folder in turn, its objects hashed; hashing gives way to other threads, so each core has one."""
-    cores = os.cpu_count() or 1
-    waiting: deque[Future[_Hashed]] = deque()
-    with ThreadPoolExecutor(cores) as pool:
+def _hashed(store: Store, folder: ObjectFolder) -> tuple[ObjectFolder, Digests]:
+    digests: Digests = {}
+    for path in folder.objects:
         try:
-            for folder in object_folders(store):
-                waiting.append(pool.submit(_hash, store, folder))
-                if len(waiting) > AHEAD * cores:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+            digests[path] = store.digest(path)
+        except DamagedObjectError as error:
+            digests[path] = error
+    return folder, digests
 
 
-def _hash(store: Store, folder: ObjectFolder) -> _Hashed:
-    return _Hashed(folder, {path: _digest(store, path) for path in folder.objects})
-
-
-def _digest(store: Store, path: str) -> tuple[str, int] | DamagedObjectError:
-    try:
-        return store.digest(path)
-    except DamagedObjectError as error:
-        return error
-
-
-def _check_manifests(store: Store, hashed: _Hashed, result: Verification, *, keep: bool) -> None:
+def _check_manifests(store: Store, folder: ObjectFolder, digests: Digests, result: Verification, *, keep: bool) -> None:
     claimed: set[str] = set()
-    for path, manifest in hashed.folder.manifests:
+    for path, manifest in folder.manifests:
         if isinstance(manifest, DamagedManifestError):
             result.damaged.append(manifest)
             continue
         where = f"{store.name}/{path}"
         claimed.add(manifest.path)
-        found = hashed.objects.get(manifest.path)
+        found = digests.get(manifest.path)
         if found is None:
             result.damaged.append(DamagedManifestError(where, f"expected the object {manifest.path}, found none"))
         elif isinstance(found, DamagedObjectError) or found[0] != manifest.digest:
@@ -137,7 +117,7 @@ def _check_manifests(store: Store, hashed: _Hashed, result: Verification, *, kee
             result.manifests += 1
             if keep:
                 result.sound[path] = manifest
-    for path in sorted(hashed.objects.keys() - claimed):
+    for path in sorted(digests.keys() - claimed):
         where = f"{store.name}/{path}"
         result.damaged.append(DamagedManifestError(where, "expected a manifest beside the object, found none"))
 

@@ -21,7 +21,7 @@ class BucketAddress:
     """A bucket, where in it, and how to get in; it shows no secret."""
 
     url: str
-    """`s3://bucket/prefix`, `gs://bucket/prefix`, or another that obstore knows."""
+    """`s3://bucket/prefix`, `gs://bucket/prefix`, or any other scheme of obstore."""
     options: Mapping[str, str] = field(default_factory=dict, hash=False)
     """As obstore names them: `access_key_id`, `secret_access_key`, `region`, `endpoint`, …; what is missing comes from
     the environment: https://developmentseed.org/obstore/latest/api/store/aws/"""
@@ -95,7 +95,7 @@ def bucket_url(url: str) -> str:
     """A URL of a bucket, without a slash at its end.
 
     Raises:
-        ValueError: it is of another form, or has credentials in it.
+        ValueError: it is of a different form, or has credentials in it.
     """
     scheme, _, rest = url.partition("://")
     if scheme not in {"s3", "gs", "az"} or not rest.strip("/") or "@" in rest.partition("/")[0]:

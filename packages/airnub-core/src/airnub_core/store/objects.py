@@ -199,7 +199,7 @@ class ContentStore(StoreReader):
             try:
                 known = Manifest.read(place)
             except DamagedManifestError:
-                # Missing, or damaged and so of no use to anybody.
+                # Missing, or damaged and so useless.
                 _replace(place, manifest, arrived)
                 self._remove_damaged_claim(folder / (existing + f".{staged.url_digest[:8]}{SUFFIX}"), place)
             else:
@@ -281,7 +281,7 @@ def remove_empty(folders: Iterable[Path]) -> None:
     """Remove folders one by one, up to the first that is not empty; none is listed, since it may hold very much.
 
     Raises:
-        OSError: one cannot be removed for another reason.
+        OSError: one cannot be removed for a different reason.
     """
     for folder in folders:
         try:

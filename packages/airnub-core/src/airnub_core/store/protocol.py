@@ -15,7 +15,7 @@ class PublishResult:
     """An object in its place; paths are relative to the store."""
 
     path: str
-    """Of the object; under another name than staged where the bytes were there already."""
+    """Of the object; under a different name than staged where the bytes were there already."""
     manifest_path: str
     new: bool
     """Whether its bytes were not in the store before."""

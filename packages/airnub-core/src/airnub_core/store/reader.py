@@ -2,7 +2,9 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
 from typing import TypeVar
 
 from airnub_common import ALGORITHM, digest_of, hex_of
@@ -144,3 +146,18 @@ def failure_of(error: OSError | StoreError, place: str) -> StoreError:
     failure = StoreError.of(error, place)
     failure.__cause__ = error
     return failure
+
+
+def in_order(pool: Executor, work: Callable[[Thing], Result], things: Iterable[Thing], ahead: int) -> Iterator[Result]:
+    """The result of each thing, in their order; so many are worked on, or done, before their turn."""
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for thing in things:
+            waiting.append(pool.submit(work, thing))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()

@@ -72,8 +72,8 @@ def recover(store: Store, index: Index, partials: Partials, folder: Path) -> Non
 def write_intent_log(folder: Path, number: int, batch: Iterable[Staged]) -> Path:
     """Write the list of a batch into its staging folder; its path.
 
-    Lists that are there stay: those of a dead process are needed until the index knows of all that they name, and who
-    takes them up may die too.
+    Lists that are there stay: those of a dead process are needed until the index knows of all that they name, and the
+    process that recovers them may die too.
 
     Raises:
         OSError: the disk is full, or the store was removed.

@@ -1,14 +1,16 @@
-"""What only the index in PostgreSQL has: leases, the clock of the server, few statements."""
+"""What only the index in PostgreSQL has: leases, the clock of the server, few statements, earlier tables."""
 
 from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 
+from airnub_core.errors import StoreError
 from airnub_core.store.clock import elapsed
 from airnub_core.store.index.postgres import PostgresIndex
 from airnub_core.store.index.postgres import PostgresTables as Tables
 from airnub_core.store.manifest import url_digest
+from airnub_core.store.withdrawal import Withdrawal
 
 A = url_digest("http://h/a")
 
@@ -82,3 +84,46 @@ def test_what_others_have_recorded_takes_no_question_for_each(postgres_url, know
         asked.clear()
         index.record([known(f"http://new/{one}") for one in range(200)])
         assert len(asked) == 2, "whether it writes durably, and the rows"
+
+
+def test_a_schema_of_somebody_else_is_left_alone(postgres_url, opened):
+    """Tables of the same names are not touched."""
+    schema = f"{opened._transactions.schema}_other"
+    opened._transactions.run(lambda tables: tables.ask(f"CREATE SCHEMA {schema} CREATE TABLE known (x int)"))
+    try:
+        with pytest.raises(StoreError, match="already exists"):
+            PostgresIndex(f"{postgres_url}_other")
+    finally:
+        opened._transactions.run(lambda tables: tables.ask(f"DROP SCHEMA {schema} CASCADE"))
+
+
+VERSION_2 = """
+ALTER TABLE {0}.known DROP COLUMN withdrawn_at CASCADE, DROP COLUMN unwritten CASCADE;
+DROP TABLE {0}.missing;
+CREATE TRIGGER changed AFTER UPDATE OF digest ON {0}.known FOR EACH ROW
+    WHEN (OLD.digest <> NEW.digest) EXECUTE FUNCTION {0}.remember();
+UPDATE {0}.state SET version = 2;
+"""
+"""Makes of the tables of this version those of the one before."""
+
+
+def test_version_2_is_brought_to_this_one(opened, postgres_url, known):
+    """In place, with all that it holds; and URLs can be withdrawn then."""
+    row = known(digit="2", day=2)
+    opened.record([known()])
+    opened.record([row], [known()])
+    opened._transactions.run(lambda tables: tables.ask(VERSION_2.format(opened._transactions.schema)))
+    for _ in range(2):
+        with closing(PostgresIndex(postgres_url)) as index:
+            assert index.current("s") == [row]
+    with closing(PostgresIndex(postgres_url)) as index:
+        assert index.withdraw([Withdrawal("s", A, row.url, row.checked_at, "gone")]) == [True]
+        assert index.current("s") == []
+        assert [version.digest[-1] for version in index.versions("s", A)] == ["1", "2"]
+
+
+def test_a_later_version_is_refused(opened, postgres_url):
+    """Its tables may mean something else."""
+    opened._transactions.run(lambda tables: tables.ask(f"UPDATE {opened._transactions.schema}.state SET version = 4"))
+    with pytest.raises(StoreError, match=r"expected an index of version 3 .* found 4"):
+        PostgresIndex(postgres_url)

@@ -7,8 +7,7 @@ rows       what is known of one URL, and of the last run of a source
 merge      which of two answers counts, and what becomes of the other
 sql        what both indexes do alike
 sqlite     in one file beside the store; `sqlite_schema` its tables and migrations
-postgres   in PostgreSQL, for the workers of several machines; `postgres_schema` its tables and migrations,
-           `postgres_connection` transactions and errors
+postgres   in PostgreSQL, for the workers of several machines; `postgres_connection` transactions and errors
 
 `store.factory` opens one or the other, built from the manifests where it is missing or damaged.
 """

@@ -22,23 +22,22 @@ _UPDATE: LiteralString = """UPDATE {known} SET url = %s, digest = %s, path = %s,
     last_modified = %s, checked_at = %s, changed_at = %s, withdrawn_at = NULL WHERE {key}"""
 
 
-def record(
-    tables: "Tables",
-    rows: Sequence[IndexRow],
-    seen: Sequence[IndexRow | None],
-    met: dict[int, IndexRow],
-) -> None:
+def record(tables: "Tables", rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
+    """As `Index.record`, in the transaction of the caller."""
+    met: dict[int, IndexRow] = {}
     before = seen or [None] * len(rows)
     # One statement may meet a row once only.
     for part in in_rounds(rows):
         for start in range(0, len(part), _ROWS_AT_ONCE):
             places = tables.compare_and_set(rows, before, part[start : start + _ROWS_AT_ONCE])
             if places:
-                _merge(tables, rows, places, met)
+                met |= _merge(tables, rows, places)
+    return met
 
 
-def _merge(tables: "Tables", rows: Sequence[IndexRow], places: Sequence[int], met: dict[int, IndexRow]) -> None:
-    """Record answers whose URLs may be in other states than were looked up."""
+def _merge(tables: "Tables", rows: Sequence[IndexRow], places: Sequence[int]) -> dict[int, IndexRow]:
+    """Record answers whose URLs may be in other states than were looked up; these states by place."""
+    met: dict[int, IndexRow] = {}
     url_digests = {rows[place].url_digest for place in places}
     states = tables.states(url_digests)
     there = {row[:2]: row for row in tables.rows(url_digests, withdrawn=True)}
@@ -62,6 +61,7 @@ def _merge(tables: "Tables", rows: Sequence[IndexRow], places: Sequence[int], me
     tables.ask_each(_UPDATE, later)
     if earlier:
         _enter(tables, earlier)
+    return met
 
 
 def _enter(tables: "Tables", answers: Sequence[tuple["Key", IndexRow, IndexRow | None]]) -> None:
@@ -86,6 +86,7 @@ def _enter(tables: "Tables", answers: Sequence[tuple["Key", IndexRow, IndexRow |
 
 
 def withdraw(tables: "Tables", withdrawals: Sequence[Withdrawal]) -> list[bool]:
+    """As `Index.withdraw`, in the transaction of the caller."""
     states = tables.states({one.url_digest for one in withdrawals})
     result: list[bool] = []
     for one in withdrawals:

@@ -182,9 +182,9 @@ def _parsed(url: str) -> tuple[str, str, str]:
 
 
 def _malformed() -> StoreError:
-    # Where a character of the password was taken for another part of the URL, no message may quote any of it.
+    # Where a character of the password was taken for a different part of the URL, no message may quote any of it.
     return StoreError(
         "postgresql://***",
-        "expected postgresql://user:password@host:port/database, found another form; "
+        "expected postgresql://user:password@host:port/database, found a different form; "
         "write the characters @ : / ? # % in a password as %40 %3A %2F %3F %23 %25",
     )

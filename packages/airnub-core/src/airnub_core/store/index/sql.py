@@ -128,7 +128,7 @@ class SqlIndex(ABC):
 
         def build(tables: Tables) -> None:
             tables.begin_anew()
-            record(tables, versions, (), {})
+            record(tables, versions)
             withdraw(tables, withdrawals)
             tables.ask("UPDATE {known} SET unwritten = NULL WHERE unwritten IS NOT NULL")
             tables.mark_built()
@@ -144,12 +144,7 @@ class SqlIndex(ABC):
         return self._transactions.run(lambda tables: sorted(tables.rows({url_digest})))
 
     def record(self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
-        def write(tables: Tables) -> dict[int, IndexRow]:
-            met: dict[int, IndexRow] = {}
-            record(tables, rows, seen, met)
-            return met
-
-        return self._transactions.write(write)
+        return self._transactions.write(lambda tables: record(tables, rows, seen))
 
     def current(self, source: str) -> list[IndexRow]:
         where: LiteralString = " WHERE source = %s AND withdrawn_at IS NULL ORDER BY url, url_digest"
