@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from airnub_core.store import durability
-from airnub_core.store.durability import defer_sync, is_untouched, mount_of
+from airnub_core.store.durability import defer_sync, is_untouched, mount_of, with_parents
 
 
 @pytest.fixture
@@ -61,6 +61,13 @@ def test_of_a_folder_the_entries_alone(written, monkeypatch):
     monkeypatch.setattr(durability, "_sync", synced.append)
     durability.sync_each([written / "a", written.parent], [written, written.parent])
     assert synced == [written / "a", written.parent, written]
+
+
+def test_folders_with_those_that_name_them(tmp_path):
+    """Each once, however many paths share it."""
+    paths = [str(tmp_path / "s" / "ab" / digest) for digest in ("1", "2")]
+    found = list(with_parents(paths, above=2))
+    assert found == [tmp_path / one for one in ("s/ab/1", "s/ab", "s", "s/ab/2")]
 
 
 @pytest.fixture

@@ -33,8 +33,8 @@ class Memory(StoreReader):
         content = self._content(path)
         return (content[at : at + 3] for at in range(0, len(content), 3))
 
-    def _paths(self, source=None):
-        return (path for path in sorted(self.files) if path.startswith(f"{source or 's'}/"))
+    def _paths(self, source=None, ending=""):
+        return (path for path in sorted(self.files) if path.startswith(f"{source or 's'}/") and path.endswith(ending))
 
     def _withdrawal_paths(self):
         return (path for path in sorted(self.files) if path.startswith(FOLDER))

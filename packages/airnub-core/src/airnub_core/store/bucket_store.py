@@ -219,11 +219,12 @@ class BucketStore(StoreReader):
             raise FileNotFoundError(errno.ENOENT, "No such object", path)
         return found
 
-    def _paths(self, source: str | None = None) -> Iterator[str]:
+    def _paths(self, source: str | None = None, ending: str = "") -> Iterator[str]:
         """What is hidden, or lies elsewhere, is left out."""
         for path in self._bucket.listed(f"{source}/" if source else ""):
             parts = path.split("/")
-            if len(parts) == _DEPTH and not parts[0].startswith(".") and not parts[-1].startswith("."):
+            is_hidden = parts[0].startswith(".") or parts[-1].startswith(".")
+            if len(parts) == _DEPTH and not is_hidden and path.endswith(ending):
                 yield path
 
     def _withdrawal_paths(self) -> Iterator[str]:

@@ -11,7 +11,7 @@ import ctypes
 import fcntl
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _MARK = "left"
@@ -57,6 +57,16 @@ def sync_each(paths: Iterable[Path], entries: Iterable[Path] = ()) -> None:
             _sync(path)
     for folder in dict.fromkeys((*folders, *entries)):
         _sync(folder)
+
+
+def with_parents(paths: Iterable[str], *, above: int) -> Iterator[Path]:
+    """Folders, and so many above each of them, which hold their names; all of them once."""
+    known: set[Path] = set()
+    for path in map(Path, paths):
+        for folder in (path, *path.parents[:above]):
+            if folder not in known:
+                known.add(folder)
+                yield folder
 
 
 def defer_sync(folder: Path) -> None:

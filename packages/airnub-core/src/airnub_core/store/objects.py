@@ -22,7 +22,7 @@ from typing import ClassVar
 
 from airnub_common import ALGORITHM, digest_of, write_atomic
 from airnub_core.errors import DamagedManifestError, StoreError
-from airnub_core.store.durability import make_durable, sync_each
+from airnub_core.store.durability import make_durable, sync_each, with_parents
 from airnub_core.store.layout import HIDDEN, SUFFIX, Staged, object_path
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.protocol import PublishResult
@@ -93,12 +93,12 @@ class ContentStore(StoreReader):
             else:
                 self._lists += 1
                 redo_list = write_intent_log(home, self._lists, batch)
-                self._sync(home, chain(_folders((staged.folder for staged in batch), above=1), (redo_list, home)))
+                self._sync(home, chain(with_parents((staged.folder for staged in batch), above=1), (redo_list, home)))
                 self._kept.append(redo_list)
             return [self._publish(staged, logged=logged) for staged in batch]
 
     def make_durable(self, paths: Iterable[str]) -> None:
-        make_durable(self.root, _folders((str((self.root / path).parent) for path in paths), above=3))
+        make_durable(self.root, with_parents((str((self.root / path).parent) for path in paths), above=3))
 
     def close(self) -> None:
         """Nothing more is published: the renames are made durable, and what was kept to repeat them goes; except where
@@ -126,10 +126,10 @@ class ContentStore(StoreReader):
         needless = logs if closing else continued(logs)
         if needless:
             self._without_log = {str(path.parent) for path in home.glob(f"*/*/*{SUFFIX}")}
-        staged = _folders(self._without_log if needless else (), above=1)
+        staged = with_parents(self._without_log if needless else (), above=1)
         # In their folders only what is new: one folder may hold the manifests of very many URLs.
-        entries = _folders((str(file.parent) for file in self._claimed), above=3)
-        files = chain(paths, _folders(self._renamed, above=3), logs, staged, self._claimed)
+        entries = with_parents((str(file.parent) for file in self._claimed), above=3)
+        files = chain(paths, with_parents(self._renamed, above=3), logs, staged, self._claimed)
         make_durable(self.root, files, entries)
         self._renamed.clear()
         self._claimed.clear()
@@ -172,7 +172,7 @@ class ContentStore(StoreReader):
     def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
         try:
             written = list(map(self._write_withdrawal, withdrawals))
-            sync_each(written, _folders((str(path.parent) for path in written), above=2))
+            sync_each(written, with_parents((str(path.parent) for path in written), above=2))
         except OSError as error:
             raise StoreError.of(error, self.root / FOLDER) from error
 
@@ -226,8 +226,8 @@ class ContentStore(StoreReader):
             while piece := file.read(PIECE):
                 yield piece
 
-    def _paths(self, source: str | None = None) -> Iterator[str]:
-        for path in sorted(self.root.glob(f"{source or '[!.]*'}/??/*/*")):
+    def _paths(self, source: str | None = None, ending: str = "") -> Iterator[str]:
+        for path in sorted(self.root.glob(f"{source or '[!.]*'}/??/*/*{ending}")):
             if path.name.endswith(SUFFIX) or (not path.name.startswith(".") and path.is_file()):
                 yield path.relative_to(self.root).as_posix()
 
@@ -290,13 +290,3 @@ def remove_empty(folders: Iterable[Path]) -> None:
             if error.errno not in NOT_EMPTY:
                 raise
             return
-
-
-def _folders(paths: Iterable[str], *, above: int) -> Iterator[Path]:
-    """Folders, and so many above each of them, which hold their names; all of them once."""
-    known: set[Path] = set()
-    for path in map(Path, paths):
-        for folder in (path, *path.parents[:above]):
-            if folder not in known:
-                known.add(folder)
-                yield folder

@@ -40,8 +40,8 @@ class StoreReader(ABC):
         """The same, in pieces of about `PIECE`."""
 
     @abstractmethod
-    def _paths(self, source: str | None = None) -> Iterator[str]:
-        """Of all objects and manifests, or those of a source, in order."""
+    def _paths(self, source: str | None = None, ending: str = "") -> Iterator[str]:
+        """Of all objects and manifests, or those of a source, whose names end so; in order."""
 
     @abstractmethod
     def _withdrawal_paths(self) -> Iterator[str]:
@@ -96,7 +96,7 @@ class StoreReader(ABC):
         return manifest
 
     def manifests(self, source: str | None = None) -> Iterator[tuple[str, Manifest | DamagedManifestError]]:
-        return self._each(self._manifest_or_error, (path for path in self._paths(source) if path.endswith(SUFFIX)))
+        return self._each(self._manifest_or_error, self._paths(source, SUFFIX))
 
     def withdrawals(self) -> Iterator[Withdrawal | DamagedManifestError]:
         found = self._each(self._withdrawal_or_error, self._withdrawal_paths())
