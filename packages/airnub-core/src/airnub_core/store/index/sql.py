@@ -137,8 +137,11 @@ class SqlIndex(ABC):
 
     def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, IndexRow]:
         wanted = set(url_digests)
-        rows = self._transactions.run(lambda tables: list(tables.rows(wanted)))
-        return {row.url_digest: row for row in rows if row.source == source}
+
+        def read(tables: Tables) -> dict[str, IndexRow]:
+            return {row.url_digest: row for row in tables.rows(wanted) if row.source == source}
+
+        return self._transactions.run(read)
 
     def find(self, url_digest: str) -> list[IndexRow]:
         return self._transactions.run(lambda tables: sorted(tables.rows({url_digest})))
