@@ -60,7 +60,7 @@ def stage(staging):
 
 @pytest.fixture
 def log(staging):
-    """The redo log of whoever stages."""
+    """The write-ahead log of this process."""
     begun = WriteAheadLog(staging.folder, "own")
     yield begun
     begun.close()

@@ -150,7 +150,7 @@ def mount(monkeypatch):
 
 @pytest.fixture
 def logs_left(tmp_path, mount, monkeypatch, site, run):
-    """A store of which a run has left the redo logs; its source, and its index's rows."""
+    """A store of which a run has left the write-ahead logs; its source, and its index's rows."""
     monkeypatch.setattr(objects, "LEFT", 1)
     site.routes |= {f"/{number}": Reply(b"file %d" % number) for number in range(3)}
     files = FileSource(name="s", urls=[site.url(path) for path in site.routes])

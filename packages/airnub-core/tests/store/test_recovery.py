@@ -213,7 +213,7 @@ def test_what_cannot_be_published_is_an_error(store, stage, taken_up):
     assert Path(staged.folder, "a.csv").exists()
 
 
-# --- redo logs
+# --- write-ahead logs
 
 
 OTHER = "http://h/b"

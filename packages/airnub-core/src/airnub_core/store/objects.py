@@ -92,9 +92,9 @@ class ContentStore(StoreReader):
                 self._in_logs += len(batch)
             else:
                 self._lists += 1
-                redo_list = write_intent_log(home, self._lists, batch)
-                self._sync(home, chain(with_parents((staged.folder for staged in batch), above=1), (redo_list, home)))
-                self._kept.append(redo_list)
+                intent_log = write_intent_log(home, self._lists, batch)
+                self._sync(home, chain(with_parents((staged.folder for staged in batch), above=1), (intent_log, home)))
+                self._kept.append(intent_log)
             return [self._publish(staged, logged=logged) for staged in batch]
 
     def make_durable(self, paths: Iterable[str]) -> None:

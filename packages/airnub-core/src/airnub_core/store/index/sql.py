@@ -212,7 +212,7 @@ class SqlIndex(ABC):
 
         def forget(tables: Tables) -> None:
             if tables.ask("SELECT 1 FROM {missing} LIMIT 1"):
-                states = tables.states(given)
+                states = tables.states(given, lock=False)
                 keys = [there.key for url, there in states.items() if url[0] == source and there.note is not None]
                 tables.ask_each("DELETE FROM {missing} WHERE {key}", keys)
 
