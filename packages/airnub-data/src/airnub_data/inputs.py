@@ -85,7 +85,7 @@ def why_incomplete(dataset: str, store: Path | StoreLocation | None, sources: Se
     """
     if store is None or not sources:
         return []
-    place = store if isinstance(store, StoreLocation) else StoreLocation(store)
+    place = StoreLocation.at(store)
     check_store(dataset, place)
     with open_store(place) as (_, index):
         return incomplete_sources(index, sources)

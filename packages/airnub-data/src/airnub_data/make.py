@@ -154,7 +154,7 @@ def _opened(
         return
     if store is None:
         raise DatasetError(dataset.stem, f"expected a content store with {', '.join(dataset.sources)}, found None")
-    place = store if isinstance(store, StoreLocation) else StoreLocation(store)
+    place = StoreLocation.at(store)
     check_store(dataset.stem, place)
     if location.is_within(place.objects):
         reason = f"expected datasets outside of the store {place.name}, found them in {location.name}: the store takes"

@@ -117,7 +117,7 @@ def pending(
         return replace(_pending_inputs(dataset, location, published), incomplete=tuple(reasons))
     if store is None:
         raise DatasetError(dataset.stem, f"expected a content store with {', '.join(dataset.sources)}, found None")
-    place = store if isinstance(store, StoreLocation) else StoreLocation(store)
+    place = StoreLocation.at(store)
     check_store(dataset.stem, place)
     incomplete: tuple[str, ...] = ()
     with open_store(place) as (objects, index):

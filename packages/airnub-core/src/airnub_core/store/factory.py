@@ -39,7 +39,7 @@ def open_store(place: Path | StoreLocation) -> Iterator[tuple[Store, Index]]:
     Raises:
         StoreError: the store or the index cannot be created, read or written.
     """
-    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
+    place = StoreLocation.at(place)
     store = place.store()
     index, _ = _open_index(place, store)
     try:
@@ -56,7 +56,7 @@ def open_for_writing(place: Path | StoreLocation) -> Iterator[OpenStore]:
     Raises:
         StoreError: the store or the index cannot be created, read or written.
     """
-    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
+    place = StoreLocation.at(place)
     hidden = place.hidden
     with open_store(place) as (store, index):
         partials = Partials(hidden)
@@ -91,7 +91,7 @@ def reindex(place: Path | StoreLocation) -> Verification:
     Raises:
         StoreError: the store or the index cannot be read or written.
     """
-    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
+    place = StoreLocation.at(place)
     index, verification = _open_index(place, place.store(), anew=True)
     index.close()
     assert verification is not None, "an index that is built anew is verified"

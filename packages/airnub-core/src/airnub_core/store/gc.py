@@ -63,7 +63,7 @@ def collect(place: Path | StoreLocation, *, dry_run: bool = False) -> GarbageCol
     Raises:
         StoreError: the store cannot be read or written.
     """
-    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
+    place = StoreLocation.at(place)
     store = place.store()
     if not isinstance(store, ContentStore):
         return _collect_objects(store, dry_run=dry_run)

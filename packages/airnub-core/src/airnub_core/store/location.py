@@ -47,6 +47,11 @@ class StoreLocation:
     local: Path | None = None
     """A folder of this machine; that of the objects, where they are in one."""
 
+    @classmethod
+    def at(cls, place: "Path | StoreLocation") -> "StoreLocation":
+        """A location, or that of a folder with its index beside it."""
+        return cls(place) if isinstance(place, Path) else place
+
     @property
     def hidden(self) -> Path:
         """A local folder for what is not an object: staged and partial files, the index.
