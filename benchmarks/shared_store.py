@@ -29,8 +29,7 @@ from typing import Any
 
 from airnub_core import NetworkSettings, open_engine
 from airnub_core.items import Item
-from airnub_core.store.bucket_address import BucketAddress
-from airnub_core.store.factory import StoreLocation
+from airnub_core.store.location import BucketAddress, StoreLocation
 
 FILES = 5000
 SIZE = 10 * 1024

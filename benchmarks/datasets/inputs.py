@@ -8,9 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
-from airnub_core import Item, NetworkSettings, open_engine, withdrawing
+from airnub_core import Item, NetworkSettings, open_engine
+from airnub_core.store import withdrawal
 from airnub_core.store.factory import open_store
-from airnub_core.store.withdrawal import Withdrawal
 from benchmarks.datasets.declarations import SOURCE, STATUS
 
 _BAD = 1000
@@ -102,4 +102,4 @@ def withdraw(path: Path, url: str) -> None:
     with open_store(path) as (store, index):
         [known] = [one for one in index.current(SOURCE) if one.url == f"https://example.org/{url}"]
         at = datetime.now(UTC).isoformat()
-        withdrawing.withdraw(store, index, [Withdrawal(SOURCE, known.url_digest, known.url, at, "benchmark")])
+        withdrawal.withdraw(store, index, [withdrawal.Withdrawal(SOURCE, known.url_digest, known.url, at, "benchmark")])

@@ -36,7 +36,7 @@ from airnub_core.errors import (
     TruncatedBodyError,
 )
 from airnub_core.sample_site import Reply, SampleSite
-from airnub_core.store.factory import StoreLocation
+from airnub_core.store.location import StoreLocation
 from airnub_core.store.manifest import Manifest, url_digest
 
 

@@ -10,11 +10,10 @@ from airnub_core import ApiSource, FileSource, PageSource, Status, StoreLocation
 from airnub_core.errors import HttpStatusError
 from airnub_core.sample_site import Reply
 from airnub_core.store.clock import time_of
-from airnub_core.store.content_store import ContentStore
 from airnub_core.store.index import SqliteIndex
 from airnub_core.store.manifest import url_digest
-from airnub_core.store.withdrawal import Withdrawal
-from airnub_core.withdrawing import withdraw
+from airnub_core.store.objects import ContentStore
+from airnub_core.store.withdrawal import Withdrawal, withdraw
 
 GONE = Reply(b"gone\n", status=410)
 

@@ -1,8 +1,7 @@
 """Inputs of a dataset: which objects count, and in which order."""
 
 from airnub_core.store.factory import open_store
-from airnub_core.store.withdrawal import Withdrawal
-from airnub_core.withdrawing import withdraw
+from airnub_core.store.withdrawal import Withdrawal, withdraw
 from airnub_data.inputs import current_objects
 
 

@@ -21,8 +21,7 @@ from airnub_core.errors import DatasetError
 from airnub_core.store.clock import elapsed, timestamp
 from airnub_core.store.factory import open_store
 from airnub_core.store.index import IndexRow
-from airnub_core.store.withdrawal import Withdrawal
-from airnub_core.withdrawing import withdraw
+from airnub_core.store.withdrawal import Withdrawal, withdraw
 from airnub_data import Column, Csv, Dataset, Day, Hash, Limits, Location, Month, Year, make_dataset, scan_dataset
 from airnub_data.columns import OBJECT, RECORD
 from airnub_data.inputs import InputObject

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from airnub_core.sources.files import ingest_files
     from airnub_core.sources.pages import ingest_pages
     from airnub_core.sources.settings import ApiSource, FileSource, PageSource, Secret
-    from airnub_core.store.bucket_address import BucketAddress
-    from airnub_core.store.content_store import ContentStore
-    from airnub_core.store.factory import StoreLocation, open_store, reindex
+    from airnub_core.store.factory import open_store, reindex
+    from airnub_core.store.fsck import Verification, verify
+    from airnub_core.store.location import BucketAddress, StoreLocation
     from airnub_core.store.manifest import Manifest
-    from airnub_core.store.verification import Verification, verify
+    from airnub_core.store.objects import ContentStore
 
 __all__ = [
     "ApiSource",
@@ -59,8 +59,8 @@ __all__ = [
 
 _HOMES = {
     "ApiSource": "airnub_core.sources.settings",
-    "BucketAddress": "airnub_core.store.bucket_address",
-    "ContentStore": "airnub_core.store.content_store",
+    "BucketAddress": "airnub_core.store.location",
+    "ContentStore": "airnub_core.store.objects",
     "Engine": "airnub_core.engine",
     "FileSource": "airnub_core.sources.settings",
     "IngestError": "airnub_core.errors",
@@ -71,18 +71,18 @@ _HOMES = {
     "NetworkSettings": "airnub_core.http.settings",
     "Outcome": "airnub_core.outcome",
     "PageSource": "airnub_core.sources.settings",
-    "StoreLocation": "airnub_core.store.factory",
+    "StoreLocation": "airnub_core.store.location",
     "Report": "airnub_core.outcome",
     "Secret": "airnub_core.sources.settings",
     "StoreError": "airnub_core.errors",
-    "Verification": "airnub_core.store.verification",
+    "Verification": "airnub_core.store.fsck",
     "ingest_apis": "airnub_core.sources.apis",
     "ingest_files": "airnub_core.sources.files",
     "ingest_pages": "airnub_core.sources.pages",
     "open_engine": "airnub_core.engine",
     "open_store": "airnub_core.store.factory",
     "reindex": "airnub_core.store.factory",
-    "verify": "airnub_core.store.verification",
+    "verify": "airnub_core.store.fsck",
 }
 
 

@@ -14,7 +14,7 @@ from airnub_core.http.request import Failed, Fetched, NotModified
 from airnub_core.items import FetchResult, Item
 from airnub_core.outcome import Outcome, Status
 from airnub_core.store.index import Index, IndexRow, Run
-from airnub_core.store.index.rows import is_later
+from airnub_core.store.index.merge import is_later
 from airnub_core.store.protocol import PublishResult, Store
 from airnub_core.withdrawing import Unavailable, commit_unavailable
 

@@ -29,9 +29,10 @@ from airnub_core.http.worker_pool import DownloaderConfig
 from airnub_core.items import FetchResult, Item, validators
 from airnub_core.outcome import Outcome, Status
 from airnub_core.store.clock import time_of
-from airnub_core.store.factory import OpenStore, StoreLocation, open_for_writing
+from airnub_core.store.factory import OpenStore, open_for_writing
 from airnub_core.store.index import Index, IndexRow, Run, Scope
 from airnub_core.store.layout import Staged, derived_url
+from airnub_core.store.location import StoreLocation
 from airnub_core.store.manifest import RequestInfo, url_digest
 from airnub_core.store.protocol import Store
 from airnub_core.store.staging import StagedBody

@@ -8,8 +8,7 @@ from airnub_common import ALGORITHM
 from airnub_core.http.headers import is_visible
 from airnub_core.http.settings import NetworkSettings
 from airnub_core.store.index import IndexRow
-from airnub_core.store.layout import Staged
-from airnub_core.store.source_name import checked_source_name, found
+from airnub_core.store.layout import Staged, checked_source_name, shown_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Item:
         try:
             checked_source_name(self.source)
         except ValueError as error:
-            raise ValueError(f"Item.source: {error}, found {found(self.source)}") from None
+            raise ValueError(f"Item.source: {error}, found {shown_name(self.source)}") from None
         try:
             self.url.encode()
         except UnicodeEncodeError:

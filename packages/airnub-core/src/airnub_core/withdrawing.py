@@ -13,10 +13,9 @@ from airnub_common import redact_url
 from airnub_core.errors import HttpStatusError, ItemError
 from airnub_core.items import Item
 from airnub_core.outcome import Outcome, Status
-from airnub_core.store.factory import write_withdrawals
 from airnub_core.store.index import Index, IndexRow, Missed, Run, Standing
 from airnub_core.store.protocol import Store
-from airnub_core.store.withdrawal import Withdrawal
+from airnub_core.store.withdrawal import Withdrawal, withdraw
 
 TWICE = "in two runs in a row"
 _MISSING = "missing on its page"
@@ -32,20 +31,6 @@ class Unavailable(NamedTuple):
     """What the index knows of it."""
     error: ItemError | None
     """`None` where its page does not name it any more."""
-
-
-def withdraw(store: Store, index: Index, withdrawals: Sequence[Withdrawal]) -> list[bool]:
-    """Withdraw URLs, so that it survives a power loss and a new index; in their order, whether each is withdrawn now.
-
-    A URL that was answered after `withdrawn_at`, or that is not known, is not.
-
-    Raises:
-        StoreError: the store or the index cannot be written; the next run that writes into the store does the rest.
-    """
-    withdrawn = index.withdraw(withdrawals)
-    done = [one for one, is_withdrawn in zip(withdrawals, withdrawn, strict=True) if is_withdrawn]
-    write_withdrawals(store, index, done)
-    return withdrawn
 
 
 def commit_unavailable(

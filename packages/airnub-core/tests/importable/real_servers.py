@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.location import BucketAddress
 
 
 class PostgresServer:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from airnub_core import NetworkSettings, open_engine
 from airnub_core.items import Item
-from airnub_core.store.bucket_address import BucketAddress
-from airnub_core.store.factory import StoreLocation
+from airnub_core.store.location import BucketAddress, StoreLocation
 
 
 async def fetch(job):

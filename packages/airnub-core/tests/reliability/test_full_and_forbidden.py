@@ -12,7 +12,7 @@ from crash_lab.site import Site, mixed_files
 from crash_lab.truth import hidden, whole
 
 from airnub_core import FileSource, NetworkSettings, Status, StoreError, ingest_files, open_engine, open_store, verify
-from airnub_core.store import content_store
+from airnub_core.store import objects
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_disk_that_is_full_when_the_store_is_closed(runs, mounted, monkeypatch
     """All is stored, and then the last write finds the disk full: an error that says what to do, nothing is left
     behind, no lock is held, and all that was reported is there.
     """
-    monkeypatch.setattr(content_store, "LEFT", 0)
+    monkeypatch.setattr(objects, "LEFT", 0)
     place = mounted("-t", "tmpfs", "-o", "size=30m", "none")
     root, fill = place / "store", place / "fill"
     network = NetworkSettings(allow_private_hosts=True)

@@ -21,7 +21,7 @@ from airnub_core.sources.settings import (
     OffsetPages,
     PageSource,
 )
-from airnub_core.store.source_name import PATTERN
+from airnub_core.store.layout import SOURCE_PATTERN
 
 URL = "https://example.org/a"
 TEXT = st.text(st.characters(codec="utf-8"))
@@ -167,7 +167,7 @@ def test_names_that_are_no_folders_are_refused(name):
 
 def test_a_form_knows_the_rule_of_names():
     """The schema of the settings has the pattern, so that a form can check it."""
-    assert FileSource.model_json_schema()["properties"]["name"]["pattern"] == PATTERN
+    assert FileSource.model_json_schema()["properties"]["name"]["pattern"] == SOURCE_PATTERN
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from airnub_core.sample_site import Reply
 from airnub_core.store.clock import elapsed, timestamp
 from airnub_core.store.factory import open_store
 from airnub_core.store.manifest import url_digest
-from airnub_core.store.withdrawal import Withdrawal
-from airnub_core.withdrawing import withdraw
+from airnub_core.store.withdrawal import Withdrawal, withdraw
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from airnub_core.store import durability
 from airnub_core.store.clock import timestamp
-from airnub_core.store.manifest import RequestInfo, url_digest
+from airnub_core.store.manifest import Manifest, RequestInfo, url_digest
 from airnub_core.store.staging import Staging
 from airnub_core.store.write_ahead_log import WriteAheadLog
 
@@ -59,7 +60,7 @@ def stage(staging):
 
 @pytest.fixture
 def log(staging):
-    """The redo log of whoever stages."""
+    """The write-ahead log of this process."""
     begun = WriteAheadLog(staging.folder, "own")
     yield begun
     begun.close()
@@ -91,3 +92,31 @@ def synced(request, monkeypatch):
     monkeypatch.setattr(durability, "_sync_file_system", lambda _root: paths.append(None))
     monkeypatch.setattr(durability, "_sync", paths.append)
     return paths
+
+
+@pytest.fixture
+def manifest():
+    """Makes a manifest of a URL with a digest of one digit, fetched on a day of January."""
+
+    def make(url, digit, day, source="s"):
+        return Manifest(
+            source=source,
+            url=url,
+            url_digest=url_digest(url),
+            final_url=url,
+            path=f"{source}/{digit}",
+            file_name="a",
+            original_file_name="a",
+            digest=f"sha256:{digit * 64}",
+            size=1,
+            headers={"etag": '"e"', "last-modified": "then"},
+            fetched_at=datetime(2026, 1, day, tzinfo=UTC),
+        )
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path):
+    """Where an index is: a file that is not there yet, or the URL of an empty schema."""
+    return tmp_path / "index.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")

@@ -13,7 +13,7 @@ import pytest
 from airnub_core.errors import StoreError
 from airnub_core.store import bucket as bucket_module
 from airnub_core.store.bucket import LARGE, MEMORY, Bucket
-from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.location import BucketAddress
 
 NAMES = ["a b.csv", "ü~%23#[x]{y}.csv", "50%.csv", "a%20b", "日本.csv", "x&y=1+2;@$!'(),^`.csv", "e\u0301", "+"]
 
@@ -158,7 +158,7 @@ import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from airnub_core.store.bucket import Bucket
-from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.location import BucketAddress
 bucket = Bucket(BucketAddress({address.url!r}, {dict(address.options)!r}))
 bucket.size("key")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -225,10 +225,13 @@ def test_credentials_that_nobody_knows(s3, address):
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ("403 Forbidden|<Error><Code>AccessDenied</Code></Error>", "expected leave to read, list, write and delete"),
+        (
+            "403 Forbidden|<Error><Code>AccessDenied</Code></Error>",
+            "expected permission to read, list, write and delete",
+        ),
         ("301 Moved|<Error><Code>PermanentRedirect</Code></Error>", "found it elsewhere; set its region"),
         ("501 Not Implemented|<Error><Code>NotImplemented</Code></Error>", "with conditional puts"),
-        ("400 Bad Request|<Error><Code>Odd</Code><Key>hunter2</Key></Error>", "found an error of its own (400 Odd)"),
+        ("400 Bad Request|<Error><Code>Odd</Code><Key>hunter2</Key></Error>", "found an internal error (400 Odd)"),
         ("401 Unauthorized|hunter2", "expected credentials that the object store"),
     ],
 )

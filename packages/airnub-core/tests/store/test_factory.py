@@ -4,14 +4,17 @@ import errno
 import os
 import shutil
 import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from airnub_core import ContentStore, FileSource, Status, open_store, reindex, verify
 from airnub_core.errors import StoreError
 from airnub_core.sample_site import Reply
-from airnub_core.store import content_store, deferred_sync, durability, recovery
-from airnub_core.store.factory import open_for_writing
+from airnub_core.store import durability, objects, recovery
+from airnub_core.store.factory import open_for_writing, open_index
 from airnub_core.store.gc import collect
 from airnub_core.store.index.sqlite import SqliteIndex
 from airnub_core.store.manifest import url_digest
@@ -139,16 +142,16 @@ def test_a_store_that_may_only_be_read_is_an_error_of_the_store(tmp_path, run, s
 def mount(monkeypatch):
     """A name for the mount of every folder; a list of which the only entry is that of now."""
     now = ["boot 1"]
-    monkeypatch.setattr(deferred_sync, "mount_of", lambda _folder: now[0])
-    if not deferred_sync.syncs_at_once():
+    monkeypatch.setattr(durability, "mount_of", lambda _folder: now[0])
+    if not durability.syncs_at_once():
         pytest.skip("only Linux can sync a whole file system")
     return now
 
 
 @pytest.fixture
 def logs_left(tmp_path, mount, monkeypatch, site, run):
-    """A store of which a run has left the redo logs; its source, and its index's rows."""
-    monkeypatch.setattr(content_store, "LEFT", 1)
+    """A store of which a run has left the write-ahead logs; its source, and its index's rows."""
+    monkeypatch.setattr(objects, "LEFT", 1)
     site.routes |= {f"/{number}": Reply(b"file %d" % number) for number in range(3)}
     files = FileSource(name="s", urls=[site.url(path) for path in site.routes])
     assert [outcome.kind for outcome in run(files)] == [Status.STORED] * 3
@@ -247,7 +250,7 @@ def test_collection_takes_up_what_is_left(tmp_path, logs_left, mount, mounted):
 
 def test_what_the_index_did_not_take_is_in_the_logs(tmp_path, mount, monkeypatch, site, run):
     """A run that failed leaves them to be read: what it published is known to the next one, and not fetched again."""
-    monkeypatch.setattr(content_store, "LEFT", 0)
+    monkeypatch.setattr(objects, "LEFT", 0)
     site.routes |= {f"/{number}": Reply(b"file %d" % number) for number in range(3)}
     files = FileSource(name="s", urls=[site.url(path) for path in site.routes])
 
@@ -264,7 +267,7 @@ def test_what_the_index_did_not_take_is_in_the_logs(tmp_path, mount, monkeypatch
 
 def test_what_is_left_by_a_run_that_failed_is_not_forgotten(tmp_path, mount, monkeypatch, site, run):
     """What was published stays known; what had come is published when it can be, and not fetched again."""
-    monkeypatch.setattr(content_store, "LEFT", 0)
+    monkeypatch.setattr(objects, "LEFT", 0)
     site.routes |= {f"/{number}": Reply(b"file %d" % number) for number in range(3)}
     files = FileSource(name="s", urls=[site.url(path) for path in site.routes])
     run(files)
@@ -275,3 +278,78 @@ def test_what_is_left_by_a_run_that_failed_is_not_forgotten(tmp_path, mount, mon
     assert {outcome.kind for outcome in run(files)} == {Status.UNCHANGED}
     assert {outcome.kind for outcome in run(FileSource(name="t", urls=files.urls))} == {Status.UNCHANGED}
     assert verify(ContentStore(tmp_path)).objects == 6
+
+
+def nothing(index):
+    """Builds an index of a store without objects."""
+    index.rebuild({})
+
+
+def test_an_index_is_built_once(place, manifest):
+    """From the manifests, where it is not yet; afterwards only when it is asked for."""
+    index = open_index(place, lambda index: index.rebuild({"m": manifest("http://h/a", "1", 1)}))
+    assert index.find(url_digest("http://h/a"))
+    index.close()
+    index = open_index(place, lambda _index: pytest.fail("it is built"))
+    assert index.sources() == ["s"]
+    index.close()
+    index = open_index(place, nothing, anew=True)
+    assert index.sources() == []
+    index.close()
+
+
+def test_one_builds_and_the_others_wait(place, manifest):
+    """Several processes may start on a new store at once."""
+    built = []
+
+    def build(index):
+        built.append(1)
+        index.rebuild({"m": manifest("http://h/a", "1", 1)})
+
+    def start(_):
+        index = open_index(place, build)
+        sources = index.sources()
+        index.close()
+        return sources
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(start, range(4))) == [["s"]] * 4
+    assert built == [1]
+
+
+def test_a_building_that_fails_leaves_the_index_unbuilt(place):
+    """The next one tries again."""
+
+    def fail(_index):
+        raise StoreError("there", "no")
+
+    with pytest.raises(StoreError, match="no"):
+        open_index(place, fail)
+    index = open_index(place, nothing)
+    assert index.is_built
+    index.close()
+
+
+@pytest.mark.parametrize("url", ["mysql://me:s3cret@h/db", "me:s3cret@h", "postgresql:/me:s3cret"])
+def test_another_kind_of_url_is_told(url):
+    """Without its password."""
+    with pytest.raises(StoreError, match="postgresql://") as error:
+        open_index(url, nothing)
+    assert "s3cret" not in str(error.value)
+
+
+def test_a_missing_psycopg_is_told():
+    """With what to install; SQLite needs none."""
+    code = """
+import sys
+sys.modules["psycopg"] = None
+from airnub_core.errors import StoreError
+from airnub_core.store.factory import open_index
+try:
+    open_index("postgresql://me:s3cret@h/db", dict)
+except StoreError as error:
+    print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "install airnub-core[postgres]" in said
+    assert "s3cret" not in said

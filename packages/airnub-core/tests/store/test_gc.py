@@ -7,8 +7,9 @@ import pytest
 from airnub_core import ContentStore, FileSource, verify
 from airnub_core.errors import StoreError
 from airnub_core.sample_site import Reply
-from airnub_core.store.factory import StoreLocation, open_for_writing
+from airnub_core.store.factory import open_for_writing
 from airnub_core.store.gc import Orphan, collect
+from airnub_core.store.location import StoreLocation
 
 
 @pytest.fixture

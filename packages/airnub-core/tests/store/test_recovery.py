@@ -5,16 +5,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airnub_common import digest_of
 from airnub_core import ContentStore, open_store, verify
 from airnub_core.errors import StoreError
 from airnub_core.store import write_ahead_log
 from airnub_core.store.index import IndexRow
-from airnub_core.store.intent_log import write_intent_log
+from airnub_core.store.layout import Staged
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.partials import WORTH_RESUMING, Partials, ResumeInfo, write_resume_info
-from airnub_core.store.recovery import recover
+from airnub_core.store.recovery import read_intent_logs, recover, write_intent_log
 from airnub_core.store.staging import Staging
 from airnub_core.store.write_ahead_log import logs_in
 
@@ -211,7 +213,7 @@ def test_what_cannot_be_published_is_an_error(store, stage, taken_up):
     assert Path(staged.folder, "a.csv").exists()
 
 
-# --- redo logs
+# --- write-ahead logs
 
 
 OTHER = "http://h/b"
@@ -426,3 +428,44 @@ def test_a_folder_is_not_listed_for_each_url_of_its_bytes(store, stage_logged, t
 def test_an_empty_folder_is_nothing(taken_up):
     """A process that died before anything came."""
     assert taken_up() == {}
+
+
+BATCH = [Staged(f"/staging/{number}", "s", f"ü{number}\n.csv", "ab" * 32, number, "cd" * 32) for number in range(3)]
+
+
+def test_what_was_written_is_read(tmp_path):
+    """In its order, and list after list."""
+    write_intent_log(tmp_path, 1, BATCH[:2])
+    write_intent_log(tmp_path, 2, BATCH[2:])
+    assert list(read_intent_logs(tmp_path)) == BATCH
+
+
+@given(st.lists(st.builds(Staged, *[st.text(st.characters(codec="utf-8"))] * 4, st.integers(), st.text())))
+def test_whatever_letters_there_are(tmp_path_factory, batch):
+    """Line ends among them."""
+    folder = tmp_path_factory.mktemp("redo")
+    write_intent_log(folder, 1, batch)
+    assert list(read_intent_logs(folder)) == batch
+
+
+@pytest.mark.parametrize("cut", range(1, 120, 7))
+def test_a_list_that_a_crash_has_cut(tmp_path, cut):
+    """It names nothing, and the other lists are read all the same."""
+    path = write_intent_log(tmp_path, 1, BATCH[:2])
+    write_intent_log(tmp_path, 2, BATCH[2:])
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert list(read_intent_logs(tmp_path)) == BATCH[2:]
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"\xff\xfe\n", b"{}\n", b"[1]\n", b"null\n", b"[[[[\n"])
+def test_what_is_no_list_names_nothing(tmp_path, content):
+    """As a power loss may leave it."""
+    (tmp_path / "redo-1.json").write_bytes(content)
+    assert list(read_intent_logs(tmp_path)) == []
+
+
+def test_only_lists_are_read(tmp_path):
+    """Whatever else lies in the folder; and where it is gone there are none."""
+    write_intent_log(tmp_path, 1, BATCH).rename(tmp_path / "other.json")
+    assert list(read_intent_logs(tmp_path)) == []
+    assert list(read_intent_logs(Path(tmp_path, "none"))) == []

@@ -13,7 +13,7 @@ import pytest
 from airnub_common import digest_of, sha256_hex
 from airnub_core.errors import ADVICE, StoreError
 from airnub_core.store import staging as staging_module
-from airnub_core.store.deferred_sync import is_untouched
+from airnub_core.store.durability import is_untouched
 from airnub_core.store.layout import Staged
 from airnub_core.store.manifest import Manifest, RequestInfo, url_digest
 from airnub_core.store.staging import Staging
@@ -188,7 +188,7 @@ def test_a_mark_that_is_cut_is_none(tmp_path):
     code = f"""
 import resource, sys
 from pathlib import Path
-from airnub_core.store.deferred_sync import defer_sync, syncs_at_once
+from airnub_core.store.durability import defer_sync, syncs_at_once
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 try:
     defer_sync(Path(sys.argv[1]))

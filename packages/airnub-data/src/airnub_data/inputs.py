@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from airnub_common import sha256_hex
 from airnub_core.errors import DatasetError
-from airnub_core.store.factory import StoreLocation, open_store
+from airnub_core.store.factory import open_store
 from airnub_core.store.index import Index, Scope
+from airnub_core.store.location import StoreLocation
 from airnub_core.store.protocol import Store
 
 
@@ -84,7 +85,7 @@ def why_incomplete(dataset: str, store: Path | StoreLocation | None, sources: Se
     """
     if store is None or not sources:
         return []
-    place = store if isinstance(store, StoreLocation) else StoreLocation(store)
+    place = StoreLocation.at(store)
     check_store(dataset, place)
     with open_store(place) as (_, index):
         return incomplete_sources(index, sources)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from airnub_common import sha256_hex
 from airnub_core.errors import StoreError
-from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.location import BucketAddress
 
 if TYPE_CHECKING:
     from airnub_core.store.bucket import Bucket

@@ -21,8 +21,9 @@ import polars as pl
 
 from airnub_core.errors import DatasetError, IngestError, StoreError
 from airnub_core.outcome import CheckResult, Violation
-from airnub_core.store.factory import StoreLocation, open_store
+from airnub_core.store.factory import open_store
 from airnub_core.store.index import Index
+from airnub_core.store.location import StoreLocation
 from airnub_core.store.protocol import Store
 from airnub_data import quarantine
 from airnub_data.code import parts, stage_digest, table_digest
@@ -153,7 +154,7 @@ def _opened(
         return
     if store is None:
         raise DatasetError(dataset.stem, f"expected a content store with {', '.join(dataset.sources)}, found None")
-    place = store if isinstance(store, StoreLocation) else StoreLocation(store)
+    place = StoreLocation.at(store)
     check_store(dataset.stem, place)
     if location.is_within(place.objects):
         reason = f"expected datasets outside of the store {place.name}, found them in {location.name}: the store takes"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from airnub_core.errors import IngestError
 from airnub_core.outcome import CheckResult, Outcome, Status
-from airnub_core.store.factory import StoreLocation
+from airnub_core.store.location import StoreLocation
 from airnub_data.dataset import Dataset
 from airnub_data.evaluation import CheckError, evaluate_unchanged, freshness, require_passed
 from airnub_data.inputs import why_incomplete

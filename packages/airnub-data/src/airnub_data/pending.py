@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airnub_core.errors import DatasetError
-from airnub_core.store.factory import StoreLocation, open_store
+from airnub_core.store.factory import open_store
+from airnub_core.store.location import StoreLocation
 from airnub_data.code import parts, stage_digest
 from airnub_data.dataset import Dataset
 from airnub_data.input_versions import InputVersion, digest_of_versions, open_inputs
@@ -116,7 +117,7 @@ def pending(
         return replace(_pending_inputs(dataset, location, published), incomplete=tuple(reasons))
     if store is None:
         raise DatasetError(dataset.stem, f"expected a content store with {', '.join(dataset.sources)}, found None")
-    place = store if isinstance(store, StoreLocation) else StoreLocation(store)
+    place = StoreLocation.at(store)
     check_store(dataset.stem, place)
     incomplete: tuple[str, ...] = ()
     with open_store(place) as (objects, index):

@@ -16,7 +16,7 @@ from prefect.exceptions import ObjectNotFound
 
 from airnub_common import sha256_hex
 from airnub_core import BucketAddress, StoreLocation
-from airnub_core.store.bucket_address import block_variable, bucket_url
+from airnub_core.store.location import block_variable, bucket_url
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import data_path
 from airnub_prefect.secrets import read_secrets

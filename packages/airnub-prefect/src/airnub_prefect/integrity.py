@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from airnub_core import IngestError, verify
-from airnub_core.store.content_store import ContentStore
 from airnub_core.store.layout import HIDDEN
+from airnub_core.store.objects import ContentStore
 
 _LOG = "_delta_log"
 _CACHE = ".stage"

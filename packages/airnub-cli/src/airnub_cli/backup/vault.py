@@ -21,8 +21,8 @@ from pydantic import ValidationError
 from airnub_cli.backup.manifest import BackupManifest
 from airnub_common import write_atomic
 from airnub_core.errors import StoreError
-from airnub_core.store.bucket_address import BucketAddress, bucket_url
 from airnub_core.store.durability import make_durable
+from airnub_core.store.location import BucketAddress, bucket_url
 from airnub_prefect.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from airnub_cli.configuration.environment import Environment, environments, read_environment
 from airnub_common import redact_text
-from airnub_core.store.bucket_address import bucket_url
+from airnub_core.store.location import bucket_url
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.yaml_file import read_yaml
 

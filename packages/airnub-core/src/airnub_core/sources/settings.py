@@ -10,7 +10,7 @@ from airnub_common import MASK, is_masked_name, redact_url
 from airnub_core.http.settings import LARGEST, Count, NetworkOverrides
 from airnub_core.http.url import check_url
 from airnub_core.sources.package_files import read_inside
-from airnub_core.store.source_name import PATTERN, checked_source_name
+from airnub_core.store.layout import SOURCE_PATTERN, checked_source_name
 from airnub_core.tolerance import Tolerance
 
 Secret = Callable[[str], str]
@@ -45,7 +45,7 @@ HeaderText = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
 """What HTTP can send: visible ASCII."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 DottedPath = Annotated[str, AfterValidator(_dotted)]
-SourceName = Annotated[str, AfterValidator(checked_source_name), Field(json_schema_extra={"pattern": PATTERN})]
+SourceName = Annotated[str, AfterValidator(checked_source_name), Field(json_schema_extra={"pattern": SOURCE_PATTERN})]
 SecretReference = Annotated[str, Field(pattern=r"^secret/[a-z0-9][a-z0-9-]*$")]
 """A Prefect Secret block by name, `secret/usgs-token`."""
 

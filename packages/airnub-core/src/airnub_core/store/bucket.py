@@ -18,7 +18,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError
 from obstore.store import from_url
 
 from airnub_core.errors import StoreError
-from airnub_core.store.bucket_address import BucketAddress
+from airnub_core.store.location import BucketAddress
 
 LARGE = 8 << 20
 """Bytes; what is larger goes in parts of at least this size, as many at a time as `MEMORY` holds."""
@@ -58,14 +58,15 @@ class Bucket:
         client: Any = _TIMEOUTS | {"allow_http": (self._endpoint or "").startswith("http://")}
         config: Any = dict(address.options)
         self._memory = _Allowance(MEMORY)
-        with self._told():
+        with self._translated():
             self._store: Any = from_url(address.url, config=config, client_options=client, retry_config=_RETRIES)
 
     def create(self, key: str, content: bytes | Path) -> bool:
         """Put a few bytes, or those of a file, where nothing is; `False` where something is, which is not touched.
 
-        Storage has no condition for bytes that come in parts: for those of more than `LARGE` it is looked before the
-        first part and before the last. Who comes between writes the same bytes, where keys follow from digests.
+        Storage has no condition for bytes that come in parts: for those of more than `LARGE` existence is checked
+        before the first part and before the last. A concurrent writer writes the same bytes, where keys follow from
+        digests.
 
         Raises:
             StoreError: see the class.
@@ -117,7 +118,7 @@ class Bucket:
             folder: all keys, where it is empty.
             before: leave out what was written at this time or later.
         """
-        with self._told():
+        with self._translated():
             for page in obstore.list(self._store, folder or None):
                 for entry in page:
                     if before is None or entry["last_modified"] < before:
@@ -126,7 +127,7 @@ class Bucket:
     def usage(self, folder: str = "") -> tuple[int, int]:
         """How many objects are below a folder, and their bytes."""
         count = size = 0
-        with self._told():
+        with self._translated():
             for page in obstore.list(self._store, folder or None):
                 count += len(page)
                 size += sum(entry["size"] for entry in page)
@@ -137,7 +138,7 @@ class Bucket:
         self._unless_missing(lambda: obstore.delete(self._store, key))
 
     def _put(self, key: str, content: bytes | Path, mode: Any) -> None:
-        with self._memory.take(_size(content)), _whole(content) as whole, self._told():
+        with self._memory.take(_size(content)), _whole(content) as whole, self._translated():
             obstore.put(self._store, key, whole, mode=mode, use_multipart=False)
 
     def _put_in_parts(self, key: str, path: Path, *, unless_there: bool) -> None:
@@ -146,7 +147,7 @@ class Bucket:
         with (
             self._memory.take(MEMORY),
             path.open("rb") as file,
-            self._told(),
+            self._translated(),
             # Left by an error, it gives up what was sent.
             obstore.open_writer(self._store, key, buffer_size=part, max_concurrency=max(1, MEMORY // part)) as writer,
         ):
@@ -156,13 +157,13 @@ class Bucket:
                 raise _AlreadyThereError
 
     def _streamed(self, answer: Any) -> Iterator[memoryview]:
-        with self._told():
+        with self._translated():
             for piece in answer.stream(min_chunk_size=_READ):
                 yield memoryview(piece)
 
     def _unless_missing(self, ask: Callable[[], Answer]) -> Answer | None:
         """A key that is not there is an answer; a bucket that is not there is an error."""
-        with self._told():
+        with self._translated():
             try:
                 return ask()
             except FileNotFoundError as error:
@@ -171,7 +172,7 @@ class Bucket:
                 return None
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except AlreadyExistsError:
@@ -190,7 +191,7 @@ class Bucket:
         if code in _CREDENTIALS or status == "401":
             return f"expected credentials that the object store{at} knows, found others {answered}; correct its block"
         if status == "403":
-            return f"expected leave to read, list, write and delete, found it denied {answered}; ask for these"
+            return f"expected permission to read, list, write and delete, found it denied {answered}; ask for these"
         if "configured region" in text:
             return "expected the bucket in the region of its address, found it elsewhere; set its region"
         if isinstance(error, NotSupportedError) or status == "501":
@@ -198,14 +199,14 @@ class Bucket:
         if not status and ("169.254." in text or "metadata" in text or "credential" in text.lower()):
             return "expected credentials, found none; name a block that has them, or set them in the environment"
         if status:
-            return f"expected the object store{at} to do as asked, found an error of its own {answered}"
+            return f"expected the object store{at} to do as asked, found an internal error {answered}"
         if "kind: Connect" in text or "kind: Timeout" in text or "error sending request" in text:
-            return f"expected an object store{at or ' at its usual address'}, found no answer; is the endpoint right?"
+            return f"expected an object store{at or ' at its usual address'}, found no answer; check the endpoint"
         return f"expected an object store, found: {text.partition('Debug source')[0].partition(': <')[0].strip()}"
 
 
 class _AlreadyThereError(Exception):
-    """Somebody else was faster."""
+    """A different worker was faster."""
 
 
 class _Allowance:

@@ -1,6 +1,6 @@
 """The content store in object storage: every object once, under its digest, whole or not there.
 
-    <source>/<hex[:2]>/<hex>/<file name>                            as in a folder: see `content_store.py`
+    <source>/<hex[:2]>/<hex>/<file name>                            as in a folder: see `objects.py`
                              <file name>.manifest.json
                              <file name>.<8 hex>.manifest.json
                              .name                                  the file name that these bytes go by
@@ -9,7 +9,7 @@
     .airnub/named                                                   they are, and every object has its `.name`
 
 Nothing can be locked or renamed there, but a key can be created only where nothing is (`If-None-Match: *`), and one of
-several who try is the one who did. That decides, for each file:
+several workers that try is the one that did. That decides, for each file:
 
 1. `.name` is created, with the file's name in it. A worker that finds one takes its name: two workers with
    equal bytes and different names go on with one name, and so with one key.
@@ -22,51 +22,56 @@ A new file costs three puts, and no listing: S3 asks for a listing what it asks 
 decide who was first. A further URL of equal bytes costs two puts and three gets. Puts are durable when they return.
 """
 
+import errno
 import shutil
 import threading
-from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from airnub_core.errors import DamagedManifestError, StoreError
-from airnub_core.store.bucket_address import BucketAddress
-from airnub_core.store.bucket_reader import BucketReader
+from airnub_core.store.bucket import Bucket
 from airnub_core.store.layout import SUFFIX, Staged, object_name, object_path
+from airnub_core.store.location import BucketAddress
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.protocol import PublishResult
-from airnub_core.store.withdrawal import Withdrawal, withdrawal_path
+from airnub_core.store.reader import Result, StoreReader, Thing, failure_of, in_order
+from airnub_core.store.withdrawal import FOLDER, Withdrawal
 
+PARALLEL = 32
+"""Requests at a time: most of a request is waiting."""
+_DEPTH = 4
+"""Parts of the path of an object."""
 NAME = ".name"
 PROBE = ".airnub/conditions"
 NAMED = ".airnub/named"
 
 
-class BucketStore(BucketReader):
+class BucketStore(StoreReader):
     """A `Store` below the prefix of a bucket; for any number of workers, and safe to use from several threads."""
 
     takes_logs: ClassVar[bool] = False
 
     def __init__(self, address: BucketAddress) -> None:
         """Raises StoreError where the address is none; the bucket is not asked before it is used."""
-        super().__init__(address)
+        self._bucket = Bucket(address)
+        self._workers = ThreadPoolExecutor(PARALLEL, thread_name_prefix="bucket")
         self._preparing = threading.Lock()
         self._prepared = False
         self._published: list[str] = []
         """Staged folders of the last batch."""
 
+    @property
+    def name(self) -> str:
+        return self._bucket.name
+
     def publish(self, batch: Sequence[Staged]) -> list[PublishResult | StoreError]:
-        """Give staged bytes their places; durable when it returns.
+        """As `Store.publish`; after a failure no more is begun.
 
-        Their staged folders stay until the next batch or the end: a run that is killed before its index knows of them
-        would otherwise fetch them again.
-
-        Returns:
-            In order, where each lies, or why it alone could not be published; after a failure no more is begun.
-
-        Raises:
-            StoreError: the bucket cannot be used; all that is staged is left, and may be published again.
+        Staged folders stay until the next batch or the end: a run that is killed before its index knows of them would
+        otherwise fetch them again.
         """
         if not batch:
             return []
@@ -101,31 +106,22 @@ class BucketStore(BucketReader):
 
     def _result(self, staged: Staged, future: Future[PublishResult]) -> PublishResult | StoreError:
         if future.cancelled():
-            return StoreError(self._at(staged.source), "given up after another could not be written")
+            return StoreError(self._at(staged.source), "not tried: an object before it could not be written")
         try:
             return future.result()
-        except StoreError as error:
-            return error
-        except OSError as error:
-            failure = StoreError.of(error, staged.folder)
-            failure.__cause__ = error
-            return failure
+        except (OSError, StoreError) as error:
+            return failure_of(error, staged.folder)
+
+    def has(self, path: str, size: int) -> bool:  # noqa: ARG002  # to ask would cost a request for each known URL
+        """True: object storage does not lose what it has taken."""
+        return True
 
     def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
-        """Keep that these URLs are withdrawn; durable when it returns.
-
-        Raises:
-            StoreError: the bucket cannot be written.
-        """
         for _ in self._each(self._write_withdrawal, withdrawals):
             pass
 
     def remove(self, path: str) -> None:
-        """Remove an object or a manifest; not while others write.
-
-        Raises:
-            StoreError: it cannot be removed.
-        """
+        """Remove an object or a manifest; not while others write."""
         folder, _, file_name = path.rpartition("/")
         # The name goes first: a worker that finds it counts on its object.
         if not path.endswith(SUFFIX) and self._bucket.read(f"{folder}/{NAME}") == file_name.encode():
@@ -199,18 +195,40 @@ class BucketStore(BucketReader):
         try:
             manifest = Manifest.parse(known, self._at(place))
         except DamagedManifestError:
-            # Of no use to anybody.
             self._bucket.replace(place, content)
             return True
         if manifest.url_digest != url_digest:
             return False
-        withdrawal = self._withdrawal_or_error(withdrawal_path(manifest.source, url_digest))
-        # Where it is damaged, a newer manifest is right in any case.
-        if isinstance(withdrawal, DamagedManifestError) or (withdrawal is not None and withdrawal.ends(manifest)):
+        if self._is_withdrawn(manifest):
             self._bucket.replace(place, content)
         return True
 
     def _write_withdrawal(self, withdrawal: Withdrawal) -> None:
-        before = self._withdrawal_or_error(withdrawal.path)
-        if not isinstance(before, Withdrawal) or before.withdrawn_at < withdrawal.withdrawn_at:
+        if self._is_newer(withdrawal):
             self._bucket.replace(withdrawal.path, withdrawal.as_bytes())
+
+    def _content(self, path: str) -> bytes:
+        return self._there(path, self._bucket.read(path))
+
+    def _pieces(self, path: str) -> Iterator[memoryview]:
+        return self._there(path, self._bucket.pieces(path))
+
+    @staticmethod
+    def _there(path: str, found: Result | None) -> Result:
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, "No such object", path)
+        return found
+
+    def _paths(self, source: str | None = None, ending: str = "") -> Iterator[str]:
+        """What is hidden, or lies elsewhere, is left out."""
+        for path in self._bucket.listed(f"{source}/" if source else ""):
+            parts = path.split("/")
+            is_hidden = parts[0].startswith(".") or parts[-1].startswith(".")
+            if len(parts) == _DEPTH and not is_hidden and path.endswith(ending):
+                yield path
+
+    def _withdrawal_paths(self) -> Iterator[str]:
+        return self._bucket.listed(f"{FOLDER}/")
+
+    def _each(self, work: Callable[[Thing], Result], things: Iterable[Thing]) -> Iterator[Result]:
+        return in_order(self._workers, work, things, 2 * PARALLEL)

@@ -1,68 +1,24 @@
 """Opening a store: its objects and its index together, the index rebuilt where it is missing or damaged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from airnub_core.errors import StoreError
-from airnub_core.store.bucket_address import BucketAddress
-from airnub_core.store.content_store import ContentStore
-from airnub_core.store.index import Index, open_index
-from airnub_core.store.layout import HIDDEN
-from airnub_core.store.manifest import Manifest
+from filelock import FileLock
+
+from airnub_core.errors import DamagedIndexError, StoreError
+from airnub_core.store.fsck import Verification, verify
+from airnub_core.store.index import Index, SqliteIndex
+from airnub_core.store.location import StoreLocation
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
 from airnub_core.store.recovery import recover
 from airnub_core.store.staging import Staging
-from airnub_core.store.verification import Verification, verify
-from airnub_core.store.withdrawal import Withdrawal
+from airnub_core.store.withdrawal import write_withdrawals
 
 INDEX = "index.sqlite"
-
-
-@dataclass(frozen=True, slots=True)
-class StoreLocation:
-    """Where a store, its index and what is on its way into it are."""
-
-    objects: Path | BucketAddress
-    """A folder, or object storage."""
-    index: str | None = field(default=None, repr=False)
-    """The URL of a PostgreSQL database, `None` for SQLite in the local folder."""
-    local: Path | None = None
-    """A folder of this machine; that of the objects, where they are in one."""
-
-    @property
-    def hidden(self) -> Path:
-        """A local folder for what is not an object: staged and partial files, the index.
-
-        Raises:
-            StoreError: the objects are in object storage, and no local folder is given.
-        """
-        folder = self.local or (self.objects if isinstance(self.objects, Path) else None)
-        if folder is None:
-            raise StoreError(self.name, "expected a local folder for what is on its way into the bucket, found none")
-        return folder / HIDDEN
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-        return str(self.objects) if isinstance(self.objects, Path) else self.objects.name
-
-    def store(self) -> Store:
-        """The objects.
-
-        Raises:
-            StoreError: it is in object storage, and what that takes is not installed.
-        """
-        if isinstance(self.objects, Path):
-            return ContentStore(self.objects)
-        try:
-            from airnub_core.store.bucket_store import BucketStore
-        except ImportError as error:
-            reason = f"expected obstore, found none ({error}); install airnub-core[buckets]"
-            raise StoreError(self.name, reason) from error
-        return BucketStore(self.objects)
+_SCHEMES = ("postgresql://", "postgres://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +39,7 @@ def open_store(place: Path | StoreLocation) -> Iterator[tuple[Store, Index]]:
     Raises:
         StoreError: the store or the index cannot be created, read or written.
     """
-    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
+    place = StoreLocation.at(place)
     store = place.store()
     index, _ = _open_index(place, store)
     try:
@@ -100,7 +56,7 @@ def open_for_writing(place: Path | StoreLocation) -> Iterator[OpenStore]:
     Raises:
         StoreError: the store or the index cannot be created, read or written.
     """
-    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
+    place = StoreLocation.at(place)
     hidden = place.hidden
     with open_store(place) as (store, index):
         partials = Partials(hidden)
@@ -122,21 +78,6 @@ def open_for_writing(place: Path | StoreLocation) -> Iterator[OpenStore]:
                     raise
 
 
-def write_withdrawals(store: Store, index: Index, withdrawals: Sequence[Withdrawal]) -> None:
-    """Write withdrawals that the index has into the store, and note in the index that the store has them.
-
-    Raises:
-        StoreError: the store or the index cannot be written.
-    """
-    if not withdrawals:
-        return
-    try:
-        store.withdraw(withdrawals)
-    except OSError as error:
-        raise StoreError.of(error, store.name) from error
-    index.written(withdrawals)
-
-
 def _close(store: Store) -> None:
     try:
         store.close()
@@ -150,7 +91,7 @@ def reindex(place: Path | StoreLocation) -> Verification:
     Raises:
         StoreError: the store or the index cannot be read or written.
     """
-    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
+    place = StoreLocation.at(place)
     index, verification = _open_index(place, place.store(), anew=True)
     index.close()
     assert verification is not None, "an index that is built anew is verified"
@@ -161,18 +102,75 @@ def _open_index(place: StoreLocation, store: Store, *, anew: bool = False) -> tu
     """The index, and what was found when it had to be built."""
     verification: Verification | None = None
 
-    def sound() -> dict[str, Manifest]:
+    def build(index: Index) -> None:
         # An object that no index knows is hashed before it is believed.
         nonlocal verification
         verification = verify(store)
-        return verification.sound
-
-    def withdrawn(unwritten: Sequence[Withdrawal]) -> Sequence[Withdrawal]:
+        unwritten = index.unwritten()
         store.withdraw(unwritten)
-        return [*(verification.withdrawals if verification else ()), *unwritten]
+        index.rebuild(verification.sound, [*verification.withdrawals, *unwritten])
 
     try:
-        index = open_index(place.index or place.hidden / INDEX, sound, withdrawn, anew=anew)
+        index = open_index(place.index or place.hidden / INDEX, build, anew=anew)
     except OSError as error:
         raise StoreError.of(error, place.name) from error
     return index, verification
+
+
+def open_index(place: Path | str, build: Callable[[Index], None], *, anew: bool = False) -> Index:
+    """The index at a place, built when it is not yet; several processes may ask at once.
+
+    Args:
+        place: a file, for SQLite; or a URL, `postgresql://…`, for PostgreSQL.
+        build: called when the index is to be built, by one process at a time.
+        anew: build it in any case.
+
+    Raises:
+        StoreError: it cannot be opened or built, or the URL is of a different kind.
+        OSError: the folder of the file cannot be created or written.
+    """
+    if isinstance(place, Path):
+        return _in_file(place, build, anew=anew)
+    if place.startswith(_SCHEMES):
+        return _on_server(place, build, anew=anew)
+    # Whatever it is, a password may be in it.
+    raise StoreError("index", f"expected a URL that begins with {_SCHEMES[0]}, found a different one")
+
+
+def _in_file(path: Path, build: Callable[[Index], None], *, anew: bool) -> Index:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Two processes that find no index must not both build it.
+    with FileLock(f"{path}.lock"):
+        try:
+            return _built(SqliteIndex(path), build, anew=anew)
+        except DamagedIndexError:
+            for file in path.parent.glob(f"{path.name}*"):
+                if file.suffix != ".lock":
+                    file.replace(file.with_name(f"damaged-{file.name}"))
+            return _built(SqliteIndex(path), build, anew=anew)
+
+
+def _on_server(url: str, build: Callable[[Index], None], *, anew: bool) -> Index:
+    try:
+        from airnub_core.store.index.postgres import PostgresIndex
+    except ImportError as error:
+        raise StoreError("index", f"expected psycopg, found none ({error}); install airnub-core[postgres]") from error
+    index = PostgresIndex(url)
+    try:
+        if index.is_built and not anew:
+            return index
+        with index.alone():
+            return _built(index, build, anew=anew)
+    except BaseException:
+        index.close()
+        raise
+
+
+def _built(index: Index, build: Callable[[Index], None], *, anew: bool) -> Index:
+    try:
+        if anew or not index.is_built:
+            build(index)
+    except BaseException:
+        index.close()
+        raise
+    return index

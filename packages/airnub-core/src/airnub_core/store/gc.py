@@ -9,10 +9,11 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from airnub_core.errors import DamagedManifestError, StoreError
-from airnub_core.store.content_store import ContentStore
-from airnub_core.store.factory import StoreLocation, open_for_writing
+from airnub_core.store.factory import open_for_writing
+from airnub_core.store.fsck import ObjectFolder, object_folders
 from airnub_core.store.layout import SUFFIX
-from airnub_core.store.listing import ObjectFolder, object_folders, remove_empty
+from airnub_core.store.location import StoreLocation
+from airnub_core.store.objects import ContentStore, remove_empty
 from airnub_core.store.protocol import Store
 
 Kind = Literal["object", "staging", "index", "folder"]
@@ -62,7 +63,7 @@ def collect(place: Path | StoreLocation, *, dry_run: bool = False) -> GarbageCol
     Raises:
         StoreError: the store cannot be read or written.
     """
-    place = place if isinstance(place, StoreLocation) else StoreLocation(place)
+    place = StoreLocation.at(place)
     store = place.store()
     if not isinstance(store, ContentStore):
         return _collect_objects(store, dry_run=dry_run)

@@ -1,6 +1,8 @@
 """Manifests: where the bytes of one object came from, as JSON beside it; the one place that writes and reads them.
 
-The processes that download write manifests and read none, so Pydantic is imported when one is read.
+A frozen dataclass that Pydantic checks when one is read, and not a model: the processes that download only write
+manifests, and where they import Pydantic to do so, a set of 3,000 small files takes 1.2 times the processor time and
+1.65 times as long (benchmarks/README.md). Making one is not what costs: 28 µs, and 21 with a model.
 """
 
 from __future__ import annotations

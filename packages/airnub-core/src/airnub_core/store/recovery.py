@@ -1,21 +1,26 @@
-"""Recovery: what a dead process left whole is taken up, so that nothing is fetched twice."""
+"""Recovery: what a dead process left whole is taken up, so that nothing is fetched twice.
 
+A batch is published by renaming its staged folders. Before the first rename, one sync brings them and the intent log of
+the batch, the list of what is about to be published, to the disk; so whatever is visible is whole, and whatever a power
+loss takes back of the renames, the next run renames again. Small bodies are in a write-ahead log instead.
+"""
+
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from airnub_common import digest_of, hex_of
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
-from airnub_core.store.deferred_sync import is_untouched
-from airnub_core.store.durability import make_durable
+from airnub_core.store.durability import is_untouched, make_durable
 from airnub_core.store.index import Index, IndexRow
-from airnub_core.store.intent_log import read_intent_logs
 from airnub_core.store.layout import SUFFIX, Staged, object_path
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
 from airnub_core.store.write_ahead_log import LogEntry, logs_in, read_log
 
+_INTENT_LOGS = "redo-*.json"
 _AGAIN = "again"
 """Where what is only in a log is staged once more, in the folder of the dead process."""
 
@@ -62,6 +67,34 @@ def recover(store: Store, index: Index, partials: Partials, folder: Path) -> Non
             rows.append(row)
     # What was kept for the case of a crash goes when this returns.
     _record(index, store, rows)
+
+
+def write_intent_log(folder: Path, number: int, batch: Iterable[Staged]) -> Path:
+    """Write the list of a batch into its staging folder; its path.
+
+    Lists that are there stay: those of a dead process are needed until the index knows of all that they name, and the
+    process that recovers them may die too.
+
+    Raises:
+        OSError: the disk is full, or the store was removed.
+    """
+    while (path := folder / f"redo-{number}.json").is_file():
+        number += 1
+    path.write_text(json.dumps(list(batch)), encoding="utf-8")
+    return path
+
+
+def read_intent_logs(folder: Path) -> Iterator[Staged]:
+    """What the lists in the staging folder of a dead process name.
+
+    A list that a crash has cut names nothing: nothing of it was published then.
+    """
+    for path in sorted(folder.glob(_INTENT_LOGS)):
+        try:
+            entries = json.loads(path.read_bytes())
+            yield from [Staged(*entry) for entry in entries]
+        except (ValueError, TypeError):
+            continue
 
 
 def _staged_in(folder: Path, partials: Partials) -> Iterator[Path]:

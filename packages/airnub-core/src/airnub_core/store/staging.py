@@ -13,8 +13,7 @@ from filelock import FileLock, Timeout
 
 from airnub_common import ALGORITHM
 from airnub_core.errors import StoreError
-from airnub_core.store.deferred_sync import defer_sync
-from airnub_core.store.durability import make_durable
+from airnub_core.store.durability import defer_sync, make_durable
 from airnub_core.store.layout import SUFFIX, Staged, object_name
 from airnub_core.store.manifest import Manifest, RequestInfo
 from airnub_core.store.write_ahead_log import logs_in

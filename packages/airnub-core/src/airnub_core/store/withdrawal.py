@@ -5,13 +5,18 @@
 Objects and manifests stay. A manifest whose bytes were asked for after the withdrawal makes its URL current again.
 """
 
+from collections.abc import Sequence
 from datetime import UTC
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from airnub_core.errors import DamagedManifestError
+from airnub_core.errors import DamagedManifestError, StoreError
 from airnub_core.store.manifest import Manifest
+
+if TYPE_CHECKING:
+    from airnub_core.store.index import Index
+    from airnub_core.store.protocol import Store
 
 FOLDER = ".withdrawn"
 """Beside the folders of sources, whose names begin with no dot."""
@@ -78,3 +83,32 @@ class _Stored(BaseModel):
 def withdrawal_path(source: str, url_digest: str) -> str:
     """Where the store keeps the withdrawal of a URL, if it is withdrawn; relative to the store."""
     return f"{FOLDER}/{source}/{url_digest}{_SUFFIX}"
+
+
+def withdraw(store: "Store", index: "Index", withdrawals: Sequence[Withdrawal]) -> list[bool]:
+    """Withdraw URLs, so that it survives a power loss and a new index; in their order, whether each is withdrawn now.
+
+    A URL that was answered after `withdrawn_at`, or that is not known, is not.
+
+    Raises:
+        StoreError: the store or the index cannot be written; the next run that writes into the store does the rest.
+    """
+    withdrawn = index.withdraw(withdrawals)
+    done = [one for one, is_withdrawn in zip(withdrawals, withdrawn, strict=True) if is_withdrawn]
+    write_withdrawals(store, index, done)
+    return withdrawn
+
+
+def write_withdrawals(store: "Store", index: "Index", withdrawals: Sequence[Withdrawal]) -> None:
+    """Write withdrawals that the index has into the store, and note in the index that the store has them.
+
+    Raises:
+        StoreError: the store or the index cannot be written.
+    """
+    if not withdrawals:
+        return
+    try:
+        store.withdraw(withdrawals)
+    except OSError as error:
+        raise StoreError.of(error, store.name) from error
+    index.written(withdrawals)

@@ -41,7 +41,7 @@ class Job:
 
 
 LOGGED = {
-    "airnub_core.store.content_store:LEFT": 0,
+    "airnub_core.store.objects:LEFT": 0,
     "airnub_core.store.write_ahead_log:SEGMENT": 100_000,
     "airnub_core.commit:_LONGEST_WAIT": 0.05,
 }

@@ -1,11 +1,9 @@
 """What the tests of the index share: rows, manifests, and an empty index of each kind."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from airnub_core.store.index import IndexRow, SqliteIndex
-from airnub_core.store.manifest import Manifest, url_digest
+from airnub_core.store.manifest import url_digest
 
 
 @pytest.fixture
@@ -31,34 +29,6 @@ def known():
         return row._replace(**others)
 
     return make
-
-
-@pytest.fixture
-def manifest():
-    """Makes a manifest of a URL with a digest of one digit, fetched on a day of January."""
-
-    def make(url, digit, day, source="s"):
-        return Manifest(
-            source=source,
-            url=url,
-            url_digest=url_digest(url),
-            final_url=url,
-            path=f"{source}/{digit}",
-            file_name="a",
-            original_file_name="a",
-            digest=f"sha256:{digit * 64}",
-            size=1,
-            headers={"etag": '"e"', "last-modified": "then"},
-            fetched_at=datetime(2026, 1, day, tzinfo=UTC),
-        )
-
-    return make
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request, tmp_path):
-    """Where an index is: a file that is not there yet, or the URL of an empty schema."""
-    return tmp_path / "index.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture

@@ -2,22 +2,21 @@
 
 A URL is known by its digest, since it may hold a secret; the redacted URL is there to be read.
 
-known      one row, and one version of it
-last_run   the last run of a source or a dataset, and what failed in it
-protocol   what every index does
-sqlite     in one file beside the store; `sqlite_schema` its tables and migrations, `sqlite_record` what is written
-postgres   in PostgreSQL, for the workers of several machines; `postgres_schema`, `postgres_record` the same,
-           `postgres_connection` transactions and errors
-opening    one or the other, built from the manifests where it is missing or damaged
+protocol   what an index does
+rows       what is known of one URL, and of the last run of a source
+merge      which of two answers counts, and what becomes of the other
+sql        what both indexes do alike
+sqlite     in one file beside the store; `sqlite_schema` its tables and migrations
+postgres   in PostgreSQL, for the workers of several machines; `postgres_connection` transactions and errors
+
+`store.factory` opens one or the other, built from the manifests where it is missing or damaged.
 """
 
 from typing import Any
 
 from airnub_core.moved import renamed
-from airnub_core.store.index.factory import open_index
-from airnub_core.store.index.last_run import Failure, LastRun, Scope
 from airnub_core.store.index.protocol import Index
-from airnub_core.store.index.rows import IndexRow, Missed, Run, Standing, Version
+from airnub_core.store.index.rows import Failure, IndexRow, LastRun, Missed, Run, Scope, Standing, Version
 from airnub_core.store.index.sqlite import SqliteIndex
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "SqliteIndex",
     "Standing",
     "Version",
-    "open_index",
 ]
 
 

@@ -5,21 +5,123 @@ schema of its own, named in the URL: `postgresql://user:password@host/database?s
 missing is created. Everything else in the URL is libpq's.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from contextlib import AbstractContextManager
 from typing import LiteralString
 from uuid import uuid4
 
-from airnub_core.store.clock import elapsed, time_of
-from airnub_core.store.index.last_run import Failure, LastRun, Scope, rows_of
-from airnub_core.store.index.postgres_connection import Tables, Transactions
-from airnub_core.store.index.postgres_record import SELECT, record, states_of, withdraw
-from airnub_core.store.index.postgres_schema import make_tables
+from airnub_core.errors import StoreError
+from airnub_core.store.clock import elapsed
+from airnub_core.store.index.postgres_connection import Connected, Transactions
 from airnub_core.store.index.protocol import LEASE_SECONDS
-from airnub_core.store.index.rows import IndexRow, Missed, MissNote, Run, Standing, Version, oldest_first, standing
-from airnub_core.store.manifest import Manifest
-from airnub_core.store.withdrawal import Withdrawal
+from airnub_core.store.index.rows import IndexRow, MissNote, Version
+from airnub_core.store.index.sql import SELECT, Key, SqlIndex, State, UrlOfSource
 
+VERSION = 3
+"""Of the tables."""
+_BEFORE_WITHDRAWALS = 2
+"""The version that is brought to this one."""
+_SCHEMA: tuple[LiteralString, ...] = (
+    """CREATE TABLE {known} (
+        source text COLLATE "C" NOT NULL,
+        url_digest bytea NOT NULL,
+        url text COLLATE "C" NOT NULL,
+        digest text NOT NULL,
+        path text NOT NULL,
+        size bigint NOT NULL,
+        manifest text NOT NULL,
+        etag text,
+        last_modified text,
+        checked_at text NOT NULL,
+        changed_at text NOT NULL,
+        PRIMARY KEY (url_digest, source)
+    )""",
+    "CREATE INDEX ON {known} (source)",
+    """CREATE TABLE {history} (
+        place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        source text COLLATE "C" NOT NULL,
+        url_digest bytea NOT NULL,
+        seen_at text NOT NULL,
+        digest text NOT NULL,
+        manifest text NOT NULL
+    )""",
+    "CREATE INDEX ON {history} (url_digest)",
+    """CREATE FUNCTION {remember}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO {history} (source, url_digest, seen_at, digest, manifest)
+        VALUES (OLD.source, OLD.url_digest, OLD.changed_at, OLD.digest, OLD.manifest);
+        RETURN NULL;
+    END $$""",
+    """CREATE TABLE {watermark} (
+        source text PRIMARY KEY,
+        value text NOT NULL,
+        moved_at timestamptz NOT NULL
+    )""",
+    """CREATE TABLE {claim} (
+        url_digest bytea PRIMARY KEY,
+        owner text NOT NULL,
+        until timestamptz NOT NULL
+    )""",
+    "CREATE TABLE {state} (version integer NOT NULL, built boolean NOT NULL)",
+)
+# What version 2 did not have; see SQLite's.
+_WITHDRAWALS: tuple[LiteralString, ...] = (
+    "ALTER TABLE {known} ADD COLUMN withdrawn_at text, ADD COLUMN unwritten text",
+    "CREATE INDEX ON {known} (source) WHERE withdrawn_at IS NOT NULL",
+    "CREATE INDEX ON {known} (source) WHERE unwritten IS NOT NULL",
+    "DROP TRIGGER IF EXISTS changed ON {known}",
+    """CREATE TRIGGER changed AFTER UPDATE OF digest ON {known} FOR EACH ROW
+        WHEN (OLD.digest <> NEW.digest AND OLD.withdrawn_at IS NULL) EXECUTE FUNCTION {remember}()""",
+    """CREATE TABLE {missing} (
+        source text NOT NULL,
+        url_digest bytea NOT NULL,
+        run text NOT NULL,
+        began_at text NOT NULL,
+        noted_at text NOT NULL,
+        PRIMARY KEY (url_digest, source)
+    )""",
+)
+# Added without a new version; see SQLite's.
+_LAST_RUN: LiteralString = """CREATE TABLE {last_run} (
+    scope text NOT NULL,
+    name text NOT NULL,
+    run text NOT NULL,
+    began_at text NOT NULL,
+    ended_at text,
+    failed bigint NOT NULL,
+    failures text NOT NULL,
+    PRIMARY KEY (scope, name)
+)"""
+# Rows are locked in the order of their keys, the same for all: two writers cannot wait for each other. A row is written
+# where it is new, or still the one that was looked up, by the time of its last check; others are locked and left.
+# That time comes as `changed_at`, the one column whose new value can be made from the others. The answer is how many
+# rows were written, and of how many of them, which were gone, `changed_at` is to be set.
+_COMPARE_AND_SET: LiteralString = """WITH written AS (
+        INSERT INTO {known} AS present
+        SELECT
+            source, decode(url_digest, 'hex'), url, digest, path, size, manifest, etag, last_modified,
+            checked_at, changed_at
+        FROM unnest(
+            %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[],
+            %s::text[], %s::text[], %s::text[]
+        ) AS given (
+            source, url_digest, url, digest, path, size, manifest, etag, last_modified, checked_at, changed_at
+        ) ORDER BY url_digest COLLATE "C", source COLLATE "C"
+        ON CONFLICT (url_digest, source) DO UPDATE SET
+            url = excluded.url, digest = excluded.digest, path = excluded.path, size = excluded.size,
+            manifest = excluded.manifest, etag = excluded.etag, last_modified = excluded.last_modified,
+            checked_at = excluded.checked_at,
+            changed_at = CASE present.digest WHEN excluded.digest THEN present.changed_at ELSE excluded.checked_at END
+        WHERE present.checked_at = excluded.changed_at AND present.withdrawn_at IS NULL
+        RETURNING present.xmax = 0 AND present.changed_at <> present.checked_at AS is_back
+    ) SELECT count(*), count(*) FILTER (WHERE is_back) FROM written"""
+# For rows that were gone, which are written with the time of the last check of what was looked up.
+_CHANGED_AT: LiteralString = """UPDATE {known} AS present SET changed_at = given.changed_at
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+    AS given (source, url_digest, looked_up, checked_at, changed_at)
+    WHERE present.url_digest = decode(given.url_digest, 'hex') AND present.source = given.source
+    AND present.checked_at = given.checked_at AND present.changed_at = given.looked_up"""
+_STATES: LiteralString = """SELECT source, encode(url_digest, 'hex'), url_digest, checked_at, withdrawn_at, unwritten
+    FROM {known} WHERE url_digest = ANY(%s) ORDER BY url_digest, source"""
 _CLAIM: LiteralString = """INSERT INTO {claim} AS present
     SELECT url_digest, %s, clock_timestamp() + make_interval(secs => %s) FROM unnest(%s::bytea[]) AS given (url_digest)
     ON CONFLICT (url_digest) DO UPDATE SET owner = excluded.owner, until = excluded.until
@@ -31,7 +133,54 @@ _CLOCK_FOR = 60.0
 """Seconds until the server is asked for its time again."""
 
 
-class PostgresIndex:
+class PostgresTables(Connected):
+    """As `sql.Tables`, in a schema."""
+
+    def begin_anew(self) -> None:
+        self.ask("TRUNCATE {known}, {history}, {missing}")
+
+    def mark_built(self) -> None:
+        self.ask("UPDATE {state} SET built = true")
+
+    def rows(self, url_digests: Set[str], *, withdrawn: bool = False) -> Iterable[IndexRow]:
+        question = SELECT + " WHERE url_digest = ANY(%s)"
+        found = self.ask(question if withdrawn else question + " AND withdrawn_at IS NULL", _bytes(url_digests))
+        return map(IndexRow._make, found)
+
+    def states(self, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
+        digests = _bytes(url_digests)
+        found = self.ask(_STATES + " FOR UPDATE" if lock else _STATES, digests)
+        # Asked after the lock is held: one statement would see the notes as they were before it waited.
+        noted = self.ask(
+            "SELECT url_digest, source, run, began_at, noted_at FROM {missing} WHERE url_digest = ANY(%s)", digests
+        )
+        notes = {(url_digest, source): MissNote(*note) for url_digest, source, *note in noted}
+        return {
+            (source, digits): State((key, source), checked_at, withdrawn_at, unwritten, notes.get((key, source)))
+            for source, digits, key, checked_at, withdrawn_at, unwritten in found
+        }
+
+    def histories(self, keys: Sequence[Key]) -> Iterable[tuple[Key, int, Version]]:
+        found = self.ask(
+            """SELECT url_digest, source, place, seen_at, digest, manifest FROM {history}
+            WHERE url_digest = ANY(%s) ORDER BY place""",
+            [url_digest for url_digest, _ in keys],
+        )
+        return (((url_digest, source), place, Version(*version)) for url_digest, source, place, *version in found)
+
+    def compare_and_set(
+        self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
+    ) -> Sequence[int]:
+        answers = [(rows[place], seen[place]) for place in places]
+        given = [row if before is None else row._replace(changed_at=before.checked_at) for row, before in answers]
+        [(written, back)] = self.ask(_COMPARE_AND_SET, *map(list, zip(*given, strict=True)))
+        if back:
+            gone = [(*row[:2], before.checked_at, *row[-2:]) for row, before in answers if before is not None]
+            self.ask(_CHANGED_AT, *map(list, zip(*gone, strict=True)))
+        return [] if written == len(given) else places
+
+
+class PostgresIndex(SqlIndex):
     """An `Index` in one schema of a database. A connection that broke between two calls is opened anew once."""
 
     shared = True
@@ -42,20 +191,21 @@ class PostgresIndex:
         Raises:
             StoreError: no server answers, it does not let us in, or the schema holds something else.
         """
-        self._transactions = Transactions(url)
+        self._server: Transactions[PostgresTables] = Transactions(url, PostgresTables)
+        super().__init__(self._server)
         self._me = uuid4().hex
         self._ahead = 0.0
         """What to add to `elapsed` for the server's time."""
         self._clock_until = 0.0
         try:
-            self._transactions.run(lambda tables: make_tables(tables, self._transactions.name))
+            self._transactions.run(lambda tables: _make_tables(tables, self._server.name))
         except BaseException:
             self.close()
             raise
 
     @property
     def is_built(self) -> bool:
-        return self._transactions.run(lambda tables: tables.ask("SELECT built FROM {state}") == [(True,)])
+        return self._ask("SELECT built FROM {state}") == [(True,)]
 
     def alone(self) -> AbstractContextManager[None]:
         """Nothing else builds this index while the block runs, on any machine.
@@ -63,44 +213,12 @@ class PostgresIndex:
         Raises:
             StoreError: the server cannot be asked.
         """
-        return self._transactions.alone("building")
-
-    def rebuild(self, manifests: Mapping[str, Manifest], withdrawals: Sequence[Withdrawal] = ()) -> None:
-        versions = oldest_first(manifests)
-
-        def build(tables: Tables) -> None:
-            tables.ask("TRUNCATE {known}, {history}, {missing}")
-            record(tables, versions, (), {})
-            withdraw(tables, withdrawals)
-            tables.ask("UPDATE {known} SET unwritten = NULL WHERE unwritten IS NOT NULL")
-            tables.ask("UPDATE {state} SET built = true")
-
-        self._transactions.write(build)
-
-    def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, IndexRow]:
-        wanted = [bytes.fromhex(digest) for digest in url_digests]
-        where: LiteralString = " WHERE url_digest = ANY(%s) AND source = %s AND withdrawn_at IS NULL"
-        rows = self._known(SELECT + where, wanted, source)
-        return {row.url_digest: row for row in rows}
-
-    def find(self, url_digest: str) -> list[IndexRow]:
-        where: LiteralString = " WHERE url_digest = decode(%s, 'hex') AND withdrawn_at IS NULL ORDER BY source"
-        return self._known(SELECT + where, url_digest)
-
-    def record(self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
-        met: dict[int, IndexRow] = {}
-
-        def write(tables: Tables) -> None:
-            met.clear()
-            record(tables, rows, seen, met)
-
-        self._transactions.write(write)
-        return met
+        return self._server.alone("building")
 
     def claim(self, url_digests: Iterable[str]) -> set[str]:
-        wanted = [bytes.fromhex(digest) for digest in set(url_digests)]
+        wanted = _bytes(set(url_digests))
 
-        def claim(tables: Tables) -> set[str]:
+        def claim(tables: PostgresTables) -> set[str]:
             # One after the other: two that lock rows in different orders would wait for each other.
             tables.wait_for_turn("claiming")
             tables.ask(_PROLONG, LEASE_SECONDS, self._me, LEASE_SECONDS / 2)
@@ -109,199 +227,60 @@ class PostgresIndex:
         return self._transactions.run(claim)
 
     def release(self, url_digests: Iterable[str]) -> None:
-        given = [bytes.fromhex(digest) for digest in url_digests]
+        given = _bytes(url_digests)
 
-        def release(tables: Tables) -> None:
+        def release(tables: PostgresTables) -> None:
             tables.wait_for_turn("claiming")
             tables.ask("DELETE FROM {claim} WHERE url_digest = ANY(%s) AND owner = %s", given, self._me)
 
         self._transactions.run(release)
 
-    def current(self, source: str) -> list[IndexRow]:
-        where: LiteralString = " WHERE source = %s AND withdrawn_at IS NULL ORDER BY url, url_digest"
-        return self._known(SELECT + where, source)
-
-    def objects(self, source: str) -> list[tuple[str, str, str, str]]:
-        question: LiteralString = """SELECT digest, path, changed_at, manifest FROM {known}
-            WHERE source = %s AND withdrawn_at IS NULL"""
-        return self._transactions.run(lambda tables: tables.ask(question, source))
-
-    def count(self, source: str) -> int:
-        question: LiteralString = """SELECT (SELECT count(*) FROM {known} WHERE source = %s)
-            - (SELECT count(*) FROM {known} WHERE source = %s AND withdrawn_at IS NOT NULL)"""
-        [(found,)] = self._transactions.run(lambda tables: tables.ask(question, source, source))
-        return int(found)
-
     def unlisted(self, source: str, url_digests: Set[str], most: int) -> list[str]:
-        listed = list(map(bytes.fromhex, url_digests))
         question: LiteralString = """SELECT url FROM {known}
             WHERE source = %s AND withdrawn_at IS NULL AND NOT (url_digest = ANY(%s)) LIMIT %s"""
-        return [url for (url,) in self._transactions.run(lambda tables: tables.ask(question, source, listed, most))]
-
-    def versions(self, source: str, url_digest: str) -> list[Version]:
-        found = self._transactions.run(
-            lambda tables: tables.ask(
-                """SELECT seen_at, digest, manifest FROM (
-                    SELECT place, seen_at, digest, manifest FROM {history}
-                    WHERE url_digest = decode(%s, 'hex') AND source = %s
-                    UNION ALL SELECT NULL, changed_at, digest, manifest FROM {known}
-                    WHERE url_digest = decode(%s, 'hex') AND source = %s AND withdrawn_at IS NULL
-                ) AS every ORDER BY place NULLS LAST""",
-                url_digest,
-                source,
-                url_digest,
-                source,
-            )
-        )
-        return list(map(Version._make, found))
-
-    def sources(self) -> list[str]:
-        # Hops from source to source; DISTINCT would walk over every row.
-        found = self._transactions.run(
-            lambda tables: tables.ask(
-                """WITH RECURSIVE one (name) AS (
-                    SELECT min(source) FROM {known}
-                    UNION ALL SELECT (SELECT min(source) FROM {known} WHERE source > name) FROM one
-                    WHERE name IS NOT NULL
-                ) SELECT name FROM one WHERE name IS NOT NULL""",
-            )
-        )
-        return [str(name) for (name,) in found]
-
-    def miss(self, run: Run, missed: Sequence[Missed]) -> list[Standing]:
-        now = time_of(self)
-        digests = [bytes.fromhex(one.url_digest) for one in missed]
-
-        def miss(tables: Tables) -> list[Standing]:
-            states = states_of(tables, digests)
-            found = tables.ask(
-                """SELECT source, encode(url_digest, 'hex'), run, began_at, noted_at FROM {missing}
-                WHERE url_digest = ANY(%s)""",
-                digests,
-            )
-            notes = {(source, url_digest): MissNote(*note) for source, url_digest, *note in found}
-            result: list[Standing] = []
-            for one in missed:
-                checked_at, withdrawn_at, _ = states.get(one, (None, None, None))
-                stands, note = standing(checked_at, withdrawn_at, notes.get(one), run, noted_at=now)
-                if note is not None and note != notes.get(one):
-                    tables.ask(
-                        """INSERT INTO {missing} VALUES (%s, decode(%s, 'hex'), %s, %s, %s)
-                        ON CONFLICT (url_digest, source) DO UPDATE SET
-                            run = excluded.run, began_at = excluded.began_at, noted_at = excluded.noted_at""",
-                        *one,
-                        *note,
-                    )
-                result.append(stands)
-            return result
-
-        return self._transactions.write(miss)
-
-    def forget_misses(self, source: str, url_digests: Iterable[str] | None = None) -> None:
-        if url_digests is None:
-            self._transactions.write(lambda tables: tables.ask("DELETE FROM {missing} WHERE source = %s", source))
-            return
-        digests = [bytes.fromhex(digest) for digest in url_digests]
-        question: LiteralString = "DELETE FROM {missing} WHERE url_digest = ANY(%s) AND source = %s"
-        self._transactions.write(lambda tables: tables.ask(question, digests, source))
-
-    def withdraw(self, withdrawals: Sequence[Withdrawal]) -> list[bool]:
-        return self._transactions.write(lambda tables: withdraw(tables, withdrawals))
-
-    def unwritten(self) -> list[Withdrawal]:
-        found = self._transactions.run(
-            lambda tables: tables.ask(
-                """SELECT source, encode(url_digest, 'hex'), url, withdrawn_at, unwritten FROM {known}
-                WHERE unwritten IS NOT NULL""",
-            )
-        )
-        return sorted(map(Withdrawal._make, found))
-
-    def written(self, withdrawals: Sequence[Withdrawal]) -> None:
-        def write(tables: Tables) -> None:
-            states = states_of(tables, [bytes.fromhex(one.url_digest) for one in withdrawals])
-            for one in withdrawals:
-                _, withdrawn_at, unwritten = states.get((one.source, one.url_digest), (None, None, None))
-                if unwritten is not None and withdrawn_at is not None and withdrawn_at <= one.withdrawn_at:
-                    tables.ask(
-                        """UPDATE {known} SET unwritten = NULL
-                        WHERE url_digest = decode(%s, 'hex') AND source = %s""",
-                        one.url_digest,
-                        one.source,
-                    )
-
-        self._transactions.write(write)
-
-    def withdrawn(self, source: str) -> list[tuple[IndexRow, str]]:
-        question: LiteralString = (
-            SELECT.replace(" FROM", ", withdrawn_at FROM")
-            + " WHERE source = %s AND withdrawn_at IS NOT NULL ORDER BY url, url_digest"
-        )
-        found = self._transactions.run(lambda tables: tables.ask(question, source))
-        return [(IndexRow(*columns), withdrawn_at) for *columns, withdrawn_at in found]
+        return [url for (url,) in self._ask(question, source, _bytes(url_digests), most)]
 
     def clock(self) -> float:
         if elapsed() >= self._clock_until:
             self._transactions.run(self._read_clock)
         return self._ahead
 
-    def watermark(self, source: str) -> str | None:
-        found = self._transactions.run(
-            lambda tables: tables.ask("SELECT value FROM {watermark} WHERE source = %s", source)
-        )
-        return str(found[0][0]) if found else None
-
-    def move_watermark(self, source: str, value: str) -> None:
-        self._transactions.write(
-            lambda tables: tables.ask(
-                """INSERT INTO {watermark} VALUES (%s, %s, now())
-                ON CONFLICT (source) DO UPDATE SET value = excluded.value, moved_at = excluded.moved_at""",
-                source,
-                value,
-            )
-        )
-
-    def begin_runs(self, scope: Scope, names: Sequence[str], run: str) -> None:
-        now = time_of(self)
-        self._transactions.write(
-            # In the order of their names, the same for all: two writers cannot wait for each other.
-            lambda tables: tables.ask(
-                """INSERT INTO {last_run} SELECT %s, name, %s, %s, NULL, 0, '[]'
-                FROM unnest(%s::text[]) AS given (name) ORDER BY name
-                ON CONFLICT (scope, name)
-                DO UPDATE SET run = excluded.run, began_at = excluded.began_at, ended_at = NULL""",
-                scope.value, run, now, list(dict.fromkeys(names)),
-            )
-        )  # fmt: skip
-
-    def end_runs(self, scope: Scope, failures: Mapping[str, Sequence[Failure]], run: str) -> None:
-        now = time_of(self)
-        rows = rows_of(failures)
-        self._transactions.write(
-            lambda tables: tables.ask("""INSERT INTO {last_run} AS noted SELECT %s, name, %s, %s, %s, failed, failures
-                FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS given (name, failed, failures) ORDER BY name
-                ON CONFLICT (scope, name) DO UPDATE SET ended_at = excluded.ended_at,
-                failed = excluded.failed, failures = excluded.failures WHERE noted.run = excluded.run""",
-                scope.value, run, now, now, *([row[place] for row in rows] for place in range(3)),
-            )
-        )  # fmt: skip
-
-    def last_runs(self, scope: Scope) -> dict[str, LastRun]:
-        question: LiteralString = (
-            "SELECT name, run, began_at, ended_at, failed, failures FROM {last_run} WHERE scope = %s"
-        )
-        found = self._transactions.run(lambda tables: tables.ask(question, scope.value))
-        return {name: LastRun.parse(name, *rest) for name, *rest in found}
-
-    def close(self) -> None:
-        self._transactions.close()
-
-    def _read_clock(self, tables: Tables) -> None:
+    def _read_clock(self, tables: PostgresTables) -> None:
         before = elapsed()
         [(time,)] = tables.ask("SELECT extract(epoch FROM clock_timestamp())::float8")
         after = elapsed()
         self._ahead = time - (before + after) / 2
         self._clock_until = after + _CLOCK_FOR
 
-    def _known(self, question: LiteralString, *values: object) -> list[IndexRow]:
-        return list(map(IndexRow._make, self._transactions.run(lambda tables: tables.ask(question, *values))))
+
+def _bytes(url_digests: Iterable[str]) -> list[bytes]:
+    return list(map(bytes.fromhex, url_digests))
+
+
+def _make_tables(tables: PostgresTables, name: str) -> None:
+    """Create the schema and the tables, or bring those of the version before to this one; `name` is for messages."""
+    tables.wait_for_turn("making")
+    [(present,)] = tables.ask("SELECT to_regclass(%s)", f'"{tables.schema}".state')
+    if present is None:
+        [(schema,)] = tables.ask("SELECT to_regnamespace(%s)", f'"{tables.schema}"')
+        if schema is None:
+            tables.create_schema()
+        for statement in (*_SCHEMA, *_WITHDRAWALS, _LAST_RUN):
+            tables.ask(statement)
+        tables.ask("INSERT INTO {state} VALUES (%s, false)", VERSION)
+        return
+    [(version,)] = tables.ask("SELECT version FROM {state}")
+    if version == _BEFORE_WITHDRAWALS:
+        for statement in _WITHDRAWALS:
+            tables.ask(statement)
+        tables.ask("UPDATE {state} SET version = %s", VERSION)
+    elif version != VERSION:
+        raise StoreError(
+            name,
+            f"expected an index of version {VERSION} in schema {tables.schema}, found {version}; "
+            "use the release that wrote it, or name another schema",
+        )
+    # Asked before: `IF NOT EXISTS` needs the right to create also where the table is there.
+    [(last_run,)] = tables.ask("SELECT to_regclass(%s)", f'"{tables.schema}".last_run')
+    if last_run is None:
+        tables.ask(_LAST_RUN)

@@ -3,10 +3,10 @@
 Names of tables are qualified, and no state is kept in a session, so that a pool of connections may stand between.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any, LiteralString, TypeVar
+from typing import Any, Generic, LiteralString, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
@@ -18,47 +18,65 @@ from airnub_core.errors import StoreError
 
 DEFAULT_SCHEMA = "airnub"
 _NAMES = ("known", "history", "remember", "watermark", "claim", "state", "missing", "last_run")
+_ROWS = {
+    "url_digest": sql.SQL("encode(url_digest, 'hex')"),
+    "key": sql.SQL("url_digest = %s AND source = %s"),
+    "key_columns": sql.SQL("url_digest, source"),
+    "key_values": sql.SQL("%s, %s"),
+    "missed_source": sql.SQL("source"),
+}
+"""What `sql` writes in braces."""
 _ENCODING = {"client_encoding": "UTF8"}
 """A database that knows no encoding (SQL_ASCII) would answer with bytes."""
 _LIMITS = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
 """Seconds, seconds and milliseconds; the URL may say otherwise."""
 
 T = TypeVar("T")
+AnyTables = TypeVar("AnyTables", bound="Connected")
 _Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-class Tables:
+class Connected:
     """The tables of an index, in one transaction."""
 
     def __init__(self, connection: _Connection, schema: str) -> None:
         self.schema = schema
         self._connection = connection
-        self._names = {name: sql.Identifier(schema, name) for name in _NAMES}
+        self._names: dict[str, sql.Composable] = {name: sql.Identifier(schema, name) for name in _NAMES}
+        self._names |= _ROWS
 
     def ask(self, question: LiteralString, *values: object) -> list[tuple[Any, ...]]:
         """Execute a statement, in which `{known}` and the like are names of tables; the rows that it gives."""
-        cursor = self._connection.execute(sql.SQL(question).format(**self._names), values or None)
+        cursor = self._connection.execute(self._composed(question), values or None)
         return cursor.fetchall() if cursor.description else []
+
+    def ask_each(self, statement: LiteralString, rows: Iterable[Sequence[object]]) -> None:
+        """Execute a statement with the values of each row, without waiting for each."""
+        self._connection.cursor().executemany(self._composed(statement), rows)
 
     def create_schema(self) -> None:
         """Create the schema that the tables are in."""
         self._connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
+
+    def _composed(self, question: LiteralString) -> sql.Composed:
+        return sql.SQL(question).format(**self._names)
 
     def wait_for_turn(self, what: str) -> None:
         """Wait until no other transaction that asked for the same turn is open; it is held until this one ends."""
         self.ask("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", f"airnub index {self.schema} {what}")
 
 
-class Transactions:
+class Transactions(Generic[AnyTables]):
     """Transactions over one connection, which is opened anew once where it broke between two of them."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tables: type[AnyTables]) -> None:
         """Read the URL; the connection is opened when it is needed.
 
         Raises:
             StoreError: it is not the URL of a database.
         """
         self.name, self._conninfo, self.schema = _parsed(url)
+        self._tables = tables
         self._lock = Lock()
         self._closed = False
         self._connection: _Connection | None = None
@@ -71,7 +89,7 @@ class Transactions:
             StoreError: the server cannot be asked.
         """
         with self._translated(), self._connect() as connection, connection.transaction():
-            tables = Tables(connection, self.schema)
+            tables = self._tables(connection, self.schema)
             tables.ask("SET LOCAL idle_in_transaction_session_timeout = 0")
             tables.wait_for_turn(what)
             yield
@@ -82,10 +100,10 @@ class Transactions:
             self._closed = True
             self._drop()
 
-    def write(self, work: Callable[[Tables], T]) -> T:
+    def write(self, work: Callable[[AnyTables], T]) -> T:
         """The same as `run`, and on the disk of the server when it returns."""
 
-        def durably(tables: Tables) -> T:
+        def durably(tables: AnyTables) -> T:
             # The database may be configured to answer before its log is on the disk.
             tables.ask(
                 """SELECT set_config('synchronous_commit', 'on', true)
@@ -95,7 +113,7 @@ class Transactions:
 
         return self.run(durably)
 
-    def run(self, work: Callable[[Tables], T]) -> T:
+    def run(self, work: Callable[[AnyTables], T]) -> T:
         """One transaction. Each may be done twice: what it writes is the same the second time."""
         with self._lock, self._translated():
             try:
@@ -106,13 +124,13 @@ class Transactions:
                 self._drop()
             return self._once(work)
 
-    def _once(self, work: Callable[[Tables], T]) -> T:
+    def _once(self, work: Callable[[AnyTables], T]) -> T:
         if self._closed:
             raise StoreError(self.name, "the index is closed")
         if self._connection is None:
             self._connection = self._connect()
         with self._connection.transaction():
-            return work(Tables(self._connection, self.schema))
+            return work(self._tables(self._connection, self.schema))
 
     def _connect(self) -> _Connection:
         # Prepared statements belong to a session, which is not ours alone behind a pool.
@@ -164,9 +182,9 @@ def _parsed(url: str) -> tuple[str, str, str]:
 
 
 def _malformed() -> StoreError:
-    # Where a character of the password was taken for another part of the URL, no message may quote any of it.
+    # Where a character of the password was taken for a different part of the URL, no message may quote any of it.
     return StoreError(
         "postgresql://***",
-        "expected postgresql://user:password@host:port/database, found another form; "
+        "expected postgresql://user:password@host:port/database, found a different form; "
         "write the characters @ : / ? # % in a password as %40 %3A %2F %3F %23 %25",
     )

@@ -1,10 +1,9 @@
-"""What every index does, wherever it is kept."""
+"""What an index does, wherever it is kept: all that a new one has to have. In a database `SqlIndex` does most of it."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Protocol
 
-from airnub_core.store.index.last_run import Failure, LastRun, Scope
-from airnub_core.store.index.rows import IndexRow, Missed, Run, Standing, Version
+from airnub_core.store.index.rows import Failure, IndexRow, LastRun, Missed, Run, Scope, Standing, Version
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
 
@@ -14,6 +13,9 @@ LEASE_SECONDS = 30.0
 
 class Index(Protocol):
     """Each call is one transaction, durable when it returns; calls may come from any thread.
+
+    URLs are known by their digests. What is ordered by time is ordered by when requests were sent, by the clock of the
+    index; `merge` says which of two answers counts.
 
     Raises:
         StoreError: the index cannot be read or written.
@@ -28,10 +30,10 @@ class Index(Protocol):
         ...
 
     def rebuild(self, manifests: Mapping[str, Manifest], withdrawals: Sequence[Withdrawal] = ()) -> None:
-        """Forget every URL, and learn them anew from manifests by path; watermarks stay, notes of `miss` do not.
+        """Forget every URL, and learn them anew; watermarks and last runs stay, notes of `miss` do not.
 
         Args:
-            manifests: of objects that are whole.
+            manifests: of objects that are whole, by path.
             withdrawals: of URLs; a manifest that was fetched later makes its URL current all the same.
         """
         ...
@@ -45,16 +47,11 @@ class Index(Protocol):
         ...
 
     def record(self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
-        """Remember what was answered; an older answer never overwrites a newer one.
-
-        An answer becomes the current state of its URL where that is still the one that was looked up. Where it is not,
-        the answer whose request was sent later is current, and the other one enters the history before it. The state
-        before one with a new digest is history. A withdrawn URL is current again by an answer whose state begins later
-        than the withdrawal, once the store has that (`written`).
+        """Remember what was answered; an older answer never overwrites a newer one (`merge`).
 
         Args:
-            rows: the answers. `checked_at` is when the request was sent, by the clock of this index; `changed_at` is
-                the same, or that of the state that was looked up where the digest has not changed.
+            rows: the answers. `checked_at` is when the request was sent; `changed_at` is the same, or that of the state
+                that was looked up where the digest has not changed.
             seen: for each of them what `lookup` gave before it was asked for; without, none was known.
 
         Returns:
@@ -78,10 +75,7 @@ class Index(Protocol):
         ...
 
     def objects(self, source: str) -> list[tuple[str, str, str, str]]:
-        """Of the current state of every URL of a source `digest`, `path`, `changed_at` and `manifest`, in any order.
-
-        Of 10,000 URLs that takes a third of the time of `current`.
-        """
+        """Of the same `digest`, `path`, `changed_at` and `manifest`, in any order; in a third of the time."""
         ...
 
     def count(self, source: str) -> int:
@@ -135,10 +129,7 @@ class Index(Protocol):
         ...
 
     def clock(self) -> float:
-        """What to add to `elapsed` for the time of the index's own clock, in seconds since 1970.
-
-        All workers that share it use it. It is exact to half of the time that asking takes, and not asked each time.
-        """
+        """What to add to `clock.elapsed` for the time of the index, in seconds since 1970; not asked each time."""
         ...
 
     def watermark(self, source: str) -> str | None:
@@ -162,7 +153,7 @@ class Index(Protocol):
         ...
 
     def last_runs(self, scope: Scope) -> dict[str, LastRun]:
-        """The last run of each source or dataset by name; `rebuild` leaves them as they are."""
+        """The last run of each source or dataset by name."""
         ...
 
     def close(self) -> None:

@@ -1,11 +1,20 @@
-"""What is known of one URL. Tuples: thousands are made at once, and go into the databases as they are."""
+"""What is known of one URL, and of the last run of a source or a dataset.
 
+Tuples: thousands are made at once, and go into the databases as they are. URLs that fail leave nothing in the store:
+what reads a source later (`requires_complete` of a dataset), and what runs again only what failed, knows of them by the
+last run.
+"""
+
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 from airnub_core.store.manifest import Manifest
+
+MOST = 10_000
+"""Failures of a source that are kept one by one; of more the number is kept, and all of the source runs again."""
 
 
 class IndexRow(NamedTuple):
@@ -98,31 +107,51 @@ class MissNote(NamedTuple):
     noted_at: str
 
 
-def standing(
-    checked_at: str | None, withdrawn_at: str | None, note: MissNote | None, run: Run, *, noted_at: str
-) -> tuple[Standing, MissNote | None]:
-    """Where a URL stands that a run did not find, and the note to keep of it; the same in every index.
+class Scope(StrEnum):
+    """What a run is of."""
 
-    Only a run that ended with its note before this one began counts as the one before: two at once are one finding.
+    SOURCE = "source"
+    DATASET = "dataset"
 
-    Args:
-        checked_at: of its current state, `None` for a URL that is not known.
-        withdrawn_at: when it was withdrawn, if it is.
-        note: what is noted; an answer to a request that was sent after its run began makes it void.
-        run: which does not find it.
-        noted_at: the time now.
-    """
-    if checked_at is None:
-        return Standing.UNKNOWN, None
-    if withdrawn_at is not None:
-        return Standing.WITHDRAWN, None
-    if checked_at > run.began_at:
-        return Standing.UNKNOWN, note
-    if note is None or note.began_at < checked_at:
-        return Standing.NOTED, MissNote(run.name, run.began_at, noted_at)
-    if note.run != run.name and note.noted_at < run.began_at:
-        return Standing.MISSED_BEFORE, note
-    return Standing.NOTED, note
+
+class Failure(NamedTuple):
+    """An item that failed."""
+
+    url: str | None
+    """Redacted; `None` of a dataset."""
+    error: str
+
+
+class LastRun(NamedTuple):
+    """The last run of one source, or of one dataset; times are ISO 8601 in UTC."""
+
+    name: str
+    run: str
+    began_at: str
+    ended_at: str | None
+    """`None` while it runs, and of one that was ended before its end."""
+    failed: int
+    """Items that failed; while it runs, those of the run before."""
+    failures: Sequence[Failure]
+    """The same one by one; none where they are more than `MOST`."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it ended, and no item failed."""
+        return self.ended_at is not None and not self.failed
+
+    @classmethod
+    def parse(cls, name: str, run: str, began_at: str, ended_at: str | None, failed: int, failures: str) -> Self:
+        """As the tables have it."""
+        return cls(name, run, began_at, ended_at, failed, [Failure(*one) for one in json.loads(failures)])
+
+
+def rows_of(failures: Mapping[str, Sequence[Failure]]) -> list[tuple[str, int, str]]:
+    """What the tables keep of failures by name: name, how many, and the list as JSON."""
+    return [
+        (name, len(of_name), json.dumps(list(of_name) if len(of_name) <= MOST else []))
+        for name, of_name in failures.items()
+    ]
 
 
 def oldest_first(manifests: Mapping[str, Manifest]) -> list[IndexRow]:
@@ -134,86 +163,3 @@ def oldest_first(manifests: Mapping[str, Manifest]) -> list[IndexRow]:
     versions = [IndexRow.of(manifest, path) for path, manifest in manifests.items()]
     versions.sort(key=lambda row: row.changed_at)
     return versions
-
-
-def in_rounds(rows: Sequence[IndexRow]) -> list[list[int]]:
-    """The places of the rows, in their order, parted so that no URL of a source is twice in one part."""
-    if len({row[1] for row in rows}) == len(rows):
-        return [list(range(len(rows)))] if rows else []
-    rounds: list[list[int]] = []
-    seen: dict[tuple[str, str], int] = {}
-    for place, row in enumerate(rows):
-        key = (row.source, row.url_digest)
-        turn = seen[key] = seen.get(key, -1) + 1
-        if turn == len(rounds):
-            rounds.append([])
-        rounds[turn].append(place)
-    return rounds
-
-
-# --- what becomes of an answer where the index has another state than was looked up; the same in every index
-
-
-def is_later(present: IndexRow, row: IndexRow) -> bool:
-    """Whether an answer becomes the current state of its URL where that is not the one that was looked up before."""
-    return row.checked_at >= present.checked_at
-
-
-def is_recorded(present: IndexRow, row: IndexRow) -> bool:
-    """Whether the present state is this very answer."""
-    return present.checked_at == row.checked_at and present.digest == row.digest
-
-
-def following(present: IndexRow, row: IndexRow) -> IndexRow:
-    """The state that a later answer leads to; where its digest is a new one, the present state is history."""
-    same = present.digest == row.digest
-    return row._replace(changed_at=present.changed_at if same else row.checked_at)
-
-
-def is_back(row: IndexRow, withdrawn_at: str) -> bool:
-    """Whether an answer makes a withdrawn URL current again: the state that it begins is later than the withdrawal.
-
-    One that only confirms a state of before the withdrawal was looked up before it, and asked for no bytes.
-    """
-    return row.changed_at > withdrawn_at
-
-
-class Entered(NamedTuple):
-    """What an earlier answer leads to: of the history, oldest first, `kept` versions stay and `tail` follows them."""
-
-    present: IndexRow
-    kept: int
-    tail: list[Version]
-
-
-def entered(present: IndexRow, row: IndexRow, history: Sequence[Version]) -> Entered:
-    """Enter an answer whose request was sent before the last one of the present state into the history, by its time.
-
-    Versions beside each other have different digests: one that has its neighbour's belongs to it. Where the present
-    state was seen before the answer and again after it, it begins anew with its last check.
-    """
-    version = Version(row.checked_at, row.digest, row.manifest)
-    if version.seen_at >= present.changed_at:
-        if version.digest == present.digest:
-            return Entered(present, len(history), [])
-        left = Version(present.changed_at, present.digest, present.manifest)
-        return Entered(present._replace(changed_at=present.checked_at), len(history), [left, version])
-    kept, tail = entered_before(row, history)
-    if tail == [version] and present.digest == version.digest:
-        return Entered(present._replace(changed_at=version.seen_at), kept, [])
-    return Entered(present, kept, tail)
-
-
-def entered_before(row: IndexRow, history: Sequence[Version]) -> tuple[int, list[Version]]:
-    """Enter an answer into a history by its time: as many versions as stay, oldest first, and what follows them."""
-    version = Version(row.checked_at, row.digest, row.manifest)
-    kept = len(history)
-    while kept and history[kept - 1].seen_at > version.seen_at:
-        kept -= 1
-    newer = list(history[kept:])
-    if kept and history[kept - 1].digest == version.digest:
-        return len(history), []
-    if newer and newer[0].digest == version.digest:
-        first, *others = newer
-        return kept, [first._replace(seen_at=version.seen_at), *others]
-    return kept, [version, *newer]

@@ -1,22 +1,22 @@
 """The index in one SQLite file beside the store, for the processes of one machine."""
 
 import errno
+import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from airnub_core.errors import ADVICE, DamagedIndexError, StoreError
-from airnub_core.store.clock import elapsed, timestamp
-from airnub_core.store.index.last_run import Failure, LastRun, Scope, rows_of
-from airnub_core.store.index.rows import IndexRow, Missed, MissNote, Run, Standing, Version, oldest_first, standing
-from airnub_core.store.index.sqlite_record import COLUMNS, SELECT, places_of_urls, record, rows_of_urls, withdraw
+from airnub_core.store.clock import elapsed
+from airnub_core.store.index.rows import IndexRow, MissNote, Version
+from airnub_core.store.index.sql import Key, SqlIndex, State, T, UrlOfSource
 from airnub_core.store.index.sqlite_schema import VERSION, key_of, make_tables, pragma
-from airnub_core.store.manifest import Manifest
-from airnub_core.store.withdrawal import Withdrawal
 
 _CACHE_KIB = 8 * 1024
 _LOG_PAGES = 4000
@@ -29,30 +29,110 @@ _ADVICE = {
 }
 # Not a database, a damaged one, or one with other tables than ours. A full disk or a lock says nothing against it.
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
+_NAMES = {name: name for name in ("known", "history", "watermark", "missing", "last_run", "url_digest")} | {
+    "key": "id = %s",
+    "key_columns": "id",
+    "key_values": "%s",
+    "missed_source": "(SELECT source FROM known WHERE known.id = missing.id)",
+}
+_COLUMNS = ", ".join(IndexRow._fields)
+_OTHERS = IndexRow._fields[2:]
+_INSERT = f"INSERT INTO known ({_COLUMNS}, id) VALUES ({', '.join('?' * (len(IndexRow._fields) + 1))})"  # noqa: S608  # constants
+_UPDATE = f"UPDATE known SET {', '.join(f'{column} = ?' for column in _OTHERS)} WHERE id = ?"  # noqa: S608  # constants
+_IDS = "SELECT id FROM url_key WHERE key IN (SELECT value FROM json_each(:keys))"
 
 
-class SqliteIndex:
-    """An `Index` in one file, in WAL mode."""
+class _Tables:
+    """As `sql.Tables`, over a connection with an open transaction."""
 
-    shared = False
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def ask(self, question: str, *values: object) -> list[tuple[Any, ...]]:
+        return self.connection.execute(_translated(question), values).fetchall()
+
+    def ask_each(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        self.connection.executemany(_translated(statement), rows)
+
+    def begin_anew(self) -> None:
+        for table in ("known", "history", "url_key", "missing"):
+            self.ask(f"DELETE FROM {table}")  # noqa: S608  # constants
+
+    def mark_built(self) -> None:
+        self.ask(f"PRAGMA user_version = {VERSION}")
+
+    def rows(self, url_digests: Set[str], *, withdrawn: bool = False) -> Iterable[IndexRow]:
+        if not self.ask("SELECT 1 FROM known LIMIT 1"):
+            return ()
+        question = f"SELECT {_COLUMNS} FROM known WHERE id IN ({_IDS})"  # noqa: S608  # constants
+        found = self.connection.execute(
+            question if withdrawn else f"{question} AND withdrawn_at IS NULL", _keys(url_digests)
+        )
+        return (row for row in map(IndexRow._make, found) if row.url_digest in url_digests)
+
+    def states(self, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
+        del lock  # no other process writes until a writing transaction ends
+        found = self.connection.execute(
+            "SELECT source, url_digest, id, checked_at, withdrawn_at, unwritten, run, began_at, noted_at"  # noqa: S608  # constants
+            f" FROM known LEFT JOIN missing USING (id) WHERE id IN ({_IDS})",
+            _keys(url_digests),
+        )
+        states: dict[UrlOfSource, State] = {}
+        for source, url_digest, place, checked_at, withdrawn_at, unwritten, *columns in found:
+            if url_digest in url_digests:
+                note = None if columns[0] is None else MissNote(*columns)
+                states[source, url_digest] = State((place,), checked_at, withdrawn_at, unwritten, note)
+        return states
+
+    def histories(self, keys: Sequence[Key]) -> Iterable[tuple[Key, int, Version]]:
+        found = self.ask(
+            """SELECT id, place, seen_at, digest, manifest FROM history
+            WHERE id IN (SELECT value FROM json_each(?)) ORDER BY place""",
+            json.dumps([known for (known,) in keys]),
+        )
+        return (((known,), place, Version(*version)) for known, place, *version in found)
+
+    def compare_and_set(
+        self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
+    ) -> Sequence[int]:
+        connection = self.connection
+        places = _note_checks(connection, rows, seen, places)
+        if not places:
+            return places
+        states = self.states({rows[place].url_digest for place in places})
+        # No other process writes until this transaction ends: what is not found now is new.
+        [last] = connection.execute("SELECT coalesce(max(id), 0) FROM known").fetchone()
+        new: list[tuple[Any, ...]] = []
+        changed: list[tuple[Any, ...]] = []
+        others: list[int] = []
+        for place in places:
+            row, looked_up = rows[place], seen[place]
+            there = states.get(row[:2])
+            if there is None:
+                last += 1
+                new.append((*row, last))
+            elif looked_up is not None and there.checked_at == looked_up.checked_at and there.withdrawn_at is None:
+                changed.append((*row[2:], *there.key))
+            else:
+                others.append(place)
+        connection.executemany(_INSERT, new)
+        connection.executemany("INSERT INTO url_key VALUES (?, ?)", [(key_of(row[1]), row[-1]) for row in new])
+        connection.executemany(_UPDATE, changed)
+        return others
+
+
+class _Transactions:
+    """Transactions over one connection in WAL mode; its file is created when it is missing."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, and create it when it is missing. One of an earlier version is brought to this one.
-
-        Raises:
-            DamagedIndexError: it is damaged, or no index.
-            StoreError: it cannot be opened, or is of a later version.
-            OSError: its folder cannot be created.
-        """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._lock = Lock()
-        with _told(path):
+        with _translated_errors(path):
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-        try:
-            with _told(path):
+            try:
                 self._connection.create_function("key_of", 1, key_of, deterministic=True)
                 for setting in (
                     "journal_mode = WAL",
@@ -61,225 +141,26 @@ class SqliteIndex:
                     f"wal_autocheckpoint = {_LOG_PAGES}",
                 ):
                     self._connection.execute(f"PRAGMA {setting}")
-            with self._writing() as connection:
-                make_tables(connection, str(path))
-        except BaseException:
-            self._connection.close()
-            raise
+            except BaseException:
+                self._connection.close()
+                raise
 
-    @property
-    def is_built(self) -> bool:
-        with self._reading() as connection:
-            return pragma(connection, "user_version") == VERSION
-
-    def rebuild(self, manifests: Mapping[str, Manifest], withdrawals: Sequence[Withdrawal] = ()) -> None:
-        versions = oldest_first(manifests)
-        with self._writing() as connection:
-            for table in ("known", "history", "url_key", "missing"):
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608  # constants
-            record(connection, versions, (), {})
-            withdraw(connection, withdrawals)
-            connection.execute("UPDATE known SET unwritten = NULL WHERE unwritten IS NOT NULL")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-
-    def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, IndexRow]:
-        wanted = set(url_digests)
-        with self._reading() as connection:
-            if connection.execute("SELECT 1 FROM known LIMIT 1").fetchone() is None:
-                return {}
-            return {row.url_digest: row for row in rows_of_urls(connection, wanted) if row.source == source}
-
-    def find(self, url_digest: str) -> list[IndexRow]:
-        with self._reading() as connection:
-            return sorted(rows_of_urls(connection, {url_digest}))
-
-    def record(self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
-        met: dict[int, IndexRow] = {}
-        with self._writing() as connection:
-            record(connection, rows, seen, met)
-        return met
-
-    def claim(self, url_digests: Iterable[str]) -> set[str]:
-        return set(url_digests)
-
-    def release(self, url_digests: Iterable[str]) -> None:
-        pass
-
-    def current(self, source: str) -> list[IndexRow]:
-        with self._reading() as connection:
-            found = connection.execute(
-                f"{SELECT} WHERE source = ? AND withdrawn_at IS NULL ORDER BY url, url_digest", (source,)
-            )
-            return list(map(IndexRow._make, found))
-
-    def objects(self, source: str) -> list[tuple[str, str, str, str]]:
-        with self._reading() as connection:
-            return connection.execute(
-                "SELECT digest, path, changed_at, manifest FROM known WHERE source = ? AND withdrawn_at IS NULL",
-                (source,),
-            ).fetchall()
-
-    def count(self, source: str) -> int:
-        # Each of the two counts an index alone; `withdrawn_at IS NULL` would look at every row.
-        question = """SELECT (SELECT count(*) FROM known WHERE source = :source)
-            - (SELECT count(*) FROM known WHERE source = :source AND withdrawn_at IS NOT NULL)"""
-        with self._reading() as connection:
-            return int(connection.execute(question, {"source": source}).fetchone()[0])
-
-    def unlisted(self, source: str, url_digests: Set[str], most: int) -> list[str]:
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT url_digest, url FROM known WHERE source = ? AND withdrawn_at IS NULL", (source,)
-            )
-            return list(islice((url for digest, url in rows if digest not in url_digests), most))
-
-    def versions(self, source: str, url_digest: str) -> list[Version]:
-        with self._reading() as connection:
-            there = places_of_urls(connection, {url_digest}).get((source, url_digest))
-            found = connection.execute(
-                """SELECT seen_at, digest, manifest FROM (
-                    SELECT place, seen_at, digest, manifest FROM history WHERE id = :id
-                    UNION ALL SELECT NULL, changed_at, digest, manifest FROM known
-                    WHERE id = :id AND withdrawn_at IS NULL
-                ) ORDER BY place NULLS LAST""",
-                {"id": there and there.id},
-            )
-            return list(map(Version._make, found))
-
-    def sources(self) -> list[str]:
-        with self._reading() as connection:
-            # Hops from source to source; DISTINCT would walk over every row.
-            found = connection.execute(
-                """WITH RECURSIVE one (name) AS (
-                    SELECT min(source) FROM known
-                    UNION ALL SELECT (SELECT min(source) FROM known WHERE source > name) FROM one WHERE name IS NOT NULL
-                ) SELECT name FROM one WHERE name IS NOT NULL"""
-            )
-            return [str(name) for (name,) in found]
-
-    def miss(self, run: Run, missed: Sequence[Missed]) -> list[Standing]:
-        now = timestamp(time.time())
-        result: list[Standing] = []
-        with self._writing() as connection:
-            places = places_of_urls(connection, {one.url_digest for one in missed})
-            for one in missed:
-                there = places.get(one)
-                if there is None:
-                    result.append(Standing.UNKNOWN)
-                    continue
-                found = connection.execute(
-                    "SELECT run, began_at, noted_at FROM missing WHERE id = ?", (there.id,)
-                ).fetchone()
-                before = None if found is None else MissNote(*found)
-                stands, note = standing(there.checked_at, there.withdrawn_at, before, run, noted_at=now)
-                if note is not None and note != before:
-                    connection.execute("INSERT OR REPLACE INTO missing VALUES (?, ?, ?, ?)", (there.id, *note))
-                result.append(stands)
-        return result
-
-    def forget_misses(self, source: str, url_digests: Iterable[str] | None = None) -> None:
-        with self._writing() as connection:
-            if url_digests is None:
-                connection.execute(
-                    "DELETE FROM missing WHERE (SELECT source FROM known WHERE known.id = missing.id) = ?", (source,)
-                )
-            elif connection.execute("SELECT 1 FROM missing LIMIT 1").fetchone() is not None:
-                places = places_of_urls(connection, set(url_digests))
-                connection.executemany(
-                    "DELETE FROM missing WHERE id = ?", [(one.id,) for key, one in places.items() if key[0] == source]
-                )
-
-    def withdraw(self, withdrawals: Sequence[Withdrawal]) -> list[bool]:
-        with self._writing() as connection:
-            return withdraw(connection, withdrawals)
-
-    def unwritten(self) -> list[Withdrawal]:
-        with self._reading() as connection:
-            found = connection.execute(
-                "SELECT source, url_digest, url, withdrawn_at, unwritten FROM known WHERE unwritten IS NOT NULL"
-            )
-            return sorted(map(Withdrawal._make, found))
-
-    def written(self, withdrawals: Sequence[Withdrawal]) -> None:
-        with self._writing() as connection:
-            places = places_of_urls(connection, {one.url_digest for one in withdrawals})
-            connection.executemany(
-                "UPDATE known SET unwritten = NULL WHERE id = ? AND withdrawn_at <= ?",
-                [
-                    (places[one.source, one.url_digest].id, one.withdrawn_at)
-                    for one in withdrawals
-                    if (one.source, one.url_digest) in places
-                ],
-            )
-
-    def withdrawn(self, source: str) -> list[tuple[IndexRow, str]]:
-        with self._reading() as connection:
-            found = connection.execute(
-                f"SELECT {COLUMNS}, withdrawn_at FROM known "  # noqa: S608  # constants
-                "WHERE source = ? AND withdrawn_at IS NOT NULL ORDER BY url, url_digest",
-                (source,),
-            )
-            return [(IndexRow(*columns), withdrawn_at) for *columns, withdrawn_at in found]
-
-    def clock(self) -> float:
-        # A process that is interrupted between the two readings finds too little.
-        return max(time.time() - elapsed() for _ in range(3))
-
-    def watermark(self, source: str) -> str | None:
-        with self._reading() as connection:
-            row = connection.execute("SELECT value FROM watermark WHERE source = ?", (source,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def move_watermark(self, source: str, value: str) -> None:
-        with self._writing() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO watermark VALUES (?, ?, ?)", (source, value, timestamp(time.time()))
-            )
-
-    def begin_runs(self, scope: Scope, names: Sequence[str], run: str) -> None:
-        now = timestamp(time.time())
-        with self._writing() as connection:
-            connection.executemany(
-                """INSERT INTO last_run VALUES (?, ?, ?, ?, NULL, 0, '[]') ON CONFLICT (scope, name)
-                DO UPDATE SET run = excluded.run, began_at = excluded.began_at, ended_at = NULL""",
-                [(scope.value, name, run, now) for name in names],
-            )
-
-    def end_runs(self, scope: Scope, failures: Mapping[str, Sequence[Failure]], run: str) -> None:
-        now = timestamp(time.time())
-        with self._writing() as connection:
-            connection.executemany(
-                """INSERT INTO last_run AS noted VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope, name)
-                DO UPDATE SET ended_at = excluded.ended_at, failed = excluded.failed, failures = excluded.failures
-                WHERE noted.run = excluded.run""",
-                [(scope.value, name, run, now, now, *rest) for name, *rest in rows_of(failures)],
-            )
-
-    def last_runs(self, scope: Scope) -> dict[str, LastRun]:
-        with self._reading() as connection:
-            found = connection.execute(
-                "SELECT name, run, began_at, ended_at, failed, failures FROM last_run WHERE scope = ?", (scope.value,)
-            )
-            return {name: LastRun.parse(name, *rest) for name, *rest in found}
-
-    def close(self) -> None:
-        with self._lock, _told(self._path):
-            self._connection.close()
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def run(self, work: Callable[[_Tables], T]) -> T:
         with self._transaction("BEGIN") as connection:
-            yield connection
+            return work(_Tables(connection))
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def write(self, work: Callable[[_Tables], T]) -> T:
         # A transaction that reads first and writes later fails where another wrote in between; this one waits.
         with self._transaction("BEGIN IMMEDIATE") as connection:
-            yield connection
+            return work(_Tables(connection))
+
+    def close(self) -> None:
+        with self._lock, _translated_errors(self._path):
+            self._connection.close()
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._lock, _told(self._path):
+        with self._lock, _translated_errors(self._path):
             self._connection.execute(begin)
             try:
                 yield self._connection
@@ -291,8 +172,91 @@ class SqliteIndex:
                 raise
 
 
+class SqliteIndex(SqlIndex):
+    """An `Index` in one file."""
+
+    shared = False
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, and create it when it is missing. One of an earlier version is brought to this one.
+
+        Raises:
+            DamagedIndexError: it is damaged, or no index.
+            StoreError: it cannot be opened, or is of a later version.
+            OSError: its folder cannot be created.
+        """
+        super().__init__(_Transactions(path))
+        try:
+            self._transactions.write(lambda tables: make_tables(tables.connection, str(path)))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def is_built(self) -> bool:
+        return self._transactions.run(lambda tables: pragma(tables.connection, "user_version") == VERSION)
+
+    def claim(self, url_digests: Iterable[str]) -> set[str]:
+        return set(url_digests)
+
+    def release(self, url_digests: Iterable[str]) -> None:
+        pass
+
+    def unlisted(self, source: str, url_digests: Set[str], most: int) -> list[str]:
+        def read(tables: _Tables) -> list[str]:
+            rows = tables.connection.execute(
+                "SELECT url_digest, url FROM known WHERE source = ? AND withdrawn_at IS NULL", (source,)
+            )
+            return list(islice((url for digest, url in rows if digest not in url_digests), most))
+
+        return self._transactions.run(read)
+
+    def clock(self) -> float:
+        # A process that is interrupted between the two readings finds too little.
+        return max(time.time() - elapsed() for _ in range(3))
+
+
+def _note_checks(
+    connection: sqlite3.Connection, rows: Sequence[IndexRow], before: Sequence[IndexRow | None], places: Sequence[int]
+) -> Sequence[int]:
+    """Note when rows were checked of which nothing else is new, many in one statement; the places that are left."""
+    rest: list[int] = []
+    unchanged: dict[str, dict[str, int]] = {}
+    for place in places:
+        row, looked_up = rows[place], before[place]
+        # All but `checked_at`, which is the last but one.
+        if looked_up is not None and row[:-2] == looked_up[:-2] and row[-1] == looked_up[-1]:
+            unchanged.setdefault(row[0], {})[row[1]] = place
+        else:
+            rest.append(place)
+    for source, of_source in unchanged.items():
+        sent = {url_digest: rows[place].checked_at for url_digest, place in of_source.items()}
+        seen = {url_digest: one.checked_at for url_digest, place in of_source.items() if (one := before[place])}
+        connection.create_function("sent", 1, sent.get)
+        connection.create_function("seen", 1, seen.get)
+        noted = connection.execute(
+            f"UPDATE known SET checked_at = sent(url_digest) WHERE id IN ({_IDS}) AND source = :source"  # noqa: S608  # constants
+            " AND checked_at = seen(url_digest) AND withdrawn_at IS NULL",
+            {"source": source, **_keys(of_source)},
+        )
+        if noted.rowcount < len(of_source):
+            # The others of them are found to be recorded already.
+            rest += of_source.values()
+    return rest
+
+
+def _keys(url_digests: Iterable[str]) -> dict[str, str]:
+    return {"keys": json.dumps(list(map(key_of, url_digests)))}
+
+
+@lru_cache
+def _translated(question: str) -> str:
+    """A statement of `sql`, as SQLite has it."""
+    return question.format(**_NAMES).replace("%s", "?")
+
+
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _translated_errors(path: Path) -> Iterator[None]:
     """SQLite's errors as those of the store."""
     try:
         yield

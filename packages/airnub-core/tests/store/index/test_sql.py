@@ -1,11 +1,11 @@
-"""The last run of a source or a dataset."""
+"""What both indexes do alike: the last run of a source or a dataset."""
 
 import sqlite3
 
 import pytest
 
 from airnub_core.store.index import Failure, Scope, SqliteIndex
-from airnub_core.store.index.last_run import MOST
+from airnub_core.store.index.rows import MOST
 
 GONE = Failure("http://h/a", "HTTP 404")
 

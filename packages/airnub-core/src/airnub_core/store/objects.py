@@ -9,6 +9,7 @@
 Bytes and manifest are on the disk before their folder is renamed to its digest: what is visible is whole.
 """
 
+import errno
 import os
 import shutil
 import threading
@@ -21,33 +22,34 @@ from typing import ClassVar
 
 from airnub_common import ALGORITHM, digest_of, write_atomic
 from airnub_core.errors import DamagedManifestError, StoreError
-from airnub_core.store.content_reader import ContentReader
-from airnub_core.store.durability import make_durable, sync_each
-from airnub_core.store.intent_log import write_intent_log
-from airnub_core.store.layout import SUFFIX, Staged, object_path
-from airnub_core.store.listing import NOT_EMPTY, remove_empty
+from airnub_core.store.durability import make_durable, sync_each, with_parents
+from airnub_core.store.layout import HIDDEN, SUFFIX, Staged, object_path
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.protocol import PublishResult
-from airnub_core.store.withdrawal import FOLDER, Withdrawal, withdrawal_path
+from airnub_core.store.reader import PIECE, StoreReader, failure_of
+from airnub_core.store.recovery import write_intent_log
+from airnub_core.store.withdrawal import FOLDER, Withdrawal
 from airnub_core.store.write_ahead_log import LOGS, continued, logs_in
 
 LEFT = 1000
 """Objects; when more of them are in write-ahead logs alone at the end, the logs stay, and the next run syncs them
-(`deferred_sync`). What that saves is in benchmarks/README.md.
+(`durability`). What that saves is in benchmarks/README.md.
 """
+NOT_EMPTY = frozenset({errno.EEXIST, errno.ENOTEMPTY})
+"""What systems call a folder that is in the way since something is in it."""
 _NAMES = 10_000
 """Folders of which a process remembers the name of the object."""
 _CONTINUED = 4
 """Write-ahead logs, of 64 MiB, that may have been continued in another one until they are made needless by a sync."""
 
 
-class ContentStore(ContentReader):
+class ContentStore(StoreReader):
     """A `Store` in a folder; paths in and out of its methods are relative to `root`, with `/`."""
 
     takes_logs: ClassVar[bool] = True
 
     def __init__(self, root: Path) -> None:
-        super().__init__(root)
+        self.root = root
         self._publishing = threading.Lock()
         self._lists = 0
         self._home: Path | None = None
@@ -67,15 +69,16 @@ class ContentStore(ContentReader):
         self._object_names: dict[Path, str] = {}
         """By folder, the name of the object that a further URL brought, so that its folder is not listed again."""
 
+    @property
+    def name(self) -> str:
+        return str(self.root)
+
+    @property
+    def hidden(self) -> Path:
+        """Where what is not an object lies."""
+        return self.root / HIDDEN
+
     def publish(self, batch: Sequence[Staged]) -> list[PublishResult | StoreError]:
-        """Give staged bytes their places; durable when it returns.
-
-        Returns:
-            In order, where each lies, or why it alone could not be published.
-
-        Raises:
-            OSError: the disk is full, or the store was removed; nothing that is staged is lost.
-        """
         if not batch:
             return []
         with self._publishing:
@@ -89,18 +92,13 @@ class ContentStore(ContentReader):
                 self._in_logs += len(batch)
             else:
                 self._lists += 1
-                redo_list = write_intent_log(home, self._lists, batch)
-                self._sync(home, chain(_folders((staged.folder for staged in batch), above=1), (redo_list, home)))
-                self._kept.append(redo_list)
+                intent_log = write_intent_log(home, self._lists, batch)
+                self._sync(home, chain(with_parents((staged.folder for staged in batch), above=1), (intent_log, home)))
+                self._kept.append(intent_log)
             return [self._publish(staged, logged=logged) for staged in batch]
 
     def make_durable(self, paths: Iterable[str]) -> None:
-        """Return when objects are on the disk, with their folders.
-
-        Raises:
-            OSError: the disk did not take them.
-        """
-        make_durable(self.root, _folders((str((self.root / path).parent) for path in paths), above=3))
+        make_durable(self.root, with_parents((str((self.root / path).parent) for path in paths), above=3))
 
     def close(self) -> None:
         """Nothing more is published: the renames are made durable, and what was kept to repeat them goes; except where
@@ -128,10 +126,10 @@ class ContentStore(ContentReader):
         needless = logs if closing else continued(logs)
         if needless:
             self._without_log = {str(path.parent) for path in home.glob(f"*/*/*{SUFFIX}")}
-        staged = _folders(self._without_log if needless else (), above=1)
+        staged = with_parents(self._without_log if needless else (), above=1)
         # In their folders only what is new: one folder may hold the manifests of very many URLs.
-        entries = _folders((str(file.parent) for file in self._claimed), above=3)
-        files = chain(paths, _folders(self._renamed, above=3), logs, staged, self._claimed)
+        entries = with_parents((str(file.parent) for file in self._claimed), above=3)
+        files = chain(paths, with_parents(self._renamed, above=3), logs, staged, self._claimed)
         make_durable(self.root, files, entries)
         self._renamed.clear()
         self._claimed.clear()
@@ -146,12 +144,8 @@ class ContentStore(ContentReader):
     def _publish(self, staged: Staged, *, logged: bool) -> PublishResult | StoreError:
         try:
             return self._place(staged, logged=logged)
-        except StoreError as error:
-            return error
-        except OSError as error:
-            failure = StoreError.of(error, self.root / staged.source)
-            failure.__cause__ = error
-            return failure
+        except (OSError, StoreError) as error:
+            return failure_of(error, f"{self.root}/{staged.source}")
 
     def _place(self, staged: Staged, *, logged: bool) -> PublishResult:
         path = object_path(staged.source, staged.hex_digits, staged.file_name)
@@ -169,24 +163,21 @@ class ContentStore(ContentReader):
         self._renamed.append(folder)
         return PublishResult(path, path + SUFFIX, new=True)
 
-    def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
-        """Keep that these URLs are withdrawn, each in a file; durable when it returns.
+    def has(self, path: str, size: int) -> bool:
+        try:
+            return os.stat(f"{self.root}/{path}").st_size == size  # noqa: PTH116  # for every file that is known
+        except OSError:
+            return False
 
-        Raises:
-            StoreError: the store cannot be written.
-        """
+    def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
         try:
             written = list(map(self._write_withdrawal, withdrawals))
-            sync_each(written, _folders((str(path.parent) for path in written), above=2))
+            sync_each(written, with_parents((str(path.parent) for path in written), above=2))
         except OSError as error:
             raise StoreError.of(error, self.root / FOLDER) from error
 
     def remove(self, path: str) -> None:
-        """Remove an object or a manifest, and the folders that are empty without it.
-
-        Raises:
-            StoreError: it cannot be removed.
-        """
+        """Remove an object or a manifest, and the folders that are empty without it."""
         file = self.root / path
         try:
             file.unlink(missing_ok=True)
@@ -208,7 +199,7 @@ class ContentStore(ContentReader):
             try:
                 known = Manifest.read(place)
             except DamagedManifestError:
-                # Missing, or damaged and so of no use to anybody.
+                # Missing, or damaged and so useless.
                 _replace(place, manifest, arrived)
                 self._remove_damaged_claim(folder / (existing + f".{staged.url_digest[:8]}{SUFFIX}"), place)
             else:
@@ -227,23 +218,28 @@ class ContentStore(ContentReader):
             str(place), "short-hash collision: two URLs share the first 8 digits of their digest"
         )
 
+    def _content(self, path: str) -> bytes:
+        return (self.root / path).read_bytes()
+
+    def _pieces(self, path: str) -> Iterator[bytes]:
+        with (self.root / path).open("rb") as file:
+            while piece := file.read(PIECE):
+                yield piece
+
+    def _paths(self, source: str | None = None, ending: str = "") -> Iterator[str]:
+        for path in sorted(self.root.glob(f"{source or '[!.]*'}/??/*/*{ending}")):
+            if path.name.endswith(SUFFIX) or (not path.name.startswith(".") and path.is_file()):
+                yield path.relative_to(self.root).as_posix()
+
+    def _withdrawal_paths(self) -> Iterator[str]:
+        return (path.relative_to(self.root).as_posix() for path in sorted(self.root.glob(f"{FOLDER}/*/[!.]*")))
+
     def _write_withdrawal(self, withdrawal: Withdrawal) -> Path:
         """Write a withdrawal, unless a later one is there, which may not be durable yet."""
         path = self.root / withdrawal.path
-        with suppress(FileNotFoundError, DamagedManifestError):
-            if self._withdrawal(path).withdrawn_at >= withdrawal.withdrawn_at:
-                return path
-        write_atomic(path, withdrawal.as_bytes())
+        if self._is_newer(withdrawal):
+            write_atomic(path, withdrawal.as_bytes())
         return path
-
-    def _is_withdrawn(self, manifest: Manifest) -> bool:
-        """Whether a URL was withdrawn after the bytes of its manifest were asked for."""
-        try:
-            return self._withdrawal(self.root / withdrawal_path(manifest.source, manifest.url_digest)).ends(manifest)
-        except FileNotFoundError:
-            return False
-        except DamagedManifestError:
-            return True  # a newer manifest is right in any case
 
     @staticmethod
     def _remove_damaged_claim(own: Path, place: Path) -> None:
@@ -281,11 +277,16 @@ def _replace(place: Path, manifest: Manifest, arrived: Path) -> None:
     whole.replace(place)
 
 
-def _folders(paths: Iterable[str], *, above: int) -> Iterator[Path]:
-    """Folders, and so many above each of them, which hold their names; all of them once."""
-    known: set[Path] = set()
-    for path in map(Path, paths):
-        for folder in (path, *path.parents[:above]):
-            if folder not in known:
-                known.add(folder)
-                yield folder
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders one by one, up to the first that is not empty; none is listed, since it may hold very much.
+
+    Raises:
+        OSError: one cannot be removed for a different reason.
+    """
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError as error:
+            if error.errno not in NOT_EMPTY:
+                raise
+            return

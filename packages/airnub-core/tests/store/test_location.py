@@ -1,10 +1,12 @@
 """Addresses in object storage."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 
-from airnub_core.store.bucket_address import BucketAddress, block_variable, bucket_url
+from airnub_core.errors import StoreError
+from airnub_core.store.location import BucketAddress, StoreLocation, block_variable, bucket_url
 
 ADDRESS = BucketAddress("s3://me:hunter2@bucket/prefix/", {"secret_access_key": "hunter2", "region": "eu-west-1"})
 
@@ -40,3 +42,19 @@ def test_what_is_no_url_of_a_bucket(url):
 def test_a_url_of_a_bucket_has_no_slash_at_its_end():
     """So what is in it is named in one way."""
     assert bucket_url("s3://bucket/prefix/") == bucket_url("s3://bucket/prefix") == "s3://bucket/prefix"
+
+
+def test_a_folder_is_a_location():
+    """With its index beside it; a location stays what it is."""
+    location = StoreLocation.at(Path("store"))
+    assert location == StoreLocation(Path("store"))
+    assert StoreLocation.at(location) is location
+    assert (location.name, location.hidden) == ("store", Path("store/.airnub"))
+
+
+def test_a_bucket_needs_a_local_folder_for_writing():
+    """What is on its way lies there; its name shows no secret."""
+    location = StoreLocation(ADDRESS, local=Path("local"))
+    assert (location.name, location.hidden) == ("s3://***@bucket/prefix", Path("local/.airnub"))
+    with pytest.raises(StoreError, match="expected a local folder"):
+        _ = StoreLocation(ADDRESS).hidden
