@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from airnub_common import redact_url
 from airnub_core.errors import RefusedUrlError
-from airnub_core.http.addresses import HOST_NAME, literal_address
+from airnub_core.http.ssrf import HOST_NAME, literal_address
 
 WITH_HOST = "an http or https URL with a host"
 WITH_PORT = "an http or https URL with a port from 1 to 65535"
