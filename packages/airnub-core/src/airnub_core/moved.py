@@ -30,6 +30,7 @@ MODULES: Mapping[str, str] = {
     "airnub_core.results": "airnub_core.output_files",
     "airnub_core.settling": "airnub_core.commit",
     "airnub_core.sources.paging": "airnub_core.sources.pagination",
+    "airnub_core.sources.settings": "airnub_core",
     "airnub_core.store.collection": "airnub_core.store.gc",
     "airnub_core.store.folders": "airnub_core.store.listing",
     "airnub_core.store.index.known": "airnub_core.store.index.rows",
