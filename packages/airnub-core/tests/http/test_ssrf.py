@@ -342,10 +342,10 @@ def test_metadata_services(address):
     assert is_metadata(ip_of(address))
 
 
-METADATA = ["169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192"]
+SERVICES = ["169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192"]
 
 
-@pytest.mark.parametrize("address", METADATA)
+@pytest.mark.parametrize("address", SERVICES)
 @pytest.mark.parametrize(
     "form",
     [

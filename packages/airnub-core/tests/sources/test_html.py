@@ -278,7 +278,6 @@ def test_what_is_no_selector_is_refused(selector):
 # --- sitemaps
 
 
-URL = "http://page.example/"
 PAGE = '<base href="/x/"><a href="ä?ö">größe</a><a href=b></a><a href="javascript:x">'.encode("latin-1")
 
 
