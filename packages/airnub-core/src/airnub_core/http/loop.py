@@ -151,7 +151,7 @@ class Loop(ABC):
         if self._due is not None and self._due <= now:
             self._due = None
             self.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        left = True
+        left = 1
         while left:
             left, good, bad = self.multi.info_read()
             for curl in good:
