@@ -322,4 +322,4 @@ def test_a_large_page_is_read():
     page = b"".join(b"<p><a href=%d.csv>file %d</a></p>\n" % (number, number) for number in range(20_000))
     links = read(page)
     assert len(links) == 20_000
-    assert links[-1].url == "http://page.example/19999.csv"
+    assert links[-1].url == "http://page.example/dir/19999.csv"
