@@ -117,8 +117,9 @@ class Loop(ABC):
         self._watchers.append(watcher)
 
     def unwatch(self, watcher: Watcher) -> None:
-        """Let it look no more."""
-        self._watchers.remove(watcher)
+        """Let it look no more; it may have ended before."""
+        with suppress(ValueError):
+            self._watchers.remove(watcher)
 
     def _run(self) -> None:
         try:

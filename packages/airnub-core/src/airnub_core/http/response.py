@@ -107,11 +107,8 @@ class ResponseReader:
             return
         if self.is_cut:
             return
-        if self._decoder is None:
-            self._keep(body, piece)
-            return
         try:
-            for decoded in self._decoder.decode(piece):
+            for decoded in (piece,) if self._decoder is None else self._decoder.decode(piece):
                 self._keep(body, decoded)
         except DecodingError:
             raise self._undecodable() from None
@@ -169,14 +166,13 @@ class ResponseReader:
         transfer, status = self.transfer, self.status
         if not status:
             raise ConnectionFailedError(transfer.url, "it was closed within the headers")
-        if status in redirects.STATUSES and self._is_redirect:
+        if self._is_redirect:
             return parse_url(transfer.url, self.headers["location"].strip(), base=transfer.target.url)
         if status == _NOT_MODIFIED and transfer.is_conditional:
             return None
-        body = self.body
-        if body is not None:
-            if self._decoder is not None or body.has_note:
-                self._check_whole(body)
+        if self.body is not None:
+            if not self.is_cut and (self._decoder is not None or self.body.has_note):
+                self._check_whole(self.body)
             return None
         if status in _NO_PART and transfer.body is not None:
             raise UnfitPartError(transfer.url, "no more bytes where the server once had some")
@@ -262,8 +258,6 @@ class ResponseReader:
             raise TooLargeError(self.transfer.url, limit)
 
     def _check_whole(self, body: Body) -> None:
-        if self.is_cut:
-            return
         if self._decoder is not None:
             try:
                 self._decoder.end()

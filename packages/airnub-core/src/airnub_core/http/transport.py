@@ -6,7 +6,6 @@ and size are below it, and the same as for files. httpx's own redirects and cook
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -124,17 +123,13 @@ class Transport(httpx.AsyncBaseTransport):
         """Give up on all that is under way."""
         for sink in list(self._open):
             sink.close()
-        self._client.call(self._unwatch)
-
-    def _unwatch(self) -> None:
-        with suppress(ValueError):  # it was closed before
-            self._client.unwatch(self)
+        self._client.call(lambda: self._client.unwatch(self))
 
     def look(self, _now: float, *, is_idle: bool) -> None:
-        """As a watcher of the client: nothing is to be done now and then."""
+        """As `Watcher`: there is nothing to do."""
 
     def crashed(self, error: BaseException) -> None:
-        """As a watcher of the client: it has ended by a fault."""
+        """As `Watcher`."""
         self._event_loop.call(lambda: self.abort(error))
 
     def abort(self, error: BaseException) -> None:
@@ -268,13 +263,7 @@ class AsyncClient(httpx.AsyncClient):
 
 
 def new_async_client(transport: Transport, user_agent: str, auth: Any = None) -> AsyncClient:
-    """An `httpx.AsyncClient` over a transport; closing it ends its requests, and not the client below.
-
-    Args:
-        transport: makes the requests.
-        user_agent: who asks.
-        auth: as httpx takes it.
-    """
+    """An `httpx.AsyncClient` over a transport; closing it ends its requests, and not the client below."""
     return AsyncClient(
         transport=transport,
         auth=auth,
@@ -305,5 +294,4 @@ def _as_httpx(error: IngestError, request: httpx.Request) -> httpx.RequestError:
 def _feeding_ended(task: "asyncio.Task[None]", sink: StreamSink) -> None:
     """What a stream of a request raised is raised by the request."""
     if not task.cancelled() and (error := task.exception()) is not None and not sink.head.done():
-        with suppress(asyncio.InvalidStateError):
-            sink.head.set_exception(error)
+        sink.head.set_exception(error)
