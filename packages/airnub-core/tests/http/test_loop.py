@@ -175,19 +175,16 @@ def test_a_connection_that_was_closed_is_ready(turns, pair):
     here, there = pair
     on_socket(pycurl.POLL_IN, here.fileno(), None, None)
     there.close()
-    [(descriptor, events)] = turn()
-    assert descriptor == here.fileno()
-    assert events & pycurl.CSELECT_IN
+    assert turn() == [(here.fileno(), pycurl.CSELECT_IN | pycurl.CSELECT_OUT)]
 
 
 def test_a_socket_that_was_removed_is_not_reported(turns, pair):
-    """Also when it is removed twice, and until it is asked for again."""
+    """Until it is asked for again."""
     on_socket, turn = turns
     here, there = pair
     on_socket(pycurl.POLL_IN, here.fileno(), None, None)
     there.send(b"x")
-    for _ in range(2):
-        on_socket(pycurl.POLL_REMOVE, here.fileno(), None, None)
+    on_socket(pycurl.POLL_REMOVE, here.fileno(), None, None)
     assert turn() == []
     on_socket(pycurl.POLL_OUT, here.fileno(), None, None)
     assert turn() == [(here.fileno(), pycurl.CSELECT_OUT)]

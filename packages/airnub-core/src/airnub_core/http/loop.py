@@ -16,6 +16,9 @@ LONGEST_SLEEP = 1.0
 """Seconds between two turns, at most."""
 _EVENTS = (0, select.POLLIN, select.POLLOUT, select.POLLIN | select.POLLOUT)
 """By what libcurl waits for, as it names that: 1 to read, 2 to write."""
+_BOTH = pycurl.CSELECT_IN | pycurl.CSELECT_OUT
+_READY = {select.POLLIN: pycurl.CSELECT_IN, select.POLLOUT: pycurl.CSELECT_OUT}
+"""What a socket is ready for, as libcurl names it; on an error, for both."""
 
 
 class Watcher(Protocol):
@@ -146,7 +149,7 @@ class Loop(ABC):
                 with suppress(BlockingIOError):
                     self._awake.recv(4096)
             else:
-                self.multi.socket_action(descriptor, _ready(events))
+                self.multi.socket_action(descriptor, _READY.get(events, _BOTH))
         self._asleep = False
         now = monotonic()
         if self._due is not None and self._due <= now:
@@ -175,16 +178,9 @@ class Loop(ABC):
 
     def _on_socket(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         if what == pycurl.POLL_REMOVE:
-            with suppress(KeyError):
-                self._poll.unregister(descriptor)
+            self._poll.unregister(descriptor)
         else:
             self._poll.register(descriptor, _EVENTS[what])
 
     def _on_timer(self, milliseconds: int) -> None:
         self._due = None if milliseconds < 0 else monotonic() + milliseconds / 1000
-
-
-def _ready(events: int) -> int:
-    """The events of a socket as libcurl names them; an error can be read and written."""
-    reads = pycurl.CSELECT_IN if events & ~select.POLLOUT else 0
-    return int(reads | (pycurl.CSELECT_OUT if events & ~select.POLLIN else 0))

@@ -56,6 +56,7 @@ class ResponseReader:
         self.is_cut = False
         """Whether the body has reached its limit, and the rest is not wanted."""
         self.sent_at = ""
+        self._is_redirect = False
         self._kept: list[bytes] | None = None
         """The beginning of the body of an error, where it is wanted."""
         self._decoder: Decoder | None = None
@@ -124,6 +125,7 @@ class ResponseReader:
         if not self.status:
             raise ProtocolError(self.transfer.url, "no status")
         self.headers = read_headers(self.lines[start + 1 : end])
+        self._is_redirect = self.status in redirects.STATUSES and "location" in self.headers
         transfer = self.transfer
         if self.status == _PARTIAL_CONTENT and transfer.body is not None:
             note = transfer.body.resumable
@@ -139,7 +141,8 @@ class ResponseReader:
                 transfer.sink.discard(transfer.body)
                 transfer.body = None
             self._check_size(0)
-            self._decode()
+            if "content-encoding" in self.headers:
+                self._decode()
             self.body = transfer.sink.body(self.response)
         elif transfer.sink.takes_all and not self._is_redirect:
             self._kept = []
@@ -215,10 +218,6 @@ class ResponseReader:
         if head.interim > MAX_INTERIM:
             raise too_many_interim(self.transfer.url, head.interim)
         return head
-
-    @property
-    def _is_redirect(self) -> bool:
-        return self.status in redirects.STATUSES and "location" in self.headers
 
     def _decode(self) -> None:
         if encoding := self.headers.get("content-encoding"):
