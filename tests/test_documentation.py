@@ -14,9 +14,21 @@ import yaml
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main as airnub
-from airnub_core import ApiSource, FileSource, Item, NetworkSettings, PageSource, open_engine
+from airnub_core import (
+    ApiSource,
+    Auth,
+    CursorPages,
+    FileSource,
+    Incremental,
+    Item,
+    LinkPages,
+    NetworkSettings,
+    NumberedPages,
+    OffsetPages,
+    PageSource,
+    open_engine,
+)
 from airnub_core.contracts.limits import DatasetLimits
-from airnub_core.sources.settings import Auth, CursorPages, Incremental, LinkPages, NumberedPages, OffsetPages
 from airnub_data import Column, Csv, Dataset, Location, make_dataset, scan_dataset
 from airnub_data.testing import write_rows
 from department_template.settings import IngestionSettings

@@ -33,7 +33,6 @@ EXAMPLES = [
 ]
 STORE_EXAMPLES = [
     errors.DatasetError("weather", "expected rows, found none"),
-    errors.ReaderError("weather", "reading it raised KeyError: 'x'", "Traceback …"),
     errors.StoreError("/store", "No space left on device", advice="free space"),
     errors.DamagedObjectError("/store/x", "expected a, found b"),
     errors.DamagedManifestError("/store/x", "not a manifest"),
@@ -95,28 +94,6 @@ def test_the_message_says_what_is_kept():
     message = str(errors.TruncatedBodyError(URL, 2_000_000, 1_048_576, kept=1_048_576))
     assert message.endswith("; 1,048,576 bytes are kept, and the next run goes on from there")
     assert errors.TruncatedBodyError(URL, 2, 1, kept=1) == errors.TruncatedBodyError(URL, 2, 1)
-
-
-def raised_by(reader):
-    """What a reader raises, caught as its caller catches it."""
-    with pytest.raises(ValueError) as raised:
-        reader()
-    return raised.value
-
-
-def test_a_readers_exception_as_an_error():
-    """Type, message in one line and place; the traceback goes with it, also to other processes."""
-    error = errors.ReaderError.of("weather", raised_by(lambda: int(f"{URL}\n")))
-    assert str(error).startswith("weather: reading it raised ValueError: invalid literal for int() with base 10: ")
-    assert f"({__file__}:" in str(error)
-    assert "s3cret" not in str(error) + error.traceback
-    assert error.traceback.startswith("Traceback (most recent call last):")
-    assert pickle.loads(pickle.dumps(error)).traceback == error.traceback
-
-
-def test_a_readers_long_message_is_cut():
-    """A failed run names up to 20 failures in one message."""
-    assert len(str(errors.ReaderError.of("weather", raised_by(lambda: int("9" * 4000 + "x"))))) < 1000
 
 
 @pytest.mark.parametrize(

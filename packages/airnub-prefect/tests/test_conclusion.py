@@ -6,7 +6,7 @@ import pytest
 from department_for_tests.settings import CountingSettings, IngestionSettings
 
 from airnub_core import FileSource, Outcome, Report, Status
-from airnub_core.errors import HttpStatusError, ReaderError
+from airnub_core.errors import HttpStatusError
 from airnub_core.outcome import CheckResult, Violation
 from airnub_prefect.errors import StageFailedError
 
@@ -64,17 +64,6 @@ def test_a_share_is_named_in_the_message(prefect_api):
     state = conclude_in_flow(Report([failed(1), failed(2)]), "5%")
     with pytest.raises(StageFailedError, match="2 of 2 items failed, tolerated: 5%; running again will not help"):
         state.result()
-
-
-def test_the_traceback_of_a_reader_is_in_the_log_once(prefect_api, caplog):
-    """The state and the artifacts name the exception; the log alone has all of it."""
-    error = ReaderError("weather", "reading it raised KeyError: 'x' (weather.py:7)", "Traceback: all of it")
-    state = conclude_in_flow(Report([Outcome("weather", Status.FAILED, error=error), failed(1)]), 0)
-    assert "weather: reading it raised KeyError: 'x' (weather.py:7)" in state.message
-    assert "all of it" not in state.message + str(artifacts_of(state))
-    assert [record.getMessage() for record in caplog.records if "all of it" in record.getMessage()] == [
-        f"{error}\n{error.traceback}"
-    ]
 
 
 def test_a_warning_is_logged(prefect_api, caplog):

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from airnub_core.contracts.schema import ContractSchema
+from airnub_core.contracts.contract import ContractSchema
 
 WRITTEN_AT_ONCE = 500
 """Events that the embedded server collects before it writes them."""

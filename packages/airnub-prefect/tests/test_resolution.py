@@ -6,8 +6,7 @@ from uuid import uuid4
 import pytest
 from department_for_tests.settings import CountingSettings, IngestionSettings
 
-from airnub_core import ApiSource
-from airnub_core.sources.settings import Auth
+from airnub_core import ApiSource, Auth
 from airnub_prefect import settings as settings_module
 from airnub_prefect.errors import ConfigurationError
 

@@ -7,8 +7,7 @@ import pytest
 from department_for_tests.settings import CountingSettings, IngestionSettings, ProcessingSettings
 from pydantic import ValidationError
 
-from airnub_core import ApiSource, FileSource
-from airnub_core.sources.settings import Auth
+from airnub_core import ApiSource, Auth, FileSource
 from airnub_prefect import settings as settings_module
 from airnub_prefect.errors import ConfigurationError, UnknownNameError
 from airnub_prefect.settings import IndexBlock, SourcesPart, StageSettings, package_folder

@@ -6,10 +6,9 @@ import errno
 import pytest
 from department_for_tests.settings import IngestionSettings
 
-from airnub_core import ApiSource, FileSource, NetworkSettings, PageSource, Status, StoreError, open_store
+from airnub_core import ApiSource, Auth, FileSource, NetworkSettings, PageSource, Status, StoreError, open_store
 from airnub_core.errors import ConnectionFailedError, HttpStatusError
 from airnub_core.sample_site import Reply
-from airnub_core.sources.settings import Auth
 from airnub_core.store.index import Scope
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.progress import listening

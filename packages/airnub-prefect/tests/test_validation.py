@@ -7,7 +7,7 @@ import pytest
 from department_for_tests.settings import IngestionSettings
 from pydantic import BaseModel, ConfigDict, Field
 
-from airnub_core.sources.settings import LinkPages, NumberedPages
+from airnub_core import LinkPages, NumberedPages
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.validation import load_yaml, nearest, nearest_or_all, validated
 

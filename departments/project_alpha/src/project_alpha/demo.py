@@ -4,9 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from airnub_core import ApiSource, FileSource, NetworkSettings, PageSource
+from airnub_core import ApiSource, FileSource, NetworkSettings, OffsetPages, PageSource
 from airnub_core.sample_site import Reply, Route, SampleSite, paged
-from airnub_core.sources.settings import OffsetPages
 from airnub_prefect.settings import StageSettings
 from project_alpha.settings import AnalysisSettings, IngestionSettings, ProcessingSettings
 

@@ -151,7 +151,7 @@ fields:
   wind: {type: float64, nullable: true}
 """
 DATASETS = """\
-from airnub_core.contracts.schema import ContractSchema
+from airnub_core.contracts.contract import ContractSchema
 
 
 class Rain:
@@ -189,7 +189,7 @@ def publishing(house):
 
 
 CHECKED = """\
-from airnub_core.contracts.schema import ContractSchema
+from airnub_core.contracts.contract import ContractSchema
 from airnub_core.contracts.checks import FieldValues, FreshCheck, RowCountCheck
 
 

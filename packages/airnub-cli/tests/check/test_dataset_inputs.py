@@ -56,7 +56,7 @@ def made_of(house, department, name, *inputs):
     )
     house.write(
         f"departments/{department}/src/{department}/{name}.py",
-        "from airnub_core.contracts.schema import ContractSchema\n\n\nclass Made:\n    def published(self):\n"
+        "from airnub_core.contracts.contract import ContractSchema\n\n\nclass Made:\n    def published(self):\n"
         f'        return ContractSchema("dataset", "{name}", 1, {{"a": ("string", False)}}, made_of={inputs!r})\n\n\n'
         "MADE = Made()\n",
     )

@@ -49,7 +49,7 @@ fields:
   to: "struct(city: string)"
 """
 CODE = """\
-from airnub_core.contracts.schema import ContractSchema
+from airnub_core.contracts.contract import ContractSchema
 
 
 class Made:

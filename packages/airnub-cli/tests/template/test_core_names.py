@@ -18,7 +18,7 @@ from airnub_cli.template.core_names import rename_core_names
         ("from airnub_core.dataset_limits import DatasetLimits\n",
          "from airnub_core.contracts.limits import DatasetLimits\n"),
         ("from airnub_core.published import Published\nx = Published\ny = a.Published\n",
-         "from airnub_core.contracts.schema import ContractSchema\nx = ContractSchema\ny = a.Published\n"),
+         "from airnub_core.contracts.contract import ContractSchema\nx = ContractSchema\ny = a.Published\n"),
         ("def f():\n    from airnub_core import Kind\n    return Kind\n",
          "def f():\n    from airnub_core import Status\n    return Status\n"),
     ],

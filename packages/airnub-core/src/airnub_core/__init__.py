@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from airnub_core.http.settings import NetworkSettings
     from airnub_core.items import Item
     from airnub_core.outcome import Outcome, Report, Status
-    from airnub_core.sources.apis import ingest_apis
-    from airnub_core.sources.files import ingest_files
-    from airnub_core.sources.pages import ingest_pages
-    from airnub_core.sources.settings import ApiSource, FileSource, PageSource, Secret
+    from airnub_core.sources.apis import ApiSource, Auth, Incremental, ingest_apis
+    from airnub_core.sources.base import Secret, Source
+    from airnub_core.sources.files import FileSource, ingest_files
+    from airnub_core.sources.pages import PageSource, ingest_pages
+    from airnub_core.sources.pagination import CursorPages, LinkPages, NumberedPages, OffsetPages
     from airnub_core.store.factory import open_store, reindex
     from airnub_core.store.fsck import Verification, verify
     from airnub_core.store.location import BucketAddress, StoreLocation
@@ -31,19 +32,26 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ApiSource",
+    "Auth",
     "BucketAddress",
     "ContentStore",
+    "CursorPages",
     "Engine",
     "FileSource",
+    "Incremental",
     "IngestError",
     "Item",
     "ItemError",
+    "LinkPages",
     "Manifest",
     "NetworkSettings",
+    "NumberedPages",
+    "OffsetPages",
     "Outcome",
     "PageSource",
     "Report",
     "Secret",
+    "Source",
     "Status",
     "StoreError",
     "StoreLocation",
@@ -58,23 +66,30 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ApiSource": "airnub_core.sources.settings",
+    "ApiSource": "airnub_core.sources.apis",
+    "Auth": "airnub_core.sources.apis",
     "BucketAddress": "airnub_core.store.location",
     "ContentStore": "airnub_core.store.objects",
+    "CursorPages": "airnub_core.sources.pagination",
     "Engine": "airnub_core.engine",
-    "FileSource": "airnub_core.sources.settings",
+    "FileSource": "airnub_core.sources.files",
+    "Incremental": "airnub_core.sources.apis",
     "IngestError": "airnub_core.errors",
     "Item": "airnub_core.items",
     "ItemError": "airnub_core.errors",
-    "Status": "airnub_core.outcome",
+    "LinkPages": "airnub_core.sources.pagination",
     "Manifest": "airnub_core.store.manifest",
     "NetworkSettings": "airnub_core.http.settings",
+    "NumberedPages": "airnub_core.sources.pagination",
+    "OffsetPages": "airnub_core.sources.pagination",
     "Outcome": "airnub_core.outcome",
-    "PageSource": "airnub_core.sources.settings",
-    "StoreLocation": "airnub_core.store.location",
+    "PageSource": "airnub_core.sources.pages",
     "Report": "airnub_core.outcome",
-    "Secret": "airnub_core.sources.settings",
+    "Secret": "airnub_core.sources.base",
+    "Source": "airnub_core.sources.base",
+    "Status": "airnub_core.outcome",
     "StoreError": "airnub_core.errors",
+    "StoreLocation": "airnub_core.store.location",
     "Verification": "airnub_core.store.fsck",
     "ingest_apis": "airnub_core.sources.apis",
     "ingest_files": "airnub_core.sources.files",

@@ -10,7 +10,6 @@
     │   ├── TruncatedBodyError, TooLargeError, ContentEncodingError                  what came over
     │   └── NotJsonError, MissingPathError, TooManyPagesError, PageError             what it should have been
     ├── DatasetError           one dataset or report of a later stage fails
-    │   └── ReaderError        because the code that reads it raised
     └── StoreError             the run fails
         └── DamagedObjectError, DamagedManifestError, DamagedIndexError
 
@@ -20,9 +19,8 @@ Each says whether a retry may help (`transient`), compares by its fields, surviv
 import errno
 import signal
 from dataclasses import dataclass, field, fields
+from functools import partial
 from http import HTTPStatus
-from itertools import dropwhile
-from traceback import TracebackException
 from typing import Any, ClassVar, Self
 
 from airnub_common import redact_text, redact_url
@@ -34,8 +32,6 @@ LONGEST_RETRY_AFTER = 600.0
 GONE_STATUSES = frozenset({404, 410})
 """HTTP statuses that withdraw a URL where its source says `on_gone: withdraw`."""
 
-_LONGEST_MESSAGE = 500
-"""Characters of another library's message; polars adds its whole query plan to some."""
 ADVICE = {
     errno.ENOSPC: "free space, or inodes, on its file system",
     errno.EDQUOT: "free space, or raise the quota of this user",
@@ -57,7 +53,7 @@ class IngestError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Exceptions pickle only positional arguments by themselves; these are rebuilt from their fields."""
-        return _rebuilt, (type(self), {one.name: getattr(self, one.name) for one in fields(self)})
+        return partial(type(self), **{one.name: getattr(self, one.name) for one in fields(self)}), ()
 
     def as_json(self) -> dict[str, str | bool]:
         """`{"type", "message", "transient"}`, as published in the outcome of an item."""
@@ -71,10 +67,6 @@ def is_retryable(error: BaseException) -> bool:
     return isinstance(error, IngestError) and error.transient
 
 
-def _rebuilt(kind: type[IngestError], values: dict[str, Any]) -> IngestError:
-    return kind(**values)
-
-
 @dataclass(eq=True, unsafe_hash=True)
 class ItemError(IngestError):
     """One item fails; `url` is what was asked for, redacted; `attempts` is how often it was tried.
@@ -82,6 +74,8 @@ class ItemError(IngestError):
     `kept` is how many bytes of it wait for the next run.
     """
 
+    says: ClassVar[str]
+    """What was expected and found, with the fields of the error in braces."""
     url: str
     attempts: int = field(default=1, compare=False, kw_only=True)
     kept: int = field(default=0, compare=False, kw_only=True)
@@ -91,7 +85,7 @@ class ItemError(IngestError):
 
     def explanation(self) -> str:
         """What was expected and found, without the URL."""
-        raise NotImplementedError
+        return self.says.format_map(vars(self))
 
     def __str__(self) -> str:
         gave_up = f"; gave up after {self.attempts} attempts" if self.attempts > 1 else ""
@@ -105,9 +99,7 @@ class ConnectionFailedError(ItemError):
 
     reason: str
     transient = True
-
-    def explanation(self) -> str:
-        return f"expected an answer, found no working connection: {self.reason}"
+    says = "expected an answer, found no working connection: {reason}"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -115,9 +107,7 @@ class TlsError(ItemError):
     """The server's certificate was refused or no common protocol was found."""
 
     reason: str
-
-    def explanation(self) -> str:
-        return f"expected a certificate that this machine trusts, found: {self.reason}"
+    says = "expected a certificate that this machine trusts, found: {reason}"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -143,9 +133,7 @@ class ProtocolError(ItemError):
 
     reason: str
     transient = True
-
-    def explanation(self) -> str:
-        return f"expected an HTTP answer, found: {self.reason}"
+    says = "expected an HTTP answer, found: {reason}"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -185,9 +173,7 @@ class RefusedUrlError(ItemError):
 
     reason: str
     expected: str = "an http or https URL with a host"
-
-    def explanation(self) -> str:
-        return f"expected {self.expected}, found {self.reason}"
+    says = "expected {expected}, found {reason}"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -195,9 +181,7 @@ class RefusedHeaderError(ItemError):
     """A header of the source cannot be sent; its value may be a secret and is not shown."""
 
     header: str
-
-    def explanation(self) -> str:
-        return f"expected visible ASCII characters in header {self.header!r}, found others; nothing was sent"
+    says = "expected visible ASCII characters in header {header!r}, found others; nothing was sent"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -206,17 +190,14 @@ class MissingSecretError(ItemError):
 
     secret: str
     remedy: str = field(compare=False)
-
-    def explanation(self) -> str:
-        return f"expected a value of {self.secret} (auth of the source), found none; nothing was sent. {self.remedy}"
+    says = "expected a value of {secret} (auth of the source), found none; nothing was sent. {remedy}"
 
 
 @dataclass(eq=True, unsafe_hash=True)
 class RobotsRefusedError(ItemError):
     """The host's robots.txt asks not to fetch this page."""
 
-    def explanation(self) -> str:
-        return "the host's robots.txt asks not to fetch this page; it was not asked for"
+    says = "the host's robots.txt asks not to fetch this page; it was not asked for"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -254,9 +235,7 @@ class TooManyRedirectsError(ItemError):
     """More redirects than the limit."""
 
     limit: int
-
-    def explanation(self) -> str:
-        return f"expected at most {self.limit} redirects, found more"
+    says = "expected at most {limit} redirects, found more"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -277,9 +256,7 @@ class TooLargeError(ItemError):
     """The body, decoded, is larger than `limit` bytes (`max_bytes`)."""
 
     limit: int
-
-    def explanation(self) -> str:
-        return f"expected at most {self.limit:,} bytes (max_bytes), found more; what had come was removed"
+    says = "expected at most {limit:,} bytes (max_bytes), found more; what had come was removed"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -287,9 +264,7 @@ class ContentEncodingError(ItemError):
     """The body came in a Content-Encoding that is unknown, or that it does not keep to."""
 
     encoding: str
-
-    def explanation(self) -> str:
-        return f"expected the bytes as they are, found Content-Encoding {self.encoding!r} that cannot be decoded"
+    says = "expected the bytes as they are, found Content-Encoding {encoding!r} that cannot be decoded"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -297,9 +272,7 @@ class NotJsonError(ItemError):
     """The answer of an API is not JSON; it is kept in the store."""
 
     reason: str
-
-    def explanation(self) -> str:
-        return f"expected JSON, found: {self.reason}; the raw answer is kept"
+    says = "expected JSON, found: {reason}; the raw answer is kept"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -309,9 +282,7 @@ class MissingPathError(ItemError):
     path: str
     expected: str
     found: str
-
-    def explanation(self) -> str:
-        return f"expected {self.expected} at '{self.path}', found {self.found}; the raw answer is kept"
+    says = "expected {expected} at '{path}', found {found}; the raw answer is kept"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -319,9 +290,7 @@ class TooManyPagesError(ItemError):
     """An API went on after the largest number of pages that its settings allow, or repeated itself."""
 
     limit: int
-
-    def explanation(self) -> str:
-        return f"expected the last page within {self.limit:,} (pages.max), found more; the pages read so far are kept"
+    says = "expected the last page within {limit:,} (pages.max), found more; the pages read so far are kept"
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -346,35 +315,10 @@ class DatasetError(IngestError):
 
 
 @dataclass(eq=True, unsafe_hash=True)
-class ReaderError(DatasetError):
-    """The code that reads a dataset raised what it should not; `traceback` is the whole of it, for the log."""
-
-    traceback: str = field(default="", compare=False, repr=False)
-
-    @classmethod
-    def of(cls, dataset: str, error: Exception) -> Self:
-        """What an exception says, and where the reader raised it.
-
-        Args:
-            dataset: its name.
-            error: caught in the module that called the reader: the first other module in the traceback is the reader's.
-        """
-        raised = TracebackException.from_exception(error)
-        caller = raised.stack[0].filename
-        called = list(dropwhile(lambda frame: frame.filename == caller, raised.stack)) or raised.stack
-        place = [frame for frame in called if frame.filename == called[0].filename][-1]
-        message = " ".join(str(raised).split())[:_LONGEST_MESSAGE]
-        reason = (
-            f"reading it raised {type(error).__name__}: {message} ({place.filename}:{place.lineno}); "
-            "the traceback is in the log of the run"
-        )
-        return cls(dataset, redact_text(reason), redact_text("".join(raised.format())))
-
-
-@dataclass(eq=True, unsafe_hash=True)
 class StoreError(IngestError):
     """The store cannot be used: the run fails. `path` is where, `reason` what happened, `advice` what to do."""
 
+    remedy: ClassVar[str] = "what was stored before is whole, and the next run does the rest"
     path: str
     reason: str
     advice: str = field(default="", compare=False, kw_only=True)
@@ -387,30 +331,25 @@ class StoreError(IngestError):
 
     def __str__(self) -> str:
         advice = f"; {self.advice}" if self.advice else ""
-        return f"{self.path}: {self.reason}{advice}; what was stored before is whole, and the next run does the rest"
+        return f"{self.path}: {self.reason}{advice}; {self.remedy}"
 
 
 @dataclass(eq=True, unsafe_hash=True)
 class DamagedObjectError(StoreError):
     """The bytes of an object are not those of its digest."""
 
-    def __str__(self) -> str:
-        return (
-            f"{self.path}: {self.reason}; run with --force to fetch it again, `store verify` names all that is damaged"
-        )
+    remedy = "run with --force to fetch it again, `store verify` names all that is damaged"
 
 
 @dataclass(eq=True, unsafe_hash=True)
 class DamagedManifestError(StoreError):
     """A manifest cannot be read or does not fit its place."""
 
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}; its object may be whole: `store verify` tells"
+    remedy = "its object may be whole: `store verify` says so"
 
 
 @dataclass(eq=True, unsafe_hash=True)
 class DamagedIndexError(StoreError):
     """The index is no database that can be read, or none of ours."""
 
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}; `store reindex` builds it anew from the manifests"
+    remedy = "`store reindex` builds it anew from the manifests"

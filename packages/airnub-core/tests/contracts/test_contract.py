@@ -4,8 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from airnub_core.contracts.checks import FieldValues, RowCountCheck, UniqueCheck
-from airnub_core.contracts.contract import FILE, Contract
-from airnub_core.contracts.schema import ContractSchema
+from airnub_core.contracts.contract import FILE, Contract, ContractSchema, versioned
 
 RAIN = {
     "kind": "dataset",
@@ -98,3 +97,8 @@ def test_what_a_contract_says_itself_is_what_it_promises():
     completed = Contract.model_validate({**RAIN, "fields": fields, "checks": {}}).completed(MADE)
     assert completed.checks == {}
     assert (completed.fields["rain"].minimum, completed.fields["rain"].maximum) == (-1, 900)
+
+
+def test_the_name_of_a_version():
+    """As files and events have it."""
+    assert versioned("weather", 2) == "weather.v2"

@@ -123,6 +123,24 @@ def test_a_socket_is_opened_for_public_addresses_alone(handle, job, family, plac
     opened.close()
 
 
+def test_a_kept_connection_is_not_lent_to_a_source_that_may_not(handle, job, server, ask):
+    """No socket is opened for it: what is asked is whom the connection goes to. Both handles have one pool."""
+    shared = pycurl.CurlShare()
+    shared.setopt(pycurl.SH_SHARE, pycurl.LOCK_DATA_CONNECT)
+    allowing, refusing = handle(), handle()
+    for one in (allowing, refusing):
+        one.curl.setopt(pycurl.SHARE, shared)
+        resolve(one, server, "127.0.0.1")
+    url = f"http://{NAME}:{server.port}/told"
+    assert ask(allowing, job(url)) is None
+    with pytest.raises(RefusedAddressError) as error:
+        ask(refusing, job(url, allow_private_hosts=("10.0.0.0/8",)))
+    assert error.value.address == "127.0.0.1"
+    assert len(server.asked) == 1
+    for one in (allowing, refusing):
+        one.curl.unsetopt(pycurl.SHARE)
+
+
 @pytest.mark.parametrize("allowed", [True, (NAME,), ("0.0.0.0/0", "::/0")])
 @pytest.mark.parametrize("address", ["169.254.169.254", "169.254.170.2", "100.100.100.200", "[fd00:ec2::254]"])
 def test_no_socket_is_opened_to_a_metadata_service(handle, job, server, allowed, address, ask):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from airnub_core import FileSource, Item, Status, open_engine
 from airnub_core.errors import RefusedAddressError, RefusedUrlError
-from airnub_core.http.addresses import is_local_name
+from airnub_core.http.ssrf import is_local_name
 
 LOOPBACK = [
     "127.0.0.1",

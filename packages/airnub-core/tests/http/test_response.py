@@ -16,8 +16,8 @@ from airnub_core.errors import (
     TruncatedBodyError,
 )
 from airnub_core.http.limits import MAX_INTERIM
-from airnub_core.http.ranges import UnfitPartError
-from airnub_core.store.partials import WORTH_RESUMING
+from airnub_core.http.response import UnfitPartError, check_part
+from airnub_core.store.partials import WORTH_RESUMING, ResumeInfo
 
 URL = "http://h/a"
 
@@ -311,3 +311,41 @@ def test_what_can_be_resumed_goes_back_to_its_errand(asked):
     given_up.take(bytes(WORTH_RESUMING))
     given_up.give_up(for_good=True)
     assert (small.transfer.body, given_up.transfer.body) == (None, None)
+
+
+NOTE = ResumeInfo("s", "http://h/a", "digest", '"v1"', 0, "", 100)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-range": "bytes 40-99/100"},
+        {"content-range": "bytes 40-99/*"},
+        {"content-range": "BYTES 40-99/100", "content-length": "60", "etag": '"v1"', "content-encoding": "identity"},
+        {"content-range": "bytes 40-59/100", "content-length": "20"},
+    ],
+)
+def test_a_part_that_fits(headers):
+    """It begins where it was asked for, and nothing says that it is of a different version."""
+    check_part("http://h/a", headers, NOTE, 40)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"content-range": "bytes 41-99/100"},
+        {"content-range": "bytes 39-99/100"},
+        {"content-range": "items 40-99/100"},
+        {"content-range": "bytes */100"},
+        {"content-range": "bytes 40-99/101"},
+        {"content-range": "bytes 40-99/100", "content-length": "59"},
+        {"content-range": "bytes 40-99/100", "etag": '"v2"'},
+        {"content-range": "bytes 40-99/100", "content-encoding": "gzip"},
+    ],
+)
+def test_headers_of_a_part_that_does_not_fit(headers):
+    """The error has what the server said of it."""
+    with pytest.raises(UnfitPartError, match="from byte 40 on") as error:
+        check_part("http://h/a", headers, NOTE, 40)
+    assert headers.get("content-range", "no Content-Range") in str(error.value)

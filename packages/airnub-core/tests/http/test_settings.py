@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from airnub_core.http.settings import LARGEST, LONGEST, NetworkOverrides, NetworkSettings
+from airnub_core.http.settings import LARGEST, LONGEST, NetworkOverrides, NetworkSettings, checked_entry
 
 MODELS = [NetworkSettings, NetworkOverrides]
 TIMES = ["connect_timeout", "stall_timeout", "total_timeout"]
@@ -276,3 +276,81 @@ def test_a_mistake_in_a_list_is_one_mistake_at_its_entry():
     ]
     with pytest.raises(ValidationError, match="expected true, false, or a list of host names and networks"):
         NetworkSettings(allow_private_hosts="localhost")
+
+
+@pytest.mark.parametrize(
+    ("written", "entry"),
+    [
+        ("intranet.example.org", "intranet.example.org"),
+        (" Intranet.Example.ORG. ", "intranet.example.org"),
+        ("site", "site"),
+        ("_a-1.b", "_a-1.b"),
+        ("köln.example", "xn--kln-sna.example"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("10.0.0.1/32", "10.0.0.1/32"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("0.0.0.0/0", "0.0.0.0/0"),
+        ("169.254.0.0/16", "169.254.0.0/16"),
+        ("169.254.1.1", "169.254.1.1"),
+        ("FD00::/8", "fd00::/8"),
+        ("::1", "::1"),
+        ("fe80::/10", "fe80::/10"),
+    ],
+)
+def test_entries(written, entry):
+    """Names, addresses and networks, as they are compared; checked again they stay as they are."""
+    assert checked_entry(written) == entry
+    assert checked_entry(entry) == entry
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("", "such as"),
+        ("http://h/", "without scheme and path"),
+        ("h/path", "length of its prefix"),
+        ("10.0.0.0/255.0.0.0", "length of its prefix"),
+        ("10.0.0.0/-1", "length of its prefix"),
+        ("10.0.0.0/", "length of its prefix"),
+        ("10.0.0.0/33", "an IPv4 or IPv6 network"),
+        ("fd00::/129", "an IPv4 or IPv6 network"),
+        ("h/8", "an IPv4 or IPv6 network"),
+        ("10.0.0.1/8", "behind its prefix: 10.0.0.0/8"),
+        ("fd00::1/8", "behind its prefix: fd00::/8"),
+        ("*.example.org", "no wildcards"),
+        ("10.0.0.*", "no wildcards"),
+        ("h:80", "without a port"),
+        ("10.0.0.1:80", "without a port"),
+        ("[::1]:80", "without brackets"),
+        ("[::1]", "without brackets"),
+        ("fe80::1%eth0", "without `%`"),
+        ("127.1", "write 127.0.0.1"),
+        ("2130706433", "write 127.0.0.1"),
+        ("me@h", "such as"),
+        ("a b", "such as"),
+        ("a..b", "such as"),
+        ("ä b", "such as"),
+        ("a" * 64, "such as"),
+        ("169.254.169.254", "never asked"),
+        ("169.254.169.254/32", "never asked"),
+        ("fd00:ec2::254", "never asked"),
+        ("metadata.google.internal", "never asked"),
+        ("::ffff:10.0.0.1", "not in its IPv6 form"),
+        ("::ffff:10.0.0.0/104", "not in its IPv6 form"),
+    ],
+)
+def test_mistakes_in_a_list(written, said):
+    """Each says what was expected, and what to write where that is known."""
+    with pytest.raises(ValueError, match="expected a host name or a network such as") as error:
+        checked_entry(written)
+    assert said in str(error.value)
+
+
+@given(st.text() | st.from_regex(r"[0-9a-fx.:/%*\[\]-]{1,40}", fullmatch=True))
+def test_any_text_is_an_entry_or_a_mistake(text):
+    """And an entry stays as it is."""
+    try:
+        entry = checked_entry(text)
+    except ValueError:
+        return
+    assert checked_entry(entry) == entry

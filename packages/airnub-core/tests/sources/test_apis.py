@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airnub_core import ApiSource, ContentStore, Status, ingest_apis, open_engine, open_store, verify
+from airnub_core import ApiSource, ContentStore, NumberedPages, Status, ingest_apis, open_engine, open_store, verify
 from airnub_core.errors import (
     ConnectionFailedError,
     HttpStatusError,
@@ -22,7 +22,6 @@ from airnub_core.errors import (
 from airnub_core.sample_site import Reply, SampleSite, paged
 from airnub_core.sources import apis
 from airnub_core.sources.apis import SETTLED_TOGETHER
-from airnub_core.sources.settings import NumberedPages
 from airnub_core.sources.watermarks import Watermark
 from airnub_core.store.manifest import Manifest
 

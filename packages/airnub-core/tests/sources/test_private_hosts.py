@@ -2,9 +2,8 @@
 
 import pytest
 
-from airnub_core import ApiSource, PageSource, Status
+from airnub_core import ApiSource, CursorPages, LinkPages, PageSource, Status
 from airnub_core.errors import RefusedAddressError
-from airnub_core.sources.settings import CursorPages, LinkPages
 
 HTML = {"Content-Type": "text/html"}
 METADATA = "http://169.254.169.254/latest/meta-data/"

@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from airnub_core.contracts.contract import ContractSchema, versioned
 from airnub_core.contracts.limits import SHORTEST_RETENTION, DatasetLimits
-from airnub_core.contracts.schema import ContractSchema, versioned
 from airnub_core.errors import DatasetError
 from airnub_data.checks import Check, Fresh
 from airnub_data.columns import INTERNAL, OBJECT, RECORD, Schema, stored_type, type_name

@@ -13,8 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from airnub_core.checkout import DATA_ROOT, checkout_around, named_data_root
-from airnub_core.contracts.contract import FILE, FOLDER, Contract
-from airnub_core.contracts.schema import versioned
+from airnub_core.contracts.contract import FILE, FOLDER, Contract, versioned
 from airnub_core.errors import DatasetError
 from airnub_core.store.location import BucketAddress, block_variable, bucket_url
 from airnub_data.columns import INTERNAL, Column, Schema, column_type, stored_type, type_name

@@ -16,7 +16,7 @@ from prefect.context import AssetContext
 from prefect.states import Completed, Failed
 
 from airnub_core import Outcome, Report, Status
-from airnub_core.contracts.schema import versioned
+from airnub_core.contracts.contract import versioned
 
 if TYPE_CHECKING:
     from airnub_data import Dataset

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from prefect import get_run_logger
 
 from airnub_core import Report, Status
-from airnub_core.errors import ReaderError
 from airnub_core.outcome import NEW
 from airnub_core.tolerance import tolerates
 from airnub_prefect.artifacts import artifact_key, cell, code, publish_items, publish_markdown
@@ -39,8 +38,6 @@ async def conclude(settings: StageSettings, report: Report, tolerated: int | str
     await publish_items(f"{key}-items", report, whose)
     await publish_markdown(f"{key}-summary", summary(whose, report), f"What {whose} did")
     for outcome in report.outcomes:
-        if isinstance(outcome.error, ReaderError):
-            get_run_logger().error("%s\n%s", outcome.error, outcome.error.traceback)
         if outcome.warning is not None:
             get_run_logger().warning("%s: %s", outcome.source, outcome.warning)
     if isinstance(settings, SourceSettings):

@@ -18,7 +18,7 @@ from prefect.events import emit_event
 from pydantic import BaseModel
 
 from airnub_core import Outcome, Status
-from airnub_core.contracts.schema import ContractSchema, versioned
+from airnub_core.contracts.contract import ContractSchema, versioned
 
 Payload = TypeVar("Payload", bound=BaseModel)
 

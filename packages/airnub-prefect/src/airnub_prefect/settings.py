@@ -22,7 +22,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from airnub_common import MASK, redact_text, redact_url
 from airnub_core import ApiSource, FileSource, NetworkSettings
 from airnub_core.contracts.limits import DatasetLimits
-from airnub_core.sources.settings import SecretReference, Source
+from airnub_core.sources.base import SecretReference, Source
 from airnub_core.tolerance import Tolerance
 from airnub_prefect.errors import ConfigurationError, UnknownNameError
 from airnub_prefect.places import checkout

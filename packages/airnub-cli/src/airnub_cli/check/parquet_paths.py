@@ -12,7 +12,7 @@ from pathlib import Path
 from airnub_cli.check.check_warning import CheckWarning
 from airnub_cli.check.publications import Publications
 from airnub_cli.workspace import Member, Workspace
-from airnub_core.contracts.schema import versioned
+from airnub_core.contracts.contract import versioned
 
 _FILE = r"(?P<stem>[\w-]+(?:\.v\d+)?)\.parquet"
 _PATH = re.compile(rf"(?:^|[/\\]){_FILE}$")

@@ -8,8 +8,7 @@ from airnub_cli.configuration import reads
 from airnub_cli.configuration.reads import Read, Reads
 from airnub_cli.workspace import Member, Workspace
 from airnub_core.contracts import contract
-from airnub_core.contracts.contract import Contract
-from airnub_core.contracts.schema import ContractSchema, versioned
+from airnub_core.contracts.contract import Contract, ContractSchema, versioned
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.validation import Model, checked
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml

@@ -10,8 +10,7 @@ from airnub_cli.check.published_code import with_code
 from airnub_cli.check.readers import check_readers, tells_apart
 from airnub_cli.workspace import Workspace
 from airnub_core.contracts.checks import FieldValues, loosened_check
-from airnub_core.contracts.contract import Contract, PublishedField
-from airnub_core.contracts.schema import ContractSchema
+from airnub_core.contracts.contract import Contract, ContractSchema, PublishedField
 from airnub_prefect.errors import Mistake
 
 

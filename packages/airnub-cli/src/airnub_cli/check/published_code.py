@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import Any
 
 from airnub_cli.check.publications import Publications, Version
+from airnub_core.contracts.contract import ContractSchema
 from airnub_core.contracts.limits import DatasetLimits
-from airnub_core.contracts.schema import ContractSchema
 
 
 def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[Publications, dict[str, str]]:

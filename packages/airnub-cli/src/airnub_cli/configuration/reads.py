@@ -8,8 +8,7 @@ from typing import Annotated
 from pydantic import Field, PositiveInt, field_validator
 
 from airnub_core.contracts.checks import Strict
-from airnub_core.contracts.contract import WithFields
-from airnub_core.contracts.schema import versioned
+from airnub_core.contracts.contract import WithFields, versioned
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.yaml_file import read_yaml
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from airnub_cli.check.publications import Publications, Version
-from airnub_core.contracts.schema import versioned
+from airnub_core.contracts.contract import versioned
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.validation import nearest
 

@@ -1,16 +1,19 @@
-"""Contracts: what a department publishes, one version a file: `departments/<department>/contracts/<name>.v<N>.yaml`."""
+"""Contracts: what a department publishes, one version a file, and what its code makes, which `airnub check` compares.
+
+The files are `departments/<department>/contracts/<name>.v<N>.yaml`.
+"""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictBool, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from airnub_core.contracts.checks import Checks, FieldValues, Strict, Text
+from airnub_core.contracts.checks import Checks, FieldValues, PublishedCheck, Strict, Text
 from airnub_core.contracts.field_types import Decimal, Simple, parse_field_type
-from airnub_core.contracts.schema import ContractSchema, Kind
 
 FOLDER = "contracts"
 """In a department's."""
@@ -19,6 +22,29 @@ FieldType = Annotated[str, AfterValidator(lambda name: str(parse_field_type(name
 """The name of a type of `field_types`, written as there: equal types are equal texts."""
 _NUMBERS = ("int", "uint", "float")
 _VALUES = set(FieldValues.model_fields)
+Kind = Literal["dataset", "event"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContractSchema:
+    """One version of one thing, as the code makes it."""
+
+    kind: Kind
+    name: str
+    version: int
+    fields: Mapping[str, tuple[str, bool]]
+    """The type of each, as `field_types` names it where it can be published, and whether it may be missing."""
+    key: tuple[str, ...] = ()
+    """Fields that tell rows apart."""
+    values: Mapping[str, FieldValues] = field(default_factory=dict)
+    """What values fields have, of those that say it."""
+    checks: Mapping[str, PublishedCheck] = field(default_factory=dict)
+    """What holds for each version, by the names of the checks."""
+    partitioned_by: tuple[str, ...] = ()
+    """Fields that decide in which file of a table a row is."""
+    made_of: tuple[str, ...] = ()
+    """The published datasets that it is made of, `department/name` or `department/name.v2`, also by way of datasets of
+    its own department."""
 
 
 class PublishedField(FieldValues):
@@ -103,10 +129,15 @@ class Contract(WithFields):
             made: what the code publishes.
         """
         fields = {}
-        for name, field in self.fields.items():
+        for name, one in self.fields.items():
             of_code = made.values.get(name, FieldValues()).model_dump(exclude_none=True)
-            fields[name] = field.model_copy(update={**of_code, **field.model_dump(include=_VALUES, exclude_none=True)})
+            fields[name] = one.model_copy(update={**of_code, **one.model_dump(include=_VALUES, exclude_none=True)})
         checks = self.checks
         if checks is None:
             checks = {name: one for name, one in made.checks.items() if set(one.columns_used) <= set(self.fields)}
         return self.model_copy(update={"fields": fields, "checks": checks})
+
+
+def versioned(name: str, version: int) -> str:
+    """How files that hold one version are named, without their suffix."""
+    return f"{name}.v{version}"

@@ -1,16 +1,18 @@
 """HTTP: the only code of the engine that makes requests. Files, answers of APIs, pages and `Engine.client` share it.
 
-    fetcher, transport, worker_pool → (worker →) downloader → client → multi → curl_handle → response → body_sink
+    fetcher, transport, worker_pool → (worker →) downloader → client, loop → curl_handle → response → body_sink
 
 | rule | module |
 |---|---|
-| which URLs are asked for | `url` |
-| which hosts and addresses (SSRF) | `ssrf`, `addresses` |
-| whose certificates are trusted; which proxy is asked | `tls`; `proxies` |
+| which URLs may be asked for | `url` |
+| which hosts and addresses (SSRF) | `ssrf` |
+| trusted certificates; proxies | `tls`; `proxies` |
 | redirects, and what goes along; cookies | `redirects`; `cookies` |
-| sizes and times; connections, rate and order | `limits`; `rate_limit` |
-| what is asked again, and when | `retry` |
-| headers; Content-Encoding; robots.txt | `headers`, `content_disposition`; `encoding`; `robots` |
+| limits of size and time; of connections and rate | `limits`; `rate_limit` |
+| retries and backoff; errors of libcurl | `retry`; `curl_errors` |
+| headers, credentials among them; Content-Encoding | `headers`, `redirects`; `encoding` |
+| robots.txt | `robots` |
+| the keys of `network:` in settings | `settings` |
 
 The processes of a worker pool import this package and what it needs, and neither Pydantic nor httpx.
 """

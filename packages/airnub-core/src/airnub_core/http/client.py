@@ -20,10 +20,9 @@ from airnub_core.errors import (
 from airnub_core.http.curl_handle import CurlHandle
 from airnub_core.http.limits import connections_for_open_files
 from airnub_core.http.loop import LONGEST_SLEEP, Loop
-from airnub_core.http.multi import Multi
 from airnub_core.http.proxies import proxies_of_environment
-from airnub_core.http.ranges import UnfitPartError
 from airnub_core.http.rate_limit import Scheduler
+from airnub_core.http.response import UnfitPartError
 from airnub_core.http.retry import wait_after
 from airnub_core.http.transfer import Transfer
 from airnub_core.http.url import Url
@@ -40,11 +39,14 @@ class Client(Loop):
             user_agent: who asks.
             connections: in all.
         """
-        super().__init__(min(connections, connections_for_open_files()))
+        self._connections = min(connections, connections_for_open_files())
+        super().__init__(self._connections)
         self._user_agent = user_agent
         self._proxy_for = proxies_of_environment()
         self._scheduler: Scheduler[Transfer] = Scheduler(self._connections)
         self._active: dict[Transfer, CurlHandle] = {}
+        self._handles: dict[pycurl.Curl, CurlHandle] = {}
+        self._idle: list[CurlHandle] = []
         self.shared_by = 1
         """How many clients divide the limits among them."""
         self.start()
@@ -92,13 +94,12 @@ class Client(Loop):
         for transfer in self._scheduler.remove(is_given_up):
             self._drop(transfer, for_good=for_good)
         for transfer, handle in [entry for entry in self._active.items() if is_given_up(entry[0])]:
-            multi = self.multi_for(transfer.job.limits.allow_private_hosts)
-            multi.curl.remove_handle(handle.curl)
+            self.multi.remove_handle(handle.curl)
             del self._active[transfer]
             if handle.answer is not None:
                 handle.answer.give_up(for_good=for_good)
             handle.keep_cookies(transfer)
-            self._over(multi, handle, transfer)
+            self._over(handle, transfer)
             self._drop(transfer, for_good=for_good)
 
     def _drop(self, transfer: Transfer, *, for_good: bool) -> None:
@@ -128,6 +129,8 @@ class Client(Loop):
     def give_up_all(self) -> None:
         """The loop ends: what is worth resuming is parked."""
         self.give_up(lambda _transfer: True, for_good=False)
+        for curl in self._handles:
+            curl.close()
 
     def start_due(self) -> None:
         """Start the exchanges whose turn it is."""
@@ -136,27 +139,31 @@ class Client(Loop):
             if not transfer.redirects:
                 transfer.attempts += 1
                 transfer.started = now
-            multi = self.multi_for(transfer.job.limits.allow_private_hosts)
-            handle = multi.idle.pop() if multi.idle else multi.new_handle(self._user_agent, self._proxy_for)
-            self._ask(multi, handle, transfer)
+            self._ask(self._idle.pop() if self._idle else self._new_handle(), transfer)
 
-    def _ask(self, multi: Multi, handle: CurlHandle, transfer: Transfer) -> None:
+    def _new_handle(self) -> CurlHandle:
+        handle = CurlHandle(self._user_agent, self._proxy_for)
+        self._handles[handle.curl] = handle
+        return handle
+
+    def _ask(self, handle: CurlHandle, transfer: Transfer) -> None:
         transfer.sent = elapsed()
         try:
             handle.start(transfer)
         except ItemError as error:
-            self._over(multi, handle, transfer)
+            self._over(handle, transfer)
             self._fail(transfer, error)
             return
         handle.last_seen = monotonic()
         handle.last_progress = 0
         self._active[transfer] = handle
-        multi.curl.add_handle(handle.curl)
+        self.multi.add_handle(handle.curl)
 
-    def ended(self, multi: Multi, handle: CurlHandle, code: int, message: str) -> None:
-        """An exchange is over: on to where it sends us, to its result, or to another attempt."""
+    def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:
+        """A request has ended: on to where it is redirected, to its result, or to another attempt."""
+        handle = self._handles[curl]
         transfer = handle.transfer
-        multi.curl.remove_handle(handle.curl)
+        self.multi.remove_handle(curl)
         del self._active[transfer]
         try:
             target = handle.end(code, message)
@@ -164,24 +171,24 @@ class Client(Loop):
                 limit = transfer.job.limits.max_redirects
                 if transfer.redirects == limit:
                     raise TooManyRedirectsError(transfer.url, limit)
-                self._send_on(multi, handle, transfer, target)
+                self._send_on(handle, transfer, target)
         except UnfitPartError as error:
-            self._afresh(multi, handle, transfer, error)
+            self._afresh(handle, transfer, error)
         except ItemError as error:
             if isinstance(error, HttpStatusError) and transfer.sink.takes_all:
                 assert handle.answer is not None, "it has a status"
                 transfer.last = handle.answer.response()
                 transfer.last_content = handle.answer.content_of_error()
                 transfer.is_truncated = handle.answer.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
-            self._over(multi, handle, transfer)
+            self._over(handle, transfer)
             self._fail(transfer, error)
         except IngestError as error:
-            self._over(multi, handle, transfer)
+            self._over(handle, transfer)
             transfer.sink.broken(error)
         else:
             if target is None:
                 self._land(transfer, handle)
-                self._over(multi, handle, transfer)
+                self._over(handle, transfer)
 
     def _land(self, transfer: Transfer, handle: CurlHandle) -> None:
         answer = handle.answer
@@ -193,7 +200,7 @@ class Client(Loop):
         self._drop_body(transfer)
         transfer.sink.not_modified(received)
 
-    def _send_on(self, multi: Multi, handle: CurlHandle, transfer: Transfer, target: Url) -> None:
+    def _send_on(self, handle: CurlHandle, transfer: Transfer, target: Url) -> None:
         """A redirect: at once where it stays with its host and the host sets no pace, else as the next of those that
         wait for the host that it leads to.
         """
@@ -202,9 +209,9 @@ class Client(Loop):
         is_same = (target.host, target.port) == (transfer.target.host, transfer.target.port)
         if is_same and transfer.per_second is None:
             transfer.send_on(target, status)
-            self._ask(multi, handle, transfer)
+            self._ask(handle, transfer)
         else:
-            self._over(multi, handle, transfer)
+            self._over(handle, transfer)
             try:
                 transfer.send_on(target, status)
             except ItemError as error:
@@ -212,17 +219,17 @@ class Client(Loop):
                 return
             self._scheduler.add_first(transfer)
 
-    def _afresh(self, multi: Multi, handle: CurlHandle, transfer: Transfer, error: ItemError) -> None:
+    def _afresh(self, handle: CurlHandle, transfer: Transfer, error: ItemError) -> None:
         if transfer.body is None or not transfer.sink.can_restart:
-            self._over(multi, handle, transfer)
+            self._over(handle, transfer)
             self._fail(transfer, error)
             return
         self._drop_body(transfer)
-        self._ask(multi, handle, transfer)
+        self._ask(handle, transfer)
 
-    def _over(self, multi: Multi, handle: CurlHandle, transfer: Transfer) -> None:
+    def _over(self, handle: CurlHandle, transfer: Transfer) -> None:
         handle.release()
-        multi.idle.append(handle)
+        self._idle.append(handle)
         self._scheduler.ended(transfer)
 
     def _fail(self, transfer: Transfer, error: ItemError) -> None:
@@ -258,16 +265,16 @@ class Client(Loop):
             try:
                 handle.begin_if_silent()
             except ItemError as error:
-                self._stop(transfer, handle, error)
+                self._stop(handle, error)
                 continue
             if handle.is_paused or handle.waits_for_content:
                 handle.last_seen = now
             elif progress != handle.last_progress or not handle.connected:
                 handle.last_progress, handle.last_seen = progress, now
             elif now - handle.last_seen >= limit:
-                self._stop(transfer, handle, TransferTimeoutError(transfer.url, "stall_timeout", limit))
+                self._stop(handle, TransferTimeoutError(transfer.url, "stall_timeout", limit))
         return shortest
 
-    def _stop(self, transfer: Transfer, handle: CurlHandle, error: ItemError) -> None:
+    def _stop(self, handle: CurlHandle, error: ItemError) -> None:
         handle.stop(error)
-        self.ended(self.multi_for(transfer.job.limits.allow_private_hosts), handle, pycurl.E_OPERATION_TIMEDOUT, "")
+        self.ended(handle.curl, pycurl.E_OPERATION_TIMEDOUT, "")

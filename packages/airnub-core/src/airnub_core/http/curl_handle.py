@@ -1,4 +1,4 @@
-"""A curl handle: a URL is asked once with one of libcurl's handles, within every limit of its source."""
+"""A curl handle: one request by one of libcurl's handles, within the limits of its source."""
 
 import socket
 from time import monotonic
@@ -16,7 +16,6 @@ from airnub_core.errors import (
 )
 from airnub_core.http.cookies import Cookies
 from airnub_core.http.curl_errors import error_of
-from airnub_core.http.limits import Limits
 from airnub_core.http.proxies import ProxyFor, proxies_of_environment
 from airnub_core.http.response import MAX_UNWANTED, ResponseReader
 from airnub_core.http.ssrf import may_connect, refusal, refused_host
@@ -58,11 +57,7 @@ class CurlHandle:
         """Whether the handle is set up for GET without a body."""
         self._proxy_for = proxy_for or proxies_of_environment()
         self._proxied = False
-        self._secure = False
         self._lines: list[bytes] = []
-        self._limits: Limits | None = None
-        self._asks_more = False
-        self._has_cookie_header = False
         self._stopped: IngestError | None = None
         self._refused: str | None = None
         curl = self.curl = pycurl.Curl()
@@ -80,6 +75,7 @@ class CurlHandle:
         curl.setopt(pycurl.READFUNCTION, self._read)
         curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        curl.setopt(pycurl.PREREQFUNCTION, self._check_connection)
         file, folder = trusted()
         if file is not None:
             curl.setopt(pycurl.CAINFO, file)
@@ -107,41 +103,31 @@ class CurlHandle:
         proxy, allowed = self._proxy_for(target.scheme, target.host), limits.allow_private_hosts
         if (refused := refused_host(target.host, allowed, is_resolved_here=proxy is None)) is not None:
             raise refusal(transfer.url, target.host, refused, allowed)
-        if proxy is not None or self._proxied:
-            curl.setopt(pycurl.PROXY, proxy or "")
-            self._proxied = proxy is not None
+        self._proxied = proxy is not None
+        curl.setopt(pycurl.PROXY, proxy or "")
         curl.setopt(pycurl.URL, target.url)
-        if (secure := target.scheme == "https") != self._secure:
-            # Streams of one connection rather than connections, where there is HTTP/2.
-            curl.setopt(pycurl.PIPEWAIT, secure)
-            self._secure = secure
-        spent = monotonic() - transfer.started
-        if limits is not self._limits or spent > _CLOCK:
-            left = limits.total_timeout - spent
-            curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(limits.connect_timeout * 1000)))
-            curl.setopt(pycurl.TIMEOUT_MS, max(1, round(left * 1000)))
-            # Where the body of an error is wanted too, libcurl cannot know which one exceeds the limit.
-            is_counted_here = transfer.sink.cuts or transfer.sink.takes_all
-            curl.setopt(pycurl.MAXFILESIZE_LARGE, 0 if is_counted_here else max(limits.max_bytes, MAX_UNWANTED))
-            self._limits = None if spent > _CLOCK or is_counted_here else limits
+        # Streams of one connection rather than connections, where there is HTTP/2.
+        curl.setopt(pycurl.PIPEWAIT, target.scheme == "https")
+        left = limits.total_timeout - (monotonic() - transfer.started)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(limits.connect_timeout * 1000)))
+        curl.setopt(pycurl.TIMEOUT_MS, max(1, round(left * 1000)))
+        # Where the body of an error is wanted too, libcurl cannot know which one exceeds the limit.
+        is_counted_here = transfer.sink.cuts or transfer.sink.takes_all
+        curl.setopt(pycurl.MAXFILESIZE_LARGE, 0 if is_counted_here else max(limits.max_bytes, MAX_UNWANTED))
         more = transfer.asks()
         if transfer.content is not None:
             more.append("Expect:")  # a server that knows nothing of it would be waited for
-        if more or self._asks_more:
-            of_all = [] if any(name.lower() == "accept-encoding" for name in transfer.headers) else _HEADERS_OF_ALL
-            curl.setopt(pycurl.HTTPHEADER, [*of_all, *more])
-            self._asks_more = bool(more)
+        has_encoding = transfer.headers and "accept-encoding" in map(str.lower, transfer.headers)
+        curl.setopt(pycurl.HTTPHEADER, more if has_encoding else [*_HEADERS_OF_ALL, *more])
         if transfer.method != "GET" or transfer.content is not None or not self._is_plain:
             self._set_method(transfer)
         if transfer.cookies:
             self._cookies = transfer.cookies.lines_for(target.origin)
             for line in self._cookies:
                 curl.setopt(pycurl.COOKIELIST, line)
+        # Beside those that servers set, in one line.
         cookie = transfer.headers.get("cookie")
-        if cookie is not None or self._has_cookie_header:
-            # Beside those that servers set, in one line.
-            curl.setopt(pycurl.COOKIE, cookie) if cookie else curl.unsetopt(pycurl.COOKIE)
-            self._has_cookie_header = cookie is not None
+        curl.setopt(pycurl.COOKIE, cookie) if cookie else curl.unsetopt(pycurl.COOKIE)
 
     def _set_method(self, transfer: Transfer) -> None:
         curl, content = self.curl, transfer.content
@@ -272,17 +258,23 @@ class CurlHandle:
             answer.begin()
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
-        """Libcurl's callback before a connection: here is the address that is really connected to; a proxy's is its own
-        affair.
-        """
+        """Libcurl's callback before a connection: here is the address that is really connected to."""
         family, kind, protocol, place = address
         peer = place[0] if isinstance(place, tuple) else place
-        peer = peer.decode() if isinstance(peer, bytes) else str(peer)
-        transfer = self.transfer
-        if not self._proxied and not may_connect(transfer.target.host, peer, transfer.job.limits.allow_private_hosts):
-            self._refused = peer
-            return pycurl.SOCKET_BAD
-        return _Socket(family, kind, protocol)
+        is_refused = self._check_connection(peer.decode() if isinstance(peer, bytes) else str(peer), "", 0, 0)
+        return pycurl.SOCKET_BAD if is_refused else _Socket(family, kind, protocol)
+
+    def _check_connection(self, peer: str, _local: str, _port: int, _local_port: int) -> int:
+        """Libcurl's callback before a request is sent, also over a kept connection: one that was opened for a source
+        that may ask a private host must not serve one that may not.
+        """
+        assert self.answer is not None, "a handle that was started"
+        transfer = self.answer.transfer
+        # Behind a proxy the address is the proxy's, which is its own affair.
+        if self._proxied or may_connect(transfer.target.host, peer, transfer.job.limits.allow_private_hosts):
+            return int(pycurl.PREREQFUNC_OK)
+        self._refused = peer
+        return int(pycurl.PREREQFUNC_ABORT)
 
     def _failure(self, answer: ResponseReader, code: int, message: str) -> ItemError | None:
         """The error of libcurl, in our words; `None` where we ended an answer that has all we want."""

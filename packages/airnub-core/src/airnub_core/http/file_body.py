@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from airnub_core.http.content_disposition import original_name
+from airnub_core.http.headers import original_name
 from airnub_core.http.large_file import LargeFile
 from airnub_core.http.request import Fetched
 from airnub_core.store.layout import Staged, object_name

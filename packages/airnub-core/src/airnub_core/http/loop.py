@@ -1,5 +1,6 @@
-"""The loop of a client, in a thread of its own: sockets, the turns of libcurl, and what other threads ask for."""
+"""The loop of a client, in a thread of its own: libcurl's multi interface, its sockets, and calls of other threads."""
 
+import select
 import socket
 import threading
 from abc import ABC, abstractmethod
@@ -9,15 +10,15 @@ from contextlib import suppress
 from time import monotonic
 from typing import Protocol
 
-from airnub_core.http.curl_handle import CurlHandle
-from airnub_core.http.multi import Multi
-from airnub_core.http.poller import READ, new_poller
-from airnub_core.http.ssrf import Allowed
+import pycurl
 
 LONGEST_SLEEP = 1.0
 """Seconds between two turns, at most."""
-_MULTIS = 4
-"""Pools of connections that are kept, one for each value of `allow_private_hosts`."""
+_EVENTS = (0, select.POLLIN, select.POLLOUT, select.POLLIN | select.POLLOUT)
+"""By what libcurl waits for, as it names that: 1 to read, 2 to write."""
+_BOTH = pycurl.CSELECT_IN | pycurl.CSELECT_OUT
+_READY = {select.POLLIN: pycurl.CSELECT_IN, select.POLLOUT: pycurl.CSELECT_OUT}
+"""What a socket is ready for, as libcurl names it; on an error, for both."""
 
 
 class Watcher(Protocol):
@@ -39,13 +40,17 @@ class Loop(ABC):
         """Prepare; `start` starts the thread.
 
         Args:
-            connections: in all.
+            connections: in all, at once and kept afterwards.
         """
-        self._connections = connections
-        self._multis: dict[Allowed, Multi] = {}
-        self._multi_of: dict[int, Multi] = {}
-        """Whose each socket is."""
-        self._poller = new_poller()
+        self.multi = pycurl.CurlMulti()
+        self.multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self.multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        self.multi.setopt(pycurl.M_MAXCONNECTS, connections)
+        self.multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
+        # Not `select.epoll`: libcurl forgets a connection between two requests, and each change would be a system call.
+        self._poll = select.poll()
+        self._due: float | None = None
+        """When libcurl wants its turn; `None` where only a socket matters."""
         self._inbox: deque[Callable[[], None]] = deque()
         self._watchers: list[Watcher] = []
         self._closing = False
@@ -55,7 +60,7 @@ class Loop(ABC):
         self._awake, self._waker = socket.socketpair()
         for end in (self._awake, self._waker):
             end.setblocking(False)
-        self._poller.watch(self._awake.fileno(), READ)
+        self._poll.register(self._awake, select.POLLIN)
         self._thread = threading.Thread(target=self._run, name="airnub-http", daemon=True)
 
     def start(self) -> None:
@@ -86,19 +91,19 @@ class Loop(ABC):
     @property
     @abstractmethod
     def is_idle(self) -> bool:
-        """Whether no exchange is under way."""
+        """Whether no request is under way."""
 
     @abstractmethod
     def start_due(self) -> None:
-        """Start the exchanges whose turn it is."""
+        """Start the requests whose turn it is."""
 
     @abstractmethod
     def due(self, now: float) -> float | None:
         """Seconds until the next one's turn, `None` where only the end of another changes anything."""
 
     @abstractmethod
-    def ended(self, multi: Multi, handle: CurlHandle, code: int, message: str) -> None:
-        """An exchange is over, with libcurl's code, 0 for none, and its words."""
+    def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:
+        """A request has ended, with libcurl's code, 0 for none, and its words."""
 
     @abstractmethod
     def look(self, now: float) -> float:
@@ -106,7 +111,7 @@ class Loop(ABC):
 
     @abstractmethod
     def give_up_all(self) -> None:
-        """The loop ends."""
+        """The loop ends: so does all that is under way."""
 
     # --- in the loop --------------------------------------------------------------------------------------------------
 
@@ -115,29 +120,15 @@ class Loop(ABC):
         self._watchers.append(watcher)
 
     def unwatch(self, watcher: Watcher) -> None:
-        """Let it look no more."""
-        self._watchers.remove(watcher)
-
-    def multi_for(self, allowed: Allowed) -> Multi:
-        """The pool of connections for a value of `allow_private_hosts`."""
-        # A connection to a private host, opened for a source that may, must not serve one that may not.
-        found = self._multis.get(allowed)
-        if found is None:
-            self._close_idle_multi()
-            found = self._multis[allowed] = Multi(self._poller, self._multi_of, self._connections)
-        return found
-
-    def _close_idle_multi(self) -> None:
-        """Each keeps connections open: where sources have many different lists of hosts, those would be too many."""
-        if len(self._multis) >= _MULTIS:
-            idle = next((allowed for allowed, multi in self._multis.items() if multi.is_idle), None)
-            if idle is not None:
-                self._multis.pop(idle).close()
+        """Let it look no more; it may have ended before."""
+        with suppress(ValueError):
+            self._watchers.remove(watcher)
 
     def _run(self) -> None:
         try:
             while not self._closing:
-                self._take_in()
+                while self._inbox:
+                    self._inbox.popleft()()
                 self.start_due()
                 self._turn()
         except BaseException as error:  # noqa: BLE001  # it is raised in all that wait for something
@@ -145,41 +136,51 @@ class Loop(ABC):
             for watcher in list(self._watchers):
                 watcher.crashed(error)
         finally:
-            self._end()
-
-    def _take_in(self) -> None:
-        while self._inbox:
-            self._inbox.popleft()()
+            with suppress(Exception):
+                self.give_up_all()
+            self.multi.close()
+            self._awake.close()
+            self._waker.close()
 
     def _turn(self) -> None:
         """Wait for something to happen, and let libcurl do what it can."""
-        now = monotonic()
-        due = [self.due(now), *(multi.wait(now) for multi in self._multis.values())]
-        due += [watcher.look(now, is_idle=self.is_idle) for watcher in list(self._watchers)]
-        waits = [LONGEST_SLEEP, *(seconds for seconds in due if seconds is not None)]
-        self._asleep = True
-        # What came in before `_asleep` was true has not woken the loop.
-        waiting = 0.0 if self._inbox or self._closing else max(0.0, min(waits))
-        for descriptor, events in self._poller.wait(waiting):
+        for descriptor, events in self._poll.poll(self._wait() * 1000):
             if descriptor == self._awake.fileno():
                 with suppress(BlockingIOError):
                     self._awake.recv(4096)
             else:
-                self._multi_of[descriptor].act(descriptor, events)
+                self.multi.socket_action(descriptor, _READY.get(events, _BOTH))
         self._asleep = False
         now = monotonic()
-        for multi in self._multis.values():
-            multi.act_on_time(now)
-            for curl, code, message in multi.ended():
-                self.ended(multi, multi.handle_of(curl), code, message)
+        if self._due is not None and self._due <= now:
+            self._due = None
+            self.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        left = 1
+        while left:
+            left, good, bad = self.multi.info_read()
+            for curl in good:
+                self.ended(curl, 0, "")
+            for curl, code, message in bad:
+                self.ended(curl, code, message)
         if now >= self._next_look:
             self._next_look = now + self.look(now)
 
-    def _end(self) -> None:
-        with suppress(Exception):
-            self.give_up_all()
-        for multi in self._multis.values():
-            multi.close()
-        self._poller.close()
-        self._awake.close()
-        self._waker.close()
+    def _wait(self) -> float:
+        """Seconds to wait for sockets."""
+        now = monotonic()
+        due = [self.due(now), *[watcher.look(now, is_idle=self.is_idle) for watcher in list(self._watchers)]]
+        if self._due is not None:
+            due.append(self._due - now)
+        waits = [LONGEST_SLEEP, *(seconds for seconds in due if seconds is not None)]
+        self._asleep = True
+        # What came in before `_asleep` was true has not woken the loop.
+        return 0.0 if self._inbox or self._closing else max(0.0, min(waits))
+
+    def _on_socket(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
+        if what == pycurl.POLL_REMOVE:
+            self._poll.unregister(descriptor)
+        else:
+            self._poll.register(descriptor, _EVENTS[what])
+
+    def _on_timer(self, milliseconds: int) -> None:
+        self._due = None if milliseconds < 0 else monotonic() + milliseconds / 1000

@@ -1,10 +1,8 @@
 """An answer as it comes: its headers decide where its body belongs, and every limit is kept while it comes."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from airnub_common import redact_url
 from airnub_core.errors import (
@@ -18,9 +16,8 @@ from airnub_core.errors import (
 from airnub_core.http import redirects
 from airnub_core.http.body_sink import Body, Response, Writer
 from airnub_core.http.encoding import Decoder, DecodingError, decoder_of
-from airnub_core.http.headers import is_visible, length_in, read_headers
+from airnub_core.http.headers import Head, find_head, is_visible, length_in, number_in, read_headers
 from airnub_core.http.limits import MAX_INTERIM, too_many_interim
-from airnub_core.http.ranges import UnfitPartError, check_part
 from airnub_core.http.retry import parse_retry_after
 from airnub_core.http.transfer import Transfer
 from airnub_core.http.url import Url, parse_url
@@ -32,27 +29,14 @@ _NO_PART = {_RANGE_NOT_SATISFIABLE, _NOT_MODIFIED}
 _SUCCESS = range(200, 300)
 MAX_UNWANTED = 64 * 1024
 """Bytes of the body of a redirect or an error that are read: up to them the connection can go on. More is cut off."""
-_STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})\s")
-_LINE_END = b"\r\n"
-_LINE_ENDS = {_LINE_END, b"\n"}
+
+
+class UnfitPartError(ProtocolError):
+    """What came in answer to a request for a part cannot be put behind what is there: the whole is fetched afresh."""
 
 
 class ResponseReader:
     """Of one request. The transfer's thread gives it header lines and pieces of the body."""
-
-    __slots__ = (
-        "_decoder",
-        "_kept",
-        "_straight",
-        "body",
-        "headers",
-        "is_cut",
-        "lines",
-        "received",
-        "sent_at",
-        "status",
-        "transfer",
-    )
 
     def __init__(self, transfer: Transfer, lines: list[bytes]) -> None:
         """Expect it.
@@ -72,6 +56,7 @@ class ResponseReader:
         self.is_cut = False
         """Whether the body has reached its limit, and the rest is not wanted."""
         self.sent_at = ""
+        self._is_redirect = False
         self._kept: list[bytes] | None = None
         """The beginning of the body of an error, where it is wanted."""
         self._decoder: Decoder | None = None
@@ -95,8 +80,8 @@ class ResponseReader:
         Raises:
             ProtocolError: more interim answers came than are taken.
         """
-        status, _, end = self._head()
-        return status >= _OK and end < len(self.lines)
+        head = self._head()
+        return head.status >= _OK and head.end < len(self.lines)
 
     def take(self, piece: bytes) -> None:
         """A piece of the body.
@@ -123,11 +108,8 @@ class ResponseReader:
             return
         if self.is_cut:
             return
-        if self._decoder is None:
-            self._keep(body, piece)
-            return
         try:
-            for decoded in self._decoder.decode(piece):
+            for decoded in (piece,) if self._decoder is None else self._decoder.decode(piece):
                 self._keep(body, decoded)
         except DecodingError:
             raise self._undecodable() from None
@@ -139,10 +121,11 @@ class ResponseReader:
             ItemError: its body is too large, cannot be decoded, or does not fit what is there; or too many interim
                 answers came before it.
         """
-        self.status, start, end = self._head()
+        self.status, start, end, _ = self._head()
         if not self.status:
             raise ProtocolError(self.transfer.url, "no status")
         self.headers = read_headers(self.lines[start + 1 : end])
+        self._is_redirect = self.status in redirects.STATUSES and "location" in self.headers
         transfer = self.transfer
         if self.status == _PARTIAL_CONTENT and transfer.body is not None:
             note = transfer.body.resumable
@@ -171,8 +154,8 @@ class ResponseReader:
         transfer = self.transfer
         lines: list[bytes] = []
         if transfer.sink.takes_all:
-            _, start, end = self._head()
-            lines = self.lines[start + 1 : end]
+            head = self._head()
+            lines = self.lines[head.start + 1 : head.end]
         return Response(
             transfer.job, transfer.attempts, self.status, transfer.target.url, self.headers, self.sent_at, lines
         )
@@ -186,14 +169,13 @@ class ResponseReader:
         transfer, status = self.transfer, self.status
         if not status:
             raise ConnectionFailedError(transfer.url, "it was closed within the headers")
-        if status in redirects.STATUSES and self._is_redirect:
+        if self._is_redirect:
             return parse_url(transfer.url, self.headers["location"].strip(), base=transfer.target.url)
         if status == _NOT_MODIFIED and transfer.is_conditional:
             return None
-        body = self.body
-        if body is not None:
-            if self._decoder is not None or body.has_note:
-                self._check_whole(body)
+        if self.body is not None:
+            if not self.is_cut and (self._decoder is not None or self.body.has_note):
+                self._check_whole(self.body)
             return None
         if status in _NO_PART and transfer.body is not None:
             raise UnfitPartError(transfer.url, "no more bytes where the server once had some")
@@ -231,31 +213,18 @@ class ResponseReader:
             return TruncatedBodyError(self.transfer.url, length_in(self.headers), self.received)
         return TruncatedBodyError(self.transfer.url, note.expected, self.body.size)
 
-    def _head(self) -> tuple[int, int, int]:
-        """The status, 0 where there is none, and the first and the last line of its headers: interim answers (1xx) have
-        blocks of their own, and behind an empty body its trailers are here already.
-        """
-        lines = self.lines
-        # Nearly always there is one block, and it ends with the last line.
-        if lines and lines.count(_LINE_END) == 1 and lines[-1] == _LINE_END and (status := _status_in(lines[0])):
-            return status, 0, len(lines) - 1
-        head, interim = (0, 0, 0), 0
-        for start, end in _blocks(lines):
-            # A header may look like a line that says the status, but does not begin a block.
-            if status := _status_in(lines[start]):
-                head = status, start, end
-                interim += status < _OK
-        if interim > MAX_INTERIM:
-            raise too_many_interim(self.transfer.url, interim)
+    def _head(self) -> Head:
+        head = find_head(self.lines)
+        if head.interim > MAX_INTERIM:
+            raise too_many_interim(self.transfer.url, head.interim)
         return head
-
-    @property
-    def _is_redirect(self) -> bool:
-        return self.status in redirects.STATUSES and "location" in self.headers
 
     def _decode(self) -> None:
         if encoding := self.headers.get("content-encoding"):
-            self._decoder = self._decoder_of(encoding.strip().lower())
+            try:
+                self._decoder = decoder_of(encoding, self.transfer.target.url.partition("?")[0])
+            except DecodingError:
+                raise self._undecodable() from None
 
     def _keep(self, body: Body, piece: bytes) -> None:
         limit = self.transfer.job.limits.max_bytes
@@ -278,25 +247,16 @@ class ResponseReader:
             expected = length_in(self.headers)
             body.note(ResumeInfo(asked.source, redact_url(asked.url), asked.url_digest, etag, 0, "", expected))
 
-    def _decoder_of(self, encoding: str) -> Decoder | None:
-        try:
-            return decoder_of(encoding, self.transfer.target.url.partition("?")[0])
-        except DecodingError:
-            raise self._undecodable() from None
-
     def _undecodable(self) -> ContentEncodingError:
         return ContentEncodingError(self.transfer.url, self.headers.get("content-encoding", "").strip().lower())
 
     def _check_size(self, before: int) -> None:
         promised, limit = length_in(self.headers), self.transfer.job.limits.max_bytes
-        if self.transfer.sink.cuts or self.transfer.method == "HEAD":
-            return
-        if promised is not None and before + promised > limit:
+        is_limited = not self.transfer.sink.cuts and self.transfer.method != "HEAD"
+        if is_limited and promised is not None and before + promised > limit:
             raise TooLargeError(self.transfer.url, limit)
 
     def _check_whole(self, body: Body) -> None:
-        if self.is_cut:
-            return
         if self._decoder is not None:
             try:
                 self._decoder.end()
@@ -307,18 +267,30 @@ class ResponseReader:
             raise TruncatedBodyError(self.transfer.url, note.expected, body.size)
 
 
-def _blocks(lines: list[bytes]) -> Iterator[tuple[int, int]]:
-    """Where blocks of header lines begin, and where the empty lines behind them are; the last one may have none."""
-    start = 0
-    for place, line in enumerate(lines):
-        if line in _LINE_ENDS:
-            yield start, place
-            start = place + 1
-    if start < len(lines):
-        yield start, len(lines)
+def check_part(url: str, headers: Mapping[str, str], note: ResumeInfo, size: int) -> None:
+    """A part is believed only where it starts at the byte that was asked for, and is one of the same version.
 
+    Args:
+        url: what was asked for, for the error.
+        headers: of the answer.
+        note: what is known of the bytes that are there.
+        size: how many they are.
 
-@lru_cache(64)
-def _status_in(line: bytes) -> int:
-    match = _STATUS_LINE.match(line)
-    return 0 if match is None else int(match.group(1))
+    Raises:
+        UnfitPartError: it is not.
+    """
+    named = headers.get("content-range", "no Content-Range")
+    unit, _, rest = named.partition(" ")
+    span, _, whole = rest.partition("/")
+    start, end = (number_in(one.strip()) for one in span.partition("-")[::2])
+    total = number_in(whole.strip())
+    length = None if start is None or end is None else end - start + 1
+    if not (
+        unit.lower() == "bytes"
+        and start == size
+        and headers.get("content-encoding", "identity").strip().lower() == "identity"
+        and length_in(headers) in {None, length}
+        and headers.get("etag", note.etag) == note.etag
+        and (note.expected is None or total is None or total == note.expected)
+    ):
+        raise UnfitPartError(url, f"a part that is not that from byte {size:,} on ({named})")

@@ -1,5 +1,6 @@
 """Network settings: limits and manners of every transfer, and what a source may override of them."""
 
+import ipaddress
 import re
 from fractions import Fraction
 from math import inf, nan
@@ -20,13 +21,15 @@ from pydantic import (
 )
 
 from airnub_core.http.limits import Limits
-from airnub_core.http.ssrf import checked_entry
+from airnub_core.http.ssrf import HOST_NAME, IpAddress, is_metadata, is_metadata_name, literal_address, normal_name
 
 LARGEST = 2**63 - 1
 """Bytes, and whatever else is counted: libcurl, file systems and Prefect's JSON have 64 bits for a number."""
 SHORTEST, LONGEST = 0.001, 30 * 24 * 3600
 """Seconds: libcurl counts whole milliseconds, and has 32 bits for them, which are 49 days."""
 _SIZE = re.compile(r"\s*(\d{1,40}|\d{0,40}\.\d{1,40})\s*([A-Za-z]*)\s*", re.ASCII)
+
+_EXPECTED = "expected a host name or a network such as intranet.example.org or 10.0.0.0/8"
 
 
 def _size(value: object) -> int:
@@ -74,6 +77,84 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 Size = Annotated[ByteSize, BeforeValidator(_size)]
 Rate = Annotated[float, BeforeValidator(_rate)]
 Count = Annotated[int, Field(ge=1, le=LARGEST)]
+
+
+def checked_entry(entry: str) -> str:
+    """An entry of the list as it is compared: a host name in lower case, an address, or a network.
+
+    Raises:
+        ValueError: it is not one of these, or a metadata service, which an entry cannot allow.
+    """
+    text = entry.strip()
+    if "://" in text:
+        raise ValueError(f"{_EXPECTED}, without scheme and path")
+    if "*" in text:
+        raise ValueError(f"{_EXPECTED}; there are no wildcards, list each host")
+    if "/" in text:
+        return _checked_network(text)
+    if text.startswith("["):
+        raise ValueError(f"{_EXPECTED}; an IPv6 address without brackets and port")
+    if text.count(":") == 1:
+        raise ValueError(f"{_EXPECTED}, without a port: every port of it may be asked")
+    try:
+        ip = ipaddress.ip_address(text)
+    except ValueError:
+        return _checked_name(text)
+    return _checked_address(ip)
+
+
+def _checked_network(text: str) -> str:
+    address, _, prefix = text.partition("/")
+    if not (prefix.isascii() and prefix.isdigit()):  # Python takes a mask there, too
+        raise ValueError(f"{_EXPECTED}, with the length of its prefix behind `/`")
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"{_EXPECTED}, an IPv4 or IPv6 network") from None
+    if ipaddress.ip_address(address) != network.network_address:
+        raise ValueError(f"{_EXPECTED}, without bits behind its prefix: {network}")
+    if network.num_addresses == 1:
+        _checked_address(network.network_address)
+    _check_mapped(network.network_address)
+    return str(network)
+
+
+def _checked_address(ip: IpAddress) -> str:
+    if isinstance(ip, ipaddress.IPv6Address) and ip.scope_id is not None:
+        raise ValueError(f"{_EXPECTED}; an IPv6 address without `%` and a zone")
+    _check_mapped(ip)
+    if is_metadata(ip):
+        raise ValueError(f"{_EXPECTED}; a metadata service is never asked, and cannot be listed")
+    return str(ip)
+
+
+def _check_mapped(ip: IpAddress) -> None:
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        raise ValueError(f"{_EXPECTED}; an IPv4 address or network as such, not in its IPv6 form")
+
+
+def _checked_name(text: str) -> str:
+    name = normal_name(text)
+    if not name.isascii():
+        name = normal_name(_in_ascii(name))
+    literal = literal_address(name)
+    if literal is not None:
+        raise ValueError(f"{_EXPECTED}; write {literal}")
+    if not HOST_NAME.fullmatch(name):
+        raise ValueError(_EXPECTED)
+    if is_metadata_name(name):
+        raise ValueError(f"{_EXPECTED}; a metadata service is never asked, and cannot be listed")
+    return name
+
+
+def _in_ascii(name: str) -> str:
+    """A name in other letters as resolvers know it (IDNA, UTS 46), in the reading of URLs."""
+    from ada_url import URL  # few names need it
+
+    try:
+        return str(URL(f"http://{name}/").hostname)
+    except ValueError:
+        raise ValueError(_EXPECTED) from None
 
 
 def _switch(value: object, handler: ValidatorFunctionWrapHandler) -> bool:

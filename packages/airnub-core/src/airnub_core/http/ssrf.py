@@ -1,4 +1,4 @@
-"""SSRF protection: which hosts and addresses `allow_private_hosts` allows. One decision for both clients.
+"""SSRF protection: which hosts and addresses `allow_private_hosts` allows, and what kind of address a host is.
 
 URLs come from outside too: redirects, cursors of an API, links on a page, sitemaps, and whatever a resolver answers.
 Each host is judged before it is resolved, and each address before, or as soon as, it is connected to:
@@ -14,52 +14,51 @@ services of clouds are never asked: `true`, a name that resolves to one and a ne
 """
 
 import ipaddress
+import re
+import socket
 from functools import lru_cache
 
 from airnub_core.errors import RefusedAddressError
-from airnub_core.http.addresses import (
-    HOST_NAME,
-    IpAddress,
-    ip_of,
-    is_local_name,
-    is_metadata,
-    is_metadata_name,
-    is_private,
-    is_public,
-    literal_address,
-)
 
 Allowed = bool | tuple[str, ...]
-"""The value of `allow_private_hosts`, its entries as `checked_entry` returns them; plain, for it crosses processes."""
+"""The value of `allow_private_hosts`, its entries as settings check them; plain, for it crosses processes."""
 
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _CACHED = 4096
 """Decisions that are kept: one is asked for at every request and at every connection."""
-_EXPECTED = "expected a host name or a network such as intranet.example.org or 10.0.0.0/8"
-
-
-def checked_entry(entry: str) -> str:
-    """An entry of the list as it is compared: a host name in lower case, an address, or a network.
-
-    Raises:
-        ValueError: it is not one of these, or a metadata service, which an entry cannot allow.
-    """
-    text = entry.strip()
-    if "://" in text:
-        raise ValueError(f"{_EXPECTED}, without scheme and path")
-    if "*" in text:
-        raise ValueError(f"{_EXPECTED}; there are no wildcards, list each host")
-    if "/" in text:
-        return _checked_network(text)
-    if text.startswith("["):
-        raise ValueError(f"{_EXPECTED}; an IPv6 address without brackets and port")
-    if text.count(":") == 1:
-        raise ValueError(f"{_EXPECTED}, without a port: every port of it may be asked")
-    try:
-        ip = ipaddress.ip_address(text)
-    except ValueError:
-        return _checked_name(text)
-    return _checked_address(ip)
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA hands out for the public internet (RFC 4291, 2.4)
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
+# RFC 3056: what counts is the IPv4 address that it carries; to some of the Pythons that we run on all of it is private.
+_SIXTOFOUR = ipaddress.IPv6Network("2002::/16")
+# Reserved, but public to some of the Pythons that we run on; Oracle's metadata service is in the first (RFC 6890).
+# Azure keeps its own at an address of the public internet that only its machines can reach.
+_NOT_PUBLIC = [ipaddress.ip_network(text) for text in ("192.0.0.0/24", "3fff::/20", "168.63.129.16/32")]
+# Loopback, which on Linux unspecified addresses lead to; private (RFC 1918, RFC 4193), and shared by the customers of a
+# provider or the machines of an overlay network (RFC 6598). Neither link-local nor reserved addresses.
+_PRIVATE = [
+    ipaddress.ip_network(text)
+    for text in (
+        "127.0.0.0/8", "0.0.0.0/32", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10",
+        "::1/128", "::/128", "fc00::/7",
+    )
+]  # fmt: skip
+# Services that hand out the credentials of a machine, by the documentation of their clouds: Amazon, Google, Azure
+# and others; Amazon's for containers and for pods; Azure's WireServer; Alibaba; Oracle's first one; Scaleway; Tencent.
+_METADATA = frozenset(
+    ipaddress.ip_address(text)
+    for text in (
+        "169.254.169.254", "169.254.170.2", "169.254.170.23", "168.63.129.16", "100.100.100.200", "192.0.0.192",
+        "169.254.42.42", "169.254.0.23", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:42::42",
+    )
+)  # fmt: skip
+_METADATA_NAMES = frozenset({"metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"})
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215
+_EMBEDDED = (48, 56, 64)
+"""Prefixes of NAT64 behind which the IPv4 address does not stand in the last 32 bits (RFC 6052, 2.2)."""
+HOST_NAME = re.compile(r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
+"""A name that a resolver can know (RFC 1035, 2.3.4); underscores are in use."""
+_LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")  # RFC 6761, 6762, 8375 and ICANN's .internal
 
 
 @lru_cache(_CACHED)
@@ -82,7 +81,7 @@ def refused_host(host: str, allowed: Allowed, *, is_resolved_here: bool) -> str 
         return None
     names, networks = _parsed(allowed)
     is_judged_later = is_resolved_here and bool(networks)
-    return None if _normal(host) in names or is_judged_later else host
+    return None if normal_name(host) in names or is_judged_later else host
 
 
 @lru_cache(_CACHED)
@@ -105,7 +104,7 @@ def may_connect(host: str, address: str, allowed: Allowed) -> bool:
     if isinstance(allowed, bool):
         return allowed and is_private(ip)
     names, networks = _parsed(allowed)
-    return any(ip in network for network in networks) or (_normal(host) in names and is_private(ip))
+    return any(ip in network for network in networks) or (normal_name(host) in names and is_private(ip))
 
 
 def refusal(url: str, host: str, address: str, allowed: Allowed) -> RefusedAddressError:
@@ -149,59 +148,98 @@ def _parsed(allowed: Allowed) -> tuple[frozenset[str], tuple[_Network, ...]]:
     return frozenset(names), tuple(networks)
 
 
-def _normal(host: str) -> str:
+def normal_name(host: str) -> str:
+    """A host name as names are compared."""
     return host.rstrip(".").lower()
 
 
-def _checked_network(text: str) -> str:
-    address, _, prefix = text.partition("/")
-    if not (prefix.isascii() and prefix.isdigit()):
-        raise ValueError(f"{_EXPECTED}, with the length of its prefix behind `/`")
+def is_public(address: str) -> bool:
+    """Whether an address, as a socket names it, is one of the public internet.
+
+    IPv6 forms that carry an IPv4 address (mapped, 6to4, Teredo, NAT64) are judged by what they carry too. Loopback,
+    private, link-local (the metadata services of clouds), site-local, shared, multicast, reserved and unspecified
+    addresses are not public, nor are those that nobody was given yet.
+
+    Raises:
+        ValueError: it is not an IP address.
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and not (ip in _UNICAST or ip in _NAT64 or ip.ipv4_mapped):
+        return False
+    return all(_is_global(one) for one in (ip, *_carried(ip)))
+
+
+def literal_address(host: str) -> str | None:
+    """The address that a host is written as, also in the forms of the C library (`2130706433`, `0177.1`, `0x7f.1`);
+    `None` for a name.
+    """
+    bare = host.strip("[]").partition("%")[0].rstrip(".")
     try:
-        network = ipaddress.ip_network(text, strict=False)
+        return str(ipaddress.ip_address(bare))
     except ValueError:
-        raise ValueError(f"{_EXPECTED}, an IPv4 or IPv6 network") from None
-    if ipaddress.ip_address(address) != network.network_address:
-        raise ValueError(f"{_EXPECTED}, without bits behind its prefix: {network}")
-    if network.num_addresses == 1:
-        _checked_address(network.network_address)
-    _check_mapped(network.network_address)
-    return str(network)
-
-
-def _checked_address(ip: IpAddress) -> str:
-    if isinstance(ip, ipaddress.IPv6Address) and ip.scope_id is not None:
-        raise ValueError(f"{_EXPECTED}; an IPv6 address without `%` and a zone")
-    _check_mapped(ip)
-    if is_metadata(ip):
-        raise ValueError(f"{_EXPECTED}; a metadata service is never asked, and cannot be listed")
-    return str(ip)
-
-
-def _check_mapped(ip: IpAddress) -> None:
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        raise ValueError(f"{_EXPECTED}; an IPv4 address or network as such, not in its IPv6 form")
-
-
-def _checked_name(text: str) -> str:
-    name = _normal(text)
-    if not name.isascii():
-        name = _normal(_in_ascii(name))
-    literal = literal_address(name)
-    if literal is not None:
-        raise ValueError(f"{_EXPECTED}; write {literal}")
-    if not HOST_NAME.fullmatch(name):
-        raise ValueError(_EXPECTED)
-    if is_metadata_name(name):
-        raise ValueError(f"{_EXPECTED}; a metadata service is never asked, and cannot be listed")
-    return name
-
-
-def _in_ascii(name: str) -> str:
-    """A name in other letters as resolvers know it (IDNA, UTS 46), in the reading of URLs."""
-    from ada_url import URL  # few names need it
-
+        pass
     try:
-        return str(URL(f"http://{name}/").hostname)
-    except ValueError:
-        raise ValueError(_EXPECTED) from None
+        return socket.inet_ntoa(socket.inet_aton(bare)) if bare and " " not in bare else None
+    except (OSError, ValueError):
+        return None
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a name means this machine or its own network by definition, whatever a resolver says."""
+    name = host.rstrip(".").lower()
+    return name == "localhost" or name.endswith(_LOCAL_NAMES)
+
+
+def ip_of(address: str) -> IpAddress:
+    """An address as a socket names it, without its zone; an IPv4 address in its IPv6 form is that IPv4 address.
+
+    Raises:
+        ValueError: it is not an IP address.
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    return ip.ipv4_mapped or ip if isinstance(ip, ipaddress.IPv6Address) else ip
+
+
+def is_private(ip: IpAddress) -> bool:
+    """Whether it is of this machine or of a private network: loopback, private, unique local or shared."""
+    return any(ip in network for network in _PRIVATE)
+
+
+def is_metadata(ip: IpAddress) -> bool:
+    """Whether it leads to the metadata service of a cloud, also from inside of an IPv6 address.
+
+    IPv4 addresses stand in the last 32 bits of most forms: mapped, compatible, translated, NAT64 with any prefix of 96
+    bits, ISATAP. Of 6to4, Teredo and the other forms of NAT64 they are taken out.
+    """
+    if ip in _METADATA:
+        return True
+    return isinstance(ip, ipaddress.IPv6Address) and not _METADATA.isdisjoint(_embedded(ip))
+
+
+def is_metadata_name(host: str) -> bool:
+    """Whether it is a name under which a cloud documents its metadata service; others are known by their address."""
+    return host.rstrip(".").lower() in _METADATA_NAMES
+
+
+def _is_global(ip: IpAddress) -> bool:
+    is_global = ip.is_global or ip in _SIXTOFOUR
+    return is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
+
+
+def _carried(ip: IpAddress) -> list[IpAddress]:
+    """The IPv4 addresses that the form of an IPv6 address says it carries."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return []
+    last_bits = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    known = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ()), last_bits if ip in _NAT64 else None]
+    return [one for one in known if one is not None]
+
+
+def _embedded(ip: ipaddress.IPv6Address) -> list[IpAddress]:
+    """Every IPv4 address that an IPv6 address may stand for."""
+    embedded = [ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF), *_carried(ip)]
+    if ip in _LOCAL_NAT64:
+        bits = f"{int(ip):0128b}"
+        bits = bits[:64] + bits[72:]  # bits 64 to 71 are passed over
+        embedded.extend(ipaddress.IPv4Address(int(bits[prefix : prefix + 32], 2)) for prefix in _EMBEDDED)
+    return embedded

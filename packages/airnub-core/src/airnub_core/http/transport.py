@@ -5,8 +5,7 @@ and size are below it, and the same as for files. httpx's own redirects and cook
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -39,19 +38,20 @@ from airnub_core.store.manifest import RequestInfo
 
 _OURS = frozenset({"accept-encoding", "connection", "content-length", "expect", "host", "transfer-encoding"})
 """Headers of a request that libcurl writes by itself: a Host of httpx would be that of every redirect."""
-_NOT_PASSED_ON = frozenset({b"content-encoding"})
-"""Headers of an answer that httpx would act on: bodies are decoded here, within `max_bytes`."""
+_ENCODING = b"content-encoding"
+"""A header of an answer that httpx would act on: bodies are decoded here, within `max_bytes`."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_ERRORS: dict[type[IngestError], type[httpx.TransportError]] = {
+_ERRORS: dict[type[IngestError], type[httpx.RequestError]] = {
     ConnectionFailedError: httpx.ConnectError,
-    TlsError: httpx.ConnectError,
+    ContentEncodingError: httpx.DecodingError,
     ProtocolError: httpx.RemoteProtocolError,
-    TruncatedBodyError: httpx.RemoteProtocolError,
-    RefusedUrlError: httpx.UnsupportedProtocol,
     RefusedHeaderError: httpx.LocalProtocolError,
+    RefusedUrlError: httpx.UnsupportedProtocol,
+    TlsError: httpx.ConnectError,
+    TooManyRedirectsError: httpx.TooManyRedirects,
+    TruncatedBodyError: httpx.RemoteProtocolError,
 }
 """What errors are to httpx; a plain `httpx.TransportError` else."""
-_TIMEOUTS: dict[str, type[httpx.TimeoutException]] = {"connect_timeout": httpx.ConnectTimeout}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +85,10 @@ class Transport(httpx.AsyncBaseTransport):
         sink = StreamSink(self._client, self._event_loop, lambda: self._open.discard(sink))
         feeding: asyncio.Task[None] | None = None
         try:
-            content = self._content(request)
+            content, url = self._content(request), str(request.url)
+            asked = RequestInfo(self._origin.source, url, "")
             transfer = sink.transfer = Transfer(
-                Request(
-                    0,
-                    RequestInfo(self._origin.source, str(request.url), ""),
-                    self._limits(request),
-                    self._headers(request),
-                ),
+                Request(0, asked, self._limits(request), self._headers(request, url)),
                 sink,
                 cookies=self._cookies,
                 method=request.method.upper(),
@@ -120,28 +116,20 @@ class Transport(httpx.AsyncBaseTransport):
             received.status,
             headers=_headers_of(received, is_truncated=sink.is_truncated),
             stream=_Stream(sink, request, feeding),
-            extensions={
-                "url": received.final_url,
-                "attempts": received.attempts,
-                "is_truncated": sink.is_truncated,
-            },
+            extensions={"url": received.final_url, "attempts": received.attempts, "is_truncated": sink.is_truncated},
         )
 
     async def aclose(self) -> None:
         """Give up on all that is under way."""
         for sink in list(self._open):
             sink.close()
-        self._client.call(self._unwatch)
-
-    def _unwatch(self) -> None:
-        with suppress(ValueError):  # it was closed before
-            self._client.unwatch(self)
+        self._client.call(lambda: self._client.unwatch(self))
 
     def look(self, _now: float, *, is_idle: bool) -> None:
-        """As a watcher of the client: nothing is to be done now and then."""
+        """As `Watcher`: there is nothing to do."""
 
     def crashed(self, error: BaseException) -> None:
-        """As a watcher of the client: it has ended by a fault."""
+        """As `Watcher`."""
         self._event_loop.call(lambda: self.abort(error))
 
     def abort(self, error: BaseException) -> None:
@@ -149,10 +137,10 @@ class Transport(httpx.AsyncBaseTransport):
         for sink in list(self._open):
             sink.abort(error)
 
-    def _headers(self, request: httpx.Request) -> dict[str, str]:
+    def _headers(self, request: httpx.Request, url: str) -> dict[str, str]:
         """Those of the request, and of the source: for its own origin, and where the request says nothing else."""
         headers: dict[str, str] = {}
-        if self._own is not None and origin_of(str(request.url)) == self._own:
+        if self._own is not None and origin_of(url) == self._own:
             headers.update(self._origin.headers)
         own: dict[str, str] = {}
         for name, value in request.headers.multi_items():
@@ -219,8 +207,6 @@ class _OwnOriginAuth(httpx.Auth):
 
     def __init__(self, auth: httpx.Auth) -> None:
         self._auth = auth
-        self.requires_request_body = auth.requires_request_body
-        self.requires_response_body = auth.requires_response_body
 
     async def async_auth_flow(self, request: httpx.Request) -> Any:
         """As httpx asks for."""
@@ -229,8 +215,8 @@ class _OwnOriginAuth(httpx.Auth):
             sent = await anext(flow)
             while True:
                 response = yield sent
-                is_foreign = origin_of(response.extensions["url"]) != origin_of(str(sent.url))
-                if response.status_code == HTTPStatus.UNAUTHORIZED and is_foreign:
+                is_unauthorized = response.status_code == HTTPStatus.UNAUTHORIZED
+                if is_unauthorized and origin_of(response.extensions["url"]) != origin_of(str(sent.url)):
                     return
                 try:
                     sent = await flow.asend(response)
@@ -240,14 +226,7 @@ class _OwnOriginAuth(httpx.Auth):
             await flow.aclose()
 
 
-class _Function(httpx.Auth):
-    """What httpx takes as `auth` too: a function of a request."""
-
-    def __init__(self, function: Callable[[httpx.Request], httpx.Request]) -> None:
-        self._function = function
-
-    def auth_flow(self, request: httpx.Request) -> Any:
-        yield self._function(request)
+_NO_AUTH = httpx.Auth()
 
 
 class _NoCookies(httpx.Cookies):
@@ -277,20 +256,14 @@ class AsyncClient(httpx.AsyncClient):
         auth: Any = httpx.USE_CLIENT_DEFAULT,
         follow_redirects: Any = httpx.USE_CLIENT_DEFAULT,  # noqa: ARG002  # they are followed below
     ) -> httpx.Response:
-        given = self.auth if auth is httpx.USE_CLIENT_DEFAULT else auth
+        given = self.auth if auth is httpx.USE_CLIENT_DEFAULT else self._build_auth(auth)
         # Without one httpx would make a header of user and password in a URL, in place of one that is there.
-        own_auth = _OwnOriginAuth(_auth_of(given))
+        own_auth = _NO_AUTH if given is None else _OwnOriginAuth(given)
         return await super().send(request, stream=stream, auth=own_auth, follow_redirects=False)
 
 
 def new_async_client(transport: Transport, user_agent: str, auth: Any = None) -> AsyncClient:
-    """An `httpx.AsyncClient` over a transport; closing it ends its requests, and not the client below.
-
-    Args:
-        transport: makes the requests.
-        user_agent: who asks.
-        auth: as httpx takes it.
-    """
+    """An `httpx.AsyncClient` over a transport; closing it ends its requests, and not the client below."""
     return AsyncClient(
         transport=transport,
         auth=auth,
@@ -301,38 +274,24 @@ def new_async_client(transport: Transport, user_agent: str, auth: Any = None) ->
     )
 
 
-def _auth_of(given: Any) -> httpx.Auth:
-    if given is None:
-        return httpx.Auth()
-    if isinstance(given, httpx.Auth):
-        return given
-    if isinstance(given, tuple):
-        return httpx.BasicAuth(*given)
-    return _Function(given)
-
-
 def _headers_of(received: Response, *, is_truncated: bool) -> list[tuple[bytes, bytes]]:
     """The headers of an answer, several of one name among them."""
     pairs = [line.partition(b":") for line in received.lines]
     headers = [(name.strip(), value.strip()) for name, colon, value in pairs if colon]
-    is_decoded = any(name.lower() in _NOT_PASSED_ON for name, _ in headers)
-    left_out = _NOT_PASSED_ON | ({b"content-length"} if is_decoded or is_truncated else set())
+    is_decoded = any(name.lower() == _ENCODING for name, _ in headers)
+    left_out = {_ENCODING, b"content-length"} if is_decoded or is_truncated else {_ENCODING}
     return [(name, value) for name, value in headers if name.lower() not in left_out]
 
 
 def _as_httpx(error: IngestError, request: httpx.Request) -> httpx.RequestError:
     """The error that httpx raises in such a case, in our words."""
+    kind = _ERRORS.get(type(error), httpx.TransportError)
     if isinstance(error, TransferTimeoutError):
-        return _TIMEOUTS.get(error.limit, httpx.ReadTimeout)(str(error), request=request)
-    if isinstance(error, TooManyRedirectsError):
-        return httpx.TooManyRedirects(str(error), request=request)
-    if isinstance(error, ContentEncodingError):
-        return httpx.DecodingError(str(error), request=request)
-    return _ERRORS.get(type(error), httpx.TransportError)(str(error), request=request)
+        kind = httpx.ConnectTimeout if error.limit == "connect_timeout" else httpx.ReadTimeout
+    return kind(str(error), request=request)
 
 
 def _feeding_ended(task: "asyncio.Task[None]", sink: StreamSink) -> None:
     """What a stream of a request raised is raised by the request."""
     if not task.cancelled() and (error := task.exception()) is not None and not sink.head.done():
-        with suppress(asyncio.InvalidStateError):
-            sink.head.set_exception(error)
+        sink.head.set_exception(error)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from airnub_common import redact_url
 from airnub_core.errors import RefusedUrlError
-from airnub_core.http.addresses import HOST_NAME, literal_address
+from airnub_core.http.ssrf import HOST_NAME, literal_address
 
 WITH_HOST = "an http or https URL with a host"
 WITH_PORT = "an http or https URL with a port from 1 to 65535"
@@ -19,7 +19,8 @@ _PATH = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]"
 _QUERY = r"[A-Za-z0-9._~!$&()*+,;=:@/?-]"
 # Runs of plain characters, with what is escaped between them: a choice at each character takes three times as long.
 _PLAIN = re.compile(
-    r"(https?)://((?:[a-z0-9-]{1,63}\.){0,9}[a-z0-9-]{1,63})(?::([1-9]\d{0,3}|[1-5]\d{4}))?"
+    r"(https?)://((?:[a-z0-9-]{1,63}\.){0,9}[a-z0-9-]{1,63})"
+    r"(?::([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
     rf"(?:/{_PATH}*(?:%[0-9A-Fa-f]{{2}}{_PATH}*)*(?:\?{_QUERY}*(?:%[0-9A-Fa-f]{{2}}{_QUERY}*)*)?)?"
 )
 # A host whose last label is a number is an address: the parser reads it, except in the usual form.

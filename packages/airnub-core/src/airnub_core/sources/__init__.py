@@ -1,1 +1,1 @@
-"""The three kinds of source: files, JSON APIs, links on pages. Each turns settings into items and gives outcomes."""
+"""Kinds of source: files, JSON APIs, links on pages. `base` says what a new kind must bring."""

@@ -3,20 +3,37 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import repeat
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import model_validator
 
 from airnub_core.concurrency import in_thread, together
-from airnub_core.engine import Engine
 from airnub_core.errors import HttpStatusError, ItemError
 from airnub_core.http.url import origin_of
 from airnub_core.items import FetchResult, Item
 from airnub_core.outcome import Outcome, Status
-from airnub_core.sources.pagination import Paginator, whole_url
+from airnub_core.sources.base import (
+    DottedPath,
+    HeaderName,
+    HeaderText,
+    Listed,
+    MaskedSecrets,
+    Number,
+    Part,
+    Secret,
+    SecretReference,
+    Source,
+    Url,
+    with_warnings,
+)
+from airnub_core.sources.pagination import Pages, Paginator, whole_url
 from airnub_core.sources.records import LARGE, json_lines, parse_json, records_at
-from airnub_core.sources.settings import ApiSource, Secret
-from airnub_core.sources.unlisted import Listed, with_warnings
 from airnub_core.sources.watermarks import NewRecords, Watermark
 from airnub_core.store.layout import derived_url, records_name
 from airnub_core.store.manifest import url_digest
+
+if TYPE_CHECKING:
+    from airnub_core.engine import Engine
 
 JSON_LINES = "application/x-ndjson"
 """Media type of the files of records."""
@@ -24,7 +41,65 @@ SETTLED_TOGETHER = 20
 """Pages that are made durable together: a run that is killed in a long walk does not ask for all of them again."""
 
 
-async def ingest_apis(engine: Engine, sources: Sequence[ApiSource], secret: Secret) -> list[Outcome]:
+class Auth(Part):
+    """A secret that is sent as a header."""
+
+    block: SecretReference
+    header: HeaderName = "Authorization"
+    prefix: HeaderText = ""
+
+
+class Incremental(Part):
+    """Only what is new: `field` of the records grows, and its largest value so far is sent as `param`.
+
+    Records of this very value that were there before are left out when the API gives them again.
+    """
+
+    field: DottedPath
+    param: str
+
+
+class ApiSource(Source):
+    """A public JSON API."""
+
+    url: Url
+    params: Annotated[dict[str, str | int | Number | bool], MaskedSecrets] = {}
+    headers: Annotated[dict[HeaderName, HeaderText], MaskedSecrets] = {}
+    auth: Auth | None = None
+    records: DottedPath | None = None
+    """Where the list of records stands in an answer; without it the whole answer is kept."""
+    pages: Pages | None = None
+    incremental: Incremental | None = None
+
+    @property
+    def home(self) -> str | None:
+        """The URL whose origin the headers of the source are for."""
+        return self.url
+
+    def request_headers(self, secret: Secret | None) -> dict[str, str]:
+        """What the source sends with each request, secrets among them; names in lower case.
+
+        Args:
+            secret: gives the value of a secret by its reference.
+
+        Raises:
+            ValueError: the source has `auth`, and there is no `secret`.
+        """
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if self.auth is not None:
+            if secret is None:
+                raise ValueError(f"{self.name}: expected a function that gives {self.auth.block} (auth), found none")
+            headers[self.auth.header.lower()] = self.auth.prefix + secret(self.auth.block)
+        return headers
+
+    @model_validator(mode="after")
+    def _incremental_records(self) -> Self:
+        if self.incremental is not None and self.records is None:
+            raise ValueError("incremental reads a field of the records: expected records, found none")
+        return self
+
+
+async def ingest_apis(engine: "Engine", sources: Sequence[ApiSource], secret: Secret) -> list[Outcome]:
     """Ask every API, those of different sources at the same time.
 
     Args:
@@ -60,7 +135,7 @@ def _listed(source: ApiSource) -> Listed | None:
     return Listed(digests, None if source.records is None else records)
 
 
-async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, str]) -> list[Outcome]:
+async def _ingest_api(engine: "Engine", source: ApiSource, headers: Mapping[str, str]) -> list[Outcome]:
     last = Watermark.parse(engine.index.watermark(source.name) if source.incremental else None)
     whole = Item(
         source.name,
@@ -104,7 +179,7 @@ async def _ingest_api(engine: Engine, source: ApiSource, headers: Mapping[str, s
 class _Reading:
     """One API, page by page; what came before an error is there."""
 
-    def __init__(self, engine: Engine, source: ApiSource, whole: Item, news: NewRecords | None) -> None:
+    def __init__(self, engine: "Engine", source: ApiSource, whole: Item, news: NewRecords | None) -> None:
         self._engine = engine
         self._source = source
         self._whole = whole

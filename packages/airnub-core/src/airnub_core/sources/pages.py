@@ -4,26 +4,54 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import AfterValidator, model_validator
 
 from airnub_common import redact_url
 from airnub_core.concurrency import together
-from airnub_core.engine import Engine
 from airnub_core.errors import ItemError, PageError
-from airnub_core.http.robots import MAX_BYTES, Robots
 from airnub_core.items import Item
 from airnub_core.outcome import Outcome
-from airnub_core.sources.large_pages import links_on_any_page
-from airnub_core.sources.links import MAX_PAGE_BYTES, Link, links_in_sitemap
-from airnub_core.sources.settings import PageSource
-from airnub_core.sources.unlisted import Listed, with_warnings
+from airnub_core.sources.base import Listed, Source, Url, with_warnings
 from airnub_core.store.layout import derived_url, links_name
 from airnub_core.store.manifest import url_digest
+
+if TYPE_CHECKING:
+    from airnub_core.engine import Engine
+    from airnub_core.http.robots import Robots
+    from airnub_core.sources.html import Link
 
 MAX_SITEMAPS = 1000
 """Sitemaps that one index of sitemaps may lead to."""
 
 
-async def ingest_pages(engine: Engine, sources: Sequence[PageSource]) -> list[Outcome]:
+def _selector(selector: str) -> str:
+    from airnub_core.sources.html import check_selector  # it brings a parser of HTML, which files do without
+
+    return check_selector(selector)
+
+
+class PageSource(Source):
+    """Links on a web page, or the URLs of a sitemap."""
+
+    page: Url | None = None
+    sitemap: Url | None = None
+    links: Annotated[str, AfterValidator(_selector)] | None = None
+    """CSS selector of the links on the page."""
+    download: bool = True
+    """`False`: the list of links is stored, what they point at is not."""
+
+    @model_validator(mode="after")
+    def _page_or_sitemap(self) -> Self:
+        if (self.page is None) == (self.sitemap is None):
+            raise ValueError("expected either page or sitemap")
+        if (self.page is None) != (self.links is None):
+            raise ValueError("links is the selector of a page: expected it with page, and only there")
+        return self
+
+
+async def ingest_pages(engine: "Engine", sources: Sequence[PageSource]) -> list[Outcome]:
     """Read every page, many at a time, and then fetch what they all link to.
 
     Returns:
@@ -52,8 +80,10 @@ def _url(source: PageSource) -> str:
     return source.page or source.sitemap or ""
 
 
-async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
+async def _read(engine: "Engine", source: PageSource) -> Sequence[Item | Outcome]:
     """What a page links to: items to be fetched, and outcomes of what is not."""
+    from airnub_core.http.robots import MAX_BYTES, Robots  # parsers of robots.txt, HTML and XML: settings need none
+
     network = source.network(engine.network)
     page = Item(source.name, _url(source), network, withdraws=source.withdraws)
     list_name = links_name(source.name)
@@ -95,7 +125,7 @@ async def _read(engine: Engine, source: PageSource) -> Sequence[Item | Outcome]:
     return [*allowed, *await engine.miss(page, named)]
 
 
-async def _allowed(engine: Engine, robots: Robots, item: Item) -> Item | Outcome:
+async def _allowed(engine: "Engine", robots: "Robots", item: Item) -> Item | Outcome:
     """The item at the pace that its host asks for, or a failure where the host asks not to fetch it."""
     try:
         await robots.check(item.url)
@@ -109,13 +139,18 @@ async def _allowed(engine: Engine, robots: Robots, item: Item) -> Item | Outcome
     return replace(item, network=item.network.model_copy(update={"requests_per_second_per_host": rate}))
 
 
-async def _links(engine: Engine, robots: Robots, page: Item, selector: str) -> list[Link]:
+async def _links(engine: "Engine", robots: "Robots", page: Item, selector: str) -> "list[Link]":
+    from airnub_core.sources.html import MAX_PAGE_BYTES, links_on_any_page
+
     await robots.check(page.url)
     content, headers, final_url = await engine.peek(page, MAX_PAGE_BYTES)
     return await links_on_any_page(final_url, content, headers.get("content-type"), selector)
 
 
-async def _sitemap_links(engine: Engine, robots: Robots, page: Item) -> list[Link]:
+async def _sitemap_links(engine: "Engine", robots: "Robots", page: Item) -> "list[Link]":
+    from airnub_core.sources.html import MAX_PAGE_BYTES
+    from airnub_core.sources.sitemap import links_in_sitemap
+
     waiting = [page.url]
     seen = {page.url}
     links: dict[str, Link] = {}

@@ -1,15 +1,23 @@
-"""Paging: the way from one page of an API to the next. Pure: an answer in, the next URL out."""
+"""Pagination: how an API gives its pages, as settings, and the way from one to the next. Pure: an answer in, the next
+URL out.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+
+from pydantic import Field
 
 from airnub_common import redact_url
 from airnub_core.errors import HttpStatusError, MissingPathError, PageError, TooManyPagesError
+from airnub_core.http.settings import LARGEST, Count
+from airnub_core.sources.base import DottedPath, Part
 from airnub_core.sources.records import described, records_at, value_at
-from airnub_core.sources.settings import ApiSource, CursorPages, LinkPages, NumberedPages, OffsetPages
+
+if TYPE_CHECKING:
+    from airnub_core.sources.apis import ApiSource
 
 # How servers say that there is no page of this number, or nothing from this offset on.
 _NO_SUCH_PAGE = {
@@ -21,6 +29,66 @@ _NO_SUCH_PAGE = {
 }
 _TARGET = re.compile(r"<([^>]*)>")
 _PARAMETER = re.compile(r'\s*;\s*([^\s=;,"]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
+Start = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+"""The number of the first page, or the first offset."""
+
+
+class _Pages(Part):
+    max: Count = 1000
+    """The largest number of pages; an API that goes on is an error."""
+
+
+class NumberedPages(_Pages):
+    """`?page=1`, `?page=2`, … up to the first page without records.
+
+    An error 400, 404, 410, 416 or 422 instead of that page is the end too, where the page before had fewer records than
+    `size`, or than one before it. With `total` nothing is asked for behind the last page.
+    """
+
+    kind: Literal["page"]
+    param: str = "page"
+    start: Start = 1
+    size_param: str | None = None
+    size: Count | None = None
+    """Records of a full page; sent where there is a `size_param`."""
+    total: DottedPath | None = None
+    """Where an answer says how many records there are in all; an API that ends before is an error."""
+
+
+class OffsetPages(_Pages):
+    """`?offset=0&limit=100`, `?offset=100&limit=100`, … up to the first page without records.
+
+    The offset goes on by the records that came, which may be fewer than were asked for. Ends and `total` are those of
+    `NumberedPages`.
+    """
+
+    kind: Literal["offset"]
+    param: str = "offset"
+    start: Start = 0
+    limit_param: str = "limit"
+    limit: Count = 100
+    total: DottedPath | None = None
+    """Where an answer says how many records there are in all; an API that ends before is an error."""
+
+
+class CursorPages(_Pages):
+    """The next page's cursor stands in the answer, at the dotted path `next`; the last page has none.
+
+    A cursor that is an http or https URL is that of the next page, and is asked for as it is.
+    """
+
+    kind: Literal["cursor"]
+    param: str = "cursor"
+    next: DottedPath
+
+
+class LinkPages(_Pages):
+    """The next page's URL stands in the Link header (RFC 8288), with `rel="next"`."""
+
+    kind: Literal["link"]
+
+
+Pages = Annotated[NumberedPages | OffsetPages | CursorPages | LinkPages, Field(discriminator="kind")]
 
 
 def with_params(url: str, params: Mapping[str, Any]) -> str:
@@ -33,7 +101,7 @@ def with_params(url: str, params: Mapping[str, Any]) -> str:
     return urlunsplit(parts._replace(query=urlencode([*kept, *added], quote_via=quote)))
 
 
-def whole_url(source: ApiSource, watermark: Any = None) -> str:
+def whole_url(source: "ApiSource", watermark: Any = None) -> str:
     """The URL of all that is asked for, before it is cut into pages; with a watermark, of what is new since then."""
     since = {source.incremental.param: watermark} if source.incremental and watermark is not None else {}
     return with_params(source.url, source.params | since)
@@ -46,7 +114,7 @@ class Paginator:
     the way goes on up to a page without records, or up to the total that the answers name.
     """
 
-    def __init__(self, source: ApiSource, url: str) -> None:
+    def __init__(self, source: "ApiSource", url: str) -> None:
         """Start.
 
         Args:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from airnub_core import ApiSource, FileSource, NetworkSettings, PageSource
+from airnub_core import ApiSource, Auth, FileSource, NetworkSettings, PageSource
 from airnub_core.sample_site import Asked, Reply, Route, SampleSite
-from airnub_core.sources.settings import Auth
 from airnub_prefect.settings import StageSettings
 from department_for_tests.settings import CountingSettings, IngestionSettings
 

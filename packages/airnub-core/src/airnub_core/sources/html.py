@@ -1,18 +1,20 @@
-"""Links: what a page or a sitemap points at, as a browser would resolve it. Pure: bytes in, links out."""
+"""HTML: the links on a page, as a browser would resolve them. Bytes in, links out.
 
+Large pages are read in a process of their own, which can be ended: some take a parser for ever. 20,000 attributes of
+one element take two seconds, ten times as many minutes, and no limit that real pages keep would exclude that. Below
+`SMALL` the worst is seconds, and a process would cost more than the page.
+"""
+
+import asyncio
 import codecs
+import json
 import re
-import zlib
+import sys
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
-from xml.etree.ElementTree import ParseError
 
 from ada_url import join_url
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 from w3lib.encoding import html_to_unicode, http_content_type_encoding, read_bom
 
@@ -40,6 +42,10 @@ _NESTING = re.compile(
     rb"|hgroup|main|menu|nav|ol|section|summary|ul)(?=[\s/>])",
     re.IGNORECASE,
 )
+SMALL = 256 * 1024
+"""Bytes; the start of a process takes a quarter of a second."""
+LONGEST = 60.0
+"""Seconds; 50 MiB of an ordinary page take less than ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +54,6 @@ class Link:
 
     url: str
     title: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sitemap:
-    """The pages that a sitemap lists, or the further sitemaps that an index of sitemaps lists."""
-
-    pages: list[Link]
-    sitemaps: list[str]
 
 
 def check_selector(selector: str) -> str:
@@ -69,6 +67,40 @@ def check_selector(selector: str) -> str:
     except (SelectolaxError, ValueError) as error:
         raise ValueError(f"expected a CSS selector, found {selector!r}") from error
     return selector
+
+
+async def links_on_any_page(
+    url: str, content: bytes, content_type: str | None, selector: str, *, small: int = SMALL, longest: float = LONGEST
+) -> list[Link]:
+    """As `links_on_page`, beside the event loop, and never for longer than `longest` seconds where it is not small.
+
+    Raises:
+        PageError: the page holds no such link, or cannot be read in time.
+    """
+    if len(content) <= small:
+        return await asyncio.to_thread(links_on_page, url, content, content_type, selector)
+    asked = json.dumps([url, content_type, selector]).encode() + b"\n" + content
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", __name__),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(longest):
+            answer, _ = await process.communicate(asked)
+    except TimeoutError as error:
+        raise PageError(url, f"expected a page that can be read within {longest:g} s, found one that cannot") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        raise PageError(url, f"expected a page that can be read, found one that ends its reader ({process.returncode})")
+    found = json.loads(answer)
+    if isinstance(found, str):
+        raise PageError(url, found)
+    return [Link(*link) for link in found]
 
 
 def links_on_page(url: str, content: bytes, content_type: str | None, selector: str) -> list[Link]:
@@ -98,7 +130,7 @@ def links_on_page(url: str, content: bytes, content_type: str | None, selector: 
         if node.attributes.get("href") is None:
             inner = _first_links(page) if inner is None else inner
             anchor = inner.get(node.mem_id)
-        target = None if anchor is None else _resolved(base, anchor.attributes.get("href"), encoding)
+        target = None if anchor is None else resolved(base, anchor.attributes.get("href"), encoding)
         if anchor is not None and target is not None and target not in links:
             links[target] = Link(target, _title(anchor))
     if not links:
@@ -108,69 +140,30 @@ def links_on_page(url: str, content: bytes, content_type: str | None, selector: 
     return list(links.values())
 
 
-def links_in_sitemap(url: str, content: bytes) -> Sitemap:
-    """What a sitemap lists, in each of its forms: XML, an index, RSS, Atom, or text with a URL a line; also with gzip.
+def resolved(base: str, href: str | None, encoding: str = "utf-8") -> str | None:
+    """An absolute http(s) URL without fragment; `None` for what is no such link (`javascript:`, `mailto:`, `#top`).
 
-    https://www.sitemaps.org/protocol.html
-
-    Raises:
-        PageError: it is no sitemap, or larger than the protocol allows.
+    As https://url.spec.whatwg.org has it. Letters in a query are written in the `encoding` of the page, and what that
+    does not have as a reference to the character, as browsers do.
     """
-    content = _gunzipped(url, content)
-    try:
-        root = fromstring(content)
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        lines = _lines_of_urls(content)
-        if lines is None:
-            raise PageError(url, f"expected a sitemap, found no XML that can be read: {error}") from error
-        return Sitemap(_each_once(url, ((line, None) for line in lines)), [])
-    kind = _local(root)
-    match kind:
-        case "urlset" | "sitemapindex":
-            found = _each_once(url, ((one.text, None) for entry in root for one in entry if _local(one) == "loc"))
-            return Sitemap([], [link.url for link in found]) if kind == "sitemapindex" else Sitemap(found, [])
-        case "rss" | "RDF" | "feed":
-            return Sitemap(_each_once(url, map(_entry, _entries(root))), [])
-    raise PageError(url, f"expected a sitemap with <urlset>, <sitemapindex>, <rss> or <feed>, found <{kind}>")
-
-
-def _local(element: Any) -> str:
-    """The name of an element without its namespace."""
-    return str(element.tag).rpartition("}")[2]
-
-
-def _entries(root: Any) -> Iterator[Any]:
-    return (element for element in root.iter() if _local(element) in {"item", "entry"})
-
-
-def _entry(entry: Any) -> tuple[str | None, str | None]:
-    """The link and the title of an entry of RSS or Atom."""
-    target = title = None
-    for element in entry:
-        if _local(element) == "title":
-            title = "".join(element.itertext())
-        elif _local(element) == "link" and target is None and element.get("rel", "alternate") == "alternate":
-            target = element.get("href") or element.text
-    return target, title
-
-
-def _each_once(base: str, found: Iterator[tuple[str | None, str | None]]) -> list[Link]:
-    links: dict[str, Link] = {}
-    for target, title in found:
-        absolute = _resolved(base, target)
-        if absolute is not None and absolute not in links:
-            links[absolute] = Link(absolute, _short(title or ""))
-    return list(links.values())
-
-
-def _lines_of_urls(content: bytes) -> list[str] | None:
-    """The lines of a text that holds whole http(s) URLs and nothing else."""
-    try:
-        lines = [line.strip() for line in content.decode("utf-8-sig").splitlines()]
-    except UnicodeDecodeError:
+    if href is None or href.lstrip(_SPACES).startswith("#"):
         return None
-    urls = [line for line in lines if line]
-    return urls if urls and all(line.lower().startswith(("http://", "https://")) for line in urls) else None
+    head, mark, query = href.partition("#")[0].partition("?")
+    if mark and not query.isascii() and encoding != "utf-8":
+        query = _NO_ASCII.sub(lambda found: quote(found.group().encode(encoding, errors="xmlcharrefreplace")), query)
+    try:
+        absolute = join_url(base, head + mark + query)
+    except ValueError:
+        return None
+    if not absolute.startswith(("http://", "https://")):
+        return None
+    # Browsers send these as they are; RFC 3986 has no place for them, and not every library sends them.
+    return _UNWISE.sub(lambda found: f"%{ord(found.group()):02X}", absolute)
+
+
+def short_title(text: str) -> str | None:
+    """A title on one line, of at most `MAX_TITLE` characters; `None` for an empty one."""
+    return " ".join(text.split())[:MAX_TITLE].rstrip() or None
 
 
 def _utf8_or_windows(content: bytes) -> str:
@@ -244,53 +237,24 @@ def _decoded(content: bytes, content_type: str | None) -> tuple[str, str]:
     return encoding, content.decode(encoding, errors="replace")
 
 
-def _resolved(base: str, href: str | None, encoding: str = "utf-8") -> str | None:
-    """An absolute http(s) URL without fragment; `None` for what is no such link (`javascript:`, `mailto:`, `#top`).
-
-    As https://url.spec.whatwg.org has it. Letters in a query are written in the `encoding` of the page, and what that
-    does not have as a reference to the character, as browsers do.
-    """
-    if href is None or href.lstrip(_SPACES).startswith("#"):
-        return None
-    head, mark, query = href.partition("#")[0].partition("?")
-    if mark and not query.isascii() and encoding != "utf-8":
-        query = _NO_ASCII.sub(lambda found: quote(found.group().encode(encoding, errors="xmlcharrefreplace")), query)
-    try:
-        absolute = join_url(base, head + mark + query)
-    except ValueError:
-        return None
-    if not absolute.startswith(("http://", "https://")):
-        return None
-    # Browsers send these as they are; RFC 3986 has no place for them, and not every library sends them.
-    return _UNWISE.sub(lambda found: f"%{ord(found.group()):02X}", absolute)
-
-
 def _title(anchor: LexborNode) -> str | None:
     """The text of a link, else what it is called, else what its picture shows."""
     pictures = (picture.attributes.get("alt") for picture in anchor.css("img[alt]"))
     others = (anchor.attributes.get("title"), anchor.attributes.get("alt"))
-    return _short(anchor.text()) or next(filter(None, map(_short, filter(None, (*others, *pictures)))), None)
+    return short_title(anchor.text()) or next(filter(None, map(short_title, filter(None, (*others, *pictures)))), None)
 
 
-def _short(text: str) -> str | None:
-    return " ".join(text.split())[:MAX_TITLE].rstrip() or None
+def main() -> None:
+    """Read a page from standard input, and write its links, or what is wrong with it, to standard output."""
+    url, content_type, selector = json.loads(sys.stdin.buffer.readline())
+    try:
+        found: object = [
+            [link.url, link.title] for link in links_on_page(url, sys.stdin.buffer.read(), content_type, selector)
+        ]
+    except PageError as error:
+        found = error.reason
+    sys.stdout.buffer.write(json.dumps(found).encode())
 
 
-def _gunzipped(url: str, content: bytes) -> bytes:
-    if not content.startswith(b"\x1f\x8b"):
-        return content
-    pieces, size = [], 0
-    while content:
-        inflater = zlib.decompressobj(wbits=31)
-        try:
-            pieces.append(inflater.decompress(content, MAX_PAGE_BYTES - size + 1))
-        except zlib.error as error:
-            raise PageError(url, f"expected a sitemap compressed with gzip, found: {error}") from error
-        size += len(pieces[-1])
-        if size > MAX_PAGE_BYTES:
-            raise PageError(url, f"expected a sitemap of at most {MAX_PAGE_BYTES:,} bytes, found more")
-        if not inflater.eof:
-            raise PageError(url, "expected a sitemap compressed with gzip, found one that is cut off")
-        # A file may consist of several compressed ones, and end in zeros.
-        content = inflater.unused_data.lstrip(b"\0")
-    return b"".join(pieces)
+if __name__ == "__main__":
+    main()

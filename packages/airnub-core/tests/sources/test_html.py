@@ -1,19 +1,20 @@
-"""Links on pages and in sitemaps."""
+"""Links on pages."""
 
-import gzip
+import asyncio
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airnub_core.errors import PageError
-from airnub_core.sources.links import (
+from airnub_core.sources.html import (
     MAX_DEPTH,
-    MAX_PAGE_BYTES,
     MAX_TITLE,
     Link,
     check_selector,
-    links_in_sitemap,
+    links_on_any_page,
     links_on_page,
 )
 
@@ -276,92 +277,49 @@ def test_what_is_no_selector_is_refused(selector):
 
 # --- sitemaps
 
-SITEMAP = b"""<?xml version="1.0" encoding="UTF-8"?>
-<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
-  <!-- pages --><url><loc> http://page.example/a?x=1&amp;y=2 </loc><lastmod>2026-01-01</lastmod></url>
-  <url><loc>http://page.example/b#part</loc></url><url><loc>/c</loc></url><url><loc>http://page.example/b</loc></url>
-  <url><loc>javascript:alert(1)</loc></url><url><loc/></url><url/>
-</urlset>"""
-INDEX = (
-    b"<sitemapindex><sitemap><loc>http://h/1.xml</loc></sitemap><sitemap><loc>2.xml.gz</loc></sitemap></sitemapindex>"
-)
+
+PAGE = '<base href="/x/"><a href="ä?ö">größe</a><a href=b></a><a href="javascript:x">'.encode("latin-1")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [SITEMAP, gzip.compress(SITEMAP), SITEMAP.replace(b' xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"', b"")],
-)
-def test_a_sitemap_lists_pages(content):
-    """Each once, with or without gzip and namespace."""
-    sitemap = links_in_sitemap(URL, content)
-    assert [link.url for link in sitemap.pages] == [
-        "http://page.example/a?x=1&y=2",
-        "http://page.example/b",
-        "http://page.example/c",
-    ]
-    assert sitemap.sitemaps == []
+def read(content, selector="a", **limits):
+    """The links of a page."""
+    return asyncio.run(links_on_any_page(URL, content, "text/html; charset=latin-1", selector, **limits))
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"http://page.example/a\r\n\n  http://page.example/b \nhttp://page.example/a#x",
-        b"\xef\xbb\xbfHTTP://page.example/a\nhttp://page.example/b\n",
-        gzip.compress(b"http://page.example/a\n") + gzip.compress(b"http://page.example/b\n") + bytes(9),
-        b"<rss><channel><link>http://page.example/</link><item><title>A</title><link>/a</link></item>"
-        b"<item><link>http://page.example/b</link><link>/c</link></item><item/></channel></rss>",
-        b'<rdf:RDF xmlns:rdf="r" xmlns="s"><item><link>/a</link></item><item><link>/b</link></item></rdf:RDF>',
-        b'<feed xmlns="http://www.w3.org/2005/Atom"><link href="/"/><entry><link rel="self" href="/no"/>'
-        b'<link href="/a"/><title type="xhtml"><div>A</div></title></entry>'
-        b'<entry><link rel="alternate" href="b"/></entry></feed>',
-    ],
-)
-def test_other_forms_of_sitemaps(content):
-    """Text, RSS and Atom: https://www.sitemaps.org/protocol.html#otherformats"""
-    sitemap = links_in_sitemap("http://page.example/map", content)
-    assert [link.url for link in sitemap.pages] == ["http://page.example/a", "http://page.example/b"]
-    assert sitemap.pages[0].title == ("A" if b"title" in content else None)
+@pytest.mark.parametrize("small", [0, 10**6])
+def test_a_page_is_read_here_or_there_alike(small):
+    """URLs, titles and errors."""
+    assert read(PAGE, small=small) == links_on_page(URL, PAGE, "text/html; charset=latin-1", "a")
+    with pytest.raises(PageError) as error:
+        read(PAGE, "b", small=small)
+    assert error.value == PageError(URL, "expected links that match 'b', found none among the 3 of the page")
 
 
-def test_an_index_of_sitemaps_lists_sitemaps():
-    """Which are to be read next."""
-    sitemap = links_in_sitemap(URL, INDEX)
-    assert (sitemap.pages, sitemap.sitemaps) == ([], ["http://h/1.xml", "http://page.example/dir/2.xml.gz"])
+def children():
+    """The processes that this one has started and that are there."""
+    return {path.parent.name for path in Path("/proc").glob("[0-9]*/status") if _is_child(path)}
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"<html></html>",
-        b"<urlset>",
-        b"\0" * 10,
-        b"<a>" * 10_000,
-        b"<?xml version='1.0' encoding='no-such'?><urlset/>",
-        b"<?xml version='1.0' encoding='hex'?><urlset/>",
-        b"<?xml version='1.0' encoding='utf-7'?><urlset/>",
-        b"<!DOCTYPE x [<!ENTITY a 'b'>]><urlset><url><loc>&a;</loc></url></urlset>",
-        b"<!DOCTYPE x SYSTEM 'file:///etc/passwd' [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><urlset>&a;</urlset>",
-        b"\x1f\x8b",
-        b"\x1f\x8bgarbage",
-        gzip.compress(SITEMAP)[:60],
-        gzip.compress(b"http://h/a\nhttp://h/b\n")[:-9],
-        b"http://h/a\nno URL\n",
-        b"http://h/\xff\n",
-        gzip.compress(bytes(MAX_PAGE_BYTES + 1), 1),
-    ],
-)
-def test_what_is_no_sitemap_is_an_error(content):
-    """Broken XML, entities, other encodings, cut or endless gzip."""
-    with pytest.raises(PageError, match="expected a sitemap"):
-        links_in_sitemap(URL, content)
+def _is_child(path):
+    try:
+        return f"\nPPid:\t{os.getpid()}\n" in path.read_text()
+    except OSError:
+        return False
 
 
-@given(st.binary())
-def test_any_bytes_are_a_sitemap_or_an_error(content):
-    """Never an error of another kind."""
-    for one in (content, b"<urlset><url><loc>" + content + b"</loc></url></urlset>", b"\x1f\x8b" + content):
-        try:
-            links_in_sitemap(URL, one)
-        except PageError:
-            continue
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="processes are looked up in /proc")
+def test_a_page_that_takes_a_parser_for_ever_is_an_error():
+    """Its process is ended, and nobody waits for it."""
+    before = children()
+    endless = b"<a href=y " + b" ".join(b"a%d=1" % number for number in range(500_000)) + b">z</a>"
+    with pytest.raises(PageError, match=r"expected a page that can be read within 0\.5 s, found one that cannot"):
+        read(endless, longest=0.5)
+    assert children() == before
+
+
+def test_a_large_page_is_read():
+    """A listing of many files."""
+    page = b"".join(b"<p><a href=%d.csv>file %d</a></p>\n" % (number, number) for number in range(20_000))
+    links = read(page)
+    assert len(links) == 20_000
+    assert links[-1].url == "http://page.example/dir/19999.csv"

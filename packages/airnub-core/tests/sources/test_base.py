@@ -1,6 +1,4 @@
-"""Source settings."""
-
-import traceback
+"""What all kinds of source have: their settings, and warnings of URLs that the settings do not list any more."""
 
 import pytest
 from hypothesis import given
@@ -8,9 +6,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from airnub_common import is_masked_name, is_reserved_name
-from airnub_core.http.settings import NetworkSettings
-from airnub_core.sources.settings import (
-    MAX_URLS_FILE,
+from airnub_core import (
     ApiSource,
     Auth,
     CursorPages,
@@ -20,8 +16,15 @@ from airnub_core.sources.settings import (
     NumberedPages,
     OffsetPages,
     PageSource,
+    reindex,
 )
+from airnub_core.http.settings import NetworkSettings
+from airnub_core.sample_site import Reply
+from airnub_core.store.clock import elapsed, timestamp
+from airnub_core.store.factory import open_store
 from airnub_core.store.layout import SOURCE_PATTERN
+from airnub_core.store.manifest import url_digest
+from airnub_core.store.withdrawal import Withdrawal, withdraw
 
 URL = "https://example.org/a"
 TEXT = st.text(st.characters(codec="utf-8"))
@@ -160,7 +163,7 @@ def test_a_port_that_does_not_exist_is_named(port):
 
 @pytest.mark.parametrize("name", ["..", ".airnub", "a/b", "x\ny", "a\n", "CON", "com1.csv"])
 def test_names_that_are_no_folders_are_refused(name):
-    """A source becomes a folder of the store; `store.source_name` has the rule."""
+    """A source becomes a folder of the store; `store.layout` has the rule."""
     with pytest.raises(ValidationError, match="expected the name of a source"):
         FileSource(name=name, urls=[URL])
 
@@ -221,79 +224,6 @@ def test_a_sitemap_needs_no_selector():
     assert PageSource(name="s", sitemap=URL).download
 
 
-def test_files_without_urls_are_refused():
-    """Nothing to fetch is a mistake."""
-    with pytest.raises(ValidationError, match="expected urls or urls_file, found neither"):
-        FileSource(name="s")
-
-
-@pytest.mark.parametrize("start", ["", "\ufeff"])
-def test_urls_of_a_file(tmp_path, start):
-    """One a line behind those of the settings; comments and empty lines are left out, as is a byte order mark."""
-    (tmp_path / "urls.txt").write_text(f"{start}{URL}/1\n\n# comment\n  {URL}/2#part  # why\r\n", encoding="utf-8")
-    source = FileSource(name="s", urls=[URL], urls_file="urls.txt").with_urls_from(tmp_path)
-    assert source.urls == [URL, f"{URL}/1", f"{URL}/2#part"]
-    assert source.urls_file is None
-    assert source.with_urls_from(tmp_path) is source
-
-
-def test_a_line_that_is_no_url_is_named(tmp_path):
-    """With file and line, and without what it says: it may be the wrong file."""
-    (tmp_path / "urls.txt").write_text(f"{URL}\nhunter2\n")
-    with pytest.raises(ValueError, match=r"urls\.txt:2: expected an http or https URL with a host") as error:
-        FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
-    assert_hidden(error.value, "hunter2")
-
-
-def test_a_file_that_is_missing_is_named(tmp_path):
-    """With the source that names it."""
-    with pytest.raises(ValueError, match=r"s: urls_file urls\.txt cannot be read: No such file"):
-        FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
-
-
-def test_a_file_that_is_not_text_is_refused(tmp_path):
-    """No byte of it is shown."""
-    (tmp_path / "urls.txt").write_bytes(b"\xff\xfehunter2")
-    with pytest.raises(ValueError, match=r"s: urls_file urls\.txt: expected text in UTF-8") as error:
-        FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
-    assert_hidden(error.value, "0xff", "hunter2")
-
-
-@pytest.mark.parametrize("named", ["../secret", "{outside}", "link", "urls/../../secret", "folder/secret"])
-def test_a_file_outside_of_the_package_is_not_read(tmp_path, named):
-    """However it is named: a Variable and the parameter of a flow can name any file of the machine."""
-    package = tmp_path / "package"
-    package.mkdir()
-    (tmp_path / "secret").write_text("hunter2\n")
-    (package / "link").symlink_to(tmp_path / "secret")
-    (package / "folder").symlink_to(tmp_path)
-    source = FileSource(name="s", urls_file=named.format(outside=tmp_path / "secret"))
-    with pytest.raises(ValueError, match="expected a file in the folder of the package") as error:
-        source.with_urls_from(package)
-    assert_hidden(error.value, "hunter2")
-
-
-def test_a_file_that_is_too_large_is_refused(tmp_path):
-    """And not read to its end."""
-    with (tmp_path / "urls.txt").open("wb") as file:
-        file.truncate(MAX_URLS_FILE + 1)
-    with pytest.raises(ValueError, match="expected a file of at most 67,108,864 bytes"):
-        FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
-
-
-def assert_hidden(error, *hidden):
-    """Neither the message nor what caused it shows what the file says."""
-    shown = "".join(traceback.format_exception(error))
-    assert not [one for one in hidden if one in shown]
-
-
-def test_a_file_without_urls_is_an_error(tmp_path):
-    """A run never goes on with nothing."""
-    (tmp_path / "urls.txt").write_text("# none yet\n")
-    with pytest.raises(ValueError, match="expected at least one URL, found none"):
-        FileSource(name="s", urls_file="urls.txt").with_urls_from(tmp_path)
-
-
 def test_credentials_in_settings_are_not_in_their_json():
     """Prefect writes settings into its database as JSON; in this process they are whole."""
     source = ApiSource(
@@ -311,3 +241,91 @@ def test_a_source_overrides_the_network_of_its_department():
     """Any key of it."""
     source = FileSource(name="s", urls=[URL], max_bytes="1MB", allow_private_hosts=True)
     assert source.network(NetworkSettings()) == NetworkSettings(max_bytes=10**6, allow_private_hosts=True)
+
+
+@pytest.fixture
+def warnings(run, tmp_path):
+    """Run sources into one store; the warnings of their outcomes."""
+    return lambda *sources: [one.warning for one in run(*sources, root=tmp_path / "store")]
+
+
+def warning(which, *urls):
+    return (
+        f"the settings do not list {which} of s any more; current in the store: {', '.join(urls)}; "
+        "`store forget URL` withdraws one"
+    )
+
+
+def test_a_file_that_is_not_listed_any_more(warnings, tmp_path, site):
+    """It is named by the first outcome of its source, until it is listed again or withdrawn."""
+    urls = [site.url(f"/{name}") for name in "abc"]
+    site.routes |= {f"/{name}": Reply(name.encode()) for name in "abc"}
+    other = FileSource(name="t", urls=urls[:1])
+    assert warnings(FileSource(name="s", urls=urls), other) == [None] * 4
+    fewer = FileSource(name="s", urls=urls[1:])
+    assert warnings(other, fewer) == [None, warning("1 URL", urls[0]), None]
+    assert warnings(FileSource(name="s", urls=urls)) == [None] * 3
+    with open_store(tmp_path / "store") as (store, index):
+        now = timestamp(elapsed() + index.clock())
+        assert withdraw(store, index, [Withdrawal("s", url_digest(urls[0]), urls[0], now, "store forget")]) == [True]
+    assert warnings(fewer) == [None, None]
+
+
+def test_two_sources_of_one_name_list_together(warnings, site):
+    """What one of them lists is not missing in the other."""
+    site.routes |= {"/a": Reply(b"a"), "/b": Reply(b"b")}
+    sources = [FileSource(name="s", urls=[site.url(path)]) for path in ("/a", "/b")]
+    assert [warnings(*sources) for _ in range(2)] == [[None, None]] * 2
+
+
+def test_of_many_urls_the_first_are_named(warnings, site):
+    """And their number is."""
+    site.routes |= {f"/{number}": Reply(b"%d" % number) for number in range(9)}
+    urls = [site.url(f"/{number}") for number in range(9)]
+    warnings(FileSource(name="s", urls=urls))
+    assert warnings(FileSource(name="s", urls=urls[:1])) == [warning("8 URLs", *urls[1:5], f"{urls[5]} and 3 more")]
+
+
+def test_a_listed_url_that_fails_hides_none(warnings, site):
+    """What is current is counted; a file that failed this time is current as well."""
+    site.routes |= {f"/{name}": Reply(name.encode()) for name in "abc"}
+    urls = [site.url(f"/{name}") for name in "abc"]
+    warnings(FileSource(name="s", urls=urls))
+    del site.routes["/b"]
+    assert warnings(FileSource(name="s", urls=urls)) == [None] * 3
+    assert warnings(FileSource(name="s", urls=urls[1:])) == [warning("1 URL", urls[0]), None]
+
+
+@pytest.mark.parametrize("records", ["items", None])
+def test_an_api_whose_url_was_changed(warnings, site, records):
+    """What came from both is current; the URL before is named, once and without a fragment."""
+    site.routes["/api"] = Reply(b'{"items": [{"id": 1}]}')
+    sources = [ApiSource(name="s", url=site.url("/api"), params={"days": days}, records=records) for days in (1, 2)]
+    assert warnings(sources[0]) == [None]
+    assert [warnings(sources[1]) for _ in range(2)] == [[warning("1 URL", site.url("/api?days=1"))]] * 2
+
+
+def test_an_api_whose_urls_come_from_its_answers(warnings, site):
+    """Of an incremental one each run asks for another URL, and each page has its own: none of them was listed."""
+
+    def answer(asked):
+        return Reply(b'{"items": [{"id": 2}]}' if asked.params else b'{"items": [{"id": 1}]}')
+
+    site.routes["/api"] = answer
+    incremental = ApiSource(
+        name="s", url=site.url("/api"), records="items", incremental={"field": "id", "param": "since"}
+    )
+    assert [warnings(incremental) for _ in range(3)] == [[None]] * 3
+    site.routes["/pages"] = lambda asked: Reply(b'{"next": null}' if asked.params else b'{"next": "2"}')
+    pages = {"kind": "cursor", "param": "cursor", "next": "next"}
+    assert warnings(ApiSource(name="p", url=site.url("/pages"), pages=pages)) == [None, None]
+
+
+def test_a_list_of_links_whose_page_was_changed(warnings, tmp_path, site):
+    """The list of the page before is current as well; its URL is named, also with a new index."""
+    site.routes |= {"/old": Reply(b"<a href=a>"), "/new": Reply(b"<a href=b>")}
+    old, new = (PageSource(name="s", page=site.url(path), links="a", download=False) for path in ("/old", "/new"))
+    assert warnings(old) == [None]
+    assert warnings(new) == [warning("1 URL", site.url("/old"))]
+    reindex(tmp_path / "store")
+    assert warnings(new) == [warning("1 URL", site.url("/old"))]
