@@ -1,53 +1,12 @@
-"""Arrivals; the way there is tested with the engine."""
+"""Items."""
 
 from dataclasses import replace
 
 import pytest
 
-from airnub_common import digest_of
-from airnub_core.items import FetchResult, Item, validators
-from airnub_core.store.index import IndexRow
-from airnub_core.store.layout import Staged
-from airnub_core.store.manifest import url_digest
+from airnub_core.items import Item
 
 URL = "https://example.org/data/weather.csv"
-AT = "2026-01-01T00:00:00+00:00"
-KNOWN = IndexRow(
-    source="weather",
-    url_digest=url_digest(URL),
-    url=URL,
-    digest=digest_of(b"old"),
-    path="weather/x",
-    size=3,
-    manifest="weather/x.manifest.json",
-    etag='"1"',
-    last_modified="Mon",
-    checked_at=AT,
-    changed_at=AT,
-)
-
-
-def test_an_arrival_has_the_digest_and_the_size_of_its_bytes(network):
-    """Those that came, else those that are known."""
-    item = Item("weather", URL, network)
-    staged = Staged("/staging/1", "weather", "weather.csv", digest_of(b"newer").partition(":")[2], 5, url_digest(URL))
-    came = FetchResult(item, url_digest(URL), KNOWN, staged, 1, AT)
-    confirmed = FetchResult(item, url_digest(URL), KNOWN, None, 1, AT)
-    assert (came.digest, came.size) == (digest_of(b"newer"), 5)
-    assert (confirmed.digest, confirmed.size) == (digest_of(b"old"), 3)
-
-
-def test_what_is_known_is_asked_with():
-    """Both validators, as the server wrote them; nothing where nothing is known."""
-    assert validators(KNOWN) == ('"1"', "Mon")
-    assert validators(None) == (None, None)
-
-
-@pytest.mark.parametrize("value", ['"é"', '"a\r\nb: c"', '"\t"', "", None])
-def test_what_cannot_be_sent_back_is_no_validator(value):
-    """An ETag in other characters than visible ASCII is not asked with; the other one still is."""
-    assert validators(KNOWN._replace(etag=value)) == (None, "Mon")
-    assert validators(KNOWN._replace(last_modified=value)) == ('"1"', None)
 
 
 def test_no_secret_is_shown(network):

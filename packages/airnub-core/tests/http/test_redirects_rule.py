@@ -3,8 +3,8 @@
 import pytest
 
 from airnub_core.errors import RefusedUrlError
-from airnub_core.http.content import BytesContent
 from airnub_core.http.redirects import Going, sent_on
+from airnub_core.http.streams import BytesContent
 from airnub_core.http.url import parse_url
 
 HERE = "http://h/a"

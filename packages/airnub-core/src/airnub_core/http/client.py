@@ -24,8 +24,8 @@ from airnub_core.http.multi import Multi
 from airnub_core.http.proxies import proxies_of_environment
 from airnub_core.http.ranges import UnfitPartError
 from airnub_core.http.rate_limit import Scheduler
+from airnub_core.http.request import Transfer
 from airnub_core.http.retry import wait_after
-from airnub_core.http.transfer import Transfer
 from airnub_core.http.url import Url
 from airnub_core.store.clock import elapsed
 
@@ -92,7 +92,7 @@ class Client(Loop):
         for transfer in self._scheduler.remove(is_given_up):
             self._drop(transfer, for_good=for_good)
         for transfer, handle in [entry for entry in self._active.items() if is_given_up(entry[0])]:
-            multi = self.multi_for(transfer.job.limits.allow_private_hosts)
+            multi = self.multi_for(transfer.limits.allow_private_hosts)
             multi.curl.remove_handle(handle.curl)
             del self._active[transfer]
             if handle.answer is not None:
@@ -136,7 +136,7 @@ class Client(Loop):
             if not transfer.redirects:
                 transfer.attempts += 1
                 transfer.started = now
-            multi = self.multi_for(transfer.job.limits.allow_private_hosts)
+            multi = self.multi_for(transfer.limits.allow_private_hosts)
             handle = multi.idle.pop() if multi.idle else multi.new_handle(self._user_agent, self._proxy_for)
             self._ask(multi, handle, transfer)
 
@@ -161,7 +161,7 @@ class Client(Loop):
         try:
             target = handle.end(code, message)
             if target is not None:
-                limit = transfer.job.limits.max_redirects
+                limit = transfer.limits.max_redirects
                 if transfer.redirects == limit:
                     raise TooManyRedirectsError(transfer.url, limit)
                 self._send_on(multi, handle, transfer, target)
@@ -177,7 +177,7 @@ class Client(Loop):
             self._fail(transfer, error)
         except IngestError as error:
             self._over(multi, handle, transfer)
-            transfer.sink.broken(error)
+            transfer.sink.failed(transfer, error)
         else:
             if target is None:
                 self._land(transfer, handle)
@@ -253,7 +253,7 @@ class Client(Loop):
         shortest = LONGEST_SLEEP
         for transfer, handle in list(self._active.items()):
             progress = handle.progress
-            limit = transfer.job.limits.stall_timeout
+            limit = transfer.limits.stall_timeout
             shortest = min(shortest, limit / 4)
             try:
                 handle.begin_if_silent()
@@ -270,4 +270,4 @@ class Client(Loop):
 
     def _stop(self, transfer: Transfer, handle: CurlHandle, error: ItemError) -> None:
         handle.stop(error)
-        self.ended(self.multi_for(transfer.job.limits.allow_private_hosts), handle, pycurl.E_OPERATION_TIMEDOUT, "")
+        self.ended(self.multi_for(transfer.limits.allow_private_hosts), handle, pycurl.E_OPERATION_TIMEDOUT, "")

@@ -16,13 +16,13 @@ from airnub_core.errors import (
     TruncatedBodyError,
 )
 from airnub_core.http import redirects
-from airnub_core.http.body_sink import Body, Response, Writer
+from airnub_core.http.body_sink import Body, Writer
 from airnub_core.http.encoding import Decoder, DecodingError, decoder_of
 from airnub_core.http.headers import is_visible, length_in, read_headers
 from airnub_core.http.limits import MAX_INTERIM, too_many_interim
 from airnub_core.http.ranges import UnfitPartError, check_part
+from airnub_core.http.request import Response, Transfer
 from airnub_core.http.retry import parse_retry_after
-from airnub_core.http.transfer import Transfer
 from airnub_core.http.url import Url, parse_url
 from airnub_core.store.partials import ResumeInfo
 
@@ -108,8 +108,8 @@ class ResponseReader:
         size = len(piece)
         file = self._straight
         if file is not None:
-            if file.size + size > self.transfer.job.limits.max_bytes:
-                raise TooLargeError(self.transfer.url, self.transfer.job.limits.max_bytes)
+            if file.size + size > self.transfer.limits.max_bytes:
+                raise TooLargeError(self.transfer.url, self.transfer.limits.max_bytes)
             self.received += size
             file.write(piece)
             return
@@ -174,7 +174,13 @@ class ResponseReader:
             _, start, end = self._head()
             lines = self.lines[start + 1 : end]
         return Response(
-            transfer.job, transfer.attempts, self.status, transfer.target.url, self.headers, self.sent_at, lines
+            transfer.request,
+            transfer.attempts,
+            status=self.status,
+            final_url=transfer.target.url,
+            headers=self.headers,
+            sent_at=self.sent_at,
+            lines=lines,
         )
 
     def end(self) -> Url | None:
@@ -258,7 +264,7 @@ class ResponseReader:
             self._decoder = self._decoder_of(encoding.strip().lower())
 
     def _keep(self, body: Body, piece: bytes) -> None:
-        limit = self.transfer.job.limits.max_bytes
+        limit = self.transfer.limits.max_bytes
         if body.size + len(piece) > limit:
             if not self.transfer.sink.cuts:
                 raise TooLargeError(self.transfer.url, limit)
@@ -274,7 +280,7 @@ class ResponseReader:
         """What a later run needs to go on, where the server names versions strongly and sends bytes as they are."""
         etag = self.headers.get("etag", "")
         if self._decoder is None and etag.startswith('"') and is_visible(etag):
-            asked = self.transfer.job.asked
+            asked = self.transfer.request
             expected = length_in(self.headers)
             body.note(ResumeInfo(asked.source, redact_url(asked.url), asked.url_digest, etag, 0, "", expected))
 
@@ -288,7 +294,7 @@ class ResponseReader:
         return ContentEncodingError(self.transfer.url, self.headers.get("content-encoding", "").strip().lower())
 
     def _check_size(self, before: int) -> None:
-        promised, limit = length_in(self.headers), self.transfer.job.limits.max_bytes
+        promised, limit = length_in(self.headers), self.transfer.limits.max_bytes
         if self.transfer.sink.cuts or self.transfer.method == "HEAD":
             return
         if promised is not None and before + promised > limit:
