@@ -144,14 +144,12 @@ def numbers(crew):
 def test_few_items_are_dealt_at_once(new_dispatcher, crew, items):
     """In their order, and that was all; further turns deal nothing."""
     dispatcher = new_dispatcher(items(5))
-    assert dispatcher.is_idle
     for _ in range(2):
         assert dispatcher.dispatch() == {}
         assert (numbers(crew), crew.closed) == ([0, 1, 2, 3, 4], 1)
-    assert not dispatcher.is_idle
-    for number in range(5):
-        dispatcher.back(crew.jobs[number])
-    assert dispatcher.is_idle
+    for request in crew.jobs:
+        dispatcher.back(request)
+    assert not dispatcher.waits_for_others
 
 
 @pytest.mark.parametrize(("members", "connections", "most"), [(1, 50, 300), (2, 50, 600), (1, 200, 800)])
@@ -273,6 +271,9 @@ def test_what_another_is_at_is_looked_at_again(new_dispatcher, crew, shared, ite
     for _ in range(2):
         assert dispatcher.dispatch() == {}
         assert (numbers(crew), crew.closed) == ([2], 0)
+    assert not dispatcher.waits_for_others
+    dispatcher.back(crew.jobs[0])
+    assert dispatcher.waits_for_others
     shared.others = {digests[0]}
     clock[0] += dealing_pause() / 2
     assert dispatcher.dispatch() == {}

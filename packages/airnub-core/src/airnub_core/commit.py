@@ -4,11 +4,11 @@ Many items at a time, in a thread beside those that dispatch and download.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
 
-from airnub_common import redact_url
+from airnub_common import ALGORITHM, redact_url
 from airnub_core.errors import StoreError
+from airnub_core.http.io_threads import SerialExecutor
 from airnub_core.http.request import Response
 from airnub_core.items import Item
 from airnub_core.outcome import Outcome, Status
@@ -98,9 +98,9 @@ def _confirmed(response: Response) -> IndexRow:
 
 
 def _row(response: Response, published: PublishResult) -> IndexRow:
-    request, headers, staged, digest = response.request, response.headers, response.staged, response.digest
+    request, headers, staged = response.request, response.headers, response.staged
     assert staged is not None, "what is published was staged"
-    known, sent_at = request.known, response.sent_at
+    known, sent_at, digest = request.known, response.sent_at, f"{ALGORITHM}:{staged.hex_digits}"
     return IndexRow(
         source=request.source,
         url_digest=request.url_digest,
@@ -142,8 +142,9 @@ class CommitQueue:
         """In the order of the items; `None` for those that are not certain yet."""
         self._store, self._index, self._full = store, index, full
         self._items, self._on_outcomes, self._run = items, on_outcomes, run
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="airnub-commit")
-        self._commits: list[Future[None]] = []
+        self._thread = SerialExecutor("airnub-commit")
+        self._begun = self._done = 0
+        """Batches; the second is counted by the thread that commits."""
         self._responses: list[Response] = []
         self._unavailable: list[Response] = []
         """Of items that failed and that may be withdrawn for it."""
@@ -151,14 +152,19 @@ class CommitQueue:
         self._since = 0.0
 
     @property
+    def is_at_work(self) -> bool:
+        """Whether a batch is being committed, or waits for that."""
+        return self._begun > self._done
+
+    @property
     def is_behind(self) -> bool:
         """Whether more comes than can be committed."""
-        return sum(not one.done() for one in self._commits[-_MOST_WAITING:]) >= _MOST_WAITING
+        return self._begun - self._done >= _MOST_WAITING
 
     @property
     def has_failed(self) -> bool:
         """Whether something could not be committed; `close` raises why."""
-        return any(one.done() and one.exception() is not None for one in self._commits[-_MOST_WAITING - 1 :])
+        return self._thread.has_failed
 
     def add(self, response: Response) -> None:
         """A request has its response. Where that is an error it is certain at once, except where the URL may be
@@ -191,7 +197,8 @@ class CommitQueue:
         waiting = len(self._responses) + len(self._unavailable)
         full = waiting >= self._full or self._bytes >= BATCH_BYTES
         if waiting and (full or now or monotonic() - self._since >= _LONGEST_WAIT):
-            self._commits.append(self._thread.submit(self._commit, self._responses, self._unavailable))
+            self._begun += 1
+            self._thread.put(self._commit, self._responses, self._unavailable)
             self._responses, self._unavailable, self._bytes = [], [], 0
 
     def close(self) -> None:
@@ -200,12 +207,19 @@ class CommitQueue:
         Raises:
             StoreError: the store could not be written at some time; what could be committed is.
         """
-        self.commit_due(now=True)
-        self._thread.shutdown()
-        for one in self._commits:
-            one.result()
+        try:
+            self._thread.close()
+        finally:
+            # Here, since nothing is to be done beside it.
+            self._commit(self._responses, self._unavailable)
 
     def _commit(self, responses: Sequence[Response], unavailable: Sequence[Response]) -> None:
+        try:
+            self._commit_all(responses, unavailable)
+        finally:
+            self._done += 1
+
+    def _commit_all(self, responses: Sequence[Response], unavailable: Sequence[Response]) -> None:
         if unavailable:
             gone = commit_unavailable(self._store, self._index, self._run, unavailable)
             self.report([response.request.number for response in unavailable], gone)

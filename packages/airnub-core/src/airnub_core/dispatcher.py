@@ -118,9 +118,9 @@ class Dispatcher:
         return self._max_in_flight
 
     @property
-    def is_idle(self) -> bool:
-        """Whether nothing is in flight."""
-        return not self._out
+    def waits_for_others(self) -> bool:
+        """Whether nothing is in flight, and more may be when other workers have ended what they have leased."""
+        return not self._out and not self._all_dealt
 
     def dispatch(self) -> dict[int, Outcome]:
         """Dispatch as many jobs as may be in flight, and close the pool's queue after the last.

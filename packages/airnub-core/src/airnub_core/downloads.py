@@ -117,7 +117,7 @@ class Downloads:
                 pool.stop()
             elif not self._stopping.is_set() and not commits.is_behind:
                 _dispatch(dispatcher, commits)
-            commits.commit_due(now=dispatcher.is_idle)
+            commits.commit_due(now=dispatcher.waits_for_others)
         if broken is not None:
             raise broken
 

@@ -36,7 +36,7 @@ def running(tmp_path, staging_folder, packets):
     def run(on_results=packets.append, **options):
         config = DownloaderConfig(staging_folder, tmp_path / "hidden", 8, "tests/1", memory=4 * MIB)
         downloader = Downloader(config._replace(**options), on_results)
-        thread = threading.Thread(target=downloader.run)
+        thread = threading.Thread(target=downloader.finish)
         thread.start()
         try:
             yield downloader

@@ -52,17 +52,22 @@ class DownloaderConfig(NamedTuple):
 
 
 class Downloader:
-    """`run` waits in a thread of its caller's; `add`, `close` and `stop` may be called from any thread."""
+    """`finish` waits in a thread of its caller's; `add`, `close` and `stop` may be called from any thread."""
 
     def __init__(
-        self, config: DownloaderConfig, on_results: Callable[[list[Result]], None], client: Client | None = None
+        self,
+        config: DownloaderConfig,
+        on_results: Callable[[list[Result]], None],
+        client: Client | None = None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare.
 
         Args:
             config: where to, and how much at once.
-            on_results: given results, from the client's thread, and the last ones from the thread of `run`.
+            on_results: given results, from the client's thread, and the last ones from the thread of `finish`.
             client: makes the requests; `None` for one of its own.
+            on_end: called from the client's thread when `finish` would not wait for requests any more.
         """
         partials = Partials(config.hidden)
         most = connections_for_open_files() if client is None else client.connections
@@ -73,7 +78,7 @@ class Downloader:
         self._file_sink = FileSink(stager, partials, Buffers(connections, config.memory), self._results.append)
         self.folder = stager.folder
         """Where it stages, absolute."""
-        self._on_results = on_results
+        self._on_results, self._on_end = on_results, on_end
         self._client = client or Client(config.user_agent, connections)
         self._owns_client = client is None
         self._partial_keys = partials.keys()
@@ -90,14 +95,14 @@ class Downloader:
         self._client.call(lambda: self._take_in(requests))
 
     def close(self) -> None:
-        """There are no more requests: `run` returns when all have ended."""
+        """There are no more requests: `finish` returns when all have ended."""
         self._client.call(self._close)
 
     def stop(self) -> None:
-        """Give up on what has not ended; `run` returns soon. What is worth resuming is parked."""
+        """Give up on what has not ended; `finish` returns soon. What is worth resuming is parked."""
         self._client.call(self._stop)
 
-    def run(self) -> None:
+    def finish(self) -> None:
         """Wait until all that was added has ended, and no more is to come.
 
         Raises:
@@ -125,16 +130,20 @@ class Downloader:
             self._tell([self._results.popleft() for _ in range(waiting)])
         if (self._stopping or (self._closed and not self._file_sink.open)) and not self._preparing:
             self._client.unwatch(self)
-            self._ended.set()
+            self._end()
             return None
         if self._results or self._file_sink.busy:
             return _SHORT if is_idle else _PACKET_EVERY
         return None
 
     def crashed(self, error: BaseException) -> None:
-        """The loop has ended by a fault: so does `run`."""
+        """The loop has ended by a fault: so does `finish`."""
         self._error = error
+        self._end()
+
+    def _end(self) -> None:
         self._ended.set()
+        self._on_end()
 
     def _take_in(self, requests: list[Request]) -> None:
         if self._stopping:

@@ -1,4 +1,4 @@
-"""A pool: one downloader in a thread of this process, and where it pays others in processes beside it.
+"""A pool: one downloader on the client of this process, and where it pays others in processes beside it.
 
 Processes pay where there are many small files: then Python itself is the limit, and it uses one core a process.
 
@@ -42,7 +42,7 @@ class WorkerPool:
 
         Args:
             config: for all of them together.
-            processes: how many; 1 is a thread of this process.
+            processes: how many; 1 is this process alone.
             client: makes the requests of this process, and keeps to its share of the limits meanwhile; `None` for one
                 of its own.
         """
@@ -52,7 +52,6 @@ class WorkerPool:
         self._config = config
         self._size = processes
         self._queue: SimpleQueue[tuple[int, Packet]] = SimpleQueue()
-        self._running = processes
         self._places: list[_Place] = []
         self._attempts: Counter[int] = Counter()
         """Of jobs that lost processes were at: how many."""
@@ -105,7 +104,8 @@ class WorkerPool:
         """Give up on what has not ended; the results so far still come."""
         self._stopping.set()
         for place in self._places:
-            place.member.stop()
+            if not place.is_over:
+                place.member.stop()
 
     def results(self) -> Iterator[list[Result]]:
         """Results as they come, until all members have ended; none where one has started, and four times a second where
@@ -115,7 +115,7 @@ class WorkerPool:
             StoreError: what a lost process has left cannot be cleared away.
             Exception: the thread of this process failed.
         """
-        while self._running:
+        while self._is_running or not self._queue.empty():
             try:
                 number, packet = self._queue.get(timeout=0.25)
             except Empty:
@@ -133,7 +133,7 @@ class WorkerPool:
                 if failed:
                     yield failed
             else:
-                self._over(place)
+                place.is_over = True
                 raise packet
             self._go_on(place)
 
@@ -149,10 +149,9 @@ class WorkerPool:
     def _sender(self, number: int) -> Callable[[Packet], None]:
         return lambda packet: self._queue.put((number, packet))
 
-    def _over(self, place: "_Place") -> None:
-        place.is_over = True
-        place.is_ready = False
-        self._running -= 1
+    @property
+    def _is_running(self) -> bool:
+        return any(not place.is_over for place in self._places)
 
     def _go_on(self, place: "_Place") -> None:
         """Give the next lot to do again when the one before has ended; after the last one new jobs are taken again."""
@@ -169,7 +168,8 @@ class WorkerPool:
         """A member has ended; another takes its place where it was lost. The results of jobs that are given up."""
         place = self._places[number]
         if status is None or self._stopping.is_set():
-            self._over(place)
+            place.member.join()  # what it has not given is in the queue then
+            place.is_over = True
             return []
         self._losses += 1
         place.member.join()
@@ -185,7 +185,7 @@ class WorkerPool:
                 return given_up
         given_up += [self._failed(request, status) for lot in place.lots for request in lot]
         place.lots.clear()
-        self._over(place)
+        place.is_over = True
         return given_up
 
     def _do_again(self, place: "_Place", status: int) -> list[Result]:
@@ -222,7 +222,7 @@ class WorkerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._running:
+        if self._is_running:
             self.stop()
         for place in self._places:
             place.member.join()

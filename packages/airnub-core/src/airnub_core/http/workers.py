@@ -1,4 +1,4 @@
-"""The members of a worker pool: a downloader in a thread of this process, and downloaders in processes beside it.
+"""The members of a worker pool: a downloader on the client of this process, and downloaders in processes beside it.
 
 A process gets requests on its standard input, and answers on its standard output, both pickled as plain tuples; what
 the index knows stays here. It ends when its input does: with the process that started it, however that ended.
@@ -38,23 +38,14 @@ Packet = list[Result] | str | Ended | BaseException
 
 
 class ThreadWorker:
-    """A downloader in a thread of this process."""
+    """A downloader in this process, in the thread of its client."""
 
     def __init__(self, config: DownloaderConfig, send: Callable[[Packet], None], client: Client | None) -> None:
         self.out: dict[int, Request] = {}
         """Requests without a result, by number."""
-        self._downloader = Downloader(config, send, client)
+        self._downloader = Downloader(config, send, client, lambda: send(Ended()))
         self._send = send
-        self._thread = threading.Thread(target=self._run, name="airnub-download", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._downloader.run()
-        except BaseException as error:  # noqa: BLE001  # it is raised where the results are read
-            self._send(error)
-        else:
-            self._send(Ended())
+        self._is_finished = False
 
     def add(self, requests: list[Request]) -> None:
         for request in requests:
@@ -71,7 +62,12 @@ class ThreadWorker:
         self.close()
 
     def join(self) -> None:
-        self._thread.join()
+        if not self._is_finished:
+            self._is_finished = True
+            try:
+                self._downloader.finish()
+            except BaseException as error:  # noqa: BLE001  # it is raised where the results are read
+                self._send(error)
 
 
 class ProcessWorker:
@@ -189,7 +185,7 @@ def main() -> None:
     threading.Thread(target=listen, name="airnub-requests", daemon=True).start()
     # The thread that listens cannot be stopped, and Python would wait for it.
     try:
-        downloader.run()
+        downloader.finish()
         send(None)
     except BaseException:  # noqa: BLE001  # it is shown, and the exit status says so to the process that started this
         traceback.print_exc()

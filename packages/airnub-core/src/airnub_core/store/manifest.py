@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache, lru_cache
+from hashlib import sha256
 from json.encoder import encode_basestring as _text
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
 
-from airnub_common import ALGORITHM, redact_url, sha256_hex
+from airnub_common import ALGORITHM, redact_url
 from airnub_core.errors import DamagedManifestError
 from airnub_core.store.layout import object_path
 
@@ -227,4 +228,4 @@ def _block(start: str, entries: list[str], end: str) -> str:
 
 def url_digest(url: str) -> str:
     """What a URL is known by: the 64 hexadecimal digits of its SHA-256, so that no secret in it is written down."""
-    return sha256_hex(url.encode())
+    return sha256(url.encode()).hexdigest()
