@@ -18,6 +18,7 @@ from typing import Any
 MODULES: Mapping[str, str] = {
     "airnub_core.arrival": "airnub_core.items",
     "airnub_core.batches": "airnub_core.commit",
+    "airnub_core.checkout": "airnub_common.checkout",
     "airnub_core.claims": "airnub_core.dispatcher",
     "airnub_core.contract": "airnub_core.contracts.contract",
     "airnub_core.dataset_limits": "airnub_core.contracts.limits",
@@ -43,7 +44,7 @@ MODULES: Mapping[str, str] = {
     "airnub_core.store.redo_log": "airnub_core.store.write_ahead_log",
     "airnub_core.store.staged": "airnub_core.store.layout",
 }
-"""The successor of each module that moved within this package."""
+"""The successor of each module that moved."""
 NAMES: Mapping[tuple[str, str], str] = {
     ("airnub_core", "Kind"): "Status",
     ("airnub_core", "Place"): "StoreLocation",

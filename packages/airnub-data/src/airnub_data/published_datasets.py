@@ -12,7 +12,7 @@ import polars as pl
 import yaml
 from pydantic import ValidationError
 
-from airnub_core.checkout import DATA_ROOT, checkout_around, named_data_root
+from airnub_common import DATA_ROOT, checkout_around, named_data_root
 from airnub_core.contracts.contract import FILE, FOLDER, Contract
 from airnub_core.contracts.schema import versioned
 from airnub_core.errors import DatasetError
