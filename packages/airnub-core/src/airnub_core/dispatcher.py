@@ -7,11 +7,11 @@ from sys import intern
 from time import monotonic
 
 from airnub_core.http.limits import Limits
-from airnub_core.http.request import Request, validators
+from airnub_core.http.request import Request
 from airnub_core.http.settings import NetworkSettings
 from airnub_core.http.url import host_of
 from airnub_core.http.worker_pool import WorkerPool
-from airnub_core.items import Item
+from airnub_core.items import Item, request_for
 from airnub_core.outcome import Outcome, Status
 from airnub_core.store.clock import time_of
 from airnub_core.store.index import Index, IndexRow
@@ -211,12 +211,7 @@ class Dispatcher:
             else:
                 self._out[place] = digest
                 limits = self._limits.get(id(item.network)) or self._limits_of(item.network)
-                etag, modified = (None, None) if self._force or found is None else validators(found)
-                before = None if found is None else found.digest
-                request = Request(
-                    place, item.source, item.url, digest, limits, item.headers,
-                    etag, modified, before, item.page, item.title, clock, found,
-                )  # fmt: skip
+                request = request_for(item, digest, found, limits, number=place, clock=clock, force=self._force)
                 requests.append(request)
                 continue
             self._in_flight[self._hosts[place]] -= 1

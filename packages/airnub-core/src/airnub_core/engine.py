@@ -12,6 +12,7 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
@@ -25,9 +26,9 @@ from airnub_core.downloads import Downloads
 from airnub_core.errors import ConnectionFailedError, DamagedObjectError, ItemError, StoreError
 from airnub_core.http.downloader import DownloaderConfig
 from airnub_core.http.limits import Limits
-from airnub_core.http.request import Request, Response, validators
+from airnub_core.http.request import Request, Response
 from airnub_core.http.settings import NetworkSettings
-from airnub_core.items import Item
+from airnub_core.items import Item, request_for
 from airnub_core.outcome import Outcome, Status
 from airnub_core.store.clock import time_of
 from airnub_core.store.factory import OpenStore, StoreLocation, open_for_writing
@@ -227,7 +228,7 @@ class Engine:
         Raises:
             StoreError: the index cannot be asked.
         """
-        request = self._request(item, derived_url(item.url, file_name))
+        request = self._request(replace(item, url=derived_url(item.url, file_name)))
         return Response(request, 1, final_url=item.url, sent_at=time_of(self.index))
 
     def keep(self, begun: Response, content: bytes, content_type: str, parts: Sequence[Response]) -> Response:
@@ -332,13 +333,11 @@ class Engine:
         """
         if not item.withdraws:
             return self.failure(item, error)
-        answered = [
-            Response(self._request(item, url, is_there=False), error.attempts, error) for url in (*others, item.url)
-        ]
+        named = [self._request(replace(item, url=url), is_there=False) for url in (*others, item.url)]
         if not is_its_own:
-            for one in answered:
-                self.index.forget_misses(item.source, [one.request.url_digest])
+            self.index.forget_misses(item.source, [one.url_digest for one in named])
             return self.failure(item, error)
+        answered = [Response(one, error.attempts, error) for one in named]
         outcomes = await in_thread(lambda: commit_unavailable(self.store, self.index, self._run, answered))
         # The item is what was made, where something was, and else its own answer.
         ended = [one for one in outcomes if one is not None]
@@ -371,26 +370,14 @@ class Engine:
         self._on_outcome(outcome)
         return outcome
 
-    def _request(self, item: Item, url: str | None = None, *, force: bool = False, is_there: bool = True) -> Request:
-        """The request for an item, with what the index knows of it.
-
-        Args:
-            item: what is wanted.
-            url: in place of the item's, where it stands for something else.
-            force: let the server not say that nothing changed.
-            is_there: whether what is known counts only where its object is in the store.
-        """
-        url = url or item.url
-        digest = url_digest(url)
+    def _request(self, item: Item, *, force: bool = False, is_there: bool = True) -> Request:
+        """The request for an item, with what the index knows of it; with `is_there` only where its object is there."""
+        digest = url_digest(item.url)
         known = self.index.lookup(item.source, [digest]).get(digest)
         if is_there and known is not None and not self.store.has(known.path, known.size):
             known = None
-        etag, modified = (None, None) if force else validators(known)
-        before = None if known is None else known.digest
-        return Request(
-            next(self._numbers), item.source, url, digest, self._limits_of(item.network), item.headers,
-            etag, modified, before, item.page, item.title, self.index.clock(), known,
-        )  # fmt: skip
+        limits, clock = self._limits_of(item.network), self.index.clock()
+        return request_for(item, digest, known, limits, number=next(self._numbers), clock=clock, force=force)
 
     def _limits_of(self, network: NetworkSettings) -> Limits:
         """Of one source, as a plain value; its settings are kept, so that their identity is theirs alone."""

@@ -1,9 +1,13 @@
-"""Items: what is wanted."""
+"""Items: what is wanted, and the request for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from airnub_core.http.headers import is_visible
+from airnub_core.http.limits import Limits
+from airnub_core.http.request import Request
 from airnub_core.http.settings import NetworkSettings
+from airnub_core.store.index import IndexRow
 from airnub_core.store.source_name import checked_source_name, found
 
 
@@ -42,3 +46,31 @@ class Item:
             self.url.encode()
         except UnicodeEncodeError:
             raise ValueError("Item.url: expected text that UTF-8 can encode, found half a surrogate pair") from None
+
+
+def request_for(
+    item: Item, url_digest: str, known: IndexRow | None, limits: Limits, *, number: int, clock: float, force: bool
+) -> Request:
+    """The request for an item.
+
+    What a server called its version in characters that cannot be sent back is no validator; then the bytes come again.
+
+    Args:
+        item: what is wanted.
+        url_digest: of its URL.
+        known: what the index knows of it, where its object is in the store.
+        limits: of its source.
+        number: what the request is known by.
+        clock: what to add to `elapsed` for the time of the index, in seconds since 1970.
+        force: let the server not say that nothing changed.
+    """
+    etag = modified = before = None
+    if known is not None:
+        before = known.digest
+        if not force:
+            etag = known.etag if known.etag and is_visible(known.etag) else None
+            modified = known.last_modified if known.last_modified and is_visible(known.last_modified) else None
+    return Request(
+        number, item.source, item.url, url_digest, limits, item.headers,
+        etag, modified, before, item.page, item.title, clock, known,
+    )  # fmt: skip

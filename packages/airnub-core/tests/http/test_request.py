@@ -7,7 +7,7 @@ from answers import AT, answered, requested
 
 from airnub_common import digest_of
 from airnub_core.errors import HttpStatusError, RefusedHeaderError, RefusedUrlError
-from airnub_core.http.request import Response, validators
+from airnub_core.http.request import Response
 from airnub_core.http.url import parse_url
 from airnub_core.store.index import IndexRow
 from airnub_core.store.layout import Staged
@@ -35,19 +35,6 @@ def test_a_response_has_the_digest_of_its_bytes():
     request = requested(URL, known=KNOWN)
     assert answered(request, staged=STAGED).digest == f"sha256:{STAGED.hex_digits}"
     assert answered(request, status=304).digest == digest_of(b"old")
-
-
-def test_what_is_known_has_validators():
-    """Both validators, as the server wrote them; nothing where nothing is known."""
-    assert validators(KNOWN) == ('"1"', "Mon")
-    assert validators(None) == (None, None)
-
-
-@pytest.mark.parametrize("value", ['"é"', '"a\r\nb: c"', '"\t"', "", None])
-def test_what_cannot_be_sent_back_is_no_validator(value):
-    """An ETag in other characters than visible ASCII is not asked with; the other one still is."""
-    assert validators(KNOWN._replace(etag=value)) == (None, "Mon")
-    assert validators(KNOWN._replace(last_modified=value)) == ('"1"', None)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from airnub_common import ALGORITHM
 from airnub_core.errors import ItemError
-from airnub_core.http.headers import is_visible, sendable
+from airnub_core.http.headers import sendable
 from airnub_core.http.limits import Limits
 from airnub_core.http.redirects import Going, sent_on
 from airnub_core.http.url import Url, parse_url
@@ -78,17 +78,6 @@ class Response(NamedTuple):
             return f"{ALGORITHM}:{self.staged.hex_digits}"
         assert self.request.known is not None, "only what is known is asked with validators"
         return self.request.known.digest
-
-
-def validators(known: "IndexRow | None") -> tuple[str | None, str | None]:
-    """ETag and Last-Modified that let a server say that nothing changed.
-
-    What a server called its version in characters that cannot be sent back is left out; then the bytes come again.
-    """
-    if known is None:
-        return None, None
-    etag, modified = known.etag, known.last_modified
-    return etag if etag and is_visible(etag) else None, modified if modified and is_visible(modified) else None
 
 
 class Content(Protocol):
