@@ -92,7 +92,7 @@ async def peeking(engine: "object") -> Callable[[str], Awaitable[int]]:
     """As robots.txt and pages are asked for."""
 
     async def ask(url: str) -> int:
-        return len((await engine.peek(Item("s", url, NETWORK), 2**30))[0])  # type: ignore[attr-defined]
+        return len((await engine.peek(Item("s", url, NETWORK), 2**30)).content)  # type: ignore[attr-defined]
 
     return ask
 

@@ -2,19 +2,22 @@
 
 import threading
 import time
+from contextlib import suppress
 
 import pytest
+from answers import answered, requested
 
 from airnub_common import digest_of
 from airnub_core import ContentStore, Status, commit, open_store
 from airnub_core.commit import BATCH_BYTES, CommitQueue, commit_batch
 from airnub_core.errors import HttpStatusError, StoreError
-from airnub_core.http.request import Failed, Fetched, NotModified
-from airnub_core.items import FetchResult, Item, validators
+from airnub_core.http.request import Response
+from airnub_core.items import Item
 from airnub_core.store.clock import timestamp
 from airnub_core.store.factory import open_for_writing
 from airnub_core.store.index import Run
-from airnub_core.store.manifest import RequestInfo, url_digest
+from airnub_core.store.manifest import url_digest
+from airnub_core.store.stager import Stager
 from airnub_core.store.staging import Staging
 
 URL = "https://example.org/data/weather.csv?token=s3cret"
@@ -32,21 +35,19 @@ def arrived(opened, tmp_path, network):
     """Bytes of a URL, staged; without bytes, the server's word that nothing changed."""
     _, index = opened
     with Staging(tmp_path / ".airnub" / "staging") as staging:
+        stager = Stager(staging.folder, "own")
 
-        def one(content=None, url=URL, source="s", sent_at=None, **validators):
-            sent_at = sent_at or timestamp(time.time())
+        def one(content=None, url=URL, source="s", sent_at=None, etag=None, last_modified=None):
             digest = url_digest(url)
             known = index.lookup(source, [digest]).get(digest)
-            staged = None
-            if content is not None:
-                body = staging.body()
-                body.write(content)
-                before = None if known is None else known.digest
-                asked = RequestInfo(source, url, digest, previous_digest=before)
-                staged = body.finish(asked, url, {}, "weather.csv", sent_at)
-            return FetchResult(Item(source, url, network), digest, known, staged, 2, sent_at, **validators)
+            before = None if known is None else known.digest
+            headers = {name: value for name, value in (("etag", etag), ("last-modified", last_modified)) if value}
+            request = requested(url, source, previous_digest=before, known=known)
+            came = answered(request, headers=headers, sent_at=sent_at or timestamp(time.time()), attempts=2)
+            return came if content is None else came._replace(staged=stager.stage(content, came, "weather.csv"))
 
         yield one
+        stager.close()
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_a_confirmed_item_keeps_what_was_known(opened, arrived, settled):
     [again] = settled(arrived(etag='"2"'))
     [known] = index.current("s")
     assert (again.kind, again.digest, again.path, again.size) == (Status.UNCHANGED, first.digest, first.path, 3)
-    assert validators(known) == ('"2"', "Mon")
+    assert (known.etag, known.last_modified) == ('"2"', "Mon")
     assert (known.changed_at, known.checked_at > before.checked_at) == (before.changed_at, True)
 
 
@@ -256,22 +257,22 @@ def made(writing, items, told):
     """Batches of three items; closed at the end, if they are not before."""
     begun = CommitQueue(writing.store, writing.index, items, told.append, 3, Run("r", AT))
     yield begun
-    begun._thread.shutdown()
+    with suppress(StoreError, ValueError):  # `close` has raised it
+        begun._thread.close()
 
 
 @pytest.fixture
 def come(made, writing, items):
     """Items come, each with bytes of its own."""
+    stager = Stager(writing.staging.folder, "own")
 
-    def fetched(*numbers, source="s"):
+    def staged(*numbers, source="s"):
         for number in numbers:
-            url = items[number].url
-            body = writing.staging.body()
-            body.write(b"%d" % number)
-            staged = body.finish(RequestInfo(source, url, url_digest(url)), url, {}, "a.csv", AT)
-            made.add(Fetched(number, 2, staged, '"1"', None, AT), url_digest(url), None)
+            came = answered(requested(items[number].url, source, number), headers={"etag": '"1"'}, attempts=2)
+            made.add(came._replace(staged=stager.stage(b"%d" % number, came, "a.csv")))
 
-    return fetched
+    yield staged
+    stager.close()
 
 
 @pytest.fixture
@@ -290,15 +291,15 @@ def slow(writing, monkeypatch):
 
 def until_settled(made):
     """Wait until what is under way is settled."""
-    for one in made._commits:
-        one.exception(60)
+    while made.is_at_work:
+        time.sleep(0.001)
 
 
 def test_a_full_batch_is_settled(made, come, told, writing):
     """And none that is not; outcomes have the order of the items, whatever came first."""
     come(4, 2)
     made.commit_due()
-    assert (made._commits, told) == ([], [])
+    assert (made.is_at_work, told) == (False, [])
     come(7)
     made.commit_due()
     until_settled(made)
@@ -318,14 +319,15 @@ def test_what_has_waited_long_is_settled(made, come, told, monkeypatch):
     now[0] += commit._LONGEST_WAIT - 0.1
     come(2)
     made.commit_due()
-    assert made._commits == []
+    assert not made.is_at_work
     now[0] += 0.1
     made.commit_due()
     until_settled(made)
     assert [len(outcomes) for outcomes in told] == [2]
     come(3)
     made.commit_due()
-    assert len(made._commits) == 1
+    until_settled(made)
+    assert [len(outcomes) for outcomes in told] == [2]
 
 
 def test_much_is_settled(made, come, told, monkeypatch):
@@ -334,7 +336,7 @@ def test_much_is_settled(made, come, told, monkeypatch):
     assert BATCH_BYTES > 2
     come(1)
     made.commit_due()
-    assert made._commits == []
+    assert not made.is_at_work
     come(2)
     made.commit_due()
     come(3)
@@ -346,7 +348,7 @@ def test_much_is_settled(made, come, told, monkeypatch):
 def test_what_is_due_now_is_settled(made, come, told):
     """And nothing where nothing has come."""
     made.commit_due(now=True)
-    assert made._commits == []
+    assert not made.is_at_work
     come(1)
     made.commit_due(now=True)
     until_settled(made)
@@ -380,7 +382,7 @@ def test_an_item_that_cannot_be_had_has_its_outcome_at_once(made, told, items):
     """With its error, after as many attempts as it says, and without secrets."""
     error = HttpStatusError("http://h/3?token=***", 404)
     error.attempts = 4
-    made.fail(Failed(3, error), url_digest(items[3].url), None)
+    made.add(Response(requested(items[3].url, number=3), 4, error))
     [[outcome]] = told
     assert made.outcomes[3] is outcome
     assert (outcome.source, outcome.kind, outcome.attempts, outcome.error) == ("s", Status.FAILED, 4, error)
@@ -404,7 +406,7 @@ def test_what_is_unchanged_takes_no_bytes(made, come, writing, items, told):
     until_settled(made)
     digest = url_digest(items[1].url)
     known = writing.index.lookup("s", [digest])[digest]
-    made.add(NotModified(1, 1, None, None, AT), digest, known)
+    made.add(answered(requested(items[1].url, number=1, known=known), status=304))
     come(2)
     made.close()
     assert [[one.kind for one in outcomes] for outcomes in told] == [[Status.STORED], [Status.UNCHANGED, Status.STORED]]
@@ -446,10 +448,9 @@ def test_whoever_hears_outcomes_may_raise(writing, items):
         raise ValueError("heard enough")
 
     made = CommitQueue(writing.store, writing.index, items, refuse, 3, Run("r", AT))
-    url = items[1].url
-    body = writing.staging.body()
-    staged = body.finish(RequestInfo("s", url, url_digest(url)), url, {}, "a.csv", AT)
-    made.add(Fetched(1, 1, staged, None, None, AT), url_digest(url), None)
+    stager, came = Stager(writing.staging.folder, "own"), answered(requested(items[1].url, number=1))
+    made.add(came._replace(staged=stager.stage(b"1", came, "a.csv")))
+    stager.close()
     with pytest.raises(ValueError, match="heard enough"):
         made.close()
     assert len(writing.index.current("s")) == 1

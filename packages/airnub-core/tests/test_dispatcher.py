@@ -144,14 +144,12 @@ def numbers(crew):
 def test_few_items_are_dealt_at_once(new_dispatcher, crew, items):
     """In their order, and that was all; further turns deal nothing."""
     dispatcher = new_dispatcher(items(5))
-    assert dispatcher.is_idle
     for _ in range(2):
         assert dispatcher.dispatch() == {}
         assert (numbers(crew), crew.closed) == ([0, 1, 2, 3, 4], 1)
-    assert not dispatcher.is_idle
-    for number in range(5):
-        assert dispatcher.back(number) == (url_digest(f"http://h/{number}"), None)
-    assert dispatcher.is_idle
+    for request in crew.jobs:
+        dispatcher.back(request)
+    assert not dispatcher.waits_for_others
 
 
 @pytest.mark.parametrize(("members", "connections", "most"), [(1, 50, 300), (2, 50, 600), (1, 200, 800)])
@@ -163,10 +161,10 @@ def test_no_more_of_a_host_is_out_than_it_may(new_dispatcher, items, members, co
     deal_all(dispatcher, crew)
     assert numbers(crew) == list(range(most))
     for number in range(99):
-        dispatcher.back(number)
+        dispatcher.back(crew.jobs[number])
     dispatcher.dispatch()
     assert len(crew.jobs) == most
-    dispatcher.back(99)
+    dispatcher.back(crew.jobs[99])
     dispatcher.dispatch()
     assert len(crew.jobs) == most + 100
     assert max(map(len, [crew[place] for place in range(list.__len__(crew))])) == 100
@@ -180,7 +178,7 @@ def test_the_last_are_dealt_in_smaller_lots(new_dispatcher, crew, items):
     assert numbers(crew) == list(range(300))
     for number in range(200):
         assert crew.closed == 0
-        dispatcher.back(number)
+        dispatcher.back(crew.jobs[number])
         dispatcher.dispatch()
     assert [len(crew[place]) for place in range(dealt, list.__len__(crew))] == [100, 50, 32, 18]
     assert (numbers(crew), crew.closed) == (list(range(500)), 1)
@@ -205,10 +203,10 @@ def test_hosts_are_dealt_in_turn(new_dispatcher, crew, items):
     """The items of one that come first do not hold those of another."""
     wanted = [*items(1000, "slow"), *items(50), *items(1000, "other")]
     deal_all(new_dispatcher(wanted, 50), crew)
-    out = Counter(job.asked.url.split("/")[2] for job in crew.jobs)
+    out = Counter(job.url.split("/")[2] for job in crew.jobs)
     assert out == {"slow": 300, "h": 50, "other": 300}
-    assert len({(job.number, job.asked.url) for job in crew.jobs}) == 650
-    assert all(wanted[job.number].url == job.asked.url for job in crew.jobs)
+    assert len({(job.number, job.url) for job in crew.jobs}) == 650
+    assert all(wanted[job.number].url == job.url for job in crew.jobs)
 
 
 def test_a_job_says_what_is_known(new_dispatcher, crew, index, store, items):
@@ -219,11 +217,11 @@ def test_a_job_says_what_is_known(new_dispatcher, crew, index, store, items):
     dispatcher = new_dispatcher(wanted)
     dispatcher.dispatch()
     assert [(job.etag, job.last_modified) for job in crew.jobs] == [('"1"', "Mon"), (None, None), (None, None)]
-    assert [job.asked.previous_digest for job in crew.jobs] == ["sha256:ab", None, None]
-    assert [dispatcher.back(number)[1] for number in range(3)] == [known_of(wanted[0]), None, None]
+    assert [job.previous_digest for job in crew.jobs] == ["sha256:ab", None, None]
+    assert [job.known for job in crew.jobs] == [known_of(wanted[0]), None, None]
     forced = FakeCrew()
     new_dispatcher(wanted, force=True, crew=forced).dispatch()
-    assert [(job.etag, job.asked.previous_digest) for job in forced.jobs[:1]] == [(None, "sha256:ab")]
+    assert [(job.etag, job.previous_digest) for job in forced.jobs[:1]] == [(None, "sha256:ab")]
 
 
 def test_each_of_several_has_its_share_of_a_host(new_dispatcher, items, network):
@@ -273,6 +271,9 @@ def test_what_another_is_at_is_looked_at_again(new_dispatcher, crew, shared, ite
     for _ in range(2):
         assert dispatcher.dispatch() == {}
         assert (numbers(crew), crew.closed) == ([2], 0)
+    assert not dispatcher.waits_for_others
+    dispatcher.back(crew.jobs[0])
+    assert dispatcher.waits_for_others
     shared.others = {digests[0]}
     clock[0] += dealing_pause() / 2
     assert dispatcher.dispatch() == {}
@@ -321,15 +322,16 @@ def test_few_are_out_where_others_wait_for_them(new_dispatcher, shared, items):
     assert new_dispatcher(items(1000), 100).max_in_flight == 200
 
 
-def test_claims_are_released(new_dispatcher, shared, items):
+def test_claims_are_released(new_dispatcher, crew, shared, items):
     """Of what has failed with the next turn, and of what is out when nothing more comes back."""
     dispatcher = new_dispatcher(items(3))
     dispatcher.dispatch()
     assert shared.ours.total() == 3
-    digest, _ = dispatcher.back(1)
-    dispatcher.failed(digest)
+    failed = next(job for job in crew.jobs if job.number == 1)
+    dispatcher.back(failed)
+    dispatcher.failed(failed.url_digest)
     dispatcher.dispatch()
-    assert {one for one, held in shared.ours.items() if not held} == {digest}
+    assert {one for one, held in shared.ours.items() if not held} == {failed.url_digest}
     dispatcher.release()
     assert set(shared.ours.values()) == {0}
 

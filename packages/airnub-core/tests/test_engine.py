@@ -544,8 +544,8 @@ def test_a_peek_stores_nothing(site, network, tmp_path, body):
         async with open_engine(tmp_path, network) as running:
             return await running.peek(Item("s", site.url("/a"), network), 10**6)
 
-    content, headers, url = asyncio.run(main())
-    assert (content, headers["x-a"], url) == (body, "%C3%A4", site.url("/b"))
+    peeked = asyncio.run(main())
+    assert (peeked.content, peeked.headers["x-a"], peeked.final_url) == (body, "%C3%A4", site.url("/b"))
     assert list(ContentStore(tmp_path).objects()) == []
 
 

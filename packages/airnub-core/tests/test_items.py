@@ -1,17 +1,17 @@
-"""Arrivals; the way there is tested with the engine."""
+"""Items, and the requests for them."""
 
 from dataclasses import replace
 
 import pytest
+from answers import AT, LIMITS
 
 from airnub_common import digest_of
-from airnub_core.items import FetchResult, Item, validators
+from airnub_core.http.request import Request
+from airnub_core.items import Item, request_for
 from airnub_core.store.index import IndexRow
-from airnub_core.store.layout import Staged
 from airnub_core.store.manifest import url_digest
 
 URL = "https://example.org/data/weather.csv"
-AT = "2026-01-01T00:00:00+00:00"
 KNOWN = IndexRow(
     source="weather",
     url_digest=url_digest(URL),
@@ -25,29 +25,6 @@ KNOWN = IndexRow(
     checked_at=AT,
     changed_at=AT,
 )
-
-
-def test_an_arrival_has_the_digest_and_the_size_of_its_bytes(network):
-    """Those that came, else those that are known."""
-    item = Item("weather", URL, network)
-    staged = Staged("/staging/1", "weather", "weather.csv", digest_of(b"newer").partition(":")[2], 5, url_digest(URL))
-    came = FetchResult(item, url_digest(URL), KNOWN, staged, 1, AT)
-    confirmed = FetchResult(item, url_digest(URL), KNOWN, None, 1, AT)
-    assert (came.digest, came.size) == (digest_of(b"newer"), 5)
-    assert (confirmed.digest, confirmed.size) == (digest_of(b"old"), 3)
-
-
-def test_what_is_known_is_asked_with():
-    """Both validators, as the server wrote them; nothing where nothing is known."""
-    assert validators(KNOWN) == ('"1"', "Mon")
-    assert validators(None) == (None, None)
-
-
-@pytest.mark.parametrize("value", ['"é"', '"a\r\nb: c"', '"\t"', "", None])
-def test_what_cannot_be_sent_back_is_no_validator(value):
-    """An ETag in other characters than visible ASCII is not asked with; the other one still is."""
-    assert validators(KNOWN._replace(etag=value)) == (None, "Mon")
-    assert validators(KNOWN._replace(last_modified=value)) == ('"1"', None)
 
 
 def test_no_secret_is_shown(network):
@@ -82,3 +59,31 @@ def test_the_url_of_an_item_can_be_encoded(network):
 def test_a_url_that_cannot_be_requested_is_accepted_by_the_item(network):
     """It ends as a failed outcome, and the items beside it are fetched: tests of `download` show it."""
     assert Item("s", "file:///etc/passwd", network).url == "file:///etc/passwd"
+
+
+@pytest.fixture
+def asked(network):
+    """The request for an item of which something is known, or not."""
+    item = Item("weather", URL, network, {"x-key": "k"}, page="https://example.org/", title="Weather")
+    return lambda known, force=False: request_for(
+        item, url_digest(URL), known, LIMITS, number=7, clock=1.5, force=force
+    )
+
+
+def test_a_request_says_what_is_wanted_and_what_is_known(asked):
+    """Both validators, as the server wrote them; none where the server may not say that nothing changed."""
+    fixed = {"headers": {"x-key": "k"}, "page": "https://example.org/", "title": "Weather", "clock": 1.5}
+    new = Request(7, "weather", URL, url_digest(URL), LIMITS, **fixed)
+    again = new._replace(previous_digest=digest_of(b"old"), known=KNOWN)
+    assert asked(None) == new
+    assert asked(KNOWN) == again._replace(etag='"1"', last_modified="Mon")
+    assert asked(KNOWN, force=True) == again
+
+
+@pytest.mark.parametrize("value", ['"é"', '"a\r\nb: c"', '"\t"', "", None])
+def test_what_cannot_be_sent_back_is_no_validator(asked, value):
+    """An ETag in other characters than visible ASCII is not asked with; the other one still is."""
+    without = asked(KNOWN._replace(etag=value))
+    assert (without.etag, without.last_modified) == (None, "Mon")
+    without = asked(KNOWN._replace(last_modified=value))
+    assert (without.etag, without.last_modified) == ('"1"', None)

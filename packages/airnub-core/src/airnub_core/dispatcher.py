@@ -11,12 +11,12 @@ from airnub_core.http.request import Request
 from airnub_core.http.settings import NetworkSettings
 from airnub_core.http.url import host_of
 from airnub_core.http.worker_pool import WorkerPool
-from airnub_core.items import Item, validators
+from airnub_core.items import Item, request_for
 from airnub_core.outcome import Outcome, Status
 from airnub_core.store.clock import time_of
 from airnub_core.store.index import Index, IndexRow
 from airnub_core.store.index.protocol import LEASE_SECONDS
-from airnub_core.store.manifest import RequestInfo, url_digest
+from airnub_core.store.manifest import url_digest
 from airnub_core.store.protocol import Store
 
 _AT_ONCE = 100
@@ -78,7 +78,7 @@ class Dispatcher:
     """
 
     def __init__(
-        self, items: Sequence[Item], store: Store, index: Index, crew: WorkerPool, *, connections: int, force: bool
+        self, items: Sequence[Item], store: Store, index: Index, pool: WorkerPool, *, connections: int, force: bool
     ) -> None:
         """Line items up.
 
@@ -86,17 +86,17 @@ class Dispatcher:
             items: what is to be asked for.
             store: what the index knows is there, or is asked for anew.
             index: what is known of URLs.
-            crew: the downloaders.
-            connections: of the whole crew; more than so many jobs are always in flight.
+            pool: the downloaders.
+            connections: of the whole pool; more than so many jobs are always in flight.
             force: ask also for what is done.
         """
-        self._items, self._store, self._index, self._crew, self._force = items, store, index, crew, force
+        self._items, self._store, self._index, self._pool, self._force = items, store, index, pool, force
         self._at_once = max(_SHARED_AT_ONCE, connections) if index.shared else _AT_ONCE
-        self._max_in_flight = 2 * self._at_once if index.shared else max(_MAX_IN_FLIGHT * len(crew), 4 * connections)
+        self._max_in_flight = 2 * self._at_once if index.shared else max(_MAX_IN_FLIGHT * len(pool), 4 * connections)
         self._in_flight_limit = self._max_in_flight if index.shared else max(_AT_FIRST, 2 * connections)
         self._leases = Leases(index, force=force)
-        self._known: dict[int, tuple[str, IndexRow | None]] = {}
-        """URL digest and what the index knows, of what is in flight."""
+        self._out: dict[int, str] = {}
+        """By place, the URL digest of what is in flight."""
         self._started = time_of(index)
         self._queues: dict[str, deque[int]] = {}
         self._leased_by_others: dict[int, str | None] = {}
@@ -118,12 +118,12 @@ class Dispatcher:
         return self._max_in_flight
 
     @property
-    def is_idle(self) -> bool:
-        """Whether nothing is in flight."""
-        return not self._known
+    def waits_for_others(self) -> bool:
+        """Whether nothing is in flight, and more may be when other workers have ended what they have leased."""
+        return not self._out and not self._all_dealt
 
     def dispatch(self) -> dict[int, Outcome]:
-        """Dispatch as many jobs as may be in flight, and close the crew's queue after the last.
+        """Dispatch as many jobs as may be in flight, and close the pool's queue after the last.
 
         Returns:
             By place, the items that another worker has done meanwhile.
@@ -141,22 +141,22 @@ class Dispatcher:
             self._checked_before |= self._leased_by_others
             self._leased_by_others = {}
             self._next_look = now + _LOOK_EVERY
-        if self._begun and self._crew.has_idle:
+        if self._begun and self._pool.has_idle:
             self._in_flight_limit = min(_GROWTH * self._in_flight_limit, self._max_in_flight)
         self._begun = True
         while places := self._take():
-            jobs = self._jobs(places, done)
-            if jobs:
-                self._crew.add(jobs)
+            requests = self._requests(places, done)
+            if requests:
+                self._pool.add(requests)
         if not self._queues and not self._leased_by_others:
             self._all_dealt = True
-            self._crew.close()
+            self._pool.close()
         return done
 
-    def back(self, place: int) -> tuple[str, IndexRow | None]:
-        """A job is back: the digest of its URL, and what was known of it."""
-        self._in_flight[self._hosts[place]] -= 1
-        return self._known.pop(place)
+    def back(self, request: Request) -> None:
+        """A request has its response."""
+        self._in_flight[self._hosts[request.number]] -= 1
+        del self._out[request.number]
 
     def failed(self, url_digest: str) -> None:
         """Release its lease with the next `dispatch`, so that another worker may ask for it."""
@@ -164,7 +164,7 @@ class Dispatcher:
 
     def release(self) -> None:
         """Nothing more comes back."""
-        self._leases.release([*self._failed, *(digest for digest, _ in self._known.values())])
+        self._leases.release([*self._failed, *self._out.values()])
 
     def _queue(self, places: Iterable[int]) -> None:
         for place in places:
@@ -187,7 +187,7 @@ class Dispatcher:
                 break
         return places
 
-    def _jobs(self, places: Sequence[int], done: dict[int, Outcome]) -> list[Request]:
+    def _requests(self, places: Sequence[int], done: dict[int, Outcome]) -> list[Request]:
         digests = {place: url_digest(self._items[place].url) for place in places}
         of_source: dict[str, list[str]] = {}
         for place in places:
@@ -196,7 +196,7 @@ class Dispatcher:
         claimed = self._leases.claim(digests.values())
         known = {source: self._index.lookup(source, asked) for source, asked in of_source.items()}
         clock = self._index.clock()
-        jobs: list[Request] = []
+        requests: list[Request] = []
         needless: list[str] = []
         for place in places:
             item, digest = self._items[place], digests[place]
@@ -209,13 +209,15 @@ class Dispatcher:
             elif digest not in claimed:
                 self._leased_by_others[place] = None if found is None else found.checked_at
             else:
-                self._known[place] = digest, found
-                jobs.append(self._job(place, item, digest, found, clock))
+                self._out[place] = digest
+                limits = self._limits.get(id(item.network)) or self._limits_of(item.network)
+                request = request_for(item, digest, found, limits, number=place, clock=clock, force=self._force)
+                requests.append(request)
                 continue
             self._in_flight[self._hosts[place]] -= 1
         if needless:
             self._leases.release(needless)
-        return jobs
+        return requests
 
     def _is_done(self, place: int, found: IndexRow) -> bool:
         """Whether another worker has asked since this run began, or has ended since then what it was at."""
@@ -223,19 +225,11 @@ class Dispatcher:
             found.checked_at >= self._started or self._checked_before.get(place, found.checked_at) != found.checked_at
         )
 
-    def _job(self, place: int, item: Item, digest: str, found: IndexRow | None, clock: float) -> Request:
-        etag, last_modified = (None, None) if self._force else validators(found)
-        previous = None if found is None else found.digest
-        asked = RequestInfo(item.source, item.url, digest, item.page, item.title, previous)
-        return Request(place, asked, self._limits_of(item.network), item.headers, etag, last_modified, clock)
-
     def _limits_of(self, network: NetworkSettings) -> Limits:
-        """Of one member of the crew: its share. One value for all items of a source, which travels once a packet."""
-        limits = self._limits.get(id(network))
-        if limits is None:
-            limits = network.limits()
-            limits = limits._replace(connections_per_host=max(1, limits.connections_per_host // len(self._crew)))
-            self._limits[id(network)] = limits
+        """Of one member of the pool: its share. One value for all items of a source, which travels once a packet."""
+        limits = network.limits()
+        limits = limits._replace(connections_per_host=max(1, limits.connections_per_host // len(self._pool)))
+        self._limits[id(network)] = limits
         return limits
 
 

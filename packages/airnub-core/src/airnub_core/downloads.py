@@ -11,9 +11,10 @@ from airnub_core.commit import BATCH, CommitQueue
 from airnub_core.dispatcher import Dispatcher
 from airnub_core.errors import IngestError, StoreError
 from airnub_core.http.client import Client
-from airnub_core.http.request import Failed, Result, StoreFailure
+from airnub_core.http.downloader import DownloaderConfig, Result
+from airnub_core.http.request import Response
 from airnub_core.http.settings import NetworkSettings
-from airnub_core.http.worker_pool import DownloaderConfig, WorkerPool
+from airnub_core.http.worker_pool import WorkerPool
 from airnub_core.items import Item
 from airnub_core.outcome import Outcome
 from airnub_core.store.index import Index, Run
@@ -32,7 +33,7 @@ class Downloads:
         self,
         store: Store,
         index: Index,
-        setting: DownloaderConfig,
+        config: DownloaderConfig,
         network: NetworkSettings,
         *,
         force: bool,
@@ -46,7 +47,7 @@ class Downloads:
         Args:
             store: where to.
             index: what is known of URLs.
-            setting: for the crew.
+            config: for the pool.
             network: limits of all items together.
             force: fetch also what the server would say is unchanged.
             processes: how many downloaders; `None` for as many as pay.
@@ -56,7 +57,7 @@ class Downloads:
         """
         self._store = store
         self._index = index
-        self._setting = setting
+        self._config = config
         self._network = network
         self._force = force
         self._processes = processes
@@ -64,13 +65,13 @@ class Downloads:
         self._on_outcomes = on_outcomes
         self._client = client
         self._stopping = threading.Event()
-        self._crew: WorkerPool | None = None
+        self._pool: WorkerPool | None = None
 
     def stop(self) -> None:
         """Give up on what has not come; what has is settled, and `run` returns soon."""
         self._stopping.set()
-        if self._crew is not None:
-            self._crew.stop()
+        if self._pool is not None:
+            self._pool.stop()
 
     def run(self, items: Sequence[Item]) -> list[Outcome | None]:
         """Outcomes in the order of the items; `None` only for those that were not reached before a stop.
@@ -81,20 +82,20 @@ class Downloads:
         if not items:
             return []
         processes = self._processes or _processes_for(items, self._network)
-        with WorkerPool(self._setting, processes, self._client) as crew:
-            self._crew = crew
+        with WorkerPool(self._config, processes, self._client) as pool:
+            self._pool = pool
             connections = self._network.connections
-            dispatcher = Dispatcher(items, self._store, self._index, crew, connections=connections, force=self._force)
+            dispatcher = Dispatcher(items, self._store, self._index, pool, connections=connections, force=self._force)
             full = dispatcher.max_in_flight if self._index.shared else BATCH
             commits = CommitQueue(self._store, self._index, items, self._on_outcomes, full, self._run)
             has_worked = False
             try:
-                self._work(crew, dispatcher, commits)
+                self._work(pool, dispatcher, commits)
                 has_worked = True
             finally:
                 # Also when the run is cancelled or the disk is full: what is whole is not fetched again.
-                crew.stop()
-                for packet in crew.rest():
+                pool.stop()
+                for packet in pool.rest():
                     _take(packet, dispatcher, commits)
                 try:
                     commits.close()
@@ -105,18 +106,18 @@ class Downloads:
                     dispatcher.release()
         return commits.outcomes
 
-    def _work(self, crew: WorkerPool, dispatcher: Dispatcher, commits: CommitQueue) -> None:
+    def _work(self, pool: WorkerPool, dispatcher: Dispatcher, commits: CommitQueue) -> None:
         if self._stopping.is_set():
-            crew.stop()
+            pool.stop()
         broken: IngestError | None = None
         _dispatch(dispatcher, commits)
-        for packet in crew.results():
+        for packet in pool.results():
             broken = _take(packet, dispatcher, commits) or broken
             if broken is not None or commits.has_failed:
-                crew.stop()
+                pool.stop()
             elif not self._stopping.is_set() and not commits.is_behind:
                 _dispatch(dispatcher, commits)
-            commits.commit_due(now=dispatcher.is_idle)
+            commits.commit_due(now=dispatcher.waits_for_others)
         if broken is not None:
             raise broken
 
@@ -131,15 +132,13 @@ def _take(packet: Sequence[Result], dispatcher: Dispatcher, commits: CommitQueue
     """Take results in; what keeps the store from being written, where something does."""
     broken: IngestError | None = None
     for result in packet:
-        if isinstance(result, StoreFailure):
-            broken = broken or result.error
+        if not isinstance(result, Response):
+            broken = broken or result
             continue
-        digest, known = dispatcher.back(result.number)
-        if isinstance(result, Failed):
-            dispatcher.failed(digest)
-            commits.fail(result, digest, known)
-        else:
-            commits.add(result, digest, known)
+        dispatcher.back(result.request)
+        if result.error is not None:
+            dispatcher.failed(result.request.url_digest)
+        commits.add(result)
     return broken
 
 

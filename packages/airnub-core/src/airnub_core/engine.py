@@ -2,9 +2,10 @@
 
 The way of one file:
 
-    index.lookup → download (retried) → staged → [batch] store.publish → index.record → outcome
+    Item → index.lookup → Request → download (retried) → Response with Staged
+         → [batch] store.publish → index.record → Outcome
 
-Pages and APIs, whose answers are needed to go on, are asked one at a time over the same client, and settled alike.
+Pages and APIs, whose answers are needed to go on, are asked one at a time over the same client, and committed alike.
 """
 
 import asyncio
@@ -13,8 +14,9 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from airnub_common import redact_url
@@ -22,21 +24,20 @@ from airnub_core.commit import commit_batch
 from airnub_core.concurrency import in_thread
 from airnub_core.downloads import Downloads
 from airnub_core.errors import ConnectionFailedError, DamagedObjectError, ItemError, StoreError
+from airnub_core.http.downloader import DownloaderConfig
 from airnub_core.http.limits import Limits
-from airnub_core.http.request import Fetched, Request
+from airnub_core.http.request import Request, Response
 from airnub_core.http.settings import NetworkSettings
-from airnub_core.http.worker_pool import DownloaderConfig
-from airnub_core.items import FetchResult, Item, validators
+from airnub_core.items import Item, request_for
 from airnub_core.outcome import Outcome, Status
 from airnub_core.store.clock import time_of
 from airnub_core.store.factory import OpenStore, open_for_writing
-from airnub_core.store.index import Index, IndexRow, Run, Scope
-from airnub_core.store.layout import Staged, derived_url
+from airnub_core.store.index import Index, Run, Scope
+from airnub_core.store.layout import derived_url
 from airnub_core.store.location import StoreLocation
-from airnub_core.store.manifest import RequestInfo, url_digest
+from airnub_core.store.manifest import url_digest
 from airnub_core.store.protocol import Store
-from airnub_core.store.staging import StagedBody
-from airnub_core.withdrawing import Unavailable, commit_unavailable
+from airnub_core.withdrawing import commit_unavailable
 
 if TYPE_CHECKING:
     from airnub_core.http.client import Client
@@ -66,17 +67,6 @@ class ClientSource(Protocol):
         ...
 
 
-class Begun(NamedTuple):
-    """An object that is to be made from others, and what was known of it before they were asked for."""
-
-    item: Item
-    file_name: str
-    url_digest: str
-    known: IndexRow | None
-    began_at: str
-    """By the clock of the index: ISO 8601 in UTC."""
-
-
 class Engine:
     """Fetches items into one store; use `open_engine`, and one engine in one event loop."""
 
@@ -96,17 +86,15 @@ class Engine:
         self.index: Index = opened.index
         self.network = network
         self._run = Run(run or uuid4().hex, time_of(opened.index))
-        self._staging = opened.staging
-        self._setting = DownloaderConfig(
+        self._config = DownloaderConfig(
             opened.staging.folder, opened.hidden, network.connections, user_agent, opened.store.takes_logs
         )
-        self._user_agent = user_agent
-        self._hidden = opened.hidden
         self._http_client: Client | None = None
         self._fetcher: Fetcher | None = None
         self._event_loop: EventLoop | None = None
         self._transports: list[Transport] = []
         self._limits: dict[int, tuple[NetworkSettings, Limits]] = {}
+        self._numbers = count()
         self._force = force
         self._processes = processes
         self._on_expected = on_expected
@@ -169,7 +157,7 @@ class Engine:
         downloads = Downloads(
             self.store,
             self.index,
-            self._setting,
+            self._config,
             self.network,
             force=self._force,
             processes=self._processes,
@@ -186,54 +174,53 @@ class Engine:
         assert len(ended) == len(wanted), "one item, one outcome"
         return ended
 
-    async def get(self, item: Item) -> FetchResult:
-        """Fetch one item whose bytes are needed to go on, such as a page of records; to be settled afterwards.
+    async def get(self, item: Item) -> Response:
+        """Fetch one item whose bytes are needed to go on, such as a page of records; to be committed afterwards.
 
         Raises:
             ItemError: it cannot be had; `error.attempts` says after how many attempts.
             StoreError: the store cannot be written.
         """
-        return await self._get(item, force=self._force)
+        return await self._single().fetch(self._request(item, force=self._force))
 
-    async def read(self, arrival: FetchResult) -> tuple[FetchResult, bytes]:
-        """The bytes of an arrival. Where the server said that nothing changed, and the object is damaged, it is fetched
-        again: the result that is returned is the one to commit.
+    async def read(self, response: Response) -> tuple[Response, bytes]:
+        """The bytes of what `get` gave. Where the server said that nothing changed, and the object is damaged, it is
+        fetched again: the response that is returned is the one to commit.
 
         Raises:
             ItemError: it cannot be had again.
             StoreError: the store cannot be read or written.
         """
-        if arrival.staged is None:
-            assert arrival.known is not None, "only what is known is asked with validators"
+        if response.staged is None:
+            known = response.request.known
+            assert known is not None, "only what is known is asked with validators"
             try:
-                return arrival, self.store.read(arrival.known.path, arrival.known.digest)
+                return response, self.store.read(known.path, known.digest)
             except DamagedObjectError:
-                arrival = await self._get(arrival.item, force=True)
-        assert arrival.staged is not None, "without validators the bytes come"
-        return arrival, _bytes_of(arrival.staged)
+                again = response.request._replace(etag=None, last_modified=None)
+                response = await self._single().fetch(again)
+        assert response.staged is not None, "without validators the bytes come"
+        return response, _bytes_of(Path(response.staged.folder, response.staged.file_name))
 
-    async def peek(self, item: Item, max_bytes: int, *, cuts: bool = False) -> tuple[bytes, Mapping[str, str], str]:
-        """What is at a URL, without storing it: a page, a sitemap, a robots.txt.
+    async def peek(self, item: Item, max_bytes: int, *, cuts: bool = False) -> Response:
+        """What is at a URL, with its `content` in memory and without storing it: a page, a sitemap, a robots.txt.
 
         Args:
             item: what to ask.
             max_bytes: a smaller limit than that of the item's network settings.
             cuts: whether the first `max_bytes` of a larger body are taken, whatever the network settings say.
 
-        Returns:
-            The bytes, the headers with names in lower case, and where they came from after redirects.
-
         Raises:
             ItemError: it cannot be had.
         """
         limits = self._limits_of(item.network)
         limits = limits._replace(max_bytes=max_bytes if cuts else min(max_bytes, limits.max_bytes))
-        job = Request(0, RequestInfo(item.source, item.url, ""), limits, item.headers)
-        _, content, headers, final_url = await self._single().peek(job, cuts=cuts)
-        return content, headers, final_url
+        request = Request(next(self._numbers), item.source, item.url, "", limits, item.headers)
+        return await self._single().peek(request, cuts=cuts)
 
-    def begin(self, item: Item, file_name: str) -> Begun:
-        """Begin an object that is to be made from others, before the first of them is asked for.
+    def begin(self, item: Item, file_name: str) -> Response:
+        """Begin an object that is to be made from others, before the first of them is asked for: a response without a
+        body.
 
         Args:
             item: names its source, and the URL that it stands for.
@@ -242,14 +229,14 @@ class Engine:
         Raises:
             StoreError: the index cannot be asked.
         """
-        digest, known = self._known(replace(item, url=derived_url(item.url, file_name)))
-        return Begun(item, file_name, digest, known, time_of(self.index))
+        request = self._request(replace(item, url=derived_url(item.url, file_name)))
+        return Response(request, 1, final_url=item.url, sent_at=time_of(self.index))
 
-    def keep(self, begun: Begun, content: bytes, content_type: str, parts: Sequence[FetchResult]) -> FetchResult:
-        """Put an object made from others into the store; to be settled afterwards.
+    def keep(self, begun: Response, content: bytes, content_type: str, parts: Sequence[Response]) -> Response:
+        """Put an object made from others into the store; to be committed afterwards.
 
         Args:
-            begun: what was begun, before any of the others was asked for.
+            begun: what `begin` gave, before any of the others was asked for.
             content: its bytes.
             content_type: its media type.
             parts: what it was made from; it is as old as the last of them.
@@ -257,39 +244,37 @@ class Engine:
         Raises:
             StoreError: the store cannot be written.
         """
-        item, file_name, digest, known, began_at = begun
-        derived = replace(item, url=derived_url(item.url, file_name))
+        attempts = max((part.attempts for part in parts), default=1)
+        sent_at = max((part.sent_at for part in parts), default=begun.sent_at)
+        made = begun._replace(attempts=attempts, sent_at=sent_at, headers={"content-type": content_type})
+        name = made.request.url.removeprefix(derived_url(made.final_url, ""))
         try:
-            body = self._staging.body()
-            body.write(content)
+            staged = self._single().stage(content, made, name, tuple(dict.fromkeys(part.digest for part in parts)))
         except OSError as error:
             raise StoreError.of(error, self.store.name) from error
-        attempts = max((part.attempts for part in parts), default=1)
-        sent_at = max((part.sent_at for part in parts), default=began_at)
-        derived_from = tuple(dict.fromkeys(part.digest for part in parts))
-        arrival = FetchResult(derived, digest, known, None, attempts, sent_at, headers={"content-type": content_type})
-        return self._staged(arrival, body, item.url, file_name, derived_from)._replace(item=item)
+        # The index knows it by the URL that it stands for.
+        return made._replace(request=made.request._replace(url=made.final_url), staged=staged)
 
-    async def commit(self, arrivals: Sequence[FetchResult], parts: Sequence[FetchResult] = ()) -> list[Outcome]:
-        """Make arrivals durable, let the index learn of them, and report them; in their order.
+    async def commit(self, responses: Sequence[Response], parts: Sequence[Response] = ()) -> list[Outcome]:
+        """Make responses durable, let the index learn of them, and report them; in their order.
 
         Args:
-            arrivals: what is reported.
-            parts: what they were made from: settled with them, but no items of their own.
+            responses: what is reported.
+            parts: what they were made from: committed with them, but no items of their own.
 
         Raises:
             StoreError: the disk did not take them.
         """
-        outcomes, error = await in_thread(lambda: commit_batch(self.store, self.index, [*parts, *arrivals]))
-        told = [self.report(outcome) for outcome in outcomes[len(parts) :] if outcome is not None]
+        outcomes, error = await in_thread(lambda: commit_batch(self.store, self.index, [*parts, *responses]))
+        reported = [self.report(outcome) for outcome in outcomes[len(parts) :] if outcome is not None]
         if error is not None:
             raise error
-        return told
+        return reported
 
-    async def settle(self, arrivals: Sequence[FetchResult], parts: Sequence[FetchResult] = ()) -> list[Outcome]:
+    async def settle(self, responses: Sequence[Response], parts: Sequence[Response] = ()) -> list[Outcome]:
         """What `commit` was called before; goes with the next version."""
         warnings.warn("Engine.settle is called Engine.commit now", DeprecationWarning, stacklevel=2)
-        return await self.commit(arrivals, parts)
+        return await self.commit(responses, parts)
 
     def client(
         self, source: "ClientSource", secret: Callable[[str], str] | None = None, *, auth: Any = None
@@ -313,7 +298,7 @@ class Engine:
         origin = Origin(source.name, limits, source.home, source.request_headers(secret))
         transport = Transport(self._http(), self._awaited(), origin)
         self._transports.append(transport)
-        return new_async_client(transport, self._user_agent, auth)
+        return new_async_client(transport, self._config.user_agent, auth)
 
     async def close(self) -> None:
         """Close its connections."""
@@ -349,15 +334,12 @@ class Engine:
         """
         if not item.withdraws:
             return self.failure(item, error)
-        known: list[Unavailable] = []
-        for url in (*others, item.url):
-            found = self._lookup(replace(item, url=url))
-            known.append(Unavailable(item, *found, error))
+        named = [self._request(replace(item, url=url), is_there=False) for url in (*others, item.url)]
         if not is_its_own:
-            for one in known:
-                self.index.forget_misses(item.source, [one.url_digest])
+            self.index.forget_misses(item.source, [one.url_digest for one in named])
             return self.failure(item, error)
-        outcomes = await in_thread(lambda: commit_unavailable(self.store, self.index, self._run, known))
+        answered = [Response(one, error.attempts, error) for one in named]
+        outcomes = await in_thread(lambda: commit_unavailable(self.store, self.index, self._run, answered))
         # The item is what was made, where something was, and else its own answer.
         ended = [one for one in outcomes if one is not None]
         return self.report(next((one for one in ended if one.kind is Status.GONE), ended[0]))
@@ -377,7 +359,8 @@ class Engine:
         """
         named = set(url_digests)
         known = [one for one in self.index.current(page.source) if one.url_digest not in named]
-        missing = [Unavailable(replace(page, url=one.url), one.url_digest, one, None) for one in known]
+        limits = self._limits_of(page.network)
+        missing = [Response(Request(0, one.source, one.url, one.url_digest, limits, known=one), 1) for one in known]
         outcomes = await in_thread(lambda: commit_unavailable(self.store, self.index, self._run, missing))
         ended = [outcome for outcome in outcomes if outcome is not None]
         self.expect(len(ended))
@@ -388,49 +371,14 @@ class Engine:
         self._on_outcome(outcome)
         return outcome
 
-    def _lookup(self, item: Item) -> tuple[str, IndexRow | None]:
+    def _request(self, item: Item, *, force: bool = False, is_there: bool = True) -> Request:
+        """The request for an item, with what the index knows of it; with `is_there` only where its object is there."""
         digest = url_digest(item.url)
-        return digest, self.index.lookup(item.source, [digest]).get(digest)
-
-    def _known(self, item: Item) -> tuple[str, IndexRow | None]:
-        """The digest of the item's URL, and what is known of it; nothing where its object is gone."""
-        digest, known = self._lookup(item)
-        there = known is not None and self.store.has(known.path, known.size)
-        return digest, known if there else None
-
-    async def _get(self, item: Item, *, force: bool) -> FetchResult:
-        digest, known = self._known(item)
-        etag, last_modified = (None, None) if force else validators(known)
-        previous = None if known is None else known.digest
-        asked = RequestInfo(item.source, item.url, digest, item.page, item.title, previous)
-        clock = self.index.clock()
-        job = Request(0, asked, self._limits_of(item.network), item.headers, etag, last_modified, clock)
-        result = await self._single().fetch(job)
-        staged = result.staged if isinstance(result, Fetched) else None
-        return FetchResult(
-            item,
-            digest,
-            known,
-            staged,
-            result.attempts,
-            result.sent_at,
-            result.etag,
-            result.last_modified,
-            result.headers,
-        )
-
-    def _staged(
-        self, arrival: FetchResult, body: StagedBody, final_url: str, name: str, derived_from: tuple[str, ...] = ()
-    ) -> FetchResult:
-        """An arrival with its body, its manifest beside it, ready to be published."""
-        item, known = arrival.item, arrival.known
-        previous = None if known is None else known.digest
-        asked = RequestInfo(item.source, item.url, arrival.url_digest, item.page, item.title, previous)
-        try:
-            staged = body.finish(asked, final_url, arrival.headers, name, arrival.sent_at, derived_from)
-        except OSError as error:
-            raise StoreError.of(error, self.store.name) from error
-        return arrival._replace(staged=staged)
+        known = self.index.lookup(item.source, [digest]).get(digest)
+        if is_there and known is not None and not self.store.has(known.path, known.size):
+            known = None
+        limits, clock = self._limits_of(item.network), self.index.clock()
+        return request_for(item, digest, known, limits, number=next(self._numbers), clock=clock, force=force)
 
     def _limits_of(self, network: NetworkSettings) -> Limits:
         """Of one source, as a plain value; its settings are kept, so that their identity is theirs alone."""
@@ -444,14 +392,14 @@ class Engine:
         if self._http_client is None:
             from airnub_core.http.client import Client
 
-            self._http_client = Client(self._user_agent, self.network.connections)
+            self._http_client = Client(self._config.user_agent, self.network.connections)
         return self._http_client
 
     def _single(self) -> "Fetcher":
         if self._fetcher is None:
             from airnub_core.http.fetcher import Fetcher
 
-            self._fetcher = Fetcher(self._http(), self._awaited(), self._staging.folder, self._hidden)
+            self._fetcher = Fetcher(self._http(), self._awaited(), self._config.staging, self._config.hidden)
         return self._fetcher
 
     def _awaited(self) -> "EventLoop":
@@ -462,8 +410,7 @@ class Engine:
         return self._event_loop
 
 
-def _bytes_of(staged: Staged) -> bytes:
-    path = Path(staged.folder, staged.file_name)
+def _bytes_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:

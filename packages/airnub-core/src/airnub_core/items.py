@@ -1,14 +1,14 @@
-"""Items: what is asked for, and what came of asking for it, on the way from the network to the store."""
+"""Items: what is wanted, and the request for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from airnub_common import ALGORITHM
 from airnub_core.http.headers import is_visible
+from airnub_core.http.limits import Limits
+from airnub_core.http.request import Request
 from airnub_core.http.settings import NetworkSettings
 from airnub_core.store.index import IndexRow
-from airnub_core.store.layout import Staged, checked_source_name, shown_name
+from airnub_core.store.layout import checked_source_name, shown_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,49 +48,29 @@ class Item:
             raise ValueError("Item.url: expected text that UTF-8 can encode, found half a surrogate pair") from None
 
 
-class FetchResult(NamedTuple):
-    """An item whose bytes are staged, or are in the store already because the server says that nothing changed."""
+def request_for(
+    item: Item, url_digest: str, known: IndexRow | None, limits: Limits, *, number: int, clock: float, force: bool
+) -> Request:
+    """The request for an item.
 
-    item: Item
-    url_digest: str
-    known: IndexRow | None
-    """What the index knew before."""
-    staged: Staged | None
-    """`None` where nothing changed since the object that is known."""
-    attempts: int
-    sent_at: str
-    """When the request was sent that it answers, by the clock of the index: ISO 8601 in UTC."""
-    etag: str | None = None
-    last_modified: str | None = None
-    headers: Mapping[str, str] = {}
-    """Of the answer, names in lower case; only where a caller needs them."""
+    What a server called its version in characters that cannot be sent back is no validator; then the bytes come again.
 
-    @property
-    def digest(self) -> str:
-        """Of the bytes that the item has now."""
-        if self.staged is not None:
-            return f"{ALGORITHM}:{self.staged.hex_digits}"
-        assert self.known is not None, "only what is known is asked with validators"
-        return self.known.digest
-
-    @property
-    def size(self) -> int:
-        """Of the bytes that the item has now."""
-        if self.staged is not None:
-            return self.staged.size
-        assert self.known is not None, "only what is known is asked with validators"
-        return self.known.size
-
-
-def validators(known: IndexRow | None) -> tuple[str | None, str | None]:
-    """ETag and Last-Modified that let a server say that nothing changed.
-
-    What a server called its version in characters that cannot be sent back is left out; then the bytes come again.
+    Args:
+        item: what is wanted.
+        url_digest: of its URL.
+        known: what the index knows of it, where its object is in the store.
+        limits: of its source.
+        number: what the request is known by.
+        clock: what to add to `elapsed` for the time of the index, in seconds since 1970.
+        force: let the server not say that nothing changed.
     """
-    if known is None:
-        return None, None
-    return _sendable(known.etag), _sendable(known.last_modified)
-
-
-def _sendable(value: str | None) -> str | None:
-    return value if value and is_visible(value) else None
+    etag = modified = before = None
+    if known is not None:
+        before = known.digest
+        if not force:
+            etag = known.etag if known.etag and is_visible(known.etag) else None
+            modified = known.last_modified if known.last_modified and is_visible(known.last_modified) else None
+    return Request(
+        number, item.source, item.url, url_digest, limits, item.headers,
+        etag, modified, before, item.page, item.title, clock, known,
+    )  # fmt: skip

@@ -18,6 +18,7 @@ from typing import Any
 MODULES: Mapping[str, str] = {
     "airnub_core.arrival": "airnub_core.items",
     "airnub_core.batches": "airnub_core.commit",
+    "airnub_core.checkout": "airnub_common.checkout",
     "airnub_core.claims": "airnub_core.dispatcher",
     "airnub_core.contract": "airnub_core.contracts.contract",
     "airnub_core.contracts.schema": "airnub_core.contracts.contract",
@@ -52,17 +53,15 @@ MODULES: Mapping[str, str] = {
     "airnub_core.store.staged": "airnub_core.store.layout",
     "airnub_core.store.verification": "airnub_core.store.fsck",
 }
-"""The successor of each module that moved within this package."""
+"""The successor of each module that moved."""
 NAMES: Mapping[tuple[str, str], str] = {
     ("airnub_core", "Kind"): "Status",
     ("airnub_core", "Place"): "StoreLocation",
     ("airnub_core.commit", "Batches"): "CommitQueue",
-    ("airnub_core.commit", "Settled"): "CommitResult",
     ("airnub_core.commit", "settle"): "commit_batch",
     ("airnub_core.contracts.contract", "Published"): "ContractSchema",
     ("airnub_core.dispatcher", "Claims"): "Leases",
     ("airnub_core.dispatcher", "Dealer"): "Dispatcher",
-    ("airnub_core.items", "Arrival"): "FetchResult",
     ("airnub_core.outcome", "Kind"): "Status",
     ("airnub_core.sources.pagination", "Walk"): "Paginator",
     ("airnub_core.store.durability", "leave"): "defer_sync",
@@ -78,7 +77,6 @@ NAMES: Mapping[tuple[str, str], str] = {
     ("airnub_core.store.layout", "PATTERN"): "SOURCE_PATTERN",
     ("airnub_core.store.layout", "found"): "shown_name",
     ("airnub_core.store.layout", "made_url"): "derived_url",
-    ("airnub_core.store.manifest", "Asked"): "RequestInfo",
     ("airnub_core.store.write_ahead_log", "Logged"): "LogEntry",
     ("airnub_core.store.write_ahead_log", "RedoLog"): "WriteAheadLog",
 }

@@ -7,13 +7,12 @@ A process that is killed in between leaves the rest to the next run, or to `stor
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from airnub_common import redact_url
 from airnub_core.errors import HttpStatusError, ItemError
-from airnub_core.items import Item
+from airnub_core.http.request import Response
 from airnub_core.outcome import Outcome, Status
-from airnub_core.store.index import Index, IndexRow, Missed, Run, Standing
+from airnub_core.store.index import Index, Missed, Run, Standing
 from airnub_core.store.protocol import Store
 from airnub_core.store.withdrawal import Withdrawal, withdraw
 
@@ -21,24 +20,11 @@ TWICE = "in two runs in a row"
 _MISSING = "missing on its page"
 
 
-class Unavailable(NamedTuple):
-    """An item that a run could not have."""
+def commit_unavailable(store: Store, index: Index, run: Run, unavailable: Sequence[Response]) -> list[Outcome | None]:
+    """What became of items that a run could not have, and whose sources say `on_gone: withdraw`; in their order.
 
-    item: Item
-    url_digest: str
-    """Of what the index knows the item by."""
-    known: IndexRow | None
-    """What the index knows of it."""
-    error: ItemError | None
-    """`None` where its page does not name it any more."""
-
-
-def commit_unavailable(
-    store: Store, index: Index, run: Run, unavailable: Sequence[Unavailable]
-) -> list[Outcome | None]:
-    """What became of items whose sources say `on_gone: withdraw`, in their order.
-
-    `None` for a link that its page did not name for the first time: it is noted, and not an item of this run.
+    Without an error are those that their page does not name any more. `None` for a link that its page did not name for
+    the first time: it is noted, and not an item of this run.
 
     Raises:
         StoreError: the store or the index cannot be written.
@@ -47,7 +33,7 @@ def commit_unavailable(
     found: dict[str, list[str]] = {}
     for one in unavailable:
         if not _is_missed(one.error):
-            found.setdefault(one.item.source, []).append(one.url_digest)
+            found.setdefault(one.request.source, []).append(one.request.url_digest)
     for source, url_digests in found.items():
         index.forget_misses(source, url_digests)
     standings = index.miss(run, list(map(_key, missed))) if missed else []
@@ -61,32 +47,28 @@ def commit_unavailable(
     return [_outcome(one, stands.get(_key(one), Standing.UNKNOWN), is_new=_key(one) in newly) for one in unavailable]
 
 
-def _key(one: Unavailable) -> Missed:
-    return Missed(one.item.source, one.url_digest)
+def _key(one: Response) -> Missed:
+    return Missed(one.request.source, one.request.url_digest)
 
 
 def _is_missed(error: ItemError | None) -> bool:
     return error is None or (isinstance(error, HttpStatusError) and error.is_gone)
 
 
-def _withdrawal(one: Unavailable, run: Run) -> Withdrawal:
-    url = one.known.url if one.known is not None else redact_url(one.item.url)
-    return Withdrawal(one.item.source, one.url_digest, url, run.began_at, f"{_reason(one)} {TWICE}")
+def _withdrawal(one: Response, run: Run) -> Withdrawal:
+    request = one.request
+    url = request.known.url if request.known is not None else redact_url(request.url)
+    return Withdrawal(request.source, request.url_digest, url, run.began_at, f"{_reason(one)} {TWICE}")
 
 
-def _reason(one: Unavailable) -> str:
+def _reason(one: Response) -> str:
     return f"answered {one.error.status}" if isinstance(one.error, HttpStatusError) else _MISSING
 
 
-def _outcome(one: Unavailable, stands: Standing, *, is_new: bool) -> Outcome | None:
-    item, error, known = one.item, one.error, one.known
-    outcome = Outcome(
-        item.source,
-        Status.FAILED,
-        url=redact_url(item.url),
-        attempts=1 if error is None else error.attempts,
-        error=error,
-    )
+def _outcome(one: Response, stands: Standing, *, is_new: bool) -> Outcome | None:
+    request, error, known = one.request, one.error, one.request.known
+    url = redact_url(request.url)
+    outcome = Outcome(request.source, Status.FAILED, url=url, attempts=one.attempts, error=error)
     if stands is Standing.WITHDRAWN:
         outcome = replace(
             outcome,

@@ -3,17 +3,18 @@
 import asyncio
 
 import pytest
+from answers import requested
 from recording import RecordingServer
 
 from airnub_core import FileSource, Status
 from airnub_core.http import retry
-from airnub_core.http.buffers import Buffers
 from airnub_core.http.file_sink import FileSink
-from airnub_core.http.request import Request
+from airnub_core.http.large_file import Buffers
+from airnub_core.http.request import Transfer
 from airnub_core.http.response import ResponseReader
-from airnub_core.http.transfer import Transfer
-from airnub_core.store.manifest import RequestInfo, url_digest
+from airnub_core.store.manifest import url_digest
 from airnub_core.store.partials import WORTH_RESUMING, Partials, ResumeInfo
+from airnub_core.store.stager import Stager
 
 KEPT = ("index.sqlite", "lock")
 """Names of what a store keeps for itself."""
@@ -115,9 +116,9 @@ def job(network):
     """A job for a URL, with the limits of the tests unless others are named."""
 
     def make(url, number=0, headers=(), etag=None, last_modified=None, source="s", **limits):
-        asked = RequestInfo(source, url, url_digest(url))
         known = network.model_copy(update=limits).limits()
-        return Request(number, asked, known, dict(headers), etag, last_modified)
+        validators = {"etag": etag, "last_modified": last_modified}
+        return requested(url, source, number, known, headers=dict(headers), **validators)
 
     return make
 
@@ -145,7 +146,7 @@ def reported_by_sink():
 @pytest.fixture
 def file_sink(staging_folder, partials, reported_by_sink):
     """Where bodies come down; closed at the end, if it is not before."""
-    made = FileSink(staging_folder, "a", partials, Buffers(4, 1), reported_by_sink.append)
+    made = FileSink(Stager(staging_folder, "a"), partials, Buffers(4, 1), reported_by_sink.append)
     closed = []
     close, made.close = made.close, lambda: closed.append(close()) if not closed else None
     yield made

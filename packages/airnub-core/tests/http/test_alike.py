@@ -86,7 +86,7 @@ async def by_api(engine, item):
 
 async def by_page(engine, item):
     """Through `peek`, in memory."""
-    return (await engine.peek(item, 2**62))[0]
+    return (await engine.peek(item, 2**62)).content
 
 
 async def by_client(engine, item):

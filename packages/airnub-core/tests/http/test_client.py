@@ -7,7 +7,7 @@ import pytest
 from airnub_core.errors import ConnectionFailedError
 from airnub_core.http.body_sink import MemoryBody
 from airnub_core.http.client import Client
-from airnub_core.http.transfer import Transfer
+from airnub_core.http.request import Transfer
 
 
 class Sink:

@@ -7,11 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from answers import kind_of
 from misbehaviours import content
 
 from airnub_core.errors import HttpStatusError, RefusedUrlError, StoreError
-from airnub_core.http.downloader import PACKET, Downloader
-from airnub_core.http.request import Failed, Fetched, NotModified, StoreFailure
+from airnub_core.http.downloader import PACKET, Downloader, DownloaderConfig
+from airnub_core.http.request import Response
 from airnub_core.sample_site import Reply
 from airnub_core.store.clock import elapsed
 from airnub_core.store.manifest import Manifest
@@ -32,18 +33,10 @@ def running(tmp_path, staging_folder, packets):
     """A downloader at work in a thread, which has ended when the block has."""
 
     @contextmanager
-    def run(**options):
-        settings = {
-            "staging": staging_folder,
-            "prefix": "a",
-            "hidden": tmp_path / "hidden",
-            "connections": 8,
-            "memory": 4 * MIB,
-            "user_agent": "tests/1",
-            "on_results": packets.append,
-        }
-        downloader = Downloader(**settings | options)
-        thread = threading.Thread(target=downloader.run)
+    def run(on_results=packets.append, **options):
+        config = DownloaderConfig(staging_folder, tmp_path / "hidden", 8, "tests/1", memory=4 * MIB)
+        downloader = Downloader(config._replace(**options), on_results)
+        thread = threading.Thread(target=downloader.finish)
         thread.start()
         try:
             yield downloader
@@ -57,7 +50,7 @@ def running(tmp_path, staging_folder, packets):
 def by_number(packets):
     """All results."""
     results = [result for packet in packets for result in packet]
-    return {result.number: result for result in results if not isinstance(result, StoreFailure)}
+    return {result.request.number: result for result in results if isinstance(result, Response)}
 
 
 def test_what_is_told_is_logged_before(running, job, server, staging_folder):
@@ -67,7 +60,7 @@ def test_what_is_told_is_logged_before(running, job, server, staging_folder):
     def told(results):
         logged = {str(staging_folder / one.folder) for log in logs_in(staging_folder) for one in read_log(log)}
         unlogged.extend(result for result in results if result.staged.folder not in logged)
-        numbers.extend(result.number for result in results)
+        numbers.extend(result.request.number for result in results)
 
     numbers = []
     with running(is_logged=True, on_results=told) as downloader:
@@ -94,7 +87,7 @@ def test_when_the_request_was_sent_is_known(running, packets, job, site, raw_ser
         downloader.add([one._replace(clock=1000 - elapsed()) for one in jobs])
         began = elapsed()
     results = by_number(packets)
-    assert [type(results[number]) for number in range(2)] == [Fetched, NotModified]
+    assert [kind_of(results[number]) for number in range(2)] == ["staged", "unchanged"]
     for number in range(2):
         sent = datetime.fromisoformat(results[number].sent_at).timestamp() - 1000
         assert redirected[number] - began - 1 < sent < elapsed() - began + 1
@@ -109,8 +102,7 @@ def test_a_log_that_cannot_be_written(running, packets, job, server, staging_fol
     with running(is_logged=True) as downloader:
         downloader.add([job(server.url("told"), 1)])
     [result] = [result for packet in packets for result in packet]
-    assert isinstance(result, StoreFailure)
-    assert isinstance(result.error, StoreError)
+    assert isinstance(result, StoreError)
 
 
 def test_each_job_has_one_result(running, packets, job, server):
@@ -125,16 +117,16 @@ def test_each_job_has_one_result(running, packets, job, server):
     with running() as downloader:
         downloader.add(jobs)
     results = by_number(packets)
-    assert {number: type(result) for number, result in results.items()} == {
-        1: Fetched,
-        2: Fetched,
-        3: NotModified,
-        4: Failed,
-        5: Failed,
+    assert {number: kind_of(result) for number, result in results.items()} == {
+        1: "staged",
+        2: "staged",
+        3: "unchanged",
+        4: "failed",
+        5: "failed",
     }
     staged = results[2].staged
     assert Path(staged.folder, staged.file_name).read_bytes() == content(5 * MIB)
-    assert results[3].etag == "x"
+    assert results[3].headers == {"etag": "x"}
     assert isinstance(results[4].error, HttpStatusError)
     assert isinstance(results[5].error, RefusedUrlError)
     assert {asked.headers["user-agent"] for asked in server.asked} == {"tests/1"}
@@ -199,7 +191,7 @@ def test_what_was_parked_is_gone_on_with(running, packets, job, server):
         with running(prefix="ab"[number - 1]) as downloader:
             downloader.add([job(url, number)])
     results = by_number(packets)
-    assert isinstance(results[1], Failed)
+    assert kind_of(results[1]) == "failed"
     assert WORTH_RESUMING <= results[1].error.kept <= 2 * MIB
     assert server.asked[1].start == results[1].error.kept
     staged = results[2].staged
@@ -229,8 +221,7 @@ def test_a_store_that_cannot_be_written(running, packets, job, server, staging_f
         shutil.rmtree(staging_folder)
         downloader.add([job(server.url("whole", size=size), 1)])
     [[result]] = packets
-    assert isinstance(result, StoreFailure)
-    assert isinstance(result.error, StoreError)
+    assert isinstance(result, StoreError)
 
 
 def test_each_has_its_share_of_the_connections(running, packets, job, server):
@@ -246,6 +237,6 @@ def test_one_source_may_ask_private_hosts_and_another_may_not(running, packets, 
     jobs = [job(server.url("told"), number, allow_private_hosts=number % 2 == 0) for number in range(6)]
     with running(connections=1) as downloader:
         downloader.add(jobs)
-    kinds = {number: type(result) for number, result in by_number(packets).items()}
-    assert kinds == {number: Failed if number % 2 else Fetched for number in range(6)}
+    kinds = {number: kind_of(result) for number, result in by_number(packets).items()}
+    assert kinds == {number: "failed" if number % 2 else "staged" for number in range(6)}
     assert len(server.asked) == 3

@@ -12,12 +12,14 @@ import threading
 import zlib
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
 import brotli
 import pytest
 import zstandard
+from answers import kind_of, requested
 from misbehaviours import content
 
 from airnub_core.errors import (
@@ -38,14 +40,14 @@ from airnub_core.errors import (
 from airnub_core.http.client import Client
 from airnub_core.http.fetcher import EventLoop, Fetcher
 from airnub_core.http.limits import MAX_INTERIM
-from airnub_core.http.request import Fetched, Request
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.clock import elapsed
-from airnub_core.store.manifest import Manifest, RequestInfo, url_digest
+from airnub_core.store.manifest import Manifest
 from airnub_core.store.staging import Staging
 
 MIB = 1024 * 1024
 OK = b"HTTP/1.1 200 OK\r\n"
+NUMBERS = count()
 
 
 @asynccontextmanager
@@ -64,13 +66,13 @@ async def requesting(folder, connections=8):
 def job(url, limits, headers=None, validators=None):
     """What is asked for."""
     known = validators or {}
-    asked = RequestInfo("s", url, url_digest(url))
-    return Request(0, asked, limits, headers or {}, known.get("if-none-match"), known.get("if-modified-since"))
+    etag, modified = known.get("if-none-match"), known.get("if-modified-since")
+    return requested(url, limits=limits, headers=headers or {}, etag=etag, last_modified=modified, number=next(NUMBERS))
 
 
 def received(result):
     """What came of it: the status, and what the manifest says."""
-    if not isinstance(result, Fetched):
+    if kind_of(result) == "unchanged":
         return SimpleNamespace(status=304, headers=result.headers, sent_at=result.sent_at), None
     staged = result.staged
     manifest = Manifest.read(Path(staged.folder, f"{staged.file_name}.manifest.json"))

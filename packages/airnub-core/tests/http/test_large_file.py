@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from misbehaviours import content
 
-from airnub_core.http.buffers import SMALLEST, Buffers
 from airnub_core.http.io_threads import IoThreads
-from airnub_core.http.large_file import CHECKPOINT, LargeFile
+from airnub_core.http.large_file import CHECKPOINT, LARGEST, SMALLEST, SPARE, Buffers, LargeFile
 from airnub_core.store.partials import BODY, NOTE, WORTH_RESUMING, Partials, ResumeInfo, read_note, write_resume_info
 
 MEMORY = Path("/dev/shm")
+MIB = 1024 * 1024
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -70,13 +70,13 @@ def sent(file, body, piece=100_000):
 
 @pytest.mark.parametrize("size", [1, 4096, SMALLEST - 1, SMALLEST, SMALLEST + 1, 3 * SMALLEST, 20 * SMALLEST + 4097])
 def test_a_file_is_what_came(new, folder, size):
-    """To the byte, wherever its last block ends; it is hashed on the way, and lies alone under its name."""
+    """To the byte, wherever its last block ends; it is hashed on the way, and lies alone in its folder."""
     file = new()
     file.open()
     sent(file, content(size))
-    digits = ended(file, lambda _digits: file.finish("a.csv"))
-    assert [path.name for path in folder.iterdir()] == ["a.csv"]
-    assert (folder / "a.csv").read_bytes() == content(size)
+    digits = ended(file, lambda _digits: file.finish())
+    assert [path.name for path in folder.iterdir()] == [BODY]
+    assert (folder / BODY).read_bytes() == content(size)
     assert (file.size, digits) == (size, hashlib.sha256(content(size)).hexdigest())
 
 
@@ -93,8 +93,8 @@ def test_it_may_be_flushed_anywhere(new, folder):
     ):
         sent(file, body[start:end])
         file.flush()
-    digits = ended(file, lambda _digits: file.finish("a.csv"))
-    assert (folder / "a.csv").read_bytes() == body
+    digits = ended(file, lambda _digits: file.finish())
+    assert (folder / BODY).read_bytes() == body
     assert digits == hashlib.sha256(body).hexdigest()
 
 
@@ -147,9 +147,9 @@ def test_it_goes_on_with_what_an_earlier_run_left(new, folder, note, size):
     assert file.reopen(known)
     assert (file.size, file.note) == (size, known)
     sent(file, body[size:])
-    digits = ended(file, lambda _digits: file.finish("a.csv"))
-    assert [path.name for path in folder.iterdir()] == ["a.csv"]
-    assert (folder / "a.csv").read_bytes() == body
+    digits = ended(file, lambda _digits: file.finish())
+    assert {path.name for path in folder.iterdir()} == {BODY, NOTE}
+    assert (folder / BODY).read_bytes() == body
     assert digits == hashlib.sha256(body).hexdigest()
 
 
@@ -218,7 +218,7 @@ def test_a_disk_that_takes_no_more(new, folder):
 
     def finish(_digits):
         try:
-            file.finish("a.csv")
+            file.finish()
         except OSError as told:
             errors.append(told)
 
@@ -251,3 +251,38 @@ def test_what_cannot_be_read_again_is_closed(folder, threads, monkeypatch):
     with pytest.raises(OSError, match="Input/output"):
         LargeFile(str(folder), threads.next(), Buffers(1, SMALLEST)).reopen(known)
     assert len(list(Path("/dev/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize(
+    ("connections", "budget", "size"),
+    [(1, 32 * MIB, LARGEST), (56, 16 * MIB, 256 * 1024), (16, 16 * MIB, 640 * 1024), (1024, MIB, SMALLEST)],
+)
+def test_their_size_is_what_the_budget_allows(connections, budget, size):
+    """In whole pages, which the disk likes, and neither too small nor larger than is of use."""
+    buffers = Buffers(connections, budget)
+    assert buffers.size == size
+    assert buffers.size % 4096 == 0
+
+
+def test_there_are_so_many_and_no_more():
+    """Who wants one more waits until one is given back, and has that, empty."""
+    buffers = Buffers(2, MIB)
+    taken = [buffers.take() for _ in range(2 + SPARE)]
+    assert len({id(buffer.view) for buffer in taken}) == 2 + SPARE
+    assert all((buffer.filled, len(buffer.view)) == (0, buffers.size) for buffer in taken)
+    got = []
+    waiting = threading.Thread(target=lambda: got.append(buffers.take()))
+    waiting.start()
+    taken[3].filled = 17
+    buffers.give_back(taken[3])
+    waiting.join()
+    assert got == [taken[3]]
+    assert taken[3].filled == 0
+
+
+def test_one_is_used_again_before_another_is_made():
+    """Memory that was touched is cheaper than memory that was not."""
+    buffers = Buffers(1, MIB)
+    first = buffers.take()
+    buffers.give_back(first)
+    assert buffers.take() is first

@@ -7,8 +7,8 @@ from misbehaviours import content
 
 from airnub_core import FileSource, Status
 from airnub_core.errors import HttpStatusError, ItemError, ProtocolError, RefusedUrlError, TooManyRedirectsError
-from airnub_core.http.content import BytesContent
 from airnub_core.http.redirects import Going, sent_on
+from airnub_core.http.streams import BytesContent
 from airnub_core.http.url import parse_url
 from airnub_core.store.manifest import Manifest
 

@@ -10,12 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from answers import kind_of
 from misbehaviours import content
 
 from airnub_core.errors import StoreError, WorkerLostError
 from airnub_core.http import worker_pool as pool_module
-from airnub_core.http.request import Failed, Fetched
-from airnub_core.http.worker_pool import MEMORY, DownloaderConfig, WorkerPool
+from airnub_core.http.downloader import DownloaderConfig
+from airnub_core.http.worker_pool import WorkerPool
 
 MIB = 1024 * 1024
 
@@ -28,7 +29,7 @@ def setting(staging_folder, tmp_path):
 
 def results_of(pool):
     """All that come, by number."""
-    return {result.number: result for packet in pool.results() for result in packet}
+    return {result.request.number: result for packet in pool.results() for result in packet}
 
 
 def wait_for(pool):
@@ -56,12 +57,12 @@ def test_any_number_comes_to_the_same(setting, job, server, staging_folder, memb
         pool.close()
         results = results_of(pool)
     assert workers() == []
-    assert [type(results[number]) for number in range(13)] == [Fetched] * 11 + [Failed, Fetched]
+    assert [kind_of(results[number]) for number in range(13)] == ["staged"] * 11 + ["failed", "staged"]
     sizes = [1000 * number for number in range(1, 12)]
     assert [results[number].staged.size for number in range(11)] == sizes
     staged = results[12].staged
     assert (staging_folder / staged.folder / staged.file_name).read_bytes() == content(3_000_000)
-    assert len({result.staged.folder for result in results.values() if isinstance(result, Fetched)}) == 12
+    assert len({result.staged.folder for result in results.values() if result.staged is not None}) == 12
 
 
 def test_work_goes_to_whoever_has_the_least(setting, job, server, staging_folder):
@@ -116,7 +117,7 @@ def test_the_rest_comes_when_results_are_left_early(setting, job, server, member
             pool.add([job(server.url("whole", size=10, seed=number), number)])
         first = next(packet for packet in pool.results() if packet)
         pool.stop()
-        numbers = [result.number for packet in (first, *pool.rest()) for result in packet]
+        numbers = [result.request.number for packet in (first, *pool.rest()) for result in packet]
         assert list(pool.rest()) == []
     assert len(set(numbers)) == len(numbers) >= len(first)
     assert workers() == []
@@ -125,11 +126,11 @@ def test_the_rest_comes_when_results_are_left_early(setting, job, server, member
 def test_shares_do_not_exceed_the_whole():
     """Connections and memory are divided, and each has one connection at least."""
     setting = DownloaderConfig("staging", "hidden", 5, "me")
-    shares = [setting.of(member, 2) for member in range(2)]
-    assert [share["connections"] for share in shares] == [2, 2]
-    assert sum(share["memory"] for share in shares) <= MEMORY
-    assert len({share["prefix"] for share in shares}) == 2
-    assert setting._replace(connections=1).of(1, 2)["connections"] == 1
+    shares = [setting.share(member, 2) for member in range(2)]
+    assert [share.connections for share in shares] == [2, 2]
+    assert sum(share.memory for share in shares) <= setting.memory
+    assert len({share.prefix for share in shares}) == 2
+    assert setting._replace(connections=1).share(1, 2).connections == 1
 
 
 @pytest.mark.parametrize("members", [1, 2])
@@ -143,7 +144,7 @@ def test_it_is_stopped(setting, job, server, members):
             pool.add([job(server.url("stall", size=number), number, stall_timeout=60)])
         numbers = []
         for packet in pool.results():
-            numbers += [result.number for result in packet]
+            numbers += [result.request.number for result in packet]
             if numbers and not stopped and server.busy.reached(1):
                 pool.stop()
                 stopped = True
@@ -204,7 +205,7 @@ def kill(how=signal.SIGKILL):
 def whole(results, staging_folder):
     """Whether each result is a file that lies staged with the bytes that the server had for it."""
     return all(
-        isinstance(result, Fetched)
+        kind_of(result) == "staged"
         and Path(staging_folder, result.staged.folder, result.staged.file_name).read_bytes() == content(100, number)
         for number, result in results.items()
     )
@@ -224,8 +225,8 @@ def test_a_process_that_is_killed_in_the_middle(setting, job, gated, server, gat
         pool.close()
         results = [result for packet in pool.results() for result in packet]
         assert pool.losses == 1
-    assert sorted(result.number for result in results) == list(range(12))
-    assert whole({result.number: result for result in results}, staging_folder)
+    assert sorted(result.request.number for result in results) == list(range(12))
+    assert whole({result.request.number: result for result in results}, staging_folder)
     assert len(list(staging_folder.glob("*/*/"))) == 12
     assert workers() == []
 
@@ -240,7 +241,7 @@ def test_what_came_before_a_kill_is_not_fetched_again(setting, job, gated, serve
         results = {}
         packets = pool.results()
         while len(results) < 3:
-            results |= {result.number: result for result in next(packets)}
+            results |= {result.request.number: result for result in next(packets)}
         leftover = staging_folder / "b" / "1000"
         leftover.mkdir()
         (leftover / "body").write_bytes(b"cut")
@@ -248,7 +249,7 @@ def test_what_came_before_a_kill_is_not_fetched_again(setting, job, gated, serve
         kill()
         gate.set()
         pool.close()
-        results |= {result.number: result for packet in packets for result in packet}
+        results |= {result.request.number: result for packet in packets for result in packet}
     assert whole(results, staging_folder)
     assert sorted(results) == list(range(6))
     assert not leftover.exists()
@@ -303,8 +304,8 @@ def test_processes_that_are_killed_again_and_again(setting, gated, server, gate,
         gate.set()
         results = [result for packet in packets for result in packet]
         assert pool.losses == 3
-    assert sorted(result.number for result in results) == list(range(200))
-    assert whole({result.number: result for result in results}, staging_folder)
+    assert sorted(result.request.number for result in results) == list(range(200))
+    assert whole({result.request.number: result for result in results}, staging_folder)
 
 
 def test_a_process_that_is_killed_after_a_stop(setting, job, server):
@@ -337,7 +338,6 @@ def test_a_job_that_ends_its_process_fails_alone(setting, job, server, staging_f
         results = results_of(pool)
         assert pool.losses <= 4
     failed = results.pop(80)
-    assert isinstance(failed, Failed)
     assert failed.error == WorkerLostError(url, -signal.SIGKILL)
     assert 3 <= failed.error.attempts == len(server.asked_for(url)) <= 4
     assert sorted(results) == list(range(80))
@@ -355,7 +355,7 @@ def test_too_many_processes_that_end(setting, job, server, staging_folder, monke
         pool.add([job(server.url("poison", number=number), number, stall_timeout=60) for number in range(1, 100)])
         results = {}
         for packet in pool.results():
-            results |= {result.number: result for result in packet}
+            results |= {result.request.number: result for result in packet}
             if len(results) == 100:
                 break
         assert pool.losses == 4
@@ -363,7 +363,7 @@ def test_too_many_processes_that_end(setting, job, server, staging_folder, monke
         pool.close()
         results |= results_of(pool)
     failed = [results.pop(number) for number in range(1, 100)]
-    assert all(isinstance(one, Failed) and isinstance(one.error, WorkerLostError) for one in failed)
+    assert all(isinstance(one.error, WorkerLostError) for one in failed)
     assert all(one.error.transient and 1 <= one.error.attempts <= 4 for one in failed)
     assert sorted(results) == [0, *range(100, 110)]
     assert whole(results, staging_folder)
@@ -415,16 +415,16 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from airnub_core import NetworkSettings
-from airnub_core.http.worker_pool import WorkerPool, DownloaderConfig
+from airnub_core.http.downloader import DownloaderConfig
+from airnub_core.http.worker_pool import WorkerPool
 from airnub_core.http.request import Request
-from airnub_core.store.manifest import RequestInfo
 
 staging, *urls = sys.argv[1:]
 limits = NetworkSettings(allow_private_hosts=True).limits()
 with WorkerPool(DownloaderConfig(Path(staging), Path(staging, "hidden"), 4, "me"), 2) as pool:
     next(packet for packet in pool.results() if pool.has_started)
     for number, url in enumerate(urls):
-        pool.add([Request(number, RequestInfo("s", url, "0" * 64), limits, {})])
+        pool.add([Request(number, "s", url, "0" * 64, limits)])
     for _ in pool.results():
         pass
 """

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from answers import answered, requested
 
 from airnub_core.store import durability
 from airnub_core.store.clock import timestamp
-from airnub_core.store.manifest import Manifest, RequestInfo, url_digest
+from airnub_core.store.manifest import Manifest, url_digest
+from airnub_core.store.stager import Stager
 from airnub_core.store.staging import Staging
 from airnub_core.store.write_ahead_log import WriteAheadLog
 
@@ -47,15 +49,14 @@ def staging(tmp_path):
 @pytest.fixture
 def stage(staging):
     """Stage bytes of a URL."""
+    stager = Stager(staging.folder, "own")
 
     def one(content=b"content", url="http://h/a", name="a.csv", source="s", headers=(), sent_at=None):
-        body = staging.body()
-        body.write(content)
-        return body.finish(
-            RequestInfo(source, url, url_digest(url)), url, dict(headers), name, sent_at or timestamp(time.time())
-        )
+        received = answered(requested(url, source), headers=headers, sent_at=sent_at or timestamp(time.time()))
+        return stager.stage(content, received, name)
 
-    return one
+    yield one
+    stager.close()
 
 
 @pytest.fixture

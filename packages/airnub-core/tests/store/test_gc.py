@@ -87,14 +87,14 @@ def test_what_a_live_process_may_use_is_left(stored):
     (store.root / b.manifest).unlink()
     (store.root / "empty").mkdir()
     with open_for_writing(store.root) as opened:
-        body = opened.staging.body()
-        body.write(b"on its way")
+        its = opened.staging.folder / "own" / "1" / "body"
+        its.parent.mkdir(parents=True)
+        its.write_bytes(b"on its way")
         dead = killed(store)
         result = collect(store.root)
         assert (result.writers, result.removed) == (1, [dead])
         assert {one.kind for one in result.found} == {"staging", "object", "folder"}
-        assert body.content() == b"on its way"
-        body.discard()
+        assert its.read_bytes() == b"on its way"
     assert len(collect(store.root).removed) == 2
 
 

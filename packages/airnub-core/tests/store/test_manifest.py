@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import quote
 
 import pytest
+from answers import LIMITS, answered, requested
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airnub_common import redact_url
 from airnub_core.errors import DamagedManifestError
-from airnub_core.store.manifest import HEADERS_WORTH_KEEPING, Manifest, RequestInfo, url_digest
+from airnub_core.http.request import Request
+from airnub_core.store.manifest import HEADERS_WORTH_KEEPING, Manifest, url_digest
 
 DIGEST = "sha256:" + "0" * 64
 MINIMAL = {
@@ -236,7 +238,9 @@ HEX = "ab" * 32
 HEX_DIGITS = st.text("0123456789abcdef", min_size=64, max_size=64)
 AT = "2026-01-02T03:04:05.678901+00:00"
 ASKED = st.builds(
-    RequestInfo,
+    Request,
+    number=st.just(0),
+    limits=st.just(LIMITS),
     source=TEXT,
     url=TEXT,
     url_digest=HEX_DIGITS,
@@ -247,16 +251,17 @@ ASKED = st.builds(
 NAMES = st.sampled_from(sorted(HEADERS_WORTH_KEEPING)) | TEXT
 
 
-def written(asked=None, final_url=URL, headers=(), original="a.csv", **others):
+def written(asked=None, final_url=URL, headers=(), original="a.csv", sent_at=AT, **others):
     """The manifest of some bytes."""
-    asked = asked or RequestInfo("s", URL, url_digest(URL))
-    fixed = {"hex_digits": HEX, "size": 7, "file_name": "a.csv", "original": original, "sent_at": AT}
-    return Manifest.of(asked, final_url, dict(headers), **fixed | others).as_bytes()
+    received = answered(asked or requested(URL), final_url, headers, sent_at)
+    fixed = {"hex_digits": HEX, "size": 7, "file_name": "a.csv", "original": original}
+    return Manifest.of(received, **fixed | others).as_bytes()
 
 
 def test_it_says_where_the_bytes_came_from():
     """Every field, with URLs redacted and times in UTC."""
-    asked = RequestInfo("s", URL, url_digest(URL), "https://example.org/?key=s3cret", "A title", f"sha256:{'0' * 64}")
+    before = f"sha256:{'0' * 64}"
+    asked = requested(URL, page="https://example.org/?key=s3cret", title="A title", previous_digest=before)
     manifest = Manifest.parse(
         written(asked, "https://cdn.example.org/x", {"etag": '"1"', "content-type": "text/csv"}, "../a.csv"), "here"
     )
@@ -293,7 +298,7 @@ def test_it_says_where_the_bytes_came_from():
     st.lists(HEX_DIGITS.map("sha256:{}".format)).map(tuple),
 )
 @example(
-    RequestInfo('"\\', "\u2028</script>", "0" * 64, "\x7f", "\x00\x1f\t\n"),
+    Request(0, '"\\', "\u2028</script>", "0" * 64, LIMITS, page="\x7f", title="\x00\x1f\t\n"),
     "",
     {"etag": '"\u00fc"'},
     "\U0001f600",
@@ -307,14 +312,11 @@ def test_reading_and_writing_changes_nothing(
 ):
     """To the byte, whatever letters servers use: reading a manifest and writing it again changes nothing."""
     content = Manifest.of(
-        asked,
-        final_url,
-        headers,
+        answered(asked, final_url, headers, AT),
         hex_digits=hex_digits,
         size=size,
         file_name=file_name,
         original=original,
-        sent_at=AT,
         derived_from=derived_from,
     ).as_bytes()
     manifest = Manifest.parse(content, "here")
@@ -333,7 +335,7 @@ def test_the_time_is_written_again_as_it_was_read(microsecond):
 
 def test_equal_bytes_have_no_digest_before():
     """A URL that brings the same bytes again is no new version."""
-    asked = RequestInfo("s", URL, url_digest(URL), previous_digest=f"sha256:{HEX}")
+    asked = requested(URL, previous_digest=f"sha256:{HEX}")
     assert Manifest.parse(written(asked), "here").previous_digest is None
 
 
@@ -353,6 +355,6 @@ def test_headers_that_are_worth_nothing_are_left_out():
 def test_it_is_light():
     """The processes that download import neither models nor clients."""
     heavy = "print({'pydantic', 'httpx'} & {name.partition('.')[0] for name in sys.modules})"
-    command = f"import sys, airnub_core.store.manifest, airnub_core.http.worker; {heavy}"
+    command = f"import sys, airnub_core.store.manifest, airnub_core.http.workers; {heavy}"
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

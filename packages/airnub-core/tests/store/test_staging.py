@@ -6,16 +6,14 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
+from answers import answered, requested
 
-from airnub_common import digest_of, sha256_hex
 from airnub_core.errors import ADVICE, StoreError
 from airnub_core.store import staging as staging_module
 from airnub_core.store.durability import is_untouched
-from airnub_core.store.layout import Staged
-from airnub_core.store.manifest import Manifest, RequestInfo, url_digest
+from airnub_core.store.stager import Stager
 from airnub_core.store.staging import Staging
 from airnub_core.store.write_ahead_log import WriteAheadLog
 
@@ -25,7 +23,9 @@ from pathlib import Path
 from airnub_core.store.staging import Staging
 
 with Staging(Path(sys.argv[1])) as staging:
-    staging.body().write(b"half")
+    half = staging.folder / "own" / "1"
+    half.mkdir(parents=True)
+    (half / "body").write_bytes(b"half")
     print("ready", flush=True)
     sys.stdin.read()
 """
@@ -53,46 +53,19 @@ def files_in(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def finish(body, name="name.csv", url="http://h/a"):
-    """A body is whole."""
-    return body.finish(
-        RequestInfo("s", url, url_digest(url)), url, {"content-type": "text/csv"}, name, "2026-01-01T00:00:00+00:00"
-    )
-
-
-def test_bytes_are_hashed_while_they_come(tmp_path):
-    """Size and digest are known with the last byte; their manifest lies beside them."""
-    with Staging(tmp_path) as staging:
-        body = staging.body()
-        body.write(b"one ")
-        body.write(b"two")
-        assert (body.size, body.content()) == (7, b"one two")
-        staged = finish(body)
-        assert staged == Staged(str(body.folder), "s", "name.csv", sha256_hex(b"one two"), 7, url_digest("http://h/a"))
-        assert body.content() == (body.folder / "name.csv").read_bytes() == b"one two"
-        manifest = Manifest.read(body.folder / "name.csv.manifest.json")
-        assert (manifest.digest, manifest.size) == (digest_of(b"one two"), 7)
-        assert len(list(body.folder.iterdir())) == 2
-
-
-def test_a_hostile_name_stays_in_its_folder(tmp_path):
-    """The manifest keeps the original."""
-    with Staging(tmp_path) as staging:
-        staged = finish(staging.body(), "../../x.manifest.json")
-        [body] = [path for path in Path(staged.folder).iterdir() if path.suffix != ".json"]
-        assert body.name == staged.file_name
-        manifest = Manifest.read(body.with_name(f"{body.name}.manifest.json"))
-        assert manifest.original_file_name == "../../x.manifest.json"
+def stage(staging):
+    """A body is staged."""
+    stager = Stager(staging.folder, "own")
+    stager.stage(b"whole", answered(requested("http://h/a")), "name.csv")
+    stager.close()
 
 
 def test_nothing_is_left_when_the_block_ends(tmp_path):
     """Well or badly."""
     with Staging(tmp_path) as staging:
-        staging.body().discard()
+        stage(staging)
     with suppress(KeyboardInterrupt), Staging(tmp_path) as staging:
-        body = staging.body()
-        body.write(b"half")
-        finish(body)
+        stage(staging)
         raise KeyboardInterrupt
     assert folders(tmp_path) == []
 
@@ -100,7 +73,7 @@ def test_nothing_is_left_when_the_block_ends(tmp_path):
 def test_what_is_abandoned_is_left_to_the_next(tmp_path):
     """Who cannot say whether it is durable leaves it; whoever comes next is given it, and then it goes."""
     with Staging(tmp_path) as staging:
-        finish(staging.body())
+        stage(staging)
         staging.abandon()
     given = []
     with Staging(tmp_path, lambda folder: given.extend(files_in(folder))):
@@ -206,7 +179,7 @@ except OSError as error:
 def test_what_cannot_be_recovered_leaves_no_folder_and_no_lock(tmp_path, fault):
     """The folder of the dead process waits for the next run; that of this one is gone."""
     with Staging(tmp_path) as staging:
-        finish(staging.body())
+        stage(staging)
         staging.abandon()
     [dead] = folders(tmp_path)
 
@@ -220,27 +193,6 @@ def test_what_cannot_be_recovered_leaves_no_folder_and_no_lock(tmp_path, fault):
     with Staging(tmp_path, given.append):
         assert given == [dead]
     assert folders(tmp_path) == []
-
-
-def test_bodies_are_apart(tmp_path):
-    """Two of the same name at the same time."""
-    with Staging(tmp_path) as staging:
-        one, two = staging.body(), staging.body()
-        one.write(b"1")
-        two.write(b"2")
-        finish(one)
-        finish(two)
-        assert (one.content(), two.content()) == (b"1", b"2")
-
-
-def test_a_discarded_body_is_gone(tmp_path):
-    """Also twice."""
-    with Staging(tmp_path) as staging:
-        body = staging.body()
-        body.write(b"x")
-        body.discard()
-        body.discard()
-        assert not body.folder.exists()
 
 
 def test_the_folder_of_a_killed_process_is_removed(tmp_path, holder):
@@ -258,7 +210,7 @@ def test_the_folder_of_a_living_process_is_left_alone(tmp_path, holder):
     """Two processes may stage at once."""
     [its] = folders(tmp_path)
     with Staging(tmp_path) as staging:
-        staging.body().discard()
+        stage(staging)
         assert (its / "own" / "1" / "body").exists()
     assert folders(tmp_path) == [its]
     holder.communicate(b"")
@@ -278,7 +230,7 @@ def take_up(folder):
 
 for _ in range(60):
     with Staging(Path(sys.argv[1]), take_up) as staging:
-        staging.body().write(b"half")
+        (staging.folder / "half").write_bytes(b"half")
 """
     command = [sys.executable, "-c", code, str(tmp_path)]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]

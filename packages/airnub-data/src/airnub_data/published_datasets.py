@@ -12,7 +12,7 @@ import polars as pl
 import yaml
 from pydantic import ValidationError
 
-from airnub_core.checkout import DATA_ROOT, checkout_around, named_data_root
+from airnub_common import DATA_ROOT, checkout_around, named_data_root
 from airnub_core.contracts.contract import FILE, FOLDER, Contract, versioned
 from airnub_core.errors import DatasetError
 from airnub_core.store.location import BucketAddress, block_variable, bucket_url

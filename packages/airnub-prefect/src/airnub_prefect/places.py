@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from airnub_core.checkout import DATA_ROOT, checkout_around, named_data_root
+from airnub_common import DATA_ROOT, checkout_around, named_data_root
 from airnub_prefect.errors import ConfigurationError
 
 

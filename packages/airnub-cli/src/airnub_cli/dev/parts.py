@@ -10,7 +10,7 @@ import yaml
 
 from airnub_cli.configuration.environment import LOCAL, SAMPLE
 from airnub_cli.dev.state import LOOPBACK, State
-from airnub_core.checkout import DATA_ROOT
+from airnub_common import DATA_ROOT
 
 SERVER, SITE, DEPLOYER = "server", "site", "deploy"
 

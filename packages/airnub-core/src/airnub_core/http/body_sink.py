@@ -2,30 +2,11 @@
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import Protocol
 
-from airnub_core.errors import IngestError, ItemError
-from airnub_core.http.request import Request
+from airnub_core.errors import IngestError
+from airnub_core.http.request import Response, Transfer
 from airnub_core.store.partials import WORTH_RESUMING, ResumeInfo
-
-if TYPE_CHECKING:
-    from airnub_core.http.transfer import Transfer
-
-
-class Response(NamedTuple):
-    """A whole answer, but for its body."""
-
-    job: Request
-    attempts: int
-    status: int
-    final_url: str
-    """Without what stands behind `#`."""
-    headers: dict[str, str]
-    """Names in lower case; those of one name are joined."""
-    sent_at: str
-    """When the request was sent that it answers, by the clock of the index: ISO 8601 in UTC."""
-    lines: list[bytes]
-    """The header lines as they came, for sinks that take all; those of interim answers are not among them."""
 
 
 class Writer(Protocol):
@@ -119,19 +100,15 @@ class Sink(Protocol):
         ...
 
     def whole(self, received: Response, body: Body, /) -> None:
-        """A body is whole."""
+        """A body is whole; the response is without it."""
         ...
 
     def not_modified(self, received: Response, /) -> None:
         """The server says that nothing changed."""
         ...
 
-    def failed(self, transfer: "Transfer", error: ItemError) -> None:
-        """It cannot be had."""
-        ...
-
-    def broken(self, error: IngestError) -> None:
-        """The store cannot be written."""
+    def failed(self, transfer: Transfer, error: IngestError) -> None:
+        """It cannot be had (`ItemError`), or the store cannot be written."""
         ...
 
     def park(self, body: Body, /) -> None:

@@ -22,9 +22,9 @@ from airnub_core.http.limits import connections_for_open_files
 from airnub_core.http.loop import LONGEST_SLEEP, Loop
 from airnub_core.http.proxies import proxies_of_environment
 from airnub_core.http.rate_limit import Scheduler
+from airnub_core.http.request import Transfer
 from airnub_core.http.response import UnfitPartError
 from airnub_core.http.retry import wait_after
-from airnub_core.http.transfer import Transfer
 from airnub_core.http.url import Url
 from airnub_core.store.clock import elapsed
 
@@ -168,7 +168,7 @@ class Client(Loop):
         try:
             target = handle.end(code, message)
             if target is not None:
-                limit = transfer.job.limits.max_redirects
+                limit = transfer.limits.max_redirects
                 if transfer.redirects == limit:
                     raise TooManyRedirectsError(transfer.url, limit)
                 self._send_on(handle, transfer, target)
@@ -184,7 +184,7 @@ class Client(Loop):
             self._fail(transfer, error)
         except IngestError as error:
             self._over(handle, transfer)
-            transfer.sink.broken(error)
+            transfer.sink.failed(transfer, error)
         else:
             if target is None:
                 self._land(transfer, handle)
@@ -260,7 +260,7 @@ class Client(Loop):
         shortest = LONGEST_SLEEP
         for transfer, handle in list(self._active.items()):
             progress = handle.progress
-            limit = transfer.job.limits.stall_timeout
+            limit = transfer.limits.stall_timeout
             shortest = min(shortest, limit / 4)
             try:
                 handle.begin_if_silent()

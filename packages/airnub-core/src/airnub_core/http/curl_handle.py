@@ -17,10 +17,10 @@ from airnub_core.errors import (
 from airnub_core.http.cookies import Cookies
 from airnub_core.http.curl_errors import error_of
 from airnub_core.http.proxies import ProxyFor, proxies_of_environment
+from airnub_core.http.request import IDEMPOTENT, Transfer
 from airnub_core.http.response import MAX_UNWANTED, ResponseReader
 from airnub_core.http.ssrf import may_connect, refusal, refused_host
 from airnub_core.http.tls import trusted
-from airnub_core.http.transfer import IDEMPOTENT, Transfer
 from airnub_core.http.url import Url
 from airnub_core.store.clock import timestamp
 
@@ -94,7 +94,7 @@ class CurlHandle:
         Raises:
             RefusedAddressError: the source does not allow the host by its name, or no source may.
         """
-        target, limits, curl = transfer.target, transfer.job.limits, self.curl
+        target, limits, curl = transfer.target, transfer.limits, self.curl
         self._lines.clear()
         self._stopped = self._refused = None
         self.is_paused = self.waits_for_content = False
@@ -182,7 +182,7 @@ class CurlHandle:
         assert answer is not None, "a handle that was started"
         self.keep_cookies(answer.transfer)
         try:
-            answer.sent_at = timestamp(answer.transfer.job.clock + answer.transfer.sent + self.before_request)
+            answer.sent_at = timestamp(answer.transfer.request.clock + answer.transfer.sent + self.before_request)
             if not answer.status and self._stopped is None and answer.has_headers:
                 answer.begin()
             error = self._stopped if self._stopped is not None or not code else self._failure(answer, code, message)
@@ -268,17 +268,16 @@ class CurlHandle:
         """Libcurl's callback before a request is sent, also over a kept connection: one that was opened for a source
         that may ask a private host must not serve one that may not.
         """
-        assert self.answer is not None, "a handle that was started"
-        transfer = self.answer.transfer
+        transfer = self.transfer
         # Behind a proxy the address is the proxy's, which is its own affair.
-        if self._proxied or may_connect(transfer.target.host, peer, transfer.job.limits.allow_private_hosts):
+        if self._proxied or may_connect(transfer.target.host, peer, transfer.limits.allow_private_hosts):
             return int(pycurl.PREREQFUNC_OK)
         self._refused = peer
         return int(pycurl.PREREQFUNC_ABORT)
 
     def _failure(self, answer: ResponseReader, code: int, message: str) -> ItemError | None:
         """The error of libcurl, in our words; `None` where we ended an answer that has all we want."""
-        transfer, limits = answer.transfer, answer.transfer.job.limits
+        transfer, limits = answer.transfer, answer.transfer.limits
         if self._refused is not None:
             return refusal(transfer.url, transfer.target.host, self._refused, limits.allow_private_hosts)
         if answer.is_unwanted:

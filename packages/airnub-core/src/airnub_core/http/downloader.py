@@ -1,65 +1,85 @@
-"""The downloader: files into a staging folder, over a client. Jobs go in, results come out, in the order they end."""
+"""The downloader: files into a staging folder, over a client. Requests go in, results come out as they end."""
 
 import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-from airnub_core.errors import ItemError, StoreError
-from airnub_core.http.buffers import Buffers
+from airnub_core.errors import IngestError, ItemError, StoreError
 from airnub_core.http.client import Client
-from airnub_core.http.file_body import FileBody
-from airnub_core.http.file_sink import FileSink
+from airnub_core.http.file_sink import FileBody, FileSink
+from airnub_core.http.large_file import Buffers
 from airnub_core.http.limits import connections_for_open_files
-from airnub_core.http.request import Failed, Request, Result, StoreFailure
-from airnub_core.http.transfer import Transfer
+from airnub_core.http.request import Request, Response, Transfer
 from airnub_core.store.partials import Partials, key_of
+from airnub_core.store.stager import Stager
 
 PACKET = 100
 """Results that are handed over together while there are more."""
 _PACKET_EVERY = 0.05
 _SHORT = 0.001
 
+Result = Response | IngestError
+"""What became of a request; or why the store cannot be written, then nothing goes on."""
+
+
+class DownloaderConfig(NamedTuple):
+    """What a downloader is told; a plain value that a process is started with."""
+
+    staging: Path
+    """Where bodies are staged, an absolute folder."""
+    hidden: Path
+    """The store's hidden folder; partial files wait in it."""
+    connections: int
+    """In all."""
+    user_agent: str
+    """Who asks."""
+    is_logged: bool = False
+    """Whether the store takes write-ahead logs."""
+    prefix: str = "a"
+    """The name of the folder that is made in `staging`, for this downloader alone."""
+    memory: int = 32 * 1024 * 1024
+    """Bytes for the buffers of large files, in all."""
+
+    def share(self, member: int, members: int) -> "DownloaderConfig":
+        """What one of several is told: its share of the connections and of the memory, and a prefix of its own."""
+        return self._replace(
+            connections=max(1, self.connections // members),
+            prefix="abcdefgh"[member],
+            memory=self.memory // members,
+        )
+
 
 class Downloader:
-    """`run` waits in a thread of its caller's; `add`, `close` and `stop` may be called from any thread."""
+    """`finish` waits in a thread of its caller's; `add`, `close` and `stop` may be called from any thread."""
 
     def __init__(
         self,
-        *,
-        staging: Path,
-        prefix: str,
-        hidden: Path,
-        connections: int,
-        memory: int,
-        user_agent: str,
-        is_logged: bool = False,
+        config: DownloaderConfig,
         on_results: Callable[[list[Result]], None],
         client: Client | None = None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare.
 
         Args:
-            staging: where bodies are staged, an absolute folder.
-            prefix: the name of the folder that is made in it, for this downloader alone.
-            hidden: the store's hidden folder; partial files wait in it.
-            connections: in all.
-            memory: bytes for the buffers of large files.
-            user_agent: who asks.
-            is_logged: whether small bodies are written into a write-ahead log too.
-            on_results: given results, from the client's thread, and the last ones from the thread of `run`.
+            config: where to, and how much at once.
+            on_results: given results, from the client's thread, and the last ones from the thread of `finish`.
             client: makes the requests; `None` for one of its own.
+            on_end: called from the client's thread when `finish` would not wait for requests any more.
         """
-        partials = Partials(hidden)
+        partials = Partials(config.hidden)
         most = connections_for_open_files() if client is None else client.connections
-        connections = min(connections, most)
+        connections = min(config.connections, most)
         self._results: deque[Result] = deque()
         # First, since it fails where the store is gone.
-        self._file_sink = FileSink(
-            staging, prefix, partials, Buffers(connections, memory), self._results.append, is_logged=is_logged
-        )
-        self._on_results = on_results
-        self._client = client or Client(user_agent, connections)
+        stager = Stager(config.staging, config.prefix, is_logged=config.is_logged)
+        self._file_sink = FileSink(stager, partials, Buffers(connections, config.memory), self._results.append)
+        self.folder = stager.folder
+        """Where it stages, absolute."""
+        self._on_results, self._on_end = on_results, on_end
+        self._client = client or Client(config.user_agent, connections)
         self._owns_client = client is None
         self._partial_keys = partials.keys()
         self._prepared: deque[tuple[Transfer, FileBody | None]] = deque()
@@ -70,24 +90,19 @@ class Downloader:
         self._ended = threading.Event()
         self._client.call(lambda: self._client.watch(self))
 
-    @property
-    def folder(self) -> str:
-        """Where it stages, absolute."""
-        return self._file_sink.folder
-
-    def add(self, jobs: list[Request]) -> None:
+    def add(self, requests: list[Request]) -> None:
         """More to do."""
-        self._client.call(lambda: self._take_in(jobs))
+        self._client.call(lambda: self._take_in(requests))
 
     def close(self) -> None:
-        """There are no more jobs: `run` returns when all have ended."""
+        """There are no more requests: `finish` returns when all have ended."""
         self._client.call(self._close)
 
     def stop(self) -> None:
-        """Give up on what has not ended; `run` returns soon. What is worth resuming is parked."""
+        """Give up on what has not ended; `finish` returns soon. What is worth resuming is parked."""
         self._client.call(self._stop)
 
-    def run(self) -> None:
+    def finish(self) -> None:
         """Wait until all that was added has ended, and no more is to come.
 
         Raises:
@@ -107,33 +122,40 @@ class Downloader:
 
     def look(self, now: float, *, is_idle: bool) -> float | None:
         """Hand results over, where they are many or have waited."""
-        self._take_prepared()
-        if self._results:
-            self._hand_over(now, is_idle=is_idle)
+        if self._prepared:
+            self._take_prepared()
+        waiting = len(self._results)
+        if waiting >= PACKET or (waiting and (is_idle or now - self._last_packet >= _PACKET_EVERY)):
+            self._last_packet = now
+            self._tell([self._results.popleft() for _ in range(waiting)])
         if (self._stopping or (self._closed and not self._file_sink.open)) and not self._preparing:
             self._client.unwatch(self)
-            self._ended.set()
+            self._end()
             return None
         if self._results or self._file_sink.busy:
             return _SHORT if is_idle else _PACKET_EVERY
         return None
 
     def crashed(self, error: BaseException) -> None:
-        """The loop has ended by a fault: so does `run`."""
+        """The loop has ended by a fault: so does `finish`."""
         self._error = error
-        self._ended.set()
+        self._end()
 
-    def _take_in(self, jobs: list[Request]) -> None:
+    def _end(self) -> None:
+        self._ended.set()
+        self._on_end()
+
+    def _take_in(self, requests: list[Request]) -> None:
         if self._stopping:
             return
-        for job in jobs:
+        for request in requests:
             try:
-                transfer = Transfer(job, self._file_sink)
+                transfer = Transfer(request, self._file_sink)
             except ItemError as error:
-                self._results.append(Failed(job.number, error))
+                self._results.append(Response(request, error.attempts, error))
                 continue
             self._file_sink.open += 1
-            if self._partial_keys and key_of(job.asked.source, job.asked.url_digest) in self._partial_keys:
+            if self._partial_keys and key_of(request.source, request.url_digest) in self._partial_keys:
                 self._prepare(transfer)
             else:
                 self._client.begin(transfer)
@@ -151,7 +173,7 @@ class Downloader:
             self._client.wake()
 
         self._preparing += 1
-        self._file_sink.resume(transfer.job.asked, ready)
+        self._file_sink.resume(transfer.request, ready)
 
     def _take_prepared(self) -> None:
         while self._prepared:
@@ -163,15 +185,9 @@ class Downloader:
             elif body is not None:  # what an earlier run left is in our hands
                 self._file_sink.park(body)
 
-    def _hand_over(self, now: float, *, is_idle: bool) -> None:
-        waiting = len(self._results)
-        if waiting >= PACKET or now - self._last_packet >= _PACKET_EVERY or is_idle:
-            self._last_packet = now
-            self._tell([self._results.popleft() for _ in range(waiting)])
-
     def _tell(self, results: list[Result]) -> None:
         try:
             self._file_sink.flush()
         except StoreError as error:
-            results = [StoreFailure(error)]
+            results = [error]
         self._on_results(results)

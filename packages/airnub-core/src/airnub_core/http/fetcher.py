@@ -5,36 +5,23 @@ event loop, made by the client of the engine.
 import asyncio
 import shutil
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
 from airnub_core.errors import IngestError, ItemError
-from airnub_core.http.body_sink import Body, MemoryBody, Response, Sink
-from airnub_core.http.buffers import Buffers
+from airnub_core.http.body_sink import Body, MemoryBody, Sink
 from airnub_core.http.client import Client
-from airnub_core.http.file_body import FileBody
-from airnub_core.http.file_sink import FileSink
-from airnub_core.http.request import Failed, Fetched, NotModified, Request, Result, StoreFailure
-from airnub_core.http.transfer import Transfer
+from airnub_core.http.file_sink import FileBody, FileSink
+from airnub_core.http.large_file import Buffers
+from airnub_core.http.request import Request, Response, Transfer
+from airnub_core.store.layout import Staged
 from airnub_core.store.partials import Partials, key_of
+from airnub_core.store.stager import Stager
 
 _MEMORY = 8 * 1024 * 1024
 """Bytes for the buffers of large answers, in all."""
 _FOLDER = "single"
-
-
-class Peeked(NamedTuple):
-    """What is at a URL, in memory."""
-
-    number: int
-    content: bytes
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    final_url: str
-    """Where it came from after redirects."""
 
 
 class EventLoop:
@@ -73,54 +60,56 @@ class Fetcher:
             hidden: the store's hidden folder; partial files wait in it.
         """
         self._client = client
-        self._staging, self._hidden = staging, hidden
+        self._staging, self._partials = staging, Partials(hidden)
         self._event_loop = event_loop
-        self._numbers = count()
-        self._waiting: dict[int, tuple[asyncio.Future[Result | Peeked], Transfer]] = {}
-        self._file_sink: FileSink | None = None
+        self._waiting: dict[int, tuple[asyncio.Future[Response], Transfer]] = {}
+        """By number of the request, which no other that waits has."""
+        self._opened: tuple[Stager, FileSink] | None = None
         self._partial_keys: set[str] = set()
         """Of what earlier runs left, and nothing has taken up."""
         client.call(lambda: client.watch(self))
 
-    async def fetch(self, job: Request) -> Fetched | NotModified:
-        """The answer to a job, staged like a file, with its headers.
+    async def fetch(self, request: Request) -> Response:
+        """The answer to a request, staged like a file, with its headers.
 
         Raises:
             ItemError: it cannot be had; `error.attempts` says after how many attempts.
             StoreError: the store cannot be written.
         """
-        if self._file_sink is None:
-            partials, buffers = Partials(self._hidden), Buffers(self._client.connections, _MEMORY)
-            self._file_sink = FileSink(self._staging, _FOLDER, partials, buffers, self.report, has_headers=True)
-            self._partial_keys.update(partials.keys())
-        body = await self._parked(job, self._file_sink) if self._partial_keys else None
-        result = await self._ask(job, self._file_sink, body)
-        assert isinstance(result, Fetched | NotModified), "what a file sink reports"
-        return result
+        _, file_sink = self._open()
+        body = await self._parked(request, file_sink) if self._partial_keys else None
+        return await self._ask(request, file_sink, body)
 
-    async def peek(self, job: Request, *, cuts: bool = False) -> Peeked:
-        """What is at the URL of a job, in memory.
+    async def peek(self, request: Request, *, cuts: bool = False) -> Response:
+        """The answer to a request, with its body in memory.
 
         Args:
-            job: what to ask.
+            request: what to ask.
             cuts: whether a body that is larger than its limit is cut there.
 
         Raises:
             ItemError: it cannot be had; `error.attempts` says after how many attempts.
         """
-        result = await self._ask(job, _IntoMemory(self, cuts=cuts))
-        assert isinstance(result, Peeked), "what this sink reports"
-        return result
+        return await self._ask(request, _MemorySink(self.report, cuts=cuts))
+
+    def stage(self, content: bytes, received: Response, name: str, derived_from: tuple[str, ...]) -> Staged:
+        """Stage what was made from other answers; arguments as for `Stager.stage`.
+
+        Raises:
+            OSError: the disk is full, or the store was removed.
+        """
+        stager, _ = self._open()
+        return stager.stage(content, received, name, derived_from)
 
     def close(self) -> None:
         """Give up on all that waits, and remove what came; the client is to be closed before."""
         for future, _ in self._waiting.values():
             future.cancel()
-        if self._file_sink is not None:
-            self._file_sink.close()
+        if self._opened is not None:
+            self._opened[1].close()
 
-    def report(self, result: Result | Peeked) -> None:
-        """A result is there; from any thread."""
+    def report(self, result: Response | IngestError) -> None:
+        """A response is there, or what keeps the store from being written; from any thread."""
         self._event_loop.call(lambda: self._take(result))
 
     def look(self, _now: float, *, is_idle: bool) -> None:
@@ -130,9 +119,16 @@ class Fetcher:
         """The client has ended by a fault: so does all that waits."""
         self._event_loop.call(lambda: self._fail_all(error))
 
-    async def _parked(self, job: Request, file_sink: FileSink) -> FileBody | None:
+    def _open(self) -> tuple[Stager, FileSink]:
+        if self._opened is None:
+            stager, buffers = Stager(self._staging, _FOLDER), Buffers(self._client.connections, _MEMORY)
+            self._opened = stager, FileSink(stager, self._partials, buffers, self.report, has_headers=True)
+            self._partial_keys.update(self._partials.keys())
+        return self._opened
+
+    async def _parked(self, request: Request, file_sink: FileSink) -> FileBody | None:
         """What an earlier run has left of an answer."""
-        key = key_of(job.asked.source, job.asked.url_digest)
+        key = key_of(request.source, request.url_digest)
         if key not in self._partial_keys:
             return None
         self._partial_keys.discard(key)
@@ -144,37 +140,36 @@ class Fetcher:
             elif body is not None:
                 file_sink.park(body)
 
-        file_sink.resume(job.asked, lambda body: self._event_loop.call(lambda: found(body)))
+        file_sink.resume(request, lambda body: self._event_loop.call(lambda: found(body)))
         return await future
 
-    async def _ask(self, job: Request, sink: Sink, body: Body | None = None) -> Result | Peeked:
-        number = next(self._numbers)
-        transfer = Transfer(job._replace(number=number), sink)
+    async def _ask(self, request: Request, sink: Sink, body: Body | None = None) -> Response:
+        transfer = Transfer(request, sink)
         transfer.body = body
         # Beside processes that download files the limits of a host are divided.
         transfer.per_host = max(1, transfer.per_host // self._client.shared_by)
-        future: asyncio.Future[Result | Peeked] = self._event_loop.loop.create_future()
-        self._waiting[number] = future, transfer
+        future: asyncio.Future[Response] = self._event_loop.loop.create_future()
+        self._waiting[request.number] = future, transfer
         try:
             self._client.submit(transfer)
-            result = await future
+            response = await future
         except asyncio.CancelledError:
             self._client.cancel(transfer)
             raise
         finally:
-            self._waiting.pop(number, None)
-        if isinstance(result, Failed):
-            raise result.error
-        return result
+            self._waiting.pop(request.number, None)
+        if response.error is not None:
+            raise response.error
+        return response
 
-    def _take(self, result: Result | Peeked) -> None:
-        if isinstance(result, StoreFailure):
-            self._fail_all(result.error)
+    def _take(self, result: Response | IngestError) -> None:
+        if not isinstance(result, Response):
+            self._fail_all(result)
             return
-        future, _ = self._waiting.get(result.number, (None, None))
+        future, _ = self._waiting.get(result.request.number, (None, None))
         if future is not None and not future.done():
             future.set_result(result)
-        elif isinstance(result, Fetched):  # it came when its task had been cancelled
+        elif result.staged is not None:  # it came when its task had been cancelled
             shutil.rmtree(result.staged.folder, ignore_errors=True)
 
     def _fail_all(self, error: BaseException) -> None:
@@ -184,14 +179,14 @@ class Fetcher:
                 future.set_exception(error)
 
 
-class _IntoMemory:
+class _MemorySink:
     """The answer to one request, in memory."""
 
     takes_all = parks = False
     can_restart = True
 
-    def __init__(self, fetcher: Fetcher, *, cuts: bool) -> None:
-        self._report = fetcher.report
+    def __init__(self, report: Callable[[Response | IngestError], None], *, cuts: bool) -> None:
+        self._report = report
         self.cuts = cuts
 
     def body(self, _response: Callable[[], Response]) -> Body:
@@ -199,16 +194,13 @@ class _IntoMemory:
 
     def whole(self, received: Response, body: Body) -> None:
         assert isinstance(body, MemoryBody), "as `body` made it"
-        self._report(Peeked(received.job.number, body.content(), received.headers, received.final_url))
+        self._report(received._replace(content=body.content()))
 
     def not_modified(self, _received: Response) -> None:
         """No validators are sent."""
 
-    def failed(self, transfer: Transfer, error: ItemError) -> None:
-        self._report(Failed(transfer.job.number, error))
-
-    def broken(self, error: IngestError) -> None:
-        self._report(StoreFailure(error))
+    def failed(self, transfer: Transfer, error: IngestError) -> None:
+        self._report(Response(transfer.request, error.attempts, error) if isinstance(error, ItemError) else error)
 
     def park(self, body: Body) -> None:
         """It is in memory alone."""

@@ -1,90 +1,133 @@
 """The file sink: where bodies come down. Small ones are kept in memory until they are whole, large ones become files.
 
-What is whole is hashed, written with its manifest into a staging folder of its own, and reported.
+What is whole is staged with its manifest, and reported.
 """
 
-import hashlib
-import os
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 from pathlib import Path
 
-from airnub_common import ALGORITHM
 from airnub_core.errors import IngestError, ItemError, StoreError
 from airnub_core.http import body_sink
-from airnub_core.http.body_sink import Response
-from airnub_core.http.buffers import Buffers
-from airnub_core.http.file_body import Arrived, FileBody
+from airnub_core.http.headers import original_name
 from airnub_core.http.io_threads import IoThreads
-from airnub_core.http.large_file import LargeFile
-from airnub_core.http.request import Failed, NotModified, Result, StoreFailure
-from airnub_core.http.transfer import Transfer
-from airnub_core.store.layout import SUFFIX
-from airnub_core.store.manifest import RequestInfo
-from airnub_core.store.partials import Partials, key_of
-from airnub_core.store.write_ahead_log import WriteAheadLog
+from airnub_core.http.large_file import Buffers, LargeFile
+from airnub_core.http.request import Request, Response, Transfer
+from airnub_core.store.layout import Staged
+from airnub_core.store.partials import WORTH_RESUMING, Partials, ResumeInfo, key_of
+from airnub_core.store.stager import Stager
 
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+SMALL = 64 * 1024
+"""Bytes; a larger body becomes a file while it comes."""
+_VALIDATORS = ("etag", "last-modified")
+
+
+class FileBody:
+    """The bytes of one answer as they come: in memory, and from `SMALL` on in a file."""
+
+    __slots__ = ("_new_file", "_pieces", "_small", "file", "has_note", "straight", "takes_note")
+
+    is_full = False
+
+    def __init__(self, new_file: Callable[[], LargeFile], file: LargeFile | None = None) -> None:
+        """Begin.
+
+        Args:
+            new_file: gives a file, not open yet.
+            file: what came of it before.
+        """
+        self._new_file = new_file
+        self._pieces: list[bytes] = []
+        self._small = 0
+        self.file = file
+        """Where a large one is."""
+        # No properties, for each piece looks at them.
+        self.straight: LargeFile | None = file
+        self.has_note = file is not None and file.note is not None
+        self.takes_note = file is not None and not self.has_note
+
+    @property
+    def size(self) -> int:
+        """In bytes, so far."""
+        return self._small if self.file is None else self.file.size
+
+    def write(self, piece: bytes) -> None:
+        """Append a piece.
+
+        Raises:
+            OSError: the disk is full, or the store was removed.
+        """
+        if self.file is not None:
+            self.file.write(piece)
+            return
+        self._small += len(piece)
+        self._pieces.append(piece)
+        if self._small > SMALL:
+            file = self._new_file()
+            file.open()
+            self.file = self.straight = file
+            self.takes_note = True
+            for one in self._pieces:
+                file.write(one)
+            self._pieces.clear()
+
+    def note(self, note: ResumeInfo) -> None:
+        """Say what a later run must know to go on with it."""
+        if self.file is not None and self.file.note is None:
+            self.file.note = note
+            self.takes_note, self.has_note = False, True
+
+    @property
+    def resumable(self) -> ResumeInfo | None:
+        """What is known of it where it can be resumed."""
+        return self.file.note if self.file is not None else None
+
+    def keep(self) -> bool:
+        """Whether another request can go on with it; what is collected is handed to the threads then."""
+        if self.file is None or self.file.note is None or self.size < WORTH_RESUMING:
+            return False
+        self.file.flush()
+        return True
+
+    def content(self) -> bytes:
+        """All of a small body."""
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
 
 
 class FileSink:
-    """A staging folder, its threads and its buffers: a sink, of which every answer is a file."""
+    """A stager, its threads and its buffers: a sink, of which every answer is a file."""
 
     takes_all = cuts = False
     parks = can_restart = True
 
     def __init__(
         self,
-        staging: Path,
-        prefix: str,
+        stager: Stager,
         partials: Partials,
         buffers: Buffers,
-        on_result: Callable[[Result], None],
+        report: Callable[[Response | IngestError], None],
         *,
-        is_logged: bool = False,
         has_headers: bool = False,
     ) -> None:
-        """Take a place.
+        """Begin.
 
         Args:
-            staging: the folder, absolute; others may use it too.
-            prefix: the name of the folder in it that is made for this one, with a number behind it where that folder is
-                there already.
+            stager: for what is whole; closed with this.
             partials: where partial files wait.
             buffers: for large files.
-            on_result: given each result, from any thread.
-            is_logged: whether small bodies are written into a write-ahead log too.
-            has_headers: whether results have the headers of their answers.
-
-        Raises:
-            StoreError: the store was removed.
+            report: given each response, and what keeps the store from being written; from any thread.
+            has_headers: whether responses have all headers of their answers, and not the validators alone.
         """
         self.open = 0
         """Requests whose answer has not come, where they are counted."""
-        self._has_headers = has_headers
-        self._partials = partials
-        self._buffers = buffers
-        self._on_result = on_result
-        self._numbers = count(1)
+        self._stager, self._partials, self._buffers = stager, partials, buffers
+        self._report, self._has_headers = report, has_headers
         self._begun = self._done = 0
-        try:
-            self._prefix = _new_folder(staging, prefix)
-            self._staging = f"{staging}/{self._prefix}"
-            self._handle = os.open(self._staging, os.O_RDONLY)
-        except OSError as error:
-            raise StoreError.of(error, staging) from error
-        self._log = WriteAheadLog(staging, self._prefix) if is_logged else None
         self._threads = IoThreads()
 
     @property
-    def folder(self) -> str:
-        """Where bodies are staged: a folder of its own in the staging folder, absolute."""
-        return self._staging
-
-    @property
     def busy(self) -> bool:
-        """Whether large files are still hashed or written, of which results are to come."""
+        """Whether large files are still hashed or written, of which responses are to come."""
         return self._begun > self._done
 
     def body(self, _response: Callable[[], Response] | None = None) -> FileBody:
@@ -92,51 +135,42 @@ class FileSink:
         return FileBody(self.large_file)
 
     def whole(self, received: Response, body: body_sink.Body) -> None:
-        """File a body."""
+        """Stage a body, and report it. A small one at once: that takes less time than a hand-over to a thread."""
         assert isinstance(body, FileBody), "as `body` made it"
         self.open -= 1
-        job, attempts, _, url, headers, sent_at, _ = received
-        arrived = Arrived(job.number, attempts, job.asked, body, url, headers, sent_at, has_headers=self._has_headers)
-        self.land(arrived)
+        original = original_name(received.headers, received.final_url)
+        if (file := body.file) is not None:
+            self._begun += 1
+            file.then(partial(self._stage_large, received, original, file))
+            return
+        try:
+            staged = self._stager.stage(body.content(), received, original)
+        except OSError as error:
+            self._report(StoreError.of(error, self._stager.folder))
+        else:
+            self._answer(received, staged)
 
     def not_modified(self, received: Response) -> None:
-        """There is nothing to file."""
+        """There is nothing to stage."""
         self.open -= 1
-        job, headers = received.job, received.headers
-        etag, modified = headers.get("etag", job.etag), headers.get("last-modified", job.last_modified)
-        reported = headers if self._has_headers else {}
-        self._on_result(NotModified(job.number, received.attempts, etag, modified, received.sent_at, reported))
+        self._answer(received, None)
 
-    def failed(self, transfer: Transfer, error: ItemError) -> None:
-        """It cannot be had."""
+    def failed(self, transfer: Transfer, error: IngestError) -> None:
+        """It cannot be had, or the disk did not take it."""
         self.open -= 1
-        self._on_result(Failed(transfer.job.number, error))
-
-    def broken(self, error: IngestError) -> None:
-        """The disk did not take it."""
-        self.open -= 1
-        self._on_result(StoreFailure(error))
+        if isinstance(error, ItemError):
+            self._report(Response(transfer.request, error.attempts, error))
+        else:
+            self._report(error)
 
     def large_file(self) -> LargeFile:
         """A file for a large body, not open yet."""
-        return LargeFile(f"{self._staging}/{self._new_name()}", self._threads.next(), self._buffers)
+        return LargeFile(self._stager.new_folder(), self._threads.next(), self._buffers)
 
-    def resume(self, asked: RequestInfo, on_ready: Callable[[FileBody | None], None]) -> None:
+    def resume(self, request: Request, on_ready: Callable[[FileBody | None], None]) -> None:
         """Look for what an earlier run left of a URL; `on_ready` is given it, or `None`, from a thread."""
         file = self.large_file()
-        self._threads.next()[0].put(self._look_for, file, asked, on_ready)
-
-    def land(self, arrived: Arrived) -> None:
-        """A body is whole: file it, and report it as fetched.
-
-        A small one at once: writing it takes less time than a hand-over to another thread.
-        """
-        file = arrived.body.file
-        if file is None:
-            self._write_small(arrived)
-        else:
-            self._begun += 1
-            file.then(partial(self._end_large, arrived, file))
+        self._threads.next()[0].put(self._look_for, file, request, on_ready)
 
     def park(self, body: body_sink.Body) -> None:
         """A body is given up for now: keep it for the next run where that is worth it."""
@@ -152,75 +186,54 @@ class FileSink:
             file.then(lambda _hex_digits: file.discard())
 
     def flush(self) -> None:
-        """What was reported until now is in the log when this returns.
+        """What was reported until now is in the write-ahead log, where there is one, when this returns.
 
         Raises:
             StoreError: the disk did not take it.
         """
-        if self._log is not None:
-            try:
-                self._log.flush()
-            except OSError as error:
-                raise StoreError.of(error, self._staging) from error
+        self._stager.flush()
 
     def wait(self) -> None:
-        """Return when all that came down is filed and reported."""
+        """Return when all that came down is staged and reported."""
         self._threads.close()
 
     def close(self) -> None:
-        """Nothing more comes down; return when all that did is filed and reported."""
+        """Nothing more comes down; return when all that did is staged and reported."""
         self.wait()
-        if self._log is not None:
-            self._log.close()
-        os.close(self._handle)
+        self._stager.close()
 
-    def _write_small(self, arrived: Arrived) -> None:
-        content = arrived.body.content()
-        hex_digits = hashlib.new(ALGORITHM, content).hexdigest()
-        folder, name = self._new_name(), arrived.name
-        manifest = arrived.manifest(hex_digits)
+    def _answer(self, received: Response, staged: Staged | None) -> None:
+        request, attempts, _, status, final_url, headers, sent_at, *_ = received
+        if not self._has_headers:
+            # A loop, since a comprehension is a call, for every file.
+            kept: dict[str, str] = {}
+            for name in _VALIDATORS:
+                if name in headers:
+                    kept[name] = headers[name]
+            headers = kept
+        self._report(Response(request, attempts, None, status, final_url, headers, sent_at, staged))
+
+    def _stage_large(self, received: Response, original: str, file: LargeFile, hex_digits: str) -> None:
         try:
-            # Relative to a handle: the way from the root is long, and would be walked three times a file.
-            os.mkdir(folder, dir_fd=self._handle)
-            self._write_new(f"{folder}/{name}", content)
-            self._write_new(f"{folder}/{name}{SUFFIX}", manifest)
+            file.finish()
+            staged = self._stager.stage_file(file.folder, file.size, hex_digits, received, original)
         except OSError as error:
-            self._on_result(StoreFailure(StoreError.of(error, self._staging)))
-            return
-        if self._log is not None:
-            self._log.add(f"{self._prefix}/{folder}", manifest, content)
-        self._on_result(arrived.fetched(f"{self._staging}/{folder}", hex_digits, is_logged=self._log is not None))
-
-    def _write_new(self, path: str, content: bytes) -> None:
-        handle = os.open(path, _NEW_FILE, 0o666, dir_fd=self._handle)
-        try:
-            written = os.write(handle, content)
-            while written < len(content):
-                written += os.write(handle, content[written:])
-        finally:
-            os.close(handle)
-
-    def _end_large(self, arrived: Arrived, file: LargeFile, hex_digits: str) -> None:
-        try:
-            file.finish(arrived.name)
-            self._write_new(f"{file.folder}/{arrived.name}{SUFFIX}", arrived.manifest(hex_digits))
-        except OSError as error:
-            self._on_result(StoreFailure(StoreError.of(error, self._staging)))
+            self._report(StoreError.of(error, self._stager.folder))
         else:
-            self._on_result(arrived.fetched(file.folder, hex_digits))
+            self._answer(received, staged)
         self._done += 1
 
-    def _look_for(self, file: LargeFile, asked: RequestInfo, on_ready: Callable[[FileBody | None], None]) -> None:
+    def _look_for(self, file: LargeFile, request: Request, on_ready: Callable[[FileBody | None], None]) -> None:
         found = None
         try:
-            note = self._partials.take(key_of(asked.source, asked.url_digest), Path(file.folder))
+            note = self._partials.take(key_of(request.source, request.url_digest), Path(file.folder))
             if note is not None:
                 if file.reopen(note):
                     found = FileBody(self.large_file, file)
                 else:
                     file.discard()
         except OSError as error:
-            self._on_result(StoreFailure(StoreError.of(error, self._staging)))
+            self._report(StoreError.of(error, self._stager.folder))
         finally:
             on_ready(found)  # it is waited for
 
@@ -228,19 +241,4 @@ class FileSink:
         try:
             file.park(self._partials, hex_digits)
         except OSError as error:
-            self._on_result(StoreFailure(StoreError.of(error, self._staging)))
-
-    def _new_name(self) -> str:
-        return str(next(self._numbers))
-
-
-def _new_folder(staging: Path, prefix: str) -> str:
-    name, number = prefix, 1
-    while True:
-        try:
-            os.mkdir(f"{staging}/{name}")  # noqa: PTH102
-        except FileExistsError:
-            number += 1
-            name = f"{prefix}{number}"
-        else:
-            return name
+            self._report(StoreError.of(error, self._stager.folder))

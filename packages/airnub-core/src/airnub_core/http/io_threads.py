@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 from itertools import cycle
 from queue import SimpleQueue
 from typing import Any
@@ -24,6 +23,11 @@ class SerialExecutor:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         """Started with the first job: most runs have no large file."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a job has raised something; `close` raises it."""
+        return self._error is not None
 
     def put(self, job: Callable[..., None], *arguments: Any) -> None:
         """Do this after all that was put before."""
@@ -76,6 +80,11 @@ class IoThreads:
         Raises:
             Exception: the first that a job did not report.
         """
-        with ExitStack() as stack:
-            for thread in (*self._writing, *self._hashing):
-                stack.callback(thread.close)  # the last is closed first
+        error: Exception | None = None
+        for thread in (*self._hashing, *self._writing):
+            try:
+                thread.close()
+            except Exception as problem:  # noqa: BLE001  # the others are closed too
+                error = error or problem
+        if error is not None:
+            raise error

@@ -6,22 +6,68 @@ which is killed can be continued.
 """
 
 import errno
-import hashlib
+import mmap
 import os
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
-from airnub_common import ALGORITHM
-from airnub_core.http.buffers import Buffer, Buffers
 from airnub_core.http.io_threads import SerialExecutor
-from airnub_core.store.partials import BODY, WORTH_RESUMING, Partials, ResumeInfo, drop_resume_info, write_resume_info
+from airnub_core.store.partials import BODY, WORTH_RESUMING, Partials, ResumeInfo, write_resume_info
 
+SPARE = 8
+"""Buffers beyond one for each connection: being hashed and written. Without them a transfer would wait for itself."""
+LARGEST, SMALLEST = 1024 * 1024, 128 * 1024
+"""Bytes of a buffer."""
 CHECKPOINT = 8 * 1024 * 1024
 """At most so many bytes lie between two notes of what has come."""
 _BLOCK = 4096
 _READ = 1024 * 1024
 _DIRECT = getattr(os, "O_DIRECT", 0)
+
+
+class Buffer:
+    """Memory, and how much of it is filled."""
+
+    __slots__ = ("filled", "view")
+
+    def __init__(self, size: int) -> None:
+        # Memory of its own pages is aligned to them, which writing past the page cache (O_DIRECT) asks for.
+        self.view = memoryview(mmap.mmap(-1, size))
+        self.filled = 0
+
+
+class Buffers:
+    """A pool; who takes a buffer when all are in use waits for one to be written."""
+
+    def __init__(self, connections: int, budget: int) -> None:
+        """Plan, and take no memory yet.
+
+        Args:
+            connections: how many files may be collected at the same time.
+            budget: bytes, as far as the smallest buffers allow.
+        """
+        self._left = connections + SPARE
+        self.size = max(SMALLEST, min(LARGEST, budget // self._left // SMALLEST * SMALLEST))
+        """Of each, in bytes."""
+        self._free: SimpleQueue[Buffer] = SimpleQueue()
+
+    def take(self) -> Buffer:
+        """An empty buffer."""
+        try:
+            return self._free.get_nowait()
+        except Empty:
+            if self._left:
+                self._left -= 1
+                return Buffer(self.size)
+        return self._free.get()
+
+    def give_back(self, buffer: Buffer) -> None:
+        """It may be used again."""
+        buffer.filled = 0
+        self._free.put(buffer)
 
 
 class LargeFile:
@@ -38,7 +84,7 @@ class LargeFile:
         self._hashing, self._writing = threads
         self._buffers = buffers
         self._buffer: Buffer | None = None
-        self._hash = hashlib.new(ALGORITHM)
+        self._hash = sha256()
         self._handle = -1
         self._direct = bool(_DIRECT)
         self._written = 0
@@ -120,8 +166,8 @@ class LargeFile:
         self.flush()
         self._hashing.put(lambda: self._writing.put(job, self._hash.hexdigest()))
 
-    def finish(self, file_name: str) -> None:
-        """In the writing thread: close the file, whole, under its name.
+    def finish(self) -> None:
+        """In the writing thread: close the file, which is whole.
 
         Raises:
             OSError: the disk did not take it.
@@ -132,8 +178,6 @@ class LargeFile:
             os.ftruncate(self._handle, self.size)
         finally:
             self.close()
-        os.rename(f"{self.folder}/{BODY}", f"{self.folder}/{file_name}")  # noqa: PTH104
-        drop_resume_info(Path(self.folder))
 
     def park(self, partials: Partials, hex_digits: str) -> None:
         """In the writing thread: close the file as it is, and keep it for the next run where that is worth it.

@@ -6,11 +6,13 @@ followed is a limit, `max_redirects`.
 """
 
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from airnub_core.errors import RefusedUrlError
-from airnub_core.http.request import Content
 from airnub_core.http.url import Url
+
+if TYPE_CHECKING:
+    from airnub_core.http.request import Content
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
 """Statuses that send on to another URL, where there is a Location."""
@@ -22,7 +24,7 @@ class Going(NamedTuple):
     """What a request takes along."""
 
     method: str
-    content: Content | None
+    content: "Content | None"
     headers: dict[str, str]
     """Of the source."""
 

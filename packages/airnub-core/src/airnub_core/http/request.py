@@ -1,12 +1,83 @@
-"""Jobs and their results: plain values, which cross the borders of processes."""
+"""A request and what came of it, as plain values; and the transfer, which is a request on its way."""
 
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from airnub_core.errors import IngestError, ItemError
+from airnub_common import ALGORITHM
+from airnub_core.errors import ItemError
+from airnub_core.http.headers import sendable
 from airnub_core.http.limits import Limits
+from airnub_core.http.redirects import Going, sent_on
+from airnub_core.http.url import Url, parse_url
 from airnub_core.store.layout import Staged
-from airnub_core.store.manifest import RequestInfo
+
+if TYPE_CHECKING:  # processes that download need no index
+    from airnub_core.http.body_sink import Body, Sink
+    from airnub_core.http.cookies import Cookies
+    from airnub_core.store.index import IndexRow
+    from airnub_core.store.partials import ResumeInfo
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""Methods that may be repeated without being asked for (RFC 9110, 9.2.2)."""
+
+
+class Request(NamedTuple):
+    """One URL of one source, to be asked for within its limits."""
+
+    number: int
+    """What it is known by among others."""
+    source: str
+    url: str
+    """Whole; redacted wherever it is written."""
+    url_digest: str
+    """What the index knows it by; empty where the answer is not stored."""
+    limits: Limits
+    headers: Mapping[str, str] = {}
+    """Of the source, secrets among them; sent to the URL's own origin alone."""
+    etag: str | None = None
+    """A validator: the server may answer that nothing changed."""
+    last_modified: str | None = None
+    """The other validator."""
+    previous_digest: str | None = None
+    """Of the bytes that the index knows for the URL."""
+    page: str | None = None
+    """The page that the URL was found on."""
+    title: str | None = None
+    """Of the link there."""
+    clock: float = 0.0
+    """What to add to `elapsed` for the time of the index, in seconds since 1970."""
+    known: "IndexRow | None" = None
+    """What the index knows of the URL; last, since it stays in the process that has the index."""
+
+
+class Response(NamedTuple):
+    """What came of a request: an answer, or the error why there is none."""
+
+    request: Request
+    """First, since it stays in the process that has the index."""
+    attempts: int
+    error: ItemError | None = None
+    status: int = 0
+    final_url: str = ""
+    """Where it came from after redirects, without what stands behind `#`."""
+    headers: Mapping[str, str] = {}
+    """Names in lower case, those of one name joined; for many files only `ETag` and `Last-Modified`."""
+    sent_at: str = ""
+    """When the request was sent that it answers, by the clock of the index: ISO 8601 in UTC."""
+    staged: Staged | None = None
+    """The body, where it is on its way into the store; `None` also where nothing changed since the known object."""
+    content: bytes = b""
+    """The body, where it was asked for in memory."""
+    lines: Sequence[bytes] = ()
+    """The header lines as they came, where the sink takes all answers; those of interim answers are not among them."""
+
+    @property
+    def digest(self) -> str:
+        """Of the bytes that the URL has now."""
+        if self.staged is not None:
+            return f"{ALGORITHM}:{self.staged.hex_digits}"
+        assert self.request.known is not None, "only what is known is asked with validators"
+        return self.request.known.digest
 
 
 class Content(Protocol):
@@ -31,63 +102,145 @@ class Content(Protocol):
         ...
 
 
-class Request(NamedTuple):
-    """One URL to download; `number` is what its result is known by."""
+class Transfer:
+    """A request on its way, over redirects and attempts; the scheduler knows it by its host."""
 
-    number: int
-    asked: RequestInfo
-    limits: Limits
-    headers: Mapping[str, str]
-    """Of the source, secrets among them; sent to the URL's own origin alone."""
-    etag: str | None = None
-    """What the index knows of the URL: the server may answer that nothing changed."""
-    last_modified: str | None = None
-    clock: float = 0.0
-    """What to add to `elapsed` for the time of the index, in seconds since 1970."""
+    __slots__ = (
+        "attempts",
+        "body",
+        "content",
+        "cookies",
+        "headers",
+        "host",
+        "is_given_up",
+        "is_truncated",
+        "last",
+        "last_content",
+        "limits",
+        "method",
+        "most_attempts",
+        "original",
+        "per_host",
+        "per_second",
+        "redirects",
+        "request",
+        "sent",
+        "sink",
+        "started",
+        "target",
+        "url",
+    )
 
+    def __init__(
+        self,
+        request: Request,
+        sink: "Sink",
+        *,
+        cookies: "Cookies | None" = None,
+        method: str = "GET",
+        content: Content | None = None,
+        may_repeat: bool | None = None,
+    ) -> None:
+        """Read the URL.
 
-class Started(NamedTuple):
-    """A process that downloads has started; `folder` is where it stages, absolute."""
+        Args:
+            request: what is asked for, and within which limits.
+            sink: where the answer goes.
+            cookies: of the source; `None` for those of this request alone.
+            method: of the request, in upper case.
+            content: its body.
+            may_repeat: whether it may be asked again; `None`: where its method is idempotent.
 
-    folder: str
+        Raises:
+            RefusedUrlError, RefusedHeaderError: it cannot be asked for.
+        """
+        limits = request.limits
+        self.request = request
+        self.limits = limits
+        self.sink = sink
+        self.url = request.url
+        """What was asked for at first; errors name it."""
+        self._go_to(parse_url(request.url, request.url))
+        self.per_host = limits.connections_per_host
+        self.per_second = limits.requests_per_second_per_host
+        self.attempts = 0
+        self.redirects = 0
+        self.started = 0.0
+        """When the attempt began, by the monotonic clock."""
+        self.sent = 0.0
+        """When the last request was begun, by the clock `elapsed`."""
+        self.body: Body | None = None
+        """What came in an earlier attempt or run, and can be resumed."""
+        self.headers = sendable(request.url, request.headers) if request.headers else {}
+        """Of the source, as long as the way leads to its own origin."""
+        self.cookies = cookies
+        self.method = method
+        self.content = content
+        self.original = method, content, cookies
+        """As the first request of an attempt has them."""
+        repeatable = method in IDEMPOTENT if may_repeat is None else may_repeat
+        if content is not None and not content.can_rewind:
+            repeatable = False
+        self.most_attempts = limits.attempts if repeatable else 1
+        self.last: Response | None = None
+        """The last answer that was an error."""
+        self.last_content = b""
+        self.is_truncated = False
+        """Whether that is only the beginning of its body."""
+        self.is_given_up = False
 
+    @property
+    def part(self) -> "ResumeInfo | None":
+        """What is known of the bytes that are there already; the rest is asked for."""
+        return None if self.body is None else self.body.resumable
 
-class Fetched(NamedTuple):
-    """The bytes have come, and are staged."""
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the server may answer that nothing changed."""
+        return self.part is None and bool(self.request.etag or self.request.last_modified)
 
-    number: int
-    attempts: int
-    staged: Staged
-    etag: str | None
-    last_modified: str | None
-    sent_at: str
-    """When the request that they answer was sent, by the clock of the index: ISO 8601 in UTC."""
-    headers: Mapping[str, str] = {}
-    """Of the answer, names in lower case; empty for results that cross the borders of processes."""
+    def send_on(self, target: Url, status: int) -> None:
+        """A redirect. Another origin gets no header of the source and no body; nor are they there again behind it.
 
+        Args:
+            target: where to.
+            status: of the redirect, which says whether the method stays (RFC 9110, 15.4).
 
-class NotModified(NamedTuple):
-    """The server says that nothing changed."""
+        Raises:
+            RefusedUrlError: the body of the request cannot be sent there.
+        """
+        going = Going(self.method, self.content, self.headers)
+        self.method, self.content, self.headers = sent_on(self.url, going, self.target, target, status)
+        if self.content is not None:
+            self.content.rewind()
+        self.redirects += 1
+        self._go_to(target)
 
-    number: int
-    attempts: int
-    etag: str | None
-    last_modified: str | None
-    sent_at: str
-    headers: Mapping[str, str] = {}
+    def back_to_start(self) -> None:
+        """Another attempt begins with the URL of the request."""
+        self.method, self.content, self.cookies = self.original
+        if self.redirects:
+            self.redirects = 0
+            self._go_to(parse_url(self.url, self.url))
+            self.headers = sendable(self.url, self.request.headers)
+        if self.content is not None:
+            self.content.rewind()
 
+    def asks(self) -> list[str]:
+        """The header lines that it sends beyond those of all requests: a part has no other validator than its own."""
+        lines: list[str] = []
+        for name, value in self.headers.items():
+            if name != "cookie":
+                # To libcurl a header without a value is one that is not to be sent.
+                lines.append(f"{name}: {value}" if value else f"{name};")
+        if self.body is not None and (part := self.body.resumable) is not None:
+            return [*lines, f"Range: bytes={self.body.size}-", f"If-Range: {part.etag}"]
+        if self.request.etag:
+            lines.append(f"If-None-Match: {self.request.etag}")
+        if self.request.last_modified:
+            lines.append(f"If-Modified-Since: {self.request.last_modified}")
+        return lines
 
-class Failed(NamedTuple):
-    """It cannot be had; the error says after how many attempts."""
-
-    number: int
-    error: ItemError
-
-
-class StoreFailure(NamedTuple):
-    """The store cannot be written: nothing goes on."""
-
-    error: IngestError
-
-
-Result = Fetched | NotModified | Failed | StoreFailure
+    def _go_to(self, target: Url) -> None:
+        self.target = target
+        self.host = f"{target.host}:{target.port}"

@@ -14,12 +14,12 @@ from airnub_core.errors import (
     TruncatedBodyError,
 )
 from airnub_core.http import redirects
-from airnub_core.http.body_sink import Body, Response, Writer
+from airnub_core.http.body_sink import Body, Writer
 from airnub_core.http.encoding import Decoder, DecodingError, decoder_of
 from airnub_core.http.headers import Head, find_head, is_visible, length_in, number_in, read_headers
 from airnub_core.http.limits import MAX_INTERIM, too_many_interim
+from airnub_core.http.request import Response, Transfer
 from airnub_core.http.retry import parse_retry_after
-from airnub_core.http.transfer import Transfer
 from airnub_core.http.url import Url, parse_url
 from airnub_core.store.partials import ResumeInfo
 
@@ -93,8 +93,8 @@ class ResponseReader:
         size = len(piece)
         file = self._straight
         if file is not None:
-            if file.size + size > self.transfer.job.limits.max_bytes:
-                raise TooLargeError(self.transfer.url, self.transfer.job.limits.max_bytes)
+            if file.size + size > self.transfer.limits.max_bytes:
+                raise TooLargeError(self.transfer.url, self.transfer.limits.max_bytes)
             self.received += size
             file.write(piece)
             return
@@ -157,7 +157,13 @@ class ResponseReader:
             head = self._head()
             lines = self.lines[head.start + 1 : head.end]
         return Response(
-            transfer.job, transfer.attempts, self.status, transfer.target.url, self.headers, self.sent_at, lines
+            transfer.request,
+            transfer.attempts,
+            status=self.status,
+            final_url=transfer.target.url,
+            headers=self.headers,
+            sent_at=self.sent_at,
+            lines=lines,
         )
 
     def end(self) -> Url | None:
@@ -227,7 +233,7 @@ class ResponseReader:
                 raise self._undecodable() from None
 
     def _keep(self, body: Body, piece: bytes) -> None:
-        limit = self.transfer.job.limits.max_bytes
+        limit = self.transfer.limits.max_bytes
         if body.size + len(piece) > limit:
             if not self.transfer.sink.cuts:
                 raise TooLargeError(self.transfer.url, limit)
@@ -243,7 +249,7 @@ class ResponseReader:
         """What a later run needs to go on, where the server names versions strongly and sends bytes as they are."""
         etag = self.headers.get("etag", "")
         if self._decoder is None and etag.startswith('"') and is_visible(etag):
-            asked = self.transfer.job.asked
+            asked = self.transfer.request
             expected = length_in(self.headers)
             body.note(ResumeInfo(asked.source, redact_url(asked.url), asked.url_digest, etag, 0, "", expected))
 
@@ -251,7 +257,7 @@ class ResponseReader:
         return ContentEncodingError(self.transfer.url, self.headers.get("content-encoding", "").strip().lower())
 
     def _check_size(self, before: int) -> None:
-        promised, limit = length_in(self.headers), self.transfer.job.limits.max_bytes
+        promised, limit = length_in(self.headers), self.transfer.limits.max_bytes
         is_limited = not self.transfer.sink.cuts and self.transfer.method != "HEAD"
         if is_limited and promised is not None and before + promised > limit:
             raise TooLargeError(self.transfer.url, limit)

@@ -1,21 +1,25 @@
-"""Answers as streams between the thread of the client and an event loop, with a bound on what waits between them."""
+"""Bodies as streams between the thread of the client and an event loop, with a bound on what waits between them: those
+of answers, and those of requests.
+"""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import suppress
 from time import monotonic
 
-from airnub_core.errors import HttpStatusError, IngestError, ItemError, ProtocolError
-from airnub_core.http.body_sink import Body, NotedBody, Response
+from airnub_core.errors import HttpStatusError, IngestError, ProtocolError
+from airnub_core.http.body_sink import Body, NotedBody
 from airnub_core.http.client import Client
 from airnub_core.http.fetcher import EventLoop
-from airnub_core.http.transfer import Transfer
+from airnub_core.http.request import Response, Transfer
 
 SMALL = 64 * 1024
 """Bytes; an answer up to so many is handed over whole, and can be asked for again until then."""
 MOST_HELD = 256 * 1024
-"""Bytes of a body that wait for its reader, but for those of the piece that exceeds it."""
+"""Bytes of a body that wait to be read, or to be sent, but for those of the piece that exceeds it."""
+_PIECE = 64 * 1024
+"""Bytes of a request's body that are handed over together."""
 _LONGEST_HELD = 0.1
 """Seconds that the beginning of a body waits for the rest, before it is handed over without."""
 
@@ -94,7 +98,7 @@ class StreamSink:
         """
         received = response()
         if self._has_begun:
-            raise ProtocolError(received.job.asked.url, "another version of the body than the one that was begun")
+            raise ProtocolError(received.request.url, "another version of the body than the one that was begun")
         self._received, self._body = received, StreamBody(self)
         self._began = monotonic()
         self._client.watch(self)
@@ -134,7 +138,7 @@ class StreamSink:
         self._begin()
         self._end(None)
 
-    def failed(self, transfer: Transfer, error: ItemError) -> None:
+    def failed(self, transfer: Transfer, error: IngestError) -> None:
         """An error of the server is an answer; any other is raised where the answer is awaited, or its body read."""
         self._unwatch()
         if isinstance(error, HttpStatusError) and transfer.last is not None and not self._has_begun:
@@ -149,11 +153,6 @@ class StreamSink:
             return
         if not self._has_begun:
             self._event_loop.call(lambda: self._raise(error))
-        self._end(error)
-
-    def broken(self, error: IngestError) -> None:
-        """Nothing is written; the end all the same."""
-        self._event_loop.call(lambda: self._raise(error))
         self._end(error)
 
     def discard(self, _body: Body) -> None:
@@ -232,3 +231,77 @@ class StreamSink:
     def _wake(self) -> None:
         if self._reading is not None and not self._reading.done():
             self._reading.set_result(None)
+
+
+class BytesContent:
+    """The body of a request that is there."""
+
+    can_rewind = True
+
+    def __init__(self, content: bytes) -> None:
+        self.size: int | None = len(content)
+        self._content = content
+        self._sent = 0
+
+    def rewind(self) -> None:
+        """Begin again."""
+        self._sent = 0
+
+    def read(self, most: int) -> bytes:
+        """The next bytes."""
+        piece = self._content[self._sent : self._sent + most]
+        self._sent += len(piece)
+        return piece
+
+
+class StreamContent:
+    """The body of a request that comes while it is sent. The event loop writes, the client's thread reads."""
+
+    can_rewind = False
+
+    def __init__(self, size: int | None, client: Client, event_loop: EventLoop) -> None:
+        self.size = size
+        self.transfer: Transfer | None = None
+        self._client, self._event_loop = client, event_loop
+        self._pieces: deque[bytes] = deque()
+        self._written = self._taken = 0
+        self._ended = False
+        self._waiting: asyncio.Future[None] | None = None
+
+    def rewind(self) -> None:
+        """It is sent once."""
+
+    def read(self, most: int) -> bytes | None:
+        """The next bytes, `None` where there are none yet; in the loop of the client."""
+        if not self._pieces:
+            return b"" if self._ended else None
+        piece = self._pieces.popleft()
+        if len(piece) > most:
+            self._pieces.appendleft(piece[most:])
+            piece = piece[:most]
+        self._taken += len(piece)
+        if self._waiting is not None and self._written - self._taken < MOST_HELD:
+            self._event_loop.call(self._wake)
+        return piece
+
+    async def feed(self, stream: AsyncIterable[bytes]) -> None:
+        """Write all that comes, and wait while too much of it has not been sent."""
+        assert self.transfer is not None, "it was submitted"
+        async for piece in stream:
+            if not piece:
+                continue
+            self._written += len(piece)
+            for start in range(0, len(piece), _PIECE):
+                self._pieces.append(piece[start : start + _PIECE])
+            self._client.go_on(self.transfer)
+            while self._written - self._taken >= MOST_HELD:
+                self._waiting = self._event_loop.loop.create_future()
+                if self._written - self._taken >= MOST_HELD:
+                    await self._waiting
+                self._waiting = None
+        self._ended = True
+        self._client.go_on(self.transfer)
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)

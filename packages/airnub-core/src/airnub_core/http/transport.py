@@ -24,17 +24,13 @@ from airnub_core.errors import (
     TransferTimeoutError,
     TruncatedBodyError,
 )
-from airnub_core.http.body_sink import Response
 from airnub_core.http.client import Client
-from airnub_core.http.content import BytesContent, StreamContent
 from airnub_core.http.cookies import Cookies
 from airnub_core.http.fetcher import EventLoop
 from airnub_core.http.limits import Limits
-from airnub_core.http.request import Content, Request
-from airnub_core.http.streams import StreamSink
-from airnub_core.http.transfer import Transfer
+from airnub_core.http.request import Content, Request, Response, Transfer
+from airnub_core.http.streams import BytesContent, StreamContent, StreamSink
 from airnub_core.http.url import origin_of
-from airnub_core.store.manifest import RequestInfo
 
 _OURS = frozenset({"accept-encoding", "connection", "content-length", "expect", "host", "transfer-encoding"})
 """Headers of a request that libcurl writes by itself: a Host of httpx would be that of every redirect."""
@@ -86,9 +82,8 @@ class Transport(httpx.AsyncBaseTransport):
         feeding: asyncio.Task[None] | None = None
         try:
             content, url = self._content(request), str(request.url)
-            asked = RequestInfo(self._origin.source, url, "")
             transfer = sink.transfer = Transfer(
-                Request(0, asked, self._limits(request), self._headers(request, url)),
+                Request(0, self._origin.source, url, "", self._limits(request), self._headers(request, url)),
                 sink,
                 cookies=self._cookies,
                 method=request.method.upper(),

@@ -1,4 +1,4 @@
-"""A pool: one downloader in a thread of this process, and where it pays others in processes beside it.
+"""A pool: one downloader on the client of this process, and where it pays others in processes beside it.
 
 Processes pay where there are many small files: then Python itself is the limit, and it uses one core a process.
 
@@ -15,17 +15,15 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Self
 
 from airnub_core.errors import StoreError, WorkerLostError
 from airnub_core.http.client import Client
-from airnub_core.http.request import Failed, Fetched, Request, Result, Started, StoreFailure
-from airnub_core.http.worker import CLOSE, STOP
+from airnub_core.http.downloader import DownloaderConfig, Result
+from airnub_core.http.request import Request, Response
 from airnub_core.http.workers import Ended, Packet, ProcessWorker, ThreadWorker
 from airnub_core.store.partials import Partials
 
-MEMORY = 32 * 1024 * 1024
-"""Bytes for the buffers of large files, in all."""
 MOST_LOSSES = 16
 """Processes of one pool that may end by themselves. After one more, the jobs that such processes were at fail, and this
 process does the rest alone. One job that ends its process is found after five at most, among 4,096 that were out.
@@ -36,48 +34,24 @@ _LEAST_ATTEMPTS = 3
 """Processes that a job must have been with when they ended, before it is taken for the cause: one may be bad luck."""
 
 
-class DownloaderConfig(NamedTuple):
-    """What every downloader of a pool is told; see `Downloader`."""
-
-    staging: Path
-    hidden: Path
-    connections: int
-    user_agent: str
-    is_logged: bool = False
-    """Whether the store takes write-ahead logs."""
-
-    def of(self, member: int, members: int) -> dict[str, Any]:
-        """What one of several is told: its share of the connections and of the memory, and a prefix of its own."""
-        return {
-            "staging": self.staging,
-            "hidden": self.hidden,
-            "prefix": f"{'abcdefgh'[member]}",
-            "connections": max(1, self.connections // members),
-            "memory": MEMORY // members,
-            "user_agent": self.user_agent,
-            "is_logged": self.is_logged,
-        }
-
-
 class WorkerPool:
     """Downloaders at work while the block runs; those that are still at it when it ends are stopped."""
 
-    def __init__(self, setting: DownloaderConfig, processes: int = 1, client: Client | None = None) -> None:
+    def __init__(self, config: DownloaderConfig, processes: int = 1, client: Client | None = None) -> None:
         """Hire.
 
         Args:
-            setting: for all of them.
-            processes: how many; 1 is a thread of this process.
+            config: for all of them together.
+            processes: how many; 1 is this process alone.
             client: makes the requests of this process, and keeps to its share of the limits meanwhile; `None` for one
                 of its own.
         """
         self._client = client
         if client is not None:
             client.share(processes)
-        self._setting = setting
+        self._config = config
         self._size = processes
         self._queue: SimpleQueue[tuple[int, Packet]] = SimpleQueue()
-        self._running = processes
         self._places: list[_Place] = []
         self._attempts: Counter[int] = Counter()
         """Of jobs that lost processes were at: how many."""
@@ -86,10 +60,8 @@ class WorkerPool:
         self._stopping = threading.Event()
         try:
             for number in range(processes):
-                settings, send = setting.of(number, processes), self._sender(number)
-                self._places.append(
-                    _Place(ProcessWorker(settings, send) if number else ThreadWorker(settings, send, client))
-                )
+                share, send = config.share(number, processes), self._sender(number)
+                self._places.append(_Place(ProcessWorker(share, send) if number else ThreadWorker(share, send, client)))
             self._places[0].is_ready = True
         except BaseException:
             self.__exit__(None, None, None)
@@ -107,24 +79,24 @@ class WorkerPool:
     @property
     def has_idle(self) -> bool:
         """Whether a member that takes jobs has nothing to do."""
-        return any(place.takes_jobs and not place.out for place in self._places)
+        return any(place.takes_jobs and not place.member.out for place in self._places)
 
     @property
     def losses(self) -> int:
         """Processes that have ended by themselves."""
         return self._losses
 
-    def add(self, jobs: list[Request]) -> None:
+    def add(self, requests: list[Request]) -> None:
         """More to do, for the member with the least, of those that have started and do nothing again."""
-        place = min((place for place in self._places if place.takes_jobs), key=lambda place: len(place.out))
-        place.give(jobs)
+        place = min((place for place in self._places if place.takes_jobs), key=lambda place: len(place.member.out))
+        place.member.add(requests)
 
     def close(self) -> None:
         """There are no more jobs; a process that has not started yet is not needed."""
         self._closed = True
         for place in self._places:
             if place.takes_jobs:
-                place.member.tell(CLOSE)
+                place.member.close()
             elif not place.again and not place.is_over:
                 place.member.dismiss()
 
@@ -132,7 +104,8 @@ class WorkerPool:
         """Give up on what has not ended; the results so far still come."""
         self._stopping.set()
         for place in self._places:
-            place.member.tell(STOP)
+            if not place.is_over:
+                place.member.stop()
 
     def results(self) -> Iterator[list[Result]]:
         """Results as they come, until all members have ended; none where one has started, and four times a second where
@@ -142,7 +115,7 @@ class WorkerPool:
             StoreError: what a lost process has left cannot be cleared away.
             Exception: the thread of this process failed.
         """
-        while self._running:
+        while self._is_running or not self._queue.empty():
             try:
                 number, packet = self._queue.get(timeout=0.25)
             except Empty:
@@ -152,15 +125,15 @@ class WorkerPool:
             if isinstance(packet, list):
                 place.came(packet)
                 yield packet
-            elif isinstance(packet, Started):
-                place.is_ready, place.folder = True, Path(packet.folder)
+            elif isinstance(packet, str):
+                place.is_ready, place.folder = True, Path(packet)
                 yield []
             elif isinstance(packet, Ended):
                 failed = self._ended(number, packet.status)
                 if failed:
                     yield failed
             else:
-                self._over(place)
+                place.is_over = True
                 raise packet
             self._go_on(place)
 
@@ -176,27 +149,27 @@ class WorkerPool:
     def _sender(self, number: int) -> Callable[[Packet], None]:
         return lambda packet: self._queue.put((number, packet))
 
-    def _over(self, place: "_Place") -> None:
-        place.is_over = True
-        place.is_ready = False
-        self._running -= 1
+    @property
+    def _is_running(self) -> bool:
+        return any(not place.is_over for place in self._places)
 
     def _go_on(self, place: "_Place") -> None:
         """Give the next lot to do again when the one before has ended; after the last one new jobs are taken again."""
-        if not (place.again and place.is_ready) or place.out:
+        if not (place.again and place.is_ready) or place.member.out:
             return
         if place.lots:
-            place.give(place.lots.popleft())
+            place.member.add(place.lots.popleft())
         else:
             place.again = False
             if self._closed:
-                place.member.tell(CLOSE)
+                place.member.close()
 
     def _ended(self, number: int, status: int | None) -> list[Result]:
         """A member has ended; another takes its place where it was lost. The results of jobs that are given up."""
         place = self._places[number]
         if status is None or self._stopping.is_set():
-            self._over(place)
+            place.member.join()  # what it has not given is in the queue then
+            place.is_over = True
             return []
         self._losses += 1
         place.member.join()
@@ -206,20 +179,20 @@ class WorkerPool:
         place.reported.clear()
         if self._losses <= MOST_LOSSES and (place.lots or not self._closed):
             with suppress(OSError):  # the system has no room for another process
-                place.member = ProcessWorker(self._setting.of(number, self._size), self._sender(number))
+                place.member = ProcessWorker(self._config.share(number, self._size), self._sender(number))
                 if self._stopping.is_set():  # meanwhile, by another thread
-                    place.member.tell(STOP)
+                    place.member.stop()
                 return given_up
-        given_up += [self._failed(job, status) for lot in place.lots for job in lot]
+        given_up += [self._failed(request, status) for lot in place.lots for request in lot]
         place.lots.clear()
-        self._over(place)
+        place.is_over = True
         return given_up
 
     def _do_again(self, place: "_Place", status: int) -> list[Result]:
         """Divide what was out into lots; a job that was alone with the last of several lost processes is given up."""
-        left = list(place.out.values())
-        place.out.clear()
-        self._attempts.update(job.number for job in left)
+        left = list(place.member.out.values())
+        place.member.out.clear()
+        self._attempts.update(request.number for request in left)
         if len(left) == 1 and self._attempts[left[0].number] >= _LEAST_ATTEMPTS:
             return [self._failed(left[0], status)]
         size = -(-len(left) // _LOTS) or 1
@@ -227,14 +200,15 @@ class WorkerPool:
         place.again = bool(place.lots)
         return []
 
-    def _failed(self, job: Request, status: int) -> Failed:
-        return Failed(job.number, WorkerLostError(job.asked.url, status, attempts=self._attempts[job.number]))
+    def _failed(self, request: Request, status: int) -> Response:
+        attempts = self._attempts[request.number]
+        return Response(request, attempts, WorkerLostError(request.url, status, attempts=attempts))
 
     def _clear_away(self, place: "_Place") -> None:
         """Remove what a lost process staged without a result, which comes again; large parts are kept to go on from."""
         if place.folder is None:
             return
-        partials = Partials(self._setting.hidden)
+        partials = Partials(self._config.hidden)
         try:
             for folder in list(place.folder.iterdir()):
                 if folder.name not in place.reported and not partials.park(folder):
@@ -248,7 +222,7 @@ class WorkerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._running:
+        if self._is_running:
             self.stop()
         for place in self._places:
             place.member.join()
@@ -257,7 +231,7 @@ class WorkerPool:
 
 
 class _Place:
-    """A place in a pool: the member that has it now, and the jobs that are out with it."""
+    """A place in a pool: the member that has it now, and what it is to do again."""
 
     def __init__(self, member: ThreadWorker | ProcessWorker) -> None:
         self.member = member
@@ -265,7 +239,6 @@ class _Place:
         """Whether the member has started."""
         self.is_over = False
         """Whether it has ended, and no other comes."""
-        self.out: dict[int, Request] = {}
         self.again = False
         """Whether it does jobs of a lost process again; it gets no others meanwhile."""
         self.lots: deque[list[Request]] = deque()
@@ -279,14 +252,9 @@ class _Place:
     def takes_jobs(self) -> bool:
         return self.is_ready and not self.again and not self.is_over
 
-    def give(self, jobs: list[Request]) -> None:
-        self.out.update((job.number, job) for job in jobs)
-        self.member.tell(jobs)
-
     def came(self, packet: list[Result]) -> None:
         for result in packet:
-            if isinstance(result, StoreFailure):
-                continue
-            self.out.pop(result.number, None)
-            if self.folder is not None and isinstance(result, Fetched):
-                self.reported.add(result.staged.folder.rpartition("/")[2])
+            if isinstance(result, Response):
+                self.member.out.pop(result.request.number, None)
+                if self.folder is not None and result.staged is not None:
+                    self.reported.add(result.staged.folder.rpartition("/")[2])

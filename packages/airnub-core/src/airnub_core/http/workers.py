@@ -1,22 +1,30 @@
-"""The members of a worker pool: a downloader in a thread of this process, and downloaders in processes beside it."""
+"""The members of a worker pool: a downloader on the client of this process, and downloaders in processes beside it.
 
+A process gets requests on its standard input, and answers on its standard output, both pickled as plain tuples; what
+the index knows stays here. It ends when its input does: with the process that started it, however that ended.
+"""
+
+import gc
+import os
 import pickle
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from airnub_core.errors import IngestError
 from airnub_core.http.client import Client
-from airnub_core.http.downloader import Downloader
+from airnub_core.http.downloader import Downloader, DownloaderConfig, Result
 from airnub_core.http.io_threads import SerialExecutor
-from airnub_core.http.request import Request, Result, Started
-from airnub_core.http.worker import CLOSE, STOP
+from airnub_core.http.request import Request, Response
 
+CLOSE, STOP = "close", "stop"
 _LONGEST_END = 5.0
 """Seconds that a process may take to end when it has closed its output."""
-_COMMAND = "from airnub_core.http.worker import main; main()"
+_COMMAND = "from airnub_core.http.workers import main; main()"
 
 
 class Ended(NamedTuple):
@@ -25,45 +33,49 @@ class Ended(NamedTuple):
     status: int | None = None
 
 
-Packet = list[Result] | Started | Ended | BaseException
+Packet = list[Result] | str | Ended | BaseException
+"""What a member sends: results, the folder that it stages in when it has started, that it has ended, or why."""
 
 
 class ThreadWorker:
-    """A downloader in a thread of this process."""
+    """A downloader in this process, in the thread of its client."""
 
-    def __init__(self, settings: dict[str, Any], send: Callable[[Packet], None], client: Client | None) -> None:
-        self._downloader = Downloader(**settings, on_results=send, client=client)
+    def __init__(self, config: DownloaderConfig, send: Callable[[Packet], None], client: Client | None) -> None:
+        self.out: dict[int, Request] = {}
+        """Requests without a result, by number."""
+        self._downloader = Downloader(config, send, client, lambda: send(Ended()))
         self._send = send
-        self._thread = threading.Thread(target=self._run, name="airnub-download", daemon=True)
-        self._thread.start()
+        self._is_finished = False
 
-    def _run(self) -> None:
-        try:
-            self._downloader.run()
-        except BaseException as error:  # noqa: BLE001  # it is raised where the results are read
-            self._send(error)
-        else:
-            self._send(Ended())
+    def add(self, requests: list[Request]) -> None:
+        for request in requests:
+            self.out[request.number] = request
+        self._downloader.add(requests)
 
-    def tell(self, message: list[Request] | str) -> None:
-        if message == CLOSE:
-            self._downloader.close()
-        elif message == STOP:
-            self._downloader.stop()
-        elif isinstance(message, list):
-            self._downloader.add(message)
+    def close(self) -> None:
+        self._downloader.close()
+
+    def stop(self) -> None:
+        self._downloader.stop()
 
     def dismiss(self) -> None:
-        self.tell(CLOSE)
+        self.close()
 
     def join(self) -> None:
-        self._thread.join()
+        if not self._is_finished:
+            self._is_finished = True
+            try:
+                self._downloader.finish()
+            except BaseException as error:  # noqa: BLE001  # it is raised where the results are read
+                self._send(error)
 
 
 class ProcessWorker:
     """A downloader in a process beside this one."""
 
-    def __init__(self, settings: dict[str, Any], send: Callable[[Packet], None]) -> None:
+    def __init__(self, config: DownloaderConfig, send: Callable[[Packet], None]) -> None:
+        self.out: dict[int, Request] = {}
+        """Requests without a result, by number."""
         self._send = send
         # A session of its own: Ctrl-C is for this process, which then tells the others to stop.
         self._process = subprocess.Popen(
@@ -73,41 +85,22 @@ class ProcessWorker:
             start_new_session=True,
         )
         self._dismissed = False
-        # Jobs are written beside: the pipe is full long before the process has started.
+        # Requests are written beside: the pipe is full long before the process has started.
         self._writing = SerialExecutor("airnub-jobs")
-        self.tell(settings)
+        self._tell(config)
         self._thread = threading.Thread(target=self._read, name="airnub-results", daemon=True)
         self._thread.start()
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None, "it is a pipe"
-        try:
-            while (packet := pickle.load(self._process.stdout)) is not None:  # noqa: S301  # our own process
-                self._send(packet)
-        except (EOFError, pickle.UnpicklingError):
-            status = self._status()
-            self._send(Ended(None if self._dismissed else status))
-        else:
-            self._send(Ended())
+    def add(self, requests: list[Request]) -> None:
+        for request in requests:
+            self.out[request.number] = request
+        self._tell([request[:-1] for request in requests])
 
-    def _status(self) -> int:
-        """The exit status of a process that sends nothing more, or nothing that can be read."""
-        try:
-            return self._process.wait(_LONGEST_END)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
+    def close(self) -> None:
+        self._tell(CLOSE)
 
-    def tell(self, message: list[Request] | dict[str, Any] | str) -> None:
-        self._writing.put(self._write, message)
-
-    def _write(self, message: list[Request] | dict[str, Any] | str) -> None:
-        assert self._process.stdin is not None, "it is a pipe"
-        try:
-            pickle.dump(message, self._process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
-            self._process.stdin.flush()
-        except (BrokenPipeError, ValueError):
-            pass  # it has ended, or is closed; and the thread that reads its results says how
+    def stop(self) -> None:
+        self._tell(STOP)
 
     def dismiss(self) -> None:
         self._dismissed = True
@@ -121,3 +114,84 @@ class ProcessWorker:
             if pipe is not None:
                 with suppress(BrokenPipeError):  # it has ended without reading all it was sent
                     pipe.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None, "it is a pipe"
+        try:
+            while (packet := pickle.load(self._process.stdout)) is not None:  # noqa: S301  # our own process
+                self._send(packet if isinstance(packet, str) else [self._result(one) for one in packet])
+        except (EOFError, pickle.UnpicklingError):
+            status = self._status()
+            self._send(Ended(None if self._dismissed else status))
+        else:
+            self._send(Ended())
+
+    def _result(self, sent: tuple[Any, ...] | IngestError) -> Result:
+        return Response(self.out[sent[0]], *sent[1:]) if isinstance(sent, tuple) else sent
+
+    def _status(self) -> int:
+        """The exit status of a process that sends nothing more, or nothing that can be read."""
+        try:
+            return self._process.wait(_LONGEST_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _tell(self, message: list[tuple[Any, ...]] | DownloaderConfig | str) -> None:
+        self._writing.put(self._write, message)
+
+    def _write(self, message: list[tuple[Any, ...]] | DownloaderConfig | str) -> None:
+        assert self._process.stdin is not None, "it is a pipe"
+        try:
+            pickle.dump(message, self._process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
+            self._process.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            pass  # it has ended, or is closed; and the thread that reads its results says how
+
+
+def main() -> None:
+    """Be a process that downloads; the first message of standard input is its `DownloaderConfig`."""
+    gc.freeze()  # what was imported stays
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+
+    def send(packet: list[Any] | str | None) -> None:
+        try:
+            pickle.dump(packet, sink, protocol=pickle.HIGHEST_PROTOCOL)
+            sink.flush()
+        except BrokenPipeError:
+            os._exit(1)
+
+    def send_results(results: list[Result]) -> None:
+        send([(one.request.number, *one[1:]) if isinstance(one, Response) else one for one in results])
+
+    config: DownloaderConfig = pickle.load(source)  # noqa: S301  # from the process that started this one
+    downloader = Downloader(config, send_results)
+    send(downloader.folder)
+
+    def listen() -> None:
+        while True:
+            try:
+                message = pickle.load(source)  # noqa: S301
+            except (EOFError, pickle.UnpicklingError):
+                # Whoever wanted the results is dead. What is staged is whole or not there; the next run looks at it.
+                os._exit(1)
+            if message == CLOSE:
+                downloader.close()
+            elif message == STOP:
+                downloader.stop()
+            else:
+                downloader.add([Request(*values) for values in message])
+
+    threading.Thread(target=listen, name="airnub-requests", daemon=True).start()
+    # The thread that listens cannot be stopped, and Python would wait for it.
+    try:
+        downloader.finish()
+        send(None)
+    except BaseException:  # noqa: BLE001  # it is shown, and the exit status says so to the process that started this
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

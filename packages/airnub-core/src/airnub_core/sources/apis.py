@@ -9,8 +9,9 @@ from pydantic import model_validator
 
 from airnub_core.concurrency import in_thread, together
 from airnub_core.errors import HttpStatusError, ItemError
+from airnub_core.http.request import Response
 from airnub_core.http.url import origin_of
-from airnub_core.items import FetchResult, Item
+from airnub_core.items import Item
 from airnub_core.outcome import Outcome, Status
 from airnub_core.sources.base import (
     DottedPath,
@@ -156,7 +157,7 @@ async def _ingest_api(engine: "Engine", source: ApiSource, headers: Mapping[str,
             engine.expect(1)
         made = [] if begun is None else [derived_url(whole.url, records)]
         # An error behind the first answer is that of another page.
-        failed = await engine.give_up(whole, error, made, is_its_own=not reading.arrivals)
+        failed = await engine.give_up(whole, error, made, is_its_own=not reading.responses)
         return [*reading.outcomes, failed]
     except BaseException:
         # The run is cancelled, or the disk is full: what is whole is not fetched again.
@@ -168,7 +169,7 @@ async def _ingest_api(engine: "Engine", source: ApiSource, headers: Mapping[str,
     if last.value is not None and not reading.lines:
         await reading.settle()
         return [engine.report(Outcome(source.name, Status.UNCHANGED, url=whole.url, attempts=reading.attempts))]
-    collected = engine.keep(begun, b"".join(reading.lines), JSON_LINES, reading.arrivals)
+    collected = engine.keep(begun, b"".join(reading.lines), JSON_LINES, reading.responses)
     outcomes = await reading.settle(collected)
     if news is not None and news.watermark.value is not None:
         # Only now: a run that ends before asks for the same records again.
@@ -185,7 +186,7 @@ class _Reading:
         self._whole = whole
         self._news = news
         self._settled = 0
-        self.arrivals: list[FetchResult] = []
+        self.responses: list[Response] = []
         self.lines: list[bytes] = []
         """The records of each page that has some, as JSON Lines: parsed they take ten times the memory."""
         self.outcomes: list[Outcome] = []
@@ -193,25 +194,25 @@ class _Reading:
 
     @property
     def attempts(self) -> int:
-        return max((arrival.attempts for arrival in self.arrivals), default=1)
+        return max((response.attempts for response in self.responses), default=1)
 
     async def pages(self) -> None:
         walk = Paginator(self._source, self._whole.url)
         while walk.url is not None:
             try:
-                arrival = await self._engine.get(_page(self._whole, walk.url))
+                response = await self._engine.get(_page(self._whole, walk.url))
             except HttpStatusError as error:
                 if walk.ends_with(error):
                     return
                 raise
-            arrival, content = await self._engine.read(arrival)
-            self.arrivals.append(arrival)
+            response, content = await self._engine.read(response)
+            self.responses.append(response)
             if len(content) > LARGE:
                 # It takes seconds: a run's heartbeats, and other sources, go on meanwhile.
-                await in_thread(partial(self._take, walk, content, arrival.headers))
+                await in_thread(partial(self._take, walk, content, response.headers))
             else:
-                self._take(walk, content, arrival.headers)
-            if len(self.arrivals) - self._settled >= SETTLED_TOGETHER:
+                self._take(walk, content, response.headers)
+            if len(self.responses) - self._settled >= SETTLED_TOGETHER:
                 await self.settle()
 
     def _take(self, walk: Paginator, content: bytes, headers: Mapping[str, str]) -> None:
@@ -226,10 +227,10 @@ class _Reading:
                 self.lines.append(json_lines(walk.url, records))
         walk.advance(answer, headers)
 
-    async def settle(self, *collected: FetchResult) -> list[Outcome]:
+    async def settle(self, *collected: Response) -> list[Outcome]:
         """Make durable what is not yet; where every page is an item it is reported too."""
-        fresh = self.arrivals[self._settled :]
-        self._settled = len(self.arrivals)
+        fresh = self.responses[self._settled :]
+        self._settled = len(self.responses)
         if self._source.records is not None:
             return await self._engine.commit(collected, parts=fresh)
         if fresh:

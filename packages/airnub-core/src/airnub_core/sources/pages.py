@@ -90,7 +90,7 @@ async def _read(engine: "Engine", source: PageSource) -> Sequence[Item | Outcome
     list_url = derived_url(page.url, list_name)
 
     async def rules_at(url: str) -> bytes:
-        return (await engine.peek(replace(page, url=url), MAX_BYTES, cuts=True))[0]
+        return (await engine.peek(replace(page, url=url), MAX_BYTES, cuts=True)).content
 
     robots = Robots(rules_at)
     begun = None if source.download else engine.begin(page, list_name)
@@ -143,8 +143,8 @@ async def _links(engine: "Engine", robots: "Robots", page: Item, selector: str) 
     from airnub_core.sources.html import MAX_PAGE_BYTES, links_on_any_page
 
     await robots.check(page.url)
-    content, headers, final_url = await engine.peek(page, MAX_PAGE_BYTES)
-    return await links_on_any_page(final_url, content, headers.get("content-type"), selector)
+    read = await engine.peek(page, MAX_PAGE_BYTES)
+    return await links_on_any_page(read.final_url, read.content, read.headers.get("content-type"), selector)
 
 
 async def _sitemap_links(engine: "Engine", robots: "Robots", page: Item) -> "list[Link]":
@@ -156,8 +156,8 @@ async def _sitemap_links(engine: "Engine", robots: "Robots", page: Item) -> "lis
     links: dict[str, Link] = {}
     for url in waiting:
         await robots.check(url)
-        content, _, final_url = await engine.peek(replace(page, url=url), MAX_PAGE_BYTES)
-        sitemap = await asyncio.to_thread(links_in_sitemap, final_url, content)
+        read = await engine.peek(replace(page, url=url), MAX_PAGE_BYTES)
+        sitemap = await asyncio.to_thread(links_in_sitemap, read.final_url, read.content)
         for link in sitemap.pages:
             links.setdefault(link.url, link)
         # The list grows while it is walked; an index that names itself is not read again.

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache, lru_cache
+from hashlib import sha256
 from json.encoder import encode_basestring as _text
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
 
-from airnub_common import ALGORITHM, redact_url, sha256_hex
+from airnub_common import ALGORITHM, redact_url
 from airnub_core.errors import DamagedManifestError
 from airnub_core.store.layout import object_path
 
@@ -41,16 +42,34 @@ HEADERS_WORTH_KEEPING = frozenset(
 )
 
 
-class RequestInfo(NamedTuple):
-    """What was asked for, as its manifest describes it; URLs are whole, and are redacted when they are written."""
+class Requested(Protocol):
+    """What a manifest says of a request: a `Request`. URLs are whole, and are redacted when they are written."""
 
-    source: str
-    url: str
-    url_digest: str
-    page: str | None = None
-    title: str | None = None
-    previous_digest: str | None = None
-    """Of the same URL, as far as it is known."""
+    @property
+    def source(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def url_digest(self) -> str: ...
+    @property
+    def page(self) -> str | None: ...
+    @property
+    def title(self) -> str | None: ...
+    @property
+    def previous_digest(self) -> str | None: ...
+
+
+class Received(Protocol):
+    """What a manifest says of what came: a `Response`."""
+
+    @property
+    def request(self) -> Requested: ...
+    @property
+    def final_url(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def sent_at(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,30 +110,25 @@ class Manifest:
     @classmethod
     def of(
         cls,
-        asked: RequestInfo,
-        final_url: str,
-        headers: Mapping[str, str],
+        received: Received,
         *,
         hex_digits: str,
         size: int,
         file_name: str,
         original: str,
-        sent_at: str,
         derived_from: tuple[str, ...] = (),
     ) -> Self:
         """The manifest of bytes that have come.
 
         Args:
-            asked: what was asked for.
-            final_url: where the bytes came from after redirects.
-            headers: of the answer, names in lower case.
+            received: what came, and what was asked for.
             hex_digits: of the SHA-256 of the bytes.
             size: in bytes.
             file_name: the safe one.
             original: as the server or the URL wrote it.
-            sent_at: when they were asked for, by the clock of the index: ISO 8601 in UTC.
             derived_from: digests of the objects that it was made from.
         """
+        asked, headers = received.request, received.headers
         digest = f"{ALGORITHM}:{hex_digits}"
         url = redact_url(asked.url)
         return cls(
@@ -123,7 +137,7 @@ class Manifest:
             url_digest=asked.url_digest,
             page=None if asked.page is None else redact_url(asked.page),
             title=asked.title,
-            final_url=url if final_url == asked.url else redact_url(final_url),
+            final_url=url if received.final_url == asked.url else redact_url(received.final_url),
             path=object_path(asked.source, hex_digits, file_name),
             file_name=file_name,
             original_file_name=original,
@@ -131,7 +145,7 @@ class Manifest:
             size=size,
             content_type=headers.get("content-type"),
             headers={name: value for name, value in headers.items() if name in HEADERS_WORTH_KEEPING},
-            fetched_at=datetime.fromisoformat(sent_at),
+            fetched_at=datetime.fromisoformat(received.sent_at),
             previous_digest=asked.previous_digest if asked.previous_digest != digest else None,
             derived_from=derived_from,
         )
@@ -216,4 +230,4 @@ def _block(start: str, entries: list[str], end: str) -> str:
 
 def url_digest(url: str) -> str:
     """What a URL is known by: the 64 hexadecimal digits of its SHA-256, so that no secret in it is written down."""
-    return sha256_hex(url.encode())
+    return sha256(url.encode()).hexdigest()

@@ -1,9 +1,14 @@
-"""Staging: hidden folders in which bytes arrive, each owned by a live process; what a dead one left is taken up."""
+"""Staging: hidden folders in which bytes arrive, each owned by a live process; what a dead one left is taken up.
 
-import hashlib
+<hidden>/staging/<process>/lock
+<prefix>/<number>/<file name>                    by `stager`: a body that can be published
+<file name>.manifest.json
+redo/<prefix>-<number>.log                       see `write_ahead_log`
+"""
+
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -11,16 +16,11 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from airnub_common import ALGORITHM
 from airnub_core.errors import StoreError
 from airnub_core.store.durability import defer_sync, make_durable
-from airnub_core.store.layout import SUFFIX, Staged, object_name
-from airnub_core.store.manifest import Manifest, RequestInfo
 from airnub_core.store.write_ahead_log import logs_in
 
 _LOCK = "lock"
-_OWN = "own"
-"""Where the process itself stages, beside those that it has started."""
 _POLL = 0.005
 """Seconds between two looks at a lock that is held for less."""
 
@@ -39,7 +39,6 @@ class Staging:
         self._recover = recover
         self._folder: Path | None = None
         self._lock: FileLock | None = None
-        self._count = 0
         self._abandoned = False
 
     def __enter__(self) -> Self:
@@ -97,18 +96,6 @@ class Staging:
         """Leave what is here for the next run to recover."""
         self._abandoned = True
 
-    def body(self) -> "StagedBody":
-        """A new, empty body.
-
-        Raises:
-            OSError: the store cannot be written, or the disk is full.
-        """
-        self._count += 1
-        folder = self.folder / _OWN / str(self._count)
-        folder.parent.mkdir(exist_ok=True)
-        folder.mkdir()
-        return StagedBody(folder)
-
     def _leave(self) -> None:
         """Leave the folder with its logs, marked. Where there is no room for the mark, all is synced: then no log is
         needed, and the folder goes.
@@ -151,73 +138,3 @@ class Staging:
         if folder.exists():
             with suppress(OSError), self._alone():
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-class StagedBody:
-    """Bytes on their way into the store: hashed while they are written, alone in a folder that can be published."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.size = 0
-        """In bytes, so far."""
-        self._hash = hashlib.new(ALGORITHM)
-        self._path = folder / "body"
-        self._file = self._path.open("wb")
-
-    def write(self, chunk: bytes) -> None:
-        """Append a chunk.
-
-        Raises:
-            OSError: the disk is full, or the store was removed.
-        """
-        self._file.write(chunk)
-        self._hash.update(chunk)
-        self.size += len(chunk)
-
-    def finish(
-        self,
-        asked: RequestInfo,
-        final_url: str,
-        headers: Mapping[str, str],
-        original: str,
-        sent_at: str,
-        derived_from: tuple[str, ...] = (),
-    ) -> Staged:
-        """Close the file under its final name, with its manifest beside it: ready to be published.
-
-        Args: as `Manifest.of`.
-
-        Raises:
-            OSError: the disk is full, or the store was removed.
-        """
-        self._file.close()
-        name, hex_digits = object_name(original), self._hash.hexdigest()
-        self._path = self._path.rename(self.folder / name)
-        manifest = Manifest.of(
-            asked,
-            final_url,
-            headers,
-            hex_digits=hex_digits,
-            size=self.size,
-            file_name=name,
-            original=original,
-            sent_at=sent_at,
-            derived_from=derived_from,
-        )
-        (self.folder / (name + SUFFIX)).write_bytes(manifest.as_bytes())
-        return Staged(str(self.folder), asked.source, name, hex_digits, self.size, asked.url_digest)
-
-    def content(self) -> bytes:
-        """All that was written, for bodies that are small.
-
-        Raises:
-            OSError: the disk is full, or the store was removed.
-        """
-        if not self._file.closed:
-            self._file.flush()
-        return self._path.read_bytes()
-
-    def discard(self) -> None:
-        """Remove what came; a published body is not touched."""
-        self._file.close()
-        shutil.rmtree(self.folder, ignore_errors=True)

@@ -13,6 +13,7 @@ files, the next run writes again from here. Every process that stages appends to
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -47,7 +48,7 @@ class WriteAheadLog:
         Raises:
             OSError: the disk is full, or the store was removed.
         """
-        self._folder = staging / LOGS
+        self._folder = f"{staging}/{LOGS}"
         self._prefix = prefix
         self._number = 0
         self._size = 0
@@ -91,8 +92,9 @@ class WriteAheadLog:
         self.close()
         self._number += 1
         self._size = 0
-        self._folder.mkdir(exist_ok=True)
-        path = self._folder / f"{self._prefix}-{self._number:06}{_SUFFIX}"
+        with suppress(FileExistsError):
+            os.mkdir(self._folder)  # noqa: PTH102
+        path = f"{self._folder}/{self._prefix}-{self._number:06}{_SUFFIX}"
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
 

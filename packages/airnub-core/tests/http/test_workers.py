@@ -7,8 +7,9 @@ import sys
 import pytest
 from pydantic import ByteSize
 
-from airnub_core.http.request import Fetched, Started
-from airnub_core.http.worker import CLOSE, STOP
+from airnub_core.http.downloader import DownloaderConfig
+from airnub_core.http.request import Response
+from airnub_core.http.workers import CLOSE, STOP
 from airnub_core.store.write_ahead_log import logs_in, read_log
 
 
@@ -16,21 +17,14 @@ from airnub_core.store.write_ahead_log import logs_in, read_log
 def worker(tmp_path, staging_folder):
     """Start one; it is told its settings unless others are given."""
     started = []
-    settings = {
-        "staging": staging_folder,
-        "prefix": "b",
-        "hidden": tmp_path / "hidden",
-        "connections": 2,
-        "memory": 1,
-        "user_agent": "tests/1",
-    }
+    config = DownloaderConfig(staging_folder, tmp_path / "hidden", 2, "tests/1", prefix="b", memory=1)
 
-    def start(settings=settings, **more):
-        command = [sys.executable, "-P", "-c", "from airnub_core.http.worker import main; main()"]
+    def start(**more):
+        command = [sys.executable, "-P", "-c", "from airnub_core.http.workers import main; main()"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(command, **pipes)
         started.append(process)
-        tell(process, settings | more)
+        tell(process, config._replace(**more))
         return process
 
     yield start
@@ -40,7 +34,9 @@ def worker(tmp_path, staging_folder):
 
 
 def tell(process, message):
-    """One message."""
+    """One message; requests as a pool sends them, without what the index knows."""
+    if isinstance(message, list):
+        message = [request[:-1] for request in message]
     pickle.dump(message, process.stdin)
     process.stdin.flush()
 
@@ -51,7 +47,7 @@ def started(worker, staging_folder):
 
     def start(**more):
         process = worker(**more)
-        assert pickle.load(process.stdout) == Started(str(staging_folder / "b"))
+        assert pickle.load(process.stdout) == str(staging_folder / "b")
         return process
 
     return start
@@ -62,7 +58,8 @@ def test_jobs_go_in_and_results_come_out(started, job, server, staging_folder):
     process = started()
     tell(process, [job(server.url("told"), 7)])
     [result] = pickle.load(process.stdout)
-    assert isinstance(result, Fetched)
+    assert result[0] == 7
+    assert Response(None, *result[1:]).staged.size == len(b"fine")
     assert [path.relative_to(staging_folder).as_posix() for path in staging_folder.glob("*/*")] == ["b/1"]
     tell(process, CLOSE)
     assert pickle.load(process.stdout) is None
@@ -75,7 +72,7 @@ def test_what_is_logged_is_in_the_log_before_it_is_told(started, job, server, st
     process = started(is_logged=is_logged)
     tell(process, [job(server.url("told"), 7)])
     [result] = pickle.load(process.stdout)
-    assert result.staged.is_logged == is_logged
+    assert Response(*result).staged.is_logged == is_logged
     logged = [(one.folder, one.content) for log in logs_in(staging_folder) for one in read_log(log)]
     assert logged == ([("b/1", b"fine")] if is_logged else [])
 
@@ -113,7 +110,7 @@ def test_it_ends_when_nobody_reads(started, job, server):
 
 def test_what_goes_wrong_in_it_is_shown(worker, tmp_path):
     """And its exit status says that something did."""
-    process = worker({"staging": tmp_path / "none", "prefix": "b"})
+    process = worker(staging=tmp_path / "none")
     _, shown = process.communicate(timeout=60)
     assert process.returncode == 1
     assert b"Traceback" in shown
@@ -122,7 +119,7 @@ def test_what_goes_wrong_in_it_is_shown(worker, tmp_path):
 LIGHT = """
 import pickle, sys
 before = set(sys.modules)
-import airnub_core.http.worker
+import airnub_core.http.workers
 jobs = pickle.load(sys.stdin.buffer)
 print(*(set(sys.modules) - before))
 print(jobs)
