@@ -8,7 +8,7 @@ import pytest
 
 _MEMORY = Path("/dev/shm")  # noqa: S108  # a file system in memory, not a file that others could have made
 _LEAST_FREE = 4 * 1024**3
-_SERVERS = {"postgres_server", "s3"}
+_SERVERS = {"endpoint", "postgres_server", "s3"}
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -552,7 +552,7 @@ def test_a_peek_stores_nothing(site, network, tmp_path, body):
 # --- two runs at once
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
 def place(request, tmp_path):
     """A store with an index of each kind; in PostgreSQL every claim lapses at once."""
     url = None

@@ -19,7 +19,7 @@ GONE = Reply(b"gone\n", status=410)
 
 
 # Store and index know nothing of each other: each kind is met once, in half the time of all four pairs.
-@pytest.fixture(params=["folder, SQLite", "bucket, PostgreSQL"])
+@pytest.fixture(params=["folder, SQLite", pytest.param("bucket, PostgreSQL", marks=pytest.mark.system)])
 def place(request, tmp_path):
     """An empty store of each kind, with an index of each kind."""
     objects, _, index = request.param.partition(", ")

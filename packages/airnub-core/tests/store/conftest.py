@@ -117,7 +117,7 @@ def manifest():
     return make
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
 def place(request, tmp_path):
     """Where an index is: a file that is not there yet, or the URL of an empty schema."""
     return tmp_path / "index.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")

@@ -48,7 +48,7 @@ class Folder:
         (self.root / path).unlink()
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.system)])
 def opened(request, tmp_path):
     """An empty store of each kind, and its contents."""
     store: Store

@@ -15,7 +15,7 @@ A = Withdrawal("s", url_digest("http://h/a"), "http://h/a?token=***", AT, "answe
 B = Withdrawal("t", url_digest("http://h/b"), "http://h/b", "2026-01-06T00:00:00+00:00", "store forget")
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.system)])
 def place(request, tmp_path):
     """An empty store of each kind."""
     if request.param == "folder":
