@@ -41,7 +41,7 @@ from airnub_core.withdrawing import commit_unavailable
 
 if TYPE_CHECKING:
     from airnub_core.http.client import Client
-    from airnub_core.http.fetcher import EventLoop, Fetcher
+    from airnub_core.http.fetcher import Fetcher
     from airnub_core.http.transport import AsyncClient, Transport
 
 
@@ -91,7 +91,6 @@ class Engine:
         )
         self._http_client: Client | None = None
         self._fetcher: Fetcher | None = None
-        self._event_loop: EventLoop | None = None
         self._transports: list[Transport] = []
         self._limits: dict[int, tuple[NetworkSettings, Limits]] = {}
         self._numbers = count()
@@ -296,7 +295,7 @@ class Engine:
 
         limits = source.network(self.network).limits()
         origin = Origin(source.name, limits, source.home, source.request_headers(secret))
-        transport = Transport(self._http(), self._awaited(), origin)
+        transport = Transport(self._http(), self._single().event_loop, origin)
         self._transports.append(transport)
         return new_async_client(transport, self._config.user_agent, auth)
 
@@ -399,15 +398,8 @@ class Engine:
         if self._fetcher is None:
             from airnub_core.http.fetcher import Fetcher
 
-            self._fetcher = Fetcher(self._http(), self._awaited(), self._config.staging, self._config.hidden)
+            self._fetcher = Fetcher(self._http(), self._config.staging, self._config.hidden)
         return self._fetcher
-
-    def _awaited(self) -> "EventLoop":
-        if self._event_loop is None:
-            from airnub_core.http.fetcher import EventLoop
-
-            self._event_loop = EventLoop()
-        return self._event_loop
 
 
 def _bytes_of(path: Path) -> bytes:

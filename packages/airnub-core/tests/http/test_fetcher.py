@@ -38,7 +38,7 @@ from airnub_core.errors import (
     TruncatedBodyError,
 )
 from airnub_core.http.client import Client
-from airnub_core.http.fetcher import EventLoop, Fetcher
+from airnub_core.http.fetcher import Fetcher
 from airnub_core.http.limits import MAX_INTERIM
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.clock import elapsed
@@ -55,7 +55,7 @@ async def requesting(folder, connections=8):
     """Requests that are staged in a folder, and the folder."""
     with Staging(folder / "staging") as staging:
         client = Client("tester/1", connections)
-        requests = Fetcher(client, EventLoop(), staging.folder, folder / "hidden")
+        requests = Fetcher(client, staging.folder, folder / "hidden")
         try:
             yield requests, staging
         finally:

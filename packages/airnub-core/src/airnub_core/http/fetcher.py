@@ -50,18 +50,18 @@ class EventLoop:
 class Fetcher:
     """Of one engine; belongs to one event loop, in which it is made."""
 
-    def __init__(self, client: Client, event_loop: EventLoop, staging: Path, hidden: Path) -> None:
+    def __init__(self, client: Client, staging: Path, hidden: Path) -> None:
         """Prepare.
 
         Args:
             client: makes the requests.
-            event_loop: in which they are awaited.
             staging: where bodies that are to be stored are staged, an absolute folder.
             hidden: the store's hidden folder; partial files wait in it.
         """
         self._client = client
         self._staging, self._partials = staging, Partials(hidden)
-        self._event_loop = event_loop
+        self.event_loop = EventLoop()
+        """In which they are awaited."""
         self._waiting: dict[int, tuple[asyncio.Future[Response], Transfer]] = {}
         """By number of the request, which no other that waits has."""
         self._opened: tuple[Stager, FileSink] | None = None
@@ -110,14 +110,14 @@ class Fetcher:
 
     def report(self, result: Response | IngestError) -> None:
         """A response is there, or what keeps the store from being written; from any thread."""
-        self._event_loop.call(lambda: self._take(result))
+        self.event_loop.call(lambda: self._take(result))
 
     def look(self, _now: float, *, is_idle: bool) -> None:
         """As a watcher of the client: nothing is to be done now and then."""
 
     def crashed(self, error: BaseException) -> None:
         """The client has ended by a fault: so does all that waits."""
-        self._event_loop.call(lambda: self._fail_all(error))
+        self.event_loop.call(lambda: self._fail_all(error))
 
     def _open(self) -> tuple[Stager, FileSink]:
         if self._opened is None:
@@ -132,7 +132,7 @@ class Fetcher:
         if key not in self._partial_keys:
             return None
         self._partial_keys.discard(key)
-        future: asyncio.Future[FileBody | None] = self._event_loop.loop.create_future()
+        future: asyncio.Future[FileBody | None] = self.event_loop.loop.create_future()
 
         def found(body: FileBody | None) -> None:
             if not future.cancelled():
@@ -140,7 +140,7 @@ class Fetcher:
             elif body is not None:
                 file_sink.park(body)
 
-        file_sink.resume(request, lambda body: self._event_loop.call(lambda: found(body)))
+        file_sink.resume(request, lambda body: self.event_loop.call(lambda: found(body)))
         return await future
 
     async def _ask(self, request: Request, sink: Sink, body: Body | None = None) -> Response:
@@ -148,7 +148,7 @@ class Fetcher:
         transfer.body = body
         # Beside processes that download files the limits of a host are divided.
         transfer.per_host = max(1, transfer.per_host // self._client.shared_by)
-        future: asyncio.Future[Response] = self._event_loop.loop.create_future()
+        future: asyncio.Future[Response] = self.event_loop.loop.create_future()
         self._waiting[request.number] = future, transfer
         try:
             self._client.submit(transfer)
