@@ -1,11 +1,28 @@
 """The ingestion engine: content store, manifests, index, and the three kinds of source. Knows nothing of Prefect.
 
-What may be used from outside is what `__all__` names. The shortest way through:
-
     async with open_engine(Path("store"), NetworkSettings()) as engine:
         outcomes = await ingest_files(engine, [FileSource(name="weather", urls=["https://…/weather.csv"])])
 
-Each name is imported when it is asked for: processes that only transfer need neither pydantic nor httpx.
+sources        kinds of source: files, APIs, pages
+items          `Item`, a wanted URL, and the request for it
+engine         opens a store; items in, outcomes out
+downloads      many items at a time, from the dispatcher to the commit
+dispatcher     which item is next, hosts in turn; leases of workers that share an index
+http           the only code that makes requests
+store          objects, manifests and the index
+commit         published, then in the index, then an outcome, many at a time
+withdrawing    URLs that are gone lose their current object
+outcome        what became of an item, and of a stage
+errors         everything that can go wrong, one tree
+contracts      data contracts, without polars
+concurrency    tasks that end together, threads that are waited for
+tolerance      a number or a share of what may fail
+output_files   files of later stages, written when they changed
+sample_site    a small web site on loopback, for demos and tests
+moved          modules and names of the version before
+
+What may be used from outside is what `__all__` names. Each name is imported when it is used: processes that only
+transfer need neither pydantic nor httpx.
 """
 
 from importlib import import_module

@@ -1,13 +1,20 @@
-"""The Prefect edge: the only shared code that imports Prefect. Departments import its modules by name.
+"""Prefect integration: the only shared code that imports Prefect. Departments import its modules by name.
 
-    settings      what a stage is told, typed
-    resolution    where that comes from: parameter, else Variable, else YAML
-    tasks         tasks that any department may use
-    conclusion    publishes what became of every item, then says whether the run failed
-    artifacts     what a run shows in Prefect
-    department    what a department consists of; its command is `command.main`
-    secrets       values of secrets, by the name of their block
-    testing       fixtures for the tests of departments
+Settings: `settings`, `resolution` (parameter, else Variable, else YAML), `yaml_file` and `validation` (every error
+with its line), `blocks` and `secrets`, `places` (data root), `dotenv_file`, `errors`.
+
+Flows of a department: `department` (what it consists of), `tasks` (one for each kind of source), `datasets` (a task
+for each), `pipeline`, `conclusion` (how a stage ends), `housekeeping` with `cleanup` and `integrity`, `run_names`,
+`steps` (of deploying).
+
+What a run shows: `artifacts`, `progress`, `plot`, `check_report`, `assets`, `events` and `behind` (datasets that are
+behind).
+
+Runs: `command` (the command of departments), `session`, `embedded` (a private server), `api_url`, `importing` (every
+flow, when an image is built), `testing` (fixtures).
+
+Workers and server: `worker`, `run_containers`, `subflows`, `exit_status`, `lease_storage`, `server_database`,
+`json_logs`, `worker_metrics`, `disk`.
 
 Nothing is imported here: a command must be able to start the embedded server before it imports Prefect itself.
 """

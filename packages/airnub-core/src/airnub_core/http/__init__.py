@@ -1,7 +1,5 @@
 """HTTP: the only code of the engine that makes requests. Files, answers of APIs, pages and `Engine.client` share it.
 
-    fetcher, transport, worker_pool → (worker →) downloader → client, loop → curl_handle → response → body_sink
-
 | rule | module |
 |---|---|
 | which URLs may be asked for | `url` |
@@ -13,6 +11,13 @@
 | headers, credentials among them; Content-Encoding | `headers`, `redirects`; `encoding` |
 | robots.txt | `robots` |
 | the keys of `network:` in settings | `settings` |
+
+The way of a request: `request` (`Request`, `Response`, and the transfer between them) → `client`, over `loop`
+(libcurl's multi interface) and `curl_handle` (one exchange) → `response`, which reads headers and keeps limits →
+`body_sink`, where the body goes.
+
+Who asks: `fetcher` (one at a time), `transport` with `streams` (`Engine.client`), `downloader` (files) with
+`worker_pool` and `workers` (its threads and processes). Bodies of files: `file_sink`, `large_file`, `io_threads`.
 
 The processes of a worker pool import this package and what it needs, and neither Pydantic nor httpx.
 """

@@ -1,4 +1,12 @@
-"""Readers: the bytes of one object become chunks of raw rows; only a chunk is in memory at a time."""
+"""Readers: the bytes of one object become chunks of raw rows; only a chunk is in memory at a time.
+
+chunk        what a reader gives
+csv, json_lines, json, excel, parquet   one format each
+zip          members of an archive, each by a reader
+function     a reader of a department's own
+text         decoding
+whole_file   for formats that are not read from the beginning to the end
+"""
 
 from airnub_data.readers.chunk import CHUNK, Chunk, Reader
 from airnub_data.readers.csv import Csv

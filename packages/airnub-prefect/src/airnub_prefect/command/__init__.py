@@ -1,9 +1,13 @@
-"""The department command, one implementation for all departments: `demo`, `run`, `list`, `store`.
+"""The command of departments, one implementation for all.
 
-main       the commands: arguments in, exit status out
-running    runs stages and the demo, and ends with a report
-display    what a person sees meanwhile and at the end
-store      looking at the content store
+main          the commands: arguments in, exit status out
+running       a stage or the pipeline
+demo, site    the demo, and its sample site
+listing       flows and their settings
+store         looking at the content store
+dataset       looking at datasets and their versions
+housekeeping  removing partial files and expired versions
+display       what a person sees meanwhile and at the end
 """
 
 from airnub_prefect.command.main import main
