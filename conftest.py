@@ -1,8 +1,11 @@
-"""The processes that run the tests: how many, and that they can be forked; and `--one-case`."""
+"""The processes that run the tests: how many, and that they can be forked; `--one-case`; and the mark `example`."""
 
 import os
+from pathlib import Path
 
 import pytest
+
+EXAMPLE = Path(__file__).parent / "departments" / "project_alpha"
 
 
 def pytest_configure() -> None:
@@ -11,6 +14,13 @@ def pytest_configure() -> None:
     Twice in ten whole runs such a process ended by a segmentation fault in a thread that is not Python's.
     """
     os.environ.setdefault("_RJEM_MALLOC_CONF", "background_thread:false")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests that need the example department where `airnub adopt --without-example` took it out."""
+    if item.get_closest_marker("example") and not EXAMPLE.is_dir():
+        pytest.skip(f"needs the example department, {EXAMPLE.name}, which this repository does not have")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,83 +6,26 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
-from contextlib import suppress
-from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 
 from airnub_cli.configuration.environment import load_environment
+from airnub_cli.configuration.registry import load_registry
+
+sys.path.insert(0, str(Path(__file__).parent / "importable"))
+from repository_copy import airnub, changes, commit, copied, environment, run
 
 pytestmark = pytest.mark.system
 
-ROOT = Path(__file__).parents[1]
 KILLS = int(os.environ.get("AIRNUB_KILLS_OF_NEW", "2"))
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     """The files that git knows or would take, committed; and everything installed."""
-    root = tmp_path_factory.mktemp("copy") / "repository"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if listed.returncode != 0 or shutil.which("uv") is None:
-        pytest.skip("needs a git checkout and uv")
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, root / name)
-    run(root, "git", "init", "-q")
-    commit(root)
-    run(root, "uv", "sync", "-q", "--frozen", "--all-packages", "--group", "lint")
-    bring_caches(root)
-    return root
-
-
-def bring_caches(root):
-    """What mypy and Python have cached here holds in a copy: mypy compares contents, Python sizes and times.
-
-    Where there are no caches, or others, it only takes longer: 30 s of processor time for mypy, 10 s for Python.
-    """
-    with suppress(shutil.Error):  # of files that mypy is about to replace
-        if (ROOT / ".mypy_cache").is_dir():
-            shutil.copytree(ROOT / ".mypy_cache", root / ".mypy_cache")
-    here = Path(sysconfig.get_path("purelib"))
-    there = root / ".venv" / here.relative_to(sys.prefix)
-    for source in there.rglob("*.py"):
-        compiled = Path(cache_from_source(here / source.relative_to(there)))
-        if compiled.is_file():
-            place = Path(cache_from_source(source))
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(compiled, place)
-
-
-def environment():
-    """Nobody's server, and no other environment."""
-    dropped = ("PREFECT_", "AIRNUB_", "VIRTUAL_ENV", "COV_", "COVERAGE_", "PYTEST_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-
-
-def run(root, *command, status=0):
-    done = subprocess.run(command, cwd=root, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout
-
-
-def airnub(root, *arguments, status=0):
-    return run(root, ".venv/bin/python", "-m", "airnub_cli", *arguments, status=status)
-
-
-def commit(root):
-    run(root, "git", "add", "-A")
-    run(root, "git", "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "x")
-
-
-def changes(root):
-    return run(root, "git", "status", "--porcelain", "--untracked-files=all", "--ignored=no")
+    return copied(tmp_path_factory.mktemp("copy") / "repository")
 
 
 def test_a_department_from_its_first_day_to_its_last(copy):
@@ -94,7 +37,8 @@ def test_a_department_from_its_first_day_to_its_last(copy):
     assert "    report += await keepers(settings.part(settings.keepers), force)\n" in stage.read_text()
     replaced = {name: load_environment(copy, name).replaced_sources().get("accounts") for name in ("local", "sample")}
     assert replaced == {"local": None, "sample": ["scheduled_file_downloads"]}
-    assert "/departments/accounts/ @example/team-money" in (copy / ".github/CODEOWNERS").read_text()
+    owners = f"/departments/accounts/ @{load_registry(copy).organisation}/team-money"
+    assert owners in (copy / ".github/CODEOWNERS").read_text()
     run(copy, ".venv/bin/ruff", "check")
     run(copy, ".venv/bin/ruff", "format", "--check")
     run(copy, ".venv/bin/mypy", "departments/accounts/src")
