@@ -1,5 +1,6 @@
 """Departments, on a copy of this repository with an environment of its own: made, checked, run, changed and removed."""
 
+import json
 import os
 import random
 import shutil
@@ -13,6 +14,7 @@ import pytest
 
 from airnub_cli.configuration.environment import load_environment
 from airnub_cli.configuration.registry import load_registry
+from airnub_core.sample_site import Reply, SampleSite
 
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
 from repository_copy import airnub, changes, commit, copied, environment, run
@@ -52,6 +54,36 @@ def test_a_department_from_its_first_day_to_its_last(copy):
     commit(copy)
     assert run(copy, "git", "diff", "HEAD~2", "--stat") == ""
     assert not (copy / "departments/accounts").exists()
+
+
+ROWS = b"location,date,precipitation,temp_max,temp_min\nSeattle,2012-02-01,0.0,12.8,5.0\n"
+CONFIG = """\
+store: data/own
+network: {allow_private_hosts: true}
+scheduled_file_downloads: [{name: measurements, urls: ["%s"]}]
+"""
+
+
+def test_an_empty_department_is_green_and_ingests(copy, tmp_path):
+    """Without data of the template's; with a source of its own it fetches, and the processing makes its dataset."""
+    airnub(copy, "new", "department", "own", "--empty")
+    run(copy, ".venv/bin/ruff", "check", "departments/own")
+    run(copy, ".venv/bin/ruff", "format", "--check", "departments/own")
+    run(copy, ".venv/bin/mypy", "departments/own/src")
+    assert all(": warning: " in line for line in airnub(copy, "check").splitlines())
+    command = (".venv/bin/python", "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "departments/own")
+    assert " passed" in run(copy, *command)
+    config = tmp_path / "ingestion.yaml"
+    with SampleSite({"/rows.csv": Reply(ROWS)}) as site:
+        config.write_text(CONFIG % site.url("/rows.csv"))
+        own = ("env", f"AIRNUB_DATA_ROOT={tmp_path}", ".venv/bin/python", "-m", "own", "run")
+        [item] = json.loads(run(copy, *own, "ingestion", "--config", str(config), "--json"))["items"]
+    assert (item["source"], item["outcome"], item["size"]) == ("measurements", "stored", len(ROWS))
+    [made] = json.loads(run(copy, *own, "processing", "--json"))["items"]
+    assert (made["outcome"], made["rows"]) == ("stored", 1)
+    airnub(copy, "remove", "department", "own", "--yes")
+    run(copy, "git", "clean", "-qfd", "departments/own")
+    assert changes(copy) == ""
 
 
 WITHOUT_TABLES = """\
