@@ -1,4 +1,4 @@
-"""The processes that run the tests: how many, where they write, and that they can be forked; `--one-case`; `system`."""
+"""The processes that run the tests: how many, where they write, and that they can be forked; `--one-case`; marks."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ import pytest
 _MEMORY = Path("/dev/shm")  # noqa: S108  # a file system in memory, not a file that others could have made
 _LEAST_FREE = 4 * 1024**3
 _SERVERS = {"endpoint", "postgres_server", "s3"}
+EXAMPLE = Path(__file__).parent / "departments" / "project_alpha"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,6 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("_RJEM_MALLOC_CONF", "background_thread:false")
     if config.option.markexpr == "not system" and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _LEAST_FREE:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests that need the example department where `airnub adopt --without-example` took it out."""
+    if item.get_closest_marker("example") and not EXAMPLE.is_dir():
+        pytest.skip(f"needs the example department, {EXAMPLE.name}, which this repository does not have")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

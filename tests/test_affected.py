@@ -195,6 +195,7 @@ def test_images_to_build_are_those_whose_digest_changed(made, before, seed):
     assert all(reason.endswith(f" → {one.target.name}") for one in found for reason in one.reasons)
 
 
+@pytest.mark.example
 @pytest.mark.usefixtures("put_back")
 def test_one_version_of_one_department(made):
     """A package that one department alone uses; and one that all use, by way of what they stand on."""

@@ -49,6 +49,7 @@ def test_every_department_has_a_pool(environment):
     assert {(one.name, one.type) for one in laptop} >= {(name, "process") for name in expected}
 
 
+@pytest.mark.example
 def test_workers_understand_the_pools(prefect_api):
     """What a worker makes of the template for a run: our defaults, and a deployment's own over them."""
     [docker] = [pool for pool in read_wanted(ROOT, "local", values={}).pools if pool.name == "project-alpha"]
@@ -102,6 +103,7 @@ def test_sample_asks_the_sample_sites_and_nothing_else(values, site):
     assert wanted.pools == read_wanted(ROOT, "local", values={}).pools
 
 
+@pytest.mark.example
 def test_every_pool_beats_as_often_as_automations_wait():
     """30 seconds, in every type that has a file: 3 of them are a death."""
     for kind in ("docker", "process"):

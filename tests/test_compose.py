@@ -152,6 +152,7 @@ def test_runs_are_kept_for_ninety_days_wherever_the_server_runs(tmp_path, monkey
     assert vacuum.retention_period == timedelta(days=90)
 
 
+@pytest.mark.example
 def test_a_second_machine_has_a_worker_and_a_way_to_the_server():
     """Nothing else; its page explains every setting that only this file has."""
     text = (ROOT / "docker-compose.workers.yml").read_text()

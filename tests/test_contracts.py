@@ -77,6 +77,7 @@ def test_the_checks_of_the_page_are_those_of_a_declaration():
     assert contract.model_copy(update={"checks": None}).completed(made) == contract
 
 
+@pytest.mark.example
 @pytest.mark.parametrize(
     "command", re.findall(r"^uv run (?:--all-packages )?airnub (contract export.*)$", PAGE, re.MULTILINE)
 )

@@ -1,88 +1,33 @@
 """Departments, on a copy of this repository with an environment of its own: made, checked, run, changed and removed."""
 
+import json
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
-from contextlib import suppress
-from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 
 from airnub_cli.configuration.environment import load_environment
+from airnub_cli.configuration.registry import load_registry
+from airnub_core.sample_site import Reply, SampleSite
+
+sys.path.insert(0, str(Path(__file__).parent / "importable"))
+from repository_copy import airnub, changes, commit, copied, environment, run
 
 pytestmark = pytest.mark.system
 
-ROOT = Path(__file__).parents[1]
 KILLS = int(os.environ.get("AIRNUB_KILLS_OF_NEW", "2"))
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     """The files that git knows or would take, committed; and everything installed."""
-    root = tmp_path_factory.mktemp("copy") / "repository"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if listed.returncode != 0 or shutil.which("uv") is None:
-        pytest.skip("needs a git checkout and uv")
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, root / name)
-    run(root, "git", "init", "-q")
-    commit(root)
-    run(root, "uv", "sync", "-q", "--frozen", "--all-packages", "--group", "lint")
-    bring_caches(root)
-    return root
-
-
-def bring_caches(root):
-    """What mypy and Python have cached here holds in a copy: mypy compares contents, Python sizes and times.
-
-    Where there are no caches, or others, it only takes longer: 30 s of processor time for mypy, 10 s for Python.
-    """
-    with suppress(shutil.Error):  # of files that mypy is about to replace
-        if (ROOT / ".mypy_cache").is_dir():
-            shutil.copytree(ROOT / ".mypy_cache", root / ".mypy_cache")
-    here = Path(sysconfig.get_path("purelib"))
-    there = root / ".venv" / here.relative_to(sys.prefix)
-    for source in there.rglob("*.py"):
-        compiled = Path(cache_from_source(here / source.relative_to(there)))
-        if compiled.is_file():
-            place = Path(cache_from_source(source))
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(compiled, place)
-
-
-def environment():
-    """Nobody's server, and no other environment."""
-    dropped = ("PREFECT_", "AIRNUB_", "VIRTUAL_ENV", "COV_", "COVERAGE_", "PYTEST_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-
-
-def run(root, *command, status=0):
-    done = subprocess.run(command, cwd=root, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout
-
-
-def airnub(root, *arguments, status=0):
-    return run(root, ".venv/bin/python", "-m", "airnub_cli", *arguments, status=status)
-
-
-def commit(root):
-    run(root, "git", "add", "-A")
-    run(root, "git", "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "x")
-
-
-def changes(root):
-    return run(root, "git", "status", "--porcelain", "--untracked-files=all", "--ignored=no")
+    return copied(tmp_path_factory.mktemp("copy") / "repository")
 
 
 def test_a_department_from_its_first_day_to_its_last(copy):
@@ -94,7 +39,8 @@ def test_a_department_from_its_first_day_to_its_last(copy):
     assert "    report += await keepers(settings.part(settings.keepers), force)\n" in stage.read_text()
     replaced = {name: load_environment(copy, name).replaced_sources().get("accounts") for name in ("local", "sample")}
     assert replaced == {"local": None, "sample": ["scheduled_file_downloads"]}
-    assert "/departments/accounts/ @example/team-money" in (copy / ".github/CODEOWNERS").read_text()
+    owners = f"/departments/accounts/ @{load_registry(copy).organisation}/team-money"
+    assert owners in (copy / ".github/CODEOWNERS").read_text()
     run(copy, ".venv/bin/ruff", "check")
     run(copy, ".venv/bin/ruff", "format", "--check")
     run(copy, ".venv/bin/mypy", "departments/accounts/src")
@@ -108,6 +54,36 @@ def test_a_department_from_its_first_day_to_its_last(copy):
     commit(copy)
     assert run(copy, "git", "diff", "HEAD~2", "--stat") == ""
     assert not (copy / "departments/accounts").exists()
+
+
+ROWS = b"location,date,precipitation,temp_max,temp_min\nSeattle,2012-02-01,0.0,12.8,5.0\n"
+CONFIG = """\
+store: data/own
+network: {allow_private_hosts: true}
+scheduled_file_downloads: [{name: measurements, urls: ["%s"]}]
+"""
+
+
+def test_an_empty_department_is_green_and_ingests(copy, tmp_path):
+    """Without data of the template's; with a source of its own it fetches, and the processing makes its dataset."""
+    airnub(copy, "new", "department", "own", "--empty")
+    run(copy, ".venv/bin/ruff", "check", "departments/own")
+    run(copy, ".venv/bin/ruff", "format", "--check", "departments/own")
+    run(copy, ".venv/bin/mypy", "departments/own/src")
+    assert all(": warning: " in line for line in airnub(copy, "check").splitlines())
+    command = (".venv/bin/python", "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "departments/own")
+    assert " passed" in run(copy, *command)
+    config = tmp_path / "ingestion.yaml"
+    with SampleSite({"/rows.csv": Reply(ROWS)}) as site:
+        config.write_text(CONFIG % site.url("/rows.csv"))
+        own = ("env", f"AIRNUB_DATA_ROOT={tmp_path}", ".venv/bin/python", "-m", "own", "run")
+        [item] = json.loads(run(copy, *own, "ingestion", "--config", str(config), "--json"))["items"]
+    assert (item["source"], item["outcome"], item["size"]) == ("measurements", "stored", len(ROWS))
+    [made] = json.loads(run(copy, *own, "processing", "--json"))["items"]
+    assert (made["outcome"], made["rows"]) == ("stored", 1)
+    airnub(copy, "remove", "department", "own", "--yes")
+    run(copy, "git", "clean", "-qfd", "departments/own")
+    assert changes(copy) == ""
 
 
 WITHOUT_TABLES = """\

@@ -64,6 +64,7 @@ def test_examples_on_the_page_are_right():
     assert len(examples) == 3
 
 
+@pytest.mark.example
 @pytest.mark.system
 def test_a_second_deploy_changes_nothing(tmp_path):
     """From the root and from a department's folder, on a terminal, nothing is asked, and only triggers get new ids."""

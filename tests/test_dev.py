@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent / "importable"))
 
 from dev_system import PATIENCE, ROOT, Dev, copy_of, edit, read
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.example]
 
 
 def with_state(state):

@@ -16,7 +16,7 @@ from dev_system import PATIENCE, ROOT, Dev, copy_of, edit, read
 from airnub_data import Location
 from airnub_data.table import Table
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.example]
 
 SAMPLE = "configs/environments/sample.yaml"
 DEPLOYMENTS = "departments/project_alpha/prefect.yaml"

@@ -111,6 +111,7 @@ BROKEN = {
 }  # fmt: skip
 
 
+@pytest.mark.example
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_manifests_are_refused(manifests, name):
     """Each for what is wrong with it."""
@@ -217,6 +218,7 @@ def test_a_worker_is_ready_when_it_polls(manifests):
         assert container["readinessProbe"]["httpGet"] == container["livenessProbe"]["httpGet"]
 
 
+@pytest.mark.example
 def test_the_namespace_is_bounded(manifests, pools):
     """In pods, processors and memory; one run of each pool fits, and a pool has a limit of runs."""
     hard = manifests["ResourceQuota", "airnub"]["spec"]["hard"]
@@ -262,6 +264,7 @@ def test_only_workers_have_rights(manifests):
     assert subject["name"] == "airnub-worker"
 
 
+@pytest.mark.example
 def test_what_is_asked_for_is_there(manifests, pools):
     """Secrets and their keys, accounts, claims, ports: in a cluster a wrong name is a pod that never starts."""
     secrets = {one["metadata"]["name"]: set(one["stringData"]) for one in SECRETS}

@@ -24,7 +24,7 @@ from airnub_cli.workspace import Workspace
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
 from paper_cluster import LOGGED, PaperCluster, serving
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.example]
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 120

@@ -36,6 +36,7 @@ def weather(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.example
 @pytest.mark.usefixtures("weather")
 def test_by_the_contract():
     """As a department reads it."""
@@ -46,6 +47,7 @@ def test_by_the_contract():
     assert found["origin"].collect().columns == ["date", "_object", "_record"]
 
 
+@pytest.mark.example
 @pytest.mark.usefixtures("weather")
 def test_with_polars_alone():
     """As a program reads it that has nothing of ours."""

@@ -17,7 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
 from readme_blocks import blocks
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.example]
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 240

@@ -38,8 +38,9 @@ def clone(tmp_path_factory):
         pytest.skip("not a git checkout")
     folder = tmp_path_factory.mktemp("clone") / "clone"
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
-    with (folder / "departments/project_alpha/src/project_alpha/tasks.py").open("a") as file:
-        file.write("# changed\n")
+    places = ("departments/project_alpha/src/project_alpha", "departments/_template/src/department_template")
+    changed = next(folder / place / "tasks.py" for place in places if (folder / place).is_dir())
+    changed.write_text(changed.read_text() + "# changed\n")
     production = folder / "configs/environments/production.yaml"
     production.write_text(production.read_text().replace("registry.example.org/airnub", "registry.example.org/other"))
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
@@ -107,6 +108,7 @@ def test_every_stage_is_one(place, text):
     assert set(text.split(".ci/run", 1)[1].split()) <= set(stages)
 
 
+@pytest.mark.example
 @pytest.mark.system
 def test_what_is_affected(run):
     """Both matrices, each as the job after it reads it; the summary says why."""
@@ -134,6 +136,7 @@ def test_nothing_is_tested_or_built_where_nothing_is_affected(run):
         assert jobs[job]["if"].endswith(f"!= '{output['matrix']}'")
 
 
+@pytest.mark.example
 @pytest.mark.system
 def test_mistakes_stand_beside_their_lines(run, clone):
     """The annotations of a failed check."""
@@ -148,6 +151,7 @@ def test_mistakes_stand_beside_their_lines(run, clone):
     assert "::error file=configs/variables/project_alpha/ingestion.yaml,line=" in done.stdout
 
 
+@pytest.mark.example
 @pytest.mark.system
 def test_what_would_be_different(run, clone):
     """Deployments as they are compiled before and after, and the files of the configuration."""

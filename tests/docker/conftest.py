@@ -24,6 +24,7 @@ def pytest_collection_modifyitems(items):
     here = [item for item in items if Path(__file__).parent in item.path.parents]
     for item in here:
         item.add_marker(pytest.mark.docker)
+        item.add_marker(pytest.mark.example)  # whose flows the systems run
     written = sorted(here, key=lambda item: (item.path, item.function.__code__.co_firstlineno, _given(item)))
     places = [number for number, item in enumerate(items) if item in here]
     for place, item in zip(places, written, strict=True):

@@ -27,6 +27,9 @@ DEPARTMENTS = {
     for one in WORKSPACE.members.values()
     if one.kind == "department"
 }
+EXAMPLE = "project-alpha"
+"""The department of the pages' examples. Where `airnub adopt` took it out, commands that name it are no commands."""
+_NAMES_EXAMPLE = re.compile(r"\bproject[-_]alpha\b")
 NEW = "orders"
 """The department that pages create, by copying the template; tests/test_departments.py does that, too."""
 COMMANDS = {"airnub": airnub} | {name: group(department) for name, department in DEPARTMENTS.items()}
@@ -70,7 +73,12 @@ def mentions_of(page):
 
 def _commands(lines):
     found = (re.sub(r"(^|\s+)#.*", "", " ".join(line.split())).strip() for line in lines)
-    return list(dict.fromkeys(filter(None, found)))
+    return [one for one in dict.fromkeys(found) if one and can_be_typed(one)]
+
+
+def can_be_typed(command):
+    """Whether the repository has what a command names: not the example's, where there is none."""
+    return EXAMPLE in DEPARTMENTS or not _NAMES_EXAMPLE.search(command)
 
 
 def words_of(command):

@@ -9,13 +9,12 @@ from department_template.department import DEPARTMENT
 
 
 def test_every_part_can_be_imported():
-    """Flows, settings and the demo are where the department says."""
+    """Flows and settings are where the department says."""
     for stage in DEPARTMENT.stages:
         assert stage.load_flow().name == f"{DEPARTMENT.command}-{stage.name}"
         kind = stage.load_settings()
         assert (kind.department, kind.stage) == (DEPARTMENT.name, stage.name)
     assert DEPARTMENT.load_pipeline().name == DEPARTMENT.command
-    assert DEPARTMENT.load_demo().routes(with_failure=False)
 
 
 def test_runs_are_named_by_flow_and_time():

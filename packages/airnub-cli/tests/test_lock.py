@@ -167,7 +167,8 @@ def test_a_text_that_is_not_understood_is_refused(text, message):
 @pytest.mark.parametrize(
     ("name", "extras"),
     [
-        ("project-alpha", []), ("project-alpha", ["science"]), ("department-template", []),
+        pytest.param("project-alpha", [], marks=pytest.mark.example),
+        pytest.param("project-alpha", ["science"], marks=pytest.mark.example), ("department-template", []),
         ("airnub-prefect", ["worker"]), ("airnub-cli", []), ("airnub-common", []),
     ],
 )  # fmt: skip

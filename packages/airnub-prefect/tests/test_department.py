@@ -18,6 +18,12 @@ def test_parts_are_found_by_name():
     assert DEPARTMENT.load_demo() is demo.DEMO
 
 
+def test_a_department_may_be_without_a_demo():
+    """The error says where one would be named."""
+    with pytest.raises(ValueError, match=r"expected a demo of x, found none; name one in its department\.py"):
+        Department("x", (), "flows:pipeline").load_demo()
+
+
 def test_the_command_has_dashes():
     """People type dashes where the package has underscores."""
     assert DEPARTMENT.command == "department-for-tests"

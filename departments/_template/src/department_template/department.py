@@ -13,5 +13,5 @@ DEPARTMENT = Department(
     name="department_template",
     stages=tuple(_STAGES),
     pipeline=f"{_PACKAGE}.flows.pipeline:pipeline",
-    demo=f"{_PACKAGE}.demo:DEMO",
+    demo=f"{_PACKAGE}.example.demo:DEMO",
 )

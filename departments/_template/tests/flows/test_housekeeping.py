@@ -4,22 +4,24 @@ import asyncio
 
 from prefect.variables import Variable
 
-from department_template.demo import DEMO
-from department_template.department import DEPARTMENT
 from department_template.flows.housekeeping import housekeeping
+from department_template.settings import IngestionSettings, ProcessingSettings
 
 
-def test_sizes_are_reported(prefect_api, site, tmp_path, monkeypatch):
+def test_sizes_are_reported(prefect_api, tmp_path, monkeypatch):
     """Of what its settings name, also before there is anything."""
-    settings = DEMO.settings(site, tmp_path)
-    kinds = [stage.load_settings() for stage in DEPARTMENT.stages]
-    for kind in kinds:
+    store, datasets = str(tmp_path / "store"), str(tmp_path / "datasets")
+    settings = [
+        IngestionSettings(store=store),
+        ProcessingSettings(store=store, datasets=datasets),
+    ]
+    for one in settings:
         # Other tests have Variables of the department on this server.
-        name = f"{kind.variable()}_of_housekeeping"
-        monkeypatch.setattr(kind, "variable", classmethod(lambda _kind, name=name: name))
-        Variable.set(name, settings[kind.stage].model_dump(mode="json"), overwrite=True)
+        name = f"{one.variable()}_of_housekeeping"
+        monkeypatch.setattr(type(one), "variable", classmethod(lambda _kind, name=name: name))
+        Variable.set(name, one.model_dump(mode="json"), overwrite=True)
     try:
         asyncio.run(housekeeping(dry_run=True))
     finally:
-        for kind in kinds:
-            Variable.unset(kind.variable())
+        for one in settings:
+            Variable.unset(one.variable())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from airnub_cli.adopt import command as adopt
 from airnub_cli.affected import command as affected
 from airnub_cli.backend import command as backend
 from airnub_cli.backup import command as backup
@@ -52,6 +53,7 @@ def _require_readable_dotenv() -> None:
         sys.exit(2)
 
 
+adopt.add_to(main)
 affected.add_to(main)
 backend.add_to(main)
 backup.add_to(main)

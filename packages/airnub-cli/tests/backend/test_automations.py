@@ -61,6 +61,16 @@ def test_a_wait_that_is_shorter_than_heartbeats(filled_repository):
         filled_repository.wanted(values={"TOKEN": "x"})
 
 
+def test_without_pools_no_run_of_ours_sends_heartbeats(filled_repository):
+    """So whatever an automation waits for them is long enough."""
+    root = filled_repository.root
+    for pool in (root / "infra" / "work-pools").glob("[!_]*.yaml"):
+        pool.unlink()
+    file = next((root / "configs" / "automations").glob("*.yaml"))
+    file.write_text(file.read_text().replace("within: 90", "within: 60"))
+    assert filled_repository.wanted(values={"TOKEN": "x"}).pools == []
+
+
 def test_created_then_unchanged_then_changed(repository, write, name, server):
     """One automation, however often it is applied, with the same id."""
     write()

@@ -19,9 +19,10 @@ README, DEPLOYMENTS = "README.md", "prefect.yaml"
 ALL = {
     README: ["Orders of the Zoo, a department of", "| ingestion |"],
     DEPLOYMENTS: ["description: Everything", "description: What was", "description: Which was"],
-    "src/zoo_orders/sample_site/SOURCES.md": ["`measurements.csv`: daily weather"],
-    "tests/test_datasets.py": ["def test_every_row"],
-    "tests/test_report.py": ["def test_the_warmest_day"],
+    "src/zoo_orders/example/sample_site/SOURCES.md": ["`measurements.csv`: daily weather"],
+    "tests/test_datasets.py": ["def test_a_row_that_fits"],
+    "tests/example/test_report.py": ["def test_the_warmest_day"],
+    "tests/example/test_rows.py": ["def test_every_row"],
 }
 """What each line that is named begins with: a paragraph, or rows one after the other, are named once."""
 
@@ -88,7 +89,7 @@ def test_a_part_of_it_that_is_left(made):
 
 def test_one_test_of_its_own_is_enough(made):
     """A file in which the template's tests are kept beside it has one of its own."""
-    path = made.root / "departments/zoo_orders/tests/test_report.py"
+    path = made.root / "departments/zoo_orders/tests/example/test_report.py"
     path.write_text(path.read_text() + '\n\ndef test_orders():\n    """Of the zoo."""\n')
     assert "tests/test_report.py" not in found(made)
 
@@ -96,7 +97,7 @@ def test_one_test_of_its_own_is_enough(made):
 def test_parts_that_were_left_out(made):
     """The texts are compared as they are without them."""
     make(made, left_out=frozenset({"analysis"}))
-    expected = {name: lines for name, lines in ALL.items() if name != "tests/test_report.py"}
+    expected = {name: lines for name, lines in ALL.items() if name != "tests/example/test_report.py"}
     assert found(made) == expected | {DEPLOYMENTS: ALL[DEPLOYMENTS][:2]}
 
 
@@ -115,7 +116,7 @@ def test_the_template_that_a_department_was_made_from_counts(made, tmp_path_fact
         subprocess.run(["git", *command], cwd=made.root, check=True)
     origin = Origin(tree=tree_here(made.root), display_name=NAMES.display)
     made.write("departments/zoo_orders/template.toml", origin.text())
-    made.change("departments/_template/src/department_template/sample_site/SOURCES.md", "daily weather", "all")
+    made.change("departments/_template/src/department_template/example/sample_site/SOURCES.md", "daily weather", "all")
     memory = Memory(tmp_path_factory.mktemp("memory"))
     assert found(made, memory) == ALL
     shutil.rmtree(made.root / ".git")

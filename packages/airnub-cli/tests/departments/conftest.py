@@ -23,6 +23,8 @@ def house(tmp_path):
     caches = shutil.ignore_patterns("__pycache__", ".*cache", ".venv")
     for name in (*FILES, *(path.relative_to(ROOT) for path in ROOT.glob("*/*/pyproject.toml"))):
         source, copy = ROOT / name, tmp_path / name
+        if not source.exists():  # the example's, which `airnub adopt` may have taken out
+            continue
         copy.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, copy, ignore=caches)

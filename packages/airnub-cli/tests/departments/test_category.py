@@ -12,9 +12,15 @@ from airnub_cli.workspace import WorkspaceError
         (("nobody", "ingestion", "x"), "expected a member of the workspace"),
         (("airnub-core", "ingestion", "x"), "expected a department"),
         (("_template", "ingestion", "x"), "expected a department other than the template"),
-        (("project_alpha", "ingestion", "a-b"), "; a_b would do"),
-        (("project_alpha", "processing", "x"), "expected a stage with categories"),
-        (("project_alpha", "ingestion", "x", "files"), "--like: expected one of public_api_data, "),
+        pytest.param(("project_alpha", "ingestion", "a-b"), "; a_b would do", marks=pytest.mark.example),
+        pytest.param(
+            ("project_alpha", "processing", "x"), "expected a stage with categories", marks=pytest.mark.example
+        ),
+        pytest.param(
+            ("project_alpha", "ingestion", "x", "files"),
+            "--like: expected one of public_api_data, ",
+            marks=pytest.mark.example,
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(house, arguments, reason):
@@ -24,6 +30,7 @@ def test_what_cannot_be_is_refused(house, arguments, reason):
     assert reason in str(error.value)
 
 
+@pytest.mark.example
 @pytest.mark.parametrize("name", ["public_api_data", "taken"])
 def test_a_category_is_new(house, name):
     """Neither a module nor a key of the settings has its name."""
@@ -36,6 +43,7 @@ def test_a_category_is_new(house, name):
         add_category(house, "project_alpha", "ingestion", name)
 
 
+@pytest.mark.example
 def test_a_department_without_such_places_is_told_what_to_write(house):
     """Where the stage was rewritten by hand."""
     source = house.root / "departments/project_alpha/src/project_alpha"

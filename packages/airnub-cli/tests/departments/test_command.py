@@ -18,8 +18,16 @@ def airnub(house, monkeypatch):
     [
         (("new", "department", "class"), "a word of Python's own"),
         (("new", "department", "zoo", "--stages", "analysis"), "--stages: expected ingestion"),
-        (("new", "category", "project_alpha", "analysis", "x"), "expected a stage with categories"),
-        (("remove", "department", "project_alpha", "--yes"), "pyproject.toml has project-alpha among dependencies"),
+        pytest.param(
+            ("new", "category", "project_alpha", "analysis", "x"),
+            "expected a stage with categories",
+            marks=pytest.mark.example,
+        ),
+        pytest.param(
+            ("remove", "department", "project_alpha", "--yes"),
+            "pyproject.toml has project-alpha among dependencies",
+            marks=pytest.mark.example,
+        ),
     ],
 )
 def test_a_mistake_is_told_and_nothing_is_written(airnub, house, arguments, reason):

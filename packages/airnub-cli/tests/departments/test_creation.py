@@ -28,6 +28,13 @@ def test_it_goes_without_what_was_not_chosen(house, stages, chosen, left_out):
     assert wanted_department(house, "zoo", stages=stages, chosen=chosen).left_out == left_out
 
 
+def test_an_empty_one_goes_without_the_example_and_the_analysis_of_it(house):
+    """It may also be an ingestion alone."""
+    assert wanted_department(house, "zoo", is_empty=True).left_out == {"analysis", "example"}
+    short = wanted_department(house, "zoo", is_empty=True, stages=["ingestion"])
+    assert short.left_out == {"processing", "analysis", "example"}
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -37,6 +44,7 @@ def test_it_goes_without_what_was_not_chosen(house, stages, chosen, left_out):
         ({"stages": ["digestion"]}, "found digestion"),
         ({"chosen": ["files"]}, "--categories: expected some of public_api_data, "),
         ({"chosen": ["public_api_data"], "stages": ["ingestion", "processing"]}, "expected scheduled_file_downloads"),
+        ({"is_empty": True, "stages": ["ingestion", "processing", "analysis"]}, "with --empty, found analysis"),
         ({"owner": "@acme/team"}, "--owner: "),
         ({"display_name": " "}, "--display-name: expected one to 60 characters"),
         ({"display_name": 'x"\nimport os'}, "--display-name: expected one to 60 characters"),

@@ -61,6 +61,18 @@ def test_adding_and_removing_leaves_what_was():
     assert without_entry(FILE, with_entry(FILE, LIST, "items", ENTRY), "items", "id", "c") == LIST
 
 
+def test_without_the_last_entry_the_list_is_empty():
+    """And not null; the next entry can be added to it."""
+    text = "# Of all.\nitems:\n  - id: a\n    more: 1\n"
+    assert without_entry(FILE, text, "items", "id", "a") == "# Of all.\nitems: []\n"
+    assert with_entry(FILE, "# Of all.\nitems: []\n", "items", "  - id: a\n    more: 1\n") == text
+
+
+def test_what_stood_at_the_end_leaves_no_gap():
+    """The file ends with its last line."""
+    assert without_keys(FILE, "x: 1\n\na:\n  b: 1\n", ["a"], re.compile("b")) == "x: 1\n"
+
+
 def test_keys_go_and_a_mapping_that_is_empty_then():
     """Keys are matched as a whole."""
     text = "a:\n  b-x: 1\n  b-y:\n    z: 2\n  c: 3\nd:\n  b-x: 1\n"

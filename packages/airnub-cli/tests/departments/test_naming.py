@@ -38,7 +38,7 @@ def test_a_free_identifier_is_fine(house, name):
         ("dist", "reserved"),
         ("tests", "reserved"),
         ("nul", "reserved"),
-        ("project_alpha", "that of departments/project_alpha"),
+        pytest.param("project_alpha", "that of departments/project_alpha", marks=pytest.mark.example),
         ("json", "standard library"),
         ("polars", "shadow the module polars"),
         ("yaml", "shadow the module yaml"),
@@ -48,7 +48,7 @@ def test_a_free_identifier_is_fine(house, name):
         ("configs", "configs is there already"),
         ("server", "a service server already"),
         ("postgres", "a service postgres already"),
-        ("project_alpha_ingestion", "the same name, project-alpha-ingestion"),
+        pytest.param("project_alpha_ingestion", "the same name, project-alpha-ingestion", marks=pytest.mark.example),
     ],
 )
 def test_another_name_is_refused_with_its_reason(house, name, reason):
@@ -75,6 +75,7 @@ def test_what_is_in_the_way_is_named(house, place, reason):
         check_name(house, "zoo")
 
 
+@pytest.mark.example
 def test_an_id_of_the_registry_is_taken(house):
     """Though its folder is not there."""
     registry = house.root / "configs" / "departments.yaml"

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from airnub_cli.departments.parts import (
+    EXAMPLE,
     STAGES,
     categories,
     template_folder,
@@ -65,6 +66,14 @@ def test_a_file_goes_whose_name_or_first_line_names_it(path, text):
     assert without(PurePosixPath(path), text, ["processing"]) == text
 
 
+def test_the_example_is_a_folder_and_a_module():
+    """What names either goes; the word alone, and a host of that name, stay."""
+    text = '"""An example."""\n\nA = "https://example.org/a"\nB = "x.example.demo:DEMO"\n'
+    assert without(PurePosixPath("src/x.py"), text, [EXAMPLE]) == text.replace('B = "x.example.demo:DEMO"\n', "")
+    assert without(PurePosixPath("tests/example/test_x.py"), text, [EXAMPLE]) is None
+    assert without(PurePosixPath("tests/example/test_x.py"), text, ["analysis"]) == text
+
+
 def test_paragraphs_of_yaml_go():
     """From one empty line to the next."""
     text = "a: 1\n\npublic_api_data:\n  - name: x\n\nb: 2\n"
@@ -102,9 +111,10 @@ def test_every_choice_leaves_modules_that_can_be_read(house):
         for count in range(len(known))
         for gone in combinations(known, count)
     ]
+    choices += [{"analysis", EXAMPLE}, {"processing", "analysis", EXAMPLE}]
     for left_out in choices:
         for path in modules:
             text = without(PurePosixPath(path.relative_to(folder).as_posix()), path.read_text(), left_out)
             if text is not None:
                 ast.parse(text)
-                assert not any(part in text for part in left_out - {"analysis", "processing"}), path
+                assert not any(part in text for part in left_out - {"analysis", "processing", EXAMPLE}), path

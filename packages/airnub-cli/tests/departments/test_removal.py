@@ -12,7 +12,7 @@ from airnub_cli.workspace import Workspace, WorkspaceError
         ("nobody", "expected a member of the workspace"),
         ("airnub-core", "expected a department other than the template"),
         ("_template", "expected a department other than the template"),
-        ("project_alpha", "pyproject.toml has project-alpha among dependencies"),
+        pytest.param("project_alpha", "pyproject.toml has project-alpha among dependencies", marks=pytest.mark.example),
     ],
 )
 def test_what_is_needed_is_not_removed(house, name, reason):
@@ -22,6 +22,7 @@ def test_what_is_needed_is_not_removed(house, name, reason):
     assert reason in str(error.value)
 
 
+@pytest.mark.example
 def test_a_service_that_runs_its_image_needs_it(house):
     """One that is not its own; the mistake names it."""
     compose = house.root / "docker-compose.yml"
@@ -32,6 +33,7 @@ def test_a_service_that_runs_its_image_needs_it(house):
         planned_removal(house, "project_alpha")
 
 
+@pytest.mark.example
 def test_what_goes_is_told_first(house):
     """Folders, the pool where nobody else uses it, and the names that a server has."""
     folder = house.root / "departments" / "zoo"
@@ -52,6 +54,7 @@ def test_what_goes_is_told_first(house):
     assert planned_removal(workspace, "zoo").files == ()
 
 
+@pytest.mark.example
 def test_what_others_read_is_not_removed(house):
     """Who reads it is named, with the line."""
     reads = house.root / "departments" / "_template" / "reads.yaml"

@@ -34,7 +34,7 @@ def test_every_file_is_renamed_and_in_its_place(house):
 def test_imports_stay_in_order(house):
     """A name before `airnub` comes first."""
     files = department_files(house.root, Wanted(Names("accounts", "Accounts"), "team-a"))
-    text = files["departments/accounts/src/accounts/demo.py"].decode()
+    text = files["departments/accounts/src/accounts/example/demo.py"].decode()
     assert text.index("from accounts.settings") < text.index("from airnub_core")
 
 
@@ -64,6 +64,18 @@ def test_the_sample_site_of_the_environment_sample(house):
     assert list(yaml.safe_load(sample_entry(house.root, short))["fresh_orders"]["ingestion"]) == [
         "network", "web_page_link_scraping"
     ]  # fmt: skip
+
+
+def test_an_empty_department_has_nothing_of_the_example(house):
+    """No file of it, no source, nothing in the environment `sample`; and nothing that names it."""
+    empty = Wanted(ORDERS.names, "team-sales", left_out=frozenset({"analysis", "example"}))
+    files = {path: content.decode() for path, content in department_files(house.root, empty).items()}
+    assert [path for path in files if "/example/" in path or "report" in path] == []
+    assert [path for path, text in files.items() if "example/" in text or ".example." in text] == []
+    settings = yaml.safe_load(files["configs/variables/fresh_orders/ingestion.yaml"])
+    assert [value for value in settings.values() if isinstance(value, list)] == [[], []]
+    assert sample_entry(house.root, empty) == ""
+    assert "MEASUREMENTS" in files["departments/fresh_orders/src/fresh_orders/datasets.py"]
 
 
 def test_a_template_that_is_no_python(house):

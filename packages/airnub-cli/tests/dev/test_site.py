@@ -11,18 +11,24 @@ import pytest
 
 from airnub_cli.dev.site import together
 from airnub_core.sample_site import Reply
+from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError
 
 
 def department(name, *paths):
     """One whose demo serves these paths."""
     demo = SimpleNamespace(routes=lambda *, with_failure: {path: Reply(name.encode()) for path in paths})
-    return SimpleNamespace(name=name, load_demo=lambda: demo)
+    return SimpleNamespace(name=name, demo=f"{name}:DEMO", load_demo=lambda: demo)
 
 
 def test_all_paths_are_there():
     """Of every department."""
     assert set(together([department("one", "/a", "/b"), department("two", "/c")])) == {"/a", "/b", "/c"}
+
+
+def test_a_department_without_a_demo_serves_nothing():
+    """The others are served."""
+    assert set(together([Department("one", (), ""), department("two", "/c")])) == {"/c"}
 
 
 def test_a_path_of_two_is_told():

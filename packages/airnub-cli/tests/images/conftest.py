@@ -15,6 +15,8 @@ def workspace(tmp_path):
     """The lock and the pyproject files of this workspace, with small sources, and a second department."""
     if not (ROOT / "uv.lock").is_file():
         pytest.skip("needs the whole workspace, for its lock")
+    if not (ROOT / "departments" / "project_alpha").is_dir():
+        pytest.skip("needs the example department, beside the template")
     for path in ("pyproject.toml", "uv.lock", ".dockerignore", "infra/docker", "configs/departments.yaml"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (ROOT / path).is_dir() else shutil.copy)(ROOT / path, tmp_path / path)

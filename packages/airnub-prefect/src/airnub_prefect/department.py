@@ -64,8 +64,8 @@ class Department:
     stages: tuple[Stage, ...]
     pipeline: str
     """The flow that runs all stages, as `module:name`."""
-    demo: str
-    """An object like `Demo`, as `module:name`."""
+    demo: str | None = None
+    """An object like `Demo`, as `module:name`; without one there are no commands `demo` and `site`."""
     undeployed: tuple[str, ...] = ()
     """Flows that people start by hand, as `module:name`; every other has a deployment, or is a part of a stage."""
 
@@ -79,7 +79,13 @@ class Department:
         return _load(self.pipeline)
 
     def load_demo(self) -> Demo:
-        """The demo."""
+        """The demo.
+
+        Raises:
+            ValueError: the department has none.
+        """
+        if self.demo is None:
+            raise ValueError(f"expected a demo of {self.name}, found none; name one in its department.py")
         demo: Demo = _load(self.demo)
         return demo
 

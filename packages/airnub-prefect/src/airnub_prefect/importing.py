@@ -39,7 +39,8 @@ def flows_of(name: str) -> list[str]:
         stage.load_settings()
         found.append(stage.load_flow())
     found.append(department.load_pipeline())
-    department.load_demo()
+    if department.demo is not None:
+        department.load_demo()
     names = sorted({flow.name for flow in found if flow.fn.__module__.partition(".")[0] == name})
     if not names:
         raise ValueError(f"expected flows below {name}.flows, found none")

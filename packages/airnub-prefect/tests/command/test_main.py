@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import click
 import pytest
@@ -61,6 +62,12 @@ def test_all_commands():
         "store show",
         "store verify",
     ]
+
+
+def test_without_a_demo_there_is_no_site():
+    """All other commands are there."""
+    without = group(replace(DEPARTMENT, demo=None)).commands
+    assert sorted({words[0] for words in commands()} - without.keys()) == ["demo", "site"]
 
 
 @pytest.mark.parametrize("words", [("runn",), ("run", "nothing"), ("run", "counting", "--forse"), ("store",)])
@@ -210,6 +217,7 @@ def test_no_settings_at_all(command, prefect_api):
 
 HELP = """
 import sys
+from dataclasses import replace
 from airnub_prefect.command import main
 from department_for_tests.department import DEPARTMENT
 

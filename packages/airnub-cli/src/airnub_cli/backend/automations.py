@@ -259,7 +259,8 @@ def _too_early(trigger: dict[str, Any], beats: list[int]) -> Iterator[tuple[Plac
     # Runs of our deployments have our tag, and their pools say how often they beat. Any other has Prefect's default.
     related = trigger.get("match_related")
     is_ours = isinstance(related, dict) and related.get("prefect.resource.id") == f"prefect.tag.{TAG}"
-    slowest = max([*beats, *(() if is_ours and beats else (PREFECTS_HEARTBEAT,))])
+    beats = beats if is_ours else [*beats, PREFECTS_HEARTBEAT]
+    slowest = max(beats, default=0)  # without pools there are no such runs
     within = trigger.get("within", 0)
     if isinstance(within, int | float) and within < slowest * BEATS:
         message = (

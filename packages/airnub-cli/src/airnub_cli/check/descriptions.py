@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from airnub_cli.check.check_warning import CheckWarning
 from airnub_cli.configuration.names import TEMPLATE, TEMPLATE_FOLDER, Names
 from airnub_cli.configuration.registry import Registry, load_registry
-from airnub_cli.departments.parts import STAGES, template_folder
+from airnub_cli.departments.parts import EXAMPLE, STAGES, template_folder
 from airnub_cli.departments.template import copied_text
 from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.template.history import template_at
@@ -21,9 +21,9 @@ from airnub_cli.template.origin import Origin, read_origin
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 
-_FILES = ("README.md", "prefect.yaml", f"src/{TEMPLATE.module}/sample_site/SOURCES.md")
-_OF_EVERY_DEPARTMENT = {"test_demo", "test_department", "test_settings", "test_tasks"}
-"""Tests of modules that every department has; those of flows are in a folder."""
+_FILES = ("README.md", "prefect.yaml", f"src/{TEMPLATE.module}/example/sample_site/SOURCES.md")
+_OF_EVERY_DEPARTMENT = {f"test_{one}" for one in ("demo", "department", "pipeline", "processing", "settings", "tasks")}
+"""Tests of modules that every department has; those of single flows are in a folder."""
 _TEST = re.compile(r"^(?:async )?def test_\w+.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 _ROW = re.compile(rf"\|\s*({'|'.join(STAGES)})\s*\|")
 
@@ -63,7 +63,8 @@ def check_descriptions(workspace: Workspace, memory: Memory = NOTHING) -> Iterat
 
 
 def _texts(template: Path) -> Texts:
-    tests = (path for path in template.glob("tests/test_*.py") if path.stem not in _OF_EVERY_DEPARTMENT)
+    found = (*template.glob("tests/test_*.py"), *template.glob(f"tests/{EXAMPLE}/test_*.py"))
+    tests = (path for path in found if path.stem not in _OF_EVERY_DEPARTMENT)
     paths = (*(template / name for name in _FILES), *sorted(tests))
     return {
         path.relative_to(template).as_posix(): path.read_text(encoding="utf-8", errors="replace")

@@ -67,6 +67,7 @@ def _list(_context: click.Context, _parameter: click.Parameter, value: str | Non
 @click.option("--display-name", metavar="TEXT", help="For people. Default: made of NAME.")
 @click.option("--stages", metavar="A,B", callback=_list, help="ingestion, and what follows of processing, analysis.")
 @click.option("--categories", metavar="A,B", callback=_list, help="Of the ingestion. Default: all of the template's.")
+@click.option("--empty", "is_empty", is_flag=True, help="Leave out the template's data, report and their tests.")
 @_told
 def new_department(
     name: str,
@@ -75,6 +76,7 @@ def new_department(
     display_name: str | None,
     stages: list[str] | None,
     categories: list[str] | None,
+    is_empty: bool,
 ) -> None:
     """Copy the living template to departments/NAME, and register it everywhere.
 
@@ -85,7 +87,14 @@ def new_department(
     started = time.monotonic()
     workspace = Workspace.around(Path.cwd())
     wanted = wanted_department(
-        workspace, name, owner=owner, display_name=display_name, contacts=contacts, stages=stages, chosen=categories
+        workspace,
+        name,
+        owner=owner,
+        display_name=display_name,
+        contacts=contacts,
+        stages=stages,
+        chosen=categories,
+        is_empty=is_empty,
     )
     changed = create_department(workspace, wanted)
     is_installed = install(workspace.root)
@@ -99,7 +108,8 @@ def new_department(
     )
     slug = wanted.names.slug
     steps = [] if is_installed else ["uv sync --all-packages"]
-    steps += [f"uv run --package {slug} {slug} demo", f"$EDITOR configs/variables/{name}/ingestion.yaml"]
+    steps += [] if is_empty else [f"uv run --package {slug} {slug} demo"]
+    steps += [f"$EDITOR configs/variables/{name}/ingestion.yaml"]
     click.echo("Next: " + "\n      ".join(steps), err=True)
 
 

@@ -15,7 +15,7 @@ from airnub_cli.configuration.repetition import repetitions
 from airnub_cli.departments.entries import with_entry, with_key
 from airnub_cli.departments.landing import at_work, land
 from airnub_cli.departments.naming import check_name
-from airnub_cli.departments.parts import FIRST_CATEGORY, STAGES, categories, template_folder
+from airnub_cli.departments.parts import EXAMPLE, FIRST_CATEGORY, STAGES, categories, template_folder
 from airnub_cli.departments.proposal import Proposal
 from airnub_cli.departments.template import Wanted, department_files, registry_entry, sample_entry
 from airnub_cli.template.history import tree_here
@@ -34,6 +34,7 @@ def wanted_department(
     contacts: Collection[str] = (),
     stages: Collection[str] | None = None,
     chosen: Collection[str] | None = None,
+    is_empty: bool = False,
 ) -> Wanted:
     """What a new department is to be, with everything checked that was said of it.
 
@@ -45,6 +46,7 @@ def wanted_department(
         contacts: whom to ask; the owner if none is said.
         stages: of the template; all that the categories allow if none are said.
         chosen: categories of the template's ingestion; all if none are said.
+        is_empty: whether it goes without the template's example: data, demo, the report of the analysis, their tests.
 
     Raises:
         WorkspaceError: something cannot be.
@@ -56,9 +58,15 @@ def wanted_department(
     _check_texts(names, owner, contacts)
     known = categories(workspace.root)
     kept = _among(chosen, known, "--categories")
+    possible = STAGES[:-1] if is_empty else STAGES
     if stages is None:
-        stages = STAGES if FIRST_CATEGORY in kept else STAGES[:1]
+        stages = possible if FIRST_CATEGORY in kept else STAGES[:1]
     kept_stages = _among(stages, STAGES, "--stages")
+    if further := [one for one in kept_stages if one not in possible]:
+        raise WorkspaceError(
+            f"--stages: expected some of {', '.join(possible)} with --empty, found {', '.join(further)}: what the "
+            "template's analysis reports on is its example"
+        )
     if kept_stages != list(STAGES[: len(kept_stages)]):
         raise WorkspaceError(
             f"--stages: expected {', or '.join(','.join(STAGES[:end]) for end in range(1, len(STAGES) + 1))}, "
@@ -69,7 +77,7 @@ def wanted_department(
             f"--categories: expected {FIRST_CATEGORY} among them, which the template's processing reads, found "
             f"{','.join(kept)}; add it, or say --stages {STAGES[0]}"
         )
-    left_out = {*STAGES, *known} - {*kept_stages, *kept}
+    left_out = {*STAGES, *known} - {*kept_stages, *kept} | ({EXAMPLE} if is_empty else set())
     return Wanted(names, owner, tuple(contacts), frozenset(left_out))
 
 

@@ -63,18 +63,20 @@ def with_key(path: Path, text: str, key: str, entry: str) -> str:
 
 
 def without_entry(path: Path, text: str, key: str, name: str, value: str) -> str:
-    """A file without those entries of a list at its top whose `name` is `value`.
+    """A file without those entries of a list at its top whose `name` is `value`; without any left the list is `[]`.
 
     Raises:
         ConfigurationError: the file is no YAML.
     """
     found = _value(_root(path, text), key)
+    entries = found.value if isinstance(found, yaml.SequenceNode) else []
     spans = [
         (one.start_mark.line, _last_line(one))
-        for one in (found.value if isinstance(found, yaml.SequenceNode) else [])
+        for one in entries
         if (scalar := _value(one, name)) is not None and scalar.value == value
     ]
-    return _cut(text, spans)
+    made = _cut(text, spans)
+    return re.sub(rf"^{key}:", f"{key}: []", made, flags=re.MULTILINE) if spans and len(spans) == len(entries) else made
 
 
 def without_keys(path: Path, text: str, place: Sequence[str], unwanted: re.Pattern[str]) -> str:
@@ -141,7 +143,8 @@ def _cut(text: str, spans: Sequence[tuple[int, int]]) -> str:
         while first > 0 and lines[first - 1].startswith(f"{beside}#"):
             first -= 1
         del lines[first : last + 1]
-    return "\n".join(lines)
+    # A gap above what stood at the end goes, too.
+    return re.sub(r"\n\n+\Z", "\n", "\n".join(lines))
 
 
 def _indent(line: str) -> str:

@@ -1,7 +1,8 @@
 """Parts: the stages and categories of the template, and its texts without some of them.
 
-What is left out is told by one rule, so that the template needs no marks: a file whose name or first line names a part
-goes with it, and so does a class or function whose first line does, a paragraph of a YAML file, and any other line.
+What is left out follows one rule, so that the template needs no marks: a file whose name or first line names a part
+goes with it, as do all files in a folder `example` if that is left out, and so does a class or function whose first
+line does, a paragraph of a YAML file, and any other line.
 Then imports that nothing uses any more go. A test makes the departments that can be chosen and lints them.
 """
 
@@ -16,6 +17,8 @@ STAGES = ("ingestion", "processing", "analysis")
 """In their order: each works on what the one before it made."""
 FIRST_CATEGORY = "scheduled_file_downloads"
 """What the processing of the template reads."""
+EXAMPLE = "example"
+"""The template's folders with data, the demo that serves them, a report on them, and their tests."""
 _NOT_CATEGORIES = {"__init__", "stage"}
 
 
@@ -36,11 +39,13 @@ def without(path: PurePosixPath, text: str, parts: Collection[str]) -> str | Non
     Args:
         path: of the file, relative to the template.
         text: of the file.
-        parts: names of stages and categories.
+        parts: names of stages and categories, and `EXAMPLE`.
     """
     if not parts:
         return text
     names = _names(parts)
+    if EXAMPLE in parts and EXAMPLE in path.parts:
+        return None
     if names.search(path.stem.removeprefix("test_")) or names.search(text.partition("\n")[0]):
         return None
     if path.suffix == ".py":
@@ -87,9 +92,14 @@ def with_sorted_imports(text: str) -> str:
 
 def _names(parts: Collection[str]) -> re.Pattern[str]:
     forms = {
-        form for part in parts for form in (part, part.replace("_", "-"), f"{part.title().replace('_', '')}Settings")
+        form
+        for part in {*parts} - {EXAMPLE}
+        for form in (part, part.replace("_", "-"), f"{part.title().replace('_', '')}Settings")
     }
-    return re.compile(rf"(?<![A-Za-z])(?:{'|'.join(sorted(map(re.escape, forms)))})(?![A-Za-z])")
+    words = [rf"(?<![A-Za-z])(?:{'|'.join(sorted(map(re.escape, forms)))})(?![A-Za-z])"] if forms else []
+    # A common word: only the folder and the package are meant, not the end of a sentence or a host.
+    words += [rf"\b{EXAMPLE}(?:/|\.(?!org\b)[a-z])"] if EXAMPLE in parts else []
+    return re.compile("|".join(words))
 
 
 def _blocks(text: str, names: re.Pattern[str]) -> set[int]:

@@ -34,8 +34,13 @@ class Removal:
     """Files that git could not bring back."""
 
 
-def planned_removal(workspace: Workspace, name: str) -> Removal:
+def planned_removal(workspace: Workspace, name: str, *, is_root_changed: bool = False) -> Removal:
     """What the end of a department means; nothing is written.
+
+    Args:
+        workspace: the checkout.
+        name: of the department.
+        is_root_changed: whether the caller takes it out of the root's `pyproject.toml`.
 
     Raises:
         WorkspaceError: there is no such department, or something else needs it.
@@ -43,7 +48,7 @@ def planned_removal(workspace: Workspace, name: str) -> Removal:
     member = workspace.named(name)
     if member.kind != "department" or member.folder.name == TEMPLATE_FOLDER:
         raise WorkspaceError(f"expected a department other than the template, found {name!r}; nothing was removed")
-    if reasons := list(_needed(workspace, member)):
+    if reasons := list(_needed(workspace, member, is_root_changed=is_root_changed)):
         raise WorkspaceError("\n".join([f"expected that nothing needs {member.folder.name}, but", *reasons]))
     root, names = workspace.root, Names(member.module)
     variables = f"configs/variables/{names.module}"
@@ -75,23 +80,29 @@ def remove_department(workspace: Workspace, removal: Removal, before: Callable[[
         WorkspaceError: what is left would not hold; nothing was removed.
         ConfigurationError: a file that has to be changed cannot be; nothing was removed.
     """
-    root, names = workspace.root, removal.names
+    root = workspace.root
     with at_work(root) as folder:
         proposal = Proposal(root, folder)
-        for path in (*removal.folders, *removal.files):
-            proposal.remove(path)
-        text = without_entry(root / _REGISTRY, proposal.read(_REGISTRY), "departments", "id", names.module)
-        proposal.write(_REGISTRY, text)
-        for name in environments(root):
-            path = f"configs/environments/{name}.yaml"
-            if proposal.path(path).is_file():  # `local` needs none
-                _leave_out(proposal, path, removal)
+        leave_out(proposal, removal)
         proposal.settle()
         before()
         inside = tuple(f"{one}/" for one in removal.folders)
         changes = {path: content for path, content in proposal.changes().items() if not path.startswith(inside)}
         land(root, changes, removal.folders)
     return sorted(path for path, content in changes.items() if content is not None)
+
+
+def leave_out(proposal: Proposal, removal: Removal) -> None:
+    """Take a department out of a proposal: its files, its entry of the registry, and what environments say of it."""
+    root = proposal.root
+    for path in (*removal.folders, *removal.files):
+        proposal.remove(path)
+    text = without_entry(root / _REGISTRY, proposal.read(_REGISTRY), "departments", "id", removal.names.module)
+    proposal.write(_REGISTRY, text)
+    for name in environments(root):
+        path = f"configs/environments/{name}.yaml"
+        if proposal.path(path).is_file():  # `local` needs none
+            _leave_out(proposal, path, removal)
 
 
 def mentions(root: Path, names: Names) -> list[str]:
@@ -117,7 +128,7 @@ def _leave_out(proposal: Proposal, path: str, removal: Removal) -> None:
     proposal.write(path, text)
 
 
-def _needed(workspace: Workspace, member: Member) -> Iterator[str]:
+def _needed(workspace: Workspace, member: Member, *, is_root_changed: bool) -> Iterator[str]:
     root = workspace.root
     for one in workspace.members.values():
         if member.name in one.depends_on:
@@ -128,7 +139,8 @@ def _needed(workspace: Workspace, member: Member) -> Iterator[str]:
             yield f"  {where}: {reader.department} reads {reader.contract} v{reader.version}; take it out there"
     pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     declared = [re.split(r"[^A-Za-z0-9._-]", one)[0] for one in pyproject.get("project", {}).get("dependencies", [])]
-    if member.name in {*declared, *pyproject.get("tool", {}).get("uv", {}).get("sources", {})}:
+    named = {*declared, *pyproject.get("tool", {}).get("uv", {}).get("sources", {})}
+    if member.name in named and not is_root_changed:
         yield f"  pyproject.toml has {member.name} among dependencies or [tool.uv.sources]; take it out there"
     compose = root / "docker-compose.yml"
     services = yaml.safe_load(compose.read_text(encoding="utf-8"))["services"] if compose.is_file() else {}

@@ -24,7 +24,7 @@ class Wanted:
     contacts: tuple[str, ...] = ()
     """Whom to ask; none is the owner."""
     left_out: frozenset[str] = frozenset()
-    """Stages and categories of the template that it goes without."""
+    """Stages and categories of the template that it goes without, and perhaps its example."""
 
 
 def department_files(root: Path, wanted: Wanted) -> dict[str, bytes]:

@@ -19,6 +19,8 @@ def wrong_description(department: Department, where: str) -> Iterator[Mistake]:
         yield from _wrong_flow(f"flow of stage {stage.name}", stage.flow, stage.load_flow, department, where)
         yield from _wrong_settings(stage, department)
     yield from _wrong_flow("pipeline", department.pipeline, department.load_pipeline, department, where)
+    if department.demo is None:
+        return
     try:
         department.load_demo()
     except (ImportError, AttributeError) as error:

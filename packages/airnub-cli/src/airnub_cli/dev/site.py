@@ -24,6 +24,8 @@ def together(departments: Iterable[Department]) -> dict[str, Route]:
     routes: dict[str, Route] = {}
     owners: dict[str, str] = {}
     for department in departments:
+        if department.demo is None:
+            continue
         for path, route in department.load_demo().routes(with_failure=False).items():
             if path in owners:
                 raise ConfigurationError.of(

@@ -23,7 +23,7 @@ class Origin(BaseModel):
     display_name: str = ""
     """As the template's texts were given it."""
     left_out: tuple[str, ...] = ()
-    """Stages and categories of the template that the department goes without."""
+    """Stages and categories of the template that the department goes without, and perhaps its example."""
 
     def text(self) -> str:
         """The file."""

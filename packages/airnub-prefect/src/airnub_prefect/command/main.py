@@ -171,6 +171,8 @@ def group(department: Department) -> click.Group:
 
     command.add_command(_store(department))
     command.add_command(_dataset(department))
+    if department.demo is None:
+        del command.commands["demo"], command.commands["site"]
     return command
 
 

@@ -5,8 +5,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from department_template.demo import DEMO
 from department_template.department import DEPARTMENT
+from department_template.example.demo import DEMO
 
 PATHS = list(DEMO.routes(with_failure=False))
 
@@ -25,6 +25,11 @@ def test_a_failure_is_data_that_are_gone(broken_site, path):
     with pytest.raises(HTTPError, match="410") as error:
         urlopen(broken_site.url(path))
     error.value.close()
+
+
+def test_it_is_where_the_department_says():
+    """The command `demo` finds it."""
+    assert DEPARTMENT.load_demo() is DEMO
 
 
 def test_there_are_settings_for_every_stage(site, tmp_path):

@@ -9,7 +9,7 @@ from airnub_core import Status
 from airnub_data import Location
 from airnub_data.testing import write_rows
 from department_template.datasets import MEASUREMENTS
-from department_template.report import warmest_days, write_report
+from department_template.example.report import warmest_days, write_report
 
 SCHEMA = {"location": pl.String, "date": pl.Date, "temp_max": pl.Float64}
 

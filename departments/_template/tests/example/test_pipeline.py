@@ -6,8 +6,8 @@ import pytest
 
 from airnub_core import Status
 from airnub_prefect.errors import PipelineFailedError
-from department_template.demo import DEMO
 from department_template.department import DEPARTMENT
+from department_template.example.demo import DEMO
 from department_template.flows.pipeline import pipeline
 
 

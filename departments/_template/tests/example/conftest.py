@@ -1,0 +1,20 @@
+"""What the tests of the example share: its sample site."""
+
+import pytest
+
+from airnub_core.sample_site import SampleSite
+from department_template.example.demo import DEMO
+
+
+@pytest.fixture
+def site():
+    """The sample site, with everything in its place."""
+    with SampleSite(DEMO.routes(with_failure=False)) as running:
+        yield running
+
+
+@pytest.fixture
+def broken_site():
+    """The sample site, with everything gone."""
+    with SampleSite(DEMO.routes(with_failure=True)) as running:
+        yield running

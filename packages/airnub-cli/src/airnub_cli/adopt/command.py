@@ -1,0 +1,59 @@
+"""`airnub adopt`: arguments in, what was done out."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.errors import ConfigurationError
+
+
+def add_to(group: click.Group) -> None:
+    """Register the command."""
+    group.add_command(adopt)
+
+
+@click.command(
+    "adopt",
+    epilog="\b\nExamples: uv run airnub adopt --organisation acme --dry-run\n"
+    "          uv run airnub adopt --organisation acme --licence LicenseRef-Proprietary --without-example",
+)
+@click.option("--organisation", required=True, metavar="NAME", help="Organisation on GitHub whose teams are owners.")
+@click.option("--licence", metavar="SPDX", help="Licence of the organisation's work. Default: the present one.")
+@click.option("--platform-owner", metavar="TEAM", help="Owner of shared files. Default: the present one.")
+@click.option("--without-example", is_flag=True, help="Remove the example department and all that refers to it.")
+@click.option("--dry-run", is_flag=True, help="Only list what would change.")
+def adopt(
+    organisation: str, licence: str | None, platform_owner: str | None, without_example: bool, dry_run: bool
+) -> None:
+    """Make this repository an organisation's own: organisation, licence and owners wherever they stand.
+
+    Everything must be committed before, so that `git diff` shows what was done. All files change or none. A second run
+    with the same options changes nothing.
+    """
+    from airnub_cli.adopt.adoption import adopt as make_own
+
+    try:
+        done = make_own(
+            Workspace.around(Path.cwd()),
+            organisation,
+            licence=licence,
+            platform_owner=platform_owner,
+            keep_example=not without_example,
+            dry_run=dry_run,
+        )
+    except (WorkspaceError, ConfigurationError) as error:
+        click.secho(str(error), fg="red", err=True)
+        click.echo("nothing was written", err=True)
+        sys.exit(2)
+    words = ("would be changed", "would be removed") if dry_run else ("changed", "removed")
+    for word, paths in zip(words, (done.changed, done.removed), strict=True):
+        for path in paths:
+            click.echo(f"{path}: {word}")
+    if not done.changed and not done.removed:
+        click.echo("nothing to change", err=True)
+    if done.left:
+        click.echo("\nLeft for you:\n" + "\n".join(f"  {one}" for one in done.left), err=True)
+    if done.changed and not dry_run:
+        click.echo("\nNext: uv sync --all-packages --group lint\n      .ci/run lint tests", err=True)
