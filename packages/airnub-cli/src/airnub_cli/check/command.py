@@ -18,11 +18,6 @@ from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 
-def add_to(group: click.Group) -> None:
-    """Register the command."""
-    group.add_command(check)
-
-
 @click.command("check", epilog="Example: uv run airnub check --format github")
 @click.option("--format", "form", type=click.Choice(get_args(Format)), default="text", show_default=True)
 @click.option("--no-cache", is_flag=True, help="Look at everything, be it known to be right or not.")

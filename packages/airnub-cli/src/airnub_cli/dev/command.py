@@ -1,29 +1,16 @@
 """The command `airnub dev`: arguments in, exit status out. The work is in the modules beside this one."""
 
-import asyncio
 import sys
 from pathlib import Path
 
 import click
 
-from airnub_cli.configuration.environment import load_environment, said_of_sources
-from airnub_cli.configuration.pools import pool_files
-from airnub_cli.configuration.registry import load_registry
-from airnub_cli.dev.parts import DEPLOYER, SERVER, SITE, Plan
-from airnub_cli.dev.running import Dev
-from airnub_cli.dev.state import State, free_port, held, listening
-from airnub_cli.dev.view import SELF, View
 from airnub_cli.installed import require_importable
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.api_url import PORT
 from airnub_prefect.errors import ConfigurationError
 
 SITE_PORT = 8000
-
-
-def add_to(group: click.Group) -> None:
-    """Register the command."""
-    group.add_command(dev)
 
 
 @click.command("dev", epilog="Example: uv run airnub dev --port 4300")
@@ -53,6 +40,17 @@ def dev(port: int | None, sample: bool, site_port: int | None, folder: Path | No
     """
     if site_port is not None and not sample:
         raise click.UsageError("--site-port: expected --sample with it, for otherwise no sample site is served")
+    # They bring asyncio and Pydantic, which `--help` goes without.
+    import asyncio
+
+    from airnub_cli.configuration.environment import load_environment, said_of_sources
+    from airnub_cli.configuration.pools import pool_files
+    from airnub_cli.configuration.registry import load_registry
+    from airnub_cli.dev.parts import DEPLOYER, SERVER, SITE, Plan
+    from airnub_cli.dev.running import Dev
+    from airnub_cli.dev.state import State, free_port, held, listening
+    from airnub_cli.dev.view import SELF, View
+
     try:
         root = Workspace.around(Path.cwd()).root
         state = State((folder or root / "data" / "dev").absolute())

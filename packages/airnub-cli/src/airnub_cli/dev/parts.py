@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from airnub_cli.configuration.environment import LOCAL, SAMPLE
+from airnub_cli.configuration.environment_names import LOCAL, SAMPLE
 from airnub_cli.dev.state import LOOPBACK, State
 from airnub_core.checkout import DATA_ROOT
 
