@@ -133,7 +133,7 @@ class Cluster:
     def _run(self, folder: Path, program: str, *words: str, text: str = "") -> str:
         # What is set for another PostgreSQL, such as PGDATA, would lead this one elsewhere.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        done = subprocess.run(
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             [self.programs.folder / program, *words], cwd=folder, env=environment | {"LC_ALL": "C"}, input=text,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=_PATIENCE,
             check=False, **as_user(self.user),
