@@ -1,8 +1,10 @@
 """The whole system on a laptop, without Docker, as a person has it: started, used, edited, ended by one Ctrl-C."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
 
 from dev_system import PATIENCE, ROOT, Dev, copy_of, edit, read
+
+from airnub_cli.dev.postgresql import find_programs
 
 pytestmark = [pytest.mark.system, pytest.mark.example]
 
@@ -97,3 +101,48 @@ def test_nothing_is_left_when_it_is_killed_and_the_next_one_starts(tmp_path):
     assert again.end() == 0
     assert "sources: each department's own" in "".join(again.lines)
     assert with_state(state) == []
+
+
+@pytest.fixture
+def enterable():
+    """A folder that every user may enter: as root, PostgreSQL runs as a different one."""
+    folder = Path(tempfile.mkdtemp(prefix="airnub-dev-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="what is left is looked for in /proc")
+@pytest.mark.skipif(next(find_programs(), None) is None, reason="no PostgreSQL on this machine, and no extra")
+def test_the_sample_runs_on_postgresql(enterable):
+    """Every stage completes once, nothing is locked, and after SIGKILL no process is left, not even PostgreSQL's."""
+    state = enterable / "state"
+    dev = Dev(ROOT, state, "--sample", "--site-port", "0")
+    try:
+        dev.wait_for(r"database: PostgreSQL \d+")
+        api = dev.wait_for(r"ready in .*(http://127\.0\.0\.1:\d+)").group(1) + "/api"
+        deployment = read(f"{api}/deployments/name/project-alpha-ingestion/project-alpha-ingestion")
+        read(f"{api}/deployments/{deployment['id']}/create_flow_run", {})
+        until = time.monotonic() + 2 * PATIENCE
+        while time.monotonic() < until:
+            runs = read(f"{api}/flow_runs/filter", {})
+            of_stages = [one for one in runs if one["deployment_id"] and one["state_type"] != "SCHEDULED"]
+            if {one["state_type"] for one in of_stages} == {"COMPLETED"} and len(of_stages) >= 3:
+                break
+            time.sleep(1)
+        names = sorted(one["name"].partition("-20")[0] for one in of_stages if "housekeeping" not in one["name"])
+        assert names == [
+            "project-alpha-analysis",
+            "project-alpha-ingestion",
+            "project-alpha-processing",
+        ], "".join(dev.lines)
+        logs = "".join(path.read_text() for path in (state / "prefect" / "logs").iterdir())
+        assert "database is locked" not in logs + "".join(dev.lines)
+        assert not (state / "prefect" / "prefect.db").exists()
+    finally:
+        dev.process.kill()
+        dev.process.wait(PATIENCE)
+    until = time.monotonic() + PATIENCE
+    while (left := with_state(state)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert left == []

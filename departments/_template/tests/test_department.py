@@ -17,6 +17,14 @@ def test_every_part_can_be_imported():
     assert DEPARTMENT.load_pipeline().name == DEPARTMENT.command
 
 
+def test_the_list_needs_no_flow():
+    """What `list` prints without importing flows is what the flows and their settings say."""
+    described = {stage.name: stage.load_flow() for stage in DEPARTMENT.stages} | {
+        "pipeline": DEPARTMENT.load_pipeline()
+    }
+    assert DEPARTMENT.descriptions == {name: flow.description for name, flow in described.items()}
+
+
 def test_runs_are_named_by_flow_and_time():
     """And not by random words."""
     for flow in [DEPARTMENT.load_pipeline(), *(stage.load_flow() for stage in DEPARTMENT.stages)]:

@@ -14,4 +14,10 @@ DEPARTMENT = Department(
     stages=tuple(_STAGES),
     pipeline=f"{_PACKAGE}.flows.pipeline:pipeline",
     demo=f"{_PACKAGE}.example.demo:DEMO",
+    descriptions={
+        "ingestion": "Ingestion: everything that the settings name, fetched into the content store by category.",
+        "processing": "Processing: what was ingested becomes typed tables; rows that break a rule are quarantined.",
+        "analysis": "Analysis: which was the warmest day of each place?",
+        "pipeline": "Pipeline: all stages in one run, each handing over to the next.",
+    },
 )

@@ -11,4 +11,12 @@ DEPARTMENT = Department(
     ),
     pipeline="project_alpha.flows.pipeline:pipeline",
     demo="project_alpha.demo:DEMO",
+    descriptions={
+        "ingestion": "Ingestion: everything that project_alpha's settings name, fetched into its content store.",
+        "processing": "Processing: what was ingested becomes typed tables, one dataset a source; "
+        "rows that break a rule are quarantined.",
+        "analysis": "Analysis: where does it rain more, in Seattle or in New York? "
+        "Answered with a table, a plot and a report.",
+        "pipeline": "Pipeline: ingestion, processing and analysis in one run, each handing over to the next.",
+    },
 )

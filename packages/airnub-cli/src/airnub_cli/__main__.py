@@ -7,31 +7,14 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.adopt import command as adopt
-from airnub_cli.affected import command as affected
-from airnub_cli.backend import command as backend
-from airnub_cli.backup import command as backup
-from airnub_cli.check import command as check
-from airnub_cli.contract import command as contract
-from airnub_cli.departments import command as departments
 from airnub_cli.departments.landing import recover
-from airnub_cli.deployments import command as deployments
-from airnub_cli.dev import command as dev
-from airnub_cli.doctor import command as doctor
-from airnub_cli.images import command as images
-from airnub_cli.isolation import run_alone, run_each_alone
-from airnub_cli.kubernetes import command as kubernetes
-from airnub_cli.retention import command as retention
-from airnub_cli.rotate import command as rotate
-from airnub_cli.sbom import command as sbom
-from airnub_cli.template import command as template
-from airnub_cli.upgrade import command as upgrade
+from airnub_cli.lazy_commands import LazyGroup
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.dotenv_file import require_readable
 from airnub_prefect.errors import ConfigurationError
 
 
-@click.group(help="Look after the workspace: all packages and departments of this checkout.")
+@click.group(cls=LazyGroup, help="Look after the workspace: all packages and departments of this checkout.")
 @click.pass_context
 def main(context: click.Context) -> None:
     # `doctor` says it as a finding among others.
@@ -51,25 +34,6 @@ def _require_readable_dotenv() -> None:
         count = len(error.mistakes)
         click.secho(f"{error}\n{count} mistake{'s' * (count > 1)}; nothing was done.", fg="red", err=True)
         sys.exit(2)
-
-
-adopt.add_to(main)
-affected.add_to(main)
-backend.add_to(main)
-backup.add_to(main)
-departments.add_to(main)
-check.add_to(main)
-contract.add_to(main)
-deployments.add_to(main)
-dev.add_to(main)
-doctor.add_to(main)
-images.add_to(main)
-retention.add_to(main)
-rotate.add_to(main)
-sbom.add_to(main)
-template.add_to(main)
-kubernetes.add_to(main)
-upgrade.add_to(main)
 
 
 @main.command("members", epilog="Example: uv run airnub members --json")
@@ -99,6 +63,8 @@ def members(as_json: bool) -> None:
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Members to test at once.")
 def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
     """Install the wheel of each MEMBER (default: all) alone, with only what it declares, and run its tests there."""
+    from airnub_cli.isolation import run_alone, run_each_alone
+
     workspace = _workspace()
     try:
         chosen = [workspace.named(name) for name in names] or list(workspace.members.values())

@@ -17,6 +17,8 @@ from airnub_cli.workspace import Member, Workspace
 
 CACHE = "AIRNUB_CACHE"
 """Names the folder that answers are kept in, and so decides none of them."""
+_SHELL = {"_", "COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "TERM_SESSION_ID", "WINDOWID"}
+"""What a shell or a terminal sets anew for each command or window."""
 _LOOKS = (b"environ", b"getenv", b"pydantic_settings", b"BaseSettings", b"dotenv", b"expandvars")
 _SAID = ("AIRNUB_", "PREFECT_")
 _OURS = {"airnub_cli", "airnub_common", "airnub_core", "airnub_prefect"}
@@ -144,4 +146,4 @@ def _add(found: Tree, folder: str, place: str) -> bool:
 
 
 def _environment() -> list[tuple[str, str]]:
-    return [(name, value) for name, value in os.environ.items() if name != CACHE]
+    return [(name, value) for name, value in os.environ.items() if name != CACHE and name not in _SHELL]

@@ -29,7 +29,7 @@ def test_a_backup_and_its_restore(invoke, state, empty, tmp_path):
     status, out, err = invoke("restore", vault, "--state", empty.folder)
     assert status == 0, err
     assert "store data/shop: 2 objects, 6 bytes" in out
-    assert "0 damaged. Next: uv run airnub dev --state" in out
+    assert "0 damaged. Next: uv run airnub dev --sqlite --state" in out
     status, _, err = invoke("restore", vault, "--state", empty.folder)
     assert (status, "expected an empty system" in err) == (1, True)
     assert f"empty it (remove the folder {empty.folder}), or add --replace" in err

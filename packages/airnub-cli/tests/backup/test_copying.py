@@ -97,6 +97,13 @@ def test_without_a_database_there_is_nothing_to_back_up(system, vault, state):
         copy_system(system, vault)
 
 
+def test_postgresql_of_dev_is_not_copied(system, vault, state):
+    """The error names the cluster, and how to run with SQLite."""
+    (state.home / "postgresql-15").mkdir()
+    with pytest.raises(BackupError, match=r"found PostgreSQL in .*postgresql-15.*airnub dev --sqlite"):
+        copy_system(system, vault)
+
+
 def test_a_disk_that_takes_no_more(vault, state, tmp_path):
     """The folder and the reason are named; what was copied is no backup, and is found by the next one."""
     fill(state.folder / "data" / "shop", {"large": os.urandom(300_000)})

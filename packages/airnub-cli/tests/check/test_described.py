@@ -45,6 +45,18 @@ def test_what_is_there_is_no_mistake(house):
         ),
         ("settings", 'department="alpha_dept"', 'department="beta"', "settings.py:4: expected department='alpha_dept'"),
         ("settings", 'stage="ingestion"', 'stage="ingest"', "stage='ingest': its Variable would be another's"),
+        (
+            "department",
+            '.demo:DEMO")',
+            '.demo:DEMO", descriptions={"ingestion": "Old."})',
+            "department.py: expected the description of flow ingestion, '",
+        ),
+        (
+            "department",
+            '.demo:DEMO")',
+            '.demo:DEMO", descriptions={"pipeline": "Old."})',
+            "department.py: expected the description of flow pipeline, '",
+        ),
         ("demo", "DEMO = None", "1 / 0", "importing alpha_dept.demo:DEMO raises ZeroDivisionError"),
     ],
 )

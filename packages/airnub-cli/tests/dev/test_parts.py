@@ -1,8 +1,11 @@
 """Parts: what each process is told."""
 
+from dataclasses import replace
+
 import pytest
 
 from airnub_cli.dev.parts import Plan
+from airnub_cli.dev.postgresql import MACHINE, Cluster, Programs
 from airnub_cli.dev.state import State
 
 
@@ -62,3 +65,17 @@ def test_there_is_a_worker_for_each_pool_of_a_deployment(plan):
         "- {name: c, work_pool: {name: x}}\n"
     )
     assert plan.pools() == ["x", "y"]
+
+
+def test_the_server_alone_is_told_of_the_database(plan):
+    """PostgreSQL where a cluster is given; both write logs in Prefect's home. Without one, Prefect takes SQLite."""
+    assert plan.database() is None
+    assert "PREFECT_SERVER_DATABASE_CONNECTION_URL" not in plan.server(3).environment
+    folder = plan.state.home / "postgresql-15"
+    cluster = Cluster(Programs(plan.root, "15.3", MACHINE), folder, plan.state.temporary / "postgresql", (7, 8))
+    with_one = replace(plan, cluster=cluster)
+    assert with_one.server(3).environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] == cluster.url
+    assert "PREFECT_SERVER_DATABASE_CONNECTION_URL" not in with_one.worker("x").environment
+    database = with_one.database()
+    assert (database.command, database.folder, database.user) == (cluster.command, folder, (7, 8))
+    assert {part.log.parent for part in (database, with_one.server(3))} == {plan.state.home / "logs"}

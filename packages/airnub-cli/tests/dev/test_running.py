@@ -38,6 +38,10 @@ class Plan(SimpleNamespace):
         )
         return self.part("server", code, inherits=(socket,))
 
+    def database(self):
+        log = self.root / "database.log"
+        return None if self.cluster is None else self.part("database", self.cluster.code, log=log)
+
     def site(self):
         return self.part("site", self.site_code)
 
@@ -55,7 +59,7 @@ class Plan(SimpleNamespace):
 def run(tmp_path):
     """Run parts until something is said, then be told to end; the exit status and all that was said."""
 
-    def run(until, *, site=STAYS, worker=STAYS, then=lambda: os.kill(os.getpid(), signal.SIGINT)):
+    def run(until, *, site=STAYS, worker=STAYS, cluster=None, then=lambda: os.kill(os.getpid(), signal.SIGINT)):
         said = []
 
         def echo(line):
@@ -67,7 +71,7 @@ def run(tmp_path):
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         plan = Plan(
             root=tmp_path, url=url, api_url=f"{url}/api", site_code=site, worker_code=worker,
-            site_port=None if site is None else 1,
+            site_port=None if site is None else 1, cluster=cluster,
         )  # fmt: skip
         status = asyncio.run(Dev(plan, View(echo)).run(server))
         return status, "\n".join(said)
@@ -130,3 +134,23 @@ def test_a_change_is_deployed(run, tmp_path):
     status, said = run("deployments deployed", then=change_or_end)
     assert status == 0
     assert "changed: configs/new.yaml" in said
+
+
+def test_the_database_is_there_before_the_server(run, tmp_path):
+    """And what it says is in its log alone."""
+    ready = tmp_path / "ready"
+    code = f"import pathlib; print('I serve', flush=True); pathlib.Path({str(ready)!r}).touch(); {STAYS}"
+    status, said = run("Files are watched", cluster=SimpleNamespace(code=code, is_ready=lambda _: ready.exists()))
+    assert status == 0
+    assert "I serve" not in said
+    assert "I serve" in (tmp_path / "database.log").read_text()
+
+
+def test_a_database_that_cannot_start_ends_everything(run, tmp_path):
+    """With the end of its log, and where that is."""
+    cluster = SimpleNamespace(code="print('no space left'); raise SystemExit(3)", is_ready=lambda _: False)
+    status, said = run("never", cluster=cluster)
+    assert status == 1
+    assert "database died with exit status 3" in said
+    assert "no space left" in said
+    assert f"its log: {tmp_path / 'database.log'}" in said

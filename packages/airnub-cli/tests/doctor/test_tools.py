@@ -1,10 +1,22 @@
 """Tools: uv, Python, Docker."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from airnub_cli.doctor.tools import Said, ask, check_engine, check_plugin, check_python, check_tools, check_uv, numbers
+from airnub_cli.dev.postgresql import MACHINE, Programs
+from airnub_cli.doctor.tools import (
+    Said,
+    ask,
+    check_engine,
+    check_plugin,
+    check_postgresql,
+    check_python,
+    check_tools,
+    check_uv,
+    numbers,
+)
 
 
 def test_who_is_not_installed_says_nothing():
@@ -54,6 +66,13 @@ def test_plugins_have_versions():
     assert check_plugin("Docker Compose", Said(0, "2.20.1"), (2, 24)).level == "odd"
     assert check_plugin("Docker Compose", Said(0, "v2.26.1-4"), (2, 24)).level == "fine"
     assert check_plugin("Docker buildx", None, (0, 0)).mend == "sudo apt-get install docker-buildx-plugin"
+
+
+def test_without_postgresql_dev_has_sqlite():
+    """A warning with the extra to install; otherwise its version, and whose it is."""
+    found = check_postgresql(None)
+    assert (found.level, found.mend) == ("odd", "uv sync --all-packages --extra postgresql")
+    assert check_postgresql(Programs(Path(), "15.3", MACHINE)).found == "15.3 of this machine; `airnub dev` uses it"
 
 
 def test_versions_are_found_in_what_tools_say():

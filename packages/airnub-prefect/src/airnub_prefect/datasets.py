@@ -23,7 +23,8 @@ from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.events import DatasetUpdated, emit_dataset_checked, emit_dataset_updated, is_within_pipeline
 from airnub_prefect.places import data_path
 from airnub_prefect.progress import BatchProgress
-from airnub_prefect.settings import DatasetSettings, DatasetsPart, check_names, variable_of
+from airnub_prefect.settings import DatasetSettings, DatasetsPart, check_names
+from airnub_prefect.settings_names import variable_of
 from airnub_prefect.validation import nearest_or_all, validated
 
 if TYPE_CHECKING:

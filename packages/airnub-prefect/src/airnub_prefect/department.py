@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -68,11 +68,19 @@ class Department:
     """An object like `Demo`, as `module:name`; without one there are no commands `demo` and `site`."""
     undeployed: tuple[str, ...] = ()
     """Flows that people start by hand, as `module:name`; every other has a deployment, or is a part of a stage."""
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    """Of the flows, by stage and `pipeline`, equal to those of the flows: `list` prints them without Prefect. A flow
+    without one is imported for it.
+    """
 
     @property
     def command(self) -> str:
         """What its people type."""
         return self.name.replace("_", "-")
+
+    def flow_name(self, name: str) -> str:
+        """The name of the flow of a stage, or of `pipeline`."""
+        return self.command if name == PIPELINE else f"{self.command}-{name}"
 
     def load_pipeline(self) -> Any:
         """The flow of all stages; imports Prefect."""

@@ -26,6 +26,7 @@ from airnub_core.sources.base import SecretReference, Source
 from airnub_core.tolerance import Tolerance
 from airnub_prefect.errors import ConfigurationError, UnknownNameError
 from airnub_prefect.places import checkout
+from airnub_prefect.settings_names import variable_of, yaml_name_of
 from airnub_prefect.validation import nearest_or_all
 
 if TYPE_CHECKING:
@@ -77,11 +78,6 @@ PostgresqlUrl = Annotated[
 ]
 
 
-def variable_of(department: str, stage: str) -> str:
-    """The name of the Prefect Variable that holds the settings of a stage."""
-    return f"dept_{department}_{stage}_config"
-
-
 class StageSettings(BaseModel):
     """What every stage is told. A subclass says whose it is:
 
@@ -108,7 +104,7 @@ class StageSettings(BaseModel):
     @classmethod
     def yaml_name(cls) -> str:
         """The file that the Variable is made from, relative to the repository."""
-        return f"configs/variables/{cls.department}/{cls.stage}.yaml"
+        return yaml_name_of(cls.department, cls.stage)
 
     @classmethod
     def yaml_path(cls) -> Path | None:

@@ -73,3 +73,23 @@ def test_long_descriptions_are_wrapped(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert 80 < max(map(len, lines)) <= 100
     assert " ".join(line.strip() for line in lines).count("counts what there is,") == 20
+
+
+def test_what_is_described_is_printed_without_flows(capsys):
+    """Names by the rule, and the department's own texts: its flows are not imported, here they do not exist."""
+    from airnub_prefect.command.listing import list_flows
+    from airnub_prefect.department import Department, Stage
+
+    texts = {"ingestion": "Fetches orders.", "pipeline": "All of it."}
+    department = Department("my_orders", (Stage("ingestion", "no:flow", "no:settings"),), "no:flow", "", (), texts)
+    assert list_flows(department, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out) == [
+        {
+            "stage": "ingestion",
+            "flow": "my-orders-ingestion",
+            "description": "Fetches orders.",
+            "variable": "dept_my_orders_ingestion_config",
+            "file": "configs/variables/my_orders/ingestion.yaml",
+        },
+        {"stage": "pipeline", "flow": "my-orders", "description": "All of it.", "variable": "-", "file": "-"},
+    ]

@@ -9,11 +9,6 @@ from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 
 
-def add_to(group: click.Group) -> None:
-    """Register the command."""
-    group.add_command(adopt)
-
-
 @click.command(
     "adopt",
     epilog="\b\nExamples: uv run airnub adopt --organisation acme --dry-run\n"

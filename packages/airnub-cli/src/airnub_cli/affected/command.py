@@ -122,8 +122,3 @@ def _tell(answer: Answer, found: list[Finding]) -> None:
         some = shown(", ".join(answer.of_nobody[:_SHOWN]))
         more = len(answer.of_nobody) - _SHOWN
         click.echo(f"no effect: {some}" + (f" and {more} more" if more > 0 else ""), err=True)
-
-
-def add_to(group: click.Group) -> None:
-    """Register it."""
-    group.add_command(affected_command)

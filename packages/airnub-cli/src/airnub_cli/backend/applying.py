@@ -24,7 +24,7 @@ from airnub_cli.backend.variables import (
     read_variables,
 )
 from airnub_cli.backend.work_pools import Pool, compare_pools, read_pools
-from airnub_cli.configuration.environment import PoolType
+from airnub_cli.configuration.environment_names import PoolType
 from airnub_cli.installed import importable
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airnub_cli.backend.placeholders import known_values
-from airnub_cli.configuration.environment import LOCAL, environments
+from airnub_cli.configuration.environment_names import LOCAL
 from airnub_cli.installed import advice
 from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -23,16 +23,11 @@ if TYPE_CHECKING:
     # What imports Prefect is imported when it is needed: other commands and `--help` are to be quick.
     from airnub_cli.backend.applying import Wanted
     from airnub_cli.backend.change import Change
-    from airnub_cli.configuration.environment import PoolType
+    from airnub_cli.configuration.environment_names import PoolType
 
 ENVIRONMENT_VARIABLE = "AIRNUB_ENV"
 """Names the environment, in the environment of the process or in `.env`, where `--env` is not given."""
 _COLOURS = {"created": "green", "updated": "cyan", "unchanged": "dim"}
-
-
-def add_to(group: click.Group) -> None:
-    """Add the command to a group."""
-    group.add_command(apply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +131,7 @@ def _apply(root: Path, asked: Asked) -> tuple[str, Wanted, list[Change]]:
     from airnub_cli.backend.applying import compare, read_wanted, send
     from airnub_cli.backend.mark import check_known, compare_mark, decide, environment_of
     from airnub_cli.backend.server import prefect_server
+    from airnub_cli.configuration.environment import environments
 
     # Mistakes in files are reported without a server, where it is not needed to know which files count.
     wanted = read_wanted(root, asked.environment, pool_type=asked.pool_type) if asked.environment else None

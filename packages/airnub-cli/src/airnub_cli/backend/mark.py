@@ -10,7 +10,7 @@ from typing import Literal
 from airnub_cli.backend.change import Change
 from airnub_cli.backend.server import BackendError, PrefectServer, path_of
 from airnub_cli.backend.variables import TAG, Variable, compare_variables
-from airnub_cli.configuration.environment import LOCAL, SAMPLE
+from airnub_cli.configuration.environment_names import LOCAL, SAMPLE
 from airnub_prefect.errors import ConfigurationError
 
 VARIABLE = "airnub_environment"

@@ -21,7 +21,8 @@ from airnub_cli.backend.change import Action, Change, differences, is_same, unch
 from airnub_cli.backend.placeholders import filled, missing
 from airnub_cli.backend.server import BackendError, Json, PrefectServer, path_of
 from airnub_cli.backend.sources import Mistakes, read_entries
-from airnub_cli.configuration.environment import POOL_TYPES, Environment, PoolType
+from airnub_cli.configuration.environment import Environment
+from airnub_cli.configuration.environment_names import POOL_TYPES, PoolType
 from airnub_cli.configuration.overlay import overlay
 from airnub_cli.configuration.pools import FOLDER, PoolFile, Queue, type_of
 from airnub_cli.configuration.templates import base_job_template, wrong_defaults, wrong_manifest

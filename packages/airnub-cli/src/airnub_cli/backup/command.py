@@ -18,12 +18,6 @@ from airnub_prefect.errors import ConfigurationError
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
-def add_to(group: click.Group) -> None:
-    """Register the commands."""
-    group.add_command(backup)
-    group.add_command(restore)
-
-
 def _of_dev(command: Callable[..., None]) -> Callable[..., None]:
     dev = click.option("--dev", is_flag=True, help="The system of `airnub dev`. Default: that of Compose.")
     state = click.option(

@@ -133,7 +133,7 @@ class Dev(_WithAgent):
         # Beside the database Prefect's home has caches alone, and the leases of processes.
         self._agent = _Agent((sys.executable, *_AGENT[1:]), str(state.folder), (state.home.name, state.temporary.name))
         self.how_to_empty = f"remove the folder {shown(state.folder)}"
-        self.next_step = f"uv run airnub dev --state {shown(state.folder)}"
+        self.next_step = f"uv run airnub dev --sqlite --state {shown(state.folder)}"
 
     def database_version(self) -> None:
         return None
@@ -142,6 +142,11 @@ class Dev(_WithAgent):
         return []
 
     def dump(self, folder: Path) -> Iterator[tuple[Path, DatabaseDump]]:
+        if cluster := next(self._state.home.glob("postgresql-*"), None):
+            raise BackupError(
+                f"expected SQLite, found PostgreSQL in {shown(cluster)}, which `airnub backup --dev` does not copy; "
+                "run the system with `airnub dev --sqlite`, or as Compose"
+            )
         if not self._database.is_file():
             raise BackupError(
                 f"expected the database of `airnub dev` at {shown(self._database)}, found none; name its folder with "

@@ -12,15 +12,12 @@ import click
 
 from airnub_cli.check.check_warning import mistakes_in
 from airnub_cli.check.report import Format, report
+from airnub_cli.check.unchanged import checkout_digest, recall_check, remember_check
 from airnub_cli.installed import advice
 from airnub_cli.memory import NOTHING, Memory
 from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
-
-
-def add_to(group: click.Group) -> None:
-    """Register the command."""
-    group.add_command(check)
+from airnub_prefect.errors import Mistake
 
 
 @click.command("check", epilog="Example: uv run airnub check --format github")
@@ -37,17 +34,13 @@ def check(form: Format, no_cache: bool) -> None:
     it.
     """
     quiet_prefect()
-    from airnub_cli.check.everything import check_everything
-
     try:
         root = Workspace.root_around(Path.cwd())
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)
     os.chdir(root)  # paths are told from here, as GitHub and editors want them
-    # What modules print when they are imported is no part of the answer.
-    with redirect_stdout(sys.stderr):
-        found = check_everything(root, NOTHING if no_cache else Memory.of_user())
+    found = _check(root, NOTHING if no_cache else Memory.of_user())
     if found or form == "json":
         click.echo(report(found, form))
     # A project file that cannot be read is among the mistakes.
@@ -62,3 +55,17 @@ def check(form: Format, no_cache: bool) -> None:
     colour = "red" if mistakes else "yellow" if warnings else "green"
     click.secho(", ".join(said) or "everything is as it should be", fg=colour, err=True)
     sys.exit(1 if mistakes else 0)
+
+
+def _check(root: Path, memory: Memory) -> list[Mistake]:
+    digest = None if memory is NOTHING else checkout_digest(root)
+    if (known := recall_check(memory, digest)) is not None:
+        return known
+    # It brings Pydantic, and Prefect where something is to be imported.
+    from airnub_cli.check.everything import check_everything
+
+    # What modules print when they are imported is no part of the answer.
+    with redirect_stdout(sys.stderr):
+        found = check_everything(root, memory)
+    remember_check(memory, digest, found)
+    return found

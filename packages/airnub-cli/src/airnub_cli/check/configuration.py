@@ -7,7 +7,8 @@ from dataclasses import replace
 from airnub_cli.backend.placeholders import known_values
 from airnub_cli.check.check_warning import CheckWarning
 from airnub_cli.check.shared_index import shared_indexes
-from airnub_cli.configuration.environment import LOCAL, environments
+from airnub_cli.configuration.environment import environments
+from airnub_cli.configuration.environment_names import LOCAL
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.configuration.repetition import repetitions
 from airnub_cli.deployments.checking import Checked

@@ -17,27 +17,19 @@ own file says laid over it.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StrictBool
 
+from airnub_cli.configuration.environment_names import LOCAL, PoolType
 from airnub_cli.configuration.overlay import overlaid_file
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.places import shown
 from airnub_prefect.validation import checked, nearest, nearest_or_all
 from airnub_prefect.yaml_file import YamlFile, read_yaml
 
-LOCAL = "local"
-"""The environment of the committed root file and of `airnub dev`: each department's own sources."""
-
-SAMPLE = "sample"
-"""`local` with the sample sites as sources: of Compose without a `.env`, and of `airnub dev --sample`."""
-
 _NAMED = 5
 """Departments that a line about sources names."""
-
-PoolType = Literal["docker", "process", "kubernetes"]
-POOL_TYPES: tuple[PoolType, ...] = get_args(PoolType)
 
 REGISTRY_CREDENTIALS = r"^docker-registry-credentials/[a-z0-9][a-z0-9-]*$"
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from airnub_cli.configuration.entry import Entry
-from airnub_cli.configuration.environment import EnvironmentFile, PoolType
+from airnub_cli.configuration.environment import EnvironmentFile
+from airnub_cli.configuration.environment_names import PoolType
 from airnub_prefect.errors import ConfigurationError, Mistake
 from airnub_prefect.places import shown
 from airnub_prefect.validation import checked

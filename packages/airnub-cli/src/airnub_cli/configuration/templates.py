@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from airnub_cli.configuration.environment import PoolType
+from airnub_cli.configuration.environment_names import PoolType
 from airnub_cli.configuration.overlay import overlay
 from airnub_cli.fingerprints import digest_of
 from airnub_cli.memory import NOTHING, Memory

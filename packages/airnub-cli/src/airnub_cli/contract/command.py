@@ -18,11 +18,6 @@ from airnub_prefect.errors import ConfigurationError
 _FILES = {".yaml", ".yml"}
 
 
-def add_to(group: click.Group) -> None:
-    """Register the command."""
-    group.add_command(contract)
-
-
 @click.group("contract", epilog="Example: uv run airnub contract export")
 def contract() -> None:
     """Look at what departments publish: contracts of datasets and events."""

@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from airnub_cli.departments.removal import Removal
 
 
-def add_to(group: click.Group) -> None:
-    """Register the commands."""
-    group.add_command(new)
-    group.add_command(remove)
-
-
 @click.group("new", epilog="Example: uv run airnub new department orders")
 def new() -> None:
     """Make a department, or a category of one, from the living template."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from airnub_cli.configuration.environment import SAMPLE, environment_file
+from airnub_cli.configuration.environment import environment_file
+from airnub_cli.configuration.environment_names import SAMPLE
 from airnub_cli.configuration.names import Names
 from airnub_cli.configuration.registry import Registered, load_registry
 from airnub_cli.configuration.repetition import repetitions

@@ -6,18 +6,13 @@ from typing import cast, get_args
 
 import click
 
-from airnub_cli.configuration.environment import LOCAL, PoolType, load_environment, said_of_sources
+from airnub_cli.configuration.environment_names import LOCAL, PoolType
 from airnub_cli.installed import advice
 from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import shown
-
-
-def add_to(group: click.Group) -> None:
-    """Register the command."""
-    group.add_command(compile_)
 
 
 @click.command("compile", epilog="Example: uv run airnub compile --env production -o production.yaml")
@@ -42,6 +37,7 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
     """
     quiet_prefect()  # as `airnub check` does, so that both remember the same
     # They bring Prefect, which the other commands, and every `--help`, go without.
+    from airnub_cli.configuration.environment import load_environment, said_of_sources
     from airnub_cli.configuration.registry import load_registry
     from airnub_cli.configuration.repetition import repetitions
     from airnub_cli.deployments.checking import check_deployments

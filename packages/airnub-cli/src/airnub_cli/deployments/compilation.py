@@ -10,13 +10,8 @@ from typing import Any
 
 import yaml
 
-from airnub_cli.configuration.environment import (
-    LOCAL,
-    EnvironmentFile,
-    PoolType,
-    environment_file,
-    load_environment,
-)
+from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment
+from airnub_cli.configuration.environment_names import LOCAL, PoolType
 from airnub_cli.configuration.overlay import overlay
 from airnub_cli.configuration.pools import PoolFile, type_of
 from airnub_cli.configuration.templates import job_variables

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from airnub_prefect.department import Department, Stage
+from airnub_prefect.department import PIPELINE, Department, Stage
 from airnub_prefect.errors import Mistake
 
 
@@ -17,8 +17,10 @@ def wrong_description(department: Department, where: str) -> Iterator[Mistake]:
     """
     for stage in department.stages:
         yield from _wrong_flow(f"flow of stage {stage.name}", stage.flow, stage.load_flow, department, where)
+        yield from _wrong_text(stage.name, stage.load_flow, department, where)
         yield from _wrong_settings(stage, department)
     yield from _wrong_flow("pipeline", department.pipeline, department.load_pipeline, department, where)
+    yield from _wrong_text(PIPELINE, department.load_pipeline, department, where)
     if department.demo is None:
         return
     try:
@@ -48,6 +50,20 @@ def _wrong_flow(
             "flows apart by their names"
         )
         yield Mistake(code.co_filename, code.co_firstlineno, message)
+
+
+def _wrong_text(name: str, load: Callable[[], Any], department: Department, where: str) -> Iterator[Mistake]:
+    """Of a flow that is described: `list` prints this without importing the flow."""
+    if (described := department.descriptions.get(name)) is None:
+        return
+    try:
+        flow = load()
+        found = {"name": flow.name, "description": " ".join((flow.description or "").split())}
+    except (Exception, SystemExit):  # noqa: BLE001  # reported as a flow that is not there
+        return
+    for what, expected in (("name", department.flow_name(name)), ("description", described)):
+        if found[what] != expected:
+            yield Mistake(where, None, f"expected the {what} of flow {name}, {found[what]!r}, found {expected!r}")
 
 
 def _wrong_settings(stage: Stage, department: Department) -> Iterator[Mistake]:

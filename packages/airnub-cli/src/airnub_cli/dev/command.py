@@ -1,29 +1,16 @@
 """The command `airnub dev`: arguments in, exit status out. The work is in the modules beside this one."""
 
-import asyncio
 import sys
 from pathlib import Path
 
 import click
 
-from airnub_cli.configuration.environment import load_environment, said_of_sources
-from airnub_cli.configuration.pools import pool_files
-from airnub_cli.configuration.registry import load_registry
-from airnub_cli.dev.parts import DEPLOYER, SERVER, SITE, Plan
-from airnub_cli.dev.running import Dev
-from airnub_cli.dev.state import State, free_port, held, listening
-from airnub_cli.dev.view import SELF, View
 from airnub_cli.installed import require_importable
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.api_url import PORT
 from airnub_prefect.errors import ConfigurationError
 
 SITE_PORT = 8000
-
-
-def add_to(group: click.Group) -> None:
-    """Register the command."""
-    group.add_command(dev)
 
 
 @click.command("dev", epilog="Example: uv run airnub dev --port 4300")
@@ -43,7 +30,10 @@ def add_to(group: click.Group) -> None:
     "--drain-seconds", type=click.FloatRange(min=0), default=10.0, show_default=True,
     help="How long runs may take to end on Ctrl-C.",
 )  # fmt: skip
-def dev(port: int | None, sample: bool, site_port: int | None, folder: Path | None, drain_seconds: float) -> None:
+@click.option("--sqlite", is_flag=True, help="Use SQLite also where PostgreSQL is found.")
+def dev(
+    port: int | None, sample: bool, site_port: int | None, folder: Path | None, drain_seconds: float, sqlite: bool
+) -> None:
     """Run the whole system here, without Docker: server and UI, and a worker per department.
 
     Runs ask each department's own sources; with --sample its sample site, which needs no internet.
@@ -53,13 +43,26 @@ def dev(port: int | None, sample: bool, site_port: int | None, folder: Path | No
     """
     if site_port is not None and not sample:
         raise click.UsageError("--site-port: expected --sample with it, for otherwise no sample site is served")
+    # They bring asyncio and Pydantic, which `--help` goes without.
+    import asyncio
+
+    from airnub_cli.configuration.environment import load_environment, said_of_sources
+    from airnub_cli.configuration.pools import pool_files
+    from airnub_cli.configuration.registry import load_registry
+    from airnub_cli.dev.parts import DEPLOYER, SERVER, SITE, Plan
+    from airnub_cli.dev.postgresql import choose
+    from airnub_cli.dev.running import Dev
+    from airnub_cli.dev.state import State, free_port, held, listening
+    from airnub_cli.dev.view import SELF, View
+
     try:
         root = Workspace.around(Path.cwd()).root
         state = State((folder or root / "data" / "dev").absolute())
         with held(state), listening(port, PORT, "--port") as server:
             site = free_port(site_port, SITE_PORT, "--site-port") if sample else None
-            plan = Plan(root, state, server.getsockname()[1], drain_seconds, site)
             require_importable(one.id for one in load_registry(root).departments if one.status == "active")
+            cluster, database = (None, "database: SQLite") if sqlite else choose(state.home, state.temporary)
+            plan = Plan(root, state, server.getsockname()[1], drain_seconds, site, cluster)
             replaced = load_environment(root, plan.environment).replaced_sources()
             view = View()
             for name in (SELF, SERVER, *([SITE] if sample else []), DEPLOYER, *pool_files(root)):
@@ -67,6 +70,7 @@ def dev(port: int | None, sample: bool, site_port: int | None, folder: Path | No
             if port is None and plan.port != PORT:
                 view.say(f"port {PORT} is taken, so the server is on {plan.port}")
             view.say(f"starting: server and UI on {plan.url}; state in {state.folder}")
+            view.say(f"{database}; logs of server and database in {state.home / 'logs'}")
             view.say(said_of_sources(plan.environment, replaced))
             status = asyncio.run(Dev(plan, view).run(server))
     except (WorkspaceError, ConfigurationError) as error:

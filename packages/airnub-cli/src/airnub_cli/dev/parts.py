@@ -3,16 +3,17 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
-from airnub_cli.configuration.environment import LOCAL, SAMPLE
+from airnub_cli.configuration.environment_names import LOCAL, SAMPLE
+from airnub_cli.dev.postgresql import Cluster
 from airnub_cli.dev.state import LOOPBACK, State
 from airnub_common import DATA_ROOT
 
-SERVER, SITE, DEPLOYER = "server", "site", "deploy"
+DATABASE, SERVER, SITE, DEPLOYER = "database", "server", "site", "deploy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Part:
     """On stdin, and answers on stdout."""
     may_return: bool = False
     """Whether it is started again when it dies, instead of that being the end of all."""
+    log: Path | None = None
+    """The file that its lines go to; `None` where they are shown."""
+    user: tuple[int, int] | None = None
+    """User and group id that it runs as; `None` for our own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Plan:
     drain_seconds: float
     site_port: int | None = None
     """Of the sample site; `None` where the deployments have each department's own sources."""
+    cluster: Cluster | None = None
+    """Of PostgreSQL; `None` for SQLite."""
 
     @property
     def environment(self) -> str:
@@ -61,10 +68,22 @@ class Plan:
         """Of its API."""
         return f"{self.url}/api"
 
+    def database(self) -> Part | None:
+        """PostgreSQL, `None` where the database is SQLite."""
+        if self.cluster is None:
+            return None
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        return Part(
+            DATABASE, self.cluster.command, environment | {"LC_ALL": "C"}, self.cluster.folder, patience=10.0,
+            log=self._log(DATABASE), user=self.cluster.user,
+        )  # fmt: skip
+
     def server(self, socket: int) -> Part:
         """The Prefect server, on a socket that listens already: requests wait there until it is ready."""
         command = ("-m", "airnub_prefect.embedded.process", str(os.getpid()), str(socket))
-        return self._part(SERVER, command, patience=20.0, inherits=(socket,))
+        database = {} if self.cluster is None else {"PREFECT_SERVER_DATABASE_CONNECTION_URL": self.cluster.url}
+        part = self._part(SERVER, command, patience=20.0, inherits=(socket,), also=database)
+        return replace(part, log=self._log(SERVER))
 
     def site(self) -> Part:
         """The sample site."""
@@ -85,6 +104,9 @@ class Plan:
         """The pools that deployments need, once they were compiled."""
         compiled = yaml.safe_load(self.state.compiled.read_text(encoding="utf-8"))
         return sorted({one["work_pool"]["name"] for one in compiled["deployments"]})
+
+    def _log(self, name: str) -> Path:
+        return self.state.home / "logs" / f"{name}.log"
 
     def _part(
         self, name: str, command: tuple[str, ...], *, patience: float = 5.0, inherits: tuple[int, ...] = (),

@@ -10,6 +10,7 @@ from signal import SIGTERM
 
 from airnub_cli.dev.ending import end, tree
 from airnub_cli.dev.parts import Part
+from airnub_cli.dev.postgresql import as_user
 
 _CHUNK = 65_536
 _LOOK_EVERY = 0.2
@@ -37,6 +38,7 @@ class Running:
             *part.command, env=part.environment, cwd=part.folder,
             stdin=PIPE if part.takes_orders else subprocess.DEVNULL, stdout=PIPE, stderr=PIPE,
             start_new_session=True, pass_fds=part.inherits,
+            **as_user(part.user),
         )  # fmt: skip
         return cls(part, process, say)
 

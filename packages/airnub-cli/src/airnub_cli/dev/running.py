@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airnub_cli.dev.changes import changes, is_code
+from airnub_cli.dev.log_file import LogFile
 from airnub_cli.dev.parts import Part, Plan
 from airnub_cli.dev.process import Running
 from airnub_cli.dev.view import View
@@ -35,6 +36,7 @@ class Dev:
         self._plan = plan
         self._view = view
         self._running: dict[str, Running] = {}
+        self._logs: dict[str, LogFile] = {}
         self._watching: dict[asyncio.Task[int], Running] = {}
         self._told, self._again = asyncio.Event(), asyncio.Event()
         self._since = time.monotonic()
@@ -60,6 +62,8 @@ class Dev:
         self._guard = guard.stdin
         try:
             with listening:
+                if not await self._start_database():
+                    return 1
                 await self._start(plan.server(listening.fileno()), is_guarded=False)
             if plan.site_port is not None:
                 await self._start(plan.site())
@@ -72,11 +76,31 @@ class Dev:
 
     async def _start(self, part: Part, *, is_guarded: bool = True) -> None:
         self._view.add(part.name)
-        running = await Running.start(part, self._view.line)
+        if part.log is not None:
+            self._logs[part.name] = LogFile(part.log)
+        log = self._logs.get(part.name)
+        running = await Running.start(part, self._view.line if log is None else log.line)
         self._running[part.name] = running
         self._watching[asyncio.create_task(running.ended())] = running
         if is_guarded:
             self._guard.write(f"+{running.pid}\n".encode())
+
+    async def _start_database(self) -> bool:
+        """Start PostgreSQL, if it is used, and wait until it accepts connections."""
+        part, cluster = self._plan.database(), self._plan.cluster
+        if part is None or cluster is None:
+            return True
+        await self._start(part)
+        running = self._running[part.name]
+        deadline = time.monotonic() + READY_WITHIN
+        while not cluster.is_ready(running.pid):
+            if died := next((task for task, one in self._watching.items() if one is running and task.done()), None):
+                return await self._survives(self._watching.pop(died), died.result())
+            if time.monotonic() > deadline:
+                self._view.alarm(f"PostgreSQL accepts no connections after {READY_WITHIN:.0f} s; its log: {part.log}")
+                return False
+            await asyncio.sleep(0.05)
+        return True
 
     async def _until_told(self) -> int:
         """Deploy, and again whenever something changes, until told to end or a part has died."""
@@ -161,6 +185,10 @@ class Dev:
             await self._start(part)
             return True
         self._view.alarm(f"{part.name} died with exit status {status} after {lived:.0f} s: everything ends")
+        if (log := self._logs.get(part.name)) is not None:
+            for line in log.last:
+                self._view.line(part.name, line)
+            self._view.say(f"its log: {log.path}")
         return False
 
     async def _end(self) -> None:
@@ -175,4 +203,6 @@ class Dev:
                 await running.stop(self._again)
         for task in self._watching:
             task.cancel()
+        for log in self._logs.values():
+            log.close()
         self._view.say("ended")

@@ -19,11 +19,6 @@ from airnub_prefect.dotenv_file import wrong_lines
 _MARKS = {"fine": ("✓", "green"), "odd": ("!", "yellow"), "missing": ("✗", "red")}
 
 
-def add_to(group: click.Group) -> None:
-    """Register the command."""
-    group.add_command(doctor)
-
-
 @click.command("doctor", epilog="Example: uv run airnub doctor --json")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def doctor(as_json: bool) -> None:

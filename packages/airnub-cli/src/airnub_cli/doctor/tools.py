@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from airnub_cli.dev.postgresql import INSTALL_EXTRA, Programs, find_programs
 from airnub_cli.doctor.finding import Finding, fine, missing, odd
 
 UV = (0, 7)
@@ -47,6 +48,7 @@ def check_tools() -> Iterator[Finding]:
     """Each tool in turn."""
     yield check_uv(ask(["uv", "--version"]))
     yield check_python(sys.version_info[:2])
+    yield check_postgresql(next(find_programs(), None))
     engine = ask(["docker", "version", "--format", "{{.Server.Version}}"])
     yield check_engine(engine)
     if engine is not None:
@@ -69,6 +71,13 @@ def check_python(found: tuple[int, ...]) -> Finding:
     if found < PYTHON:
         return missing("Python", f"expected {dotted(PYTHON)} or newer, found {dotted(found)}", "uv python install 3.13")
     return fine("Python", dotted(found))
+
+
+def check_postgresql(found: Programs | None) -> Finding:
+    """Whether `airnub dev` has a better database than SQLite."""
+    if found is None:
+        return odd("PostgreSQL", "none; `airnub dev` uses SQLite, which many runs at once lock", INSTALL_EXTRA)
+    return fine("PostgreSQL", f"{found.version} of {found.source}; `airnub dev` uses it")
 
 
 def check_engine(said: Said | None) -> Finding:

@@ -1,17 +1,21 @@
 """Bake: what `docker buildx bake` is told. Nothing of it is committed: it follows from the workspace."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airnub_cli.configuration.registry import Registry, load_registry
 from airnub_cli.images.image import Image
 from airnub_cli.images.inputs import bases
 from airnub_cli.workspace import Workspace
+
+if TYPE_CHECKING:
+    from airnub_cli.configuration.registry import Registry
 
 DIGEST, INPUTS = "airnub.digest", "airnub.inputs"
 """Labels: what an image was built from, as one digest and by part."""
@@ -48,6 +52,9 @@ def definition(workspace: Workspace, wanted: Iterable[Wanted]) -> dict[str, Any]
         ConfigurationError: the registry, which says whose a department is, has mistakes.
     """
     wanted = list(wanted)
+    # It brings Pydantic, which `airnub images --help` goes without.
+    from airnub_cli.configuration.registry import load_registry
+
     registry = load_registry(workspace.root)
     known = {"revision": _revision(workspace), "source": _source(workspace)}
     targets = {

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.configuration.environment import environment_file, load_environment
 from airnub_cli.images.bases import DockerBases
 from airnub_cli.images.building import Plan, carry_out, plan
 from airnub_cli.images.engine import Docker, EngineError
@@ -52,6 +51,8 @@ def images(
         raise _Mistake("expected --bases alone, or with --env, found --json or --push beside it")
     if environment is not None and registry is not None:
         raise _Mistake("expected one of --env and --registry, found both; an environment says its registry")
+    from airnub_cli.configuration.environment import environment_file, load_environment
+
     try:
         workspace = Workspace.around(Path.cwd())
         if environment is not None:
@@ -111,8 +112,3 @@ def _row(one: Plan, *, dry_run: bool) -> dict[str, str]:
         "action": "up to date" if one.action == "keep" else done,
         "reason": one.reason,
     }
-
-
-def add_to(group: click.Group) -> None:
-    """Register it."""
-    group.add_command(images)

@@ -10,11 +10,6 @@ from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 
 
-def add_to(group: click.Group) -> None:
-    """Register the command."""
-    group.add_command(kubernetes)
-
-
 @click.command("kubernetes", epilog="Example: uv run airnub kubernetes --env production | kubectl apply -f -")
 @click.option("--env", "environment", required=True, metavar="NAME", help="Of configs/environments/, kind: kubernetes.")
 @click.option("--no-server", is_flag=True, help="Without the Prefect server: it is elsewhere, or Prefect Cloud.")

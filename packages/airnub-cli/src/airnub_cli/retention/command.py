@@ -14,11 +14,6 @@ from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 
 
-def add_to(group: click.Group) -> None:
-    """Register the command."""
-    group.add_command(retention)
-
-
 @click.command("retention", epilog="Example: uv run airnub retention --days 30")
 @click.option(
     "--days", type=click.FloatRange(min=1), help="Count for this retention. Default: the one that the server is set to."

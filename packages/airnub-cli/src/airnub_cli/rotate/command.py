@@ -12,11 +12,6 @@ from airnub_cli.rotate.password import rotate as change
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 
-def add_to(group: click.Group) -> None:
-    """Register the command."""
-    group.add_command(rotate)
-
-
 @click.command("rotate", epilog="Example: uv run airnub rotate database")
 @click.argument("name", metavar="NAME", type=click.Choice(list(DATABASES)))
 def rotate(name: str) -> None:

@@ -13,11 +13,6 @@ from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
 
 
-def add_to(group: click.Group) -> None:
-    """Register the command."""
-    group.add_command(sbom)
-
-
 @click.command("sbom", epilog="Example: uv run airnub sbom project-alpha -o bills")
 @click.argument("names", nargs=-1, metavar="[IMAGE]...")
 @click.option(

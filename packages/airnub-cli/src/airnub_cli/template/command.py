@@ -23,11 +23,6 @@ _COLOURS = {
 _DUE = {"behind", "merges", "conflict", "unresolved"}
 
 
-def add_to(group: click.Group) -> None:
-    """Register the commands."""
-    group.add_command(template)
-
-
 @click.group("template", epilog="Example: uv run airnub template status")
 def template() -> None:
     """Say how far departments are from the living template they were made from, and bring them there."""

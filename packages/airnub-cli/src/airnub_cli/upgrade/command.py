@@ -18,11 +18,6 @@ from airnub_cli.upgrade.plan import DATABASE, SERVER, Plan, Step, major_of, make
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 
-def add_to(group: click.Group) -> None:
-    """Add the command to a group."""
-    group.add_command(upgrade)
-
-
 @click.command(
     "upgrade",
     epilog="Example: uv run airnub upgrade --dry-run",

@@ -1,33 +1,38 @@
 """The `list` command: the flows of a department, what each does, and which settings it reads."""
 
+from collections.abc import Callable
 from typing import Any
 
 from airnub_prefect.command.display import print_json, tell, tell_wrapped
-from airnub_prefect.department import PIPELINE, Department
+from airnub_prefect.department import PIPELINE, Department, Stage
+from airnub_prefect.settings_names import variable_of, yaml_name_of
 
 
 def list_flows(department: Department, *, as_json: bool) -> int:
-    """List the flows of a department."""
-    rows = []
-    for stage in department.stages:
-        flow, kind = stage.load_flow(), stage.load_settings()
-        rows.append(
-            {
-                "stage": stage.name,
-                "flow": flow.name,
-                "description": " ".join((flow.description or "").split()),
-                "variable": kind.variable(),
-                "file": kind.yaml_name(),
-            }
-        )
-    pipeline = department.load_pipeline()
-    description = " ".join((pipeline.description or "").split())
-    rows.append({"stage": PIPELINE, "flow": pipeline.name, "description": description, "variable": "-", "file": "-"})
+    """List the flows of a department; those that the department does not describe are imported."""
+    rows = [_stage_row(department, stage) for stage in department.stages]
+    rows.append(_flow(department, PIPELINE, department.load_pipeline) | {"variable": "-", "file": "-"})
     if as_json:
         print_json(rows)
     else:
         _print(rows)
     return 0
+
+
+def _stage_row(department: Department, stage: Stage) -> dict[str, str]:
+    row = _flow(department, stage.name, stage.load_flow)
+    if stage.name in department.descriptions:
+        names = department.name, stage.name
+        return row | {"variable": variable_of(*names), "file": yaml_name_of(*names)}
+    kind = stage.load_settings()
+    return row | {"variable": kind.variable(), "file": kind.yaml_name()}
+
+
+def _flow(department: Department, name: str, load: Callable[[], Any]) -> dict[str, str]:
+    if (description := department.descriptions.get(name)) is not None:
+        return {"stage": name, "flow": department.flow_name(name), "description": description}
+    flow = load()
+    return {"stage": name, "flow": flow.name, "description": " ".join((flow.description or "").split())}
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Ingestion: everything that the settings name, fetched into the content store, one category after another."""
+"""Ingestion: everything that the settings name, fetched into the content store by category."""
 
 from prefect import flow
 

@@ -1,0 +1,32 @@
+"""The log file of a part: its lines are not shown, for tracebacks of the server hide what others have to say."""
+
+import logging
+from collections import deque
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+_BYTES = 10_000_000
+"""Of the file, and of the one before it, which is kept."""
+_LAST = 20
+
+
+class LogFile:
+    """Where the lines of a part go."""
+
+    def __init__(self, path: Path) -> None:
+        """Append to the file at `path`; its folder is made."""
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._handler = RotatingFileHandler(path, maxBytes=_BYTES, backupCount=1, encoding="utf-8", delay=True)
+        self._handler.setFormatter(logging.Formatter("%(message)s"))
+        self.last: deque[str] = deque(maxlen=_LAST)
+        """Its last lines, for when the part dies."""
+
+    def line(self, name: str, text: str) -> None:
+        """Write what a part said."""
+        self.last.append(text)
+        self._handler.emit(logging.LogRecord(name, logging.INFO, "", 0, text, None, None))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handler.close()

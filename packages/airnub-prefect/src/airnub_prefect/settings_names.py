@@ -1,0 +1,14 @@
+"""Names of the settings of a stage: its Prefect Variable, and the file that the Variable is made from.
+
+Without Pydantic, for commands that only print the names.
+"""
+
+
+def variable_of(department: str, stage: str) -> str:
+    """The name of the Prefect Variable that holds the settings of a stage."""
+    return f"dept_{department}_{stage}_config"
+
+
+def yaml_name_of(department: str, stage: str) -> str:
+    """The YAML file that the Variable is made from, relative to the repository."""
+    return f"configs/variables/{department}/{stage}.yaml"
