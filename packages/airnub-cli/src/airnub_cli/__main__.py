@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.departments.landing import recover
 from airnub_cli.lazy_commands import LazyGroup
+from airnub_cli.transaction import recover
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.dotenv_file import require_readable
 from airnub_prefect.errors import ConfigurationError
@@ -63,13 +63,13 @@ def members(as_json: bool) -> None:
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Members to test at once.")
 def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
     """Install the wheel of each MEMBER (default: all) alone, with only what it declares, and run its tests there."""
-    from airnub_cli.isolation import run_alone, run_each_alone
+    from airnub_cli.test import run_alone, run_each_alone
 
     workspace = _workspace()
     try:
         chosen = [workspace.named(name) for name in names] or list(workspace.members.values())
     except WorkspaceError as error:
-        raise _Mistake(str(error)) from error
+        raise _CommandError(str(error)) from error
     failed = []
     if jobs == 1:
         for member in chosen:
@@ -91,10 +91,10 @@ def _workspace() -> Workspace:
     try:
         return Workspace.around(Path.cwd())
     except WorkspaceError as error:
-        raise _Mistake(str(error)) from error
+        raise _CommandError(str(error)) from error
 
 
-class _Mistake(click.ClickException):
+class _CommandError(click.ClickException):
     exit_code = 2
 
 

@@ -15,7 +15,7 @@ COMMANDS = {
         "Say which departments, packages, images and tests of the workspace a change touches, in what, and why.",
     ),
     "apply": (
-        "airnub_cli.backend.command:apply",
+        "airnub_cli.apply.command:apply",
         "Bring the Prefect backend (PREFECT_API_URL) to what the repository says.",
     ),
     "backup": (
@@ -27,7 +27,7 @@ COMMANDS = {
         "Check everything that must be true of the workspace, and tell every mistake at once, with file and line.",
     ),
     "compile": (
-        "airnub_cli.deployments.command:compile_",
+        "airnub_cli.compile.command:compile_",
         "Make one prefect.yaml of those of all active departments; check every deployment before anything is written.",
     ),
     "contract": (
@@ -51,11 +51,11 @@ COMMANDS = {
         "Print the manifests of infra/kubernetes/ for an environment, with a worker for each active department.",
     ),
     "new": (
-        "airnub_cli.departments.command:new",
+        "airnub_cli.new.command:new",
         "Make a department, or a category of one, from the living template.",
     ),
     "remove": (
-        "airnub_cli.departments.command:remove",
+        "airnub_cli.new.command:remove",
         "Remove a department, here and on the backend.",
     ),
     "restore": (

@@ -6,11 +6,11 @@ import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
-from airnub_cli.check import everything
+from airnub_cli.cache import CACHE, NO_CACHE, Cache
+from airnub_cli.check import runner
 from airnub_cli.check.check_warning import CheckWarning
 from airnub_cli.check.unchanged import checkout_digest, recall_check, remember_check
-from airnub_cli.memory import CACHE, NOTHING, Memory
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
 
 @pytest.fixture
@@ -81,20 +81,20 @@ def test_outside_of_git_nothing_is_remembered(checkout, tmp_path):
 
 def test_warnings_are_remembered_and_mistakes_are_not(tmp_path):
     """A mistake may come of something outside of the checkout."""
-    memory = Memory(tmp_path)
+    cache = Cache(tmp_path)
     warning = CheckWarning("a.md", 3, "unfinished")
-    remember_check(memory, "one", [warning])
-    remember_check(memory, "two", [warning, Mistake("b", None, "wrong")])
-    remember_check(memory, "three", [])
-    assert [recall_check(memory, name) for name in ("one", "two", "three", None)] == [[warning], None, [], None]
-    assert recall_check(NOTHING, "one") is None
+    remember_check(cache, "one", [warning])
+    remember_check(cache, "two", [warning, Diagnostic("b", None, "wrong")])
+    remember_check(cache, "three", [])
+    assert [recall_check(cache, name) for name in ("one", "two", "three", None)] == [[warning], None, [], None]
+    assert recall_check(NO_CACHE, "one") is None
 
 
 def test_a_checkout_that_is_known_is_not_looked_at_again(root, monkeypatch, tmp_path_factory):
     """Until it changes, or the cache is left aside."""
     monkeypatch.setenv(CACHE, str(tmp_path_factory.mktemp("cache")))
     looked = []
-    monkeypatch.setattr(everything, "check_everything", lambda *_: looked.append(1) or [])
+    monkeypatch.setattr(runner, "check_everything", lambda *_: looked.append(1) or [])
     for options, expected in (([], 1), ([], 1), (["--no-cache"], 2), ([], 2)):
         assert CliRunner().invoke(main, ["check", *options]).exit_code == 0
         assert len(looked) == expected

@@ -9,11 +9,11 @@ import yaml
 from airnub_cli.adopt import licence as licences
 from airnub_cli.adopt.example import EXAMPLE, FILES, without_example
 from airnub_cli.configuration.registry import Registry, load_registry
-from airnub_cli.departments.landing import at_work, land
-from airnub_cli.departments.proposal import Proposal
-from airnub_cli.departments.removal import Removal, leave_out, planned_removal
+from airnub_cli.remove.removal import Removal, leave_out, planned_removal
 from airnub_cli.template.history import require_clean
+from airnub_cli.transaction import at_work, write_together
 from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_cli.workspace_copy import WorkspaceCopy
 
 _REGISTRY, _README = "configs/departments.yaml", "README.md"
 _PLACEHOLDER = re.compile(r"\bexample\.(?:org|com)\b")
@@ -60,7 +60,7 @@ def adopt(
     _check(load_registry(root), wanted)
     removal = None if keep_example else _removal(workspace)
     with at_work(root) as folder:
-        proposal = Proposal(root, folder, _README, licences.TEXT, licences.ORIGIN_TEXT, *FILES)
+        proposal = WorkspaceCopy(root, folder, _README, licences.TEXT, licences.ORIGIN_TEXT, *FILES)
         registry = proposal.read(_REGISTRY)
         for name, value in wanted.items():
             registry = _with_value(registry, name, value)
@@ -80,7 +80,7 @@ def adopt(
         inside = tuple(f"{one}/" for one in folders)
         changes = {path: content for path, content in proposal.changes().items() if not path.startswith(inside)}
         if (changes or folders) and not dry_run:
-            land(root, changes, folders)
+            write_together(root, changes, folders)
         return Adopted(
             tuple(sorted(path for path, content in changes.items() if content is not None)),
             (*(f"{one}/" for one in folders), *sorted(path for path, content in changes.items() if content is None)),
@@ -112,7 +112,7 @@ def _with_value(text: str, name: str, value: str) -> str:
     return found.sub(lambda _: line, text, count=1) if found.search(text) else f"{line}\n{text}"
 
 
-def _state_licence(proposal: Proposal, organisation: str, licence: str) -> None:
+def _state_licence(proposal: WorkspaceCopy, organisation: str, licence: str) -> None:
     for path in sorted(proposal.folder.rglob("pyproject.toml")):
         name = path.relative_to(proposal.folder).as_posix()
         proposal.write(name, licences.with_field(proposal.read(name), licences.of_member(name, licence)))
@@ -125,7 +125,7 @@ def _state_licence(proposal: Proposal, organisation: str, licence: str) -> None:
         proposal.write(_README, licences.with_sentence(proposal.read(_README), licence))
 
 
-def _left(proposal: Proposal, licence: str | None) -> Iterator[str]:
+def _left(proposal: WorkspaceCopy, licence: str | None) -> Iterator[str]:
     """Values that stand for an organisation's own, and references that only another department can fill."""
     for path in sorted(proposal.folder.glob("configs/**/*.yaml")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):

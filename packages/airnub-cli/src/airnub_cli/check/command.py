@@ -10,14 +10,14 @@ from typing import get_args
 
 import click
 
+from airnub_cli.cache import NO_CACHE, Cache
 from airnub_cli.check.check_warning import mistakes_in
 from airnub_cli.check.report import Format, report
 from airnub_cli.check.unchanged import checkout_digest, recall_check, remember_check
 from airnub_cli.installed import advice
-from airnub_cli.memory import NOTHING, Memory
-from airnub_cli.quiet import quiet_prefect
+from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
 
 @click.command("check", epilog="Example: uv run airnub check --format github")
@@ -40,7 +40,7 @@ def check(form: Format, no_cache: bool) -> None:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)
     os.chdir(root)  # paths are told from here, as GitHub and editors want them
-    found = _check(root, NOTHING if no_cache else Memory.of_user())
+    found = _check(root, NO_CACHE if no_cache else Cache.of_user())
     if found or form == "json":
         click.echo(report(found, form))
     # A project file that cannot be read is among the mistakes.
@@ -57,15 +57,15 @@ def check(form: Format, no_cache: bool) -> None:
     sys.exit(1 if mistakes else 0)
 
 
-def _check(root: Path, memory: Memory) -> list[Mistake]:
-    digest = None if memory is NOTHING else checkout_digest(root)
-    if (known := recall_check(memory, digest)) is not None:
+def _check(root: Path, cache: Cache) -> list[Diagnostic]:
+    digest = None if cache is NO_CACHE else checkout_digest(root)
+    if (known := recall_check(cache, digest)) is not None:
         return known
     # It brings Pydantic, and Prefect where something is to be imported.
-    from airnub_cli.check.everything import check_everything
+    from airnub_cli.check.runner import check_everything
 
     # What modules print when they are imported is no part of the answer.
     with redirect_stdout(sys.stderr):
-        found = check_everything(root, memory)
-    remember_check(memory, digest, found)
+        found = check_everything(root, cache)
+    remember_check(cache, digest, found)
     return found

@@ -8,13 +8,13 @@ import os
 import subprocess
 from pathlib import Path
 
+from airnub_cli.cache import Cache
 from airnub_cli.check.check_warning import CheckWarning, mistakes_in
 from airnub_cli.check.inputs import of_backend
 from airnub_cli.fingerprints import digest_of
 from airnub_cli.installed import importable
-from airnub_cli.memory import Memory
 from airnub_cli.workspace import Workspace, WorkspaceError
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
 _KIND = "checks"
 _IGNORED = (".env",)
@@ -51,18 +51,18 @@ def checkout_digest(root: Path) -> str | None:
     return digest_of(imported, str(root), whole.hexdigest())
 
 
-def recall_check(memory: Memory, digest: str | None) -> list[Mistake] | None:
+def recall_check(cache: Cache, digest: str | None) -> list[Diagnostic] | None:
     """The warnings of a checkout without mistakes, `None` where they are not known."""
-    known = memory.recall(_KIND, digest)
+    known = cache.get(_KIND, digest)
     if not isinstance(known, list):
         return None
     return [CheckWarning(where, line, message) for where, line, message in known]
 
 
-def remember_check(memory: Memory, digest: str | None, found: list[Mistake]) -> None:
+def remember_check(cache: Cache, digest: str | None, found: list[Diagnostic]) -> None:
     """Keep the warnings of a checkout without mistakes; of mistakes the reason may lie elsewhere."""
     if not mistakes_in(found):
-        memory.keep(_KIND, digest, [[one.where, one.line, one.message] for one in found])
+        cache.put(_KIND, digest, [[one.where, one.line, one.message] for one in found])
 
 
 def _content(path: Path) -> bytes:

@@ -49,22 +49,22 @@ def dev(
     from airnub_cli.configuration.environment import load_environment, said_of_sources
     from airnub_cli.configuration.pools import pool_files
     from airnub_cli.configuration.registry import load_registry
-    from airnub_cli.dev.parts import DEPLOYER, SERVER, SITE, Plan
+    from airnub_cli.dev.output import SELF, Output
     from airnub_cli.dev.postgresql import choose
-    from airnub_cli.dev.running import Dev
-    from airnub_cli.dev.state import State, free_port, held, listening
-    from airnub_cli.dev.view import SELF, View
+    from airnub_cli.dev.services import DEPLOYER, SERVER, SITE, Services
+    from airnub_cli.dev.state import StateFolder, free_port, held, listening
+    from airnub_cli.dev.supervisor import Supervisor
 
     try:
         root = Workspace.around(Path.cwd()).root
-        state = State((folder or root / "data" / "dev").absolute())
+        state = StateFolder((folder or root / "data" / "dev").absolute())
         with held(state), listening(port, PORT, "--port") as server:
             site = free_port(site_port, SITE_PORT, "--site-port") if sample else None
             require_importable(one.id for one in load_registry(root).departments if one.status == "active")
             cluster, database = (None, "database: SQLite") if sqlite else choose(state.home, state.temporary)
-            plan = Plan(root, state, server.getsockname()[1], drain_seconds, site, cluster)
+            plan = Services(root, state, server.getsockname()[1], drain_seconds, site, cluster)
             replaced = load_environment(root, plan.environment).replaced_sources()
-            view = View()
+            view = Output()
             for name in (SELF, SERVER, *([SITE] if sample else []), DEPLOYER, *pool_files(root)):
                 view.add(name)
             if port is None and plan.port != PORT:
@@ -72,7 +72,7 @@ def dev(
             view.say(f"starting: server and UI on {plan.url}; state in {state.folder}")
             view.say(f"{database}; logs of server and database in {state.home / 'logs'}")
             view.say(said_of_sources(plan.environment, replaced))
-            status = asyncio.run(Dev(plan, view).run(server))
+            status = asyncio.run(Supervisor(plan, view).run(server))
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.backend.placeholders import known_values
+from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.doctor.checkout import check_checkout
-from airnub_cli.doctor.finding import Finding
+from airnub_cli.doctor.finding import DoctorFinding
 from airnub_cli.doctor.prefect import check_prefect
 from airnub_cli.doctor.tools import check_tools
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -37,7 +37,7 @@ def doctor(as_json: bool) -> None:
     sys.exit(int(any(one.level == "missing" for one in findings)))
 
 
-def table(findings: Sequence[Finding]) -> str:
+def table(findings: Sequence[DoctorFinding]) -> str:
     """A line for each, with the command that mends it below, and how many there are at the end."""
     width = max(len(one.name) for one in findings)
     lines = []

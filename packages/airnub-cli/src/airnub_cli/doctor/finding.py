@@ -7,7 +7,7 @@ Level = Literal["fine", "odd", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorFinding:
     """One look at one thing.
 
     `odd` is what may be meant so, or what only some commands need; `missing` is what a first run cannot do without.
@@ -24,16 +24,16 @@ class Finding:
         return asdict(self)
 
 
-def fine(name: str, found: str) -> Finding:
+def fine(name: str, found: str) -> DoctorFinding:
     """Nothing to do."""
-    return Finding(name, "fine", found)
+    return DoctorFinding(name, "fine", found)
 
 
-def odd(name: str, found: str, mend: str) -> Finding:
+def odd(name: str, found: str, mend: str) -> DoctorFinding:
     """Something to know of."""
-    return Finding(name, "odd", found, mend)
+    return DoctorFinding(name, "odd", found, mend)
 
 
-def missing(name: str, found: str, mend: str) -> Finding:
+def missing(name: str, found: str, mend: str) -> DoctorFinding:
     """Something to mend first."""
-    return Finding(name, "missing", found, mend)
+    return DoctorFinding(name, "missing", found, mend)

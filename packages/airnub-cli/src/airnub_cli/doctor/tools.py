@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airnub_cli.dev.postgresql import INSTALL_EXTRA, Programs, find_programs
-from airnub_cli.doctor.finding import Finding, fine, missing, odd
+from airnub_cli.doctor.finding import DoctorFinding, fine, missing, odd
 
 UV = (0, 7)
 """Older ones do not read this lock."""
@@ -44,7 +44,7 @@ def ask(command: Sequence[str], folder: Path | None = None) -> Said | None:
     return Said(done.returncode, (done.stdout if done.returncode == 0 else done.stderr or done.stdout).strip())
 
 
-def check_tools() -> Iterator[Finding]:
+def check_tools() -> Iterator[DoctorFinding]:
     """Each tool in turn."""
     yield check_uv(ask(["uv", "--version"]))
     yield check_python(sys.version_info[:2])
@@ -56,7 +56,7 @@ def check_tools() -> Iterator[Finding]:
         yield check_plugin("Docker Compose", ask(["docker", "compose", "version", "--short"]), COMPOSE)
 
 
-def check_uv(said: Said | None) -> Finding:
+def check_uv(said: Said | None) -> DoctorFinding:
     """Whether uv is there and reads our lock."""
     if said is None or said.status != 0:
         return missing("uv", "not found on the PATH", "pip install uv")
@@ -66,21 +66,21 @@ def check_uv(said: Said | None) -> Finding:
     return fine("uv", said.text)
 
 
-def check_python(found: tuple[int, ...]) -> Finding:
+def check_python(found: tuple[int, ...]) -> DoctorFinding:
     """Whether this Python is new enough."""
     if found < PYTHON:
         return missing("Python", f"expected {dotted(PYTHON)} or newer, found {dotted(found)}", "uv python install 3.13")
     return fine("Python", dotted(found))
 
 
-def check_postgresql(found: Programs | None) -> Finding:
+def check_postgresql(found: Programs | None) -> DoctorFinding:
     """Whether `airnub dev` has a better database than SQLite."""
     if found is None:
         return odd("PostgreSQL", "none; `airnub dev` uses SQLite, which many runs at once lock", INSTALL_EXTRA)
     return fine("PostgreSQL", f"{found.version} of {found.source}; `airnub dev` uses it")
 
 
-def check_engine(said: Said | None) -> Finding:
+def check_engine(said: Said | None) -> DoctorFinding:
     """Whether there is a Docker engine that lets us in."""
     if said is None:
         return odd("Docker engine", f"docker is not installed; {_WITHOUT}", "https://docs.docker.com/engine/install/")
@@ -93,7 +93,7 @@ def check_engine(said: Said | None) -> Finding:
     return fine("Docker engine", said.text)
 
 
-def check_plugin(name: str, said: Said | None, least: tuple[int, ...]) -> Finding:
+def check_plugin(name: str, said: Said | None, least: tuple[int, ...]) -> DoctorFinding:
     """Whether a plugin of Docker is there, and new enough."""
     package = f"docker-{name.split()[-1].lower()}-plugin"
     if said is None or said.status != 0:
