@@ -47,7 +47,7 @@ COMMANDS = {
         "Build each IMAGE (a department, or `prefect`; default: all of these) whose content does not exist yet.",
     ),
     "kubernetes": (
-        "airnub_cli.kubernetes.command:kubernetes",
+        "airnub_cli.kubernetes:kubernetes",
         "Print the manifests of infra/kubernetes/ for an environment, with a worker for each active department.",
     ),
     "new": (
@@ -67,11 +67,11 @@ COMMANDS = {
         "Count the runs that the vacuum of the Prefect server (PREFECT_API_URL) removes next.",
     ),
     "rotate": (
-        "airnub_cli.rotate.command:rotate",
+        "airnub_cli.rotate:rotate",
         "Change the password of NAME, database or index, on a machine with Docker Compose.",
     ),
     "sbom": (
-        "airnub_cli.sbom.command:sbom",
+        "airnub_cli.sbom:sbom",
         "Tell what each IMAGE (default: all) holds of others: a bill of materials from the lock, CycloneDX 1.5.",
     ),
     "template": (

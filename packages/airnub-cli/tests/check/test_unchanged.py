@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from airnub_cli.__main__ import main
 from airnub_cli.cache import CACHE, NO_CACHE, Cache
 from airnub_cli.check import runner
-from airnub_cli.check.check_warning import CheckWarning
+from airnub_cli.check.report import CheckWarning
 from airnub_cli.check.unchanged import checkout_digest, recall_check, remember_check
 from airnub_prefect.errors import Diagnostic
 

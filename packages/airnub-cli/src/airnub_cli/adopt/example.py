@@ -6,7 +6,7 @@ example as examples, and tests that need it have the mark `example`, with which 
 
 import re
 
-from airnub_cli.configuration.names import Names
+from airnub_cli.configuration.registry import Names
 
 EXAMPLE = Names("project_alpha", "Project Alpha")
 NOTE = (

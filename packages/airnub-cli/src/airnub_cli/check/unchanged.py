@@ -8,10 +8,9 @@ import os
 import subprocess
 from pathlib import Path
 
-from airnub_cli.cache import Cache
-from airnub_cli.check.check_warning import CheckWarning, mistakes_in
-from airnub_cli.check.inputs import of_backend
-from airnub_cli.fingerprints import digest_of
+from airnub_cli.cache import Cache, digest_of
+from airnub_cli.check.report import CheckWarning, mistakes_in
+from airnub_cli.check.runner import of_backend
 from airnub_cli.installed import importable
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import Diagnostic

@@ -49,11 +49,10 @@ def dev(
     from airnub_cli.configuration.environment import load_environment, said_of_sources
     from airnub_cli.configuration.pools import pool_files
     from airnub_cli.configuration.registry import load_registry
-    from airnub_cli.dev.output import SELF, Output
     from airnub_cli.dev.postgresql import choose
     from airnub_cli.dev.services import DEPLOYER, SERVER, SITE, Services
     from airnub_cli.dev.state import StateFolder, free_port, held, listening
-    from airnub_cli.dev.supervisor import Supervisor
+    from airnub_cli.dev.supervisor import SELF, Output, Supervisor
 
     try:
         root = Workspace.around(Path.cwd()).root
