@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from airnub_cli.command_error import CommandError
 from airnub_cli.lazy_commands import LazyGroup
 from airnub_cli.transaction import recover
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -57,45 +58,11 @@ def members(as_json: bool) -> None:
         click.echo(f"{row['kind']:<11} {row['name']:<20} {', '.join(row['depends_on']) or '-'}")
 
 
-@main.command("test", epilog="Example: uv run airnub test project-alpha --pytest=-x")
-@click.argument("names", nargs=-1, metavar="[MEMBER]...")
-@click.option("--pytest", "arguments", multiple=True, metavar="ARGUMENT", help="For pytest; may be given again.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Members to test at once.")
-def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
-    """Install the wheel of each MEMBER (default: all) alone, with only what it declares, and run its tests there."""
-    from airnub_cli.test import run_alone, run_each_alone
-
-    workspace = _workspace()
-    try:
-        chosen = [workspace.named(name) for name in names] or list(workspace.members.values())
-    except WorkspaceError as error:
-        raise _CommandError(str(error)) from error
-    failed = []
-    if jobs == 1:
-        for member in chosen:
-            click.secho(f"{member.name}, alone", bold=True, err=True)
-            if run_alone(workspace, member, arguments) != 0:
-                failed.append(member.name)
-    else:
-        for member, status, said in run_each_alone(workspace, chosen, arguments, jobs):
-            click.secho(f"{member.name}, alone", bold=True, err=True)
-            click.echo(said, nl=False)
-            if status != 0:
-                failed.append(member.name)
-    if failed:
-        click.secho(f"failed alone: {', '.join(failed)}", fg="red", err=True)
-    sys.exit(1 if failed else 0)
-
-
 def _workspace() -> Workspace:
     try:
         return Workspace.around(Path.cwd())
     except WorkspaceError as error:
-        raise _CommandError(str(error)) from error
-
-
-class _CommandError(click.ClickException):
-    exit_code = 2
+        raise CommandError(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ COMMANDS = {
         "Make a department, or a category of one, from the living template.",
     ),
     "remove": (
-        "airnub_cli.new.command:remove",
+        "airnub_cli.remove.command:remove",
         "Remove a department, here and on the backend.",
     ),
     "restore": (
@@ -73,6 +73,10 @@ COMMANDS = {
     "sbom": (
         "airnub_cli.sbom:sbom",
         "Tell what each IMAGE (default: all) holds of others: a bill of materials from the lock, CycloneDX 1.5.",
+    ),
+    "test": (
+        "airnub_cli.test:test",
+        "Install the wheel of each MEMBER (default: all) alone, with only what it declares, and run its tests there.",
     ),
     "template": (
         "airnub_cli.template.command:template",
