@@ -16,7 +16,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from airnub_cli.images.bake import Wanted, definition
+from airnub_cli.images.bake import BuildTarget, definition
 from airnub_cli.images.image import images
 from airnub_cli.workspace import Workspace
 from airnub_prefect.api_url import LOCAL
@@ -68,7 +68,7 @@ def tags(folder: Path) -> list[str]:
 def build(folder: Path, *options: str) -> float:
     """Build all images in one go, as `airnub images` does; seconds."""
     workspace = Workspace.around(folder)
-    wanted = [Wanted(image, f"{TAG}/{image.name}", "", {}) for image in images(workspace).values()]
+    wanted = [BuildTarget(image, f"{TAG}/{image.name}", "", {}) for image in images(workspace).values()]
     started = time.monotonic()
     subprocess.run(
         ["docker", "buildx", "bake", "--file", "-", "--load", *options],

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airnub_cli.configuration.names import Names
-from airnub_cli.departments.template import Wanted, department_files
+from airnub_cli.new.template_copy import DepartmentSpec, department_files
 from airnub_cli.template.history import tree_here
-from airnub_cli.template.origin import Origin, origin_path
+from airnub_cli.template.origin import TemplateOrigin, origin_path
 
 ROOT = Path(__file__).parents[1]
 COPIED = (
@@ -150,9 +150,9 @@ def _shared_package(folder: Path, needs: Iterable[str]) -> None:
 def _department(root: Path, folder: str, needs: Iterable[str], tree: str, *, tests: bool) -> None:
     """What `airnub new department` makes, and what the department needs besides."""
     module = folder.rpartition("/")[2]
-    wanted = Wanted(Names(module, _display(module)), owner=f"{module}-owners")
+    wanted = DepartmentSpec(Names(module, _display(module)), owner=f"{module}-owners")
     files = department_files(root, wanted)
-    files[origin_path(module)] = Origin(tree=tree, display_name=wanted.names.display).text().encode()
+    files[origin_path(module)] = TemplateOrigin(tree=tree, display_name=wanted.names.display).text().encode()
     for name, content in files.items():
         if not tests and name.startswith(f"{folder}/tests/"):
             continue

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.affected.answer import affected
-from airnub_cli.affected.findings import Concern
+from airnub_cli.affected.impacts import Concern
+from airnub_cli.affected.result import affected
 from airnub_cli.images.digest import digest_of
 from airnub_cli.images.image import images
 from airnub_cli.images.inputs import Inputs

@@ -10,9 +10,9 @@ import yaml
 from docker.types import HostConfig
 from prefect_docker.worker import DockerWorkerJobConfiguration
 
-from airnub_cli.backend.applying import read_wanted
-from airnub_cli.backend.variables import installed_department
-from airnub_cli.configuration.templates import base_job_template
+from airnub_cli.apply.desired_state import read_desired_state
+from airnub_cli.apply.variables import installed_department
+from airnub_cli.configuration.job_templates import base_job_template
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = sorted({"local", *(path.stem for path in (ROOT / "configs" / "environments").glob("*.yaml"))})
@@ -35,7 +35,7 @@ class Everything(dict):
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_stage_has_a_variable_of_its_own(environment):
     """Under the name that its flow looks for; in each environment, with what is different there."""
-    wanted = read_wanted(ROOT, environment, values=Everything())
+    wanted = read_desired_state(ROOT, environment, values=Everything())
     stages = [stage for name in DEPARTMENTS for stage in installed_department(name).stages]
     assert {one.name for one in wanted.variables} == {stage.load_settings().variable() for stage in stages}
 
@@ -44,14 +44,14 @@ def test_every_stage_has_a_variable_of_its_own(environment):
 def test_every_department_has_a_pool(environment):
     """By its name with dashes, which its deployments ask for, on a laptop too."""
     expected = {name.replace("_", "-") for name in DEPARTMENTS}
-    assert {one.name for one in read_wanted(ROOT, environment, values=Everything()).pools} >= expected
-    laptop = read_wanted(ROOT, environment, values=Everything(), pool_type="process").pools
+    assert {one.name for one in read_desired_state(ROOT, environment, values=Everything()).pools} >= expected
+    laptop = read_desired_state(ROOT, environment, values=Everything(), pool_type="process").pools
     assert {(one.name, one.type) for one in laptop} >= {(name, "process") for name in expected}
 
 
 def test_workers_understand_the_pools(prefect_api):
     """What a worker makes of the template for a run: our defaults, and a deployment's own over them."""
-    [docker] = [pool for pool in read_wanted(ROOT, "local", values={}).pools if pool.name == "project-alpha"]
+    [docker] = [pool for pool in read_desired_state(ROOT, "local", values={}).pools if pool.name == "project-alpha"]
     template = base_job_template("docker", docker.job_variables)
     variables = {"image": "airnub/project-alpha:local", "mem_limit": "2g"}
     job = asyncio.run(DockerWorkerJobConfiguration.from_template_and_values(template, variables))
@@ -65,7 +65,7 @@ def test_workers_understand_the_pools(prefect_api):
 
 def test_runs_are_bounded():
     """In number for each pool, and each in processors and processes, as Docker takes them."""
-    for pool in read_wanted(ROOT, "local", values={}).pools:
+    for pool in read_desired_state(ROOT, "local", values={}).pools:
         assert pool.concurrency_limit == 4
         host = HostConfig("1.41", **{**pool.job_variables["container_create_kwargs"], "log_config": None})
         assert (host["CpuQuota"], host["CpuPeriod"], host["PidsLimit"]) == (200_000, 100_000, 1024)
@@ -73,17 +73,17 @@ def test_runs_are_bounded():
 
 def test_local_needs_no_values():
     """A clean clone is applied without `.env`."""
-    wanted = read_wanted(ROOT, "local", values={})
+    wanted = read_desired_state(ROOT, "local", values={})
     assert [pool.job_variables["networks"] for pool in wanted.pools] == [["airnub"]] * len(wanted.pools)
 
 
 def test_local_replaces_no_sources():
     """Every Variable is what its file says; and so it is in every environment but `sample`."""
     for name in ENVIRONMENTS:
-        wanted = read_wanted(ROOT, name, values=Everything())
+        wanted = read_desired_state(ROOT, name, values=Everything())
         if name != "sample":
             assert wanted.replaced_sources == {}
-    for one in read_wanted(ROOT, "local", values={}).variables:
+    for one in read_desired_state(ROOT, "local", values={}).variables:
         department, stage = (tag.partition(":")[2] for tag in one.tags[1:3])
         text = (ROOT / "configs" / "variables" / department / f"{stage}.yaml").read_text()
         assert one.value == yaml.safe_load(text)
@@ -92,17 +92,17 @@ def test_local_replaces_no_sources():
 @pytest.mark.parametrize(("values", "site"), [({}, "http://127.0.0.1:8000/"), (SITE, "http://site:8000/")])
 def test_sample_asks_the_sample_sites_and_nothing_else(values, site):
     """Of every department that fetches: where `project-alpha site` serves it, or where Compose does. It is a laptop."""
-    wanted = read_wanted(ROOT, "sample", values=values)
+    wanted = read_desired_state(ROOT, "sample", values=values)
     ingestions = [one for one in wanted.variables if "stage:ingestion" in one.tags]
     assert {one.tags[1].partition(":")[2] for one in ingestions} == set(wanted.replaced_sources)
     for one in ingestions:
         urls = re.findall(r"https?://[^\"]*", json.dumps(one.value))
         assert urls
         assert [url for url in urls if not url.startswith(site)] == []
-    assert wanted.pools == read_wanted(ROOT, "local", values={}).pools
+    assert wanted.pools == read_desired_state(ROOT, "local", values={}).pools
 
 
 def test_every_pool_beats_as_often_as_automations_wait():
     """30 seconds, in every type that has a file: 3 of them are a death."""
     for kind in ("docker", "process"):
-        assert {pool.heartbeat for pool in read_wanted(ROOT, "local", values={}, pool_type=kind).pools} == {30}
+        assert {pool.heartbeat for pool in read_desired_state(ROOT, "local", values={}, pool_type=kind).pools} == {30}

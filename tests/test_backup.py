@@ -12,10 +12,10 @@ import pytest
 from backup_system import fill, runs
 
 from airnub_cli.backup.copying import copy_system
-from airnub_cli.backup.restoring import chosen, restore_system
-from airnub_cli.backup.systems import Dev
+from airnub_cli.backup.restore import chosen, restore_system
+from airnub_cli.backup.systems import DevSystem
 from airnub_cli.backup.vault import BucketVault, FolderVault, load_manifest, open_vault
-from airnub_cli.dev.state import State
+from airnub_cli.dev.state import StateFolder
 from airnub_core.errors import StoreError
 from airnub_core.store.bucket import Bucket
 from airnub_data import Column, Csv, Dataset, Location, make_dataset
@@ -42,7 +42,7 @@ while True:
 @pytest.fixture
 def state(tmp_path):
     """An `airnub dev` with a run in its database and a dataset of one version."""
-    found = State(tmp_path / "dev")
+    found = StateFolder(tmp_path / "dev")
     found.home.mkdir(parents=True)
     with closing(sqlite3.connect(found.home / "prefect.db")) as database, database:
         database.execute("CREATE TABLE flow_run (name TEXT)")
@@ -67,14 +67,14 @@ def test_a_dataset_is_whole_in_every_backup_while_a_run_commits_to_it(state, tmp
         try:
             writer.stdout.readline()
             for _ in range(3):
-                names.append(copy_system(Dev(state), vault).name)
+                names.append(copy_system(DevSystem(state), vault).name)
                 writer.stdout.readline()
         finally:
             writer.kill()
     versions = []
     for number, name in enumerate(names):
-        restored = State(tmp_path / f"restored-{number}")
-        done = restore_system(Dev(restored), vault, name)
+        restored = StateFolder(tmp_path / f"restored-{number}")
+        done = restore_system(DevSystem(restored), vault, name)
         assert done.integrity.damaged == []
         [table] = done.integrity.tables
         versions.append(table.version)
@@ -88,13 +88,13 @@ def test_a_dataset_is_whole_in_every_backup_while_a_run_commits_to_it(state, tmp
 
 def test_a_bucket_is_a_vault_like_a_folder(state, bucket_vault, tmp_path):
     """Contents once, the newest backups kept, and a system restored from it."""
-    first = copy_system(Dev(state), bucket_vault)
-    second = copy_system(Dev(state), bucket_vault, keep=1)
+    first = copy_system(DevSystem(state), bucket_vault)
+    second = copy_system(DevSystem(state), bucket_vault, keep=1)
     assert (second.files, second.forgotten) == (0, [first.name])
     manifest = load_manifest(bucket_vault, second.name)
     assert bucket_vault.contents() == {one.digits for one in (*manifest.databases, *manifest.files)}
-    restored = State(tmp_path / "restored")
-    done = restore_system(Dev(restored), bucket_vault, chosen(bucket_vault, None))
+    restored = StateFolder(tmp_path / "restored")
+    done = restore_system(DevSystem(restored), bucket_vault, chosen(bucket_vault, None))
     assert done.integrity.damaged == []
     assert runs(restored) == ["umber-toucan"]
     table = Table.open(Location(restored.folder / "datasets"), "orders")
@@ -103,11 +103,11 @@ def test_a_bucket_is_a_vault_like_a_folder(state, bucket_vault, tmp_path):
 
 def test_a_content_that_a_bucket_has_lost_is_named(state, bucket_vault, tmp_path):
     """And one that it never had."""
-    name = copy_system(Dev(state), bucket_vault).name
+    name = copy_system(DevSystem(state), bucket_vault).name
     gone = load_manifest(bucket_vault, name).databases[0].digits
     bucket_vault.remove(gone)
     with pytest.raises(StoreError, match=f"expected the content {gone}"):
-        restore_system(Dev(State(tmp_path / "restored")), bucket_vault, name)
+        restore_system(DevSystem(StateFolder(tmp_path / "restored")), bucket_vault, name)
     bucket_vault.forget(name)
     with pytest.raises(StoreError, match=f"expected the backup {name}, found none"):
         load_manifest(bucket_vault, name)

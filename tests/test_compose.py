@@ -8,8 +8,8 @@ import pytest
 import yaml
 from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
 
-from airnub_cli.dev.parts import Plan
-from airnub_cli.dev.state import State
+from airnub_cli.dev.services import Services
+from airnub_cli.dev.state import StateFolder
 from airnub_cli.images.image import PREFECT, images
 from airnub_cli.images.inputs import bases
 from airnub_cli.workspace import Workspace
@@ -141,7 +141,7 @@ def test_runs_are_kept_for_ninety_days_wherever_the_server_runs(tmp_path, monkey
     )
     [container] = cluster["spec"]["template"]["spec"]["containers"]
     manifest = {one["name"]: one.get("value") for one in container["env"]}
-    dev = Plan(ROOT, State(tmp_path), port=4321, drain_seconds=3).server(3).environment
+    dev = Services(ROOT, StateFolder(tmp_path), port=4321, drain_seconds=3).server(3).environment
     for environment in (compose, manifest, dev):
         found = {name: str(environment[f"{prefix}{name}"]) for name in expected}
         assert {name: value.replace("${AIRNUB_RETENTION_DAYS:-90}", "90") for name, value in found.items()} == expected

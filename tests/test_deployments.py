@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from airnub_cli.compile.compilation import compile_environment
+from airnub_cli.compile.ownership import retagged
+from airnub_cli.compile.schema import DeploymentFile
+from airnub_cli.compile.workspace_check import check_deployments
 from airnub_cli.configuration.environment import EnvironmentFile
 from airnub_cli.configuration.pools import pool_files
-from airnub_cli.deployments.checking import check_deployments
-from airnub_cli.deployments.compilation import compile_environment
-from airnub_cli.deployments.ownership import retagged
-from airnub_cli.deployments.schema import DeploymentFile
 from airnub_cli.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]

@@ -23,9 +23,9 @@ def test_everything_is_as_it_should_be():
     Whether the lock fits is for `.ci/run` alone, since uv may ask a registry.
     """
     code = (
-        "import sys; from pathlib import Path; from airnub_cli.check import everything\n"
-        "everything.check_lock = lambda root: ()\n"
-        "print(*everything.check_everything(Path.cwd()), sep='\\n', end='')"
+        "import sys; from pathlib import Path; from airnub_cli.check import runner\n"
+        "runner.check_lock = lambda root: ()\n"
+        "print(*runner.check_everything(Path.cwd()), sep='\\n', end='')"
     )
     # In a process of its own: it imports every department, and is not to see what other tests have imported.
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

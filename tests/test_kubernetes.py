@@ -14,9 +14,9 @@ import yaml
 from kubernetes_validate.utils import all_versions
 from prefect.settings.models.server.database import SQLAlchemyTLSSettings
 
-from airnub_cli.backend.applying import read_wanted
+from airnub_cli.apply.desired_state import read_desired_state
+from airnub_cli.configuration.job_templates import base_job_template
 from airnub_cli.configuration.registry import load_registry
-from airnub_cli.configuration.templates import base_job_template
 from airnub_cli.kubernetes import rendering
 from airnub_cli.workspace import Workspace
 from airnub_prefect.yaml_file import read_yaml
@@ -41,7 +41,7 @@ def manifests():
 @pytest.fixture(scope="module")
 def pools():
     """The Kubernetes pools, by name."""
-    return {pool.name: pool for pool in read_wanted(ROOT, "cluster", values={}).pools}
+    return {pool.name: pool for pool in read_desired_state(ROOT, "cluster", values={}).pools}
 
 
 def validated(manifest, version="1.34"):

@@ -16,8 +16,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from airnub_cli.backend.applying import read_wanted
-from airnub_cli.configuration.templates import base_job_template
+from airnub_cli.apply.desired_state import read_desired_state
+from airnub_cli.configuration.job_templates import base_job_template
 from airnub_cli.kubernetes import rendering
 from airnub_cli.workspace import Workspace
 
@@ -84,7 +84,7 @@ def here(prefect_api, manifests, tmp_path):
 
     [template] = [
         base_job_template(one.type, one.job_variables, one.job_manifest)
-        for one in read_wanted(ROOT, "cluster", values={}).pools
+        for one in read_desired_state(ROOT, "cluster", values={}).pools
         if one.name == "project-alpha"
     ]
     pool = f"paper-{uuid4().hex[:8]}"

@@ -1,10 +1,14 @@
 """What the tests of the command share: a small workspace of their own."""
 
 import os
+import sys
+from pathlib import Path
 from unittest import mock
 
 import pytest
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent / "importable"))
 
 # No test asserts times; what is found by chance is found by developers, not in a check. `AIRNUB_EXAMPLES` says how many
 # examples a sweep draws: few by default, many where `.ci/run` looks at length.

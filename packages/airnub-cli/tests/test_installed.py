@@ -6,9 +6,9 @@ import pytest
 
 from airnub_cli.installed import INSTALL_ALL, advice, importable, is_installed, not_installed, require_importable
 from airnub_cli.workspace import Workspace
-from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 
-MISSING = Mistake("a", 1, f"found: No module named 'x'; {INSTALL_ALL}")
+MISSING = Diagnostic("a", 1, f"found: No module named 'x'; {INSTALL_ALL}")
 
 
 def test_members_that_are_not_installed_can_be_imported_meanwhile(checkout, monkeypatch):
@@ -38,7 +38,7 @@ def test_departments_that_are_not_installed_are_named_with_the_command(checkout,
 def test_what_comes_of_something_else_needs_no_such_command(checkout):
     """Nor where every department is installed."""
     workspace = Workspace.around(checkout)
-    assert advice(workspace, [Mistake("a", 1, "unknown key 'x'")]) is None
+    assert advice(workspace, [Diagnostic("a", 1, "unknown key 'x'")]) is None
     assert advice(Workspace(checkout, {"base": workspace.members["base"]}), [MISSING]) is None
     assert is_installed("airnub-cli")
 

@@ -8,8 +8,8 @@ from airnub_core import Outcome, Report, Status
 from airnub_core.errors import HttpStatusError
 from airnub_prefect.errors import (
     ConfigurationError,
+    Diagnostic,
     EmbeddedServerError,
-    Mistake,
     ServerLostError,
     ServerUnreachableError,
     StageFailedError,
@@ -27,7 +27,7 @@ def report(*statuses):
 def test_mistakes_are_lines():
     """Each mistake is a line that editors can jump to; without lines it has none."""
     error = ConfigurationError(
-        [Mistake("a.yaml", 3, "unknown key 'x'"), Mistake("Variable v", None, "missing key 'y'")]
+        [Diagnostic("a.yaml", 3, "unknown key 'x'"), Diagnostic("Variable v", None, "missing key 'y'")]
     )
     assert str(error) == "a.yaml:3: unknown key 'x'\nVariable v: missing key 'y'"
 

@@ -8,22 +8,22 @@ from pathlib import Path
 import click
 
 from airnub_cli.affected import command as affected
-from airnub_cli.backend import command as backend
+from airnub_cli.apply import command as backend
 from airnub_cli.backup import command as backup
 from airnub_cli.check import command as check
+from airnub_cli.compile import command as deployments
 from airnub_cli.contract import command as contract
-from airnub_cli.departments import command as departments
-from airnub_cli.departments.landing import recover
-from airnub_cli.deployments import command as deployments
 from airnub_cli.dev import command as dev
 from airnub_cli.doctor import command as doctor
 from airnub_cli.images import command as images
-from airnub_cli.isolation import run_alone, run_each_alone
 from airnub_cli.kubernetes import command as kubernetes
+from airnub_cli.new import command as departments
 from airnub_cli.retention import command as retention
 from airnub_cli.rotate import command as rotate
 from airnub_cli.sbom import command as sbom
 from airnub_cli.template import command as template
+from airnub_cli.test import run_alone, run_each_alone
+from airnub_cli.transaction import recover
 from airnub_cli.upgrade import command as upgrade
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.dotenv_file import require_readable
@@ -101,7 +101,7 @@ def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
     try:
         chosen = [workspace.named(name) for name in names] or list(workspace.members.values())
     except WorkspaceError as error:
-        raise _Mistake(str(error)) from error
+        raise _CommandError(str(error)) from error
     failed = []
     if jobs == 1:
         for member in chosen:
@@ -123,10 +123,10 @@ def _workspace() -> Workspace:
     try:
         return Workspace.around(Path.cwd())
     except WorkspaceError as error:
-        raise _Mistake(str(error)) from error
+        raise _CommandError(str(error)) from error
 
 
-class _Mistake(click.ClickException):
+class _CommandError(click.ClickException):
     exit_code = 2
 
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from airnub_cli.workspace import Workspace
-from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 
 INSTALL_ALL = "`uv sync --all-packages`"
 """In the message of every mistake that something cannot be imported."""
@@ -40,7 +40,7 @@ def not_installed(workspace: Workspace) -> list[str]:
     return [one.name for one in workspace.members.values() if one.kind == "department" and not is_installed(one.name)]
 
 
-def advice(workspace: Workspace, mistakes: Iterable[Mistake]) -> str | None:
+def advice(workspace: Workspace, mistakes: Iterable[Diagnostic]) -> str | None:
     """The command to type where mistakes come of departments that are not installed; `None` where none does."""
     names = not_installed(workspace)
     if not names or not any(INSTALL_ALL in one.message for one in mistakes):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.affected.answer import Answer, affected
+from airnub_cli.affected.result import AffectedResult, affected
 
 PYPI = 'source = { registry = "https://pypi.example/simple" }'
 ROOT = """[project]
@@ -186,7 +186,7 @@ class Checkout:
         self.git("commit", "--quiet", "--message", message)
         return self.git("rev-parse", "HEAD")
 
-    def answer(self, base: str = "main") -> Answer:
+    def answer(self, base: str = "main") -> AffectedResult:
         """Whole."""
         return affected(self.root, base)
 

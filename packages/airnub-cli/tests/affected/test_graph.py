@@ -2,8 +2,8 @@
 
 import pytest
 
-from airnub_cli.affected.findings import Findings
 from airnub_cli.affected.graph import Graph
+from airnub_cli.affected.impacts import Impacts
 from airnub_cli.affected.members import complete
 from airnub_cli.lock import load_lock
 
@@ -14,7 +14,7 @@ def told(checkout):
 
     def ask(name, part=""):
         lock, members = complete(checkout.root, load_lock((checkout.root / "uv.lock").read_text()), [])
-        findings = Findings()
+        findings = Impacts()
         [package] = lock.named(name)
         Graph(lock, members).tell(findings, package.node(part), "why")
         return {one.target.name: (" ".join(one.concerns), *one.reasons) for one in findings}

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from airnub_cli.affected.repository import Change, Repository, RepositoryError
+from airnub_cli.affected.repository import FileChange, Repository, RepositoryError
 
 ALPHA = "departments/alpha"
 
@@ -87,7 +87,7 @@ def test_a_workspace_in_a_folder_of_its_repository(checkout):
     checkout.write(f"{ALPHA}/README.md")
     checkout.write("README.md")
     repository = Repository(checkout.root / ALPHA)
-    assert repository.changes("main") == [Change("README.md", "changed")]
+    assert repository.changes("main") == [FileChange("README.md", "changed")]
     assert repository.texts("main", ["README.md"]) == {"README.md": "What alpha is.\n"}
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.backup.systems import Dev
-from airnub_cli.dev.state import State
+from airnub_cli.backup.systems import DevSystem
+from airnub_cli.dev.state import StateFolder
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "importable"))
 from backup_system import fill
@@ -17,7 +17,7 @@ from backup_system import fill
 @pytest.fixture
 def state(tmp_path):
     """Of a system with a run in its database, two objects in a store, and what does not belong to a backup."""
-    found = State(tmp_path / "dev")
+    found = StateFolder(tmp_path / "dev")
     found.home.mkdir(parents=True)
     with closing(sqlite3.connect(found.home / "prefect.db")) as database, database:
         database.execute("PRAGMA journal_mode = WAL")
@@ -37,10 +37,10 @@ def state(tmp_path):
 
 @pytest.fixture
 def system(state):
-    return Dev(state)
+    return DevSystem(state)
 
 
 @pytest.fixture
 def empty(tmp_path):
     """Another machine."""
-    return State(tmp_path / "elsewhere")
+    return StateFolder(tmp_path / "elsewhere")

@@ -1,9 +1,9 @@
 """Warnings beside mistakes."""
 
 from airnub_cli.check.check_warning import CheckWarning, mistakes_in
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
-WARNING, MISTAKE = CheckWarning("a.md", 3, "unfinished"), Mistake("a.md", 3, "unfinished")
+WARNING, MISTAKE = CheckWarning("a.md", 3, "unfinished"), Diagnostic("a.md", 3, "unfinished")
 
 
 def test_a_warning_says_so():

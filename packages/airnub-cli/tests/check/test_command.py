@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
-from airnub_cli.check import everything
+from airnub_cli.check import runner
 from airnub_cli.check.check_warning import CheckWarning
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def run(house, monkeypatch):
     monkeypatch.chdir(house.root / "departments")
 
     def _run(mistakes, *arguments):
-        monkeypatch.setattr(everything, "check_everything", lambda root, memory: mistakes)
+        monkeypatch.setattr(runner, "check_everything", lambda root, memory: mistakes)
         return CliRunner().invoke(main, ["check", *arguments])
 
     return _run
@@ -25,9 +25,9 @@ def run(house, monkeypatch):
 
 def test_mistakes_are_told_and_counted(run):
     """The mistakes on stdout, how many on stderr, exit status 1."""
-    done = run([Mistake("a.yaml", 3, "expected x"), Mistake("b", None, "expected y")])
+    done = run([Diagnostic("a.yaml", 3, "expected x"), Diagnostic("b", None, "expected y")])
     assert (done.exit_code, done.stdout, done.stderr) == (1, "a.yaml:3: expected x\nb: expected y\n", "2 mistakes\n")
-    assert run([Mistake("a", 1, "x")]).stderr == "1 mistake\n"
+    assert run([Diagnostic("a", 1, "x")]).stderr == "1 mistake\n"
 
 
 def test_nothing_wrong(run):
@@ -42,13 +42,13 @@ def test_warnings_are_counted_and_do_not_fail(run):
     warning = CheckWarning("a.md", 2, "unfinished")
     done = run([warning])
     assert (done.exit_code, done.stdout, done.stderr) == (0, "a.md:2: warning: unfinished\n", "1 warning\n")
-    done = run([warning, warning, Mistake("b", None, "x")])
+    done = run([warning, warning, Diagnostic("b", None, "x")])
     assert (done.exit_code, done.stderr) == (1, "1 mistake, 2 warnings\n")
 
 
 def test_for_github(run):
     """A workflow command each."""
-    assert run([Mistake("a", 1, "x")], "--format", "github").stdout == "::error file=a,line=1::x\n"
+    assert run([Diagnostic("a", 1, "x")], "--format", "github").stdout == "::error file=a,line=1::x\n"
 
 
 def test_outside_of_a_workspace(run, tmp_path_factory, monkeypatch):
@@ -67,7 +67,7 @@ def test_help_has_an_example():
 def test_what_modules_print_is_no_part_of_the_answer(run, monkeypatch):
     """It is talk, and goes to stderr."""
     run([])
-    monkeypatch.setattr(everything, "check_everything", lambda *_: print("imported") or [])  # noqa: T201
+    monkeypatch.setattr(runner, "check_everything", lambda *_: print("imported") or [])  # noqa: T201
     done = CliRunner().invoke(main, ["check", "--format", "json"])
     assert json.loads(done.stdout) == []
     assert "imported\n" in done.stderr

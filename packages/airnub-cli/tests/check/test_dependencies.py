@@ -3,7 +3,7 @@
 import pytest
 
 from airnub_cli.check.dependencies import check_dependencies
-from airnub_cli.check.imports import read_imports
+from airnub_cli.check.import_graph import read_imports
 
 
 def wrong(house):

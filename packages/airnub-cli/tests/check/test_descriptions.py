@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from airnub_cli.cache import Cache
 from airnub_cli.check.descriptions import check_descriptions
 from airnub_cli.configuration.names import Names
-from airnub_cli.departments.template import Wanted, department_files
-from airnub_cli.memory import Memory
+from airnub_cli.new.template_copy import DepartmentSpec, department_files
 from airnub_cli.template.history import tree_here
-from airnub_cli.template.origin import Origin
+from airnub_cli.template.origin import TemplateOrigin
 
 ROOT = Path(__file__).parents[4]
 NAMES = Names("zoo_orders", "Orders of the Zoo")
@@ -40,17 +40,17 @@ def made(house):
 def make(house, **options):
     """The department as `airnub new department` writes it."""
     shutil.rmtree(house.root / "departments/zoo_orders", ignore_errors=True)
-    for path, content in department_files(house.root, Wanted(NAMES, "team-zoo", **options)).items():
+    for path, content in department_files(house.root, DepartmentSpec(NAMES, "team-zoo", **options)).items():
         house.write(path, content.decode())
     left_out = tuple(options.get("left_out", ()))
-    origin = Origin(tree="0" * 40, display_name=NAMES.display, left_out=left_out)
+    origin = TemplateOrigin(tree="0" * 40, display_name=NAMES.display, left_out=left_out)
     house.write("departments/zoo_orders/template.toml", origin.text())
 
 
-def found(house, memory=None):
+def found(house, cache=None):
     """The lines that are named, by file of the department; each as short as `ALL` has it."""
     begun = {}
-    for one in check_descriptions(house.workspace, *([memory] if memory else [])):
+    for one in check_descriptions(house.workspace, *([cache] if cache else [])):
         line = Path(one.where).read_text().splitlines()[one.line - 1].strip()
         name = one.where.removeprefix(f"{house.root}/departments/zoo_orders/")
         short = next((text for text in ALL.get(name, ()) if line.startswith(text)), line)
@@ -113,13 +113,13 @@ def test_the_template_that_a_department_was_made_from_counts(made, tmp_path_fact
     """Also after today's was written anew; git is asked once, and then it is known without."""
     for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qm", "x"]):
         subprocess.run(["git", *command], cwd=made.root, check=True)
-    origin = Origin(tree=tree_here(made.root), display_name=NAMES.display)
+    origin = TemplateOrigin(tree=tree_here(made.root), display_name=NAMES.display)
     made.write("departments/zoo_orders/template.toml", origin.text())
     made.change("departments/_template/src/department_template/sample_site/SOURCES.md", "daily weather", "all")
-    memory = Memory(tmp_path_factory.mktemp("memory"))
-    assert found(made, memory) == ALL
+    cache = Cache(tmp_path_factory.mktemp("cache"))
+    assert found(made, cache) == ALL
     shutil.rmtree(made.root / ".git")
-    assert found(made, memory) == ALL
+    assert found(made, cache) == ALL
     assert found(made) != ALL
 
 

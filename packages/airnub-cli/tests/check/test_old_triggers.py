@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from airnub_cli.check.check_warning import CheckWarning
-from airnub_cli.check.everything import check_everything
 from airnub_cli.check.old_triggers import check_triggers
-from airnub_cli.deployments.sources import read_source
+from airnub_cli.check.runner import check_everything
+from airnub_cli.compile.department_file import read_source
 
 OLD = """\
     triggers:

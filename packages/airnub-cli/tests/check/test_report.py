@@ -4,15 +4,15 @@ import json
 
 from airnub_cli.check.check_warning import CheckWarning
 from airnub_cli.check.report import annotation, report
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
-MISTAKES = [Mistake("a/b.yaml", 3, "expected 5%,\nfound: 6"), Mistake("c,d:e", None, "missing")]
+MISTAKES = [Diagnostic("a/b.yaml", 3, "expected 5%,\nfound: 6"), Diagnostic("c,d:e", None, "missing")]
 
 
 def test_as_text():
     """A line each, as editors understand them."""
     assert report(MISTAKES[1:], "text") == "c,d:e: missing"
-    assert report([Mistake("a", 1, "x"), Mistake("b", 2, "y")], "text") == "a:1: x\nb:2: y"
+    assert report([Diagnostic("a", 1, "x"), Diagnostic("b", 2, "y")], "text") == "a:1: x\nb:2: y"
 
 
 def test_as_json():

@@ -2,9 +2,9 @@
 
 import pytest
 
-from airnub_cli.backend.applying import Wanted
-from airnub_cli.backend.variables import Variable
-from airnub_cli.backend.work_pools import Pool
+from airnub_cli.apply.desired_state import DesiredState
+from airnub_cli.apply.variables import Variable
+from airnub_cli.apply.work_pools import Pool
 from airnub_cli.check.shared_index import VOLUME, shared_indexes
 
 
@@ -13,7 +13,7 @@ def found(root, settings, *, kind="kubernetes", mode="ReadWriteMany"):
     (root / VOLUME).parent.mkdir(parents=True, exist_ok=True)
     (root / VOLUME).write_text(f"kind: PersistentVolumeClaim\nspec:\n  accessModes: [{mode}]\n")
     variable = Variable("dept_shop_ingestion_config", settings, ("airnub", "department:shop", "stage:ingestion"))
-    wanted = Wanted("cluster", {}, [Pool("shop", kind, "", {}, (), None)], [variable], [], [], [])
+    wanted = DesiredState("cluster", {}, [Pool("shop", kind, "", {}, (), None)], [variable], [], [], [])
     return list(shared_indexes(root, wanted))
 
 
@@ -43,5 +43,5 @@ def test_what_is_safe(tmp_path, settings, more):
 
 def test_without_manifests(tmp_path):
     """A repository that removed them has its volume elsewhere."""
-    wanted = Wanted("cluster", {}, [Pool("shop", "kubernetes", "", {}, (), None)], [], [], [], [])
+    wanted = DesiredState("cluster", {}, [Pool("shop", "kubernetes", "", {}, (), None)], [], [], [], [])
     assert list(shared_indexes(tmp_path, wanted)) == []

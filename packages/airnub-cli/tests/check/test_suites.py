@@ -1,11 +1,11 @@
 """Suites."""
 
-from airnub_cli.check.suites import check_suite
+from airnub_cli.check.suites import check_test_isolation
 
 
 def told(house, name):
     """Of one member."""
-    return house.told(check_suite(house.workspace, house.member(name)))
+    return house.told(check_test_isolation(house.workspace, house.member(name)))
 
 
 def test_tests_that_keep_to_themselves(house):

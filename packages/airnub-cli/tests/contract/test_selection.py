@@ -2,8 +2,8 @@
 
 import pytest
 
-from airnub_cli.check.publications import read_publications
 from airnub_cli.contract.selection import selected
+from airnub_cli.data_contracts.publications import read_publications
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError
 

@@ -5,9 +5,9 @@ import os
 import sys
 import time
 
-from airnub_cli.dev.ending import tree
-from airnub_cli.dev.parts import Part
-from airnub_cli.dev.process import Running
+from airnub_cli.dev.process import RunningService
+from airnub_cli.dev.process_tree import tree
+from airnub_cli.dev.services import Service
 
 STAYS = "import time; print('here', flush=True); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {STAYS}"
@@ -15,7 +15,7 @@ STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {STAY
 
 def part(tmp_path, code, **more):
     """A part that is a piece of Python."""
-    return Part("part", (sys.executable, "-c", code), dict(os.environ), tmp_path, **more)
+    return Service("part", (sys.executable, "-c", code), dict(os.environ), tmp_path, **more)
 
 
 class Lines(list):
@@ -37,7 +37,7 @@ def test_every_line_is_shown_with_its_status(tmp_path):
     lines = Lines()
 
     async def run():
-        running = await Running.start(part(tmp_path, code), lines.say)
+        running = await RunningService.start(part(tmp_path, code), lines.say)
         return await running.ended()
 
     assert asyncio.run(run()) == 3
@@ -50,7 +50,9 @@ def test_an_order_has_an_answer(tmp_path):
     lines = Lines()
 
     async def run():
-        running = await Running.start(part(tmp_path, "print(input()[::-1], flush=True)", takes_orders=True), lines.say)
+        running = await RunningService.start(
+            part(tmp_path, "print(input()[::-1], flush=True)", takes_orders=True), lines.say
+        )
         answer = await running.order("abc")
         await running.ended()
         return answer
@@ -64,7 +66,7 @@ def stopped(tmp_path, code, *, at_once=False, patience=1.0):
     lines = Lines()
 
     async def run():
-        running = await Running.start(part(tmp_path, code, patience=patience), lines.say)
+        running = await RunningService.start(part(tmp_path, code, patience=patience), lines.say)
         await lines.wait()
         now = asyncio.Event()
         if at_once:

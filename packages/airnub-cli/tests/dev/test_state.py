@@ -4,13 +4,13 @@ import socket
 
 import pytest
 
-from airnub_cli.dev.state import LOOPBACK, State, free_port, held, listening
+from airnub_cli.dev.state import LOOPBACK, StateFolder, free_port, held, listening
 from airnub_prefect.errors import ConfigurationError
 
 
 def test_a_folder_is_for_one_at_a_time(tmp_path):
     """The second is told what to do; when the first has ended, it may."""
-    state = State(tmp_path / "dev")
+    state = StateFolder(tmp_path / "dev")
     with held(state):
         with pytest.raises(ConfigurationError, match="another `airnub dev` at work in it"), held(state):
             pass
@@ -21,7 +21,7 @@ def test_a_folder_is_for_one_at_a_time(tmp_path):
 
 def test_what_is_temporary_goes(tmp_path):
     """Also what one that was killed has left."""
-    state = State(tmp_path)
+    state = StateFolder(tmp_path)
     state.temporary.mkdir()
     (state.temporary / "left").touch()
     with held(state):
@@ -35,7 +35,7 @@ def test_a_folder_that_is_a_file_is_told(tmp_path):
     (tmp_path / "dev").touch()
     with (
         pytest.raises(ConfigurationError, match="expected a folder that can be written"),
-        held(State(tmp_path / "dev")),
+        held(StateFolder(tmp_path / "dev")),
     ):
         pass
 

@@ -4,12 +4,12 @@ import subprocess
 
 import yaml
 
-from airnub_cli.images.bake import DIGEST, Wanted, definition
+from airnub_cli.images.bake import DIGEST, BuildTarget, definition
 from airnub_cli.images.image import image_named
 
 
 def told(workspace, name="project-alpha"):
-    wanted = Wanted(image_named(workspace, name), f"registry.example/{name}:abc", "abc", {"Dockerfile": "1"})
+    wanted = BuildTarget(image_named(workspace, name), f"registry.example/{name}:abc", "abc", {"Dockerfile": "1"})
     return definition(workspace, [wanted])["target"][name]
 
 
@@ -26,14 +26,14 @@ def test_a_target(workspace):
 
 def test_the_group_holds_all(workspace):
     """So that shared layers are built once."""
-    wanted = [Wanted(image_named(workspace, name), name, "", {}) for name in ("project-alpha", "prefect")]
+    wanted = [BuildTarget(image_named(workspace, name), name, "", {}) for name in ("project-alpha", "prefect")]
     assert definition(workspace, wanted)["group"]["default"]["targets"] == ["project-alpha", "prefect"]
 
 
 def test_an_image_says_whose_it_is(workspace):
     """As the registry says it; `prefect` is nobody's."""
     [registered] = yaml.safe_load((workspace.root / "configs" / "departments.yaml").read_text())["departments"]
-    wanted = [Wanted(image_named(workspace, name), name, "", {}) for name in ("project-alpha", "prefect")]
+    wanted = [BuildTarget(image_named(workspace, name), name, "", {}) for name in ("project-alpha", "prefect")]
     targets = definition(workspace, wanted)["target"]
     labels = targets["project-alpha"]["labels"]
     assert (labels["airnub.department"], labels["airnub.owner"]) == (registered["id"], registered["owner"])
@@ -42,7 +42,7 @@ def test_an_image_says_whose_it_is(workspace):
 
 def test_bases_are_pinned_as_they_were_found(workspace):
     """So that what is built is what its digest says."""
-    wanted = Wanted(image_named(workspace, "prefect"), "x", "", {}, {"PYTHON_IMAGE": "python:3.13@sha256:1"})
+    wanted = BuildTarget(image_named(workspace, "prefect"), "x", "", {}, {"PYTHON_IMAGE": "python:3.13@sha256:1"})
     arguments = definition(workspace, [wanted])["target"]["prefect"]["args"]
     assert arguments["PYTHON_IMAGE"] == "python:3.13@sha256:1"
     assert arguments["UV_IMAGE"].startswith("ghcr.io/astral-sh/uv:")

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
-from airnub_cli.images.bases import DockerBases
+from airnub_cli.images.base_images import DockerBases
 from airnub_cli.images.digest import ImageDigests
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from airnub_cli.images.bases import Base
+from airnub_cli.images.base_images import Base
 from airnub_cli.images.image import image_named
 from airnub_cli.images.inputs import inputs
 from airnub_cli.workspace import Workspace, WorkspaceError

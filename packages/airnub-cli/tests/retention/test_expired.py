@@ -9,7 +9,7 @@ import pytest
 from prefect import flow, runtime, task
 from prefect.artifacts import create_markdown_artifact
 
-from airnub_cli.backend.server import BackendError, prefect_server
+from airnub_cli.prefect_api import BackendError, prefect_server
 from airnub_cli.retention.expired import Policy, count_expired, read_policy
 
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
-from airnub_cli.sbom import bill as bills
+from airnub_cli.sbom import document as bills
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.departments.proposal import Proposal
 from airnub_cli.template.history import tree_here
-from airnub_cli.template.origin import Origin
+from airnub_cli.template.origin import TemplateOrigin
 from airnub_cli.workspace import Workspace
+from airnub_cli.workspace_copy import WorkspaceCopy
 
 TEMPLATE = {
     "departments/_template/pyproject.toml": '[project]\nname = "department-template"\nversion = "0"\n',
@@ -65,13 +65,13 @@ class House:
             path = path.replace("departments/_template/registration/variables", f"configs/variables/{name}")
             self.write(path.replace("_template/", f"{name}/", 1).replace("department_template", name), text)
         self.write(f"departments/{name}/prefect.yaml", f"tags: [airnub, department:{name}, owner:team]\n")
-        self.write(f"departments/{name}/template.toml", Origin(tree=tree_here(self.root)).text())
+        self.write(f"departments/{name}/template.toml", TemplateOrigin(tree=tree_here(self.root)).text())
 
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """Two departments that are as the template is."""
-    monkeypatch.setattr(Proposal, "settle", lambda self: None)  # locking and compiling have tests of their own
+    monkeypatch.setattr(WorkspaceCopy, "settle", lambda self: None)  # locking and compiling have tests of their own
     made = House(tmp_path)
     made.git("init", "--quiet")
     made.write(

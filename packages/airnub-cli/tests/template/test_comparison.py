@@ -2,7 +2,7 @@
 
 import pytest
 
-from airnub_cli.template.comparison import State, compare
+from airnub_cli.template.comparison import FileState, compare
 
 
 @pytest.mark.parametrize(
@@ -11,19 +11,19 @@ from airnub_cli.template.comparison import State, compare
         ("a", "a", "a", None, None),
         ("a", "b", "b", None, None),
         (None, None, None, None, None),
-        ("a", "a", "b", State.BEHIND, "b"),
-        ("a", "a", None, State.BEHIND, None),
-        (None, None, "b", State.BEHIND, "b"),
-        ("a", "b", "a", State.CHANGED, "b"),
-        ("a", None, "a", State.CHANGED, None),
-        ("a\nb\nc\nd\n", "A\nb\nc\nd\n", "a\nb\nc\nD\n", State.MERGES, "A\nb\nc\nD\n"),
-        ("a\n", "b\n", "c\n", State.CONFLICT, "<<<<<<< department\nb\n=======\nc\n>>>>>>> template\n"),
-        (None, "b\n", "c\n", State.CONFLICT, "<<<<<<< department\nb\n=======\nc\n>>>>>>> template\n"),
-        ("a", None, "b", State.CONFLICT, None),
-        ("a", "b", None, State.CONFLICT, "b"),
-        ("\0a", "\0b", "\0c", State.CONFLICT, "\0b"),
-        ("a", "<<<<<<< department\nb", "a", State.UNRESOLVED, "<<<<<<< department\nb"),
-        ("a", "<<<<<<< department\nb", "c", State.UNRESOLVED, "<<<<<<< department\nb"),
+        ("a", "a", "b", FileState.BEHIND, "b"),
+        ("a", "a", None, FileState.BEHIND, None),
+        (None, None, "b", FileState.BEHIND, "b"),
+        ("a", "b", "a", FileState.CHANGED, "b"),
+        ("a", None, "a", FileState.CHANGED, None),
+        ("a\nb\nc\nd\n", "A\nb\nc\nd\n", "a\nb\nc\nD\n", FileState.MERGES, "A\nb\nc\nD\n"),
+        ("a\n", "b\n", "c\n", FileState.CONFLICT, "<<<<<<< department\nb\n=======\nc\n>>>>>>> template\n"),
+        (None, "b\n", "c\n", FileState.CONFLICT, "<<<<<<< department\nb\n=======\nc\n>>>>>>> template\n"),
+        ("a", None, "b", FileState.CONFLICT, None),
+        ("a", "b", None, FileState.CONFLICT, "b"),
+        ("\0a", "\0b", "\0c", FileState.CONFLICT, "\0b"),
+        ("a", "<<<<<<< department\nb", "a", FileState.UNRESOLVED, "<<<<<<< department\nb"),
+        ("a", "<<<<<<< department\nb", "c", FileState.UNRESOLVED, "<<<<<<< department\nb"),
     ],
 )
 def test_who_changed_it_and_what_an_update_leaves(tmp_path, before, ours, now, state, content):
@@ -39,7 +39,7 @@ def test_who_changed_it_and_what_an_update_leaves(tmp_path, before, ours, now, s
     assert (one.path, one.state) == ("x", state)
     assert one.content == (None if content is None else content.encode())
     is_as_it_was = one.content is None or one.content.decode() == ours
-    assert bool(one.note) == (state in {State.CONFLICT, State.UNRESOLVED} and is_as_it_was)
+    assert bool(one.note) == (state in {FileState.CONFLICT, FileState.UNRESOLVED} and is_as_it_was)
 
 
 TEXT = "one\ntwo\nthree\nfour\nfive\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from airnub_cli.template.origin import Origin, origin_path, read_origin
+from airnub_cli.template.origin import TemplateOrigin, origin_path, read_origin
 from airnub_cli.workspace import WorkspaceError
 
 TREE = "a" * 40
@@ -10,7 +10,10 @@ TREE = "a" * 40
 
 @pytest.mark.parametrize(
     "origin",
-    [Origin(tree=TREE), Origin(tree="b" * 64, display_name='Käse & "x"', left_out=("analysis", "processing"))],
+    [
+        TemplateOrigin(tree=TREE),
+        TemplateOrigin(tree="b" * 64, display_name='Käse & "x"', left_out=("analysis", "processing")),
+    ],
 )
 def test_what_is_written_is_read(tmp_path, origin):
     """Whatever the names are."""

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from airnub_cli.upgrade.compose import Container
-from airnub_cli.upgrade.plan import Service, Step, major_of, make_plan, references_of, services_of
+from airnub_cli.upgrade.plan import ServiceChange, Step, major_of, make_plan, references_of, services_of
 
 NETWORKS = frozenset({"airnub"})
 
 
 def service(name, *, once=False, depends_on=(), image="image-1", environment=None):
     """As docker-compose.yml has it."""
-    return Service(name, image, "config-1", once, tuple(depends_on), NETWORKS, environment or {})
+    return ServiceChange(name, image, "config-1", once, tuple(depends_on), NETWORKS, environment or {})
 
 
 SERVICES = [
@@ -118,8 +118,8 @@ def test_services_are_read_as_compose_says_them():
     }
     assert references_of(configuration) == {"i:1", "demo-b"}
     assert services_of(configuration, {"a": "1", "b": "2"}, {"i:1": "sha256:1"}) == [
-        Service("a", "sha256:1", "1", True, (), frozenset({"demo-net"}), {"A": "1", "B": ""}),
-        Service("b", None, "2", False, ("a",), frozenset({"demo-net"}), {}),
+        ServiceChange("a", "sha256:1", "1", True, (), frozenset({"demo-net"}), {"A": "1", "B": ""}),
+        ServiceChange("b", None, "2", False, ("a",), frozenset({"demo-net"}), {}),
     ]
 
 

@@ -7,7 +7,7 @@ time: some hundred times a command. What such a line should have set is missing 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.places import shown
 
 NAME = ".env"
@@ -24,14 +24,16 @@ def require_readable(folders: Iterable[Path] = (Path(),)) -> None:
         raise ConfigurationError(list(dict.fromkeys(mistakes)))
 
 
-def wrong_lines(path: Path) -> Iterator[Mistake]:
+def wrong_lines(path: Path) -> Iterator[Diagnostic]:
     """What is wrong with a file; a line is never shown, for it may hold a secret."""
     try:
         stream = path.open(encoding="utf-8")
     except FileNotFoundError:
         return
     except OSError as error:
-        yield Mistake(shown(path), None, f"expected a file that can be read, found: {error.strerror}; chmod 600 .env")
+        yield Diagnostic(
+            shown(path), None, f"expected a file that can be read, found: {error.strerror}; chmod 600 .env"
+        )
         return
     # Only now: most folders have none.
     from dotenv.parser import parse_stream
@@ -40,13 +42,13 @@ def wrong_lines(path: Path) -> Iterator[Mistake]:
         try:
             bindings = list(parse_stream(stream))
         except UnicodeDecodeError as error:
-            yield Mistake(shown(path), None, f"expected text in UTF-8, found: {error.reason}; save it as UTF-8")
+            yield Diagnostic(shown(path), None, f"expected text in UTF-8, found: {error.reason}; save it as UTF-8")
             return
     for binding in bindings:
         if binding.error:
             text = binding.original.string
             line = binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
-            yield Mistake(shown(path), line, f"expected {_expected(text)}; see .env.example")
+            yield Diagnostic(shown(path), line, f"expected {_expected(text)}; see .env.example")
 
 
 def _expected(text: str) -> str:

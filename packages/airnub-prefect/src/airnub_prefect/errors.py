@@ -20,7 +20,7 @@ NAMED_FAILURES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class Diagnostic:
     """One mistake in a configuration, and where; `line` from 1, `None` where there are no lines."""
 
     where: str
@@ -34,14 +34,14 @@ class Mistake:
 class ConfigurationError(Exception):
     """The configuration has mistakes, all of them named; nothing was run."""
 
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+    def __init__(self, mistakes: Sequence[Diagnostic]) -> None:
         super().__init__(list(mistakes))
         self.mistakes = list(mistakes)
 
     @classmethod
     def of(cls, where: str | Path, message: str) -> Self:
         """A single mistake that stands on no line."""
-        return cls([Mistake(str(where), None, message)])
+        return cls([Diagnostic(str(where), None, message)])
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.mistakes))

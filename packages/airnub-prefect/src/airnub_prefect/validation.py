@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from airnub_common import redact_text, redact_url
-from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -53,7 +53,7 @@ def validated(kind: type[Model], value: Any, where: str) -> Model:
     return settings
 
 
-def checked(kind: type[Model], file: YamlFile) -> tuple[Model | None, list[Mistake]]:
+def checked(kind: type[Model], file: YamlFile) -> tuple[Model | None, list[Diagnostic]]:
     """The settings in a file that was read before, `None` where it is wrong somewhere; and every mistake in it."""
     try:
         return kind.model_validate(file.value), []
@@ -102,7 +102,7 @@ class _Complaint:
         return self.detail["type"].endswith(("_type", "none_required", *_UNREADABLE))
 
 
-def _mistakes(schema: Schema, error: ValidationError, file: YamlFile) -> list[Mistake]:
+def _mistakes(schema: Schema, error: ValidationError, file: YamlFile) -> list[Diagnostic]:
     places: dict[tuple[Place, bool], list[_Complaint]] = {}
     for detail in error.errors(include_url=False):
         place = _written(schema, detail, file.value)

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 
 Place = tuple[str | int, ...]
 """Keys and list indices from the top of a file to a value in it."""
@@ -36,7 +36,7 @@ class YamlFile:
     value: Any = None
     lines: dict[Place, int] = field(default_factory=dict)
     """From 1, of keys and list entries."""
-    mistakes: list[Mistake] = field(default_factory=list)
+    mistakes: list[Diagnostic] = field(default_factory=list)
 
     def line(self, place: Place) -> int | None:
         """The line of a value, or of the nearest one around it; steps that the file does not have are skipped."""
@@ -46,9 +46,9 @@ class YamlFile:
                 known = (*known, step)
         return self.lines.get(known)
 
-    def mistake(self, place: Place, message: str) -> Mistake:
+    def mistake(self, place: Place, message: str) -> Diagnostic:
         """What is wrong with a value, with its line."""
-        return Mistake(self.path, self.line(place), message)
+        return Diagnostic(self.path, self.line(place), message)
 
 
 def read_yaml(path: Path) -> YamlFile:
@@ -72,12 +72,14 @@ def read_yaml(path: Path) -> YamlFile:
         found = " ".join(filter(None, (error.context, error.problem)))
         if "'\\t'" in found:
             found = "a tab; YAML takes spaces alone"
-        raise ConfigurationError([Mistake(shown, mark.line + 1 if mark else None, f"broken YAML: {found}")]) from None
+        raise ConfigurationError(
+            [Diagnostic(shown, mark.line + 1 if mark else None, f"broken YAML: {found}")]
+        ) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         code = error.character if isinstance(error.character, int) else ord(error.character)
         found = f"character U+{code:04X}: {error.reason}"
-        raise ConfigurationError([Mistake(shown, line, f"broken YAML: {found}")]) from None
+        raise ConfigurationError([Diagnostic(shown, line, f"broken YAML: {found}")]) from None
     except RecursionError:
         raise ConfigurationError.of(shown, "broken YAML: it is nested too deeply") from None
     file.mistakes = list(dict.fromkeys(file.mistakes))  # what stands behind an alias was seen more than once
@@ -122,7 +124,7 @@ class _Reader:
         self._read += 1
         if self._read > MAX_VALUES:
             message = f"expected at most {MAX_VALUES:,} values, found more; aliases count each time"
-            raise ConfigurationError([Mistake(self._file.path, _line(node), message)])
+            raise ConfigurationError([Diagnostic(self._file.path, _line(node), message)])
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if node.tag not in _PLAIN:
@@ -185,7 +187,7 @@ class _Reader:
         self._wrong(node, f"expected no tag, found {_shown(node.tag)}")
 
     def _wrong(self, node: yaml.Node, message: str) -> None:
-        self._file.mistakes.append(Mistake(self._file.path, _line(node), message))
+        self._file.mistakes.append(Diagnostic(self._file.path, _line(node), message))
 
     @contextmanager
     def _inside(self, node: yaml.Node) -> Iterator[None]:

@@ -10,7 +10,7 @@ from department_for_tests.department import DEPARTMENT
 
 from airnub_core import StoreError
 from airnub_prefect.command.main import _exit, group
-from airnub_prefect.errors import ConfigurationError, Mistake, ServerUnreachableError
+from airnub_prefect.errors import ConfigurationError, Diagnostic, ServerUnreachableError
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_exit_statuses(capsys):
         2,
         "a.yaml: broken\n1 mistake in the configuration; nothing was run.\n",
     )
-    two = ConfigurationError([Mistake("a.yaml", line, "broken") for line in (1, 2)])
+    two = ConfigurationError([Diagnostic("a.yaml", line, "broken") for line in (1, 2)])
     assert ended(capsys, raising(two))[1].endswith("2 mistakes in the configuration; nothing was run.\n")
     status, message = ended(capsys, raising(ServerUnreachableError("http://a/api", "refused")))
     assert (status, message.count("\n")) == (1, 1)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.affected.answer import Answer, affected
-from airnub_cli.affected.findings import Concern, Finding, shown
+from airnub_cli.affected.impacts import Concern, Impact, shown
 from airnub_cli.affected.repository import RepositoryError
+from airnub_cli.affected.result import AffectedResult, affected
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 _CONCERNS = [str(one) for one in Concern]
@@ -17,7 +17,7 @@ _OF_A_MATRIX = ("department", "package", "image")
 _SHOWN = 5
 
 
-class _Mistake(click.ClickException):
+class _CommandError(click.ClickException):
     exit_code = 2
 
 
@@ -54,10 +54,10 @@ def affected_command(
     try:
         answer = affected(Workspace.root_around(Path.cwd()), reference)
     except (RepositoryError, WorkspaceError) as error:
-        raise _Mistake(str(error)) from error
+        raise _CommandError(str(error)) from error
     wanted = Concern(concern) if concern else None
     if groups and shape != "github-matrix":
-        raise _Mistake(f"expected --format github-matrix with --groups, found {shape}")
+        raise _CommandError(f"expected --format github-matrix with --groups, found {shape}")
     if shape == "github-matrix" and not kinds:
         kinds = _OF_A_MATRIX if groups else ("department",)
     found = [one for one in answer.found if not kinds or one.target.kind in kinds]
@@ -73,7 +73,7 @@ def affected_command(
             _show(one, wanted)
 
 
-def _row(one: Finding, wanted: Concern | None) -> dict[str, object]:
+def _row(one: Impact, wanted: Concern | None) -> dict[str, object]:
     return {
         "name": one.target.name,
         "kind": one.target.kind,
@@ -83,7 +83,7 @@ def _row(one: Finding, wanted: Concern | None) -> dict[str, object]:
 
 
 def _matrix(
-    found: list[Finding], kinds: tuple[str, ...], wanted: Concern | None, groups: int | None
+    found: list[Impact], kinds: tuple[str, ...], wanted: Concern | None, groups: int | None
 ) -> dict[str, object]:
     """Names of one kind; several kinds in one list, for two keys would be every pair of them.
 
@@ -98,7 +98,7 @@ def _matrix(
     return {"include": [{"name": one.name, "kind": one.kind} for one in targets]}
 
 
-def _show(one: Finding, wanted: Concern | None) -> None:
+def _show(one: Impact, wanted: Concern | None) -> None:
     click.echo(f"{one.target.kind} {click.style(one.target.name, bold=True)}: {', '.join(one.concerns)}")
     reasons = _reasons(one, wanted)
     for reason in reasons[:_SHOWN]:
@@ -107,11 +107,11 @@ def _show(one: Finding, wanted: Concern | None) -> None:
         click.echo(f"  and {len(reasons) - _SHOWN} more reasons; --format json has all")
 
 
-def _reasons(one: Finding, wanted: Concern | None) -> list[str]:
+def _reasons(one: Impact, wanted: Concern | None) -> list[str]:
     return [said for said, concerns in one.reasons.items() if wanted is None or wanted in concerns]
 
 
-def _tell(answer: Answer, found: list[Finding]) -> None:
+def _tell(answer: AffectedResult, found: list[Impact]) -> None:
     """What is no result, for people."""
     click.echo(f"compared with {answer.base[:12]}: {len(found) or 'nobody'} affected", err=True)
     for name in answer.unlocked:

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from airnub_cli.affected.findings import Concern, Findings, Target
+from airnub_cli.affected.impacts import Concern, Impacts, Target
 
 _CONTRACT = re.compile(r"departments/(?P<department>[^/]+)/contracts/(?P<name>[^/]+)\.v(?P<version>\d+)\.yaml")
 
 
-def tell_readers(findings: Findings, root: Path, targets: Mapping[str, Target], paths: Iterable[str]) -> None:
+def tell_readers(findings: Impacts, root: Path, targets: Mapping[str, Target], paths: Iterable[str]) -> None:
     """Say whom changed contracts concern besides the department that publishes.
 
     Args:
@@ -22,7 +22,7 @@ def tell_readers(findings: Findings, root: Path, targets: Mapping[str, Target], 
         if (match := _CONTRACT.fullmatch(path)) is None:
             continue
         # It brings Pydantic, which takes longer than all the rest.
-        from airnub_cli.configuration.reads import readers
+        from airnub_cli.data_contracts.reads import readers
 
         department, what = match["department"], (f"{match['department']}/{match['name']}", int(match["version"]))
         for reader in readers(root, department):

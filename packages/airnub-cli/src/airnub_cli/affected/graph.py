@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from airnub_cli.affected.findings import Concern, Findings
+from airnub_cli.affected.impacts import Concern, Impacts
 from airnub_cli.affected.members import Members, is_prefect_image, prefect_image
 from airnub_cli.lock import Lock, Node
 
@@ -32,7 +32,7 @@ class Graph:
                     self._above.setdefault(edge.target, []).append(node)
         self._folders = {package.node().name: folder for folder, package in members.packages.items()}
 
-    def tell(self, findings: Findings, start: Node, *first: str) -> None:
+    def tell(self, findings: Impacts, start: Node, *first: str) -> None:
         """Say of all who stand on a node, and of itself, that they are affected.
 
         Args:

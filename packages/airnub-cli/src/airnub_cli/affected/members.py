@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from airnub_cli.affected.findings import Concern, Target
+from airnub_cli.affected.impacts import Concern, Target
 from airnub_cli.images.image import PREFECT
 from airnub_cli.lock import Dependency, Lock, Package
 from airnub_cli.workspace import WorkspaceError, normalized

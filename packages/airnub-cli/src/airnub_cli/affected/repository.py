@@ -19,7 +19,7 @@ class RepositoryError(Exception):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Change:
+class FileChange:
     """A file that is not what it was."""
 
     path: str
@@ -56,7 +56,7 @@ class Repository:
             raise RepositoryError(f"expected {reference} and HEAD to have a commit in common, found none; {advice}")
         return base
 
-    def changes(self, base: str) -> list[Change]:
+    def changes(self, base: str) -> list[FileChange]:
         """What is different here, be it committed or not: also files that git has not been told of, unless ignored.
 
         Raises:
@@ -67,31 +67,31 @@ class Repository:
         others = self._start("ls-files", "--others", "--exclude-standard", "-z")
         staged = self._start("ls-files", "--stage", "-z")
         before: dict[str, tuple[str, str]] = {}
-        found: dict[str, Change] = {}
+        found: dict[str, FileChange] = {}
         doubtful: set[str] = set()
         fields = self._finish(differs).split("\0")
         for entry, path in zip(fields[:-1:2], fields[1::2], strict=True):
             old_mode, _, old, new, status = entry.removeprefix(":").split(" ")
             if status == "U":  # a merge that is not resolved; what is here has marks of it
-                found[path] = Change(path, "changed")
+                found[path] = FileChange(path, "changed")
                 continue
             before[path] = old_mode, old
-            found[path] = Change(path, "added" if old_mode == _NOTHING else "changed")
+            found[path] = FileChange(path, "added" if old_mode == _NOTHING else "changed")
             if not new.strip("0"):
                 doubtful.add(path)
         for path in filter(None, self._finish(others).split("\0")):
-            found.setdefault(path, Change(path, "added"))
+            found.setdefault(path, FileChange(path, "added"))
             doubtful.add(path)
         for path in sorted(doubtful):
             file = self._root / path
             if not (file.is_symlink() or file.exists()):
-                found[path] = Change(path, "deleted")
+                found[path] = FileChange(path, "deleted")
         for path in self._same([path for path in doubtful if found[path].what == "changed"], before):
             del found[path]
         for path in self._links(self._finish(staged)):
             target = os.path.normpath(PurePosixPath(path).parent / (self._root / path).readlink())
             if target in found:
-                found.setdefault(path, Change(path, "changed"))
+                found.setdefault(path, FileChange(path, "changed"))
         return sorted(found.values())
 
     def texts(self, commit: str, paths: Iterable[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from airnub_cli.backup.tree import TreeError, content_of, receive, send
+from airnub_cli.backup.data_root import TreeError, content_of, receive, send
 from airnub_prefect.integrity import verify_data
 
 

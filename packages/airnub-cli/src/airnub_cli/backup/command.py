@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from airnub_cli.backup.errors import BackupError
+from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.programs import ProgramError
-from airnub_cli.quiet import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_core.errors import StoreError
 from airnub_prefect.errors import ConfigurationError
@@ -85,7 +85,7 @@ def restore(
     """
 
     def work() -> int:
-        from airnub_cli.backup.restoring import chosen, restore_system
+        from airnub_cli.backup.restore import chosen, restore_system
         from airnub_cli.backup.vault import load_manifest, open_vault
 
         vault = open_vault(source)
@@ -135,14 +135,14 @@ def _described(name: str, manifest: Any) -> dict[str, Any]:
 
 
 def _system(dev: bool, state: Path | None) -> Any:
-    from airnub_cli.backup.systems import Compose, Dev
-    from airnub_cli.dev.state import State
+    from airnub_cli.backup.systems import ComposeSystem, DevSystem
+    from airnub_cli.dev.state import StateFolder
 
     root = Workspace.root_around(Path.cwd())
     if dev or state is not None:
-        return Dev(State((state or root / "data" / "dev").absolute()))
+        return DevSystem(StateFolder((state or root / "data" / "dev").absolute()))
     try:
-        return Compose(root)
+        return ComposeSystem(root)
     except ProgramError as error:
         raise BackupError(f"{error}. For the system of `airnub dev` add --dev") from error
 

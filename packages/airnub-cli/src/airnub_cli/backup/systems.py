@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
 from airnub_cli import programs
+from airnub_cli.backup.backup_manifest import DatabaseDump
+from airnub_cli.backup.data_root import Known, content_of, copy_database
 from airnub_cli.backup.errors import BackupError
-from airnub_cli.backup.manifest import DatabaseDump
-from airnub_cli.backup.tree import Known, content_of, copy_database
-from airnub_cli.dev.state import State, held
+from airnub_cli.dev.state import StateFolder, held
 from airnub_cli.programs import ProgramError
 from airnub_common import write_atomic
 from airnub_prefect.embedded.database import FILE
@@ -122,12 +122,12 @@ class _WithAgent:
         return Integrity.from_json(self._agent.ask("verify"))
 
 
-class Dev(_WithAgent):
+class DevSystem(_WithAgent):
     """The system of `airnub dev`."""
 
     kind: Literal["compose", "dev"] = "dev"
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateFolder) -> None:
         self._state = state
         self._database = state.home / FILE
         # Beside the database Prefect's home has caches alone, and the leases of processes.
@@ -168,7 +168,7 @@ class Dev(_WithAgent):
         return []
 
 
-class Compose(_WithAgent):
+class ComposeSystem(_WithAgent):
     """The system of docker-compose.yml."""
 
     kind: Literal["compose", "dev"] = "compose"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import ValidationError
 
-from airnub_cli.backup.manifest import BackupManifest
+from airnub_cli.backup.backup_manifest import BackupManifest
 from airnub_common import write_atomic
 from airnub_core.errors import StoreError
 from airnub_core.store.bucket_address import BucketAddress, bucket_url

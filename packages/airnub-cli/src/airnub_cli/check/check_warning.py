@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
 
 @dataclass(frozen=True, slots=True)
-class CheckWarning(Mistake):
+class CheckWarning(Diagnostic):
     """Something that is probably unfinished, and that may be meant as it is."""
 
     def __str__(self) -> str:
@@ -14,6 +14,6 @@ class CheckWarning(Mistake):
         return f"{place}: warning: {self.message}"
 
 
-def mistakes_in(found: list[Mistake]) -> list[Mistake]:
+def mistakes_in(found: list[Diagnostic]) -> list[Diagnostic]:
     """Those that are no warnings."""
     return [one for one in found if not isinstance(one, CheckWarning)]

@@ -10,11 +10,11 @@ from typing import get_args
 
 import click
 
+from airnub_cli.cache import NO_CACHE, Cache
 from airnub_cli.check.check_warning import mistakes_in
 from airnub_cli.check.report import Format, report
 from airnub_cli.installed import advice
-from airnub_cli.memory import NOTHING, Memory
-from airnub_cli.quiet import quiet_prefect
+from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 
@@ -37,7 +37,7 @@ def check(form: Format, no_cache: bool) -> None:
     it.
     """
     quiet_prefect()
-    from airnub_cli.check.everything import check_everything
+    from airnub_cli.check.runner import check_everything
 
     try:
         root = Workspace.root_around(Path.cwd())
@@ -47,7 +47,7 @@ def check(form: Format, no_cache: bool) -> None:
     os.chdir(root)  # paths are told from here, as GitHub and editors want them
     # What modules print when they are imported is no part of the answer.
     with redirect_stdout(sys.stderr):
-        found = check_everything(root, NOTHING if no_cache else Memory.of_user())
+        found = check_everything(root, NO_CACHE if no_cache else Cache.of_user())
     if found or form == "json":
         click.echo(report(found, form))
     # A project file that cannot be read is among the mistakes.

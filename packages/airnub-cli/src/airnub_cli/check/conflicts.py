@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
 _BEGIN, _END = "<" * 7, ">" * 7
 _LINE = re.compile(r"(?P<path>[^\0]+)\0(?P<line>\d+)\0(?P<mark>.{7})")
@@ -13,7 +13,7 @@ _LINE = re.compile(r"(?P<path>[^\0]+)\0(?P<line>\d+)\0(?P<mark>.{7})")
 _GIT = ("git", "-c", "grep.column=false", "-c", "grep.fullName=false", "-c", "color.grep=false", "grep")
 
 
-def check_conflicts(root: Path) -> Iterator[Mistake]:
+def check_conflicts(root: Path) -> Iterator[Diagnostic]:
     """The first mark of each conflict in a text file that git has, or would take.
 
     `=======` alone does not count: it underlines headings, too.
@@ -28,7 +28,7 @@ def check_conflicts(root: Path) -> Iterator[Mistake]:
                 f"expected no conflict mark, found {mark} of a merge; resolve the conflict. Nothing else is checked "
                 "until then"
             )
-            yield Mistake(str(root / path), line, message)
+            yield Diagnostic(str(root / path), line, message)
         if mark == _BEGIN:
             begun.add(path)
         else:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from airnub_cli.configuration.names import TEMPLATE, TEMPLATE_FOLDER
-from airnub_cli.template.origin import FILE, Origin
+from airnub_cli.template.origin import FILE, TemplateOrigin
 from airnub_cli.workspace import Member, Workspace, normalized
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
 SOURCES = ("__init__.py", "py.typed")
 OF_DEPARTMENTS = ("__main__.py", "department.py", "settings.py", "flows/__init__.py")
@@ -24,7 +24,7 @@ _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?([^;]
 _VERSION = ("=", "<", ">", "~", "!")
 
 
-def check_projects(root: Path) -> Iterator[Mistake]:
+def check_projects(root: Path) -> Iterator[Diagnostic]:
     """Folders that should be members and are none, and `pyproject.toml` files that cannot be read as a project.
 
     What else is checked needs them, so it waits until they are right.
@@ -35,12 +35,12 @@ def check_projects(root: Path) -> Iterator[Mistake]:
             if not _has_files(folder):
                 continue  # what is left of a member that another branch has
             if not path.is_file():
-                yield Mistake(str(path), None, f"expected a project here, as everywhere in {kind}/; found no file")
+                yield Diagnostic(str(path), None, f"expected a project here, as everywhere in {kind}/; found no file")
                 continue
             yield from _wrong_project(path)
 
 
-def check_member(workspace: Workspace, member: Member) -> Iterator[Mistake]:
+def check_member(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
     """Everything about one member that its own folder shows."""
     project = _project(member.folder / "pyproject.toml")
     pyproject = member.folder / "pyproject.toml"
@@ -49,7 +49,7 @@ def check_member(workspace: Workspace, member: Member) -> Iterator[Mistake]:
     if wanted is not None and project.get("requires-python") != wanted:
         found = project.get("requires-python")
         message = f"expected requires-python = {wanted!r} as in the root, found {found!r}"
-        yield Mistake(str(pyproject), line_of(pyproject, "requires-python"), message)
+        yield Diagnostic(str(pyproject), line_of(pyproject, "requires-python"), message)
     yield from _pinned(workspace, project, pyproject)
     yield from _wrong_files(member)
     if member.kind == "department":
@@ -64,98 +64,98 @@ def line_of(path: Path, key: str) -> int | None:
     return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), None)
 
 
-def _wrong_project(path: Path) -> Iterator[Mistake]:
+def _wrong_project(path: Path) -> Iterator[Diagnostic]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
-        yield Mistake(str(path), int(at[1]) if at else None, f"broken TOML: {error}")
+        yield Diagnostic(str(path), int(at[1]) if at else None, f"broken TOML: {error}")
         return
     except (OSError, UnicodeDecodeError) as error:
-        yield Mistake(str(path), None, f"expected TOML in UTF-8, found: {error}")
+        yield Diagnostic(str(path), None, f"expected TOML in UTF-8, found: {error}")
         return
     project = table.get("project")
     if not isinstance(project, dict) or not isinstance(project.get("name"), str):
-        yield Mistake(str(path), None, "expected a [project] with a name, found none")
+        yield Diagnostic(str(path), None, "expected a [project] with a name, found none")
 
 
-def _wrong_name(member: Member, pyproject: Path) -> Iterator[Mistake]:
+def _wrong_name(member: Member, pyproject: Path) -> Iterator[Diagnostic]:
     line = line_of(pyproject, "name")
     if member.name != member.name.lower().replace("_", "-"):
         message = f"expected a name in lower case with `-` between words, found {member.name!r}"
-        yield Mistake(str(pyproject), line, message)
+        yield Diagnostic(str(pyproject), line, message)
         return
     if member.kind == "department" and member.folder.name != TEMPLATE_FOLDER:
         folder = member.folder.name
         if not folder.isidentifier() or keyword.iskeyword(folder) or folder != folder.lower():
             message = f"expected a folder named like a Python package in lower case, found {folder!r}"
-            yield Mistake(str(member.folder), None, message)
+            yield Diagnostic(str(member.folder), None, message)
         if member.module != folder:
             message = f"expected name = {folder.replace('_', '-')!r}, from its folder's; found {member.name!r}"
-            yield Mistake(str(pyproject), line, message)
+            yield Diagnostic(str(pyproject), line, message)
     elif member.kind == "package" and member.folder.name != member.name:
         message = f"expected name = {member.folder.name!r}, its folder's; found {member.name!r}"
-        yield Mistake(str(pyproject), line, message)
+        yield Diagnostic(str(pyproject), line, message)
 
 
-def _wrong_files(member: Member) -> Iterator[Mistake]:
+def _wrong_files(member: Member) -> Iterator[Diagnostic]:
     package = member.folder / "src" / member.module
     names = (*SOURCES, *OF_DEPARTMENTS) if member.kind == "department" else SOURCES
     if not package.is_dir():
-        yield Mistake(str(package), None, "expected the package's sources in this folder, found none")
+        yield Diagnostic(str(package), None, "expected the package's sources in this folder, found none")
     else:
         yield from (_missing(package / name) for name in names if not (package / name).is_file())
     found = {path.parent.name for path in (member.folder / "src").glob("*/__init__.py")}
     for other in sorted(found - {member.module}):
         message = f"expected {member.module} alone in src/, found {other} besides; one member is one package"
-        yield Mistake(str(member.folder / "src" / other), None, message)
+        yield Diagnostic(str(member.folder / "src" / other), None, message)
     for path in sorted((member.folder / "src").glob("*.py")):
-        yield Mistake(str(path), 1, f"expected modules in src/{member.module}/, found one beside it")
+        yield Diagnostic(str(path), 1, f"expected modules in src/{member.module}/, found one beside it")
     readme = member.folder / "README.md"
     if not readme.is_file():
         yield _missing(readme)
     elif readme.stat().st_size < LEAST_README:
         message = f"expected what this is and how it is run, found {readme.stat().st_size} bytes"
-        yield Mistake(str(readme), None, message)
+        yield Diagnostic(str(readme), None, message)
     if not any((member.folder / "tests").rglob("test_*.py")):
-        yield Mistake(str(member.folder / "tests"), None, "expected tests (test_*.py), found none")
+        yield Diagnostic(str(member.folder / "tests"), None, "expected tests (test_*.py), found none")
 
 
-def _wrong_department(member: Member, project: dict[str, Any], pyproject: Path) -> Iterator[Mistake]:
+def _wrong_department(member: Member, project: dict[str, Any], pyproject: Path) -> Iterator[Diagnostic]:
     command, target = member.name, f"{member.module}.__main__:main"
     found = project.get("scripts", {}).get(command)
     if found != target:
         line = line_of(pyproject, command) if found else None
-        yield Mistake(str(pyproject), line, f"expected [project.scripts] {command} = {target!r}, found {found!r}")
+        yield Diagnostic(str(pyproject), line, f"expected [project.scripts] {command} = {target!r}, found {found!r}")
     yield from _wrong_packages(member.folder / "apt-packages.txt")
     yield from _wrong_origin(member)
     yield from _left_of_template(member)
     department = member.folder / "src" / member.module / "department.py"
     if department.is_file() and not _assigns(department, "DEPARTMENT"):
-        yield Mistake(str(department), None, "expected DEPARTMENT = Department(...), found none")
+        yield Diagnostic(str(department), None, "expected DEPARTMENT = Department(...), found none")
 
 
-def _wrong_packages(path: Path) -> Iterator[Mistake]:
+def _wrong_packages(path: Path) -> Iterator[Diagnostic]:
     if not path.is_file():
         yield _missing(path)
         return
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         for name in line.partition("#")[0].split():
             if not _SYSTEM_PACKAGE.fullmatch(name):
-                yield Mistake(str(path), number, f"expected the name of a Debian package, found {name!r}")
+                yield Diagnostic(str(path), number, f"expected the name of a Debian package, found {name!r}")
 
 
-def _wrong_origin(member: Member) -> Iterator[Mistake]:
+def _wrong_origin(member: Member) -> Iterator[Diagnostic]:
     path = member.folder / FILE
     try:
         if path.is_file():
-            Origin(**tomllib.loads(path.read_text(encoding="utf-8")))
+            TemplateOrigin(**tomllib.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
         said = " ".join(str(error).split())
-        yield Mistake(str(path), None, f"expected what `airnub new department` writes, found: {said}")
+        yield Diagnostic(str(path), None, f"expected what `airnub new department` writes, found: {said}")
 
 
-def _left_of_template(member: Member) -> Iterator[Mistake]:
+def _left_of_template(member: Member) -> Iterator[Diagnostic]:
     """What was copied by hand and not renamed; code shows it by itself."""
     for name in ("README.md", "pyproject.toml") if member.folder.name != TEMPLATE_FOLDER else ():
         path = member.folder / name
@@ -164,15 +164,15 @@ def _left_of_template(member: Member) -> Iterator[Mistake]:
             for found in (TEMPLATE.module, TEMPLATE.slug):
                 if found in line:
                     message = f"expected the names of {member.folder.name}, found {found!r}, which is the template's"
-                    yield Mistake(str(path), number, message)
+                    yield Diagnostic(str(path), number, message)
 
 
-def _pinned(workspace: Workspace, project: dict[str, Any], pyproject: Path) -> Iterator[Mistake]:
+def _pinned(workspace: Workspace, project: dict[str, Any], pyproject: Path) -> Iterator[Diagnostic]:
     for one in project.get("dependencies", []):
         match = _REQUIREMENT.match(one) if isinstance(one, str) else None
         if match and normalized(match[1]) in workspace.members and match[3].strip().startswith(_VERSION):
             message = f"expected no version of {match[1]}, which is the workspace's own, found {match[3].strip()!r}"
-            yield Mistake(str(pyproject), line_of(pyproject, "dependencies"), message)
+            yield Diagnostic(str(pyproject), line_of(pyproject, "dependencies"), message)
 
 
 def _assigns(path: Path, name: str) -> bool:
@@ -185,8 +185,8 @@ def _assigns(path: Path, name: str) -> bool:
     return any(isinstance(target, ast.Name) and target.id == name for target in targets)
 
 
-def _missing(path: Path) -> Mistake:
-    return Mistake(str(path), None, "expected this file, found none")
+def _missing(path: Path) -> Diagnostic:
+    return Diagnostic(str(path), None, "expected this file, found none")
 
 
 def _has_files(folder: Path) -> bool:

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from airnub_cli.check.imports import Imports
+from airnub_cli.check.import_graph import Imports
 from airnub_cli.installed import is_installed
 from airnub_cli.workspace import Member, Workspace, normalized
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DYNAMIC = re.compile(r"""(?:\bimport_module|\b__import__)\(\s*f?(["'])([A-Za-z_]\w*)""")
 
 
-def check_dependencies(workspace: Workspace, imports: Imports) -> Iterator[Mistake]:
+def check_dependencies(workspace: Workspace, imports: Imports) -> Iterator[Diagnostic]:
     """Imports of what a member does not declare, each where it stands for the first time in a file.
 
     What comes along with something that is declared counts as undeclared: it may be gone tomorrow.
@@ -31,7 +31,7 @@ def check_dependencies(workspace: Workspace, imports: Imports) -> Iterator[Mista
 
 def _undeclared(
     workspace: Workspace, member: Member, imports: Imports, providers: Mapping[str, Sequence[str]]
-) -> Iterator[Mistake]:
+) -> Iterator[Diagnostic]:
     pyproject = member.folder / "pyproject.toml"
     used, in_tests = _declared(pyproject), _declared(pyproject, for_tests=True)
     members = {normalized(name) for name in workspace.members}
@@ -55,7 +55,7 @@ def _undeclared(
                 yield imports.mistake(importer, imported, message)
 
 
-def _hidden(workspace: Workspace, member: Member) -> Iterator[Mistake]:
+def _hidden(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
     """Members that are imported by a name in quotes, which no graph shows."""
     declared = _declared(member.folder / "pyproject.toml")
     members = {one.module: one for one in workspace.members.values()}
@@ -66,7 +66,7 @@ def _hidden(workspace: Workspace, member: Member) -> Iterator[Mistake]:
             if other is not None and other is not member and normalized(other.name) not in declared:
                 line = text.count("\n", 0, match.start()) + 1
                 message = f"{member.name} imports {other.module} by its name, and does not declare {other.name}"
-                yield Mistake(str(path), line, message)
+                yield Diagnostic(str(path), line, message)
 
 
 def _declared(pyproject: Path, *, for_tests: bool = False) -> set[str]:

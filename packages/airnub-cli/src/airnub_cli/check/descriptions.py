@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from airnub_cli.cache import NO_CACHE, Cache
 from airnub_cli.check.check_warning import CheckWarning
 from airnub_cli.configuration.names import TEMPLATE, TEMPLATE_FOLDER, Names
 from airnub_cli.configuration.registry import Registry, load_registry
-from airnub_cli.departments.parts import STAGES, template_folder
-from airnub_cli.departments.template import copied_text
-from airnub_cli.memory import NOTHING, Memory
+from airnub_cli.new.template_copy import copied_text
+from airnub_cli.new.template_pruning import STAGES, template_folder
 from airnub_cli.template.history import template_at
-from airnub_cli.template.origin import Origin, read_origin
+from airnub_cli.template.origin import TemplateOrigin, read_origin
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 
@@ -31,12 +31,12 @@ Texts = dict[str, str]
 """Files of a template by which a department describes itself, by path below its folder."""
 
 
-def check_descriptions(workspace: Workspace, memory: Memory = NOTHING) -> Iterator[CheckWarning]:
+def check_descriptions(workspace: Workspace, cache: Cache = NO_CACHE) -> Iterator[CheckWarning]:
     """A warning for each place in which a department describes itself in the template's words.
 
     Args:
         workspace: the checkout.
-        memory: of templates that git was asked for.
+        cache: of templates that git was asked for.
     """
     root = workspace.root
     if not template_folder(root).is_dir():
@@ -55,7 +55,7 @@ def check_descriptions(workspace: Workspace, memory: Memory = NOTHING) -> Iterat
         except WorkspaceError:
             origin = None  # reported with the member's files
         if origin and origin.tree not in recorded:
-            recorded[origin.tree] = _recorded(root, origin.tree, memory)
+            recorded[origin.tree] = _recorded(root, origin.tree, cache)
         registered = registry.named(member.module)
         display = origin.display_name if origin else registered.display_name if registered else ""
         versions = [today, recorded[origin.tree]] if origin else [today]
@@ -72,9 +72,9 @@ def _texts(template: Path) -> Texts:
     }
 
 
-def _recorded(root: Path, tree: str, memory: Memory) -> Texts:
+def _recorded(root: Path, tree: str, cache: Cache) -> Texts:
     """The template of a tree, which git names by its content."""
-    known = memory.recall("templates", tree)
+    known = cache.get("templates", tree)
     if isinstance(known, dict):
         return known
     try:
@@ -82,12 +82,12 @@ def _recorded(root: Path, tree: str, memory: Memory) -> Texts:
             texts = _texts(template_folder(folder))
     except WorkspaceError:
         return {}  # not in this history; `airnub template status` reports it
-    memory.keep("templates", tree, texts)
+    cache.put("templates", tree, texts)
     return texts
 
 
 def _in_words_of(
-    versions: Sequence[Texts], member: Member, names: Names, origin: Origin | None
+    versions: Sequence[Texts], member: Member, names: Names, origin: TemplateOrigin | None
 ) -> Iterator[CheckWarning]:
     left_out = origin.left_out if origin else ()
     for path in dict.fromkeys(path for texts in versions for path in texts):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from airnub_cli.workspace import Member
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
 _STAGE = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 _TARGET = "department"
@@ -15,7 +15,7 @@ _ALL = re.compile(r"(\./?|(\./)?departments/?\**)")
 """What holds every department."""
 
 
-def check_dockerfile(member: Member) -> Iterator[Mistake]:
+def check_dockerfile(member: Member) -> Iterator[Diagnostic]:
     """A Dockerfile of a department without the stage that is built, that ends as root, or takes another department."""
     path = member.folder / "Dockerfile"
     if member.kind != "department" or not path.is_file():
@@ -31,12 +31,12 @@ def check_dockerfile(member: Member) -> Iterator[Mistake]:
             roots[stage] = number if _ROOT.match(command) else 0
         elif (copied := _COPY.match(command)) and any(map(_ALL.fullmatch, copied[1].split())):
             message = f"expected departments/{member.folder.name} alone in its image, found all departments"
-            yield Mistake(str(path), number, message)
+            yield Diagnostic(str(path), number, message)
         for other in _FOLDER.findall(line.partition("#")[0]):
             if other != member.folder.name:
                 message = f"expected departments/{member.folder.name} alone in its image, found departments/{other}"
-                yield Mistake(str(path), number, message)
+                yield Diagnostic(str(path), number, message)
     if _TARGET not in roots:
-        yield Mistake(str(path), None, f"expected a stage called {_TARGET} (FROM … AS {_TARGET}), found none")
+        yield Diagnostic(str(path), None, f"expected a stage called {_TARGET} (FROM … AS {_TARGET}), found none")
     elif user := roots[_TARGET]:
-        yield Mistake(str(path), user, "expected a user other than root at the end of the image, found root")
+        yield Diagnostic(str(path), user, "expected a user other than root at the end of the image, found root")

@@ -7,7 +7,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from airnub_cli.backend.placeholders import known_values
+from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.fingerprints import Fingerprints, digest_of, read_tree
 from airnub_cli.workspace import Workspace
 

@@ -6,12 +6,12 @@ They go on working, but a run with a single failed item completes nothing, and s
 from collections.abc import Iterator, Sequence
 
 from airnub_cli.check.check_warning import CheckWarning
-from airnub_cli.deployments.sources import Source, list_at, mapping_at
+from airnub_cli.compile.department_file import DepartmentFile, list_at, mapping_at
 
 _COMPLETED = "prefect.flow-run.Completed"
 
 
-def check_triggers(sources: Sequence[Source]) -> Iterator[CheckWarning]:
+def check_triggers(sources: Sequence[DepartmentFile]) -> Iterator[CheckWarning]:
     """A warning where deployments of a department wait for the completion of its ingestion or of its processing.
 
     Args:
@@ -30,7 +30,7 @@ def check_triggers(sources: Sequence[Source]) -> Iterator[CheckWarning]:
             yield CheckWarning(str(source.path), source.file.line(place), message)
 
 
-def _old(source: Source) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+def _old(source: DepartmentFile) -> Iterator[tuple[str, tuple[str | int, ...]]]:
     """Names of deployments with such a trigger, and where that stands."""
     before = {f"{source.command}-ingestion", f"{source.command}-processing"}
     for entry in source.entries():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airnub_common import is_secret_name
-from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.yaml_file import Place, read_yaml
 
 _SETTINGS = ("configs/variables/*/*.yaml", "configs/environments/*.yaml")
@@ -20,7 +20,7 @@ _LATER = ("${", "{{")
 _is_secret_name = cache(is_secret_name)
 
 
-def check_plain_secrets(root: Path) -> Iterator[Mistake]:
+def check_plain_secrets(root: Path) -> Iterator[Diagnostic]:
     """Secrets in the files of settings, pools and deployments; everybody who may see a Variable or a pool reads them.
 
     In pools and deployments a name such as `key` or `token` counts only in the environment (`env`) of processes, since
@@ -38,7 +38,7 @@ def check_plain_secrets(root: Path) -> Iterator[Mistake]:
     yield from _environments(root)
 
 
-def _in_file(path: Path, wanted: str | None) -> Iterator[Mistake]:
+def _in_file(path: Path, wanted: str | None) -> Iterator[Diagnostic]:
     try:
         file = read_yaml(path)
     except ConfigurationError:
@@ -70,14 +70,14 @@ def _later(value: str) -> bool:
     return any(one in value for one in _LATER)
 
 
-def _environments(root: Path) -> Iterator[Mistake]:
+def _environments(root: Path) -> Iterator[Diagnostic]:
     command = ["git", "ls-files", "-z", "--", ".env", "**/.env"]
     try:
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return  # without git nothing is given away by it
     for name in filter(None, done.stdout.split("\0")):
-        yield Mistake(str(root / name), None, f"expected that git does not have it; `git rm --cached {name}`")
+        yield Diagnostic(str(root / name), None, f"expected that git does not have it; `git rm --cached {name}`")
 
 
 def _text(path: Path) -> str:

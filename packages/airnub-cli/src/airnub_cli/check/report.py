@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from airnub_cli.check.check_warning import CheckWarning
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
 Format = Literal["text", "json", "github"]
 
 
-def report(mistakes: Sequence[Mistake], form: Format) -> str:
+def report(mistakes: Sequence[Diagnostic], form: Format) -> str:
     """All of them, a line each; as JSON one list of `file`, `line`, `message` and `severity`."""
     match form:
         case "text":
@@ -25,7 +25,7 @@ def report(mistakes: Sequence[Mistake], form: Format) -> str:
             return "\n".join(map(annotation, mistakes))
 
 
-def annotation(mistake: Mistake) -> str:
+def annotation(mistake: Diagnostic) -> str:
     """A workflow command, which GitHub shows beside the line in a pull request.
 
     Escaped as GitHub's documentation of workflow commands says: `%`, line ends, and in properties `:` and `,` too.
@@ -36,7 +36,7 @@ def annotation(mistake: Mistake) -> str:
     return f"::{_severity(mistake)} {place}::{_escaped(mistake.message)}"
 
 
-def _severity(mistake: Mistake) -> Literal["error", "warning"]:
+def _severity(mistake: Diagnostic) -> Literal["error", "warning"]:
     """In GitHub's words."""
     return "warning" if isinstance(mistake, CheckWarning) else "error"
 

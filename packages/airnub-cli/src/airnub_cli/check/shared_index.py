@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import yaml
 
 from airnub_cli.kubernetes.rendering import FOLDER
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
 if TYPE_CHECKING:
-    from airnub_cli.backend.applying import Wanted  # it brings Prefect
+    from airnub_cli.apply.desired_state import DesiredState  # it brings Prefect
 
 VOLUME = FOLDER / "data.yaml"
 MANY = "ReadWriteMany"
 
 
-def shared_indexes(root: Path, wanted: "Wanted") -> Iterator[Mistake]:
+def shared_indexes(root: Path, wanted: "DesiredState") -> Iterator[Diagnostic]:
     """Stages whose index is `null` where runs are pods and their volume is written by many nodes.
 
     Args:
@@ -28,7 +28,7 @@ def shared_indexes(root: Path, wanted: "Wanted") -> Iterator[Mistake]:
     for one in wanted.variables:
         if isinstance(one.value, dict) and "store" in one.value and one.value.get("index") is None:
             labels = dict(tag.split(":", 1) for tag in one.tags if ":" in tag)
-            yield Mistake(
+            yield Diagnostic(
                 f"configs/variables/{labels['department']}/{labels['stage']}.yaml",
                 None,
                 f"index: expected an index in PostgreSQL, such as {{block: secret/index-url}}, here or in "

@@ -4,12 +4,12 @@ import ast
 from collections.abc import Iterator
 
 from airnub_cli.workspace import Member, Workspace
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 
 _APART = "writes_apart"
 
 
-def check_suite(workspace: Workspace, member: Member) -> Iterator[Mistake]:
+def check_test_isolation(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
     """Tests of a department that import another, or may write into the checkout."""
     if member.kind != "department":
         return
@@ -26,10 +26,10 @@ def check_suite(workspace: Workspace, member: Member) -> Iterator[Mistake]:
             for name in _imported(node):
                 if name in others:
                     message = f"expected tests of {member.module} alone, found an import of {name}"
-                    yield Mistake(str(path), getattr(node, "lineno", None), message)
+                    yield Diagnostic(str(path), getattr(node, "lineno", None), message)
     if paths and not is_apart:
         message = f"expected a fixture that uses {_APART}, so that no test writes into the checkout, found none"
-        yield Mistake(str(folder / "conftest.py"), None, message)
+        yield Diagnostic(str(folder / "conftest.py"), None, message)
 
 
 def _imported(node: ast.AST) -> set[str]:

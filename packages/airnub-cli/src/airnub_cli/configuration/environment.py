@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StrictBool
 
 from airnub_cli.configuration.overlay import overlaid_file
-from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.places import shown
 from airnub_prefect.validation import checked, nearest, nearest_or_all
 from airnub_prefect.yaml_file import YamlFile, read_yaml
@@ -115,7 +115,7 @@ class Environment:
         return not {self.name, self.extends}.isdisjoint(names)
 
     @property
-    def mistakes(self) -> list[Mistake]:
+    def mistakes(self) -> list[Diagnostic]:
         """In its own file."""
         return self.file.mistakes
 
@@ -131,7 +131,7 @@ class Environment:
         changes = self.changes(*place)
         return file if changes is None else overlaid_file(file, self.file, place, changes)
 
-    def check_names(self, key: str, known: list[str], below: tuple[str, ...] = ()) -> list[Mistake]:
+    def check_names(self, key: str, known: list[str], below: tuple[str, ...] = ()) -> list[Diagnostic]:
         """Mistakes for changes of files that are not there: they would be laid over nothing."""
         place = (key, *below)
         changes = self.changes(*place)

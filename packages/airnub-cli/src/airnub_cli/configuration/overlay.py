@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airnub_prefect.errors import Mistake
+from airnub_prefect.errors import Diagnostic
 from airnub_prefect.yaml_file import Place, YamlFile
 
 
@@ -50,7 +50,7 @@ class OverlaidFile(YamlFile):
     prefix: Place = ()
     """Where in the file of changes those of this file stand."""
 
-    def mistake(self, place: Place, message: str) -> Mistake:
+    def mistake(self, place: Place, message: str) -> Diagnostic:
         """What is wrong with a value, with the file and line that it comes from."""
         changes = self.changes
         if changes is not None:
@@ -58,7 +58,7 @@ class OverlaidFile(YamlFile):
             last = next((place[:end] for end in range(len(place), 0, -1) if is_written(self, place[:end])), ())
             if last and is_written(changes, (*self.prefix, *last)):
                 return changes.mistake((*self.prefix, *place), message)
-        return Mistake(self.path, self.line(place), message)
+        return Diagnostic(self.path, self.line(place), message)
 
 
 def is_written(file: YamlFile, place: Place) -> bool:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from airnub_cli.configuration.entry import Entry
 from airnub_cli.configuration.environment import EnvironmentFile, PoolType
-from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.places import shown
 from airnub_prefect.validation import checked
 from airnub_prefect.yaml_file import read_yaml
@@ -56,10 +56,10 @@ def pool_files(root: Path) -> dict[str, Path]:
     return {path.stem: path for path in files if not path.name.startswith("_")}
 
 
-def read_pool_files(root: Path) -> tuple[dict[str, PoolFile], list[Mistake]]:
+def read_pool_files(root: Path) -> tuple[dict[str, PoolFile], list[Diagnostic]]:
     """Those without a mistake, by name; and every mistake in the others."""
     pools: dict[str, PoolFile] = {}
-    mistakes: list[Mistake] = []
+    mistakes: list[Diagnostic] = []
     for name, path in pool_files(root).items():
         try:
             file = read_yaml(Path(shown(path)))

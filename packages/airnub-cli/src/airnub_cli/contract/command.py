@@ -10,7 +10,7 @@ import click
 import yaml
 
 from airnub_cli.installed import advice, importable
-from airnub_cli.quiet import quiet_prefect
+from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError
@@ -72,14 +72,14 @@ def export(names: tuple[str, ...], output: str | None) -> None:
 def _documents(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
     """The text of each contract, by its identity in the standard."""
     # They bring Pydantic and Prefect, which `--help` goes without.
-    from airnub_cli.check.publications import read_publications
-    from airnub_cli.check.published_code import with_code
     from airnub_cli.configuration.registry import load_registry
     from airnub_cli.contract.odcs import odcs_document
     from airnub_cli.contract.selection import selected
     from airnub_cli.contract.servers import servers_of
+    from airnub_cli.data_contracts.publications import read_publications
+    from airnub_cli.data_contracts.published_code import with_code
     from airnub_cli.installed import INSTALL_ALL
-    from airnub_prefect.errors import Mistake
+    from airnub_prefect.errors import Diagnostic
 
     registry = load_registry(workspace.root)
     publications = read_publications(workspace)
@@ -96,7 +96,7 @@ def _documents(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
     with redirect_stdout(sys.stderr), importable(folders):
         publications, wrong = with_code(replace(publications, versions=versions))
     if wrong:
-        found = [Mistake(path, None, _installable(message, INSTALL_ALL)) for path, message in wrong.items()]
+        found = [Diagnostic(path, None, _installable(message, INSTALL_ALL)) for path, message in wrong.items()]
         raise ConfigurationError(found)
     documents: dict[str, str] = {}
     for version in selected(publications, names):

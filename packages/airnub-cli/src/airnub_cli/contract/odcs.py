@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from airnub_cli.check.publications import Version
 from airnub_cli.configuration.registry import Registry
+from airnub_cli.data_contracts.publications import ContractVersion
 from airnub_core.contracts.checks import (
     ExpressionCheck,
     FreshCheck,
@@ -51,7 +51,9 @@ _WORDS: Mapping[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
-def odcs_document(version: Version, registry: Registry, servers: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def odcs_document(
+    version: ContractVersion, registry: Registry, servers: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """A contract in the standard.
 
     Args:
@@ -106,7 +108,7 @@ def _contact(contact: str) -> dict[str, str]:
     return {"channel": contact, **({"tool": "email", "url": f"mailto:{contact}"} if is_address else {})}
 
 
-def _schema_object(version: Version, promises: Contract) -> dict[str, Any]:
+def _schema_object(version: ContractVersion, promises: Contract) -> dict[str, Any]:
     department, event = version.member.folder.name, promises.kind == "event"
     checks = promises.checks or {}
     schema: dict[str, Any] = {
@@ -124,7 +126,7 @@ def _schema_object(version: Version, promises: Contract) -> dict[str, Any]:
     return schema
 
 
-def _property(version: Version, promises: Contract, name: str) -> dict[str, Any]:
+def _property(version: ContractVersion, promises: Contract, name: str) -> dict[str, Any]:
     field = promises.fields[name]
     of_field = {key: check for key, check in (promises.checks or {}).items() if _column_of(check) == name}
     partitioned_by = version.made.partitioned_by if version.made is not None else ()
@@ -258,7 +260,7 @@ def _rows(check: RowCountCheck) -> str:
     return f"{' and '.join(f'{word} {bound:,}' for bound, word in bounds if bound is not None)} rows"
 
 
-def _freshness(version: Version, check: FreshCheck) -> dict[str, Any]:
+def _freshness(version: ContractVersion, check: FreshCheck) -> dict[str, Any]:
     value, unit = _whole(check.within)
     return {
         "property": "freshness",

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from airnub_cli.check.publications import Publications, Version
+from airnub_cli.data_contracts.publications import ContractVersion, Publications
 from airnub_core.contracts.schema import versioned
-from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.validation import nearest
 
 
-def selected(publications: Publications, names: Sequence[str]) -> list[Version]:
+def selected(publications: Publications, names: Sequence[str]) -> list[ContractVersion]:
     """The versions of these contracts, in their order; without a name, all.
 
     Args:
@@ -18,7 +18,7 @@ def selected(publications: Publications, names: Sequence[str]) -> list[Version]:
     Raises:
         ConfigurationError: there is no such contract; every wrong name, with the nearest ones.
     """
-    every: dict[str, list[Version]] = {}
+    every: dict[str, list[ContractVersion]] = {}
     for (department, name), versions in sorted(publications.versions.items()):
         for number, version in sorted(versions.items()):
             every.setdefault(f"{department}/{name}", []).append(version)
@@ -26,7 +26,7 @@ def selected(publications: Publications, names: Sequence[str]) -> list[Version]:
     if not names:
         return [version for name, versions in every.items() if "." not in name for version in versions]
     if wrong := [name for name in names if name not in every]:
-        raise ConfigurationError([Mistake(name, None, _unknown(name, list(every))) for name in dict.fromkeys(wrong)])
+        raise ConfigurationError([Diagnostic(name, None, _unknown(name, list(every))) for name in dict.fromkeys(wrong)])
     found = [version for name in names for version in every[name]]
     return list({version.file.path: version for version in found}.values())
 

@@ -68,11 +68,11 @@ def _unknown(stem: str, where: str) -> dict[str, Any]:
 
 def _bucket(root: Path, environment: Environment, block: str) -> str | None:
     """The URL of a block's bucket, `None` where no file has it, or where it is filled in when it is applied."""
-    from airnub_cli.backend.blocks import FOLDER, BlockFile  # it brings Prefect
-    from airnub_cli.backend.sources import Mistakes, read_entries
+    from airnub_cli.apply.blocks import FOLDER, BlockFile  # it brings Prefect
+    from airnub_cli.configuration.entry_files import Diagnostics, read_entries
 
     # What is wrong in the files of blocks is reported by `airnub check`.
-    entries = [one.says for one in read_entries(BlockFile, root / FOLDER, environment, Mistakes())]
+    entries = [one.says for one in read_entries(BlockFile, root / FOLDER, environment, Diagnostics())]
     fields = next((one.fields for one in entries if one.identity == block), {})
     names = _BLOCKS.get(block.partition("/")[0], ())
     texts = [str(fields.get(name) or "").strip("/") for name in names]

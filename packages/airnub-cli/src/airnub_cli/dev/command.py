@@ -9,10 +9,10 @@ import click
 from airnub_cli.configuration.environment import load_environment, said_of_sources
 from airnub_cli.configuration.pools import pool_files
 from airnub_cli.configuration.registry import load_registry
-from airnub_cli.dev.parts import DEPLOYER, SERVER, SITE, Plan
-from airnub_cli.dev.running import Dev
-from airnub_cli.dev.state import State, free_port, held, listening
-from airnub_cli.dev.view import SELF, View
+from airnub_cli.dev.output import SELF, Output
+from airnub_cli.dev.services import DEPLOYER, SERVER, SITE, Services
+from airnub_cli.dev.state import StateFolder, free_port, held, listening
+from airnub_cli.dev.supervisor import Supervisor
 from airnub_cli.installed import require_importable
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.api_url import PORT
@@ -55,20 +55,20 @@ def dev(port: int | None, sample: bool, site_port: int | None, folder: Path | No
         raise click.UsageError("--site-port: expected --sample with it, for otherwise no sample site is served")
     try:
         root = Workspace.around(Path.cwd()).root
-        state = State((folder or root / "data" / "dev").absolute())
+        state = StateFolder((folder or root / "data" / "dev").absolute())
         with held(state), listening(port, PORT, "--port") as server:
             site = free_port(site_port, SITE_PORT, "--site-port") if sample else None
-            plan = Plan(root, state, server.getsockname()[1], drain_seconds, site)
+            plan = Services(root, state, server.getsockname()[1], drain_seconds, site)
             require_importable(one.id for one in load_registry(root).departments if one.status == "active")
             replaced = load_environment(root, plan.environment).replaced_sources()
-            view = View()
+            view = Output()
             for name in (SELF, SERVER, *([SITE] if sample else []), DEPLOYER, *pool_files(root)):
                 view.add(name)
             if port is None and plan.port != PORT:
                 view.say(f"port {PORT} is taken, so the server is on {plan.port}")
             view.say(f"starting: server and UI on {plan.url}; state in {state.folder}")
             view.say(said_of_sources(plan.environment, replaced))
-            status = asyncio.run(Dev(plan, view).run(server))
+            status = asyncio.run(Supervisor(plan, view).run(server))
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from signal import SIGTERM
 
-from airnub_cli.dev.ending import end, tree
-from airnub_cli.dev.parts import Part
+from airnub_cli.dev.process_tree import end, tree
+from airnub_cli.dev.services import Service
 
 _CHUNK = 65_536
 _LOOK_EVERY = 0.2
@@ -17,10 +17,10 @@ _LAST_PATIENCE = 5.0
 """Seconds for what a part left behind, after its own end."""
 
 
-class Running:
+class RunningService:
     """A part that was started."""
 
-    def __init__(self, part: Part, process: Process, say: Callable[[str, str], None]) -> None:
+    def __init__(self, part: Service, process: Process, say: Callable[[str, str], None]) -> None:
         """Take over what was started; `say` is given the name of the part and each of its lines."""
         self.part = part
         self.started = time.monotonic()
@@ -31,7 +31,7 @@ class Running:
         self._readers.append(asyncio.create_task(self._read(process.stdout, self._out)))
 
     @classmethod
-    async def start(cls, part: Part, say: Callable[[str, str], None]) -> "Running":
+    async def start(cls, part: Service, say: Callable[[str, str], None]) -> "RunningService":
         """Start a part."""
         process = await asyncio.create_subprocess_exec(
             *part.command, env=part.environment, cwd=part.folder,

@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StateFolder:
     """A folder, by default `data/dev`."""
 
     folder: Path
@@ -39,7 +39,7 @@ class State:
 
 
 @contextmanager
-def held(state: State) -> Iterator[None]:
+def held(state: StateFolder) -> Iterator[None]:
     """The folder, for nobody else while the block runs.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.backend.placeholders import known_values
+from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.doctor.checkout import check_checkout
 from airnub_cli.doctor.finding import Finding
 from airnub_cli.doctor.prefect import check_prefect

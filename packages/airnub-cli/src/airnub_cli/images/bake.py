@@ -22,7 +22,7 @@ OCI = "org.opencontainers.image"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BuildTarget:
     """An image, and what it is to be called."""
 
     image: Image
@@ -34,7 +34,7 @@ class Wanted:
     """By build argument, those that are told otherwise than the Dockerfile or the environment names them."""
 
 
-def definition(workspace: Workspace, wanted: Iterable[Wanted]) -> dict[str, Any]:
+def definition(workspace: Workspace, wanted: Iterable[BuildTarget]) -> dict[str, Any]:
     """The file for `bake`, as JSON.
 
     Args:

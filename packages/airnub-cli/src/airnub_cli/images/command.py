@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from airnub_cli.configuration.environment import environment_file, load_environment
-from airnub_cli.images.bases import DockerBases
-from airnub_cli.images.building import Plan, carry_out, plan
-from airnub_cli.images.engine import Docker, EngineError
+from airnub_cli.images.base_images import DockerBases
+from airnub_cli.images.build import BuildPlan, build_plan, carry_out
+from airnub_cli.images.docker_engine import DockerEngine, EngineError
 from airnub_cli.images.image import Image, Named
 from airnub_cli.images.image import images as all_images
 from airnub_cli.images.inputs import bases as bases_of
@@ -18,7 +18,7 @@ from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import shown
 
 
-class _Mistake(click.ClickException):
+class _CommandError(click.ClickException):
     exit_code = 2
 
 
@@ -49,32 +49,32 @@ def images(
     `prefect-kubernetes`, for the server and the workers on Kubernetes, is built when it is named.
     """
     if only_bases and (as_json or push):
-        raise _Mistake("expected --bases alone, or with --env, found --json or --push beside it")
+        raise _CommandError("expected --bases alone, or with --env, found --json or --push beside it")
     if environment is not None and registry is not None:
-        raise _Mistake("expected one of --env and --registry, found both; an environment says its registry")
+        raise _CommandError("expected one of --env and --registry, found both; an environment says its registry")
     try:
         workspace = Workspace.around(Path.cwd())
         if environment is not None:
             registry = load_environment(workspace.root, environment).registry
         if push and registry is None:
             found = "none" if environment is None else f"none in {shown(environment_file(workspace.root, environment))}"
-            raise _Mistake(f"expected a registry with --push, found {found}; local images are never pushed")
+            raise _CommandError(f"expected a registry with --push, found {found}; local images are never pushed")
         named = Named(workspace)
         chosen = [named.one(name) for name in names] or list(all_images(workspace).values())
     except (WorkspaceError, ConfigurationError) as error:
-        raise _Mistake(str(error)) from error
+        raise _CommandError(str(error)) from error
     if only_bases:
         _print_bases(workspace, chosen)
         return
-    engine = Docker(workspace.root)
+    engine = DockerEngine(workspace.root)
     started = time.monotonic()
     bases = DockerBases(registry=registry is not None)
     try:
-        plans = plan(workspace, chosen, engine, registry=registry, push=push, find_base=bases)
+        plans = build_plan(workspace, chosen, engine, registry=registry, push=push, find_base=bases)
         if not dry_run:
             carry_out(workspace, plans, engine, push=push)
     except ConfigurationError as error:
-        raise _Mistake(str(error)) from error
+        raise _CommandError(str(error)) from error
     except (EngineError, WorkspaceError) as error:
         raise click.ClickException(str(error)) from error
     if registry is not None:
@@ -94,7 +94,9 @@ def _print_bases(workspace: Workspace, chosen: list[Image]) -> None:
     doubled = sorted({name for name, one in found if any(other != one for again, other in found if again == name)})
     if doubled:
         several = ", ".join(sorted(one for name, one in found if name == doubled[0]))
-        raise _Mistake(f"expected one {doubled[0]} for all images, found {several}; pin them where they are written")
+        raise _CommandError(
+            f"expected one {doubled[0]} for all images, found {several}; pin them where they are written"
+        )
     known = DockerBases(registry=True)
     for name, one in sorted(found):
         click.echo(f"{name}={known(one).pinned}")
@@ -102,7 +104,7 @@ def _print_bases(workspace: Workspace, chosen: list[Image]) -> None:
         click.secho(doubt, fg="yellow", err=True)
 
 
-def _row(one: Plan, *, dry_run: bool) -> dict[str, str]:
+def _row(one: BuildPlan, *, dry_run: bool) -> dict[str, str]:
     done = "would build" if dry_run else "built"
     return {
         "name": one.wanted.image.name,

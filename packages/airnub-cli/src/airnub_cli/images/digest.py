@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
-from airnub_cli.images.bases import FindBase, as_written
+from airnub_cli.images.base_images import FindBase, as_written
 from airnub_cli.images.image import Named
 from airnub_cli.images.inputs import Inputs
 from airnub_cli.workspace import Workspace

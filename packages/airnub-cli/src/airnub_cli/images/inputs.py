@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from airnub_cli.images.bases import FindBase, as_written
+from airnub_cli.images.base_images import FindBase, as_written
 from airnub_cli.images.image import Image
 from airnub_cli.lock import FILE as LOCK
 from airnub_cli.lock import Lock, load_lock

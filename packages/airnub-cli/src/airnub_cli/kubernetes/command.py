@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.backend.placeholders import known_values
+from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 
@@ -23,7 +23,7 @@ def kubernetes(environment: str, no_server: bool) -> None:
 
     Secrets are not among them. Nothing is sent to a cluster.
     """
-    from airnub_cli.images.bases import DockerBases
+    from airnub_cli.images.base_images import DockerBases
     from airnub_cli.images.digest import ImageDigests
     from airnub_cli.kubernetes.rendering import manifests
 

@@ -7,14 +7,14 @@ comes once for each active department: nobody has to remember a file, and none c
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from airnub_cli.backend.placeholders import filled, missing
 from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment
+from airnub_cli.configuration.placeholders import filled, missing
 from airnub_cli.configuration.registry import load_registry
-from airnub_cli.images.building import LOCAL_REGISTRY, LOCAL_TAG
+from airnub_cli.images.build import LOCAL_REGISTRY, LOCAL_TAG
 from airnub_cli.images.digest import ImageDigest
 from airnub_cli.images.image import KUBERNETES
 from airnub_cli.workspace import Workspace
-from airnub_prefect.errors import ConfigurationError, Mistake
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.places import shown
 
 FOLDER = Path("infra", "kubernetes")
@@ -74,8 +74,8 @@ def _image(environment: EnvironmentFile, digest: ImageDigest) -> str:
     return f"{environment.registry}/{KUBERNETES}:{digest(KUBERNETES)}"
 
 
-def _missing(path: Path, text: str, values: Mapping[str, str]) -> Iterator[Mistake]:
+def _missing(path: Path, text: str, values: Mapping[str, str]) -> Iterator[Diagnostic]:
     for number, line in enumerate(text.splitlines(), start=1):
         for _, name in missing(line, values):
             message = f"expected {name} in the environment or in .env, found nothing; or write ${{{name}:-default}}"
-            yield Mistake(shown(path), number, message)
+            yield Diagnostic(shown(path), number, message)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.backend.placeholders import known_values
-from airnub_cli.quiet import quiet_prefect
+from airnub_cli.configuration.placeholders import known_values
+from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 
@@ -43,7 +43,7 @@ def _run(days: float | None, *, as_json: bool) -> int:
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
         return 2
-    from airnub_cli.backend.server import BackendError, prefect_server
+    from airnub_cli.prefect_api import BackendError, prefect_server
     from airnub_cli.retention.expired import count_expired, read_policy
 
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from airnub_cli.backend.server import BackendError, PrefectServer
+from airnub_cli.prefect_api import BackendError, PrefectServer
 
 _TERMINAL = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
 FLOW_RUNS = "flow_runs"

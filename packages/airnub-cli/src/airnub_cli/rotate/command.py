@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.backend.placeholders import known_values
+from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.programs import ProgramError
 from airnub_cli.rotate.password import DATABASES, RotationError, compose_in
 from airnub_cli.rotate.password import rotate as change

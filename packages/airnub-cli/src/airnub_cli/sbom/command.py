@@ -30,9 +30,9 @@ def sbom(names: tuple[str, ...], output: str | None, licences: bool) -> None:
     The same inputs give the same bill, which names the image's digest. Licences are what packages say that are
     installed here; one that says none is `unknown`.
     """
-    from airnub_cli.images.bases import DockerBases
+    from airnub_cli.images.base_images import DockerBases
     from airnub_cli.images.digest import ImageDigests
-    from airnub_cli.sbom.bill import bill_of, packages
+    from airnub_cli.sbom.document import bill_of, packages
 
     try:
         workspace = Workspace.around(Path.cwd())

@@ -52,7 +52,7 @@ def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool)
     Nothing is written.
     """
     from airnub_cli.template.history import tree_of
-    from airnub_cli.template.updating import standings
+    from airnub_cli.template.update import standings
 
     try:
         workspace = Workspace.around(Path.cwd())
@@ -95,7 +95,7 @@ def update(names: tuple[str, ...], base: str | None) -> None:
     where something is left for a person.
     """
     from airnub_cli.template.history import require_clean, tree_of
-    from airnub_cli.template.updating import update as bring
+    from airnub_cli.template.update import update as bring
 
     try:
         workspace = Workspace.around(Path.cwd())

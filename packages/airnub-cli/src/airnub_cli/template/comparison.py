@@ -6,11 +6,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from airnub_cli.template.merging import MARK, merge
-from airnub_cli.template.moves import moves
+from airnub_cli.template.renames import renames
 from airnub_cli.workspace import WorkspaceError
 
 
-class State(StrEnum):
+class FileState(StrEnum):
     """Of a file that is not as the template has it today."""
 
     BEHIND = "behind"
@@ -26,19 +26,19 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FileDifference:
     """One file."""
 
     path: str
     """Relative to the root of the workspace."""
-    state: State
+    state: FileState
     content: bytes | None
     """As an update leaves it; `None` for a file that goes, or that stays away."""
     note: str = ""
     """Where it moved, or what a person has to decide where no marks can say it."""
 
 
-def compare(root: Path, before: Mapping[str, bytes], now: Mapping[str, bytes], own: str = "") -> list[Difference]:
+def compare(root: Path, before: Mapping[str, bytes], now: Mapping[str, bytes], own: str = "") -> list[FileDifference]:
     """A department against the template it was made from, and that of today.
 
     A file that one of the two moved is merged where it is now.
@@ -53,7 +53,7 @@ def compare(root: Path, before: Mapping[str, bytes], now: Mapping[str, bytes], o
     blocked = {path: what for path in now if ours[path] is None and (what := _blocked(root, path)) is not None}
     now = {path: content for path, content in now.items() if path not in blocked}
     found = [
-        Difference(path, State.CONFLICT, None, f"{what} is in its place here; it stays")
+        FileDifference(path, FileState.CONFLICT, None, f"{what} is in its place here; it stays")
         for path, what in blocked.items()
     ]
     template_moved = _moved_by_template(ours, before, now)
@@ -62,7 +62,7 @@ def compare(root: Path, before: Mapping[str, bytes], now: Mapping[str, bytes], o
     department_moved = _moved_by_department(root, own, ours, before, now, template_moved)
     for old, new in department_moved.items():
         content = _content(root / new)
-        one = _compared(new, content, before[old], now[old]) or Difference(new, State.CHANGED, content)
+        one = _compared(new, content, before[old], now[old]) or FileDifference(new, FileState.CHANGED, content)
         found.append(replace(one, note="; ".join(filter(None, [f"moved here from {old}", one.note]))))
     for path in ours.keys() - {*template_moved, *template_moved.values(), *department_moved}:
         stayed = _compared(path, ours[path], before.get(path), now.get(path))
@@ -70,31 +70,35 @@ def compare(root: Path, before: Mapping[str, bytes], now: Mapping[str, bytes], o
     return sorted(found, key=lambda one: one.path)
 
 
-def _compared(path: str, ours: bytes | None, before: bytes | None, now: bytes | None) -> Difference | None:
+def _compared(path: str, ours: bytes | None, before: bytes | None, now: bytes | None) -> FileDifference | None:
     if ours == now:
         return None
     if ours is not None and MARK in ours:
-        return Difference(path, State.UNRESOLVED, ours, "an earlier update left marks in it; resolve them")
+        return FileDifference(path, FileState.UNRESOLVED, ours, "an earlier update left marks in it; resolve them")
     if before == now:
-        return Difference(path, State.CHANGED, ours)
+        return FileDifference(path, FileState.CHANGED, ours)
     if ours == before:
-        return Difference(path, State.BEHIND, now)
+        return FileDifference(path, FileState.BEHIND, now)
     if ours is None:
-        return Difference(path, State.CONFLICT, None, "removed here, and changed in the template; it stays removed")
+        return FileDifference(
+            path, FileState.CONFLICT, None, "removed here, and changed in the template; it stays removed"
+        )
     if now is None:
-        return Difference(path, State.CONFLICT, ours, "changed here, and removed from the template; it stays")
+        return FileDifference(path, FileState.CONFLICT, ours, "changed here, and removed from the template; it stays")
     try:
         merged = merge(ours, before or b"", now)
     except WorkspaceError as error:
-        return Difference(path, State.CONFLICT, ours, f"changed here and in the template; it stays as it is: {error}")
-    return Difference(path, State.CONFLICT if merged.conflicts else State.MERGES, merged.content)
+        return FileDifference(
+            path, FileState.CONFLICT, ours, f"changed here and in the template; it stays as it is: {error}"
+        )
+    return FileDifference(path, FileState.CONFLICT if merged.conflicts else FileState.MERGES, merged.content)
 
 
 def _moved_by_template(
     ours: Mapping[str, bytes | None], before: Mapping[str, bytes], now: Mapping[str, bytes]
 ) -> dict[str, str]:
     """Where the template moved files that the department has otherwise; what is as it was needs no merge."""
-    found = moves(
+    found = renames(
         {path: content for path, content in before.items() if path not in now and ours[path] != content},
         {path: content for path, content in now.items() if path not in before},
     )
@@ -103,17 +107,17 @@ def _moved_by_template(
 
 def _followed(
     old: str, new: str, ours: bytes | None, ours_moved: bytes | None, before: bytes, now: bytes
-) -> list[Difference]:
+) -> list[FileDifference]:
     """A file that the template moved: the department's edits move with it."""
     one = _compared(new, ours if ours_moved is None else ours_moved, before, now)
     if ours is None:
         return [one] if one else []
-    one = one or Difference(new, State.BEHIND, now)
-    if one.state == State.CONFLICT and one.content == ours:  # what git cannot merge stays where it is
-        return [replace(one, path=old), Difference(new, State.BEHIND, now)]
-    state = State.MERGES if one.state == State.CHANGED else one.state
+    one = one or FileDifference(new, FileState.BEHIND, now)
+    if one.state == FileState.CONFLICT and one.content == ours:  # what git cannot merge stays where it is
+        return [replace(one, path=old), FileDifference(new, FileState.BEHIND, now)]
+    state = FileState.MERGES if one.state == FileState.CHANGED else one.state
     return [
-        Difference(old, State.MERGES, None, f"moved to {new} in the template"),
+        FileDifference(old, FileState.MERGES, None, f"moved to {new} in the template"),
         replace(one, state=state, note=f"moved here from {old}"),
     ]
 
@@ -132,7 +136,7 @@ def _moved_by_department(
         for path, content in before.items()
         if ours[path] is None and path not in template_moved and now.get(path, content) != content
     }
-    return moves(lost, _others(root, own, ours)) if lost and own else {}
+    return renames(lost, _others(root, own, ours)) if lost and own else {}
 
 
 def _content(file: Path) -> bytes | None:

@@ -13,7 +13,7 @@ FILE = "template.toml"
 _HEAD = "# What this department was made from; `airnub template update` merges what the template changed since.\n"
 
 
-class Origin(BaseModel):
+class TemplateOrigin(BaseModel):
     """What the file says."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -32,7 +32,7 @@ class Origin(BaseModel):
         return _HEAD + "".join(f"{line}\n" for line in lines)
 
 
-def read_origin(root: Path, department: str) -> Origin | None:
+def read_origin(root: Path, department: str) -> TemplateOrigin | None:
     """What a department records, `None` where it records nothing.
 
     Raises:
@@ -42,7 +42,7 @@ def read_origin(root: Path, department: str) -> Origin | None:
     if not path.is_file():
         return None
     try:
-        return Origin(**tomllib.loads(path.read_text(encoding="utf-8")))
+        return TemplateOrigin(**tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, ValueError) as error:
         said = " ".join(str(error).split())
         raise WorkspaceError(f"{path}: expected what `airnub new department` writes, found: {said}") from None

@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from airnub_cli.programs import ProgramError
-from airnub_cli.upgrade.compose import Compose, Container
-from airnub_cli.upgrade.plan import DATABASE, SERVER, Plan, Step, major_of, make_plan, references_of, services_of
+from airnub_cli.upgrade.compose import ComposeProject, Container
+from airnub_cli.upgrade.plan import DATABASE, SERVER, Step, UpgradePlan, major_of, make_plan, references_of, services_of
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 
@@ -47,13 +47,13 @@ def upgrade(project: str | None, dry_run: bool, no_build: bool, lose_runs: bool)
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)
     try:
-        sys.exit(_run(Compose(root, project), dry_run=dry_run, build=not no_build, lose_runs=lose_runs))
+        sys.exit(_run(ComposeProject(root, project), dry_run=dry_run, build=not no_build, lose_runs=lose_runs))
     except ProgramError as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(1)
 
 
-def _run(compose: Compose, *, dry_run: bool, build: bool, lose_runs: bool) -> int:
+def _run(compose: ComposeProject, *, dry_run: bool, build: bool, lose_runs: bool) -> int:
     configuration = compose.configuration()
     if build:
         _say("build: what runs is left alone")
@@ -90,8 +90,8 @@ def _run(compose: Compose, *, dry_run: bool, build: bool, lose_runs: bool) -> in
 
 
 def _plan(
-    compose: Compose, configuration: Mapping[str, Any], containers: Sequence[Container], runs: Sequence[str]
-) -> Plan:
+    compose: ComposeProject, configuration: Mapping[str, Any], containers: Sequence[Container], runs: Sequence[str]
+) -> UpgradePlan:
     known = {reference: compose.image(reference) for reference in references_of(configuration)}
     ids = {reference: None if image is None else str(image["Id"]) for reference, image in known.items()}
     services = services_of(configuration, compose.digests(configuration), ids)
@@ -101,7 +101,7 @@ def _plan(
 
 
 def _unusable(
-    compose: Compose, configuration: Mapping[str, Any], plan: Plan, containers: Sequence[Container]
+    compose: ComposeProject, configuration: Mapping[str, Any], plan: UpgradePlan, containers: Sequence[Container]
 ) -> Iterator[str]:
     """Ask the new server's image whether it can use the database, where only the server changes."""
     changing = {name for step in plan.steps for name in step.services}
@@ -117,7 +117,7 @@ def _unusable(
         )
 
 
-def _print(plan: Plan, runs: Sequence[str]) -> None:
+def _print(plan: UpgradePlan, runs: Sequence[str]) -> None:
     for number, step in enumerate(plan.steps, 1):
         click.echo(f"{number}. {', '.join(step.services)}: {step.why}{_said_of(step)}")
     if not runs:
@@ -132,7 +132,9 @@ def _said_of(step: Step) -> str:
     return "; the API is away while it restarts" if DATABASE in step.services else ""
 
 
-def _carry_out(compose: Compose, configuration: Mapping[str, Any], plan: Plan, containers: Sequence[Container]) -> None:
+def _carry_out(
+    compose: ComposeProject, configuration: Mapping[str, Any], plan: UpgradePlan, containers: Sequence[Container]
+) -> None:
     began = time.monotonic()
     with _watched(configuration) as gap:
         for step in plan.steps:
@@ -146,7 +148,9 @@ def _carry_out(compose: Compose, configuration: Mapping[str, Any], plan: Plan, c
     )
 
 
-def _bring_up(compose: Compose, configuration: Mapping[str, Any], step: Step, containers: Sequence[Container]) -> None:
+def _bring_up(
+    compose: ComposeProject, configuration: Mapping[str, Any], step: Step, containers: Sequence[Container]
+) -> None:
     if step.once:
         for name in step.services:
             compose.do_once(configuration["name"], name)

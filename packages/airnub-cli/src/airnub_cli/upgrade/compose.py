@@ -34,7 +34,7 @@ class Container:
     environment: Mapping[str, str]
 
 
-class Compose:
+class ComposeProject:
     """The commands of a checkout's docker-compose.yml."""
 
     def __init__(self, root: Path, project: str | None = None) -> None:

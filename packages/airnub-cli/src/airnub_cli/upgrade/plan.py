@@ -13,7 +13,7 @@ _MAJOR = "PG_MAJOR"
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceChange:
     """As docker-compose.yml and `.env` have it."""
 
     name: str
@@ -42,7 +42,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class UpgradePlan:
     """Of an upgrade."""
 
     steps: tuple[Step, ...]
@@ -53,8 +53,8 @@ class Plan:
 
 
 def make_plan(
-    services: Sequence[Service], containers: Sequence[Container], runs: Sequence[str], majors: tuple[str, str]
-) -> Plan:
+    services: Sequence[ServiceChange], containers: Sequence[Container], runs: Sequence[str], majors: tuple[str, str]
+) -> UpgradePlan:
     """Compare what is to run with what runs.
 
     Args:
@@ -92,7 +92,7 @@ def make_plan(
         if chosen:
             why = ", ".join(dict.fromkeys(changes[name] for name in chosen))
             steps.append(Step(chosen, by_name[chosen[0]].once, why))
-    return Plan(
+    return UpgradePlan(
         tuple(steps),
         tuple(_losses(by_name, there)) if runs and steps else (),
         tuple(_refusals(changes, majors)),
@@ -106,7 +106,7 @@ def _by_service(containers: Iterable[Container]) -> dict[str, list[Container]]:
     return found
 
 
-def _difference(service: Service, containers: Sequence[Container]) -> str:
+def _difference(service: ServiceChange, containers: Sequence[Container]) -> str:
     """Why Compose would make it anew; empty where it would not."""
     if not containers:
         return "new"
@@ -121,7 +121,7 @@ def _difference(service: Service, containers: Sequence[Container]) -> str:
     return ""
 
 
-def _needed_by(services: Mapping[str, Service], name: str) -> list[str]:
+def _needed_by(services: Mapping[str, ServiceChange], name: str) -> list[str]:
     """What a service depends on, at any depth; what is needed first comes first."""
     found: list[str] = []
     for other in services[name].depends_on:
@@ -129,7 +129,7 @@ def _needed_by(services: Mapping[str, Service], name: str) -> list[str]:
     return found
 
 
-def _losses(services: Mapping[str, Service], there: Mapping[str, Sequence[Container]]) -> Iterable[str]:
+def _losses(services: Mapping[str, ServiceChange], there: Mapping[str, Sequence[Container]]) -> Iterable[str]:
     server, old = services[SERVER], there[SERVER][0]
     if old.environment.get(_AUTH, "") != server.environment.get(_AUTH, ""):
         yield "AIRNUB_AUTH changes, and a run has the password that it was started with"
@@ -149,7 +149,7 @@ def _refusals(changes: Mapping[str, str], majors: tuple[str, str]) -> Iterable[s
 
 def services_of(
     configuration: Mapping[str, Any], digests: Mapping[str, str], images: Mapping[str, str | None]
-) -> list[Service]:
+) -> list[ServiceChange]:
     """Those of a configuration as Compose understands it.
 
     Args:
@@ -159,7 +159,7 @@ def services_of(
     """
     networks = configuration.get("networks") or {}
     return [
-        Service(
+        ServiceChange(
             name=name,
             image=images.get(_reference(configuration, name)),
             config=digests[name],

@@ -1,0 +1,196 @@
+"""The command `airnub apply`: arguments in, a table out. The work is in the modules beside this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airnub_cli.configuration.environment import LOCAL, environments
+from airnub_cli.configuration.placeholders import known_values
+from airnub_cli.installed import advice
+from airnub_cli.prefect_env import quiet_prefect
+from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_common import write_atomic
+from airnub_prefect.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    # What imports Prefect is imported when it is needed: other commands and `--help` are to be quick.
+    from airnub_cli.apply.change import Change
+    from airnub_cli.apply.desired_state import DesiredState
+    from airnub_cli.configuration.environment import PoolType
+
+ENVIRONMENT_VARIABLE = "AIRNUB_ENV"
+"""Names the environment, in the environment of the process or in `.env`, where `--env` is not given."""
+_COLOURS = {"created": "green", "updated": "cyan", "unchanged": "dim"}
+
+
+def add_to(group: click.Group) -> None:
+    """Add the command to a group."""
+    group.add_command(apply)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """What the command was given."""
+
+    environment: str | None
+    default: str
+    switch: bool
+    pool_type: PoolType | None
+    environment_file: Path | None
+    """Where the name of the environment is written."""
+
+
+class RefusedError(Exception):
+    """The server has a different environment."""
+
+
+@click.command("apply", epilog="Example: uv run airnub apply --env sample")
+@click.option(
+    "--env",
+    "environment",
+    metavar="NAME",
+    help="Environment of configs/environments/; sample replaces sources by the sample sites. Default: AIRNUB_ENV, else "
+    "what the server has.",
+)
+@click.option(
+    "--default", default=LOCAL, show_default=True, metavar="NAME", help="Environment of a server that has none yet."
+)
+@click.option("--switch", is_flag=True, help="Replace the environment that the server has by the one that is named.")
+@click.option(
+    "--pools",
+    "pool_type",
+    type=click.Choice(["docker", "process", "kubernetes"]),
+    help="Make all pools of this type, such as process on a laptop. Default: what the environment says.",
+)
+@click.option(
+    "--environment-file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the name of the environment that was applied to FILE, for scripts.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def apply(
+    environment: str | None,
+    default: str,
+    switch: bool,
+    pool_type: PoolType | None,
+    environment_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Bring the Prefect backend (PREFECT_API_URL) to what the repository says.
+
+    Work pools and queues, Variables, blocks and automations are read, compared, and only what differs is sent. What
+    operators set is kept: pauses, concurrency limits, and whether an automation is enabled. Nothing is deleted.
+
+    The server remembers its environment. A different one is refused, unless the server has sample or --switch is given.
+    """
+    quiet_prefect()
+    sys.exit(_run(ApplyOptions(environment, default, switch, pool_type, environment_file), as_json=as_json))
+
+
+def _run(asked: ApplyOptions, *, as_json: bool) -> int:
+    try:
+        workspace = Workspace.around(Path.cwd())
+        root = workspace.root
+    except WorkspaceError as error:
+        click.secho(str(error), fg="red", err=True)
+        return 2
+    # Prefect reads `.env` in the current folder only, and only when it is imported.
+    values = known_values(root)
+    for name, value in values.items():
+        if name.startswith("PREFECT_"):
+            os.environ.setdefault(name, value)
+    asked = replace(asked, environment=asked.environment or values.get(ENVIRONMENT_VARIABLE))
+    from airnub_cli.prefect_api import BackendError
+
+    try:
+        server, wanted, changes = _apply(root, asked)
+    except RefusedError as error:
+        click.secho(str(error), fg="red", err=True)
+        return 2
+    except ConfigurationError as error:
+        click.secho(str(error), fg="red", err=True)
+        if said := advice(workspace, error.mistakes):
+            click.secho(said, fg="yellow", err=True)
+        count = len(error.mistakes)
+        click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was sent.", fg="red", err=True)
+        return 2
+    except BackendError as error:
+        click.secho(str(error), fg="red", err=True)
+        return 1
+    if as_json:
+        click.echo(json.dumps(_document(wanted, server, changes), indent=2))
+    else:
+        _print(wanted, server, changes)
+    return 0
+
+
+def _apply(root: Path, asked: ApplyOptions) -> tuple[str, DesiredState, list[Change]]:
+    from airnub_cli.apply.desired_state import compare, read_desired_state, send
+    from airnub_cli.apply.environment_mark import check_known, compare_mark, decide, environment_of
+    from airnub_cli.prefect_api import prefect_server
+
+    # Mistakes in files are reported without a server, where it is not needed to know which files count.
+    wanted = read_desired_state(root, asked.environment, pool_type=asked.pool_type) if asked.environment else None
+    with prefect_server() as server:
+        decision = decide(environment_of(server), asked.environment, default=asked.default, switch=asked.switch)
+        if decision.action == "refuse":
+            raise RefusedError(str(decision))
+        check_known(decision, environments(root))
+        click.echo(str(decision), err=True)
+        wanted = wanted or read_desired_state(root, decision.environment, pool_type=asked.pool_type)
+        changes = [compare_mark(server, decision.environment), *compare(server, wanted)]
+        send(changes)
+        if asked.environment_file:
+            write_atomic(asked.environment_file, f"{decision.environment}\n")
+        return server.url, wanted, changes
+
+
+def _document(wanted: DesiredState, server: str, changes: list[Change]) -> dict[str, Any]:
+    from airnub_cli.apply.desired_state import counts
+
+    return {
+        "environment": wanted.environment,
+        "server": server,
+        "replaced_sources": wanted.replaced_sources,
+        "counts": counts(changes),
+        "changes": [change.as_json() for change in changes],
+    }
+
+
+def _print(wanted: DesiredState, server: str, changes: list[Change]) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from airnub_cli.apply.desired_state import counts
+    from airnub_cli.configuration.environment import said_of_sources
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 10_000  # each row is one line, for `grep`
+    table = Table(box=SIMPLE)
+    for name in ("kind", "name", "", "what differed", "kept, as operators set it"):
+        table.add_column(name, overflow="fold")
+    for change in changes:
+        cells = (change.kind, change.name, change.action.value, ", ".join(change.different), ", ".join(change.kept))
+        style = _COLOURS[change.action.value]
+        table.add_row(*(Text(cell, style=style if index == 2 else "") for index, cell in enumerate(cells)))
+    console.print(table)
+    counted = counts(changes)
+    sent = counted["created"] + counted["updated"]
+    said = (
+        ", ".join(f"{count} {action}" for action, count in counted.items() if count)
+        or "the repository asks for nothing"
+    )
+    end = "" if sent else "; nothing was sent"
+    console.print(Text(f"{wanted.environment} on {server}: {said}{end}."), soft_wrap=True)
+    console.print(Text(said_of_sources(wanted.environment, wanted.replaced_sources)), soft_wrap=True)

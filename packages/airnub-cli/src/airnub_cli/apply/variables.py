@@ -1,0 +1,173 @@
+"""Variables: the settings of each stage, from `configs/variables/<department>/<stage>.yaml` and the environment.
+
+The department's own model checks them, and says the name under which its flow looks for them: what is applied is found.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from airnub_cli.apply.change import Action, Change, differences, unchanged
+from airnub_cli.configuration.entry_files import Diagnostics, yaml_files
+from airnub_cli.configuration.environment import Environment
+from airnub_cli.installed import INSTALL_ALL
+from airnub_cli.prefect_api import Json, PrefectServer, path_of
+from airnub_prefect.department import Department
+from airnub_prefect.errors import Diagnostic
+from airnub_prefect.places import shown
+from airnub_prefect.settings import StoreSettings
+from airnub_prefect.validation import checked, nearest
+from airnub_prefect.yaml_file import Place
+
+FOLDER = Path("configs", "variables")
+LARGEST = 5000
+"""Bytes of JSON that a Prefect Variable holds."""
+TAG = "airnub"
+
+FindDepartment = Callable[[str], Department]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretUse:
+    """Where settings name a secret."""
+
+    reference: str
+    """`secret/usgs-token`."""
+    where: str
+    """A file."""
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What a Variable should be."""
+
+    name: str
+    value: Any
+    tags: tuple[str, ...]
+    secrets: tuple[SecretUse, ...] = ()
+
+
+def installed_department(name: str) -> Department:
+    """A department by the name of its package.
+
+    Raises:
+        ImportError: it is not installed here.
+    """
+    department: Department = import_module(f"{name}.department").DEPARTMENT
+    return department
+
+
+def read_variables(
+    root: Path,
+    environment: Environment,
+    mistakes: Diagnostics,
+    find_department: FindDepartment = installed_department,
+) -> list[Variable]:
+    """The Variables of all departments; what is wrong is gathered."""
+    found: list[Variable] = []
+    folder = root / FOLDER
+    departments = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    for path in yaml_files(folder, mistakes):
+        message = f"expected settings of a stage in {FOLDER.as_posix()}/<department>/<stage>.yaml, found a file beside"
+        mistakes.found.append(Diagnostic(shown(path), None, message))
+    mistakes.found += environment.check_names("variables", [one.name for one in departments])
+    for one in departments:
+        files = list(yaml_files(one, mistakes))
+        mistakes.found += environment.check_names("variables", [path.stem for path in files], (one.name,))
+        try:
+            department = find_department(one.name)
+        except ImportError as error:
+            message = f"expected the department {one.name} to be installed, found: {error}; {INSTALL_ALL}"
+            mistakes.found.append(Diagnostic(shown(one), None, message))
+            continue
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
+            message = f"expected {one.name}.department with DEPARTMENT, found {type(error).__name__}: {error}"
+            mistakes.found.append(Diagnostic(shown(one), None, message))
+            continue
+        found += _of_department(department, files, environment, mistakes)
+    return found
+
+
+def _of_department(
+    department: Department, files: Iterable[Path], environment: Environment, mistakes: Diagnostics
+) -> Iterable[Variable]:
+    stages = {stage.name: stage for stage in department.stages}
+    for path in files:
+        if path.stem not in stages:
+            advice = nearest(path.stem, list(stages)) or f"its stages are {', '.join(stages)}"
+            message = f"{department.name} has no stage {path.stem!r}, so nobody would read this; {advice}"
+            mistakes.found.append(Diagnostic(shown(path), None, message))
+            continue
+        file = mistakes.file(path)
+        if file is None:
+            continue
+        file = environment.over(file, "variables", department.name, path.stem)
+        try:
+            settings = stages[path.stem].load_settings()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
+            message = f"expected its model, {stages[path.stem].settings}, found {type(error).__name__}: {error}"
+            mistakes.add(file, (), message)
+            continue
+        says, wrong = checked(settings, file)
+        mistakes.found += wrong
+        if says is None:
+            continue
+        try:
+            size = len(json.dumps(file.value, separators=(",", ":"), ensure_ascii=False).encode())
+        except TypeError as error:
+            mistakes.add(file, (), f"expected values that JSON has, found: {error}; put dates in quotes")
+            continue
+        if size > LARGEST:
+            message = (
+                f"expected at most {LARGEST:,} bytes of JSON, which is what a Prefect Variable holds, found {size:,}"
+            )
+            mistakes.add(file, (), f"{message}; long lists of URLs belong in a file of the package (urls_file)")
+            continue
+        tags = (TAG, f"department:{department.name}", f"stage:{path.stem}")
+        named = says.secrets() if isinstance(says, StoreSettings) else []
+        lines = [(one, file.mistake(place, "")) for one in dict.fromkeys(named) for place in _places(file.value, one)]
+        secrets = [SecretUse(one, at.where, at.line) for one, at in lines]
+        yield Variable(settings.variable(), file.value, tags, tuple(secrets))
+
+
+def _places(value: Any, wanted: str, place: Place = ()) -> Iterator[Place]:
+    """Where a text stands in a value."""
+    if value == wanted:
+        yield place
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _places(entry, wanted, (*place, key))
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from _places(entry, wanted, (*place, index))
+
+
+def compare_variables(server: PrefectServer, wanted: Iterable[Variable]) -> list[Change]:
+    """What is to be done about Variables."""
+    live = {one["name"]: one for one in server.all("/variables/filter")}
+    return [_compared(server, one, live.get(one.name)) for one in wanted]
+
+
+def _compared(server: PrefectServer, wanted: Variable, live: Json | None) -> Change:
+    body = {"name": wanted.name, "value": wanted.value, "tags": list(wanted.tags)}
+    if live is None:
+        return Change("variable", wanted.name, Action.CREATED, lambda: _done(server.post("/variables/", body)))
+    # Tags that somebody added are theirs; flows that set a Variable without tags take ours away.
+    tags = list(dict.fromkeys([*wanted.tags, *live["tags"]]))
+    different = list(differences(wanted.value, live["value"]))
+    if set(wanted.tags) - set(live["tags"]):
+        different.append("tags")
+    if not different:
+        return unchanged("variable", wanted.name)
+    changed = {"value": wanted.value, "tags": tags}
+    return Change(
+        "variable", wanted.name, Action.UPDATED,
+        lambda: server.patch(path_of("variables", "name", wanted.name), changed), tuple(different),
+    )  # fmt: skip
+
+
+def _done(_: Json) -> None: ...

@@ -1,0 +1,158 @@
+"""Contracts: the import contracts of the root's `pyproject.toml`; what breaks one is told with file and line."""
+
+import re
+from collections.abc import Iterator, Set
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from importlinter.api import read_configuration
+from importlinter.contracts.acyclic_siblings import AcyclicSiblingsContract
+from importlinter.contracts.forbidden import ForbiddenContract
+from importlinter.contracts.independence import IndependenceContract
+from importlinter.contracts.layers import LayersContract
+from importlinter.domain.contract import Contract, InvalidContractOptions
+
+from airnub_cli.check.import_graph import Imports
+from airnub_prefect.errors import Diagnostic
+
+_KINDS: dict[str, type[Contract]] = {
+    "layers": LayersContract,
+    "forbidden": ForbiddenContract,
+    "independence": IndependenceContract,
+    "acyclic_siblings": AcyclicSiblingsContract,
+}
+_OPTIONAL = re.compile(r"[A-Za-z_][\w.]*")
+
+
+def check_import_contracts(root: Path, imports: Imports) -> Iterator[Diagnostic]:
+    """Imports that a contract forbids; each where it stands, with the contract's name and how it gets there.
+
+    Args:
+        root: of the workspace.
+        imports: of its members. Those that could not be read are left out of the contracts: they are told elsewhere.
+    """
+    path = root / "pyproject.toml"
+    try:
+        linter = read_configuration(str(path))
+    except FileNotFoundError:
+        return  # a workspace without contracts
+    roots = linter["session_options"]["root_packages"]
+    gone = set(roots) - set(imports.sources)
+    session = {**linter["session_options"], "root_packages": [name for name in roots if name not in gone]}
+    reach = _Reach(imports)
+    for options in linter["contracts_options"]:
+        name = options.get("name", options.get("id", "?"))
+        kind = _KINDS.get(options.get("type", ""))
+        if kind is None:
+            message = f"contract {name!r}: expected a type of {', '.join(_KINDS)}, found {options.get('type')!r}"
+            yield Diagnostic(str(path), _line(path, name), message)
+            continue
+        try:
+            contract = kind(name, session, _without(options, gone))
+            if reach.keeps(contract):
+                continue
+            checked = contract.check(deepcopy(imports.graph), verbose=False)
+        except (InvalidContractOptions, ValueError) as error:
+            yield Diagnostic(str(path), _line(path, name), f"contract {name!r} cannot be checked: {error}")
+            continue
+        if not checked.kept:
+            yield from _broken(imports, name, checked.metadata, path)
+
+
+class _Reach:
+    """Which top-level packages import which, directly or through others."""
+
+    def __init__(self, imports: Imports) -> None:
+        self._graph = imports.graph
+        self._members = imports.sources
+        self._found: dict[str, set[str]] = {}
+
+    def keeps(self, contract: Contract) -> bool:
+        """Whether layers of whole packages are kept, for all that packages import of each other.
+
+        What goes no way between packages goes none between their modules. import-linter looks for a way between each
+        pair of siblings, which takes seconds with 500; it is asked where there may be one, and for all other contracts.
+        """
+        said: Any = contract  # its fields are values by now
+        if not isinstance(contract, LayersContract) or said.containers or said.exhaustive or said.ignore_imports:
+            return False
+        layers = [[tail.name for tail in layer.module_tails] for layer in said.layers]
+        named = [name for layer in layers for name in layer]
+        if not self._members.keys() >= set(named) or not all(layer.is_independent for layer in said.layers):
+            return False
+        allowed: set[str] = set()
+        for layer in reversed(layers):
+            for name in layer:
+                if self._from(name) & set(named) - allowed - {name}:
+                    return False
+            allowed |= set(layer)
+        return True
+
+    def _from(self, package: str) -> set[str]:
+        """All that a package reaches."""
+        found: set[str] = set()
+        waiting = [package]
+        while waiting:
+            one = waiting.pop()
+            if one not in found:
+                found.add(one)
+                waiting += self._direct(one)
+        return found
+
+    def _direct(self, package: str) -> set[str]:
+        if package not in self._found:
+            modules = {package, *self._graph.find_descendants(package)} if package in self._members else set()
+            imported = (name for one in modules for name in self._graph.find_modules_directly_imported_by(one))
+            self._found[package] = {name.partition(".")[0] for name in imported} - {package}
+        return self._found[package]
+
+
+def _broken(imports: Imports, name: str, metadata: dict[str, Any], pyproject: Path) -> Iterator[Diagnostic]:
+    for found in metadata.get("invalid_dependencies", []):
+        for route in found["routes"]:
+            links = [*route["extra_firsts"], *route["chain"]] if len(route["chain"]) == 1 else route["chain"]
+            yield from _forbidden(imports, name, links, whole=len(route["chain"]) > 1)
+    for found in metadata.get("invalid_chains", []):
+        for chain in found["chains"]:
+            links = chain["chain"] if isinstance(chain, dict) else chain
+            yield from _forbidden(imports, name, links, whole=True)
+    for summary in metadata.get("summaries", []):
+        message = f"contract {name!r}: expected modules of {summary.package} that do not import each other in a circle"
+        yield Diagnostic(str(imports.path(summary.package)), None, message)
+    for module in sorted(metadata.get("undeclared_modules", ())):
+        message = f"contract {name!r}: expected {module} to have a layer in {pyproject.name}, found none"
+        yield Diagnostic(str(imports.path(module)), None, message)
+
+
+def _forbidden(imports: Imports, name: str, links: list[dict[str, Any]], *, whole: bool) -> Iterator[Diagnostic]:
+    if not whole:
+        for link in links:
+            message = f"{link['importer']} imports {link['imported']}, which breaks the contract {name!r}"
+            yield imports.mistake(link["importer"], link["imported"], message)
+        return
+    first = links[0]
+    way = " → ".join([first["importer"], *(link["imported"] for link in links)])
+    message = f"{first['importer']} reaches {links[-1]['imported']}, which breaks the contract {name!r}: {way}"
+    yield imports.mistake(first["importer"], first["imported"], message)
+
+
+def _without(options: dict[str, Any], gone: Set[str]) -> dict[str, Any]:
+    """A contract without the packages whose sources could not be read; a layer of theirs alone is left out."""
+    if not gone:
+        return options
+    changed = dict(options)
+    for key in ("containers", "source_modules", "forbidden_modules", "modules"):
+        if key in options:
+            changed[key] = [name for name in options[key] if name.partition(".")[0] not in gone]
+    if "layers" in options:
+        changed["layers"] = [
+            _OPTIONAL.sub(lambda match: f"({match[0]})" if match[0] in gone else match[0], layer)
+            for layer in options["layers"]
+        ]
+    return changed
+
+
+def _line(path: Path, name: str) -> int | None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if line.startswith("name") and name in line), None)

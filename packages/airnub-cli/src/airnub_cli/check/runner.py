@@ -1,0 +1,114 @@
+"""Everything: which looks there are, and their order; those that need what another found wrong are left out."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from airnub_cli.cache import NO_CACHE, Cache
+from airnub_cli.check.check_warning import CheckWarning, mistakes_in
+from airnub_cli.check.conflicts import check_conflicts
+from airnub_cli.check.conformance import check_member, check_projects
+from airnub_cli.check.descriptions import check_descriptions
+from airnub_cli.check.dockerfiles import check_dockerfile
+from airnub_cli.check.lock import check_lock
+from airnub_cli.check.plain_secrets import check_plain_secrets
+from airnub_cli.check.registration import check_registration
+from airnub_cli.check.suites import check_test_isolation
+from airnub_cli.installed import importable
+from airnub_cli.workspace import Workspace
+from airnub_prefect.errors import Diagnostic
+from airnub_prefect.places import shown
+
+
+def check_everything(workspace_root: Path, cache: Cache = NO_CACHE) -> list[Diagnostic]:
+    """All mistakes and warnings of a workspace, sorted by file and line. Nothing is sent or written, no server asked.
+
+    Args:
+        workspace_root: the folder of its `pyproject.toml`.
+        cache: of what was found right.
+    """
+    if conflicts := list(check_conflicts(workspace_root)):
+        return told(conflicts)  # in a file with marks, every other look would find consequences of them
+    if broken := list(check_projects(workspace_root)):
+        return told(broken)  # without a project file, nothing can be said of what stands on it
+    workspace = Workspace.around(workspace_root)
+    mistakes: list[Diagnostic] = []
+    for member in workspace.members.values():
+        mistakes += check_member(workspace, member)
+        mistakes += check_test_isolation(workspace, member)
+        mistakes += check_dockerfile(member)
+    mistakes += check_plain_secrets(workspace_root)
+    mistakes += check_registration(workspace)
+    mistakes += check_lock(workspace_root)
+    mistakes += check_descriptions(workspace, cache)
+    mistakes += _imported(workspace, cache)
+    return told(mistakes)
+
+
+def _imported(workspace: Workspace, cache: Cache) -> list[Diagnostic]:
+    # They bring much, and Prefect where something is to be imported.
+    from airnub_cli.check.dependencies import check_dependencies
+    from airnub_cli.check.environments import check_backend, check_stale, check_variables
+    from airnub_cli.check.import_contracts import check_import_contracts
+    from airnub_cli.check.import_graph import read_imports
+    from airnub_cli.check.inputs import of_backend, of_imports
+    from airnub_cli.check.old_triggers import check_triggers
+    from airnub_cli.compile.workspace_check import check_deployments
+    from airnub_cli.data_contracts.compatibility import check_data_contracts
+
+    mistakes: list[Diagnostic] = []
+    found: list[Diagnostic]
+    with importable(member.folder / "src" for member in workspace.members.values()):
+        broken: set[str] = set()
+        if not _is_known(cache, "imports", digest := of_imports(workspace)):
+            found = []
+            imports = read_imports(workspace, found)
+            found += check_import_contracts(workspace.root, imports)
+            found += check_dependencies(workspace, imports)
+            _remember(cache, "imports", digest, found)
+            mistakes += found
+            broken = {member.module for member in workspace.members.values()} - imports.sources.keys()
+        checked = check_deployments(workspace, cache=cache)
+        mistakes += checked.mistakes
+        mistakes += check_triggers(checked.sources)
+        stages: dict[str, list[str]] = {}
+        for source in checked.sources:
+            if source.department not in broken:  # else there is nothing to import, which is told already
+                mistakes += source.flows
+                stages[source.department] = list((source.stages or {}).values())
+        mistakes += check_data_contracts(workspace, broken)
+        mistakes += check_variables(workspace, stages)
+        digest = of_backend(workspace)
+        known = cache.get("backend", digest)
+        if isinstance(known, list):
+            mistakes += [CheckWarning(str(workspace.root / where), line, message) for where, line, message in known]
+        else:
+            found = list(check_backend(workspace))
+            if not mistakes_in(found):
+                # Checkouts share the cache: places are kept relative to the root.
+                places = [Path(one.where).absolute().relative_to(workspace.root).as_posix() for one in found]
+                rows = [[place, one.line, one.message] for place, one in zip(places, found, strict=True)]
+                cache.put("backend", digest, rows)
+            mistakes += found
+        if not checked.mistakes:
+            mistakes += check_stale(workspace, checked, cache)
+    return mistakes
+
+
+def _is_known(cache: Cache, look: str, digest: str | None) -> bool:
+    return bool(cache.get(look, digest) == "right")
+
+
+def _remember(cache: Cache, look: str, digest: str | None, found: list[Diagnostic]) -> None:
+    # What is wrong may have its reason outside of what the digest covers.
+    if not found:
+        cache.put(look, digest, "right")
+
+
+def told(mistakes: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Each once, with paths as a person types them, file by file and line by line."""
+    every = {
+        replace(one, where=shown(Path(one.where)) if Path(one.where).is_absolute() else one.where): None
+        for one in mistakes
+    }
+    return sorted(every, key=lambda one: (one.where, one.line or 0, one.message))

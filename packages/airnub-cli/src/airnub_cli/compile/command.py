@@ -1,0 +1,120 @@
+"""`airnub compile`: arguments in, files out. The work is in the modules beside this one."""
+
+import sys
+from pathlib import Path
+from typing import cast, get_args
+
+import click
+
+from airnub_cli.configuration.environment import LOCAL, PoolType, load_environment, said_of_sources
+from airnub_cli.installed import advice
+from airnub_cli.prefect_env import quiet_prefect
+from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_common import write_atomic
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.places import shown
+
+
+def add_to(group: click.Group) -> None:
+    """Register the command."""
+    group.add_command(compile_)
+
+
+@click.command("compile", epilog="Example: uv run airnub compile --env production -o production.yaml")
+@click.option("--check", is_flag=True, help="Write nothing; say what is stale, and exit with 1 if anything is.")
+@click.option("--env", "name", default=LOCAL, show_default=True, metavar="NAME", help="Of configs/environments/.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Default: prefect.yaml of the root, or for other environments stdout (`-`)."
+)
+@click.option("--no-cache", is_flag=True, help="Import every department, be it known to be right or not.")
+@click.option(
+    "--pools",
+    "kind",
+    type=click.Choice(get_args(PoolType)),
+    help="Of all work pools. Default: the environment's, else what each pool's file says.",
+)
+def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: str | None) -> None:
+    """Make one prefect.yaml of those of all active departments; check every deployment before anything is written.
+
+    With the root's file, tags that say whose a deployment is are written into the departments' files, and all that
+    repeats the list of departments: CODEOWNERS, the services of Compose, the import contracts. What departments depend
+    on must be installed: flows are imported of those that are not known to be right.
+    """
+    quiet_prefect()  # as `airnub check` does, so that both remember the same
+    # They bring Prefect, which the other commands, and every `--help`, go without.
+    from airnub_cli.cache import NO_CACHE, Cache
+    from airnub_cli.compile.compilation import compile_environment
+    from airnub_cli.compile.department_file import FILE
+    from airnub_cli.compile.ownership import retagged
+    from airnub_cli.compile.workspace_check import check_deployments
+    from airnub_cli.configuration.generated_sections import generated_sections
+    from airnub_cli.configuration.registry import load_registry
+    from airnub_cli.images.base_images import DockerBases
+    from airnub_cli.images.digest import ImageDigests
+
+    try:
+        workspace = Workspace.around(Path.cwd())
+        # What is a mistake of the caller is told before what takes long.
+        environment = load_environment(workspace.root, name)
+        pools = cast("PoolType | None", kind)
+        bases = DockerBases(registry=True)
+        cache = NO_CACHE if no_cache else Cache.of_user()
+        found = check_deployments(workspace, cache=cache)
+        digests = ImageDigests(workspace, bases)
+        text = compile_environment(workspace, name, digest=digests, kind=pools, found=found, cache=cache)
+        committed = workspace.root / FILE
+        is_committed = name == LOCAL and kind in {None, environment.kind} and _is(output, committed)
+        wanted: dict[Path, str] = {}
+        if is_committed:
+            wanted = {
+                source.path: retagging.expected
+                for source in found.sources
+                if (retagging := retagged(source)).text != retagging.expected
+            }
+            repeated = generated_sections(workspace.root, load_registry(workspace.root))
+            wanted |= {path: made for path, made in repeated.items() if _read(path) != made}
+    except (WorkspaceError, ConfigurationError) as error:
+        click.echo(str(error), err=True)
+        if isinstance(error, ConfigurationError) and (said := advice(workspace, error.mistakes)):
+            click.secho(said, fg="yellow", err=True)
+        count = len(error.mistakes) if isinstance(error, ConfigurationError) else 1
+        click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was written", fg="red", err=True)
+        sys.exit(2)
+    for doubt in bases.doubts:
+        click.secho(doubt, fg="yellow", err=True)
+    if replaced := environment.replaced_sources():
+        click.echo(said_of_sources(name, replaced), err=True)
+    to = output or (str(committed) if is_committed else "-")
+    if to == "-":
+        if not check:
+            click.echo(text, nl=False)
+    elif _read(Path(to)) != text:
+        wanted[Path(to)] = text
+    for path, expected in wanted.items():
+        if check:
+            click.echo(f"{shown(path)} is stale; `{_command(name, kind, output)}` writes it", err=True)
+        else:
+            write_atomic(path, expected)
+            click.echo(f"{shown(path)} is written", err=True)
+    if not wanted and to != "-":
+        click.echo(f"{shown(Path(to))} is up to date: {len(found.entries())} deployments", err=True)
+    sys.exit(1 if check and wanted else 0)
+
+
+def _is(output: str | None, path: Path) -> bool:
+    """Whether that is where the output goes, or would go by itself."""
+    return output is None or (output != "-" and Path(output).absolute() == path)
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _command(name: str, kind: str | None, output: str | None) -> str:
+    parts = [
+        "airnub compile",
+        f"--env {name}" * (name != LOCAL),
+        f"--pools {kind}" if kind else "",
+        f"-o {output}" if output else "",
+    ]
+    return " ".join(filter(None, parts))

@@ -1,0 +1,219 @@
+"""Compilation: the file of an environment, from the departments' files, the registry and what is different there."""
+
+import functools
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+import yaml
+
+from airnub_cli.cache import NO_CACHE, Cache
+from airnub_cli.compile.department_file import DeploymentEntry, list_at, mapping_at, text_at
+from airnub_cli.compile.ownership import SOURCES, tags
+from airnub_cli.compile.placeholders import unfilled, variables
+from airnub_cli.compile.schema import GUARD
+from airnub_cli.compile.workspace_check import Checked, check_deployments
+from airnub_cli.configuration.environment import (
+    LOCAL,
+    EnvironmentFile,
+    PoolType,
+    environment_file,
+    load_environment,
+)
+from airnub_cli.configuration.job_templates import job_variables
+from airnub_cli.configuration.overlay import overlay
+from airnub_cli.configuration.pools import PoolFile, type_of
+from airnub_cli.fingerprints import digest_of
+from airnub_cli.images.digest import ImageDigest
+from airnub_cli.workspace import Workspace
+from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.places import shown
+
+_ORDER = (
+    "name", "description", "entrypoint", "version", "tags", "parameters", "enforce_parameter_schema", "work_pool",
+    "pull", "paused", "concurrency_limit", "schedules", "triggers",
+)  # fmt: skip
+_KEY = "deployments:\n"
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+
+
+def compile_environment(
+    workspace: Workspace,
+    name: str = LOCAL,
+    *,
+    digest: ImageDigest | None = None,
+    kind: PoolType | None = None,
+    found: Checked | None = None,
+    cache: Cache = NO_CACHE,
+) -> str:
+    """The whole `prefect.yaml` of an environment. The same inputs make the same text.
+
+    Args:
+        workspace: the checkout.
+        name: of the environment.
+        digest: names images; needed where the environment has a registry.
+        kind: of all work pools, in place of what the environment and their files say; processes have no images and pull
+            nothing.
+        found: what `check_deployments` returned, if that was asked already.
+        cache: of texts that were made before.
+
+    Raises:
+        ConfigurationError: something is wrong somewhere; every mistake with its line.
+    """
+    found = found or check_deployments(workspace, cache=cache)
+    if found.mistakes:
+        raise ConfigurationError(found.mistakes)
+    environment = load_environment(workspace.root, name)
+    entries = found.entries()
+    images = _Images(environment, digest)
+    knows = functools.cache(lambda kind: job_variables(kind, cache))
+    replaced = {department: [f"{SOURCES}:{name}"] for department in environment.replaced_sources()}
+    deployments = [
+        _deployment(entry, environment, found.pools, kind, images, knows, replaced.get(entry.source.department, []))
+        for entry in entries
+    ]
+    where = shown(environment_file(workspace.root, name))
+    mistakes = [
+        Diagnostic(where, None, f"{deployment['name']}.{'.'.join(map(str, place))}: {message}")
+        for deployment in deployments
+        for place, message in unfilled(deployment, os.environ)
+    ]
+    mistakes += _misplaced(name, environment, deployments, found.pools, where)
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    value: dict[str, Any] = {"name": "airnub"}
+    if names := sorted(variables(deployments)):
+        value["build"] = [{GUARD: {"names": names}}]
+    if not deployments:
+        return _head(name, kind, environment) + _dumped(value | {"deployments": []})
+    by_source = zip(entries, deployments, strict=True)
+    blocks = [
+        _block([one for _, one in group], cache) for _, group in groupby(by_source, lambda pair: pair[0].source.path)
+    ]
+    return f"{_head(name, kind, environment)}{_dumped(value)}{_KEY}{''.join(blocks)}"
+
+
+def _block(deployments: list[dict[str, Any]], cache: Cache) -> str:
+    """Deployments as they stand in the file: making text of a thousand takes longer than all else."""
+    try:
+        digest = digest_of(json.dumps(deployments))
+    except TypeError:
+        digest = None  # values that YAML has, and JSON has not
+    known = cache.get("blocks", digest)
+    if isinstance(known, str):
+        return known
+    made = _dumped({"deployments": deployments}).removeprefix(_KEY)
+    cache.put("blocks", digest, made)
+    return made
+
+
+def _dumped(value: dict[str, Any]) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+
+
+class _Images:
+    """The image of each department, and the version that it gives to its deployments."""
+
+    def __init__(self, environment: EnvironmentFile, digest: ImageDigest | None) -> None:
+        self._registry = environment.registry
+        self._digest = digest
+        self._tags: dict[str, str] = {}
+
+    def version(self, entry: DeploymentEntry) -> str | None:
+        """The tag of the image, `None` where images are those of Compose, which is always called `local`."""
+        department = entry.source.department
+        if self._registry is None or self._digest is None:
+            return None
+        if department not in self._tags:
+            tag = self._digest(department).removeprefix("sha256:")
+            if _TAG.fullmatch(tag) is None:
+                raise ConfigurationError.of(
+                    department, f"expected a digest that can be a tag of an image, found {tag!r}"
+                )
+            self._tags[department] = tag
+        return self._tags[department]
+
+    def name(self, entry: DeploymentEntry) -> str:
+        """What Docker is asked for."""
+        version = self.version(entry)
+        return (
+            f"airnub/{entry.source.command}:local"
+            if version is None
+            else (f"{self._registry}/{entry.source.command}:{version}")
+        )
+
+
+def _deployment(
+    entry: DeploymentEntry, environment: EnvironmentFile, pools: Mapping[str, PoolFile], asked: PoolType | None,
+    images: _Images, knows: Callable[[PoolType], list[str]], also: list[str],
+) -> dict[str, Any]:  # fmt: skip
+    """A deployment as it is in an environment, with every key that its department left to the top of its file."""
+    value: dict[str, Any] = {"pull": entry.source.value.get("pull")} | entry.value | {"tags": tags(entry, also)}
+    written = text_at(value, "work_pool", "name") or ""
+    over = environment.pools.get(written)
+    pool = (over and over.name) or written
+    kind = type_of(pools[pool], environment, asked)
+    variables = dict(mapping_at(value, "work_pool", "job_variables"))
+    if kind == "process":
+        value["pull"] = []  # installed where the worker is
+    else:
+        variables["image"] = images.name(entry)
+        if version := images.version(entry):
+            value["version"] = version
+    # Departments write Docker's.
+    overlaid = overlay(variables, over.job_variables if over else {})
+    variables = {name: value for name, value in overlaid.items() if name in knows(kind)}
+    value["work_pool"] = value["work_pool"] | {"name": pool}
+    value["work_pool"].pop("job_variables", None)
+    if variables:
+        value["work_pool"]["job_variables"] = variables
+    if (limit := environment.limits.get(value["name"])) is not None:
+        value["concurrency_limit"] = mapping_at(value, "concurrency_limit") | {"limit": limit}
+    if schedules := list_at(value, "schedules"):
+        value["schedules"] = [_schedule(schedule, value["name"], environment) for schedule in schedules]
+    return {key: value[key] for key in _ORDER if value.get(key) is not None}
+
+
+def _schedule(schedule: dict[str, Any], deployment: str, environment: EnvironmentFile) -> dict[str, Any]:
+    said = environment.schedules
+    active = said if isinstance(said, bool) else said.get(f"{deployment}/{schedule['slug']}", schedule["active"])
+    return schedule | {"active": active}
+
+
+def _misplaced(
+    name: str,
+    environment: EnvironmentFile,
+    deployments: list[dict[str, Any]],
+    pools: Mapping[str, PoolFile],
+    where: str,
+) -> Iterator[Diagnostic]:
+    """Deployments whose pool is not one of this environment."""
+    for deployment in deployments:
+        pool = deployment["work_pool"]["name"]
+        used = pools[pool].environments
+        if used is not None and {name, environment.extends}.isdisjoint(used):
+            message = f"{deployment['name']}: expected a pool of this environment, found {pool!r} of {', '.join(used)}"
+            yield Diagnostic(where, None, message)
+
+
+def _head(name: str, kind: PoolType | None, environment: EnvironmentFile) -> str:
+    command = "uv run airnub compile" + ("" if name == LOCAL else f" --env {name}")
+    if kind not in {None, environment.kind}:
+        command += f" --pools {kind}"
+    return (
+        f"# Made by `{command}` from departments/*/prefect.yaml, configs/departments.yaml and\n"
+        f"# configs/environments/{name}.yaml. Change those and run it again; `--check` says whether this is stale.\n\n"
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Plain YAML: no anchors, and lists inside of mappings indented as people write them."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, False)

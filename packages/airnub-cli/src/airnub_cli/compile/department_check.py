@@ -1,0 +1,205 @@
+"""Flows: every one has a deployment or is marked as having none, and no settings swallow an unknown key."""
+
+import ast
+import inspect
+import sys
+import traceback
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+from types import ModuleType
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from airnub_cli.compile.department_file import DepartmentFile, awaited_resources, list_at, text_at
+from airnub_cli.compile.described import wrong_description
+from airnub_cli.compile.entrypoints import EntrypointError, load_flow
+from airnub_cli.installed import INSTALL_ALL
+from airnub_prefect.department import Department, Stage
+from airnub_prefect.errors import Diagnostic
+from airnub_prefect.settings import DatasetSettings
+from airnub_prefect.validation import nearest_or_all
+
+
+def wrong_flows(source: DepartmentFile) -> Iterator[Diagnostic]:
+    """Everything about a department that shows when it is imported, beside what its deployments say.
+
+    Args:
+        source: its deployments, as they are written.
+    """
+    name, sources = source.department, source.path.parent / "src"
+    modules, broken = _modules(name, sources)
+    yield from broken
+    described = _module(f"{name}.department", sources)
+    if isinstance(described, Diagnostic):
+        yield described
+        return
+    department = getattr(described, "DEPARTMENT", None)
+    if not isinstance(department, Department):
+        return  # its file shows that
+    path = _path(f"{name}.department", sources)
+    if department.name != name:
+        yield Diagnostic(str(path), None, f"expected DEPARTMENT.name to be {name!r}, found {department.name!r}")
+    elif not broken:
+        yield from wrong_description(department, str(path))
+    yield from _undeployed(source, department, modules, path)
+    for stage in department.stages:
+        yield from _loose(stage, path)
+    if not broken:
+        yield from _unknown_datasets(source, department)
+
+
+def _unknown_datasets(source: DepartmentFile, department: Department) -> Iterator[Diagnostic]:
+    """Datasets of the department that triggers wait for, and that no stage makes: these would never start anything."""
+    prefix = f"airnub.dataset.{source.department}."
+    awaited = [
+        (entry, place, resource.removeprefix(prefix))
+        for entry in source.entries()
+        for place, resource in awaited_resources(list_at(entry.value, "triggers"), ("triggers",))
+        if resource.startswith(prefix)
+    ]
+    if not awaited:
+        return
+    try:
+        kinds = [stage.load_settings() for stage in department.stages]
+        known = [name for kind in kinds if issubclass(kind, DatasetSettings) for name in kind.declarations()]
+    except (Exception, SystemExit):  # noqa: BLE001  # what cannot be imported is a mistake of its own
+        return
+    for entry, place, name in awaited:
+        if name not in known:
+            message = f"expected a dataset of {source.department}, found {name!r}; {nearest_or_all(name, known)}"
+            yield entry.mistake(message, *place)
+
+
+def _undeployed(
+    source: DepartmentFile, department: Department, modules: list[ModuleType], path: Path
+) -> Iterator[Diagnostic]:
+    from prefect.flows import Flow
+
+    found = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Flow)}
+    flows = [flow for flow in found.values() if flow.fn.__module__.partition(".")[0] == source.department]
+    deployed = {id(flow) for flow in map(_flow, _entrypoints(source)) if flow is not None}
+    marked = {place.replace(":", ".") for place in department.undeployed}
+    categories = _categories(department, modules)
+    for flow in sorted(flows, key=lambda flow: str(flow.fn.__module__)):
+        place = f"{flow.fn.__module__}.{flow.fn.__name__}"
+        if id(flow) in deployed or place in marked or flow.fn.__module__ in categories:
+            continue
+        message = (
+            f"expected a deployment of flow {place} in {source.path.name}, or {place.rpartition('.')[0]}:"
+            f"{flow.fn.__name__} in `undeployed` of its department; found neither"
+        )
+        code = inspect.unwrap(flow.fn).__code__
+        yield Diagnostic(code.co_filename, code.co_firstlineno, message)
+    known = {f"{flow.fn.__module__}.{flow.fn.__name__}" for flow in flows}
+    for place in sorted(marked - known):
+        message = f"expected flows of the department in `undeployed`, found {place!r}"
+        yield Diagnostic(str(path), None, message)
+
+
+def _categories(department: Department, modules: list[ModuleType]) -> set[str]:
+    """Modules beside a stage's own that it imports: their flows are parts of its flow."""
+    found: set[str] = set()
+    for stage in department.stages:
+        package = stage.flow.partition(":")[0]
+        children = [one for one in modules if one.__name__.startswith(f"{package}.")]
+        names = {one.__name__ for one in children}
+        found |= {name for one in children for name in _imported(one) & names}
+    return found
+
+
+def _imported(module: ModuleType) -> set[str]:
+    """Names that may be those of modules, wherever in a module they are imported."""
+    found: set[str] = set()
+    package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+    for node in ast.walk(ast.parse(Path(str(module.__file__)).read_bytes())):
+        if isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            found |= {base, *(f"{base}.{one.name}" for one in node.names)}
+    return found
+
+
+def _loose(stage: Stage, path: Path) -> Iterator[Diagnostic]:
+    try:
+        settings = stage.load_settings()
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
+        yield Diagnostic(
+            str(path), None, f"expected settings of stage {stage.name} at {stage.settings}, found: {error}"
+        )
+        return
+    seen: set[type[BaseModel]] = set()
+    waiting: list[type[BaseModel]] = [settings]
+    while waiting:
+        model = waiting.pop()
+        if model in seen:
+            continue
+        seen.add(model)
+        if model.model_config.get("extra") != "forbid":
+            message = (
+                f"expected extra='forbid' in {model.__qualname__}, a part of the settings of stage {stage.name}; "
+                "without it an unknown key is swallowed"
+            )
+            yield Diagnostic(inspect.getfile(model), inspect.getsourcelines(model)[1], message)
+        for field in model.model_fields.values():
+            waiting += _models(field.annotation)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def _entrypoints(source: DepartmentFile) -> Iterator[str]:
+    for entry in source.entries():
+        if entrypoint := text_at(entry.value, "entrypoint"):
+            yield entrypoint
+
+
+def _flow(entrypoint: str) -> Any:
+    try:
+        return load_flow(entrypoint)
+    except EntrypointError:
+        return None  # told with the deployment
+
+
+def _modules(name: str, sources: Path) -> tuple[list[ModuleType], list[Diagnostic]]:
+    """All modules of a department's flows; those that cannot be imported are mistakes."""
+    found: list[ModuleType] = []
+    broken: list[Diagnostic] = []
+    package = _module(f"{name}.flows", sources)
+    if isinstance(package, Diagnostic):
+        return found, [package]
+    found.append(package)
+    prefix = f"{package.__name__}."
+    for one in walk_packages(getattr(package, "__path__", []), prefix, onerror=lambda _: None):
+        module = _module(one.name, sources)
+        if isinstance(module, Diagnostic):
+            broken.append(module)
+        else:
+            found.append(module)
+    return found, broken
+
+
+def _module(name: str, sources: Path) -> ModuleType | Diagnostic:
+    try:
+        return import_module(name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
+        path, line = _path(name, sources), None
+        package = str(sources / name.partition(".")[0])
+        for frame in traceback.extract_tb(sys.exc_info()[2]):
+            if frame.filename.startswith(package):
+                path, line = Path(frame.filename), frame.lineno
+        advice = f"; {INSTALL_ALL} installs what departments need" if isinstance(error, ImportError) else ""
+        return Diagnostic(str(path), line, f"importing raises {type(error).__name__}: {error}{advice}")
+
+
+def _path(name: str, sources: Path) -> Path:
+    path = sources.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")

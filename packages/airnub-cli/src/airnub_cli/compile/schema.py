@@ -1,0 +1,194 @@
+"""What may stand in a department's `prefect.yaml`, and in the file of an environment.
+
+Prefect drops nearly every key that it does not know, makes up what is missing, and says nothing. These models are its
+own format, made strict: unknown keys are mistakes, and what Prefect would make up is required.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from airnub_cli.compile.triggers import Trigger
+
+_Text = Annotated[str, Field(min_length=1)]
+_Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Step = Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+GUARD = "airnub_prefect.steps.require_environment"
+
+_NOT_HERE = {
+    "build": "images are built by `airnub images`, before anything is deployed",
+    "push": "images are pushed by `airnub images`, before anything is deployed",
+    "version": "it is the digest of the image, and `airnub compile --env` writes it",
+    "version_type": "the version is the digest of the image, and `airnub compile --env` writes it",
+    "schedule": "Prefect 3 reads a list under `schedules`",
+    "flow_name": "it is the name of the flow that the entrypoint leads to",
+    "sla": "only Prefect Cloud knows it",
+}
+"""Keys of Prefect's format that have no place here, and why: better said than called unknown."""
+
+
+def _refuse(_value: object, info: ValidationInfo) -> None:
+    raise ValueError(f"expected no such key: {_NOT_HERE[str(info.field_name)]}")
+
+
+class WorkPool(_Strict):
+    """Where runs go."""
+
+    name: _Identifier
+    work_queue_name: _Text | None = None
+    job_variables: dict[str, Any] = {}
+
+
+class ConcurrencyLimit(_Strict):
+    """Runs of the deployment at a time, and what becomes of one more."""
+
+    limit: PositiveInt
+    collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"] = "ENQUEUE"
+    grace_period_seconds: Annotated[int, Field(ge=60, le=86_400)] | None = None
+
+
+class Schedule(_Strict):
+    """When it runs by itself. With a slug a schedule keeps its pause when it is deployed again."""
+
+    slug: _Identifier
+    active: StrictBool
+    """Written out: Prefect keeps what was deployed once when the key is dropped."""
+    cron: _Text | None = None
+    interval: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
+    rrule: _Text | None = None
+    timezone: _Text | None = None
+    anchor_date: _Text | None = None
+    day_or: StrictBool | None = None
+    parameters: dict[str, Any] = {}
+    replaces: _Identifier | None = None
+
+    @field_validator("cron")
+    @classmethod
+    def _is_cron(cls, cron: str | None) -> str | None:
+        from prefect.client.schemas.schedules import CronSchedule
+
+        _understood("a cron expression such as '17 5 * * *'", CronSchedule, cron=cron)
+        return cron
+
+    @field_validator("rrule")
+    @classmethod
+    def _is_rrule(cls, rrule: str | None) -> str | None:
+        from prefect.client.schemas.schedules import RRuleSchedule
+
+        _understood("a recurrence rule such as 'FREQ=DAILY;BYHOUR=5'", RRuleSchedule, rrule=rrule)
+        return rrule
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_timezone(cls, timezone: str | None) -> str | None:
+        if timezone is not None and timezone not in _timezones():
+            raise ValueError("expected a time zone of IANA such as Etc/UTC or Europe/Dublin")
+        return timezone
+
+    @field_validator("anchor_date")
+    @classmethod
+    def _is_date(cls, anchor_date: str | None) -> str | None:
+        from prefect.client.schemas.schedules import IntervalSchedule
+
+        _understood("a time such as '2026-01-01T00:00:00Z'", IntervalSchedule, anchor_date=anchor_date, interval=60)
+        return anchor_date
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> "Schedule":
+        kinds = {"cron": self.cron, "interval": self.interval, "rrule": self.rrule}
+        given = [name for name, value in kinds.items() if value is not None]
+        if len(given) != 1:
+            raise ValueError(f"expected one of cron, interval and rrule, found {' and '.join(given) or 'none'}")
+        if self.interval is not None and self.anchor_date is None:
+            raise ValueError(
+                "expected an anchor_date beside the interval: without one it is the time of each deploy, found none"
+            )
+        return self
+
+
+class Deployment(_Strict):
+    """One deployment."""
+
+    name: _Identifier
+    """Unique in the whole repository: triggers and people know it by nothing else."""
+    description: _Text
+    entrypoint: _Text
+    tags: list[_Text] = []
+    parameters: dict[str, Any] = {}
+    work_pool: WorkPool
+    pull: list[Step] | None = None
+    schedules: list[Schedule] = []
+    concurrency_limit: ConcurrencyLimit | None = None
+    triggers: list[Trigger] = []
+    paused: StrictBool | None = None
+    enforce_parameter_schema: Literal[True] = True
+    version: None = None
+    version_type: None = None
+    build: None = None
+    push: None = None
+    schedule: None = None
+    flow_name: None = None
+    sla: None = None
+
+    _no_such_key = field_validator(*_NOT_HERE, mode="before")(_refuse)
+
+
+class RequiredNames(_Strict):
+    """Arguments of `airnub_prefect.steps.require_environment`."""
+
+    names: Annotated[list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]], Field(min_length=1)]
+
+
+class Guard(_Strict):
+    """The one step before a file is deployed: Prefect would fill what is not set with nothing."""
+
+    required: RequiredNames = Field(alias=GUARD)
+
+
+class DeploymentFile(_Strict):
+    """A department's `prefect.yaml`."""
+
+    name: _Text | None = None
+    prefect_version: _Text | None = Field(default=None, alias="prefect-version")
+    definitions: dict[str, Any] = {}
+    """For anchors; Prefect passes over it."""
+    pull: list[Step] | None = None
+    deployments: Annotated[list[Deployment], Field(min_length=1)]
+    build: Annotated[list[Guard], Field(max_length=1)] = []
+    push: None = None
+
+    _no_such_key = field_validator("push", mode="before")(_refuse)
+
+
+def _understood(expected: str, kind: Callable[..., object], **fields: Any) -> None:
+    """Ask Prefect's own model of the schedule, if the first of the fields is there."""
+    if next(iter(fields.values())) is not None:
+        try:
+            kind(**fields)
+        except ValueError:
+            raise ValueError(f"expected {expected}") from None
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    from zoneinfo import available_timezones
+
+    return frozenset(available_timezones())  # it looks at a thousand files

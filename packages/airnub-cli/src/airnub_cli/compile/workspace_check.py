@@ -1,0 +1,106 @@
+"""Checking: every mistake in the departments' deployments, the registry and the environments, all at once."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from airnub_cli.cache import NO_CACHE, Cache
+from airnub_cli.compile.department_file import DepartmentFile, DeploymentEntry
+from airnub_cli.compile.deployment_check import misplaced
+from airnub_cli.compile.import_checks import judged_sources
+from airnub_cli.compile.names import clashes
+from airnub_cli.compile.overlays import lost_overlays
+from airnub_cli.compile.ownership import retagged
+from airnub_cli.configuration.environment import EnvironmentFile, environments, read_environment
+from airnub_cli.configuration.names import TEMPLATE_FOLDER
+from airnub_cli.configuration.pools import PoolFile, pool_files, read_pool_files
+from airnub_cli.configuration.registry import Registry, load_registry, registry_file
+from airnub_cli.installed import importable
+from airnub_cli.workspace import Workspace
+from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.places import shown
+from airnub_prefect.yaml_file import read_yaml
+
+_INDEX = re.compile(r"deployments\.\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """All that was read, and all that is wrong with it."""
+
+    sources: list[DepartmentFile]
+    environments: dict[str, EnvironmentFile]
+    """Those without a mistake."""
+    pools: dict[str, PoolFile]
+    """Those without a mistake."""
+    mistakes: list[Diagnostic]
+
+    def entries(self) -> list[DeploymentEntry]:
+        """The deployments that are part of an environment's file."""
+        return [entry for source in self.sources if source.is_compiled for entry in source.entries()]
+
+
+def check_deployments(
+    workspace: Workspace, environment: Mapping[str, str] | None = None, cache: Cache = NO_CACHE
+) -> Checked:
+    """Read and check everything that deployments are made of. Nothing is sent, and no server is asked.
+
+    Importing the flows runs their modules, so what all departments depend on must be installed.
+
+    Args:
+        workspace: the checkout.
+        environment: for placeholders; default is that of this process.
+        cache: of departments that were found right.
+    """
+    environment = os.environ if environment is None else environment
+    try:
+        registry = load_registry(workspace.root)
+    except ConfigurationError as error:
+        return Checked([], {}, {}, _told(error.mistakes))
+    with importable(member.folder / "src" for member in workspace.members.values()):
+        sources = judged_sources(workspace, registry, cache)
+    names = pool_files(workspace.root)
+    mistakes = list(_registered(workspace, registry, sources))
+    for source in sources:
+        mistakes += source.mistakes
+        for entry in source.entries():
+            mistakes += misplaced(entry, names, environment)
+        mistakes += retagged(source).mistakes if source.is_text else []
+    mistakes += clashes(sources)
+    pools, wrong_pools = read_pool_files(workspace.root)
+    mistakes += wrong_pools
+    valid: dict[str, EnvironmentFile] = {}
+    for name in environments(workspace.root):
+        try:
+            one = read_environment(workspace.root, name)
+        except ConfigurationError as error:
+            mistakes += error.mistakes
+            continue
+        mistakes += one.mistakes
+        if one.says is not None:
+            mistakes += lost_overlays(workspace.root, one.file, one.says, registry, sources, pools, cache)
+            valid[name] = one.says
+    return Checked(sources, valid, pools, _told(mistakes))
+
+
+def _registered(workspace: Workspace, registry: Registry, sources: list[DepartmentFile]) -> Iterator[Diagnostic]:
+    path, departments = registry_file(workspace.root), {source.department for source in sources}
+    lines = read_yaml(path)
+    for index, entry in enumerate(registry.departments):
+        if entry.id not in departments:
+            line = lines.line(("departments", index, "id"))
+            yield Diagnostic(str(path), line, f"expected a folder departments/{entry.id}, found none")
+    for source in sources:
+        if source.registered is None and source.path.parent.name != TEMPLATE_FOLDER:
+            yield Diagnostic(str(path), None, f"expected an entry of department {source.department!r}, found none")
+
+
+def _told(mistakes: list[Diagnostic]) -> list[Diagnostic]:
+    """File by file and line by line, with paths as a person types them; what stands in an anchor is told once."""
+    told: dict[tuple[str, int | None, str], Diagnostic] = {}
+    for one in mistakes:
+        where = shown(Path(one.where)) if Path(one.where).is_absolute() else one.where
+        told.setdefault((where, one.line, _INDEX.sub("deployments", one.message)), replace(one, where=where))
+    return sorted(told.values(), key=lambda one: (one.where, one.line or 0, one.message))

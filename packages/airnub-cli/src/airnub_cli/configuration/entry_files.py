@@ -1,0 +1,107 @@
+"""Sources: the YAML files that say what the backend holds, checked against their models; every mistake at once."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel
+
+from airnub_cli.configuration.entry import Entry
+from airnub_cli.configuration.environment import Environment
+from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.places import shown
+from airnub_prefect.validation import checked
+from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+EntryT = TypeVar("EntryT", bound=Entry)
+
+
+@dataclass(slots=True)
+class Diagnostics:
+    """Everything that is wrong with the repository, gathered before anything is sent."""
+
+    found: list[Diagnostic] = field(default_factory=list)
+
+    def add(self, file: YamlFile, place: Place, message: str) -> None:
+        """One mistake, at its place."""
+        self.found.append(file.mistake(place, message))
+
+    def file(self, path: Path) -> YamlFile | None:
+        """A file, `None` where it is no YAML."""
+        try:
+            file = read_yaml(Path(shown(path)))
+        except ConfigurationError as error:
+            self.found += error.mistakes
+            return None
+        self.found += file.mistakes
+        return file
+
+    def raise_if_any(self) -> None:
+        """Say all of them.
+
+        Raises:
+            ConfigurationError: there are some.
+        """
+        if self.found:
+            raise ConfigurationError(sorted(dict.fromkeys(self.found), key=lambda one: (one.where, one.line or 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFile(Generic[ModelT]):
+    """A file, and what it says."""
+
+    file: YamlFile
+    says: ModelT
+
+
+def read_entries(
+    kind: type[EntryT],
+    folder: Path,
+    environment: Environment,
+    mistakes: Diagnostics,
+    apart: Collection[str] = (),
+) -> Iterator[EntryFile[EntryT]]:
+    """The files of a folder that exist in an environment; names that come twice are mistakes.
+
+    Args:
+        kind: of the files' content.
+        folder: where they lie.
+        environment: which.
+        mistakes: gathers what is wrong.
+        apart: names of files that are something else.
+    """
+    names: dict[str, str] = {}
+    for path in yaml_files(folder, mistakes):
+        file = None if path.name in apart else mistakes.file(path)
+        if file is None:
+            continue
+        says, wrong = checked(kind, file)
+        mistakes.found += wrong
+        if says is None:
+            continue
+        _check_environments(says.environments or (), environment, file, mistakes)
+        if says.environments is not None and not environment.is_one_of(says.environments):
+            continue
+        first = names.setdefault(says.identity, file.path)
+        if first != file.path:
+            mistakes.add(file, ("name",), f"expected names to differ, and that of {first} is the same")
+        yield EntryFile(file, says)
+
+
+def yaml_files(folder: Path, mistakes: Diagnostics) -> Iterable[Path]:
+    """The YAML files directly in a folder; one that would be overlooked is a mistake."""
+    if not folder.is_dir():
+        return []
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".yml":
+            mistakes.found.append(Diagnostic(str(path), None, "expected the ending .yaml, found .yml; rename it"))
+    return sorted(folder.glob("*.yaml"))
+
+
+def _check_environments(names: Iterable[str], environment: Environment, file: YamlFile, mistakes: Diagnostics) -> None:
+    for index, name in enumerate(names):
+        if name not in environment.all_names:
+            known = ", ".join(environment.all_names)
+            mistakes.add(file, ("environments", index), f"expected one of the environments {known}, found {name!r}")

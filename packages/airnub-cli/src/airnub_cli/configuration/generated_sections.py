@@ -1,0 +1,145 @@
+"""Repetition: what every department has in files of the root, made from the registry, so that nobody keeps lists.
+
+In `pyproject.toml` a line that names the template stands for every department, and the lines around it that differ from
+it in nothing but the name are those of the others. In `docker-compose.yml` a department has services, its image and its
+worker at least: those of a new one are the template's, and later changes of them are left alone.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from airnub_cli.configuration.codeowners import codeowners, codeowners_file
+from airnub_cli.configuration.names import REGISTRATION, TEMPLATE, TEMPLATE_FOLDER, Names, renamed
+from airnub_cli.configuration.registry import Registry
+from airnub_prefect.errors import ConfigurationError
+
+_ANY = r"(?!airnub)[a-z][a-z0-9_]*"
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # libyaml's takes a tenth of the time
+_SERVICE = re.compile(r"  [\"']?([A-Za-z0-9._-]+)[\"']?:(\s|$)")
+
+
+def generated_sections(root: Path, registry: Registry) -> dict[Path, str]:
+    """Every file that repeats the registry, as it should be.
+
+    Raises:
+        ConfigurationError: one cannot be read, or has not the form that can be written.
+    """
+    ids = [one.id for one in registry.departments]
+    pyproject, compose = root / "pyproject.toml", root / "docker-compose.yml"
+    files = {pyproject: repeated_lines(pyproject, ids)}
+    template = root / "departments" / TEMPLATE_FOLDER / REGISTRATION / compose.name
+    if compose.is_file() and template.is_file():
+        files[compose] = repeated_services(compose, template.read_text(encoding="utf-8"), ids)
+    if owners := codeowners(registry):
+        files[codeowners_file(root)] = owners
+    return files
+
+
+def repeated_lines(path: Path, ids: Iterable[str]) -> str:
+    """A TOML file in which each line of the template is repeated for every department, sorted."""
+    text = path.read_text(encoding="utf-8")
+    lines, done = text.split("\n"), []
+    modules = sorted({TEMPLATE.module, *ids})
+    for index, line in enumerate(lines):
+        if TEMPLATE.module not in line or line.lstrip().startswith("#"):
+            continue
+        form = re.compile(re.escape(line).replace(re.escape(TEMPLATE.module), _ANY))
+        first = last = index
+        while first > 0 and form.fullmatch(lines[first - 1]):
+            first -= 1
+        while last + 1 < len(lines) and form.fullmatch(lines[last + 1]):
+            last += 1
+        done.append((first, last, [line.replace(TEMPLATE.module, one) for one in modules]))
+    for first, last, wanted in reversed(done):
+        lines[first : last + 1] = wanted
+    made = "\n".join(lines)
+    try:
+        tomllib.loads(made)
+    except tomllib.TOMLDecodeError as error:
+        reason = f"expected each mention of {TEMPLATE.module} to be a line of its own, as in a list: {error}"
+        raise ConfigurationError.of(path, reason) from error
+    return made
+
+
+def repeated_services(path: Path, template: str, ids: Iterable[str]) -> str:
+    """A Compose file with the services of every department, and of no department that is gone."""
+    text, wanted = path.read_text(encoding="utf-8"), {Names(one).slug: one for one in ids}
+    services = _services(path, text)
+    found = {
+        name: str(service["build"]["args"]["DEPARTMENT"])
+        for name, service in services.items()
+        if "DEPARTMENT" in _mapping(_mapping(service.get("build")).get("args"))
+    }
+    blocks = _Blocks(text)
+    for name in sorted(set(found) - set(wanted)):
+        blocks.remove(*Names(name).services)
+    there = sorted(set(found) & set(wanted))
+    for slug in sorted(set(wanted) - set(found)):
+        later = next((name for name in there if name > slug), None)
+        blocks.insert(renamed(template.partition("services:\n")[2], Names(wanted[slug])), before=later)
+        there = sorted([*there, slug])
+    made = blocks.text()
+    names = set(_services(path, made) if made != text else services)
+    if lacking := {one for slug in wanted for one in Names(slug).services[:2]} - names:
+        reason = f"expected services {', '.join(sorted(lacking))}; write them as the other departments have theirs"
+        raise ConfigurationError.of(path, reason)
+    return made
+
+
+class _Blocks:
+    """The services of a Compose file as blocks of lines; comments and empty lines above one belong to it."""
+
+    def __init__(self, text: str) -> None:
+        lines = text.split("\n")
+        first = lines.index("services:") + 1 if "services:" in lines else len(lines)
+        last = next((index for index in range(first, len(lines)) if re.match(r"[^\s#]", lines[index])), len(lines))
+        while last > first and lines[last - 1].strip() == "":
+            last -= 1
+        self._head, self._tail = lines[:first], lines[last:]
+        self._blocks: list[tuple[str, list[str]]] = []
+        waiting: list[str] = []
+        for line in lines[first:last]:
+            if match := _SERVICE.match(line):
+                self._blocks.append((match[1], [*waiting, line]))
+                waiting = []
+            elif line.strip() == "" or line.startswith("  #") or not self._blocks:
+                waiting.append(line)
+            else:
+                self._blocks[-1][1].extend([*waiting, line])
+                waiting = []
+        self._tail = [*waiting, *self._tail]
+
+    def remove(self, *names: str) -> None:
+        """Drop services."""
+        self._blocks = [(name, lines) for name, lines in self._blocks if name not in names]
+
+    def insert(self, text: str, before: str | None) -> None:
+        """Add services before that one, or behind all."""
+        names = [name for name, _ in self._blocks]
+        at = names.index(before) if before in names else len(names)
+        blocks = _Blocks(f"services:\n\n{text}")._blocks
+        self._blocks[at:at] = blocks
+
+    def text(self) -> str:
+        """The file."""
+        return "\n".join([*self._head, *(line for _, lines in self._blocks for line in lines), *self._tail])
+
+
+def _services(path: Path, text: str) -> dict[str, dict[str, Any]]:
+    try:
+        value = yaml.load(text, Loader=_LOADER)  # noqa: S506  # it is a safe one
+    except yaml.YAMLError as error:
+        raise ConfigurationError.of(path, f"expected YAML, found: {' '.join(str(error).split())}") from error
+    services = _mapping(value).get("services")
+    if not isinstance(services, dict):
+        raise ConfigurationError.of(path, "expected services, found none")
+    return {str(name): _mapping(service) for name, service in services.items()}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,49 @@
+"""The site: `python -m airnub_cli.dev.sample_sites ROOT HOST PORT`: all sample data under one address.
+
+The environment `sample` asks it, with `airnub dev --sample` and in Compose.
+"""
+
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+
+from airnub_cli.configuration.registry import load_registry
+from airnub_core.sample_site import Route
+from airnub_prefect.command.site import serve
+from airnub_prefect.department import Department
+from airnub_prefect.errors import ConfigurationError
+
+
+def together(departments: Iterable[Department]) -> dict[str, Route]:
+    """What all of them serve.
+
+    Raises:
+        ConfigurationError: two serve the same path.
+    """
+    routes: dict[str, Route] = {}
+    owners: dict[str, str] = {}
+    for department in departments:
+        for path, route in department.load_demo().routes(with_failure=False).items():
+            if path in owners:
+                raise ConfigurationError.of(
+                    department.name, f"expected paths of its own on the sample site, found {path} of {owners[path]} too"
+                )
+            routes[path], owners[path] = route, department.name
+    return routes
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    root, host, port = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    try:
+        names = [one.id for one in load_registry(root).departments if one.status == "active"]
+        routes = together(import_module(f"{name}.department").DEPARTMENT for name in names)
+        serve(", ".join(names), routes, host, port)
+    except (ConfigurationError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

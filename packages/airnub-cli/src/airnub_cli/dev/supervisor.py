@@ -1,0 +1,178 @@
+"""Running: everything is started, deployed, watched, and in the end ended, in the order that this needs.
+
+The server, the site and the process that deploys are started side by side, for each of them imports for seconds;
+workers when their pools are there. What dies is told: a worker is started again, since it holds nothing; without one of
+the others nothing would be right, and all ends.
+"""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+import time
+from asyncio.subprocess import PIPE
+from collections.abc import Sequence
+from pathlib import Path
+
+from airnub_cli.dev.changes import changes, is_code
+from airnub_cli.dev.output import Output
+from airnub_cli.dev.process import RunningService
+from airnub_cli.dev.services import Service, Services
+from airnub_prefect.embedded.server import answers
+
+READY_WITHIN = 120.0
+SHORT_LIFE = 10.0
+"""Seconds. A worker that lived no longer would die again."""
+_SHOWN = 3
+
+
+class Supervisor:
+    """The system while it runs."""
+
+    def __init__(self, plan: Services, view: Output) -> None:
+        """Prepare; nothing is started."""
+        self._plan = plan
+        self._view = view
+        self._running: dict[str, RunningService] = {}
+        self._watching: dict[asyncio.Task[int], RunningService] = {}
+        self._told, self._again = asyncio.Event(), asyncio.Event()
+        self._since = time.monotonic()
+        self._is_ready = False
+
+    async def run(self, listening: socket.socket) -> int:
+        """Start everything, keep it up to date until SIGINT or SIGTERM, and end everything.
+
+        Args:
+            listening: where the server will serve.
+
+        Returns:
+            The exit status: 0 when it was told to end, 1 when a part died.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, lambda: (self._again if self._told.is_set() else self._told).set())
+        plan = self._plan
+        guard = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "airnub_cli.dev.watchdog", stdin=PIPE, start_new_session=True
+        )
+        assert guard.stdin is not None, "it is a pipe"
+        self._guard = guard.stdin
+        try:
+            with listening:
+                await self._start(plan.server(listening.fileno()), is_guarded=False)
+            if plan.site_port is not None:
+                await self._start(plan.site())
+            await self._start(plan.deployer())
+            return await self._until_told()
+        finally:
+            await self._end()
+            guard.stdin.close()
+            await guard.wait()
+
+    async def _start(self, part: Service, *, is_guarded: bool = True) -> None:
+        self._view.add(part.name)
+        running = await RunningService.start(part, self._view.line)
+        self._running[part.name] = running
+        self._watching[asyncio.create_task(running.ended())] = running
+        if is_guarded:
+            self._guard.write(f"+{running.pid}\n".encode())
+
+    async def _until_told(self) -> int:
+        """Deploy, and again whenever something changes, until told to end or a part has died."""
+        changed: asyncio.Queue[list[Path]] = asyncio.Queue()
+        watch = asyncio.create_task(self._watch(changed))
+        told = asyncio.create_task(self._told.wait())
+        deploying: asyncio.Task[None] | None = asyncio.create_task(self._first())
+        changing = asyncio.create_task(changed.get())
+        try:
+            while True:
+                waiting = {told, watch, *self._watching, deploying or changing}
+                done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                if told in done:
+                    return 0
+                if watch in done:
+                    watch.result()
+                for ended in self._watching.keys() & done:
+                    if not await self._survives(self._watching.pop(ended), ended.result()):
+                        return 1
+                if deploying in done:
+                    deploying.result()
+                    deploying = None
+                if changing in done:
+                    deploying = asyncio.create_task(self._deploy(changing.result()))
+                    changing = asyncio.create_task(changed.get())
+        except TimeoutError as error:
+            self._view.alarm(str(error))
+            return 1
+        finally:
+            for task in (watch, told, changing, deploying):
+                if task is not None:
+                    task.cancel()
+
+    async def _watch(self, changed: asyncio.Queue[list[Path]]) -> None:
+        async for paths in changes(self._plan.root):
+            # What changed while something was deployed is deployed next, at once.
+            while not changed.empty():
+                paths = sorted({*paths, *changed.get_nowait()})
+            changed.put_nowait(paths)
+
+    async def _first(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        try:
+            await asyncio.to_thread(answers, self._plan.api_url, READY_WITHIN)
+        except OSError as error:
+            waited = READY_WITHIN - (deadline - time.monotonic())
+            raise TimeoutError(f"expected the server to answer, found after {waited:.0f} s: {error}") from error
+        await self._deploy([])
+
+    async def _deploy(self, paths: Sequence[Path]) -> None:
+        if paths:
+            names = [str(path.relative_to(self._plan.root)) for path in paths]
+            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            self._view.say(f"changed: {', '.join(names[:_SHOWN])}{more}")
+        began = time.monotonic()
+        order = json.dumps({"always": not paths or any(map(is_code, paths))})
+        answer = json.loads(await self._running["deploy"].order(order))
+        if answer["status"] != 0:
+            self._view.alarm("not deployed; what was deployed before is still there. Mend the file and save it")
+            return
+        for pool in self._plan.pools():
+            if pool not in self._running:
+                await self._start(self._plan.worker(pool))
+        said = f"{answer['deployed']} deployments deployed" if answer["deployed"] else "deployments are as they were"
+        self._view.say(f"{answer['changed']} objects applied, {said}, in {time.monotonic() - began:.1f} s")
+        if not self._is_ready:
+            self._is_ready = True
+            self._view.say(
+                f"ready in {time.monotonic() - self._since:.0f} s: {self._plan.url}\n"
+                f"for commands in another terminal: export PREFECT_API_URL={self._plan.api_url}\n"
+                "Files are watched; Ctrl-C ends everything."
+            )
+
+    async def _survives(self, running: RunningService, status: int) -> bool:
+        """Start a part that died again, if that helps; else say so."""
+        part = running.part
+        self._guard.write(f"-{running.pid}\n".encode())
+        lived = time.monotonic() - running.started
+        if part.may_return and lived >= SHORT_LIFE:
+            self._view.alarm(f"{part.name} died with exit status {status} after {lived:.0f} s, and is started again")
+            await running.stop(self._again)
+            await self._start(part)
+            return True
+        self._view.alarm(f"{part.name} died with exit status {status} after {lived:.0f} s: everything ends")
+        return False
+
+    async def _end(self) -> None:
+        """End workers first, while the server can still record what becomes of their runs, and the server last."""
+        order = list(reversed(self._running.values()))
+        if any(running.part.may_return for running in order):
+            self._view.say("ending: workers wait for their runs; Ctrl-C again ends them now")
+        workers = [running for running in order if running.part.may_return]
+        await asyncio.gather(*(running.stop(self._again) for running in workers))
+        for running in order:
+            if running not in workers:
+                await running.stop(self._again)
+        for task in self._watching:
+            task.cancel()
+        self._view.say("ended")

@@ -1,0 +1,1 @@
+"""`airnub remove`: the end of a department, in the repository and on the server."""

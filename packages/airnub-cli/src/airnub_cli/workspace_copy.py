@@ -1,0 +1,143 @@
+"""A proposal: a copy of all that a change may touch, in which it is made, locked and compiled before it is landed."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from airnub_cli.workspace import WorkspaceError
+
+_PATTERNS = (
+    "pyproject.toml", "uv.lock", "uv.toml", ".python-version", "prefect.yaml", "docker-compose.yml",
+    ".github/CODEOWNERS", "configs/**/*", "infra/work-pools/*", "packages/*/pyproject.toml",
+    "departments/*/pyproject.toml", "departments/*/prefect.yaml", "departments/_template/registration/**/*",
+)  # fmt: skip
+
+
+class WorkspaceCopy:
+    """The copy, and what differs in it."""
+
+    def __init__(self, root: Path, folder: Path, *further: str) -> None:
+        """Copy what a change may touch.
+
+        Args:
+            root: of the checkout.
+            folder: where the copy goes.
+            further: patterns of more files.
+        """
+        self.root, self.folder = root, folder
+        self._before: dict[str, bytes] = {}
+        for path in _matching(root, (*_PATTERNS, *further)):
+            name = path.relative_to(root).as_posix()
+            self._before[name] = path.read_bytes()
+            copy = folder / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+
+    def path(self, name: str) -> Path:
+        """A file in the copy."""
+        return self.folder / name
+
+    def read(self, name: str) -> str:
+        """Its text."""
+        return self.path(name).read_text(encoding="utf-8")
+
+    def write(self, name: str, content: bytes | str) -> None:
+        """Make or change a file."""
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def remove(self, name: str) -> None:
+        """Drop a file or a folder."""
+        path = self.path(name)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+    def settle(self) -> None:
+        """Lock the workspace and compile all departments, in the copy.
+
+        Raises:
+            WorkspaceError: one of the two is refused; says what it said.
+        """
+        lock = _started(["uv", "lock", "--quiet", "--offline"], self.folder)
+        compiled = _started([sys.executable, "-m", "airnub_cli", "compile"], self.folder, PYTHONPATH=self._sources())
+        try:
+            said = compiled.communicate()[0]
+            if compiled.returncode:
+                raise WorkspaceError(f"{said.strip()}\nexpected that all departments compile with this change")
+            if lock.wait():
+                # Something that it needs is not in the cache.
+                self._lock_online()
+        finally:
+            for process in (lock, compiled):
+                process.kill()
+                process.wait()
+                if process.stdout:
+                    process.stdout.close()
+
+    def changes(self) -> dict[str, bytes | None]:
+        """What differs from the checkout: new content by path, `None` for what is gone.
+
+        Raises:
+            WorkspaceError: somebody changed the checkout meanwhile.
+        """
+        now = {path.relative_to(self.folder).as_posix(): path for path in _below(self.folder)}
+        found: dict[str, bytes | None] = {name: None for name in self._before if name not in now}
+        for name, path in now.items():
+            content = path.read_bytes()
+            if self._before.get(name) != content:
+                found[name] = content
+        for name in found:
+            path = self.root / name
+            if self._before.get(name) != (path.read_bytes() if path.is_file() else None):
+                raise WorkspaceError(f"expected {name} to stay as it was meanwhile, found it changed; run this again")
+        return found
+
+    def _lock_online(self) -> None:
+        done = subprocess.run(
+            ["uv", "lock", "--quiet"], cwd=self.folder, capture_output=True, text=True, check=False, env=_environment()
+        )
+        if done.returncode:
+            raise WorkspaceError(f"expected uv to lock the workspace with this change, found: {done.stderr.strip()}")
+
+    def _sources(self) -> str:
+        """Where departments are imported from: what changed from here, the others though they may not be installed."""
+        changed = sorted(self.folder.glob("departments/*/src"))
+        names = {path.parent.name for path in changed}
+        kept = {path.parent.name for path in self.folder.glob("departments/*/pyproject.toml")}
+        others = [path for path in sorted(self.root.glob("departments/*/src")) if path.parent.name in kept - names]
+        said = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
+        return os.pathsep.join([*map(str, [*changed, *others]), *said])
+
+
+def _started(command: list[str], folder: Path, **environment: str) -> "subprocess.Popen[str]":
+    try:
+        return subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=_environment() | environment,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise WorkspaceError(f"expected the command {command[0]}, found none; pip install uv") from error
+
+
+def _environment() -> dict[str, str]:
+    # `uv run` says which environment is active, and uv warns where another folder's would be.
+    return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+
+
+def _matching(root: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
+    found = {path for pattern in patterns for path in root.glob(pattern) if path.is_file()}
+    return (path for path in sorted(found) if "__pycache__" not in path.parts)
+
+
+def _below(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not {"__pycache__", ".venv"} & set(path.relative_to(folder).parts)
+    ]

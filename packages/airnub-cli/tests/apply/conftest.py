@@ -1,0 +1,3 @@
+"""The fixtures of `applied_repository`."""
+
+from applied_repository import filled_repository, repository, server  # noqa: F401

@@ -1,0 +1,198 @@
+"""The command `airnub apply`."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from airnub_cli.__main__ import main
+from airnub_cli.apply.environment_mark import VARIABLE
+from airnub_cli.prefect_api import prefect_server
+
+
+@pytest.fixture
+def run(filled_repository, monkeypatch):
+    """Run the command in a repository that has a pool, a secret and an automation, and no department."""
+    root = filled_repository.root
+    (root / "configs" / "variables").rename(root / "elsewhere")
+    (root / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n')
+    monkeypatch.chdir(root)
+    return lambda *arguments: CliRunner().invoke(main, ["apply", *arguments])
+
+
+@pytest.fixture
+def unmarked(prefect_api):
+    """No other test has said which environment the server has; it counts as `local`."""
+    with prefect_server() as server:
+        server.delete(f"/variables/name/{VARIABLE}")
+    yield
+    with prefect_server() as server:
+        server.delete(f"/variables/name/{VARIABLE}")
+
+
+def test_a_table_and_then_nothing_to_send(run, filled_repository, unmarked):
+    """What was done, in a row each; the second time, that nothing was sent. Secrets come from `.env`."""
+    (filled_repository.root / ".env").write_text("TOKEN=hunter2\n")
+    first = run()
+    assert first.exit_code == 0
+    assert f"work pool    {filled_repository.pool}" in first.stdout
+    assert "6 created." in first.stdout
+    second = run()
+    assert second.exit_code == 0
+    assert "6 unchanged; nothing was sent." in second.stdout
+    assert "hunter2" not in first.output + second.output
+
+
+def test_json(run, filled_repository, unmarked, monkeypatch):
+    """One document on stdout."""
+    monkeypatch.setenv("TOKEN", "hunter2")
+    result = run("--json")
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert document["environment"] == "local"
+    assert document["counts"] == {"created": 6, "updated": 0, "unchanged": 0}
+    assert {"kind": "work pool", "name": filled_repository.pool, "action": "created", "different": [], "kept": []} in (
+        document["changes"]
+    )
+
+
+def test_a_missing_secret(run):
+    """Exit status 2, and nothing is sent: nobody is even asked."""
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        result = run("--env", "local")
+    assert result.exit_code == 2
+    assert "expected TOKEN in the environment or in .env, found nothing" in result.stderr
+    assert "1 mistake; nothing was sent." in result.stderr
+
+
+def test_a_server_that_does_not_answer(run, monkeypatch):
+    """Exit status 1."""
+    monkeypatch.setenv("TOKEN", "x")
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        result = run()
+    assert result.exit_code == 1
+    assert "expected a Prefect server at http://127.0.0.1:9/api" in result.stderr
+
+
+def test_an_unknown_environment(run):
+    """Exit status 2."""
+    result = run("--env", "nowhere")
+    assert result.exit_code == 2
+    assert "expected one of the environments local, found 'nowhere'" in result.stderr
+
+
+@pytest.fixture
+def environments(run, filled_repository, unmarked, monkeypatch):
+    """A repository with several environments."""
+    monkeypatch.setenv("TOKEN", "hunter2")
+    for name in ("sample", "production"):
+        filled_repository.write(f"configs/environments/{name}.yaml", "description: x\n")
+
+
+def test_the_environment_of_the_server_is_kept(run, environments, monkeypatch):
+    """Without --env and AIRNUB_ENV; it is printed, and `.env` counts like the environment of the process."""
+    assert run("--env", "production", "--switch").exit_code == 0
+    kept = run("--default", "sample")
+    assert (kept.exit_code, "production on " in kept.stdout) == (0, True)
+    assert "environment: production, which the server has" in kept.stderr
+    assert json.loads(run("--json").stdout)["environment"] == "production"
+
+
+def test_the_mark_is_sent_first(run, environments, filled_repository):
+    """So that what an interrupted command began is completed by the next, also by one without an environment."""
+    document = json.loads(run("--env", "production", "--switch", "--json").stdout)
+    assert document["changes"][0]["name"] == VARIABLE
+
+
+@pytest.mark.parametrize("way", ["option", "variable", "file"])
+def test_a_different_environment_is_refused(run, environments, filled_repository, monkeypatch, way):
+    """However it is asked for: exit status 2, both are named, nothing is sent; --switch replaces it."""
+    run("--env", "production", "--switch")
+    if way == "variable":
+        monkeypatch.setenv("AIRNUB_ENV", "sample")
+    if way == "file":
+        filled_repository.write(".env", "AIRNUB_ENV=sample\n")
+    arguments = ["--env", "sample"] if way == "option" else []
+    refused = run(*arguments)
+    assert refused.exit_code == 2
+    assert "expected the environment of the server, production" in refused.stderr
+    assert "found sample" in refused.stderr
+    with prefect_server() as server:
+        assert server.get(f"/variables/name/{VARIABLE}")["value"] == "production"
+    assert run(*arguments, "--switch").exit_code == 0
+    # From the sample sites to any other.
+    assert run("--env", "production").exit_code == 0
+
+
+def test_the_environment_is_written_for_scripts(run, environments, tmp_path_factory):
+    """What was applied is what they compile and deploy; a refusal writes nothing."""
+    file = tmp_path_factory.mktemp("said") / "environment"
+    assert run("--environment-file", str(file)).exit_code == 0
+    assert file.read_text() == "local\n"
+    file.unlink()
+    assert run("--env", "production", "--environment-file", str(file)).exit_code == 2
+    assert not file.exists()
+
+
+def test_a_kept_environment_without_a_file(run, environments, filled_repository):
+    """Exit status 2: the Variable is named, and what there is."""
+    run("--env", "production", "--switch")
+    (filled_repository.root / "configs/environments/production.yaml").unlink()
+    result = run()
+    assert result.exit_code == 2
+    assert "Variable airnub_environment on the server: expected one of the environments local, sample" in result.stderr
+
+
+def test_outside_of_a_checkout(tmp_path_factory, monkeypatch):
+    """Exit status 2 and one line."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    result = CliRunner().invoke(main, ["apply"])
+    assert result.exit_code == 2
+    assert "expected a uv workspace" in result.stderr
+
+
+DEPARTMENT = """
+from airnub_prefect.department import Department, Stage
+from airnub_prefect.settings import StageSettings
+
+
+class Settings(StageSettings, department="{name}", stage="ingestion"):
+    store: str
+    options: dict[str, int] = {{}}
+    files: list[dict[str, str]] = []
+
+
+DEPARTMENT = Department("{name}", (Stage("ingestion", "", "{name}.department:Settings"),), "", "")
+"""
+
+
+def test_whose_sources_are_asked_is_said(run, filled_repository, unmarked, monkeypatch):
+    """That an environment replaces those of departments must not go unseen; also of one that is not installed here."""
+    monkeypatch.setenv("TOKEN", "hunter2")
+    name = filled_repository.department
+    filled_repository.write(f"departments/{name}/src/{name}/__init__.py", "")
+    filled_repository.write(f"departments/{name}/src/{name}/department.py", DEPARTMENT.format(name=name))
+    (filled_repository.root / "elsewhere").rename(filled_repository.root / "configs" / "variables")
+    assert "sources: each department's own" in run().stdout
+    filled_repository.write(
+        "configs/environments/sample.yaml",
+        f"description: x\nextends: local\nvariables: {{{name}: {{ingestion: {{files: [{{name: b}}]}}}}}}\n",
+    )
+    assert f"sources: replaced by the environment sample for {name}; " in run("--env", "sample", "--switch").stdout
+    document = json.loads(run("--env", "sample", "--json").stdout)
+    assert document["replaced_sources"] == {name: ["files"]}
+
+
+def test_what_to_type_where_departments_are_not_installed(run, filled_repository, monkeypatch):
+    """One command, with the arguments that were given."""
+    monkeypatch.setenv("TOKEN", "hunter2")
+    name, slug = filled_repository.department, filled_repository.pool
+    filled_repository.write("pyproject.toml", '[tool.uv.workspace]\nmembers = ["departments/*"]\n')
+    filled_repository.write(f"departments/{name}/pyproject.toml", f'[project]\nname = "{slug}"\nversion = "0"\n')
+    (filled_repository.root / "elsewhere").rename(filled_repository.root / "configs" / "variables")
+    monkeypatch.setattr("sys.argv", ["airnub", "apply", "--env", "local"])
+    result = run("--env", "local")
+    assert result.exit_code == 2
+    assert f"not installed here: {slug}; " in result.stderr
+    assert "`uv run --all-packages airnub apply --env local`" in result.stderr

@@ -1,0 +1,103 @@
+"""Variables."""
+
+import asyncio
+
+import pytest
+
+from airnub_cli.apply.variables import installed_department
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.resolution import resolve
+
+
+@pytest.fixture
+def path(repository):
+    """Where the settings of the stage are."""
+    return f"configs/variables/{repository.department}/ingestion.yaml"
+
+
+def test_a_value_is_what_the_file_says_and_the_environment_changes(repository, path):
+    """Under the name that the flow looks for, with tags that say whose it is."""
+    repository.write(path, "store: data\noptions: {a: 1, b: 2}\n")
+    repository.write(
+        "configs/environments/production.yaml",
+        f"description: x\nvariables:\n  {repository.department}:\n    ingestion: {{options: {{b: null, c: 3}}}}\n",
+    )
+    [local], [production] = repository.wanted().variables, repository.wanted("production").variables
+    assert local.value == {"store": "data", "options": {"a": 1, "b": 2}}
+    assert production.value == {"store": "data", "options": {"a": 1, "c": 3}}
+    assert local.name == f"dept_{repository.department}_ingestion_config"
+    assert local.tags == ("airnub", f"department:{repository.department}", "stage:ingestion")
+
+
+def test_every_mistake_is_told_at_once(repository, path):
+    """Of the file, of the environment, of names that nobody reads."""
+    repository.write(path, "stoer: data\ndepth: deep\n")
+    repository.write(f"configs/variables/{repository.department}/ingestoin.yaml", "store: data\n")
+    repository.write("configs/variables/nobody/ingestion.yaml", "store: data\n")
+    repository.write("configs/variables/loose.yaml", "store: data\n")
+    repository.write("configs/environments/local.yaml", "description: x\nvariables:\n  shop: {}\n")
+    with pytest.raises(ConfigurationError) as raised:
+        repository.wanted()
+    told = str(raised.value)
+    assert "ingestion.yaml:1: unknown key 'stoer'; did you mean 'store'?" in told
+    assert "ingestion.yaml:2: depth: expected" in told
+    assert "has no stage 'ingestoin', so nobody would read this; did you mean 'ingestion'?" in told
+    assert "expected the department nobody to be installed" in told
+    assert "loose.yaml: expected settings of a stage in configs/variables/<department>/<stage>.yaml" in told
+    assert "local.yaml:3: unknown 'variables.shop'" in told
+
+
+def test_a_value_that_is_too_large(repository, path):
+    """Its size in bytes of JSON is told; one that fits exactly is taken."""
+    # {"store":"ää…"}: 12 bytes around the text, and an umlaut has two.
+    repository.write(path, f"store: {'ä' * 2494}\n")
+    repository.wanted()
+    repository.write(path, f"store: {'ä' * 2495}\n")
+    with pytest.raises(ConfigurationError, match=r"expected at most 5,000 bytes of JSON.*found 5,002"):
+        repository.wanted()
+
+
+def test_a_date_is_no_json(repository, path):
+    """YAML makes a date of some texts."""
+    repository.write(path, "store: data\ndepth: 2024-01-01\n")
+    with pytest.raises(ConfigurationError, match=r"ingestion.yaml:2"):
+        repository.wanted()
+
+
+def test_a_department_by_its_package():
+    """One that is not installed cannot be imported."""
+    with pytest.raises(ImportError):
+        installed_department("no_such_department")
+
+
+def test_a_stage_finds_its_variable(repository, path, server):
+    """Applied, it is found; the YAML is changed and applied, and the next run sees the change. Then nothing is sent."""
+    name = f"dept_{repository.department}_ingestion_config"
+    repository.write(path, "store: data\n")
+    assert repository.actions() == {name: "created"}
+    assert asyncio.run(resolve(repository.settings(), None)).depth == 1
+    repository.write(path, "store: data\ndepth: 2\n")
+    change = repository.apply()["variable", name]
+    assert (change.action.value, change.different) == ("updated", ("depth",))
+    assert asyncio.run(resolve(repository.settings(), None)).depth == 2
+    before = server.get(f"/variables/name/{name}")
+    assert repository.actions() == {name: "unchanged"}
+    assert server.get(f"/variables/name/{name}") == before
+
+
+def test_the_largest_value_is_taken_by_the_server(repository, path, server):
+    """5,000 bytes are the server's limit, too."""
+    repository.write(path, f"store: {'ä' * 2494}\n")
+    assert set(repository.actions().values()) == {"created"}
+
+
+def test_tags_of_others_are_kept(repository, path, server):
+    """A flow that sets the Variable without tags takes ours away; they come back, beside what somebody added."""
+    name = f"dept_{repository.department}_ingestion_config"
+    repository.write(path, "store: data\n")
+    repository.apply()
+    server.patch(f"/variables/name/{name}", {"tags": ["theirs"]})
+    assert repository.apply()["variable", name].different == ("tags",)
+    tags = server.get(f"/variables/name/{name}")["tags"]
+    assert set(tags) == {"airnub", f"department:{repository.department}", "stage:ingestion", "theirs"}
+    assert repository.actions() == {name: "unchanged"}

@@ -1,0 +1,120 @@
+"""Configuration: in every environment."""
+
+import pytest
+
+from airnub_cli.check.check_warning import CheckWarning
+from airnub_cli.check.environments import check_backend, check_stale, check_variables
+from airnub_cli.compile.compilation import compile_environment
+from airnub_cli.compile.workspace_check import check_deployments
+
+
+def test_a_mistake_of_all_environments_is_told_once(house):
+    """And one of some names them."""
+    house.write(
+        "configs/environments/far.yaml", "description: There.\nvariables: {alpha_dept: {ingestion: {dais: 1}}}\n"
+    )
+    house.write("configs/variables/beta_dept/ingestion.yaml", "dais: 2\n")
+    found = house.told(check_backend(house.workspace))
+    assert len(found) == 2
+    assert "configs/environments/far.yaml:2: unknown key" in found[0]
+    assert found[0].endswith("(in far)")
+    assert found[1] == "configs/variables/beta_dept/ingestion.yaml:1: unknown key 'dais'; did you mean 'days'?"
+
+
+def test_secrets_need_not_be_there(house):
+    """Whether they are shows when they are applied; a default is kept."""
+    house.write("configs/blocks/token.yaml", "name: token\ntype: secret\nfields: {value: '${TOKEN}'}\n")
+    text = "description: There.\nvariables: {alpha_dept: {ingestion: {days: '${DAYS:-3}'}}}\n"
+    house.write("configs/environments/far.yaml", text)
+    assert house.told(check_backend(house.workspace)) == []
+
+
+@pytest.fixture
+def with_secret(house):
+    """The house, in which settings name a secret."""
+    house.change(
+        "departments/alpha_dept/src/alpha_dept/settings.py",
+        "import StageSettings\n\n\nclass Settings(StageSettings",
+        "import StoreSettings\n\n\nclass Settings(StoreSettings",
+    )
+    house.write(
+        "configs/variables/alpha_dept/ingestion.yaml", "days: 2\nstore: data\nindex:\n  block: secret/index-url\n"
+    )
+    return house
+
+
+def test_a_secret_that_no_file_has_is_a_warning(with_secret):
+    """With its place and what to do; `apply` asks the server."""
+    [found] = with_secret.told(check_backend(with_secret.workspace))
+    assert found == (
+        "configs/variables/alpha_dept/ingestion.yaml:4: warning: no file has the block secret/index-url; unless the "
+        "server has it, `airnub apply` fails: add configs/blocks/index-url.yaml, create the block on the server, or "
+        "set AIRNUB_SECRET_INDEX_URL in the environment or in .env"
+    )
+
+
+@pytest.mark.parametrize("where", ["file", "environment", ".env"])
+def test_a_secret_that_is_there(with_secret, where, monkeypatch):
+    """As a block of the repository, or in the environment."""
+    if where == "file":
+        text = "name: index-url\ntype: secret\nfields: {value: '${INDEX}'}\n"
+        with_secret.write("configs/blocks/index-url.yaml", text)
+    elif where == "environment":
+        monkeypatch.setenv("AIRNUB_SECRET_INDEX_URL", "x")
+    else:
+        with_secret.write(".env", "AIRNUB_SECRET_INDEX_URL=x\n")
+    assert with_secret.told(check_backend(with_secret.workspace)) == []
+
+
+def test_a_secret_that_some_environments_lack(with_secret):
+    """They are named."""
+    with_secret.write("configs/environments/far.yaml", "description: There.\n")
+    text = "name: index-url\ntype: secret\nenvironments: [far]\nfields: {value: '${INDEX}'}\n"
+    with_secret.write("configs/blocks/index-url.yaml", text)
+    [found] = check_backend(with_secret.workspace)
+    assert isinstance(found, CheckWarning)
+    assert found.message.endswith("(in local)")
+
+
+def test_stages_without_settings(house):
+    """Those of active departments."""
+    (house.root / "configs/variables/alpha_dept/ingestion.yaml").unlink()
+    stages = {"alpha_dept": ["ingestion"], "beta_dept": ["ingestion"], "template": ["ingestion"]}
+    [told] = house.told(check_variables(house.workspace, stages))
+    assert told.startswith("configs/variables/alpha_dept/ingestion.yaml: expected the settings of stage ingestion")
+    house.change("configs/departments.yaml", "status: active", "status: retired")
+    assert house.told(check_variables(house.workspace, stages)) == []
+    house.write("configs/departments.yaml", "nothing: here\n")
+    assert house.told(check_variables(house.workspace, stages)) == []
+
+
+def test_what_compiling_would_write_otherwise(house):
+    """The root's file, missing or stale, and tags in a department's own."""
+    found = check_deployments(house.workspace)
+    [told] = house.told(check_stale(house.workspace, found))
+    assert told == "prefect.yaml: expected what `uv run airnub compile` writes, found something else; run it"
+    house.write("prefect.yaml", compile_environment(house.workspace))
+    assert house.told(check_stale(house.workspace, found)) == []
+    house.change("departments/alpha_dept/prefect.yaml", "owner:team-one", "owner:nobody")
+    assert house.told(check_stale(house.workspace, check_deployments(house.workspace)))[0].startswith(
+        "departments/alpha_dept/prefect.yaml"
+    )
+
+
+def test_what_repeats_the_registry(house):
+    """Files of the root in which every department is named."""
+    house.write("prefect.yaml", compile_environment(house.workspace))
+    house.change("configs/departments.yaml", "departments:", "organisation: example\ndepartments:")
+    found = check_deployments(house.workspace)
+    [told] = house.told(check_stale(house.workspace, found))
+    assert told.startswith(".github/CODEOWNERS: expected what `uv run airnub compile` writes")
+    house.write("docker-compose.yml", "x: 1\n")
+    house.write("departments/_template/registration/docker-compose.yml", "services:\n")
+    assert "docker-compose.yml: expected services, found none" in house.told(check_stale(house.workspace, found))
+
+
+def test_an_environment_for_which_nothing_can_be_compiled(house):
+    """It is told before anybody deploys there."""
+    house.write("configs/environments/far.yaml", "description: There.\npools: {alpha-dept: {name: no-such-pool}}\n")
+    found = check_deployments(house.workspace)
+    assert "no-such-pool" in "\n".join(house.told([*found.mistakes, *check_stale(house.workspace, found)]))

@@ -1,0 +1,134 @@
+"""Contracts: what breaks one, and where."""
+
+import random
+from pathlib import Path
+
+import grimp
+import pytest
+from importlinter.contracts.layers import LayersContract
+
+from airnub_cli.check.import_contracts import _Reach, check_import_contracts
+from airnub_cli.check.import_graph import Imports, read_imports
+
+CONTRACT = "the contract 'departments above what they share'"
+
+
+def wrong(house):
+    """What is told of the contracts."""
+    return house.told(check_import_contracts(house.root, read_imports(house.workspace, [])))
+
+
+def test_a_good_house_keeps_its_contracts(house):
+    """Nothing to tell."""
+    assert wrong(house) == []
+
+
+def test_a_department_that_imports_another(house):
+    """The line, who imports whom, and the contract."""
+    house.write("departments/alpha_dept/src/alpha_dept/tasks.py", "x = 1\nimport beta_dept\n")
+    assert wrong(house) == [
+        f"departments/alpha_dept/src/alpha_dept/tasks.py:2: alpha_dept.tasks imports beta_dept, which breaks {CONTRACT}"
+    ]
+
+
+def test_every_place_is_told(house):
+    """Not the first alone."""
+    house.write("departments/alpha_dept/src/alpha_dept/tasks.py", "import beta_dept\n")
+    house.write("departments/alpha_dept/src/alpha_dept/more.py", "import beta_dept.settings\n")
+    assert len(wrong(house)) == 2
+
+
+def test_a_department_that_reaches_another_through_what_is_shared(house):
+    """What is shared imports upwards, so everyone would; it is told where it stands."""
+    house.write("packages/shared-things/src/shared_things/__init__.py", "import beta_dept.settings\n")
+    [told] = wrong(house)
+    assert told.endswith(
+        f"shared_things/__init__.py:1: shared_things imports beta_dept.settings, which breaks {CONTRACT}"
+    )
+
+
+def test_other_contracts(house):
+    """Forbidden imports with their way; modules without a layer; a circle; independence."""
+    house.write("departments/alpha_dept/src/alpha_dept/a.py", "import alpha_dept.b\n")
+    house.write("departments/alpha_dept/src/alpha_dept/b.py", "import alpha_dept.a, shared_things\n")
+    text = (house.root / "pyproject.toml").read_text()
+    house.write(
+        "pyproject.toml",
+        f"{text}\n[[tool.importlinter.contracts]]\nname = 'no sharing'\ntype = 'forbidden'\n"
+        "source_modules = ['alpha_dept.a']\nforbidden_modules = ['shared_things']\n"
+        "[[tool.importlinter.contracts]]\nname = 'inside'\ntype = 'layers'\ncontainers = ['alpha_dept']\n"
+        "exhaustive = true\nlayers = ['a | b', 'department', 'flows', 'settings']\nexhaustive_ignores = ['__main__']\n"
+        "[[tool.importlinter.contracts]]\nname = 'circles'\ntype = 'acyclic_siblings'\nancestors = ['alpha_dept']\n"
+        "[[tool.importlinter.contracts]]\nname = 'apart'\ntype = 'independence'\n"
+        "modules = ['alpha_dept', 'beta_dept']\n"
+        "[[tool.importlinter.contracts]]\nname = 'of another kind'\ntype = 'nobody'\n"
+        "[[tool.importlinter.contracts]]\nname = 'of nobody'\ntype = 'forbidden'\nsource_modules = ['alpha_dept']\n"
+        "[[tool.importlinter.contracts]]\nname = 'of a layer that is gone'\ntype = 'layers'\n"
+        "layers = ['alpha_dept', 'gamma']\n",
+    )
+    house.write("departments/alpha_dept/src/alpha_dept/extra.py", "")
+    found = "\n".join(wrong(house))
+    for expected in (
+        "alpha_dept/a.py:1: alpha_dept.a reaches shared_things, which breaks the contract 'no sharing': "
+        "alpha_dept.a → alpha_dept.b → shared_things",
+        "alpha_dept/a.py:1: alpha_dept.a imports alpha_dept.b, which breaks the contract 'inside'",
+        "alpha_dept/extra.py: contract 'inside': expected alpha_dept.extra to have a layer in pyproject.toml, found no",
+        "contract 'circles': expected modules of alpha_dept that do not import each other in a circle",
+        "contract 'of another kind': expected a type of layers, forbidden",
+        "contract 'of nobody' cannot be checked",
+        "contract 'of a layer that is gone' cannot be checked",
+    ):
+        assert expected in found
+    assert "'apart'" not in found
+    lines = (house.root / "pyproject.toml").read_text().splitlines()
+    line = lines.index("name = 'of nobody'") + 1
+    assert f"pyproject.toml:{line}: contract 'of nobody'" in found
+
+
+def test_what_could_not_be_read_is_left_out(house):
+    """It is told elsewhere, and the others keep their contracts."""
+    house.write("departments/alpha_dept/src/alpha_dept/tasks.py", "import beta_dept\n")
+    house.write("departments/alpha_dept/src/alpha_dept/broken.py", "def (:\n")
+    house.write("packages/shared-things/src/shared_things/__init__.py", "import beta_dept\n")
+    [told] = wrong(house)
+    assert "shared_things imports beta_dept" in told
+
+
+def test_a_workspace_without_contracts(house):
+    """Has none to break."""
+    text = (house.root / "pyproject.toml").read_text()
+    house.write("pyproject.toml", text[: text.index("[tool.importlinter]")])
+    assert wrong(house) == []
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_layers_are_kept_exactly_when_import_linter_says_so(seed):
+    """It is asked where packages reach what they may not, and would say of all others that they are right."""
+    dice = random.Random(seed)
+    names = ["a", "b", "c", "d", "e", "outside"]
+    graph = grimp.ImportGraph()
+    modules = [module for name in names for module in (name, f"{name}.one", f"{name}.two")]
+    for module in modules:
+        graph.add_module(module)
+    for _ in range(dice.choice((2, 4, 8))):
+        importer, imported = dice.sample(modules, 2)
+        if importer[0] != imported[0] and (importer < imported or dice.random() < 0.2):
+            graph.add_import(importer=importer, imported=imported, line_number=1, line_contents="x")
+    session = {"root_packages": names, "include_external_packages": True}
+    contract = LayersContract("layers", session, {"layers": ["a | b | c", "d", "e"]})
+    reach = _Reach(Imports(graph, dict.fromkeys(names, Path())))
+    says = contract.check(graph, verbose=False).kept
+    assert says or not reach.keeps(contract)
+    if all(chain is None for chain in _ways(graph)):
+        assert reach.keeps(contract)
+
+
+def _ways(graph):
+    """From where layers may not go to where."""
+    for first, second in (("a", "b"), ("b", "a"), ("a", "c"), ("c", "a"), ("b", "c"), ("c", "b"), ("e", "d")):
+        yield graph.find_shortest_chain(first, second, as_packages=True)
+    for low in ("d", "e"):
+        for high in ("a", "b", "c"):
+            yield graph.find_shortest_chain(low, high, as_packages=True)
+    # Between modules of `outside` there may be no way where there is one between packages.
+    yield next((1 for one in graph.find_descendants("outside") if graph.find_modules_that_directly_import(one)), None)

@@ -1,0 +1,174 @@
+"""Everything: all looks, in one list."""
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from airnub_cli.__main__ import main
+from airnub_cli.cache import Cache
+from airnub_cli.check import environments, import_graph, runner
+from airnub_cli.check.runner import check_everything
+from airnub_cli.compile import import_checks
+from airnub_cli.compile.compilation import compile_environment
+
+
+@pytest.fixture(autouse=True)
+def locked(monkeypatch):
+    """The lock is asked of uv, and has tests of its own."""
+    monkeypatch.setattr(runner, "check_lock", lambda root: [])
+
+
+@pytest.fixture
+def compiled(house):
+    """The house with its root `prefect.yaml`, of which nothing is imported yet."""
+    house.write("prefect.yaml", compile_environment(house.workspace))
+    for name in [one for one in sys.modules if one.partition(".")[0] in {"alpha_dept", "beta_dept"}]:
+        del sys.modules[name]
+    return house
+
+
+def test_a_good_house_has_no_mistakes(compiled):
+    """None at all."""
+    assert compiled.told(check_everything(compiled.root)) == []
+
+
+def test_a_project_that_cannot_be_read_comes_first(compiled):
+    """Nothing else can be said before it is mended, and both are told."""
+    compiled.write("departments/alpha_dept/pyproject.toml", "[project\n")
+    compiled.write("departments/gamma_dept/README.md", "x")
+    first, second = compiled.told(check_everything(compiled.root))
+    assert first.startswith("departments/alpha_dept/pyproject.toml:1: broken TOML")
+    assert second.startswith("departments/gamma_dept/pyproject.toml: expected a project here")
+
+
+def test_mistakes_of_every_kind_are_reported_at_once(compiled):
+    """Sorted by file and line, each once."""
+    compiled.change(
+        "departments/alpha_dept/src/alpha_dept/settings.py",
+        "    days",
+        "    model_config = {'extra': 'allow'}\n    days",
+    )
+    compiled.change(
+        "departments/alpha_dept/src/alpha_dept/flows/ingestion.py", "import shared_things", "import beta_dept, numpy"
+    )
+    compiled.change("departments/beta_dept/prefect.yaml", "description", "descriptoin")
+    compiled.write(
+        "departments/beta_dept/src/beta_dept/flows/more.py", "from prefect import flow\n\n\n@flow\ndef more(): ...\n"
+    )
+    compiled.write("configs/variables/beta_dept/ingestion.yaml", "dais: 2\n")
+    (compiled.root / "departments/beta_dept/README.md").unlink()
+    found = "\n".join(compiled.told(check_everything(compiled.root)))
+    for expected in (
+        "configs/variables/beta_dept/ingestion.yaml:1: unknown key 'dais'; did you mean 'days'?",
+        "alpha_dept/flows/ingestion.py:2: alpha-dept imports beta_dept, and does not declare",
+        "alpha_dept/flows/ingestion.py:2: alpha-dept imports numpy, and does not declare",
+        "alpha_dept/flows/ingestion.py:2: alpha_dept.flows.ingestion imports beta_dept, which breaks the contract",
+        "departments/alpha_dept/src/alpha_dept/settings.py:4: expected extra='forbid' in Settings",
+        "departments/beta_dept/README.md: expected this file, found none",
+        "departments/beta_dept/prefect.yaml:4: unknown key 'deployments.0.descriptoin'",
+        "departments/beta_dept/src/beta_dept/flows/more.py:4: expected a deployment of flow beta_dept.flows.more.more",
+    ):
+        assert expected in found
+
+
+def test_a_compiled_file_that_is_stale(compiled):
+    """The file and the command that writes it."""
+    compiled.change("prefect.yaml", "Things.", "Other things.")
+    assert compiled.told(check_everything(compiled.root)) == [
+        "prefect.yaml: expected what `uv run airnub compile` writes, found something else; run it"
+    ]
+
+
+def test_a_change_that_breaks_a_reader_names_it_for_github_too(publishing, monkeypatch):
+    """Code and contract changed alike: the reader's own line is told, and nothing else is wrong."""
+    publishing.write("prefect.yaml", compile_environment(publishing.workspace))
+    monkeypatch.chdir(publishing.root)
+    contract = "departments/alpha_dept/contracts/rain.v1.yaml"
+    publishing.change(contract, "rain: {type: float64", "rain: {type: int64")
+    publishing.change("departments/alpha_dept/src/alpha_dept/datasets.py", '"rain": ("float64"', '"rain": ("int64"')
+    done = CliRunner().invoke(main, ["check", "--format", "github"])
+    assert (done.exit_code, done.stdout.splitlines()) == (1, [
+        "::error file=departments/beta_dept/reads.yaml,line=8::beta_dept reads rain of alpha_dept/rain v1, expected "
+        f"float64, found int64 in {contract}:8; leave v1 as it was, and publish the change as v2 beside it until "
+        "beta_dept reads that"
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(
+            ("department", text)
+            for text in ("", "def x(:\n", "1 / 0\n", "raise SystemExit(3)\n", "import gone_away\n", None)
+        ),
+        # Other modules are imported in the same way: what may be wrong in each, and what one may lack.
+        *((name, text) for name in ("settings", "demo", "flows/ingestion") for text in ("", "1 / 0\n", None)),
+    ],
+)
+def test_what_cannot_be_imported_is_reported_and_nothing_is_raised(compiled, name, text):
+    """Whatever a department's modules do, the others are looked at, too."""
+    path = compiled.root / "departments" / "alpha_dept" / "src" / "alpha_dept" / f"{name}.py"
+    if text is None:
+        path.unlink()
+    else:
+        path.write_text(text)
+    compiled.write("configs/variables/beta_dept/ingestion.yaml", "dayz: 1\n")
+    for module in [one for one in sys.modules if one.startswith("alpha_dept")]:
+        del sys.modules[module]  # compiling has imported them as they were
+    told = compiled.told(check_everything(compiled.root))
+    assert any("alpha_dept" in line for line in told)
+    assert any(line.startswith("configs/variables/beta_dept/ingestion.yaml:1") for line in told)
+
+
+def test_what_was_right_is_not_looked_at_again(compiled, monkeypatch, tmp_path_factory):
+    """Until something that it went by is another; then it is as without memory."""
+    cache = Cache(tmp_path_factory.mktemp("cache"))
+    assert check_everything(compiled.root, cache) == []
+    looks = []
+    monkeypatch.setattr(import_graph, "read_imports", lambda *_: looks.append("imports"))
+    monkeypatch.setattr(import_checks, "_judge", lambda member: looks.append(member.module))
+    monkeypatch.setattr(environments, "check_backend", lambda _: looks.append("backend") or [])
+    assert check_everything(compiled.root, cache) == []
+    assert looks == []
+    compiled.change("configs/variables/alpha_dept/ingestion.yaml", "2", "3")
+    check_everything(compiled.root, cache)
+    assert looks == ["backend"]
+    monkeypatch.undo()
+    compiled.write("departments/alpha_dept/src/alpha_dept/flows/ingestion.py", "import beta_dept, numpy\n")
+    with_cache = check_everything(compiled.root, cache)
+    assert with_cache == check_everything(compiled.root)
+    assert len(with_cache) > 3
+
+
+def test_a_warning_is_remembered_and_not_hidden(compiled, monkeypatch, tmp_path_factory):
+    """It is found again without another look, also by another checkout, and goes when its reason does."""
+    compiled.change("departments/alpha_dept/src/alpha_dept/settings.py", "import StageSettings", "import StoreSettings")
+    # Of another size: bytecode of a file that was written within the same second is taken for that of this one.
+    compiled.change("departments/alpha_dept/src/alpha_dept/settings.py", "(StageSettings,", "(StoreSettings, ")
+    settings = "configs/variables/alpha_dept/ingestion.yaml"
+    compiled.write(settings, "store: data\nindex: {block: secret/index-url}\n")
+    cache = Cache(tmp_path_factory.mktemp("cache"))
+    found = check_everything(compiled.root, cache)
+    expected = f"{settings}:2: warning: no file has the block secret/index-url"
+    assert [line[: len(expected)] for line in compiled.told(found)] == [expected], found
+    [first] = found
+    looks = []
+    with monkeypatch.context() as patched:
+        patched.setattr(environments, "check_backend", lambda _: looks.append("backend") or [])
+        assert check_everything(compiled.root, cache) == [first]
+    assert looks == []
+    monkeypatch.setenv("AIRNUB_SECRET_INDEX_URL", "x")
+    assert check_everything(compiled.root, cache) == []
+
+
+def test_a_conflict_is_the_only_mistake(compiled):
+    """Its marks break whatever reads the file: without it, as many mistakes as looks would be reported."""
+    subprocess.run(["git", "init", "-q"], cwd=compiled.root, check=True)
+    path = "departments/alpha_dept/src/alpha_dept/settings.py"
+    compiled.change(
+        path, "    days: int = 1\n", "<<<<<<< a\n    days: int = '1\n=======\n    days: int = 2\n>>>>>>> b\n"
+    )
+    [found] = compiled.told(check_everything(compiled.root))
+    assert found.startswith(f"{path}:5: expected no conflict mark, found <<<<<<< of a merge")

@@ -1,0 +1,3 @@
+"""The fixtures of `deployed_workspace`."""
+
+from deployed_workspace import house  # noqa: F401

@@ -1,0 +1,88 @@
+"""Repetition."""
+
+import pytest
+import yaml
+
+from airnub_cli.configuration.generated_sections import repeated_lines, repeated_services
+from airnub_prefect.errors import ConfigurationError
+
+TOML = """\
+# department_template is the one to copy
+names = [
+    "airnub_cli",
+    "department_template",  # a comment
+    "old",  # a comment
+]
+text = \"\"\"\\
+    department_template |\\
+    airnub_cli\"\"\"
+"""
+COMPOSE = """\
+x-build: &build {context: .}
+
+services:
+  # The first.
+  server: {image: s}
+
+  beta:
+    build: {<<: *build, args: {DEPARTMENT: beta}}
+    mem_limit: 3g
+
+  # Its worker.
+  worker-beta: {image: w}
+
+networks: {}
+"""
+TEMPLATE = """\
+# Not copied.
+
+services:
+  department-template:
+    build: {<<: *build, args: {DEPARTMENT: department_template}}
+
+  worker-department-template: {image: w}
+"""
+
+
+def test_a_line_of_the_template_is_repeated(tmp_path):
+    """Sorted; what is gone goes, and shared packages are no departments."""
+    path = tmp_path / "x.toml"
+    path.write_text(TOML)
+    made = repeated_lines(path, ["new", "alpha"])
+    lines = '    "alpha",  # a comment\n    "department_template",  # a comment\n    "new",  # a comment\n'
+    assert made == TOML.replace('    "department_template",  # a comment\n    "old",  # a comment\n', lines).replace(
+        "    department_template |\\\n", "    alpha |\\\n    department_template |\\\n    new |\\\n"
+    )
+    path.write_text(made)
+    assert repeated_lines(path, ["alpha", "new"]) == made
+
+
+def test_a_line_that_cannot_be_repeated_is_a_mistake(tmp_path):
+    """With what is expected."""
+    path = tmp_path / "x.toml"
+    path.write_text('name = "department_template"\n')
+    with pytest.raises(ConfigurationError, match="expected each mention of department_template to be a line"):
+        repeated_lines(path, ["new"])
+
+
+def test_services_come_and_go(tmp_path):
+    """New ones as the template's, in the order of names; others stay as they are."""
+    path = tmp_path / "docker-compose.yml"
+    path.write_text(COMPOSE)
+    assert repeated_services(path, TEMPLATE, ["beta"]) == COMPOSE
+    three = repeated_services(path, TEMPLATE, ["beta", "alpha_1", "gamma"])
+    services = yaml.safe_load(three)["services"]
+    assert list(services) == ["server", "alpha-1", "worker-alpha-1", "beta", "worker-beta", "gamma", "worker-gamma"]
+    assert services["alpha-1"]["build"] == {"context": ".", "args": {"DEPARTMENT": "alpha_1"}}
+    path.write_text(three)
+    assert repeated_services(path, TEMPLATE, ["beta"]) == COMPOSE
+    assert list(yaml.safe_load(repeated_services(path, TEMPLATE, []))["services"]) == ["server"]
+
+
+@pytest.mark.parametrize("text", ["a: [\n", "x: 1\n", "services: {server: {image: s}}\n"])
+def test_a_file_of_another_form_is_a_mistake(tmp_path, text):
+    """It is named, and not written."""
+    path = tmp_path / "docker-compose.yml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"docker-compose\.yml: expected"):
+        repeated_services(path, TEMPLATE, ["beta"])

@@ -1,0 +1,46 @@
+# ruff: noqa: F811  # fixtures of another folder
+"""The registry."""
+
+import pytest
+from deployed_workspace import house  # noqa: F401
+
+from airnub_cli.configuration.registry import load_registry
+from airnub_prefect.errors import ConfigurationError
+
+
+def test_departments_are_found_by_their_id(house):
+    """With their owner."""
+    registry = load_registry(house.root)
+    department = registry.named("department_for_deploying")
+    assert department is not None
+    assert department.owner == "team-one"
+    assert registry.named("nobody") is None
+
+
+def test_what_nobody_needs_to_say(house):
+    """A cost centre, and the organisation whose teams the owners are."""
+    text = (house.root / "configs" / "departments.yaml").read_text()
+    assert load_registry(house.root).organisation is None
+    house.write(
+        "configs/departments.yaml", "organisation: acme\n" + text.replace("status:", "cost_centre: C7, status:")
+    )
+    registry = load_registry(house.root)
+    assert (registry.organisation, registry.departments[0].cost_centre) == ("acme", "C7")
+
+
+def test_an_id_comes_once(house):
+    """Or nobody could say whose the department is."""
+    text = (house.root / "configs" / "departments.yaml").read_text()
+    house.write("configs/departments.yaml", text + text.removeprefix("departments:\n"))
+    with pytest.raises(ConfigurationError, match="each id once, found department_for_deploying more"):
+        load_registry(house.root)
+
+
+def test_a_registry_says_everything(house):
+    """What is missing or misspelt is told with its line."""
+    house.write("configs/departments.yaml", "departments:\n  - {id: a-b, owner: o, contacts: [], status: gone, x: 1}\n")
+    with pytest.raises(ConfigurationError) as error:
+        load_registry(house.root)
+    told = str(error.value)
+    for what in ("id: expected", "contacts: expected", "status: expected", "unknown key", "missing key"):
+        assert what in told

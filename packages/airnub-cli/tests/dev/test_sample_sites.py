@@ -1,0 +1,71 @@
+"""The site: the sample data of all departments under one address."""
+
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from types import SimpleNamespace
+
+import pytest
+
+from airnub_cli.dev.sample_sites import together
+from airnub_core.sample_site import Reply
+from airnub_prefect.errors import ConfigurationError
+
+
+def department(name, *paths):
+    """One whose demo serves these paths."""
+    demo = SimpleNamespace(routes=lambda *, with_failure: {path: Reply(name.encode()) for path in paths})
+    return SimpleNamespace(name=name, load_demo=lambda: demo)
+
+
+def test_all_paths_are_there():
+    """Of every department."""
+    assert set(together([department("one", "/a", "/b"), department("two", "/c")])) == {"/a", "/b", "/c"}
+
+
+def test_a_path_of_two_is_told():
+    """Which of the two would be served?"""
+    with pytest.raises(ConfigurationError, match=r"two.*found /a of one too"):
+        together([department("one", "/a"), department("two", "/a")])
+
+
+REGISTRY = """
+departments:
+- {id: shop_of_tests, display_name: S, owner: team-s, contacts: [a@b], status: active}
+- {id: closed_shop, display_name: C, owner: team-s, contacts: [a@b], status: retired}
+"""
+DEPARTMENT = """
+from airnub_core.sample_site import Reply
+from airnub_prefect.department import Department
+
+
+class Demo:
+    def routes(self, *, with_failure):
+        return {"/shop-of-tests/a.csv": Reply(b"a\\n1\\n")}
+
+
+DEMO = Demo()
+DEPARTMENT = Department("shop_of_tests", (), "", "shop_of_tests.department:DEMO")
+"""
+
+
+def test_it_serves_the_departments_at_work_until_it_is_told_to_stop(tmp_path):
+    """Not those that are retired; with a page at its root, by which Compose sees that it is healthy."""
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "departments.yaml").write_text(REGISTRY)
+    (tmp_path / "shop_of_tests").mkdir()
+    (tmp_path / "shop_of_tests" / "__init__.py").touch()
+    (tmp_path / "shop_of_tests" / "department.py").write_text(DEPARTMENT)
+    command = [sys.executable, "-m", "airnub_cli.dev.sample_sites", str(tmp_path), "127.0.0.1", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as site:
+        try:
+            said = site.stderr.readline()
+            url = re.search(r"The sample site of shop_of_tests is served on (http://\S+/)", said)[1]
+            for path, expected in (("shop-of-tests/a.csv", "a\n1\n"), ("", "/shop-of-tests/a.csv")):
+                with urllib.request.urlopen(f"{url}{path}", timeout=30) as answer:
+                    assert expected in answer.read().decode()
+        finally:
+            site.send_signal(signal.SIGTERM)
+    assert site.returncode == 0

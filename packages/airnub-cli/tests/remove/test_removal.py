@@ -1,0 +1,63 @@
+"""The end of a department; removing one is tested on a whole copy of the repository (tests/test_departments.py)."""
+
+import pytest
+
+from airnub_cli.remove.removal import planned_removal
+from airnub_cli.workspace import Workspace, WorkspaceError
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nobody", "expected a member of the workspace"),
+        ("airnub-core", "expected a department other than the template"),
+        ("_template", "expected a department other than the template"),
+        ("project_alpha", "pyproject.toml has project-alpha among dependencies"),
+    ],
+)
+def test_what_is_needed_is_not_removed(house, name, reason):
+    """Every reason is told at once."""
+    with pytest.raises(WorkspaceError) as error:
+        planned_removal(house, name)
+    assert reason in str(error.value)
+
+
+def test_a_service_that_runs_its_image_needs_it(house):
+    """One that is not its own; the mistake names it."""
+    compose = house.root / "docker-compose.yml"
+    compose.write_text(
+        compose.read_text().replace("  site:\n", "  shown:\n    image: airnub/project-alpha:local\n  site:\n")
+    )
+    with pytest.raises(WorkspaceError, match="the service shown runs its image; give it another"):
+        planned_removal(house, "project_alpha")
+
+
+def test_what_goes_is_told_first(house):
+    """Folders, the pool where nobody else uses it, and the names that a server has."""
+    folder = house.root / "departments" / "zoo"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text('[project]\nname = "zoo"\nversion = "0"\n')
+    (folder / "prefect.yaml").write_text("deployments: [{name: zoo-ingestion, work_pool: {name: zoo}}]\n")
+    (house.root / "configs/variables/zoo").mkdir()
+    (house.root / "configs/variables/zoo/ingestion.yaml").write_text("store: x\n")
+    (house.root / "infra/work-pools/zoo.yaml").write_text("name: zoo\n")
+    workspace = Workspace.around(house.root)
+    removal = planned_removal(workspace, "zoo")
+    assert removal.folders == ("departments/zoo", "configs/variables/zoo")
+    assert (removal.files, removal.deployments, removal.stages) == (
+        ("infra/work-pools/zoo.yaml",), ("zoo-ingestion",), ("ingestion",),
+    )  # fmt: skip
+    other = house.root / "departments/project_alpha/prefect.yaml"
+    other.write_text(other.read_text() + "  # work_pool: {name: zoo, x: 1}\n")
+    assert planned_removal(workspace, "zoo").files == ()
+
+
+def test_what_others_read_is_not_removed(house):
+    """Who reads it is named, with the line."""
+    reads = house.root / "departments" / "_template" / "reads.yaml"
+    reads.write_text("reads:\n  - contract: project_alpha/noaa_daily_weather\n    version: 1\n")
+    with pytest.raises(WorkspaceError) as error:
+        planned_removal(house, "project_alpha")
+    assert (
+        "departments/_template/reads.yaml:2: _template reads project_alpha/noaa_daily_weather v1; take it out there"
+    ) in str(error.value)

@@ -1,0 +1,110 @@
+"""The Prefect API: errors say what a person can do."""
+
+import json
+
+import httpx
+import pytest
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+from airnub_cli.prefect_api import BackendError, PrefectServer, path_of, prefect_server
+from airnub_prefect.embedded.server import EmbeddedServer
+
+
+class Answers:
+    """A client that answers the same to everything."""
+
+    api_url = "http://somebody:hunter2@prefect.example.org/api/"
+
+    def __init__(self, status, document=None):
+        self._answer = httpx.Response(
+            status, content=json.dumps(document), request=httpx.Request("POST", "http://prefect.example.org/api/x")
+        )
+
+    def request(self, *_, **__):
+        if self._answer.is_error:
+            raise PrefectHTTPStatusError("no", request=self._answer.request, response=self._answer)
+        return self._answer
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_who_is_not_let_in_reads_what_to_set(status):
+    """The password of the URL is not repeated."""
+    with pytest.raises(
+        BackendError, match=rf"does not let us in: it answered {status}.*PREFECT_API_AUTH_STRING"
+    ) as raised:
+        PrefectServer(Answers(status)).all("/x")
+    assert "hunter2" not in str(raised.value)
+
+
+def test_something_else_at_the_url():
+    """A filter is never missing on a Prefect server; an object may be."""
+    with pytest.raises(BackendError, match="PREFECT_API_URL ends in /api"):
+        PrefectServer(Answers(404)).all("/x")
+    assert PrefectServer(Answers(404)).get("/x") is None
+
+
+def test_a_refusal_names_places_and_not_values():
+    """What is sent may be secret, and the answer may repeat it."""
+    document = {"exception_detail": [{"loc": ["body", "name"], "msg": "too long", "input": "hunter2"}]}
+    with pytest.raises(BackendError, match=r"with 422: body.name: too long") as raised:
+        PrefectServer(Answers(422, document)).post("/x", {})
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_server_that_does_not_answer():
+    """The URL is named, and how to start a server."""
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
+        prefect_server() as server,
+        pytest.raises(BackendError, match=r"expected a Prefect server at http://127.0.0.1:9/api.*found none"),
+    ):
+        server.all("/variables/filter")
+
+
+def test_no_server_is_configured():
+    """None is started behind anybody's back."""
+    with (
+        temporary_settings(restore_defaults={PREFECT_API_URL}),
+        pytest.raises(BackendError, match="set PREFECT_API_URL"),
+        prefect_server(),
+    ):
+        pass
+
+
+def test_a_long_list_has_several_pages():
+    """All of them are read."""
+
+    class Pages(Answers):
+        def request(self, *_, json, **__):
+            rows = list(range(450))[json["offset"] : json["offset"] + json["limit"]]
+            return httpx.Response(200, json=rows)
+
+    assert PrefectServer(Pages(200)).all("/x") == list(range(450))
+
+
+def test_names_in_paths():
+    """A slash in a name is no step."""
+    assert path_of("work_pools", "a b/c") == "/work_pools/a%20b%2Fc"
+
+
+@pytest.mark.system
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_a_password_on_a_real_server(tmp_path, monkeypatch):
+    """The right one is let in; a wrong one and none are told what to set."""
+    monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "admin:right")
+    running = EmbeddedServer(home=tmp_path)
+    running.start()
+    try:
+        running.wait_until_ready()
+        for password in ("admin:right", "admin:wrong", None):
+            settings = {PREFECT_API_URL: running.url, PREFECT_API_AUTH_STRING: password}
+            with temporary_settings(settings), prefect_server() as server:
+                if password == "admin:right":
+                    assert server.all("/variables/filter") == []
+                else:
+                    with pytest.raises(BackendError, match="answered 401") as raised:
+                        server.all("/variables/filter")
+                    assert "wrong" not in str(raised.value)
+    finally:
+        running.stop()

@@ -1,0 +1,40 @@
+"""Proposals."""
+
+import pytest
+
+from airnub_cli.workspace import WorkspaceError
+from airnub_cli.workspace_copy import WorkspaceCopy
+
+
+@pytest.fixture
+def proposal(tmp_path):
+    """Of a small checkout."""
+    (tmp_path / "root" / "configs").mkdir(parents=True)
+    for name in ("pyproject.toml", "uv.lock", "configs/a.yaml"):
+        (tmp_path / "root" / name).write_text(name)
+    (tmp_path / "root" / "README.md").write_text("not for us")
+    return WorkspaceCopy(tmp_path / "root", tmp_path / "copy")
+
+
+def test_only_what_differs_is_a_change(proposal):
+    """New files, changed ones, and those that are gone."""
+    assert proposal.changes() == {}
+    proposal.write("pyproject.toml", "other")
+    proposal.write("departments/x/y.txt", b"y")
+    proposal.remove("configs")
+    assert proposal.changes() == {"pyproject.toml": b"other", "departments/x/y.txt": b"y", "configs/a.yaml": None}
+    assert not proposal.path("README.md").exists()
+
+
+def test_a_checkout_that_changed_meanwhile_is_not_overwritten(proposal):
+    """The file is named."""
+    proposal.write("uv.lock", "ours")
+    (proposal.root / "uv.lock").write_text("theirs")
+    with pytest.raises(WorkspaceError, match=r"expected uv\.lock to stay as it was"):
+        proposal.changes()
+
+
+def test_what_does_not_compile_is_not_settled(proposal):
+    """What was said is told."""
+    with pytest.raises(WorkspaceError, match="expected that all departments compile with this change"):
+        proposal.settle()

@@ -1,0 +1,95 @@
+"""Entries of YAML files."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from airnub_cli.yaml_editing import with_entry, with_key, without_entry, without_keys
+from airnub_prefect.errors import ConfigurationError
+
+FILE = Path("file.yaml")
+LIST = """\
+# Above.
+items:
+  - id: a
+    text: |
+      two
+      lines
+  # About b.
+  - id: b  # beside
+    more: [1, 2]
+
+# Below.
+other: 1
+"""
+ENTRY = "  - id: c\n    more: []\n"
+
+
+def test_an_entry_comes_behind_the_last_one():
+    """Comments and empty lines stay where they are."""
+    assert with_entry(FILE, LIST, "items", ENTRY) == LIST.replace("more: [1, 2]\n", f"more: [1, 2]\n{ENTRY}")
+
+
+def test_an_entry_is_indented_like_the_others():
+    """Also not at all."""
+    assert with_entry(FILE, "items:\n- id: a\n", "items", ENTRY) == "items:\n- id: a\n- id: c\n  more: []\n"
+
+
+def test_the_first_entry_of_an_empty_list():
+    """Brackets become lines."""
+    assert with_entry(FILE, "x: 1\nitems: []\n", "items", ENTRY) == f"x: 1\nitems:\n{ENTRY}"
+
+
+@pytest.mark.parametrize("text", ["items: [{id: a}]\n", "items: 3\n", "x: 1\n", "- a\n", "items: [\n"])
+def test_what_has_another_form_is_a_mistake(text):
+    """With the name of the file."""
+    with pytest.raises(ConfigurationError, match=r"file\.yaml: expected"):
+        with_entry(FILE, text, "items", ENTRY)
+
+
+def test_an_entry_goes_with_the_comment_above_it():
+    """And nothing else."""
+    assert without_entry(FILE, LIST, "items", "id", "b") == LIST.replace(
+        "  # About b.\n  - id: b  # beside\n    more: [1, 2]\n", ""
+    )
+    assert without_entry(FILE, LIST, "items", "id", "nobody") == LIST
+
+
+def test_adding_and_removing_leaves_what_was():
+    """Byte for byte."""
+    assert without_entry(FILE, with_entry(FILE, LIST, "items", ENTRY), "items", "id", "c") == LIST
+
+
+def test_keys_go_and_a_mapping_that_is_empty_then():
+    """Keys are matched as a whole."""
+    text = "a:\n  b-x: 1\n  b-y:\n    z: 2\n  c: 3\nd:\n  b-x: 1\n"
+    unwanted = re.compile("b(-.*)?")
+    assert without_keys(FILE, text, ["a"], unwanted) == "a:\n  c: 3\nd:\n  b-x: 1\n"
+    assert without_keys(FILE, text, ["d"], unwanted) == "a:\n  b-x: 1\n  b-y:\n    z: 2\n  c: 3\n"
+    assert without_keys(FILE, text, ["e"], unwanted) == text
+
+
+MAPPING = "a: 1\nmade:\n    x:\n        y: 1\n\n# Below.\nz: 2\n"
+KEY = "  # About c.\n  c:\n    d: 1\n"
+
+
+def test_a_key_comes_behind_the_last_one():
+    """Indented as the others are; removed, it leaves what was."""
+    made = with_key(FILE, MAPPING, "made", KEY)
+    assert made == MAPPING.replace("y: 1\n", "y: 1\n    # About c.\n    c:\n      d: 1\n")
+    assert without_keys(FILE, made, ["made"], re.compile("c")) == MAPPING
+
+
+def test_the_first_key_brings_the_mapping():
+    """At the end of the file; with the last one it goes."""
+    made = with_key(FILE, "a: 1\n", "made", KEY)
+    assert made == f"a: 1\nmade:\n{KEY}"
+    assert without_keys(FILE, made, ["made"], re.compile("c")) == "a: 1\n"
+
+
+@pytest.mark.parametrize("text", ["made: {x: 1}\n", "made: [1]\n", "made: 3\n"])
+def test_a_mapping_of_another_form_is_a_mistake(text):
+    """With the name of the file."""
+    with pytest.raises(ConfigurationError, match=r"file\.yaml: expected a mapping made"):
+        with_key(FILE, text, "made", KEY)
