@@ -16,7 +16,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from airnub_cli.images.bake import BuildTarget, definition
+from airnub_cli.images.build import BuildTarget, definition
 from airnub_cli.images.image import images
 from airnub_cli.workspace import Workspace
 from airnub_prefect.api_url import LOCAL

@@ -15,10 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from airnub_cli.configuration.names import Names
+from airnub_cli.configuration.registry import Names
 from airnub_cli.new.template_copy import DepartmentSpec, department_files
-from airnub_cli.template.history import tree_here
-from airnub_cli.template.origin import TemplateOrigin, origin_path
+from airnub_cli.template.history import TemplateOrigin, origin_path, tree_here
 
 ROOT = Path(__file__).parents[1]
 COPIED = (

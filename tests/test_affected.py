@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.affected.impacts import Concern
+from airnub_cli.affected.graph import Concern
 from airnub_cli.affected.result import affected
-from airnub_cli.images.digest import digest_of
-from airnub_cli.images.image import images
-from airnub_cli.images.inputs import Inputs
+from airnub_cli.images.image import Inputs, digest_of, images
 from airnub_cli.workspace import Workspace
 from benchmarks.workspaces import THIRD_PARTY, commit, git, make
 

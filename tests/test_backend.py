@@ -12,7 +12,7 @@ from prefect_docker.worker import DockerWorkerJobConfiguration
 
 from airnub_cli.apply.desired_state import read_desired_state
 from airnub_cli.apply.variables import installed_department
-from airnub_cli.configuration.job_templates import base_job_template
+from airnub_cli.configuration.pools import base_job_template
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = sorted({"local", *(path.stem for path in (ROOT / "configs" / "environments").glob("*.yaml"))})

@@ -10,8 +10,7 @@ from prefect.settings.models.server.services import ServerServicesDBVacuumSettin
 
 from airnub_cli.dev.services import Services
 from airnub_cli.dev.state import StateFolder
-from airnub_cli.images.image import PREFECT, images
-from airnub_cli.images.inputs import bases
+from airnub_cli.images.image import PREFECT, bases, images
 from airnub_cli.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]

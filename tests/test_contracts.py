@@ -15,7 +15,7 @@ from jsonschema import Draft201909Validator
 
 from airnub_cli.__main__ import main
 from airnub_cli.contract.odcs import physical_type
-from airnub_cli.data_contracts.reads import Reads
+from airnub_cli.data_contracts.publications import Reads
 from airnub_core.contracts.contract import Contract
 from airnub_core.contracts.field_types import WORDS
 from airnub_data import Column, Csv, Dataset

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from airnub_cli.compile.compilation import compile_environment
-from airnub_cli.compile.ownership import retagged
+from airnub_cli.compile.department_file import retagged
 from airnub_cli.compile.schema import DeploymentFile
 from airnub_cli.compile.workspace_check import check_deployments
 from airnub_cli.configuration.environment import EnvironmentFile

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from airnub_cli.check.check_warning import mistakes_in
+from airnub_cli.check.report import mistakes_in
 from airnub_cli.check.runner import check_everything
 from airnub_cli.lock import load_lock
 from airnub_cli.workspace import normalized

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.configuration.names import Names, renamed
-from airnub_cli.configuration.registry import Registry
+from airnub_cli.configuration.registry import Names, Registry, renamed
 from airnub_cli.template.moved_names import MOVED
 from airnub_prefect.validation import load_yaml
 

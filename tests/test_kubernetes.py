@@ -14,15 +14,15 @@ import yaml
 from kubernetes_validate.utils import all_versions
 from prefect.settings.models.server.database import SQLAlchemyTLSSettings
 
+from airnub_cli import kubernetes
 from airnub_cli.apply.desired_state import read_desired_state
-from airnub_cli.configuration.job_templates import base_job_template
+from airnub_cli.configuration.pools import base_job_template
 from airnub_cli.configuration.registry import load_registry
-from airnub_cli.kubernetes import rendering
 from airnub_cli.workspace import Workspace
 from airnub_prefect.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[1]
-FOLDER = ROOT / rendering.FOLDER
+FOLDER = ROOT / kubernetes.FOLDER
 DEPARTMENTS = [one.id.replace("_", "-") for one in load_registry(ROOT).departments if one.status == "active"]
 SECRETS = list(yaml.safe_load_all((FOLDER / "secrets.example.yaml").read_text()))
 VERSIONS = list(dict.fromkeys(all_versions()))
@@ -34,7 +34,7 @@ QUANTITY = re.compile(r"[0-9]+(m|[KMGT]i)?")
 @pytest.fixture(scope="module")
 def manifests():
     """All that `airnub kubernetes --env cluster` prints, by kind and name."""
-    text = rendering.manifests(Workspace.around(ROOT), "cluster", {}, digest=lambda *_: "0123456789abcdef")
+    text = kubernetes.manifests(Workspace.around(ROOT), "cluster", {}, digest=lambda *_: "0123456789abcdef")
     return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text)}
 
 

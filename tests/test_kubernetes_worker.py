@@ -16,9 +16,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from airnub_cli import kubernetes
 from airnub_cli.apply.desired_state import read_desired_state
-from airnub_cli.configuration.job_templates import base_job_template
-from airnub_cli.kubernetes import rendering
+from airnub_cli.configuration.pools import base_job_template
 from airnub_cli.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
@@ -72,7 +72,7 @@ class Here:
 @pytest.fixture
 def manifests():
     """Of the environment `cluster`, by kind and name."""
-    text = rendering.manifests(Workspace.around(ROOT), "cluster", {}, digest=lambda *_: "0123456789abcdef")
+    text = kubernetes.manifests(Workspace.around(ROOT), "cluster", {}, digest=lambda *_: "0123456789abcdef")
     return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text)}
 
 

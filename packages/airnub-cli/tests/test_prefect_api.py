@@ -1,4 +1,6 @@
-"""The Prefect API: errors say what a person can do."""
+"""The Prefect API: errors say what a person can do.
+Changes.
+"""
 
 import json
 
@@ -7,7 +9,7 @@ import pytest
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from airnub_cli.prefect_api import BackendError, PrefectServer, path_of, prefect_server
+from airnub_cli.prefect_api import Action, BackendError, PrefectServer, differences, path_of, prefect_server, unchanged
 from airnub_prefect.embedded.server import EmbeddedServer
 
 
@@ -108,3 +110,26 @@ def test_a_password_on_a_real_server(tmp_path, monkeypatch):
                     assert "wrong" not in str(raised.value)
     finally:
         running.stop()
+
+
+def test_differences_name_places_and_no_values():
+    """Deep in mappings; of a list the list; a key on one side only."""
+    wanted = {"network": {"max": 1, "same": 2}, "urls": ["secret"], "new": 1}
+    found = {"network": {"max": 3, "same": 2}, "urls": ["other"], "old": 1}
+    assert list(differences(wanted, found)) == ["network.max", "new", "old", "urls"]
+
+
+def test_equal_values_of_other_types_differ():
+    """To JSON, `true` is not 1."""
+    assert list(differences({"a": True}, {"a": 1})) == ["a"]
+    assert list(differences("x", "y")) == ["value"]
+    assert list(differences({"a": [1]}, {"a": [1]})) == []
+
+
+def test_nothing_to_do_can_be_sent():
+    """It sends nothing."""
+    change = unchanged("block", "secret/x", ("paused",))
+    change.send()
+    assert change.as_json() == {
+        "kind": "block", "name": "secret/x", "action": Action.UNCHANGED.value, "different": [], "kept": ["paused"]
+    }  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from airnub_cli import kubernetes, rotate, sbom
 from airnub_cli.affected import command as affected
 from airnub_cli.apply import command as backend
 from airnub_cli.backup import command as backup
@@ -16,11 +17,8 @@ from airnub_cli.contract import command as contract
 from airnub_cli.dev import command as dev
 from airnub_cli.doctor import command as doctor
 from airnub_cli.images import command as images
-from airnub_cli.kubernetes import command as kubernetes
 from airnub_cli.new import command as departments
 from airnub_cli.retention import command as retention
-from airnub_cli.rotate import command as rotate
-from airnub_cli.sbom import command as sbom
 from airnub_cli.template import command as template
 from airnub_cli.test import run_alone, run_each_alone
 from airnub_cli.transaction import recover

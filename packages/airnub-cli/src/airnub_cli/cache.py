@@ -1,21 +1,158 @@
-"""Memory: what was found out once and took long, in files named by a digest of everything that it came from.
+"""Cache of results on disk, in files named by a digest of everything that a result came from.
 
-With another input, or another version of what is installed, comes another name; `fingerprints` says what counts.
-It may be removed at any time, and several commands may use it at once. Where it cannot be read or written, all is found
-out anew.
+A department's fingerprint covers its own sources, those of all members that it depends on, as Python would find them
+now, and the environment; and, for every result, this command, the version of Python and all installed distributions.
+The cache may be removed at any time, and several commands may use it at once. Where it cannot be read or written,
+everything is computed again.
 """
 
 import hashlib
 import json
 import os
+import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from airnub_cli.fingerprints import CACHE, digest_of, machinery
+import airnub_cli
+import airnub_prefect
+from airnub_cli.workspace import Member, Workspace
 from airnub_common import write_atomic
+
+CACHE = "AIRNUB_CACHE"
+"""Names the folder that answers are kept in, and so decides none of them."""
+_LOOKS = (b"environ", b"getenv", b"pydantic_settings", b"BaseSettings", b"dotenv", b"expandvars")
+_SAID = ("AIRNUB_", "PREFECT_")
+_OURS = {"airnub_cli", "airnub_common", "airnub_core", "airnub_prefect"}
+"""They look at nothing else of the environment when they are imported."""
+
+
+def machinery() -> str:
+    """A digest of what does the work: this command, Python, what is installed, and our part of the environment."""
+    own = [read_tree(Path(str(module.__file__)).parent) for module in (airnub_cli, airnub_prefect)]
+    installed = sorted({name for _, names in _importable() for name in names if name.endswith(".dist-info")})
+    said = sorted(f"{name}={value}" for name, value in _environment() if name.startswith(_SAID))
+    return digest_of(sys.version, *(one.digest if one else os.urandom(8).hex() for one in own), *installed, *said)
+
+
+def digest_of(*parts: str) -> str:
+    """One digest of several texts."""
+    whole = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode(errors="surrogateescape")
+        whole.update(len(encoded).to_bytes(8, "big") + encoded)
+    return whole.hexdigest()
+
+
+class Fingerprints:
+    """Those of one workspace; what is read of it is taken as not changing meanwhile."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Nothing is read yet."""
+        self._workspace = workspace
+        self._known: dict[str, Tree | None] = {}
+
+    def of(self, member: Member, *more: str) -> str | None:
+        """The fingerprint of a member, `None` where something that it stands on cannot be found or known.
+
+        Args:
+            member: a department.
+            more: texts that decide as well.
+        """
+        parts = list(more)
+        for one in self._workspace.closure(member):
+            sources = self._sources(one)
+            if sources is None:
+                return None
+            looks = sources.looks and one.module not in _OURS
+            parts += [one.name, sources.digest, self._environment if looks else ""]
+        return digest_of(*parts)
+
+    def imported(self) -> str | None:
+        """One of all members, as Python would find them."""
+        parts: list[str] = []
+        for member in self._workspace.members.values():
+            sources = self._sources(member)
+            if sources is None:
+                return None
+            looks = sources.looks and member.module not in _OURS
+            parts += [member.name, sources.digest, self._environment if looks else ""]
+        return digest_of(*parts)
+
+    def _sources(self, member: Member) -> "Tree | None":
+        if member.name not in self._known:
+            folder = self._places.get(member.module)
+            package = None if folder is None else folder / member.module
+            is_package = package is not None and (package / "__init__.py").is_file()
+            self._known[member.name] = read_tree(package) if package and is_package else None
+        return self._known[member.name]
+
+    @cached_property
+    def _places(self) -> dict[str, Path]:
+        """Where each module is found first."""
+        wanted = {member.module for member in self._workspace.members.values()}
+        places: dict[str, Path] = {}
+        for folder, names in _importable():
+            for name in wanted.intersection(names):
+                places.setdefault(name, folder)
+        return places
+
+    @cached_property
+    def _environment(self) -> str:
+        return "\n".join(sorted(f"{name}={value}" for name, value in _environment()))
+
+
+def _importable() -> Iterator[tuple[Path, list[str]]]:
+    """The folders that Python imports from, in their order, and what lies in each."""
+    for folder in dict.fromkeys(Path(entry or ".") for entry in sys.path):
+        if folder.is_dir():
+            yield folder, os.listdir(folder)  # noqa: PTH208  # several times as fast, and names are all we need
+
+
+class Tree:
+    """The files of a folder."""
+
+    def __init__(self) -> None:
+        self.looks = False
+        """Whether they look at the environment."""
+        self.whole = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        """Of their names and contents."""
+        return self.whole.hexdigest()
+
+
+def read_tree(folder: Path) -> Tree | None:
+    """All that is in a folder, `None` where there is none, or where links are in it, which may lead anywhere."""
+    found = Tree()
+    return found if folder.is_dir() and _add(found, str(folder), "") else None
+
+
+def _add(found: Tree, folder: str, place: str) -> bool:
+    with os.scandir(folder) as listed:
+        entries = sorted(listed, key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.is_symlink():
+            return False
+        if entry.is_dir():
+            if entry.name != "__pycache__" and not _add(found, entry.path, f"{place}{entry.name}/"):
+                return False
+            continue
+        content = Path(entry.path).read_bytes()
+        name = f"{place}{entry.name}".encode()
+        found.whole.update(len(name).to_bytes(8, "big") + name + len(content).to_bytes(8, "big") + content)
+        if not found.looks and entry.name.endswith(".py"):
+            found.looks = any(word in content for word in _LOOKS)
+    return True
+
+
+def _environment() -> list[tuple[str, str]]:
+    return [(name, value) for name, value in os.environ.items() if name != CACHE]
+
 
 DAYS = 14
 """What was not asked for as long is dropped."""

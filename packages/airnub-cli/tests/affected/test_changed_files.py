@@ -1,10 +1,215 @@
-"""Files of members, and those that images are built by."""
+"""Packages of the lock that are not what they were.
+Who reads what a changed contract publishes.
+The root pyproject.toml.
+Files of members, and those that images are built by.
+"""
+
+import re
 
 import pytest
 
-from airnub_cli.affected.changed_files import shortened, sorted_out, use_of
-from airnub_cli.affected.members import complete
-from airnub_cli.lock import load_lock
+from airnub_cli.affected.changed_files import concerns_tests, differences, shortened, sorted_out, use_of
+from airnub_cli.affected.graph import complete
+from airnub_cli.lock import Lock, load_lock
+
+REGISTRY = 'source = { registry = "https://pypi.example/simple" }'
+TEXT = f"""version = 1
+
+[[package]]
+name = "alpha"
+version = "0.1.0"
+source = {{ editable = "departments/alpha" }}
+dependencies = [
+    {{ name = "numpy", version = "1.0", {REGISTRY}, marker = "python_full_version < '3.12'" }},
+    {{ name = "numpy", version = "2.0", {REGISTRY}, marker = "python_full_version >= '3.12'" }},
+    {{ name = "polars", extra = ["all"] }},
+]
+
+[package.optional-dependencies]
+science = [
+    {{ name = "sklearn" }},
+]
+
+[[package]]
+name = "numpy"
+version = "1.0"
+{REGISTRY}
+
+[[package]]
+name = "numpy"
+version = "2.0"
+{REGISTRY}
+
+[[package]]
+name = "polars"
+version = "2.1"
+{REGISTRY}
+sdist = {{ url = "https://files.example/polars.tar.gz", hash = "sha256:33", size = 1 }}
+
+[package.optional-dependencies]
+all = [
+    {{ name = "sklearn" }},
+]
+
+[[package]]
+name = "sklearn"
+version = "1.5"
+{REGISTRY}
+"""
+
+
+def said(after, before=TEXT):
+    """What is told of the difference of two locks."""
+    return [one.what for one in differences(load_lock(before), load_lock(after))]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ('version = "2.1"', 'version = "2.2"', ["polars 2.1 → 2.2"]),
+        ("sha256:33", "sha256:44", ["polars 2.1, other files"]),
+        ('"2.0"', '"2.1"', ["numpy 2.0 → 2.1"]),
+        (">= '3.12'", "> '3.12'", ["alpha otherwise needs numpy"]),
+        ('    { name = "polars", extra = ["all"] },\n', "", ["alpha no longer needs polars, polars[all]"]),
+        ('polars", extra = ["all"] }', 'polars" }', ["alpha no longer needs polars[all]"]),
+        ('science = [\n    { name = "sklearn" },', 'science = [\n    { name = "polars" },',
+         ["alpha[science] now needs polars; no longer needs sklearn"]),
+        ('all = [\n    { name = "sklearn" },', 'all = [\n    { name = "numpy" },',
+         ["polars[all] now needs numpy; no longer needs sklearn"]),
+        ('editable = "departments/alpha"', 'editable = "departments/omega"', ["alpha moved to departments/omega"]),
+        ('"alpha"\nversion = "0.1.0"', '"alpha"\nversion = "0.2.0"', []),
+        ("https://pypi.example/simple", "https://mirror.example/simple", []),
+        ("size = 1", "size = 2", []),
+    ],
+)  # fmt: skip
+def test_what_is_told(before, after, expected):
+    """The package itself, or what it needs; not both, and nothing that installs the same."""
+    assert before in TEXT
+    assert said(TEXT.replace(before, after)) == expected
+
+
+def test_a_version_from_elsewhere():
+    """Without a registry nothing says that it is the same."""
+    one = f'name = "sklearn"\nversion = "1.5"\n{REGISTRY}'
+    assert said(
+        TEXT.replace(one, 'name = "sklearn"\nversion = "1.5"\nsource = { git = "https://x.example/s?rev=1#1" }')
+    ) == ["sklearn 1.5 from elsewhere"]
+
+
+def test_two_versions_become_one():
+    """What needed one of them needs it otherwise; the other goes without a word."""
+    after = re.sub(r'    \{ name = "numpy", version = "1.*\n', "", TEXT)
+    after = after.replace(f'[[package]]\nname = "numpy"\nversion = "1.0"\n{REGISTRY}\n\n', "")
+    after = re.sub(r'name = "numpy", version = "2.0", source = \{[^}]*\}', 'name = "numpy"', after)
+    assert said(after) == ["alpha no longer needs numpy"]
+
+
+def test_a_first_lock():
+    """Everything is new, so nothing is different."""
+    assert list(differences(Lock(), load_lock(TEXT))) == []
+
+
+PATH = "departments/alpha/contracts/rain.v1.yaml"
+READS = "reads: [{contract: alpha/rain, version: 1, fields: {place: string}}]\n"
+
+
+@pytest.fixture
+def reading(checkout):
+    """A checkout in which beta reads what alpha publishes, both on `main`."""
+    checkout.write(PATH, "kind: dataset\n")
+    checkout.write("departments/beta/reads.yaml", READS)
+    checkout.write("departments/_template/reads.yaml", READS.replace("alpha/rain", "alpha/snow"))
+    checkout.commit()
+    checkout.git("branch", "--force", "main")
+    return checkout
+
+
+def test_a_change_concerns_the_tests_of_both(reading):
+    """The contract is in no image; the chain goes through whoever publishes."""
+    reading.write(PATH)
+    assert reading.told() == {"alpha": "tests", "beta": "tests"}
+    assert reading.reasons("beta") == [f"{PATH} → alpha → beta"]
+
+
+def test_a_contract_that_is_gone_concerns_who_read_it(reading):
+    """Until its file says otherwise."""
+    (reading.root / PATH).unlink()
+    assert reading.told() == {"alpha": "tests", "beta": "tests"}
+
+
+def test_another_version_is_nothing_to_who_reads_the_first(reading):
+    """Nor is another name."""
+    reading.write(PATH.replace("v1", "v2"))
+    reading.write(PATH.replace("rain", "fog"))
+    assert reading.told() == {"alpha": "tests"}
+
+
+def test_what_is_read_concerns_the_reader_alone(reading):
+    """As any file of its folder."""
+    reading.write("departments/beta/reads.yaml", READS.replace("place", "day"))
+    assert reading.told() == {"beta": "tests"}
+
+
+PYPROJECT = """
+[project]
+name = "root"
+requires-python = ">=3.11"
+dependencies = ["alpha"]
+
+[tool.uv]
+link-mode = "copy"
+
+[tool.uv.workspace]
+members = ["departments/*"]
+
+[tool.uv.sources]
+alpha = { workspace = true }
+
+[tool.ruff]
+line-length = 120
+
+[tool.mypy]
+strict = true
+
+[tool.pytest.ini_options]
+addopts = ["-a", "-b"]
+
+[tool.importlinter]
+root_packages = ["alpha"]
+
+[[tool.importlinter.contracts]]
+id = "layers"
+layers = [\"\"\"\\
+    alpha |\\
+    beta\"\"\", "core"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("\n[project]", "\n# The root.\n[project]", False),
+        ('dependencies = ["alpha"]', 'dependencies = ["alpha", "click"]', False),
+        ("[tool.uv]", '[dependency-groups]\nlint = ["ruff"]\n[tool.uv]', False),
+        ('["departments/*"]', '["departments/*", "packages/*"]', False),
+        ("alpha = {", "beta = { workspace = true }\nalpha = {", False),
+        ("    alpha |\\\n", "    alpha |\\\n    gamma |\\\n", False),
+        ('root_packages = ["alpha"]', 'root_packages = ["alpha", "gamma"]', False),
+        ("120", "100", False),
+        ("strict = true", "strict = false", False),
+        ('"copy"', '"clone"', True),
+        (">=3.11", ">=3.12", True),
+        ('["-a", "-b"]', '["-a"]', True),
+        ('["-a", "-b"]', '["-b", "-a"]', True),
+        ("[tool.ruff]", "[tool.other]", True),
+        ("[project]", "[project", True),
+        (PYPROJECT, "", True),
+    ],
+)
+def test_whether_tests_run_with_it(before, after, expected):
+    """Not what only the root needs, what the lock says, or what linters look at."""
+    assert before in PYPROJECT
+    assert concerns_tests(PYPROJECT, PYPROJECT.replace(before, after, 1)) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,140 @@
-"""The graph."""
+"""Findings.
+Members.
+The graph.
+"""
 
 import pytest
 
-from airnub_cli.affected.graph import Graph
-from airnub_cli.affected.impacts import Impacts
-from airnub_cli.affected.members import complete
+from airnub_cli.affected.graph import Concern, Graph, Impacts, Target, complete, shown
 from airnub_cli.lock import load_lock
+from airnub_cli.workspace import WorkspaceError
+
+ALPHA = Target("department", "alpha", frozenset(Concern))
+TEMPLATE = Target("department", "_template", frozenset({Concern.TESTS}))
+CORE = Target("package", "core", frozenset({Concern.TESTS}))
+PREFECT = Target("image", "prefect", frozenset({Concern.IMAGE}))
+
+
+def said(findings):
+    """What is told of each."""
+    return [(one.target.name, [str(concern) for concern in one.concerns], list(one.reasons)) for one in findings]
+
+
+def test_a_new_image_is_deployed_too():
+    """Deployments name images by digest. Concerns have an order of their own."""
+    findings = Impacts()
+    findings.add(ALPHA, ["file"], {Concern.TESTS, Concern.IMAGE})
+    assert said(findings) == [("alpha", ["image", "tests", "deployment"], ["file → alpha"])]
+
+
+def test_nobody_is_told_what_is_not_theirs():
+    """The template has no image, and a package neither that nor a deployment."""
+    findings = Impacts()
+    findings.add(TEMPLATE, ["file"], {Concern.IMAGE})
+    findings.add(CORE, ["file"], {Concern.IMAGE, Concern.TESTS})
+    findings.add(PREFECT, ["file"], {Concern.IMAGE})
+    assert said(findings) == [("core", ["tests"], ["file → core"]), ("prefect", ["image"], ["file → prefect"])]
+
+
+def test_departments_packages_images():
+    """Each sorted by name, whoever was found first."""
+    findings = Impacts()
+    for target in (PREFECT, CORE, ALPHA, TEMPLATE):
+        findings.add(target, ["file"], Concern)
+    assert [one.target for one in findings] == [TEMPLATE, ALPHA, CORE, PREFECT]
+
+
+def test_reasons_are_told_once():
+    """And a step that is its own neighbour, too."""
+    findings = Impacts()
+    findings.add(CORE, ["file", "core"], {Concern.TESTS})
+    findings.add(CORE, ["file", "core"], {Concern.TESTS})
+    findings.add(CORE, ["other"], {Concern.TESTS})
+    assert said(findings) == [("core", ["tests"], ["file → core", "other → core"])]
+
+
+def test_the_template():
+    """It is a department that is neither built nor deployed; a package is none."""
+    assert [one.is_template for one in (TEMPLATE, ALPHA, CORE, PREFECT)] == [True, False, False, False]
+
+
+def test_names_of_files_are_one_line():
+    """Whatever is in them: a line, a colour, bytes that are no text."""
+    assert shown("a\nb\x1b[31m\udcff ü → é") == "a\\nb\\x1b[31m\\udcff ü → é"
+
+
+def completed(checkout, *changed):
+    """The lock and the members of a checkout in which files changed."""
+    return complete(checkout.root, load_lock((checkout.root / "uv.lock").read_text()), changed)
+
+
+def test_members_of_the_lock(checkout):
+    """By folder; each is a department or a package."""
+    _, members = completed(checkout)
+    assert {folder: (one.kind, one.name) for folder, one in members.targets().items()} == {
+        "departments/_template": ("department", "_template"),
+        "departments/alpha": ("department", "alpha"),
+        "departments/beta": ("department", "beta"),
+        "packages/airnub-core": ("package", "airnub-core"),
+        "packages/airnub-prefect": ("package", "airnub-prefect"),
+    }
+    assert members.unlocked == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [
+        ("departments/alpha/src/alpha/__init__.py", "departments/alpha"),
+        ("departments/alpha/README.md", "departments/alpha"),
+        ("departments/alphabet/README.md", None),
+        ("departments/alpha", "departments/alpha"),
+        ("departments/alp", None),
+        ("README.md", None),
+    ],
+)
+def test_whose_file_it_is(checkout, path, folder):
+    """A folder's name is not the beginning of another's; the folder itself is a file where it is a submodule."""
+    assert completed(checkout)[1].around(path) == folder
+
+
+def test_a_member_that_nobody_has_locked(checkout):
+    """It stands on what it declares, by any spelling of the names."""
+    checkout.write(
+        "departments/gamma/pyproject.toml",
+        '[project]\nname = "Gamma_Team"\ndependencies = ["Airnub_Core[tables] >= 0", "joblib; os_name > \'3\'"]\n'
+        '[project.optional-dependencies]\nmore = ["polars[all]~=2.0"]\n',
+    )
+    lock, members = completed(checkout, "departments/gamma/pyproject.toml")
+    assert members.unlocked == ("gamma-team",)
+    found = lock.slice("gamma-team")
+    assert found.members == ("departments/gamma", "packages/airnub-core")
+    assert "joblib" in found.text
+    assert "polars" in found.text
+
+
+@pytest.mark.parametrize(
+    "path", ["tests/data/pyproject.toml", "departments/gamma/deep/pyproject.toml", "departments/none/pyproject.toml"]
+)
+def test_not_every_pyproject_is_one_of_a_member(checkout, path):
+    """Only where the workspace looks for members, and only if it is there and says a name."""
+    if "none" not in path:
+        checkout.write(path, '[project]\nname = "gamma"\n')
+    assert completed(checkout, path)[1].unlocked == ()
+
+
+def test_a_member_that_is_locked_and_not_there(checkout):
+    """It is none."""
+    checkout.git("rm", "-r", "--quiet", "departments/beta")
+    lock, members = completed(checkout)
+    assert "departments/beta" not in members.packages
+    assert lock.named("beta") == []
+
+
+def test_a_pyproject_that_is_no_toml(checkout):
+    """The error names the file."""
+    checkout.write("departments/gamma/pyproject.toml", "[project\n")
+    with pytest.raises(WorkspaceError, match=r"expected .*gamma/pyproject.toml to be TOML, but"):
+        completed(checkout, "departments/gamma/pyproject.toml")
 
 
 @pytest.fixture

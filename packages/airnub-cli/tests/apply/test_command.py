@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from airnub_cli.__main__ import main
-from airnub_cli.apply.environment_mark import VARIABLE
+from airnub_cli.apply.desired_state import VARIABLE
 from airnub_cli.prefect_api import prefect_server
 
 

@@ -1,11 +1,122 @@
-"""Applying: all kinds together."""
+"""The mark of a server: which environment was applied to it, and which may be.
+Applying: all kinds together.
+"""
+
+from itertools import product
 
 import pytest
 
-from airnub_cli.apply.change import Action, Change
-from airnub_cli.apply.desired_state import compare, counts, send
-from airnub_cli.prefect_api import BackendError
+from airnub_cli.apply.desired_state import (
+    VARIABLE,
+    Decision,
+    check_known,
+    compare,
+    compare_mark,
+    counts,
+    decide,
+    environment_of,
+    send,
+)
+from airnub_cli.prefect_api import Action, BackendError, Change
 from airnub_prefect.errors import ConfigurationError
+
+# What the server has, what is asked for, --switch: what comes of it.
+EXPECTED = {
+    (None, None, False): ("go on", "local", None),
+    (None, None, True): ("go on", "local", None),
+    (None, "sample", False): ("go on", "sample", None),
+    (None, "sample", True): ("go on", "sample", None),
+    (None, "production", False): ("go on", "production", None),
+    (None, "production", True): ("go on", "production", None),
+    ("local", None, False): ("keep", "local", None),
+    ("local", None, True): ("keep", "local", None),
+    ("local", "sample", False): ("refuse", "sample", "local"),
+    ("local", "sample", True): ("go on", "sample", "local"),
+    ("local", "production", False): ("refuse", "production", "local"),
+    ("local", "production", True): ("go on", "production", "local"),
+    ("sample", None, False): ("keep", "sample", None),
+    ("sample", None, True): ("keep", "sample", None),
+    ("sample", "sample", False): ("go on", "sample", None),
+    ("sample", "sample", True): ("go on", "sample", None),
+    ("sample", "production", False): ("go on", "production", "sample"),
+    ("sample", "production", True): ("go on", "production", "sample"),
+    ("production", None, False): ("keep", "production", None),
+    ("production", None, True): ("keep", "production", None),
+    ("production", "sample", False): ("refuse", "sample", "production"),
+    ("production", "sample", True): ("go on", "sample", "production"),
+    ("production", "production", False): ("go on", "production", None),
+    ("production", "production", True): ("go on", "production", None),
+}
+
+
+@pytest.mark.parametrize(
+    ("has", "asked", "switch"),
+    list(product((None, "local", "sample", "production"), (None, "sample", "production"), (False, True))),
+)
+def test_every_combination(has, asked, switch):
+    """Nothing asked for keeps what is there; a different environment needs --switch, except after the sample sites."""
+    assert decide(has, asked, switch=switch) == Decision(*EXPECTED[has, asked, switch])
+
+
+def test_the_default_is_of_servers_without_an_environment():
+    """Compose begins with the sample sites; a server that has an environment keeps it."""
+    assert decide(None, None, default="sample").environment == "sample"
+    assert decide("production", None, default="sample").environment == "production"
+
+
+def test_a_refusal_names_both_and_the_command():
+    """What to type for either."""
+    message = str(decide("production", "sample"))
+    assert "expected the environment of the server, production" in message
+    assert "found sample" in message
+    assert "`airnub apply --env sample --switch`" in message
+
+
+def test_a_kept_environment_that_the_checkout_does_not_have():
+    """The Variable is named, and what there is."""
+    with pytest.raises(ConfigurationError, match=r"airnub_environment.*expected one of the environments a, b, found"):
+        check_known(decide("production", None), ["b", "a"])
+    check_known(decide("production", None), ["production"])
+
+
+@pytest.fixture
+def empty(server):
+    """A server to which nothing was applied; the tests of this process share it."""
+    for one in server.all("/variables/filter", variables={"tags": {"all_": ["airnub"]}}):
+        server.delete(f"/variables/name/{one['name']}")
+    for one in server.all("/deployments/filter", deployments={"tags": {"all_": ["airnub"]}}):
+        server.delete(f"/deployments/{one['id']}")
+    return server
+
+
+def test_what_is_marked_is_found(empty):
+    """From no environment to one, and to another; a second time nothing is sent."""
+    assert environment_of(empty) is None
+    for name, action in (("staging", "created"), ("production", "updated"), ("production", "unchanged")):
+        change = compare_mark(empty, name)
+        change.send()
+        assert change.action.value == action
+        assert environment_of(empty) == name
+
+
+def test_a_server_of_an_earlier_version(empty, repository):
+    """Variables without a mark are of `local`; deployments that ask the sample sites say so by their tag."""
+    repository.write(f"configs/variables/{repository.department}/ingestion.yaml", "store: data\n")
+    repository.apply()
+    assert environment_of(empty) == "local"
+    flow = empty.post("/flows/", {"name": repository.pool})["id"]
+    deployment = {"name": repository.pool, "flow_id": flow, "tags": ["airnub", "sources:sample"]}
+    empty.post("/deployments/", deployment)
+    assert environment_of(empty) == "sample"
+
+
+def test_a_mark_without_a_name(empty):
+    """The Variable is named, and the command that mends it."""
+    empty.post("/variables/", {"name": VARIABLE, "value": {"a": 1}})
+    with pytest.raises(BackendError, match="prefect variable set airnub_environment NAME --overwrite"):
+        environment_of(empty)
+    empty.delete(f"/variables/name/{VARIABLE}")
+
 
 VALUES = {"TOKEN": "x"}
 

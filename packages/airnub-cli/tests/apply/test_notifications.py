@@ -17,7 +17,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from airnub_cli.apply.notifications import notification_name
-from airnub_cli.configuration.names import Names
+from airnub_cli.configuration.registry import Names
 from airnub_cli.prefect_api import prefect_server
 from airnub_prefect.errors import ConfigurationError
 

@@ -6,8 +6,8 @@ import stat
 import pytest
 from backup_system import fill, runs
 
+from airnub_cli.backup.backup_manifest import BackupError
 from airnub_cli.backup.copying import copy_system
-from airnub_cli.backup.errors import BackupError
 from airnub_cli.backup.restore import chosen, restore_system
 from airnub_cli.backup.systems import DevSystem
 from airnub_cli.backup.vault import FolderVault

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
 from airnub_cli.check import runner
-from airnub_cli.check.check_warning import CheckWarning
+from airnub_cli.check.report import CheckWarning
 from airnub_prefect.errors import Diagnostic
 
 

@@ -1,10 +1,14 @@
-"""Conformance: names and files."""
+"""Conformance: names and files.
+Placement: where a member must be named besides.
+The lock: asked of a real uv.
+"""
 
 import shutil
+import subprocess
 
 import pytest
 
-from airnub_cli.check.conformance import check_member, check_projects, line_of
+from airnub_cli.check.conformance import check_lock, check_member, check_projects, check_registration, line_of
 
 
 def test_good_members_have_no_mistakes(house):
@@ -162,3 +166,60 @@ def test_a_version_of_what_the_workspace_has(house):
     house.change(path, "shared-things[x]", "shared-things[x]>=1")
     [told] = house.told(check_member(house.workspace, house.member("alpha-dept")))
     assert told == f"{path}:5: expected no version of shared-things, which is the workspace's own, found '>=1'"
+
+
+def test_a_good_house(house):
+    """Everybody is placed; tools that are not used ask for nothing."""
+    assert house.told(check_registration(house.workspace)) == []
+    house.write("pyproject.toml", '[tool.uv.workspace]\nmembers = ["packages/*", "departments/*"]\n')
+    assert house.told(check_registration(house.workspace)) == []
+
+
+def test_a_folder_that_no_pattern_finds(house):
+    """It lies where members lie, and uv does not know of it."""
+    house.write("pyproject.toml", '[tool.uv.workspace]\nmembers = ["packages/*", "departments/beta_dept"]\n')
+    assert house.told(check_registration(house.workspace)) == [
+        "departments/alpha_dept/pyproject.toml: expected a member of the workspace, found it in none of `members` of "
+        "pyproject.toml"
+    ]
+
+
+def test_a_member_that_nobody_placed_and_one_that_is_gone(house):
+    """Each place, with its line."""
+    house.change("pyproject.toml", '"alpha_dept", "beta_dept"]', '"beta_dept", "gone"]')
+    house.change("pyproject.toml", "alpha_dept | beta_dept", "beta_dept")
+    assert house.told(check_registration(house.workspace)) == [
+        "pyproject.toml:12: expected 'alpha_dept' in root_packages of tool.importlinter, found it missing",
+        "pyproject.toml:12: expected members of the workspace in root_packages of tool.importlinter, found 'gone'",
+        "pyproject.toml:18: expected 'alpha_dept' in layers of the import contract `layers`, found it missing",
+    ]
+
+
+@pytest.fixture
+def locked(tmp_path):
+    """A project with its lock, without dependencies."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "0"\nrequires-python = ">=3.11"\n')
+    subprocess.run(["uv", "lock", "--quiet", "--offline"], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_a_lock_that_fits(locked):
+    """Nothing to tell."""
+    assert list(check_lock(locked)) == []
+
+
+def test_a_lock_that_does_not(locked):
+    """And the command that writes it."""
+    (locked / "pyproject.toml").write_text('[project]\nname = "y"\nversion = "0"\nrequires-python = ">=3.11"\n')
+    [told] = check_lock(locked)
+    assert told.where == str(locked / "uv.lock")
+    assert told.message.startswith("expected the lock to fit the pyproject files, found: ")
+    assert told.message.endswith("`uv lock`")
+
+
+def test_without_uv(locked, monkeypatch):
+    """What is missing."""
+    monkeypatch.setenv("PATH", str(locked))
+    assert shutil.which("uv") is None
+    [told] = check_lock(locked)
+    assert "`pip install uv`" in told.message

@@ -8,10 +8,9 @@ import pytest
 
 from airnub_cli.cache import Cache
 from airnub_cli.check.descriptions import check_descriptions
-from airnub_cli.configuration.names import Names
+from airnub_cli.configuration.registry import Names
 from airnub_cli.new.template_copy import DepartmentSpec, department_files
-from airnub_cli.template.history import tree_here
-from airnub_cli.template.origin import TemplateOrigin
+from airnub_cli.template.history import TemplateOrigin, tree_here
 
 ROOT = Path(__file__).parents[4]
 NAMES = Names("zoo_orders", "Orders of the Zoo")

@@ -1,4 +1,6 @@
-"""Everything: all looks, in one list."""
+"""Inputs: every change of what a look goes by is another digest.
+Everything: all looks, in one list.
+"""
 
 import subprocess
 import sys
@@ -8,10 +10,69 @@ from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
 from airnub_cli.cache import Cache
-from airnub_cli.check import environments, import_graph, runner
-from airnub_cli.check.runner import check_everything
+from airnub_cli.check import environments, import_contracts, runner
+from airnub_cli.check.runner import check_everything, of_backend, of_imports
 from airnub_cli.compile import import_checks
 from airnub_cli.compile.compilation import compile_environment
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "pyproject.toml",
+        "packages/shared-things/pyproject.toml",
+        "packages/shared-things/src/shared_things/new.py",
+        "departments/alpha_dept/src/alpha_dept/settings.py",
+    ],
+)
+def test_imports_go_by_sources_and_projects(house, path):
+    """And by nothing of the backend's files."""
+    before = of_imports(house.workspace)
+    house.write("configs/variables/alpha_dept/ingestion.yaml", "days: 7\n")
+    assert of_imports(house.workspace) == before
+    file = house.root / path
+    house.write(path, (file.read_text() if file.is_file() else "") + "# changed\n")
+    assert of_imports(house.workspace) != before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "configs/variables/alpha_dept/ingestion.yaml",
+        "configs/blocks/new.yaml",
+        "configs/environments/local.yaml",
+        "infra/work-pools/alpha-dept.yaml",
+        "departments/alpha_dept/src/alpha_dept/settings.py",
+        "packages/shared-things/src/shared_things/__init__.py",
+    ],
+)
+def test_the_backend_goes_by_its_files_and_settings(house, path):
+    """And by nothing that is written beside."""
+    before = of_backend(house.workspace)
+    house.write("docs/new.md", "x")
+    assert of_backend(house.workspace) == before
+    file = house.root / path
+    house.write(path, (file.read_text() if file.is_file() else "") + "# changed\n")
+    assert of_backend(house.workspace) != before
+
+
+def test_the_backend_goes_by_secrets_of_the_environment(house):
+    """A secret in `.env` needs no block, and no placeholder that names it."""
+    before = of_backend(house.workspace)
+    house.write(".env", "AIRNUB_SECRET_TOKEN=x\n")
+    assert of_backend(house.workspace) != before
+
+
+def test_the_backend_goes_by_what_fills_placeholders(house, monkeypatch):
+    """By those that are written, and no others."""
+    house.write("configs/variables/alpha_dept/ingestion.yaml", "days: ${HOW_MANY:-2}\n")
+    before = of_backend(house.workspace)
+    monkeypatch.setenv("SOMETHING", "1")
+    assert of_backend(house.workspace) == before
+    house.write(".env", "HOW_MANY=4\n")
+    written = of_backend(house.workspace)
+    monkeypatch.setenv("HOW_MANY", "5")
+    assert len({before, written, of_backend(house.workspace)}) == 3
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +188,7 @@ def test_what_was_right_is_not_looked_at_again(compiled, monkeypatch, tmp_path_f
     cache = Cache(tmp_path_factory.mktemp("cache"))
     assert check_everything(compiled.root, cache) == []
     looks = []
-    monkeypatch.setattr(import_graph, "read_imports", lambda *_: looks.append("imports"))
+    monkeypatch.setattr(import_contracts, "read_imports", lambda *_: looks.append("imports"))
     monkeypatch.setattr(import_checks, "_judge", lambda member: looks.append(member.module))
     monkeypatch.setattr(environments, "check_backend", lambda _: looks.append("backend") or [])
     assert check_everything(compiled.root, cache) == []

@@ -1,6 +1,81 @@
-"""A deployment by itself."""
+"""Placeholders.
+Steps.
+A deployment by itself.
+"""
 
 import pytest
+
+from airnub_cli.compile.deployment_check import unfilled, variables, wrong_steps
+
+
+def told(deployment, **environment):
+    """Places and messages."""
+    return list(unfilled(deployment, environment))
+
+
+def test_what_the_environment_has_is_filled():
+    """And what it has not, or has empty, would become nothing."""
+    deployment = {"parameters": {"a": ["x-{{ $TAG }}"]}}
+    assert told(deployment, TAG="1") == []
+    message = "expected a value for {{ $TAG }}, found that TAG is not set in the environment"
+    assert told(deployment) == told(deployment, TAG="") == [(("parameters", "a", 0), message)]
+
+
+def test_variables_are_found_wherever_they_stand():
+    """And no other placeholder is one."""
+    assert variables([{"a": "{{ $A }}-{{$B}}", "b": ["{{ prefect.variables.c }}", 5]}]) == {"A", "B"}
+
+
+@pytest.mark.parametrize(
+    "deployment",
+    [
+        {"parameters": {"a": "{{ prefect.variables.a }}"}},
+        {"work_pool": {"job_variables": {"a": "{{ prefect.blocks.secret.a }}"}}},
+        {"work_pool": {"job_variables": {"image": "{{ build-image.image }}"}}},
+        {"description": "{{ $A | upper }}"},
+        {"description": "{% if a %}"},
+        {"description": "{{ $A"},
+        {"description": "{{ ctx.flow.name }}"},
+        {"name": "a-{{ $A }}"},
+        {"triggers": [{"job_variables": {"a": "{{ event.id }}"}}]},
+    ],
+)
+def test_what_would_be_filled_wrongly_is_refused(deployment):
+    """With nothing, in plain text, or not at all."""
+    assert len(told(deployment, A="1")) == 1
+
+
+@pytest.mark.parametrize(
+    "deployment",
+    [
+        {"triggers": [{"parameters": {"a": "{{ event.payload.a }}"}}]},
+        {"work_pool": {"job_variables": {"a": "{{ ctx.flow.name }}"}}},
+        {"pull": [{"step": {"token": "{{ prefect.blocks.secret.a }}"}}]},
+    ],
+)
+def test_what_is_filled_later_stays(deployment):
+    """From the event, by the worker, or when the step runs."""
+    assert told(deployment) == []
+
+
+DIRECTORY = "prefect.deployments.steps.set_working_directory"
+
+
+def test_steps_of_prefect():
+    """With their arguments, and with those that every step takes."""
+    assert list(wrong_steps([{DIRECTORY: {"directory": "/", "id": "there"}}])) == []
+
+
+def test_steps_that_prefect_would_miss_when_a_run_starts():
+    """A function that is not there, an argument that it does not take, one that is missing."""
+    assert list(wrong_steps([{"prefect.deployments.steps.nothing": {}}, {DIRECTORY: {"directry": "/"}}])) == [
+        (
+            (0, "prefect.deployments.steps.nothing"),
+            "expected a step such as prefect.deployments.steps.git_clone, found 'prefect.deployments.steps.nothing'",
+        ),
+        ((1, DIRECTORY, "directry"), "unknown argument of the step; did you mean 'directory'?"),
+        ((1, DIRECTORY), "missing argument 'directory' of the step"),
+    ]
 
 
 @pytest.mark.parametrize(

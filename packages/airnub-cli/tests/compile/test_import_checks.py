@@ -1,6 +1,9 @@
-"""Verdicts: departments that were found right are not imported again, and nothing else is any different."""
+"""Schemas: left out where they can always be made, in a process of its own.
+Verdicts: departments that were found right are not imported again, and nothing else is any different.
+"""
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,8 +14,44 @@ from airnub_cli.compile import import_checks
 from airnub_cli.compile.compilation import compile_environment
 from airnub_cli.compile.workspace_check import check_deployments
 from airnub_cli.configuration.registry import load_registry
-from airnub_cli.parallel import can_fork
+from airnub_cli.subprocesses import can_fork
 from airnub_cli.workspace import Workspace
+
+CODE = """
+from airnub_cli.compile.import_checks import without_schemas
+from airnub_prefect.settings import StageSettings
+from prefect import flow
+from typing import Annotated, Any
+import threading
+
+def left_out(function):
+    return not flow(function).parameters.properties
+
+class Settings(StageSettings, department="d", stage="s"):
+    days: int = 1
+
+def simple(settings: Settings | None = None, force: bool = False, day: str = "monday"): ...
+def odd(lock: threading.Lock = None): ...
+def unknown(thing: "Nowhere"): ...
+def bare(thing): ...
+
+assert not left_out(simple)
+without_schemas()
+assert left_out(simple)
+assert flow(simple).name == "simple"
+for one in (odd, unknown, bare):
+    try:
+        assert not left_out(one)
+    except NameError:
+        pass  # what Prefect says of it
+"""
+
+
+def test_what_is_left_out():
+    """Of plain types and models, for which a schema can be made; of all others it is made, as Prefect makes it."""
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
 
 COPY = "copied_department"
 

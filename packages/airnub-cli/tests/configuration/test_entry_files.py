@@ -4,8 +4,7 @@
 import pytest
 from applied_repository import filled_repository, repository  # noqa: F401
 
-from airnub_cli.configuration.entry import Entry
-from airnub_cli.configuration.entry_files import Diagnostics, read_entries
+from airnub_cli.configuration.entry_files import Diagnostics, Entry, read_entries
 from airnub_cli.configuration.environment import Environment
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.yaml_file import YamlFile

@@ -1,9 +1,117 @@
-"""Work pools as their files say them."""
+"""Base job templates.
+Work pools as their files say them.
+"""
+
+from datetime import date
 
 import pytest
 
 from airnub_cli.configuration.environment import EnvironmentFile
-from airnub_cli.configuration.pools import PoolFile, pool_files, read_pool_files, type_of
+from airnub_cli.configuration.pools import (
+    PoolFile,
+    base_job_template,
+    job_variables,
+    pool_files,
+    read_pool_files,
+    type_of,
+    wrong_defaults,
+    wrong_manifest,
+)
+
+
+@pytest.mark.parametrize("kind", ["docker", "process", "kubernetes"])
+def test_defaults_are_put_in(kind):
+    """Into the worker's own template; which stays as it is for the next pool."""
+    plain = base_job_template(kind, {})
+    made = base_job_template(kind, {"env": {"A": "b"}})
+    assert made["variables"]["properties"]["env"]["default"] == {"A": "b"}
+    assert "default" not in plain["variables"]["properties"]["env"]
+    assert base_job_template(kind, {}) == plain
+    assert made["job_configuration"] == plain["job_configuration"]
+
+
+def test_what_a_worker_would_not_understand():
+    """A variable that it does not have, a value of another type; each with its place."""
+    wrong = dict(
+        wrong_defaults(
+            "docker",
+            {
+                "mem_limt": "1g",
+                "networks": "airnub",
+                "env": {"A": 30},
+                "auto_remove": True,
+                "image_pull_policy": "Never",
+            },
+        )
+    )
+    assert wrong[("mem_limt",)] == "unknown job variable 'mem_limt' of a docker pool; did you mean 'mem_limit'?"
+    assert wrong[("networks",)] == "networks: expected a list, found 'airnub'"
+    assert "found 30; put it in quotes" in wrong["env", "A"]
+    assert len(wrong) == 3
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"auto_remove": None}, "auto_remove: expected true or false, found null; without the key the default holds"),
+        ({"networks": None}, "networks: expected a list, found null; without the key the default holds"),
+        ({"networks": 30}, "networks: expected a list, found 30"),
+        ({"auto_remove": 30}, "auto_remove: expected true or false, found 30"),
+        ({"mem_limit": 30}, "mem_limit: expected text, found 30; put it in quotes"),
+        ({"env": {"DEBUG": True}}, "env.DEBUG: expected text, found true; put it in quotes"),
+        ({"labels": {"day": date(2026, 1, 1)}}, 'labels.day: expected text, found "2026-01-01"; put it in quotes'),
+        ({"container_create_kwargs": [1]}, "container_create_kwargs: expected a mapping, found a list"),
+        (
+            {"image_pull_policy": "Sometimes"},
+            "image_pull_policy: expected IfNotPresent or Always or IfPossible or Never, found 'Sometimes'",
+        ),
+    ],
+)
+def test_what_was_expected_and_what_to_do(variables, message):
+    """Quotes only where they would make it right."""
+    assert [said for _, said in wrong_defaults("docker", variables)] == [message]
+
+
+def test_each_type_has_its_own():
+    """Memory is nothing that a process has."""
+    assert list(wrong_defaults("docker", {"mem_limit": "1g"})) == []
+    assert [place for place, _ in wrong_defaults("process", {"mem_limit": "1g"})] == [("mem_limit",)]
+    assert {"mem_limit", "image", "env"} <= set(job_variables("docker"))
+    assert {"mem_limit", "image", "env"} & set(job_variables("process")) == {"env"}
+
+
+def test_a_manifest_is_laid_over_that_of_the_worker():
+    """Mappings are merged, so that what the worker counts on stays; a list is replaced, and only for this pool."""
+    plain = base_job_template("kubernetes", {})["job_configuration"]["job_manifest"]
+    more = {"spec": {"template": {"spec": {"hostNetwork": False, "containers": [{"name": "prefect-job"}]}}}}
+    made = base_job_template("kubernetes", {}, more)["job_configuration"]["job_manifest"]
+    assert made["metadata"] == plain["metadata"]
+    pod = made["spec"]["template"]["spec"]
+    assert (pod["restartPolicy"], pod["hostNetwork"], pod["containers"]) == ("Never", False, [{"name": "prefect-job"}])
+    assert base_job_template("kubernetes", {})["job_configuration"]["job_manifest"] == plain
+
+
+def test_a_manifest_that_the_worker_could_not_fill():
+    """A placeholder for a job variable that there is none of; a manifest where there are no jobs."""
+    manifest = {"spec": {"containers": [{"image": "{{ image }}", "args": "{{ comand }}"}, {"name": "a"}], "b": 1}}
+    [(place, message)] = wrong_manifest("kubernetes", manifest)
+    assert place == ("spec", "containers", 0, "args")
+    assert message == ("expected a job variable of a kubernetes pool in {{ }}, found 'comand'; did you mean 'command'?")
+    assert list(wrong_manifest("process", {"spec": {}})) == [((), "expected no job_manifest: a process pool has none")]
+
+
+@pytest.mark.parametrize("right", ["1", "0.5", "500m", "128974848", "123Mi", "2Gi", "1.5G"])
+def test_quantities_as_kubernetes_writes_them(right):
+    """Of processors and of bytes."""
+    assert list(wrong_defaults("kubernetes", {"cpu_limit": right, "memory_request": right})) == []
+
+
+@pytest.mark.parametrize("wrong", ["2g", "512m b", "1 Gi", "2GiB", "", "two"])
+def test_quantities_that_kubernetes_would_refuse(wrong):
+    """Docker's, above all: `2g` is memory there, and nothing here."""
+    [(place, message)] = wrong_defaults("kubernetes", {"memory_limit": wrong})
+    assert place == ("memory_limit",)
+    assert message == f"memory_limit: expected a quantity of Kubernetes such as 500m or 2Gi, found {wrong!r}"
 
 
 @pytest.fixture

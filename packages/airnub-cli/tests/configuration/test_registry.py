@@ -1,11 +1,20 @@
 # ruff: noqa: F811  # fixtures of another folder
-"""The registry."""
+"""Names of a department.
+The registry.
+"""
 
 import pytest
 from deployed_workspace import house  # noqa: F401
 
-from airnub_cli.configuration.registry import load_registry
+from airnub_cli.configuration.registry import Names, load_registry, renamed
 from airnub_prefect.errors import ConfigurationError
+
+
+def test_each_form_of_the_name_becomes_that_of_the_department():
+    """The name for people is left alone where none is said."""
+    text = "department_template department-template Department Template dept_department_template_x"
+    assert renamed(text, Names("my_orders", "Mine")) == "my_orders my-orders Mine dept_my_orders_x"
+    assert renamed("Department Template", Names("my_orders")) == "Department Template"
 
 
 def test_departments_are_found_by_their_id(house):

@@ -3,8 +3,7 @@
 import pytest
 
 from airnub_cli.data_contracts.overridden_checks import check_overridden
-from airnub_cli.data_contracts.publications import read_publications
-from airnub_cli.data_contracts.published_code import with_code
+from airnub_cli.data_contracts.publications import read_publications, with_code
 
 SETTINGS = "configs/variables/alpha_dept/processing.yaml"
 READS = "departments/beta_dept/reads.yaml"

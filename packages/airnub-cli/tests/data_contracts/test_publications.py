@@ -1,6 +1,62 @@
-"""What is published and read, as files say it."""
+"""What departments read of each other.
+What is published and read, as files say it.
+What the code of a contract publishes.
+"""
 
-from airnub_cli.data_contracts.publications import contract_path, read_publications
+import pytest
+
+from airnub_cli.data_contracts.publications import Reads, contract_path, read_publications, readers, with_code
+from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.validation import load_yaml
+
+READS = """\
+reads:
+  - contract: alpha/rain
+    version: 2
+    fields: {place: string}
+  - {contract: gamma/rain, version: 1, fields: {place: string}}
+"""
+
+
+def test_who_publishes_and_what(tmp_path):
+    """By its folder and its name there."""
+    (tmp_path / "reads.yaml").write_text(READS)
+    first, _ = load_yaml(Reads, tmp_path / "reads.yaml").reads
+    assert (first.department, first.name, first.version) == ("alpha", "rain", 2)
+
+
+def test_the_same_twice_is_a_mistake(tmp_path):
+    """It would not be known which of both holds."""
+    (tmp_path / "reads.yaml").write_text(READS.replace("gamma", "alpha").replace("version: 1", "version: 2"))
+    with pytest.raises(ConfigurationError, match=r"expected each version once, found alpha/rain.v2 more than once"):
+        load_yaml(Reads, tmp_path / "reads.yaml")
+
+
+@pytest.mark.parametrize("contract", ["rain", "a/b/c", "/rain"])
+def test_a_contract_is_named_by_department_and_name(tmp_path, contract):
+    """Nothing else is."""
+    (tmp_path / "reads.yaml").write_text(READS.replace("alpha/rain", contract))
+    with pytest.raises(ConfigurationError, match=r"reads.yaml:2: reads.0.contract"):
+        load_yaml(Reads, tmp_path / "reads.yaml")
+
+
+def test_everybody_who_reads_something_of_a_department(tmp_path):
+    """With the line; a file that is wrong elsewhere counts, and one that is no YAML is told by `airnub check`."""
+    texts = {
+        "beta": READS.replace("fields", "feilds"),
+        "delta": READS.replace("alpha", "alphabet"),
+        "broken": "reads: [alpha/rain",
+        "odd": "alpha/",
+        "odder": "reads: {alpha/rain: 1}",
+        "oddest": "reads: [alpha/rain, {contract: [alpha/]}]",
+    }
+    for name, text in texts.items():
+        path = tmp_path / "departments" / name / "reads.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    [reader] = readers(tmp_path, "alpha")
+    assert (reader.department, reader.contract, reader.version, reader.line) == ("beta", "alpha/rain", 2, 2)
+    assert reader.path == tmp_path / "departments/beta/reads.yaml"
 
 
 def test_versions_know_who_uses_them(publishing):
@@ -58,3 +114,36 @@ def test_mistakes_in_checks_have_their_lines(checking):
 def test_where_a_version_is_written():
     """Below the root."""
     assert contract_path("orders", "shipped", 2) == "departments/orders/contracts/shipped.v2.yaml"
+
+
+CONTRACT = "departments/alpha_dept/contracts/rain.v1.yaml"
+CODE = "departments/alpha_dept/src/alpha_dept/datasets.py"
+
+
+def test_a_version_knows_what_its_code_makes(checking):
+    """And promises what the file leaves out as the code has it."""
+    checking.change(CONTRACT, ", minimum: 0", "")
+    read = read_publications(checking.workspace)
+    assert read.of("alpha_dept", "rain")[1].promises.fields["rain"].minimum is None
+    publications, wrong = with_code(read)
+    version = publications.of("alpha_dept", "rain")[1]
+    assert wrong == {}
+    assert list(version.made.checks) == ["row_count", "fresh_day"]
+    assert version.promises.fields["rain"].minimum == 0
+    assert [use.reader for use in version.uses] == ["beta_dept"]
+
+
+def test_code_of_something_else_is_not_what_a_version_makes(checking):
+    """It is wrong by its path, and the version promises what its file says."""
+    checking.change(CODE, '"rain", 1', '"rain", 2')
+    publications, wrong = with_code(read_publications(checking.workspace))
+    [message] = wrong.values()
+    assert message == "expected the dataset rain v1 at alpha_dept.datasets:DATASETS, found the dataset rain v2"
+    assert publications.of("alpha_dept", "rain")[1].made is None
+
+
+def test_broken_packages_are_not_imported(checking):
+    """What is wrong with them is reported by a different check."""
+    checking.write(CODE, "def")
+    publications, wrong = with_code(read_publications(checking.workspace), {"alpha_dept"})
+    assert (publications.of("alpha_dept", "rain")[1].made, wrong) == (None, {})

@@ -1,10 +1,13 @@
-"""Ending: a process, and all that it started, wherever that went."""
+"""Ending: a process, and all that it started, wherever that went.
+The guard: parts that are left when `airnub dev` was killed.
+"""
 
+import io
 import subprocess
 import sys
 import time
 
-from airnub_cli.dev.process_tree import end, tree
+from airnub_cli.dev.process_tree import end, guard, tree
 
 # A child in a session of its own, as a worker starts its runs; it prints its id, and stays.
 PARENT = """
@@ -51,3 +54,22 @@ def test_who_is_gone_is_no_mistake():
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
     end({ended.pid}, within=1)
+
+
+def test_who_was_told_gone_is_not_left():
+    """What ended in order needs no guard."""
+    assert guard(io.StringIO("+1\n+2\n-1\n")) == {2}
+
+
+def test_who_is_left_is_ended():
+    """When stdin ends, which it does however its other side was killed."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as part:
+        done = subprocess.run(
+            [sys.executable, "-m", "airnub_cli.dev.process_tree"],
+            input=f"+{part.pid}\n",
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0
+        assert part.wait(10) < 0

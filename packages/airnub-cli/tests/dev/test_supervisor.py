@@ -1,4 +1,7 @@
-"""The order of things, with parts that are pieces of Python; the real ones are in tests/test_dev.py."""
+"""Changes: which files are not as they were.
+The view: lines of all parts, with names in front.
+The order of things, with parts that are pieces of Python; the real ones are in tests/test_dev.py.
+"""
 
 import asyncio
 import os
@@ -10,10 +13,115 @@ import click
 import pytest
 
 from airnub_cli.dev import supervisor as module
-from airnub_cli.dev.output import Output
 from airnub_cli.dev.services import Service
 from airnub_cli.dev.state import listening
-from airnub_cli.dev.supervisor import Supervisor
+from airnub_cli.dev.supervisor import SELF, Output, Supervisor, changes, different, is_code, look
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A small repository."""
+    for name in ("packages/p/src/p/a.py", "departments/d/prefect.yaml", "configs/variables/d/x.yaml", "docs/a.md"):
+        write(tmp_path / name, "one")
+    return tmp_path
+
+
+def write(path, text):
+    """A file, with the folders that it needs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_only_what_deployments_are_made_of_is_looked_at(root):
+    """Sources, the departments' files, configs, pools and `.env`; no documentation."""
+    write(root / ".env", "A=1")
+    write(root / "infra/work-pools/d.yaml", "")
+    names = {path.relative_to(root).as_posix() for path in look(root)}
+    assert names == {
+        "packages/p/src/p/a.py", "departments/d/prefect.yaml", "configs/variables/d/x.yaml", ".env",
+        "infra/work-pools/d.yaml",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["__pycache__/a.cpython-313.pyc", ".a.py.swp", "a.py~", ".hidden/a.py", "a.tmp"])
+def test_what_tools_leave_beside_is_no_change(root, name):
+    """Bytecode, and what editors write while they save."""
+    before = look(root)
+    write(root / "packages/p/src/p" / name, "")
+    assert different(before, look(root)) == []
+
+
+def test_new_changed_and_removed_files_are_changes(root):
+    """Also when the size is the same."""
+    before = look(root)
+    source, new, gone = (root / f"packages/p/src/p/{name}.py" for name in "abc")
+    write(gone, "")
+    with_gone = look(root)
+    gone.unlink()
+    write(new, "")
+    source.write_text("two")
+    os.utime(source, ns=(1, 1))
+    assert different(before, look(root)) == [source, new]
+    assert gone in different(with_gone, look(root))
+
+
+def test_code_is_told_from_yaml(root):
+    """Only code makes a deployment another one while its file is as before."""
+    assert is_code(root / "packages/p/src/p/a.py")
+    assert not is_code(root / "configs/variables/d/x.yaml")
+
+
+def test_many_writes_in_a_row_are_told_once(root):
+    """As `git checkout` makes them."""
+
+    async def first():
+        found = changes(root, every=0.05)
+        waiting = asyncio.create_task(anext(found))
+        await asyncio.sleep(0.1)
+        for number in range(10):
+            write(root / f"configs/{number}.yaml", "")
+            await asyncio.sleep(0.01)
+        return await asyncio.wait_for(waiting, 10)
+
+    assert len(asyncio.run(first())) == 10
+
+
+def shown(*lines, names=()):
+    """What is shown of lines, without colours."""
+    said = []
+    view = Output(said.append)
+    for name in names:
+        view.add(name)
+    for name, text in lines:
+        view.line(name, text)
+    return [click.unstyle(line) for line in said]
+
+
+def test_names_stand_in_one_column():
+    """As wide as the longest that is known."""
+    assert shown(("site", "one"), ("server", "two"), names=("server", "site")) == ["site   │ one", "server │ two"]
+
+
+def test_every_part_has_a_colour_of_its_own():
+    """And ours is none of theirs."""
+    said = []
+    view = Output(said.append)
+    for name in (SELF, "server", "site"):
+        view.line(name, "")
+    assert len({line.partition("m")[0] for line in said}) == 3
+
+
+def test_nobody_moves_the_cursor():
+    """A part that clears the screen would take what others said with it."""
+    assert shown(("site", "\x1b[2J\x1b[1Abefore\rafter")) == ["site │ beforeafter"]
+
+
+def test_several_lines_of_ours_have_the_name_each():
+    """An error of many lines can be told from what the parts say."""
+    said = []
+    Output(said.append).alarm("one\ntwo")
+    assert [click.unstyle(line) for line in said] == ["dev │ one", "dev │ two"]
+
 
 STAYS = "import time; time.sleep(60)"
 DEPLOYS = """

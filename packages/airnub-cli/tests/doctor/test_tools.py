@@ -1,10 +1,31 @@
-"""Tools: uv, Python, Docker."""
+"""A finding: what was found, how bad it is, and what to type.
+Tools: uv, Python, Docker.
+"""
 
 import sys
 
 import pytest
 
-from airnub_cli.doctor.tools import Said, ask, check_engine, check_plugin, check_python, check_tools, check_uv, numbers
+from airnub_cli.doctor.tools import (
+    Said,
+    ask,
+    check_engine,
+    check_plugin,
+    check_python,
+    check_tools,
+    check_uv,
+    fine,
+    missing,
+    numbers,
+    odd,
+)
+
+
+def test_what_is_wrong_says_what_mends_it():
+    """What is fine needs nothing."""
+    assert fine("uv", "0.9").as_json() == {"name": "uv", "level": "fine", "found": "0.9", "mend": None}
+    assert odd("uv", "old", "pip install uv").mend == "pip install uv"
+    assert missing("uv", "none", "pip install uv").level == "missing"
 
 
 def test_who_is_not_installed_says_nothing():

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
-from airnub_cli.images.base_images import DockerBases
-from airnub_cli.images.digest import ImageDigests
+from airnub_cli.images.docker_engine import DockerBases
+from airnub_cli.images.image import ImageDigests
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.check import dependencies
+from airnub_cli.check import isolation
 from airnub_cli.workspace import Workspace
 
 README = "What this is, and how it is run.\n" * 10
@@ -20,7 +20,7 @@ installed = cache(packages_distributions)
 @pytest.fixture(autouse=True)
 def installed_once(monkeypatch):
     """What is installed stays the same, and reading it takes a quarter of a second."""
-    monkeypatch.setattr(dependencies, "packages_distributions", installed)
+    monkeypatch.setattr(isolation, "packages_distributions", installed)
 
 
 def department(name):

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from airnub_cli.configuration.names import Names
+from airnub_cli.configuration.registry import Names
 from airnub_cli.prefect_api import prefect_server
 from airnub_cli.remove.remote_objects import RemoteObjects, delete, remote_objects
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.template.history import tree_here
-from airnub_cli.template.origin import TemplateOrigin
+from airnub_cli.template.history import TemplateOrigin, tree_here
 from airnub_cli.workspace import Workspace
 from airnub_cli.workspace_copy import WorkspaceCopy
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from airnub_cli.affected.impacts import Concern, Impacts, Target
+from airnub_cli.affected.graph import Concern, Impacts, Target
 
 COMPILED = "prefect.yaml"
 REGISTRY = "configs/departments.yaml"

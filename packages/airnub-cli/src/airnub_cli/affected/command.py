@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.affected.impacts import Concern, Impact, shown
+from airnub_cli.affected.graph import Concern, Impact, shown
 from airnub_cli.affected.repository import RepositoryError
 from airnub_cli.affected.result import AffectedResult, affected
 from airnub_cli.workspace import Workspace, WorkspaceError

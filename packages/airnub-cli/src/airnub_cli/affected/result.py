@@ -3,15 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from airnub_cli.affected.changed_files import sorted_out, tell_images, tell_members, tell_workspace
-from airnub_cli.affected.changed_packages import differences
+from airnub_cli.affected.changed_files import FILE as PYPROJECT
+from airnub_cli.affected.changed_files import (
+    concerns_tests,
+    differences,
+    sorted_out,
+    tell_images,
+    tell_members,
+    tell_readers,
+    tell_workspace,
+)
 from airnub_cli.affected.changed_settings import Settings, is_setting
-from airnub_cli.affected.contracts import tell_readers
-from airnub_cli.affected.graph import Graph
-from airnub_cli.affected.impacts import Concern, Impact, Impacts
-from airnub_cli.affected.members import complete
-from airnub_cli.affected.pyproject import FILE as PYPROJECT
-from airnub_cli.affected.pyproject import concerns_tests
+from airnub_cli.affected.graph import Concern, Graph, Impact, Impacts, complete
 from airnub_cli.affected.repository import Repository
 from airnub_cli.lock import FILE as LOCK
 from airnub_cli.lock import Lock, load_lock

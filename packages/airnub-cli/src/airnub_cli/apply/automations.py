@@ -23,13 +23,11 @@ from pydantic import BaseModel, Field, ValidationError
 
 from airnub_cli.apply.blocks import FOLDER as BLOCKS
 from airnub_cli.apply.blocks import block_id, required_block_id
-from airnub_cli.apply.change import Action, Change, differences, unchanged
 from airnub_cli.apply.receivers import NOTIFICATIONS, Receiver, addressed, wrong_placeholders
 from airnub_cli.apply.work_pools import PREFECTS_HEARTBEAT, Pool
-from airnub_cli.configuration.entry import Entry
-from airnub_cli.configuration.entry_files import Diagnostics, EntryFile, read_entries
+from airnub_cli.configuration.entry_files import Diagnostics, Entry, EntryFile, read_entries
 from airnub_cli.configuration.environment import Environment
-from airnub_cli.prefect_api import BackendError, Json, PrefectServer, path_of
+from airnub_cli.prefect_api import Action, BackendError, Change, Json, PrefectServer, differences, path_of, unchanged
 from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 

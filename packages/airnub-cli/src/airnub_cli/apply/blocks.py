@@ -18,12 +18,10 @@ from prefect.blocks.core import Block as PrefectBlock
 from prefect.utilities.schema_tools.validation import validate
 from pydantic import Field
 
-from airnub_cli.apply.change import Action, Change, differences, unchanged
-from airnub_cli.configuration.entry import Entry
-from airnub_cli.configuration.entry_files import Diagnostics, EntryFile, read_entries
+from airnub_cli.configuration.entry_files import Diagnostics, Entry, EntryFile, read_entries
 from airnub_cli.configuration.environment import Environment
 from airnub_cli.configuration.placeholders import filled, is_placeholder, missing
-from airnub_cli.prefect_api import BackendError, Json, PrefectServer, path_of
+from airnub_cli.prefect_api import Action, BackendError, Change, Json, PrefectServer, differences, path_of, unchanged
 from airnub_prefect.validation import nearest, nearest_or_all
 from airnub_prefect.yaml_file import Place
 

@@ -21,9 +21,9 @@ from airnub_prefect.errors import ConfigurationError
 
 if TYPE_CHECKING:
     # What imports Prefect is imported when it is needed: other commands and `--help` are to be quick.
-    from airnub_cli.apply.change import Change
     from airnub_cli.apply.desired_state import DesiredState
     from airnub_cli.configuration.environment import PoolType
+    from airnub_cli.prefect_api import Change
 
 ENVIRONMENT_VARIABLE = "AIRNUB_ENV"
 """Names the environment, in the environment of the process or in `.env`, where `--env` is not given."""
@@ -133,8 +133,15 @@ def _run(asked: ApplyOptions, *, as_json: bool) -> int:
 
 
 def _apply(root: Path, asked: ApplyOptions) -> tuple[str, DesiredState, list[Change]]:
-    from airnub_cli.apply.desired_state import compare, read_desired_state, send
-    from airnub_cli.apply.environment_mark import check_known, compare_mark, decide, environment_of
+    from airnub_cli.apply.desired_state import (
+        check_known,
+        compare,
+        compare_mark,
+        decide,
+        environment_of,
+        read_desired_state,
+        send,
+    )
     from airnub_cli.prefect_api import prefect_server
 
     # Mistakes in files are reported without a server, where it is not needed to know which files count.

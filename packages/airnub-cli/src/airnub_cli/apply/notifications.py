@@ -13,8 +13,7 @@ from airnub_cli.apply.blocks import known_type
 from airnub_cli.apply.receivers import Receiver, receivers_of
 from airnub_cli.configuration.entry_files import Diagnostics, EntryFile
 from airnub_cli.configuration.environment import Environment
-from airnub_cli.configuration.names import Names
-from airnub_cli.configuration.registry import load_registry
+from airnub_cli.configuration.registry import Names, load_registry
 from airnub_prefect.errors import ConfigurationError
 
 KEY = "notifications"

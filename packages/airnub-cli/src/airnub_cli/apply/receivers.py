@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airnub_cli.configuration.environment import EnvironmentFile
-from airnub_cli.configuration.names import Names
-from airnub_cli.configuration.registry import Registered
+from airnub_cli.configuration.registry import Names, Registered
 from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 

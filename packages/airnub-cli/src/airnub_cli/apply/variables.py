@@ -1,23 +1,26 @@
 """Variables: the settings of each stage, from `configs/variables/<department>/<stage>.yaml` and the environment.
 
 The department's own model checks them, and says the name under which its flow looks for them: what is applied is found.
+A secret that settings name is a block of `configs/blocks/`, a block of the server, or a variable of the environment.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from airnub_cli.apply.change import Action, Change, differences, unchanged
+from airnub_cli.apply.blocks import FOLDER as BLOCKS_FOLDER
+from airnub_cli.apply.blocks import block_id
 from airnub_cli.configuration.entry_files import Diagnostics, yaml_files
 from airnub_cli.configuration.environment import Environment
 from airnub_cli.installed import INSTALL_ALL
-from airnub_cli.prefect_api import Json, PrefectServer, path_of
+from airnub_cli.prefect_api import Action, Change, Json, PrefectServer, differences, path_of, unchanged
 from airnub_prefect.department import Department
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.places import shown
+from airnub_prefect.secrets import variable_name
 from airnub_prefect.settings import StoreSettings
 from airnub_prefect.validation import checked, nearest
 from airnub_prefect.yaml_file import Place
@@ -171,3 +174,37 @@ def _compared(server: PrefectServer, wanted: Variable, live: Json | None) -> Cha
 
 
 def _done(_: Json) -> None: ...
+
+
+def missing_secrets(variables: Iterable[Variable], blocks: Collection[str], given: Collection[str]) -> list[SecretUse]:
+    """Where settings name a secret that the repository and this environment do not have.
+
+    Args:
+        variables: the settings.
+        blocks: of the repository, such as `secret/usgs-token`.
+        given: names of environment variables that have a value, in `.env` too.
+    """
+    uses = (use for variable in variables for use in variable.secrets)
+    return [use for use in uses if use.reference not in blocks and variable_name(use.reference) not in given]
+
+
+def check_secrets(server: PrefectServer, missing: Iterable[SecretUse], mistakes: Diagnostics) -> None:
+    """Secrets that the server does not have either are gathered."""
+    uses = list(missing)
+    asked = sorted({use.reference for use in uses})
+    lacking = {reference for reference in asked if block_id(server, reference) is None}
+    for use in uses:
+        if use.reference in lacking:
+            message = (
+                f"expected the block {use.reference} in {BLOCKS_FOLDER.as_posix()}/ or on the server, found none; "
+                f"{advice(use.reference)}"
+            )
+            mistakes.found.append(Diagnostic(use.where, use.line, message))
+
+
+def advice(reference: str) -> str:
+    """What to do where a secret is missing."""
+    return (
+        f"add {BLOCKS_FOLDER.as_posix()}/{reference.partition('/')[2]}.yaml, create the block on the server, or set "
+        f"{variable_name(reference)} in the environment or in .env"
+    )

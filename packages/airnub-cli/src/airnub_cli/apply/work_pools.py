@@ -13,18 +13,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from airnub_cli.apply.blocks import FOLDER as BLOCKS
 from airnub_cli.apply.blocks import block_id, required_block_id
-from airnub_cli.apply.change import Action, Change, differences, is_same, unchanged
 from airnub_cli.configuration.entry_files import Diagnostics, read_entries
 from airnub_cli.configuration.environment import POOL_TYPES, Environment, PoolType
-from airnub_cli.configuration.job_templates import base_job_template, wrong_defaults, wrong_manifest
 from airnub_cli.configuration.overlay import overlay
 from airnub_cli.configuration.placeholders import filled, missing
-from airnub_cli.configuration.pools import FOLDER, PoolFile, Queue, type_of
-from airnub_cli.prefect_api import BackendError, Json, PrefectServer, path_of
+from airnub_cli.configuration.pools import (
+    FOLDER,
+    PoolFile,
+    Queue,
+    base_job_template,
+    type_of,
+    wrong_defaults,
+    wrong_manifest,
+)
+from airnub_cli.prefect_api import (
+    Action,
+    BackendError,
+    Change,
+    Json,
+    PrefectServer,
+    differences,
+    is_same,
+    path_of,
+    unchanged,
+)
+from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.places import shown
 from airnub_prefect.validation import checked
@@ -40,10 +55,8 @@ LEAST_HEARTBEAT = 30
 _SOME_ID = "00000000-0000-0000-0000-000000000000"
 
 
-class TypeFile(BaseModel):
+class TypeFile(StrictModel):
     """What the file of a type of pools says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     job_variables: dict[str, Any] = {}
     job_manifest: dict[str, Any] = {}

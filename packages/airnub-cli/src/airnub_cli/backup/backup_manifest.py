@@ -1,14 +1,16 @@
-"""Manifest: what a backup consists of: versions, databases, and every file of the data root with its digest."""
+"""The manifest of a backup: versions, databases, and every file of the data root with its digest; and `BackupError`."""
 
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
+
+from airnub_cli.strict_model import StrictModel
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class BackupError(Exception):
+    """A part of the system does not do what is needed, or a restore is refused; it says which, and what to do."""
 
 
 def _inside(path: str) -> str:
@@ -22,7 +24,7 @@ Digits = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """Of a SHA-256."""
 
 
-class DataRootContent(_Model):
+class DataRootContent(StrictModel):
     """Bytes, which the vault has under their digest."""
 
     digits: Digits
@@ -47,7 +49,7 @@ class BackedUpFile(DataRootContent):
     """When it was modified, in nanoseconds since 1970: a file of the same size and time is not read again."""
 
 
-class Versions(_Model):
+class Versions(StrictModel):
     """Of the software that wrote what is backed up."""
 
     airnub: str
@@ -56,7 +58,7 @@ class Versions(_Model):
     """`None` for SQLite."""
 
 
-class BackupManifest(_Model):
+class BackupManifest(StrictModel):
     """A backup that is complete: it is written when all that it names is in the vault."""
 
     format: Literal[1] = 1

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from airnub_cli.backup.errors import BackupError
+from airnub_cli.backup.backup_manifest import BackupError
 from airnub_cli.prefect_env import quiet_prefect
-from airnub_cli.programs import ProgramError
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_core.errors import StoreError
 from airnub_prefect.errors import ConfigurationError

@@ -1,4 +1,4 @@
-"""Copying: one backup. The databases first, then the data root: what refers before what it refers to (see `tree`)."""
+"""Copying: one backup. The databases first, then the data root: what refers, then the rest (see `data_root`)."""
 
 import sqlite3
 import tempfile
@@ -9,9 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
-from airnub_cli.backup.backup_manifest import BackedUpFile, BackupManifest, DatabaseDump, Versions
+from airnub_cli.backup.backup_manifest import BackedUpFile, BackupError, BackupManifest, DatabaseDump, Versions
 from airnub_cli.backup.data_root import Header, Known, TreeError, copy_bytes, headers
-from airnub_cli.backup.errors import BackupError
 from airnub_cli.backup.systems import System
 from airnub_cli.backup.vault import SCRATCH, Vault, load_manifest
 from airnub_core.errors import StoreError

@@ -1,4 +1,4 @@
-"""Tree: a data root as a stream of files, in an order that is consistent with runs in flight, and written from one.
+"""A data root as a stream of files, in an order that is consistent with runs in flight, and written from one.
 
 Objects, manifests and the files of datasets are added under new names and never changed; what refers to them is written
 after them. So what refers is copied first, and what it refers to after that: the logs of datasets, which are made of
@@ -8,6 +8,13 @@ Removed in the meantime is only what nothing current refers to: `store gc` and a
 
 The stream is a line of JSON for each file, with its bytes behind it where the receiver does not have them, and one line
 at the end that counts them.
+
+`python -m airnub_cli.backup.data_root ORDER ROOT [LEFT_OUT]…`, in a container that has the volume:
+
+send     the data root on stdout, as a stream; on stdin what the last backup has, as JSON
+receive  the same from stdin; `receive-replacing` replaces what is there
+content  what is in it, as JSON: words, or null where it is empty
+verify   stores and datasets in it, as JSON
 """
 
 import hashlib
@@ -16,6 +23,7 @@ import os
 import re
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +32,7 @@ from typing import IO, NamedTuple
 
 from airnub_core.store.factory import INDEX
 from airnub_core.store.layout import HIDDEN
+from airnub_prefect.integrity import verify_data
 
 MARK = ".airnub-restore"
 """Is in a data root while it is restored; one that was interrupted is recognised by it."""
@@ -266,3 +275,31 @@ def _line(header: Header, out: IO[bytes]) -> None:
 
 def _relative(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix()
+
+
+def main(order: str, root: Path, left_out: tuple[str, ...] = ()) -> None:
+    """Do what was ordered.
+
+    Raises:
+        TreeError, OSError, sqlite3.Error: it cannot be done.
+    """
+    if order == "send":
+        known = {path: tuple(values) for path, values in json.load(sys.stdin).items()}
+        send(root, sys.stdout.buffer, known, left_out)
+    elif order in {"receive", "receive-replacing"}:
+        receive(root, sys.stdin.buffer, left_out, replace=order != "receive")
+    elif order == "content":
+        sys.stdout.write(json.dumps(content_of(root, left_out)))
+    elif order == "verify":
+        sys.stdout.write(json.dumps(verify_data(root).as_json()))
+    else:
+        raise TreeError(f"expected send, receive, receive-replacing, content or verify, found {order!r}")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1], Path(sys.argv[2]), tuple(sys.argv[3:]))
+    except (TreeError, sqlite3.Error) as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{error.filename or sys.argv[2]}: {error.strerror or error}")

@@ -9,9 +9,8 @@ from typing import IO
 
 from packaging.version import Version
 
-from airnub_cli.backup.backup_manifest import BackupManifest, DataRootContent
+from airnub_cli.backup.backup_manifest import BackupError, BackupManifest, DataRootContent
 from airnub_cli.backup.data_root import Header
-from airnub_cli.backup.errors import BackupError
 from airnub_cli.backup.systems import System, require_same_kind
 from airnub_cli.backup.vault import Vault, load_manifest
 from airnub_core.errors import StoreError

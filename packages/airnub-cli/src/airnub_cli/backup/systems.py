@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
-from airnub_cli import programs
-from airnub_cli.backup.backup_manifest import DatabaseDump
+from airnub_cli import subprocesses
+from airnub_cli.backup.backup_manifest import BackupError, DatabaseDump
 from airnub_cli.backup.data_root import Known, content_of, copy_database
-from airnub_cli.backup.errors import BackupError
 from airnub_cli.dev.state import StateFolder, held
-from airnub_cli.programs import ProgramError
+from airnub_cli.subprocesses import ProgramError
 from airnub_common import write_atomic
 from airnub_prefect.embedded.database import FILE
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.integrity import Integrity
 from airnub_prefect.places import shown
 
-_AGENT = ("python", "-m", "airnub_cli.backup.agent")
+_AGENT = ("python", "-m", "airnub_cli.backup.data_root")
 _DATA = "/data"
 _POSTGRES = "postgres"
 _PIECE = 1 << 20
@@ -201,7 +200,7 @@ class ComposeSystem(_WithAgent):
     def stopped(self) -> Iterator[None]:
         running = set(self._compose("ps", "--services", "--status", "running").split()) - {_POSTGRES}
         using = ["docker", "ps", "--filter", f"volume={self._volume}", "--format", "{{.Names}}"]
-        running |= set(programs.output(using, self._root).split())
+        running |= set(subprocesses.output(using, self._root).split())
         if running:
             raise BackupError(
                 f"expected nothing but {_POSTGRES} to run, found {', '.join(sorted(running))}; stop it first: "
@@ -251,7 +250,7 @@ class ComposeSystem(_WithAgent):
         script = f'exec {program} --username "${{POSTGRES_USER:-postgres}}" "$@"'
         command = ("docker", "compose", "exec", "-T", _POSTGRES, "sh", "-c", script, program, *words)
         try:
-            return programs.output(command, self._root, **streams)
+            return subprocesses.output(command, self._root, **streams)
         except ProgramError as error:
             if "is not running" in str(error):
                 reason = (
@@ -261,12 +260,12 @@ class ComposeSystem(_WithAgent):
             raise
 
     def _compose(self, *words: str) -> str:
-        return programs.output(("docker", "compose", *words), self._root)
+        return subprocesses.output(("docker", "compose", *words), self._root)
 
 
 @dataclass(frozen=True)
 class _Agent:
-    """`airnub_cli.backup.agent` as a process, here or in a container."""
+    """`airnub_cli.backup.data_root` as a process, here or in a container."""
 
     command: tuple[str, ...]
     root: str
@@ -293,13 +292,13 @@ class _Agent:
                 process.stdin.close()
 
     def ask(self, order: str) -> Any:
-        return json.loads(programs.output((*self.command, order, self.root, *self.left_out), self.folder))
+        return json.loads(subprocesses.output((*self.command, order, self.root, *self.left_out), self.folder))
 
     @contextmanager
     def _started(self, order: str, **streams: Any) -> Iterator["subprocess.Popen[bytes]"]:
         command = (*self.command, order, self.root, *self.left_out)
         with tempfile.TemporaryFile() as said:
-            process = programs.start(command, self.folder, stderr=said, **streams)
+            process = subprocesses.start(command, self.folder, stderr=said, **streams)
             try:
                 yield process
             except BaseException:
@@ -313,7 +312,7 @@ class _Agent:
                             stream.close()
             status = process.wait()
             said.seek(0)
-            programs.require_success(command, status, said.read().decode(errors="replace"))
+            subprocesses.require_success(command, status, said.read().decode(errors="replace"))
 
 
 def require_same_kind(system: System, kind: str) -> None:

@@ -1,12 +1,14 @@
-"""Check: everything that must be true of the workspace, every mistake at once, with file and line. Nothing is changed.
+"""`airnub check`: everything that must hold in the workspace, every mistake at once, with file and line.
 
-- `command`: arguments in, mistakes out;
-- `everything`: which looks there are, and their order;
-- `conformance`: names and files that every member has;
-- `placement`: where a member must be named besides;
-- `imports`: who imports whom, as a graph with lines; `contracts` and `dependencies` ask it;
-- `flows`: every flow deployed, every key of settings known;
-- `configuration`: deployments, the root's `prefect.yaml`, and what the backend is to hold, in every environment;
-- `publications`: what departments publish and read; `published` what their code makes, `readers` who would break;
-- `lock`: whether `uv.lock` fits.
+runner            which checks there are, their order, and their cache
+report            mistakes and warnings as text, JSON or GitHub annotations
+conformance       names and files of members, their registration in the root's `pyproject.toml`, `uv.lock`
+isolation         what sources import against what is declared; tests and Dockerfiles of departments by themselves
+import_contracts  the import contracts of the root's `pyproject.toml`, on a graph of all imports
+committed_files   conflict marks, passwords and tokens in plain text, `.env` in git
+environments      deployments, the root's `prefect.yaml`, and the desired state of the server, in each environment
+descriptions      departments that still describe themselves in the template's words
+command           `airnub check`
+
+Data contracts are checked by `airnub_cli.data_contracts`.
 """

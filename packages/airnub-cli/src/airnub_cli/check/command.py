@@ -11,8 +11,7 @@ from typing import get_args
 import click
 
 from airnub_cli.cache import NO_CACHE, Cache
-from airnub_cli.check.check_warning import mistakes_in
-from airnub_cli.check.report import Format, report
+from airnub_cli.check.report import Format, mistakes_in, report
 from airnub_cli.installed import advice
 from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError

@@ -1,16 +1,17 @@
-"""Conformance: the names and the files that every member of the workspace has."""
+"""Conformance: names and files of every member, its registration in the root's `pyproject.toml`, and `uv.lock`."""
 
 import ast
 import keyword
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from airnub_cli.configuration.names import TEMPLATE, TEMPLATE_FOLDER
-from airnub_cli.template.origin import FILE, TemplateOrigin
+from airnub_cli.configuration.registry import TEMPLATE, TEMPLATE_FOLDER
+from airnub_cli.template.history import FILE, TemplateOrigin
 from airnub_cli.workspace import Member, Workspace, normalized
 from airnub_prefect.errors import Diagnostic
 
@@ -206,3 +207,60 @@ def _required_python(root: Path) -> str | None:
 def _requires_python(text: str) -> str | None:
     found: str | None = tomllib.loads(text).get("project", {}).get("requires-python")
     return found
+
+
+def check_registration(workspace: Workspace) -> Iterator[Diagnostic]:
+    """Members that nobody placed, and names of members that are gone."""
+    path = workspace.root / "pyproject.toml"
+    tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    members = list(workspace.members.values())
+    modules = {member.module for member in members}
+    departments = {member.module for member in members if member.kind == "department"}
+    folders = {member.folder for member in members}
+    for kind in ("packages", "departments"):
+        for outside in sorted({one.parent for one in workspace.root.glob(f"{kind}/*/pyproject.toml")} - folders):
+            message = f"expected a member of the workspace, found it in none of `members` of {path.name}"
+            yield Diagnostic(str(outside / "pyproject.toml"), None, message)
+    linter = tool.get("importlinter", {})
+    for table, key, wanted, found in (
+        ("tool.importlinter", "root_packages", modules, set(linter.get("root_packages", []))),
+        ("the import contract `layers`", "layers", modules, _layered(linter)),
+        ("the import contract `departments`", "containers", departments, _contained(linter)),
+    ):
+        if not found:
+            continue  # a workspace that does not use this tool
+        line = line_of(path, key)
+        for name in sorted(wanted - found):
+            yield Diagnostic(str(path), line, f"expected {name!r} in {key} of {table}, found it missing")
+        for name in sorted(found - wanted):
+            yield Diagnostic(str(path), line, f"expected members of the workspace in {key} of {table}, found {name!r}")
+
+
+def _layered(linter: dict[str, Any]) -> set[str]:
+    layers = _contract(linter, "layers").get("layers", [])
+    return {name.strip(" ()") for layer in layers for name in layer.replace(":", "|").split("|")}
+
+
+def _contained(linter: dict[str, Any]) -> set[str]:
+    return set(_contract(linter, "departments").get("containers", []))
+
+
+def _contract(linter: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next((one for one in linter.get("contracts", []) if one.get("id") == name), {})
+    return found
+
+
+def check_lock(root: Path) -> Iterator[Diagnostic]:
+    """One mistake when it is not, or cannot be asked."""
+    path = str(root / "uv.lock")
+    try:
+        done = subprocess.run(["uv", "lock", "--check"], cwd=root, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        yield Diagnostic(
+            path, None, "expected uv on the PATH, to ask whether the lock fits; found none: `pip install uv`"
+        )
+        return
+    if done.returncode != 0:
+        said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Resolved")]
+        found = said[-1].strip() if said else f"exit status {done.returncode}"
+        yield Diagnostic(path, None, f"expected the lock to fit the pyproject files, found: {found}; `uv lock`")

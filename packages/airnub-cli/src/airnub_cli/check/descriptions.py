@@ -11,13 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from airnub_cli.cache import NO_CACHE, Cache
-from airnub_cli.check.check_warning import CheckWarning
-from airnub_cli.configuration.names import TEMPLATE, TEMPLATE_FOLDER, Names
-from airnub_cli.configuration.registry import Registry, load_registry
-from airnub_cli.new.template_copy import copied_text
-from airnub_cli.new.template_pruning import STAGES, template_folder
-from airnub_cli.template.history import template_at
-from airnub_cli.template.origin import TemplateOrigin, read_origin
+from airnub_cli.check.report import CheckWarning
+from airnub_cli.configuration.registry import TEMPLATE, TEMPLATE_FOLDER, Names, Registry, load_registry
+from airnub_cli.new.template_copy import STAGES, copied_text, template_folder
+from airnub_cli.template.history import TemplateOrigin, read_origin, template_at
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 

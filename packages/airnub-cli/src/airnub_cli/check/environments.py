@@ -1,22 +1,96 @@
-"""Configuration: deployments, the root's `prefect.yaml`, and what the backend is to hold, in every environment."""
+"""Environments: deployments, the root's `prefect.yaml`, and the desired state of the server, in each environment.
+
+Two more checks look at them: a stage that waits for a completed run of the stage before (one failed item holds back
+every later stage), and an index in SQLite on a volume that many nodes write, a network file system.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
 
 from airnub_cli.cache import NO_CACHE, Cache
-from airnub_cli.check.check_warning import CheckWarning
-from airnub_cli.check.shared_index import shared_indexes
+from airnub_cli.check.report import CheckWarning
 from airnub_cli.compile.compilation import compile_environment
-from airnub_cli.compile.department_file import FILE
-from airnub_cli.compile.ownership import retagged
+from airnub_cli.compile.department_file import FILE, DepartmentFile, list_at, mapping_at, retagged
 from airnub_cli.compile.workspace_check import Checked
 from airnub_cli.configuration.environment import LOCAL, environments
 from airnub_cli.configuration.generated_sections import generated_sections
 from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.configuration.registry import load_registry
+from airnub_cli.kubernetes import FOLDER
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Diagnostic
+
+if TYPE_CHECKING:
+    from airnub_cli.apply.desired_state import DesiredState  # it brings Prefect
+
+_COMPLETED = "prefect.flow-run.Completed"
+
+
+def check_triggers(sources: Sequence[DepartmentFile]) -> Iterator[CheckWarning]:
+    """A warning where deployments of a department wait for the completion of its ingestion or of its processing.
+
+    Args:
+        sources: the departments' files.
+    """
+    for source in sources:
+        old = list(_old(source))
+        if old:
+            names = " and ".join(dict.fromkeys(name for name, _ in old))
+            place = old[0][1]
+            message = (
+                f"{names}: the trigger is of the old form: it waits for a completed run, so one failed item holds the "
+                "stage back. Expected the events airnub.ingestion.ended and airnub.dataset.updated; "
+                "`airnub template update` brings them (docs/deployments.md)"
+            )
+            yield CheckWarning(str(source.path), source.file.line(place), message)
+
+
+def _old(source: DepartmentFile) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """Names of deployments with such a trigger, and where that stands."""
+    before = {f"{source.command}-ingestion", f"{source.command}-processing"}
+    for entry in source.entries():
+        for index, trigger in enumerate(list_at(entry.value, "triggers")):
+            awaited = mapping_at(trigger, "match_related").get("prefect.resource.name")
+            if _COMPLETED in list_at(trigger, "expect") and isinstance(awaited, str) and awaited in before:
+                yield str(entry.name), ("deployments", entry.index, "triggers", index)
+
+
+VOLUME = FOLDER / "data.yaml"
+MANY = "ReadWriteMany"
+
+
+def shared_indexes(root: Path, wanted: "DesiredState") -> Iterator[Diagnostic]:
+    """Stages whose index is `null` where runs are pods and their volume is written by many nodes.
+
+    Args:
+        root: of the repository.
+        wanted: what an environment asks for.
+    """
+    if not any(pool.type == "kubernetes" for pool in wanted.pools) or not _is_shared(root / VOLUME):
+        return
+    for one in wanted.variables:
+        if isinstance(one.value, dict) and "store" in one.value and one.value.get("index") is None:
+            labels = dict(tag.split(":", 1) for tag in one.tags if ":" in tag)
+            yield Diagnostic(
+                f"configs/variables/{labels['department']}/{labels['stage']}.yaml",
+                None,
+                f"index: expected an index in PostgreSQL, such as {{block: secret/index-url}}, here or in "
+                f"configs/environments/{wanted.environment}.yaml, found null: the volume in {VOLUME.as_posix()} "
+                f"is {MANY}, a network file system, on which SQLite is not safe; on one node, ReadWriteOnce is enough",
+            )
+
+
+def _is_shared(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    documents = yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    return any(MANY in (one.get("spec") or {}).get("accessModes", ()) for one in documents if isinstance(one, dict))
+
 
 _SOME_DIGEST = "sha256:" + "0" * 64
 
@@ -72,7 +146,7 @@ def check_backend(workspace: Workspace) -> Iterator[Diagnostic]:
     One that is in some environments alone names them.
     """
     from airnub_cli.apply.desired_state import read_desired_state  # it brings Prefect
-    from airnub_cli.apply.secrets import advice
+    from airnub_cli.apply.variables import advice
 
     names = environments(workspace.root) or [LOCAL]
     told: dict[Diagnostic, list[str]] = defaultdict(list)

@@ -1,11 +1,26 @@
-"""Report: mistakes and warnings as a person, a script, or GitHub reads them."""
+"""The report of `airnub check`: mistakes, and warnings, which leave the exit status at 0; text, JSON or GitHub's."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from airnub_cli.check.check_warning import CheckWarning
 from airnub_prefect.errors import Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class CheckWarning(Diagnostic):
+    """Something that is probably unfinished, and that may be meant as it is."""
+
+    def __str__(self) -> str:
+        place = f"{self.where}:{self.line}" if self.line else self.where
+        return f"{place}: warning: {self.message}"
+
+
+def mistakes_in(found: list[Diagnostic]) -> list[Diagnostic]:
+    """Those that are no warnings."""
+    return [one for one in found if not isinstance(one, CheckWarning)]
+
 
 Format = Literal["text", "json", "github"]
 

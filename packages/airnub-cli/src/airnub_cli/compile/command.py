@@ -44,13 +44,12 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
     # They bring Prefect, which the other commands, and every `--help`, go without.
     from airnub_cli.cache import NO_CACHE, Cache
     from airnub_cli.compile.compilation import compile_environment
-    from airnub_cli.compile.department_file import FILE
-    from airnub_cli.compile.ownership import retagged
+    from airnub_cli.compile.department_file import FILE, retagged
     from airnub_cli.compile.workspace_check import check_deployments
     from airnub_cli.configuration.generated_sections import generated_sections
     from airnub_cli.configuration.registry import load_registry
-    from airnub_cli.images.base_images import DockerBases
-    from airnub_cli.images.digest import ImageDigests
+    from airnub_cli.images.docker_engine import DockerBases
+    from airnub_cli.images.image import ImageDigests
 
     try:
         workspace = Workspace.around(Path.cwd())

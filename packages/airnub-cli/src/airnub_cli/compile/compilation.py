@@ -10,10 +10,9 @@ from typing import Any
 
 import yaml
 
-from airnub_cli.cache import NO_CACHE, Cache
-from airnub_cli.compile.department_file import DeploymentEntry, list_at, mapping_at, text_at
-from airnub_cli.compile.ownership import SOURCES, tags
-from airnub_cli.compile.placeholders import unfilled, variables
+from airnub_cli.cache import NO_CACHE, Cache, digest_of
+from airnub_cli.compile.department_file import SOURCES, DeploymentEntry, list_at, mapping_at, tags, text_at
+from airnub_cli.compile.deployment_check import unfilled, variables
 from airnub_cli.compile.schema import GUARD
 from airnub_cli.compile.workspace_check import Checked, check_deployments
 from airnub_cli.configuration.environment import (
@@ -23,11 +22,9 @@ from airnub_cli.configuration.environment import (
     environment_file,
     load_environment,
 )
-from airnub_cli.configuration.job_templates import job_variables
 from airnub_cli.configuration.overlay import overlay
-from airnub_cli.configuration.pools import PoolFile, type_of
-from airnub_cli.fingerprints import digest_of
-from airnub_cli.images.digest import ImageDigest
+from airnub_cli.configuration.pools import PoolFile, job_variables, type_of
+from airnub_cli.images.image import ImageDigest
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.places import shown

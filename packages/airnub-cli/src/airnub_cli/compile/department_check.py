@@ -1,10 +1,13 @@
-"""Flows: every one has a deployment or is marked as having none, and no settings swallow an unknown key."""
+"""Check of one imported department: its `department.py`, its flows, and the settings of its stages.
+
+Every flow has a deployment or is marked as having none, and no settings swallow an unknown key.
+"""
 
 import ast
 import inspect
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -14,13 +17,66 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from airnub_cli.compile.department_file import DepartmentFile, awaited_resources, list_at, text_at
-from airnub_cli.compile.described import wrong_description
 from airnub_cli.compile.entrypoints import EntrypointError, load_flow
 from airnub_cli.installed import INSTALL_ALL
 from airnub_prefect.department import Department, Stage
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.settings import DatasetSettings
 from airnub_prefect.validation import nearest_or_all
+
+
+def wrong_description(department: Department, where: str) -> Iterator[Diagnostic]:
+    """Flows, settings and the demo that are not where the department says, or are another's by their names.
+
+    Args:
+        department: as it describes itself.
+        where: the file in which it does.
+    """
+    for stage in department.stages:
+        yield from _wrong_flow(f"flow of stage {stage.name}", stage.flow, stage.load_flow, department, where)
+        yield from _wrong_settings(stage, department)
+    yield from _wrong_flow("pipeline", department.pipeline, department.load_pipeline, department, where)
+    try:
+        department.load_demo()
+    except (ImportError, AttributeError) as error:
+        yield Diagnostic(where, None, f"expected a demo at {department.demo}, found: {error}")
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
+        yield Diagnostic(where, None, f"importing {department.demo} raises {type(error).__name__}: {error}")
+
+
+def _wrong_flow(
+    what: str, place: str, load: Callable[[], Any], department: Department, where: str
+) -> Iterator[Diagnostic]:
+    from prefect.flows import Flow
+
+    try:
+        flow = load()
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
+        yield Diagnostic(where, None, f"expected the {what} at {place}, found: {error}")
+        return
+    if not isinstance(flow, Flow):
+        yield Diagnostic(where, None, f"expected the {what} at {place}, found no flow")
+    elif flow.name != department.command and not flow.name.startswith(f"{department.command}-"):
+        code = flow.fn.__code__
+        message = (
+            f"expected a name of the flow that begins with {department.command!r}, found {flow.name!r}: Prefect tells "
+            "flows apart by their names"
+        )
+        yield Diagnostic(code.co_filename, code.co_firstlineno, message)
+
+
+def _wrong_settings(stage: Stage, department: Department) -> Iterator[Diagnostic]:
+    try:
+        kind = stage.load_settings()
+        found = kind.department, kind.stage
+    except (Exception, SystemExit):  # noqa: BLE001  # told with the flows
+        return
+    if found != (department.name, stage.name):
+        message = (
+            f"expected department={department.name!r}, stage={stage.name!r} in {kind.__qualname__}, found "
+            f"department={found[0]!r}, stage={found[1]!r}: its Variable would be another's"
+        )
+        yield Diagnostic(inspect.getfile(kind), inspect.getsourcelines(kind)[1], message)
 
 
 def wrong_flows(source: DepartmentFile) -> Iterator[Diagnostic]:

@@ -1,15 +1,22 @@
-"""Sources: the `prefect.yaml` of each department, with its lines."""
+"""The `prefect.yaml` of each department with its lines, its owner's tags, and its names among all others.
+
+The tags are made from the registry and written into the departments' files too, and not only into the compiled one: a
+deployment from a department's folder must not lose its owner. Names are unique in the whole repository, since triggers
+and people know deployments by nothing else.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from airnub_cli.compile.schema import DeploymentFile
 from airnub_cli.configuration.registry import Registered
 from airnub_prefect.errors import ConfigurationError, Diagnostic
-from airnub_prefect.validation import checked
+from airnub_prefect.places import shown
+from airnub_prefect.validation import checked, nearest_or_all
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
 
 FILE = "prefect.yaml"
@@ -133,3 +140,145 @@ def awaited_resources(triggers: list[Any], place: Place) -> Iterator[tuple[Place
             if isinstance(one, str) and _RESOURCE.fullmatch(one):
                 yield (*place, index, "match", "prefect.resource.id"), one
         yield from awaited_resources(list_at(trigger, "triggers"), (*place, index, "triggers"))
+
+
+SOURCES = "sources"
+"""`sources:NAME` says that the environment NAME replaces sources of the department."""
+
+_MADE = re.compile(rf"airnub|(department|owner|stage|{SOURCES}):.*")
+_ONE_LINE = re.compile(r"^(?P<indent>\s*(?:- )?)tags:\s*\[[^\]]*\](?P<comment>\s+#.*)?$")
+_ENTRYPOINT = re.compile(r"^(?P<indent>\s*)(?P<dash>- )?entrypoint:")
+
+
+@dataclass(frozen=True, slots=True)
+class Retagging:
+    """A department's file as it is and as it should be, and what stands in the way."""
+
+    text: str
+    expected: str
+    mistakes: list[Diagnostic]
+
+
+def tags(entry: DeploymentEntry, also: Iterable[str] = ()) -> list[str]:
+    """The tags of a deployment: those that are made, then its own.
+
+    Args:
+        entry: the deployment.
+        also: made tags of one environment alone, which the department's file has not.
+    """
+    source = entry.source
+    made = ["airnub", f"department:{source.department}"]
+    if source.registered is not None:
+        made.append(f"owner:{source.registered.owner}")
+    if stage := _stage(source, text_at(entry.value, "entrypoint") or ""):
+        made.append(f"stage:{stage}")
+    made += also
+    own = [tag for tag in list_at(entry.value, "tags") if isinstance(tag, str) and _MADE.fullmatch(tag) is None]
+    return made + own
+
+
+def retagged(source: DepartmentFile) -> Retagging:
+    """A department's file with the right tags: those lines are changed and no other."""
+    text = source.path.read_text(encoding="utf-8-sig")
+    lines, mistakes = text.split("\n"), []
+    # From the end, so that a line that is added moves none that is still to be looked at.
+    for entry in reversed(list(source.entries())):
+        expected = tags(entry)
+        if list_at(entry.value, "tags") == expected:
+            continue
+        written = f"tags: [{', '.join(expected)}]"
+        if not _write(lines, source, entry, written):
+            message = f"expected one line of its own, {written}, so that `airnub compile` can write it"
+            mistakes.append(entry.mistake(message, "tags"))
+    return Retagging(text, "\n".join(lines), mistakes)
+
+
+def _write(lines: list[str], source: DepartmentFile, entry: DeploymentEntry, written: str) -> bool:
+    """Whether there is a line for the tags: their own, or the one after the entrypoint."""
+    place = ("deployments", entry.index)
+    first = source.file.lines[place]
+    last = source.file.lines.get(("deployments", entry.index + 1), len(lines) + 1)
+    at = source.file.lines.get((*place, "tags"))
+    if at is not None:
+        match = _ONE_LINE.match(lines[at - 1])
+        if match is None or not first <= at < last:  # it may stand in an anchor, for several deployments
+            return False
+        lines[at - 1] = f"{match['indent']}{written}{match['comment'] or ''}"
+        return True
+    at = source.file.lines.get((*place, "entrypoint"), 0)
+    match = _ENTRYPOINT.match(lines[at - 1]) if first <= at < last else None
+    if match is None:
+        return False
+    lines.insert(at, f"{match['indent']}{' ' * len(match['dash'] or '')}{written}")
+    return True
+
+
+def stages(department: str) -> dict[str, str]:
+    """The names of a department's stages by where their flows are, as `module.name`."""
+    try:
+        described = import_module(f"{department}.department").DEPARTMENT.stages
+    except (Exception, SystemExit):  # noqa: BLE001  # whatever the module does when it is imported
+        return {}  # that is told of the entrypoint
+    return {stage.flow.replace(":", "."): str(stage.name) for stage in described}
+
+
+def _stage(source: DepartmentFile, entrypoint: str) -> str | None:
+    """The stage whose flow the entrypoint is, or is a part of; none for a pipeline."""
+    names = stages(source.department) if source.stages is None else source.stages
+    if entrypoint in names:
+        return names[entrypoint]
+    # A category has a module below that of its stage.
+    module = entrypoint.rpartition(".")[0]
+    return next((name for flow, name in names.items() if module.startswith(f"{flow.rpartition('.')[0]}.")), None)
+
+
+def clashes(sources: list[DepartmentFile]) -> Iterator[Diagnostic]:
+    """Names that come twice, and triggers that name what is not there."""
+    entries = [entry for source in sources for entry in source.entries()]
+    names: dict[str, DeploymentEntry] = {}
+    triggers: dict[str, DeploymentEntry] = {}
+    for entry in entries:
+        if entry.name is not None and (first := names.setdefault(entry.name, entry)) is not entry:
+            yield entry.mistake(f"duplicate {entry.name!r}; it is that of {_where(first)}", "name")
+        for index, trigger in enumerate(list_at(entry.value, "triggers")):
+            name = text_at(trigger, "name")
+            if name is None:
+                continue
+            if name in triggers:
+                message = f"duplicate {name!r}; it is that of a trigger of {_where(triggers[name])}"
+                yield entry.mistake(message, "triggers", index, "name")
+            triggers.setdefault(name, entry)
+    departments = [source.department for source in sources]
+    for entry in entries:
+        for place, resource in awaited_resources(list_at(entry.value, "triggers"), ("triggers",)):
+            department = resource.split(".")[2]
+            if department not in departments:
+                valid = nearest_or_all(department, departments)
+                yield entry.mistake(f"expected a department of this repository, found {department!r}; {valid}", *place)
+        for place, name in _named_deployments(list_at(entry.value, "triggers"), ("triggers",)):
+            if name not in names:
+                message = f"expected a deployment of this repository, found {name!r}; {nearest_or_all(name, names)}"
+                yield entry.mistake(message, *place)
+
+
+def _named_deployments(triggers: list[Any], place: Place) -> Iterator[tuple[Place, str]]:
+    """Deployments that triggers wait for, also inside of compound ones."""
+    for index, trigger in enumerate(triggers):
+        here = (*place, index)
+        if not isinstance(trigger, dict):
+            continue
+        related = trigger.get("match_related")
+        several = isinstance(related, list)
+        for number, labels in enumerate(related if isinstance(related, list) else [related]):
+            if mapping_at(labels).get("prefect.resource.role") == "deployment":
+                named = labels.get("prefect.resource.name")
+                at = (*here, "match_related", *((number,) if several else ()), "prefect.resource.name")
+                for name in named if isinstance(named, list) else [named]:
+                    if isinstance(name, str) and not name.endswith("*"):
+                        yield at, name.removeprefix("!")
+        yield from _named_deployments(list_at(trigger, "triggers"), (*here, "triggers"))
+
+
+def _where(entry: DeploymentEntry) -> str:
+    line = entry.source.file.line(("deployments", entry.index))
+    return f"{shown(entry.source.path)}:{line}"

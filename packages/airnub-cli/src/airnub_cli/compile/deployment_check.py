@@ -1,20 +1,109 @@
-"""A deployment by itself: what is wrong with it, whatever stands in the others."""
+"""Check of one deployment by itself: schedules, pools, parameters, steps of `pull`, and placeholders.
 
+Prefect looks up the function of a step when it is too late, and fills a placeholder that it does not find with nothing,
+with exit status 0.
+"""
+
+import inspect
+import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from airnub_cli.compile.department_file import DeploymentEntry, list_at, mapping_at, text_at
 from airnub_cli.compile.entrypoints import EntrypointError, load_flow, misfits
-from airnub_cli.compile.placeholders import unfilled, variables
 from airnub_cli.compile.schema import GUARD
-from airnub_cli.compile.steps import wrong_steps
-from airnub_cli.configuration.job_templates import wrong_defaults
+from airnub_cli.configuration.pools import wrong_defaults
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
+
+_ANY = re.compile(r"\{\{(.*?)\}\}|\{%.*?%\}|\{\{", re.DOTALL)
+_ENVIRONMENT = re.compile(r"\$([A-Za-z_]\w*)")
+_AT_RUN_TIME = re.compile(r"ctx(\.[\w-]+)+")
+_FROM_SERVER = re.compile(r"prefect\.(variables|blocks)(\.[\w-]+)+")
+
+
+def unfilled(deployment: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[tuple[Place, str]]:
+    """Placeholders of a deployment that deploying would fill with nothing, or not at all; where, and what is wrong."""
+    for place, text in _texts(deployment, ()):
+        if place[0] == "triggers" and place[2:3] == ("parameters",):
+            continue  # filled from the event, when it comes
+        for match in _ANY.finditer(text):
+            if complaint := _complaint(place, match, environment):
+                yield place, complaint
+
+
+def variables(value: Any) -> set[str]:
+    """Names of the variables of the environment that are filled in somewhere in a value."""
+    found = (match for _, text in _texts(value, ()) for match in _ANY.finditer(text))
+    return {name.group(1) for match in found if (name := _ENVIRONMENT.fullmatch((match.group(1) or "").strip()))}
+
+
+def _complaint(place: Place, match: re.Match[str], environment: Mapping[str, str]) -> str | None:
+    inside = (match.group(1) or "").strip()
+    if place[0] == "name":
+        return f"expected a name as it is, found {match.group()}; triggers and `-n` know what is written"
+    if variable := _ENVIRONMENT.fullmatch(inside):
+        if environment.get(variable.group(1)):
+            return None
+        return f"expected a value for {match.group()}, found that {variable.group(1)} is not set in the environment"
+    if place[:2] == ("work_pool", "job_variables") and _AT_RUN_TIME.fullmatch(inside):
+        return None
+    if _FROM_SERVER.fullmatch(inside):
+        if place[0] == "pull":
+            return None  # filled when it runs; a missing one fails there
+        return (
+            f"expected no {match.group()}: Prefect fills it while it deploys, a missing Variable with nothing and a "
+            "block in plain text; say it in configs/environments/, or read it in the flow"
+        )
+    return f"expected {{{{ $NAME }}}} of the environment, found {match.group()}, which nothing fills"
+
+
+def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _texts(inner, (*place, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, (*place, index))
+
+
+_OF_EVERY_STEP = {"id", "requires"}
+
+
+def wrong_steps(pull: list[Any]) -> Iterator[tuple[Place, str]]:
+    """Steps of a `pull` whose function does not exist, or takes other arguments."""
+    for index, step in enumerate(pull):
+        for name, arguments in step.items() if isinstance(step, dict) else ():
+            function = _function(name)
+            if function is None:
+                yield (index, name), f"expected a step such as prefect.deployments.steps.git_clone, found {name!r}"
+                continue
+            taken = inspect.signature(function).parameters
+            if any(one.kind is one.VAR_KEYWORD for one in taken.values()):
+                continue
+            given = arguments if isinstance(arguments, dict) else {}
+            for argument in given:
+                if argument not in taken and argument not in _OF_EVERY_STEP:
+                    yield (index, name, argument), f"unknown argument of the step; {nearest_or_all(argument, taken)}"
+            for argument, one in taken.items():
+                if one.default is one.empty and argument not in given:
+                    yield (index, name), f"missing argument {argument!r} of the step"
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.rpartition(".")
+    try:
+        found = getattr(import_module(module), function, None)
+    except (ImportError, ValueError):
+        return None
+    return found if callable(found) else None
 
 
 def wrong(entry: DeploymentEntry) -> Iterator[Diagnostic]:

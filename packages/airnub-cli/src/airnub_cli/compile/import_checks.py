@@ -1,29 +1,66 @@
-"""Verdicts: departments with what shows only when they are imported, which takes long.
+"""Import checks: departments with what shows only when they are imported, which takes long.
 
-That a department is right is remembered by a fingerprint of all that this came from, and then neither it nor Prefect is
-imported. What is wrong is found out anew each time: it may have its reason outside of what a fingerprint covers.
-Departments that nothing is known of are imported by processes, on all cores.
+Departments that pass are cached by a fingerprint of all that this came from, and then neither they nor Prefect are
+imported. Mistakes are found again each time: their reason may be outside of what a fingerprint covers. Departments that
+are not cached are imported by processes, on all cores, without the schemas of parameters, which Prefect makes twice for
+each flow: more than half of the cost of importing departments.
 """
 
 import hashlib
 import importlib
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
-from airnub_cli.cache import Cache
+from pydantic import BaseModel
+
+from airnub_cli.cache import Cache, Fingerprints
 from airnub_cli.compile.department_check import wrong_flows
-from airnub_cli.compile.department_file import FILE, DepartmentFile, read_source
+from airnub_cli.compile.department_file import FILE, DepartmentFile, read_source, stages
 from airnub_cli.compile.deployment_check import wrong
-from airnub_cli.compile.ownership import stages
-from airnub_cli.compile.schema_stubs import without_schemas
 from airnub_cli.configuration.registry import Registry
-from airnub_cli.fingerprints import Fingerprints
-from airnub_cli.parallel import map_in_processes
 from airnub_cli.prefect_env import quiet_prefect
+from airnub_cli.subprocesses import map_in_processes
 from airnub_cli.workspace import Member, Workspace
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.yaml_file import YamlFile
+
+
+def without_schemas() -> None:
+    """From now on this process gives flows empty schemas: they are good to look at, and for nothing else."""
+    from prefect import flows
+    from prefect.utilities import callables
+
+    make, empty = callables.parameter_schema, callables.parameter_schema(_nothing)
+
+    def quick(function: Callable[..., Any]) -> Any:
+        return empty if _is_simple(function) else make(function)
+
+    vars(flows)["parameter_schema"] = quick
+
+
+def _nothing() -> None: ...
+
+
+def _is_simple(function: Callable[..., Any]) -> bool:
+    """Whether all parameters are of types for which a schema can always be made."""
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except (NameError, TypeError):
+        return False
+    return all(_is_safe(one.annotation) for one in signature.parameters.values())
+
+
+def _is_safe(annotation: Any) -> bool:
+    if get_origin(annotation) in {Union, UnionType}:
+        return all(map(_is_safe, get_args(annotation)))
+    if annotation in {str, int, float, bool, NoneType}:
+        return True
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel) and bool(annotation.__pydantic_complete__)
+
 
 _KIND = "departments"
 
@@ -78,7 +115,7 @@ def _prepare() -> None:
     """Import what nearly every department does."""
     quiet_prefect()
     for name in (
-        "airnub_cli.configuration.job_templates", "airnub_prefect.conclusion", "airnub_prefect.resolution",
+        "airnub_cli.configuration.pools", "airnub_prefect.conclusion", "airnub_prefect.resolution",
         "airnub_prefect.tasks", "prefect.events",
     ):  # fmt: skip
         importlib.import_module(name)

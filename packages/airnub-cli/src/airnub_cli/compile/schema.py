@@ -1,7 +1,8 @@
-"""What may stand in a department's `prefect.yaml`, and in the file of an environment.
+"""The schema of a department's `prefect.yaml` and of the file of an environment, triggers included.
 
 Prefect drops nearly every key that it does not know, makes up what is missing, and says nothing. These models are its
-own format, made strict: unknown keys are mistakes, and what Prefect would make up is required.
+own format, made strict: unknown keys are mistakes, and what Prefect would make up is required. The most dangerous typo
+is in a trigger: `exepct: […]` makes one that every event fires.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,6 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     PositiveInt,
@@ -20,15 +20,109 @@ from pydantic import (
     model_validator,
 )
 
-from airnub_cli.compile.triggers import Trigger
+from airnub_cli.strict_model import StrictModel
+
+_Name = Annotated[str, Field(min_length=1)]
+_Events = Annotated[list[_Name], Field(min_length=1)]
+_Labels = dict[str, _Name | list[_Name]]
+_Duration = Annotated[timedelta, Field(ge=timedelta(0))]
+_Metric = Annotated[timedelta, Field(ge=timedelta(minutes=5))]
+
+
+class Event(StrictModel):
+    """Events that are seen (`Reactive`), or that are missing (`Proactive`)."""
+
+    type: Literal["event"]
+    expect: _Events
+    match: _Labels = {}
+    match_related: _Labels | list[_Labels] = {}
+    after: list[_Name] = []
+    for_each: list[_Name] = []
+    posture: Literal["Reactive", "Proactive"] = "Reactive"
+    threshold: PositiveInt = 1
+    within: _Duration = timedelta(0)
+
+
+class MetricQuery(StrictModel):
+    """What is measured, and when it is too much or too little."""
+
+    name: Literal["lateness", "duration", "successes"]
+    threshold: float
+    operator: Literal["<", "<=", ">", ">="]
+    range: _Metric = timedelta(minutes=5)
+    firing_for: _Metric = timedelta(minutes=5)
+
+
+class Metric(StrictModel):
+    """A figure that Prefect Cloud measures."""
+
+    type: Literal["metric"]
+    metric: MetricQuery
+    match: _Labels = {}
+    match_related: _Labels | list[_Labels] = {}
+    posture: Literal["Metric"] = "Metric"
+
+
+class _Composite(StrictModel):
+    triggers: Annotated[list["Inner"], Field(min_length=1)]
+    within: _Duration | None = None
+
+
+class Compound(_Composite):
+    """Several triggers, some number of which have fired."""
+
+    type: Literal["compound"]
+    require: PositiveInt | Literal["any", "all"]
+
+
+class Sequence(_Composite):
+    """Several triggers that have fired in this order."""
+
+    type: Literal["sequence"]
+
+
+Inner = Annotated[Event | Metric | Compound | Sequence, Field(discriminator="type")]
+
+
+class _OfDeployment(StrictModel):
+    name: _Name
+    enabled: StrictBool
+    """Written out: what was switched off once must not come back by a key that is missing."""
+    description: str = ""
+    parameters: dict[str, Any] | None = None
+    job_variables: dict[str, Any] | None = None
+    schedule_after: _Duration = timedelta(0)
+
+
+class EventTrigger(_OfDeployment, Event):
+    """See `Event`."""
+
+
+class MetricTrigger(_OfDeployment, Metric):
+    """See `Metric`."""
+
+
+class CompoundTrigger(_OfDeployment, Compound):
+    """See `Compound`."""
+
+
+class SequenceTrigger(_OfDeployment, Sequence):
+    """See `Sequence`."""
+
+
+Trigger = Annotated[EventTrigger | MetricTrigger | CompoundTrigger | SequenceTrigger, Field(discriminator="type")]
+
+for _model in (Compound, Sequence, CompoundTrigger, SequenceTrigger):
+    _model.model_rebuild()
+
 
 _Text = Annotated[str, Field(min_length=1)]
 _Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Step = Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+class _DeploymentModel(StrictModel):
+    model_config = ConfigDict(populate_by_name=True)
 
 
 GUARD = "airnub_prefect.steps.require_environment"
@@ -49,7 +143,7 @@ def _refuse(_value: object, info: ValidationInfo) -> None:
     raise ValueError(f"expected no such key: {_NOT_HERE[str(info.field_name)]}")
 
 
-class WorkPool(_Strict):
+class WorkPool(_DeploymentModel):
     """Where runs go."""
 
     name: _Identifier
@@ -57,7 +151,7 @@ class WorkPool(_Strict):
     job_variables: dict[str, Any] = {}
 
 
-class ConcurrencyLimit(_Strict):
+class ConcurrencyLimit(_DeploymentModel):
     """Runs of the deployment at a time, and what becomes of one more."""
 
     limit: PositiveInt
@@ -65,7 +159,7 @@ class ConcurrencyLimit(_Strict):
     grace_period_seconds: Annotated[int, Field(ge=60, le=86_400)] | None = None
 
 
-class Schedule(_Strict):
+class Schedule(_DeploymentModel):
     """When it runs by itself. With a slug a schedule keeps its pause when it is deployed again."""
 
     slug: _Identifier
@@ -124,7 +218,7 @@ class Schedule(_Strict):
         return self
 
 
-class Deployment(_Strict):
+class Deployment(_DeploymentModel):
     """One deployment."""
 
     name: _Identifier
@@ -151,19 +245,19 @@ class Deployment(_Strict):
     _no_such_key = field_validator(*_NOT_HERE, mode="before")(_refuse)
 
 
-class RequiredNames(_Strict):
+class RequiredNames(_DeploymentModel):
     """Arguments of `airnub_prefect.steps.require_environment`."""
 
     names: Annotated[list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]], Field(min_length=1)]
 
 
-class Guard(_Strict):
+class Guard(_DeploymentModel):
     """The one step before a file is deployed: Prefect would fill what is not set with nothing."""
 
     required: RequiredNames = Field(alias=GUARD)
 
 
-class DeploymentFile(_Strict):
+class DeploymentFile(_DeploymentModel):
     """A department's `prefect.yaml`."""
 
     name: _Text | None = None

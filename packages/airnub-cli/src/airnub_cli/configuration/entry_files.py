@@ -1,18 +1,34 @@
-"""Sources: the YAML files that say what the backend holds, checked against their models; every mistake at once."""
+"""Entry files: YAML files that each describe one object of the Prefect server; every mistake at once."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from airnub_cli.configuration.entry import Entry
 from airnub_cli.configuration.environment import Environment
+from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.places import shown
 from airnub_prefect.validation import checked
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
+
+EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+
+
+class Entry(StrictModel):
+    """What files of every kind have in common."""
+
+    name: str
+    environments: Annotated[list[EnvironmentName], Field(min_length=1)] | None = None
+    """Where it exists; without it, everywhere."""
+
+    @property
+    def identity(self) -> str:
+        """What must differ from file to file."""
+        return self.name
+
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 EntryT = TypeVar("EntryT", bound=Entry)

@@ -11,7 +11,8 @@ variables:                       # laid over configs/variables/<department>/<sta
 ```
 
 `local` needs no file: nothing is different there then. `extends: NAME` makes an environment of that one, with what its
-own file says laid over it.
+own file says laid over it. `${NAME}` is filled in for `airnub apply` in what is laid over `configs/variables/`, and not
+in the files there: flows in a checkout read those too.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -19,9 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StrictBool
+from pydantic import Field, PositiveInt, StrictBool
 
 from airnub_cli.configuration.overlay import overlaid_file
+from airnub_cli.configuration.placeholders import filled, missing
+from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.places import shown
 from airnub_prefect.validation import checked, nearest, nearest_or_all
@@ -47,11 +50,7 @@ NOTIFICATIONS = r"^[a-z0-9][a-z0-9-]*/(?:[a-z0-9-]|\{department\})+$"
 Registry = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PoolOverlay(_Strict):
+class PoolOverlay(StrictModel):
     """What an environment has instead of a pool that departments name."""
 
     name: str | None = None
@@ -60,7 +59,7 @@ class PoolOverlay(_Strict):
     """For every deployment in it; laid over what the department wrote."""
 
 
-class EnvironmentFile(_Strict):
+class EnvironmentFile(StrictModel):
     """One file of `configs/environments/`."""
 
     description: Annotated[str, Field(min_length=1)]
@@ -230,3 +229,24 @@ def _folder(root: Path) -> Path:
 
 def _is_sources(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, Mapping) and "name" in one for one in value)
+
+
+def filled_environment(root: Path, name: str, values: Mapping[str, str]) -> Environment:
+    """An environment by its name.
+
+    Args:
+        root: of the repository.
+        name: of the environment.
+        values: what placeholders are filled from.
+
+    Raises:
+        ConfigurationError: there is none of that name, or its file is no YAML.
+    """
+    environment = read_environment(root, name)
+    written = environment.changes("variables")
+    for place, lacking in missing(written, values, ("variables",)):
+        message = f"expected {lacking} in the environment or in .env, found nothing; or write ${{{lacking}:-default}}"
+        environment.mistakes.append(environment.file.mistake(place, message))
+    if written is not None:
+        environment.file.value["variables"] = filled(written, values)
+    return environment

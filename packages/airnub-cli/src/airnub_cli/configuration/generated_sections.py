@@ -1,8 +1,9 @@
-"""Repetition: what every department has in files of the root, made from the registry, so that nobody keeps lists.
+"""Generated sections: what every department has in files of the root, made from the registry.
 
 In `pyproject.toml` a line that names the template stands for every department, and the lines around it that differ from
 it in nothing but the name are those of the others. In `docker-compose.yml` a department has services, its image and its
-worker at least: those of a new one are the template's, and later changes of them are left alone.
+worker at least: those of a new one are the template's, and later changes of them are left alone. CODEOWNERS names who
+reviews a change on GitHub.
 """
 
 import re
@@ -13,10 +14,48 @@ from typing import Any
 
 import yaml
 
-from airnub_cli.configuration.codeowners import codeowners, codeowners_file
-from airnub_cli.configuration.names import REGISTRATION, TEMPLATE, TEMPLATE_FOLDER, Names, renamed
-from airnub_cli.configuration.registry import Registry
+from airnub_cli.configuration.registry import REGISTRATION, TEMPLATE, TEMPLATE_FOLDER, Names, Registry, renamed
 from airnub_prefect.errors import ConfigurationError
+
+_HEAD = "# Made by `uv run airnub compile` from configs/departments.yaml; `--check` says whether this is stale.\n"
+# What every department runs with, or is deployed by. Of several matching lines the last counts: a department's own.
+_SHARED = (
+    "/.ci/",
+    "/.github/",
+    "/configs/automations/",
+    "/configs/blocks/",
+    "/configs/departments.yaml",
+    "/configs/environments/",
+    "/docker-compose.yml",
+    "/infra/",
+    "/packages/",
+    "/pyproject.toml",
+    "/uv.lock",
+)
+
+
+def codeowners_file(root: Path) -> Path:
+    """Where it is written."""
+    return root / ".github" / "CODEOWNERS"
+
+
+def codeowners(registry: Registry) -> str | None:
+    """The file, `None` where the registry does not say whose teams the owners are."""
+    if registry.organisation is None:
+        return None
+    lines = []
+    if registry.platform_owner is not None:
+        lines += ["", *(f"{place} @{registry.organisation}/{registry.platform_owner}" for place in _SHARED)]
+    for one in sorted(registry.departments, key=lambda one: one.id):
+        owner = f"@{registry.organisation}/{one.owner}"
+        places = (
+            f"/departments/{one.id}/",
+            f"/configs/variables/{one.id}/",
+            f"/infra/work-pools/{Names(one.id).slug}.yaml",
+        )
+        lines += ["", *(f"{place} {owner}" for place in places)]
+    return _HEAD + "".join(f"{line}\n" for line in lines)
+
 
 _ANY = r"(?!airnub)[a-z][a-z0-9_]*"
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # libyaml's takes a tenth of the time

@@ -1,16 +1,176 @@
-"""Work pools as their files say them, `infra/work-pools/<pool>.yaml`, and of which type one is in an environment."""
+"""Work pools: their files, `infra/work-pools/<pool>.yaml`, and the base job templates of their types."""
 
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-from airnub_cli.configuration.entry import Entry
+from airnub_cli.cache import NO_CACHE, Cache, digest_of
+from airnub_cli.configuration.entry_files import Entry
 from airnub_cli.configuration.environment import EnvironmentFile, PoolType
+from airnub_cli.configuration.overlay import overlay
+from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.places import shown
-from airnub_prefect.validation import checked
-from airnub_prefect.yaml_file import read_yaml
+from airnub_prefect.validation import checked, nearest_or_all
+from airnub_prefect.yaml_file import Place, read_yaml
+
+Template = dict[str, Any]
+
+_BUNDLED = Path("api", "collections_data", "views", "aggregate-worker-metadata.json")
+"""In Prefect's server."""
+
+
+def base_job_template(
+    kind: PoolType, defaults: Mapping[str, Any], manifest: Mapping[str, Any] | None = None
+) -> Template:
+    """The template of a type of pool, with defaults for its job variables.
+
+    Args:
+        kind: of the pool.
+        defaults: by name of the job variable.
+        manifest: laid over the job's that the worker sends to Kubernetes.
+    """
+    template = deepcopy(_default(kind))
+    properties = template["variables"]["properties"]
+    for name, value in defaults.items():
+        properties[name]["default"] = value
+    if manifest:
+        configuration = template["job_configuration"]
+        configuration[_MANIFEST] = overlay(configuration[_MANIFEST], manifest)
+    return template
+
+
+def job_variables(kind: PoolType, cache: Cache = NO_CACHE) -> list[str]:
+    """The names of the job variables that a worker of this type knows."""
+    names = cache.get("job-variables", digest_of(kind))
+    if not isinstance(names, list):
+        names = list(_default(kind)["variables"]["properties"])
+        cache.put("job-variables", digest_of(kind), names)
+    return names
+
+
+def wrong_defaults(kind: PoolType, defaults: Mapping[str, Any], cache: Cache = NO_CACHE) -> list[tuple[Place, str]]:
+    """What a worker of this type would not understand, with the place of each."""
+    try:
+        digest = digest_of(kind, json.dumps(defaults, sort_keys=True))
+    except TypeError:
+        digest = None
+    if cache.get("defaults", digest) == "right":
+        return []
+    found = list(_wrong_defaults(kind, defaults))
+    if not found:
+        cache.put("defaults", digest, "right")
+    return found
+
+
+def _wrong_defaults(kind: PoolType, defaults: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    from prefect.utilities.schema_tools.validation import validate
+
+    schema = _default(kind)["variables"]
+    names = list(schema["properties"])
+    known: dict[str, Any] = {}
+    for name, value in defaults.items():
+        if name in names:
+            known[name] = value
+        else:
+            advice = nearest_or_all(name, names)
+            yield (name,), f"unknown job variable {name!r} of a {kind} pool; {advice}"
+    told = {
+        tuple(error.absolute_path): (_expected(error.schema), error.instance)
+        for error in validate(known, schema, preprocess=False, ignore_required=True)
+    }
+    for place, (expected, found) in told.items():
+        said = " or ".join(expected) or "a value that its worker understands"
+        yield place, f"{'.'.join(map(str, place))}: expected {said}, found {_shown(found, expected)}"
+    if kind == "kubernetes":
+        for name in sorted(_AMOUNTS & known.keys()):
+            value = known[name]
+            if isinstance(value, str) and not _QUANTITY.fullmatch(value):
+                yield (name,), f"{name}: expected a quantity of Kubernetes such as 500m or 2Gi, found {value!r}"
+
+
+def wrong_manifest(kind: PoolType, manifest: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """What a worker of this type could not make of a job's manifest, with the place of each."""
+    from prefect.utilities.templating import find_placeholders
+
+    template = _default(kind)
+    if _MANIFEST not in template["job_configuration"]:
+        yield place, f"expected no {_MANIFEST}: a {kind} pool has none"
+    elif isinstance(manifest, str):
+        known = template["variables"]["properties"]
+        for one in sorted(found.name for found in find_placeholders(manifest)):
+            if one not in known:
+                advice = nearest_or_all(one, known)
+                yield place, f"expected a job variable of a {kind} pool in {{{{ }}}}, found {one!r}; {advice}"
+    elif isinstance(manifest, Mapping | list):
+        inner = manifest.items() if isinstance(manifest, Mapping) else enumerate(manifest)
+        for key, value in inner:
+            yield from wrong_manifest(kind, value, (*place, key))
+
+
+_MANIFEST = "job_manifest"
+_AMOUNTS = frozenset({"cpu_request", "cpu_limit", "memory_request", "memory_limit"})
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kMGTPE]|[KMGTPE]i)?")
+
+_WORDS = {
+    "string": "text", "array": "a list", "object": "a mapping", "boolean": "true or false", "integer": "a number",
+    "number": "a number",
+}  # fmt: skip
+
+
+def _expected(schema: Any) -> list[str]:
+    """What a part of a schema takes, in words; null is nothing that somebody should write."""
+    if not isinstance(schema, Mapping):
+        return []
+    alternatives = schema.get("anyOf", schema.get("oneOf", ()))
+    said = [*map(str, schema.get("enum", ())), *(word for one in alternatives for word in _expected(one))]
+    if not said and schema.get("type") in _WORDS:
+        said = [_WORDS[schema["type"]]]
+    return list(dict.fromkeys(said))
+
+
+def _shown(value: object, expected: list[str]) -> str:
+    if isinstance(value, Mapping | list):
+        return "a mapping" if isinstance(value, Mapping) else "a list"
+    if value is None:
+        return "null; without the key the default holds"
+    if isinstance(value, str):
+        return repr(value)
+    return f"{json.dumps(value, default=str)}{'; put it in quotes' if 'text' in expected else ''}"
+
+
+@functools.cache
+def _default(kind: PoolType) -> Template:
+    match kind:
+        case "docker":
+            from prefect_docker.worker import DockerWorker  # type: ignore[import-untyped]
+
+            docker: Template = DockerWorker.get_default_base_job_template()
+            return docker
+        case "process":
+            from prefect.workers.process import ProcessWorker
+
+            return ProcessWorker.get_default_base_job_template()
+    # The worker itself is in nobody's environment but its own; Prefect's server brings what it understands.
+    import prefect.server
+
+    bundled = Path(prefect.server.__file__).parent / _BUNDLED
+    collections: dict[str, dict[str, Any]] = json.loads(bundled.read_bytes())
+    [template] = [
+        worker["default_base_job_configuration"]
+        for workers in collections.values()
+        for worker in workers.values()
+        if worker["type"] == kind
+    ]
+    found: Template = template
+    return found
+
 
 FOLDER = Path("infra", "work-pools")
 
@@ -24,10 +184,8 @@ def _not_reserved(name: str) -> str:
     return name
 
 
-class Queue(BaseModel):
+class Queue(StrictModel):
     """A queue of a pool. Every pool has one called `default`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
     description: str | None = None

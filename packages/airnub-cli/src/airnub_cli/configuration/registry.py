@@ -1,11 +1,51 @@
-"""The registry: `configs/departments.yaml`, the one place that says who owns a department, and if it is deployed."""
+"""The registry, `configs/departments.yaml`: owners of departments, whether they are deployed, forms of their names."""
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from airnub_cli.strict_model import StrictModel
 from airnub_prefect.validation import load_yaml
+
+TEMPLATE_FOLDER = "_template"
+"""Of the living template, below `departments/`."""
+REGISTRATION = "registration"
+"""In the template: what the rest of the repository has of a department."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The same department, as different places write it."""
+
+    module: str
+    """Of its folder and its package: `project_alpha`."""
+    display: str = ""
+    """`Project Alpha`"""
+
+    @property
+    def slug(self) -> str:
+        """Of its distribution, command, image, pool and services: `project-alpha`."""
+        return self.module.replace("_", "-")
+
+    @property
+    def services(self) -> tuple[str, str, str]:
+        """Of Compose: its image, its worker, and the sample site that departments of earlier templates have."""
+        return self.slug, f"worker-{self.slug}", f"site-{self.slug}"
+
+
+TEMPLATE = Names("department_template", "Department Template")
+
+
+def renamed(text: str, names: Names) -> str:
+    """A text of the template as it is in a department."""
+    said = {TEMPLATE.module: names.module, TEMPLATE.slug: names.slug}
+    if names.display:
+        said[TEMPLATE.display] = names.display
+    return re.sub("|".join(map(re.escape, said)), lambda match: said[match.group()], text)
+
 
 _Text = Annotated[str, Field(min_length=1)]
 # They stand in the templates of messages, which braces would end.
@@ -13,11 +53,7 @@ _Told = Annotated[str, Field(min_length=1, pattern=r"^[^{}\r\n]+$")]
 _Team = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Registered(_Strict):
+class Registered(StrictModel):
     """A department."""
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -32,7 +68,7 @@ class Registered(_Strict):
     """Only active departments are deployed."""
 
 
-class Registry(_Strict):
+class Registry(StrictModel):
     """All of them."""
 
     organisation: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$")] | None = None

@@ -1,6 +1,7 @@
-"""The command `airnub contract`: arguments in, documents out. The work is in the modules beside this one."""
+"""The command `airnub contract`: contracts are selected by name and exported by the modules beside this one."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,44 @@ from typing import Any
 import click
 import yaml
 
+from airnub_cli.data_contracts.publications import ContractVersion, Publications
 from airnub_cli.installed import advice, importable
 from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
-from airnub_prefect.errors import ConfigurationError
+from airnub_core.contracts.schema import versioned
+from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.validation import nearest
+
+
+def selected(publications: Publications, names: Sequence[str]) -> list[ContractVersion]:
+    """The versions of these contracts, in their order; without a name, all.
+
+    Args:
+        publications: of the workspace.
+        names: `department/name`, which means all its versions, or `department/name.v2`.
+
+    Raises:
+        ConfigurationError: there is no such contract; every wrong name, with the nearest ones.
+    """
+    every: dict[str, list[ContractVersion]] = {}
+    for (department, name), versions in sorted(publications.versions.items()):
+        for number, version in sorted(versions.items()):
+            every.setdefault(f"{department}/{name}", []).append(version)
+            every[f"{department}/{versioned(name, number)}"] = [version]
+    if not names:
+        return [version for name, versions in every.items() if "." not in name for version in versions]
+    if wrong := [name for name in names if name not in every]:
+        raise ConfigurationError([Diagnostic(name, None, _unknown(name, list(every))) for name in dict.fromkeys(wrong)])
+    found = [version for name in names for version in every[name]]
+    return list({version.file.path: version for version in found}.values())
+
+
+def _unknown(name: str, every: list[str]) -> str:
+    contracts = [one for one in every if "." not in one]
+    valid = nearest(name, every) or (f"published are {', '.join(contracts)}" if contracts else "nothing is published")
+    return f"expected a contract as DEPARTMENT/NAME or DEPARTMENT/NAME.vN, found none of this name; {valid}"
+
 
 _FILES = {".yaml", ".yml"}
 
@@ -74,10 +108,8 @@ def _documents(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
     # They bring Pydantic and Prefect, which `--help` goes without.
     from airnub_cli.configuration.registry import load_registry
     from airnub_cli.contract.odcs import odcs_document
-    from airnub_cli.contract.selection import selected
     from airnub_cli.contract.servers import servers_of
-    from airnub_cli.data_contracts.publications import read_publications
-    from airnub_cli.data_contracts.published_code import with_code
+    from airnub_cli.data_contracts.publications import read_publications, with_code
     from airnub_cli.installed import INSTALL_ALL
     from airnub_prefect.errors import Diagnostic
 

@@ -1,18 +1,171 @@
-"""Published: contracts, against the code that keeps them and against everybody who reads them."""
+"""Compatibility of contracts with the code that keeps them and with everything that reads them."""
 
+import re
 from collections.abc import Container, Iterator
+from difflib import get_close_matches
+from pathlib import Path
 
-from airnub_cli.data_contracts.dataset_inputs import check_cycles, check_dataset_inputs
+from airnub_cli.configuration.registry import load_registry
+from airnub_cli.data_contracts.dataset_usage import check_cycles, check_dataset_inputs, check_parquet_paths
 from airnub_cli.data_contracts.overridden_checks import check_overridden
-from airnub_cli.data_contracts.parquet_paths import check_parquet_paths
-from airnub_cli.data_contracts.publications import ContractVersion, Publications, Use, read_publications
-from airnub_cli.data_contracts.published_code import with_code
-from airnub_cli.data_contracts.readers import check_readers, tells_apart
+from airnub_cli.data_contracts.publications import (
+    FILE,
+    ContractVersion,
+    Publications,
+    Use,
+    contract_path,
+    read_publications,
+    with_code,
+)
 from airnub_cli.workspace import Workspace
 from airnub_core.contracts.checks import FieldValues, loosened_check
 from airnub_core.contracts.contract import Contract, PublishedField
 from airnub_core.contracts.schema import ContractSchema
-from airnub_prefect.errors import Diagnostic
+from airnub_prefect.errors import ConfigurationError, Diagnostic
+
+_EVENT = re.compile(r"\bairnub\.(?P<department>\w+)\.(?P<name>[\w-]+)\.v(?P<version>\d+)\b")
+
+
+def check_readers(workspace: Workspace, publications: Publications) -> Iterator[Diagnostic]:
+    """What somebody reads that is not published so, and triggers that wait for what nobody sends.
+
+    Args:
+        workspace: the checkout.
+        publications: of it.
+    """
+    retired = _retired(workspace) if publications.uses else set()
+    for use in publications.uses:
+        yield from _unmet(publications, use)
+        if use.says.department in retired and use.reader not in retired:
+            found = "expected somebody active, found a department that is retired: nobody makes it any more"
+            yield use.mistake(f"{use.reader} reads {use.what}, {found}", "contract")
+    yield from _unsent(workspace, publications)
+
+
+def _retired(workspace: Workspace) -> set[str]:
+    """Departments that are deployed no more; a registry that is wrong is told elsewhere."""
+    try:
+        return {one.id for one in load_registry(workspace.root).departments if one.status == "retired"}
+    except ConfigurationError:
+        return set()
+
+
+def _unmet(publications: Publications, use: Use) -> Iterator[Diagnostic]:
+    says = use.says
+    versions = publications.of(says.department, says.name)
+    if (version := versions.get(says.version)) is None:
+        path = contract_path(says.department, says.name, says.version)
+        message = f"{use.reader} reads {use.what}, expected {path}, found {_instead(publications, use)}"
+        yield use.mistake(message, "contract")
+        return
+    if version.says is None:
+        return
+    for name, wanted in says.fields.items():
+        if (difference := _difference(wanted, version.says.fields.get(name))) is not None:
+            where = publications.at(version.file, ("fields", name))
+            message = f"{use.reader} reads {name} of {use.what}, expected {difference} in {where}"
+            yield use.mistake(f"{message}; {_advice(use, versions)}", "fields", name)
+    if says.key and not tells_apart(version.says.key, says.key):
+        where, found = publications.at(version.file, ("key",)), ", ".join(version.says.key) or "no key"
+        message = (
+            f"{use.reader} reads {use.what}, expected one row for each {', '.join(says.key)}, found {found} in {where}"
+        )
+        yield use.mistake(f"{message}; {_advice(use, versions)}", "key")
+    for place, message in _loosened(publications, version, version.says, use):
+        yield use.mistake(f"{message}; {_advice(use, versions)}", *place)
+
+
+def _loosened(
+    publications: Publications, version: ContractVersion, written: Contract, use: Use
+) -> Iterator[tuple[tuple[str, str], str]]:
+    """Values and checks on which the reader relies, and of which less is promised.
+
+    What the contract leaves out is as its code has it; of code that is not known nothing is said here.
+    """
+    promises = version.promises or written
+    for name, wanted in use.says.fields.items():
+        of_file = written.fields.get(name)
+        if of_file is None or _difference(wanted, of_file) is not None:
+            continue  # reported as what it is
+        is_written = any(getattr(of_file, one) is not None for one in FieldValues.model_fields)
+        difference = wanted.loosened_by(promises.fields[name])
+        if difference is not None and (is_written or version.made is not None):
+            where = f"in {publications.at(version.file, ('fields', name))}" if is_written else f"at {written.code}"
+            yield ("fields", name), f"{use.reader} reads {name} of {use.what}, expected {difference} {where}"
+    for name, check in (use.says.checks or {}).items():
+        if promises.checks is not None and (difference := loosened_check(name, check, promises.checks)) is not None:
+            is_written = written.checks is not None
+            where = f"in {publications.at(version.file, ('checks', name))}" if is_written else f"at {written.code}"
+            relies = f"{use.reader} relies on the check {name} of {use.what}"
+            yield ("checks", name), f"{relies}, expected {difference} {where}"
+
+
+def tells_apart(key: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    """Whether there is at most one row for each value of the wanted fields, as there is for each of the key."""
+    return bool(key) and set(key) <= set(wanted)
+
+
+def _difference(wanted: PublishedField, found: PublishedField | None) -> str | None:
+    """What is wanted and what is found. A wider type is another type: readers join and stack equal ones alone."""
+    if found is None:
+        return f"{wanted.type}, found no such field"
+    if found.type != wanted.type:
+        return f"{wanted.type}, found {found.type}"
+    if found.unit != wanted.unit:
+        return f"{_measured(wanted)}, found {_measured(found)}"
+    if found.nullable and not wanted.nullable:
+        return "a value every time, found nullable: true"
+    return None
+
+
+def _measured(one: PublishedField) -> str:
+    return f"{one.type} in {one.unit}" if one.unit else f"{one.type} without a unit"
+
+
+def _advice(use: Use, versions: dict[int, ContractVersion]) -> str:
+    return (
+        f"leave v{use.says.version} as it was, and publish the change as v{max(versions) + 1} beside it "
+        f"until {use.reader} reads that"
+    )
+
+
+def _instead(publications: Publications, use: Use) -> str:
+    says = use.says
+    if versions := publications.of(says.department, says.name):
+        there = ", ".join(f"v{number}" for number in sorted(versions))
+        return f"{there} alone; keep v{says.version} beside it until {use.reader} reads another"
+    close = get_close_matches(says.contract, [f"{one}/{name}" for one, name in publications.versions], n=1)
+    return f"none; did you mean {close[0]!r}?" if close else "none"
+
+
+def _unsent(workspace: Workspace, publications: Publications) -> Iterator[Diagnostic]:
+    """Names of published events in triggers and automations: one that nobody sends fires nothing, without a word."""
+    departments = [one.folder for one in workspace.members.values() if one.kind == "department"]
+    files: list[tuple[Path, str | None]] = [(folder / "prefect.yaml", folder.name) for folder in departments]
+    files += [(path, None) for path in sorted((workspace.root / "configs" / "automations").glob("*.yaml"))]
+    for path, reader in files:
+        for number, event in _waiting(path):
+            if (wrong := _wrong_event(publications, event, reader)) is not None:
+                yield Diagnostic(str(path), number, f"{reader or path.stem} waits for {event[0]}, expected {wrong}")
+
+
+def _waiting(path: Path) -> Iterator[tuple[int, re.Match[str]]]:
+    """Names of published events in a file, but for comments, with their lines."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    if "airnub." in text:
+        for number, line in enumerate(text.splitlines(), 1):
+            written = "" if line.lstrip().startswith("#") else line.partition(" #")[0]
+            yield from ((number, match) for match in _EVENT.finditer(written))
+
+
+def _wrong_event(publications: Publications, event: re.Match[str], reader: str | None) -> str | None:
+    department, name, number = event["department"], event["name"], int(event["version"])
+    version = publications.of(department, name).get(number)
+    if version is None or (version.says is not None and version.says.kind != "event"):
+        return f"an event in {contract_path(department, name, number)}, found none"
+    if reader in {None, department} or reader in {use.reader for use in version.uses}:
+        return None
+    return f"{department}/{name} v{number} in {FILE} of {reader}, found it not; say there which fields it uses"
 
 
 def check_data_contracts(workspace: Workspace, broken: Container[str] = ()) -> Iterator[Diagnostic]:
@@ -44,7 +197,7 @@ def _not_kept(
 ) -> Iterator[Diagnostic]:
     """Where the code of a version makes something else than its file says."""
     for name, wanted in says.fields.items():
-        if (difference := _difference(wanted, made.fields.get(name), made.values.get(name))) is not None:
+        if (difference := _unkept_field(wanted, made.fields.get(name), made.values.get(name))) is not None:
             message = f"{name}: expected {difference} at {says.code}"
             users = [_at(publications, use, "fields", name) for use in version.uses if name in use.says.fields]
             yield version.file.mistake(("fields", name), f"{message}; {_consequence(users, following)}")
@@ -61,7 +214,7 @@ def _not_kept(
             yield version.file.mistake(("checks", name), f"{message}; {said}")
 
 
-def _difference(wanted: PublishedField, made: tuple[str, bool] | None, values: FieldValues | None) -> str | None:
+def _unkept_field(wanted: PublishedField, made: tuple[str, bool] | None, values: FieldValues | None) -> str | None:
     """What is published and what the code makes; to promise less than it keeps is no mistake."""
     if made is None:
         return f"{wanted.type}, found no such field"

@@ -8,10 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from airnub_cli.check.check_warning import CheckWarning
+from airnub_cli.check.report import CheckWarning
 from airnub_cli.configuration.environment import LOCAL, Environment, environments, read_environment
-from airnub_cli.data_contracts.publications import ContractVersion, Publications
-from airnub_cli.data_contracts.published_code import published_by_code
+from airnub_cli.data_contracts.publications import ContractVersion, Publications, published_by_code
 from airnub_cli.workspace import Workspace
 from airnub_core.contracts.checks import loosened_check
 from airnub_core.contracts.limits import DatasetLimits

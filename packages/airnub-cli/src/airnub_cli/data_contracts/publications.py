@@ -1,18 +1,92 @@
-"""Publications: every contract of the workspace, and everybody who reads it, as their files say it, with lines."""
+"""Publications: every contract of the workspace, what its code publishes, and who reads which field, with lines."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
+from typing import Annotated, Any
 
-from airnub_cli.data_contracts import reads
-from airnub_cli.data_contracts.reads import Read, Reads
+from pydantic import Field, PositiveInt, field_validator
+
 from airnub_cli.workspace import Member, Workspace
 from airnub_core.contracts import contract
-from airnub_core.contracts.contract import Contract
+from airnub_core.contracts.checks import Strict
+from airnub_core.contracts.contract import Contract, WithFields
+from airnub_core.contracts.limits import DatasetLimits
 from airnub_core.contracts.schema import ContractSchema, versioned
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.validation import Model, checked
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
+
+FILE = "reads.yaml"
+
+
+class Read(WithFields):
+    """What is read of one version: fields as its contract has them, but those alone that are used."""
+
+    contract: Annotated[str, Field(pattern=r"^[^/]+/[^/]+$")]
+    """`department/name`."""
+    version: PositiveInt
+
+    @property
+    def department(self) -> str:
+        """Who publishes it, by its folder."""
+        return self.contract.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """What it is called there."""
+        return self.contract.partition("/")[2]
+
+
+class Reads(Strict):
+    """All of a department."""
+
+    reads: list[Read]
+
+    @field_validator("reads")
+    @classmethod
+    def _are_different(cls, reads: list[Read]) -> list[Read]:
+        names = [versioned(one.contract, one.version) for one in reads]
+        if twice := sorted({one for one in names if names.count(one) > 1}):
+            raise ValueError(f"expected each version once, found {', '.join(twice)} more than once")
+        return reads
+
+
+@dataclass(frozen=True, slots=True)
+class ReadsFile:
+    """Where somebody reads something."""
+
+    department: str
+    """Its folder."""
+    contract: str
+    """`department/name` of what is read."""
+    version: object
+    path: Path
+    line: int | None
+
+
+def readers(root: Path, department: str) -> Iterator[ReadsFile]:
+    """Everybody who reads something of a department, also where the rest of their file is wrong.
+
+    Args:
+        root: of the workspace.
+        department: the folder of the one that publishes.
+    """
+    for path in sorted(root.glob(f"departments/*/{FILE}")):
+        # Reading YAML takes its time, and most have nothing to do with this one.
+        if f"{department}/" not in path.read_text(encoding="utf-8", errors="replace"):
+            continue
+        try:
+            file = read_yaml(path)
+        except ConfigurationError:
+            continue
+        entries = file.value.get("reads") if isinstance(file.value, dict) else None
+        for index, one in enumerate(entries if isinstance(entries, list) else []):
+            contract = one.get("contract") if isinstance(one, dict) else None
+            if isinstance(contract, str) and contract.startswith(f"{department}/"):
+                line = file.line(("reads", index, "contract"))
+                yield ReadsFile(path.parent.name, contract, one.get("version"), path, line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +192,7 @@ def _versions(member: Member, mistakes: list[Diagnostic]) -> Iterator[ContractVe
 
 
 def _uses(member: Member, mistakes: list[Diagnostic]) -> Iterator[Use]:
-    path = member.folder / reads.FILE
+    path = member.folder / FILE
     if path.is_file():
         file, says = _read(Reads, path, mistakes)
         for index, one in enumerate(says.reads if says else ()):
@@ -134,3 +208,65 @@ def _read(kind: type[Model], path: Path, mistakes: list[Diagnostic]) -> tuple[Ya
     says, wrong = checked(kind, file)
     mistakes += [*file.mistakes, *wrong]
     return file, says
+
+
+def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[Publications, dict[str, str]]:
+    """Publications with what their code makes, and what is wrong with code that makes something else.
+
+    Args:
+        publications: as their files say it.
+        broken: packages whose sources cannot be read, which are not imported.
+
+    Returns:
+        The publications, and messages by the paths of the contracts.
+    """
+    wrong: dict[str, str] = {}
+    versions: dict[tuple[str, str], dict[int, ContractVersion]] = {}
+    for name, numbered in publications.versions.items():
+        for number, version in numbered.items():
+            made = None
+            if version.says is not None and version.member.module not in broken:
+                found = published_by_code(version, version.says.code)
+                if isinstance(found, str):
+                    wrong[version.file.path] = found
+                elif (mismatch := _mismatch(version, version.says.code, found)) is not None:
+                    wrong[version.file.path] = mismatch
+                else:
+                    made = found
+            versions.setdefault(name, {})[number] = replace(version, made=made)
+    return replace(publications, versions=versions), wrong
+
+
+def published_by_code(version: ContractVersion, code: str, limits: DatasetLimits | None = None) -> ContractSchema | str:
+    """What the code publishes, or what is wrong with where it is looked for.
+
+    Args:
+        version: whose contract names the code.
+        code: `module:name`.
+        limits: what settings say of a dataset instead of its declaration.
+    """
+    module, _, name = code.partition(":")
+    if module.partition(".")[0] != version.member.module:
+        return f"expected code of {version.member.module}, found {code}"
+    try:
+        value: Any = getattr(import_module(module), name)
+        if isinstance(value, dict):
+            value = value.get(version.stem, value)
+        if limits is not None:
+            value = value.with_limits(limits)
+        made = value.published() if hasattr(value, "published") else None
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a department's code does
+        return f"expected what is published at {code}, found: {type(error).__name__}: {error}"
+    if isinstance(made, ContractSchema):
+        return made
+    if isinstance(value, dict):
+        found = ", ".join(map(str, value)) or "nothing"
+        return f"expected {version.stem} in {code}, found {found}; what is published has to be made"
+    return f"expected a Dataset or an EventType at {code}, found {type(value).__name__}"
+
+
+def _mismatch(version: ContractVersion, code: str, made: ContractSchema) -> str | None:
+    assert version.says is not None, "only then there is code"
+    expected = f"{version.says.kind} {version.name} v{version.number}"
+    found = f"{made.kind} {made.name} v{made.version}"
+    return None if expected == found else f"expected the {expected} at {code}, found the {found}"

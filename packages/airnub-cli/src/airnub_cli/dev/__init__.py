@@ -1,14 +1,10 @@
-"""The whole system on a laptop without Docker: server and UI, the sample site, a worker per department, all up to date.
+"""`airnub dev`: the whole system on a laptop without Docker: server and UI, sample site, a worker per department.
 
-command    `airnub dev`
-running    the order of things: started, deployed, watched, ended
-parts      which processes there are, and what each is told
-process    one of them: its lines, its end
-ending     a process and all that it started, ended
-guard      ends all parts when `airnub dev` itself was killed
-deploying  the process that applies, compiles and deploys, quickly each time
-site       the process that serves the sample data of all departments
-state      the folder where it all lies, for one at a time; ports
-changes    which files changed
-view       lines of all parts, with names in front
+supervisor    the order: started, deployed, watched, ended; which files changed; the output of all services
+services      which services there are, their commands and environments; one while it runs
+process_tree  a process and all that it started, ended; the watchdog that does so when `airnub dev` was killed
+deployer      the process that applies, compiles and deploys, quickly each time
+sample_sites  the process that serves the sample data of all departments
+state         the folder where it all lies, for one at a time; ports
+command       `airnub dev`
 """

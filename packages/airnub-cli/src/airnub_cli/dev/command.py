@@ -9,10 +9,9 @@ import click
 from airnub_cli.configuration.environment import load_environment, said_of_sources
 from airnub_cli.configuration.pools import pool_files
 from airnub_cli.configuration.registry import load_registry
-from airnub_cli.dev.output import SELF, Output
 from airnub_cli.dev.services import DEPLOYER, SERVER, SITE, Services
 from airnub_cli.dev.state import StateFolder, free_port, held, listening
-from airnub_cli.dev.supervisor import Supervisor
+from airnub_cli.dev.supervisor import SELF, Output, Supervisor
 from airnub_cli.installed import require_importable
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.api_url import PORT

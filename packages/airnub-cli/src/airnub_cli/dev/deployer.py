@@ -63,8 +63,7 @@ def deploy(root: Path, file: Path, environment: str, *, always: bool) -> DeployR
         always: deploy even if the file is as before: the code of flows may have changed, and the schema of their
             parameters with it.
     """
-    from airnub_cli.apply.desired_state import compare, counts, read_desired_state, send
-    from airnub_cli.apply.environment_mark import compare_mark
+    from airnub_cli.apply.desired_state import compare, compare_mark, counts, read_desired_state, send
     from airnub_cli.compile.compilation import compile_environment
     from airnub_cli.prefect_api import BackendError, prefect_server
     from airnub_cli.workspace import Workspace

@@ -1,11 +1,18 @@
-"""Ending: a process and all that it started, also in sessions of their own, as a worker starts its runs."""
+"""A process tree: a process and all that it started, in sessions of their own too, as a worker starts its runs.
+
+The watchdog, `python -m airnub_cli.dev.process_tree`, ends the services that are left when `airnub dev` is killed (-9).
+It reads `+PID` and `-PID` on stdin, a line each; stdin ends when `airnub dev` does, whatever ended it. The server needs
+no watchdog: it looks after its owner by itself.
+"""
 
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 _LOOK_EVERY = 0.05
 _PROC = Path("/proc")
@@ -74,3 +81,31 @@ def _from_proc() -> Iterator[tuple[int, int]]:
             state, parent, *_ = said.rpartition(")")[2].split()
             if state not in {"Z", "X"}:
                 yield int(name), int(parent)
+
+
+PATIENCE = 10.0
+"""Seconds that parts have for their end."""
+
+
+def guard(told: TextIO) -> set[int]:
+    """Follow what is told until it ends; return who is left."""
+    left: set[int] = set()
+    for line in told:
+        pid = int(line[1:])
+        if line.startswith("+"):
+            left.add(pid)
+        else:
+            left.discard(pid)
+    return left
+
+
+def main() -> None:
+    """Guard until stdin ends."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    if left := guard(sys.stdin):
+        end(tree(*left), within=PATIENCE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,25 +1,132 @@
-"""Running: everything is started, deployed, watched, and in the end ended, in the order that this needs.
+"""The supervisor: services are started, deployed to, watched, and ended, in the order that this needs.
 
-The server, the site and the process that deploys are started side by side, for each of them imports for seconds;
-workers when their pools are there. What dies is told: a worker is started again, since it holds nothing; without one of
-the others nothing would be right, and all ends.
+The server, the site and the deployer are started side by side, for each imports for seconds; workers when their pools
+are there. An exit is printed: a worker is started again, since it holds nothing; without one of the others nothing
+would work, and all ends. The output of all services is in one place, each line with the service's name in front.
+
+Files that deployments are made of are looked at five times a second. There are some hundred of them and a look takes
+few milliseconds, so that a library with native code for every platform has nothing to earn here.
 """
 
 import asyncio
 import json
+import os
+import re
 import signal
 import socket
 import sys
 import time
 from asyncio.subprocess import PIPE
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
-from airnub_cli.dev.changes import changes, is_code
-from airnub_cli.dev.output import Output
-from airnub_cli.dev.process import RunningService
-from airnub_cli.dev.services import Service, Services
+import click
+
+from airnub_cli.dev.services import RunningService, Service, Services
 from airnub_prefect.embedded.server import answers
+
+EVERY = 0.2
+"""Seconds between two looks."""
+
+PATTERNS = ("packages/*/src", "departments/*/src", "departments/*/prefect.yaml", "configs", "infra/work-pools", ".env")
+
+Stamp = tuple[int, int, int]
+Files = dict[Path, Stamp]
+
+
+def look(root: Path) -> Files:
+    """What there is to watch below the root of a repository, with what changes when a file does."""
+    found: Files = {}
+    for pattern in PATTERNS:
+        for path in root.glob(pattern):
+            found.update(_below(path) if path.is_dir() else _file(path))
+    return found
+
+
+def different(before: Files, after: Files) -> list[Path]:
+    """Files that are new, gone or changed, sorted."""
+    return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+
+
+async def changes(root: Path, *, every: float = EVERY) -> AsyncIterator[list[Path]]:
+    """What changed, whenever something did and then nothing more: editors and `git` write many files in a row."""
+    told = await asyncio.to_thread(look, root)
+    seen = told
+    while True:
+        await asyncio.sleep(every)
+        now = await asyncio.to_thread(look, root)
+        is_calm, seen = now == seen, now
+        if is_calm and (paths := different(told, now)):
+            told = now
+            yield paths
+
+
+def is_code(path: Path) -> bool:
+    """Whether it is a part of a package, so that a deployment may differ though no YAML does."""
+    return "src" in path.parts
+
+
+def _below(folder: Path) -> Iterator[tuple[Path, Stamp]]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(".")]
+        for name in names:
+            # What editors put beside a file while they save it begins with a dot or ends with a tilde.
+            if not name.startswith(".") and not name.endswith(("~", ".pyc", ".swp", ".tmp")):
+                yield from _file(Path(parent, name))
+
+
+def _file(path: Path) -> Iterator[tuple[Path, Stamp]]:
+    try:
+        status = path.stat()
+    except OSError:
+        return  # gone meanwhile, or a link to nothing
+    yield path, (status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+SELF = "dev"
+_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
+# What moves the cursor or clears the screen would spoil the view of the others; colours may stay.
+_MOVES = re.compile(r"\x1b\[[0-9;?]*[A-LN-Za-ln-z]|\r")
+
+
+def _echo(text: str) -> None:
+    # Click leaves out the colours where stdout is no terminal.
+    click.echo(text)
+
+
+class Output:
+    """Lines with names, aligned; a colour for each name."""
+
+    def __init__(self, echo: Callable[[str], None] = _echo) -> None:
+        """Make an empty one; `echo` is given each line."""
+        self._echo = echo
+        self._colours: dict[str, str] = {}
+        self._width = 0
+
+    def add(self, name: str) -> None:
+        """Know a part before its first line, so that columns are where they will stay."""
+        if name not in self._colours:
+            # Our own lines are white: they are about the others.
+            others = len(self._colours) - (SELF in self._colours)
+            self._colours[name] = "bright_white" if name == SELF else _COLOURS[others % len(_COLOURS)]
+            self._width = max(self._width, len(name))
+
+    def line(self, name: str, text: str) -> None:
+        """Show what a part said."""
+        self.add(name)
+        front = click.style(f"{name:<{self._width}} │", fg=self._colours[name])
+        self._echo(f"{front} {_MOVES.sub('', text)}".rstrip())
+
+    def say(self, text: str) -> None:
+        """Show what `airnub dev` itself has to say, be it several lines."""
+        for line in text.splitlines():
+            self.line(SELF, line)
+
+    def alarm(self, text: str) -> None:
+        """The same, for what went wrong."""
+        for line in text.splitlines():
+            self.line(SELF, click.style(line, fg="red"))
+
 
 READY_WITHIN = 120.0
 SHORT_LIFE = 10.0
@@ -54,7 +161,7 @@ class Supervisor:
             loop.add_signal_handler(number, lambda: (self._again if self._told.is_set() else self._told).set())
         plan = self._plan
         guard = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "airnub_cli.dev.watchdog", stdin=PIPE, start_new_session=True
+            sys.executable, "-m", "airnub_cli.dev.process_tree", stdin=PIPE, start_new_session=True
         )
         assert guard.stdin is not None, "it is a pipe"
         self._guard = guard.stdin

@@ -1,8 +1,7 @@
-"""What is missing or odd on this machine, each with the command that mends it.
+"""`airnub doctor`: what is missing or odd on this machine, each with the command that mends it.
 
-command   `airnub doctor`
-finding   what was found, and how bad it is
-tools     uv, Python, Docker
+tools     uv, Python, Docker; `Finding`, the result of one check
 checkout  the lock, the environment, `prefect.yaml`, `.env`, the disk
 prefect   the port, the server that is configured, settings that get in the way
+command   `airnub doctor`
 """

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from airnub_cli.doctor.finding import Finding, fine, missing, odd
-from airnub_cli.doctor.tools import Said, ask, last_line
+from airnub_cli.doctor.tools import Finding, Said, ask, fine, last_line, missing, odd
 from airnub_prefect.dotenv_file import wrong_lines
 
 _MISTAKES = 2

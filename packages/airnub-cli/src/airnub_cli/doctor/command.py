@@ -10,9 +10,8 @@ import click
 
 from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.doctor.checkout import check_checkout
-from airnub_cli.doctor.finding import Finding
 from airnub_cli.doctor.prefect import check_prefect
-from airnub_cli.doctor.tools import check_tools
+from airnub_cli.doctor.tools import Finding, check_tools
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.dotenv_file import wrong_lines
 

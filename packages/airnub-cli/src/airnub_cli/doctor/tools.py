@@ -1,14 +1,49 @@
-"""Tools: uv and Python, without which nothing runs; Docker, without which `airnub dev` does."""
+"""Tools: uv and Python, without which nothing runs; Docker, which `airnub dev` does without; a finding for each."""
 
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-from airnub_cli.doctor.finding import Finding, fine, missing, odd
+Level = Literal["fine", "odd", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One look at one thing.
+
+    `odd` is what may be meant so, or what only some commands need; `missing` is what a first run cannot do without.
+    """
+
+    name: str
+    level: Level
+    found: str
+    mend: str | None = None
+    """A command, or what to change."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def fine(name: str, found: str) -> Finding:
+    """Nothing to do."""
+    return Finding(name, "fine", found)
+
+
+def odd(name: str, found: str, mend: str) -> Finding:
+    """Something to know of."""
+    return Finding(name, "odd", found, mend)
+
+
+def missing(name: str, found: str, mend: str) -> Finding:
+    """Something to mend first."""
+    return Finding(name, "missing", found, mend)
+
 
 UV = (0, 7)
 """Older ones do not read this lock."""

@@ -1,11 +1,7 @@
-"""Images: one for each department, and `prefect` for the server and the workers; named by what goes into them.
+"""`airnub images`: one for each department, and `prefect` for the server and the workers; named by their inputs.
 
-image     which there are, and what each is built from
-bases     the images of others that they are built on, and what their names stand for
-inputs    what goes into one, each part with a digest of its own
-digest    all parts as one digest, which is its tag everywhere but in `local`
-bake      what `docker buildx bake` is told
-engine    what exists, and building
-building  what is built, and why
-command   `airnub images`
+image          which there are; inputs with a digest each; the digest of all, which is the tag everywhere but in `local`
+docker_engine  which images exist, building them, and what the names of base images stand for
+build          what is built, and why; the definition for `docker buildx bake`
+command        `airnub images`
 """

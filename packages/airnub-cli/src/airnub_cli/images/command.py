@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 
 from airnub_cli.configuration.environment import environment_file, load_environment
-from airnub_cli.images.base_images import DockerBases
 from airnub_cli.images.build import BuildPlan, build_plan, carry_out
-from airnub_cli.images.docker_engine import DockerEngine, EngineError
+from airnub_cli.images.docker_engine import DockerBases, DockerEngine, EngineError
 from airnub_cli.images.image import Image, Named
+from airnub_cli.images.image import bases as bases_of
 from airnub_cli.images.image import images as all_images
-from airnub_cli.images.inputs import bases as bases_of
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import shown

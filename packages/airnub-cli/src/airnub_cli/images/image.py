@@ -1,8 +1,17 @@
-"""An image: its name, and what it is built from."""
+"""An image: its name, its inputs, each with a digest, and the digest of all of them, known before it is built."""
 
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from airnub_cli.images.docker_engine import FindBase, as_written
+from airnub_cli.lock import FILE as LOCK
+from airnub_cli.lock import Lock, load_lock
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
 
 DOCKERFILE = "infra/docker/Dockerfile"
@@ -84,3 +93,186 @@ def dockerfile_of(root: Path, folder: str) -> str:
 def _of(workspace: Workspace, member: Member) -> Image:
     dockerfile = dockerfile_of(workspace.root, member.folder.relative_to(workspace.root).as_posix())
     return Image(member.name, dockerfile, "department", member.name, department=member)
+
+
+BASES = ("PYTHON_IMAGE", "UV_IMAGE")
+"""Build arguments that name the images of others; the environment may say otherwise than the Dockerfile."""
+RECIPES = "infra/docker"
+"""Where the scripts lie that builds call."""
+_FILES = ("pyproject.toml", "README.md", "apt-packages.txt", "src")
+_ARG = re.compile(r"^ARG (\w+)=(\S+)", re.MULTILINE)
+_PART_LENGTH = 16
+
+
+def inputs(
+    workspace: Workspace,
+    image: Image,
+    environment: Mapping[str, str] = os.environ,
+    find_base: FindBase = as_written,
+) -> dict[str, str]:
+    """What goes into an image: a name for each part, and its digest.
+
+    Of the lock only what this image installs: a line of another department changes nothing here. Of a member what the
+    build may read of it (`.dockerignore`), so that tests and caches change nothing either.
+
+    Args:
+        workspace: the checkout.
+        image: one of it.
+        environment: may name other base images.
+        find_base: says which content the name of a base image stands for.
+
+    Returns:
+        Digests by name, in a fixed order.
+
+    Raises:
+        WorkspaceError: the lock has no such package.
+    """
+    return Inputs(workspace, environment, find_base).of(image)
+
+
+class Inputs:
+    """What goes into images, asked for many of them: what they share is read once."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        environment: Mapping[str, str] = os.environ,
+        find_base: FindBase = as_written,
+    ) -> None:
+        """Nothing is read yet; what is read later is taken as not changing meanwhile."""
+        self._workspace = workspace
+        self._environment = environment
+        self._find_base = find_base
+        self._folders: dict[str, str] = {}
+        self._recipes: dict[str, str] = {}
+
+    def of(self, image: Image) -> dict[str, str]:
+        """As `inputs` says."""
+        locked = self._lock.slice(image.package, image.extras)
+        root = self._workspace.root
+        named = bases(self._workspace, image, self._environment)
+        if image.dockerfile not in self._recipes:
+            self._recipes[image.dockerfile] = _of_files(root, _recipe(self._workspace, image))
+        parts = {
+            "Dockerfile": self._recipes[image.dockerfile],
+            "base images": _of_text(repr(sorted((name, self._find_base(one).identity) for name, one in named.items()))),
+            "build arguments": _of_text(repr((image.target, sorted(image.arguments.items())))),
+            "locked dependencies": _of_text(locked.text),
+        }
+        for folder in locked.members:
+            if folder not in self._folders:
+                self._folders[folder] = _of_files(root, _sources(root / folder))
+            parts[folder] = self._folders[folder]
+        return parts
+
+    @cached_property
+    def _lock(self) -> Lock:
+        try:
+            text = (self._workspace.root / LOCK).read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise WorkspaceError(f"expected {LOCK} in {self._workspace.root}, found none; run `uv lock`") from error
+        return load_lock(text)
+
+
+def is_recipe(path: str, dockerfile: str) -> bool:
+    """Whether an image with that Dockerfile is built by a file, be it there or not.
+
+    Args:
+        path: relative to the root of the workspace, as the Dockerfile is.
+        dockerfile: of the image.
+    """
+    folder, _, name = path.rpartition("/")
+    return path in {dockerfile, ".dockerignore"} or (folder == RECIPES and name.endswith((".py", ".sh")))
+
+
+def is_source(path: str) -> bool:
+    """Whether a file of a member, be it there or not, goes into the images of all that stand on it.
+
+    Args:
+        path: relative to the member's folder.
+    """
+    first, *rest = path.split("/")
+    if first == "src":
+        return bool(rest) and "__pycache__" not in rest and not path.endswith((".pyc", ".pyo", ".pyd"))
+    return first in _FILES and not rest
+
+
+def bases(workspace: Workspace, image: Image, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The images of others that it is built on, by build argument."""
+    written = dict(_ARG.findall((workspace.root / image.dockerfile).read_text(encoding="utf-8")))
+    return {name: environment.get(name) or written[name] for name in BASES if name in written}
+
+
+def _recipe(workspace: Workspace, image: Image) -> Iterator[Path]:
+    yield workspace.root / image.dockerfile
+    yield workspace.root / ".dockerignore"
+    for path in sorted((workspace.root / RECIPES).glob("*.*")):
+        relative = path.relative_to(workspace.root).as_posix()
+        if relative != image.dockerfile and is_recipe(relative, image.dockerfile):
+            yield path
+
+
+def _sources(member: Path) -> Iterator[Path]:
+    for name in _FILES:
+        # Files of a folder are sorted by themselves, so that the order is the same on every machine.
+        for path in [member / name, *sorted((member / name).rglob("*"))]:
+            if path.is_file() and is_source(path.relative_to(member).as_posix()):
+                yield path
+
+
+def _of_files(root: Path, paths: Iterator[Path]) -> str:
+    whole = hashlib.sha256()
+    for path in paths:
+        if path.is_file():
+            mode = "x" if path.stat().st_mode & 0o100 else "-"
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            whole.update(os.fsencode(f"{path.relative_to(root).as_posix()} {mode} {content}\n"))
+    return whole.hexdigest()[:_PART_LENGTH]
+
+
+def _of_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_PART_LENGTH]
+
+
+_LENGTH = 32
+
+ImageDigest = Callable[[str], str]
+"""The digest of everything that goes into the image of a department; with or without `sha256:` before it."""
+
+
+class ImageDigests:
+    """The tags of images in every environment but `local`, by the names of the images.
+
+    Equal inputs have equal digests on every machine, base images as far as `find_base` knows their content; nothing is
+    built for it. What images share is read once, however many are asked for.
+    """
+
+    def __init__(self, workspace: Workspace, find_base: FindBase = as_written) -> None:
+        """Nothing is read yet.
+
+        Args:
+            workspace: the checkout.
+            find_base: says which content the name of a base image stands for.
+        """
+        self._workspace = workspace
+        self._inputs = Inputs(workspace, find_base=find_base)
+
+    def __call__(self, name: str) -> str:
+        """32 hex digits.
+
+        Args:
+            name: any name of a department, or that of an image that is nobody's.
+
+        Raises:
+            WorkspaceError: there is no such image, or its inputs cannot be read.
+        """
+        return digest_of(self._inputs.of(self._named.one(name)))
+
+    @cached_property
+    def _named(self) -> Named:
+        return Named(self._workspace)
+
+
+def digest_of(parts: Mapping[str, str]) -> str:
+    """All parts as one digest."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_LENGTH]

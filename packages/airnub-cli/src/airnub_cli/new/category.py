@@ -8,9 +8,9 @@ then it is told what to write where.
 import re
 from pathlib import Path, PurePosixPath
 
-from airnub_cli.configuration.names import TEMPLATE, TEMPLATE_FOLDER, Names, renamed
-from airnub_cli.new.naming import check_identifier
-from airnub_cli.new.template_pruning import FIRST_CATEGORY, categories, template_folder, with_sorted_imports
+from airnub_cli.configuration.registry import TEMPLATE, TEMPLATE_FOLDER, Names, renamed
+from airnub_cli.new.creation import check_identifier
+from airnub_cli.new.template_copy import FIRST_CATEGORY, categories, template_folder, with_sorted_imports
 from airnub_cli.transaction import at_work, write_together
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_cli.workspace_copy import WorkspaceCopy

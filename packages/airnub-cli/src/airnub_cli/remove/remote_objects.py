@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from airnub_cli.apply.automations import TAG
-from airnub_cli.configuration.names import Names
+from airnub_cli.configuration.registry import Names
 from airnub_cli.prefect_api import Json, PrefectServer, path_of
 
 

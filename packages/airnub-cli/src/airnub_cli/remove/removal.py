@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 
 from airnub_cli.configuration.environment import environments
-from airnub_cli.configuration.names import TEMPLATE_FOLDER, Names
-from airnub_cli.data_contracts.reads import readers
+from airnub_cli.configuration.registry import TEMPLATE_FOLDER, Names
+from airnub_cli.data_contracts.publications import readers
 from airnub_cli.transaction import at_work, write_together
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
 from airnub_cli.workspace_copy import WorkspaceCopy

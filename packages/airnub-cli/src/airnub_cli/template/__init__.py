@@ -1,10 +1,8 @@
-"""Template: how far each department is from the living template, and a three-way merge that brings it there.
+"""`airnub template`: how far each department is from the living template, and a three-way merge that brings it there.
 
-- `command`: `airnub template status` and `update`;
-- `origin`: which template a department was made from, as it records it;
-- `history`: the template as it was, asked of git;
-- `comparison`: file by file, what the template changed since, what the department changed, and what both did;
-- `moves`: files that went, and where they are now;
-- `merging`: git's three-way merge of one file;
-- `updating`: all departments that were asked for, landed in one go.
+history      which template a department was made from, and what that was, asked of git
+comparison   file by file, what the template changed since, what the department changed, and what both did; renames
+moved_names  imports of departments, rewritten to the names of today
+update       all departments that were named, written together
+command      `airnub template status` and `update`
 """

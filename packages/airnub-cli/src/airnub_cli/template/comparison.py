@@ -1,13 +1,95 @@
-"""Comparison: file by file, what the template changed since a department was made, and what the department did."""
+"""Three-way comparison, file by file: what the template changed since a department was made, and what it did.
 
+Files that were renamed are found by their likeness, as git finds them; a file that both changed is merged by git.
+"""
+
+import subprocess
+import tempfile
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from enum import StrEnum
 from pathlib import Path
 
-from airnub_cli.template.merging import MARK, merge
-from airnub_cli.template.renames import renames
 from airnub_cli.workspace import WorkspaceError
+
+_ALIKE = 0.5
+"""Of their lines; what git takes for a rename."""
+
+
+def renames(went: Mapping[str, bytes], came: Mapping[str, bytes]) -> dict[str, str]:
+    """Where files moved to.
+
+    Args:
+        went: what files held that are no longer there, by path.
+        came: what files hold that were not there, by path.
+
+    Returns:
+        For each that moved its new path. Empty files are nobody's.
+    """
+    pairs = sorted(
+        ((-likeness, old, new) for old in went for new in came if (likeness := _likeness(went[old], came[new]))),
+        key=lambda pair: (pair[0], pair[1].rpartition("/")[2] != pair[2].rpartition("/")[2], pair),
+    )
+    found: dict[str, str] = {}
+    for _, old, new in pairs:
+        if old not in found and new not in found.values():
+            found[old] = new
+    return found
+
+
+def _likeness(one: bytes, other: bytes) -> float:
+    """From 0 to 1; 0 for what is not like enough."""
+    if one == other:
+        return 1.0 if one.strip() else 0.0
+    matcher = SequenceMatcher(None, one.splitlines(), other.splitlines(), autojunk=False)
+    # The first two are quick to say that it is not worth the third.
+    if min(matcher.real_quick_ratio(), matcher.quick_ratio()) < _ALIKE:
+        return 0.0
+    return ratio if (ratio := matcher.ratio()) >= _ALIKE else 0.0
+
+
+_OURS = "department"
+MARK = f"<<<<<<< {_OURS}".encode()
+"""Where a conflict begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What came of it."""
+
+    content: bytes
+    conflicts: int
+    """Places that are marked for a person, as git marks them."""
+
+
+def merge(ours: bytes, base: bytes, theirs: bytes) -> Merged:
+    """A three-way merge.
+
+    Args:
+        ours: the department's file.
+        base: that of the template which it was made from.
+        theirs: that of the template of today.
+
+    Raises:
+        WorkspaceError: git cannot merge it, such as a file that is no text.
+    """
+    if b"\r\n" in ours and b"\n" not in ours.replace(b"\r\n", b""):
+        # The department ends its lines otherwise: that is not a change of every one of them.
+        base, theirs = (one.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") for one in (base, theirs))
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, name) for name in ("department", "before", "template")]
+        for path, content in zip(paths, (ours, base, theirs), strict=True):
+            path.write_bytes(content)
+        labels = ["-L", _OURS, "-L", "template it was made from", "-L", "template"]
+        # As git marks conflicts by default: a developer's `merge.conflictStyle` would add a third part.
+        style = ["-c", "merge.conflictStyle=merge"]
+        command = ["git", *style, "merge-file", "--stdout", *labels, *map(str, paths)]
+        done = subprocess.run(command, capture_output=True, check=False)
+    # Its exit status is how many conflicts there are, 127 for as many and more, and 255 for a mistake.
+    if done.returncode > 127:
+        raise WorkspaceError(f"git cannot merge it: {done.stderr.decode(errors='replace').strip()}")
+    return Merged(done.stdout, done.returncode)
 
 
 class FileState(StrEnum):

@@ -6,14 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airnub_cli.compile.department_file import FILE
-from airnub_cli.configuration.names import TEMPLATE_FOLDER, Names
-from airnub_cli.configuration.registry import Registry, load_registry
+from airnub_cli.configuration.registry import TEMPLATE_FOLDER, Names, Registry, load_registry
 from airnub_cli.new.template_copy import DepartmentSpec, department_files
 from airnub_cli.template.comparison import FileDifference, FileState, compare
-from airnub_cli.template.core_names import rename_core_names
-from airnub_cli.template.history import template_at, tree_here
-from airnub_cli.template.moved_names import declare_data, imports_old_names, move_names
-from airnub_cli.template.origin import TemplateOrigin, origin_path, read_origin
+from airnub_cli.template.history import TemplateOrigin, origin_path, read_origin, template_at, tree_here
+from airnub_cli.template.moved_names import declare_data, imports_old_names, move_names, rename_core_names
 from airnub_cli.transaction import at_work, write_together
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_cli.workspace_copy import WorkspaceCopy

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from airnub_cli.programs import ProgramError
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.upgrade.compose import ComposeProject, Container
 from airnub_cli.upgrade.plan import DATABASE, SERVER, Step, UpgradePlan, major_of, make_plan, references_of, services_of
 from airnub_cli.workspace import Workspace, WorkspaceError

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airnub_cli import programs
-from airnub_cli.programs import ProgramError
+from airnub_cli import subprocesses
+from airnub_cli.subprocesses import ProgramError
 
 _LABEL = "com.docker.compose."
 RUN = "io.prefect.flow-run-name"
@@ -122,9 +122,9 @@ class ComposeProject:
 
     def _do(self, arguments: Sequence[str], given: str = "") -> None:
         command = [*self._command, *arguments]
-        process = programs.start(command, self._root, stdin=subprocess.PIPE, stdout=sys.stderr)
+        process = subprocesses.start(command, self._root, stdin=subprocess.PIPE, stdout=sys.stderr)
         process.communicate(given.encode())
-        programs.require_success(command, process.returncode, _ABOVE)
+        subprocesses.require_success(command, process.returncode, _ABOVE)
 
     def do_once(self, project: str, service: str) -> None:
         """Bring up a service that does something and ends, and wait for that.
@@ -138,14 +138,14 @@ class ComposeProject:
         [container] = [one for one in self.containers(project) if one.service == service]
         status = int(self._read("docker", "wait", container.id))
         if status != 0:
-            programs.start(["docker", "logs", "--tail", "40", container.id], self._root, stdout=sys.stderr).wait()
+            subprocesses.start(["docker", "logs", "--tail", "40", container.id], self._root, stdout=sys.stderr).wait()
             raise ProgramError(
                 f"expected {service} to succeed, found exit status {status}; its last lines are above, and all of them "
                 f"in `docker compose logs {service}`"
             )
 
     def _read(self, *command: str, text: str | None = None) -> str:
-        return programs.output(command, self._root, text=text)
+        return subprocesses.output(command, self._root, text=text)
 
 
 def _container(found: Mapping[str, Any]) -> Container:

@@ -1,0 +1,160 @@
+"""Isolation: members import what they declare, and departments share nothing in their tests and Dockerfiles.
+
+The tests of a department are run with it alone, and a Dockerfile of its own is built as the shared one is.
+"""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from airnub_cli.check.import_contracts import Imports
+from airnub_cli.installed import is_installed
+from airnub_cli.workspace import Member, Workspace, normalized
+from airnub_prefect.errors import Diagnostic
+
+_APART = "writes_apart"
+
+
+def check_test_isolation(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
+    """Tests of a department that import another, or may write into the checkout."""
+    if member.kind != "department":
+        return
+    others = {one.module for one in workspace.members.values() if one.kind == "department" and one is not member}
+    folder, is_apart = member.folder / "tests", False
+    paths = sorted(folder.rglob("*.py"))
+    for path in paths:
+        try:
+            nodes = list(ast.walk(ast.parse(path.read_bytes())))
+        except (SyntaxError, ValueError):
+            continue  # its tests show that, and so does ruff
+        is_apart = is_apart or (path.name == "conftest.py" and any(map(_is_apart, nodes)))
+        for node in nodes:
+            for name in _imported(node):
+                if name in others:
+                    message = f"expected tests of {member.module} alone, found an import of {name}"
+                    yield Diagnostic(str(path), getattr(node, "lineno", None), message)
+    if paths and not is_apart:
+        message = f"expected a fixture that uses {_APART}, so that no test writes into the checkout, found none"
+        yield Diagnostic(str(folder / "conftest.py"), None, message)
+
+
+def _imported(node: ast.AST) -> set[str]:
+    """The packages that a node imports."""
+    if isinstance(node, ast.Import):
+        return {one.name.partition(".")[0] for one in node.names}
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        return {(node.module or "").partition(".")[0]}
+    return set()
+
+
+def _is_apart(node: ast.AST) -> bool:
+    """Whether it is the name of the fixture, as code."""
+    return _APART in {getattr(node, "id", None), getattr(node, "attr", None), getattr(node, "arg", None)} or (
+        isinstance(node, ast.Constant) and node.value == _APART
+    )
+
+
+_STAGE = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
+_TARGET = "department"
+_FOLDER = re.compile(r"(?<![\w/])departments/([A-Za-z_]\w*)")
+_ROOT = re.compile(r"USER\s+(root|0)(:\S+)?\s*$", re.IGNORECASE)
+_COPY = re.compile(r"(?:COPY|ADD)\s+(?!.*--from=)(?:--\S+\s+)*(.+)\s+\S+$", re.IGNORECASE)
+_ALL = re.compile(r"(\./?|(\./)?departments/?\**)")
+"""What holds every department."""
+
+
+def check_dockerfile(member: Member) -> Iterator[Diagnostic]:
+    """A Dockerfile of a department without the stage that is built, that ends as root, or takes another department."""
+    path = member.folder / "Dockerfile"
+    if member.kind != "department" or not path.is_file():
+        return
+    stage, roots = "", dict[str, int]()
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        command = line.strip()
+        if begun := _STAGE.match(command):
+            stage = (begun[2] or "").lower()
+            # It goes on with the user of the stage that it is from, and other images mostly begin with root.
+            roots[stage] = number if roots.get(begun[1].lower(), number) else 0
+        elif command.upper().startswith("USER "):
+            roots[stage] = number if _ROOT.match(command) else 0
+        elif (copied := _COPY.match(command)) and any(map(_ALL.fullmatch, copied[1].split())):
+            message = f"expected departments/{member.folder.name} alone in its image, found all departments"
+            yield Diagnostic(str(path), number, message)
+        for other in _FOLDER.findall(line.partition("#")[0]):
+            if other != member.folder.name:
+                message = f"expected departments/{member.folder.name} alone in its image, found departments/{other}"
+                yield Diagnostic(str(path), number, message)
+    if _TARGET not in roots:
+        yield Diagnostic(str(path), None, f"expected a stage called {_TARGET} (FROM … AS {_TARGET}), found none")
+    elif user := roots[_TARGET]:
+        yield Diagnostic(str(path), user, "expected a user other than root at the end of the image, found root")
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_DYNAMIC = re.compile(r"""(?:\bimport_module|\b__import__)\(\s*f?(["'])([A-Za-z_]\w*)""")
+
+
+def check_dependencies(workspace: Workspace, imports: Imports) -> Iterator[Diagnostic]:
+    """Imports of what a member does not declare, each where it stands for the first time in a file.
+
+    What comes along with something that is declared counts as undeclared: it may be gone tomorrow.
+    """
+    providers = dict(packages_distributions())
+    providers |= {member.module: [member.name] for member in workspace.members.values()}
+    for member in workspace.members.values():
+        if member.module in imports.sources:
+            yield from _undeclared(workspace, member, imports, providers)
+            yield from _hidden(workspace, member)
+
+
+def _undeclared(
+    workspace: Workspace, member: Member, imports: Imports, providers: Mapping[str, Sequence[str]]
+) -> Iterator[Diagnostic]:
+    pyproject = member.folder / "pyproject.toml"
+    used, in_tests = _declared(pyproject), _declared(pyproject, for_tests=True)
+    members = {normalized(name) for name in workspace.members}
+    absent = {name for name in in_tests - members if not is_installed(name)}
+    modules = {member.module, *imports.graph.find_descendants(member.module)}
+    for importer in sorted(modules):
+        # What a package offers to the tests of others is imported there alone, where the tools of tests are.
+        declared = in_tests if importer == f"{member.module}.testing" else used
+        for imported in sorted(imports.graph.find_modules_directly_imported_by(importer)):
+            package = imported.partition(".")[0]
+            # What is imported from above the package has no name, and cannot be imported: that is told with the flows.
+            if not package or package == member.module or package in sys.stdlib_module_names:
+                continue
+            names = [normalized(name) for name in providers.get(package, [package])]
+            if package not in providers and absent & declared:
+                continue  # of something declared that is not installed here, whose modules nothing says
+            if not declared & set(names):
+                what = " or ".join(sorted(set(names)))
+                mend = f"uv add --package {member.name} {what}"
+                message = f"{member.name} imports {imported}, and does not declare {what}; `{mend}`"
+                yield imports.mistake(importer, imported, message)
+
+
+def _hidden(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
+    """Members that are imported by a name in quotes, which no graph shows."""
+    declared = _declared(member.folder / "pyproject.toml")
+    members = {one.module: one for one in workspace.members.values()}
+    for path in sorted((member.folder / "src" / member.module).rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        for match in _DYNAMIC.finditer(text):
+            other = members.get(match[2])
+            if other is not None and other is not member and normalized(other.name) not in declared:
+                line = text.count("\n", 0, match.start()) + 1
+                message = f"{member.name} imports {other.module} by its name, and does not declare {other.name}"
+                yield Diagnostic(str(path), line, message)
+
+
+def _declared(pyproject: Path, *, for_tests: bool = False) -> set[str]:
+    table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    project = table["project"]
+    lists = [project.get("dependencies", []), *project.get("optional-dependencies", {}).values()]
+    lists += table.get("dependency-groups", {}).values() if for_tests else []
+    every = [one for some in lists for one in some if isinstance(one, str)]
+    return {normalized(match.group()) for one in every if (match := _NAME.match(one))}

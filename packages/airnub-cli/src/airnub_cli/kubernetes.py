@@ -1,0 +1,114 @@
+"""`airnub kubernetes`: the files of `infra/kubernetes/`, filled in, as one stream that `kubectl apply` takes.
+
+What is the same for all stands there once, with its comments, and is only filled in. `worker.yaml` is one text too, and
+comes once for each active department: there is no list of files to keep, and no copy can drift.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment
+from airnub_cli.configuration.placeholders import filled, known_values, missing
+from airnub_cli.configuration.registry import load_registry
+from airnub_cli.images.build import LOCAL_REGISTRY, LOCAL_TAG
+from airnub_cli.images.image import KUBERNETES, ImageDigest
+from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.places import shown
+
+FOLDER = Path("infra", "kubernetes")
+# The namespace first: everything else lies in it.
+SHARED = ("namespace", "quota", "access", "network", "data")
+SERVER = "server"
+WORKER = "worker"
+
+
+def manifests(
+    workspace: Workspace,
+    environment_name: str,
+    values: Mapping[str, str],
+    digest: ImageDigest,
+    *,
+    server: bool = True,
+) -> str:
+    """All manifests of an environment.
+
+    Args:
+        workspace: the checkout.
+        environment_name: of `configs/environments/`; its `kind` is kubernetes.
+        values: what placeholders are filled from.
+        digest: names the image of the server and the workers, where the environment has a registry.
+        server: whether the Prefect server is among them; it may be elsewhere.
+
+    Raises:
+        ConfigurationError: the environment is of another kind, or something has no value; every mistake with its line.
+    """
+    environment = load_environment(workspace.root, environment_name)
+    if environment.kind != "kubernetes":
+        raise ConfigurationError.of(
+            shown(environment_file(workspace.root, environment_name)),
+            f"kind: expected kubernetes, found {environment.kind or 'none'}; workers in a cluster poll no other pools",
+        )
+    values = dict(values) | {"AIRNUB_IMAGE": _image(environment, digest)}
+    wanted = [(name, values) for name in (*SHARED, *([SERVER] if server else []))]
+    wanted += [(WORKER, values | {"AIRNUB_POOL": pool}) for pool in worker_pools(workspace.root, environment)]
+    paths = {name: workspace.root / FOLDER / f"{name}.yaml" for name, _ in wanted}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in paths.items()}
+    mistakes = {mistake: None for name, known in wanted for mistake in _missing(paths[name], texts[name], known)}
+    if mistakes:
+        raise ConfigurationError(list(mistakes))
+    return "---\n".join(str(filled(texts[name], known)) for name, known in wanted)
+
+
+def worker_pools(root: Path, environment: EnvironmentFile) -> list[str]:
+    """The pools that have a worker: one for each active department, by its name or as the environment renames it."""
+    names = [one.id.replace("_", "-") for one in load_registry(root).departments if one.status == "active"]
+    renamed = [over.name if (over := environment.pools.get(name)) and over.name else name for name in names]
+    return list(dict.fromkeys(renamed))
+
+
+def _image(environment: EnvironmentFile, digest: ImageDigest) -> str:
+    if environment.registry is None:
+        return f"{LOCAL_REGISTRY}/{KUBERNETES}:{LOCAL_TAG}"
+    return f"{environment.registry}/{KUBERNETES}:{digest(KUBERNETES)}"
+
+
+def _missing(path: Path, text: str, values: Mapping[str, str]) -> Iterator[Diagnostic]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        for _, name in missing(line, values):
+            message = f"expected {name} in the environment or in .env, found nothing; or write ${{{name}:-default}}"
+            yield Diagnostic(shown(path), number, message)
+
+
+def add_to(group: click.Group) -> None:
+    """Register the command."""
+    group.add_command(kubernetes)
+
+
+@click.command("kubernetes", epilog="Example: uv run airnub kubernetes --env production | kubectl apply -f -")
+@click.option("--env", "environment", required=True, metavar="NAME", help="Of configs/environments/, kind: kubernetes.")
+@click.option("--no-server", is_flag=True, help="Without the Prefect server: it is elsewhere, or Prefect Cloud.")
+def kubernetes(environment: str, no_server: bool) -> None:
+    """Print the manifests of infra/kubernetes/ for an environment, with a worker for each active department.
+
+    Secrets are not among them. Nothing is sent to a cluster.
+    """
+    from airnub_cli.images.docker_engine import DockerBases
+    from airnub_cli.images.image import ImageDigests
+
+    # As `airnub images` names what it builds.
+    bases = DockerBases(registry=True)
+
+    try:
+        workspace = Workspace.around(Path.cwd())
+        digests = ImageDigests(workspace, bases)
+        text = manifests(workspace, environment, known_values(workspace.root), digests, server=not no_server)
+    except (WorkspaceError, ConfigurationError) as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(2)
+    for doubt in bases.doubts:
+        click.secho(doubt, fg="yellow", err=True)
+    click.echo(text, nl=False)

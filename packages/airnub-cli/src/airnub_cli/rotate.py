@@ -1,0 +1,132 @@
+"""`airnub rotate`: a new password for a database, in the order that avoids an outage: database, file, server.
+
+Connections that are open stay open, so the server works on until it is started again with the new password.
+"""
+
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from airnub_cli import subprocesses
+from airnub_cli.configuration.placeholders import known_values
+from airnub_cli.subprocesses import ProgramError
+from airnub_cli.workspace import Workspace, WorkspaceError
+
+FILE = "/var/lib/postgresql/password"
+"""Where a service of PostgreSQL has the password of its role; docker-compose.yml writes it for a new database."""
+UNDER_WAY = f"{FILE}.rotating"
+"""Beside it from the first step of a rotation to its last."""
+BYTES = 24
+
+Compose = Callable[..., str]
+"""`docker compose ARGUMENTS`, with `stdin` for its input; what it prints."""
+
+
+class RotationError(Exception):
+    """`.env` has no new password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A service of PostgreSQL."""
+
+    service: str
+    role: str
+    setting: str | None
+    """Of `.env`, where an operator may write the password."""
+    readers: tuple[str, ...]
+    """Services that read the file when they start."""
+
+
+DATABASES = {
+    "database": Database("postgres", "prefect", "POSTGRES_PASSWORD", ("server",)),
+    "index": Database("index", "index", None, ()),
+}
+
+
+def compose_in(root: Path) -> Compose:
+    """`docker compose` in a checkout.
+
+    Args:
+        root: of the repository.
+    """
+
+    def compose(*arguments: str, stdin: str = "") -> str:
+        return subprocesses.output(["docker", "compose", *arguments], root, text=stdin)
+
+    return compose
+
+
+def rotate_password(database: Database, compose: Compose, written: str | None = None) -> None:
+    """Change the password of a role, and start again what reads it.
+
+    Args:
+        database: whose role.
+        compose: runs `docker compose`.
+        written: the new password, as `.env` has it; without one it is random.
+
+    Raises:
+        RotationError: `.env` has the password that the role has already.
+        ProgramError: the service does not run, or a step failed. A second run completes what an interrupted one began.
+    """
+    inside = ("exec", "-T", database.service)
+    found = compose(*inside, "cat", FILE)
+    if written is not None and written == found and not compose(*inside, "sh", "-c", f"cat {UNDER_WAY} || :"):
+        raise RotationError(
+            f"{database.setting} in .env: expected a new password or none, found the one that the role "
+            f"{database.role} has already; change the line, or remove it for a random password"
+        )
+    compose(*inside, "sh", "-c", f"echo yes >{UNDER_WAY}")
+    password = secrets.token_urlsafe(BYTES) if written is None else written
+    quoted = password.replace("'", "''")
+    psql = ("psql", "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database.role)
+    compose(*inside, *psql, stdin=f"ALTER ROLE {database.role} PASSWORD '{quoted}';\n")
+    save = f"umask 0333; rm -f {FILE}.new; cat >{FILE}.new && mv -f {FILE}.new {FILE}"
+    compose(*inside, "sh", "-c", save, stdin=password)
+    for service in database.readers:
+        compose("restart", service)
+        compose("up", "--detach", "--no-deps", "--no-build", "--no-recreate", "--wait", service)
+    compose(*inside, "rm", "-f", UNDER_WAY)
+
+
+def add_to(group: click.Group) -> None:
+    """Register the command."""
+    group.add_command(rotate)
+
+
+@click.command("rotate", epilog="Example: uv run airnub rotate database")
+@click.argument("name", metavar="NAME", type=click.Choice(list(DATABASES)))
+def rotate(name: str) -> None:
+    """Change the password of NAME, database or index, on a machine with Docker Compose.
+
+    The new password is random, or that of POSTGRES_PASSWORD in .env. The database takes it first, then the server is
+    started again with it: the API is away for some seconds, and runs go on.
+    """
+    try:
+        root = Workspace.root_around(Path.cwd())
+        database = DATABASES[name]
+        written = known_values(root).get(database.setting) if database.setting else None
+        rotate_password(database, compose_in(root), written)
+    except WorkspaceError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(2)
+    except RotationError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(1)
+    except ProgramError as error:
+        click.secho(
+            f"{error}\nCorrect that, and run `airnub rotate {name}` again: it completes the change.", fg="red", err=True
+        )
+        sys.exit(1)
+    users = f", and {' and '.join(database.readers)} uses it" if database.readers else ""
+    click.echo(f"The role {database.role} has a new password{users}.")
+    if name == "index":
+        click.echo(
+            "Now change its URL in .env (AIRNUB_SECRET_…), and `docker compose up --no-deps setup`: runs that are "
+            "started before have the old one.",
+            err=True,
+        )

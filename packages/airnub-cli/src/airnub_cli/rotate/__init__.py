@@ -1,1 +1,0 @@
-"""`airnub rotate`: a new password for a database of the system that Compose runs."""
