@@ -1,4 +1,4 @@
-"""Installed: departments of this checkout as they can be imported here, and what to type where they cannot.
+"""Whether departments of this checkout can be imported here, and what to type where they cannot.
 
 `uv run airnub …` installs what the root depends on, the example; `uv run --all-packages airnub …` every department.
 """

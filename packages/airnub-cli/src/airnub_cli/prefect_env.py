@@ -1,4 +1,4 @@
-"""Quiet: Prefect as a library of commands: it logs errors alone, and starts no server by itself."""
+"""Environment variables for Prefect as a library: it logs errors alone, and starts no server by itself."""
 
 import os
 

@@ -14,15 +14,17 @@ from collections.abc import Mapping
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from packaging.markers import Marker
 
 from airnub_cli.images.image import Image, ImageDigests, bases, image_named
 from airnub_cli.images.image import images as all_images
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
 
 UNKNOWN = "unknown"
 _CLASSIFIER = "License :: OSI Approved :: "
@@ -92,11 +94,13 @@ def only_installed(bill: Mapping[str, Any], python: str | None) -> dict[str, Any
 
 
 def _is_installed(component: Mapping[str, Any], pythons: tuple[str, ...]) -> bool:
+    from packaging.markers import Marker
+
     said = [one["value"] for one in component.get("properties", ()) if one["name"] == "uv:package:marker"]
     return all(_holds(Marker(one), pythons) for one in said)
 
 
-def _holds(marker: Marker, pythons: tuple[str, ...]) -> bool:
+def _holds(marker: "Marker", pythons: tuple[str, ...]) -> bool:
     # Which patch it is nobody says: the first and the last, and what one of them needs is kept.
     versions = [
         {"python_version": one, "python_full_version": f"{one}.{patch}"} for one in pythons for patch in (0, 99)

@@ -1,15 +1,12 @@
 """Child processes: programs such as Docker, with output and errors, and a function over many items on all cores."""
 
 import gc
-import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +33,10 @@ def map_in_processes(
     """
     if len(items) < FEW or not can_fork():
         return [work(item) for item in items]
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
     prepare()
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     sys.stdout.flush()

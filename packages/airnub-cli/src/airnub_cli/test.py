@@ -1,4 +1,4 @@
-"""Isolation: a member's wheel is installed alone, with only what it declares, and its tests run there.
+"""`airnub test`: a member's wheel is installed alone, with only what it declares, and its tests run there.
 
 What is imported and not declared is found by this and by nothing else: in the workspace's own environment, everything
 that any member declares is there.
@@ -7,13 +7,17 @@ that any member declares is there.
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
-from airnub_cli.workspace import Member, Workspace
+import click
+
+from airnub_cli.command_error import CommandError
+from airnub_cli.workspace import Member, Workspace, WorkspaceError
 
 # What the tests of every member are written with, and no member may use otherwise.
 TEST_TOOLS = (
@@ -103,3 +107,36 @@ def _environment(workspace: Workspace, member: Member, folder: Path, output: IO[
 
 def _uv(workspace: Workspace, output: IO[bytes] | None, *arguments: object) -> None:
     subprocess.run(["uv", *map(str, arguments)], cwd=workspace.root, check=True, stdout=output, stderr=output)
+
+
+def add_to(group: click.Group) -> None:
+    """Register the command."""
+    group.add_command(test)
+
+
+@click.command("test", epilog="Example: uv run airnub test project-alpha --pytest=-x")
+@click.argument("names", nargs=-1, metavar="[MEMBER]...")
+@click.option("--pytest", "arguments", multiple=True, metavar="ARGUMENT", help="For pytest; may be given again.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Members to test at once.")
+def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
+    """Install the wheel of each MEMBER (default: all) alone, with only what it declares, and run its tests there."""
+    try:
+        workspace = Workspace.around(Path.cwd())
+        chosen = [workspace.named(name) for name in names] or list(workspace.members.values())
+    except WorkspaceError as error:
+        raise CommandError(str(error)) from error
+    failed = []
+    if jobs == 1:
+        for member in chosen:
+            click.secho(f"{member.name}, alone", bold=True, err=True)
+            if run_alone(workspace, member, arguments) != 0:
+                failed.append(member.name)
+    else:
+        for member, status, said in run_each_alone(workspace, chosen, arguments, jobs):
+            click.secho(f"{member.name}, alone", bold=True, err=True)
+            click.echo(said, nl=False)
+            if status != 0:
+                failed.append(member.name)
+    if failed:
+        click.secho(f"failed alone: {', '.join(failed)}", fg="red", err=True)
+    sys.exit(1 if failed else 0)

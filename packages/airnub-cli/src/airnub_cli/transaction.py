@@ -1,4 +1,4 @@
-"""Landing: changes of many files at once, all of them or none, whatever happens in between.
+"""A transaction of many files: all of them are written or none, whatever happens in between.
 
 Everything is written beside first, in `.airnub/` of the root, and made durable with a journal of what was there before.
 Then each change is one rename. Whoever is killed between them leaves the journal, and the next `airnub` command puts
@@ -11,17 +11,39 @@ import json
 import os
 import shutil
 import signal
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+import click
+
 from airnub_cli.workspace import WorkspaceError
+from airnub_prefect.errors import ConfigurationError
 
 _HOME, _LOCK, _LANDING, _JOURNAL = ".airnub", "lock", "landing", "journal.json"
 _AFTER, _BEFORE = "after", "before"
+
+
+def reports_mistakes(work: Callable[..., None]) -> Callable[..., None]:
+    """A command that reports mistakes, and that nothing was written, with exit status 2."""
+
+    @wraps(work)
+    def reported(*arguments: Any, **options: Any) -> None:
+        try:
+            work(*arguments, **options)
+        except (WorkspaceError, ConfigurationError) as error:
+            message = str(error)
+            click.secho(message, fg="red", err=True)
+            if not message.endswith(("nothing was written", "nothing was removed")):
+                click.echo("nothing was written", err=True)
+            sys.exit(2)
+
+    return reported
 
 
 @contextmanager

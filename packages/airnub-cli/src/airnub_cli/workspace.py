@@ -1,4 +1,4 @@
-"""The workspace: its members, and who stands on whom, read from the pyproject files."""
+"""The workspace: its members and their dependencies, read from the pyproject files."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""A proposal: a copy of all that a change may touch, in which it is made, locked and compiled before it is landed."""
+"""A copy of the workspace, in which a change is made, locked and compiled before it is written."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The commands `airnub new` and `airnub remove`."""
+"""The command `airnub new`."""
 
 import pytest
 from click.testing import CliRunner
@@ -19,7 +19,6 @@ def airnub(house, monkeypatch):
         (("new", "department", "class"), "a word of Python's own"),
         (("new", "department", "zoo", "--stages", "analysis"), "--stages: expected ingestion"),
         (("new", "category", "project_alpha", "analysis", "x"), "expected a stage with categories"),
-        (("remove", "department", "project_alpha", "--yes"), "pyproject.toml has project-alpha among dependencies"),
     ],
 )
 def test_a_mistake_is_told_and_nothing_is_written(airnub, house, arguments, reason):
@@ -31,20 +30,7 @@ def test_a_mistake_is_told_and_nothing_is_written(airnub, house, arguments, reas
     assert {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("arguments", [("new", "department"), ("new", "category"), ("remove", "department")])
+@pytest.mark.parametrize("arguments", [("new", "department"), ("new", "category")])
 def test_every_command_shows_an_example(airnub, arguments):
     """That can be typed."""
     assert f"Example: uv run airnub {' '.join(arguments)} " in airnub(*arguments, "--help").stdout
-
-
-def test_without_an_answer_nothing_is_removed(airnub, house):
-    """Where nobody can be asked, `--yes` is named."""
-    before = {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file()}
-    folder = house.root / "departments" / "zoo"
-    folder.mkdir()
-    (folder / "pyproject.toml").write_text('[project]\nname = "zoo"\nversion = "0"\n')
-    result = airnub("remove", "department", "zoo", "--keep-backend")
-    assert result.exit_code == 1
-    assert "Remove all that?" in result.stderr
-    assert result.stderr.endswith("nothing was removed; --yes does not ask\n")
-    assert before.items() <= {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file()}.items()

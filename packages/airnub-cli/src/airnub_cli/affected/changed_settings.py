@@ -1,4 +1,4 @@
-"""Settings: files below configs/ and infra/work-pools/, and the root prefect.yaml; whose deployments they are about.
+"""Changed settings: files below configs/ and infra/work-pools/, the root's prefect.yaml; whose deployments they are.
 
 What names a department, a deployment or a pool concerns those who go by that name, and nobody if nobody does. What
 names none of them concerns all.

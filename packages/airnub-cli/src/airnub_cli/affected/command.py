@@ -8,6 +8,7 @@ import click
 from airnub_cli.affected.graph import Concern, Impact, shown
 from airnub_cli.affected.repository import RepositoryError
 from airnub_cli.affected.result import AffectedResult, affected
+from airnub_cli.command_error import CommandError
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 _CONCERNS = [str(one) for one in Concern]
@@ -15,10 +16,6 @@ _KINDS = ["department", "package", "image", "workspace"]
 _OF_A_MATRIX = ("department", "package", "image")
 """What `airnub test` and `airnub images` take."""
 _SHOWN = 5
-
-
-class _CommandError(click.ClickException):
-    exit_code = 2
 
 
 @click.command(
@@ -54,10 +51,10 @@ def affected_command(
     try:
         answer = affected(Workspace.root_around(Path.cwd()), reference)
     except (RepositoryError, WorkspaceError) as error:
-        raise _CommandError(str(error)) from error
+        raise CommandError(str(error)) from error
     wanted = Concern(concern) if concern else None
     if groups and shape != "github-matrix":
-        raise _CommandError(f"expected --format github-matrix with --groups, found {shape}")
+        raise CommandError(f"expected --format github-matrix with --groups, found {shape}")
     if shape == "github-matrix" and not kinds:
         kinds = _OF_A_MATRIX if groups else ("department",)
     found = [one for one in answer.found if not kinds or one.target.kind in kinds]

@@ -1,4 +1,4 @@
-"""The repository: what is different between a commit and the files here, and what files held there. Asked of git."""
+"""The git repository: what differs between a commit and the files here, and what files held there."""
 
 import os
 import subprocess

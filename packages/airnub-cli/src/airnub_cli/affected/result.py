@@ -1,4 +1,4 @@
-"""The answer: everything that a change touches."""
+"""The result of `airnub affected`: everything that a change affects."""
 
 from dataclasses import dataclass
 from pathlib import Path

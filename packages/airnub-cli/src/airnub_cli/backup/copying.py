@@ -1,4 +1,4 @@
-"""Copying: one backup. The databases first, then the data root: what refers, then the rest (see `data_root`)."""
+"""One backup is taken: the databases first, then the data root: what refers, then the rest (see `data_root`)."""
 
 import sqlite3
 import tempfile

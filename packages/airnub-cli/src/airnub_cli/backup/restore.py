@@ -1,4 +1,4 @@
-"""Restoring: one backup into an empty system, or in place of what is there; and what is verified after it."""
+"""One backup is restored into an empty system, or in place of what is there; and what is verified after it."""
 
 import json
 from collections.abc import Callable, Iterator

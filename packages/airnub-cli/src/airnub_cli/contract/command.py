@@ -5,22 +5,23 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
 
-from airnub_cli.data_contracts.publications import ContractVersion, Publications
 from airnub_cli.installed import advice, importable
 from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
-from airnub_core.contracts.schema import versioned
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.validation import nearest
 
+if TYPE_CHECKING:
+    from airnub_cli.data_contracts.publications import ContractVersion, Publications
 
-def selected(publications: Publications, names: Sequence[str]) -> list[ContractVersion]:
+
+def selected(publications: "Publications", names: Sequence[str]) -> "list[ContractVersion]":
     """The versions of these contracts, in their order; without a name, all.
 
     Args:
@@ -30,6 +31,8 @@ def selected(publications: Publications, names: Sequence[str]) -> list[ContractV
     Raises:
         ConfigurationError: there is no such contract; every wrong name, with the nearest ones.
     """
+    from airnub_core.contracts.schema import versioned
+
     every: dict[str, list[ContractVersion]] = {}
     for (department, name), versions in sorted(publications.versions.items()):
         for number, version in sorted(versions.items()):

@@ -1,4 +1,4 @@
-"""State: the folder where a system on a laptop keeps all that it has, for one at a time; and the ports it takes."""
+"""The state folder of a system on a laptop, for one at a time; and the ports that it takes."""
 
 import errno
 import fcntl

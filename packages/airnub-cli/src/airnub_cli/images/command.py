@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from airnub_cli.command_error import CommandError
 from airnub_cli.configuration.environment import environment_file, load_environment
 from airnub_cli.images.build import BuildPlan, build_plan, carry_out
 from airnub_cli.images.docker_engine import DockerBases, DockerEngine, EngineError
@@ -15,10 +16,6 @@ from airnub_cli.images.image import images as all_images
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.places import shown
-
-
-class _CommandError(click.ClickException):
-    exit_code = 2
 
 
 @click.command("images", epilog="Example: uv run airnub images project-alpha --dry-run")
@@ -48,20 +45,20 @@ def images(
     `prefect-kubernetes`, for the server and the workers on Kubernetes, is built when it is named.
     """
     if only_bases and (as_json or push):
-        raise _CommandError("expected --bases alone, or with --env, found --json or --push beside it")
+        raise CommandError("expected --bases alone, or with --env, found --json or --push beside it")
     if environment is not None and registry is not None:
-        raise _CommandError("expected one of --env and --registry, found both; an environment says its registry")
+        raise CommandError("expected one of --env and --registry, found both; an environment says its registry")
     try:
         workspace = Workspace.around(Path.cwd())
         if environment is not None:
             registry = load_environment(workspace.root, environment).registry
         if push and registry is None:
             found = "none" if environment is None else f"none in {shown(environment_file(workspace.root, environment))}"
-            raise _CommandError(f"expected a registry with --push, found {found}; local images are never pushed")
+            raise CommandError(f"expected a registry with --push, found {found}; local images are never pushed")
         named = Named(workspace)
         chosen = [named.one(name) for name in names] or list(all_images(workspace).values())
     except (WorkspaceError, ConfigurationError) as error:
-        raise _CommandError(str(error)) from error
+        raise CommandError(str(error)) from error
     if only_bases:
         _print_bases(workspace, chosen)
         return
@@ -73,7 +70,7 @@ def images(
         if not dry_run:
             carry_out(workspace, plans, engine, push=push)
     except ConfigurationError as error:
-        raise _CommandError(str(error)) from error
+        raise CommandError(str(error)) from error
     except (EngineError, WorkspaceError) as error:
         raise click.ClickException(str(error)) from error
     if registry is not None:
@@ -93,7 +90,7 @@ def _print_bases(workspace: Workspace, chosen: list[Image]) -> None:
     doubled = sorted({name for name, one in found if any(other != one for again, other in found if again == name)})
     if doubled:
         several = ", ".join(sorted(one for name, one in found if name == doubled[0]))
-        raise _CommandError(
+        raise CommandError(
             f"expected one {doubled[0]} for all images, found {several}; pin them where they are written"
         )
     known = DockerBases(registry=True)

@@ -1,4 +1,4 @@
-"""Updating: departments brought to the template of today, all files of all of them landed in one go."""
+"""The update: departments are brought to the template of today, all files of all of them in one transaction."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack

@@ -1,0 +1,120 @@
+"""The command `airnub remove`: arguments in, what was removed out. The work is in the modules beside this one."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from airnub_cli.transaction import reports_mistakes
+from airnub_cli.workspace import Workspace
+
+if TYPE_CHECKING:
+    # They bring Prefect, which `--help` and new departments go without.
+    from airnub_cli.prefect_api import PrefectServer
+    from airnub_cli.remove.remote_objects import RemoteObjects
+    from airnub_cli.remove.removal import Removal
+
+
+def add_to(group: click.Group) -> None:
+    """Register the command."""
+    group.add_command(remove)
+
+
+@click.group("remove", epilog="Example: uv run airnub remove department orders")
+def remove() -> None:
+    """Remove a department, here and on the backend."""
+
+
+@remove.command("department", epilog="Example: uv run airnub remove department orders --keep-backend")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--keep-backend", is_flag=True, help="Only here; a backend that is configured is not asked.")
+@reports_mistakes
+def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
+    """Remove a department: its files and every mention in files of the root, and what the backend holds of it.
+
+    What goes is listed first. What it stored is never touched, and neither are the records of its runs.
+    """
+    from airnub_cli.remove.removal import mentions, planned_removal
+    from airnub_cli.remove.removal import remove_department as remove_files
+
+    workspace = Workspace.around(Path.cwd())
+    removal = planned_removal(workspace, name)
+    for path in (*(f"{one}/" for one in removal.folders), *removal.files):
+        click.echo(f"{path} is to go")
+    for path in removal.uncommitted:
+        click.secho(f"  {path} is not committed: it cannot be brought back", fg="yellow")
+    click.echo("and what the root's files say of it. What it stored is not touched.")
+    with _backend(workspace.root, keep=keep_backend) as server:
+        held = _held(server, removal)
+        if not yes and not _confirmed("Remove all that?"):
+            click.echo("nothing was removed; --yes does not ask", err=True)
+            sys.exit(1)
+        # The backend first: what is left of it after a failure is found again by the next run.
+        changed = remove_files(workspace, removal, lambda: _delete(server, held))
+    for path in changed:
+        click.echo(f"{path} is written")
+    click.echo(f"{removal.names.module} is removed")
+    if named := mentions(workspace.root, removal.names):
+        click.echo(f"It is still named in {', '.join(named)}", err=True)
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:  # nobody is there to answer
+        click.echo(err=True)
+        return False
+
+
+@contextmanager
+def _backend(root: Path, *, keep: bool) -> "Iterator[PrefectServer | None]":
+    """The server that is configured, `None` where none is or none is to be asked."""
+    if keep:
+        click.echo("The backend is kept as it is.")
+        yield None
+        return
+    from airnub_cli.configuration.placeholders import known_values
+
+    # Prefect reads `.env` in the current folder only, and only when it is imported.
+    for name, value in known_values(root).items():
+        if name.startswith("PREFECT_"):
+            os.environ.setdefault(name, value)
+    from prefect.settings import PREFECT_API_URL
+
+    from airnub_cli.prefect_api import BackendError, prefect_server
+
+    if not PREFECT_API_URL.value():
+        click.echo("No backend is asked: PREFECT_API_URL is not set.")
+        yield None
+        return
+    try:
+        with prefect_server() as server:
+            yield server
+    except BackendError as error:
+        click.secho(f"{error}\nor leave the backend as it is with --keep-backend", fg="red", err=True)
+        click.echo("nothing was removed here", err=True)
+        sys.exit(1)
+
+
+def _held(server: "PrefectServer | None", removal: "Removal") -> "RemoteObjects | None":
+    if server is None:
+        return None
+    from airnub_cli.remove.remote_objects import remote_objects
+
+    held = remote_objects(server, removal.names, removal.stages)
+    click.echo(f"On the backend, {server.url}, " + ("are to go" if held.lines() else "there is nothing of it."))
+    for line in held.lines():
+        click.echo(f"  {line}")
+    return held
+
+
+def _delete(server: "PrefectServer | None", held: "RemoteObjects | None") -> None:
+    if server is not None and held is not None:
+        from airnub_cli.remove.remote_objects import delete
+
+        delete(server, held)

@@ -1,0 +1,47 @@
+"""The command `airnub remove`."""
+
+import pytest
+from click.testing import CliRunner
+
+from airnub_cli.__main__ import main
+
+
+@pytest.fixture
+def airnub(house, monkeypatch):
+    """Types `airnub …` in the checkout."""
+    monkeypatch.chdir(house.root)
+    return lambda *arguments: CliRunner().invoke(main, arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("remove", "department", "project_alpha", "--yes"), "pyproject.toml has project-alpha among dependencies"),
+    ],
+)
+def test_a_mistake_is_told_and_nothing_is_written(airnub, house, arguments, reason):
+    """Exit status 2."""
+    before = {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file()}
+    result = airnub(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert reason in result.stderr
+    assert {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("arguments", [("remove", "department")])
+def test_every_command_shows_an_example(airnub, arguments):
+    """That can be typed."""
+    assert f"Example: uv run airnub {' '.join(arguments)} " in airnub(*arguments, "--help").stdout
+
+
+def test_without_an_answer_nothing_is_removed(airnub, house):
+    """Where nobody can be asked, `--yes` is named."""
+    before = {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file()}
+    folder = house.root / "departments" / "zoo"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text('[project]\nname = "zoo"\nversion = "0"\n')
+    result = airnub("remove", "department", "zoo", "--keep-backend")
+    assert result.exit_code == 1
+    assert "Remove all that?" in result.stderr
+    assert result.stderr.endswith("nothing was removed; --yes does not ask\n")
+    assert before.items() <= {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file()}.items()
