@@ -13,7 +13,7 @@ import yaml
 from airnub_cli.cache import NO_CACHE, Cache, digest_of
 from airnub_cli.compile.department_file import SOURCES, DeploymentEntry, list_at, mapping_at, tags, text_at
 from airnub_cli.compile.deployment_check import unfilled, variables
-from airnub_cli.compile.schema import GUARD
+from airnub_cli.compile.deployment_schema import GUARD
 from airnub_cli.compile.workspace_check import Checked, check_deployments
 from airnub_cli.configuration.environment import (
     LOCAL,

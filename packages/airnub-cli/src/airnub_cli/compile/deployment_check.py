@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from airnub_cli.compile.department_file import DeploymentEntry, list_at, mapping_at, text_at
+from airnub_cli.compile.deployment_schema import GUARD
 from airnub_cli.compile.entrypoints import EntrypointError, load_flow, misfits
-from airnub_cli.compile.schema import GUARD
 from airnub_cli.configuration.pools import wrong_defaults
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.validation import nearest_or_all

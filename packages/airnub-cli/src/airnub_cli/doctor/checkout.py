@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from airnub_cli.doctor.tools import Finding, Said, ask, fine, last_line, missing, odd
+from airnub_cli.doctor.tools import DoctorFinding, Said, ask, fine, last_line, missing, odd
 from airnub_prefect.dotenv_file import wrong_lines
 
 _MISTAKES = 2
@@ -16,7 +16,7 @@ LEAST, ENOUGH = 500_000_000, 5_000_000_000
 """Bytes: below the first nothing works for long; Compose's images and a build of them need the second."""
 
 
-def check_checkout(root: Path) -> Iterator[Finding]:
+def check_checkout(root: Path) -> Iterator[DoctorFinding]:
     """Everything about the checkout, in the order in which it is mended."""
     yield check_lock(ask(["uv", "lock", "--check", "--offline"], root))
     # Groups such as `lint` may be installed besides.
@@ -33,7 +33,7 @@ def check_checkout(root: Path) -> Iterator[Finding]:
     yield check_data(root)
 
 
-def check_lock(said: Said | None) -> Finding:
+def check_lock(said: Said | None) -> DoctorFinding:
     """Whether `uv.lock` fits the pyproject files."""
     if said is None:
         return missing("uv.lock", "cannot be checked without uv", "pip install uv")
@@ -45,7 +45,7 @@ def check_lock(said: Said | None) -> Finding:
     return odd("uv.lock", f"could not be checked offline: {last_line(said.text)}", "uv lock --check")
 
 
-def check_environment(said: Said | None, of_root: Said | None) -> Finding:
+def check_environment(said: Said | None, of_root: Said | None) -> DoctorFinding:
     """Whether `.venv` holds what the lock says.
 
     Args:
@@ -63,7 +63,7 @@ def check_environment(said: Said | None, of_root: Said | None) -> Finding:
     return odd("environment", f"is not what the lock says: {last_line(said.text)}", "uv sync --all-packages")
 
 
-def check_compiled(said: Said | None, *, has_all: bool) -> Finding:
+def check_compiled(said: Said | None, *, has_all: bool) -> DoctorFinding:
     """Whether the root's `prefect.yaml` is what the departments say.
 
     Args:
@@ -84,7 +84,7 @@ def check_compiled(said: Said | None, *, has_all: bool) -> Finding:
     return missing("prefect.yaml", found, "uv run airnub compile --check")
 
 
-def check_dotenv(path: Path) -> Finding:
+def check_dotenv(path: Path) -> DoctorFinding:
     """Whether `.env` can be read, and by its owner alone."""
     if not path.exists():
         return fine(".env", "there is none; none is needed")
@@ -97,7 +97,7 @@ def check_dotenv(path: Path) -> Finding:
     return fine(".env", "can be read, by its owner alone")
 
 
-def check_disk(root: Path, free: int) -> Finding:
+def check_disk(root: Path, free: int) -> DoctorFinding:
     """Whether there is room."""
     found = f"{free / 1e9:.1f} GB free on the disk of {root}"
     if free < LEAST:
@@ -109,7 +109,7 @@ def check_disk(root: Path, free: int) -> Finding:
     return fine("disk", found)
 
 
-def check_data(root: Path) -> Finding:
+def check_data(root: Path) -> DoctorFinding:
     """Whether runs can write where data goes."""
     folder = Path(os.environ.get("AIRNUB_DATA_ROOT") or root).expanduser() / "data"
     nearest = next(one for one in (folder, *folder.parents) if one.exists())

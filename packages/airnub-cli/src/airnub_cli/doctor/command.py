@@ -11,7 +11,7 @@ import click
 from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.doctor.checkout import check_checkout
 from airnub_cli.doctor.prefect import check_prefect
-from airnub_cli.doctor.tools import Finding, check_tools
+from airnub_cli.doctor.tools import DoctorFinding, check_tools
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.dotenv_file import wrong_lines
 
@@ -41,7 +41,7 @@ def doctor(as_json: bool) -> None:
     sys.exit(int(any(one.level == "missing" for one in findings)))
 
 
-def table(findings: Sequence[Finding]) -> str:
+def table(findings: Sequence[DoctorFinding]) -> str:
     """A line for each, with the command that mends it below, and how many there are at the end."""
     width = max(len(one.name) for one in findings)
     lines = []

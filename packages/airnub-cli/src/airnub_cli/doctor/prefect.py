@@ -12,21 +12,21 @@ from importlib.metadata import version
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from airnub_cli.doctor.tools import Finding, fine, odd
+from airnub_cli.doctor.tools import DoctorFinding, fine, odd
 from airnub_prefect.api_url import LOCAL, PORT, configured_api_url
 
 _PATIENCE = 5.0
 _CLOUD = "api.prefect.cloud"
 
 
-def check_prefect(values: Mapping[str, str]) -> Iterator[Finding]:
+def check_prefect(values: Mapping[str, str]) -> Iterator[DoctorFinding]:
     """Everything about Prefect; `values` is `.env` with the environment over it."""
     yield check_port(PORT)
     yield check_server(configured_api_url(), values)
     yield from check_settings(values)
 
 
-def check_port(port: int) -> Finding:
+def check_port(port: int) -> DoctorFinding:
     """Whether the port of the server is free, or a Prefect server's."""
     name = f"port {port}"
     with socket.socket() as asked:
@@ -44,7 +44,7 @@ def check_port(port: int) -> Finding:
     return odd(name, "something that is no Prefect server is on it", mend)
 
 
-def check_server(url: str | None, values: Mapping[str, str]) -> Finding:
+def check_server(url: str | None, values: Mapping[str, str]) -> DoctorFinding:
     """Whether the server that is configured answers, lets us in, and has our version."""
     name = "PREFECT_API_URL"
     if url is None:
@@ -71,7 +71,7 @@ def check_server(url: str | None, values: Mapping[str, str]) -> Finding:
     return fine(name, f"{shown}, version {there}")
 
 
-def check_settings(values: Mapping[str, str]) -> Iterator[Finding]:
+def check_settings(values: Mapping[str, str]) -> Iterator[DoctorFinding]:
     """Settings that are set and lead to errors far from where they are."""
     for name, (is_wrong, why) in _WRONG.items():
         value = values.get(name)

@@ -13,7 +13,7 @@ Level = Literal["fine", "odd", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorFinding:
     """One look at one thing.
 
     `odd` is what may be meant so, or what only some commands need; `missing` is what a first run cannot do without.
@@ -30,19 +30,19 @@ class Finding:
         return asdict(self)
 
 
-def fine(name: str, found: str) -> Finding:
+def fine(name: str, found: str) -> DoctorFinding:
     """Nothing to do."""
-    return Finding(name, "fine", found)
+    return DoctorFinding(name, "fine", found)
 
 
-def odd(name: str, found: str, mend: str) -> Finding:
+def odd(name: str, found: str, mend: str) -> DoctorFinding:
     """Something to know of."""
-    return Finding(name, "odd", found, mend)
+    return DoctorFinding(name, "odd", found, mend)
 
 
-def missing(name: str, found: str, mend: str) -> Finding:
+def missing(name: str, found: str, mend: str) -> DoctorFinding:
     """Something to mend first."""
-    return Finding(name, "missing", found, mend)
+    return DoctorFinding(name, "missing", found, mend)
 
 
 UV = (0, 7)
@@ -78,7 +78,7 @@ def ask(command: Sequence[str], folder: Path | None = None) -> Said | None:
     return Said(done.returncode, (done.stdout if done.returncode == 0 else done.stderr or done.stdout).strip())
 
 
-def check_tools() -> Iterator[Finding]:
+def check_tools() -> Iterator[DoctorFinding]:
     """Each tool in turn."""
     yield check_uv(ask(["uv", "--version"]))
     yield check_python(sys.version_info[:2])
@@ -89,7 +89,7 @@ def check_tools() -> Iterator[Finding]:
         yield check_plugin("Docker Compose", ask(["docker", "compose", "version", "--short"]), COMPOSE)
 
 
-def check_uv(said: Said | None) -> Finding:
+def check_uv(said: Said | None) -> DoctorFinding:
     """Whether uv is there and reads our lock."""
     if said is None or said.status != 0:
         return missing("uv", "not found on the PATH", "pip install uv")
@@ -99,14 +99,14 @@ def check_uv(said: Said | None) -> Finding:
     return fine("uv", said.text)
 
 
-def check_python(found: tuple[int, ...]) -> Finding:
+def check_python(found: tuple[int, ...]) -> DoctorFinding:
     """Whether this Python is new enough."""
     if found < PYTHON:
         return missing("Python", f"expected {dotted(PYTHON)} or newer, found {dotted(found)}", "uv python install 3.13")
     return fine("Python", dotted(found))
 
 
-def check_engine(said: Said | None) -> Finding:
+def check_engine(said: Said | None) -> DoctorFinding:
     """Whether there is a Docker engine that lets us in."""
     if said is None:
         return odd("Docker engine", f"docker is not installed; {_WITHOUT}", "https://docs.docker.com/engine/install/")
@@ -119,7 +119,7 @@ def check_engine(said: Said | None) -> Finding:
     return fine("Docker engine", said.text)
 
 
-def check_plugin(name: str, said: Said | None, least: tuple[int, ...]) -> Finding:
+def check_plugin(name: str, said: Said | None, least: tuple[int, ...]) -> DoctorFinding:
     """Whether a plugin of Docker is there, and new enough."""
     package = f"docker-{name.split()[-1].lower()}-plugin"
     if said is None or said.status != 0:

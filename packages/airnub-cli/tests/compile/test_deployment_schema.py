@@ -22,18 +22,18 @@ from prefect.events import (
 )
 from pydantic import TypeAdapter, ValidationError
 
-from airnub_cli.compile import schema
-from airnub_cli.compile.schema import ConcurrencyLimit, Deployment, DeploymentFile, Schedule, WorkPool
+from airnub_cli.compile import deployment_schema
+from airnub_cli.compile.deployment_schema import ConcurrencyLimit, Deployment, DeploymentFile, Schedule, WorkPool
 
 PAIRS = [
-    (schema.EventTrigger, DeploymentEventTrigger),
-    (schema.MetricTrigger, DeploymentMetricTrigger),
-    (schema.CompoundTrigger, DeploymentCompoundTrigger),
-    (schema.SequenceTrigger, DeploymentSequenceTrigger),
-    (schema.Event, EventTrigger),
-    (schema.Metric, MetricTrigger),
-    (schema.Compound, CompoundTrigger),
-    (schema.Sequence, SequenceTrigger),
+    (deployment_schema.EventTrigger, DeploymentEventTrigger),
+    (deployment_schema.MetricTrigger, DeploymentMetricTrigger),
+    (deployment_schema.CompoundTrigger, DeploymentCompoundTrigger),
+    (deployment_schema.SequenceTrigger, DeploymentSequenceTrigger),
+    (deployment_schema.Event, EventTrigger),
+    (deployment_schema.Metric, MetricTrigger),
+    (deployment_schema.Compound, CompoundTrigger),
+    (deployment_schema.Sequence, SequenceTrigger),
 ]
 EVENT = {"type": "event", "expect": ["x"]}
 OURS = {"name": "n", "enabled": True}
@@ -41,7 +41,7 @@ OURS = {"name": "n", "enabled": True}
 
 def read(trigger):
     """A trigger of a deployment."""
-    return TypeAdapter(schema.Trigger).validate_python(trigger)
+    return TypeAdapter(deployment_schema.Trigger).validate_python(trigger)
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)
