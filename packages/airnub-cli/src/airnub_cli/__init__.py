@@ -1,15 +1,24 @@
 """The `airnub` command: the workspace seen as a whole. Never in an image.
 
-workspace      the members of this checkout, and who stands on whom
-isolation      a member's wheel, alone in a new environment with what it declares, and its tests there
-departments    new ones, new categories of one, and the end of one
-deployments    the departments' prefect.yaml checked, and made into one for a whole environment
-backend        the Prefect backend as files: `airnub apply`
-configuration  the files that both of them read
-images         one for each department, named by what goes into it
-dev            the whole system on a laptop, without Docker
-retention      runs that the vacuum of the server removes
-backup         the whole system to a folder or a bucket, and back
-doctor         what is missing or odd on a machine
-rotate         a new password for a database of the system that Compose runs
+A folder, or a module, is called as its command is typed; `command` in it has the arguments: `adopt`, `affected`,
+`apply`, `backup` (and restore), `check`, `compile`, `contract`, `dev`, `doctor`, `images`, `kubernetes`, `new`,
+`remove`, `retention`, `rotate`, `sbom`, `template`, `test`, `upgrade`. `lazy_commands` imports a command when it is
+used.
+
+What several commands share:
+
+workspace       the members of this checkout, and their dependencies
+configuration   files of configs/ and infra/work-pools/, and environments
+data_contracts  what departments publish and read
+lock            uv.lock as a graph
+installed       whether departments of this checkout can be imported
+cache           results of checks, by a digest of their inputs
+transaction     many files at once, all or none
+workspace_copy  a copy in which a change is made and locked first
+yaml_editing    entries of YAML files, added and removed by lines
+prefect_api     the Prefect API in plain JSON
+prefect_env     environment variables of Prefect as a library
+subprocesses    programs that commands start, and work on all cores
+strict_model    models whose unknown keys are errors
+command_error   what a command cannot do, in one line
 """

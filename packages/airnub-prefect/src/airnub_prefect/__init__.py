@@ -1,7 +1,7 @@
 """Prefect integration: the only shared code that imports Prefect. Departments import its modules by name.
 
-Settings: `settings`, `resolution` (parameter, else Variable, else YAML), `yaml_file` and `validation` (every error
-with its line), `blocks` and `secrets`, `places` (data root), `dotenv_file`, `errors`.
+Settings: `settings`, `settings_names`, `resolution` (parameter, else Variable, else YAML), `yaml_file` and
+`validation` (every error with its line), `blocks` and `secrets`, `places` (data root), `dotenv_file`, `errors`.
 
 Flows of a department: `department` (what it consists of), `tasks` (one for each kind of source), `datasets` (a task
 for each), `pipeline`, `conclusion` (how a stage ends), `housekeeping` with `cleanup` and `integrity`, `run_names`,

@@ -1,6 +1,7 @@
 """The files that several commands read, each understood in one place.
 
 environment         `configs/environments/<name>.yaml`, what is different there
+environment_names   names of environments and of types of pools, for `--help`
 overlay             how what is different is laid over what is written
 registry            `configs/departments.yaml`: owners of departments; the forms of a department's name
 generated_sections  what is made from the registry in files of the root
