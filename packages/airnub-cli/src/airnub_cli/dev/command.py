@@ -1,5 +1,6 @@
 """The command `airnub dev`: arguments in, exit status out. The work is in the modules beside this one."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -71,7 +72,11 @@ def dev(
             view.say(f"starting: server and UI on {plan.url}; state in {state.folder}")
             view.say(f"{database}; logs of server and database in {state.home / 'logs'}")
             view.say(said_of_sources(plan.environment, replaced))
-            status = asyncio.run(Supervisor(plan, view).run(server))
+            try:
+                status = asyncio.run(Supervisor(plan, view).run(server))
+            finally:
+                if cluster is not None:  # below /tmp where the state folder's path is too long for a socket
+                    shutil.rmtree(cluster.socket, ignore_errors=True)
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)
