@@ -62,7 +62,7 @@ def test_a_command_is_the_one_that_is_named(name):
 def test_commands_are_a_mapping():
     """Of the commands of the table and those that are added; others are a `KeyError`."""
     commands = main.commands
-    assert len(commands) == len(list(commands)) == len(COMMANDS) + 2
+    assert len(commands) == len(list(commands)) == len(COMMANDS) + 1
     with pytest.raises(KeyError):
         commands["nothing"]
     commands["more"] = click.Command("more", help="More.")

@@ -7,17 +7,18 @@ comes once for each active department: there is no list of files to keep, and no
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment
 from airnub_cli.configuration.placeholders import filled, known_values, missing
-from airnub_cli.configuration.registry import load_registry
-from airnub_cli.images.build import LOCAL_REGISTRY, LOCAL_TAG
-from airnub_cli.images.image import KUBERNETES, ImageDigest
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.places import shown
+
+if TYPE_CHECKING:
+    from airnub_cli.configuration.environment import EnvironmentFile
+    from airnub_cli.images.image import ImageDigest
 
 FOLDER = Path("infra", "kubernetes")
 # The namespace first: everything else lies in it.
@@ -30,7 +31,7 @@ def manifests(
     workspace: Workspace,
     environment_name: str,
     values: Mapping[str, str],
-    digest: ImageDigest,
+    digest: "ImageDigest",
     *,
     server: bool = True,
 ) -> str:
@@ -46,6 +47,8 @@ def manifests(
     Raises:
         ConfigurationError: the environment is of another kind, or something has no value; every mistake with its line.
     """
+    from airnub_cli.configuration.environment import environment_file, load_environment
+
     environment = load_environment(workspace.root, environment_name)
     if environment.kind != "kubernetes":
         raise ConfigurationError.of(
@@ -63,14 +66,19 @@ def manifests(
     return "---\n".join(str(filled(texts[name], known)) for name, known in wanted)
 
 
-def worker_pools(root: Path, environment: EnvironmentFile) -> list[str]:
+def worker_pools(root: Path, environment: "EnvironmentFile") -> list[str]:
     """The pools that have a worker: one for each active department, by its name or as the environment renames it."""
+    from airnub_cli.configuration.registry import load_registry
+
     names = [one.id.replace("_", "-") for one in load_registry(root).departments if one.status == "active"]
     renamed = [over.name if (over := environment.pools.get(name)) and over.name else name for name in names]
     return list(dict.fromkeys(renamed))
 
 
-def _image(environment: EnvironmentFile, digest: ImageDigest) -> str:
+def _image(environment: "EnvironmentFile", digest: "ImageDigest") -> str:
+    from airnub_cli.images.build import LOCAL_REGISTRY, LOCAL_TAG
+    from airnub_cli.images.image import KUBERNETES
+
     if environment.registry is None:
         return f"{LOCAL_REGISTRY}/{KUBERNETES}:{LOCAL_TAG}"
     return f"{environment.registry}/{KUBERNETES}:{digest(KUBERNETES)}"

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from airnub_cli.__main__ import main
 from airnub_cli.cache import Cache
 from airnub_cli.check import environments, import_contracts, runner
-from airnub_cli.check.runner import check_everything, of_backend, of_imports
+from airnub_cli.check.runner import check_everything
+from airnub_cli.check.unchanged import of_backend, of_imports
 from airnub_cli.compile import import_checks
 from airnub_cli.compile.compilation import compile_environment
 

@@ -11,8 +11,8 @@ from airnub_prefect.errors import ConfigurationError
 
 @click.command(
     "adopt",
-    epilog="\b\nExamples: uv run airnub adopt --organisation acme --dry-run\n"
-    "          uv run airnub adopt --organisation acme --licence LicenseRef-Proprietary --without-example",
+    epilog="\b\nExample: uv run airnub adopt --organisation acme --dry-run\n"
+    "         uv run airnub adopt --organisation acme --licence LicenseRef-Proprietary --without-example",
 )
 @click.option("--organisation", required=True, metavar="NAME", help="Organisation on GitHub whose teams are owners.")
 @click.option("--licence", metavar="SPDX", help="Licence of the organisation's work. Default: the present one.")

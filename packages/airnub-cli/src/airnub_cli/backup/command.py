@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from airnub_cli.backup.backup_manifest import BackupError
 from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
@@ -129,6 +128,7 @@ def _described(name: str, manifest: Any) -> dict[str, Any]:
 
 
 def _system(dev: bool, state: Path | None) -> Any:
+    from airnub_cli.backup.backup_manifest import BackupError
     from airnub_cli.backup.systems import ComposeSystem, DevSystem
     from airnub_cli.dev.state import StateFolder
 
@@ -146,6 +146,8 @@ def _say(line: str) -> None:
 
 
 def _exit(work: Callable[[], int]) -> None:
+    from airnub_cli.backup.backup_manifest import BackupError
+
     quiet_prefect()
     try:
         status = work()

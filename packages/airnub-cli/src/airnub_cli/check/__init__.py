@@ -2,7 +2,7 @@
 
 runner            which checks there are, their order, and their cache
 report            mistakes and warnings as text, JSON or GitHub annotations
-unchanged         the result of a whole check, cached by a digest of the checkout
+unchanged         digests of what checks read, and the cached result of a whole check
 conformance       names and files of members, their registration in the root's `pyproject.toml`, `uv.lock`
 isolation         what sources import against what is declared; tests and Dockerfiles of departments by themselves
 import_contracts  the import contracts of the root's `pyproject.toml`, on a graph of all imports

@@ -15,7 +15,6 @@ from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError, Diagnostic
-from airnub_prefect.validation import nearest
 
 if TYPE_CHECKING:
     from airnub_cli.data_contracts.publications import ContractVersion, Publications
@@ -47,6 +46,8 @@ def selected(publications: "Publications", names: Sequence[str]) -> "list[Contra
 
 
 def _unknown(name: str, every: list[str]) -> str:
+    from airnub_prefect.validation import nearest
+
     contracts = [one for one in every if "." not in one]
     valid = nearest(name, every) or (f"published are {', '.join(contracts)}" if contracts else "nothing is published")
     return f"expected a contract as DEPARTMENT/NAME or DEPARTMENT/NAME.vN, found none of this name; {valid}"
