@@ -1,4 +1,4 @@
-"""The command `airnub`: arguments in, exit status out. The work is in the modules beside this one."""
+"""Entry point of the command `airnub`; the work is in the packages beside this module."""
 
 import json
 import sys

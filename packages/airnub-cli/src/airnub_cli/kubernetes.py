@@ -1,4 +1,4 @@
-"""`airnub kubernetes`: the files of `infra/kubernetes/`, filled in, as one stream that `kubectl apply` takes.
+"""`airnub kubernetes`: print the rendered manifests of `infra/kubernetes/` for `kubectl apply`.
 
 What is the same for all stands there once, with its comments, and is only filled in. `worker.yaml` is one text too, and
 comes once for each active department: there is no list of files to keep, and no copy can drift.

@@ -1,4 +1,4 @@
-"""The commands of `airnub` by name, each imported when it is asked for: `airnub --help` imports none of them."""
+"""The commands of `airnub` by name, imported on first use, so that `airnub --help` imports none of them."""
 
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""`airnub rotate`: a new password for a database, in the order that avoids an outage: database, file, server.
+"""`airnub rotate`: change a database password with little downtime: the database first, then its file, then the server.
 
 Connections that are open stay open, so the server works on until it is started again with the new password.
 """

@@ -1,4 +1,4 @@
-"""`airnub sbom`: a software bill of materials of an image, CycloneDX 1.5 as uv exports the lock, with licences.
+"""`airnub sbom`: software bill of materials (SBOM) of an image, CycloneDX 1.5 from the lock, with licences.
 
 The same inputs give the same bill: what says when it was made, and a random number, are left out. What the base image
 brings is not in it, which the image's registry or its scanner knows; nor is what the lock has for other systems.

@@ -1,4 +1,4 @@
-"""`airnub test`: a member's wheel is installed alone, with only what it declares, and its tests run there.
+"""`airnub test`: test a member's wheel in isolation, with only its declared dependencies installed.
 
 What is imported and not declared is found by this and by nothing else: in the workspace's own environment, everything
 that any member declares is there.
@@ -137,5 +137,5 @@ def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
             if status != 0:
                 failed.append(member.name)
     if failed:
-        click.secho(f"failed alone: {', '.join(failed)}", fg="red", err=True)
+        click.secho(f"{', '.join(failed)}: tests failed in isolation", fg="red", err=True)
     sys.exit(1 if failed else 0)

@@ -1,4 +1,4 @@
-"""A transaction of many files: all of them are written or none, whatever happens in between.
+"""A transaction over many files: either all are written or none, even after a crash.
 
 Everything is written beside first, in `.airnub/` of the root, and made durable with a journal of what was there before.
 Then each change is one rename. Whoever is killed between them leaves the journal, and the next `airnub` command puts

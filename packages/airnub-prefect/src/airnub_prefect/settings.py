@@ -1,4 +1,4 @@
-"""Stage settings: typed models, one for each stage of a department. Importing this imports no Prefect."""
+"""Typed settings of stages, one model per stage of a department, importable without Prefect."""
 
 import sys
 from collections.abc import Collection, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""`airnub adopt`: arguments in, what was done out."""
+"""The command `airnub adopt`."""
 
 import sys
 from pathlib import Path

@@ -114,7 +114,7 @@ def _reasons(one: Impact, wanted: Concern | None) -> list[str]:
 
 def _tell(answer: AffectedResult, found: list[Impact]) -> None:
     """What is no result, for people."""
-    click.echo(f"compared with {answer.base[:12]}: {len(found) or 'nobody'} affected", err=True)
+    click.echo(f"compared with {answer.base[:12]}: {len(found) or 'nothing'} affected", err=True)
     for name in answer.unlocked:
         click.echo(f"uv.lock does not hold {name}: run `uv lock`", err=True)
     if answer.gone:

@@ -1,4 +1,4 @@
-"""The command `airnub apply`: arguments in, a table out. The work is in the modules beside this one."""
+"""The command `airnub apply`; the work is in the modules beside this one."""
 
 from __future__ import annotations
 

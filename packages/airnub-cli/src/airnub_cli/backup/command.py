@@ -1,4 +1,4 @@
-"""The commands `airnub backup` and `airnub restore`: arguments in, lines out."""
+"""The commands `airnub backup` and `airnub restore`."""
 
 import json
 import sys

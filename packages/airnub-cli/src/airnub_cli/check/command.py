@@ -1,4 +1,4 @@
-"""The command `airnub check`: arguments in, mistakes and warnings out. The work is in the modules beside this one."""
+"""The command `airnub check`; the work is in the modules beside this one."""
 
 from __future__ import annotations
 

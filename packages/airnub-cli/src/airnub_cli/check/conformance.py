@@ -1,4 +1,4 @@
-"""Conformance: names and files of every member, its registration in the root's `pyproject.toml`, and `uv.lock`."""
+"""Check of every member: its names and files, its registration in the root's `pyproject.toml`, and `uv.lock`."""
 
 import ast
 import keyword

@@ -1,4 +1,4 @@
-"""`airnub compile`: arguments in, files out. The work is in the modules beside this one."""
+"""The command `airnub compile`; the work is in the modules beside this one."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command `airnub contract`: contracts are selected by name and exported by the modules beside this one."""
+"""The command `airnub contract`: contracts are selected by name, and exported by the modules beside this one."""
 
 import sys
 from collections.abc import Sequence

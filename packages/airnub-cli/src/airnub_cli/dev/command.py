@@ -1,4 +1,4 @@
-"""The command `airnub dev`: arguments in, exit status out. The work is in the modules beside this one."""
+"""The command `airnub dev`; the work is in the modules beside this one."""
 
 import shutil
 import sys

@@ -1,4 +1,4 @@
-"""The command `airnub doctor`: arguments in, a table out. The work is in the modules beside this one."""
+"""The command `airnub doctor`; the checks are in the modules beside this one."""
 
 import json
 import os

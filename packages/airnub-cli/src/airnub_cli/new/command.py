@@ -1,4 +1,4 @@
-"""The command `airnub new`: arguments in, what was made out. The work is in the modules beside this one."""
+"""The command `airnub new`; the work is in the modules beside this one."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command `airnub remove`: arguments in, what was removed out. The work is in the modules beside this one."""
+"""The command `airnub remove`; the work is in the modules beside this one."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The command `airnub retention`: arguments in, a table out. The work is in the module beside this one."""
+"""The command `airnub retention`; the work is in the module beside this one."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`airnub template`: arguments in, what differs out. The work is in the modules beside this one."""
+"""The command `airnub template`; the work is in the modules beside this one."""
 
 import json
 import sys

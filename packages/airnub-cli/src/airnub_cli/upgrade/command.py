@@ -1,4 +1,4 @@
-"""The command `airnub upgrade`: arguments in, steps out. What is decided is in `plan`, what is done is Compose's."""
+"""The command `airnub upgrade`; `plan` decides the steps, and Docker Compose performs them."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""The commands of a department: arguments in, exit status out. The work is in the modules beside this one.
+"""The command line of a department; the work is in the modules beside this one.
 
 Those are imported by the command that needs them: `--help` is quick, and `demo` starts the embedded server first.
 """
