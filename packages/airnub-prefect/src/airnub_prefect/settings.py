@@ -168,7 +168,7 @@ class SourceSettings(StoreSettings):
             # Of a file system that ignores case the folders would be the same.
             first = places.setdefault(source.name.casefold(), place)
             if first != place:
-                message = f"expected names of sources to differ, and that of {first} is the same"
+                message = f"expected a unique source name, not that of {first}"
                 mistakes.append(_mistake(message, (category, position, "name"), source.name))
             if isinstance(source, FileSource):
                 try:
