@@ -58,7 +58,7 @@ def at_work(root: Path) -> Iterator[Path]:
     home = root / _HOME
     lock = _locked(home)
     if lock is None:
-        raise WorkspaceError(f"expected no other change of {root} under way, found one; wait until it has ended")
+        raise WorkspaceError(f"another airnub command is modifying {root}; wait until it has ended")
     try:
         _put_back(root, home)
         with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="prepared-", dir=home) as folder:

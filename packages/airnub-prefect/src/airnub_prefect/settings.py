@@ -67,7 +67,7 @@ def _postgresql_url(url: str) -> str:
     if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
         raise ValueError("expected null, a URL like postgresql://host/database, or {block: secret/NAME}")
     if MASK in parts.netloc:
-        raise ValueError("expected the credentials, which nobody writes down; keep the URL in {block: secret/NAME}")
+        raise ValueError("expected the credentials, found them masked (***); keep the URL in {block: secret/NAME}")
     return url
 
 
