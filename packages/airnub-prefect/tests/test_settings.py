@@ -71,7 +71,7 @@ def test_two_sources_with_one_name():
             files=[file_source("A"), file_source("b"), file_source("a")],
             apis=[ApiSource(name="B", url="http://a/")],
         )
-    same = "expected names of sources to differ, and that of files.{} is the same"
+    same = "expected a unique source name, not that of files.{}"
     assert places(error) == {"files.2.name": same.format("0.name"), "apis.0.name": same.format("1.name")}
 
 

@@ -271,7 +271,7 @@ def test_names_that_come_twice_have_their_line(written):
     """The model's own checks point at a line, as types do."""
     text = "store: x\nfiles:\n  - {name: a, urls: ['http://a/']}\n  - name: A\n    urls: ['http://a/']\n"
     assert mistakes(text, written) == [
-        "4: files.1.name: expected names of sources to differ, and that of files.0.name is the same, found 'A'"
+        "4: files.1.name: expected a unique source name, not that of files.0.name, found 'A'"
     ]
 
 

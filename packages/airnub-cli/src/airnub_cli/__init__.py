@@ -1,24 +1,24 @@
-"""The `airnub` command: the workspace seen as a whole. Never in an image.
+"""The `airnub` command, which manages the whole workspace and is never part of an image.
 
-A folder, or a module, is called as its command is typed; `command` in it has the arguments: `adopt`, `affected`,
+Each command has a package or a module of its name; `command` in a package has the arguments: `adopt`, `affected`,
 `apply`, `backup` (and restore), `check`, `compile`, `contract`, `dev`, `doctor`, `images`, `kubernetes`, `new`,
 `remove`, `retention`, `rotate`, `sbom`, `template`, `test`, `upgrade`. `lazy_commands` imports a command when it is
 used.
 
-What several commands share:
+Modules that several commands share:
 
 workspace       the members of this checkout, and their dependencies
 configuration   files of configs/ and infra/work-pools/, and environments
-data_contracts  what departments publish and read
+data_contracts  contracts of datasets and events, and their checks
 lock            uv.lock as a graph
-installed       whether departments of this checkout can be imported
+installed       whether departments of this checkout are installed
 cache           results of checks, by a digest of their inputs
-transaction     many files at once, all or none
+transaction     atomic writes of many files
 workspace_copy  a copy in which a change is made and locked first
-yaml_editing    entries of YAML files, added and removed by lines
+yaml_editing    line-based edits of YAML files
 prefect_api     the Prefect API in plain JSON
 prefect_env     environment variables of Prefect as a library
-subprocesses    programs that commands start, and work on all cores
+subprocesses    child processes, and a parallel map over all cores
 strict_model    models whose unknown keys are errors
-command_error   what a command cannot do, in one line
+command_error   a wrong use of a command, printed as one line
 """

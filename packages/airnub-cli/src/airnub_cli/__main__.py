@@ -1,4 +1,4 @@
-"""The command `airnub`: arguments in, exit status out. The work is in the modules beside this one."""
+"""Entry point of the command `airnub`; the work is in the packages beside this module."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ from airnub_prefect.dotenv_file import require_readable
 from airnub_prefect.errors import ConfigurationError
 
 
-@click.group(cls=LazyGroup, help="Look after the workspace: all packages and departments of this checkout.")
+@click.group(cls=LazyGroup, help="Manage the workspace: all packages and departments of this checkout.")
 @click.pass_context
 def main(context: click.Context) -> None:
     # `doctor` says it as a finding among others.
@@ -38,9 +38,9 @@ def _require_readable_dotenv() -> None:
 
 
 @main.command("members", epilog="Example: uv run airnub members --json")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 def members(as_json: bool) -> None:
-    """List the members of the workspace, and what each stands on."""
+    """List the members of the workspace and their dependencies."""
     workspace = _workspace()
     rows = [
         {

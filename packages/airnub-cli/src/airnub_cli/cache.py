@@ -1,4 +1,4 @@
-"""Cache of results on disk, in files named by a digest of everything that a result came from.
+"""A cache of results on disk, in files named by a digest of all inputs of the result.
 
 A department's fingerprint covers its own sources, those of all members that it depends on, as Python would find them
 now, and the environment; and, for every result, this command, the version of Python and all installed distributions.

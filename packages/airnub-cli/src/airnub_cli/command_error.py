@@ -1,4 +1,4 @@
-"""`CommandError`: a mistake of the caller, printed as one line."""
+"""`CommandError`: a wrong use of a command, printed as one line."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""Whether departments of this checkout can be imported here, and what to type where they cannot.
+"""Check whether the departments of this checkout are installed here, and the command that installs them.
 
 `uv run airnub …` installs what the root depends on, the example; `uv run --all-packages airnub …` every department.
 """

@@ -1,4 +1,4 @@
-"""`airnub kubernetes`: the files of `infra/kubernetes/`, filled in, as one stream that `kubectl apply` takes.
+"""`airnub kubernetes`: print the rendered manifests of `infra/kubernetes/` for `kubectl apply`.
 
 What is the same for all stands there once, with its comments, and is only filled in. `worker.yaml` is one text too, and
 comes once for each active department: there is no list of files to keep, and no copy can drift.
@@ -92,12 +92,18 @@ def _missing(path: Path, text: str, values: Mapping[str, str]) -> Iterator[Diagn
 
 
 @click.command("kubernetes", epilog="Example: uv run airnub kubernetes --env production | kubectl apply -f -")
-@click.option("--env", "environment", required=True, metavar="NAME", help="Of configs/environments/, kind: kubernetes.")
-@click.option("--no-server", is_flag=True, help="Without the Prefect server: it is elsewhere, or Prefect Cloud.")
+@click.option(
+    "--env",
+    "environment",
+    required=True,
+    metavar="NAME",
+    help="Environment of configs/environments/, of kind kubernetes.",
+)
+@click.option("--no-server", is_flag=True, help="Omit the Prefect server, which runs elsewhere or is Prefect Cloud.")
 def kubernetes(environment: str, no_server: bool) -> None:
     """Print the manifests of infra/kubernetes/ for an environment, with a worker for each active department.
 
-    Secrets are not among them. Nothing is sent to a cluster.
+    Secrets are not included. Nothing is sent to a cluster.
     """
     from airnub_cli.images.docker_engine import DockerBases
     from airnub_cli.images.image import ImageDigests

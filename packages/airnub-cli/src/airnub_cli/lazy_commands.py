@@ -1,4 +1,4 @@
-"""The commands of `airnub` by name, each imported when it is asked for: `airnub --help` imports none of them."""
+"""The commands of `airnub` by name, imported on first use, so that `airnub --help` imports none of them."""
 
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
@@ -8,15 +8,15 @@ import click
 COMMANDS = {
     "adopt": (
         "airnub_cli.adopt.command:adopt",
-        "Make this repository an organisation's own: organisation, licence and owners wherever they stand.",
+        "Replace organisation, licence and code owners in the whole repository with your organisation's own.",
     ),
     "affected": (
         "airnub_cli.affected.command:affected_command",
-        "Say which departments, packages, images and tests of the workspace a change touches, in what, and why.",
+        "List the departments, packages, images and workspace tests that a change affects, with the reasons.",
     ),
     "apply": (
         "airnub_cli.apply.command:apply",
-        "Bring the Prefect backend (PREFECT_API_URL) to what the repository says.",
+        "Apply the configuration in this repository to the Prefect server (PREFECT_API_URL).",
     ),
     "backup": (
         "airnub_cli.backup.command:backup",
@@ -24,27 +24,27 @@ COMMANDS = {
     ),
     "check": (
         "airnub_cli.check.command:check",
-        "Check everything that must be true of the workspace, and tell every mistake at once, with file and line.",
+        "Check the whole workspace, and report all mistakes at once with file and line.",
     ),
     "compile": (
         "airnub_cli.compile.command:compile_",
-        "Make one prefect.yaml of those of all active departments; check every deployment before anything is written.",
+        "Merge the prefect.yaml files of all active departments into one, after a check of every deployment.",
     ),
     "contract": (
         "airnub_cli.contract.command:contract",
-        "Look at what departments publish: contracts of datasets and events.",
+        "Export the contracts of the datasets and events that departments publish.",
     ),
     "dev": (
         "airnub_cli.dev.command:dev",
-        "Run the whole system here, without Docker: server and UI, and a worker per department.",
+        "Run the whole system on this machine without Docker: server, UI, and a worker per department.",
     ),
     "doctor": (
         "airnub_cli.doctor.command:doctor",
-        "Say what is missing or odd on this machine, each with the command that mends it.",
+        "Check the setup of this machine, and print a command to fix each problem.",
     ),
     "images": (
         "airnub_cli.images.command:images",
-        "Build each IMAGE (a department, or `prefect`; default: all of these) whose content does not exist yet.",
+        "Build each IMAGE (a department, or `prefect`; default: all of these) that is missing or out of date.",
     ),
     "kubernetes": (
         "airnub_cli.kubernetes:kubernetes",
@@ -52,11 +52,11 @@ COMMANDS = {
     ),
     "new": (
         "airnub_cli.new.command:new",
-        "Make a department, or a category of one, from the living template.",
+        "Create a department, or a category of one, from the template.",
     ),
     "remove": (
         "airnub_cli.remove.command:remove",
-        "Remove a department, here and on the backend.",
+        "Remove a department from the repository and the Prefect server.",
     ),
     "restore": (
         "airnub_cli.backup.command:restore",
@@ -64,27 +64,27 @@ COMMANDS = {
     ),
     "retention": (
         "airnub_cli.retention.command:retention",
-        "Count the runs that the vacuum of the Prefect server (PREFECT_API_URL) removes next.",
+        "Count the runs that the next vacuum of the Prefect server (PREFECT_API_URL) will remove.",
     ),
     "rotate": (
         "airnub_cli.rotate:rotate",
-        "Change the password of NAME, database or index, on a machine with Docker Compose.",
+        "Change the password of NAME, database or index, in the system of Docker Compose.",
     ),
     "sbom": (
         "airnub_cli.sbom:sbom",
-        "Tell what each IMAGE (default: all) holds of others: a bill of materials from the lock, CycloneDX 1.5.",
+        "Print a software bill of materials (SBOM) for each IMAGE (default: all), as CycloneDX 1.5, from the lock.",
     ),
     "test": (
         "airnub_cli.test:test",
-        "Install the wheel of each MEMBER (default: all) alone, with only what it declares, and run its tests there.",
+        "Install the wheel of each MEMBER (default: all) in isolation, with its declared dependencies, and test it.",
     ),
     "template": (
         "airnub_cli.template.command:template",
-        "Say how far departments are from the living template they were made from, and bring them there.",
+        "Compare departments with the template that they were made from, and merge its changes.",
     ),
     "upgrade": (
         "airnub_cli.upgrade.command:upgrade",
-        "Bring the system of docker-compose.yml to what the checkout and .env say, while runs go on.",
+        "Upgrade the system of docker-compose.yml to the present checkout and .env, while runs continue.",
     ),
 }
 """By name: where it is, as `module:name`, and the first sentence of its help."""

@@ -1,4 +1,4 @@
-"""The lock: `uv.lock` as a graph, read as uv writes it, so that a hundred departments do not ask uv a hundred times.
+"""The lock file `uv.lock` as a dependency graph, parsed once instead of running uv per department.
 
 A general TOML parser takes many times as long. This one refuses a text that it does not understand, and its tests
 compare it with `uv export`.

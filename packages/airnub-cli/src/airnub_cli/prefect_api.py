@@ -1,4 +1,4 @@
-"""The Prefect API in plain JSON: objects are read, compared as they are, and what differs is sent.
+"""A client of the Prefect API in plain JSON: objects are read and compared, and differences are sent.
 
 Prefect's typed client is not used for the objects: its upserts reset what they are not given, and some of its lists end
 after the first page without a word. The client below them is: it knows the settings, the credentials and Prefect Cloud.

@@ -1,4 +1,4 @@
-"""Environment variables for Prefect as a library: it logs errors alone, and starts no server by itself."""
+"""Environment variables that make Prefect, as a library, log only errors and start no server."""
 
 import os
 

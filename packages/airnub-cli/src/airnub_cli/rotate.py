@@ -1,4 +1,4 @@
-"""`airnub rotate`: a new password for a database, in the order that avoids an outage: database, file, server.
+"""`airnub rotate`: change a database password with little downtime: the database first, then its file, then the server.
 
 Connections that are open stay open, so the server works on until it is started again with the new password.
 """
@@ -96,10 +96,10 @@ def rotate_password(database: Database, compose: Compose, written: str | None = 
 @click.command("rotate", epilog="Example: uv run airnub rotate database")
 @click.argument("name", metavar="NAME", type=click.Choice(list(DATABASES)))
 def rotate(name: str) -> None:
-    """Change the password of NAME, database or index, on a machine with Docker Compose.
+    """Change the password of NAME, database or index, in the system of Docker Compose.
 
-    The new password is random, or that of POSTGRES_PASSWORD in .env. The database takes it first, then the server is
-    started again with it: the API is away for some seconds, and runs go on.
+    The new password is random, or POSTGRES_PASSWORD of .env. The database changes first, then the server restarts with
+    the new password: the API is unavailable for some seconds, and runs continue.
     """
     try:
         root = Workspace.root_around(Path.cwd())

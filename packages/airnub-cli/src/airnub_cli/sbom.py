@@ -1,4 +1,4 @@
-"""`airnub sbom`: a software bill of materials of an image, CycloneDX 1.5 as uv exports the lock, with licences.
+"""`airnub sbom`: software bill of materials (SBOM) of an image, CycloneDX 1.5 from the lock, with licences.
 
 The same inputs give the same bill: what says when it was made, and a random number, are left out. What the base image
 brings is not in it, which the image's registry or its scanner knows; nor is what the lock has for other systems.
@@ -177,14 +177,17 @@ def _is_member(component: Bill) -> bool:
 @click.command("sbom", epilog="Example: uv run airnub sbom project-alpha -o bills")
 @click.argument("names", nargs=-1, metavar="[IMAGE]...")
 @click.option(
-    "-o", "--output", metavar="FOLDER", help="Write IMAGE.cdx.json of each there. Default: stdout, a line each."
+    "-o",
+    "--output",
+    metavar="FOLDER",
+    help="Folder to write IMAGE.cdx.json files to. Default: stdout, one line per image.",
 )
-@click.option("--licences", is_flag=True, help="Print each package with its version and licence, and who uses it.")
+@click.option("--licences", is_flag=True, help="Print each package with its version, licence and images.")
 def sbom(names: tuple[str, ...], output: str | None, licences: bool) -> None:
-    """Tell what each IMAGE (default: all) holds of others: a bill of materials from the lock, CycloneDX 1.5.
+    """Print a software bill of materials (SBOM) for each IMAGE (default: all), as CycloneDX 1.5, from the lock.
 
-    The same inputs give the same bill, which names the image's digest. Licences are what packages say that are
-    installed here; one that says none is `unknown`.
+    The same inputs give the same SBOM, which names the image's digest. Licences come from the metadata of the packages
+    installed here; a package without one is `unknown`.
     """
     from airnub_cli.images.docker_engine import DockerBases
     from airnub_cli.images.image import ImageDigests

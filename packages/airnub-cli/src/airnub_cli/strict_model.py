@@ -1,4 +1,4 @@
-"""The strict base of models of files: unknown keys are mistakes, and a model does not change once it is read."""
+"""The strict base class of file models: unknown keys are mistakes, and instances are immutable."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -1,4 +1,4 @@
-"""Child processes: programs such as Docker, with output and errors, and a function over many items on all cores."""
+"""Child processes: programs such as Docker with captured output, and a parallel map over all cores."""
 
 import gc
 import os

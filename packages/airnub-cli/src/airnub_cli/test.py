@@ -1,4 +1,4 @@
-"""`airnub test`: a member's wheel is installed alone, with only what it declares, and its tests run there.
+"""`airnub test`: test a member's wheel in isolation, with only its declared dependencies installed.
 
 What is imported and not declared is found by this and by nothing else: in the workspace's own environment, everything
 that any member declares is there.
@@ -111,10 +111,12 @@ def _uv(workspace: Workspace, output: IO[bytes] | None, *arguments: object) -> N
 
 @click.command("test", epilog="Example: uv run airnub test project-alpha --pytest=-x")
 @click.argument("names", nargs=-1, metavar="[MEMBER]...")
-@click.option("--pytest", "arguments", multiple=True, metavar="ARGUMENT", help="For pytest; may be given again.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Members to test at once.")
+@click.option("--pytest", "arguments", multiple=True, metavar="ARGUMENT", help="Argument for pytest. Repeatable.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Number of members to test in parallel."
+)
 def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
-    """Install the wheel of each MEMBER (default: all) alone, with only what it declares, and run its tests there."""
+    """Install the wheel of each MEMBER (default: all) in isolation, with its declared dependencies, and test it."""
     from airnub_cli.test import run_alone, run_each_alone
 
     try:
@@ -135,5 +137,5 @@ def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
             if status != 0:
                 failed.append(member.name)
     if failed:
-        click.secho(f"failed alone: {', '.join(failed)}", fg="red", err=True)
+        click.secho(f"{', '.join(failed)}: tests failed in isolation", fg="red", err=True)
     sys.exit(1 if failed else 0)

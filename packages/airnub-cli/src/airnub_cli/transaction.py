@@ -1,4 +1,4 @@
-"""A transaction of many files: all of them are written or none, whatever happens in between.
+"""A transaction over many files: either all are written or none, even after a crash.
 
 Everything is written beside first, in `.airnub/` of the root, and made durable with a journal of what was there before.
 Then each change is one rename. Whoever is killed between them leaves the journal, and the next `airnub` command puts
@@ -58,7 +58,7 @@ def at_work(root: Path) -> Iterator[Path]:
     home = root / _HOME
     lock = _locked(home)
     if lock is None:
-        raise WorkspaceError(f"expected no other change of {root} under way, found one; wait until it has ended")
+        raise WorkspaceError(f"another airnub command is modifying {root}; wait until it has ended")
     try:
         _put_back(root, home)
         with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="prepared-", dir=home) as folder:

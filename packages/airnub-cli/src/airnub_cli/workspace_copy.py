@@ -1,4 +1,4 @@
-"""A copy of the workspace, in which a change is made, locked and compiled before it is written."""
+"""A copy of the workspace in which a change is made, locked and compiled before it is written back."""
 
 import os
 import shutil

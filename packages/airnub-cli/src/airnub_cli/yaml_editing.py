@@ -1,4 +1,4 @@
-"""Entries of YAML files, added and removed by lines: comments, and how people wrote the rest, stay as they are."""
+"""Line-based edits of YAML files that keep comments and formatting."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -213,7 +213,7 @@ def test_a_lock_that_does_not(locked):
     (locked / "pyproject.toml").write_text('[project]\nname = "y"\nversion = "0"\nrequires-python = ">=3.11"\n')
     [told] = check_lock(locked)
     assert told.where == str(locked / "uv.lock")
-    assert told.message.startswith("expected the lock to fit the pyproject files, found: ")
+    assert told.message.startswith("uv.lock is out of date: ")
     assert told.message.endswith("`uv lock`")
 
 

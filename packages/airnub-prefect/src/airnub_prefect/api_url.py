@@ -1,4 +1,4 @@
-"""The Prefect server that is configured, asked without importing Prefect, which takes 1.6 s.
+"""The configured Prefect server, queried without importing Prefect, which takes 1.6 s.
 
 In the order of Prefect's own settings: environment, `.env`, `prefect.toml`, `pyproject.toml`, the active profile.
 """

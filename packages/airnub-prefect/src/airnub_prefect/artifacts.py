@@ -1,4 +1,4 @@
-"""Artifacts: what a run shows in Prefect, for people."""
+"""Prefect artifacts that show the results of a run."""
 
 import asyncio
 import base64

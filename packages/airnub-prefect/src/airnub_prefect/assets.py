@@ -1,4 +1,4 @@
-"""Assets: sources and datasets as Prefect's assets, of which Prefect Cloud draws the graph of data.
+"""Sources and datasets as Prefect assets, from which Prefect Cloud draws the lineage graph.
 
     airnub://<department>/sources/<source>      what an ingestion stored
     airnub://<department>/datasets/<dataset>    the table of a dataset

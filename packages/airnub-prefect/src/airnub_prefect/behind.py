@@ -1,4 +1,4 @@
-"""Behind: which datasets of a department are not what their objects give, asked where an ingestion has ended."""
+"""Datasets of a department that are out of date with their objects, determined at the end of an ingestion."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Blocks: where a store in object storage is and how to get in, from the Prefect block of its name or the environment.
+"""Location and credentials of an object store, from a Prefect block or from environment variables.
 
 Block documents are read as they are: nothing of prefect-aws is installed, nor boto3 or s3fs, which it and Prefect's own
 `RemoteFileSystem` would bring.

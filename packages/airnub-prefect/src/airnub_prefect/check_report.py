@@ -1,4 +1,4 @@
-"""Check report: what the checks of datasets found in this run and in the last versions, as a table and as a plot."""
+"""A report of dataset checks in this run and the last versions, as a table and a plot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Cleanup: what a department has no use for any more is removed from its stores and datasets, and sizes are measured.
+"""Cleanup of a department's stores and datasets, with their sizes.
 
 Nothing that a run in flight uses goes: a partial file that a run has taken up is not among those that wait, and files
 of datasets are kept for the retention, which is longer than any run.

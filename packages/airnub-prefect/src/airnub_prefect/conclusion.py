@@ -1,4 +1,4 @@
-"""Conclusion: how a stage ends. What became of every item is published first; then too many failures fail the run.
+"""The end of a stage: publish the outcome of every item, then fail the run if too many items failed.
 
 An ingestion also sends its event, `airnub.ingestion.ended`, whether it fails or not: what it stored is processed.
 """

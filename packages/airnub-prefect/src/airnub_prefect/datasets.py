@@ -1,4 +1,4 @@
-"""Datasets in Prefect: where they are, and a task for each. Needs the extra `airnub-prefect[datasets]`."""
+"""Datasets in Prefect: their location, and a task for each. Needs the extra `airnub-prefect[datasets]`."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

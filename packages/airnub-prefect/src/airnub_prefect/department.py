@@ -1,4 +1,4 @@
-"""A department: its name and where its parts are. Parts are named as text, since importing a flow imports Prefect."""
+"""The definition of a department: its name, and its parts by import path, so that Prefect is not imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disk use: how full a file system is, with an event when it is fuller than a limit.
+"""Disk usage of a file system, with an event when it exceeds a limit.
 
     airnub.disk.filling    of airnub.disk.<machine>    a file system is fuller than its limit
 

@@ -1,4 +1,4 @@
-"""`.env`: what is wrong with it, told once and before Prefect is imported.
+"""Validation of `.env`, reported once and before Prefect is imported.
 
 Prefect reads the file of the current folder for each of its settings, and warns of a line that it cannot read each
 time: some hundred times a command. What such a line should have set is missing then, be it the server that was meant.

@@ -1,4 +1,4 @@
-"""What can go wrong at the edge: a mistake of whoever configured or called, and a stage that failed."""
+"""Errors of the Prefect integration: invalid configuration or use, and a failed stage."""
 
 from __future__ import annotations
 

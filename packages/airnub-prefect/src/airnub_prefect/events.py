@@ -1,4 +1,4 @@
-"""Events: Prefect events whose payload is typed: those that start the stages, and those that a department publishes.
+"""Typed Prefect events: those that start stages, and those that a department publishes.
 
     airnub.ingestion.ended    of airnub.ingestion.<department>         an ingestion has ended, also when items failed
     airnub.dataset.updated    of airnub.dataset.<department>.<name>    a dataset has a new version

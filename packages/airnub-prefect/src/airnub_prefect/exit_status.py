@@ -1,4 +1,4 @@
-"""What an exit status says: `137` and `-9` are both "killed (signal 9)"."""
+"""Exit statuses in words: `137` and `-9` are both "killed (signal 9)"."""
 
 import signal
 

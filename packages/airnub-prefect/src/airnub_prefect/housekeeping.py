@@ -1,4 +1,4 @@
-"""Housekeeping: the cleanup of a department as a flow does it, with a table of sizes and an event.
+"""The cleanup of a department as a flow, with a table of sizes and an event.
 
 airnub.housekeeping.ended    of airnub.housekeeping.<department>    what was removed, sizes, and how full disks are
 airnub.disk.filling          of airnub.disk.<machine>               a disk is fuller than 90 %

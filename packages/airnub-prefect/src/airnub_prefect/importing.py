@@ -1,4 +1,4 @@
-"""Importing: every flow of an installed department, so that an image in which one is missing is never built.
+"""An import check of every flow of an installed department, which fails the build of an incomplete image.
 
 python -m airnub_prefect.importing project_alpha
 """

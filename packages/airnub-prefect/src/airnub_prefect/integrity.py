@@ -1,4 +1,4 @@
-"""Integrity: the stores and datasets below a data root, whatever settings name them: objects hashed, files there."""
+"""Integrity of all stores and datasets below a data root: objects are hashed, and dataset files must exist."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Logs as JSON, one object a line, where `AIRNUB_LOG_FORMAT=json`: of the server, of workers and of runs.
+"""JSON logs, one object per line, of server, workers and runs if `AIRNUB_LOG_FORMAT=json`.
 
 Prefect's logging configuration takes the class of its console handler from
 `PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS=airnub_prefect.json_logs.ConsoleHandler`, which our images set: Prefect's own

@@ -1,4 +1,4 @@
-"""Where the server keeps leases of concurrency limits: on disk, and for long enough to live through an outage.
+"""Storage of the server's concurrency leases on disk, so that they survive an outage.
 
 A run renews its lease every 225 seconds for 300, which Prefect fixes. A server that was away for longer would take the
 slot away when it is back, and the run would be ended. A slot does not wait for its lease: every end of a run gives it

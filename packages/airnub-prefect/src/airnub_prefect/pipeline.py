@@ -1,4 +1,4 @@
-"""Pipeline: the stages of a department in one run. What can be made is made; then the run fails and names the rest.
+"""The pipeline: all stages of a department in one run, which continues after a failure and reports it at the end.
 
 The other way is by events (`airnub_prefect.events`): the stages' own deployments start each other.
 """

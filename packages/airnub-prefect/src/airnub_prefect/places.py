@@ -1,4 +1,4 @@
-"""Places: where a checkout is, where data lies. Relative paths of settings are below the data root."""
+"""Paths of the checkout and of the data root; relative paths of settings are below the data root."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Plots: small panels of values over time as one SVG image, which browsers draw; no library is needed."""
+"""Plots of values over time as small panels in one SVG image, without a plotting library."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

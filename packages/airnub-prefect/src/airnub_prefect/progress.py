@@ -1,4 +1,4 @@
-"""Progress: what a batch has done so far, told to whoever runs the flow by hand."""
+"""Progress of a batch, printed when a flow is run by hand."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

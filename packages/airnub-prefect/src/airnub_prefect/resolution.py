@@ -1,4 +1,4 @@
-"""Resolution: where a stage's settings come from when it runs."""
+"""Resolution of a stage's settings at run time."""
 
 from typing import TypeVar
 

@@ -1,4 +1,4 @@
-"""Containers of runs, as the engine sees them: how they ended, and those that were never started.
+"""Containers of runs in the Docker engine: how they ended, and those that were never started.
 
 `prefect-docker` watches a container only while the worker lives that started it. The engine's events tell any worker of
 the pool how a container ended, also why: with `auto_remove` it cannot be inspected afterwards.

@@ -1,4 +1,4 @@
-"""Names of flow runs: `project-alpha-ingestion-2026-11-28T10:15:02Z`, in place of Prefect's random words."""
+"""Names of flow runs, such as `project-alpha-ingestion-2026-11-28T10:15:02Z`."""
 
 from datetime import UTC, datetime
 

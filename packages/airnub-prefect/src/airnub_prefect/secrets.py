@@ -1,4 +1,4 @@
-"""Secrets: their values come from the Prefect block of their name, or from the environment; they are never written."""
+"""Secret values from Prefect blocks or environment variables; they are never written."""
 
 import os
 

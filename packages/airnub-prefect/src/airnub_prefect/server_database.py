@@ -1,4 +1,4 @@
-"""The database of the server, before a server starts on it.
+"""Preparation of the Prefect server's database before the server starts.
 
     python -m airnub_prefect.server_database check          # can this image's server use it?
     python -m airnub_prefect.server_database move-windows   # runs get time to send a heartbeat

@@ -1,4 +1,4 @@
-"""A session: flows run in this process, against the server that is configured, else against an embedded one."""
+"""A session for flows in this process, against the configured server or an embedded one."""
 
 import asyncio
 import inspect

@@ -1,4 +1,4 @@
-"""Stage settings: typed models, one for each stage of a department. Importing this imports no Prefect."""
+"""Typed settings of stages, one model per stage of a department, importable without Prefect."""
 
 import sys
 from collections.abc import Collection, Iterator, Mapping
@@ -67,7 +67,7 @@ def _postgresql_url(url: str) -> str:
     if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
         raise ValueError("expected null, a URL like postgresql://host/database, or {block: secret/NAME}")
     if MASK in parts.netloc:
-        raise ValueError("expected the credentials, which nobody writes down; keep the URL in {block: secret/NAME}")
+        raise ValueError("expected the credentials, found them masked (***); keep the URL in {block: secret/NAME}")
     return url
 
 
@@ -168,7 +168,7 @@ class SourceSettings(StoreSettings):
             # Of a file system that ignores case the folders would be the same.
             first = places.setdefault(source.name.casefold(), place)
             if first != place:
-                message = f"expected names of sources to differ, and that of {first} is the same"
+                message = f"expected a unique source name, not that of {first}"
                 mistakes.append(_mistake(message, (category, position, "name"), source.name))
             if isinstance(source, FileSource):
                 try:

@@ -1,4 +1,4 @@
-"""Names of the settings of a stage: its Prefect Variable, and the file that the Variable is made from.
+"""Names of a stage's settings: its Prefect Variable, and the file that the Variable is made from.
 
 Without Pydantic, for commands that only print the names.
 """

@@ -1,4 +1,4 @@
-"""Steps of deploying, for `prefect.yaml`."""
+"""Deployment steps for `prefect.yaml`."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Subflow runs whose parent has ended: they cannot go on, and Prefect leaves them Running."""
+"""Subflow runs whose parent run has ended, which cannot continue and which Prefect leaves Running."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta

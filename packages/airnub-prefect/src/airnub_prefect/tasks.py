@@ -1,4 +1,4 @@
-"""Tasks that any department may use. Each takes a batch: a Prefect task for a file would cost more than the file."""
+"""Shared tasks for departments, each for a batch, since a Prefect task per file would cost more than the file."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

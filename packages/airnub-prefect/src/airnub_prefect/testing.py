@@ -1,4 +1,4 @@
-"""Fixtures for the tests of departments; pytest finds them wherever airnub-prefect is installed.
+"""Pytest fixtures for departments, registered by a plugin entry point of airnub-prefect.
 
 prefect_api    a real Prefect server, started when the first test asks for it; one for all processes of a test session;
                a test that asks for it has the marker `system`

@@ -1,4 +1,4 @@
-"""Validation: values against a Pydantic model, every mistake at once, in words for whoever wrote them."""
+"""Validation of values against a Pydantic model, with all mistakes reported at once in plain words."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""A worker that drains before it stops: on SIGTERM it takes no new run, waits for its own, and only then ends.
+"""A worker with graceful shutdown: on SIGTERM it takes no new run, waits for its own runs, and then exits.
 
     python -m airnub_prefect.worker --pool project-alpha --drain-seconds 300
 

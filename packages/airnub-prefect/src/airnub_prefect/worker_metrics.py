@@ -1,4 +1,4 @@
-"""Metrics of a worker for Prometheus, and its look at the disk; Prefect's own workers have neither.
+"""Prometheus metrics and disk checks of a worker, which Prefect's own workers lack.
 
 | metric | content |
 |---|---|

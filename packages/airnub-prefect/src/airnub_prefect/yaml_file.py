@@ -1,4 +1,4 @@
-"""YAML files: their values with the line of each, and every mistake that can be seen without knowing their meaning."""
+"""YAML files with the line of each value, and all syntax mistakes reported at once."""
 
 import re
 from collections.abc import Hashable, Iterator

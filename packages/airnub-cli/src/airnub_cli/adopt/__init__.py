@@ -1,7 +1,7 @@
-"""`airnub adopt`: the repository becomes an organisation's own.
+"""`airnub adopt`: replace organisation, licence and code owners of the repository.
 
 - `command`: the command.
-- `adoption`: what changes, and the order in which it is done.
+- `adoption`: the changes, in one transaction.
 - `licence`: SPDX expressions, and the files that state the licence.
-- `example`: what names the example department outside of its own folders.
+- `example`: references to the example department outside of its own folders.
 """

@@ -1,4 +1,4 @@
-"""Adoption: organisation, licence and owners changed wherever they stand, in one transaction."""
+"""Adoption: organisation, licence and owners are replaced in all files in one transaction."""
 
 import re
 from collections.abc import Iterator

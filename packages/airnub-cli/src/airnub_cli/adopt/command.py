@@ -1,4 +1,4 @@
-"""`airnub adopt`: arguments in, what was done out."""
+"""The command `airnub adopt`."""
 
 import sys
 from pathlib import Path
@@ -14,18 +14,18 @@ from airnub_prefect.errors import ConfigurationError
     epilog="\b\nExample: uv run airnub adopt --organisation acme --dry-run\n"
     "         uv run airnub adopt --organisation acme --licence LicenseRef-Proprietary --without-example",
 )
-@click.option("--organisation", required=True, metavar="NAME", help="Organisation on GitHub whose teams are owners.")
-@click.option("--licence", metavar="SPDX", help="Licence of the organisation's work. Default: the present one.")
-@click.option("--platform-owner", metavar="TEAM", help="Owner of shared files. Default: the present one.")
-@click.option("--without-example", is_flag=True, help="Remove the example department and all that refers to it.")
-@click.option("--dry-run", is_flag=True, help="Only list what would change.")
+@click.option("--organisation", required=True, metavar="NAME", help="GitHub organisation whose teams own the code.")
+@click.option("--licence", metavar="SPDX", help="SPDX expression of the licence. Default: unchanged.")
+@click.option("--platform-owner", metavar="TEAM", help="Team that owns shared files. Default: unchanged.")
+@click.option("--without-example", is_flag=True, help="Remove the example department and all references to it.")
+@click.option("--dry-run", is_flag=True, help="List the changes without writing them.")
 def adopt(
     organisation: str, licence: str | None, platform_owner: str | None, without_example: bool, dry_run: bool
 ) -> None:
-    """Make this repository an organisation's own: organisation, licence and owners wherever they stand.
+    """Replace organisation, licence and code owners in the whole repository with your organisation's own.
 
-    Everything must be committed before, so that `git diff` shows what was done. All files change or none. A second run
-    with the same options changes nothing.
+    Requires a clean working tree, except with --dry-run, so that `git diff` shows the changes. Either all files change
+    or none. A second run with the same options changes nothing.
     """
     from airnub_cli.adopt.adoption import adopt as make_own
 

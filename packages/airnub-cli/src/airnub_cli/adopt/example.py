@@ -1,4 +1,4 @@
-"""The example department: what names it outside of its own folders and of what `airnub compile` makes.
+"""References to the example department outside of its own folders and of what `airnub compile` generates.
 
 Pages and tests are not rewritten, so that a later merge from airnub meets them as they were: pages keep commands of the
 example as examples, and tests that need it have the mark `example`, with which they are skipped where it is missing.

@@ -1,4 +1,4 @@
-"""Licence: SPDX expressions, and the files that state the licence of the repository and of its members.
+"""SPDX expressions, and the files that state the licence of the repository and of its members.
 
 What came from airnub stays under Apache-2.0, whatever licence the organisation takes for its own work: section 4 of
 that licence asks for its text and its notices. So its text moves to `LICENSES/`, and the shared packages, which are

@@ -1,4 +1,4 @@
-"""Changed settings: files below configs/ and infra/work-pools/, the root's prefect.yaml; whose deployments they are.
+"""Changed files below configs/ and infra/work-pools/ and in the root's prefect.yaml, and the deployments they affect.
 
 What names a department, a deployment or a pool concerns those who go by that name, and nobody if nobody does. What
 names none of them concerns all.

@@ -30,23 +30,27 @@ _SHOWN = 5
     type=click.Choice(["text", "json", "github-matrix"]),
     default="text",
     show_default=True,
-    help="text for people, json for scripts, github-matrix for `strategy.matrix` of a workflow.",
+    help="Output format; github-matrix is for `strategy.matrix` of a GitHub workflow.",
 )
 @click.option(
     "--groups",
     type=click.IntRange(min=1),
     metavar="N",
-    help="With github-matrix: at most N entries `group`, each with several names. GitHub takes 256 jobs, and no more.",
+    help="Maximum number of entries of a github-matrix, each a `group` of names. GitHub allows 256 jobs.",
 )
-@click.option("--concern", type=click.Choice(_CONCERNS), help="Only those who need this, and only why they do.")
-@click.option("--kind", "kinds", type=click.Choice(_KINDS), multiple=True, help="Only these; may be given again.")
+@click.option(
+    "--concern", type=click.Choice(_CONCERNS), help="Filter to targets that need this, with the reasons for it."
+)
+@click.option(
+    "--kind", "kinds", type=click.Choice(_KINDS), multiple=True, help="Filter to this kind of target. Repeatable."
+)
 def affected_command(
     reference: str, shape: str, groups: int | None, concern: str | None, kinds: tuple[str, ...]
 ) -> None:
-    """Say which departments, packages, images and tests of the workspace a change touches, in what, and why.
+    """List the departments, packages, images and workspace tests that a change affects, with the reasons.
 
-    The change is all that this checkout has and the last commit that it shares with REF has not, be it committed or
-    not. For each it says what has to be done again: `image`, `tests` or `deployment`.
+    The change is the difference between the working tree, with its uncommitted files, and the merge base of HEAD and
+    REF. For each target, the output says what has to be repeated: `image`, `tests` or `deployment`.
     """
     try:
         answer = affected(Workspace.root_around(Path.cwd()), reference)
@@ -110,7 +114,7 @@ def _reasons(one: Impact, wanted: Concern | None) -> list[str]:
 
 def _tell(answer: AffectedResult, found: list[Impact]) -> None:
     """What is no result, for people."""
-    click.echo(f"compared with {answer.base[:12]}: {len(found) or 'nobody'} affected", err=True)
+    click.echo(f"compared with {answer.base[:12]}: {len(found) or 'nothing'} affected", err=True)
     for name in answer.unlocked:
         click.echo(f"uv.lock does not hold {name}: run `uv lock`", err=True)
     if answer.gone:

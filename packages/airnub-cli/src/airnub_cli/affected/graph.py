@@ -1,4 +1,4 @@
-"""The dependency graph: targets with their reasons, members of the lock, and which depend on a package or a member."""
+"""The dependency graph of the workspace: targets with reasons, members of the lock, and their dependents."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""The git repository: what differs between a commit and the files here, and what files held there."""
+"""The git repository: differences between the working tree and a commit, and the content of files at a commit."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""`airnub apply`: the Prefect server as files: what it should hold is read, compared, and what differs is sent.
+"""`airnub apply`: the Prefect server as code; its objects are compared with files, and differences are sent.
 
 desired_state  the order: read everything, compare everything, then send; which environment a server has
 variables      `configs/variables/`: the settings of each stage, and the secrets that they name

@@ -1,6 +1,7 @@
-"""Automations, from `configs/automations/`, one a file. Deployments' own triggers stand in their `prefect.yaml`.
+"""Automations of the Prefect server, one per file in `configs/automations/`.
 
-One that sends to `block: notifications` goes to the receivers of the environment: `receivers`.
+Triggers of a deployment itself are in the department's `prefect.yaml`. An automation that sends to
+`block: notifications` goes to the receivers of the environment (`receivers`).
 
 Prefect passes over a key that it does not know, and a trigger whose `expect` is misspelt fires at every event: here
 both are mistakes. Whether an automation is enabled is for operators to say, once it is there.

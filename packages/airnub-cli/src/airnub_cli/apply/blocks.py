@@ -1,4 +1,4 @@
-"""Blocks, from `configs/blocks/`: values and secrets that flows are given by name. A type, a name, and its fields.
+"""Blocks of the Prefect server, from `configs/blocks/`: named values and secrets for flows.
 
 A secret is never in a file: its field is `${NAME}`, and the value comes from the environment or from `.env`. Values are
 compared in memory, and only the names of fields are told.

@@ -1,4 +1,4 @@
-"""The command `airnub apply`: arguments in, a table out. The work is in the modules beside this one."""
+"""The command `airnub apply`; the work is in the modules beside this one."""
 
 from __future__ import annotations
 
@@ -51,26 +51,30 @@ class RefusedError(Exception):
     "--env",
     "environment",
     metavar="NAME",
-    help="Environment of configs/environments/; sample replaces sources by the sample sites. Default: AIRNUB_ENV, else "
-    "what the server has.",
+    help="Environment of configs/environments/ to apply; `sample` replaces sources by the sample sites. Default: "
+    "AIRNUB_ENV, else the server's present environment.",
 )
 @click.option(
-    "--default", default=LOCAL, show_default=True, metavar="NAME", help="Environment of a server that has none yet."
+    "--default",
+    default=LOCAL,
+    show_default=True,
+    metavar="NAME",
+    help="Environment to apply to a server that has none yet.",
 )
-@click.option("--switch", is_flag=True, help="Replace the environment that the server has by the one that is named.")
+@click.option("--switch", is_flag=True, help="Allow the server to change to a different environment.")
 @click.option(
     "--pools",
     "pool_type",
     type=click.Choice(["docker", "process", "kubernetes"]),
-    help="Make all pools of this type, such as process on a laptop. Default: what the environment says.",
+    help="Type of all work pools, such as process on a laptop. Default: as the environment sets it.",
 )
 @click.option(
     "--environment-file",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the name of the environment that was applied to FILE, for scripts.",
+    help="File to write the name of the applied environment to, for scripts.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 def apply(
     environment: str | None,
     default: str,
@@ -79,12 +83,14 @@ def apply(
     environment_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Bring the Prefect backend (PREFECT_API_URL) to what the repository says.
+    """Apply the configuration in this repository to the Prefect server (PREFECT_API_URL).
 
-    Work pools and queues, Variables, blocks and automations are read, compared, and only what differs is sent. What
-    operators set is kept: pauses, concurrency limits, and whether an automation is enabled. Nothing is deleted.
+    Work pools and queues, Variables, blocks and automations are compared with those of the server, and only differences
+    are sent. What operators set on the server is kept: pauses, concurrency limits, and whether an automation is
+    enabled. Nothing is deleted.
 
-    The server remembers its environment. A different one is refused, unless the server has sample or --switch is given.
+    The server remembers its environment. A different one is rejected, unless the server has `sample` or --switch is
+    given.
     """
     quiet_prefect()
     sys.exit(_run(ApplyOptions(environment, default, switch, pool_type, environment_file), as_json=as_json))

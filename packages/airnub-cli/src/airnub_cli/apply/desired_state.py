@@ -1,4 +1,4 @@
-"""The desired state of a Prefect server: read everything, compare everything, and only then send what differs.
+"""The desired state of a Prefect server: all of it is read and compared before any difference is sent.
 
 The Variable `airnub_environment` of a server names the environment that was applied to it last. Without it, a command
 that is typed without an environment would put a production server back to its default.

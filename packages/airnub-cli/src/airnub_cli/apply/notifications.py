@@ -1,4 +1,4 @@
-"""Notifications: an automation for each department that tells its contacts when a run fails, made from the registry.
+"""An automation per department that notifies its contacts when a run fails, generated from the registry.
 
 The environment names the block that tells them; where it names none, there are no such automations.
 """

@@ -1,4 +1,4 @@
-"""Receivers: the active departments of an environment with the block that its `notifications` name for each.
+"""Receivers of notifications: the active departments of an environment, each with its notification block.
 
 An automation of `configs/automations/` with an action `block: notifications` is an alert: it goes to them, and does not
 exist where the environment names no block.

@@ -1,4 +1,4 @@
-"""Variables: the settings of each stage, from `configs/variables/<department>/<stage>.yaml` and the environment.
+"""Prefect Variables with the settings of each stage, from `configs/variables/` and the environment.
 
 The department's own model checks them, and says the name under which its flow looks for them: what is applied is found.
 A secret that settings name is a block of `configs/blocks/`, a block of the server, or a variable of the environment.

@@ -1,4 +1,4 @@
-"""Work pools and their queues, from `infra/work-pools/`.
+"""Work pools and their queues on the Prefect server, from `infra/work-pools/`.
 
 `<pool>.yaml` is one pool, by the name that its deployments ask for. `_<type>.yaml` is what all pools of that type have
 in common. So a pool's name says whose runs it takes, and its type how a machine runs them: on a laptop the same pools

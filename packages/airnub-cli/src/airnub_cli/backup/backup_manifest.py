@@ -1,4 +1,4 @@
-"""The manifest of a backup: versions, databases, and every file of the data root with its digest; and `BackupError`."""
+"""The manifest of a backup: versions, databases, and every file of the data root with its digest."""
 
 from datetime import datetime
 from pathlib import PurePosixPath

@@ -1,4 +1,4 @@
-"""The commands `airnub backup` and `airnub restore`: arguments in, lines out."""
+"""The commands `airnub backup` and `airnub restore`."""
 
 import json
 import sys
@@ -14,14 +14,16 @@ from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_core.errors import StoreError
 from airnub_prefect.errors import ConfigurationError
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 
 
 def _of_dev(command: Callable[..., None]) -> Callable[..., None]:
-    dev = click.option("--dev", is_flag=True, help="The system of `airnub dev`. Default: that of Compose.")
+    dev = click.option(
+        "--dev", is_flag=True, help="Use the system of `airnub dev`. Default: the system of Docker Compose."
+    )
     state = click.option(
         "--state", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
-        help="Folder of `airnub dev`. Default: data/dev of the repository.",
+        help="State folder of `airnub dev`. Default: data/dev of the repository.",
     )  # fmt: skip
     return dev(state(command))
 
@@ -30,14 +32,14 @@ def _of_dev(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("to", metavar="TO")
 @_of_dev
 @click.option(
-    "--keep", type=click.IntRange(min=1), metavar="N", help="Afterwards remove all but the N newest backups of TO."
+    "--keep", type=click.IntRange(min=1), metavar="N", help="Remove all but the N newest backups of TO afterwards."
 )
 @_JSON
 def backup(to: str, dev: bool, state: Path | None, keep: int | None, as_json: bool) -> None:
     """Back up databases, stores, datasets and indexes to TO: a folder, or a bucket such as s3://bucket/prefix.
 
-    Runs may be in flight. Contents that TO has already are not copied again. A backup holds what the server holds, the
-    secrets of blocks included: protect TO like the server.
+    Runs may be in flight. Content that TO already has is not copied again. A backup contains everything that the server
+    holds, including the secrets of blocks: protect TO like the server.
     """
 
     def work() -> int:
@@ -64,9 +66,9 @@ def backup(to: str, dev: bool, state: Path | None, keep: int | None, as_json: bo
 
 @click.command("restore", epilog="Example: uv run airnub restore /srv/backups/airnub")
 @click.argument("source", metavar="FROM")
-@click.option("--backup", "name", metavar="NAME", help="Which backup. Default: the newest.")
+@click.option("--backup", "name", metavar="NAME", help="Name of the backup to restore. Default: the newest.")
 @click.option("--list", "listing", is_flag=True, help="List the complete backups of FROM and exit.")
-@click.option("--replace", is_flag=True, help="Remove what is there. Default: refuse a system that is not empty.")
+@click.option("--replace", is_flag=True, help="Replace existing data. Default: reject a system that is not empty.")
 @_of_dev
 @_JSON
 def restore(
@@ -74,7 +76,7 @@ def restore(
 ) -> None:
     """Restore a backup from FROM into an empty system, and verify its stores and datasets.
 
-    Nothing but PostgreSQL runs meanwhile. Exit status 1 where something is damaged.
+    No service but PostgreSQL may run meanwhile. The exit status is 1 if anything is damaged.
     """
 
     def work() -> int:

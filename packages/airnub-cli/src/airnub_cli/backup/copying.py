@@ -1,4 +1,4 @@
-"""One backup is taken: the databases first, then the data root: what refers, then the rest (see `data_root`)."""
+"""The steps of a backup: first the databases, then the data root, references before contents (see `data_root`)."""
 
 import sqlite3
 import tempfile

@@ -1,4 +1,4 @@
-"""A data root as a stream of files, in an order that is consistent with runs in flight, and written from one.
+"""A data root as a stream of files, in an order that is consistent while runs are in flight.
 
 Objects, manifests and the files of datasets are added under new names and never changed; what refers to them is written
 after them. So what refers is copied first, and what it refers to after that: the logs of datasets, which are made of

@@ -1,4 +1,4 @@
-"""One backup is restored into an empty system, or in place of what is there; and what is verified after it."""
+"""The steps of a restore into an empty or replaced system, and the verification after it."""
 
 import json
 from collections.abc import Callable, Iterator

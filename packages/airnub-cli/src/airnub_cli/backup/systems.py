@@ -1,4 +1,4 @@
-"""Systems: what is backed up: that of Compose, whose data is in volumes, or that of `airnub dev`, in a folder."""
+"""Systems that can be backed up: Docker Compose with its volumes, or `airnub dev` with its state folder."""
 
 import hashlib
 import json

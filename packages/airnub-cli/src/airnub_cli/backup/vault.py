@@ -1,4 +1,4 @@
-"""Vault: where backups are, a folder or a bucket.
+"""The folder or bucket that holds backups.
 
     objects/ab/ab12…              contents by their SHA-256, each once, whatever backups it belongs to
     backups/20261129T183000Z.json  what one backup consists of

@@ -1,4 +1,4 @@
-"""The command `airnub check`: arguments in, mistakes and warnings out. The work is in the modules beside this one."""
+"""The command `airnub check`; the work is in the modules beside this one."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from airnub_prefect.errors import Diagnostic
 
 
 @click.command("check", epilog="Example: uv run airnub check --format github")
-@click.option("--format", "form", type=click.Choice(get_args(Format)), default="text", show_default=True)
-@click.option("--no-cache", is_flag=True, help="Look at everything, be it known to be right or not.")
+@click.option(
+    "--format", "form", type=click.Choice(get_args(Format)), default="text", show_default=True, help="Output format."
+)
+@click.option("--no-cache", is_flag=True, help="Ignore cached results.")
 def check(form: Format, no_cache: bool) -> None:
-    """Check everything that must be true of the workspace, and tell every mistake at once, with file and line.
+    """Check the whole workspace, and report all mistakes at once with file and line.
 
-    Names and required files of members, where they must be named besides, import contracts, what is imported and not
-    declared, flows that nobody deployed, settings that are not strict, deployments and their parameters, the root's
-    prefect.yaml, pools, Variables, blocks and automations of every environment, contracts and who reads them, and the
-    lock. Nothing is changed and no server is asked. What departments depend on must be installed. The exit status is 1
-    when there are mistakes. Warnings, such as a department that describes itself in the template's words, do not change
-    it.
+    Checks cover: names, required files and registration of members; import contracts and undeclared imports; flows
+    without a deployment; settings that accept unknown keys; deployments and their parameters; the root's prefect.yaml;
+    pools, Variables, blocks and automations of every environment; data contracts and their readers; and the lock.
+    Nothing is changed and no server is contacted. The dependencies of departments must be installed. The exit status is
+    1 if there are mistakes. Warnings, such as a department that still has the template's description, do not change it.
     """
     quiet_prefect()
     try:

@@ -1,4 +1,4 @@
-"""Committed files: conflict marks of a merge, passwords and tokens in plain text, and `.env` files in git."""
+"""Check of committed files for merge conflict markers, passwords and tokens in plain text, and `.env` files."""
 
 import re
 import subprocess

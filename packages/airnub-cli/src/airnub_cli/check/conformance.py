@@ -1,4 +1,4 @@
-"""Conformance: names and files of every member, its registration in the root's `pyproject.toml`, and `uv.lock`."""
+"""Check of every member: its names and files, its registration in the root's `pyproject.toml`, and `uv.lock`."""
 
 import ast
 import keyword
@@ -263,4 +263,4 @@ def check_lock(root: Path) -> Iterator[Diagnostic]:
     if done.returncode != 0:
         said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Resolved")]
         found = said[-1].strip() if said else f"exit status {done.returncode}"
-        yield Diagnostic(path, None, f"expected the lock to fit the pyproject files, found: {found}; `uv lock`")
+        yield Diagnostic(path, None, f"uv.lock is out of date: {found}; run `uv lock`")

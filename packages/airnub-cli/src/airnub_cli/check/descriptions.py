@@ -1,4 +1,4 @@
-"""Descriptions: departments that still describe themselves in the words of the template that they were made from.
+"""Check for departments that still have the descriptions of the template that they were made from.
 
 What is compared is the template's text as `airnub new department` renames it: that of today, and that which the
 department records in its `template.toml`. A text that a department may keep, such as a list of its files, does not

@@ -1,4 +1,4 @@
-"""Environments: deployments, the root's `prefect.yaml`, and the desired state of the server, in each environment.
+"""Check of each environment: deployments, the root's `prefect.yaml`, and the desired state of the server.
 
 Two more checks look at them: a stage that waits for a completed run of the stage before (one failed item holds back
 every later stage), and an index in SQLite on a volume that many nodes write, a network file system.

@@ -1,4 +1,4 @@
-"""Import contracts of the root's `pyproject.toml`, on a graph of all imports; violations with file and line."""
+"""Check of the import contracts in the root's `pyproject.toml`; violations are reported with file and line."""
 
 import re
 from collections.abc import Iterator, Mapping, Set

@@ -1,4 +1,4 @@
-"""Isolation: members import what they declare, and departments share nothing in their tests and Dockerfiles.
+"""Check that members import only declared dependencies, and that tests and Dockerfiles of departments are independent.
 
 The tests of a department are run with it alone, and a Dockerfile of its own is built as the shared one is.
 """

@@ -1,4 +1,4 @@
-"""The report of `airnub check`: mistakes, and warnings, which leave the exit status at 0; text, JSON or GitHub's."""
+"""The report of `airnub check` as text, JSON or GitHub annotations; only mistakes set the exit status."""
 
 import json
 from collections.abc import Sequence

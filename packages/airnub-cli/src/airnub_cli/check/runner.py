@@ -1,4 +1,4 @@
-"""The runner of `airnub check`: which checks there are, their order, and which are skipped after a mistake of another.
+"""The runner of `airnub check`: all checks, their order, and which are skipped after a mistake of an earlier one.
 
 Checks that pass are cached by a digest of all that they read. What importing a department shows is cached for each
 department; here are checks of the whole workspace.

@@ -1,4 +1,4 @@
-"""Digests of what checks read: what has not changed is not checked again, the whole check included.
+"""Digests of the inputs of checks; a check whose inputs are unchanged is not repeated.
 
 With nothing changed in the checkout no check is imported.
 """

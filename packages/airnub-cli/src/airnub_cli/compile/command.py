@@ -1,4 +1,4 @@
-"""`airnub compile`: arguments in, files out. The work is in the modules beside this one."""
+"""The command `airnub compile`; the work is in the modules beside this one."""
 
 import sys
 from pathlib import Path
@@ -16,24 +16,29 @@ from airnub_prefect.places import shown
 
 
 @click.command("compile", epilog="Example: uv run airnub compile --env production -o production.yaml")
-@click.option("--check", is_flag=True, help="Write nothing; say what is stale, and exit with 1 if anything is.")
-@click.option("--env", "name", default=LOCAL, show_default=True, metavar="NAME", help="Of configs/environments/.")
+@click.option("--check", is_flag=True, help="Write nothing; list stale files, and exit with 1 if there are any.")
 @click.option(
-    "-o", "--output", metavar="FILE", help="Default: prefect.yaml of the root, or for other environments stdout (`-`)."
+    "--env", "name", default=LOCAL, show_default=True, metavar="NAME", help="Environment of configs/environments/."
 )
-@click.option("--no-cache", is_flag=True, help="Import every department, be it known to be right or not.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="File to write. Default: the root's prefect.yaml; for other environments stdout (`-`).",
+)
+@click.option("--no-cache", is_flag=True, help="Ignore cached results, and import every department.")
 @click.option(
     "--pools",
     "kind",
     type=click.Choice(get_args(PoolType)),
-    help="Of all work pools. Default: the environment's, else what each pool's file says.",
+    help="Type of all work pools. Default: as the environment sets it, else each pool's own type.",
 )
 def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: str | None) -> None:
-    """Make one prefect.yaml of those of all active departments; check every deployment before anything is written.
+    """Merge the prefect.yaml files of all active departments into one, after a check of every deployment.
 
-    With the root's file, tags that say whose a deployment is are written into the departments' files, and all that
-    repeats the list of departments: CODEOWNERS, the services of Compose, the import contracts. What departments depend
-    on must be installed: flows are imported of those that are not known to be right.
+    With the root's prefect.yaml, owner tags of deployments are written into the departments' files, and the generated
+    sections of other files are updated: CODEOWNERS, the services of Compose, the import contracts. The dependencies of
+    departments must be installed: each department without a cached result is imported.
     """
     quiet_prefect()  # as `airnub check` does, so that both remember the same
     # They bring Prefect, which the other commands, and every `--help`, go without.

@@ -1,4 +1,4 @@
-"""Compilation: the file of an environment, from the departments' files, the registry and what is different there."""
+"""Compilation of an environment's file from departments' files, the registry and the environment's overrides."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""The `prefect.yaml` of each department with its lines, its owner's tags, and its names among all others.
+"""The `prefect.yaml` of each department with line numbers, owner tags, and names unique among all departments.
 
 The tags are made from the registry and written into the departments' files too, and not only into the compiled one: a
 deployment from a department's folder must not lose its owner. Names are unique in the whole repository, since triggers

@@ -1,4 +1,4 @@
-"""Check of one deployment by itself: schedules, pools, parameters, steps of `pull`, and placeholders.
+"""Check of one deployment by itself: schedules, pools, parameters, `pull` steps, and placeholders.
 
 Prefect looks up the function of a step when it is too late, and fills a placeholder that it does not find with nothing,
 with exit status 0.

@@ -1,4 +1,4 @@
-"""Entrypoints: the flow that a deployment names, by module, and whether parameters fit it."""
+"""Entrypoints: the module and flow that a deployment names, and whether its parameters fit the flow."""
 
 import inspect
 import logging

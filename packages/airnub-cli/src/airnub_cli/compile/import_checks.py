@@ -1,4 +1,4 @@
-"""Import checks: departments with what shows only when they are imported, which takes long.
+"""Checks that import departments, which is slow; their results are cached.
 
 Departments that pass are cached by a fingerprint of all that this came from, and then neither they nor Prefect are
 imported. Mistakes are found again each time: their reason may be outside of what a fingerprint covers. Departments that

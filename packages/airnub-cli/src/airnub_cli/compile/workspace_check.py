@@ -1,4 +1,4 @@
-"""Check of all deployments, the registry and the environments; every mistake at once.
+"""Check of all deployments, the registry and the environments, with all mistakes reported at once.
 
 What an environment names must exist, or it would change nothing without a word; what it gives to a pool must be
 something that the pool's workers understand.

@@ -1,4 +1,4 @@
-"""Entry files: YAML files that each describe one object of the Prefect server; every mistake at once."""
+"""YAML files that each describe one object of the Prefect server; all mistakes are reported at once."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Environments: `configs/environments/<name>.yaml`, what is different there from how the other files say it.
+"""Environments, `configs/environments/<name>.yaml`, which override the base configuration.
 
 ```yaml
 description: Everything on one machine.

@@ -1,4 +1,4 @@
-"""Names of environments and of types of work pools that options of commands have; without Pydantic, for `--help`."""
+"""Names of environments and work pool types for command options; without Pydantic, for a quick `--help`."""
 
 from typing import Literal, get_args
 

@@ -1,4 +1,4 @@
-"""Generated sections: what every department has in files of the root, made from the registry.
+"""Sections of the root's files that are generated from the registry, one entry per department.
 
 In `pyproject.toml` a line that names the template stands for every department, and the lines around it that differ from
 it in nothing but the name are those of the others. In `docker-compose.yml` a department has services, its image and its

@@ -1,4 +1,4 @@
-"""Overlays: an environment says only what is different there.
+"""Overlays: an environment's overrides merged into the base configuration.
 
 The rules are those of JSON Merge Patch (RFC 7396), which has no others:
 

@@ -1,4 +1,4 @@
-"""Placeholders: `${NAME}` in a file comes from the environment, else from `.env`; `${NAME:-default}` may be missing.
+"""Placeholders such as `${NAME}` and `${NAME:-default}`, resolved from the process environment, else from `.env`.
 
 The syntax is that of Compose, which reads the same `.env`; `$${` stands for `${`.
 """

@@ -1,4 +1,4 @@
-"""Work pools: their files, `infra/work-pools/<pool>.yaml`, and the base job templates of their types."""
+"""Work pool files, `infra/work-pools/<pool>.yaml`, and the base job templates of their types."""
 
 import functools
 import json

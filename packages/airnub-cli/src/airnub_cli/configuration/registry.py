@@ -1,4 +1,4 @@
-"""The registry, `configs/departments.yaml`: owners of departments, whether they are deployed, forms of their names."""
+"""The registry of departments, `configs/departments.yaml`: names, owners, and whether they are deployed."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The command `airnub contract`: contracts are selected by name and exported by the modules beside this one."""
+"""The command `airnub contract`: contracts are selected by name, and exported by the modules beside this one."""
 
 import sys
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ _FILES = {".yaml", ".yml"}
 
 @click.group("contract", epilog="Example: uv run airnub contract export")
 def contract() -> None:
-    """Look at what departments publish: contracts of datasets and events."""
+    """Export the contracts of the datasets and events that departments publish."""
 
 
 @contract.command(
@@ -69,13 +69,13 @@ def contract() -> None:
     "-o",
     "--output",
     metavar="PATH",
-    help="File ending in .yaml for one contract, or folder for a file each. Default: stdout.",
+    help="File ending in .yaml for one contract, or folder for one file per contract. Default: stdout.",
 )
 def export(names: tuple[str, ...], output: str | None) -> None:
     """Print contracts (default: all) in the Open Data Contract Standard, version 3.1.0, as YAML.
 
-    With columns, types, units, keys, partitioning, checks, freshness, owner and location. A name without .vN means all
-    its versions. The code of a contract is imported: what departments depend on must be installed.
+    Each has columns, types, units, keys, partitioning, checks, freshness, owner and location. A name without .vN
+    selects all versions. The code of a contract is imported, so the dependencies of departments must be installed.
     """
     quiet_prefect()
     try:

@@ -1,4 +1,4 @@
-"""ODCS: a contract as a document of the Open Data Contract Standard.
+"""A contract as a document of the Open Data Contract Standard (ODCS).
 
 https://bitol-io.github.io/open-data-contract-standard/: version 3.1.0, the first with times as a logical type and with
 teams that have a name. What the standard has no word for is a check of the engine `airnub`, or a custom property.

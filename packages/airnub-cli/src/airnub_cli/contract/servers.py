@@ -1,4 +1,4 @@
-"""Servers: where a dataset is in each environment, as the Open Data Contract Standard writes it. No secret is read."""
+"""The location of a dataset in each environment, as ODCS `servers`; no secret is read."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Data contracts: what departments publish and read, checked against their code and readers.
+"""Data contracts of departments, checked against the code that publishes and the code that reads.
 
-publications       every contract, what its code publishes, and who reads it
-compatibility      contracts against the code that keeps them and everything that reads them
-dataset_usage      declared inputs and paths of files, against contracts
-overridden_checks  settings of a processing that loosen a check which a contract promises
+publications       every contract, what its code publishes, and its readers
+compatibility      contracts against the code that publishes and every reader
+dataset_usage      declared inputs and file paths, checked against contracts
+overridden_checks  processing settings that loosen a check which a contract promises
 """

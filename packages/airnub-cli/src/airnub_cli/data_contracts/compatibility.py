@@ -1,4 +1,4 @@
-"""Compatibility of contracts with the code that keeps them and with everything that reads them."""
+"""Compatibility of contracts with the code that publishes and with every reader."""
 
 import re
 from collections.abc import Container, Iterator

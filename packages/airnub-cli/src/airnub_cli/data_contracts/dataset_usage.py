@@ -1,4 +1,4 @@
-"""Uses of published datasets in departments' code: declared inputs, and files that are read by their path.
+"""Uses of published datasets in departments' code: declared inputs, and files read by path.
 
 Inputs are found where they are written out: `Dataset(inputs=(SALES, "crm/customers"), transform=…)`. Paths,
 `<dataset>.parquet`, are found where they are written out too, in f-strings and sums of text whose names are constants

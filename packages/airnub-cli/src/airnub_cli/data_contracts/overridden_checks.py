@@ -1,4 +1,4 @@
-"""Overridden checks: settings of a processing that loosen a check which a contract promises; a warning each.
+"""Warnings for processing settings that loosen a check which a contract promises.
 
 Operators have the last word (`dataset_limits`), so these are warnings; the readers who rely on the check are named.
 """

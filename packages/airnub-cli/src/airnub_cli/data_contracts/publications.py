@@ -1,4 +1,4 @@
-"""Publications: every contract of the workspace, what its code publishes, and who reads which field, with lines."""
+"""Publications: every contract of the workspace, what its code publishes, and the readers of each field."""
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace

@@ -1,12 +1,12 @@
-"""`airnub dev`: the whole system on a laptop without Docker: server and UI, sample site, a worker per department.
+"""`airnub dev`: run the whole system on a laptop without Docker.
 
-supervisor    the order: started, deployed, watched, ended; which files changed; the output of all services
-services      which services there are, their commands and environments; one while it runs
-process_tree  a process and all that it started, ended; the watchdog that does so when `airnub dev` was killed
+supervisor    starts, deploys to, watches and stops services; watches files; output of all services
+services      the command and environment of each service, and its running process
+process_tree  stops a process with all descendants; a watchdog does so if `airnub dev` is killed
 deployer      the process that applies, compiles and deploys, quickly each time
 sample_sites  the process that serves the sample data of all departments
-state         the folder where it all lies, for one at a time; ports
-postgresql    PostgreSQL that is found on the machine or in the extra, and its cluster
-log_file      a log file for what would hide other output
+state         the state folder, locked for one process at a time; ports
+postgresql    programs of PostgreSQL, and its cluster
+log_file      the log file of a service with much output
 command       `airnub dev`
 """

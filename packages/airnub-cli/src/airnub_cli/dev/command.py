@@ -1,4 +1,4 @@
-"""The command `airnub dev`: arguments in, exit status out. The work is in the modules beside this one."""
+"""The command `airnub dev`; the work is in the modules beside this one."""
 
 import shutil
 import sys
@@ -16,31 +16,31 @@ SITE_PORT = 8000
 
 @click.command("dev", epilog="Example: uv run airnub dev --port 4300")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help=f"Of the server and its UI. Default: {PORT}, or a free one."
+    "--port", type=click.IntRange(0, 65535), help=f"Port of the server and its UI. Default: {PORT}, or a free one."
 )
-@click.option("--sample", is_flag=True, help="Serve the sample sites, and ask them in place of the sources.")
+@click.option("--sample", is_flag=True, help="Serve the sample sites, and use them in place of the sources.")
 @click.option(
     "--site-port", type=click.IntRange(0, 65535),
-    help=f"Of the sample site, with --sample. Default: {SITE_PORT}, or a free one.",
+    help=f"Port of the sample site, with --sample. Default: {SITE_PORT}, or a free one.",
 )  # fmt: skip
 @click.option(
     "--state", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
-    help="Where the database and the data are kept. Default: data/dev of the repository.",
+    help="Folder for the database and the data. Default: data/dev of the repository.",
 )  # fmt: skip
 @click.option(
     "--drain-seconds", type=click.FloatRange(min=0), default=10.0, show_default=True,
-    help="How long runs may take to end on Ctrl-C.",
+    help="Seconds that runs may take to finish after Ctrl-C.",
 )  # fmt: skip
-@click.option("--sqlite", is_flag=True, help="Use SQLite also where PostgreSQL is found.")
+@click.option("--sqlite", is_flag=True, help="Use SQLite even if PostgreSQL is found.")
 def dev(
     port: int | None, sample: bool, site_port: int | None, folder: Path | None, drain_seconds: float, sqlite: bool
 ) -> None:
-    """Run the whole system here, without Docker: server and UI, and a worker per department.
+    """Run the whole system on this machine without Docker: server, UI, and a worker per department.
 
-    Runs ask each department's own sources; with --sample its sample site, which needs no internet.
+    Runs fetch from each department's own sources; with --sample from its sample site, which needs no internet.
 
-    Everything is applied and deployed, and again when a file of packages, departments, configs or infra/work-pools
-    changes. Ctrl-C ends all of it; what runs have made is there the next time.
+    Configuration and deployments are applied at the start, and again when a file of packages, departments, configs or
+    infra/work-pools changes. Ctrl-C stops everything; the data is kept for the next start.
     """
     if site_port is not None and not sample:
         raise click.UsageError("--site-port: expected --sample with it, for otherwise no sample site is served")

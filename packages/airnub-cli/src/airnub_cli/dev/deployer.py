@@ -1,4 +1,4 @@
-"""The deployer, a process: `python -m airnub_cli.dev.deployer ROOT FILE ENVIRONMENT`.
+"""The deployer process of `airnub dev`: `python -m airnub_cli.dev.deployer ROOT FILE ENVIRONMENT`.
 
 A line of JSON on stdin is an order, `{"always": true}`; a line of JSON on stdout is what became of it. Everything else
 goes to stderr.

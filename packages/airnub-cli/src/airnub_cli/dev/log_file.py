@@ -1,4 +1,4 @@
-"""The log file of a part: its lines are not shown, for tracebacks of the server hide what others have to say."""
+"""The log file of a service, which keeps server tracebacks off the terminal."""
 
 import logging
 from collections import deque

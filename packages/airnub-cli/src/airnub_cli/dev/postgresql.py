@@ -1,4 +1,4 @@
-"""PostgreSQL for `airnub dev`: programs of this machine or of the extra, and the cluster in the state folder.
+"""PostgreSQL for `airnub dev`: its programs, from this machine or the extra, and its cluster in the state folder.
 
 SQLite locks under concurrent runs: the server then answers 503, and a trigger fires late, twice, or not at all.
 """

@@ -1,4 +1,4 @@
-"""A process tree: a process and all that it started, in sessions of their own too, as a worker starts its runs.
+"""A process and all its descendants, including those that started sessions of their own.
 
 The watchdog, `python -m airnub_cli.dev.process_tree`, ends the services that are left when `airnub dev` is killed (-9).
 It reads `+PID` and `-PID` on stdin, a line each; stdin ends when `airnub dev` does, whatever ended it. The server needs

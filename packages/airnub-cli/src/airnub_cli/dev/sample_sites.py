@@ -1,4 +1,4 @@
-"""The site: `python -m airnub_cli.dev.sample_sites ROOT HOST PORT`: all sample data under one address.
+"""The server of all sample sites on one address: `python -m airnub_cli.dev.sample_sites ROOT HOST PORT`.
 
 The environment `sample` asks it, with `airnub dev --sample` and in Compose.
 """

@@ -1,4 +1,4 @@
-"""Services of the system on a laptop: their commands and environments, and each while it runs.
+"""Services of `airnub dev`: the command and environment of each, and its running process.
 
 A service is a process in a session of its own, so that Ctrl-C is for `airnub dev`, which ends it.
 """

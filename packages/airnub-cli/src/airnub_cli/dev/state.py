@@ -1,4 +1,4 @@
-"""The state folder of a system on a laptop, for one at a time; and the ports that it takes."""
+"""The state folder of `airnub dev`, locked for one process at a time, and free ports."""
 
 import errno
 import fcntl

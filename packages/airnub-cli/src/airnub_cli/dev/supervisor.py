@@ -1,4 +1,4 @@
-"""The supervisor: services are started, deployed to, watched, and ended, in the order that this needs.
+"""The supervisor of `airnub dev`: it starts, deploys to, watches and stops services in order.
 
 The server, the site and the deployer are started side by side, for each imports for seconds; workers when their pools
 are there. An exit is printed: a worker is started again, since it holds nothing; without one of the others nothing

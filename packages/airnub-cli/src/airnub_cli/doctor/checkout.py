@@ -1,4 +1,4 @@
-"""The checkout: are lock, environment and compiled deployments current, can `.env` be read, has the disk room?"""
+"""Checks of the checkout: lock, environment and compiled deployments are current, `.env` is valid, disk has room."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The command `airnub doctor`: arguments in, a table out. The work is in the modules beside this one."""
+"""The command `airnub doctor`; the checks are in the modules beside this one."""
 
 import json
 import os
@@ -19,11 +19,11 @@ _MARKS = {"fine": ("✓", "green"), "odd": ("!", "yellow"), "missing": ("✗", "
 
 
 @click.command("doctor", epilog="Example: uv run airnub doctor --json")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 def doctor(as_json: bool) -> None:
-    """Say what is missing or odd on this machine, each with the command that mends it.
+    """Check the setup of this machine, and print a command to fix each problem.
 
-    Nothing is changed. The exit status is 1 when something is missing that a first run needs.
+    Nothing is changed. The exit status is 1 if anything is missing that a first run needs.
     """
     try:
         root = Workspace.around(Path.cwd()).root

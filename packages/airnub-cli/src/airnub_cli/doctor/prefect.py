@@ -1,4 +1,4 @@
-"""Prefect: the port of its server, the server that is configured, settings that get in the way. It is not imported."""
+"""Checks of the Prefect port, the configured server, and conflicting settings, without importing Prefect."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Tools: uv and Python, without which nothing runs; Docker, which `airnub dev` does without; a finding for each."""
+"""Checks of the required tools uv and Python, and of Docker, which is optional."""
 
 import re
 import shutil

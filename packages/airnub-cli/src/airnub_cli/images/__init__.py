@@ -1,7 +1,7 @@
-"""`airnub images`: one for each department, and `prefect` for the server and the workers; named by their inputs.
+"""`airnub images`: build an image per department and one for the server and workers, named by content digest.
 
-image          which there are; inputs with a digest each; the digest of all, which is the tag everywhere but in `local`
-docker_engine  which images exist, building them, and what the names of base images stand for
-build          what is built, and why; the definition for `docker buildx bake`
+image          all images; their inputs with digests; the content digest, which is the tag except in `local`
+docker_engine  existing images, builds, and digests of base images
+build          images to build, with reasons; the definition for `docker buildx bake`
 command        `airnub images`
 """

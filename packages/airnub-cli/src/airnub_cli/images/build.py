@@ -1,4 +1,4 @@
-"""Builds: which images are built, and why; those that exist are left alone.
+"""Builds of images that are missing or out of date, with the reasons; existing images are left alone.
 
 The definition of `docker buildx bake` is made of the workspace; nothing of it is committed.
 """

@@ -19,17 +19,19 @@ from airnub_prefect.places import shown
 
 @click.command("images", epilog="Example: uv run airnub images project-alpha --dry-run")
 @click.argument("names", nargs=-1, metavar="[IMAGE]...")
-@click.option("--env", "environment", metavar="NAME", help="Of configs/environments/: name them as its deployments do.")
-@click.option("--registry", metavar="NAME", help="Name them by content digest below this; else airnub/IMAGE:local.")
-@click.option("--push", is_flag=True, help="Build what the registry does not have, and push it.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be built, and why.")
+@click.option("--env", "environment", metavar="NAME", help="Environment whose registry and tags to use.")
+@click.option(
+    "--registry", metavar="NAME", help="Registry to tag images for, by content digest. Default: airnub/IMAGE:local."
+)
+@click.option("--push", is_flag=True, help="Build the images that the registry lacks, and push them.")
+@click.option("--dry-run", is_flag=True, help="Print what would be built, and why; build nothing.")
 @click.option(
     "--bases",
     "only_bases",
     is_flag=True,
-    help="Only say the images of others that they are built on, by digest, as PYTHON_IMAGE=… for other commands.",
+    help="Print the base images by digest, as PYTHON_IMAGE=… for other commands, and exit.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 def images(
     names: tuple[str, ...],
     environment: str | None,
@@ -39,9 +41,9 @@ def images(
     only_bases: bool,
     as_json: bool,
 ) -> None:
-    """Build each IMAGE (a department, or `prefect`; default: all of these) whose content does not exist yet.
+    """Build each IMAGE (a department, or `prefect`; default: all of these) that is missing or out of date.
 
-    `prefect-kubernetes`, for the server and the workers on Kubernetes, is built when it is named.
+    `prefect-kubernetes`, for the server and the workers on Kubernetes, is built only if it is named.
     """
     if only_bases and (as_json or push):
         raise CommandError("expected --bases alone, or with --env, found --json or --push beside it")

@@ -1,4 +1,4 @@
-"""Docker: which images exist, here or in a registry, building them, and the digests of base images."""
+"""Docker: images that exist locally or in a registry, builds, and digests of base images."""
 
 import json
 import subprocess

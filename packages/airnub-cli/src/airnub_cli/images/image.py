@@ -1,4 +1,4 @@
-"""An image: its name, its inputs, each with a digest, and the digest of all of them, known before it is built."""
+"""An image: its name, its inputs with their digests, and the digest of all of them, known before the build."""
 
 import hashlib
 import json

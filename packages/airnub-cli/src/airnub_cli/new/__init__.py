@@ -1,7 +1,7 @@
-"""`airnub new`: departments from the living template, and categories of them.
+"""`airnub new`: create departments, and categories of them, from the template.
 
-template_copy  the template's files as those of a department, without the stages and categories that are left out
-creation       a new department; which names it may have
+template_copy  the template's files, renamed, without unused stages and categories
+creation       a new department; valid names
 category       a new category of a department's ingestion
 command        `airnub new`
 """

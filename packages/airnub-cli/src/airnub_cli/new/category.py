@@ -1,4 +1,4 @@
-"""Category: one more kind of sources in the ingestion of a department, copied from one of the template's.
+"""Creation of a category in the ingestion of a department, copied from a category of the template.
 
 Its module and its test are new files; the lines that name it in `stage.py` and `settings.py` are the template's,
 renamed, and come behind those of the categories that are there. A department that was rewritten has no such places:

@@ -1,4 +1,4 @@
-"""The command `airnub new`: arguments in, what was made out. The work is in the modules beside this one."""
+"""The command `airnub new`; the work is in the modules beside this one."""
 
 import time
 from pathlib import Path
@@ -11,7 +11,7 @@ from airnub_cli.workspace import Workspace
 
 @click.group("new", epilog="Example: uv run airnub new department orders")
 def new() -> None:
-    """Make a department, or a category of one, from the living template."""
+    """Create a department, or a category of one, from the template."""
 
 
 def _list(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list[str] | None:
@@ -22,12 +22,18 @@ def _list(_context: click.Context, _parameter: click.Parameter, value: str | Non
     "department", epilog='Example: uv run airnub new department orders --owner team-sales --display-name "Orders"'
 )
 @click.argument("name")
-@click.option("--owner", metavar="TEAM", help="Who owns it. Default: team-NAME.")
-@click.option("--contact", "contacts", multiple=True, metavar="TEXT", help="Whom to ask; may be given again.")
-@click.option("--display-name", metavar="TEXT", help="For people. Default: made of NAME.")
-@click.option("--stages", metavar="A,B", callback=_list, help="ingestion, and what follows of processing, analysis.")
-@click.option("--categories", metavar="A,B", callback=_list, help="Of the ingestion. Default: all of the template's.")
-@click.option("--empty", "is_empty", is_flag=True, help="Leave out the template's data, report and their tests.")
+@click.option("--owner", metavar="TEAM", help="Team that owns the department. Default: team-NAME.")
+@click.option(
+    "--contact", "contacts", multiple=True, metavar="TEXT", help="Contact, such as an e-mail address. Repeatable."
+)
+@click.option("--display-name", metavar="TEXT", help="Human-readable name. Default: derived from NAME.")
+@click.option(
+    "--stages", metavar="A,B", callback=_list, help="Stages to include, in order: ingestion[,processing[,analysis]]."
+)
+@click.option(
+    "--categories", metavar="A,B", callback=_list, help="Categories of the ingestion. Default: all of the template's."
+)
+@click.option("--empty", "is_empty", is_flag=True, help="Omit the template's data, report and their tests.")
 @reports_mistakes
 def new_department(
     name: str,
@@ -38,9 +44,9 @@ def new_department(
     categories: list[str] | None,
     is_empty: bool,
 ) -> None:
-    """Copy the living template to departments/NAME, and register it everywhere.
+    """Create departments/NAME from the template, and register it in the root's files.
 
-    Nothing is left to edit: all checks and tests pass. Nothing is written before all of it is known to be right.
+    The new department passes all checks and tests without further edits. Nothing is written unless all checks pass.
     """
     from airnub_cli.new.creation import create_department, department_spec, install
 
@@ -77,10 +83,12 @@ def new_department(
 @click.argument("department")
 @click.argument("stage")
 @click.argument("name")
-@click.option("--like", metavar="CATEGORY", help="Of the template. Default: the one of that name, else that of files.")
+@click.option(
+    "--like", metavar="CATEGORY", help="Template category to copy. Default: same name, else scheduled_file_downloads."
+)
 @reports_mistakes
 def new_category(department: str, stage: str, name: str, like: str | None) -> None:
-    """Add a category to the ingestion of DEPARTMENT: a flow of its own, a key of the settings, a test."""
+    """Add a category to the ingestion of DEPARTMENT: a flow, a key of the settings, and a test."""
     from airnub_cli.new.category import add_category
 
     for path in add_category(Workspace.around(Path.cwd()), department, stage, name, like):

@@ -1,4 +1,4 @@
-"""Creation of a department: its name is checked, and all is made and checked before the first file is written."""
+"""Creation of a department: the whole of it is checked before the first file is written."""
 
 import builtins
 import importlib.util

@@ -1,4 +1,4 @@
-"""A copy of the template for a department: its files renamed, without the stages and categories that are left out.
+"""A copy of the template for a department, with renamed files and without unused stages and categories.
 
 What is left out follows from one rule, so that the template needs no marks: a file whose name or first line names a
 part goes with it, and so does a class or function whose first line does, a paragraph of a YAML file, and any other

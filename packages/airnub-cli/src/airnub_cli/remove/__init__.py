@@ -1,6 +1,6 @@
-"""`airnub remove`: the end of a department, in the repository and on the server.
+"""`airnub remove`: remove a department from the repository and the Prefect server.
 
-removal         what goes in the repository
-remote_objects  what the Prefect server has of a department, and deleting that
+removal         files and entries to remove from the repository
+remote_objects  objects of a department on the Prefect server, and their deletion
 command         `airnub remove`
 """

@@ -1,4 +1,4 @@
-"""The command `airnub remove`: arguments in, what was removed out. The work is in the modules beside this one."""
+"""The command `airnub remove`; the work is in the modules beside this one."""
 
 import os
 import sys
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 @click.group("remove", epilog="Example: uv run airnub remove department orders")
 def remove() -> None:
-    """Remove a department, here and on the backend."""
+    """Remove a department from the repository and the Prefect server."""
 
 
 @remove.command("department", epilog="Example: uv run airnub remove department orders --keep-backend")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--keep-backend", is_flag=True, help="Only here; a backend that is configured is not asked.")
+@click.option("--yes", is_flag=True, help="Skip the confirmation.")
+@click.option("--keep-backend", is_flag=True, help="Remove local files only; leave the server alone.")
 @reports_mistakes
 def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
-    """Remove a department: its files and every mention in files of the root, and what the backend holds of it.
+    """Remove a department: its files, its entries in the root's files, and its objects on the Prefect server.
 
-    What goes is listed first. What it stored is never touched, and neither are the records of its runs.
+    Everything to be removed is listed first. Its stored data and the records of its runs are kept.
     """
     from airnub_cli.remove.removal import mentions, planned_removal
     from airnub_cli.remove.removal import remove_department as remove_files

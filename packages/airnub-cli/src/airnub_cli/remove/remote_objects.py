@@ -1,4 +1,4 @@
-"""The backend's side of a department: what a Prefect server holds of it, and deleting that. Data are never touched."""
+"""Objects of a department on the Prefect server, and their deletion; stored data is never deleted."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

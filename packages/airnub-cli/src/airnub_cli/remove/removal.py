@@ -1,4 +1,4 @@
-"""Removal: the end of a department in the repository. What it stored stays where it is."""
+"""Removal of a department from the repository; its stored data is kept."""
 
 import re
 import subprocess

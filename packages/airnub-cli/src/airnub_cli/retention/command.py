@@ -1,4 +1,4 @@
-"""The command `airnub retention`: arguments in, a table out. The work is in the module beside this one."""
+"""The command `airnub retention`; the work is in the module beside this one."""
 
 import json
 import os
@@ -16,13 +16,13 @@ from airnub_prefect.errors import ConfigurationError
 
 @click.command("retention", epilog="Example: uv run airnub retention --days 30")
 @click.option(
-    "--days", type=click.FloatRange(min=1), help="Count for this retention. Default: the one that the server is set to."
+    "--days", type=click.FloatRange(min=1), help="Retention to count for, in days. Default: the server's setting."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 def retention(days: float | None, as_json: bool) -> None:
-    """Count the runs that the vacuum of the Prefect server (PREFECT_API_URL) removes next. Nothing is removed.
+    """Count the runs that the next vacuum of the Prefect server (PREFECT_API_URL) will remove. Nothing is removed.
 
-    The server removes them by itself, every hour, with their task runs, logs and artifacts.
+    The server vacuums every hour by itself, and removes task runs, logs and artifacts with the runs.
     """
     quiet_prefect()
     sys.exit(_run(days, as_json=as_json))

@@ -1,4 +1,4 @@
-"""Expired: runs past the retention of the Prefect server, counted by its API; nothing is removed here.
+"""Runs past the retention of the Prefect server, counted through its API; nothing is removed here.
 
 The rule is that of Prefect's database vacuum (`prefect.server.services.db_vacuum`): a run that has ended, whose end is
 past the retention. Its task runs and subflow runs go with it, and then its logs and artifacts.

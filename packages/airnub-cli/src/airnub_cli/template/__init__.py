@@ -1,8 +1,8 @@
-"""`airnub template`: how far each department is from the living template, and a three-way merge that brings it there.
+"""`airnub template`: compare departments with the template, and merge its changes into them.
 
-history      which template a department was made from, and what that was, asked of git
-comparison   file by file, what the template changed since, what the department changed, and what both did; renames
-moved_names  imports of departments, rewritten to the names of today
-update       all departments that were named, written together
+history      the template that a department was made from, read from git
+comparison   three-way comparison, file by file; renames
+moved_names  imports in departments, rewritten to present names
+update       all named departments, in one transaction
 command      `airnub template status` and `update`
 """

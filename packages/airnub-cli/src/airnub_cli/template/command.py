@@ -1,4 +1,4 @@
-"""`airnub template`: arguments in, what differs out. The work is in the modules beside this one."""
+"""The command `airnub template`; the work is in the modules beside this one."""
 
 import json
 import sys
@@ -25,26 +25,26 @@ _DUE = {"behind", "merges", "conflict", "unresolved"}
 
 @click.group("template", epilog="Example: uv run airnub template status")
 def template() -> None:
-    """Say how far departments are from the living template they were made from, and bring them there."""
+    """Compare departments with the template that they were made from, and merge its changes."""
 
 
 @template.command("status", epilog="Example: uv run airnub template status orders --json")
 @click.argument("names", nargs=-1, metavar="[DEPARTMENT]...")
 @click.option(
-    "--base", metavar="REF", help="A commit whose template departments are compared with, in place of what they record."
+    "--base", metavar="REF", help="Commit whose template departments were made from, instead of the recorded one."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 @click.option(
     "--check",
     is_flag=True,
-    help="Exit with 1 if the template changed something that a department lacks, or git lacks what one was made from.",
+    help="Exit with 1 if a department lacks a change of the template, or git lacks the template that it was made from.",
 )
 def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool) -> None:
-    """Show for each DEPARTMENT (default: all) every file that is not as the template has it today.
+    """List the files of each DEPARTMENT (default: all) that differ from the present template.
 
-    behind: the template changed, the department did not. changed: the department did, on purpose. merges: both did, in
-    different places. conflict: both did, in the same place. unresolved: marks of an earlier update are left in it.
-    Nothing is written.
+    behind: only the template changed. changed: only the department changed, on purpose. merges: both changed, in
+    different places. conflict: both changed, in the same place. unresolved: conflict markers of an earlier update
+    remain. Nothing is written.
     """
     from airnub_cli.template.history import tree_of
     from airnub_cli.template.update import standings
@@ -78,16 +78,16 @@ def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool)
 @template.command("update", epilog="Example: uv run airnub template update orders")
 @click.argument("names", nargs=-1, metavar="[DEPARTMENT]...")
 @click.option(
-    "--base", metavar="REF", help="A commit whose template departments were made from, in place of what they record."
+    "--base", metavar="REF", help="Commit whose template departments were made from, instead of the recorded one."
 )
 def update(names: tuple[str, ...], base: str | None) -> None:
-    """Merge what the template changed since into each DEPARTMENT (default: all).
+    """Merge the changes of the template into each DEPARTMENT (default: all).
 
-    A three-way merge, by git. What is clean lands; conflicts are marked in the files as git marks them; nothing that a
-    department changed is lost. Imports of airnub_core.tables and airnub_core.datasets become imports of airnub_data,
-    once the template has none of them; what has no successor is printed with file and line. Everything must be
-    committed before, so that `git diff` shows what was done and `git restore .` takes it back. The exit status is 1
-    where something is left for a person.
+    This is a three-way merge by git: clean merges are written, conflicts are marked in the files as git marks them, and
+    no change of a department is lost. Imports of airnub_core.tables and airnub_core.datasets become imports of
+    airnub_data, once the template has none of them; names without a successor are printed with file and line. Requires
+    a clean working tree, so that `git diff` shows the changes and `git restore .` reverts them. The exit status is 1 if
+    manual work remains.
     """
     from airnub_cli.template.history import require_clean, tree_of
     from airnub_cli.template.update import update as bring

@@ -1,4 +1,4 @@
-"""Three-way comparison, file by file: what the template changed since a department was made, and what it did.
+"""Three-way comparison, file by file, of a department, its original template, and the present template.
 
 Files that were renamed are found by their likeness, as git finds them; a file that both changed is merged by git.
 """

@@ -1,4 +1,4 @@
-"""History: which template a department was made from, as it records; that template, asked of git; and today's."""
+"""The template that a department was made from, recorded there and read from git, and the present template."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Moved names of airnub_core: imports of departments are rewritten, with the uses of each name.
+"""Names that moved out of airnub_core: imports in departments are rewritten with all uses.
 
 Names of today are in airnub_core under new names or modules; `airnub_core.tables` and `airnub_core.datasets` are in
 airnub_data.

@@ -1,4 +1,4 @@
-"""The update: departments are brought to the template of today, all files of all of them in one transaction."""
+"""Update of departments to the present template, with all files of all departments in one transaction."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack

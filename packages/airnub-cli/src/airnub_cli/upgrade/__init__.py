@@ -1,6 +1,6 @@
-"""`airnub upgrade`: the system of docker-compose.yml becomes what the checkout and `.env` say, and runs go on.
+"""`airnub upgrade`: upgrade the system of docker-compose.yml while runs continue.
 
-compose   what runs, and what would
-plan      the steps, what is lost and what is refused
+compose   the resolved configuration, the running containers, and commands
+plan      the steps, unavoidable losses, and reasons to reject the upgrade
 command   `airnub upgrade`
 """

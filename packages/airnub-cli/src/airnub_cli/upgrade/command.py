@@ -1,4 +1,4 @@
-"""The command `airnub upgrade`: arguments in, steps out. What is decided is in `plan`, what is done is Compose's."""
+"""The command `airnub upgrade`; `plan` decides the steps, and Docker Compose performs them."""
 
 import sys
 import threading
@@ -23,18 +23,19 @@ from airnub_cli.workspace import Workspace, WorkspaceError
     epilog="Example: uv run airnub upgrade --dry-run",
 )
 @click.option("--project", "-p", metavar="NAME", help="Compose project. Default: COMPOSE_PROJECT_NAME, else airnub.")
-@click.option("--dry-run", is_flag=True, help="Build, print the steps and what could not be kept, and stop there.")
-@click.option("--no-build", is_flag=True, help="Use the images that are there.")
-@click.option("--lose-runs", is_flag=True, help="Go on although runs in flight cannot be kept.")
+@click.option("--dry-run", is_flag=True, help="Build images, print the steps and what would be lost, and exit.")
+@click.option("--no-build", is_flag=True, help="Use the existing images.")
+@click.option("--lose-runs", is_flag=True, help="Continue even if runs in flight are lost.")
 def upgrade(project: str | None, dry_run: bool, no_build: bool, lose_runs: bool) -> None:
-    """Bring the system of docker-compose.yml to what the checkout and .env say, while runs go on.
+    """Upgrade the system of docker-compose.yml to the present checkout and .env, while runs continue.
 
-    Builds, then replaces what changed in an order in which the API is away for seconds: what the server needs, the
-    server alone, setup, departments, and the workers last. What did not change is not restarted. What cannot be kept,
-    such as runs in flight when the API's password changes, is printed before anything is stopped.
+    Images are built, then changed services are replaced in an order in which the API is unavailable for seconds only:
+    the server's dependencies, the server alone, setup, departments, and the workers last. Unchanged services are not
+    restarted. Unavoidable losses, such as runs in flight when the API's password changes, are printed before anything
+    is stopped.
 
-    Exit status: 0 when everything is up, also when nothing had changed; 1 when a step failed, which says what to do;
-    2 when the upgrade was refused and nothing was stopped.
+    Exit status: 0 when everything is up, even if nothing changed; 1 when a step failed, with what to do next; 2 when
+    the upgrade was rejected and nothing was stopped.
     """
     try:
         root = Workspace.root_around(Path.cwd())

@@ -1,4 +1,4 @@
-"""Docker Compose: what it would start, what runs, and its commands."""
+"""Docker Compose: its resolved configuration, its running containers, and its commands."""
 
 import json
 import subprocess

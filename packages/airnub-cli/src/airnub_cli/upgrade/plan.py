@@ -1,4 +1,4 @@
-"""What an upgrade changes, in which order, and what it cannot keep: decided before anything is stopped."""
+"""The plan of an upgrade: what changes, in which order, and which losses are unavoidable."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

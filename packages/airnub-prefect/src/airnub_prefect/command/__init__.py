@@ -1,13 +1,13 @@
-"""The command of departments, one implementation for all.
+"""The command line of departments, one implementation for all.
 
-main          the commands: arguments in, exit status out
+main          all commands with their arguments
 running       a stage or the pipeline
 demo, site    the demo, and its sample site
 listing       flows and their settings
-store         looking at the content store
-dataset       looking at datasets and their versions
-housekeeping  removing partial files and expired versions
-display       what a person sees meanwhile and at the end
+store         inspect the content store
+dataset       inspect datasets and their versions
+housekeeping  remove partial files and expired versions
+display       messages, progress bars and tables
 """
 
 from airnub_prefect.command.main import main

@@ -1,6 +1,4 @@
-"""The `dataset` commands: looking at datasets, and going back to a version. They need no Prefect, unless a block says
-where datasets are.
-"""
+"""The `dataset` commands: inspect and roll back datasets, without Prefect unless a block gives their location."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The demo: all stages of a department in one run, on data that it serves itself on loopback."""
+"""The `demo` command: all stages of a department in one run, on a sample site on loopback."""
 
 import time
 from collections.abc import Mapping

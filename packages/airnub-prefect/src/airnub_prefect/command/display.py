@@ -1,4 +1,4 @@
-"""Display: what a person sees. Talk goes to stderr, with progress bars on a terminal; data goes to stdout."""
+"""Terminal output: messages and progress bars on stderr, data on stdout."""
 
 import json
 import os

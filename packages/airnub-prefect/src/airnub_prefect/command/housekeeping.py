@@ -1,4 +1,4 @@
-"""The command `housekeeping`: the cleanup of a department without Prefect, unless a block says where something is."""
+"""The `housekeeping` command: the cleanup of a department, without Prefect unless a block gives a location."""
 
 from pathlib import Path
 

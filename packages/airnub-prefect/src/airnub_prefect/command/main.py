@@ -1,4 +1,4 @@
-"""The commands of a department: arguments in, exit status out. The work is in the modules beside this one.
+"""The command line of a department; the work is in the modules beside this one.
 
 Those are imported by the command that needs them: `--help` is quick, and `demo` starts the embedded server first.
 """
@@ -18,17 +18,19 @@ from airnub_prefect.session import prefect_session
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there.")
-_VERBOSE = click.option("--verbose", is_flag=True, help="Show Prefect's own logs, on stderr.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout, and nothing else.")
+_VERBOSE = click.option("--verbose", is_flag=True, help="Print Prefect's own logs to stderr.")
 
 
 def _where(command: Callable[..., None]) -> Callable[..., None]:
     folder = click.option(
-        "--store", "folder", type=_FOLDER, metavar="FOLDER", help="The store; else the settings' own."
+        "--store",
+        "folder",
+        type=_FOLDER,
+        metavar="FOLDER",
+        help="Content store. Default: from the settings.",
     )
-    config = click.option(
-        "--config", type=_FILE, metavar="FILE", help="Settings of the ingestion that fills the store."
-    )
+    config = click.option("--config", type=_FILE, metavar="FILE", help="Settings file of the ingestion.")
     return folder(config(command))
 
 
@@ -45,15 +47,15 @@ def group(department: Department) -> click.Group:
     """The command of a department."""
     name = department.command
 
-    @click.group(help=f"Run {department.name}: ingest, process and analyse, alone or all at once.")
+    @click.group(help=f"Run the stages of {department.name}, and inspect its content store and datasets.")
     def command() -> None: ...
 
     @command.command("demo", epilog=f"Example: uv run {name} demo")
-    @click.option("--with-failure", is_flag=True, help="Let the sample site have a broken link.")
-    @click.option("--force", is_flag=True, help="Do again what is unchanged.")
+    @click.option("--with-failure", is_flag=True, help="Include a broken link in the sample site.")
+    @click.option("--force", is_flag=True, help="Re-run even if unchanged.")
     @_VERBOSE
     def demo(with_failure: bool, force: bool, verbose: bool) -> None:
-        """Run all stages on a sample site on loopback; no services, no internet, no account."""
+        """Run all stages on a built-in sample site, without services, internet or an account."""
 
         def run() -> int:
             with prefect_session(verbose=verbose) as session:
@@ -69,21 +71,22 @@ def group(department: Department) -> click.Group:
         "--config",
         type=_FILE,
         metavar="FILE",
-        help="Settings of the STAGE; else the Variable, else configs/ of a checkout.",
+        help="Settings file of the stage. Default: the Prefect Variable, else configs/ of the checkout.",
     )
-    @click.option("--force", is_flag=True, help="Do again what is unchanged.")
+    @click.option("--force", is_flag=True, help="Re-run even if unchanged.")
     @click.option(
         "--accept",
         multiple=True,
         metavar="NAME",
-        help="Let this dataset be committed beyond its limits, this once; of a STAGE that makes datasets.",
+        help="Commit this dataset once despite its limits or a failed check, in a stage that makes datasets. "
+        "Repeatable.",
     )
     @click.option(
         "--source",
         "sources",
         multiple=True,
         metavar="NAME",
-        help="Run only this source, or the datasets of it; may be given several times.",
+        help="Run only this source, or the datasets of it. Repeatable.",
     )
     @click.option("--failed", is_flag=True, help="Run only the items and datasets that failed in the last run.")
     @_JSON
@@ -98,9 +101,9 @@ def group(department: Department) -> click.Group:
         as_json: bool,
         verbose: bool,
     ) -> None:
-        """Run one STAGE, or the pipeline of all stages (default).
+        """Run one stage, or the pipeline of all stages (default).
 
-        Exit status 1 when the run failed, 2 when the configuration is wrong.
+        The exit status is 1 if the run failed, 2 if the configuration is invalid.
         """
         chosen = next((one for one in department.stages if one.name == stage), None)
         if chosen is None and config is not None:
@@ -124,7 +127,7 @@ def group(department: Department) -> click.Group:
     @command.command("list", epilog=f"Example: uv run {name} list --json")
     @_JSON
     def list_(as_json: bool) -> None:
-        """List the flows: what each does, and which settings it reads."""
+        """List the flows with a description and the settings that each reads."""
 
         def run() -> int:
             from airnub_prefect.command.listing import list_flows
@@ -134,10 +137,10 @@ def group(department: Department) -> click.Group:
         _exit(run)
 
     @command.command("site", epilog=f"Example: uv run {name} site --port 8000")
-    @click.option("--host", default="127.0.0.1", show_default=True, help="An address of this machine.")
-    @click.option("--port", default=8000, show_default=True, help="0 for a free one.")
+    @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+    @click.option("--port", default=8000, show_default=True, help="Port to listen on; 0 for a free port.")
     def site(host: str, port: int) -> None:
-        """Serve the sample site of `demo` until Ctrl-C, for runs elsewhere that have no internet."""
+        """Serve the sample site of `demo` until Ctrl-C, for runs elsewhere without internet."""
 
         def run() -> int:
             from airnub_prefect.command.site import serve
@@ -152,14 +155,14 @@ def group(department: Department) -> click.Group:
         _exit(run)
 
     @command.command("housekeeping", epilog=f"Example: uv run {name} housekeeping --dry-run")
-    @click.option("--dry-run", is_flag=True, help="Remove nothing, and print what would go.")
-    @click.option("--store", type=_FOLDER, metavar="FOLDER", help="The store; else the settings' own.")
-    @click.option("--datasets", type=_FOLDER, metavar="FOLDER", help="The datasets; else the settings' own.")
+    @click.option("--dry-run", is_flag=True, help="List what would be removed, and remove nothing.")
+    @click.option("--store", type=_FOLDER, metavar="FOLDER", help="Content store. Default: from the settings.")
+    @click.option("--datasets", type=_FOLDER, metavar="FOLDER", help="Datasets. Default: from the settings.")
     @_JSON
     def housekeeping(dry_run: bool, store: Path | None, datasets: Path | None, as_json: bool) -> None:
-        """Remove partial files that no run resumed for a week and expired versions of datasets; print sizes.
+        """Remove expired dataset versions and partial downloads that no run resumed for a week; print sizes.
 
-        Nothing that a run in flight uses is removed.
+        Files that a run in flight uses are kept.
         """
 
         def run() -> int:
@@ -179,7 +182,7 @@ def group(department: Department) -> click.Group:
 def _store(department: Department) -> click.Group:
     name = department.command
 
-    @click.group("store", help="Look at the content store.")
+    @click.group("store", help="Inspect and maintain the content store.")
     def store() -> None: ...
 
     def at(where: Mapping[str, Path | None], work: Callable[[Any, Any], int], *, with_index: bool = False) -> NoReturn:
@@ -191,11 +194,11 @@ def _store(department: Department) -> click.Group:
         _exit(run)
 
     @store.command("ls", epilog=f"Example: uv run {name} store ls --source weather")
-    @click.option("--source", metavar="NAME", help="Only this source.")
+    @click.option("--source", metavar="NAME", help="List only this source.")
     @_JSON
     @_where
     def ls(source: str | None, as_json: bool, **where: Path | None) -> None:
-        """List every object, with where it came from."""
+        """List every object with its source, size, digest, time and URL."""
         at(where, lambda commands, place: commands.ls(place, source, as_json=as_json))
 
     @store.command("show", epilog=f"Example: uv run {name} store show 3f9a27c1")
@@ -203,48 +206,54 @@ def _store(department: Department) -> click.Group:
     @_JSON
     @_where
     def show(what: str, as_json: bool, **where: Path | None) -> None:
-        """Show the manifests of WHAT: a digest or its beginning, a URL, a path or a file name."""
+        """Show the manifests that match WHAT: a digest or its first digits, a URL, a path or a file name."""
         at(where, lambda commands, place: commands.show(place, what, as_json=as_json))
 
     @store.command("log", epilog=f"Example: uv run {name} store log https://example.org/weather.csv")
     @click.argument("url")
-    @click.option("--source", metavar="NAME", help="Only this source.")
+    @click.option("--source", metavar="NAME", help="Show only this source.")
     @_JSON
     @_where
     def log(url: str, source: str | None, as_json: bool, **where: Path | None) -> None:
-        """Show every version of a URL, oldest first: when it was seen, its digest, size and path."""
+        """Show every version of a URL, oldest first, with time, digest, size and path."""
         at(where, lambda commands, place: commands.log(place, url, source, as_json=as_json), with_index=True)
 
     @store.command("forget", epilog=f"Example: uv run {name} store forget https://example.org/weather.csv")
     @click.argument("url")
-    @click.option("--source", metavar="NAME", help="The source, where several have the URL.")
+    @click.option("--source", metavar="NAME", help="Source of the URL, if several sources have it.")
     @_JSON
     @_where
     def forget(url: str, source: str | None, as_json: bool, **where: Path | None) -> None:
-        """Withdraw URL: datasets lose its rows; its objects and versions stay; a run that fetches it restores it."""
+        """Withdraw a URL: its rows leave the datasets, its objects and versions stay.
+
+        A run that fetches the URL again restores it.
+        """
         at(where, lambda commands, place: commands.forget(place, url, source, as_json=as_json), with_index=True)
 
     @store.command("verify", epilog=f"Example: uv run {name} store verify")
     @_JSON
     @_where
     def verify(as_json: bool, **where: Path | None) -> None:
-        """Hash every object again, and name what is damaged; exit status 1 when something is."""
+        """Hash every object again, and report damage. The exit status is 1 if there is any."""
         at(where, lambda commands, place: commands.check(place, as_json=as_json))
 
     @store.command("gc", epilog=f"Example: uv run {name} store gc --dry-run")
-    @click.option("--dry-run", is_flag=True, help="Only name it.")
+    @click.option("--dry-run", is_flag=True, help="List the garbage, and remove nothing.")
     @_JSON
     @_where
     def gc(dry_run: bool, as_json: bool, **where: Path | None) -> None:
-        """Remove what no manifest refers to, and what killed processes left; nothing that is being written."""
+        """Collect garbage: remove objects without a manifest, and leftovers of killed processes.
+
+        Files that a process is writing are kept.
+        """
         at(where, lambda commands, place: commands.gc(place, dry_run=dry_run, as_json=as_json), with_index=True)
 
     @store.command("partials", epilog=f"Example: uv run {name} store partials --remove")
-    @click.option("--remove", is_flag=True, help="Give them up.")
+    @click.option("--remove", is_flag=True, help="Delete the partial files; the next run starts their downloads again.")
     @_JSON
     @_where
     def partials(remove: bool, as_json: bool, **where: Path | None) -> None:
-        """List the parts of large files whose transfer was cut; the next run goes on with them."""
+        """List interrupted downloads of large files, which the next run resumes."""
         at(where, lambda commands, place: commands.partials(place, remove=remove, as_json=as_json))
 
     @store.command("failed", epilog=f"Example: uv run {name} store failed")
@@ -252,19 +261,19 @@ def _store(department: Department) -> click.Group:
         "--forget",
         multiple=True,
         metavar="NAME",
-        help="Count this source, or this dataset (DEPARTMENT/NAME), as complete, such as one taken out of the "
-        "settings. May be repeated.",
+        help="Count this source, or this dataset (DEPARTMENT/NAME), as complete, for example after its removal from "
+        "the settings. Repeatable.",
     )
     @_JSON
     @_where
     def failed(as_json: bool, forget: tuple[str, ...], **where: Path | None) -> None:
-        """Show what failed in the last run of each source and each dataset; `run --failed` runs that again."""
+        """Show the failures of the last run of each source and each dataset. `run --failed` retries them."""
         at(where, lambda commands, place: commands.failed(place, forget, as_json=as_json), with_index=True)
 
     @store.command("reindex", epilog=f"Example: uv run {name} store reindex")
     @_where
     def reindex(**where: Path | None) -> None:
-        """Build the index anew from the manifests."""
+        """Rebuild the index from the manifests."""
         at(where, lambda commands, place: commands.rebuild(place), with_index=True)
 
     return store
@@ -273,15 +282,21 @@ def _store(department: Department) -> click.Group:
 def _dataset(department: Department) -> click.Group:
     name = department.command
 
-    @click.group("dataset", help="Look at datasets, and go back to a version.")
+    @click.group("dataset", help="Inspect datasets, roll back to a version, and remove expired files.")
     def dataset() -> None: ...
 
     def located(command: Callable[..., None]) -> Callable[..., None]:
         folder = click.option(
-            "--datasets", "folder", type=_FOLDER, metavar="FOLDER", help="The datasets; else the settings' own."
+            "--datasets",
+            "folder",
+            type=_FOLDER,
+            metavar="FOLDER",
+            help="Datasets. Default: from the settings.",
         )
-        store = click.option("--store", type=_FOLDER, metavar="FOLDER", help="The store; else the settings' own.")
-        config = click.option("--config", type=_FILE, metavar="FILE", help="Settings of the processing.")
+        store = click.option(
+            "--store", type=_FOLDER, metavar="FOLDER", help="Content store. Default: from the settings."
+        )
+        config = click.option("--config", type=_FILE, metavar="FILE", help="Settings file of the processing.")
         return folder(store(config(command)))
 
     def at(where: Mapping[str, Path | None], work: Callable[[Any, Any], int]) -> NoReturn:
@@ -296,16 +311,20 @@ def _dataset(department: Department) -> click.Group:
     @_JSON
     @located
     def ls(as_json: bool, **where: Path | None) -> None:
-        """List the datasets of the department, with the version and the rows of each."""
+        """List the datasets of the department with the version and row count of each."""
         at(where, lambda commands, datasets: commands.ls(datasets, as_json=as_json))
 
     @dataset.command("show", epilog=f"Example: uv run {name} dataset show NAME --as-of 2026-11-01")
     @click.argument("dataset_name", metavar="NAME")
-    @click.option("--as-of", metavar="VERSION|TIME", help="This version, or the one of this time, in UTC.")
+    @click.option(
+        "--as-of",
+        metavar="VERSION|TIME",
+        help="Version to show, by number or UTC time.",
+    )
     @_JSON
     @located
     def show(dataset_name: str, as_of: str | None, as_json: bool, **where: Path | None) -> None:
-        """Show how a dataset is declared, what it was made of, and what the next run would do and why."""
+        """Show the declaration and the inputs of a dataset, and what the next run would do and why."""
         at(where, lambda commands, datasets: commands.show(datasets, dataset_name, as_of, as_json=as_json))
 
     @dataset.command("history", epilog=f"Example: uv run {name} dataset history NAME")
@@ -313,16 +332,16 @@ def _dataset(department: Department) -> click.Group:
     @_JSON
     @located
     def history(dataset_name: str, as_json: bool, **where: Path | None) -> None:
-        """List the versions of a dataset, the newest first: when, of which run, and with how many rows."""
+        """List the versions of a dataset, newest first, with time, run and row count."""
         at(where, lambda commands, datasets: commands.history(datasets, dataset_name, as_json=as_json))
 
     @dataset.command("quarantine", epilog=f"Example: uv run {name} dataset quarantine NAME --limit 20")
     @click.argument("dataset_name", metavar="NAME")
-    @click.option("--limit", type=click.IntRange(0), default=5, show_default=True, help="Rows to show as examples.")
+    @click.option("--limit", type=click.IntRange(0), default=5, show_default=True, help="Number of example rows.")
     @_JSON
     @located
     def quarantine(dataset_name: str, limit: int, as_json: bool, **where: Path | None) -> None:
-        """Show the rows that break a rule: how many by rule, and examples with their text and where they come from."""
+        """Show the quarantined rows: counts by rule, and examples with their text and origin."""
         at(where, lambda commands, datasets: commands.quarantine(datasets, dataset_name, limit, as_json=as_json))
 
     @dataset.command("rollback", epilog=f"Example: uv run {name} dataset rollback NAME 3")
@@ -330,23 +349,23 @@ def _dataset(department: Department) -> click.Group:
     @click.argument("version", type=click.IntRange(0))
     @located
     def rollback(dataset_name: str, version: int, **where: Path | None) -> None:
-        """Make an earlier VERSION the current one. Runs leave the dataset alone until `dataset release`."""
+        """Make an earlier VERSION the current one. Runs do not update the dataset until `dataset release`."""
         at(where, lambda commands, datasets: commands.rollback(datasets, dataset_name, version))
 
     @dataset.command("release", epilog=f"Example: uv run {name} dataset release NAME")
     @click.argument("dataset_name", metavar="NAME")
     @located
     def release(dataset_name: str, **where: Path | None) -> None:
-        """Let runs make a dataset again that was rolled back."""
+        """Allow runs to update a dataset again after a rollback."""
         at(where, lambda commands, datasets: commands.release(datasets, dataset_name))
 
     @dataset.command("vacuum", epilog=f"Example: uv run {name} dataset vacuum --dry-run")
     @click.argument("names", metavar="[NAME]...", nargs=-1)
-    @click.option("--dry-run", is_flag=True, help="Only name the files.")
+    @click.option("--dry-run", is_flag=True, help="List the files, and remove nothing.")
     @_JSON
     @located
     def vacuum(names: tuple[str, ...], dry_run: bool, as_json: bool, **where: Path | None) -> None:
-        """Remove files of versions beyond the retention, and what killed runs left; of all datasets by default."""
+        """Remove files of expired versions and leftovers of killed runs, from NAME (default: all datasets)."""
         at(where, lambda commands, datasets: commands.vacuum(datasets, names, dry_run=dry_run, as_json=as_json))
 
     return dataset

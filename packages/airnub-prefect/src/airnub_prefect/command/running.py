@@ -1,4 +1,4 @@
-"""Running: a stage, or the pipeline of all stages, in this process, with reports at the end."""
+"""The `run` command: a stage or the pipeline in this process, with a report at the end."""
 
 import inspect
 import time

@@ -1,4 +1,4 @@
-"""The site: sample data of departments, served until it is stopped, for runs without internet."""
+"""The `site` command: sample data of departments, served until it is stopped, for runs without internet."""
 
 import html
 import signal

@@ -1,4 +1,4 @@
-"""The `store` commands: looking at a content store. They need no Prefect, unless a block says where the store is."""
+"""The `store` commands: inspect a content store, without Prefect unless a block gives its location."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The embedded server: a private Prefect API for one command, started before Prefect is imported, drained at the end.
+"""The embedded server: a private Prefect API for one command, started before Prefect is imported.
 
 server      the command's side: start, wait until ready, drain, stop
 process     the server's side: `python -m airnub_prefect.embedded.process`

@@ -1,4 +1,4 @@
-"""The embedded server's database: made at once from a snapshot of what Prefect's own migrations make.
+"""The embedded server's database, created from a snapshot of the schema that Prefect's migrations produce.
 
 The migrations of a new database take 5 to 6 s, most of a first run. `schema-<version>.sql` is what they leave behind in
 Prefect of that version, written by `python -m airnub_prefect.embedded.database HOME`; a test compares the two. For any

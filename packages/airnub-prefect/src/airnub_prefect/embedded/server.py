@@ -1,4 +1,4 @@
-"""The command's side of the embedded server. Importing this imports no Prefect, so that both are imported at once."""
+"""The client side of the embedded server, importable without Prefect, so that both start at the same time."""
 
 import importlib
 import os
