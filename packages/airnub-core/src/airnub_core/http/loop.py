@@ -31,7 +31,7 @@ class Watcher(Protocol):
         ...
 
     def crashed(self, error: BaseException) -> None:
-        """The loop has ended, by a fault or as it was closed; maybe told twice."""
+        """The loop has ended, by a fault or as it was closed; maybe called twice."""
         ...
 
 
@@ -82,7 +82,7 @@ class Loop(ABC):
         self.wake()
 
     def watch(self, watcher: Watcher) -> None:
-        """Let it look at each turn; where the loop has ended, it is told so at once."""
+        """Let it look at each turn; where the loop has ended, `crashed` is called at once."""
         self._watchers.append(watcher)
         # In this order: the loop says why it ends before it tells those that are in the list.
         if (error := self._ending) is not None:
