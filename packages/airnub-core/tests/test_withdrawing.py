@@ -182,12 +182,16 @@ def test_links_of_a_sitemap(run, place, site):
 
 
 def test_a_list_of_links_goes_with_its_page(run, place, site):
-    """Where the links are not downloaded, the list is the item."""
+    """Where the links are not downloaded, the list is the item, under the URL of the page: that is asked again when the
+    failures of a run are.
+    """
     site.routes["/page"] = Reply(b"<a href=a>")
     source = PageSource(name="s", page=site.url("/page"), links="a", download=False, on_gone="withdraw")
     run(source, root=place)
     site.routes["/page"] = GONE
-    assert [run(source, root=place)[0].kind for _ in range(2)] == [Status.FAILED, Status.GONE]
+    ended = [run(source, root=place)[0] for _ in range(2)]
+    assert [one.kind for one in ended] == [Status.FAILED, Status.GONE]
+    assert [one.url for one in ended] == [source.page] * 2
     assert current(place) == []
 
 
@@ -210,7 +214,8 @@ def test_the_records_of_an_api_go_with_it(run, place, site):
     site.routes["/api"] = only_first
     assert [run(source, root=place)[0].kind for _ in range(3)] == [Status.FAILED] * 3
     site.routes["/api"] = GONE
-    assert [run(source, root=place)[0].kind for _ in range(2)] == [Status.FAILED, Status.GONE]
+    ended = [run(source, root=place)[0] for _ in range(2)]
+    assert [(one.kind, one.url) for one in ended] == [(Status.FAILED, source.url), (Status.GONE, source.url)]
     assert current(place) == []
 
 

@@ -52,7 +52,7 @@ class Downloads:
             force: fetch also what the server would say is unchanged.
             processes: how many downloaders; `None` for as many as pay.
             run: the run that URLs which are not found are noted for (`on_gone: withdraw`).
-            on_outcomes: called with outcomes as soon as they are certain, from the thread that runs.
+            on_outcomes: called with outcomes as soon as they are certain, from any thread.
             client: makes the requests of this process; `None` for one of its own.
         """
         self._store = store

@@ -333,7 +333,9 @@ class Engine:
         """
         if not item.withdraws:
             return self.failure(item, error)
-        named = [self._request(replace(item, url=url), is_there=False) for url in (*others, item.url)]
+        # All under the URL of the item, as the index knows them, and as the failures of the last run are to name it.
+        asked = [self._request(replace(item, url=url), is_there=False) for url in (*others, item.url)]
+        named = [one._replace(url=item.url) for one in asked]
         if not is_its_own:
             self.index.forget_misses(item.source, [one.url_digest for one in named])
             return self.failure(item, error)

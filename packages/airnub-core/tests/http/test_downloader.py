@@ -10,7 +10,8 @@ import pytest
 from answers import kind_of
 from misbehaviours import content
 
-from airnub_core.errors import HttpStatusError, RefusedUrlError, StoreError
+from airnub_core.errors import ConnectionFailedError, HttpStatusError, RefusedUrlError, StoreError
+from airnub_core.http.client import Client
 from airnub_core.http.downloader import PACKET, Downloader, DownloaderConfig
 from airnub_core.http.request import Response
 from airnub_core.sample_site import Reply
@@ -240,3 +241,41 @@ def test_one_source_may_ask_private_hosts_and_another_may_not(running, packets, 
     kinds = {number: kind_of(result) for number, result in by_number(packets).items()}
     assert kinds == {number: "failed" if number % 2 else "staged" for number in range(6)}
     assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("ends_by_a_fault", [False, True])
+@pytest.mark.parametrize("is_at_work", [False, True])
+def test_a_client_that_has_ended_ends_it(tmp_path, staging_folder, packets, job, server, ends_by_a_fault, is_at_work):
+    """Before it begins, or in the middle; nobody waits for what never comes."""
+    client = Client("tests/1", 2)
+
+    def end():
+        if not ends_by_a_fault:
+            client.close()
+            return
+        client.call(lambda: client.is_no_method())
+        client._thread.join(20)
+
+    if not is_at_work:
+        end()
+    config = DownloaderConfig(staging_folder, tmp_path / "hidden", 8, "tests/1", memory=4 * MIB)
+    ended, errors = [], []
+    downloader = Downloader(config, packets.append, client, lambda: ended.append(True))
+
+    def finish():
+        try:
+            downloader.finish()
+        except Exception as error:  # noqa: BLE001  # it is looked at below
+            errors.append(error)
+
+    waiting = threading.Thread(target=finish, daemon=True)
+    waiting.start()
+    downloader.add([job(server.url("stall"), stall_timeout=60)])
+    if is_at_work:
+        while not server.asked:
+            pass
+        end()
+    waiting.join(20)
+    assert not waiting.is_alive()
+    assert [type(error) for error in errors] == [AttributeError if ends_by_a_fault else ConnectionFailedError]
+    assert ended

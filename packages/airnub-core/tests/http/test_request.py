@@ -37,6 +37,15 @@ def test_a_response_has_the_digest_of_its_bytes():
     assert answered(request, status=304).digest == digest_of(b"old")
 
 
+def test_what_is_secret_is_not_shown():
+    """Neither by a request nor by its response, which code of departments may print: no headers, and redacted URLs."""
+    request = requested("https://user:pass-word@example.org/a?token=hidden", headers={"authorization": "Bearer hidden"})
+    for shown in (repr(request), repr(answered(request))):
+        assert "example.org/a" in shown
+        assert "hidden" not in shown
+        assert "pass-word" not in shown
+
+
 @pytest.mark.parametrize(
     "response",
     [

@@ -3,13 +3,15 @@
 import pickle
 import subprocess
 import sys
+from queue import SimpleQueue
 
 import pytest
 from pydantic import ByteSize
 
+from airnub_core.http import workers
 from airnub_core.http.downloader import DownloaderConfig
 from airnub_core.http.request import Response
-from airnub_core.http.workers import CLOSE, STOP
+from airnub_core.http.workers import CLOSE, STOP, Ended, ProcessWorker
 from airnub_core.store.write_ahead_log import logs_in, read_log
 
 
@@ -136,3 +138,18 @@ def test_it_starts_without_what_it_does_not_need(job):
     assert said == str(jobs)
     assert "pycurl" in modules.split()
     assert not {"pydantic", "httpx", "asyncio", "sqlite3"} & set(modules.split())
+
+
+@pytest.mark.parametrize(
+    "output", ["b'garbage\\n'", "b'no pickle\\n'", "b'cos\\nno_such_name\\n.'", "__import__('pickle').dumps([(7, 1)])"]
+)
+def test_output_that_cannot_be_read_is_that_of_a_lost_process(tmp_path, monkeypatch, output):
+    """Whatever the reading of it raises: else the pool would wait for its end without end."""
+    monkeypatch.setattr(
+        workers, "_COMMAND", f"import os, sys; sys.stdin.buffer.read(1); os.write(1, {output}); os._exit(3)"
+    )
+    sent = SimpleQueue()
+    config = DownloaderConfig(tmp_path, tmp_path / "hidden", 2, "tests/1", prefix="b", memory=1)
+    worker = ProcessWorker(config, sent.put)
+    assert sent.get(timeout=20) == Ended(3)
+    worker.join()

@@ -54,6 +54,16 @@ def test_bytes_and_manifest_lie_alone_in_a_folder(stager, tmp_path, stage, conte
     assert (manifest.digest, manifest.size, manifest.content_type) == (digest_of(content), len(content), "text/csv")
 
 
+@pytest.mark.parametrize("name", [BODY, NOTE, f"{NOTE}.new"])
+@pytest.mark.parametrize("stage", [in_memory, in_file])
+def test_a_file_may_be_called_as_what_is_noted_of_a_partial_one(stager, tmp_path, stage, name):
+    """Its bytes are there, under that name."""
+    staged = stage(stager, b"one two", name)
+    assert staged.file_name == name
+    assert sorted(path.name for path in (tmp_path / "a" / "1").iterdir()) == [name, f"{name}.manifest.json"]
+    assert Path(staged.folder, name).read_bytes() == b"one two"
+
+
 @pytest.mark.parametrize("stage", [in_memory, in_file])
 def test_a_hostile_name_stays_in_its_folder(stager, stage):
     """The manifest keeps the original."""

@@ -13,11 +13,11 @@
 | the keys of `network:` in settings | `settings` |
 
 The way of a request: `request` (`Request`, `Response`, and the transfer between them) → `client`, over `loop`
-(libcurl's multi interface) and `curl_handle` (one exchange) → `response`, which reads headers and keeps limits →
+(libcurl's multi interface) and `curl_handle` (one request) → `response`, which reads headers and keeps limits →
 `body_sink`, where the body goes.
 
 Who asks: `fetcher` (one at a time), `transport` with `streams` (`Engine.client`), `downloader` (files) with
-`worker_pool` and `workers` (its threads and processes). Bodies of files: `file_sink`, `large_file`, `io_threads`.
+`worker_pool` and `workers` (this process and others). Bodies of files: `file_sink`, `large_file`, `io_threads`.
 
 The processes of a worker pool import this package and what it needs, and neither Pydantic nor httpx.
 """

@@ -119,7 +119,7 @@ class Client(Loop):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no exchange is under way."""
+        """Whether no request is under way."""
         return not self._active
 
     def due(self, now: float) -> float | None:
@@ -133,7 +133,7 @@ class Client(Loop):
             curl.close()
 
     def start_due(self) -> None:
-        """Start the exchanges whose turn it is."""
+        """Start the requests whose turn it is."""
         now = monotonic()
         while (transfer := self._scheduler.next(now)) is not None:
             if not transfer.redirects:

@@ -88,7 +88,7 @@ class Downloader:
         self._last_packet = 0.0
         self._error: BaseException | None = None
         self._ended = threading.Event()
-        self._client.call(lambda: self._client.watch(self))
+        self._client.watch(self)
 
     def add(self, requests: list[Request]) -> None:
         """More to do."""
@@ -137,7 +137,7 @@ class Downloader:
         return None
 
     def crashed(self, error: BaseException) -> None:
-        """The loop has ended by a fault: so does `finish`."""
+        """The loop has ended: so does `finish`."""
         self._error = error
         self._end()
 

@@ -67,7 +67,7 @@ class Fetcher:
         self._opened: tuple[Stager, FileSink] | None = None
         self._partial_keys: set[str] = set()
         """Of what earlier runs left, and nothing has taken up."""
-        client.call(lambda: client.watch(self))
+        client.watch(self)
 
     async def fetch(self, request: Request) -> Response:
         """The answer to a request, staged like a file, with its headers.
@@ -116,7 +116,7 @@ class Fetcher:
         """As a watcher of the client: nothing is to be done now and then."""
 
     def crashed(self, error: BaseException) -> None:
-        """The client has ended by a fault: so does all that waits."""
+        """The client has ended: so does all that waits."""
         self.event_loop.call(lambda: self._fail_all(error))
 
     def _open(self) -> tuple[Stager, FileSink]:

@@ -12,6 +12,8 @@ from typing import Protocol
 
 import pycurl
 
+from airnub_core.errors import ConnectionFailedError
+
 LONGEST_SLEEP = 1.0
 """Seconds between two turns, at most."""
 _EVENTS = (0, select.POLLIN, select.POLLOUT, select.POLLIN | select.POLLOUT)
@@ -29,12 +31,12 @@ class Watcher(Protocol):
         ...
 
     def crashed(self, error: BaseException) -> None:
-        """The loop has ended by a fault."""
+        """The loop has ended, by a fault or as it was closed; maybe called twice."""
         ...
 
 
 class Loop(ABC):
-    """`call`, `wake` and `close` may be called from any thread, the other methods in the loop."""
+    """`call`, `watch`, `wake` and `close` may be called from any thread, the other methods in the loop."""
 
     def __init__(self, connections: int) -> None:
         """Prepare; `start` starts the thread.
@@ -67,10 +69,26 @@ class Loop(ABC):
         """Begin."""
         self._thread.start()
 
+    @property
+    def _ending(self) -> BaseException | None:
+        """Why nothing more is done, where that is so."""
+        if self._error is None and self._closing:
+            return ConnectionFailedError("", "the engine was closed")
+        return self._error
+
     def call(self, action: Callable[[], None]) -> None:
         """Do this in the loop, soon, after what was asked for before."""
         self._inbox.append(action)
         self.wake()
+
+    def watch(self, watcher: Watcher) -> None:
+        """Let it look at each turn; where the loop has ended, `crashed` is called at once."""
+        self._watchers.append(watcher)
+        # In this order: the loop says why it ends before it tells those that are in the list.
+        if (error := self._ending) is not None:
+            watcher.crashed(error)
+        else:
+            self.wake()
 
     def wake(self) -> None:
         """Let the loop look at what is new."""
@@ -115,10 +133,6 @@ class Loop(ABC):
 
     # --- in the loop --------------------------------------------------------------------------------------------------
 
-    def watch(self, watcher: Watcher) -> None:
-        """Let it look at each turn."""
-        self._watchers.append(watcher)
-
     def unwatch(self, watcher: Watcher) -> None:
         """Let it look no more; it may have ended before."""
         with suppress(ValueError):
@@ -133,11 +147,13 @@ class Loop(ABC):
                 self._turn()
         except BaseException as error:  # noqa: BLE001  # it is raised in all that wait for something
             self._error = error
-            for watcher in list(self._watchers):
-                watcher.crashed(error)
         finally:
             with suppress(Exception):
                 self.give_up_all()
+            # Afterwards: what they do then is to wait for all that is parked.
+            if (ending := self._ending) is not None:
+                for watcher in list(self._watchers):
+                    watcher.crashed(ending)
             self.multi.close()
             self._awake.close()
             self._waker.close()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from airnub_common import ALGORITHM
+from airnub_common import ALGORITHM, redact_url
 from airnub_core.errors import ItemError
 from airnub_core.http.headers import sendable
 from airnub_core.http.limits import Limits
@@ -49,6 +49,10 @@ class Request(NamedTuple):
     known: "IndexRow | None" = None
     """What the index knows of the URL; last, since it stays in the process that has the index."""
 
+    def __repr__(self) -> str:
+        """Without what may be secret: code of departments is given responses, and may print them."""
+        return f"Request(number={self.number}, source={self.source!r}, url={redact_url(self.url)!r})"
+
 
 class Response(NamedTuple):
     """What came of a request: an answer, or the error why there is none."""
@@ -70,6 +74,10 @@ class Response(NamedTuple):
     """The body, where it was asked for in memory."""
     lines: Sequence[bytes] = ()
     """The header lines as they came, where the sink takes all answers; those of interim answers are not among them."""
+
+    def __repr__(self) -> str:
+        """As that of a request; without the bytes, too."""
+        return f"Response({self.request!r}, status={self.status}, staged={self.staged!r}, error={self.error!r})"
 
     @property
     def digest(self) -> str:

@@ -5,7 +5,6 @@ of answers, and those of requests.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from contextlib import suppress
 from time import monotonic
 
 from airnub_core.errors import HttpStatusError, IngestError, ProtocolError
@@ -71,7 +70,7 @@ class StreamSink:
         self._client, self._event_loop, self._on_end = client, event_loop, on_end
         self.transfer: Transfer | None = None
         self.head: asyncio.Future[Response] = event_loop.loop.create_future()
-        self.error: IngestError | None = None
+        self.error: BaseException | None = None
         """Why the body ended early."""
         self.is_truncated = False
         """Whether it is the body of an error, of which only the beginning was kept."""
@@ -123,7 +122,7 @@ class StreamSink:
         return wait
 
     def crashed(self, error: BaseException) -> None:
-        """As a watcher of the client: it has ended by a fault."""
+        """As a watcher of the client: it has ended."""
         self.abort(error)
 
     def whole(self, received: Response, _body: Body) -> None:
@@ -140,7 +139,7 @@ class StreamSink:
 
     def failed(self, transfer: Transfer, error: IngestError) -> None:
         """An error of the server is an answer; any other is raised where the answer is awaited, or its body read."""
-        self._unwatch()
+        self._client.unwatch(self)
         if isinstance(error, HttpStatusError) and transfer.last is not None and not self._has_begun:
             self._received, body = transfer.last, StreamBody(self)
             self.is_truncated = transfer.is_truncated
@@ -157,20 +156,16 @@ class StreamSink:
 
     def discard(self, _body: Body) -> None:
         """Another attempt begins with an empty one."""
-        self._unwatch()
+        self._client.unwatch(self)
 
     def park(self, _body: Body) -> None:
         """It is in memory alone."""
-        self._unwatch()
-
-    def _unwatch(self) -> None:
-        with suppress(ValueError):  # it is watched from a body's beginning to its end
-            self._client.unwatch(self)
+        self._client.unwatch(self)
 
     def _begin(self) -> None:
         if not self._has_begun:
             self._has_begun = True
-            self._unwatch()
+            self._client.unwatch(self)
             self._event_loop.call(self._hand_over)
 
     def _end(self, error: IngestError | None) -> None:
@@ -182,8 +177,10 @@ class StreamSink:
     # --- in the event loop --------------------------------------------------------------------------------------------
 
     def abort(self, error: BaseException) -> None:
-        """The client makes no more requests."""
+        """The client makes no more requests: a body that has not come to its end raises this too."""
         self._event_loop.call(lambda: self._raise(error))
+        if not self._ended:
+            self.error = error
         self._ended = True
         self._event_loop.call(self._wake)
 
@@ -198,6 +195,7 @@ class StreamSink:
 
         Raises:
             IngestError: it ended early.
+            BaseException: that ended the client.
         """
         body = self._body
         assert body is not None, "the headers have come"

@@ -70,7 +70,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._own = None if origin.url is None else origin_of(origin.url)
         self._cookies = Cookies()
         self._open: set[StreamSink] = set()
-        client.call(lambda: client.watch(self))
+        client.watch(self)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Ask, with redirects and retries; an extension `retry` says whether the request may be made again.

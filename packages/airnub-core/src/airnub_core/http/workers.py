@@ -120,7 +120,9 @@ class ProcessWorker:
         try:
             while (packet := pickle.load(self._process.stdout)) is not None:  # noqa: S301  # our own process
                 self._send(packet if isinstance(packet, str) else [self._result(one) for one in packet])
-        except (EOFError, pickle.UnpicklingError):
+        except Exception as error:  # noqa: BLE001  # reading a pickle may raise anything; the exit status says how it ended
+            if not isinstance(error, EOFError | pickle.UnpicklingError):
+                traceback.print_exc()
             status = self._status()
             self._send(Ended(None if self._dismissed else status))
         else:

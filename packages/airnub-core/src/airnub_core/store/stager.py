@@ -74,8 +74,8 @@ class Stager:
             OSError: the disk is full, or the store was removed.
         """
         name = object_name(original)
+        drop_resume_info(Path(folder))  # before the body has its name, which may be that of the note
         os.rename(f"{folder}/{BODY}", f"{folder}/{name}")  # noqa: PTH104
-        drop_resume_info(Path(folder))
         self._write(f"{folder}/{name}{SUFFIX}", _manifest(received, name, original, size, hex_digits, ()))
         return Staged(folder, received.request.source, name, hex_digits, size, received.request.url_digest)
 
