@@ -24,7 +24,7 @@ OPTIONS = (
 CLI = "packages/airnub-cli/tests"
 SUITES = (
     "tests", "departments",
-    f"{CLI}/adopt", f"{CLI}/check", f"{CLI}/departments", f"{CLI}/images", f"{CLI}/test_lock.py",
+    f"{CLI}/adopt", f"{CLI}/check", f"{CLI}/images", f"{CLI}/new", f"{CLI}/remove", f"{CLI}/test_lock.py",
 )  # fmt: skip
 """Those that read the repository that they are in. No other suite can notice that the example is gone."""
 
