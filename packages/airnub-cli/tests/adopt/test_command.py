@@ -76,5 +76,5 @@ def test_what_was_done_and_what_is_left(checkout, monkeypatch):
 def test_help_shows_examples_that_can_be_typed():
     """With and without the example."""
     said = airnub("--help").stdout
-    assert "Examples: uv run airnub adopt --organisation acme --dry-run" in said
+    assert "Example: uv run airnub adopt --organisation acme --dry-run" in said
     assert "--licence LicenseRef-Proprietary --without-example" in said
