@@ -1,10 +1,8 @@
-"""Imports of names of airnub_core that changed.
-Imports of names that moved to airnub_data.
-"""
+"""Imports of moved modules and renamed names, and of names that moved to airnub_data."""
 
 import pytest
 
-from airnub_cli.template.moved_names import declare_data, imports_old_names, move_names, rename_core_names
+from airnub_cli.template.moved_names import declare_data, imports_old_names, move_names, rename_names
 
 
 @pytest.mark.parametrize(
@@ -25,10 +23,10 @@ from airnub_cli.template.moved_names import declare_data, imports_old_names, mov
          "def f():\n    from airnub_core import Status\n    return Status\n"),
     ],
 )  # fmt: skip
-def test_imports_of_core_are_rewritten(before, after):
+def test_imports_are_rewritten(before, after):
     """With the uses of each name; rewriting twice changes nothing."""
-    assert rename_core_names(before) == (after, [])
-    assert rename_core_names(after) == (after, [])
+    assert rename_names(before) == (after, [])
+    assert rename_names(after) == (after, [])
 
 
 @pytest.mark.parametrize(
@@ -42,7 +40,7 @@ def test_imports_of_core_are_rewritten(before, after):
 )
 def test_everything_else_stays(text):
     """Also a file that cannot be parsed."""
-    assert rename_core_names(text) == (text, [])
+    assert rename_names(text) == (text, [])
 
 
 @pytest.mark.parametrize(
@@ -50,12 +48,12 @@ def test_everything_else_stays(text):
     [
         ("\nimport airnub_core.results\n", 2, "airnub_core.results is airnub_core.output_files now"),
         ("from airnub_core import results\n", 1, "airnub_core.results is airnub_core.output_files now"),
-        ("from airnub_core import Kind\nStatus = 1\nx = Kind\n", 1, "airnub_core calls it Status now"),
+        ("from airnub_core import Kind\nStatus = 1\nx = Kind\n", 1, "an imported name is called Status now"),
     ],
 )
-def test_what_is_left_of_core_for_a_person(text, line, what):
+def test_imports_that_need_a_person(text, line, what):
     """Names reached through a module, and a name that the file has for something else."""
-    new, [(at, advice)] = rename_core_names(text)
+    new, [(at, advice)] = rename_names(text)
     assert (new, at) == (text, line)
     assert what in advice
 
@@ -80,7 +78,7 @@ def test_what_is_left_of_core_for_a_person(text, line, what):
          "try:\n    from airnub_data import Column\nexcept ImportError:\n    Column = None\n"),
     ],
 )  # fmt: skip
-def test_imports_are_rewritten(before, after):
+def test_imports_of_airnub_data_are_rewritten(before, after):
     """Names, aliases, comments, indents and line ends stay; rewriting twice changes nothing."""
     moved = move_names(before)
     assert moved.text == after

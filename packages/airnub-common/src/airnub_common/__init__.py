@@ -1,9 +1,10 @@
-"""What every other package stands on; needs nothing but the standard library.
+"""Functions that every other package depends on; needs nothing but the standard library.
 
 atomic_files   files that are whole or not there
 checkout       the repository around a file, and the data root that relative paths are below
 digests        SHA-256 of bytes, as text
 file_names     names that are safe in every file system
+moved          imports of modules and names of the version before
 redaction      URLs and texts without credentials
 
 What may be used from outside is what `__all__` names.

@@ -28,7 +28,7 @@ transfer need neither pydantic nor httpx.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from airnub_core import moved
+from airnub_core.moved import MOVED
 
 if TYPE_CHECKING:
     from airnub_core.engine import Engine, open_engine
@@ -118,12 +118,12 @@ _HOMES = {
 }
 
 
-moved.install()
+MOVED.install()
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        return moved.renamed(__name__, name)
+        return MOVED.renamed(__name__, name)
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)
     return value
 

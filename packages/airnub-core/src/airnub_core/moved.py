@@ -1,19 +1,13 @@
-"""Moved: modules and names of the version before, found for one version where they are now, with a warning.
+"""Modules and names of airnub_core of the version before; `airnub_common.moved` says what an import of them gives.
 
-`install` is called by `airnub_core`: an import of a module of `MODULES` gives one whose names are looked up in its
-successor. `airnub template update` rewrites a department's imports by the same tables. This module goes with the next
-version.
+This module goes with the next version.
 """
 
 import importlib
-import sys
-import warnings
-from collections.abc import Mapping, Sequence
-from functools import partial
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
+from collections.abc import Mapping
 from typing import Any
+
+from airnub_common.moved import MovedNames
 
 MODULES: Mapping[str, str] = {
     "airnub_core.arrival": "airnub_core.items",
@@ -55,7 +49,7 @@ MODULES: Mapping[str, str] = {
     "airnub_core.store.staged": "airnub_core.store.layout",
     "airnub_core.store.verification": "airnub_core.store.fsck",
 }
-"""The successor of each module that moved."""
+"""The present module of each moved one."""
 NAMES: Mapping[tuple[str, str], str] = {
     ("airnub_core", "Kind"): "Status",
     ("airnub_core", "Place"): "StoreLocation",
@@ -82,52 +76,11 @@ NAMES: Mapping[tuple[str, str], str] = {
     ("airnub_core.store.write_ahead_log", "Logged"): "LogEntry",
     ("airnub_core.store.write_ahead_log", "RedoLog"): "WriteAheadLog",
 }
-"""By module, as it is called now, and name before: its name now."""
+"""By present module and former name: the present name."""
 TO_DATA = ("airnub_core.datasets", "airnub_core.tables")
-"""Modules whose names are in `airnub_data` now, which this package does not depend on."""
+"""Modules whose names are in `airnub_data` now; this package does not depend on it."""
 _DATA = "airnub_data"
 _DATA_MODULES = {"Schema": f"{_DATA}.columns", "type_name": f"{_DATA}.columns"}
-
-
-def install() -> None:
-    """Let imports of modules that moved succeed; asked last, after all that is found by itself."""
-    if not any(isinstance(one, _Finder) for one in sys.meta_path):
-        sys.meta_path.append(_Finder())
-
-
-def renamed(module: str, name: str) -> Any:
-    """A name that a module of this package had before, with a warning that says what it is called now.
-
-    Raises:
-        AttributeError: it never had such a name.
-    """
-    new = NAMES.get((module, name))
-    if new is None:
-        raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
-    warnings.warn(f"{module}.{name} is called {module}.{new} now", DeprecationWarning, stacklevel=3)
-    return getattr(importlib.import_module(module), new)
-
-
-def find(module: str, name: str) -> Any:
-    """A name of a module that moved, with a warning that says where to import it from.
-
-    Raises:
-        ImportError: the package that has it is not installed.
-        AttributeError: there is no such name.
-    """
-    if name.startswith("__"):
-        # Asked by the machinery of imports, of every module.
-        raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
-    if module in TO_DATA:
-        home, found = _in_data(module, name)
-        new = name
-    else:
-        home = MODULES[module]
-        new = NAMES.get((home, name), name)
-        found = getattr(importlib.import_module(home), new)
-    called = "" if new == name else f", where it is called {new}"
-    warnings.warn(f"{module}.{name} has moved: import it from {home}{called}", DeprecationWarning, stacklevel=2)
-    return found
 
 
 def _in_data(module: str, name: str) -> tuple[str, Any]:
@@ -142,16 +95,4 @@ def _in_data(module: str, name: str) -> tuple[str, Any]:
         raise AttributeError(message, name=name) from error
 
 
-class _Finder(MetaPathFinder):
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        del path, target
-        if fullname not in MODULES and fullname not in TO_DATA:
-            return None
-        return ModuleSpec(fullname, _Loader(), is_package=any(one.startswith(f"{fullname}.") for one in MODULES))
-
-
-class _Loader(Loader):
-    def exec_module(self, module: ModuleType) -> None:
-        module.__getattr__ = partial(find, module.__name__)  # type: ignore[method-assign]
+MOVED = MovedNames(MODULES, NAMES, dict.fromkeys(TO_DATA, _in_data))

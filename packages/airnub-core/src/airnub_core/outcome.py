@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from airnub_core.errors import IngestError
-from airnub_core.moved import renamed
+from airnub_core.moved import MOVED
 
 OnFail = Literal["warn", "block"]
 """What a check of a dataset does when it fails."""
@@ -190,4 +190,4 @@ class Report:
 
 
 def __getattr__(name: str) -> Any:
-    return renamed(__name__, name)
+    return MOVED.renamed(__name__, name)

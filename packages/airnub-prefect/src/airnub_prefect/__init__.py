@@ -16,7 +16,12 @@ flow, when an image is built), `testing` (fixtures).
 Workers and server: `worker`, `run_containers`, `subflows`, `exit_status`, `lease_storage`, `server_database`,
 `json_logs`, `worker_metrics`, `disk`.
 
-Nothing is imported here: a command must be able to start the embedded server before it imports Prefect itself.
+`moved` (modules and names of the version before) is the only module that is imported here: a command must be able to
+start the embedded server before it imports Prefect.
 """
 
+from airnub_prefect.moved import MOVED
+
 __all__ = ["artifacts", "conclusion", "department", "resolution", "secrets", "settings", "tasks", "testing"]
+
+MOVED.install()

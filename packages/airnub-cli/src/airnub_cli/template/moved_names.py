@@ -1,7 +1,7 @@
-"""Names that moved out of airnub_core: imports in departments are rewritten with all uses.
+"""Imports of moved modules and renamed names in departments, rewritten with all uses of the names.
 
-Names of today are in airnub_core under new names or modules; `airnub_core.tables` and `airnub_core.datasets` are in
-airnub_data.
+`MODULES` and `NAMES` of the packages say what is called differently now. Names of `airnub_core.tables` and
+`airnub_core.datasets` are in airnub_data, and some of them have changed.
 """
 
 import ast
@@ -11,11 +11,15 @@ import tokenize
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from airnub_core.moved import MODULES, NAMES
+from airnub_core import moved as core
+from airnub_prefect import moved as prefect
+
+MODULES = {**core.MODULES, **prefect.MODULES}
+NAMES = {**core.NAMES, **prefect.NAMES}
 
 
-def rename_core_names(text: str) -> tuple[str, list[tuple[int, str]]]:
-    """Rewrite `from airnub_core… import …` of modules that moved and names that changed; aliases and comments stay.
+def rename_names(text: str) -> tuple[str, list[tuple[int, str]]]:
+    """Rewrite `from … import …` of moved modules and renamed names; aliases and comments stay.
 
     Args:
         text: of a Python file; where it cannot be parsed, it is left as it is.
@@ -48,7 +52,7 @@ def rename_core_names(text: str) -> tuple[str, list[tuple[int, str]]]:
                     used[one.name] = new
     if taken := set(used.values()) & _bound(tree):
         names = ", ".join(sorted(taken))
-        return text, [*left, (1, f"airnub_core calls it {names} now, which is used here already: rename that one")]
+        return text, [*left, (1, f"an imported name is called {names} now, which this file uses already: rename that")]
     return _rewritten(text, tree, modules, imported, used), left
 
 

@@ -10,7 +10,7 @@ from airnub_cli.configuration.registry import TEMPLATE_FOLDER, Names, Registry, 
 from airnub_cli.new.template_copy import DepartmentSpec, department_files
 from airnub_cli.template.comparison import FileDifference, FileState, compare
 from airnub_cli.template.history import TemplateOrigin, origin_path, read_origin, template_at, tree_here
-from airnub_cli.template.moved_names import declare_data, imports_old_names, move_names, rename_core_names
+from airnub_cli.template.moved_names import declare_data, imports_old_names, move_names, rename_names
 from airnub_cli.transaction import at_work, write_together
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_cli.workspace_copy import WorkspaceCopy
@@ -126,11 +126,11 @@ def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = N
 
 
 def _move_names(proposal: WorkspaceCopy, department: str) -> Iterator[str]:
-    """Rewrite imports of changed names of `airnub_core` and, once the template imports none any more, of those that
+    """Rewrite imports of moved modules and renamed names and, once the template imports none any more, of names that
     moved to `airnub_data`; what is left.
     """
     for path, text in _sources(proposal.path(f"departments/{department}")).items():
-        renamed, left = rename_core_names(text)
+        renamed, left = rename_names(text)
         name = path.relative_to(proposal.folder).as_posix()
         yield from (f"{name}:{line}: {what}" for line, what in left)
         if renamed != text:

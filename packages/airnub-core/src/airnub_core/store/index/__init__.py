@@ -14,7 +14,7 @@ postgres   in PostgreSQL, for the workers of several machines; `postgres_connect
 
 from typing import Any
 
-from airnub_core.moved import renamed
+from airnub_core.moved import MOVED
 from airnub_core.store.index.protocol import Index
 from airnub_core.store.index.rows import Failure, IndexRow, LastRun, Missed, Run, Scope, Standing, Version
 from airnub_core.store.index.sqlite import SqliteIndex
@@ -34,4 +34,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    return renamed(__name__, name)
+    return MOVED.renamed(__name__, name)
