@@ -36,7 +36,7 @@ def test_a_department_from_its_first_day_to_its_last(copy):
     airnub(copy, "new", "department", "accounts", "--owner", "team-money", "--display-name", "Money & Co", *options)
     airnub(copy, "new", "category", "accounts", "ingestion", "keepers", "--like", "public_api_data")
     stage = copy / "departments/accounts/src/accounts/flows/ingestion/stage.py"
-    assert "    report += await keepers(settings.part(settings.keepers), force)\n" in stage.read_text()
+    assert "    report += await keepers(settings.category(settings.keepers), force)\n" in stage.read_text()
     replaced = {name: load_environment(copy, name).replaced_sources().get("accounts") for name in ("local", "sample")}
     assert replaced == {"local": None, "sample": ["scheduled_file_downloads"]}
     owners = f"/departments/accounts/ @{load_registry(copy).organisation}/team-money"

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from airnub_core import ApiSource, FileSource, PageSource
-from airnub_prefect.settings import SourcesPart
+from airnub_prefect.settings import CategoryConfig
 from project_alpha.settings import AnalysisSettings, IngestionSettings, ProcessingSettings
 
 FILES = {
@@ -188,7 +188,7 @@ def test_parts_carry_plain_values():
         values = part.model_dump(mode="json")
         assert json.loads(json.dumps(values)) == values
         assert (values["store"], values["package"]) == ("data/project_alpha", "project_alpha")
-        assert SourcesPart[kind].model_validate(values) == part
+        assert CategoryConfig[kind].model_validate(values) == part
     assert settings.secrets() == ["secret/usgs-token"]
 
 

@@ -143,3 +143,12 @@ def sent(monkeypatch):
     found = []
     monkeypatch.setattr(events, "emit_event", lambda event, resource, payload: found.append((event, resource, payload)))
     return found
+
+
+@pytest.fixture
+def client(prefect_here):
+    """A synchronous client of the server of the tests."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as found:
+        yield found

@@ -6,7 +6,7 @@ import pytest
 
 from airnub_core import BucketAddress, StoreLocation
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.settings import IndexBlock, SourcesPart, StoreBlock
+from airnub_prefect.settings import CategoryConfig, IndexBlock, StoreBlock
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def find(data_root, store, index=None):
     """Where things are."""
     from airnub_prefect.blocks import locate
 
-    return asyncio.run(locate(SourcesPart(store=store, index=index, network={}, sources=[], package="p")))
+    return asyncio.run(locate(CategoryConfig(store=store, index=index, network={}, sources=[], package="p")))
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["inside", "a block of its own"])

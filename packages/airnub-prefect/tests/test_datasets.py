@@ -13,7 +13,7 @@ from airnub_data import Location, scan_dataset
 from airnub_data.record import Record
 from airnub_data.table import Table
 from airnub_prefect.errors import ConfigurationError, StageFailedError
-from airnub_prefect.progress import listening
+from airnub_prefect.progress import progress_to
 
 HEADER = b"id,price\n"
 
@@ -71,12 +71,12 @@ def test_who_listens_hears_of_each_dataset(process, fill_store, tmp_path):
         def outcome(self, batch, outcome):
             self.seen.append((batch, outcome.source))
 
-        def concluded(self, stage, report, failure):
+        def stage_finished(self, stage, report, failure):
             self.seen.append((stage, failure))
 
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
     heard = Heard()
-    with listening(heard):
+    with progress_to(heard):
         process()
     assert heard.seen == [("datasets", 1), ("datasets", "orders"), ("processing", None)]
 
@@ -120,11 +120,11 @@ def test_a_history_that_cannot_be_read(process, fill_store, tmp_path, caplog):
             for commit in (tmp_path / "datasets" / "orders" / "_delta_log").glob("*.json"):
                 commit.write_text("{damaged")
 
-        def concluded(self, *_):
+        def stage_finished(self, *_):
             pass
 
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
-    with listening(Damages()):
+    with progress_to(Damages()):
         [outcome] = process().outcomes
     assert outcome.kind is Status.STORED
     [warning] = [one.getMessage() for one in caplog.records if "checks of its last versions" in one.getMessage()]

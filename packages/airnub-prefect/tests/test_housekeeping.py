@@ -14,7 +14,7 @@ def keep(prefect_here, tmp_path, fill_store, monkeypatch):
     from prefect.variables import Variable
 
     from airnub_prefect import disk
-    from airnub_prefect.housekeeping import keep_house
+    from airnub_prefect.housekeeping import clean_up_department
 
     fill_store(tmp_path / "store", {"a": b"x"})
     name = f"housekeeping_{tmp_path.name}"
@@ -25,7 +25,7 @@ def keep(prefect_here, tmp_path, fill_store, monkeypatch):
 
     @flow
     async def housekeeping():
-        return await keep_house(IngestionSettings)
+        return await clean_up_department(IngestionSettings)
 
     yield lambda: asyncio.run(housekeeping()), sent
     Variable.unset(name)

@@ -1,7 +1,7 @@
 """Progress of a batch."""
 
 from airnub_core import Outcome, Report, Status
-from airnub_prefect.progress import BatchProgress, listening, report_concluded
+from airnub_prefect.progress import BatchProgress, progress_to, report_stage_finished
 
 STORED = Outcome("a", Status.STORED)
 
@@ -18,7 +18,7 @@ class Heard:
     def outcome(self, batch, outcome):
         self.all.append((batch, outcome))
 
-    def concluded(self, stage, report, failure):
+    def stage_finished(self, stage, report, failure):
         self.all.append((stage, report.counts["stored"], failure))
 
 
@@ -37,7 +37,7 @@ def test_percent():
 def test_listeners_hear_of_their_batches_alone():
     """Who listens hears of batches that begin inside of the block, and of no others."""
     before, heard = BatchProgress("before"), Heard()
-    with listening(heard):
+    with progress_to(heard):
         inside = BatchProgress("inside")
     for progress in (before, inside, BatchProgress("after")):
         progress.expect(1)
@@ -48,8 +48,8 @@ def test_listeners_hear_of_their_batches_alone():
 def test_listeners_hear_of_stages_that_end():
     """Of each with its report, and why it failed; without a listener it is of no interest."""
     heard = Heard()
-    report_concluded("before", Report([STORED]), None)
-    with listening(heard):
-        report_concluded("ingestion", Report([STORED]), None)
-        report_concluded("processing", Report([]), "too much failed")
+    report_stage_finished("before", Report([STORED]), None)
+    with progress_to(heard):
+        report_stage_finished("ingestion", Report([STORED]), None)
+        report_stage_finished("processing", Report([]), "too much failed")
     assert heard.all == [("ingestion", 1, None), ("processing", 0, "too much failed")]

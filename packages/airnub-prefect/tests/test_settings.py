@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from airnub_core import ApiSource, Auth, FileSource
 from airnub_prefect import settings as settings_module
 from airnub_prefect.errors import ConfigurationError, UnknownNameError
-from airnub_prefect.settings import IndexBlock, SourcesPart, StageSettings, package_folder
+from airnub_prefect.settings import CategoryConfig, IndexBlock, StageSettings, package_folder
 from airnub_prefect.validation import load_yaml
 
 
@@ -136,8 +136,8 @@ def test_an_index_that_is_none(index):
 def test_a_password_of_an_index_is_not_written_down():
     """Neither by settings nor by a part; and settings as they are written down do not pass for whole ones."""
     settings = IngestionSettings(store="x", index="postgresql://user:hunter2@host/db?password=hunter2")
-    assert "hunter2" in settings.part([]).index
-    for one in settings, settings.part([]):
+    assert "hunter2" in settings.category([]).index
+    for one in settings, settings.category([]):
         assert "hunter2" not in one.model_dump_json()
         assert '"postgresql://***@host/db?password=***"' in one.model_dump_json()
     with pytest.raises(ValidationError, match=r"keep the URL in \{block: secret/NAME\}"):
@@ -151,7 +151,7 @@ def test_a_part_is_plain_and_complete():
     part = settings.of_files()
     assert (part.store.block, part.index.block) == ("s3-bucket/data", "secret/index-url")
     assert part.package == "department_for_tests"
-    again = SourcesPart[FileSource].model_validate_json(part.model_dump_json())
+    again = CategoryConfig[FileSource].model_validate_json(part.model_dump_json())
     assert again == part
 
 
@@ -288,3 +288,10 @@ def test_some_sources_of_a_run():
     assert whole.only().names() == whole.names()
     with pytest.raises(UnknownNameError, match="source: unknown source 'thre'; did you mean 'three'"):
         whole.only(["thre"])
+
+
+def test_the_former_name_of_category(tmp_path):
+    """`part` returns the same configuration for one version, with a warning."""
+    settings = IngestionSettings(store=str(tmp_path))
+    with pytest.warns(DeprecationWarning, match=r"SourceSettings\.part is called SourceSettings\.category now"):
+        assert settings.part([]) == settings.category([])

@@ -11,7 +11,7 @@ from airnub_core.errors import ConnectionFailedError, HttpStatusError
 from airnub_core.sample_site import Reply
 from airnub_core.store.index import Scope
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.progress import listening
+from airnub_prefect.progress import progress_to
 
 NETWORK = NetworkSettings(allow_private_hosts=True, attempts=1)
 
@@ -52,7 +52,7 @@ def test_files_are_fetched(prefect_api, site, tmp_path):
     site.routes["/a.csv"] = Reply(b"a")
     source = FileSource(name="a", urls=[site.url("/a.csv"), site.url("/gone.csv")])
     heard = Heard()
-    with listening(heard):
+    with progress_to(heard):
         report = run_task("fetch_files", settings(tmp_path, files=[source]).of_files())
     assert report.counts == {"stored": 1, "updated": 0, "unchanged": 0, "failed": 1}
     assert (tmp_path / "store" / report.outcomes[0].path).read_bytes() == b"a"
@@ -100,7 +100,7 @@ def test_an_api_whose_secret_is_missing(prefect_api, site, tmp_path, monkeypatch
     ]
     whole = settings(tmp_path, apis=apis)
     heard = Heard()
-    with listening(heard):
+    with progress_to(heard):
         report = run_task("fetch_apis", whole.of_apis())
     assert {one.source: one.kind for one in report.outcomes} == {
         "missing": Status.FAILED,
@@ -199,9 +199,9 @@ def test_what_is_tried_again(error, heals):
     """Only what may heal by itself."""
     from prefect.states import Failed
 
-    from airnub_prefect.tasks import is_worth_another_run
+    from airnub_prefect.tasks import is_worth_retrying
 
-    assert asyncio.run(is_worth_another_run(None, None, Failed(data=error))) is heals
+    assert asyncio.run(is_worth_retrying(None, None, Failed(data=error))) is heals
 
 
 def last_runs(folder):

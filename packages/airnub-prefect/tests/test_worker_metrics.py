@@ -17,7 +17,7 @@ class Worker:
     """What is asked of a worker."""
 
     draining = True
-    at_work = 3
+    active_runs = 3
     _last_polled_time = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -61,17 +61,20 @@ def test_a_disk_with_space_is_not_reported(tmp_path, sent):
 
 def test_metrics_are_served_meanwhile():
     """Afterwards the port is free again."""
-    from airnub_prefect.worker_metrics import served
+    from airnub_prefect.worker_metrics import metrics_server
 
-    with served("127.0.0.1", 0) as port:
+    with metrics_server("127.0.0.1", 0) as port:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             text = answer.read().decode()
         assert "# TYPE airnub_worker_runs gauge" in text
-        with pytest.raises(ConfigurationError, match=rf"AIRNUB_METRICS_PORT.*found {port}"), served("127.0.0.1", port):
+        with (
+            pytest.raises(ConfigurationError, match=rf"AIRNUB_METRICS_PORT.*found {port}"),
+            metrics_server("127.0.0.1", port),
+        ):
             pass
-    with served("127.0.0.1", port):
+    with metrics_server("127.0.0.1", port):
         pass
-    with served("127.0.0.1", None) as none:
+    with metrics_server("127.0.0.1", None) as none:
         assert none is None
 
 

@@ -1,7 +1,7 @@
 """What each stage of department_template is told."""
 
 from airnub_core import ApiSource, FileSource, PageSource
-from airnub_prefect.settings import DatasetSettings, DatasetsPart, SourceSettings, StageSettings
+from airnub_prefect.settings import DatasetsConfig, DatasetSettings, SourceSettings, StageSettings
 
 
 class IngestionSettings(SourceSettings, department="department_template", stage="ingestion"):
@@ -16,7 +16,7 @@ class ProcessingSettings(DatasetSettings, department="department_template", stag
     """Where the objects are, as for the ingestion, where the datasets go to, and their limits."""
 
 
-class AnalysisSettings(StageSettings, DatasetsPart, department="department_template", stage="analysis"):
+class AnalysisSettings(StageSettings, DatasetsConfig, department="department_template", stage="analysis"):
     """Where the datasets are, and the folder that the reports go to, absolute or below the data root."""
 
     reports: str

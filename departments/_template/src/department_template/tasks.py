@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from airnub_core import Outcome
 from airnub_prefect.datasets import locate_datasets
-from airnub_prefect.places import data_path
+from airnub_prefect.paths import data_path
 from department_template.example.report import write_report
 from department_template.settings import AnalysisSettings
 

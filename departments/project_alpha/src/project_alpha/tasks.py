@@ -6,7 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from airnub_prefect.datasets import locate_datasets
-from airnub_prefect.places import data_path
+from airnub_prefect.paths import data_path
 from project_alpha.rain_report import RainReport, write_rain_report
 from project_alpha.settings import AnalysisSettings
 

@@ -69,7 +69,7 @@ def test_force_fetches_what_is_unchanged(run, sound_site, tmp_path):
 
 def test_a_category_runs_alone(run, sound_site, tmp_path):
     """As a flow of its own, from its part of the settings."""
-    ended = run(public_api_data, part=DEMO.settings(sound_site, tmp_path)["ingestion"].apis())
+    ended = run(public_api_data, config=DEMO.settings(sound_site, tmp_path)["ingestion"].apis())
     assert ended.state == "Completed"
     assert [(outcome.source, outcome.kind) for outcome in ended.result.outcomes] == [
         ("usgs_earthquakes", Status.STORED)

@@ -14,7 +14,7 @@ import click
 from airnub_cli.configuration.placeholders import filled, known_values, missing
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError, Diagnostic
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 
 if TYPE_CHECKING:
     from airnub_cli.configuration.environment import EnvironmentFile

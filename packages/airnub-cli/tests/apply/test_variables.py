@@ -9,8 +9,8 @@ import pytest
 from airnub_cli.apply.desired_state import compare
 from airnub_cli.apply.variables import installed_department
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.resolution import resolve
 from airnub_prefect.settings import StoreSettings
+from airnub_prefect.settings_resolution import resolve
 
 
 @pytest.fixture

@@ -53,5 +53,5 @@ def test_a_department_without_such_places_is_told_what_to_write(house):
     with pytest.raises(WorkspaceError) as error:
         add_category(house, "project_alpha", "ingestion", "stations")
     assert "from project_alpha.flows.ingestion.stations import stations" in str(error.value)
-    assert "    report += await stations(settings.part(settings.stations), force)" in str(error.value)
+    assert "    report += await stations(settings.category(settings.stations), force)" in str(error.value)
     assert not (source / "flows/ingestion/stations.py").exists()

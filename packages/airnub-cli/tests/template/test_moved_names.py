@@ -19,6 +19,12 @@ from airnub_cli.template.moved_names import declare_data, imports_old_names, mov
          "from airnub_core.contracts.limits import DatasetLimits\n"),
         ("from airnub_core.published import Published\nx = Published\ny = a.Published\n",
          "from airnub_core.contracts.contract import ContractSchema\nx = ContractSchema\ny = a.Published\n"),
+        ("from airnub_prefect.conclusion import conclude\nfrom airnub_prefect.places import shown\nx = conclude()\n",
+         "from airnub_prefect.finish_stage import finish_stage\nfrom airnub_prefect.paths import shown\n"
+         "x = finish_stage()\n"),
+        ("from airnub_prefect.settings import DatasetsPart, SourcesPart\ndef f(part: SourcesPart[int]) -> None: ...\n",
+         "from airnub_prefect.settings import DatasetsConfig, CategoryConfig\n"
+         "def f(part: CategoryConfig[int]) -> None: ...\n"),
         ("def f():\n    from airnub_core import Kind\n    return Kind\n",
          "def f():\n    from airnub_core import Status\n    return Status\n"),
     ],

@@ -18,14 +18,14 @@ from airnub_common import sha256_hex
 from airnub_core import BucketAddress, StoreLocation
 from airnub_core.store.location import block_variable, bucket_url
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.places import data_path
+from airnub_prefect.paths import data_path
 from airnub_prefect.secrets import read_secrets
-from airnub_prefect.settings import IndexBlock, StoreBlock, StorePart
+from airnub_prefect.settings import IndexBlock, StoreBlock, StoreConfig
 
 Document = Mapping[str, Any]
 
 
-async def locate(part: StorePart) -> StoreLocation:
+async def locate(part: StoreConfig) -> StoreLocation:
     """Where the store and the index of a stage, or of a category, are.
 
     Raises:

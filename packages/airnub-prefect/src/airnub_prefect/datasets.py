@@ -21,9 +21,9 @@ from airnub_prefect.blocks import local_folder, locate, read_address
 from airnub_prefect.check_report import VERSIONS, publish_checks
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.events import DatasetUpdated, emit_dataset_checked, emit_dataset_updated, is_within_pipeline
-from airnub_prefect.places import data_path
+from airnub_prefect.paths import data_path
 from airnub_prefect.progress import BatchProgress
-from airnub_prefect.settings import DatasetSettings, DatasetsPart, check_names
+from airnub_prefect.settings import DatasetsConfig, DatasetSettings, check_names
 from airnub_prefect.settings_names import variable_of
 from airnub_prefect.validation import nearest_or_all, validated
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _LACKING = {Status.FAILED: "failed", Status.SKIPPED: "was skipped"}
 
 
-async def locate_datasets(part: DatasetsPart) -> "Location":
+async def locate_datasets(part: DatasetsConfig) -> "Location":
     """Where datasets are.
 
     Raises:
@@ -62,7 +62,7 @@ async def locate_published(departments: Iterable[str]) -> "dict[str, Location]":
         value = await Variable.aget(name)
         if value is not None:
             datasets = value.get("datasets") if isinstance(value, dict) else None
-            part = validated(DatasetsPart, {"datasets": datasets}, f"Variable {name}")
+            part = validated(DatasetsConfig, {"datasets": datasets}, f"Variable {name}")
             found[department] = await locate_datasets(part)
     return found
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from airnub_prefect.errors import ConfigurationError, Diagnostic
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 
 NAME = ".env"
 

@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from prefect import get_run_logger
 
@@ -18,11 +19,12 @@ from airnub_prefect.datasets import locate_datasets
 from airnub_prefect.disk import disk
 from airnub_prefect.errors import HousekeepingFailedError
 from airnub_prefect.events import HousekeepingEnded, emit_housekeeping_ended
-from airnub_prefect.resolution import resolve
+from airnub_prefect.moved import MOVED
 from airnub_prefect.settings import DatasetSettings, StageSettings, StoreSettings
+from airnub_prefect.settings_resolution import resolve
 
 
-async def keep_house(*kinds: type[StageSettings], dry_run: bool = False) -> Cleanup:
+async def clean_up_department(*kinds: type[StageSettings], dry_run: bool = False) -> Cleanup:
     """Remove what a department has no use for any more from its stores and datasets, and report sizes.
 
     Args:
@@ -83,3 +85,7 @@ def table_rows(result: Cleanup) -> Sequence[dict[str, object]]:
         used = f"disk, {one.used:.0%} used, bytes free"
         rows.append({"what": used, "place": one.place, "bytes": one.free})
     return rows
+
+
+def __getattr__(name: str) -> Any:
+    return MOVED.renamed(__name__, name)

@@ -7,9 +7,19 @@ from collections.abc import Mapping
 
 from airnub_common.moved import MovedNames
 
-MODULES: Mapping[str, str] = {}
+MODULES: Mapping[str, str] = {
+    "airnub_prefect.conclusion": "airnub_prefect.finish_stage",
+    "airnub_prefect.places": "airnub_prefect.paths",
+    "airnub_prefect.resolution": "airnub_prefect.settings_resolution",
+}
 """The present module of each moved one."""
-NAMES: Mapping[tuple[str, str], str] = {}
+NAMES: Mapping[tuple[str, str], str] = {
+    ("airnub_prefect.finish_stage", "conclude"): "finish_stage",
+    ("airnub_prefect.housekeeping", "keep_house"): "clean_up_department",
+    ("airnub_prefect.settings", "DatasetsPart"): "DatasetsConfig",
+    ("airnub_prefect.settings", "SourcesPart"): "CategoryConfig",
+    ("airnub_prefect.settings", "StorePart"): "StoreConfig",
+}
 """By present module and former name: the present name."""
 
 MOVED = MovedNames(MODULES, NAMES)

@@ -19,7 +19,7 @@ class Listener(Protocol):
         """One item has ended."""
         ...
 
-    def concluded(self, stage: str, report: Report, failure: str | None) -> None:
+    def stage_finished(self, stage: str, report: Report, failure: str | None) -> None:
         """A stage has ended; `failure` says why it failed, `None` where it completed."""
         ...
 
@@ -28,7 +28,7 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
+def progress_to(listener: Listener) -> Iterator[None]:
     """Whoever runs a flow in this process hears of its items while the block runs."""
     token = _listener.set(listener)
     try:
@@ -37,11 +37,11 @@ def listening(listener: Listener) -> Iterator[None]:
         _listener.reset(token)
 
 
-def report_concluded(stage: str, report: Report, failure: str | None) -> None:
+def report_stage_finished(stage: str, report: Report, failure: str | None) -> None:
     """Pass on that a stage has ended: of a pipeline that fails, only this says what became of the stages before."""
     listener = _listener.get()
     if listener is not None:
-        listener.concluded(stage, report, failure)
+        listener.stage_finished(stage, report, failure)
 
 
 class BatchProgress:

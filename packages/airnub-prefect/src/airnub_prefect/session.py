@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from airnub_prefect.api_url import configured_api_url
-from airnub_prefect.embedded.server import EmbeddedServer, answers
+from airnub_prefect.embedded.server import EmbeddedServer, wait_for_api
 from airnub_prefect.errors import (
     ConfigurationError,
     EmbeddedServerError,
@@ -77,7 +77,7 @@ class Session:
     def _check_server(self, cause: BaseException) -> None:
         """Without its server a flow fails in many ways; all of them mean this."""
         try:
-            answers(self.url, ANSWER_WITHIN)
+            wait_for_api(self.url, ANSWER_WITHIN)
         except OSError as error:
             raise ServerLostError(self.url, str(getattr(error, "reason", error))) from cause
 
@@ -120,7 +120,7 @@ def prefect_session(*, verbose: bool = False) -> Iterator[Session]:
             yield Session(server, server.url)
         return
     try:
-        answers(url, ANSWER_WITHIN)
+        wait_for_api(url, ANSWER_WITHIN)
     except (OSError, ValueError) as error:
         raise ServerUnreachableError(url, str(getattr(error, "reason", error))) from error
     yield Session(None, url)

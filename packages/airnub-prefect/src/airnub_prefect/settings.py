@@ -1,6 +1,7 @@
 """Typed settings of stages, one model per stage of a department, importable without Prefect."""
 
 import sys
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module, resources
 from pathlib import Path
@@ -25,7 +26,8 @@ from airnub_core.contracts.limits import DatasetLimits
 from airnub_core.sources.base import SecretReference, Source
 from airnub_core.tolerance import Tolerance
 from airnub_prefect.errors import ConfigurationError, UnknownNameError
-from airnub_prefect.places import checkout
+from airnub_prefect.moved import MOVED
+from airnub_prefect.paths import checkout
 from airnub_prefect.settings_names import variable_of, yaml_name_of
 from airnub_prefect.validation import nearest_or_all
 
@@ -118,7 +120,7 @@ class StageSettings(BaseModel):
         return cls.__module__.partition(".")[0]
 
 
-class StorePart(BaseModel):
+class StoreConfig(BaseModel):
     """Where a store and its index are, as settings say it; `blocks.locate` makes a `Place` of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -132,7 +134,7 @@ class StorePart(BaseModel):
     """
 
 
-class StoreSettings(StageSettings, StorePart):
+class StoreSettings(StageSettings, StoreConfig):
     """What every stage is told that works on a store."""
 
     def secrets(self) -> list[str]:
@@ -140,7 +142,7 @@ class StoreSettings(StageSettings, StorePart):
         return [self.index.block] if isinstance(self.index, IndexBlock) else []
 
 
-class SourcesPart(StorePart, Generic[SourceT]):
+class CategoryConfig(StoreConfig, Generic[SourceT]):
     """What one category of an ingestion is told: plain values, since Prefect records every parameter."""
 
     network: NetworkSettings
@@ -185,9 +187,9 @@ class SourceSettings(StoreSettings):
         of_sources = [source.auth.block for source in sources if isinstance(source, ApiSource) and source.auth]
         return super().secrets() + of_sources
 
-    def part(self, sources: list[SourceT]) -> SourcesPart[SourceT]:
-        """What the category of these sources is told."""
-        return SourcesPart(
+    def category(self, sources: list[SourceT]) -> CategoryConfig[SourceT]:
+        """The configuration of the category that has these sources."""
+        return CategoryConfig(
             store=self.store,
             index=self.index,
             network=self.network,
@@ -195,6 +197,11 @@ class SourceSettings(StoreSettings):
             package=self.package(),
             failed=self._failed,
         )
+
+    def part(self, sources: list[SourceT]) -> CategoryConfig[SourceT]:
+        """`category` under its former name, for one version."""
+        warnings.warn("SourceSettings.part is called SourceSettings.category now", DeprecationWarning, stacklevel=2)
+        return self.category(sources)
 
     def only(self, sources: Collection[str] | None = None, *, failed: bool = False) -> Self:
         """The same with some of its sources, for one run.
@@ -237,7 +244,7 @@ class SourceSettings(StoreSettings):
                     yield category, position, entry
 
 
-class DatasetsPart(BaseModel):
+class DatasetsConfig(BaseModel):
     """Where datasets are, as settings say it; `datasets.locate_datasets` makes a `Location` of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -246,7 +253,7 @@ class DatasetsPart(BaseModel):
     """A folder, absolute or below the data root; or object storage, by a block: `{block: s3-bucket/NAME}`."""
 
 
-class DatasetSettings(StoreSettings, DatasetsPart):
+class DatasetSettings(StoreSettings, DatasetsConfig):
     """What every processing is given: where the objects are, as for the ingestion, and what becomes of them."""
 
     dataset_limits: dict[str, DatasetLimits] = {}
@@ -328,3 +335,7 @@ def _mistake(message: str, place: tuple[str | int, ...], found: object) -> InitE
     """A mistake that is reported at its place, as Pydantic's own are; of a mapping no value is shown."""
     kind = PydanticCustomError("value_error", "{said}", {"said": redact_text(message)})
     return InitErrorDetails(type=kind, loc=place, input=found)
+
+
+def __getattr__(name: str) -> Any:
+    return MOVED.renamed(__name__, name)

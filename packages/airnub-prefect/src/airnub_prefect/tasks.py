@@ -29,10 +29,10 @@ from airnub_prefect.assets import emit_source_assets
 from airnub_prefect.blocks import locate
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.secrets import find_secrets, variable_name
-from airnub_prefect.settings import SourcesPart, SourceT, package_folder
+from airnub_prefect.settings import CategoryConfig, SourceT, package_folder
 
 
-async def is_worth_another_run(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
+async def is_worth_retrying(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
     """Whether a task that raised is run again: the engine's errors say so themselves, and configuration stays wrong."""
     error = await state.aresult(raise_on_failure=False)
     if isinstance(error, IngestError):
@@ -40,8 +40,8 @@ async def is_worth_another_run(_task: Task[..., object], _run: TaskRun, state: S
     return not isinstance(error, ConfigurationError)
 
 
-@task(retries=1, retry_delay_seconds=2, retry_condition_fn=is_worth_another_run, cache_policy=NO_CACHE)
-async def fetch_files(part: SourcesPart[FileSource], force: bool = False) -> Report:
+@task(retries=1, retry_delay_seconds=2, retry_condition_fn=is_worth_retrying, cache_policy=NO_CACHE)
+async def fetch_files(part: CategoryConfig[FileSource], force: bool = False) -> Report:
     """Fetch every file of a category into its store."""
     folder = package_folder(part.package)
     return await _ingest(
@@ -52,8 +52,8 @@ async def fetch_files(part: SourcesPart[FileSource], force: bool = False) -> Rep
     )
 
 
-@task(retries=1, retry_delay_seconds=2, retry_condition_fn=is_worth_another_run, cache_policy=NO_CACHE)
-async def fetch_apis(part: SourcesPart[ApiSource], force: bool = False) -> Report:
+@task(retries=1, retry_delay_seconds=2, retry_condition_fn=is_worth_retrying, cache_policy=NO_CACHE)
+async def fetch_apis(part: CategoryConfig[ApiSource], force: bool = False) -> Report:
     """Ask every API of a category, all pages, into its store; one whose secret is missing is a failed item."""
     secrets = await find_secrets([source.auth.block for source in part.sources if source.auth])
 
@@ -68,15 +68,15 @@ async def fetch_apis(part: SourcesPart[ApiSource], force: bool = False) -> Repor
     return await _ingest("APIs", part, force, ask)
 
 
-@task(retries=1, retry_delay_seconds=2, retry_condition_fn=is_worth_another_run, cache_policy=NO_CACHE)
-async def fetch_pages(part: SourcesPart[PageSource], force: bool = False) -> Report:
+@task(retries=1, retry_delay_seconds=2, retry_condition_fn=is_worth_retrying, cache_policy=NO_CACHE)
+async def fetch_pages(part: CategoryConfig[PageSource], force: bool = False) -> Report:
     """Read every page of a category, and fetch what it links to into its store."""
     return await _ingest("pages", part, force, ingest_pages)
 
 
 async def _ingest(
     batch: str,
-    part: SourcesPart[SourceT],
+    part: CategoryConfig[SourceT],
     force: bool,
     work: Callable[[Engine, list[SourceT]], Awaitable[list[Outcome]]],
 ) -> Report:

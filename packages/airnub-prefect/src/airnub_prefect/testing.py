@@ -257,7 +257,7 @@ def _shared_server() -> str:
             pid = server.start()
             server.wait_until_ready()
             # This process may end before the tests of others do: the session's first one stops it.
-            server.leave()
+            server.detach()
             some = httpx.create_ssl_context().get_ca_certs(binary_form=True)[0]
             (folder / _CERTIFICATES).write_text(ssl.DER_cert_to_PEM_cert(some))
             state.write_text(json.dumps({"url": server.url, "pid": pid}))

@@ -35,7 +35,7 @@ from prometheus_client import Gauge, start_http_server
 from airnub_prefect.disk import LIMIT, machine_name, measure, report
 from airnub_prefect.errors import ConfigurationError
 
-EVERY = 60.0
+INTERVAL = 60.0
 """Seconds between two looks."""
 REPORTED_EVERY = 3600.0
 """Seconds between two events about the same full disk."""
@@ -51,14 +51,14 @@ DISK_FREE = Gauge("airnub_disk_free_bytes", "Free bytes of a file system.", ["ma
 _log = logging.getLogger("prefect.airnub.worker")
 
 
-class Watched(Protocol):
+class MonitoredWorker(Protocol):
     """A worker that drains."""
 
     draining: bool
     _last_polled_time: Any
 
     @property
-    def at_work(self) -> int:
+    def active_runs(self) -> int:
         """How many runs it has taken that have not ended."""
 
 
@@ -88,7 +88,7 @@ class DiskWatch:
 
 
 @contextlib.contextmanager
-def served(host: str, port: int | None) -> Iterator[int | None]:
+def metrics_server(host: str, port: int | None) -> Iterator[int | None]:
     """Answer `GET /metrics` meanwhile; yields the port, `None` where none was asked for.
 
     Raises:
@@ -110,7 +110,7 @@ def served(host: str, port: int | None) -> Iterator[int | None]:
         thread.join()
 
 
-async def watch(worker: Watched, pool: str, disks: DiskWatch, every: float = EVERY) -> None:
+async def update_metrics(worker: MonitoredWorker, pool: str, disks: DiskWatch, every: float = INTERVAL) -> None:
     """Keep the metrics of a worker current until cancelled.
 
     A server that does not answer and a disk that cannot be measured are warnings in the log.
@@ -121,7 +121,7 @@ async def watch(worker: Watched, pool: str, disks: DiskWatch, every: float = EVE
         disks: what is looked at.
         every: seconds between two looks.
     """
-    RUNS.labels(pool).set_function(lambda: worker.at_work)
+    RUNS.labels(pool).set_function(lambda: worker.active_runs)
     DRAINING.labels(pool).set_function(lambda: worker.draining)
     POLLED.labels(pool).set_function(lambda: worker._last_polled_time.timestamp())
     while True:

@@ -18,8 +18,8 @@ from airnub_prefect.command.display import (
     count_line,
     print_report,
     print_rows,
-    prints_are_talk,
     stage_document,
+    stdout_to_stderr,
 )
 
 FAILED = Outcome("b", Status.FAILED, url="https://b/x[1].csv", error=HttpStatusError("https://me:hunter2@b/x", 404))
@@ -57,7 +57,7 @@ def test_a_failed_row_says_why_in_a_pipe(capsys):
 def test_a_failed_row_says_why_on_a_terminal(monkeypatch, width):
     """Wrapped under the name of the item; no line is wider than the terminal."""
     terminal = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
-    monkeypatch.setattr(display_module, "_data", terminal)
+    monkeypatch.setattr(display_module, "_stdout", terminal)
     url = f"https://b/{'long_' * 20}.csv"
     print_report(
         "ingestion", Report([Outcome("b", Status.FAILED, url=url, error=HttpStatusError(url, 404)), stored(1)])
@@ -155,7 +155,7 @@ def test_many_failures_without_a_report(capsys):
 def test_progress_on_a_terminal_says_why_the_latest_item_failed(monkeypatch):
     """Below the bars while they are there, on one line."""
     terminal = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
-    monkeypatch.setattr(display_module, "_talk", terminal)
+    monkeypatch.setattr(display_module, "_stderr", terminal)
     with Display() as display:
         display.expect("files", 2)
         display.outcome("files", FAILED)
@@ -186,13 +186,13 @@ def test_outcomes_of_a_batch_that_was_not_expected():
     assert display.counts == {Status.STORED: 1}
 
 
-def test_prints_are_talk():
+def test_stdout_to_stderr():
     """While a flow runs, stdout is stderr, for child processes, too; afterwards it is what it was."""
     code = (
         "import os, sys\n"
-        "from airnub_prefect.command.display import prints_are_talk\n"
+        "from airnub_prefect.command.display import stdout_to_stderr\n"
         "print('before')\n"
-        "with prints_are_talk():\n"
+        "with stdout_to_stderr():\n"
         "    print('inside'); os.system('echo child'); os.write(1, b'raw\\n')\n"
         "print('after')\n"
     )
@@ -203,7 +203,7 @@ def test_prints_are_talk():
 
 def test_stdout_is_back_after_an_error(capsys):
     """Whatever happens inside."""
-    with pytest.raises(ZeroDivisionError), prints_are_talk():
+    with pytest.raises(ZeroDivisionError), stdout_to_stderr():
         raise ZeroDivisionError
     print("after")  # noqa: T201  # to see where it goes
     assert capsys.readouterr().out == "after\n"

@@ -36,7 +36,7 @@ def lifespan(metrics, consume):
 
     async def run():
         consuming = asyncio.create_task(consume())
-        await process.draining(app)({"type": "lifespan"}, receive, None)
+        await process.drain_before_shutdown(app)({"type": "lifespan"}, receive, None)
         consuming.cancel()
 
     asyncio.run(run())
@@ -64,7 +64,7 @@ def test_shutdown_waits_until_all_is_recorded(metrics):
 
 def test_messages_that_cannot_be_recorded_are_given_up(metrics, monkeypatch, capsys):
     """Without any progress the end comes all the same, and says what was left."""
-    monkeypatch.setattr(process, "PATIENCE", 0.0)
+    monkeypatch.setattr(process, "STALL_TIMEOUT", 0.0)
     metrics["events"] = {"published": 3, "consumed": 1}
     assert lifespan(metrics, nothing)[-1] == {"events": 2}
     assert "unrecorded messages were left: {'events': (3, 1)}" in capsys.readouterr().err
@@ -78,7 +78,7 @@ def test_requests_are_passed_on():
         seen.append(arguments)
 
     arguments = ({"type": "http"}, nothing, nothing)
-    asyncio.run(process.draining(app)(*arguments))
+    asyncio.run(process.drain_before_shutdown(app)(*arguments))
     assert seen == [arguments]
 
 
@@ -89,7 +89,7 @@ def test_it_ends_with_its_owner():
         assert process._exists(owner.pid)
         owner.communicate()
     server = SimpleNamespace(should_exit=False)
-    process._end_with(owner.pid, server)
+    process._stop_with_owner(owner.pid, server)
     assert server.should_exit
 
 

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from airnub_prefect.embedded.server import EmbeddedServer, answers
+from airnub_prefect.embedded.server import EmbeddedServer, wait_for_api
 from airnub_prefect.errors import EmbeddedServerError
 
 
@@ -61,7 +61,7 @@ def test_homes(tmp_path, monkeypatch):
 
 
 @pytest.mark.system
-def test_last_words(tmp_path):
+def test_log_tail(tmp_path):
     """When it cannot start, its own words say why."""
     (tmp_path / "prefect.db").write_bytes(b"garbage" * 1000)
     with EmbeddedServer(home=tmp_path) as server, pytest.raises(EmbeddedServerError) as error:
@@ -113,7 +113,7 @@ def test_a_server_is_left_to_its_owner(tmp_path):
     with owner:
         server = EmbeddedServer(owner=owner.pid, home=tmp_path)
         pid = server.start()
-        server.leave()
+        server.detach()
         server.stop()  # it is not this object's any more
         assert not is_gone(pid)
         os.kill(pid, 15)
@@ -138,5 +138,5 @@ def test_certificates_are_for_prefect_to_judge(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         shaking = threading.Thread(target=handshake)
         shaking.start()
-        answers(f"https://127.0.0.1:{listening.getsockname()[1]}/api", 10)
+        wait_for_api(f"https://127.0.0.1:{listening.getsockname()[1]}/api", 10)
         shaking.join()

@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from airnub_prefect.housekeeping import keep_house
+from airnub_prefect.housekeeping import clean_up_department
 from airnub_prefect.run_names import run_name
 from department_template.settings import IngestionSettings, ProcessingSettings
 
@@ -10,7 +10,7 @@ from department_template.settings import IngestionSettings, ProcessingSettings
 @flow(name="department-template-housekeeping", description=__doc__, flow_run_name=run_name)
 async def housekeeping(dry_run: bool = False) -> None:
     """`dry_run`: remove nothing, and report what would go."""
-    await keep_house(
+    await clean_up_department(
         IngestionSettings,
         ProcessingSettings,
         dry_run=dry_run,

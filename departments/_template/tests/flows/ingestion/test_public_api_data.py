@@ -4,7 +4,7 @@ import asyncio
 
 from airnub_core import ApiSource, NetworkSettings, Status
 from airnub_core.sample_site import Reply, SampleSite
-from airnub_prefect.settings import SourcesPart
+from airnub_prefect.settings import CategoryConfig
 from department_template.flows.ingestion.public_api_data import public_api_data
 
 ROUTES = {"/data": Reply(b'{"records": [{"a": 1}]}'), "/page": Reply(b'<a href="/data">Data</a>')}
@@ -15,6 +15,6 @@ def test_what_its_settings_name_is_stored(prefect_api, tmp_path):
     with SampleSite(ROUTES) as site:
         source = ApiSource(name="records", url=site.url("/data"), records="records")
         network = NetworkSettings(allow_private_hosts=True)
-        part = SourcesPart(store=str(tmp_path), network=network, sources=[source], package="department_template")
+        part = CategoryConfig(store=str(tmp_path), network=network, sources=[source], package="department_template")
         report = asyncio.run(public_api_data(part))
     assert {outcome.kind for outcome in report.outcomes} == {Status.STORED}

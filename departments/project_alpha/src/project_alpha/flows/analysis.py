@@ -4,9 +4,9 @@ from prefect import flow
 
 from airnub_core import Report
 from airnub_prefect.artifacts import publish_image, publish_markdown, publish_table
-from airnub_prefect.conclusion import conclude
-from airnub_prefect.resolution import resolve
+from airnub_prefect.finish_stage import finish_stage
 from airnub_prefect.run_names import run_name
+from airnub_prefect.settings_resolution import resolve
 from project_alpha.settings import AnalysisSettings
 from project_alpha.tasks import rain_report
 
@@ -20,4 +20,4 @@ async def analysis(settings: AnalysisSettings | None = None) -> Report:
         await publish_table("project-alpha-rain-table", written.rows, "Rain by place")
         await publish_image("project-alpha-rain-plot", written.plot, "The mean year of each place")
         await publish_markdown("project-alpha-rain-report", written.text, "Where does it rain more?")
-    return await conclude(settings, Report(written.outcomes))
+    return await finish_stage(settings, Report(written.outcomes))

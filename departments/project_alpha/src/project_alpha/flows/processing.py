@@ -3,10 +3,10 @@
 from prefect import flow
 
 from airnub_core import Report
-from airnub_prefect.conclusion import conclude
 from airnub_prefect.datasets import make_datasets
-from airnub_prefect.resolution import resolve
+from airnub_prefect.finish_stage import finish_stage
 from airnub_prefect.run_names import run_name
+from airnub_prefect.settings_resolution import resolve
 from project_alpha.settings import ProcessingSettings
 
 
@@ -22,4 +22,4 @@ async def processing(
     `sources`: only datasets of these. `failed`: only those that failed or were skipped in their last run.
     """
     settings = await resolve(ProcessingSettings, settings)
-    return await conclude(settings, await make_datasets(settings, accept or (), sources=sources, failed=failed))
+    return await finish_stage(settings, await make_datasets(settings, accept or (), sources=sources, failed=failed))

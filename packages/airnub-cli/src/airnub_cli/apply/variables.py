@@ -19,7 +19,7 @@ from airnub_cli.installed import INSTALL_ALL
 from airnub_cli.prefect_api import Action, Change, Json, PrefectServer, differences, path_of, unchanged
 from airnub_prefect.department import Department
 from airnub_prefect.errors import Diagnostic
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 from airnub_prefect.secrets import variable_name
 from airnub_prefect.settings import StoreSettings
 from airnub_prefect.validation import checked, nearest

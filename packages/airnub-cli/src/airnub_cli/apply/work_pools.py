@@ -42,7 +42,7 @@ from airnub_cli.prefect_api import (
 )
 from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import Diagnostic
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 from airnub_prefect.validation import checked
 from airnub_prefect.yaml_file import Place, YamlFile
 

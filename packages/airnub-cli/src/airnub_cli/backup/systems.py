@@ -20,7 +20,7 @@ from airnub_common import write_atomic
 from airnub_prefect.embedded.database import FILE
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.integrity import Integrity
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 
 _AGENT = ("python", "-m", "airnub_cli.backup.data_root")
 _DATA = "/data"

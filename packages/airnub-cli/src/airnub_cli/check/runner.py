@@ -18,7 +18,7 @@ from airnub_cli.check.unchanged import of_backend, of_imports
 from airnub_cli.installed import importable
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import Diagnostic
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 
 
 def check_everything(workspace_root: Path, cache: Cache = NO_CACHE) -> list[Diagnostic]:

@@ -12,7 +12,7 @@ from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 
 
 @click.command("compile", epilog="Example: uv run airnub compile --env production -o production.yaml")

@@ -22,7 +22,7 @@ from airnub_cli.configuration.pools import PoolFile, job_variables, type_of
 from airnub_cli.images.image import ImageDigest
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Diagnostic
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 
 _ORDER = (
     "name", "description", "entrypoint", "version", "tags", "parameters", "enforce_parameter_schema", "work_pool",

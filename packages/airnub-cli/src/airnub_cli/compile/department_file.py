@@ -15,7 +15,7 @@ from typing import Any
 from airnub_cli.compile.deployment_schema import DeploymentFile
 from airnub_cli.configuration.registry import Registered
 from airnub_prefect.errors import ConfigurationError, Diagnostic
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 from airnub_prefect.validation import checked, nearest_or_all
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
 

@@ -115,7 +115,7 @@ def _prepare() -> None:
     """Import what nearly every department does."""
     quiet_prefect()
     for name in (
-        "airnub_cli.configuration.pools", "airnub_prefect.conclusion", "airnub_prefect.resolution",
+        "airnub_cli.configuration.pools", "airnub_prefect.finish_stage", "airnub_prefect.settings_resolution",
         "airnub_prefect.tasks", "prefect.events",
     ):  # fmt: skip
         importlib.import_module(name)

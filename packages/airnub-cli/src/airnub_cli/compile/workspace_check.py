@@ -20,7 +20,7 @@ from airnub_cli.configuration.registry import TEMPLATE_FOLDER, Registry, load_re
 from airnub_cli.installed import importable
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Diagnostic
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import YamlFile, read_yaml
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from airnub_cli.configuration.environment import Environment
 from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 from airnub_prefect.validation import checked
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
 

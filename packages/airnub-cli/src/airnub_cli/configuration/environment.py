@@ -27,7 +27,7 @@ from airnub_cli.configuration.overlay import overlaid_file
 from airnub_cli.configuration.placeholders import filled, missing
 from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 from airnub_prefect.validation import checked, nearest, nearest_or_all
 from airnub_prefect.yaml_file import YamlFile, read_yaml
 

@@ -17,7 +17,7 @@ from airnub_cli.configuration.environment_names import PoolType
 from airnub_cli.configuration.overlay import overlay
 from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 from airnub_prefect.validation import checked, nearest_or_all
 from airnub_prefect.yaml_file import Place, read_yaml
 

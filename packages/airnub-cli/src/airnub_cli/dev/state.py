@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 
 LOOPBACK = "127.0.0.1"
 

@@ -24,7 +24,7 @@ import click
 
 from airnub_cli.dev.log_file import LogFile
 from airnub_cli.dev.services import RunningService, Service, Services
-from airnub_prefect.embedded.server import answers
+from airnub_prefect.embedded.server import wait_for_api
 
 EVERY = 0.2
 """Seconds between two looks."""
@@ -251,7 +251,7 @@ class Supervisor:
     async def _first(self) -> None:
         deadline = time.monotonic() + READY_WITHIN
         try:
-            await asyncio.to_thread(answers, self._plan.api_url, READY_WITHIN)
+            await asyncio.to_thread(wait_for_api, self._plan.api_url, READY_WITHIN)
         except OSError as error:
             waited = READY_WITHIN - (deadline - time.monotonic())
             raise TimeoutError(f"expected the server to answer, found after {waited:.0f} s: {error}") from error

@@ -14,7 +14,7 @@ from airnub_cli.images.image import bases as bases_of
 from airnub_cli.images.image import images as all_images
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.places import shown
+from airnub_prefect.paths import shown
 
 
 @click.command("images", epilog="Example: uv run airnub images project-alpha --dry-run")

@@ -1,9 +1,9 @@
 """The command line of departments, one implementation for all.
 
 main          all commands with their arguments
-running       a stage or the pipeline
+run           a stage or the pipeline
 demo, site    the demo, and its sample site
-listing       flows and their settings
+list          flows and their settings
 store         inspect the content store
 dataset       inspect datasets and their versions
 housekeeping  remove partial files and expired versions

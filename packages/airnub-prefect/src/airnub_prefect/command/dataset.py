@@ -11,11 +11,11 @@ from airnub_common import hex_of, redact_text
 from airnub_core import StoreLocation
 from airnub_core.contracts.limits import retention_text
 from airnub_core.errors import DatasetError
-from airnub_prefect.command.display import print_json, print_rows, tell
+from airnub_prefect.command.display import echo, print_json, print_rows
 from airnub_prefect.command.store import SHORT_DIGEST, located
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.places import data_path, shown
+from airnub_prefect.paths import data_path, shown
 from airnub_prefect.session import prefect_session
 from airnub_prefect.settings import DatasetSettings, StageSettings
 from airnub_prefect.validation import load_yaml, nearest_or_all
@@ -133,18 +133,18 @@ def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> 
     if as_json:
         print_json(document)
         return 0
-    tell(f"{name}, of {', '.join(dataset.sources or dataset.input_names)}")
-    tell(f"  table         {_shown(datasets.location, name)}")
+    echo(f"{name}, of {', '.join(dataset.sources or dataset.input_names)}")
+    echo(f"  table         {_shown(datasets.location, name)}")
     for key in ("key", "latest", "partition_by", "retention"):
         value = document[key]
         if value:
-            tell(f"  {key:<13} {', '.join(value) if isinstance(value, list) else value}")
-    tell(f"  limits        {', '.join(f'{limit} {value}' for limit, value in document['limits'].items())}")
+            echo(f"  {key:<13} {', '.join(value) if isinstance(value, list) else value}")
+    echo(f"  limits        {', '.join(f'{limit} {value}' for limit, value in document['limits'].items())}")
     for check in dataset.checks:
-        tell(f"  check         {check.name}: {check.expected} (else {check.on_fail})")
-    tell("  version       " + ("not made yet" if commit is None or table is None else _line(table.version, commit)))
-    tell(f"  next run      {document['next_run'] or 'not known: name the store with --store FOLDER'}")
-    tell("")
+        echo(f"  check         {check.name}: {check.expected} (else {check.on_fail})")
+    echo("  version       " + ("not made yet" if commit is None or table is None else _line(table.version, commit)))
+    echo(f"  next run      {document['next_run'] or 'not known: name the store with --store FOLDER'}")
+    echo("")
     print_rows(
         [
             {
@@ -220,17 +220,17 @@ def quarantine(datasets: Datasets, name: str, limit: int, *, as_json: bool) -> i
         reasons = [{"rule": one.rule, "rows": one.rows, "example": one.example} for one in found]
         print_json({"dataset": name, "rows": count, "reasons": reasons, "examples": examples})
         return 0
-    tell(f"{name}: {count:,} rows in quarantine")
+    echo(f"{name}: {count:,} rows in quarantine")
     if found:
         print_rows(
             [{"rows": f"{one.rows:,}", "rule": one.rule, "first found": one.example} for one in found],
             ["rows", "rule", "first found"],
         )
     for one in examples:
-        tell(f"{_row_origin(one)}: {one['reason']}")
-        tell(f"    {one['text']}")
+        echo(f"{_row_origin(one)}: {one['reason']}")
+        echo(f"    {one['text']}")
     if len(examples) < count:
-        tell(f"and {count - len(examples):,} more rows; see --limit")
+        echo(f"and {count - len(examples):,} more rows; see --limit")
     return 0
 
 
@@ -250,7 +250,7 @@ def rollback(datasets: Datasets, name: str, version: int) -> int:
     new = versions.rollback(datasets.location, name, version)
     if dataset.parquet_copy:
         refresh_copy(datasets.location, dataset)
-    tell(f"{name}: version {new} has the rows of version {version}; runs leave it alone until `dataset release {name}`")
+    echo(f"{name}: version {new} has the rows of version {version}; runs leave it alone until `dataset release {name}`")
     return 0
 
 
@@ -263,10 +263,10 @@ def release(datasets: Datasets, name: str) -> int:
     datasets.one(name)
     last = Record.last(open_table(datasets.location, name))
     if last is None or not last.held:
-        tell(f"{name}: it is not held; nothing was changed")
+        echo(f"{name}: it is not held; nothing was changed")
         return 0
     versions.release(datasets.location, name)
-    tell(f"{name}: the next run makes it of what its sources have")
+    echo(f"{name}: the next run makes it of what its sources have")
     return 0
 
 
@@ -286,11 +286,11 @@ def vacuum(datasets: Datasets, names: Sequence[str], *, dry_run: bool, as_json: 
         return 0
     for name, files in removed.items():
         kept = retention_text(chosen[name].retention)
-        tell(
+        echo(
             f"{name}: {len(files):,} files {'would be' if dry_run else 'were'} removed; versions of {kept} can be read"
         )
         for file in files if dry_run else ():
-            tell(f"    {file}")
+            echo(f"    {file}")
     return 0
 
 

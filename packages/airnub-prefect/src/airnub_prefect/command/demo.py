@@ -8,12 +8,12 @@ from pathlib import Path
 from airnub_common import write_atomic
 from airnub_core import Report, StoreError
 from airnub_core.sample_site import Route, SampleSite
-from airnub_prefect.command.display import Display, print_report, prints_are_talk, say, say_error, tell
-from airnub_prefect.command.running import INTERRUPTED, broken, interrupted
+from airnub_prefect.command.display import Display, echo, echo_err, echo_error, print_report, stdout_to_stderr
+from airnub_prefect.command.run import INTERRUPTED, interruption_message, print_crash
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError, PipelineFailedError, ServerUnreachableError, StageFailedError
-from airnub_prefect.places import data_root, shown
-from airnub_prefect.progress import listening
+from airnub_prefect.paths import data_root, shown
+from airnub_prefect.progress import progress_to
 from airnub_prefect.session import Session
 
 _PORT = "site-port"
@@ -42,29 +42,29 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
     root = data_root() / "data" / "demo" / department.name
     with ExitStack() as stack:
         site = stack.enter_context(_serve(demo.routes(with_failure=with_failure), root))
-        say(f"A sample site is served on {site.url('/')}; all stages of {department.name} run on it ...")
+        echo_err(f"A sample site is served on {site.url('/')}; all stages of {department.name} run on it ...")
         display = stack.enter_context(Display())
-        stack.enter_context(listening(display))
-        stack.enter_context(prints_are_talk())
+        stack.enter_context(progress_to(display))
+        stack.enter_context(stdout_to_stderr())
         try:
             reports = session.run(department.load_pipeline, {**demo.settings(site, root), "force": force})
         except StageFailedError as error:
             display.reported(error.report)
             stack.close()
-            _tell_failure(department, error, root, session)
+            _print_failure(department, error, root, session)
             return 1
         except KeyboardInterrupt:
-            say(interrupted(display))
+            echo_err(interruption_message(display))
             return INTERRUPTED
         except (ConfigurationError, ServerUnreachableError, StoreError):
             raise
         except Exception as error:  # noqa: BLE001  # whatever a department's flow raises, the session ends in good order
-            say_error(broken(department.name, error))
+            echo_error(print_crash(department.name, error))
             return 1
         for report in reports.values():
             display.reported(report)
         seconds = time.monotonic() - started
-    _tell(department, reports, root, session, seconds)
+    _print_reports(department, reports, root, session, seconds)
     return 0
 
 
@@ -82,36 +82,38 @@ def _serve(routes: Mapping[str, Route], root: Path) -> SampleSite:
     return site
 
 
-def _tell(department: Department, reports: Mapping[str, Report], root: Path, session: Session, seconds: float) -> None:
+def _print_reports(
+    department: Department, reports: Mapping[str, Report], root: Path, session: Session, seconds: float
+) -> None:
     for stage, report in reports.items():
         print_report(stage, report)
     new = sum(report.counts["stored"] + report.counts["updated"] for report in reports.values())
     what = f"{new} items are new" if new else "everything is unchanged, nothing new was stored"
-    tell(f"All stages completed in {seconds:.1f} s: {what}.\n")
-    tell(f"  objects   {shown(root / 'store')}")
+    echo(f"All stages completed in {seconds:.1f} s: {what}.\n")
+    echo(f"  objects   {shown(root / 'store')}")
     for outcome in (outcome for report in reports.values() for outcome in report.outcomes if outcome.note):
-        tell(f"  report    {shown(root / 'reports' / (outcome.path or ''))}")
-        tell(f"  found     {outcome.note}")
-    _tell_next(department, root, session, "demo --with-failure", "what a broken link looks like")
+        echo(f"  report    {shown(root / 'reports' / (outcome.path or ''))}")
+        echo(f"  found     {outcome.note}")
+    _print_next_steps(department, root, session, "demo --with-failure", "what a broken link looks like")
 
 
-def _tell_failure(department: Department, failed: StageFailedError, root: Path, session: Session) -> None:
+def _print_failure(department: Department, failed: StageFailedError, root: Path, session: Session) -> None:
     if isinstance(failed, PipelineFailedError):
         for stage, report in failed.reports.items():
             print_report(stage, report)
-        say_error(failed.headline)
-        tell(f"What can be made is made. {_SAFE}")
+        echo_error(failed.headline)
+        echo(f"What can be made is made. {_SAFE}")
     else:
         print_report(failed.stage, failed.report)
-        say_error(failed.headline)
-        tell(f"The stages after {failed.stage} were not started. {_SAFE}")
-    tell(f"  objects   {shown(root / 'store')}")
-    _tell_next(department, root, session, "demo", "the same without the broken link")
+        echo_error(failed.headline)
+        echo(f"The stages after {failed.stage} were not started. {_SAFE}")
+    echo(f"  objects   {shown(root / 'store')}")
+    _print_next_steps(department, root, session, "demo", "the same without the broken link")
 
 
-def _tell_next(department: Department, root: Path, session: Session, again: str, what: str) -> None:
+def _print_next_steps(department: Department, root: Path, session: Session, again: str, what: str) -> None:
     if session.server is not None:
-        tell(f"  runs      {session.server.database}")
+        echo(f"  runs      {session.server.database}")
     steps = {
         f"uv run {department.command} {again}": what,
         f"uv run {department.command} store ls --store {shown(root / 'store')}": "what was fetched, object by object",
@@ -123,6 +125,6 @@ def _tell_next(department: Department, root: Path, session: Session, again: str,
         "uv run prefect server start": "these runs, their tables and plots, in a browser",
     }
     width = max(map(len, steps))
-    tell("\nNext:")
+    echo("\nNext:")
     for command, shows in steps.items():
-        tell(f"  {command:<{width}}   {shows}")
+        echo(f"  {command:<{width}}   {shows}")

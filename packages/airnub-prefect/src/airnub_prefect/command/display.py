@@ -45,33 +45,33 @@ _COLOURS = {
     Status.SKIPPED: "yellow",
 }
 
-_talk = Console(stderr=True, highlight=False, soft_wrap=True)
-_data = Console(highlight=False)
+_stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+_stdout = Console(highlight=False)
 
 
-def say(text: str) -> None:
+def echo_err(text: str) -> None:
     """Talk to the person, on stderr."""
-    _talk.print(text, markup=False)
+    _stderr.print(text, markup=False)
 
 
-def say_error(text: str) -> None:
+def echo_error(text: str) -> None:
     """Say what went wrong, on stderr."""
-    _talk.print(Text(text, style="red"))
+    _stderr.print(Text(text, style="red"))
 
 
-def tell(text: str) -> None:
+def echo(text: str) -> None:
     """A line of results, on stdout."""
-    _data.print(text, markup=False, soft_wrap=True)
+    _stdout.print(text, markup=False, soft_wrap=True)
 
 
-def tell_wrapped(text: str, indent: str = "") -> None:
+def echo_wrapped(text: str, indent: str = "") -> None:
     """A paragraph of results, on stdout, wrapped between words."""
-    width = min(_data.width, WIDEST) if _data.is_terminal else WIDEST
-    tell(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False))
+    width = min(_stdout.width, WIDEST) if _stdout.is_terminal else WIDEST
+    echo(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False))
 
 
 @contextmanager
-def prints_are_talk() -> Iterator[None]:
+def stdout_to_stderr() -> Iterator[None]:
     """What flows, libraries and their child processes print goes to stderr: stdout is for the command's data alone."""
     sys.stdout.flush()
     stdout = os.dup(1)
@@ -97,7 +97,7 @@ class _Bars(Progress):
 
 
 @dataclass(frozen=True, slots=True)
-class Concluded:
+class FinishedStage:
     """A stage that has ended."""
 
     report: Report
@@ -115,7 +115,7 @@ class Display:
 
     def __init__(self) -> None:
         self.counts: Counter[Status] = Counter()
-        self.stages: dict[str, Concluded] = {}
+        self.stages: dict[str, FinishedStage] = {}
         """Those that have ended, in their order."""
         self._since = time.monotonic()
         self._bars = _Bars(
@@ -124,9 +124,9 @@ class Display:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.fields[failed]}", style="red"),
-            console=_talk,
+            console=_stderr,
             transient=True,
-            disable=not _talk.is_terminal,
+            disable=not _stderr.is_terminal,
         )
         self._batches: dict[str, TaskID] = {}
         self._ended: Counter[str] = Counter()
@@ -143,9 +143,9 @@ class Display:
     ) -> None:
         self._bars.stop()
         for outcome in self._unreported[:NAMED_FAILURES]:
-            say_error(f"failed: {outcome.source}: {outcome.error}")
+            echo_error(f"failed: {outcome.source}: {outcome.error}")
         if len(self._unreported) > NAMED_FAILURES:
-            say_error(f"and {len(self._unreported) - NAMED_FAILURES:,} more failed")
+            echo_error(f"and {len(self._unreported) - NAMED_FAILURES:,} more failed")
 
     def expect(self, batch: str, items: int) -> None:
         """So many more items of a batch are to come."""
@@ -163,9 +163,9 @@ class Display:
         if outcome.kind is Status.FAILED:
             self._fail(batch, outcome)
         ended, expected = self._ended[batch], self._expected[batch]
-        if not _talk.is_terminal and (ended == expected or ended % max(expected // 10, FEW) == 0):
+        if not _stderr.is_terminal and (ended == expected or ended % max(expected // 10, FEW) == 0):
             failed = f", {self._failed[batch]:,} failed" if self._failed[batch] else ""
-            say(f"{batch}: {ended:,} of {expected:,} items have ended{failed}")
+            echo_err(f"{batch}: {ended:,} of {expected:,} items have ended{failed}")
 
     def reported(self, report: Report) -> None:
         """The failures of a report are printed with it, and so not by this display."""
@@ -179,10 +179,10 @@ class Display:
             self._bars.latest = f"failed: {outcome.source}: {_reason(outcome)}"
             self._bars.update(self._batches[batch], failed=f"{self._failed[batch]:,} failed")
 
-    def concluded(self, stage: str, report: Report, failure: str | None) -> None:
+    def stage_finished(self, stage: str, report: Report, failure: str | None) -> None:
         """A stage has ended."""
         now = time.monotonic()
-        self.stages[stage] = Concluded(report, failure, now - self._since)
+        self.stages[stage] = FinishedStage(report, failure, now - self._since)
         self._since = now
 
 
@@ -199,7 +199,7 @@ def stage_document(stage: str, report: Report, *, failure: str | None, seconds: 
     }
 
 
-def pipeline_document(stages: Mapping[str, Concluded], *, failure: str | None, seconds: float) -> dict[str, Any]:
+def pipeline_document(stages: Mapping[str, FinishedStage], *, failure: str | None, seconds: float) -> dict[str, Any]:
     """The document that `run pipeline --json` prints; its format is fixed.
 
     Args:
@@ -229,22 +229,22 @@ def print_report(stage: str, report: Report, seconds: float | None = None) -> No
     """The summary table of a stage."""
     took = "" if seconds is None else f" in {seconds:.1f} s"
     # Not as the title of the table, which is broken where the table ends.
-    tell(f"{stage}: {count_line(report)}{took}")
+    echo(f"{stage}: {count_line(report)}{took}")
     with_rows = any(outcome.rows is not None for outcome in report.outcomes)
     numbers = ("size", *(("rows", "superseded", "quarantined") if with_rows else ()))
     others = [outcome for outcome in report.outcomes if outcome.kind is not Status.FAILED]
     rows = [_cells(outcome, with_rows=with_rows) for outcome in (*report.failed, *others[:NAMED_OUTCOMES])]
-    if _data.is_terminal:
+    if _stdout.is_terminal:
         # Under the name of the item: a column of its own would be narrow, and empty for every other item.
         for cells in rows:
             if error := cells.pop():
                 cells[2] = Text.assemble(cells[2], "\n", error)
-    _print_table(["outcome", "source", "file", *numbers, *(() if _data.is_terminal else ("error",))], rows, numbers)
+    _print_table(["outcome", "source", "file", *numbers, *(() if _stdout.is_terminal else ("error",))], rows, numbers)
     if len(others) > NAMED_OUTCOMES:
-        tell(f"and {len(others) - NAMED_OUTCOMES:,} more; --json has all")
+        echo(f"and {len(others) - NAMED_OUTCOMES:,} more; --json has all")
     for outcome in report.outcomes:
         if outcome.warning is not None:
-            tell(f"warning: {outcome.source}: {outcome.warning}")
+            echo(f"warning: {outcome.source}: {outcome.warning}")
 
 
 def count_line(report: Report) -> str:
@@ -282,13 +282,13 @@ def _reason(outcome: Outcome) -> str:
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Text]], right: Collection[str] = ()) -> None:
     """A table on a terminal, as wide as that; elsewhere one line a row, for `grep`, that ends with its last cell."""
-    if _data.is_terminal:
+    if _stdout.is_terminal:
         table = Table(box=SIMPLE)
         for name in columns:
             table.add_column(name, overflow="fold", justify="right" if name in right else "left")
         for row in rows:
             table.add_row(*row)
-        _data.print(table)
+        _stdout.print(table)
         return
     lines = [list(columns), *([cell.plain for cell in row] for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
@@ -297,4 +297,4 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Text]], right: 
         for name, cell, width in zip(columns, line, widths, strict=True):
             space = " " * (width - cell_len(cell))
             padded.append(f"{space}{cell}" if name in right else f"{cell}{space}")
-        tell("   ".join(padded).rstrip())
+        echo("   ".join(padded).rstrip())

@@ -5,7 +5,7 @@ from pathlib import Path
 from airnub_core import StoreLocation
 from airnub_prefect.cleanup import Cleanup, clean_up
 from airnub_prefect.command import dataset
-from airnub_prefect.command.display import print_json, print_rows, say_error, tell
+from airnub_prefect.command.display import echo, echo_error, print_json, print_rows
 from airnub_prefect.command.store import existing_store, located
 from airnub_prefect.department import Department
 from airnub_prefect.settings import SourceSettings
@@ -39,7 +39,7 @@ def run_housekeeping(
     else:
         _print(result)
     for place, error in result.errors.items():
-        say_error(f"{place}: {error}")
+        echo_error(f"{place}: {error}")
     return 1 if result.errors else 0
 
 
@@ -64,6 +64,6 @@ def _print(result: Cleanup) -> None:
     ]
     print_rows(rows, [*_COLUMNS])
     for disk in result.disks:
-        tell(f"disk of {disk.place}: {disk.free:,} of {disk.size:,} bytes free, {disk.used:.0%} used")
+        echo(f"disk of {disk.place}: {disk.free:,} of {disk.size:,} bytes free, {disk.used:.0%} used")
     verb = "would be removed" if result.dry_run else "removed"
-    tell(f"{result.removed_files:,} files, {result.removed_size:,} bytes {verb}")
+    echo(f"{result.removed_files:,} files, {result.removed_size:,} bytes {verb}")

@@ -113,7 +113,7 @@ def group(department: Department) -> click.Group:
             raise click.UsageError("--accept is for a stage that makes datasets: expected its name before it")
 
         def run() -> int:
-            from airnub_prefect.command.running import Selection, run_pipeline, run_stage
+            from airnub_prefect.command.run import Selection, run_pipeline, run_stage
 
             selection = Selection(sources, failed=failed)
             if chosen is None:
@@ -130,7 +130,7 @@ def group(department: Department) -> click.Group:
         """List the flows with a description and the settings that each reads."""
 
         def run() -> int:
-            from airnub_prefect.command.listing import list_flows
+            from airnub_prefect.command.list import list_flows
 
             return list_flows(department, as_json=as_json)
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from airnub_core.sample_site import Asked, Reply, Route, SampleSite
-from airnub_prefect.command.display import say
+from airnub_prefect.command.display import echo_err
 
 
 class Site(SampleSite):
@@ -40,7 +40,7 @@ def serve(name: str, routes: Mapping[str, Route], host: str, port: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     with Site({"/": Reply(_index(name, routes), headers=_HTML), **routes}, host=host, port=port) as site:
-        say(f"The sample site of {name} is served on {site.url('/')}")
+        echo_err(f"The sample site of {name} is served on {site.url('/')}")
         stopped.wait()
     return 0
 

@@ -18,10 +18,10 @@ from airnub_core.store.manifest import url_digest
 from airnub_core.store.partials import Partials
 from airnub_core.store.protocol import Store
 from airnub_core.store.withdrawal import Withdrawal, withdraw, write_withdrawals
-from airnub_prefect.command.display import print_json, print_rows, say_error, tell
+from airnub_prefect.command.display import echo, echo_error, print_json, print_rows
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.places import data_path, shown
+from airnub_prefect.paths import data_path, shown
 from airnub_prefect.session import prefect_session
 from airnub_prefect.settings import IndexBlock, SourceSettings, StageSettings, StoreSettings, check_names
 from airnub_prefect.validation import load_yaml
@@ -68,7 +68,7 @@ def ls(place: StoreLocation, source: str | None, *, as_json: bool) -> int:
     """List the manifests of a store, in order; 1 where something is damaged, or there is no such source."""
     manifests, damaged = _readable(place, source)
     if source is not None and not manifests and not damaged:
-        say_error(f"expected a source of {_shown(place)}, found nothing of {source!r}; see `store ls`")
+        echo_error(f"expected a source of {_shown(place)}, found nothing of {source!r}; see `store ls`")
         return 1
     if as_json:
         print_json([manifest.as_json() for _, manifest in manifests])
@@ -96,10 +96,10 @@ def show(place: StoreLocation, what: str, *, as_json: bool) -> int:
         print_json([manifest.as_json() for _, manifest in found])
     else:
         for path, manifest in found:
-            tell(f"{_shown(place, manifest.path)}\n{_shown(place, path)}\n{manifest.as_bytes().decode().rstrip()}")
+            echo(f"{_shown(place, manifest.path)}\n{_shown(place, path)}\n{manifest.as_bytes().decode().rstrip()}")
     _complain(damaged)
     if not found:
-        say_error(f"expected a digest, a URL or a path of {_shown(place)}, found nothing for {what!r}; see `store ls`")
+        echo_error(f"expected a digest, a URL or a path of {_shown(place)}, found nothing for {what!r}; see `store ls`")
         return 1
     return 0
 
@@ -113,7 +113,7 @@ def check(place: StoreLocation, *, as_json: bool) -> int:
         document = {"objects": result.objects, "bytes": result.size, "seconds": round(seconds, 3)}
         print_json(document | {"damaged": [error.as_json() | {"path": error.path} for error in result.damaged]})
     else:
-        tell(
+        echo(
             f"{result.objects:,} objects, {result.size:,} bytes in {seconds:.2f} s "
             f"({result.size / 1e6 / max(seconds, 1e-9):,.0f} MB/s): {len(result.damaged):,} damaged"
         )
@@ -137,14 +137,14 @@ def log(place: StoreLocation, url: str, source: str | None, *, as_json: bool) ->
             for one, shown_url, digest, withdrawn_at in _states(index, sources, url)
         ]
     if not found:
-        say_error(f"expected a URL of {_shown(place)}, found nothing for {redact_url(url)!r}; see `store ls`")
+        echo_error(f"expected a URL of {_shown(place)}, found nothing for {redact_url(url)!r}; see `store ls`")
         return 1
     if as_json:
         print_json(found)
         return 0
     for state in found:
         since = f" (withdrawn {_second(state['withdrawn_at'])} UTC)" if "withdrawn_at" in state else ""
-        tell(f"{state['source']}: {state['url']}{since}")
+        echo(f"{state['source']}: {state['url']}{since}")
         rows = [
             {
                 "seen (UTC)": _second(version["seen_at"]),
@@ -172,14 +172,14 @@ def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool)
         sources = index.sources()
         if source is not None and source not in sources:
             nearest = _nearest(source, sources)
-            say_error(f"expected a source of {_shown(place)}, found {source!r}{nearest}; see `store ls`")
+            echo_error(f"expected a source of {_shown(place)}, found {source!r}{nearest}; see `store ls`")
             return 1
         chosen = sources if source is None else [source]
         found = _current(index, chosen, url)
         before = [] if found else _withdrawn(index, chosen, url)
         if not found and not before:
             known = sorted({one.url for name in chosen for one in index.current(name)})
-            say_error(
+            echo_error(
                 f"expected a current URL of {_shown(place)}, found nothing for {redact_url(url)!r}"
                 f"{_nearest(redact_url(url), known)}; see `store ls`"
             )
@@ -203,11 +203,11 @@ def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool)
         print_json({"withdrawn": documents + [_forgotten(one, since, new=False) for one, since in before]})
     else:
         for one, _ in gone:
-            tell(f"withdrawn {one.source}: {one.url} ({one.size:,} bytes stay in {_shown(place, one.path)})")
+            echo(f"withdrawn {one.source}: {one.url} ({one.size:,} bytes stay in {_shown(place, one.path)})")
         for one, since in before:
-            tell(f"{one.source}: {one.url} is withdrawn since {_second(since)} UTC")
+            echo(f"{one.source}: {one.url} is withdrawn since {_second(since)} UTC")
     if len(gone) < len(found):
-        say_error("a run has found the URL again in this moment; it is current")
+        echo_error("a run has found the URL again in this moment; it is current")
         return 1
     return 0
 
@@ -235,15 +235,15 @@ def gc(place: StoreLocation, *, dry_run: bool, as_json: bool) -> int:
         print_json({"found": items, "bytes": sum(one.size for one in result.removed), "writers": result.writers})
         return 0
     for one in result.found:
-        tell(f"{'removed' if one in removed else 'found'} {one.kind} {_shown(place, one.path)} ({one.size:,} bytes)")
+        echo(f"{'removed' if one in removed else 'found'} {one.kind} {_shown(place, one.path)} ({one.size:,} bytes)")
     size = sum(one.size for one in result.found)
     freed = sum(one.size for one in result.removed)
-    tell(
+    echo(
         f"{len(result.found):,} that no manifest refers to, {size:,} bytes; "
         f"{len(removed):,} removed, {freed:,} bytes{' (--dry-run)' if dry_run else ''}"
     )
     if result.writers and not dry_run and len(removed) < len(result.found):
-        say_error(
+        echo_error(
             f"{result.writers:,} processes are writing into {_shown(place)}: "
             "what they may be about to use was left; run this again when they have ended"
         )
@@ -268,8 +268,8 @@ def partials(place: StoreLocation, *, remove: bool, as_json: bool) -> int:
     for one in found:
         of = "" if one.note.expected is None else f" of {one.note.expected:,}"
         verb = "removed" if remove else "found"
-        tell(f"{verb} {one.note.source}: {one.note.url} ({one.note.size:,}{of} bytes) in {shown(one.folder)}")
-    tell(
+        echo(f"{verb} {one.note.source}: {one.note.url} ({one.note.size:,}{of} bytes) in {shown(one.folder)}")
+    echo(
         f"{len(found):,} partial files, {sum(one.note.size for one in found):,} bytes; "
         f"{'removed' if remove else 'the next run goes on with them'}"
     )
@@ -314,20 +314,20 @@ def failed(place: StoreLocation, forget: Sequence[str] = (), *, as_json: bool) -
     for scope, one in found:
         not_done = "not made" if scope is Scope.DATASET else f"{one.failed:,} failed"  # a dataset may have been skipped
         ended = "has not ended" if one.ended_at is None else not_done
-        tell(f"{scope.value} {one.name}: {ended}, began {_second(one.began_at)} UTC")
+        echo(f"{scope.value} {one.name}: {ended}, began {_second(one.began_at)} UTC")
         for failure in one.failures[:SHOWN_FAILURES]:
-            tell(f"  {failure.error}")
+            echo(f"  {failure.error}")
         if len(one.failures) > SHOWN_FAILURES:
-            tell(f"  and {len(one.failures) - SHOWN_FAILURES:,} more; --json has all")
+            echo(f"  and {len(one.failures) - SHOWN_FAILURES:,} more; --json has all")
     if not found:
-        tell("nothing failed in the last runs")
+        echo("nothing failed in the last runs")
     return 0
 
 
 def rebuild(place: StoreLocation) -> int:
     """Build the index anew from the manifests; 1 where something is damaged and was left out."""
     result = reindex(place)
-    tell(f"{len(result.sound):,} manifests of {result.objects:,} objects are in the index of {_shown(place)}")
+    echo(f"{len(result.sound):,} manifests of {result.objects:,} objects are in the index of {_shown(place)}")
     return _complain(result.damaged)
 
 
@@ -459,5 +459,5 @@ def _is_meant(what: str, path: str, manifest: Manifest) -> bool:
 
 def _complain(damaged: Sequence[Exception]) -> int:
     for error in damaged:
-        say_error(f"damaged: {error}")
+        echo_error(f"damaged: {error}")
     return 1 if damaged else 0

@@ -22,7 +22,7 @@ from typing import Any  # noqa: E402
 
 from airnub_prefect.embedded.database import prepare  # noqa: E402
 
-PATIENCE = 10.0
+STALL_TIMEOUT = 10.0
 """Seconds without any progress after which a message that could not be recorded is given up."""
 
 Message = MutableMapping[str, Any]
@@ -50,10 +50,14 @@ def main() -> None:
 
     server = Server(
         uvicorn.Config(
-            draining(create_app()), log_level="error", lifespan="on", access_log=False, timeout_graceful_shutdown=20
+            drain_before_shutdown(create_app()),
+            log_level="error",
+            lifespan="on",
+            access_log=False,
+            timeout_graceful_shutdown=20,
         )
     )
-    threading.Thread(target=_end_with, args=(owner, server), daemon=True).start()
+    threading.Thread(target=_stop_with_owner, args=(owner, server), daemon=True).start()
     gc.freeze()
     gc.enable()
     server.run(sockets=[socket.socket(fileno=handle)])
@@ -62,7 +66,7 @@ def main() -> None:
     os._exit(0 if server.started else 3)
 
 
-def draining(app: App) -> App:
+def drain_before_shutdown(app: App) -> App:
     """The application, with a shutdown that waits until everything that was received is recorded."""
 
     async def wrapped(scope: Message, receive: Receive, send: Send) -> None:
@@ -88,13 +92,13 @@ async def _broker_idle() -> None:
             return
         if now != seen:
             seen, since = now, time.monotonic()
-        elif time.monotonic() - since > PATIENCE:
+        elif time.monotonic() - since > STALL_TIMEOUT:
             sys.stderr.write(f"unrecorded messages were left: {now}\n")
             return
         await asyncio.sleep(0.02)
 
 
-def _end_with(owner: int, server: Any) -> None:
+def _stop_with_owner(owner: int, server: Any) -> None:
     """Ask the server to stop when its owner is gone, whatever happened to it."""
     # A child is told of its parent's end; of another process it can only ask whether it is there.
     is_child = os.getppid() == owner

@@ -123,9 +123,9 @@ class EmbeddedServer:
         for module in _NEEDED_SOON:
             importlib.import_module(module)
         try:
-            answers(self.url, READY_WITHIN)
+            wait_for_api(self.url, READY_WITHIN)
         except OSError as error:
-            raise EmbeddedServerError(self.url, f"{error}\n{self._last_words()}".rstrip()) from None
+            raise EmbeddedServerError(self.url, f"{error}\n{self._log_tail()}".rstrip()) from None
         self._ready = True
 
     def __exit__(
@@ -157,7 +157,7 @@ class EmbeddedServer:
             self._process = None
             self._log.close()
 
-    def leave(self) -> None:
+    def detach(self) -> None:
         """Let it run on without this object: it ends by SIGTERM, or with its owner."""
         assert self._process is not None, "it was started"
         self._process.returncode = 0  # else Popen complains that nobody waited for it
@@ -172,7 +172,7 @@ class EmbeddedServer:
             else:
                 os.environ[name] = value
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         self._log.seek(0)
         return self._log.read().decode(errors="replace")[-2000:]
 
@@ -186,7 +186,7 @@ def drain() -> None:
     EventsWorker.drain_all(timeout=30)
 
 
-def answers(url: str, timeout: float) -> None:
+def wait_for_api(url: str, timeout: float) -> None:
     """Return when there is a Prefect API at `url`.
 
     Raises:

@@ -6,8 +6,8 @@ from prefect import flow, task
 
 from airnub_core import Outcome, Report, Status
 from airnub_core.errors import DatasetError
-from airnub_prefect.conclusion import conclude
-from airnub_prefect.resolution import resolve
+from airnub_prefect.finish_stage import finish_stage
+from airnub_prefect.settings_resolution import resolve
 from airnub_prefect.tasks import fetch_apis, fetch_files, fetch_pages
 from department_for_tests.settings import CountingSettings, IngestionSettings
 
@@ -19,7 +19,7 @@ async def ingestion(settings: IngestionSettings | None = None, force: bool = Fal
     report = await fetch_files(settings.of_files(), force)
     report += await fetch_apis(settings.of_apis(), force)
     report += await fetch_pages(settings.of_pages(), force)
-    return await conclude(settings, report, settings.tolerated_failures)
+    return await finish_stage(settings, report, settings.tolerated_failures)
 
 
 @task
@@ -46,7 +46,7 @@ async def counting(settings: CountingSettings | None = None) -> Report | None:
             os.system("echo printed by a child of the flow")  # noqa: ASYNC221  # as they do, too
         case "silent":
             return None
-    return await conclude(settings, Report(outcomes))
+    return await finish_stage(settings, Report(outcomes))
 
 
 @flow(name="department-for-tests-sync", description="Counts, without async.")

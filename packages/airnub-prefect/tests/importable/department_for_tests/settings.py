@@ -3,7 +3,7 @@
 from typing import Literal
 
 from airnub_core import ApiSource, FileSource, PageSource
-from airnub_prefect.settings import DatasetSettings, SourceSettings, SourcesPart, StageSettings
+from airnub_prefect.settings import CategoryConfig, DatasetSettings, SourceSettings, StageSettings
 
 DEPARTMENT = "department_for_tests"
 
@@ -15,17 +15,17 @@ class IngestionSettings(SourceSettings, department=DEPARTMENT, stage="ingestion"
     apis: list[ApiSource] = []
     pages: list[PageSource] = []
 
-    def of_files(self) -> SourcesPart[FileSource]:
+    def of_files(self) -> CategoryConfig[FileSource]:
         """The part of `files`."""
-        return self.part(self.files)
+        return self.category(self.files)
 
-    def of_apis(self) -> SourcesPart[ApiSource]:
+    def of_apis(self) -> CategoryConfig[ApiSource]:
         """The part of `apis`."""
-        return self.part(self.apis)
+        return self.category(self.apis)
 
-    def of_pages(self) -> SourcesPart[PageSource]:
+    def of_pages(self) -> CategoryConfig[PageSource]:
         """The part of `pages`."""
-        return self.part(self.pages)
+        return self.category(self.pages)
 
 
 class ProcessingSettings(DatasetSettings, department=DEPARTMENT, stage="processing"):

@@ -3,8 +3,8 @@
 from prefect import flow
 
 from airnub_core import Report
-from airnub_prefect.conclusion import conclude
 from airnub_prefect.datasets import make_datasets
+from airnub_prefect.finish_stage import finish_stage
 from airnub_prefect.pipeline import run_stages
 from airnub_prefect.tasks import fetch_files
 from department_of_a_week.settings import IngestionSettings, ProcessingSettings
@@ -14,13 +14,15 @@ from department_of_a_week.settings import IngestionSettings, ProcessingSettings
 async def ingestion(settings: IngestionSettings, failed: bool = False) -> Report:
     """Fetches files."""
     settings = settings.only(None, failed=failed)
-    return await conclude(settings, await fetch_files(settings.part(settings.files)), settings.tolerated_failures)
+    return await finish_stage(
+        settings, await fetch_files(settings.category(settings.files)), settings.tolerated_failures
+    )
 
 
 @flow(name="department-of-a-week-processing")
 async def processing(settings: ProcessingSettings) -> Report:
     """Makes the datasets."""
-    return await conclude(settings, await make_datasets(settings))
+    return await finish_stage(settings, await make_datasets(settings))
 
 
 @flow(name="department-of-a-week")

@@ -3,9 +3,9 @@
 from prefect import flow
 
 from airnub_core import Report
-from airnub_prefect.conclusion import conclude
 from airnub_prefect.datasets import make_datasets
-from airnub_prefect.resolution import resolve
+from airnub_prefect.finish_stage import finish_stage
+from airnub_prefect.settings_resolution import resolve
 from department_of_data.settings import OtherSettings, ProcessingSettings
 
 
@@ -18,7 +18,7 @@ async def processing(
 ) -> Report:
     """Makes the dataset."""
     settings = await resolve(ProcessingSettings, settings)
-    return await conclude(settings, await make_datasets(settings, accept or (), sources=sources, failed=failed))
+    return await finish_stage(settings, await make_datasets(settings, accept or (), sources=sources, failed=failed))
 
 
 @flow(name="department-of-data-other")

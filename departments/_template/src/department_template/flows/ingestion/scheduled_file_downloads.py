@@ -4,11 +4,11 @@ from prefect import flow
 
 from airnub_core import FileSource, Report
 from airnub_prefect.run_names import run_name
-from airnub_prefect.settings import SourcesPart
+from airnub_prefect.settings import CategoryConfig
 from airnub_prefect.tasks import fetch_files
 
 
 @flow(name="department-template-scheduled-file-downloads", description=__doc__, flow_run_name=run_name)
-async def scheduled_file_downloads(part: SourcesPart[FileSource], force: bool = False) -> Report:
+async def scheduled_file_downloads(config: CategoryConfig[FileSource], force: bool = False) -> Report:
     """Fetch this category's part of the settings; failed items are in the report, and the stage judges them."""
-    return await fetch_files(part, force)
+    return await fetch_files(config, force)

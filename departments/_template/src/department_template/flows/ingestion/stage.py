@@ -3,9 +3,9 @@
 from prefect import flow
 
 from airnub_core import Report
-from airnub_prefect.conclusion import conclude
-from airnub_prefect.resolution import resolve
+from airnub_prefect.finish_stage import finish_stage
 from airnub_prefect.run_names import run_name
+from airnub_prefect.settings_resolution import resolve
 from department_template.flows.ingestion.public_api_data import public_api_data
 from department_template.flows.ingestion.scheduled_file_downloads import scheduled_file_downloads
 from department_template.flows.ingestion.web_page_link_scraping import web_page_link_scraping
@@ -25,7 +25,7 @@ async def ingestion(
     """
     settings = (await resolve(IngestionSettings, settings)).only(sources, failed=failed)
     report = Report()
-    report += await public_api_data(settings.part(settings.public_api_data), force)
-    report += await scheduled_file_downloads(settings.part(settings.scheduled_file_downloads), force)
-    report += await web_page_link_scraping(settings.part(settings.web_page_link_scraping), force)
-    return await conclude(settings, report, settings.tolerated_failures)
+    report += await public_api_data(settings.category(settings.public_api_data), force)
+    report += await scheduled_file_downloads(settings.category(settings.scheduled_file_downloads), force)
+    report += await web_page_link_scraping(settings.category(settings.web_page_link_scraping), force)
+    return await finish_stage(settings, report, settings.tolerated_failures)

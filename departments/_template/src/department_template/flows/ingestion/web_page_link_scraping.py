@@ -4,11 +4,11 @@ from prefect import flow
 
 from airnub_core import PageSource, Report
 from airnub_prefect.run_names import run_name
-from airnub_prefect.settings import SourcesPart
+from airnub_prefect.settings import CategoryConfig
 from airnub_prefect.tasks import fetch_pages
 
 
 @flow(name="department-template-web-page-link-scraping", description=__doc__, flow_run_name=run_name)
-async def web_page_link_scraping(part: SourcesPart[PageSource], force: bool = False) -> Report:
+async def web_page_link_scraping(config: CategoryConfig[PageSource], force: bool = False) -> Report:
     """Fetch this category's part of the settings; failed items are in the report, and the stage judges them."""
-    return await fetch_pages(part, force)
+    return await fetch_pages(config, force)

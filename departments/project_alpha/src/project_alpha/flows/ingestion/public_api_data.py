@@ -4,11 +4,11 @@ from prefect import flow
 
 from airnub_core import ApiSource, Report
 from airnub_prefect.run_names import run_name
-from airnub_prefect.settings import SourcesPart
+from airnub_prefect.settings import CategoryConfig
 from airnub_prefect.tasks import fetch_apis
 
 
 @flow(name="project-alpha-public-api-data", description=__doc__, flow_run_name=run_name)
-async def public_api_data(part: SourcesPart[ApiSource], force: bool = False) -> Report:
+async def public_api_data(config: CategoryConfig[ApiSource], force: bool = False) -> Report:
     """Fetch this category's part of the settings; failed items are in the report, and the stage judges them."""
-    return await fetch_apis(part, force)
+    return await fetch_apis(config, force)

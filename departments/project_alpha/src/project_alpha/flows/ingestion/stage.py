@@ -3,9 +3,9 @@
 from prefect import flow
 
 from airnub_core import Report
-from airnub_prefect.conclusion import conclude
-from airnub_prefect.resolution import resolve
+from airnub_prefect.finish_stage import finish_stage
 from airnub_prefect.run_names import run_name
+from airnub_prefect.settings_resolution import resolve
 from project_alpha.flows.ingestion.public_api_data import public_api_data
 from project_alpha.flows.ingestion.scheduled_file_downloads import scheduled_file_downloads
 from project_alpha.flows.ingestion.web_page_link_scraping import web_page_link_scraping
@@ -27,4 +27,4 @@ async def ingestion(
     report = await scheduled_file_downloads(settings.files(), force)
     report += await public_api_data(settings.apis(), force)
     report += await web_page_link_scraping(settings.pages(), force)
-    return await conclude(settings, report, settings.tolerated_failures)
+    return await finish_stage(settings, report, settings.tolerated_failures)

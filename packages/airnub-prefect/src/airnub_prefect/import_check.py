@@ -1,6 +1,6 @@
 """An import check of every flow of an installed department, which fails the build of an incomplete image.
 
-python -m airnub_prefect.importing project_alpha
+python -m airnub_prefect.import_check project_alpha
 """
 
 import gc
@@ -14,7 +14,7 @@ from prefect.flows import Flow
 from airnub_prefect.department import Department
 
 
-def flows_of(name: str) -> list[str]:
+def import_flows(name: str) -> list[str]:
     """Import a department whole, and name its flows.
 
     Every module below `flows` is imported, and all that the department says of its stages is looked up. Research code
@@ -51,7 +51,7 @@ if __name__ == "__main__":
     # The build of an image waits for this: importing takes two thirds of the time without the collector.
     gc.disable()
     [_department] = sys.argv[1:]
-    for _flow in flows_of(_department):
+    for _flow in import_flows(_department):
         sys.stdout.write(f"{_flow}\n")
     sys.stdout.flush()
     os._exit(0)  # taking apart what was imported would take a sixth of the time

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from airnub_prefect.importing import flows_of
+from airnub_prefect.import_check import import_flows
 
 
 def test_every_flow_is_named():
     """Those of its modules and those that its stages name, once each."""
-    assert flows_of("department_for_tests") == [
+    assert import_flows("department_for_tests") == [
         "department-for-tests",
         "department-for-tests-counting",
         "department-for-tests-ingestion",
@@ -27,15 +27,15 @@ def test_a_flow_that_cannot_be_imported(tmp_path, monkeypatch):
     (package / "flows" / "ingestion" / "apis.py").write_text("import a_package_that_nobody_declared\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="a_package_that_nobody_declared"):
-        flows_of("broken_department")
+        import_flows("broken_department")
 
 
 @pytest.mark.system
 def test_as_a_command(environment):
     """One flow a line; a department that is not there ends with another status."""
-    command = [sys.executable, "-m", "airnub_prefect.importing"]
+    command = [sys.executable, "-m", "airnub_prefect.import_check"]
     done = subprocess.run(
         [*command, "department_for_tests"], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines() == flows_of("department_for_tests")
+    assert done.stdout.splitlines() == import_flows("department_for_tests")
     assert subprocess.run([*command, "nobody"], env=environment, capture_output=True, check=False).returncode != 0

@@ -51,7 +51,7 @@ def in_variable(prefect_api, kind):
 
 def resolved(kind, given=None):
     """The settings."""
-    from airnub_prefect.resolution import resolve
+    from airnub_prefect.settings_resolution import resolve
 
     return asyncio.run(resolve(kind, given))
 

@@ -44,7 +44,7 @@ def test_for_people(capsys):
     """A paragraph for each flow, in lines of at most 100 characters without a terminal."""
     from department_for_tests.department import DEPARTMENT
 
-    from airnub_prefect.command.listing import list_flows
+    from airnub_prefect.command.list import list_flows
 
     assert list_flows(DEPARTMENT, as_json=False) == 0
     out = capsys.readouterr().out
@@ -63,7 +63,7 @@ def test_long_descriptions_are_wrapped(capsys):
     from department_for_tests.department import DEPARTMENT
     from department_for_tests.flows import counting
 
-    from airnub_prefect.command.listing import list_flows
+    from airnub_prefect.command.list import list_flows
 
     before, counting.description = counting.description, "counts what there is, " * 20
     try:
@@ -77,7 +77,7 @@ def test_long_descriptions_are_wrapped(capsys):
 
 def test_what_is_described_is_printed_without_flows(capsys):
     """Names by the rule, and the department's own texts: its flows are not imported, here they do not exist."""
-    from airnub_prefect.command.listing import list_flows
+    from airnub_prefect.command.list import list_flows
     from airnub_prefect.department import Department, Stage
 
     texts = {"ingestion": "Fetches orders.", "pipeline": "All of it."}

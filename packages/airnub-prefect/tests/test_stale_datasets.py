@@ -25,7 +25,7 @@ def asked(prefect_api, monkeypatch, tmp_path):
     """Ask in a flow what is behind, where the processing finds these settings."""
     from prefect import flow
 
-    from airnub_prefect import behind
+    from airnub_prefect import stale_datasets
 
     def ask(store="store", processing="store"):
         async def found(kind, given):
@@ -33,11 +33,11 @@ def asked(prefect_api, monkeypatch, tmp_path):
             return ProcessingSettings(store=str(tmp_path / processing), datasets=str(tmp_path / "datasets"))
 
         if processing is not None:
-            monkeypatch.setattr(behind, "resolve", found)
+            monkeypatch.setattr(stale_datasets, "resolve", found)
 
         @flow
         async def stage():
-            return await behind.datasets_behind(IngestionSettings(store=str(tmp_path / store)))
+            return await stale_datasets.stale_datasets(IngestionSettings(store=str(tmp_path / store)))
 
         return asyncio.run(stage())
 
@@ -76,11 +76,11 @@ def test_what_is_made_of_a_dataset_that_is_behind(fill_store, tmp_path):
 
     from airnub_core import StoreLocation
     from airnub_data import Location
-    from airnub_prefect.behind import _behind
+    from airnub_prefect.stale_datasets import _stale
 
     fill_store(tmp_path / "store", {"a": b"id,price\n1,2\n"})
     settings = ProcessingSettings(store=str(tmp_path / "store"), datasets=str(tmp_path / "datasets"))
-    found = _behind(settings, StoreLocation(tmp_path / "store"), Location(tmp_path / "datasets"), {})
+    found = _stale(settings, StoreLocation(tmp_path / "store"), Location(tmp_path / "datasets"), {})
     assert found == {
         "orders": "1 new objects; 1 of 1 objects are read",
         "totals": "its inputs are behind: orders",
@@ -90,7 +90,7 @@ def test_what_is_made_of_a_dataset_that_is_behind(fill_store, tmp_path):
 
 def test_a_department_without_datasets_has_nothing_behind(asked, monkeypatch):
     """It has neither airnub_data nor polars; nothing of them is imported."""
-    from airnub_prefect import behind
+    from airnub_prefect import stale_datasets
 
-    monkeypatch.setattr(behind, "find_spec", lambda _name: None)
+    monkeypatch.setattr(stale_datasets, "find_spec", lambda _name: None)
     assert asked() == {}

@@ -41,33 +41,33 @@ def create(pool, *, worker="me", name=None):
 
 def test_what_was_never_started_is_removed(pool):
     """Of this worker's predecessor at once; what another worker is about to start, and what is submitted here, stay."""
-    from airnub_prefect.run_containers import remove_unstarted
+    from airnub_prefect.docker_containers import remove_unstarted_containers
 
     left, of_another, submitted = create(pool), create(pool, worker="another"), create(pool)
-    assert remove_unstarted(pool, "me", {submitted}).keys() == {left}
-    assert remove_unstarted(pool, "me", {submitted}) == {}
-    [(run, created)] = remove_unstarted(pool, "another", set()).items()
+    assert remove_unstarted_containers(pool, "me", {submitted}).keys() == {left}
+    assert remove_unstarted_containers(pool, "me", {submitted}) == {}
+    [(run, created)] = remove_unstarted_containers(pool, "another", set()).items()
     assert run == of_another
     assert timedelta(0) <= datetime.now(UTC) - created < timedelta(minutes=10)
 
 
 def test_a_pool_of_the_same_name_on_another_server_is_left_alone(pool):
     """Of a second system on this engine, whose worker is about to start its container."""
-    from airnub_prefect.run_containers import remove_unstarted
+    from airnub_prefect.docker_containers import remove_unstarted_containers
 
     ours, others = create(pool), uuid4()
     theirs = create(others, name=name_of(pool))
-    assert remove_unstarted(pool, "me", set()).keys() == {ours}
-    assert remove_unstarted(others, "me", set()).keys() == {theirs}
+    assert remove_unstarted_containers(pool, "me", set()).keys() == {ours}
+    assert remove_unstarted_containers(others, "me", set()).keys() == {theirs}
 
 
 def test_what_runs_is_left_alone(pool):
     """And is known to run."""
-    from airnub_prefect.run_containers import has_container, remove_unstarted
+    from airnub_prefect.docker_containers import has_container, remove_unstarted_containers
 
     run = uuid4()
     docker("run", "--detach", *labels(pool, str(run), "me"), PREFECT, "sleep", "60")
-    assert remove_unstarted(pool, "me", set()) == {}
+    assert remove_unstarted_containers(pool, "me", set()) == {}
     assert has_container(run)
     assert not has_container(uuid4())
 
@@ -85,11 +85,11 @@ GREEDY = "x = bytearray(500 * 2**20)"
 )
 def test_the_end_of_a_container_is_said(pool, command, status, out_of_memory):
     """By the engine's events, after it was removed too; out of memory only where the limit was reached."""
-    from airnub_prefect.run_containers import Ended, EndsOfContainers
+    from airnub_prefect.docker_containers import ContainerExit, ContainerExits
 
     ends, run = queue.Queue(), uuid4()
-    EndsOfContainers(pool, ends.put).start()
+    ContainerExits(pool, ends.put).start()
     limits = ["--memory=50m", "--memory-swap=50m"]
     docker("run", "--rm", "--init", *limits, *labels(pool, str(run), "me"), PREFECT, *command, check=False)
     wait_for(lambda: not ends.empty(), "an end")
-    assert ends.get() == Ended(run, status, out_of_memory)
+    assert ends.get() == ContainerExit(run, status, out_of_memory)

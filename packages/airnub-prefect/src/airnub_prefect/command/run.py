@@ -11,19 +11,19 @@ from typing import Any
 from airnub_common import redact_text
 from airnub_core import Report, StoreError
 from airnub_prefect.command.display import (
-    Concluded,
     Display,
+    FinishedStage,
+    echo_err,
+    echo_error,
     pipeline_document,
     print_json,
     print_report,
-    prints_are_talk,
-    say,
-    say_error,
     stage_document,
+    stdout_to_stderr,
 )
 from airnub_prefect.department import PIPELINE, Department, Stage
 from airnub_prefect.errors import ConfigurationError, PipelineFailedError, ServerUnreachableError, StageFailedError
-from airnub_prefect.progress import listening
+from airnub_prefect.progress import progress_to
 from airnub_prefect.session import prefect_session
 from airnub_prefect.validation import load_yaml
 
@@ -101,11 +101,11 @@ def run_stage(
     report, failure, said = Report(), None, None
     parameters = {"settings": settings, "force": force, "accept": list(accept), **selection.parameters()}
     load = selection.taken_by(stage.name, stage.load_flow)
-    with prints_are_talk(), prefect_session(verbose=verbose) as session:
+    with stdout_to_stderr(), prefect_session(verbose=verbose) as session:
         started = time.monotonic()
-        with Display() as display, listening(display):
+        with Display() as display, progress_to(display):
             try:
-                report = returned(stage.flow, session.run(load, parameters))
+                report = report_of(stage.flow, session.run(load, parameters))
             except StageFailedError as error:
                 report, failure = error.report, str(error)
                 # The table names the items; beside a document on stdout the message does.
@@ -115,9 +115,9 @@ def run_stage(
             except (ConfigurationError, ServerUnreachableError):
                 raise
             except Exception as error:  # noqa: BLE001  # whatever a department's flow raises, the report is printed
-                failure = broken(stage.name, error)
+                failure = print_crash(stage.name, error)
             except KeyboardInterrupt:
-                say(interrupted(display))
+                echo_err(interruption_message(display))
                 return INTERRUPTED
             display.reported(report)
         seconds = time.monotonic() - started
@@ -126,7 +126,7 @@ def run_stage(
     else:
         print_report(stage.name, report, seconds)
     if failure is not None:
-        say_error(said or failure)
+        echo_error(said or failure)
         return 1
     return 0
 
@@ -151,15 +151,15 @@ def run_pipeline(
         ServerUnreachableError: a Prefect server is configured, and does not answer.
     """
     failure, status = None, 0
-    with prints_are_talk(), prefect_session(verbose=verbose) as session:
+    with stdout_to_stderr(), prefect_session(verbose=verbose) as session:
         started = time.monotonic()
-        with Display() as display, listening(display):
+        with Display() as display, progress_to(display):
             try:
                 parameters = {"force": force, **selection.parameters()}
                 load = selection.taken_by(PIPELINE, department.load_pipeline)
-                reports = returned_by_all(department, session.run(load, parameters))
+                reports = reports_of(department, session.run(load, parameters))
                 display.stages |= {
-                    stage: Concluded(report, None, 0.0)
+                    stage: FinishedStage(report, None, 0.0)
                     for stage, report in reports.items()
                     if stage not in display.stages
                 }
@@ -178,9 +178,9 @@ def run_pipeline(
             except ServerUnreachableError:
                 raise
             except Exception as error:  # noqa: BLE001  # whatever a department's flow raises, the reports are printed
-                failure, status = broken(PIPELINE, error), 1
+                failure, status = print_crash(PIPELINE, error), 1
             except KeyboardInterrupt:
-                say(interrupted(display))
+                echo_err(interruption_message(display))
                 return INTERRUPTED
             for one in display.stages.values():
                 display.reported(one.report)
@@ -191,17 +191,17 @@ def run_pipeline(
         for stage, one in display.stages.items():
             print_report(stage, one.report, one.seconds)
     if failure is None:
-        say(f"pipeline: all stages completed in {seconds:.1f} s")
+        echo_err(f"pipeline: all stages completed in {seconds:.1f} s")
         return 0
     completed = ", ".join(stage for stage, one in display.stages.items() if one.failure is None)
-    say_error(
+    echo_error(
         f"{failure}\npipeline: failed, completed: {completed or 'no stage'}; what was stored is safe, and the next run "
         "does the rest"
     )
     return status
 
 
-def returned_by_all(department: Department, value: object) -> dict[str, Report]:
+def reports_of(department: Department, value: object) -> dict[str, Report]:
     """What the pipeline of a department returned: the report of each stage by its name.
 
     Raises:
@@ -210,10 +210,10 @@ def returned_by_all(department: Department, value: object) -> dict[str, Report]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{department.pipeline}: expected a mapping of stage to Report, found {type(value).__name__}")
     flows = {stage.name: stage.flow for stage in department.stages}
-    return {stage: returned(flows.get(stage, department.pipeline), report) for stage, report in value.items()}
+    return {stage: report_of(flows.get(stage, department.pipeline), report) for stage, report in value.items()}
 
 
-def returned(flow: str, value: object) -> Report:
+def report_of(flow: str, value: object) -> Report:
     """What the flow of a stage returned.
 
     Raises:
@@ -221,18 +221,18 @@ def returned(flow: str, value: object) -> Report:
     """
     if not isinstance(value, Report):
         raise TypeError(
-            f"{flow}: expected a Report, found {type(value).__name__}; end it with `return await conclude(…)`"
+            f"{flow}: expected a Report, found {type(value).__name__}; end it with `return await finish_stage(…)`"
         )
     return value
 
 
-def broken(what: str, error: Exception) -> str:
+def print_crash(what: str, error: Exception) -> str:
     """Show whoever wrote the flow where it broke, and return the failure in a sentence."""
-    say_error(redact_text("".join(traceback.format_exception(error))))
+    echo_error(redact_text("".join(traceback.format_exception(error))))
     return redact_text(f"{what} broke with {type(error).__name__}: {error}; what was stored before is safe")
 
 
-def interrupted(display: Display) -> str:
+def interruption_message(display: Display) -> str:
     """What whoever pressed Ctrl-C wants to know."""
     safe = sum(count for kind, count in display.counts.items() if kind != "failed")
     if safe == 0:

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from airnub_prefect.run_containers import Ended, EndsOfContainers
+from airnub_prefect.docker_containers import ContainerExit, ContainerExits
 
 RUN = uuid4()
 
@@ -20,16 +20,16 @@ def event(action, container="c", run=RUN, status=None):
 @pytest.mark.parametrize(
     ("events", "expected"),
     [
-        ([event("die", status=137)], [Ended(RUN, 137, out_of_memory=False)]),
-        ([event("oom"), event("die", status=137)], [Ended(RUN, 137, out_of_memory=True)]),
-        ([event("oom", "other"), event("die", status=137)], [Ended(RUN, 137, out_of_memory=False)]),
+        ([event("die", status=137)], [ContainerExit(RUN, 137, out_of_memory=False)]),
+        ([event("oom"), event("die", status=137)], [ContainerExit(RUN, 137, out_of_memory=True)]),
+        ([event("oom", "other"), event("die", status=137)], [ContainerExit(RUN, 137, out_of_memory=False)]),
         ([event("die", run=None, status=1)], []),
     ],
 )  # fmt: skip
 def test_the_end_of_a_container_is_said(events, expected):
     """With its status, and with out of memory where the engine said so of this container."""
     said = []
-    ends = EndsOfContainers(uuid4(), said.append)
+    ends = ContainerExits(uuid4(), said.append)
     for one in events:
-        ends._look_at(one)
+        ends._handle(one)
     assert said == expected

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from airnub_prefect.command.display import print_json, tell, tell_wrapped
+from airnub_prefect.command.display import echo, echo_wrapped, print_json
 from airnub_prefect.department import PIPELINE, Department, Stage
 from airnub_prefect.settings_names import variable_of, yaml_name_of
 
@@ -40,8 +40,8 @@ def _print(rows: list[dict[str, Any]]) -> None:
     width = max(len(row["stage"]) for row in rows)
     indent = " " * (width + 3)
     for row in rows:
-        tell(f"{row['stage']:<{width}}   {row['flow']}")
-        tell_wrapped(row["description"], indent)
+        echo(f"{row['stage']:<{width}}   {row['flow']}")
+        echo_wrapped(row["description"], indent)
         if row["variable"] != "-":
-            tell(f"{indent}settings: Variable {row['variable']}")
-            tell(f"{indent}          {row['file']}")
+            echo(f"{indent}settings: Variable {row['variable']}")
+            echo(f"{indent}          {row['file']}")

@@ -15,14 +15,14 @@ from airnub_prefect.datasets import locate_datasets, locate_published
 from airnub_prefect.department import Department
 from airnub_prefect.embedded.server import EMBEDDED
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.resolution import resolve
 from airnub_prefect.settings import DatasetSettings, SourceSettings
+from airnub_prefect.settings_resolution import resolve
 
 if TYPE_CHECKING:
     from airnub_data import Location
 
 
-async def datasets_behind(settings: SourceSettings) -> dict[str, str] | None:
+async def stale_datasets(settings: SourceSettings) -> dict[str, str] | None:
     """By name the datasets of the department that the next processing would make, and why.
 
     Their settings are those that a processing finds by itself. It is not asked on the embedded server, where nothing
@@ -36,11 +36,11 @@ async def datasets_behind(settings: SourceSettings) -> dict[str, str] | None:
     """
     if os.environ.get(EMBEDDED):
         return None
-    kinds = _kinds(settings.package())
+    kinds = _dataset_settings(settings.package())
     if not kinds:
         return {}
     place = await locate(settings)
-    behind: dict[str, str] = {}
+    stale: dict[str, str] = {}
     for kind in kinds:
         try:
             processing = await resolve(kind, None)
@@ -49,17 +49,17 @@ async def datasets_behind(settings: SourceSettings) -> dict[str, str] | None:
             names = [one for dataset in processing.declared().values() for one in dataset.published_inputs]
             published = await locate_published(one.department for one in names)
             location = await locate_datasets(processing)
-            behind |= await asyncio.to_thread(_behind, processing, place, location, published)
+            stale |= await asyncio.to_thread(_stale, processing, place, location, published)
         except ConfigurationError as error:
             get_run_logger().info("Which datasets are behind is not known: %s", error)
             return None
         except Exception as error:  # noqa: BLE001  # whatever the datasets of a department raise, the event is sent
             get_run_logger().warning("Which datasets are behind is not known: %r", error)
             return None
-    return behind
+    return stale
 
 
-def _kinds(package: str) -> list[type[DatasetSettings]]:
+def _dataset_settings(package: str) -> list[type[DatasetSettings]]:
     """The settings of the stages that make datasets."""
     if find_spec("airnub_data") is None:
         return []  # a department without datasets has neither it nor polars
@@ -71,23 +71,23 @@ def _kinds(package: str) -> list[type[DatasetSettings]]:
     return [kind for kind in kinds if issubclass(kind, DatasetSettings)]
 
 
-def _behind(
+def _stale(
     settings: DatasetSettings, place: StoreLocation, location: object, published: "Mapping[str, Location]"
 ) -> dict[str, str]:
     from airnub_data import Location, by_name
     from airnub_data.pending import pending
 
     assert isinstance(location, Location), "as `locate_datasets` gives it"
-    behind: dict[str, str] = {}
+    stale: dict[str, str] = {}
     for name, dataset in by_name(*settings.declared().values()).items():
-        if inputs := [one.stem for one in dataset.own_inputs if one.stem in behind]:
-            behind[name] = f"its inputs are behind: {', '.join(inputs)}"
+        if inputs := [one.stem for one in dataset.own_inputs if one.stem in stale]:
+            stale[name] = f"its inputs are behind: {', '.join(inputs)}"
             continue
         try:
             found = pending(dataset, place, location, published)
         except IngestError as error:
-            behind[name] = str(error)
+            stale[name] = str(error)
         else:
             if not found.nothing and not found.held:
-                behind[name] = str(found)
-    return behind
+                stale[name] = str(found)
+    return stale

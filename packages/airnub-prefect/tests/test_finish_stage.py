@@ -22,11 +22,11 @@ def conclude_in_flow(report, tolerated):
     """Conclude inside a flow; its state."""
     from prefect import flow
 
-    from airnub_prefect.conclusion import conclude
+    from airnub_prefect.finish_stage import finish_stage
 
     @flow
     async def stage():
-        await conclude(CountingSettings(), report, tolerated)
+        await finish_stage(CountingSettings(), report, tolerated)
 
     return asyncio.run(stage(return_state=True))
 
@@ -76,7 +76,7 @@ def test_a_warning_is_logged(prefect_api, caplog):
 
 def test_summary_of_datasets():
     """Rows by what became of them, and why some are quarantined, also of a dataset that failed for it."""
-    from airnub_prefect.conclusion import summary
+    from airnub_prefect.finish_stage import summary
 
     violations = (Violation("rain: expected at least 0", 1200, "-1"), Violation("day: expected a date", 1, "`x`"))
     text = summary(
@@ -101,7 +101,7 @@ def test_summary_of_datasets():
 
 def test_summary_of_checks():
     """How many passed, and each that did not with what was expected and found; without checks there is nothing."""
-    from airnub_prefect.conclusion import summary
+    from airnub_prefect.finish_stage import summary
 
     right = CheckResult("row_count", True, "block", "at least 1 rows", "2 rows")
     wrong = CheckResult("unique_email", False, "block", "each email once", "1 rows too many, such as email=a|`b`\nc")
@@ -128,7 +128,7 @@ def test_summary_of_checks():
 
 def test_summary():
     """A person reads counts by source, new bytes, and the first failures."""
-    from airnub_prefect.conclusion import summary
+    from airnub_prefect.finish_stage import summary
 
     text = summary("alpha ingestion", Report([STORED, *map(failed, range(22))]))
     assert text.startswith(
@@ -141,7 +141,7 @@ def test_summary():
 
 def test_summary_of_nothing():
     """A stage without items says so."""
-    from airnub_prefect.conclusion import summary
+    from airnub_prefect.finish_stage import summary
 
     assert "0 items: 0 stored" in summary("alpha ingestion", Report())
 
@@ -150,11 +150,11 @@ def conclude_ingestion(settings, report, *, within_pipeline=False):
     """Conclude an ingestion in a flow, that may be a part of another one."""
     from prefect import flow
 
-    from airnub_prefect.conclusion import conclude
+    from airnub_prefect.finish_stage import finish_stage
 
     @flow
     async def stage():
-        await conclude(settings, report)
+        await finish_stage(settings, report)
 
     @flow
     async def pipeline():
@@ -201,7 +201,7 @@ def test_a_source_may_say_what_it_tolerates(prefect_api, sent, tmp_path, of_all,
     """It counts for that source alone, and the others are judged together without it."""
     from prefect import flow
 
-    from airnub_prefect.conclusion import conclude
+    from airnub_prefect.finish_stage import finish_stage
 
     sources = [
         FileSource(name=name, urls=["https://example.org/a"], tolerated_failures=own.get(name)) for name in ("a", "b")
@@ -211,7 +211,7 @@ def test_a_source_may_say_what_it_tolerates(prefect_api, sent, tmp_path, of_all,
 
     @flow
     async def stage():
-        await conclude(settings, report, settings.tolerated_failures)
+        await finish_stage(settings, report, settings.tolerated_failures)
 
     state = asyncio.run(stage(return_state=True))
     assert (said in state.message) if said else (state.name == "Completed")

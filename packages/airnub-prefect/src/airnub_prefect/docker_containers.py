@@ -23,17 +23,17 @@ _log = logging.getLogger("prefect.airnub.worker")
 
 _RUN, _POOL, _WORKER = "io.prefect.flow-run-id", "io.prefect.work-pool-id", "io.prefect.worker-name"
 _NUMBER = "com.docker.compose.container-number"
-OTHERS_TIME = timedelta(minutes=1)
+START_TIMEOUT = timedelta(minutes=1)
 """How long another worker may take between creating a container and starting it."""
-_LOOK_BACK = 60.0
-_PAUSE = 1.0
+_REPLAY_SECONDS = 60.0
+_RECONNECT_SECONDS = 1.0
 
-FAULTS = (DockerException, OSError)
+DOCKER_ERRORS = (DockerException, OSError)
 """What the engine's client raises; errors of the connection are the latter."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ContainerExit:
     """The container of a run has ended by itself, or was killed."""
 
     run: UUID
@@ -42,7 +42,7 @@ class Ended:
     """As the engine says, which knows whether the memory limit was reached."""
 
 
-def compose_number() -> int | None:
+def compose_replica() -> int | None:
     """Which one this process's container is of its Compose service, from 1; `None` outside of Compose."""
     try:
         client = docker.from_env()
@@ -50,12 +50,12 @@ def compose_number() -> int | None:
             number = client.containers.get(socket.gethostname()).labels.get(_NUMBER)
         finally:
             client.close()
-    except FAULTS:
+    except DOCKER_ERRORS:
         return None
     return int(number) if number else None
 
 
-def remove_unstarted(pool: UUID, worker: str, submitting: Collection[UUID]) -> dict[UUID, datetime]:
+def remove_unstarted_containers(pool: UUID, worker: str, submitting: Collection[UUID]) -> dict[UUID, datetime]:
     """Remove containers that a worker created and did not live to start: started later, they would run a second time.
 
     Args:
@@ -77,7 +77,7 @@ def remove_unstarted(pool: UUID, worker: str, submitting: Collection[UUID]) -> d
             run = UUID(found.labels[_RUN])
             created = datetime.fromisoformat(found.attrs["Created"])
             age = datetime.now(UTC) - created
-            if run in submitting or (found.labels.get(_WORKER) != worker and age < OTHERS_TIME):
+            if run in submitting or (found.labels.get(_WORKER) != worker and age < START_TIMEOUT):
                 continue
             try:
                 found.remove()
@@ -102,12 +102,12 @@ def has_container(run: UUID) -> bool:
         client.close()
 
 
-class EndsOfContainers:
+class ContainerExits:
     """Follows the engine's events in a thread of its own, from a minute ago on."""
 
-    def __init__(self, pool: UUID, say: Callable[[Ended], object]) -> None:
+    def __init__(self, pool: UUID, on_exit: Callable[[ContainerExit], object]) -> None:
         """Follow those of the pool of this id; `say` is called in that thread."""
-        self._pool, self._say = pool, say
+        self._pool, self._on_exit = pool, on_exit
         self._out_of_memory: set[str] = set()
 
     def start(self) -> None:
@@ -115,7 +115,7 @@ class EndsOfContainers:
         threading.Thread(target=self._follow, name="ends-of-containers", daemon=True).start()
 
     def _follow(self) -> None:
-        since = time.time() - _LOOK_BACK
+        since = time.time() - _REPLAY_SECONDS
         while True:
             client = None
             try:
@@ -123,15 +123,15 @@ class EndsOfContainers:
                 filters = {"type": "container", "event": ["oom", "die"], "label": f"{_POOL}={self._pool}"}
                 for event in client.events(since=int(since), decode=True, filters=filters):
                     since = event["time"]
-                    self._look_at(event)
-            except FAULTS as error:
+                    self._handle(event)
+            except DOCKER_ERRORS as error:
                 _log.debug("Events of the engine: %s; they are followed again", error)
             finally:
                 if client is not None:
                     client.close()
-            time.sleep(_PAUSE)
+            time.sleep(_RECONNECT_SECONDS)
 
-    def _look_at(self, event: dict[str, object]) -> None:
+    def _handle(self, event: dict[str, object]) -> None:
         actor = event["Actor"]
         if not isinstance(actor, dict) or _RUN not in actor["Attributes"]:
             return
@@ -141,4 +141,4 @@ class EndsOfContainers:
         out_of_memory = actor["ID"] in self._out_of_memory
         self._out_of_memory.discard(actor["ID"])
         values = actor["Attributes"]
-        self._say(Ended(UUID(values[_RUN]), int(values["exitCode"]), out_of_memory))
+        self._on_exit(ContainerExit(UUID(values[_RUN]), int(values["exitCode"]), out_of_memory))

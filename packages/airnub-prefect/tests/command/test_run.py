@@ -14,7 +14,7 @@ import pytest
 from department_for_tests.department import DEPARTMENT
 
 from airnub_core.sample_site import Reply
-from airnub_prefect.command.running import Selection, run_pipeline, run_stage
+from airnub_prefect.command.run import Selection, run_pipeline, run_stage
 from airnub_prefect.errors import ConfigurationError
 
 STAGES = {stage.name: stage for stage in DEPARTMENT.stages}
@@ -173,7 +173,7 @@ def test_a_flow_that_returns_nothing(run):
     """The message says what it should have returned."""
     status, _, stderr = run("counting", "ending: silent")
     assert status == 1
-    assert "flows:counting: expected a Report, found NoneType; end it with `return await conclude(…)`" in stderr
+    assert "flows:counting: expected a Report, found NoneType; end it with `return await finish_stage(…)`" in stderr
 
 
 def test_a_store_that_cannot_be_written(run, tmp_path):

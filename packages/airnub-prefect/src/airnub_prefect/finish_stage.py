@@ -12,16 +12,16 @@ from airnub_core import Report, Status
 from airnub_core.outcome import NEW
 from airnub_core.tolerance import tolerates
 from airnub_prefect.artifacts import artifact_key, cell, code, publish_items, publish_markdown
-from airnub_prefect.behind import datasets_behind
 from airnub_prefect.errors import NAMED_FAILURES, StageFailedError
 from airnub_prefect.events import IngestionEnded, emit_ingestion_ended
-from airnub_prefect.progress import report_concluded
+from airnub_prefect.progress import report_stage_finished
 from airnub_prefect.settings import SourceSettings, StageSettings
+from airnub_prefect.stale_datasets import stale_datasets
 
 _COLUMNS = ("rows in", "rows out", "superseded", "quarantined", "seconds")
 
 
-async def conclude(settings: StageSettings, report: Report, tolerated: int | str = 0) -> Report:
+async def finish_stage(settings: StageSettings, report: Report, tolerated: int | str = 0) -> Report:
     """Publish a report as a table and a summary, log what only a log can show, and return it.
 
     Args:
@@ -41,15 +41,15 @@ async def conclude(settings: StageSettings, report: Report, tolerated: int | str
         if outcome.warning is not None:
             get_run_logger().warning("%s: %s", outcome.source, outcome.warning)
     if isinstance(settings, SourceSettings):
-        await _tell_ended(settings, report)
+        await _emit_ended(settings, report)
     own = settings.tolerances() if isinstance(settings, SourceSettings) else {}
     if _is_tolerated(report, tolerated, own):
-        report_concluded(settings.stage, report, None)
+        report_stage_finished(settings.stage, report, None)
         return report
     failing = dict.fromkeys(outcome.source for outcome in report.failed if outcome.source in own)
-    said = [_said(tolerated), *(f"of {source} {_said(own[source])}" for source in failing)]
-    error = StageFailedError(settings.stage, report, ", ".join(said))
-    report_concluded(settings.stage, report, str(error))
+    tolerances = [_tolerance_text(tolerated), *(f"of {source} {_tolerance_text(own[source])}" for source in failing)]
+    error = StageFailedError(settings.stage, report, ", ".join(tolerances))
+    report_stage_finished(settings.stage, report, str(error))
     raise error
 
 
@@ -63,11 +63,11 @@ def _is_tolerated(report: Report, tolerated: int | str, own: Mapping[str, int | 
     )
 
 
-def _said(tolerated: int | str) -> str:
+def _tolerance_text(tolerated: int | str) -> str:
     return "none" if tolerated == 0 else str(tolerated)
 
 
-async def _tell_ended(settings: SourceSettings, report: Report) -> None:
+async def _emit_ended(settings: SourceSettings, report: Report) -> None:
     new = {outcome.source: None for outcome in report.outcomes if outcome.kind in NEW}
     failed = Counter(outcome.source for outcome in report.failed)
     emit_ingestion_ended(
@@ -75,7 +75,7 @@ async def _tell_ended(settings: SourceSettings, report: Report) -> None:
             department=settings.department,
             new=list(new),
             failed=dict(failed),
-            behind=await datasets_behind(settings),
+            behind=await stale_datasets(settings),
         )
     )
 
