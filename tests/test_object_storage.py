@@ -99,7 +99,7 @@ def test_stages_on_a_bucket(bucket, s3, secrets, site, data_root, prefect_api, p
     assert ": 0 damaged" in command("verify")
     [known] = json.loads(command("log", site.url("/weather/seattle.csv"), "--json"))
     assert [(one["current"], one["size"] > 0) for one in known["versions"]] == [(True, True)]
-    assert command("gc").startswith("0 that no manifest refers to")
+    assert command("gc").startswith("0 without a manifest")
     assert "manifests of" in command("reindex")
     assert command("partials").startswith("0 partial files")
 

@@ -30,8 +30,8 @@ def test_every_wrong_line_is_named_and_none_is_shown(told):
     """Blank lines before it count, and what stands in it may be secret."""
     assert told(b'A=1\n\n\nnot hunter2\nB=\'hunter2\nC="hunter2" x\n') == [
         ".env:4: expected NAME=value, found something else; a comment begins with #; see .env.example",
-        ".env:5: expected NAME=value, found a quote that is not closed, or more behind it; see .env.example",
-        ".env:6: expected NAME=value, found a quote that is not closed, or more behind it; see .env.example",
+        ".env:5: expected NAME=value, found an unclosed quote, or text after the closing quote; see .env.example",
+        ".env:6: expected NAME=value, found an unclosed quote, or text after the closing quote; see .env.example",
     ]
 
 
@@ -45,7 +45,7 @@ def test_a_folder_is_no_file(told, tmp_path):
     """Nor is what may not be read."""
     (tmp_path / "below" / ".env").mkdir(parents=True)
     [mistake] = wrong_lines(tmp_path / "below" / ".env")
-    assert "expected a file that can be read" in mistake.message
+    assert "expected a readable file" in mistake.message
 
 
 def test_several_folders_at_once(told, tmp_path):

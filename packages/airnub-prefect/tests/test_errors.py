@@ -38,11 +38,11 @@ def test_the_message_of_a_failed_stage():
     head, *named = message.splitlines()
     assert head == StageFailedError("ingestion", report(*[404] * 20, 503, 503), "none").headline
     assert head == (
-        "ingestion: 22 of 23 items failed, tolerated: none; 2 of them may succeed when run again, the others are safe"
+        "ingestion: 22 of 23 items failed, tolerated: none; 2 of them may succeed in another run; the others are stored"
     )
     assert named[0] == "  b: https://b/0: expected status 200, found 404 Not Found"
-    assert (len(named), named[-1]) == (21, "  and 2 more, see the table of items")
-    assert "running again will not help by itself" in str(StageFailedError("ingestion", report(404), "none"))
+    assert (len(named), named[-1]) == (21, "  and 2 more; see the table of items")
+    assert "another run alone will not help" in str(StageFailedError("ingestion", report(404), "none"))
 
 
 def test_its_repr_is_short():

@@ -93,7 +93,7 @@ def test_summary_of_datasets():
     assert "\n| a | 2,925 | 2,922 | 3 | 0 | 1.23 |\n" in text
     assert "\n| b |  |  |  | 1,200 |  |\n" in text
     assert text.endswith(
-        "## Why rows are quarantined\n\n"
+        "## Reasons for quarantined rows\n\n"
         "- **b**: rain: expected at least 0, first found `-1` (rows: 1,200)\n"
         "- **b**: day: expected a date, first found `'x'` (rows: 1)\n"
     )

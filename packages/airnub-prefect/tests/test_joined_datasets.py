@@ -79,7 +79,7 @@ def test_datasets_are_made_behind_their_inputs(process, everywhere, fill_store, 
 
 
 def test_an_input_that_failed_in_this_run(process, everywhere, fill_store, tmp_path):
-    """What is made of it is made of the version before, with a warning: other inputs may be new."""
+    """What is made of it is made from the previous version, with a warning: other inputs may be new."""
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n2,3\n"})
     everywhere(50.0)
     process()
@@ -87,7 +87,7 @@ def test_an_input_that_failed_in_this_run(process, everywhere, fill_store, tmp_p
     everywhere(100.0)
     made = process()
     assert kinds(made) == [Status.FAILED, Status.UNCHANGED, Status.UPDATED]
-    assert made["totals"].warning == "its input orders failed in this run: it is made of the version before"
+    assert made["totals"].warning == "its input orders failed in this run: it is made from the previous version"
     assert made["shares"].warning is None
     assert scan_dataset(Location(tmp_path / "datasets"), SHARES).collect().rows() == [(0.05,)]
 

@@ -44,7 +44,9 @@ def test_a_data_root_is_absolute(monkeypatch, tmp_path):
 def test_nowhere_to_put_data():
     """Without a checkout and a data root the message says what to set; absolute paths need neither."""
     assert paths.checkout() is None
-    with pytest.raises(ConfigurationError, match=r"AIRNUB_DATA_ROOT: expected a folder .*; set it"):
+    with pytest.raises(
+        ConfigurationError, match=r"AIRNUB_DATA_ROOT: .*expected it to name the folder for data.*; set it"
+    ):
         paths.data_path("data/x")
     assert paths.data_path("/data") == Path("/data")
 

@@ -83,7 +83,9 @@ def test_a_server_that_is_lost_on_the_way(dead_url):
     async def broken():
         raise RuntimeError("client has been closed")
 
-    with pytest.raises(ServerLostError, match=rf"{dead_url} stopped answering while the flow ran: .*refused.* is safe"):
+    with pytest.raises(
+        ServerLostError, match=rf"{dead_url} stopped answering while the flow ran: .*refused.* are safe"
+    ):
         run(Session(None, dead_url), broken)
 
 

@@ -83,8 +83,8 @@ def test_what_is_made_of_a_dataset_that_is_behind(fill_store, tmp_path):
     found = _stale(settings, StoreLocation(tmp_path / "store"), Location(tmp_path / "datasets"), {})
     assert found == {
         "orders": "1 new objects; 1 of 1 objects are read",
-        "totals": "its inputs are behind: orders",
-        "shares": "its inputs are behind: totals",
+        "totals": "its inputs are stale: orders",
+        "shares": "its inputs are stale: totals",
     }
 
 

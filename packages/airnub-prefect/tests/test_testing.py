@@ -174,5 +174,5 @@ def test_a_department_s_tests_write_into_temporary_folders_alone(tmp_path):
         line.split("::")[1].split(" ")[0] for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))
     }
     assert failed == {"test_absolute", "test_relative", "test_swallowed", "test_renamed"}, ended.stdout
-    assert "expected writes into temporary folders alone, found" in ended.stdout
+    assert "expected writes only into temporary folders, found" in ended.stdout
     assert {path.name for path in tmp_path.iterdir()} & {"x.csv", "z", "b"} == set()

@@ -60,7 +60,7 @@ tolerated_failures: 7x%
         "1: unknown key 'stroe'; did you mean 'store'?",
         "3: unknown key 'network.conections'; did you mean 'connections'?",
         "4: network.attempts: expected a valid integer, found 'many'",
-        "5: duplicate key 'attempts': it stands on line 4 already",
+        "5: duplicate key 'attempts': it is already on line 4",
         "7: files.0.name: expected the name of a source, 1 to 100 letters (a-z, A-Z), digits, `_`, `-` and `.`, the "
         "first one a letter, a digit or `_`, found 'a b'",
         "8: unknown key 'files.0.url'; did you mean 'urls'?",
@@ -86,7 +86,7 @@ def test_files_that_hold_no_mapping(written, text, message):
 
 def test_a_file_with_nothing_but_duplicates_is_refused(written):
     """Values that would pass do not excuse a mistake of writing."""
-    assert mistakes("store: x\nstore: y\n", written) == ["2: duplicate key 'store': it stands on line 1 already"]
+    assert mistakes("store: x\nstore: y\n", written) == ["2: duplicate key 'store': it is already on line 1"]
 
 
 @pytest.mark.parametrize(

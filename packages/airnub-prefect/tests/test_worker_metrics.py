@@ -42,9 +42,9 @@ def test_a_full_disk_is_reported_once_an_hour(tmp_path, sent):
 
     disks = DiskWatch([tmp_path], limit=-1)
     for now in (5.0, 65.0, 4.0 + REPORTED_EVERY):
-        disks.look(now)
+        disks.measure(now)
     assert len(sent) == 1
-    disks.look(5.0 + REPORTED_EVERY)
+    disks.measure(5.0 + REPORTED_EVERY)
     assert [use.path for use in sent] == [str(tmp_path)] * 2
     assert value("airnub_disk_used_ratio", machine=socket.gethostname(), path=str(tmp_path)) == sent[-1].share
     assert value("airnub_disk_free_bytes", machine=socket.gethostname(), path=str(tmp_path)) == sent[-1].free
@@ -54,7 +54,7 @@ def test_a_disk_with_space_is_not_reported(tmp_path, sent):
     """Its metrics are there all the same."""
     from airnub_prefect.worker_metrics import DiskWatch
 
-    DiskWatch([tmp_path], limit=1).look(0.0)
+    DiskWatch([tmp_path], limit=1).measure(0.0)
     assert sent == []
     assert 0 < value("airnub_disk_used_ratio", machine=socket.gethostname(), path=str(tmp_path)) <= 1
 
@@ -95,7 +95,7 @@ def test_a_watch_that_fails_is_logged(caplog):
 
     asyncio.run(end())
     [said] = [one for one in caplog.records if one.name == "prefect.airnub.worker"]
-    assert "no longer watched" in said.message
+    assert "no longer updated" in said.message
     assert "no client" in str(said.exc_info[1])
 
 

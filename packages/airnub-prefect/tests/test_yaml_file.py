@@ -54,9 +54,9 @@ def test_duplicate_keys(written):
     """Each names where the key stands already; the first one counts."""
     path = written("a: 1\nb: {c: 1, c: 2}\na: 2\na: 3\n")
     assert mistakes(path) == [
-        (2, "duplicate key 'c': it stands on line 2 already"),
-        (3, "duplicate key 'a': it stands on line 1 already"),
-        (4, "duplicate key 'a': it stands on line 1 already"),
+        (2, "duplicate key 'c': it is already on line 2"),
+        (3, "duplicate key 'a': it is already on line 1"),
+        (4, "duplicate key 'a': it is already on line 1"),
     ]
     assert read_yaml(path).value == {"a": 1, "b": {"c": 1}}
 
@@ -86,7 +86,7 @@ def test_anchors_and_merges(written):
 def test_a_mistake_behind_an_alias_is_told_once(written):
     """However often it is referred to."""
     assert mistakes(written("a: &a {x: 1, x: 2}\nb: *a\nc: {<<: *a}\n")) == [
-        (1, "duplicate key 'x': it stands on line 1 already")
+        (1, "duplicate key 'x': it is already on line 1")
     ]
 
 
@@ -94,14 +94,16 @@ def test_a_mistake_behind_an_alias_is_told_once(written):
 def test_merging_what_is_no_mapping(written, merged):
     """It is a mistake on its line."""
     assert mistakes(written(f"a: 1\n<<: {merged}\n")) == [
-        (2, "expected a mapping to merge (`<<`), found something else")
+        (2, "expected a mapping to merge (`<<`), found a different value")
     ]
 
 
 @pytest.mark.parametrize("text", ["a: 1\nb: &b [*b]\n", "a: 1\nb: &b {c: *b}\n", "a: 1\nb: &b {<<: *b}\n"])
 def test_an_alias_of_what_it_stands_in(written, text):
     """It has no end, and is named."""
-    assert mistakes(written(text)) == [(2, "expected an alias of something else, found one of what it stands in")]
+    assert mistakes(written(text)) == [
+        (2, "expected an alias of a different value, found one of a value that contains it")
+    ]
 
 
 def test_aliases_that_stand_for_billions(written, monkeypatch):
@@ -123,7 +125,7 @@ def test_a_list_of_many_urls_is_no_bomb(written, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("a:\n\tb: 1\n", 2, "broken YAML: a tab; YAML takes spaces alone"),
+        ("a:\n\tb: 1\n", 2, "broken YAML: a tab; YAML allows only spaces"),
         ("a: [1\nb: 2\n", 2, "broken YAML: while parsing a flow sequence expected ',' or ']', but got ':'"),
         ("a: 1\n---\nb: 2\n", 2, "broken YAML: expected a single document in the stream but found another document"),
         ("a: 1\nb: *c\n", 2, "broken YAML: found undefined alias 'c'"),

@@ -1,4 +1,4 @@
-"""The datasets that the processing makes: what their rows are, and how they are read from what was ingested."""
+"""Datasets that the processing makes: columns, keys, and readers of the ingested objects."""
 
 import polars as pl
 

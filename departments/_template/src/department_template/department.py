@@ -1,4 +1,4 @@
-"""What department_template consists of, for its command and for deployments."""
+"""Definition of department_template, for its command and for deployments."""
 
 from airnub_prefect.department import Department, Stage
 

@@ -1,11 +1,11 @@
-"""What each stage of department_template is told."""
+"""Settings of each stage of department_template."""
 
 from airnub_core import ApiSource, FileSource, PageSource
 from airnub_prefect.settings import DatasetsConfig, DatasetSettings, SourceSettings, StageSettings
 
 
 class IngestionSettings(SourceSettings, department="department_template", stage="ingestion"):
-    """What is fetched, and into which store: a list of sources for each category."""
+    """Store of the ingestion, and a list of sources for each category."""
 
     public_api_data: list[ApiSource] = []
     scheduled_file_downloads: list[FileSource] = []
@@ -13,10 +13,10 @@ class IngestionSettings(SourceSettings, department="department_template", stage=
 
 
 class ProcessingSettings(DatasetSettings, department="department_template", stage="processing"):
-    """Where the objects are, as for the ingestion, where the datasets go to, and their limits."""
+    """Store of the ingestion, location of the datasets, and their limits."""
 
 
 class AnalysisSettings(StageSettings, DatasetsConfig, department="department_template", stage="analysis"):
-    """Where the datasets are, and the folder that the reports go to, absolute or below the data root."""
+    """Location of the datasets, and folder of the reports, absolute or below the data root."""
 
     reports: str

@@ -1,7 +1,4 @@
-"""The department's own tasks, of later stages: a name, and one call each.
-
-They work on files of this machine: a retry would not help.
-"""
+"""Tasks of the later stages: a name and one call each. They have no retries, since they use only local files."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The datasets of project_alpha: what their rows are, and how they are read from what was ingested."""
+"""The datasets of project_alpha: columns, keys, and readers of the ingested objects."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""The demo: real rows of NOAA and the USGS, served on loopback the way that their own sites serve them."""
+"""The demo: real rows of NOAA and the USGS, served on loopback at the paths of their own sites."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class SampleData:
     """A `Demo`: the sample site of project_alpha, and the settings that point every stage at it."""
 
     def routes(self, *, with_failure: bool) -> Mapping[str, Route]:
-        """Two files, an API that is read in pages, and a page with links; with a failure one of them leads nowhere."""
+        """Two files, an API that is read in pages, and a page with links; with a failure, one link is broken."""
         feeds = sorted((FOLDER / "feeds").glob("*.csv"))
         earthquakes: list[object] = json.loads((FOLDER / "earthquakes.json").read_bytes())
         links = [f"summary/{path.name}" for path in feeds] + [_BROKEN] * with_failure

@@ -1,4 +1,4 @@
-"""What project_alpha consists of, for its command and for deployments."""
+"""Definition of project_alpha, for its command and for deployments."""
 
 from airnub_prefect.department import Department, Stage
 

@@ -1,4 +1,4 @@
-"""The question: where does it rain more, in Seattle or in New York? Pure: a table in, tables and a sentence out."""
+"""Statistics of rain by place and month, without I/O: where does it rain more, in Seattle or in New York?"""
 
 import polars as pl
 
@@ -15,8 +15,8 @@ def by_place(weather: pl.DataFrame) -> pl.DataFrame:
         weather: the dataset `noaa_daily_weather`, precipitation in mm.
 
     Returns:
-        A row a place: location, days, wet_days, wet_share (of 1), rain (mm), rain_per_wet_day (mm), wettest_day (mm),
-        longest_dry_spell (days without a gap). Of a place without wet days, rain_per_wet_day is null.
+        One row per place: location, days, wet_days, wet_share (of 1), rain (mm), rain_per_wet_day (mm), wettest_day
+        (mm), longest_dry_spell (days without a gap). `rain_per_wet_day` is null for a place without wet days.
     """
     ordered = weather.sort("location", "date")
     begins = (_wet != _wet.shift()) | (pl.col("date").diff() > pl.duration(days=1))
@@ -48,10 +48,10 @@ def by_place(weather: pl.DataFrame) -> pl.DataFrame:
 
 
 def by_month(weather: pl.DataFrame) -> pl.DataFrame:
-    """The mean month: wet days and rain of each month of the year, averaged over the years.
+    """Wet days and rain of each calendar month, averaged over the years.
 
     Returns:
-        A row a place and month, in that order: location, month (1 to 12), wet_days, rain (mm).
+        One row per place and month, sorted by both: location, month (1 to 12), wet_days, rain (mm).
     """
     return (
         weather.group_by("location", pl.col("date").dt.year().alias("year"), pl.col("date").dt.month().alias("month"))
@@ -91,7 +91,7 @@ def finding(places: pl.DataFrame) -> str:
 
 
 def _change(value: float, other: float) -> str:
-    """How much more or less a value is than another, `""` where the difference rounds to 0 %."""
+    """The difference of two values in percent, with "more" or "less"; `""` if it rounds to 0 %."""
     change = f"{value / other - 1:+.0%}"
     if change in {"+0%", "-0%"}:
         return ""

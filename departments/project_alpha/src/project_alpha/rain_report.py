@@ -1,4 +1,4 @@
-"""The report on rain: a table, a plot and a text, in a folder that is named after the data they were made from."""
+"""The report on rain: a table, a plot and a text, in a folder named by the digest of their data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from project_alpha.datasets import WEATHER
 from project_alpha.rain import WET_DAY_MM, by_month, by_place, finding
 
 _LINES = ("-", "--", ":")
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # of Okabe and Ito, told apart by everybody
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # of Okabe and Ito, distinguishable with any colour vision
 _HEADINGS = (
     "place",
     "days",
@@ -34,9 +34,9 @@ _MONTHS = "JFMAMJJASOND"
 
 @dataclass(frozen=True, slots=True)
 class RainReport:
-    """What was written, and what it says; `plot` is the path of the PNG, `None` where nothing could be written.
+    """Outcomes and content of the report; `plot` is the path of the PNG, `None` if nothing could be written.
 
-    The text is without the plot, which Prefect shows as an artifact of its own.
+    The text has no plot, since Prefect shows it as an artifact of its own.
     """
 
     outcomes: Sequence[Outcome]
@@ -46,14 +46,14 @@ class RainReport:
 
 
 def write_rain_report(datasets: Location, reports: Path) -> RainReport:
-    """Answer the question of `rain` from the dataset.
+    """Write the report on rain from the dataset `noaa_daily_weather`.
 
     Args:
-        datasets: where `noaa_daily_weather` is.
-        reports: where `rain-<digest>/` goes, with `report.md`, `rain.png` and `rain.csv`.
+        datasets: location of the datasets.
+        reports: parent folder of `rain-<digest>/`, with `report.md`, `rain.png` and `rain.csv`.
 
     Raises:
-        StoreError: the reports' folder cannot be written.
+        StoreError: the folder of the reports cannot be written.
     """
     try:
         weather = read_dataset(datasets, WEATHER)
@@ -73,7 +73,7 @@ def write_rain_report(datasets: Location, reports: Path) -> RainReport:
 
 
 def plot(months: pl.DataFrame) -> bytes:
-    """The mean year of each place as a PNG: wet days a month on the left, rain a month on the right."""
+    """The mean year of each place as a PNG: wet days per month on the left, rain per month on the right."""
     figure = Figure(figsize=(10, 4.2), dpi=120, layout="constrained")
     panels = {"wet_days": f"Wet days a month (at least {WET_DAY_MM:g} mm)", "rain": "Rain a month (mm)"}
     for axes, (column, title) in zip(figure.subplots(1, 2), panels.items(), strict=True):
@@ -93,7 +93,7 @@ def plot(months: pl.DataFrame) -> bytes:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 6), frameon=False)
     buffer = BytesIO()
-    # Without the library's version, equal data give equal bytes after an upgrade too.
+    # Without the version of the library, equal data give equal bytes after an upgrade.
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 

@@ -10,15 +10,15 @@ from typing import Any
 
 NAME = "PREFECT_API_URL"
 PORT = 4200
-"""Of a Prefect server that was not given another one (Prefect's setting `server.api.port`)."""
+"""Default port of a Prefect server (Prefect's setting `server.api.port`)."""
 LOCAL = f"http://127.0.0.1:{PORT}/api"
-"""The API of a server on this machine, on that port."""
+"""API of a server on this machine, on the default port."""
 
 
 def configured_api_url() -> str | None:
-    """The URL of the API that Prefect would use from the current folder, `None` where it would start one itself."""
+    """URL of the API that Prefect would use in the current folder, `None` where it would start an ephemeral server."""
     if NAME in os.environ:
-        return os.environ[NAME] or None  # empty is said too: it hides what files say
+        return os.environ[NAME] or None  # an empty value counts: it overrides the files
     return _dotenv(Path(".env")) or _toml() or _profile()
 
 
@@ -52,7 +52,7 @@ def _profile() -> str | None:
 
 
 def _text(values: Any, *keys: str) -> str | None:
-    """The text at the end of a path of keys, `None` where there is none, or something else."""
+    """The text at the end of a path of keys, `None` where the value is missing or is not text."""
     for key in keys:
         values = values.get(key) if isinstance(values, dict) else None
     return values if isinstance(values, str) and values else None
@@ -64,5 +64,5 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
-        # Prefect says what is wrong with it as soon as it is imported.
+        # Prefect reports the error as soon as it is imported.
         return {}

@@ -25,65 +25,65 @@ PROGRESS_EVERY = 1.0
 """Seconds between updates of the run page; each costs the server a row."""
 
 MAX_OTHERS = 1000
-"""Items beside the failures that a table shows; a larger one serves nobody and costs the server time."""
+"""Maximum number of items other than failures in a table; a longer one is not readable and costs the server time."""
 
 
 def artifact_key(*words: str) -> str:
-    """A key as Prefect takes it: lower-case letters, digits and dashes."""
+    """A valid artifact key: lower-case letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
 
 
 def item_rows(report: Report) -> list[dict[str, Any]]:
-    """The rows of the table of items: every failure first, then up to `MAX_OTHERS` others."""
+    """Rows of the table of items: every failure first, then up to `MAX_OTHERS` others."""
     others = [outcome for outcome in report.outcomes if outcome.kind is not Status.FAILED]
     return [_row(outcome) for outcome in (*report.failed, *others[:MAX_OTHERS])]
 
 
-async def publish_items(key: str, report: Report, whose: str) -> None:
-    """The table of a stage's items; `whose` says in its caption which stage it is."""
-    caption = f"Every item of {whose} that failed, and up to {MAX_OTHERS:,} others"
+async def publish_items(key: str, report: Report, stage: str) -> None:
+    """Publish the table of a stage's items; the caption names the stage."""
+    caption = f"Every item of {stage} that failed, and up to {MAX_OTHERS:,} others"
     await acreate_table_artifact(item_rows(report), key=key, description=caption)
 
 
 async def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
-    """A table; values are text, numbers, booleans or `None`, since Prefect stores JSON."""
+    """Publish a table; values are text, numbers, booleans or `None`, since Prefect stores JSON."""
     await acreate_table_artifact([dict(row) for row in rows], key=key, description=description)
 
 
 async def publish_markdown(key: str, markdown: str, description: str) -> None:
-    """A text for people."""
+    """Publish a Markdown text."""
     await acreate_markdown_artifact(markdown, key=key, description=description)
 
 
 async def publish_image(key: str, path: Path, description: str) -> None:
-    """A PNG, carried inside the artifact, so that it is seen wherever the server is.
+    """Publish a PNG inside the artifact, so that the UI shows it without access to the file.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     content = base64.b64encode(await asyncio.to_thread(path.read_bytes)).decode()
     await acreate_image_artifact(f"data:image/png;base64,{content}", key=key, description=description)
 
 
 async def publish_svg(key: str, svg: str, description: str) -> None:
-    """An SVG image, carried inside the artifact as well."""
+    """Publish an SVG image inside the artifact."""
     content = base64.b64encode(svg.encode()).decode()
     await acreate_image_artifact(f"data:image/svg+xml;base64,{content}", key=key, description=description)
 
 
 def cell(text: str) -> str:
-    """A text with values of a source in a cell of a table in Markdown."""
+    """A text that contains values of a source, as a cell of a Markdown table."""
     return code(" ".join(text.split()).replace("|", "\\|"))
 
 
 def code(value: str) -> str:
-    """A value of a source, which Markdown must not interpret."""
+    """A value of a source as Markdown code, so that it is not interpreted."""
     return "`" + value.replace("`", "'") + "`"
 
 
 @asynccontextmanager
 async def batch_progress(batch: str) -> AsyncIterator[BatchProgress]:
-    """The progress of a batch, shown on the page of the run while the block runs."""
+    """Progress of a batch of items, shown on the page of the run while the block runs."""
     progress = BatchProgress(batch)
     async with _shown(progress, f"{batch}: items that have ended"):
         yield progress
@@ -91,7 +91,7 @@ async def batch_progress(batch: str) -> AsyncIterator[BatchProgress]:
 
 @asynccontextmanager
 async def share_progress(description: str) -> AsyncIterator[ShareProgress]:
-    """The progress of one piece of work, shown on the page of the run while the block runs."""
+    """Progress of one piece of work, shown on the page of the run while the block runs."""
     progress = ShareProgress()
     async with _shown(progress, description):
         yield progress
@@ -107,8 +107,8 @@ async def _shown(progress: BatchProgress | ShareProgress, description: str) -> A
         updates.cancel()
         [ended] = await asyncio.gather(updates, return_exceptions=True)
         if isinstance(ended, Exception):
-            # Who looks on saw less; the batch itself has nothing to do with it.
-            get_run_logger().warning("The progress could not be shown: %r", ended)
+            # The display failed; the batch itself is not affected.
+            get_run_logger().warning("The progress artifact could not be updated: %r", ended)
     await aupdate_progress_artifact(artifact, 100.0)
 
 
@@ -125,7 +125,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     row: dict[str, Any] = {
         "source": outcome.source,
         "outcome": outcome.kind.value,
-        "error": None if outcome.error is None else _complaint(outcome.error, outcome.url),
+        "error": None if outcome.error is None else _error_text(outcome.error, outcome.url),
         "url": outcome.url,
         "size": outcome.size,
         "attempts": outcome.attempts,
@@ -144,6 +144,6 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     return row
 
 
-def _complaint(error: IngestError, url: str | None) -> str:
-    """The kind of error and its message, without the URL that stands in a column of its own."""
+def _error_text(error: IngestError, url: str | None) -> str:
+    """The kind of error and its message, without the URL, which has a column of its own."""
     return f"{type(error).__name__}: {str(error).removeprefix(f'{url}: ')}"

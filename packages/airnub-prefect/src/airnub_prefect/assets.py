@@ -1,11 +1,11 @@
 """Sources and datasets as Prefect assets, from which Prefect Cloud draws the lineage graph.
 
-    airnub://<department>/sources/<source>      what an ingestion stored
+    airnub://<department>/sources/<source>      objects that an ingestion stored
     airnub://<department>/datasets/<dataset>    the table of a dataset
 
-Each is announced by the events that Prefect's own `@materialize` sends: `prefect.asset.materialization.succeeded` or
-`.failed` of the asset, with the assets that it was made of as related resources, and `prefect.asset.referenced` of
-each of these. On the open-source server they are events and no more.
+The events are those of Prefect's `@materialize`: `prefect.asset.materialization.succeeded` or `.failed` of the asset,
+with its upstream assets as related resources, and `prefect.asset.referenced` of each upstream asset. The open-source
+server only records them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from airnub_data import Dataset
 
 _BY = "airnub"
-"""The tool, as the events name it."""
+"""The `materialized_by` of the events."""
 
 
 def source_asset(department: str, source: str) -> Asset:
-    """A source of a department's ingestion; for `asset_deps` of tasks that read its objects.
+    """The asset of a source; for `asset_deps` of tasks that read its objects.
 
     >>> source_asset("project_alpha", "noaa_daily_weather")
     Asset(key='airnub://project_alpha/sources/noaa_daily_weather')
@@ -35,7 +35,7 @@ def source_asset(department: str, source: str) -> Asset:
 
 
 def dataset_asset(department: str, dataset: str) -> Asset:
-    """A dataset by the name of its table; for `asset_deps` of tasks that read it.
+    """The asset of a dataset, by the name of its table; for `asset_deps` of tasks that read it.
 
     >>> dataset_asset("crm", "customers.v2")
     Asset(key='airnub://crm/datasets/customers.v2')
@@ -44,7 +44,7 @@ def dataset_asset(department: str, dataset: str) -> Asset:
 
 
 def emit_dataset_asset(department: str, dataset: "Dataset", outcome: Outcome) -> None:
-    """Announce a version of a dataset, or that it failed; nothing where it is unchanged or skipped."""
+    """Send the events of a new version of a dataset, or of its failure; none if it is unchanged or skipped."""
     if outcome.kind in {Status.UNCHANGED, Status.SKIPPED}:
         return
     upstream = [source_asset(department, source) for source in dataset.sources]
@@ -67,7 +67,7 @@ def emit_dataset_asset(department: str, dataset: "Dataset", outcome: Outcome) ->
 
 
 def emit_source_assets(department: str, report: Report) -> None:
-    """Announce each source that stored something new, or of which every item failed."""
+    """Send the events of each source that stored something new, or of which every item failed."""
     by_source: dict[str, list[Outcome]] = {}
     for outcome in report.outcomes:
         by_source.setdefault(outcome.source, []).append(outcome)

@@ -1,7 +1,7 @@
 """Location and credentials of an object store, from a Prefect block or from environment variables.
 
-Block documents are read as they are: nothing of prefect-aws is installed, nor boto3 or s3fs, which it and Prefect's own
-`RemoteFileSystem` would bring.
+Block documents are read as plain JSON, so that prefect-aws with boto3, and s3fs for Prefect's `RemoteFileSystem`, need
+not be installed.
 """
 
 import os
@@ -25,25 +25,25 @@ from airnub_prefect.settings import IndexBlock, StoreBlock, StoreConfig
 Document = Mapping[str, Any]
 
 
-async def locate(part: StoreConfig) -> StoreLocation:
-    """Where the store and the index of a stage, or of a category, are.
+async def locate(config: StoreConfig) -> StoreLocation:
+    """The location of the store and the index of a stage or a category.
 
     Raises:
-        ConfigurationError: a block is missing, or is not of a form that can be used; or there is no data root.
+        ConfigurationError: a block is missing or has an unsupported form, or there is no data root.
     """
-    index = part.index
+    index = config.index
     if isinstance(index, IndexBlock):
         index = (await read_secrets([index.block]))[index.block].get_secret_value()
-    if isinstance(part.store, str):
-        return StoreLocation(data_path(part.store), index)
-    address = await read_address(part.store)
-    return StoreLocation(address, index, local_folder(part.store, address))
+    if isinstance(config.store, str):
+        return StoreLocation(data_path(config.store), index)
+    address = await read_address(config.store)
+    return StoreLocation(address, index, local_folder(config.store, address))
 
 
 def local_folder(reference: StoreBlock, address: BucketAddress) -> Path:
-    """The folder of this machine for what belongs to a bucket and is not in it.
+    """The local folder for staged and cached files of a bucket.
 
-    Another bucket under the same name must not find what is kept of the first one.
+    Its name contains a hash of bucket and endpoint: two buckets that one block names in turn must not share it.
 
     Raises:
         ConfigurationError: there is no data root.
@@ -53,14 +53,16 @@ def local_folder(reference: StoreBlock, address: BucketAddress) -> Path:
 
 
 async def read_address(reference: StoreBlock) -> BucketAddress:
-    """The address that a block holds, or without one the environment.
+    """The address of a bucket from a block, or from an environment variable if the block does not exist.
 
     Raises:
-        ConfigurationError: there is neither, or it is not of a form that can be used.
+        ConfigurationError: both are missing, or the block has an unsupported form.
     """
     if find_spec("obstore") is None:
         raise ConfigurationError.of(
-            reference.block, "expected the extra airnub-prefect[buckets] for stores in object storage, found it missing"
+            reference.block,
+            "stores in object storage need the extra airnub-prefect[buckets], which is not installed; add it to the "
+            "dependencies of the department and run `uv sync`",
         )
     kind, _, name = reference.block.partition("/")
     async with get_client() as client:
@@ -89,7 +91,7 @@ def _from_environment(reference: StoreBlock) -> BucketAddress:
 
 
 def _s3_bucket(block: str, data: Document) -> BucketAddress:
-    """Of prefect-aws: https://prefecthq.github.io/prefect-aws/s3/"""
+    """The address in a block of prefect-aws: https://prefecthq.github.io/prefect-aws/s3/"""
     credentials = _mapping(block, data, "credentials")
     parameters = _mapping(block, credentials, "aws_client_parameters")
     for given, what in (
@@ -97,7 +99,9 @@ def _s3_bucket(block: str, data: Document) -> BucketAddress:
         (credentials.get("assume_role_arn"), "assume_role_arn"),
     ):
         if given:
-            raise ConfigurationError.of(block, f"expected keys, or a role of the machine, found {what}: not supported")
+            raise ConfigurationError.of(
+                block, f"expected keys, or a role of the machine, found {what}, which is not supported"
+            )
     if parameters.get("verify") is False:
         raise ConfigurationError.of(block, "expected verify to be true, found false: certificates are always verified")
     folder = _text(data.get("bucket_folder")).strip("/")
@@ -115,7 +119,7 @@ def _s3_bucket(block: str, data: Document) -> BucketAddress:
 
 
 def _remote_file_system(block: str, data: Document) -> BucketAddress:
-    """Prefect's own, with the settings of s3fs."""
+    """The address in a `RemoteFileSystem` block of Prefect, whose settings are those of s3fs."""
     settings = _mapping(block, data, "settings")
     client = _mapping(block, settings, "client_kwargs")
     return BucketAddress(
@@ -146,7 +150,7 @@ def _bucket_url(where: str, url: str) -> str:
 def _mapping(block: str, data: Document, key: str) -> Document:
     value = data.get(key) or {}
     if not isinstance(value, dict):
-        raise ConfigurationError.of(block, f"expected a mapping as {key}, found something else")
+        raise ConfigurationError.of(block, f"expected a mapping as {key}, found {type(value).__name__}")
     return value
 
 

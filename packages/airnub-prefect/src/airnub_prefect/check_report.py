@@ -1,4 +1,4 @@
-"""A report of dataset checks in this run and the last versions, as a table and a plot."""
+"""Report of the dataset checks in this run and in the last versions, as a table and a plot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from airnub_data.check_history import CheckedVersion
 
 VERSIONS = 30
-"""The last versions of a dataset that are shown."""
+"""Number of versions of a dataset that are shown."""
 _PANELS = 40
-"""Panels of a plot; more would be 3,000 pixels high."""
+"""Maximum number of panels of a plot; 40 are 3,000 pixels high."""
 _PASSED, _WARNED, _FAILED, _ABSENT = "✓", "!", "✗", "·"
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """One version, or what this run found and did not commit."""
+    """One version, or the uncommitted result of this run."""
 
     label: str
     rows: int | None
@@ -29,20 +29,20 @@ class _Shown:
 
 
 async def publish_checks(
-    key: str, whose: str, outcomes: Sequence[Outcome], history: Mapping[str, "Sequence[CheckedVersion]"]
+    key: str, stage: str, outcomes: Sequence[Outcome], history: Mapping[str, "Sequence[CheckedVersion]"]
 ) -> None:
-    """Publish the table and the plot; nothing where no dataset has checks, and no plot where there is no number.
+    """Publish the table, and the plot if a check has a number; nothing if no dataset has checks.
 
     Args:
-        key: how the keys of the artifacts begin.
-        whose: department and stage, for captions.
-        outcomes: of the datasets, in this run.
-        history: the last versions of each dataset, the oldest first.
+        key: prefix of the keys of the artifacts.
+        stage: department and stage, for captions.
+        outcomes: outcomes of the datasets in this run.
+        history: the last versions of each dataset, oldest first.
     """
     checked = {one.source: _shown(one, history.get(one.source, ())) for one in outcomes if one.checks}
     if not checked:
         return
-    about = f"Checks of {whose}: this run and the last {VERSIONS} versions"
+    about = f"Checks of {stage}: this run and the last {VERSIONS} versions"
     await publish_markdown(f"{key}-checks", markdown(outcomes, history), about)
     panels = [panel for dataset, shown in checked.items() for panel in _panels(dataset, shown)]
     if panels:
@@ -50,12 +50,12 @@ async def publish_checks(
 
 
 def markdown(outcomes: Sequence[Outcome], history: Mapping[str, "Sequence[CheckedVersion]"]) -> str:
-    """Each check of each dataset: what was expected and found, and whether it held in the last versions."""
+    """A table with expectation, finding and the results in the last versions of each check of each dataset."""
     lines = [
         "# Checks",
         "",
-        f"Versions, the newest on the right: {_PASSED} passed, {_WARNED} failed and warned, {_FAILED} failed, "
-        f"{_ABSENT} not declared then. The last is what this run found, also where it was not committed.",
+        f"Versions, newest on the right: {_PASSED} passed, {_WARNED} failed with a warning, {_FAILED} failed, "
+        f"{_ABSENT} not declared in that version. The last mark is the result of this run, committed or not.",
         "",
         "| dataset | check | versions | expected | found |",
         "|---|---|---|---|---|",
@@ -78,7 +78,8 @@ def _shown(outcome: Outcome, history: "Sequence[CheckedVersion]") -> list[_Shown
     if outcome.kind is Status.FAILED or not shown:
         shown.append(_Shown("this run", outcome.rows, now))
     else:
-        # The newest version, as this run judged it: freshness is judged again where nothing was committed.
+        # This run replaces the results of the newest version: freshness is evaluated again even if nothing was
+        # committed.
         last = shown[-1]
         shown[-1] = _Shown(last.label, last.rows, {**last.checks, **now})
     return shown[-VERSIONS:]
@@ -97,7 +98,7 @@ def _panels(dataset: str, shown: Sequence[_Shown]) -> list[Panel]:
             for one, check in zip(shown, found, strict=True)
         ]
         unit = next((check.unit for check in reversed(found) if check is not None and check.unit), newest.unit)
-        # A count of rows has its panel already.
+        # The count of rows has a panel already.
         if unit is not None and unit != "rows":
             panels.append(Panel(f"{dataset}: {name} ({unit})", points))
     return panels

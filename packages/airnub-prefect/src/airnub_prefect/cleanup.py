@@ -1,7 +1,7 @@
-"""Cleanup of a department's stores and datasets, with their sizes.
+"""Cleanup of a department's stores and datasets, with their disk usage.
 
-Nothing that a run in flight uses goes: a partial file that a run has taken up is not among those that wait, and files
-of datasets are kept for the retention, which is longer than any run.
+Files that a run in flight uses are kept: a partial file that a run has resumed is not listed as waiting, and files of
+datasets are kept for the retention, which is longer than any run.
 """
 
 import os
@@ -22,64 +22,64 @@ if TYPE_CHECKING:
     from airnub_data import Dataset, Location
 
 PARTIALS_KEPT = timedelta(days=7)
-"""How long a partial file waits for the run that resumes it; a daily ingestion has tried several times by then."""
+"""Age at which a partial file is removed; a daily ingestion has tried several times to resume it by then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is in one place, after the cleanup, and what was removed from it."""
+    """Disk usage of one place after the cleanup, and what was removed there."""
 
     what: str
     """`store`, `index`, `partial files`, `dataset` or `staged rows`."""
     place: str
     files: int | None
-    """`None` where they are not counted, such as those of PostgreSQL."""
+    """`None` where files are not counted, as in PostgreSQL."""
     size: int | None
     """In bytes."""
     removed_files: int = 0
     removed_size: int = 0
-    """In bytes; 0 in a bucket, where sizes of single files are not asked for."""
+    """In bytes; 0 in a bucket, where sizes of single files are not requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A file system that a store or datasets are on."""
+    """A file system that holds a store or datasets."""
 
     place: str
     size: int
     free: int
     """In bytes, for users other than root."""
     taken: int
-    """In bytes; what is reserved for root is neither taken nor free."""
+    """In bytes; blocks reserved for root are neither taken nor free."""
 
     @property
     def used(self) -> float:
-        """The share that is taken, from 0 to 1, as `df` counts it."""
+        """The used share, from 0 to 1, as `df` counts it."""
         return self.taken / max(self.taken + self.free, 1)
 
 
 @dataclass(slots=True)
 class Cleanup:
-    """What was found and removed; with `dry_run` what would be."""
+    """Result of a cleanup; with `dry_run`, removed files are those that would be removed."""
 
     dry_run: bool
     kept: list[Kept] = field(default_factory=list)
     disks: list[Disk] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
-    """What could not be cleaned up, and why."""
+    """The reason for each place that could not be cleaned up."""
 
     @property
     def removed_files(self) -> int:
-        """Of all places."""
+        """Number of removed files in all places."""
         return sum(one.removed_files for one in self.kept)
 
     @property
     def removed_size(self) -> int:
-        """Of all places, in bytes."""
+        """Size of the removed files in all places, in bytes."""
         return sum(one.removed_size for one in self.kept)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """The result as JSON values."""
         return {
             "dry_run": self.dry_run,
             "removed": {"files": self.removed_files, "bytes": self.removed_size},
@@ -96,15 +96,15 @@ def clean_up(
     dry_run: bool = False,
     now: datetime | None = None,
 ) -> Cleanup:
-    """Remove partial files that nothing resumed for a week, and files of datasets beyond their retention; measure all.
+    """Remove partial files that no run resumed for a week, and expired files of datasets; measure disk usage.
 
-    What cannot be cleaned up is noted, and stops nothing else. A second time removes nothing more.
+    A failure in one place is recorded, and the others are cleaned up all the same. The cleanup is idempotent.
 
     Args:
-        places: of stores; one that is not there yet is left out.
-        datasets: where datasets are, and their declarations by name; those that are not made yet are left out.
+        places: locations of stores; a store that does not exist yet is left out.
+        datasets: location of the datasets, and their declarations by name; datasets not made yet are left out.
         dry_run: remove nothing.
-        now: the time to count from; that of this machine by default.
+        now: time that ages are counted from; now by default.
     """
     result, now = Cleanup(dry_run), now or datetime.now(UTC)
     folders: list[Path] = []
@@ -162,7 +162,7 @@ def _cleaned_dataset(location: "Location", name: str, retention: timedelta, *, d
 
     if Table.open(location, name) is None:
         return
-    # A vacuum adds versions to a table even where it finds nothing.
+    # A vacuum commits versions to a table even if it removes nothing.
     due = vacuum(location, name, retention, dry_run=True)
     local = location.root if isinstance(location.root, Path) else None
     size = sum(_size(local / path) for path in due) if local is not None else 0
@@ -182,7 +182,7 @@ def _store_usage(place: StoreLocation) -> tuple[int, int]:
 
 
 def _usage(folder: Path, without: Path | None = None) -> tuple[int, int]:
-    """How many files are below a folder, and their bytes."""
+    """Number and total size in bytes of the files below a folder."""
     files = size = 0
     for parent, children, names in os.walk(folder):
         if without is not None:
@@ -196,11 +196,11 @@ def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except FileNotFoundError:
-        return 0  # a run in flight has just moved it
+        return 0  # moved by a run in flight
 
 
 def _disks(folders: Iterable[Path]) -> Iterator[Disk]:
-    """The file systems that folders are on, each once."""
+    """The file systems of the folders, each once."""
     seen: set[int] = set()
     for folder in folders:
         device = folder.stat().st_dev

@@ -1,4 +1,4 @@
-"""Datasets in Prefect: their location, and a task for each. Needs the extra `airnub-prefect[datasets]`."""
+"""Datasets in Prefect: their location, and a task for each. The extra `airnub-prefect[datasets]` is required."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -31,30 +31,30 @@ if TYPE_CHECKING:
     # polars and deltalake come with an extra, and take long to import: only what works with rows imports them.
     from airnub_data import Dataset, Location
 
-_LACKING = {Status.FAILED: "failed", Status.SKIPPED: "was skipped"}
+_INCOMPLETE = {Status.FAILED: "failed", Status.SKIPPED: "was skipped"}
 
 
-async def locate_datasets(part: DatasetsConfig) -> "Location":
-    """Where datasets are.
+async def locate_datasets(config: DatasetsConfig) -> "Location":
+    """The location of a department's datasets.
 
     Raises:
-        ConfigurationError: a block is missing, or is not of a form that can be used; or there is no data root.
+        ConfigurationError: a block is missing or has an unsupported form, or there is no data root.
     """
     from airnub_data import Location
 
-    if isinstance(part.datasets, str):
-        return Location(data_path(part.datasets))
-    address = await read_address(part.datasets)
-    return Location(address, local_folder(part.datasets, address))
+    if isinstance(config.datasets, str):
+        return Location(data_path(config.datasets))
+    address = await read_address(config.datasets)
+    return Location(address, local_folder(config.datasets, address))
 
 
 async def locate_published(departments: Iterable[str]) -> "dict[str, Location]":
-    """Where departments have their datasets, as the Variables of their processing say it: images have no checkout.
+    """The locations of other departments' datasets, from the Variables of their processing: images have no checkout.
 
-    A department without such a Variable is left out: the checkout says it, if there is one.
+    A department without such a Variable is left out; the caller looks into the checkout, if there is one.
 
     Raises:
-        ConfigurationError: a Variable does not say it, or names a block that cannot be used.
+        ConfigurationError: a Variable has no `datasets`, or names a block that cannot be used.
     """
     found = {}
     for department in dict.fromkeys(departments):
@@ -62,8 +62,8 @@ async def locate_published(departments: Iterable[str]) -> "dict[str, Location]":
         value = await Variable.aget(name)
         if value is not None:
             datasets = value.get("datasets") if isinstance(value, dict) else None
-            part = validated(DatasetsConfig, {"datasets": datasets}, f"Variable {name}")
-            found[department] = await locate_datasets(part)
+            config = validated(DatasetsConfig, {"datasets": datasets}, f"Variable {name}")
+            found[department] = await locate_datasets(config)
     return found
 
 
@@ -74,28 +74,27 @@ async def make_datasets(
     sources: Collection[str] | None = None,
     failed: bool = False,
 ) -> Report:
-    """Make every dataset of a department, one after another, each in a task of its own, behind its inputs.
+    """Make the datasets of a department, each in a task of its own, inputs first.
 
-    One whose input fails or is skipped is made of the versions that its inputs have, with a warning; where it says
-    `requires_complete`, it is skipped, also for an input that is not made in this run and was not in its last one.
+    If an input fails or is skipped, a dataset is made from the last versions of its inputs, with a warning. A dataset
+    with `requires_complete` is skipped instead, also if an input is not made in this run and failed in its last one.
 
-    All that is behind is made, whatever event started the run. One with a new version sends `airnub.dataset.updated`.
+    All stale datasets are made, whatever event started the run. Each new version sends `airnub.dataset.updated`.
 
     Args:
-        settings: of the processing.
-        accept: datasets whose next version may be beyond their limits, or of sources that are not complete, this once.
-        sources: make only datasets of these sources, and those that are made of them; all without one.
-        failed: of these, make only those that failed or were skipped in their last run, or whose last run has not
-            ended, and those that are made of them; all without a store, which keeps that.
+        settings: settings of the processing.
+        accept: datasets whose next version may exceed their limits, or have incomplete sources, in this run.
+        sources: make only datasets of these sources, and their downstream datasets; all datasets if empty.
+        failed: of these, make only datasets whose last run failed, was skipped or has not ended, and their downstream
+            datasets. Without a store there is no record of runs, and all are made.
 
     Returns:
-        What became of each; one that cannot be made has failed, and stops no other. One that requires complete sources
-        is skipped where one of them is not.
+        The outcome of each dataset. A failure stops no other dataset.
 
     Raises:
-        ConfigurationError: `accept` has a name that no dataset has, or `sources` one that no dataset reads; nothing was
+        ConfigurationError: `accept` has an unknown dataset, or `sources` a source that no dataset reads; nothing was
             made.
-        StoreError: what failed in the last run cannot be read or noted.
+        StoreError: the record of the last runs cannot be read or written.
     """
     from airnub_data import by_name
     from airnub_data.outcome import skipped_outcome
@@ -105,7 +104,7 @@ async def make_datasets(
         if name not in declared:
             raise ConfigurationError.of("accept", f"unknown dataset {name!r}; {nearest_or_all(name, declared)}")
     read_from = {name: dataset.sources for name, dataset in declared.items()}
-    if not is_within_pipeline():  # there the ingestion has checked them, and not every source has a dataset
+    if not is_within_pipeline():  # there the ingestion checks the names, and not every source has a dataset
         check_names("source", sources or (), {source for of_one in read_from.values() for source in of_one})
     names = [name for name in declared if not sources or not set(sources).isdisjoint(read_from[name])]
     names = _selected(declared, names)
@@ -126,7 +125,7 @@ async def make_datasets(
         dataset = declared[name]
         inputs = {one.stem: outcomes[one.stem] for one in dataset.own_inputs if one.stem in outcomes}
         lacking = [
-            f"{one} {_LACKING[given.kind]} in this run" for one, given in inputs.items() if given.kind in _LACKING
+            f"{one} {_INCOMPLETE[given.kind]} in this run" for one, given in inputs.items() if given.kind in _INCOMPLETE
         ]
         before = [
             one.stem for one in dataset.own_inputs if one.stem not in outcomes and _is_lacking(last.get(one.stem))
@@ -137,7 +136,7 @@ async def make_datasets(
             outcome = await asyncio.to_thread(skipped_outcome, dataset, location, _skipped(name, incomplete))
             emit_dataset_checked(settings.department, outcome)
         else:
-            # What it waits for has ended already: the graph of the run shows it.
+            # The inputs have ended already; `wait_for` draws them in the graph of the run.
             outcome = await make_dataset(name, settings, name in accept, wait_for=list(inputs.values()))
             if lacking and outcome.kind is not Status.FAILED:
                 outcome = _warned(outcome, lacking)
@@ -149,7 +148,7 @@ async def make_datasets(
 
 
 def _selected(declared: "Mapping[str, Dataset]", begin: Collection[str]) -> list[str]:
-    """These datasets, and those that are made of them, in the order of making."""
+    """These datasets and their downstream datasets, inputs first."""
     selected: list[str] = []
     for name, dataset in declared.items():
         if name in begin or any(one.stem in selected for one in dataset.own_inputs):
@@ -159,21 +158,21 @@ def _selected(declared: "Mapping[str, Dataset]", begin: Collection[str]) -> list
 
 def _skipped(name: str, lacking: Sequence[str]) -> str:
     return (
-        f"skipped, since it requires complete inputs: {', '.join(lacking)}. Correct that, or make it as it is: run "
+        f"skipped, since it requires complete inputs: {', '.join(lacking)}. Make the inputs, or accept them once: run "
         f"processing --accept {name}"
     )
 
 
 def _warned(outcome: Outcome, lacking: Sequence[str]) -> Outcome:
-    """An outcome of a dataset whose inputs are not all made."""
-    warning = f"its input {', '.join(lacking)}: it is made of the version before"
+    """The outcome with a warning that inputs were not made in this run."""
+    warning = f"its input {', '.join(lacking)}: it is made from the previous version"
     return replace(outcome, warning="; ".join(filter(None, (outcome.warning, warning))))
 
 
-# A retry would not help: what is wrong is in the objects, in the declaration, or on the disk.
+# No retries: the cause of a failure is in the objects, in the declaration or on the disk.
 @task(name="dataset", task_run_name="dataset {name}", cache_policy=NO_CACHE)
 async def make_dataset(name: str, settings: DatasetSettings, accept: bool = False) -> Outcome:
-    """Bring one dataset to what its sources have in the store now; a new version sends `airnub.dataset.updated`."""
+    """Make one dataset from what its sources have in the store; a new version sends `airnub.dataset.updated`."""
     from airnub_data import Run
     from airnub_data.outcome import dataset_outcome
 
@@ -219,29 +218,31 @@ async def _publish_checks(settings: DatasetSettings, outcomes: Sequence[Outcome]
             history[one.source] = await asyncio.to_thread(check_history, location, one.source, VERSIONS)
         except (StoreError, DatasetError) as error:
             # The datasets are committed: their report is published all the same.
-            get_run_logger().warning("%s: the checks of its last versions are not shown: %s", one.source, error)
+            get_run_logger().warning(
+                "%s: the checks of its last versions cannot be read, and are not shown: %s", one.source, error
+            )
     key = artifact_key(settings.department, settings.stage)
     await publish_checks(key, f"{settings.department} {settings.stage}", checked, history)
 
 
 def _is_lacking(last: LastRun | None) -> bool:
-    """Whether a dataset failed or was skipped in its last run, or that has not ended."""
+    """Whether the last run of a dataset failed, was skipped or has not ended."""
     return last is not None and not last.is_complete
 
 
 def _note_begin(
     place: StoreLocation, department: str, select: Callable[[Mapping[str, LastRun]], list[str]], run: str
 ) -> tuple[list[str], dict[str, LastRun]]:
-    """Note that datasets are about to be made: a run that is killed leaves them for a run of what failed alone.
+    """Record that datasets are about to be made, so that `run --failed` makes them after a killed run.
 
     Args:
-        place: of a store that exists.
-        department: whose datasets they are: departments that share a store may have datasets of one name.
-        select: those that are made, by the last run of each dataset.
-        run: which run it is.
+        place: location of a store that exists.
+        department: department of the datasets; departments that share a store may have datasets of one name.
+        select: returns the names of the datasets to make, from the last run of each dataset.
+        run: id of the run.
 
     Returns:
-        Their names, and the last runs.
+        The names of the datasets to make, and the last runs.
     """
     with open_store(place) as (_, index):
         of_all = index.last_runs(Scope.DATASET)
@@ -254,7 +255,7 @@ def _note_begin(
 
 
 def _note_end(place: StoreLocation, department: str, outcomes: Sequence[Outcome], run: str) -> None:
-    """Note what failed, and what was skipped, for a run of this alone."""
+    """Record failed and skipped datasets for `run --failed`."""
     if not outcomes or not _exists(place):
         return
     failures = {
@@ -268,17 +269,17 @@ def _note_end(place: StoreLocation, department: str, outcomes: Sequence[Outcome]
 
 
 def _key(department: str, dataset: str) -> str:
-    """The name under which the index keeps the last run of a dataset."""
+    """The key of a dataset's last run in the index."""
     return f"{department}/{dataset}"
 
 
 def _exists(place: StoreLocation) -> bool:
-    """Whether there is a store: opening one makes it."""
+    """Whether the store exists; opening it would create it."""
     return not isinstance(place.objects, Path) or place.objects.is_dir()
 
 
 def _code_version(settings: DatasetSettings) -> str | None:
-    """The version of the deployment that runs, else that of the department's package; `None` where neither has one."""
+    """The version of the running deployment, else of the department's package; `None` if neither has one."""
     if runtime.deployment.version:
         return str(runtime.deployment.version)
     try:

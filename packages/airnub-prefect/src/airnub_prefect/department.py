@@ -1,4 +1,4 @@
-"""The definition of a department: its name, and its parts by import path, so that Prefect is not imported."""
+"""Definition of a department: its name, and import paths of its flows and settings, so that Prefect is not imported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    # The embedded server is started before anything that takes long is imported.
+    # The embedded server is started before slow imports.
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 PIPELINE = "pipeline"
-"""What `run` and `list` call the flow of all stages."""
+"""Name of the flow of all stages in `run` and `list`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage: what `run` is given, and what it imports for it, as `module:name`."""
+    """One stage: its name, and its flow and settings model as `module:name`."""
 
     name: str
     flow: str
@@ -32,50 +32,50 @@ class Stage:
         return _load(self.flow)
 
     def load_settings(self) -> type[StageSettings]:
-        """The model of its settings."""
+        """The settings model."""
         kind: type[StageSettings] = _load(self.settings)
         return kind
 
     def makes_datasets(self) -> bool:
-        """Whether its settings are those of a processing that makes datasets."""
+        """Whether the stage makes datasets: its settings are `DatasetSettings`."""
         from airnub_prefect.settings import DatasetSettings
 
         return issubclass(self.load_settings(), DatasetSettings)
 
 
 class Demo(Protocol):
-    """What a department's demo needs: a site to serve, and settings that point every stage at it."""
+    """A department's demo: routes of a sample site, and settings that point every stage at it."""
 
     def routes(self, *, with_failure: bool) -> Mapping[str, Route]:
-        """What the sample site serves; with a failure, its page names a file that it does not have."""
+        """Routes of the sample site; with a failure, at least one link is broken."""
         ...
 
     def settings(self, site: SampleSite, root: Path) -> Mapping[str, StageSettings]:
-        """The parameters of the pipeline; everything that it leaves lies below `root`."""
+        """Parameters of the pipeline; it writes only below `root`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """A department as its command sees it."""
+    """A department."""
 
     name: str
-    """Its folder's and its package's."""
+    """Name of its folder and of its package."""
     stages: tuple[Stage, ...]
     pipeline: str
     """The flow that runs all stages, as `module:name`."""
     demo: str | None = None
     """An object like `Demo`, as `module:name`; without one there are no commands `demo` and `site`."""
     undeployed: tuple[str, ...] = ()
-    """Flows that people start by hand, as `module:name`; every other has a deployment, or is a part of a stage."""
+    """Flows that are started by hand, as `module:name`; all others need a deployment, or are a subflow of a stage."""
     descriptions: Mapping[str, str] = field(default_factory=dict)
-    """Of the flows, by stage and `pipeline`, equal to those of the flows: `list` prints them without Prefect. A flow
-    without one is imported for it.
+    """Descriptions of the flows, by stage and `pipeline`, so that `list` need not import Prefect. A flow without one is
+    imported; `airnub check` compares them with the flows.
     """
 
     @property
     def command(self) -> str:
-        """What its people type."""
+        """Name of the department's command."""
         return self.name.replace("_", "-")
 
     def flow_name(self, name: str) -> str:
@@ -90,7 +90,7 @@ class Department:
         """The demo.
 
         Raises:
-            ValueError: the department has none.
+            ValueError: the department has no demo.
         """
         if self.demo is None:
             raise ValueError(f"expected a demo of {self.name}, found none; name one in its department.py")

@@ -2,8 +2,8 @@
 
     airnub.disk.filling    of airnub.disk.<machine>    a file system is fuller than its limit
 
-Every worker measures once a minute and reports at most once an hour (`worker_metrics`); a process that measures now and
-then, such as housekeeping, calls `disk`. An automation sends the event to the receivers of the environment.
+Every worker measures once a minute and reports at most once an hour (`worker_metrics`); housekeeping calls `disk`. An
+automation forwards the event to the receivers of the environment.
 """
 
 import os
@@ -23,18 +23,18 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class DiskUse:
-    """A file system, as it was when it was measured; sizes in bytes."""
+    """Measured usage of a file system; sizes in bytes."""
 
     path: str
     """Any path on it."""
     total: int
     free: int
-    """What is left for a user other than root."""
+    """Free space for users other than root."""
     used: int
 
     @property
     def share(self) -> float:
-        """How much is used of what users may use, 0 to 1, as `df` counts it."""
+        """The used share of the space for users, 0 to 1, as `df` counts it."""
         return self.used / max(self.used + self.free, 1)
 
 
@@ -44,7 +44,7 @@ def machine_name() -> str:
 
 
 def measure(path: Path) -> DiskUse:
-    """The file system of a path.
+    """Measure the file system of a path.
 
     Raises:
         OSError: the path does not exist, or cannot be read.

@@ -1,10 +1,11 @@
-"""Containers of runs in the Docker engine: how they ended, and those that were never started.
+"""Docker containers of runs: their exits, and containers that were never started.
 
-`prefect-docker` watches a container only while the worker lives that started it. The engine's events tell any worker of
-the pool how a container ended, also why: with `auto_remove` it cannot be inspected afterwards.
+`prefect-docker` watches a container only while the worker that started it lives. The events of the engine give any
+worker of the pool the exit status and an out-of-memory kill; with `auto_remove` the container cannot be inspected
+afterwards.
 
-A pool is known by its id: two systems on one engine, such as staging and production, have pools and workers of the same
-names.
+Containers are matched by the id of the pool: two systems on one engine, such as staging and production, have pools and
+workers of the same names.
 """
 
 import logging
@@ -24,26 +25,26 @@ _log = logging.getLogger("prefect.airnub.worker")
 _RUN, _POOL, _WORKER = "io.prefect.flow-run-id", "io.prefect.work-pool-id", "io.prefect.worker-name"
 _NUMBER = "com.docker.compose.container-number"
 START_TIMEOUT = timedelta(minutes=1)
-"""How long another worker may take between creating a container and starting it."""
+"""How long a different worker may take between creating and starting a container."""
 _REPLAY_SECONDS = 60.0
 _RECONNECT_SECONDS = 1.0
 
 DOCKER_ERRORS = (DockerException, OSError)
-"""What the engine's client raises; errors of the connection are the latter."""
+"""Errors of the engine's client; connection errors are `OSError`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerExit:
-    """The container of a run has ended by itself, or was killed."""
+    """Exit of the container of a run."""
 
     run: UUID
     status: int
     out_of_memory: bool
-    """As the engine says, which knows whether the memory limit was reached."""
+    """Whether the engine reported that the memory limit was reached."""
 
 
 def compose_replica() -> int | None:
-    """Which one this process's container is of its Compose service, from 1; `None` outside of Compose."""
+    """Number of this process's container in its Compose service, from 1; `None` outside of Compose."""
     try:
         client = docker.from_env()
         try:
@@ -56,15 +57,15 @@ def compose_replica() -> int | None:
 
 
 def remove_unstarted_containers(pool: UUID, worker: str, submitting: Collection[UUID]) -> dict[UUID, datetime]:
-    """Remove containers that a worker created and did not live to start: started later, they would run a second time.
+    """Remove containers whose worker died before it started them; started later, they would execute a run twice.
 
     Args:
-        pool: whose runs; its id.
-        worker: name of the worker that asks; what its predecessor left needs no waiting.
-        submitting: runs that this worker is starting now; their containers stay.
+        pool: id of the work pool.
+        worker: name of the calling worker; containers of an earlier worker of this name are removed without waiting.
+        submitting: runs that the calling worker is starting; their containers are kept.
 
     Returns:
-        Their runs, each with the time at which its container was created.
+        The time at which the removed container was created, by run.
 
     Raises:
         DockerException, OSError: the engine does not answer.
@@ -81,7 +82,7 @@ def remove_unstarted_containers(pool: UUID, worker: str, submitting: Collection[
                 continue
             try:
                 found.remove()
-            except NotFound:  # by another worker of the pool
+            except NotFound:  # a different worker of the pool has removed it
                 continue
             removed[run] = max(created, removed.get(run, created))
         return removed
@@ -90,7 +91,7 @@ def remove_unstarted_containers(pool: UUID, worker: str, submitting: Collection[
 
 
 def has_container(run: UUID) -> bool:
-    """Whether a container of a run is under way, such as one of its next attempt.
+    """Whether a run has a running container, for example that of its next attempt.
 
     Raises:
         DockerException, OSError: the engine does not answer.
@@ -103,15 +104,15 @@ def has_container(run: UUID) -> bool:
 
 
 class ContainerExits:
-    """Follows the engine's events in a thread of its own, from a minute ago on."""
+    """Follows the exits of a pool's containers in a thread, starting a minute in the past."""
 
     def __init__(self, pool: UUID, on_exit: Callable[[ContainerExit], object]) -> None:
-        """Follow those of the pool of this id; `say` is called in that thread."""
+        """Prepare to follow the pool with this id; `on_exit` is called in the thread."""
         self._pool, self._on_exit = pool, on_exit
         self._out_of_memory: set[str] = set()
 
     def start(self) -> None:
-        """Begin; it ends with the process."""
+        """Start the thread, a daemon."""
         threading.Thread(target=self._follow, name="ends-of-containers", daemon=True).start()
 
     def _follow(self) -> None:
@@ -125,7 +126,7 @@ class ContainerExits:
                     since = event["time"]
                     self._handle(event)
             except DOCKER_ERRORS as error:
-                _log.debug("Events of the engine: %s; they are followed again", error)
+                _log.debug("Events of the Docker engine: %s; reconnecting", error)
             finally:
                 if client is not None:
                     client.close()

@@ -1,7 +1,7 @@
 """Validation of `.env`, reported once and before Prefect is imported.
 
-Prefect reads the file of the current folder for each of its settings, and warns of a line that it cannot read each
-time: some hundred times a command. What such a line should have set is missing then, be it the server that was meant.
+Prefect reads the file of the current folder for each of its settings, and warns of an invalid line each time, some
+hundred times per command. The setting on such a line, for example the server's URL, is then missing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,10 +14,10 @@ NAME = ".env"
 
 
 def require_readable(folders: Iterable[Path] = (Path(),)) -> None:
-    """Look at `.env` in folders; where there is none, this costs nothing.
+    """Validate the `.env` files of folders; a folder without one costs nothing.
 
     Raises:
-        ConfigurationError: with every line that nobody can read.
+        ConfigurationError: a file has invalid lines; all of them are reported.
     """
     mistakes = [mistake for folder in folders for mistake in wrong_lines(folder / NAME)]
     if mistakes:
@@ -25,17 +25,15 @@ def require_readable(folders: Iterable[Path] = (Path(),)) -> None:
 
 
 def wrong_lines(path: Path) -> Iterator[Diagnostic]:
-    """What is wrong with a file; a line is never shown, for it may hold a secret."""
+    """A diagnostic for each invalid line of a file; the line itself is not shown, since it may hold a secret."""
     try:
         stream = path.open(encoding="utf-8")
     except FileNotFoundError:
         return
     except OSError as error:
-        yield Diagnostic(
-            shown(path), None, f"expected a file that can be read, found: {error.strerror}; chmod 600 .env"
-        )
+        yield Diagnostic(shown(path), None, f"expected a readable file, found: {error.strerror}; run `chmod 600 .env`")
         return
-    # Only now: most folders have none.
+    # Imported here, since most folders have no such file.
     from dotenv.parser import parse_stream
 
     with stream:
@@ -54,5 +52,5 @@ def wrong_lines(path: Path) -> Iterator[Diagnostic]:
 def _expected(text: str) -> str:
     _, is_value, value = text.partition("=")
     if is_value and value.lstrip()[:1] in {"'", '"'}:
-        return "NAME=value, found a quote that is not closed, or more behind it"
+        return "NAME=value, found an unclosed quote, or text after the closing quote"
     return "NAME=value, found something else; a comment begins with #"

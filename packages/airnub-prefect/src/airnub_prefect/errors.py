@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airnub_common import redact_text, redact_url
 
 if TYPE_CHECKING:
-    # The embedded server is started before anything that takes long is imported.
+    # The embedded server is started before slow imports.
     from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Self
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from airnub_core import IngestError, Report
 
 NAMED_FAILURES = 20
-"""Items that the message of a failed run names; its table artifact has all of them."""
+"""Maximum number of failed items in the message of a run; its table artifact has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One mistake in a configuration, and where; `line` from 1, `None` where there are no lines."""
+    """One error in a configuration, with file or setting and line; `line` counts from 1, `None` where there is none."""
 
     where: str
     line: int | None
@@ -32,7 +32,7 @@ class Diagnostic:
 
 
 class ConfigurationError(Exception):
-    """The configuration has mistakes, all of them named; nothing was run."""
+    """The configuration is invalid; all errors in it are reported, and nothing was run."""
 
     def __init__(self, mistakes: Sequence[Diagnostic]) -> None:
         super().__init__(list(mistakes))
@@ -40,7 +40,7 @@ class ConfigurationError(Exception):
 
     @classmethod
     def of(cls, where: str | Path, message: str) -> Self:
-        """A single mistake that stands on no line."""
+        """A single error without a line."""
         return cls([Diagnostic(str(where), None, message)])
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class ConfigurationError(Exception):
 
 
 class UnknownNameError(ConfigurationError):
-    """A run is given a name that its settings do not have; of a pipeline no later stage runs either."""
+    """A run has a name that its settings do not have; in a pipeline, later stages are not run either."""
 
 
 class StageFailedError(Exception):
@@ -61,35 +61,35 @@ class StageFailedError(Exception):
         self.tolerated = tolerated
 
     def __repr__(self) -> str:
-        # Prefect logs it: the outcomes of 5,000 items are in the table of items, not in a line of the log.
+        # Prefect logs it, and 5,000 outcomes do not belong into one line of the log.
         return f"StageFailedError({self.stage!r}, {self.report.counts})"
 
     @property
     def headline(self) -> str:
-        """How many items failed, and whether a retry may help; the items are not named."""
+        """The number of failed items, and whether a retry may help, without their names."""
         failed = self.report.failed
-        healing = sum(outcome.error is not None and outcome.error.transient for outcome in failed)
-        advice = f"{healing} of them may succeed when run again" if healing else "running again will not help by itself"
+        transient = sum(outcome.error is not None and outcome.error.transient for outcome in failed)
+        advice = f"{transient} of them may succeed in another run" if transient else "another run alone will not help"
         head = f"{self.stage}: {len(failed)} of {len(self.report.outcomes)} items failed, tolerated: {self.tolerated}"
-        return f"{head}; {advice}, the others are safe"
+        return f"{head}; {advice}; the others are stored"
 
     def __str__(self) -> str:
         failed = self.report.failed
-        # The error of a dataset begins with its name.
+        # The message of a dataset's error begins with its name.
         lines = [
             f"  {outcome.source}: {str(outcome.error).removeprefix(f'{outcome.source}: ')}"
             for outcome in failed[:NAMED_FAILURES]
         ]
         if len(failed) > NAMED_FAILURES:
-            lines.append(f"  and {len(failed) - NAMED_FAILURES} more, see the table of items")
+            lines.append(f"  and {len(failed) - NAMED_FAILURES} more; see the table of items")
         return "\n".join([self.headline, *lines])
 
 
 class PipelineFailedError(StageFailedError):
-    """Stages failed; every stage was started, `reports` has what became of each, and `report` all of it.
+    """Stages of a pipeline failed; every stage was started.
 
-    `failures` has the error of each stage that failed. A stage that ended with an error other than a
-    `StageFailedError` has no report.
+    `reports` has the report of each stage, `report` their sum, and `failures` the error of each failed stage. A stage
+    with an error other than a `StageFailedError` has no report.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class PipelineFailedError(StageFailedError):
 
     @property
     def headline(self) -> str:
-        """How many items of each stage failed, and what was skipped; the items that failed are not named."""
+        """The number of failed items of each stage, and the skipped items; failed items are not named."""
         heads = [
             failure.headline if isinstance(failure, StageFailedError) else f"{stage}: {failure}"
             for stage, failure in self.failures.items()
@@ -132,7 +132,7 @@ class PipelineFailedError(StageFailedError):
 
 
 class HousekeepingFailedError(Exception):
-    """Parts of a department could not be cleaned up; `errors` has the reason of each, by its place."""
+    """The cleanup failed in some places of a department; `errors` has the reason by place."""
 
     def __init__(self, department: str, errors: Mapping[str, str]) -> None:
         super().__init__(department, dict(errors))
@@ -141,11 +141,13 @@ class HousekeepingFailedError(Exception):
 
     def __str__(self) -> str:
         named = "; ".join(f"{place}: {error}" for place, error in self.errors.items())
-        return f"housekeeping of {self.department}: {len(self.errors)} failed, all else was cleaned up: {named}"
+        return (
+            f"housekeeping of {self.department}: {len(self.errors)} places failed, all others were cleaned up: {named}"
+        )
 
 
 class ServerUnreachableError(Exception):
-    """The Prefect server that is configured does not answer; `url` is redacted."""
+    """The configured Prefect server does not answer; `url` is redacted."""
 
     def __init__(self, url: str, reason: str) -> None:
         self.url = redact_url(url)
@@ -165,12 +167,12 @@ class ServerLostError(ServerUnreachableError):
     def __str__(self) -> str:
         return (
             f"the Prefect server at {self.url} stopped answering while the flow ran: {self.reason}. "
-            "What was stored is safe; when the server is back, the next run does the rest"
+            "Stored items are safe; when the server is back, run it again for the rest"
         )
 
 
 class EmbeddedServerError(ServerUnreachableError):
-    """The embedded server did not start; `reason` holds its last words."""
+    """The embedded server did not start; `reason` has the end of its log."""
 
     def __str__(self) -> str:
         return f"expected the embedded Prefect server to start, found: {self.reason}"

@@ -1,12 +1,13 @@
-"""Typed Prefect events: those that start stages, and those that a department publishes.
+"""Typed Prefect events: events that start stages, and events that a department publishes.
 
     airnub.ingestion.ended    of airnub.ingestion.<department>         an ingestion has ended, also when items failed
     airnub.dataset.updated    of airnub.dataset.<department>.<name>    a dataset has a new version
-    airnub.housekeeping.ended of airnub.housekeeping.<department>      what was removed, sizes, and how full disks are
+    airnub.dataset.checked    of airnub.dataset.<department>.<name>    results of the checks of a dataset
+    airnub.housekeeping.ended of airnub.housekeeping.<department>      removed files, sizes, and disk usage
 
-Triggers expect the name and match the resource. Its label `airnub.within` is `pipeline` where the run is a part of
-another one, which starts the next stage itself, else `stage`. An event can be lost, with the server or the process that
-sends it; so what an event starts also has a schedule, and does all that is to be done, whatever the event names.
+Triggers expect the name and match the resource. Its label `airnub.within` is `pipeline` if the run is a subflow, whose
+parent starts the next stage, else `stage`. An event can be lost with the server or the sending process. So a deployment
+that an event starts also has a schedule, and processes everything that is due, not only what the event names.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,70 +27,70 @@ INGESTION_ENDED = "airnub.ingestion.ended"
 DATASET_UPDATED = "airnub.dataset.updated"
 HOUSEKEEPING_ENDED = "airnub.housekeeping.ended"
 WITHIN = "airnub.within"
-"""A label of the resource of each."""
+"""A label of the resource of each event."""
 
 
 class IngestionEnded(BaseModel):
-    """What `airnub.ingestion.ended` says."""
+    """Payload of `airnub.ingestion.ended`."""
 
     department: str
     new: list[str]
     """Sources that stored something new in this run."""
     failed: dict[str, int]
-    """How many items failed, by source; those without a failure are left out."""
+    """Number of failed items by source; sources without a failure are left out."""
     behind: dict[str, str] | None
-    """Datasets of the department that are not what their objects give, by this run or from before, each with what the
-    next run would do; `None` where that could not be found out."""
+    """Stale datasets of the department, because of this run or an earlier one, each with what the next run would do;
+    `None` if they could not be determined."""
 
 
 class DatasetUpdated(BaseModel):
-    """What `airnub.dataset.updated` says."""
+    """Payload of `airnub.dataset.updated`."""
 
     department: str
     dataset: str
     version: int | None
-    """Of the table."""
+    """Version of the table."""
     rows: int | None
-    """Of the table now."""
+    """Rows of the table in this version."""
     rows_read: int | None
-    """Of all the objects that it is made of."""
+    """Rows of all objects that it is made from."""
     quarantined: int | None
     superseded: int | None
 
 
 class HousekeepingEnded(BaseModel):
-    """What `airnub.housekeeping.ended` says."""
+    """Payload of `airnub.housekeeping.ended`."""
 
     department: str
     dry_run: bool
-    """Whether nothing was removed, and what is counted would be."""
+    """Whether files were only counted, and not removed."""
     removed_files: int
     removed_bytes: int
     bytes: dict[str, int | None]
-    """What each store, index and dataset takes; `null` where that is not known."""
+    """Disk usage of each store, index and dataset; `null` where it is not known."""
     disk_used: dict[str, float]
-    """The share of each file system that is taken, from 0 to 1, by a folder on it."""
+    """Used share of each file system, from 0 to 1, by a folder on it."""
     failed: dict[str, str]
-    """What could not be cleaned up, and why."""
+    """The reason for each place that could not be cleaned up."""
 
 
 def emit_ingestion_ended(payload: IngestionEnded) -> None:
-    """Send one at the end of an ingestion run."""
+    """Send `airnub.ingestion.ended`, at the end of an ingestion run."""
     _emit(INGESTION_ENDED, f"airnub.ingestion.{payload.department}", payload)
 
 
 def emit_dataset_updated(payload: DatasetUpdated) -> None:
-    """Send one behind the commit of a dataset."""
+    """Send `airnub.dataset.updated`, after the commit of a dataset."""
     _emit(DATASET_UPDATED, f"airnub.dataset.{payload.department}.{payload.dataset}", payload)
 
 
 def emit_housekeeping_ended(payload: HousekeepingEnded) -> None:
-    """Send one at the end of a housekeeping run, whether it fails or not."""
+    """Send `airnub.housekeeping.ended`, at the end of a housekeeping run, even if it fails."""
     _emit(HOUSEKEEPING_ENDED, f"airnub.housekeeping.{payload.department}", payload)
 
 
 def is_within_pipeline() -> bool:
-    """Whether the flow that runs is a part of another one in this process; `run_deployment` makes a run of its own."""
+    """Whether the current flow run is a subflow in this process; a run of `run_deployment` is not."""
     context = FlowRunContext.get()
     run = None if context is None else context.flow_run
     return run is not None and run.parent_task_run_id is not None and run.deployment_id is None
@@ -108,48 +109,51 @@ _TYPES = {
     ("integer", None): "int64",
     ("number", None): "float64",
 }
-"""What JSON Schema calls a type, and its format, and what contracts call it."""
+"""The contract type of each type and format of JSON Schema."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventType(Generic[Payload]):
-    """Events of one kind: `SHIPPED = EventType("orders", "shipped", Shipped)`, then `SHIPPED.emit(Shipped(rows=3))`."""
+    """An event that a department publishes.
+
+    `SHIPPED = EventType("orders", "shipped", Shipped)`, then `SHIPPED.emit(Shipped(rows=3))`.
+    """
 
     department: str
     name: str
     payload: type[Payload]
     version: int = 1
-    """A second version is sent beside the first until nobody waits for that any more."""
+    """A second version is sent beside the first until no department depends on the first."""
 
     @property
     def event(self) -> str:
-        """What triggers expect: `airnub.orders.shipped.v1`."""
+        """The name that triggers expect: `airnub.orders.shipped.v1`."""
         return f"airnub.{self.department}.{versioned(self.name, self.version)}"
 
     def emit(self, payload: Payload) -> None:
-        """Send one; a run's own are related to it, its deployment and its tags by Prefect.
+        """Send an event; Prefect relates it to the current run, its deployment and its tags.
 
         Raises:
-            TypeError: it has the payload of something else.
-            ValidationError: a value does not fit, by whatever way it came into the payload.
+            TypeError: `payload` has a different type.
+            ValidationError: a value of the payload is invalid.
         """
         if not isinstance(payload, self.payload):
             found = type(payload).__name__
             raise TypeError(f"{self.event}: expected a payload of type {self.payload.__name__}, found {found}")
-        # What was set after it was made, or made without a look, has not been validated.
+        # Values that were assigned later, or set by `model_construct`, have not been validated.
         checked = self.payload.model_validate(payload.model_dump(by_alias=True, warnings=False))
         resource = {"prefect.resource.id": f"airnub.{self.department}.{self.name}"}
         emit_event(self.event, resource, payload=checked.model_dump(mode="json", by_alias=True))
 
     def published(self) -> ContractSchema:
-        """What others receive."""
+        """The contract schema of the event, for other departments."""
         properties = self.payload.model_json_schema(mode="serialization").get("properties", {})
         fields = {name: _described(value) for name, value in properties.items()}
         return ContractSchema("event", self.name, self.version, fields)
 
 
 def _described(value: Mapping[str, Any]) -> tuple[str, bool]:
-    """The type of a field, and whether it may be null; what contracts have no word for is named as JSON Schema does."""
+    """The contract type of a field, and whether it may be null; other types have their name in JSON Schema."""
     kinds = list(_alternatives(value))
     some = sorted({name for name in kinds if name != "null"})
     return " or ".join(some) or "null", "null" in kinds
@@ -168,7 +172,7 @@ DATASET_CHECKED = "airnub.dataset.checked"
 
 
 class FoundByCheck(BaseModel):
-    """What a check found, as `airnub.dataset.checked` says it."""
+    """The result of a check in `airnub.dataset.checked`."""
 
     name: str
     passed: bool
@@ -177,30 +181,30 @@ class FoundByCheck(BaseModel):
     expected: str
     found: str
     value: float | None
-    """The number that it judged, `null` where it judges none."""
+    """The measured number, `null` if the check measures none."""
     unit: str | None
 
 
 class DatasetChecked(BaseModel):
-    """What `airnub.dataset.checked` says."""
+    """Payload of `airnub.dataset.checked`."""
 
     department: str
     dataset: str
     version: int | None
-    """The version that has these results; `null` where it was not committed."""
+    """The version with these results; `null` if it was not committed."""
     passed: bool
     """Whether every check passed."""
     failed: list[str]
-    """The names of those that did not."""
+    """Names of the failed checks."""
     checks: list[FoundByCheck]
     """In the order of the declaration."""
 
 
 def emit_dataset_checked(department: str, outcome: Outcome) -> None:
-    """Send what the checks of a dataset found: behind its commit, or where they forbade it.
+    """Send `airnub.dataset.checked`, after the commit of a dataset or after a check prevented it.
 
-    Of an unchanged or skipped dataset nothing is evaluated but freshness: it is sent where a check failed, as long as
-    it does.
+    For an unchanged or skipped dataset, of which only freshness is evaluated, it is sent in each run in which a check
+    fails.
     """
     failed = [check.name for check in outcome.checks if not check.passed]
     if not outcome.checks or (outcome.kind in {Status.UNCHANGED, Status.SKIPPED} and not failed):

@@ -1,6 +1,6 @@
 """The end of a stage: publish the outcome of every item, then fail the run if too many items failed.
 
-An ingestion also sends its event, `airnub.ingestion.ended`, whether it fails or not: what it stored is processed.
+An ingestion also sends the event `airnub.ingestion.ended`, even if it fails, so that what it stored is processed.
 """
 
 from collections import Counter
@@ -22,21 +22,21 @@ _COLUMNS = ("rows in", "rows out", "superseded", "quarantined", "seconds")
 
 
 async def finish_stage(settings: StageSettings, report: Report, tolerated: int | str = 0) -> Report:
-    """Publish a report as a table and a summary, log what only a log can show, and return it.
+    """Publish a report as a table and a summary, log its warnings, and return it.
 
     Args:
-        settings: say whose stage it is.
-        report: what became of each item.
-        tolerated: failures that the run may have, a number or a share such as `5%`; of an ingestion those of sources
-            that say nothing of their own.
+        settings: settings of the stage; they name it.
+        report: the outcome of each item.
+        tolerated: tolerated failures, a number or a share such as `5%`; in an ingestion, of all sources without a
+            tolerance of their own.
 
     Raises:
-        StageFailedError: more failed than is tolerated; its message counts and names them.
+        StageFailedError: more items failed than tolerated; its message counts and names them.
     """
-    whose = f"{settings.department} {settings.stage}"
+    stage = f"{settings.department} {settings.stage}"
     key = artifact_key(settings.department, settings.stage)
-    await publish_items(f"{key}-items", report, whose)
-    await publish_markdown(f"{key}-summary", summary(whose, report), f"What {whose} did")
+    await publish_items(f"{key}-items", report, stage)
+    await publish_markdown(f"{key}-summary", summary(stage, report), f"Summary of {stage}")
     for outcome in report.outcomes:
         if outcome.warning is not None:
             get_run_logger().warning("%s: %s", outcome.source, outcome.warning)
@@ -54,7 +54,7 @@ async def finish_stage(settings: StageSettings, report: Report, tolerated: int |
 
 
 def _is_tolerated(report: Report, tolerated: int | str, own: Mapping[str, int | str]) -> bool:
-    """Whether each source that says what it tolerates keeps to that, and all others together to what the stage does."""
+    """Whether each source with its own tolerance is within it, and all others together within that of the stage."""
     items: Counter[str | None] = Counter(one.source if one.source in own else None for one in report.outcomes)
     failed: Counter[str | None] = Counter(one.source if one.source in own else None for one in report.failed)
     return all(
@@ -80,8 +80,8 @@ async def _emit_ended(settings: SourceSettings, report: Report) -> None:
     )
 
 
-def summary(whose: str, report: Report) -> str:
-    """A report as Markdown for a person."""
+def summary(stage: str, report: Report) -> str:
+    """A report as Markdown."""
     counts = report.counts
     sources: dict[str, dict[str, int]] = {}
     for outcome in report.outcomes:
@@ -89,7 +89,7 @@ def summary(whose: str, report: Report) -> str:
         of_source[outcome.kind.value] += 1
     header = ["source", *counts]
     lines = [
-        f"# {whose}",
+        f"# {stage}",
         "",
         f"{len(report.outcomes)} items: "
         + ", ".join(f"{count} {kind}" for kind, count in counts.items())
@@ -111,7 +111,7 @@ def summary(whose: str, report: Report) -> str:
 
 
 def _rows(report: Report) -> list[str]:
-    """What became of rows, and why some are quarantined; nothing where no item has rows."""
+    """Row counts, and the reasons for quarantined rows; empty if no item has rows."""
     datasets = [outcome for outcome in report.outcomes if outcome.rows is not None or outcome.quarantined]
     if not datasets:
         return []
@@ -123,7 +123,7 @@ def _rows(report: Report) -> list[str]:
         lines.append(" | ".join([f"| {outcome.source}", *cells]) + " |")
     reasons = [(outcome.source, violation) for outcome in datasets for violation in outcome.violations]
     if reasons:
-        lines += ["", "## Why rows are quarantined", ""]
+        lines += ["", "## Reasons for quarantined rows", ""]
         lines += [
             f"- **{source}**: {one.rule}, first found {code(one.example)} (rows: {one.rows:,})"
             for source, one in reasons
@@ -132,7 +132,7 @@ def _rows(report: Report) -> list[str]:
 
 
 def _checks(report: Report) -> list[str]:
-    """How many checks of each dataset passed, and which did not; nothing where no dataset has checks."""
+    """The number of passed checks by dataset, and a table of failed ones; empty if no dataset has checks."""
     checked = [outcome for outcome in report.outcomes if outcome.checks]
     if not checked:
         return []

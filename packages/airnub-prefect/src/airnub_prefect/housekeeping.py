@@ -1,6 +1,6 @@
 """The cleanup of a department as a flow, with a table of sizes and an event.
 
-airnub.housekeeping.ended    of airnub.housekeeping.<department>    what was removed, sizes, and how full disks are
+airnub.housekeeping.ended    of airnub.housekeeping.<department>    removed files, sizes, and disk usage
 airnub.disk.filling          of airnub.disk.<machine>               a disk is fuller than 90 %
 """
 
@@ -25,15 +25,15 @@ from airnub_prefect.settings_resolution import resolve
 
 
 async def clean_up_department(*kinds: type[StageSettings], dry_run: bool = False) -> Cleanup:
-    """Remove what a department has no use for any more from its stores and datasets, and report sizes.
+    """Remove expired files from the stores and datasets of a department, and report disk usage.
 
     Args:
-        kinds: settings of its stages; those without a store or datasets are ignored.
-        dry_run: remove nothing, and report what would go.
+        kinds: settings models of its stages; stages without a store or datasets are ignored.
+        dry_run: remove nothing, and report the files that would be removed.
 
     Raises:
-        HousekeepingFailedError: something could not be cleaned up; all else was, and is reported.
-        ConfigurationError: settings are missing or wrong; nothing was removed.
+        HousekeepingFailedError: the cleanup failed in some places; all others were cleaned up and are reported.
+        ConfigurationError: settings are missing or invalid; nothing was removed.
     """
     resolved: list[StageSettings] = [await resolve(kind, None) for kind in kinds]
     places = [await locate(one) for one in resolved if isinstance(one, StoreSettings)]
@@ -44,7 +44,7 @@ async def clean_up_department(*kinds: type[StageSettings], dry_run: bool = False
     await publish_table(
         f"{artifact_key(department)}-housekeeping",
         table_rows(result),
-        f"Sizes of {department}, and what {'would be' if dry_run else 'was'} removed",
+        f"Disk usage of {department}, and files that {'would be' if dry_run else 'were'} removed",
     )
     emit_housekeeping_ended(
         HousekeepingEnded(
@@ -57,7 +57,7 @@ async def clean_up_department(*kinds: type[StageSettings], dry_run: bool = False
             failed=result.errors,
         )
     )
-    # The container of a run is called by a number of its own, and an alert is sent once an hour for each name.
+    # An alert is sent once an hour per machine name, and the host name of a run's container differs in every run.
     machine = os.environ.get("AIRNUB_MACHINE") or f"runs of {department}"
     for one in result.disks:
         disk(Path(one.place), machine=machine)
@@ -69,7 +69,7 @@ async def clean_up_department(*kinds: type[StageSettings], dry_run: bool = False
 
 
 def table_rows(result: Cleanup) -> Sequence[dict[str, object]]:
-    """A cleanup as a table: a row for each place, and one for each disk."""
+    """A cleanup as table rows: one for each place, and one for each disk."""
     rows: list[dict[str, object]] = [
         {
             "what": one.what,

@@ -1,4 +1,4 @@
-"""An import check of every flow of an installed department, which fails the build of an incomplete image.
+"""Import check of every flow of an installed department; it fails the build of an incomplete image.
 
 python -m airnub_prefect.import_check project_alpha
 """
@@ -15,20 +15,20 @@ from airnub_prefect.department import Department
 
 
 def import_flows(name: str) -> list[str]:
-    """Import a department whole, and name its flows.
+    """Import all flows of a department, and return their names.
 
-    Every module below `flows` is imported, and all that the department says of its stages is looked up. Research code
-    is not: what it needs is an extra.
+    Every module below `flows` is imported, and every flow, settings model and demo of `DEPARTMENT`. Research code is
+    not imported, since its dependencies are an extra.
 
     Args:
-        name: of the department's package.
+        name: name of the department's package.
 
     Returns:
         The names of its flows, sorted.
 
     Raises:
-        Exception: whatever an import raises.
-        ValueError: there is no flow.
+        Exception: an import failed.
+        ValueError: there are no flows.
     """
     flows = import_module(f"{name}.flows")
     below = walk_packages(getattr(flows, "__path__", []), f"{flows.__name__}.")
@@ -48,10 +48,10 @@ def import_flows(name: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    # The build of an image waits for this: importing takes two thirds of the time without the collector.
+    # Without the garbage collector, imports take two thirds of the time in the build of an image.
     gc.disable()
     [_department] = sys.argv[1:]
     for _flow in import_flows(_department):
         sys.stdout.write(f"{_flow}\n")
     sys.stdout.flush()
-    os._exit(0)  # taking apart what was imported would take a sixth of the time
+    os._exit(0)  # an orderly shutdown would take a sixth of the time

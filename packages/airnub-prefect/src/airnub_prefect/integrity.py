@@ -1,4 +1,4 @@
-"""Integrity of all stores and datasets below a data root: objects are hashed, and dataset files must exist."""
+"""Integrity check of all stores and datasets below a data root: objects are hashed, and dataset files must exist."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _CACHE = ".stage"
 
 @dataclass(frozen=True, slots=True)
 class VerifiedStore:
-    """A store."""
+    """Result of a store."""
 
     path: str
     """Relative to the data root."""
@@ -29,44 +29,44 @@ class VerifiedStore:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedTable:
-    """A dataset, or its quarantine."""
+    """Result of the table of a dataset or of its quarantine."""
 
     path: str
     """Relative to the data root."""
     version: int | None
-    """`None` where it cannot be opened."""
+    """`None` if the table cannot be opened."""
     rows: int
     damaged: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Integrity:
-    """What was found."""
+    """Results of all stores and tables."""
 
     stores: list[VerifiedStore] = field(default_factory=list)
     tables: list[VerifiedTable] = field(default_factory=list)
-    """Empty where the extra `datasets` is not installed."""
+    """Empty if the extra `datasets` is not installed."""
 
     @property
     def damaged(self) -> list[str]:
-        """Of all stores and tables."""
+        """Damage in all stores and tables, as messages."""
         found = [one.damaged for one in self.stores] + [one.damaged for one in self.tables]
         return [text for damaged in found for text in damaged]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """The result as JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Integrity":
-        """The same from plain values."""
+        """The result from the JSON values of `as_json`."""
         return cls(
             [VerifiedStore(**one) for one in document["stores"]], [VerifiedTable(**one) for one in document["tables"]]
         )
 
 
 def verify_data(root: Path) -> Integrity:
-    """Hash every object of every store, and look for every file of every dataset, below a folder.
+    """Hash every object of every store below a folder, and check size and existence of every file of every dataset.
 
     Raises:
         OSError: the folder cannot be read.
@@ -92,10 +92,10 @@ def _verified_table(folder: Path, place: str) -> VerifiedTable:
     except IngestError as error:
         return VerifiedTable(place, None, 0, [f"{place}: {error}"])
     if table is None:
-        return VerifiedTable(place, None, 0, [f"{place}: expected a table, found its log alone"])
+        return VerifiedTable(place, None, 0, [f"{place}: expected a table, found only its log"])
     files = table.files().values()
     lost = [
-        f"{place}/{one.path}: expected {one.size} bytes, found no such file"
+        f"{place}/{one.path}: expected a file of {one.size} bytes, found none of that size"
         for one in files
         if not (folder / one.path).is_file() or (folder / one.path).stat().st_size != one.size
     ]
@@ -103,7 +103,7 @@ def _verified_table(folder: Path, place: str) -> VerifiedTable:
 
 
 def _folders(root: Path) -> Iterator[Path]:
-    """Folders that may be a store or a table; the inside of a table is not looked at."""
+    """Folders that may be a store or a table; folders inside of a table are left out."""
     for parent, children, _ in os.walk(root):
         is_table = _LOG in children
         if not is_table:

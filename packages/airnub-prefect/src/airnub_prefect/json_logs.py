@@ -1,9 +1,9 @@
-"""JSON logs, one object per line, of server, workers and runs if `AIRNUB_LOG_FORMAT=json`.
+"""JSON logs of server, workers and runs, one object per line, if `AIRNUB_LOG_FORMAT=json`.
 
 Prefect's logging configuration takes the class of its console handler from
-`PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS=airnub_prefect.json_logs.ConsoleHandler`, which our images set: Prefect's own
-handler, unless the variable above says `json`. Prefect's `JsonFormatter` leaves messages unformatted, with their
-arguments beside them, and does not reach uvicorn, which configures its loggers itself.
+`PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS=airnub_prefect.json_logs.ConsoleHandler`, which the images set. It is
+Prefect's own handler unless the variable above is `json`. Prefect's `JsonFormatter` does not format messages with their
+arguments, and does not apply to uvicorn, which configures its loggers itself.
 
     {"time": "2026-01-02T03:04:05.678Z", "level": "INFO", "logger": "prefect.flow_runs", "message": "…",
      "flow_run_id": "…", "flow_run_name": "…"}
@@ -27,7 +27,7 @@ from prefect.logging.handlers import PrefectConsoleHandler
 
 VARIABLE = "AIRNUB_LOG_FORMAT"
 _ONLY_LOGS = {("server", "start"), ("flow-run", "execute")}
-"""Commands of Prefect whose output is nothing but logs."""
+"""Prefect commands that print only logs."""
 _RUN = (
     "flow_run_id", "flow_run_name", "flow_name", "task_run_id", "task_run_name",
     "worker_id", "worker_name", "work_pool_name",
@@ -35,10 +35,10 @@ _RUN = (
 
 
 class JsonFormatter(logging.Formatter):
-    """One record as one line of JSON."""
+    """Formats a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end."""
+        """The line, without a line break."""
         said: dict[str, Any] = {
             "time": _time(record.created),
             "level": record.levelname,
@@ -59,25 +59,25 @@ class JsonFormatter(logging.Formatter):
 
 
 class JsonHandler(PrefectConsoleHandler):
-    """Writes JSON in place of what Prefect's handler writes; any formatter that it is given is passed over."""
+    """Prefect's console handler with JSON lines; the formatter cannot be changed."""
 
     def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: ARG002, N802  # logging's name
-        """Keep the format."""
+        """Keep `JsonFormatter`."""
         self.formatter = JsonFormatter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line, as a whole."""
+        """Write one line in one call."""
         try:
             self.stream.write(self.format(record) + "\n")
             self.flush()
-        except Exception:  # noqa: BLE001  # as every handler of logging: a log line never ends a program
+        except Exception:  # noqa: BLE001  # as in every handler of logging, a failure is printed and not raised
             self.handleError(record)
 
 
 class JsonLines:
-    """A stream of a process that logs JSON: a line other than a JSON object becomes a record of its own.
+    """A stream that wraps every line other than a JSON object in a record.
 
-    Such lines are the server's greeting, what a flow prints, and what libraries write to stderr.
+    Such lines are the banner of the server, output of `print` in a flow, and what libraries write to stderr.
     """
 
     def __init__(self, stream: TextIO, name: str, level: str) -> None:
@@ -90,7 +90,7 @@ class JsonLines:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write whole lines; the rest waits for its end, by thread."""
+        """Write whole lines; an incomplete line is kept, by thread, until its end is written."""
         *lines, self._begun.text = (getattr(self._begun, "text", "") + text).split("\n")
         for line in lines:
             if line.strip():
@@ -103,12 +103,12 @@ class JsonLines:
 
 
 def is_json() -> bool:
-    """Whether `AIRNUB_LOG_FORMAT` asks for JSON."""
+    """Whether `AIRNUB_LOG_FORMAT` is `json`."""
     return os.environ.get(VARIABLE, "").strip().lower() == "json"
 
 
 def log_everything() -> None:
-    """Warnings, uncaught exceptions and uvicorn's lines become records; of a server or a run, every other line does."""
+    """Log warnings, uncaught exceptions and uvicorn's lines as JSON; in a server or a run, every other line too."""
     import uvicorn.config
 
     logging.captureWarnings(capture=True)
@@ -139,7 +139,7 @@ def _time(seconds: float) -> str:
 
 
 ConsoleHandler: type[PrefectConsoleHandler] = PrefectConsoleHandler
-"""What Prefect logs with."""
+"""The class of Prefect's console handler."""
 if is_json():
     ConsoleHandler = JsonHandler
     log_everything()

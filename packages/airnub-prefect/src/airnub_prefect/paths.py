@@ -1,4 +1,4 @@
-"""Paths of the checkout and of the data root; relative paths of settings are below the data root."""
+"""Paths of the checkout and the data root; relative paths in settings are below the data root."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from airnub_prefect.errors import ConfigurationError
 
 
 def checkout() -> Path | None:
-    """The root of the repository that this package runs from, `None` where it was installed without one."""
+    """The root of the repository that this package runs from, `None` if it is installed without one."""
     return checkout_around(Path(__file__))
 
 
@@ -15,26 +15,26 @@ def data_root() -> Path:
     """`AIRNUB_DATA_ROOT`, else the root of the checkout.
 
     Raises:
-        ConfigurationError: there is neither.
+        ConfigurationError: both are missing.
     """
     root = named_data_root() or checkout()
     if root is None:
         raise ConfigurationError.of(
-            DATA_ROOT, "expected a folder for data outside of a checkout, found nothing; set it"
+            DATA_ROOT, "outside of a checkout expected it to name the folder for data, found it unset; set it"
         )
     return root
 
 
 def data_path(path: str) -> Path:
-    """A path of settings: absolute, or below the data root.
+    """A path in settings: absolute, or relative to the data root.
 
     Raises:
-        ConfigurationError: it is relative and there is no data root.
+        ConfigurationError: the path is relative and there is no data root.
     """
     return Path(path) if Path(path).is_absolute() else data_root() / path
 
 
 def shown(path: Path) -> str:
-    """A path as a person types it: relative to the current folder where it lies below it."""
+    """A path for messages: relative if it is below the current folder."""
     current = Path.cwd()
     return str(path.relative_to(current)) if path.is_relative_to(current) else str(path)

@@ -1,6 +1,6 @@
 """The pipeline: all stages of a department in one run, which continues after a failure and reports it at the end.
 
-The other way is by events (`airnub_prefect.events`): the stages' own deployments start each other.
+Without it, the deployments of the stages start each other by events (`airnub_prefect.events`).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,20 +10,21 @@ from airnub_prefect.errors import ConfigurationError, PipelineFailedError, Stage
 
 
 async def run_stages(stages: Mapping[str, Callable[[], Awaitable[Report]]]) -> dict[str, Report]:
-    """Run stages one after another; one that fails stops none of those after it.
+    """Run stages one after another; a failed stage does not stop the following ones.
 
     Args:
-        stages: by name, in their order, what starts each: `{"ingestion": lambda: ingest(settings, force)}`.
+        stages: the function that starts each stage, by name and in order: `{"ingestion": lambda: ingest(settings,
+            force)}`.
 
     Returns:
         The report of each stage.
 
     Raises:
-        PipelineFailedError: items of a stage failed, more than it tolerates, or it ended with an error of its settings
-            or of the engine; all stages were started.
-        ConfigurationError: the settings of every stage are wrong; nothing was run.
-        UnknownNameError: a stage is given a name that its settings do not have; no later stage was started.
-        Exception: whatever else a stage raises ends the run at once.
+        PipelineFailedError: in some stage more items failed than it tolerates, its settings are invalid, or the engine
+            failed; all stages were started.
+        ConfigurationError: the settings of every stage are invalid; nothing was run.
+        UnknownNameError: a stage has a name that its settings do not have; no later stage was started.
+        Exception: any other error of a stage ends the run at once.
     """
     reports: dict[str, Report] = {}
     failures: dict[str, StageFailedError | ConfigurationError | IngestError] = {}

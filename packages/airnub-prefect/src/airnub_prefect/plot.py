@@ -6,36 +6,36 @@ from itertools import pairwise
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 380, 150
-"""Of a panel, in pixels."""
+"""Size of a panel in pixels."""
 _COLUMNS = 2
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 14, 34, 24
 _GOOD, _BAD, _LINE = "#2563eb", "#dc2626", "#94a3b8"
 _LONGEST_TITLE = 52
-"""Characters that fit into the width of a panel."""
+"""Maximum characters of a title in the width of a panel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value."""
+    """One value of a panel."""
 
     label: str
-    """When, or which: shown below the first and the last."""
+    """Time or version; shown below the first and the last point."""
     value: float | None
     """`None` leaves a gap."""
     passed: bool = True
-    """Whether it is as it should be; else it is drawn in red."""
+    """Whether the check passed; a failed point is red."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Values in their order, under a title."""
+    """Points in their order, under a title."""
 
     title: str
     points: Sequence[Point]
 
 
 def svg(panels: Sequence[Panel]) -> str:
-    """The panels beside and below each other.
+    """The panels as one SVG image, two in a row.
 
     >>> image = svg([Panel("rows", [Point("Monday", 3), Point("Tuesday", 5)])])
     >>> image.startswith("<svg"), image.count("<circle")
@@ -90,7 +90,7 @@ def _panel(panel: Panel) -> str:
 
 
 def number_text(value: float) -> str:
-    """A number as people read it.
+    """A number for readers, with thousands separators or three significant digits.
 
     >>> number_text(1234567.0), number_text(0.25), number_text(-12.345)
     ('1,234,567', '0.25', '-12.3')

@@ -1,4 +1,4 @@
-"""Progress of a batch, printed when a flow is run by hand."""
+"""Progress of batches and stages, passed to a listener when a command runs a flow."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,18 +9,18 @@ from airnub_core import Outcome, Report
 
 
 class Listener(Protocol):
-    """Somebody who wants to know while it happens."""
+    """Receives the progress of a flow while it runs."""
 
     def expect(self, batch: str, items: int) -> None:
-        """So many more items of a batch are to come."""
+        """Add to the expected items of a batch."""
         ...
 
     def outcome(self, batch: str, outcome: Outcome) -> None:
-        """One item has ended."""
+        """Receive the outcome of an item."""
         ...
 
     def stage_finished(self, stage: str, report: Report, failure: str | None) -> None:
-        """A stage has ended; `failure` says why it failed, `None` where it completed."""
+        """Receive the report of a stage; `failure` is the reason if it failed, `None` if it completed."""
         ...
 
 
@@ -29,7 +29,7 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 @contextmanager
 def progress_to(listener: Listener) -> Iterator[None]:
-    """Whoever runs a flow in this process hears of its items while the block runs."""
+    """Pass the progress of flows in this process to `listener` while the block runs."""
     token = _listener.set(listener)
     try:
         yield
@@ -38,14 +38,14 @@ def progress_to(listener: Listener) -> Iterator[None]:
 
 
 def report_stage_finished(stage: str, report: Report, failure: str | None) -> None:
-    """Pass on that a stage has ended: of a pipeline that fails, only this says what became of the stages before."""
+    """Pass the report of a stage to the listener, which shows finished stages even if the pipeline fails later."""
     listener = _listener.get()
     if listener is not None:
         listener.stage_finished(stage, report, failure)
 
 
 class BatchProgress:
-    """Counts the items of one batch, and passes them on."""
+    """Counts the items of one batch, and passes their outcomes to the listener."""
 
     def __init__(self, batch: str) -> None:
         self.batch = batch
@@ -59,20 +59,20 @@ class BatchProgress:
         return 100 * min(self.ended / self.expected, 1) if self.expected else 0
 
     def expect(self, items: int) -> None:
-        """So many more items are to come."""
+        """Add to the expected items."""
         self.expected += items
         if self._listener is not None:
             self._listener.expect(self.batch, items)
 
     def outcome(self, outcome: Outcome) -> None:
-        """One item has ended."""
+        """Count the outcome of an item."""
         self.ended += 1
         if self._listener is not None:
             self._listener.outcome(self.batch, outcome)
 
 
 class ShareProgress:
-    """How much of one piece of work is done; set from any thread."""
+    """Progress of one piece of work; `set` may be called from any thread."""
 
     def __init__(self) -> None:
         self.share = 0.0
@@ -84,5 +84,5 @@ class ShareProgress:
         return 100 * min(self.share, 1)
 
     def set(self, share: float) -> None:
-        """So much is done, 0 to 1."""
+        """Set the share that is done, 0 to 1."""
         self.share = share

@@ -6,10 +6,10 @@ from prefect.runtime import flow_run
 
 
 def run_name() -> str:
-    """The name of the current flow run: its flow, which names department and stage, and its expected start in UTC.
+    """The name of the current flow run: the flow, which contains department and stage, and the scheduled start in UTC.
 
-    For `flow_run_name` of `@flow`: Prefect calls it when the run starts. A retry keeps the name, and names of one flow
-    sort by time.
+    Use it as `flow_run_name` of `@flow`; Prefect calls it when the run starts. Retries keep the name, and the names of
+    a flow sort by time.
     """
     expected: datetime = flow_run.scheduled_start_time
     return f"{flow_run.flow_name}-{expected.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,4 +1,4 @@
-"""Secret values from Prefect blocks or environment variables; they are never written."""
+"""Secret values from Prefect blocks or environment variables; they are never stored."""
 
 import os
 
@@ -16,20 +16,20 @@ async def read_secrets(references: list[str]) -> dict[str, SecretStr]:
     """The values of secrets such as `secret/usgs-token`, by reference.
 
     Raises:
-        ConfigurationError: some are neither on the server nor in the environment; all of those are named.
+        ConfigurationError: secrets are neither on the server nor in the environment; the message names all of them.
     """
     found = await find_secrets(references)
     missing = [reference for reference in dict.fromkeys(references) if reference not in found]
     if missing:
         ways = ", ".join(f"{one} (or {variable_name(one)} in the environment)" for one in missing)
         raise ConfigurationError.of(
-            "secrets", f"expected these blocks on the Prefect server, found none of them: {ways}"
+            "secrets", f"missing on the Prefect server: {ways}. Create these blocks, or set the variables"
         )
     return found
 
 
 async def find_secrets(references: list[str]) -> dict[str, SecretStr]:
-    """The values of those secrets that are on the server or in the environment, by reference; others are left out."""
+    """The values of secrets on the server or in the environment, by reference; missing ones are left out."""
     found = {reference: await _read(reference) for reference in dict.fromkeys(references)}
     return {reference: value for reference, value in found.items() if value is not None}
 

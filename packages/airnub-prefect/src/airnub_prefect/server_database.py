@@ -1,16 +1,17 @@
 """Preparation of the Prefect server's database before the server starts.
 
-    python -m airnub_prefect.server_database check          # can this image's server use it?
+    python -m airnub_prefect.server_database check          # can the server of this image use it?
     python -m airnub_prefect.server_database move-windows   # runs get time to send a heartbeat
 
-An automation that waits for heartbeats has a window for each run, and evaluates windows seconds after the server has
-started. While the server was away no heartbeat could arrive, so it would crash every run that lives. Windows that
-ended in the outage, or end before a heartbeat can come, are moved: they begin now, and end one `within` and two minutes
-later, for on a busy machine the server takes a minute to start and to handle what was sent meanwhile. Their
-begin counts too: clients send again what they could not send, and a heartbeat that is older than the outage's end would
-otherwise move the window back to its own time. Windows of reactive automations are left alone.
+An automation that waits for heartbeats has a window for each run, and evaluates the windows seconds after the server
+has started. No heartbeat could arrive during an outage, so the automation would crash every living run. Windows that
+ended
+in the outage, or end before a heartbeat can arrive, are moved: they begin now and end one `within` and two minutes
+later, since on a busy machine the server takes a minute to start and to handle queued messages. The begin is moved too:
+clients resend heartbeats, and one that is older than the end of the outage would otherwise move the window back to its
+own time. Windows of reactive automations are not changed.
 
-Only asyncpg is imported: what this takes is part of the time in which the API is away.
+Only asyncpg is imported, since the API is unreachable while this runs.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ import asyncpg  # type: ignore[import-untyped]
 _PREFIX = "PREFECT_SERVER_DATABASE_"
 _PATIENCE = 10.0
 START_SECONDS = 120.0
-"""That a server may take until it has handled the heartbeats that waited for it."""
+"""Seconds that a server may take to start and to handle queued heartbeats."""
 _REVISION = re.compile(r"^revision(?:: str)? = ['\"](\w+)['\"]", re.MULTILINE)
 _MOVE = """
 UPDATE automation_bucket AS bucket
@@ -45,13 +46,13 @@ class UnusableError(Exception):
 
 
 async def move_windows(settings: Mapping[str, str]) -> str:
-    """Move windows in the database of a server that does not run.
+    """Move windows in the database of a stopped server.
 
     Args:
-        settings: those of the server, `PREFECT_SERVER_DATABASE_HOST` and its siblings.
+        settings: settings of the server: `PREFECT_SERVER_DATABASE_HOST`, `_PORT`, `_USER`, `_PASSWORD`, `_NAME`.
 
     Returns:
-        What was done, for people; empty where there was nothing to move, as in a database without tables.
+        A message with the number of moved windows; empty if there are none, as in a database without tables.
 
     Raises:
         OSError, TimeoutError, asyncpg.PostgresError: the database does not answer, or refuses.
@@ -68,10 +69,10 @@ async def move_windows(settings: Mapping[str, str]) -> str:
 
 
 async def check(settings: Mapping[str, str]) -> str:
-    """Connect as the server would, and see that its Prefect knows the revision of the tables.
+    """Connect as the server would, and check that the installed Prefect knows the revision of the tables.
 
     Returns:
-        The revision, for people.
+        A message with the revision.
 
     Raises:
         UnusableError: a newer Prefect wrote the tables.
@@ -86,17 +87,17 @@ async def check(settings: Mapping[str, str]) -> str:
         await connection.close()
     if found not in _known_revisions():
         raise UnusableError(
-            f"expected tables of this Prefect or an older one, found the revision {found}, which it does not know: a "
-            "newer Prefect wrote them; go on with that one, or restore a backup from before it"
+            f"expected tables of this version of Prefect or an older one, found the unknown revision {found} of a "
+            "newer version; use that version, or restore a backup from before the upgrade"
         )
     return f"revision {found}"
 
 
 def _known_revisions() -> set[str]:
-    """Read from the files of migrations: importing Prefect's server takes seconds."""
+    """The revisions in the files of Prefect's migrations; importing its server would take seconds."""
     spec = importlib.util.find_spec("prefect")
     if spec is None or spec.origin is None:
-        raise UnusableError("expected the package prefect to be installed, found none")
+        raise UnusableError("the package prefect is not installed")
     folder = Path(spec.origin).parent / "server" / "database" / "_migrations" / "versions" / "postgresql"
     return {
         found.group(1)
@@ -123,35 +124,35 @@ COMMANDS: Mapping[str, Callable[[Mapping[str, str]], Coroutine[Any, Any, str]]] 
 
 
 def main(arguments: list[str]) -> int:
-    """Do one of `COMMANDS`; what was done, or is wrong, is said on stderr."""
+    """Run one of `COMMANDS`, print its message or error to stderr, and return the exit status."""
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
-        _say("ERROR", f"expected one of {', '.join(COMMANDS)}, found {' '.join(arguments) or 'none'}")
+        _log("ERROR", f"expected one of {', '.join(COMMANDS)}, found {' '.join(arguments) or 'none'}")
         return 2
     try:
-        said = asyncio.run(COMMANDS[arguments[0]](os.environ))
+        message = asyncio.run(COMMANDS[arguments[0]](os.environ))
     except KeyError as error:
-        _say("ERROR", f"expected {error.args[0]} in the environment, found none")
+        _log("ERROR", f"expected {error.args[0]} in the environment, found it unset")
         return 2
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         host, user = os.environ[f"{_PREFIX}HOST"], os.environ[f"{_PREFIX}USER"]
         found = f"{type(error).__name__}: {error}"
-        _say("ERROR", f"expected {host} to let in {user}, found {found}")
+        _log("ERROR", f"expected a connection to {host} as {user}, found {found}")
         return 1
     except UnusableError as error:
-        _say("ERROR", str(error))
+        _log("ERROR", str(error))
         return 1
-    if said:
-        _say("INFO", said)
+    if message:
+        _log("INFO", message)
     return 0
 
 
-def _say(level: str, message: str) -> None:
-    """A line on stderr; `json_logs` has the same format, but imports Prefect."""
+def _log(level: str, message: str) -> None:
+    """Write a line to stderr, in the JSON format of `json_logs`, which imports Prefect, if it is asked for."""
     line = f"database of the server: {message}"
     if os.environ.get("AIRNUB_LOG_FORMAT") == "json":
         time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        said = {"time": time, "level": level, "logger": "airnub.server_database", "message": line}
-        line = json.dumps(said, ensure_ascii=False)
+        record = {"time": time, "level": level, "logger": "airnub.server_database", "message": line}
+        line = json.dumps(record, ensure_ascii=False)
     sys.stderr.write(f"{line}\n")
 
 

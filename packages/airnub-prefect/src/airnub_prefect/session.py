@@ -18,35 +18,35 @@ from airnub_prefect.errors import (
 )
 
 ANSWER_WITHIN = 5.0
-"""Seconds that a configured server may take to say that it is there."""
+"""Seconds that a configured server may take to answer."""
 
 _QUIET = {
-    # Flows still log to the server. What a person needs is said by the command; tracebacks of expected failures not.
+    # Flows still log to the server. The command prints errors itself, without tracebacks of expected failures.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
 }
 
 
 class Session:
-    """Runs flows; made by `prefect_session`."""
+    """Runs flows against one server; made by `prefect_session`."""
 
     def __init__(self, server: EmbeddedServer | None, url: str) -> None:
         self.server = server
-        """`None` where a configured server is used."""
+        """`None` if a configured server is used."""
         self.url = url
-        """Of the server's API."""
+        """URL of the server's API."""
 
     def run(self, load: Callable[[], Any], parameters: Mapping[str, Any]) -> Any:
-        """Run a flow to its end, and return what it returns.
+        """Run a flow, and return its result.
 
         Args:
-            load: imports the flow; called while the embedded server is still starting.
-            parameters: of the flow; those that it does not take are left out.
+            load: imports the flow; called while the embedded server is starting.
+            parameters: parameters of the flow; parameters that it does not have are left out.
 
         Raises:
-            ServerUnreachableError: the embedded server did not start, or the server was lost on the way.
-            KeyboardInterrupt: by Ctrl-C, or by SIGTERM while the flow ran.
-            Exception: whatever the flow raises.
+            ServerUnreachableError: the embedded server did not start, or the server became unreachable.
+            KeyboardInterrupt: Ctrl-C, or SIGTERM while the flow ran.
+            Exception: any error of the flow.
         """
         flow = load()
         taken = {name: value for name, value in parameters.items() if name in inspect.signature(flow.fn).parameters}
@@ -59,9 +59,9 @@ class Session:
         except (ConfigurationError, StageFailedError):
             raise
         except (TerminationSignal, Exception) as error:
-            # Prefect raises the signal wherever the event loop just is, which may make another error of it.
+            # Prefect raises the signal at any point of the event loop, where it may be wrapped in a different error.
             if any(isinstance(cause, TerminationSignal) for cause in _causes(error)):
-                raise KeyboardInterrupt from error  # the same for whoever sent it: it ends in good order
+                raise KeyboardInterrupt from error  # handled like Ctrl-C, with an orderly end
             self._check_server(error)
             raise
 
@@ -75,7 +75,7 @@ class Session:
             self.server.wait_until_ready()
 
     def _check_server(self, cause: BaseException) -> None:
-        """Without its server a flow fails in many ways; all of them mean this."""
+        """Raise `ServerLostError` if the server does not answer: a flow without its server fails in many ways."""
         try:
             wait_for_api(self.url, ANSWER_WITHIN)
         except OSError as error:
@@ -83,7 +83,7 @@ class Session:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and all that it comes from."""
+    """An error with all its causes, contexts and members of groups."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
     while waiting:
@@ -98,13 +98,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 @contextmanager
 def prefect_session(*, verbose: bool = False) -> Iterator[Session]:
-    """A server to run flows against, while the block runs.
+    """A session with the configured server, or with an embedded one while the block runs.
 
     Args:
-        verbose: let Prefect write its logs to the terminal.
+        verbose: print Prefect's logs to the terminal.
 
     Raises:
-        ServerUnreachableError: a server is configured, and does not answer; or the embedded one cannot be started.
+        ServerUnreachableError: the configured server does not answer, or the embedded one cannot be started.
     """
     if not verbose:
         for name, value in _QUIET.items():

@@ -42,13 +42,13 @@ class _Reference(BaseModel):
 
 
 class StoreBlock(_Reference):
-    """A store in object storage, by the Prefect block that says where it is and how to get in."""
+    """A reference to the Prefect block with location and credentials of a store in object storage."""
 
     block: Annotated[str, Field(pattern=r"^(s3-bucket|remote-file-system)/[a-z0-9][a-z0-9-]*$")]
 
 
 class IndexBlock(_Reference):
-    """The URL of an index, kept in a Prefect Secret block."""
+    """A reference to the Prefect Secret block with the URL of an index."""
 
     block: SecretReference
 
@@ -57,7 +57,7 @@ def _folder(store: str) -> str:
     if "://" in store:
         raise ValueError("expected a folder, or for object storage a block such as {block: s3-bucket/NAME}")
     if not store.strip():
-        raise ValueError("expected a folder")
+        raise ValueError("expected a folder, found an empty text")
     return store
 
 
@@ -74,14 +74,14 @@ def _postgresql_url(url: str) -> str:
 
 
 Folder = Annotated[str, AfterValidator(_folder)]
-# Prefect writes down what a flow is given: a password in a URL is not, and is lost where settings are read from there.
+# Prefect stores the parameters of a flow. Passwords in URLs are masked there, and lost if settings are read back.
 PostgresqlUrl = Annotated[
     str, AfterValidator(_postgresql_url), PlainSerializer(redact_url, return_type=str, when_used="json")
 ]
 
 
 class StageSettings(BaseModel):
-    """What every stage is told. A subclass says whose it is:
+    """Settings of a stage. A subclass names department and stage:
 
     class IngestionSettings(StageSettings, department="project_alpha", stage="ingestion"): ...
     """
@@ -100,65 +100,65 @@ class StageSettings(BaseModel):
 
     @classmethod
     def variable(cls) -> str:
-        """The name of the Prefect Variable that holds them."""
+        """The name of the Prefect Variable with the settings."""
         return variable_of(cls.department, cls.stage)
 
     @classmethod
     def yaml_name(cls) -> str:
-        """The file that the Variable is made from, relative to the repository."""
+        """The YAML file that the Variable is made from, relative to the repository."""
         return yaml_name_of(cls.department, cls.stage)
 
     @classmethod
     def yaml_path(cls) -> Path | None:
-        """The file in this checkout, `None` where there is no checkout or no such file."""
+        """The YAML file in this checkout, `None` if there is no checkout or no such file."""
         root = checkout()
         return root / cls.yaml_name() if root and (root / cls.yaml_name()).is_file() else None
 
     @classmethod
     def package(cls) -> str:
-        """The import name of the package that they belong to."""
+        """The import name of the department's package."""
         return cls.__module__.partition(".")[0]
 
 
 class StoreConfig(BaseModel):
-    """Where a store and its index are, as settings say it; `blocks.locate` makes a `Place` of it."""
+    """Configuration of a store and its index; `blocks.locate` returns its `StoreLocation`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     store: Folder | StoreBlock
-    """A folder, absolute or below the data root; or object storage, by a block: `{block: s3-bucket/NAME}`."""
+    """A folder, absolute or below the data root; or a block of object storage: `{block: s3-bucket/NAME}`."""
     index: PostgresqlUrl | IndexBlock | None = None
-    """Where the index is kept: `null` is SQLite beside the store; or PostgreSQL, for workers of several machines.
+    """Location of the index: `null` for SQLite beside the store; or PostgreSQL, for workers on several machines.
 
     A URL with a password belongs in a block: `{block: secret/NAME}`.
     """
 
 
 class StoreSettings(StageSettings, StoreConfig):
-    """What every stage is told that works on a store."""
+    """Settings of a stage that uses a store."""
 
     def secrets(self) -> list[str]:
-        """References of all secrets that are needed, such as `secret/index-url`."""
+        """References of all required secrets, such as `secret/index-url`."""
         return [self.index.block] if isinstance(self.index, IndexBlock) else []
 
 
 class CategoryConfig(StoreConfig, Generic[SourceT]):
-    """What one category of an ingestion is told: plain values, since Prefect records every parameter."""
+    """Configuration of one category of an ingestion: plain values, since Prefect records every parameter."""
 
     network: NetworkSettings
     sources: list[SourceT]
     package: str
-    """The department's; files that settings name lie in it."""
+    """Import name of the department's package, which contains the files of `urls_file`."""
     failed: bool = False
-    """Whether only what failed in the last run of each source is asked for."""
+    """Whether to request only the items that failed in the last run of each source."""
 
 
 class SourceSettings(StoreSettings):
-    """What every ingestion is told, whatever its categories; a department adds a list of sources for each."""
+    """Settings of an ingestion; a department adds a list of sources for each category."""
 
     network: NetworkSettings = NetworkSettings()
     tolerated_failures: Tolerance = 0
-    """Items that may fail before the run fails, or a share such as `5%`, of sources that say nothing of their own."""
+    """Tolerated failures, a number or a share such as `5%`, of all sources without a tolerance of their own."""
     _failed: bool = PrivateAttr(default=False)
 
     @model_validator(mode="after")
@@ -167,7 +167,7 @@ class SourceSettings(StoreSettings):
         places: dict[str, str] = {}
         for category, position, source in self._sources():
             place = f"{category}.{position}.name"
-            # Of a file system that ignores case the folders would be the same.
+            # On a file system that ignores case, the folders would be the same.
             first = places.setdefault(source.name.casefold(), place)
             if first != place:
                 message = f"expected a unique source name, not that of {first}"
@@ -182,7 +182,7 @@ class SourceSettings(StoreSettings):
         return self
 
     def secrets(self) -> list[str]:
-        """References of all secrets that are needed, such as `secret/usgs-token`."""
+        """References of all required secrets, such as `secret/usgs-token`."""
         sources = (source for _, _, source in self._sources())
         of_sources = [source.auth.block for source in sources if isinstance(source, ApiSource) and source.auth]
         return super().secrets() + of_sources
@@ -204,14 +204,14 @@ class SourceSettings(StoreSettings):
         return self.category(sources)
 
     def only(self, sources: Collection[str] | None = None, *, failed: bool = False) -> Self:
-        """The same with some of its sources, for one run.
+        """The settings with a selection of sources, for one run.
 
         Args:
-            sources: names of those to run; all without one.
-            failed: of these, ask only for what failed in the last run.
+            sources: names of the sources to run; all if empty.
+            failed: request only the items of these sources that failed in the last run.
 
         Raises:
-            ConfigurationError: a name that no source has; nothing was run.
+            ConfigurationError: an unknown source; nothing was run.
         """
         check_names("source", sources or (), self.names())
         selected = {
@@ -224,11 +224,11 @@ class SourceSettings(StoreSettings):
         return copy
 
     def names(self) -> list[str]:
-        """The sources by name, in their order."""
+        """The names of all sources, in their order."""
         return [source.name for _, _, source in self._sources()]
 
     def tolerances(self) -> dict[str, int | str]:
-        """What sources tolerate that say so themselves, by name."""
+        """The tolerances of sources with a tolerance of their own, by name."""
         return {
             source.name: source.tolerated_failures
             for _, _, source in self._sources()
@@ -236,7 +236,7 @@ class SourceSettings(StoreSettings):
         }
 
     def _sources(self) -> Iterator[tuple[str, int, Source]]:
-        """Every source, with the category and the position that it has in it."""
+        """Every source, with its category and its position there."""
         for category in type(self).model_fields:
             value = getattr(self, category)
             for position, entry in enumerate(value if isinstance(value, list) else ()):
@@ -245,7 +245,7 @@ class SourceSettings(StoreSettings):
 
 
 class DatasetsConfig(BaseModel):
-    """Where datasets are, as settings say it; `datasets.locate_datasets` makes a `Location` of it."""
+    """Configuration of the location of datasets; `datasets.locate_datasets` returns its `Location`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -254,15 +254,15 @@ class DatasetsConfig(BaseModel):
 
 
 class DatasetSettings(StoreSettings, DatasetsConfig):
-    """What every processing is given: where the objects are, as for the ingestion, and what becomes of them."""
+    """Settings of a processing: the store of the ingestion, the location of the datasets, and their limits."""
 
     dataset_limits: dict[str, DatasetLimits] = {}
-    """By dataset, as `DATASETS` in the module `datasets` of the department names it, instead of its declaration."""
+    """Limits that replace those of the declaration, by name of the dataset in `DATASETS` of the department."""
 
     @model_validator(mode="after")
     def _check_names(self) -> "DatasetSettings":
         if not self.dataset_limits:
-            return self  # `datasets` imports polars, which most who read settings do not need
+            return self  # `datasets` imports polars, which is not needed otherwise
         names = self.declarations()
         mistakes = [
             _mistake(f"unknown dataset {name!r}; {nearest_or_all(name, names)}", ("dataset_limits", name), limits)
@@ -277,10 +277,10 @@ class DatasetSettings(StoreSettings, DatasetsConfig):
         return self
 
     def declared(self) -> "dict[str, Dataset]":
-        """The datasets of the department by the names of their tables, with the limits that settings give them.
+        """The datasets of the department, with the limits of the settings, by the names of their tables.
 
         Raises:
-            ConfigurationError: one of them is an input of another one by the name under which it is published.
+            ConfigurationError: a dataset has an input of this department by its published name.
         """
         declarations = self.declarations()
         for dataset in declarations.values():
@@ -295,13 +295,13 @@ class DatasetSettings(StoreSettings, DatasetsConfig):
 
     @classmethod
     def declarations(cls) -> "Mapping[str, Dataset]":
-        """The datasets of the department by the names of their tables, as they are declared."""
+        """The declared datasets of the department, by the names of their tables."""
         declared: Mapping[str, Dataset] = import_module(f"{cls.package()}.datasets").DATASETS
         return declared
 
 
 def _check_mistakes(name: str, dataset: "Dataset", limits: DatasetLimits) -> Iterator[InitErrorDetails]:
-    """Checks that settings name and the dataset does not declare, each at its place."""
+    """An error for each check in the settings that the dataset does not declare."""
     from airnub_data.checks import Fresh
 
     place, known = ("dataset_limits", name), [check.name for check in dataset.checks]
@@ -315,8 +315,10 @@ def _check_mistakes(name: str, dataset: "Dataset", limits: DatasetLimits) -> Ite
 
 
 def check_names(what: str, names: Collection[str], known: Collection[str]) -> None:
-    """Raises:
-    UnknownNameError: one of the names that a run is given is not known.
+    """Check the names that a run is given.
+
+    Raises:
+        UnknownNameError: a name is unknown.
     """
     for name in names:
         if name not in known:
@@ -332,7 +334,7 @@ def package_folder(package: str) -> Path:
 
 
 def _mistake(message: str, place: tuple[str | int, ...], found: object) -> InitErrorDetails:
-    """A mistake that is reported at its place, as Pydantic's own are; of a mapping no value is shown."""
+    """An error at a place of the settings, in the form of Pydantic's own errors."""
     kind = PydanticCustomError("value_error", "{said}", {"said": redact_text(message)})
     return InitErrorDetails(type=kind, loc=place, input=found)
 

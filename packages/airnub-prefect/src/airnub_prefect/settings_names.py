@@ -1,11 +1,11 @@
-"""Names of a stage's settings: its Prefect Variable, and the file that the Variable is made from.
+"""Names of a stage's settings: its Prefect Variable, and the YAML file that the Variable is made from.
 
-Without Pydantic, for commands that only print the names.
+Pydantic is not imported, since commands such as `list` only print the names.
 """
 
 
 def variable_of(department: str, stage: str) -> str:
-    """The name of the Prefect Variable that holds the settings of a stage."""
+    """The name of the Prefect Variable with the settings of a stage."""
     return f"dept_{department}_{stage}_config"
 
 

@@ -1,4 +1,4 @@
-"""Resolution of a stage's settings at run time."""
+"""Resolution of a stage's settings at run time: parameter, else Variable, else YAML file."""
 
 from typing import TypeVar
 
@@ -17,15 +17,16 @@ Settings = TypeVar("Settings", bound=StageSettings)
 async def resolve(kind: type[Settings], given: Settings | None) -> Settings:
     """The settings of a stage: the flow's parameter, else the Prefect Variable, else the YAML file of a checkout.
 
-    The secret of the index is looked for at once: nothing works without it. One of a source fails that source alone.
+    A missing secret of the index fails at once, since no item can be stored. A missing secret of a source fails that
+    source only.
 
     Args:
-        kind: of the settings.
-        given: the parameter.
+        kind: model of the settings.
+        given: value of the flow's parameter.
 
     Raises:
-        ConfigurationError: what was found is wrong, or nothing was found; it names both places. Or the secret of the
-            index is missing.
+        ConfigurationError: the settings are invalid or missing, or the secret of the index is missing. For missing
+            settings the message names Variable and file.
     """
     settings = await _found(kind, given)
     if isinstance(settings, StoreSettings) and isinstance(settings.index, IndexBlock):
@@ -47,5 +48,5 @@ async def _found(kind: type[Settings], given: Settings | None) -> Settings:
     raise ConfigurationError.of(
         f"{kind.department} {kind.stage}",
         f"no settings found. Looked for the Variable {name} on {redact_url(str(PREFECT_API_URL.value()))} "
-        f"and for the file {kind.yaml_name()} in a checkout. Make one of them, or name a file: {command}",
+        f"and for the file {kind.yaml_name()} in a checkout. Create one of them, or name a file: {command}",
     )

@@ -1,4 +1,4 @@
-"""Datasets of a department that are out of date with their objects, determined at the end of an ingestion."""
+"""Stale datasets of a department, determined at the end of an ingestion."""
 
 import asyncio
 import os
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 async def stale_datasets(settings: SourceSettings) -> dict[str, str] | None:
-    """By name the datasets of the department that the next processing would make, and why.
+    """The datasets that the next processing would make, with the reason, by name.
 
-    Their settings are those that a processing finds by itself. It is not asked on the embedded server, where nothing
-    waits for an event and importing polars would take longer than a short run.
+    The settings of the processing are the Variable or the YAML file. On the embedded server nothing is determined: no
+    automation waits for the event there, and importing polars would take longer than a short run.
 
     Args:
-        settings: of the ingestion.
+        settings: settings of the ingestion.
 
     Returns:
-        `None` where it cannot be found out: there are no settings of a processing, or its store is a different one.
+        `None` if it is not known: on the embedded server, without settings of a processing, or if its store differs.
     """
     if os.environ.get(EMBEDDED):
         return None
@@ -51,22 +51,22 @@ async def stale_datasets(settings: SourceSettings) -> dict[str, str] | None:
             location = await locate_datasets(processing)
             stale |= await asyncio.to_thread(_stale, processing, place, location, published)
         except ConfigurationError as error:
-            get_run_logger().info("Which datasets are behind is not known: %s", error)
+            get_run_logger().info("Stale datasets cannot be determined: %s", error)
             return None
-        except Exception as error:  # noqa: BLE001  # whatever the datasets of a department raise, the event is sent
-            get_run_logger().warning("Which datasets are behind is not known: %r", error)
+        except Exception as error:  # noqa: BLE001  # the event is sent whatever a department's datasets raise
+            get_run_logger().warning("Stale datasets cannot be determined: %r", error)
             return None
     return stale
 
 
 def _dataset_settings(package: str) -> list[type[DatasetSettings]]:
-    """The settings of the stages that make datasets."""
+    """The settings models of the stages that make datasets."""
     if find_spec("airnub_data") is None:
-        return []  # a department without datasets has neither it nor polars
+        return []  # airnub_data comes with an extra
     try:
         department: Department = import_module(f"{package}.department").DEPARTMENT
     except ModuleNotFoundError:
-        return []  # flows that are a script, and no package
+        return []  # the flows are a script without a package
     kinds = [stage.load_settings() for stage in department.stages]
     return [kind for kind in kinds if issubclass(kind, DatasetSettings)]
 
@@ -81,7 +81,7 @@ def _stale(
     stale: dict[str, str] = {}
     for name, dataset in by_name(*settings.declared().values()).items():
         if inputs := [one.stem for one in dataset.own_inputs if one.stem in stale]:
-            stale[name] = f"its inputs are behind: {', '.join(inputs)}"
+            stale[name] = f"its inputs are stale: {', '.join(inputs)}"
             continue
         try:
             found = pending(dataset, place, location, published)

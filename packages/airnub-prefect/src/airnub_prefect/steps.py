@@ -6,26 +6,27 @@ from airnub_prefect.errors import ConfigurationError
 
 
 def require_environment(names: list[str]) -> dict[str, str]:
-    """Refuse to deploy when a variable of the environment is not set, or empty.
+    """Fail the deployment if an environment variable is unset or empty.
 
-    Prefect fills `{{ $NAME }}` with nothing then, and exits with 0. As a `build` step at the top of a file this runs
-    before the first deployment is sent:
+    Without this step, Prefect replaces `{{ $NAME }}` with an empty text, and exits with 0. A `build` step at the top of
+    a file runs before the first deployment is sent:
 
         build:
           - airnub_prefect.steps.require_environment: {names: [NAME]}
 
     Args:
-        names: of the variables.
+        names: names of the variables.
 
     Returns:
-        Nothing that other steps could use.
+        An empty mapping: the step has no outputs.
 
     Raises:
-        ConfigurationError: some are not set; all of them are named.
+        ConfigurationError: variables are unset; the message names all of them.
     """
     missing = [name for name in names if not os.environ.get(name)]
     if missing:
         raise ConfigurationError.of(
-            "prefect.yaml", f"expected {', '.join(missing)} in the environment, found nothing; set it and deploy again"
+            "prefect.yaml",
+            f"expected {', '.join(missing)} in the environment, found them unset or empty; set them, and deploy again",
         )
     return {}

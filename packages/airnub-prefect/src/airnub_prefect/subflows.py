@@ -1,4 +1,4 @@
-"""Subflow runs whose parent run has ended, which cannot continue and which Prefect leaves Running."""
+"""Orphaned subflow runs: their parent run has ended, they cannot continue, and Prefect leaves them Running."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,9 +22,9 @@ from prefect.states import Crashed
 from prefect.utilities.engine import propose_state
 
 PAGE = 200
-"""Runs that the server returns at most at a time."""
+"""Maximum number of runs in a response of the server."""
 GRACE = timedelta(seconds=15)
-"""How long a parent has ended before its subflow runs are: they may be about to say their own end."""
+"""Time between the end of a parent and the crash of its subflow runs, in which they may report their own end."""
 
 
 async def crash_orphans(client: PrefectClient, *, now: datetime | None = None) -> list[FlowRun]:
@@ -33,7 +33,7 @@ async def crash_orphans(client: PrefectClient, *, now: datetime | None = None) -
     Runs of deployments that a run started (`run_deployment`) have a process of their own, and are left alone.
 
     Returns:
-        Those that were.
+        The crashed runs.
     """
     ended_before = (now or datetime.now(UTC)) - GRACE
     crashed: list[FlowRun] = []
@@ -41,7 +41,7 @@ async def crash_orphans(client: PrefectClient, *, now: datetime | None = None) -
     while children := await _unfinished(client, seen):
         ended = await _crash_orphans_of(client, children, ended_before)
         crashed += ended
-        # Those that have ended are not in the next page.
+        # Runs that have ended are not in the next page.
         seen += len(children) - len(ended)
         if len(children) < PAGE:
             break
@@ -72,17 +72,17 @@ async def _crash_orphans_of(
             continue
         if parent.end_time is not None and parent.end_time > ended_before:
             continue
-        message = f"Its parent, the run {parent.name!r}, has ended as {parent.state.name}."
+        message = f"Its parent run {parent.name!r} has ended as {parent.state.name}."
         try:
             await propose_state(client, Crashed(message=message), flow_run_id=run.id)
-        except (Abort, ObjectNotFound):  # it has ended, or was deleted, meanwhile
+        except (Abort, ObjectNotFound):  # the run has ended or was deleted meanwhile
             continue
         crashed.append(run)
     return crashed
 
 
 async def _parents(client: PrefectClient, task_runs: Iterable[UUID]) -> dict[UUID | None, FlowRun]:
-    """Runs of flows by the task run in them that stands for a subflow."""
+    """The parent flow run of each task run that represents a subflow."""
     found = await client.read_task_runs(task_run_filter=TaskRunFilter(id=TaskRunFilterId(any_=list(task_runs))))
     wanted = {run.flow_run_id for run in found if run.flow_run_id}
     if not wanted:

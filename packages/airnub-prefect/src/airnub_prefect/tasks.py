@@ -1,4 +1,4 @@
-"""Shared tasks for departments, each for a batch, since a Prefect task per file would cost more than the file."""
+"""Shared tasks of all departments, one per batch, since a Prefect task per file would cost more than the file."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -33,7 +33,7 @@ from airnub_prefect.settings import CategoryConfig, SourceT, package_folder
 
 
 async def is_worth_retrying(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
-    """Whether a task that raised is run again: the engine's errors say so themselves, and configuration stays wrong."""
+    """Whether Prefect retries a failed task: not after a configuration error or a permanent error of the engine."""
     error = await state.aresult(raise_on_failure=False)
     if isinstance(error, IngestError):
         return is_retryable(error)
@@ -41,23 +41,23 @@ async def is_worth_retrying(_task: Task[..., object], _run: TaskRun, state: Stat
 
 
 @task(retries=1, retry_delay_seconds=2, retry_condition_fn=is_worth_retrying, cache_policy=NO_CACHE)
-async def fetch_files(part: CategoryConfig[FileSource], force: bool = False) -> Report:
-    """Fetch every file of a category into its store."""
-    folder = package_folder(part.package)
+async def fetch_files(config: CategoryConfig[FileSource], force: bool = False) -> Report:
+    """Fetch all files of a category into its store."""
+    folder = package_folder(config.package)
     return await _ingest(
         "files",
-        part,
+        config,
         force,
         lambda engine, sources: ingest_files(engine, [source.with_urls_from(folder) for source in sources]),
     )
 
 
 @task(retries=1, retry_delay_seconds=2, retry_condition_fn=is_worth_retrying, cache_policy=NO_CACHE)
-async def fetch_apis(part: CategoryConfig[ApiSource], force: bool = False) -> Report:
-    """Ask every API of a category, all pages, into its store; one whose secret is missing is a failed item."""
-    secrets = await find_secrets([source.auth.block for source in part.sources if source.auth])
+async def fetch_apis(config: CategoryConfig[ApiSource], force: bool = False) -> Report:
+    """Fetch all pages of every API of a category into its store; an API whose secret is missing is a failed item."""
+    secrets = await find_secrets([source.auth.block for source in config.sources if source.auth])
 
-    async def ask(engine: Engine, sources: list[ApiSource]) -> list[Outcome]:
+    async def ingest(engine: Engine, sources: list[ApiSource]) -> list[Outcome]:
         given = [one for one in sources if one.auth is None or one.auth.block in secrets]
         failed = [_without_secret(one, one.auth.block) for one in sources if one.auth and one.auth.block not in secrets]
         engine.expect(len(failed))
@@ -65,38 +65,38 @@ async def fetch_apis(part: CategoryConfig[ApiSource], force: bool = False) -> Re
             engine.report(outcome)
         return [*failed, *await ingest_apis(engine, given, lambda block: secrets[block].get_secret_value())]
 
-    return await _ingest("APIs", part, force, ask)
+    return await _ingest("APIs", config, force, ingest)
 
 
 @task(retries=1, retry_delay_seconds=2, retry_condition_fn=is_worth_retrying, cache_policy=NO_CACHE)
-async def fetch_pages(part: CategoryConfig[PageSource], force: bool = False) -> Report:
-    """Read every page of a category, and fetch what it links to into its store."""
-    return await _ingest("pages", part, force, ingest_pages)
+async def fetch_pages(config: CategoryConfig[PageSource], force: bool = False) -> Report:
+    """Read every page of a category, and fetch the files that it links to into its store."""
+    return await _ingest("pages", config, force, ingest_pages)
 
 
 async def _ingest(
     batch: str,
-    part: CategoryConfig[SourceT],
+    config: CategoryConfig[SourceT],
     force: bool,
     work: Callable[[Engine, list[SourceT]], Awaitable[list[Outcome]]],
 ) -> Report:
-    if not part.sources:
+    if not config.sources:
         return Report()
     async with (
         batch_progress(batch) as progress,
         open_engine(
-            await locate(part),
-            part.network,
+            await locate(config),
+            config.network,
             force=force,
-            user_agent=f"airnub/{version('airnub-core')} ({part.package})",
-            # An attempt of this run is not the run before (`on_gone: withdraw`).
+            user_agent=f"airnub/{version('airnub-core')} ({config.package})",
+            # A retry of this run is not a second run (`on_gone: withdraw` counts runs).
             run=flow_run.id,
             on_expected=progress.expect,
             on_outcome=progress.outcome,
         ) as engine,
     ):
-        sources = part.sources
-        if part.failed:
+        sources = config.sources
+        if config.failed:
             left = await asyncio.to_thread(engine.retry_failed, [source.name for source in sources])
             sources = [source for source in sources if source.name in left]
         if not sources:
@@ -104,9 +104,9 @@ async def _ingest(
         names = [source.name for source in sources]
         await asyncio.to_thread(engine.index.begin_runs, Scope.SOURCE, names, engine.run)
         report = Report(await work(engine, sources))
-        # Until then a later stage takes these sources for incomplete: a run that is killed notes nothing.
+        # Until this record, later stages treat these sources as incomplete, also after a killed run.
         await asyncio.to_thread(engine.index.end_runs, Scope.SOURCE, _failures(report, names), engine.run)
-    emit_source_assets(part.package, report)
+    emit_source_assets(config.package, report)
     return report
 
 
@@ -120,7 +120,7 @@ def _without_secret(source: ApiSource, secret: str) -> Outcome:
 
 
 def _failures(report: Report, names: Sequence[str]) -> dict[str, list[Failure]]:
-    """What failed of each source, as the index keeps it."""
+    """The failures of each source, as the index records them."""
     failures: dict[str, list[Failure]] = {name: [] for name in names}
     for outcome in report.failed:
         failures.setdefault(outcome.source, []).append(Failure(outcome.url, str(outcome.error)))

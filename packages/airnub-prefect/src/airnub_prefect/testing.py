@@ -1,10 +1,10 @@
 """Pytest fixtures for departments, registered by a plugin entry point of airnub-prefect.
 
-prefect_api    a real Prefect server, started when the first test asks for it; one for all processes of a test session;
-               a test that asks for it has the marker `system`
+prefect_api    URL of a real Prefect server, started by the first test that uses it, and shared by all processes of a
+               test session; tests that use it get the marker `system`
 prefect_home   the folder that this server writes into
 data_root      a temporary data root
-writes_apart   a test that writes into the checkout fails, be it by a default path or by a relative one
+writes_apart   fails a test that writes into the checkout
 """
 
 import builtins
@@ -33,7 +33,7 @@ import pytest
 _SHARED = "AIRNUB_TEST_SESSION"
 _BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 _BEFORE = pytest.StashKey[dict[str, str | None]]()
-"""What the environment said of bytecode before the session."""
+"""Environment variables of bytecode before the session."""
 _STATE, _HOME, _CERTIFICATES = "server.json", "prefect", "certificates.pem"
 _STOP_WITHIN = 30.0
 _FIRST, _SECOND, _BOTH = slice(0, 1), slice(1, 2), slice(0, 2)
@@ -43,17 +43,17 @@ _WRITES: tuple[tuple[ModuleType, str, slice], ...] = (
     *((os, name, _BOTH) for name in ("rename", "replace")),
     *((os, name, _SECOND) for name in ("link", "symlink")),
 )
-"""What writes: where it is, and which of its arguments are paths that it writes."""
+"""Functions that write: module, name, and the arguments that are paths to write."""
 _CACHES = ("__pycache__", ".pytest_cache", ".hypothesis", ".venv", ".git", ".coverage")
-"""What tools keep in a checkout is no work of a test."""
+"""Folders and files of tools in a checkout, which a test may write."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the folder that all processes of a session share, before pytest-xdist starts them.
+    """Create the folder that all processes of a session share, before pytest-xdist starts them.
 
-    Where Python may not write bytecode beside the sources, processes that are started write theirs into pytest's cache,
-    or without one into this folder: tests start Python hundreds of times, and compiling Prefect's sources takes as long
-    as importing it.
+    If Python may not write bytecode beside the sources, child processes write it into pytest's cache, or into this
+    folder
+    if there is no cache: tests start Python hundreds of times, and compiling Prefect takes as long as importing it.
     """
     config.addinivalue_line("markers", "system: needs a Prefect server, or starts whole systems")
     if hasattr(config, "workerinput"):
@@ -62,12 +62,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[_SHARED] = f"{os.getpid()}:{folder}"
     if sys.dont_write_bytecode and not Path(cache_from_source(pytest.__file__)).exists():
         config.stash[_BEFORE] = {name: os.environ.pop(name, None) for name in _BYTECODE}
-        cache = getattr(config, "cache", None)  # there is none with `-p no:cacheprovider`
+        cache = getattr(config, "cache", None)  # missing with `-p no:cacheprovider`
         os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("bytecode") if cache else Path(folder) / "bytecode")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop the server, if a test asked for one."""
+    """Stop the server if a test has started it."""
     if hasattr(config, "workerinput") or _SHARED not in os.environ:
         return
     _, folder = _session()
@@ -85,7 +85,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What is imported and collected stays to the end: the garbage collector need not look at it again and again."""
+    """Collect without the garbage collector, and freeze the result: imported modules and tests live to the end."""
     gc.disable()
     try:
         return (yield)
@@ -96,11 +96,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server as `system`, before pytest selects by markers.
+    """Mark tests that need a server as `system`, before pytest selects by markers.
 
-    Prefect leaves connections to its API open, which is for the garbage collector to find. A thread of Prefect may hold
-    one until a later test of the process, which need not use Prefect: where the tests of Prefect are, no test is blamed
-    for a socket.
+    Prefect leaves connections to its API open until the garbage collector finds them, possibly during a later test that
+    does not use Prefect. So in a session with Prefect, unclosed sockets are ignored in all tests.
     """
     with_prefect = [item for item in items if "prefect_api" in getattr(item, "fixturenames", ())]
     for item in items if with_prefect else ():
@@ -112,7 +111,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Find them before another test is blamed."""
+    """Collect unclosed connections of a test before the next one starts."""
     if "prefect_api" in getattr(item, "fixturenames", ()):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
@@ -121,8 +120,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def prefect_api() -> Iterator[str]:
-    """The URL of the API of a real Prefect server with a database of its own; Prefect in this process uses it."""
-    # Prefect is imported by the tests that need it, not by all.
+    """API URL of a real Prefect server with a database of its own, which Prefect in this process uses."""
+    # Imported here, since most tests do not need Prefect.
     from prefect.settings import (
         PREFECT_API_SSL_CERT_FILE,
         PREFECT_API_URL,
@@ -136,82 +135,81 @@ def prefect_api() -> Iterator[str]:
     changed = {
         PREFECT_API_URL: url,
         PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False,
-        # A test makes four clients, and each one reads its certificates, though the server is on loopback and without
-        # TLS: the whole bundle takes 30 ms of processor time.
+        # A test makes four clients, and each one loads the certificates, 30 ms for the whole bundle, though the server
+        # is on loopback and without TLS.
         PREFECT_API_SSL_CERT_FILE: str(_session()[1] / _CERTIFICATES),
     }
     with temporary_settings(changed):
         yield url
-        drain()  # what is logged and recorded behind the tests' backs, while the server is still there
+        drain()  # queued logs and events, while the server still runs
 
 
 @pytest.fixture
-def prefect_home(prefect_api: str) -> Path:  # noqa: ARG001  # it is running
+def prefect_home(prefect_api: str) -> Path:  # noqa: ARG001  # starts the server
     """The folder with the database of the server of `prefect_api`."""
     return _session()[1] / _HOME
 
 
 @pytest.fixture
 def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A temporary folder that relative paths of settings are below."""
+    """A temporary data root: relative paths in settings are below it."""
     monkeypatch.setenv("AIRNUB_DATA_ROOT", str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture
 def writes_apart(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Writing below pytest's root folder is refused where it is tried, and the test fails even if that is swallowed.
+    """Fail a test that writes below pytest's root folder: PermissionError at the write, and an assertion at the end.
 
-    A relative path may be relative to a folder that is open, which cannot be seen: it is looked for afterwards. Seen is
-    what Python writes; what another language writes, such as polars, is not.
-    A department's tests ask for it, by an `autouse` fixture of theirs: its runs write into their store and their
-    folders, which are temporary in tests.
+    A path relative to an open folder cannot be resolved at the write; such a file is looked for afterwards. Only writes
+    by Python are detected, and not those of native code such as polars.
+    Tests of a department use it in an `autouse` fixture: its runs must write only into temporary folders.
     """
     watch = _Watch(request.config.rootpath.resolve())
-    # Not by an audit hook: it stays for good, and with one CPython 3.11 may refuse a new thread under coverage.
+    # No audit hook: it cannot be removed, and with one, CPython 3.11 may fail to start a thread under coverage.
     for module, name, paths in _WRITES:
-        monkeypatch.setattr(module, name, watch.asked_before(getattr(module, name), paths))
+        monkeypatch.setattr(module, name, watch.guarded(getattr(module, name), paths))
     yield
     watch.check()
 
 
 class _Watch:
-    """The writes of one test below a folder."""
+    """Detects the writes of one test below a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._found: set[str] = set()
         self._relative: set[str] = set()
 
-    def asked_before(self, function: Callable[..., Any], paths: slice) -> Callable[..., Any]:
-        """A function that writes, which is called only where its paths are not below the folder.
+    def guarded(self, function: Callable[..., Any], paths: slice) -> Callable[..., Any]:
+        """A function that checks its paths, and calls `function` only if they are not below the folder.
 
         Args:
-            function: of `os` or `io`.
-            paths: which of its arguments are paths that it writes.
+            function: a function of `os` or `io` that writes.
+            paths: the arguments that are paths to write.
         """
         names = list(inspect.signature(function).parameters)[paths]
 
         @functools.wraps(function)
-        def ask(*arguments: Any, **named: Any) -> Any:
-            # The second argument says how a file is opened.
+        def check_and_call(*arguments: Any, **named: Any) -> Any:
+            # The second argument of `open` is the mode or the flags.
             how = [*arguments[1:2], *(named[name] for name in ("mode", "flags") if name in named)]
             if function.__name__ != "open" or (how and _is_for_writing(how[0])):
                 for path in (*arguments[paths], *(named[name] for name in names if name in named)):
-                    self._look(path)
+                    self._check(path)
             return function(*arguments, **named)
 
-        return ask
+        return check_and_call
 
     def check(self) -> None:
-        """Fail where something was written, or tried to be."""
+        """Fail if something was written, or was attempted to be written."""
         found = self._found | {path for path in self._relative if os.path.lexists(path)}
-        assert not found, f"expected writes into temporary folders alone, found {', '.join(sorted(found))}"
+        assert not found, f"expected writes only into temporary folders, found {', '.join(sorted(found))}"
 
-    def _look(self, path: object) -> None:
+    def _check(self, path: object) -> None:
         if not isinstance(path, str | bytes | os.PathLike):
-            return  # a descriptor: what was opened before is allowed
-        full = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100  # without a look at the disk
+            return  # a file descriptor: it was checked when it was opened
+        full = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100  # without access to the disk
         inside = full.relative_to(self._folder).parts if full.is_relative_to(self._folder) else ()
         if not inside or any(part.startswith(_CACHES) for part in inside):
             return
@@ -219,11 +217,11 @@ class _Watch:
             self._relative.add(str(full))
             return
         self._found.add(str(full))
-        raise PermissionError(f"expected writes into temporary folders alone, found {full}")
+        raise PermissionError(f"expected writes only into temporary folders, found {full}")
 
 
 def _is_for_writing(how: object) -> bool:
-    """Whether a mode of `io.open`, or flags of `os.open`, are those of a file that is written."""
+    """Whether a mode of `io.open`, or flags of `os.open`, open a file for writing."""
     if isinstance(how, str):
         return not set(how).isdisjoint("wax+")
     return isinstance(how, int) and bool(how & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
@@ -235,7 +233,7 @@ def _session() -> tuple[int, Path]:
 
 
 def _forget_temporary(bytecode: Path, kept: tuple[Path, ...]) -> None:
-    """Remove the bytecode of sources in temporary folders, which will be gone, unless what is tested lies in them."""
+    """Remove the bytecode of sources in temporary folders, except below the folders in `kept`."""
     temporary = Path(tempfile.gettempdir()).resolve()
     with suppress(FileNotFoundError):
         for folder in (bytecode / temporary.relative_to("/")).iterdir():
@@ -256,7 +254,7 @@ def _shared_server() -> str:
             server = EmbeddedServer(owner=owner, home=folder / _HOME)
             pid = server.start()
             server.wait_until_ready()
-            # This process may end before the tests of others do: the session's first one stops it.
+            # This process may end before other test processes do; the first process of the session stops the server.
             server.detach()
             some = httpx.create_ssl_context().get_ca_certs(binary_form=True)[0]
             (folder / _CERTIFICATES).write_text(ssl.DER_cert_to_PEM_cert(some))
@@ -266,7 +264,7 @@ def _shared_server() -> str:
 
 
 def _stop(pid: int) -> None:
-    """End the server and wait for it; it is the child of a test process that is gone already."""
+    """Stop the server and wait for its end; it is the child of a test process that may have ended."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_WITHIN

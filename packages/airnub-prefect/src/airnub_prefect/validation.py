@@ -1,4 +1,4 @@
-"""Validation of values against a Pydantic model, with all mistakes reported at once in plain words."""
+"""Validation of values against a Pydantic model; all errors are reported at once in plain words."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,17 +22,17 @@ Schema = dict[str, Any]
 _LONGEST_SHOWN = 60
 _LONGEST_NUMBER = 10**30
 _UNREADABLE = ("_parsing", "_from_float")
-_NO_MAPPING = {"model_type", "dict_type", "model_attributes_type", "mapping_type", "dataclass_type"}
-# Whoever writes a token where its name belongs must not find it in a log.
-_SECRETIVE = re.compile(r"auth|header|param|secret|token|passw|credential|key", re.IGNORECASE)
+_MAPPING_TYPES = {"model_type", "dict_type", "model_attributes_type", "mapping_type", "dataclass_type"}
+# A token in place of its name must not reach a log.
+_SECRET_NAMES = re.compile(r"auth|header|param|secret|token|passw|credential|key", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"[^\s/@:]+:(?!//)[^\s@]+@")
 
 
 def load_yaml(kind: type[Model], path: Path) -> Model:
-    """The settings in a YAML file.
+    """The model of a YAML file.
 
     Raises:
-        ConfigurationError: the file cannot be read, or is wrong somewhere; every mistake with its line.
+        ConfigurationError: the file cannot be read or is invalid; every error has its line.
     """
     file = read_yaml(path)
     settings, mistakes = checked(kind, file)
@@ -42,10 +42,10 @@ def load_yaml(kind: type[Model], path: Path) -> Model:
 
 
 def validated(kind: type[Model], value: Any, where: str) -> Model:
-    """The settings in a value that has no lines, such as a Prefect Variable; `where` names it.
+    """The model of a value without lines, such as a Prefect Variable; `where` names it in errors.
 
     Raises:
-        ConfigurationError: it is wrong somewhere; every mistake with its place.
+        ConfigurationError: the value is invalid; every error has its place.
     """
     settings, mistakes = checked(kind, YamlFile(where, value))
     if settings is None:
@@ -54,15 +54,15 @@ def validated(kind: type[Model], value: Any, where: str) -> Model:
 
 
 def checked(kind: type[Model], file: YamlFile) -> tuple[Model | None, list[Diagnostic]]:
-    """The settings in a file that was read before, `None` where it is wrong somewhere; and every mistake in it."""
+    """The model of a file that has been read, `None` if it is invalid; and every error in it."""
     try:
         return kind.model_validate(file.value), []
     except ValidationError as error:
-        # Pydantic's error is not handed on: its text, and so Prefect's log of it, holds values as they were written.
+        # Pydantic's error is not chained: its text, and so Prefect's log of it, contains unredacted values.
         schema = kind.model_json_schema()
         mistakes = _mistakes(schema, error, file)
         unknown = [detail["loc"] for detail in error.errors() if detail["type"] == "extra_forbidden"]
-    # Pydantic compares fields with each other only where each of them is right. Without the unknown keys it does.
+    # Model validators run only if all fields are valid: validating without the unknown keys finds their errors too.
     try:
         kind.model_validate(_without(file.value, unknown))
     except ValidationError as error:
@@ -71,7 +71,7 @@ def checked(kind: type[Model], file: YamlFile) -> tuple[Model | None, list[Diagn
 
 
 def _without(value: Any, places: list[Place]) -> Any:
-    """A copy without the keys at these places, in which the names of Pydantic's alternatives are passed over."""
+    """A copy without the keys at these places; steps that are names of Pydantic's union members are skipped."""
     copied = deepcopy(value)
     for place in places:
         around: Any = copied
@@ -86,11 +86,11 @@ def _without(value: Any, places: list[Place]) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class _Complaint:
-    """What Pydantic says of one place, or of one of several alternatives there."""
+class _FieldError:
+    """Pydantic's error at one place, or for one of several union members there."""
 
     place: Place
-    """As whoever wrote the file sees it."""
+    """As it is written in the file."""
     detail: ErrorDetails
 
     @property
@@ -103,17 +103,17 @@ class _Complaint:
 
 
 def _mistakes(schema: Schema, error: ValidationError, file: YamlFile) -> list[Diagnostic]:
-    places: dict[tuple[Place, bool], list[_Complaint]] = {}
+    places: dict[tuple[Place, bool], list[_FieldError]] = {}
     for detail in error.errors(include_url=False):
         place = _written(schema, detail, file.value)
         about_a_key = detail["type"] in {"extra_forbidden", "missing"}
-        places.setdefault((place, about_a_key), []).append(_Complaint(place, detail))
-    return [file.mistake(place, _message(schema, complaints)) for (place, _), complaints in places.items()]
+        places.setdefault((place, about_a_key), []).append(_FieldError(place, detail))
+    return [file.mistake(place, _message(schema, errors)) for (place, _), errors in places.items()]
 
 
-def _message(schema: Schema, complaints: list[_Complaint]) -> str:
-    # An alternative that the value has the type of says more than those of other types.
-    chosen = [complaint for complaint in complaints if not complaint.is_about_the_type] or complaints
+def _message(schema: Schema, errors: list[_FieldError]) -> str:
+    # The error of the union member with the type of the value is more specific than those of other types.
+    chosen = [one for one in errors if not one.is_about_the_type] or errors
     first = chosen[0]
     name, detail = first.name, first.detail
     at = f"{name}: " if name else ""
@@ -133,16 +133,16 @@ def _message(schema: Schema, complaints: list[_Complaint]) -> str:
                 f"{'; ' + near if near else ''}"
             )
         case "value_error":
-            # A validator of ours: its message says what was expected, of the value or of the whole mapping.
+            # A validator of this code base: its message has the expectation for the value or for the whole mapping.
             said = redact_text(detail["msg"].removeprefix("Value error, "))
             return f"{at}{said}{_found(first, mapping=False)}"
-    expected = " or ".join(dict.fromkeys(_expected(complaint.detail) for complaint in chosen))
+    expected = " or ".join(dict.fromkeys(_expected(one.detail) for one in chosen))
     return f"{at}expected {expected}{_found(first, mapping=True)}"
 
 
 def _expected(detail: ErrorDetails) -> str:
     match detail["type"]:
-        case kind if kind in _NO_MAPPING:
+        case kind if kind in _MAPPING_TYPES:
             return "a mapping"
         case "list_type" | "tuple_type":
             return "a list"
@@ -154,18 +154,20 @@ def _expected(detail: ErrorDetails) -> str:
             return f"text like {detail['ctx']['pattern']}"
     message = detail["msg"].removeprefix("Input should be ").removeprefix("Input should ")
     if detail["type"].endswith(_UNREADABLE):
-        return message.partition(", ")[0]  # the rest says how Pydantic failed to read what is shown anyway
+        return message.partition(", ")[
+            0
+        ]  # the rest describes how Pydantic failed to parse the value, which is shown anyway
     return message
 
 
 def nearest(word: str, valid: Sequence[str]) -> str:
-    """`did you mean 'store'?`, empty where nothing is near."""
+    """`did you mean 'store'?`, empty if no valid word is similar."""
     near = get_close_matches(word, valid, n=1)
     return f"did you mean {near[0]!r}?" if near else ""
 
 
 def nearest_or_all(word: str, valid: Iterable[str]) -> str:
-    """`did you mean 'store'?`, or all that there is: `valid are index, store`."""
+    """`did you mean 'store'?`, or all valid words: `valid are index, store`."""
     candidates = sorted(valid)
     return nearest(word, candidates) or (f"valid are {', '.join(candidates)}" if candidates else "there are none")
 
@@ -174,18 +176,18 @@ def _unquoted(detail: ErrorDetails, name: str) -> str:
     return str(detail["ctx"][name]).replace("'", "")
 
 
-def _found(complaint: _Complaint, *, mapping: bool) -> str:
-    value = complaint.detail["input"]
+def _found(one: _FieldError, *, mapping: bool) -> str:
+    value = one.detail["input"]
     if isinstance(value, dict | list | BaseModel):
         return f", found {'a list' if isinstance(value, list) else 'a mapping'}" if mapping else ""
-    if isinstance(value, str) and any(_SECRETIVE.search(str(step)) for step in complaint.place):
+    if isinstance(value, str) and any(_SECRET_NAMES.search(str(step)) for step in one.place):
         return f", found a text of {len(value)} characters"
     shown = _shown(value)
     return f", found {shown if len(shown) <= _LONGEST_SHOWN else shown[:_LONGEST_SHOWN] + '…'}"
 
 
 def _shown(value: object) -> str:
-    """A value as it is written in YAML, without what is secret in a URL, be it well-formed or not."""
+    """A value as it is written in YAML, without credentials in URLs, even in malformed ones."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -193,14 +195,14 @@ def _shown(value: object) -> str:
     if isinstance(value, date):
         return f"the date {value}"
     if isinstance(value, int) and abs(value) > _LONGEST_NUMBER:
-        return "a number of more than 30 digits"  # Python writes none of very many
+        return "a number of more than 30 digits"  # Python does not print numbers with very many digits
     if not isinstance(value, str):
         return repr(value)
     return repr(_CREDENTIALS.sub("***@", redact_url(redact_text(value))))
 
 
 def _written(schema: Schema, detail: ErrorDetails, value: Any) -> Place:
-    """The steps that whoever wrote the file can see; the names of Pydantic's alternatives are left out."""
+    """The steps that are written in the file, without names of Pydantic's union members."""
     place, found = detail["loc"], [schema]
     steps: list[str | int] = []
     for position, step in enumerate(place):
@@ -219,7 +221,7 @@ def _written(schema: Schema, detail: ErrorDetails, value: Any) -> Place:
 
 
 def _keys(schema: Schema, place: Place) -> set[str]:
-    """The keys that a model takes at a place: of the alternative that was meant, else of all of them."""
+    """The valid keys at a place: of the union member that a tag selects, else of all members."""
     found = [schema]
     for step in place:
         found = list(_tagged(schema, found, step)) or _further(schema, found, step)
@@ -229,7 +231,7 @@ def _keys(schema: Schema, place: Place) -> set[str]:
 
 
 def _tagged(schema: Schema, found: list[Schema], step: str | int) -> Iterator[Schema]:
-    """The one of several models that a tag such as `kind: page` names: Pydantic puts the tag into the place."""
+    """The union member that a tag such as `kind: page` selects; Pydantic puts the tag into the place."""
     for one in found:
         for alternative in _alternatives(schema, one):
             if (reference := alternative.get("discriminator", {}).get("mapping", {}).get(step)) is not None:
@@ -248,7 +250,7 @@ def _below(schema: Schema, one: Schema, step: str | int) -> Iterator[Schema]:
             yield alternative["properties"][step]
         elif isinstance(step, str) and isinstance(alternative.get("additionalProperties"), dict):
             yield alternative["additionalProperties"]
-        elif isinstance(step, str):  # of a mapping whose keys have a pattern
+        elif isinstance(step, str):  # a mapping whose keys have a pattern
             yield from alternative.get("patternProperties", {}).values()
 
 

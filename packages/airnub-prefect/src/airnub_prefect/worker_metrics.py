@@ -36,7 +36,7 @@ from airnub_prefect.disk import LIMIT, machine_name, measure, report
 from airnub_prefect.errors import ConfigurationError
 
 INTERVAL = 60.0
-"""Seconds between two looks."""
+"""Seconds between two measurements."""
 REPORTED_EVERY = 3600.0
 """Seconds between two events about the same full disk."""
 
@@ -52,26 +52,26 @@ _log = logging.getLogger("prefect.airnub.worker")
 
 
 class MonitoredWorker(Protocol):
-    """A worker that drains."""
+    """A worker with the values that the metrics need."""
 
     draining: bool
     _last_polled_time: Any
 
     @property
     def active_runs(self) -> int:
-        """How many runs it has taken that have not ended."""
+        """Number of runs that it has taken and that have not ended."""
 
 
 class DiskWatch:
-    """The file systems of some paths: metrics at each look, an event while one is too full, once an hour."""
+    """Watches file systems: metrics at each measurement, and an event at most once an hour while one is too full."""
 
     def __init__(self, paths: Sequence[Path], limit: float = LIMIT) -> None:
         self._paths = paths
         self._limit = limit
         self._reported: dict[Path, float] = {}
 
-    def look(self, now: float) -> None:
-        """Measure all of them; `now` in seconds, of a clock that does not go back.
+    def measure(self, now: float) -> None:
+        """Measure all file systems; `now` is the time of a monotonic clock in seconds.
 
         Raises:
             OSError: a path does not exist, or cannot be read.
@@ -89,10 +89,10 @@ class DiskWatch:
 
 @contextlib.contextmanager
 def metrics_server(host: str, port: int | None) -> Iterator[int | None]:
-    """Answer `GET /metrics` meanwhile; yields the port, `None` where none was asked for.
+    """Serve `GET /metrics` while the block runs; yields the port, `None` without a server if `port` is `None`.
 
     Raises:
-        ConfigurationError: the port is taken, or the address is not of this machine.
+        ConfigurationError: the port is taken, or the address is not one of this machine.
     """
     if port is None:
         yield None
@@ -100,7 +100,10 @@ def metrics_server(host: str, port: int | None) -> Iterator[int | None]:
     try:
         server, thread = start_http_server(port, host)
     except OSError as error:
-        message = f"expected a free port for metrics at {host}, found {port}: {error.strerror}; choose another one"
+        message = (
+            f"expected a free port for metrics at {host}, found {port}: {error.strerror}; choose a different one with "
+            "--metrics-port"
+        )
         raise ConfigurationError.of("AIRNUB_METRICS_PORT", message) from error
     try:
         yield server.server_port
@@ -113,20 +116,20 @@ def metrics_server(host: str, port: int | None) -> Iterator[int | None]:
 async def update_metrics(worker: MonitoredWorker, pool: str, disks: DiskWatch, every: float = INTERVAL) -> None:
     """Keep the metrics of a worker current until cancelled.
 
-    A server that does not answer and a disk that cannot be measured are warnings in the log.
+    An unreachable server and a disk that cannot be measured are logged as warnings.
 
     Args:
-        worker: whose.
-        pool: its name.
-        disks: what is looked at.
-        every: seconds between two looks.
+        worker: the worker.
+        pool: name of its work pool.
+        disks: file systems to measure.
+        every: seconds between two measurements.
     """
     RUNS.labels(pool).set_function(lambda: worker.active_runs)
     DRAINING.labels(pool).set_function(lambda: worker.draining)
     POLLED.labels(pool).set_function(lambda: worker._last_polled_time.timestamp())
     while True:
         try:
-            disks.look(time.monotonic())
+            disks.measure(time.monotonic())
         except OSError as error:
             _log.warning("A disk cannot be measured: %s", error)
         try:
@@ -139,13 +142,13 @@ async def update_metrics(worker: MonitoredWorker, pool: str, disks: DiskWatch, e
 
 
 def log_failure(watching: asyncio.Task[None]) -> None:
-    """Report a watch that ended by an error: its metrics and alerts are missing from then on, and runs go on."""
+    """Log an error that ended the updates: metrics and alerts are missing from then on, and runs continue."""
     if not watching.cancelled() and (error := watching.exception()) is not None:
-        _log.error("Metrics and the disk are no longer watched; restart this worker", exc_info=error)
+        _log.error("Metrics and disk usage are no longer updated; restart this worker", exc_info=error)
 
 
 async def late_runs(pool: str) -> int:
-    """How many runs of a pool are late."""
+    """The number of late runs of a pool."""
     async with get_client() as client:
         return await client.count_flow_runs(
             flow_run_filter=FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Late"]))),

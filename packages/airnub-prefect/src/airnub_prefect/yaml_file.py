@@ -1,4 +1,4 @@
-"""YAML files with the line of each value, and all syntax mistakes reported at once."""
+"""YAML files with the line of each value; all errors that parsing can continue after are reported at once."""
 
 import re
 from collections.abc import Hashable, Iterator
@@ -15,14 +15,15 @@ Place = tuple[str | int, ...]
 """Keys and list indices from the top of a file to a value in it."""
 
 MAX_VALUES = 1_000_000
-"""Values of one file, those behind aliases counted each time: a few lines of aliases can stand for billions."""
+"""Maximum number of values in a file; each use of an alias counts, since a few lines of aliases can expand to
+billions."""
 
 _LONGEST_SHOWN = 60
 _STANDARD = "tag:yaml.org,2002:"
 _MERGE = f"{_STANDARD}merge"
 _PLAIN = {f"{_STANDARD}map", f"{_STANDARD}seq"}
-# What libyaml reads otherwise than PyYAML's own parser, or lets pass: characters, tags, directives, documents,
-# keys with `?`, and a comment right behind the sign of a block.
+# Syntax that libyaml parses differently from PyYAML's own parser, or accepts: some characters, tags, directives,
+# documents, keys with `?`, and a comment directly after the indicator of a block scalar.
 _UNUSUAL = re.compile(
     r"[^\n\x20-\x7e\xa1-\u2027\u202a-\ud7ff]|!|^%|^---|^\.\.\.|(?:^|\W)\?(?:\s|$)|[|>]\S*#", re.MULTILINE
 )
@@ -30,16 +31,16 @@ _UNUSUAL = re.compile(
 
 @dataclass(slots=True)
 class YamlFile:
-    """What a file says, where it says it, and what is wrong with how it says it."""
+    """Value of a YAML file, with the line of each key and entry, and the errors in it."""
 
     path: str
     value: Any = None
     lines: dict[Place, int] = field(default_factory=dict)
-    """From 1, of keys and list entries."""
+    """Lines of keys and list entries, from 1."""
     mistakes: list[Diagnostic] = field(default_factory=list)
 
     def line(self, place: Place) -> int | None:
-        """The line of a value, or of the nearest one around it; steps that the file does not have are skipped."""
+        """The line of a value, or of the nearest enclosing one; steps that are not in the file are skipped."""
         known: Place = ()
         for step in place:
             if (*known, step) in self.lines:
@@ -47,15 +48,15 @@ class YamlFile:
         return self.lines.get(known)
 
     def mistake(self, place: Place, message: str) -> Diagnostic:
-        """What is wrong with a value, with its line."""
+        """A diagnostic of a value, with its line."""
         return Diagnostic(self.path, self.line(place), message)
 
 
 def read_yaml(path: Path) -> YamlFile:
-    """Read a file. What is wrong in places, such as a duplicate key, is collected as mistakes, and left out.
+    """Read a file. Errors in single values, such as a duplicate key, are collected, and those values left out.
 
     Raises:
-        ConfigurationError: it cannot be read, or is no YAML at all.
+        ConfigurationError: the file cannot be read, or is not valid YAML.
     """
     shown = str(path)
     try:
@@ -71,7 +72,7 @@ def read_yaml(path: Path) -> YamlFile:
         mark = error.problem_mark or error.context_mark
         found = " ".join(filter(None, (error.context, error.problem)))
         if "'\\t'" in found:
-            found = "a tab; YAML takes spaces alone"
+            found = "a tab; YAML allows only spaces"
         raise ConfigurationError(
             [Diagnostic(shown, mark.line + 1 if mark else None, f"broken YAML: {found}")]
         ) from None
@@ -82,14 +83,14 @@ def read_yaml(path: Path) -> YamlFile:
         raise ConfigurationError([Diagnostic(shown, line, f"broken YAML: {found}")]) from None
     except RecursionError:
         raise ConfigurationError.of(shown, "broken YAML: it is nested too deeply") from None
-    file.mistakes = list(dict.fromkeys(file.mistakes))  # what stands behind an alias was seen more than once
+    file.mistakes = list(dict.fromkeys(file.mistakes))  # values of an alias are visited more than once
     return file
 
 
 def _parsed(text: str) -> tuple[Any, Any]:
-    """The one node of a text, and what makes values of it.
+    """The loader and the root node of a text.
 
-    libyaml takes a tenth of the time; what it refuses, PyYAML's own parser refuses in the words that people know.
+    libyaml takes a tenth of the time; if it fails, PyYAML's own parser gives the error message that users know.
     """
     if yaml.__with_libyaml__ and _is_usual(text):
         try:
@@ -101,7 +102,7 @@ def _parsed(text: str) -> tuple[Any, Any]:
 
 
 def _is_usual(text: str) -> bool:
-    """Whether both parsers read it alike; a question mark they do not inside of brackets."""
+    """Whether both parsers give the same result; inside of brackets they differ at a question mark."""
     return _UNUSUAL.search(text) is None and ("?" not in text or all(map(_is_plain, text.split("\n"))))
 
 
@@ -111,7 +112,7 @@ def _is_plain(line: str) -> bool:
 
 
 class _Reader:
-    """Builds values from nodes, since only nodes know their lines and only they still have keys that come twice."""
+    """Builds values from nodes, which have lines and still contain duplicate keys."""
 
     def __init__(self, loader: Any, file: YamlFile) -> None:
         self._loader = loader
@@ -130,7 +131,7 @@ class _Reader:
         if node.tag not in _PLAIN:
             self._wrong_tag(node)
         if id(node) in self._around:
-            self._wrong(node, "expected an alias of something else, found one of what it stands in")
+            self._wrong(node, "expected an alias of a different value, found one of a value that contains it")
             return None
         with self._inside(node):
             if isinstance(node, yaml.MappingNode):
@@ -143,7 +144,7 @@ class _Reader:
             return node.value
         try:
             return self._loader.construct_object(node)
-        # The 31st of June and tags that do not fit: every one of YAML's types says no in its own way.
+        # The 31st of June, or a tag that does not fit: each YAML type raises a different error.
         except (ValueError, LookupError, AttributeError, yaml.YAMLError):
             found = node.value if len(node.value) <= _LONGEST_SHOWN else node.value[:_LONGEST_SHOWN] + "…"
             self._wrong(node, f"expected a value, found {found!r}, not a valid {_shown(node.tag)}; put it in quotes")
@@ -151,14 +152,14 @@ class _Reader:
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[Hashable, Any]:
         merged: dict[Hashable, Any] = {}
-        # First, so that the lines are those of the mapping's own keys where both have one.
+        # First, so that the lines of the mapping's own keys replace those of merged ones.
         for _, value_node in (entry for entry in node.value if entry[0].tag == _MERGE):
             entries = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
             for entry in reversed(entries):
                 if isinstance(entry, yaml.MappingNode):
                     merged |= self.value(entry, place) or {}
                 else:
-                    self._wrong(entry, "expected a mapping to merge (`<<`), found something else")
+                    self._wrong(entry, "expected a mapping to merge (`<<`), found a different value")
         own: dict[Hashable, Any] = {}
         for key_node, value_node in (entry for entry in node.value if entry[0].tag != _MERGE):
             key = self._key(key_node)
@@ -166,7 +167,7 @@ class _Reader:
                 continue
             if key in own:
                 first = self._file.lines[(*place, key)]
-                self._wrong(key_node, f"duplicate key {key!r}: it stands on line {first} already")
+                self._wrong(key_node, f"duplicate key {key!r}: it is already on line {first}")
                 continue
             self._file.lines[(*place, key)] = _line(key_node)
             own[key] = self.value(value_node, (*place, key))
@@ -207,4 +208,4 @@ def _shown(tag: str) -> str:
 def _word(key: object) -> str:
     if isinstance(key, bool):
         return str(key).lower()
-    return "a number" if isinstance(key, int | float) else "a date" if hasattr(key, "year") else "something else"
+    return "a number" if isinstance(key, int | float) else "a date" if hasattr(key, "year") else "a different type"

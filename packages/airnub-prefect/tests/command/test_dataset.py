@@ -134,20 +134,20 @@ def test_an_empty_quarantine(invoke, made):
 
 
 def test_rollback_and_release(invoke, made, tmp_path):
-    """The rows of the version are back, in the copy too; runs leave it alone until it is released."""
+    """The rows of the version are back, in the copy too; runs do not update it until it is released."""
     made(a=b"1,2\n")
     made(a=b"1,3\n")
     status, out, _ = invoke("rollback", "orders", "0")
     assert (status, out) == (
-        0, "orders: version 2 has the rows of version 0; runs leave it alone until `dataset release orders`\n"
+        0, "orders: version 2 has the rows of version 0; runs do not update it until `dataset release orders`\n"
     )  # fmt: skip
     assert prices(tmp_path) == [2.0]
     assert "held" in invoke("ls")[1]
     assert "waits for `dataset release`" in invoke("show", "orders")[1]
     assert "1 rows of 1 objects" in invoke("show", "orders")[1]
     assert made(a=b"1,4\n").held
-    assert invoke("release", "orders")[:2] == (0, "orders: the next run makes it of what its sources have\n")
-    assert invoke("release", "orders")[:2] == (0, "orders: it is not held; nothing was changed\n")
+    assert invoke("release", "orders")[:2] == (0, "orders: released; the next run makes it from its sources\n")
+    assert invoke("release", "orders")[:2] == (0, "orders: not held; nothing was changed\n")
     notes = [line.split()[-1] for line in invoke("history", "orders")[1].splitlines()[1:3]]
     assert notes == ["released", "0"]
     made()
@@ -210,7 +210,7 @@ def test_settings_say_where_they_are(invoke, made, tmp_path):
 def test_a_department_without_datasets(invoke):
     """It is said; status 2."""
     status, _, err = invoke("ls", department=WITHOUT)
-    assert (status, "has no stage whose settings are DatasetSettings" in err) == (2, True)
+    assert (status, "expected a stage whose settings are DatasetSettings" in err) == (2, True)
 
 
 def test_without_the_extra(invoke, monkeypatch):
@@ -218,14 +218,17 @@ def test_without_the_extra(invoke, monkeypatch):
     monkeypatch.delitem(sys.modules, "department_of_data.datasets")
     monkeypatch.setitem(sys.modules, "airnub_data", None)
     status, _, err = invoke("ls")
-    assert (status, "expected the dependency airnub-prefect[datasets], found no module airnub_data" in err) == (2, True)
+    assert (status, "datasets need the dependency airnub-prefect[datasets], found no module airnub_data" in err) == (
+        2,
+        True,
+    )
 
 
 def test_accept_is_for_stages_that_make_datasets(tmp_path):
     """Anything else is a mistake in the command."""
     for words in (("run", "--accept", "orders"), ("run", "other", "--accept", "orders")):
         answer = CliRunner().invoke(group(DEPARTMENT), list(words))
-        assert (answer.exit_code, "--accept is for a stage that makes datasets" in answer.stderr) == (2, True)
+        assert (answer.exit_code, "--accept needs a stage that makes datasets" in answer.stderr) == (2, True)
 
 
 def test_a_dataset_of_inputs(invoke, fill_store, tmp_path):
@@ -263,5 +266,5 @@ def test_a_dataset_of_inputs(invoke, fill_store, tmp_path):
     })  # fmt: skip
     make_dataset(strict, None, location)
     out = run("quarantine", "totals")[1]
-    assert "of the inputs: price: expected at most 1, found 10.0" in out
+    assert "from the inputs: price: expected at most 1, found 10.0" in out
     assert '{"orders":3,"price":10.0}' in out

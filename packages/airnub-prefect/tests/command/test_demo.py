@@ -37,7 +37,7 @@ def test_a_first_and_a_second_demo(run, monkeypatch):
     assert "  objects   data/demo/department_for_tests/store\n" in out
     assert "  found     [none]\n" in out
     assert "uv run department-for-tests demo --with-failure" in out
-    assert "A sample site is served on http://127.0.0.1:" in err
+    assert "The sample site is at http://127.0.0.1:" in err
     assert "ingestion: 3 unchanged" in run()[1]
 
 
@@ -67,7 +67,7 @@ def test_a_flow_that_breaks(run, monkeypatch):
     few_tasks(monkeypatch, ending="broken")
     status, _, err = run()
     assert status == 1
-    assert "department_for_tests broke with KeyError" in err
+    assert "department_for_tests crashed with KeyError" in err
     assert "hunter2" not in err
 
 

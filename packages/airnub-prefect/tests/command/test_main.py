@@ -93,7 +93,7 @@ def test_the_pipeline_is_run_by_name_and_without_a_stage(invoke, words, monkeypa
     assert "expected a Prefect server at http://127.0.0.1:9/api" in answer.stderr
     answer = invoke(*words, "--config", "a.yaml")
     assert answer.exit_code == 2
-    assert "expected one of ingestion, counting, sync before it" in answer.stderr
+    assert "name the stage (ingestion, counting, sync)" in answer.stderr
 
 
 @pytest.mark.usefixtures("variables")
@@ -126,7 +126,7 @@ def test_exit_statuses(capsys):
     assert ended(capsys, lambda: 1) == (1, "")
     assert ended(capsys, raising(KeyboardInterrupt())) == (
         130,
-        "Interrupted. What was stored before is safe; the next run does the rest.\n",
+        "Interrupted. Stored items are safe; run it again for the rest.\n",
     )
     assert ended(capsys, raising(ConfigurationError.of("a.yaml", "broken"))) == (
         2,
@@ -164,7 +164,7 @@ def test_wrong_configuration(command, written, tmp_path):
         f"{config}:1: missing key 'store'",
         f"{config}:1: unknown key 'stroe'; did you mean 'store'?",
         f"{config}:3: network.attempts: expected a valid integer, found 'many'",
-        f"{config}:5: duplicate key 'name': it stands on line 5 already",
+        f"{config}:5: duplicate key 'name': it is already on line 5",
         "4 mistakes in the configuration; nothing was run.",
     ]
     assert [path.name for path in tmp_path.iterdir()] == ["settings.yaml"]
@@ -173,7 +173,7 @@ def test_wrong_configuration(command, written, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tasks:\n\t- 1\n", ":2: broken YAML: a tab; YAML takes spaces alone"),
+        ("tasks:\n\t- 1\n", ":2: broken YAML: a tab; YAML allows only spaces"),
         ("tasks: [1\n", ":2: broken YAML: while parsing a flow sequence expected ',' or ']', but got '<stream end>'"),
         ("", ": expected a mapping, found nothing"),
     ],

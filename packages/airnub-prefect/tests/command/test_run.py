@@ -90,7 +90,7 @@ def test_a_failure_is_printed_once(run, site, tmp_path):
     [row] = [line for line in stdout.splitlines() if "/gone.csv" in line]
     assert row.startswith("failed")
     assert row.endswith("expected status 200, found 404 Not Found")
-    assert "1 of 1 items failed, tolerated: none; running again will not help by itself" in stderr
+    assert "1 of 1 items failed, tolerated: none; another run alone will not help" in stderr
 
 
 def test_a_failure_that_is_tolerated_is_printed_once_too(run, site, tmp_path):
@@ -164,7 +164,7 @@ def test_a_flow_that_breaks(run):
     status, stdout, stderr = run("counting", "ending: broken", as_json=True)
     document = json.loads(stdout)
     assert (status, document["state"], document["items"]) == (1, "failed", [])
-    assert document["failure"].startswith("counting broke with KeyError: 'https://***@example.org/'")
+    assert document["failure"].startswith("counting crashed with KeyError: 'https://***@example.org/'")
     assert "flows.py" in stderr
     assert "hunter2" not in stdout + stderr
 
@@ -305,7 +305,7 @@ def test_a_pipeline_of_which_a_stage_breaks(run_all, site, tmp_path):
     status, stdout, stderr = run_all(right, {"ending": "broken"})
     document = json.loads(stdout)
     assert (status, [one["stage"] for one in document["stages"]]) == (1, ["ingestion"])
-    assert document["failure"].startswith("pipeline broke with KeyError: 'https://***@example.org/'")
+    assert document["failure"].startswith("pipeline crashed with KeyError: 'https://***@example.org/'")
     assert "hunter2" not in stdout + stderr
     status, stdout, _ = run_all(right, {"ending": "silent"})
     assert (status, json.loads(stdout)["state"]) == (1, "failed")
@@ -425,7 +425,7 @@ def test_ctrl_c(halted, tmp_path):
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert stdout == ""
-    assert "Interrupted. The 1 item that had ended well is safe, nothing half-written counts" in stderr
+    assert "Interrupted. The 1 completed item is safe; run it again for the rest" in stderr
     assert "Traceback" not in stderr
     with pytest.raises(ProcessLookupError):
         os.kill(server, 0)
@@ -456,7 +456,7 @@ def test_interrupted_downloads(start, site, written, tmp_path, sent):
     objects = [path.read_text() for path in (tmp_path / "store").glob("weather/*/*/*.csv")]
     if process.returncode == 130:
         assert stdout == ""
-        assert f" {len(objects)} item" in stderr if objects else "No item had ended yet" in stderr
+        assert f" {len(objects)} completed item" in stderr if objects else "No item was complete" in stderr
     assert set(objects) <= {f"{number}\n" for number in range(20)}
     assert [path.name for path in (tmp_path / "store" / ".airnub" / "staging").iterdir()] == ["lock"]
 

@@ -200,11 +200,11 @@ def test_forget(invoke, site, folder):
     )
     assert invoke("log", url)[1].splitlines()[0].startswith(f"a: {url} (withdrawn ")
     status, out, _ = invoke("forget", url)
-    assert (status, out.startswith(f"a: {url} is withdrawn since ")) == (0, True)
+    assert (status, out.startswith(f"a: {url} was withdrawn at ")) == (0, True)
     assert fetched(site, folder, b"a,1\n").kind == "stored"
     assert current(folder) == [url]
     out = invoke("forget", url)[1]
-    assert out == f"withdrawn a: {url} (4 bytes stay in store/{one['path']})\n"
+    assert out == f"withdrawn a: {url} (4 bytes remain in store/{one['path']})\n"
 
 
 def test_forget_a_url_that_is_not_there(invoke, site, folder):
@@ -271,15 +271,13 @@ def test_forget_an_api(invoke, site, folder, rebuilt):
 
 def test_gc(invoke, folder):
     """What no manifest refers to is named, and then removed; the text says how much it was."""
-    assert invoke("gc") == (0, "0 that no manifest refers to, 0 bytes; 0 removed, 0 bytes\n", "")
+    assert invoke("gc") == (0, "0 without a manifest, 0 bytes; 0 removed, 0 bytes\n", "")
     [path] = folder.glob("a/*/*/a.csv")
     path.with_name("a.csv.manifest.json").unlink()
     name = path.relative_to(folder.parent)
     status, out, err = invoke("gc", "--dry-run")
     assert (status, err, path.exists()) == (0, "", True)
-    assert out == (
-        f"found object {name} (4 bytes)\n1 that no manifest refers to, 4 bytes; 0 removed, 0 bytes (--dry-run)\n"
-    )
+    assert out == (f"found object {name} (4 bytes)\n1 without a manifest, 4 bytes; 0 removed, 0 bytes (--dry-run)\n")
     document = json.loads(invoke("gc", "--json")[1])
     assert document == {
         "found": [{"path": str(path.relative_to(folder)), "kind": "object", "size": 4, "removed": True}],
@@ -297,8 +295,8 @@ def test_gc_while_somebody_writes(invoke, folder):
     with open_for_writing(folder):
         status, out, err = invoke("gc")
     assert (status, path.exists()) == (0, True)
-    assert "1 that no manifest refers to, 4 bytes; 0 removed, 0 bytes" in out
-    assert "1 processes are writing into store: what they may be about to use was left" in err
+    assert "1 without a manifest, 4 bytes; 0 removed, 0 bytes" in out
+    assert "1 processes are writing into store: files that they may use were kept" in err
 
 
 @pytest.fixture
@@ -321,7 +319,7 @@ def test_partials(invoke, waiting):
     assert (status, err) == (0, "")
     assert out == (
         "found big: http://h/big.iso?token=*** (1,048,576 of 4,194,304 bytes) in "
-        f"store/.airnub/partial/{waiting.name}\n1 partial files, 1,048,576 bytes; the next run goes on with them\n"
+        f"store/.airnub/partial/{waiting.name}\n1 partial files, 1,048,576 bytes; the next run resumes them\n"
     )
     document = json.loads(invoke("partials", "--json")[1])
     assert document == {
@@ -345,7 +343,7 @@ def test_partials_are_given_up(invoke, waiting):
     status, out, _ = invoke("partials", "--remove")
     assert (status, waiting.exists()) == (0, False)
     assert out.startswith("removed big: http://h/big.iso?token=*** (")
-    assert invoke("partials")[1] == "0 partial files, 0 bytes; the next run goes on with them\n"
+    assert invoke("partials")[1] == "0 partial files, 0 bytes; the next run resumes them\n"
 
 
 def test_damaged_manifests_are_named(invoke, folder):
@@ -364,13 +362,13 @@ def test_where_the_store_is(invoke, written, data_root, monkeypatch):
     assert invoke("verify", where=("--config", config))[0] == 0
     status, _, err = invoke("verify", where=("--config", written("store: gone\n")))
     assert status == 2
-    assert "gone: expected a content store, found no such folder; an ingestion makes it" in err
+    assert "gone: expected a content store, found no such folder; an ingestion creates it" in err
     assert invoke("verify", where=("--config", written("stroe: x\n")))[0] == 2
     monkeypatch.setattr(settings_module, "checkout", lambda: data_root)
     status, _, err = invoke("verify", where=())
     assert status == 2
     name = "configs/variables/department_for_tests/ingestion.yaml"
-    assert f"{name}: no such file here; name the folder with --store FOLDER" in err
+    assert f"{name}: there is no such file in a checkout; name the folder with --store FOLDER" in err
     path = data_root / name
     path.parent.mkdir(parents=True)
     path.write_text("store: store\n")
@@ -381,7 +379,9 @@ def test_a_department_without_an_ingestion(tmp_path):
     """It has no store of its own, but can look at one."""
     stage = Stage("counting", "department_for_tests.flows:counting", "department_for_tests.settings:CountingSettings")
     department = Department("of_tests", (stage,), "", "")
-    with pytest.raises(ConfigurationError, match="has no stage that ingests; name the folder with --store FOLDER"):
+    with pytest.raises(
+        ConfigurationError, match="expected a stage that ingests, found none; name the folder with --store FOLDER"
+    ):
         commands.find(department, None, None, with_index=False)
     assert commands.find(department, tmp_path, None, with_index=False) == StoreLocation(tmp_path)
 

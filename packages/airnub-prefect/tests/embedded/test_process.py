@@ -67,7 +67,7 @@ def test_messages_that_cannot_be_recorded_are_given_up(metrics, monkeypatch, cap
     monkeypatch.setattr(process, "STALL_TIMEOUT", 0.0)
     metrics["events"] = {"published": 3, "consumed": 1}
     assert lifespan(metrics, nothing)[-1] == {"events": 2}
-    assert "unrecorded messages were left: {'events': (3, 1)}" in capsys.readouterr().err
+    assert "messages were not recorded: {'events': (3, 1)}" in capsys.readouterr().err
 
 
 def test_requests_are_passed_on():

@@ -1,1 +1,1 @@
-"""The example: data on a site of its own, which the demo serves, and a report on them, for a department to replace."""
+"""The example that a department replaces: sample data, the demo that serves them, and a report."""

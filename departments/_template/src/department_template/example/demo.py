@@ -1,4 +1,4 @@
-"""The demo: real rows as a file, as an API and behind a link, served on loopback."""
+"""The demo: real rows as a file, as an API and as a link on a page, served on loopback."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class SampleData:
     """A `Demo`: the sample site of department_template, and the settings that point every stage at it."""
 
     def routes(self, *, with_failure: bool) -> Mapping[str, Route]:
-        """The same rows in every way that the settings ask for them; with a failure, the server says they are gone."""
+        """The same rows as API, page and file; with a failure, each request gets the status 410."""
         rows = FILE.read_bytes()
         lines = [line.split(",") for line in rows.decode().splitlines()]
         records = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]

@@ -11,10 +11,10 @@ from department_template.datasets import MEASUREMENTS
 
 
 def write_report(datasets: Location, reports: Path) -> Outcome:
-    """Answer the question of this department from its dataset, in `report.md`.
+    """Write the answer of this department's question to `report.md`.
 
     Raises:
-        StoreError: the reports' folder cannot be written.
+        StoreError: the folder of the reports cannot be written.
     """
     try:
         found = warmest_days(read_dataset(datasets, MEASUREMENTS))
@@ -25,7 +25,7 @@ def write_report(datasets: Location, reports: Path) -> Outcome:
 
 
 def warmest_days(measurements: pl.DataFrame) -> list[str]:
-    """A sentence a place, from rows with location, date and temp_max (°C), in the order of the places."""
+    """A sentence for each place, from rows with location, date and temp_max (°C), in the order of the places."""
     warmest = (
         measurements.sort("temp_max", "date", descending=[True, False]).group_by("location").first().sort("location")
     )

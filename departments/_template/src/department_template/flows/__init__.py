@@ -1,1 +1,1 @@
-"""The flows of department_template: one for each stage, and `pipeline`, which runs all of them."""
+"""The flows of department_template: one for each stage, and `pipeline`, which runs all stages."""

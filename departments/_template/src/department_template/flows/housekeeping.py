@@ -1,4 +1,4 @@
-"""Housekeeping: partial files and expired versions of datasets are removed, and sizes are reported."""
+"""Housekeeping: remove old partial files and expired versions of datasets, and report disk usage."""
 
 from prefect import flow
 
@@ -9,7 +9,7 @@ from department_template.settings import IngestionSettings, ProcessingSettings
 
 @flow(name="department-template-housekeeping", description=__doc__, flow_run_name=run_name)
 async def housekeeping(dry_run: bool = False) -> None:
-    """`dry_run`: remove nothing, and report what would go."""
+    """`dry_run`: remove nothing, and report the files that would be removed."""
     await clean_up_department(
         IngestionSettings,
         ProcessingSettings,

@@ -20,9 +20,9 @@ async def pipeline(
     sources: list[str] | None = None,
     failed: bool = False,
 ) -> dict[str, Report]:
-    """The settings of each stage. What can be made is made; then a run with failures fails, and names them.
+    """Parameters: the settings of each stage. All stages run; then a run with failures fails, and names them.
 
-    `sources`: only these, and datasets of them. `failed`: of the sources only what failed in the last run.
+    `sources`: run only these, and datasets of them. `failed`: run only the items that failed in the last run.
     """
     return await run_stages(
         {

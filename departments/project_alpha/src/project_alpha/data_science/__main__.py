@@ -25,11 +25,11 @@ Example:
 
 
 def research(config: ResearchConfig) -> report.Results:
-    """The whole study, from the dataset to its scores; nothing is written.
+    """Run the study, from the dataset to its scores, without writing files.
 
     Raises:
-        DatasetError: the dataset is not there, or is not what the study needs.
-        StoreError: it cannot be read.
+        DatasetError: the dataset does not exist, or lacks rows that the study needs.
+        StoreError: the dataset cannot be read.
     """
     days = load_days(config.datasets)
     train, test = modeling.split(features.examples(days, config.wet_day_mm), config.test_from)
@@ -38,7 +38,7 @@ def research(config: ResearchConfig) -> report.Results:
 
 
 def publish(results: report.Results) -> list[Path]:
-    """Write the four files of the results, each whole or not at all, and return their paths.
+    """Write the four files of the results atomically, and return their paths.
 
     Raises:
         OSError: the output folder cannot be created or written.
@@ -56,20 +56,18 @@ def publish(results: report.Results) -> list[Path]:
 
 
 @click.command(epilog=_EXAMPLE, context_settings={"show_default": True})
-@click.option("--datasets", type=_FOLDER, default=_DEFAULTS.datasets, help="The folder of the datasets.")
-@click.option("--output", type=_FOLDER, default=_DEFAULTS.output, help="The folder for results; created as needed.")
+@click.option("--datasets", type=_FOLDER, default=_DEFAULTS.datasets, help="Folder of the datasets.")
+@click.option("--output", type=_FOLDER, default=_DEFAULTS.output, help="Folder for results; created as needed.")
 def main(datasets: Path, output: Path) -> None:
     """Can tomorrow's rain be predicted from what is known today?
 
     Compares a logistic regression with climatology and persistence on daily weather, trained before 2015 and tested
     from then on. Prints the scores and writes scores.json, report.md, reliability.png and brier_scores.png.
 
-    Exit status: 0 done; 1 the results cannot be written; 2 the dataset or the science extra is not there.
+    Exit status: 0 if completed, 1 if the results cannot be written, 2 if the dataset or the extra `science` is missing.
     """
     if find_spec("sklearn") is None:
-        _stop(
-            2, "expected scikit-learn, found none; run this with `uv run --package project-alpha --extra science ...`"
-        )
+        _stop(2, "scikit-learn is not installed; run this with `uv run --package project-alpha --extra science ...`")
     try:
         results = research(ResearchConfig(datasets=datasets, output=output))
     except IngestError as error:

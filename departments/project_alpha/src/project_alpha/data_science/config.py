@@ -1,4 +1,4 @@
-"""Configuration: where the research reads and writes, what counts as rain, where training ends."""
+"""Configuration of the research: folders, threshold of a wet day, and first day of the test."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ResearchConfig:
-    """One run of the research; every default is what the command does without options."""
+    """Configuration of one run; the defaults are those of the command."""
 
     datasets: Path = Path("datasets/project_alpha")
     """The folder of the datasets; relative paths start at the current folder."""
@@ -16,7 +16,7 @@ class ResearchConfig:
     """The folder for results, created as needed."""
 
     wet_day_mm: float = 1.0
-    """The least precipitation of a wet day, in mm per day.
+    """The minimum precipitation of a wet day, in mm per day.
 
     WMO's threshold: A. Klein Tank, F. Zwiers, X. Zhang, Guidelines on Analysis of Extremes in a Changing Climate,
     WMO-TD No. 1500 (2009), indices CDD and CWD.

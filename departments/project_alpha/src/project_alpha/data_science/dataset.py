@@ -1,4 +1,4 @@
-"""The dataset: daily weather as the processing publishes it."""
+"""The dataset of the research: daily weather, as the processing makes it."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from project_alpha.datasets import WEATHER
 
 
 def load_days(datasets: Path) -> pl.DataFrame:
-    """The days of all places, a row a place and day, sorted by both; `WEATHER` declares columns, units and ranges.
+    """The days of all places, one row per place and day, sorted by both; `WEATHER` declares columns, units and ranges.
 
     Args:
         datasets: the folder with the datasets of the department.

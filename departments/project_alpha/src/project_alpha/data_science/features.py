@@ -1,7 +1,7 @@
-"""Features: what is known at the end of a day, and the target: whether the next day is wet.
+"""Features known at the end of a day, and the target: whether the next day is wet.
 
-Every column of a day is computed from that day and earlier days of the same place. A place's missing days stay
-missing: "yesterday" is the calendar's, never the previous row's.
+Every column of a day is computed from that day and earlier days of the same place. Missing days stay missing:
+"yesterday" is the previous calendar day, not the previous row.
 """
 
 import math
@@ -32,7 +32,7 @@ def with_features(days: pl.DataFrame, wet_day_mm: float) -> pl.DataFrame:
 
     Args:
         days: as `dataset.load_days` returns them.
-        wet_day_mm: the least precipitation of a wet day, in mm.
+        wet_day_mm: the minimum precipitation of a wet day, in mm.
     """
     angle = pl.col("date").dt.ordinal_day() * (2 * math.pi / 365.25)
     return _every_calendar_day(days).select(
@@ -57,7 +57,7 @@ def examples(days: pl.DataFrame, wet_day_mm: float) -> pl.DataFrame:
 
     Args:
         days: as `dataset.load_days` returns them.
-        wet_day_mm: the least precipitation of a wet day, in mm.
+        wet_day_mm: the minimum precipitation of a wet day, in mm.
     """
     return (
         with_features(days, wet_day_mm)
@@ -75,7 +75,7 @@ def _rain_of(*, days: int) -> pl.Expr:
 
 
 def _every_calendar_day(days: pl.DataFrame) -> pl.DataFrame:
-    """The days with a row of nulls for every missing one, sorted, so that a shift by one row is a shift by one day."""
+    """The days with a row of nulls for every missing day, sorted, so that a shift by one row is a shift by one day."""
     whole_span = pl.date_range(pl.col("date").min(), pl.col("date").max()).alias("date")
     calendar = days.group_by("location").agg(whole_span).explode("date").sort("location", "date")
     return calendar.join(days, on=["location", "date"], how="left", maintain_order="left")

@@ -1,4 +1,4 @@
-"""Modeling: probabilities of a wet tomorrow, from a model and from two baselines it has to beat."""
+"""Probabilities that tomorrow is wet, from a logistic regression and from two baselines."""
 
 from collections.abc import Iterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""Plots: figures of what the scores say, drawn without a display and without pyplot's global state."""
+"""Plots of the scores, drawn without a display and without pyplot's global state."""
 
 from io import BytesIO
 
@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from project_alpha.data_science.modeling import FORECASTS
 from project_alpha.data_science.scores import Score, reliability
 
-# Okabe and Ito's palette: told apart with any colour vision, and by marker in grey.
+# Okabe and Ito's palette: distinguishable with any colour vision, and by marker in grey.
 _COLOURS = dict(zip(FORECASTS, ("#7f7f7f", "#e69f00", "#0072b2"), strict=True))
 _MARKERS = dict(zip(FORECASTS, ("s", "^", "o"), strict=True))
 _LINES = dict(zip(FORECASTS, ("--", "none", "-"), strict=True))
@@ -75,7 +75,7 @@ def label(forecast: str) -> str:
 
 
 def _layout() -> ConstrainedLayoutEngine:
-    """Nothing overlaps, with a margin of 0.12 inches around it."""
+    """A layout without overlaps, with a margin of 0.12 inches."""
     return ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
 
 
@@ -85,7 +85,7 @@ def _draw_reliability(curves: Axes, counts: Axes, rows: pl.DataFrame) -> None:
         probabilities = rows[forecast].to_numpy()
         bins = reliability(probabilities, rows["wet"].to_numpy(), _BINS).filter(pl.col("days") >= _FEWEST_DAYS)
         [line] = curves.plot(bins["probability"], bins["wet_share"], linewidth=2, markersize=7, label=label(forecast))
-        # Persistence knows two probabilities; a line between them would show forecasts that it never makes.
+        # Persistence has two probabilities; a line between them would show forecasts that it never makes.
         line.set(color=_COLOURS[forecast], marker=_MARKERS[forecast], linestyle=_LINES[forecast])
     edges = [number / _BINS for number in range(_BINS + 1)]
     counts.hist(rows["logistic_regression"], bins=edges, color=_COLOURS["logistic_regression"], rwidth=0.9)

@@ -20,11 +20,11 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Results:
-    """What one run found, and what it found it from."""
+    """Results of one run, with configuration and data."""
 
     config: ResearchConfig
     digest: str
-    """Of the dataset's rows, as CSV."""
+    """Digest of the dataset's rows as CSV."""
     train: pl.DataFrame
     test: pl.DataFrame
     forecasts: pl.DataFrame
@@ -32,7 +32,7 @@ class Results:
 
 
 def scores_json(results: Results) -> str:
-    """The same text for the same dataset, wherever and whenever it is computed.
+    """The results as JSON; the same dataset gives the same text on any machine.
 
     `log_loss` is null where it is infinite, `brier_skill_score` and `skill_interval` where they are undefined.
     """
@@ -49,7 +49,7 @@ def scores_json(results: Results) -> str:
 
 
 def table(scores: list[Score]) -> str:
-    """The scores in aligned columns, a line each."""
+    """The scores as a text table, one line each."""
     heading = ("place", "forecast", "Brier", "log loss", "skill", "90 % interval")
     return "\n".join(
         f"{place:<12}{name:<21}{brier:>7}{loss:>10}{skill:>11}{interval:>19}"
@@ -58,7 +58,7 @@ def table(scores: list[Score]) -> str:
 
 
 def markdown(results: Results) -> str:
-    """The report; its pictures are named relative to the folder it is written to."""
+    """The report as Markdown; paths of its images are relative to its folder."""
     config, train, test = results.config, _period(results.train), _period(results.test)
     answers = "\n".join(f"- {_answer(score)}" for score in results.scores if score.forecast == "logistic_regression")
     rows = "\n".join(f"| {' | '.join(row)} |" for row in _rows(results.scores))
@@ -98,7 +98,7 @@ service is: its models see the air pressure, the sea and the sky upwind, and thi
 
 
 def _answer(score: Score) -> str:
-    """What the numbers allow to say: an interval around 0 is no answer."""
+    """The answer for one place; an interval that contains 0 shows no skill."""
     wet = f"{score.wet_days} of {score.days} tested days were wet"
     if score.brier_skill_score is None or score.skill_interval is None:
         return f"**{score.location}: cannot be said.** Climatology makes no error to improve on ({wet})."

@@ -1,4 +1,4 @@
-"""Scores: how good probabilities of a yes-or-no event were, once it is known what happened.
+"""Scores of probabilistic forecasts of a binary event.
 
 Throughout, `probabilities` p and `outcomes` o have shape (n,); p lies in 0..1, o is 0 (dry) or 1 (wet).
 """
@@ -74,11 +74,11 @@ def brier_score(probabilities: Numbers, outcomes: Numbers) -> float:
 def brier_skill_score(brier: float, reference: float) -> float | None:
     """BSS = 1 - BS / BS_ref: 1 is perfect, 0 is as good as the reference, below 0 is worse than it.
 
-    Wilks, as above. The reference here is climatology from the training years, not from the tested year: nobody knows
-    the wet share of a year that has not happened.
+    Wilks, as above. The reference here is climatology from the training years, not from the tested year, whose
+    wet share is not known at the time of the forecast.
 
     Returns:
-        None where the reference is perfect, and nothing can be better.
+        None if the reference is perfect, and no forecast can be better.
     """
     return 1 - brier / reference if reference else None
 
@@ -89,7 +89,7 @@ def log_loss(probabilities: Numbers, outcomes: Numbers) -> float | None:
     I. J. Good, Rational Decisions, Journal of the Royal Statistical Society B 14 (1952), 107-114.
 
     Returns:
-        None where it is infinite: something was called impossible, and happened.
+        None if it is infinite: an event with the probability 0 happened.
     """
     of_what_happened = np.where(outcomes == 1, probabilities, 1 - probabilities)
     return None if (of_what_happened <= 0).any() else float(-np.mean(np.log(of_what_happened)))

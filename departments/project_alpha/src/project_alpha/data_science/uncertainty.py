@@ -1,4 +1,4 @@
-"""Uncertainty: how far a skill score could be off because the test has only so many days."""
+"""Sampling uncertainty of a skill score, from a bootstrap over the days of the test."""
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,10 @@ def skill_interval(
 
     Args:
         squared_errors: (p - o)² per day in the order of time, shape (n,), n >= 1.
-        reference_errors: the same of the reference forecast.
+        reference_errors: (p - o)² per day of the reference forecast, shape (n,).
 
     Returns:
-        The 5th and the 95th percentile; None where a sample's reference makes no error, so that skill is undefined.
+        The 5th and the 95th percentile; None if the reference has no error in a sample, so that skill is undefined.
     """
     days = len(squared_errors)
     block = min(_BLOCK_DAYS, days)

@@ -1,1 +1,1 @@
-"""The flows of project_alpha: one for each stage, and `pipeline`, which runs all of them."""
+"""The flows of project_alpha: one for each stage, and `pipeline`, which runs all stages."""

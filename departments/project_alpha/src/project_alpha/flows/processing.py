@@ -17,9 +17,9 @@ async def processing(
     sources: list[str] | None = None,
     failed: bool = False,
 ) -> Report:
-    """Settings: the parameter, else the Variable, else the YAML file. `accept`: datasets beyond their limits, once.
+    """Settings: the parameter, else the Variable, else the YAML file. `accept`: datasets to commit beyond their limits.
 
-    `sources`: only datasets of these. `failed`: only those that failed or were skipped in their last run.
+    `sources`: make only datasets of these. `failed`: make only datasets that failed or were skipped in their last run.
     """
     settings = await resolve(ProcessingSettings, settings)
     return await finish_stage(settings, await make_datasets(settings, accept or (), sources=sources, failed=failed))

@@ -25,22 +25,24 @@ if TYPE_CHECKING:
     from airnub_data.table import Commit
 
 EXTRA = "airnub-prefect[datasets]"
-"""What a department depends on that makes datasets."""
+"""Dependency of a department that makes datasets."""
 _LISTED = ("dataset", "version", "rows", "quarantined", "size", "committed (UTC)", "state")
 
 
 @dataclass(frozen=True)
 class Datasets:
-    """The datasets of a department, and where they are."""
+    """The datasets of a department, and their location."""
 
     declared: "Mapping[str, Dataset]"
     location: "Location"
     store: StoreLocation | None
-    """`None` where nothing says where the store is."""
+    """`None` if the location of the store is unknown."""
 
     def one(self, name: str) -> "Dataset":
-        """Raises:
-        ConfigurationError: the department declares no such dataset.
+        """The declaration of a dataset.
+
+        Raises:
+            ConfigurationError: the department declares no such dataset.
         """
         if name not in self.declared:
             reason = f"expected a dataset of the department, found {name!r}; {nearest_or_all(name, self.declared)}"
@@ -49,17 +51,17 @@ class Datasets:
 
 
 def find(department: Department, folder: Path | None, store: Path | None, config: Path | None) -> Datasets:
-    """The datasets that are meant: in a folder, else where a YAML file says, else where the processing's own file says.
+    """The datasets in a folder, else at the location in a YAML file, else in the processing's own YAML file.
 
     Args:
-        department: whose datasets.
-        folder: with the datasets.
-        store: the folder of the content store that they are made of.
-        config: a YAML file of settings of the processing.
+        department: the department.
+        folder: folder of the datasets.
+        store: folder of the content store that they are made from.
+        config: YAML file with settings of the processing.
 
     Raises:
-        ConfigurationError: nothing says where the datasets are, or the department has none.
-        ServerUnreachableError: a block says it, and the Prefect server does not answer.
+        ConfigurationError: the location of the datasets is unknown, or the department has no datasets.
+        ServerUnreachableError: the location is in a block, and the Prefect server does not answer.
     """
     kind = _processing(department)
     declared = _declarations(kind, department)
@@ -70,7 +72,9 @@ def find(department: Department, folder: Path | None, store: Path | None, config
         place = None if store is None else StoreLocation(store)
         return Datasets(declared, Location(folder), place)
     if path is None:
-        raise ConfigurationError.of(kind.yaml_name(), "no such file here; name the folder with --datasets FOLDER")
+        raise ConfigurationError.of(
+            kind.yaml_name(), "there is no such file in a checkout; name the folder with --datasets FOLDER"
+        )
     settings = load_yaml(kind, path)
     place = StoreLocation(store) if store is not None else located(settings, with_index=True)
     return Datasets(settings.declared(), _location(settings), place)
@@ -97,7 +101,7 @@ def ls(datasets: Datasets, *, as_json: bool) -> int:
 
 
 def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> int:
-    """Show what a dataset is declared to be, what its version was made of, and what the next run would do."""
+    """Show the declaration of a dataset, the inputs of its version, and what the next run would do."""
     from airnub_data.code import parts
     from airnub_data.scan import open_table
     from airnub_data.table import Table
@@ -161,7 +165,7 @@ def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> 
 
 
 def _origin(dataset: "Dataset") -> dict[str, list[str]]:
-    """What a dataset is made of; `inputs` are there only where it has some."""
+    """Sources of a dataset, and `inputs` if it has some."""
     inputs = {"inputs": list(dataset.input_names)} if dataset.inputs else {}
     return {"sources": list(dataset.sources), **inputs}
 
@@ -196,7 +200,7 @@ def history(datasets: Datasets, name: str, *, as_json: bool) -> int:
 
 
 def quarantine(datasets: Datasets, name: str, limit: int, *, as_json: bool) -> int:
-    """Show the rows in quarantine: how many break which rule, and examples with their text."""
+    """Show the rows in quarantine: counts by rule, and examples with their text."""
     from airnub_data.columns import OBJECT, RECORD
     from airnub_data.conform import REASON
     from airnub_data.quarantine import FIRST_SEEN, read, sample, violations
@@ -235,9 +239,9 @@ def quarantine(datasets: Datasets, name: str, limit: int, *, as_json: bool) -> i
 
 
 def _row_origin(row: Mapping[str, Any]) -> str:
-    """Where a row in quarantine comes from; one that was made of inputs has no object."""
+    """The origin of a row in quarantine; a row that was made from inputs has no object."""
     if row["object"] is None:
-        return "of the inputs"
+        return "from the inputs"
     return f"object {hex_of(row['object'])[:SHORT_DIGEST]}, record {row['record']:,}"
 
 
@@ -250,12 +254,14 @@ def rollback(datasets: Datasets, name: str, version: int) -> int:
     new = versions.rollback(datasets.location, name, version)
     if dataset.parquet_copy:
         refresh_copy(datasets.location, dataset)
-    echo(f"{name}: version {new} has the rows of version {version}; runs leave it alone until `dataset release {name}`")
+    echo(
+        f"{name}: version {new} has the rows of version {version}; runs do not update it until `dataset release {name}`"
+    )
     return 0
 
 
 def release(datasets: Datasets, name: str) -> int:
-    """Let runs make a dataset again that was rolled back."""
+    """Allow runs to update a dataset again after a rollback."""
     from airnub_data import versions
     from airnub_data.record import Record
     from airnub_data.scan import open_table
@@ -263,15 +269,15 @@ def release(datasets: Datasets, name: str) -> int:
     datasets.one(name)
     last = Record.last(open_table(datasets.location, name))
     if last is None or not last.held:
-        echo(f"{name}: it is not held; nothing was changed")
+        echo(f"{name}: not held; nothing was changed")
         return 0
     versions.release(datasets.location, name)
-    echo(f"{name}: the next run makes it of what its sources have")
+    echo(f"{name}: released; the next run makes it from its sources")
     return 0
 
 
 def vacuum(datasets: Datasets, names: Sequence[str], *, dry_run: bool, as_json: bool) -> int:
-    """Remove files of versions beyond the retention, and what killed runs left; of all datasets, or of those named."""
+    """Remove files of expired versions and leftovers of killed runs, from all datasets or the named ones."""
     from airnub_data import versions
     from airnub_data.table import Table
 
@@ -299,7 +305,9 @@ def _processing(department: Department) -> type[DatasetSettings]:
         kind: type[StageSettings] = stage.load_settings()
         if issubclass(kind, DatasetSettings):
             return kind
-    raise ConfigurationError.of(department.name, "has no stage whose settings are DatasetSettings, and so no datasets")
+    raise ConfigurationError.of(
+        department.name, "expected a stage whose settings are DatasetSettings, found none: it has no datasets"
+    )
 
 
 def _declarations(kind: type[DatasetSettings], department: Department) -> "Mapping[str, Dataset]":
@@ -308,7 +316,7 @@ def _declarations(kind: type[DatasetSettings], department: Department) -> "Mappi
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in {"airnub_data", "polars", "deltalake"}:
             raise
-        reason = f"expected the dependency {EXTRA}, found no module {error.name}"
+        reason = f"datasets need the dependency {EXTRA}, found no module {error.name}; add it, and run `uv sync`"
         raise ConfigurationError.of(department.name, reason) from error
 
 
@@ -332,7 +340,7 @@ def _version(text: str | None) -> int | datetime | None:
     """A version by its number or by a time.
 
     Raises:
-        ConfigurationError: it is neither.
+        ConfigurationError: the text is neither.
     """
     if text is None or text.isdecimal():
         return None if text is None else int(text)
@@ -375,7 +383,7 @@ def _line(version: int, commit: "Commit") -> str:
 
 
 def _versions(record: Mapping[str, Any], form: str) -> str:
-    """The versions of the inputs that a version is made of."""
+    """The versions of the inputs of a version."""
     return ", ".join(form.format(**one) for one in record.get("input_versions") or ())
 
 
@@ -389,7 +397,7 @@ def _note(one: Mapping[str, Any]) -> str:
         notes.append("accepted beyond its limits")
     if failed := [check["name"] for check in one.get("checks") or () if not check["passed"]]:
         notes.append(f"checks failed: {', '.join(failed)}")
-    if "rows" not in one:  # a commit that has no record, such as those of a vacuum
+    if "rows" not in one:  # a commit without a record, such as that of a vacuum
         notes.append(one["operation"].lower())
     if run := (one.get("run") or {}).get("id"):
         notes.append(f"run {run}")

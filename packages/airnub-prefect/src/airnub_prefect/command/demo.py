@@ -17,32 +17,32 @@ from airnub_prefect.progress import progress_to
 from airnub_prefect.session import Session
 
 _PORT = "site-port"
-_SAFE = "What was stored is safe, the next run does the rest.\n"
+_SAFE = "Stored items are safe; run it again for the rest.\n"
 
 
 def run_demo(department: Department, session: Session, *, with_failure: bool, force: bool) -> int:
-    """Run the pipeline against the department's sample site, and say what came out.
+    """Run the pipeline against the department's sample site, and print its reports and what to type next.
 
     Args:
-        department: whose demo.
-        session: where its flows run.
-        with_failure: let the site name a file that it does not have.
-        force: do again what is unchanged.
+        department: the department.
+        session: session that runs its flows.
+        with_failure: include a broken link in the site.
+        force: re-run even if unchanged.
 
     Returns:
-        The exit status: 0, or 1 when the run failed.
+        The exit status: 0, or 1 if the run failed.
 
     Raises:
-        ConfigurationError: outside of a checkout, with no data root.
+        ConfigurationError: there is no data root.
         StoreError: the data root cannot be written.
-        ServerUnreachableError: the Prefect server did not start, or was lost on the way.
+        ServerUnreachableError: the Prefect server did not start, or became unreachable.
     """
     started = time.monotonic()
     demo = department.load_demo()
     root = data_root() / "data" / "demo" / department.name
     with ExitStack() as stack:
         site = stack.enter_context(_serve(demo.routes(with_failure=with_failure), root))
-        echo_err(f"A sample site is served on {site.url('/')}; all stages of {department.name} run on it ...")
+        echo_err(f"The sample site is at {site.url('/')}; running all stages of {department.name} on it ...")
         display = stack.enter_context(Display())
         stack.enter_context(progress_to(display))
         stack.enter_context(stdout_to_stderr())
@@ -58,7 +58,7 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
             return INTERRUPTED
         except (ConfigurationError, ServerUnreachableError, StoreError):
             raise
-        except Exception as error:  # noqa: BLE001  # whatever a department's flow raises, the session ends in good order
+        except Exception as error:  # noqa: BLE001  # any error of a department's flow is reported, and the session closed
             echo_error(print_crash(department.name, error))
             return 1
         for report in reports.values():
@@ -69,7 +69,7 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
 
 
 def _serve(routes: Mapping[str, Route], root: Path) -> SampleSite:
-    """The site on the port of the last demo, so that its URLs are known again; on a free one when that is taken."""
+    """The site on the port of the last demo, so that its URLs are the same; on a free port if that one is taken."""
     path = root / _PORT
     try:
         site = SampleSite(routes, port=int(path.read_text()))
@@ -88,13 +88,13 @@ def _print_reports(
     for stage, report in reports.items():
         print_report(stage, report)
     new = sum(report.counts["stored"] + report.counts["updated"] for report in reports.values())
-    what = f"{new} items are new" if new else "everything is unchanged, nothing new was stored"
+    what = f"{new} new items" if new else "everything is unchanged, nothing new was stored"
     echo(f"All stages completed in {seconds:.1f} s: {what}.\n")
     echo(f"  objects   {shown(root / 'store')}")
     for outcome in (outcome for report in reports.values() for outcome in report.outcomes if outcome.note):
         echo(f"  report    {shown(root / 'reports' / (outcome.path or ''))}")
         echo(f"  found     {outcome.note}")
-    _print_next_steps(department, root, session, "demo --with-failure", "what a broken link looks like")
+    _print_next_steps(department, root, session, "demo --with-failure", "the same with a broken link")
 
 
 def _print_failure(department: Department, failed: StageFailedError, root: Path, session: Session) -> None:
@@ -102,7 +102,7 @@ def _print_failure(department: Department, failed: StageFailedError, root: Path,
         for stage, report in failed.reports.items():
             print_report(stage, report)
         echo_error(failed.headline)
-        echo(f"What can be made is made. {_SAFE}")
+        echo(f"All stages were run. {_SAFE}")
     else:
         print_report(failed.stage, failed.report)
         echo_error(failed.headline)
@@ -116,7 +116,7 @@ def _print_next_steps(department: Department, root: Path, session: Session, agai
         echo(f"  runs      {session.server.database}")
     steps = {
         f"uv run {department.command} {again}": what,
-        f"uv run {department.command} store ls --store {shown(root / 'store')}": "what was fetched, object by object",
+        f"uv run {department.command} store ls --store {shown(root / 'store')}": "the fetched objects",
     }
     if any(stage.makes_datasets() for stage in department.stages):
         datasets = shown(root / "datasets")

@@ -25,16 +25,16 @@ from airnub_prefect.department import PIPELINE
 from airnub_prefect.errors import NAMED_FAILURES
 
 NAMED_OUTCOMES = 30
-"""Items that the summary names besides the failures; `--json` has all."""
+"""Maximum number of items other than failures in the summary; `--json` has all."""
 
 FEW = 100
-"""Items of which nobody is told before all have ended, where there is no terminal; of more at every tenth."""
+"""Minimum number of items between two progress lines without a terminal; larger batches have one at every tenth."""
 
 LONGEST_REASON = 600
-"""Characters of the reason why an item failed; `--json` and the run's table of items in Prefect have all of it."""
+"""Maximum characters of a failure's reason; `--json` and the run's table of items in Prefect have all of it."""
 
 WIDEST = 100
-"""Columns of wrapped text; a narrower terminal has fewer."""
+"""Maximum width of wrapped text."""
 
 _COLOURS = {
     Status.STORED: "green",
@@ -50,29 +50,29 @@ _stdout = Console(highlight=False)
 
 
 def echo_err(text: str) -> None:
-    """Talk to the person, on stderr."""
+    """Print a message to stderr."""
     _stderr.print(text, markup=False)
 
 
 def echo_error(text: str) -> None:
-    """Say what went wrong, on stderr."""
+    """Print an error to stderr, in red."""
     _stderr.print(Text(text, style="red"))
 
 
 def echo(text: str) -> None:
-    """A line of results, on stdout."""
+    """Print a line of results to stdout."""
     _stdout.print(text, markup=False, soft_wrap=True)
 
 
 def echo_wrapped(text: str, indent: str = "") -> None:
-    """A paragraph of results, on stdout, wrapped between words."""
+    """Print a paragraph of results to stdout, wrapped between words."""
     width = min(_stdout.width, WIDEST) if _stdout.is_terminal else WIDEST
     echo(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False))
 
 
 @contextmanager
 def stdout_to_stderr() -> Iterator[None]:
-    """What flows, libraries and their child processes print goes to stderr: stdout is for the command's data alone."""
+    """Redirect the stdout of flows, libraries and child processes to stderr: stdout has only the command's results."""
     sys.stdout.flush()
     stdout = os.dup(1)
     os.dup2(2, 1)
@@ -86,7 +86,7 @@ def stdout_to_stderr() -> Iterator[None]:
 
 
 class _Bars(Progress):
-    """Progress bars, and below them why the latest item failed: a long run shows it before its report."""
+    """Progress bars, and below them the reason of the latest failure, which a long run shows before its report."""
 
     latest = ""
 
@@ -102,21 +102,21 @@ class FinishedStage:
 
     report: Report
     failure: str | None
-    """Why it failed, `None` where it completed."""
+    """The reason if it failed, `None` if it completed."""
     seconds: float
-    """Since the stage before it ended, or the display was made."""
+    """Since the previous stage ended, or the display was created."""
 
 
 class Display:
-    """Hears of items while a flow runs (`airnub_prefect.progress.Listener`), and shows how far it is.
+    """Shows the progress of a flow (a `airnub_prefect.progress.Listener`).
 
-    Each failure is named once: by the report of its stage, or at the end of the display where no report has it.
+    Each failure is printed once: in the report of its stage, or at the end of the display if no report has it.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[Status] = Counter()
         self.stages: dict[str, FinishedStage] = {}
-        """Those that have ended, in their order."""
+        """Finished stages, in their order."""
         self._since = time.monotonic()
         self._bars = _Bars(
             TextColumn("{task.description}", justify="right"),
@@ -148,14 +148,14 @@ class Display:
             echo_error(f"and {len(self._unreported) - NAMED_FAILURES:,} more failed")
 
     def expect(self, batch: str, items: int) -> None:
-        """So many more items of a batch are to come."""
+        """Add to the expected items of a batch."""
         self._expected[batch] += items
         if batch not in self._batches:
             self._batches[batch] = self._bars.add_task(batch, total=0, failed="")
         self._bars.update(self._batches[batch], total=self._expected[batch])
 
     def outcome(self, batch: str, outcome: Outcome) -> None:
-        """One item has ended."""
+        """Count the outcome of an item, and show it."""
         self.counts[outcome.kind] += 1
         self._ended[batch] += 1
         if batch in self._batches:
@@ -168,7 +168,7 @@ class Display:
             echo_err(f"{batch}: {ended:,} of {expected:,} items have ended{failed}")
 
     def reported(self, report: Report) -> None:
-        """The failures of a report are printed with it, and so not by this display."""
+        """Leave the failures of a report to its table."""
         named = {(outcome.source, outcome.url) for outcome in report.failed}
         self._unreported = [one for one in self._unreported if (one.source, one.url) not in named]
 
@@ -180,14 +180,14 @@ class Display:
             self._bars.update(self._batches[batch], failed=f"{self._failed[batch]:,} failed")
 
     def stage_finished(self, stage: str, report: Report, failure: str | None) -> None:
-        """A stage has ended."""
+        """Record the report of a stage."""
         now = time.monotonic()
         self.stages[stage] = FinishedStage(report, failure, now - self._since)
         self._since = now
 
 
 def stage_document(stage: str, report: Report, *, failure: str | None, seconds: float) -> dict[str, Any]:
-    """The document that `run STAGE --json` prints; its format is fixed."""
+    """The JSON document of `run STAGE --json`; its format is stable."""
     return {
         "stage": stage,
         "state": "completed" if failure is None else "failed",
@@ -200,12 +200,12 @@ def stage_document(stage: str, report: Report, *, failure: str | None, seconds: 
 
 
 def pipeline_document(stages: Mapping[str, FinishedStage], *, failure: str | None, seconds: float) -> dict[str, Any]:
-    """The document that `run pipeline --json` prints; its format is fixed.
+    """The JSON document of `run pipeline --json`; its format is stable.
 
     Args:
-        stages: that have ended, in their order. One that was not started has no document.
-        failure: why the pipeline failed, `None` where it completed.
-        seconds: that all of it took.
+        stages: finished stages, in their order. A stage that was not started has no document.
+        failure: the reason if the pipeline failed, `None` if it completed.
+        seconds: duration of the pipeline.
     """
     every = Report([outcome for one in stages.values() for outcome in one.report.outcomes])
     return {
@@ -221,21 +221,21 @@ def pipeline_document(stages: Mapping[str, FinishedStage], *, failure: str | Non
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on stdout."""
-    print(json.dumps(document, indent=2, ensure_ascii=False))  # noqa: T201  # data
+    """Print one JSON document to stdout."""
+    print(json.dumps(document, indent=2, ensure_ascii=False))  # noqa: T201  # result of the command
 
 
 def print_report(stage: str, report: Report, seconds: float | None = None) -> None:
-    """The summary table of a stage."""
+    """Print the summary and the table of a stage."""
     took = "" if seconds is None else f" in {seconds:.1f} s"
-    # Not as the title of the table, which is broken where the table ends.
+    # Not as the title of the table, which is wrapped at the width of the table.
     echo(f"{stage}: {count_line(report)}{took}")
     with_rows = any(outcome.rows is not None for outcome in report.outcomes)
     numbers = ("size", *(("rows", "superseded", "quarantined") if with_rows else ()))
     others = [outcome for outcome in report.outcomes if outcome.kind is not Status.FAILED]
     rows = [_cells(outcome, with_rows=with_rows) for outcome in (*report.failed, *others[:NAMED_OUTCOMES])]
     if _stdout.is_terminal:
-        # Under the name of the item: a column of its own would be narrow, and empty for every other item.
+        # Below the name of the item: a column would be narrow, and empty for items without an error.
         for cells in rows:
             if error := cells.pop():
                 cells[2] = Text.assemble(cells[2], "\n", error)
@@ -254,12 +254,12 @@ def count_line(report: Report) -> str:
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: list[str]) -> None:
-    """A table of plain values; lines are not cut when they are piped."""
+    """Print a table of plain values; lines are not cut if stdout is not a terminal."""
     _print_table(columns, [[Text(str(row[name])) for name in columns] for row in rows])
 
 
 def _cells(outcome: Outcome, *, with_rows: bool) -> list[Text]:
-    """Those of one item; the last says why it failed."""
+    """Cells of one item; the last one is the reason of a failure."""
     cells = [
         outcome.source,
         outcome.path.rpartition("/")[2] if outcome.path else outcome.url or "",
@@ -273,7 +273,7 @@ def _cells(outcome: Outcome, *, with_rows: bool) -> list[Text]:
 
 
 def _reason(outcome: Outcome) -> str:
-    """Why an item failed, on one line and without its name."""
+    """The reason of an item's failure, on one line and without the name of the item."""
     text = "" if outcome.error is None else " ".join(str(outcome.error).split())
     for name in (outcome.url, outcome.source):
         text = text.removeprefix(f"{name}: ")
@@ -281,7 +281,7 @@ def _reason(outcome: Outcome) -> str:
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Text]], right: Collection[str] = ()) -> None:
-    """A table on a terminal, as wide as that; elsewhere one line a row, for `grep`, that ends with its last cell."""
+    """Print a table as wide as the terminal; without a terminal, one line per row for `grep`."""
     if _stdout.is_terminal:
         table = Table(box=SIMPLE)
         for name in columns:

@@ -17,18 +17,18 @@ _COLUMNS = ("what", "place", "files", "bytes", "removed files", "removed bytes")
 def run_housekeeping(
     department: Department, store: Path | None, datasets: Path | None, *, dry_run: bool, as_json: bool
 ) -> int:
-    """Clean up the stores and datasets of a department; 1 where something could not be.
+    """Clean up the stores and datasets of a department; returns 1 if the cleanup of a place failed.
 
     Args:
-        department: whose they are.
-        store: a folder in place of those of the settings.
-        datasets: a folder in place of that of the settings.
+        department: the department.
+        store: folder of the store, in place of those in the settings.
+        datasets: folder of the datasets, in place of that in the settings.
         dry_run: remove nothing.
         as_json: print a JSON document.
 
     Raises:
-        ConfigurationError: nothing says where they are, or the folder of `store` does not exist.
-        ServerUnreachableError: a block says it, and the Prefect server does not answer.
+        ConfigurationError: a location is unknown, or the folder of `store` does not exist.
+        ServerUnreachableError: a location is in a block, and the Prefect server does not answer.
     """
     makes_datasets = any(stage.makes_datasets() for stage in department.stages)
     found = dataset.find(department, datasets, store, None) if makes_datasets else None
@@ -44,7 +44,7 @@ def run_housekeeping(
 
 
 def _stores(department: Department) -> list[StoreLocation]:
-    """The stores of its ingestions, as their files of the checkout say it."""
+    """The stores in the YAML files of its ingestions."""
     kinds = [stage.load_settings() for stage in department.stages]
     files = [(kind, kind.yaml_path()) for kind in kinds if issubclass(kind, SourceSettings)]
     return [located(load_yaml(kind, path), with_index=False) for kind, path in files if path is not None]

@@ -1,4 +1,4 @@
-"""The `list` command: the flows of a department, what each does, and which settings it reads."""
+"""The `list` command: the flows of a department, with their descriptions and settings."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from airnub_prefect.settings_names import variable_of, yaml_name_of
 
 
 def list_flows(department: Department, *, as_json: bool) -> int:
-    """List the flows of a department; those that the department does not describe are imported."""
+    """List the flows of a department; a flow without a description in `DEPARTMENT` is imported."""
     rows = [_stage_row(department, stage) for stage in department.stages]
     rows.append(_flow(department, PIPELINE, department.load_pipeline) | {"variable": "-", "file": "-"})
     if as_json:
@@ -36,7 +36,7 @@ def _flow(department: Department, name: str, load: Callable[[], Any]) -> dict[st
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    """A paragraph for each flow: a table of them is wider than most terminals."""
+    """Print a paragraph for each flow; a table would be wider than most terminals."""
     width = max(len(row["stage"]) for row in rows)
     indent = " " * (width + 3)
     for row in rows:

@@ -1,6 +1,6 @@
-"""The command line of a department; the work is in the modules beside this one.
+"""The command line of a department; the other modules of this folder implement its commands.
 
-Those are imported by the command that needs them: `--help` is quick, and `demo` starts the embedded server first.
+Each command imports its own module: `--help` is fast, and `demo` starts the embedded server before slow imports.
 """
 
 import os
@@ -37,14 +37,14 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
 def main(department: Department) -> NoReturn:
     """Run the command of a department with the arguments of this process, and exit.
 
-    Exit status: 0 for completed, 1 for failed, 2 for a mistake in the command or the configuration.
+    Exit status: 0 if completed, 1 if failed, 2 for an error in the command or the configuration.
     """
     group(department)(prog_name=department.command)
-    raise AssertionError("click exits by itself")
+    raise AssertionError("click exits the process")
 
 
 def group(department: Department) -> click.Group:
-    """The command of a department."""
+    """The click group of a department's command."""
     name = department.command
 
     @click.group(help=f"Run the stages of {department.name}, and inspect its content store and datasets.")
@@ -108,9 +108,9 @@ def group(department: Department) -> click.Group:
         chosen = next((one for one in department.stages if one.name == stage), None)
         if chosen is None and config is not None:
             names = ", ".join(one.name for one in department.stages)
-            raise click.UsageError(f"--config holds the settings of one stage: expected one of {names} before it")
+            raise click.UsageError(f"--config is a settings file of one stage: name the stage ({names})")
         if accept and (chosen is None or not chosen.makes_datasets()):
-            raise click.UsageError("--accept is for a stage that makes datasets: expected its name before it")
+            raise click.UsageError("--accept needs a stage that makes datasets: name the stage")
 
         def run() -> int:
             from airnub_prefect.command.run import Selection, run_pipeline, run_stage
@@ -372,7 +372,7 @@ def _dataset(department: Department) -> click.Group:
 
 
 def _exit(work: Callable[[], int]) -> NoReturn:
-    # Nobody is called home by a command. Else Prefect tells about it in the middle of the first one's progress.
+    # No telemetry; otherwise Prefect prints a notice about it into the progress of the first command.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     try:
         require_readable()
@@ -387,10 +387,10 @@ def _exit(work: Callable[[], int]) -> NoReturn:
         click.secho(str(error), err=True, fg="red")
         status = 1
     except KeyboardInterrupt:
-        click.echo("Interrupted. What was stored before is safe; the next run does the rest.", err=True)
+        click.echo("Interrupted. Stored items are safe; run it again for the rest.", err=True)
         status = 130
     except Exception as error:
-        # Not imported before: what takes long is imported beside the embedded server's start.
+        # Imported here, since slow imports come after the start of the embedded server.
         from airnub_core import IngestError
 
         if not isinstance(error, IngestError):

@@ -28,28 +28,28 @@ from airnub_prefect.session import prefect_session
 from airnub_prefect.validation import load_yaml
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
+"""Exit status after Ctrl-C, as in shells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of a stage is run."""
+    """The sources and items of a stage to run."""
 
     sources: Sequence[str] = ()
-    """These, or datasets of them; all without one."""
+    """Run only these sources, or datasets of them; all if empty."""
     failed: bool = False
-    """Of these, only what failed in the last run."""
+    """Of these, run only what failed in the last run."""
 
     def parameters(self) -> dict[str, Any]:
-        """Those of a flow, without what is not asked for."""
+        """The selection as parameters of a flow; defaults are left out."""
         given: dict[str, Any] = {"sources": list(self.sources)} if self.sources else {}
         return given | ({"failed": True} if self.failed else {})
 
     def taken_by(self, what: str, load: Callable[[], Any]) -> Callable[[], Any]:
-        """The same `load`, which fails where its flow would run more than was asked for.
+        """A `load` that fails if its flow lacks the parameters of the selection, and would run more than selected.
 
         Raises:
-            ConfigurationError: when it is called, the flow has not these parameters; nothing was run.
+            ConfigurationError: raised by the returned function; nothing was run.
         """
 
         def checked() -> Any:
@@ -58,8 +58,8 @@ class Selection:
                 options = " and ".join({"sources": "--source", "failed": "--failed"}[name] for name in lacking)
                 raise ConfigurationError.of(
                     what,
-                    f"{options}: expected a flow with the parameter {' and '.join(lacking)}, found none. Ingestion, "
-                    "processing and the pipeline of the template have it; `airnub template update` brings it",
+                    f"{options}: expected a flow with the parameter {' and '.join(lacking)}, found none; flows of the "
+                    "template have it: run `airnub template update`",
                 )
             return flow
 
@@ -82,20 +82,20 @@ def run_stage(
     """Run one stage and show its report.
 
     Args:
-        stage: what to run.
-        selection: what of it.
-        config: a YAML file of its settings; `None` for the Variable, or the file of the checkout.
-        force: do again what is unchanged.
-        accept: datasets that may be committed beyond their limits, this once.
+        stage: stage to run.
+        selection: sources and items to run.
+        config: YAML file with its settings; `None` for the Variable, or the file in the checkout.
+        force: re-run even if unchanged.
+        accept: datasets that may be committed beyond their limits in this run.
         as_json: print the report as one JSON document.
-        verbose: show Prefect's own logs.
+        verbose: print Prefect's own logs.
 
     Returns:
-        The exit status: 0, or 1 when the run failed.
+        The exit status: 0, or 1 if the run failed.
 
     Raises:
-        ConfigurationError: the configuration is wrong; nothing was run.
-        ServerUnreachableError: a Prefect server is configured, and does not answer.
+        ConfigurationError: the configuration is invalid; nothing was run.
+        ServerUnreachableError: the configured Prefect server does not answer.
     """
     settings = None if config is None else load_yaml(stage.load_settings(), config)
     report, failure, said = Report(), None, None
@@ -108,13 +108,13 @@ def run_stage(
                 report = report_of(stage.flow, session.run(load, parameters))
             except StageFailedError as error:
                 report, failure = error.report, str(error)
-                # The table names the items; beside a document on stdout the message does.
+                # The table names the failed items; with --json, the message on stderr does.
                 said = None if as_json else error.headline
             except StoreError as error:
                 failure = str(error)
             except (ConfigurationError, ServerUnreachableError):
                 raise
-            except Exception as error:  # noqa: BLE001  # whatever a department's flow raises, the report is printed
+            except Exception as error:  # noqa: BLE001  # the report is printed after any error of a department's flow
                 failure = print_crash(stage.name, error)
             except KeyboardInterrupt:
                 echo_err(interruption_message(display))
@@ -137,18 +137,18 @@ def run_pipeline(
     """Run all stages of a department, and show a report of each.
 
     Args:
-        department: whose pipeline.
-        selection: what of them.
-        force: do again what is unchanged.
-        as_json: print one JSON document, with that of each stage that has ended.
-        verbose: show Prefect's own logs.
+        department: department of the pipeline.
+        selection: sources and items to run.
+        force: re-run even if unchanged.
+        as_json: print one JSON document, which contains those of finished stages.
+        verbose: print Prefect's own logs.
 
     Returns:
-        The exit status: 0, 1 when the run failed, or 2 when the settings of a stage are wrong and others ran.
+        The exit status: 0, 1 if the run failed, or 2 if the settings of a stage are invalid and others ran.
 
     Raises:
-        ConfigurationError: the configuration is wrong; nothing was run.
-        ServerUnreachableError: a Prefect server is configured, and does not answer.
+        ConfigurationError: the configuration is invalid; nothing was run.
+        ServerUnreachableError: the configured Prefect server does not answer.
     """
     failure, status = None, 0
     with stdout_to_stderr(), prefect_session(verbose=verbose) as session:
@@ -164,7 +164,7 @@ def run_pipeline(
                     if stage not in display.stages
                 }
             except StageFailedError as error:
-                # The tables name the items; beside a document on stdout the message does.
+                # The tables name the failed items; with --json, the message on stderr does.
                 failure, status = str(error) if as_json else error.headline, 1
                 if isinstance(error, PipelineFailedError):
                     wrong = [one for one in error.failures.values() if isinstance(one, ConfigurationError)]
@@ -177,7 +177,7 @@ def run_pipeline(
                 failure, status = str(error), 2
             except ServerUnreachableError:
                 raise
-            except Exception as error:  # noqa: BLE001  # whatever a department's flow raises, the reports are printed
+            except Exception as error:  # noqa: BLE001  # the reports are printed after any error of a department's flow
                 failure, status = print_crash(PIPELINE, error), 1
             except KeyboardInterrupt:
                 echo_err(interruption_message(display))
@@ -195,17 +195,17 @@ def run_pipeline(
         return 0
     completed = ", ".join(stage for stage, one in display.stages.items() if one.failure is None)
     echo_error(
-        f"{failure}\npipeline: failed, completed: {completed or 'no stage'}; what was stored is safe, and the next run "
-        "does the rest"
+        f"{failure}\npipeline: failed, completed: {completed or 'no stage'}; stored items are safe; run it again for "
+        "the rest"
     )
     return status
 
 
 def reports_of(department: Department, value: object) -> dict[str, Report]:
-    """What the pipeline of a department returned: the report of each stage by its name.
+    """The reports that the pipeline of a department returned, by stage.
 
     Raises:
-        TypeError: it is something else.
+        TypeError: the value is not a mapping of reports.
     """
     if not isinstance(value, Mapping):
         raise TypeError(f"{department.pipeline}: expected a mapping of stage to Report, found {type(value).__name__}")
@@ -214,10 +214,10 @@ def reports_of(department: Department, value: object) -> dict[str, Report]:
 
 
 def report_of(flow: str, value: object) -> Report:
-    """What the flow of a stage returned.
+    """The report that the flow of a stage returned.
 
     Raises:
-        TypeError: it is no report.
+        TypeError: the value is not a report.
     """
     if not isinstance(value, Report):
         raise TypeError(
@@ -227,15 +227,15 @@ def report_of(flow: str, value: object) -> Report:
 
 
 def print_crash(what: str, error: Exception) -> str:
-    """Show whoever wrote the flow where it broke, and return the failure in a sentence."""
+    """Print the traceback of an unexpected error, and return a message for it."""
     echo_error(redact_text("".join(traceback.format_exception(error))))
-    return redact_text(f"{what} broke with {type(error).__name__}: {error}; what was stored before is safe")
+    return redact_text(f"{what} crashed with {type(error).__name__}: {error}; stored items are safe")
 
 
 def interruption_message(display: Display) -> str:
-    """What whoever pressed Ctrl-C wants to know."""
+    """A message after Ctrl-C, with the number of stored items."""
     safe = sum(count for kind, count in display.counts.items() if kind != "failed")
     if safe == 0:
-        return "Interrupted. No item had ended yet, nothing half-written counts; the next run does it all."
-    which = "1 item that had ended well is" if safe == 1 else f"{safe:,} items that had ended well are"
-    return f"Interrupted. The {which} safe, nothing half-written counts; the next run does the rest."
+        return "Interrupted. No item was complete; run it again."
+    which = "1 completed item is" if safe == 1 else f"{safe:,} completed items are"
+    return f"Interrupted. The {which} safe; run it again for the rest."

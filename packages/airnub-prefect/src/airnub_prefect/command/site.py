@@ -1,4 +1,4 @@
-"""The `site` command: sample data of departments, served until it is stopped, for runs without internet."""
+"""The `site` command: serve sample data of departments until Ctrl-C, for runs without internet."""
 
 import html
 import signal
@@ -10,10 +10,10 @@ from airnub_prefect.command.display import echo_err
 
 
 class Site(SampleSite):
-    """A sample site that does not remember who asked, for it may run for months."""
+    """A sample site that does not record requests, since it may run for months."""
 
     def reply(self, asked: Asked) -> Reply:
-        """The answer to a request."""
+        """The response to a request."""
         try:
             return super().reply(asked)
         finally:
@@ -24,17 +24,17 @@ def serve(name: str, routes: Mapping[str, Route], host: str, port: int) -> int:
     """Serve sample data, and a page that lists them, until SIGTERM or Ctrl-C.
 
     Args:
-        name: of the department, or of several, whose data they are.
-        routes: what their demos serve.
+        name: name of the department, or of several.
+        routes: routes of their demos.
         host: an address of this machine; `0.0.0.0` for all of them.
-        port: 0 for a free one.
+        port: port to listen on; 0 for a free one.
 
     Returns:
         The exit status, 0.
 
     Raises:
         OSError: the port is taken.
-        OverflowError: there is no such port.
+        OverflowError: the port is out of range.
     """
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -27,23 +27,23 @@ from airnub_prefect.settings import IndexBlock, SourceSettings, StageSettings, S
 from airnub_prefect.validation import load_yaml
 
 SHORT_DIGEST = 12
-"""Hexadecimal digits that tell the objects of any store apart, for people."""
+"""Hexadecimal digits of a printed digest, enough to distinguish the objects of any store."""
 SHOWN_FAILURES = 20
-"""Failures of a source that `store failed` shows."""
+"""Maximum number of failures of a source in the output of `store failed`."""
 
 
 def find(department: Department, store: Path | None, config: Path | None, *, with_index: bool) -> StoreLocation:
-    """Where the store that is meant is: a folder, else that of a YAML file, else that of the ingestion's own YAML file.
+    """The location of a store: a folder, else from a YAML file, else from the ingestion's own YAML file.
 
     Args:
-        department: whose ingestion it is.
-        store: a folder, with its index beside it.
-        config: a YAML file of settings.
-        with_index: whether the index is needed, too; its secret is not asked for otherwise.
+        department: department of the ingestion.
+        store: folder of the store, with its index.
+        config: YAML file with settings of the ingestion.
+        with_index: whether the index is needed; otherwise its secret is not read.
 
     Raises:
-        ConfigurationError: nothing says where the store is, or there is none.
-        ServerUnreachableError: a block says it, and the Prefect server does not answer.
+        ConfigurationError: the location is unknown, or there is no store.
+        ServerUnreachableError: the location is in a block, and the Prefect server does not answer.
     """
     place = (
         StoreLocation(store) if store is not None else located(_ingestion(department, config), with_index=with_index)
@@ -52,20 +52,20 @@ def find(department: Department, store: Path | None, config: Path | None, *, wit
 
 
 def existing_store(place: StoreLocation) -> StoreLocation:
-    """A store, whose folder has to exist.
+    """Check that the folder of a store exists.
 
     Raises:
-        ConfigurationError: it does not.
+        ConfigurationError: it does not exist.
     """
     if isinstance(place.objects, Path) and not place.objects.is_dir():
         raise ConfigurationError.of(
-            shown(place.objects), "expected a content store, found no such folder; an ingestion makes it"
+            shown(place.objects), "expected a content store, found no such folder; an ingestion creates it"
         )
     return place
 
 
 def ls(place: StoreLocation, source: str | None, *, as_json: bool) -> int:
-    """List the manifests of a store, in order; 1 where something is damaged, or there is no such source."""
+    """List the manifests of a store; returns 1 if one is damaged, or there is no such source."""
     manifests, damaged = _readable(place, source)
     if source is not None and not manifests and not damaged:
         echo_error(f"expected a source of {_shown(place)}, found nothing of {source!r}; see `store ls`")
@@ -89,7 +89,7 @@ def ls(place: StoreLocation, source: str | None, *, as_json: bool) -> int:
 
 
 def show(place: StoreLocation, what: str, *, as_json: bool) -> int:
-    """Show the manifests that a digest (or its beginning), a URL or a path names; 1 where there is none."""
+    """Show the manifests that match a digest (or its first digits), a URL or a path; returns 1 if there is none."""
     manifests, damaged = _readable(place, None)
     found = [(path, manifest) for path, manifest in manifests if _is_meant(what, path, manifest)]
     if as_json:
@@ -105,7 +105,7 @@ def show(place: StoreLocation, what: str, *, as_json: bool) -> int:
 
 
 def check(place: StoreLocation, *, as_json: bool) -> int:
-    """Hash every object again, and name what is damaged; 1 where something is."""
+    """Hash every object again, and report damage; returns 1 if there is any."""
     started = time.monotonic()
     result = verify(place.store(), keep_manifests=False)
     seconds = time.monotonic() - started
@@ -121,9 +121,9 @@ def check(place: StoreLocation, *, as_json: bool) -> int:
 
 
 def log(place: StoreLocation, url: str, source: str | None, *, as_json: bool) -> int:
-    """Show every version of a URL, oldest first; 1 where the store does not know it.
+    """Show every version of a URL, oldest first; returns 1 if the store does not have the URL.
 
-    A URL is known by the digest of the whole; one that is typed as it is shown, redacted, is found by that.
+    URLs are looked up by the digest of the whole URL, and otherwise by their redacted form.
     """
     with open_store(place) as (store, index):
         sources = [one for one in index.sources() if source is None or one == source]
@@ -160,13 +160,13 @@ def log(place: StoreLocation, url: str, source: str | None, *, as_json: bool) ->
 
 
 def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool) -> int:
-    """Withdraw a URL at once, and what was made from its answers; its objects and its versions stay.
+    """Withdraw a URL, and objects that were derived from its responses; objects and versions stay in the store.
 
     Returns:
-        0 where it is withdrawn, now or before; 1 where the store does not know it, or a run has just found it again.
+        0 if it is withdrawn, now or before; 1 if the store does not have it, or a run has just fetched it again.
 
     Raises:
-        ConfigurationError: several sources have it and none is named.
+        ConfigurationError: several sources have the URL and none is named.
     """
     with open_store(place) as (store, index):
         sources = index.sources()
@@ -190,12 +190,12 @@ def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool)
                 _shown(place), f"expected a URL of one source, found it in {', '.join(of)}; choose with --source NAME"
             )
         now = time_of(index)
-        # A clock that was set back must not keep a URL from being withdrawn.
+        # The URL is withdrawn even if the clock was set back.
         at = max([now, *(one.checked_at for one in found)])
         withdrawals = [Withdrawal(one.source, one.url_digest, one.url, at, "store forget") for one in found]
         withdrawn = withdraw(store, index, withdrawals)
         if before:
-            # The store may not have them: a process that was killed has left them in the index alone.
+            # A killed process may have recorded them in the index, and not in the store.
             write_withdrawals(store, index, index.unwritten())
     gone = [(one, at) for one, is_withdrawn in zip(found, withdrawn, strict=True) if is_withdrawn]
     if as_json:
@@ -203,11 +203,11 @@ def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool)
         print_json({"withdrawn": documents + [_forgotten(one, since, new=False) for one, since in before]})
     else:
         for one, _ in gone:
-            echo(f"withdrawn {one.source}: {one.url} ({one.size:,} bytes stay in {_shown(place, one.path)})")
+            echo(f"withdrawn {one.source}: {one.url} ({one.size:,} bytes remain in {_shown(place, one.path)})")
         for one, since in before:
-            echo(f"{one.source}: {one.url} is withdrawn since {_second(since)} UTC")
+            echo(f"{one.source}: {one.url} was withdrawn at {_second(since)} UTC")
     if len(gone) < len(found):
-        echo_error("a run has found the URL again in this moment; it is current")
+        echo_error("a run has just fetched the URL again; it is current")
         return 1
     return 0
 
@@ -225,7 +225,7 @@ def _forgotten(known: IndexRow, withdrawn_at: str, *, new: bool) -> dict[str, An
 
 
 def gc(place: StoreLocation, *, dry_run: bool, as_json: bool) -> int:
-    """Name what no manifest refers to, and remove it."""
+    """Collect garbage: list and remove files that no manifest refers to."""
     result = collect(place, dry_run=dry_run)
     removed = set(result.removed)
     if as_json:
@@ -239,19 +239,19 @@ def gc(place: StoreLocation, *, dry_run: bool, as_json: bool) -> int:
     size = sum(one.size for one in result.found)
     freed = sum(one.size for one in result.removed)
     echo(
-        f"{len(result.found):,} that no manifest refers to, {size:,} bytes; "
+        f"{len(result.found):,} without a manifest, {size:,} bytes; "
         f"{len(removed):,} removed, {freed:,} bytes{' (--dry-run)' if dry_run else ''}"
     )
     if result.writers and not dry_run and len(removed) < len(result.found):
         echo_error(
             f"{result.writers:,} processes are writing into {_shown(place)}: "
-            "what they may be about to use was left; run this again when they have ended"
+            "files that they may use were kept; run this again when they have ended"
         )
     return 0
 
 
 def partials(place: StoreLocation, *, remove: bool, as_json: bool) -> int:
-    """Name the partial files that wait for the next run to go on with them, and remove them."""
+    """List the partial files that the next run resumes, and optionally remove them."""
     waiting = Partials(place.hidden)
     found = list(waiting)
     if remove:
@@ -271,29 +271,29 @@ def partials(place: StoreLocation, *, remove: bool, as_json: bool) -> int:
         echo(f"{verb} {one.note.source}: {one.note.url} ({one.note.size:,}{of} bytes) in {shown(one.folder)}")
     echo(
         f"{len(found):,} partial files, {sum(one.note.size for one in found):,} bytes; "
-        f"{'removed' if remove else 'the next run goes on with them'}"
+        f"{'removed' if remove else 'the next run resumes them'}"
     )
     return 0
 
 
 def failed(place: StoreLocation, forget: Sequence[str] = (), *, as_json: bool) -> int:
-    """Show what failed in the last run of each source and each dataset, and which runs have not ended.
+    """Show the failures of the last run of each source and each dataset, and runs that have not ended.
 
     Args:
-        place: of the store.
-        forget: sources, and datasets as `department/name`, that count as complete from now on, such as those taken out
-            of the settings.
+        place: location of the store.
+        forget: sources, and datasets as `department/name`, to count as complete, for example after their removal from
+            the settings.
         as_json: print a JSON document.
 
     Raises:
-        ConfigurationError: a name to forget that is not among them; nothing was forgotten.
+        ConfigurationError: an unknown name in `forget`; nothing was changed.
     """
     with open_store(place) as (_, index):
         last = {scope: index.last_runs(scope) for scope in Scope}
         check_names("source or dataset", forget, [name for of_scope in last.values() for name in of_scope])
         for scope, of_scope in last.items():
             for name in forget:
-                if name in of_scope:  # by its own run: the end of one that still runs is noted after this
+                if name in of_scope:  # as the end of that run; a run in progress records its own end later
                     index.end_runs(scope, {name: []}, of_scope[name].run)
         found = [(scope, one) for scope in Scope for one in index.last_runs(scope).values() if not one.is_complete]
     if as_json:
@@ -325,17 +325,17 @@ def failed(place: StoreLocation, forget: Sequence[str] = (), *, as_json: bool) -
 
 
 def rebuild(place: StoreLocation) -> int:
-    """Build the index anew from the manifests; 1 where something is damaged and was left out."""
+    """Rebuild the index from the manifests; returns 1 if damaged ones were left out."""
     result = reindex(place)
     echo(f"{len(result.sound):,} manifests of {result.objects:,} objects are in the index of {_shown(place)}")
     return _complain(result.damaged)
 
 
 def located(settings: StoreSettings, *, with_index: bool) -> StoreLocation:
-    """Where the store of settings is; the server is asked only where a block says it.
+    """The location of the store of settings; the Prefect server is used only if the location is in a block.
 
     Raises:
-        ConfigurationError: a block is missing, or is not of a form that can be used.
+        ConfigurationError: a block is missing or has an unsupported form.
         ServerUnreachableError: the Prefect server does not answer.
     """
     if not with_index:
@@ -350,7 +350,7 @@ def located(settings: StoreSettings, *, with_index: bool) -> StoreLocation:
 
 
 def _shown(place: StoreLocation, path: str = "") -> str:
-    """A store, or something in it, as a person types it."""
+    """The path or URL of a store, or of a file in it, for messages."""
     if isinstance(place.objects, Path):
         return shown(place.objects / path)
     return f"{place.name}/{path}".rstrip("/")
@@ -362,13 +362,17 @@ def _ingestion(department: Department, config: Path | None) -> SourceSettings:
         if issubclass(kind, SourceSettings):
             path = config or kind.yaml_path()
             if path is None:
-                raise ConfigurationError.of(kind.yaml_name(), "no such file here; name the folder with --store FOLDER")
+                raise ConfigurationError.of(
+                    kind.yaml_name(), "there is no such file in a checkout; name the folder with --store FOLDER"
+                )
             return load_yaml(kind, path)
-    raise ConfigurationError.of(department.name, "has no stage that ingests; name the folder with --store FOLDER")
+    raise ConfigurationError.of(
+        department.name, "expected a stage that ingests, found none; name the folder with --store FOLDER"
+    )
 
 
 def _states(index: Index, sources: Sequence[str], url: str) -> list[tuple[str, str, str, str | None]]:
-    """Source, redacted URL, digest of URL of what is meant, and when it was withdrawn."""
+    """Source, redacted URL, digest of the URL and time of withdrawal of each match of a URL."""
     digest = url_digest(url)
     gone = [row for source in sources for row in index.withdrawn(source)]
     meant: list[tuple[IndexRow, str | None]] = [(one, None) for one in index.find(digest) if one.source in sources]
@@ -380,31 +384,31 @@ def _states(index: Index, sources: Sequence[str], url: str) -> list[tuple[str, s
 
 
 def _current(index: Index, sources: Sequence[str], url: str) -> list[IndexRow]:
-    """What is current of a URL, with what was made from its answers."""
+    """The current rows of a URL, and of objects derived from its responses."""
     return _of_url([one for source in sources for one in index.current(source)], url)
 
 
 def _withdrawn(index: Index, sources: Sequence[str], url: str) -> list[tuple[IndexRow, str]]:
-    """The same of what is withdrawn, with the time."""
+    """The withdrawn rows of a URL, and of objects derived from its responses, with the time of withdrawal."""
     rows = [row for source in sources for row in index.withdrawn(source)]
     meant = set(_of_url([known for known, _ in rows], url))
     return [row for row in rows if row[0] in meant]
 
 
 def _of_url(rows: Sequence[IndexRow], url: str) -> list[IndexRow]:
-    """A URL as a whole, else every URL that is shown so, each with what was made from its answers."""
+    """Rows of this URL, else of every URL with its redacted form, with objects derived from their responses."""
     meant = {source: _digests(url, source) for source in {one.source for one in rows}}
     exact = [one for one in rows if one.url_digest in meant[one.source]]
     return exact or [one for one in rows if _is_shown_as(one, redact_url(url))]
 
 
 def _is_shown_as(known: IndexRow, redacted: str) -> bool:
-    # What is made from the answers of an API has the API's URL with a fragment.
+    # Objects derived from the responses of an API have its URL with a fragment.
     return redacted in (known.url, known.url.partition("#")[0])
 
 
 def _digests(url: str, source: str) -> set[str]:
-    """What a URL is known by in a source, and what is made there from its answers."""
+    """Digests of a URL in a source, and of the URLs of objects derived from its responses."""
     return {
         url_digest(one) for one in (url, derived_url(url, records_name(source)), derived_url(url, links_name(source)))
     }

@@ -1,8 +1,8 @@
 """The embedded server's database, created from a snapshot of the schema that Prefect's migrations produce.
 
-The migrations of a new database take 5 to 6 s, most of a first run. `schema-<version>.sql` is what they leave behind in
-Prefect of that version, written by `python -m airnub_prefect.embedded.database HOME`; a test compares the two. For any
-other version, and for a database in any other state, Prefect migrates by itself.
+The migrations of a new database take 5 to 6 s, most of a first run. `schema-<version>.sql` is their result in that
+version of Prefect, written by `python -m airnub_prefect.embedded.database HOME`; a test compares the two. For any other
+version, and for a database at any other revision, Prefect migrates by itself.
 """
 
 import os
@@ -16,10 +16,10 @@ FILE = "prefect.db"
 
 
 def prepare(home: Path) -> bool:
-    """Make the database in Prefect's home when there is none.
+    """Create the database in Prefect's home if there is none.
 
     Returns:
-        Whether it is in the state of this version of Prefect, so that there is nothing to migrate.
+        Whether its revision is that of the installed Prefect, so that there is nothing to migrate.
     """
     snapshot = snapshot_path()
     if not snapshot.is_file():
@@ -30,17 +30,17 @@ def prepare(home: Path) -> bool:
             _create(home, schema)
         return schema.rstrip().endswith(f"VALUES ('{_revision(home / FILE)}');")
     except (OSError, sqlite3.Error):
-        # Prefect looks at it next, and says what is wrong better than we could.
+        # Prefect opens it next, and reports the error.
         return False
 
 
 def snapshot_path() -> Path:
-    """Where the snapshot for the installed version of Prefect is, if there is one."""
+    """Path of the snapshot for the installed version of Prefect, which may not exist."""
     return Path(__file__).with_name(f"schema-{version('prefect')}.sql")
 
 
 def snapshot(home: Path) -> str:
-    """The SQL that makes a database like the one in `home`, which Prefect has just migrated and nobody used."""
+    """The SQL that recreates the database in `home`, which Prefect has just migrated and which has no rows."""
     with closing(sqlite3.connect(home / FILE)) as connection:
         statements = connection.execute(
             "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' "
@@ -56,7 +56,7 @@ def _create(home: Path, schema: str) -> None:
     try:
         with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
             connection.executescript(f"PRAGMA journal_mode = WAL; BEGIN; {schema} COMMIT;")
-        # Linking never overwrites: where two commands start at once, the first one's database is for both.
+        # Linking never overwrites: if two commands start at once, both use the database of the first.
         with suppress(FileExistsError):
             (home / FILE).hardlink_to(temporary)
     finally:

@@ -1,9 +1,9 @@
 """The process of the embedded server: `python -m airnub_prefect.embedded.process OWNER SOCKET`.
 
-It serves on a socket that it inherits, ends when its owner does, and records all that it received before that.
+It serves on an inherited socket, stops when its owner ends, and records everything that it received before.
 """
 
-# Imports make no garbage worth collecting, and there are 2 s of them: without collecting it is a sixth less.
+# Imports take 2 s, a sixth less without the garbage collector, and leave no garbage worth collecting.
 import gc
 
 gc.disable()
@@ -23,7 +23,7 @@ from typing import Any  # noqa: E402
 from airnub_prefect.embedded.database import prepare  # noqa: E402
 
 STALL_TIMEOUT = 10.0
-"""Seconds without any progress after which a message that could not be recorded is given up."""
+"""Seconds without progress after which messages that could not be recorded are dropped."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -44,7 +44,7 @@ def main() -> None:
     class Server(uvicorn.Server):
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
-            """Uvicorn's own dies of the signal in the end, before SQLite has put its journal away."""
+            """Uvicorn's own would raise SIGTERM again, before SQLite has removed its journal."""
             signal.signal(signal.SIGTERM, self.handle_exit)
             yield
 
@@ -62,12 +62,12 @@ def main() -> None:
     gc.enable()
     server.run(sockets=[socket.socket(fileno=handle)])
     sys.stderr.flush()
-    # All is committed: taking the interpreter down in an orderly way would only take time.
+    # Everything is committed; an orderly shutdown of the interpreter would only take time.
     os._exit(0 if server.started else 3)
 
 
 def drain_before_shutdown(app: App) -> App:
-    """The application, with a shutdown that waits until everything that was received is recorded."""
+    """The application with a shutdown that waits until all received messages are recorded."""
 
     async def wrapped(scope: Message, receive: Receive, send: Send) -> None:
         async def receive_when_idle() -> Message:
@@ -82,7 +82,7 @@ def drain_before_shutdown(app: App) -> App:
 
 
 async def _broker_idle() -> None:
-    """Wait until Prefect's message broker, in memory, has delivered and had handled all that was published."""
+    """Wait until Prefect's in-memory message broker has delivered all messages, and their handlers are done."""
     from prefect.server.utilities.messaging.memory import METRICS
 
     seen, since = None, time.monotonic()
@@ -93,14 +93,14 @@ async def _broker_idle() -> None:
         if now != seen:
             seen, since = now, time.monotonic()
         elif time.monotonic() - since > STALL_TIMEOUT:
-            sys.stderr.write(f"unrecorded messages were left: {now}\n")
+            sys.stderr.write(f"messages were not recorded: {now}\n")
             return
         await asyncio.sleep(0.02)
 
 
 def _stop_with_owner(owner: int, server: Any) -> None:
-    """Ask the server to stop when its owner is gone, whatever happened to it."""
-    # A child is told of its parent's end; of another process it can only ask whether it is there.
+    """Stop the server when its owner has ended, for whatever reason."""
+    # A child's parent id changes when its parent ends; any other process has to be polled.
     is_child = os.getppid() == owner
     while (os.getppid() == owner) if is_child else _exists(owner):
         time.sleep(0.25)

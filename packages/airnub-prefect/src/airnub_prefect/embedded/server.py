@@ -1,4 +1,4 @@
-"""The client side of the embedded server, importable without Prefect, so that both start at the same time."""
+"""Start and stop of the embedded server, importable without Prefect, so that command and server start in parallel."""
 
 import importlib
 import os
@@ -21,29 +21,29 @@ STOP_WITHIN = 60.0
 """Seconds."""
 
 EMBEDDED = "AIRNUB_EMBEDDED_SERVER"
-"""Set in the environment of a command whose server is embedded."""
+"""Environment variable of a command with an embedded server."""
 
 _RARELY = "86400"
 _SERVER = {
-    # Only what records flow runs, task runs and events; no UI, nobody is called home.
+    # Only the services that record flow runs, task runs and events; no UI, no telemetry.
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT_UI_ENABLED": "0",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
     "PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED": "false",
     "PREFECT_SERVER_LOGS_STREAM_OUT_ENABLED": "false",
-    # Clients register the blocks that they use. Memoizing would let a later server believe that all are registered.
+    # Clients register the blocks that they use. With memoizing, a later server would assume that all are registered.
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
     "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
-    # One write for all task runs and events, at the end: else these lock SQLite under the API's own writes, and each
-    # `database is locked` costs the client a pause of 2 s (8 s of a job of 10 s, measured).
+    # One write of all task runs and events at the end: otherwise they contend with the API for the lock of SQLite, and
+    # each `database is locked` costs the client a pause of 2 s (measured: 8 s of a job of 10 s).
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "500",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": _RARELY,
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "500",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": _RARELY,
     "PREFECT_LOGGING_LEVEL": "WARNING",
 }
-# What the first flow run would import, between a ready server and the first line of a flow.
+# Modules that the first flow run would import between a ready server and the first line of a flow.
 _NEEDED_SOON = (
     "prefect.flow_engine",
     "prefect.task_engine",
@@ -55,16 +55,17 @@ _NEEDED_SOON = (
 
 
 class EmbeddedServer:
-    """A Prefect server of this process's own, on a free port of loopback, with the database of Prefect's home.
+    """A private Prefect server on a free port of loopback, with the database in Prefect's home.
 
-    As a context manager: starts at once unless it has, points Prefect at itself, and stops when everything is recorded.
+    As a context manager it starts unless `start` was called, sets PREFECT_API_URL, and stops when everything is
+    recorded.
     """
 
     def __init__(self, *, owner: int | None = None, home: Path | None = None) -> None:
-        """Prepare.
+        """Prepare the server; `start` starts it.
 
         Args:
-            owner: the server ends with this process, by default this one.
+            owner: id of the process that the server ends with; by default this one.
             home: Prefect's home, by default `PREFECT_HOME`, else `~/.prefect`.
         """
         self._owner = owner or os.getpid()
@@ -74,11 +75,11 @@ class EmbeddedServer:
         self._log: IO[bytes]
         self._ready = False
         self.url = ""
-        """Of its API."""
+        """URL of its API."""
 
     @property
     def database(self) -> Path:
-        """Where the runs are recorded."""
+        """Path of the database that records the runs."""
         return self._home / "prefect.db"
 
     def __enter__(self) -> Self:
@@ -88,16 +89,16 @@ class EmbeddedServer:
         return self
 
     def start(self) -> int:
-        """Start it, and return the id of its process. It must be stopped, or ends with its owner.
+        """Start the server, and return the id of its process. It runs until `stop`, or until its owner ends.
 
         Raises:
             OSError: Prefect's home cannot be written, or no process can be started.
         """
         self._home.mkdir(parents=True, exist_ok=True)
-        # A file without a name: nothing is left behind, however this process ends.
-        self._log = tempfile.TemporaryFile(dir=self._home)  # noqa: SIM115  # closed when the server has stopped
-        # We bind and the server inherits: the port cannot be taken in between, and a request that comes early waits
-        # in the socket's queue instead of being refused.
+        # An unnamed file: it disappears however this process ends.
+        self._log = tempfile.TemporaryFile(dir=self._home)  # noqa: SIM115  # closed in `stop`
+        # The server inherits the bound socket: no other process can take the port in between, and an early request
+        # waits in the backlog of the socket instead of failing.
         listening = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
         environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
@@ -109,16 +110,16 @@ class EmbeddedServer:
                 stdout=self._log,
                 stderr=self._log,
                 pass_fds=[listening.fileno()],
-                # Ctrl-C is for the command, which then ends its server in good order.
+                # Ctrl-C reaches the command alone, which then stops its server.
                 start_new_session=True,
             )
         return self._process.pid
 
     def wait_until_ready(self) -> None:
-        """Return when the server answers; what the first flow needs is imported meanwhile.
+        """Return when the server answers; modules of the first flow run are imported meanwhile.
 
         Raises:
-            EmbeddedServerError: it ended instead; the message holds its last words.
+            EmbeddedServerError: the server ended instead; the message has the end of its log.
         """
         for module in _NEEDED_SOON:
             importlib.import_module(module)
@@ -132,7 +133,7 @@ class EmbeddedServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         process = self._process
-        assert process is not None, "it was started when the block was entered"
+        assert process is not None, "`__enter__` has started it"
         try:
             if self._ready and process.poll() is None:
                 drain()
@@ -143,7 +144,7 @@ class EmbeddedServer:
                 self._set(self._before)
 
     def stop(self) -> None:
-        """End it, once all that it received is recorded."""
+        """Stop the server after it has recorded everything that it received."""
         if self._process is None:
             return
         self._process.terminate()
@@ -158,9 +159,9 @@ class EmbeddedServer:
             self._log.close()
 
     def detach(self) -> None:
-        """Let it run on without this object: it ends by SIGTERM, or with its owner."""
-        assert self._process is not None, "it was started"
-        self._process.returncode = 0  # else Popen complains that nobody waited for it
+        """Release the process: it runs until SIGTERM, or until its owner ends."""
+        assert self._process is not None, "`start` was called"
+        self._process.returncode = 0  # otherwise Popen warns that the process still runs
         self._process = None
         self._log.close()
 
@@ -178,7 +179,7 @@ class EmbeddedServer:
 
 
 def drain() -> None:
-    """Send what this process still has for the server: logs, and the events that task runs are made of."""
+    """Send the queued logs and events of this process to the server; the server makes task runs from events."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
@@ -187,23 +188,23 @@ def drain() -> None:
 
 
 def wait_for_api(url: str, timeout: float) -> None:
-    """Return when there is a Prefect API at `url`.
+    """Return when the Prefect API at `url` answers.
 
     Raises:
-        OSError: nobody answers within `timeout` seconds, or with an error, or it is no HTTP.
-        ValueError: it is no URL.
+        OSError: no answer within `timeout` seconds, an error status, or an answer that is not HTTP.
+        ValueError: `url` is not a valid URL.
     """
-    # Without the proxies of the environment: an embedded server is on loopback.
+    # Proxies of the environment are not used for an embedded server, which is on loopback.
     handlers = [urllib.request.ProxyHandler({})] if url.startswith("http://127.0.0.1:") else []
     try:
         with urllib.request.build_opener(*handlers).open(f"{url.rstrip('/')}/health", timeout=timeout) as answer:
             answer.read()
     except HTTPError as error:
-        if error.code not in {401, 403}:  # somebody is there, who wants to know who asks
+        if error.code not in {401, 403}:  # a server that requires authentication is there
             raise
     except HTTPException as error:
         raise OSError(f"expected HTTP, found: {str(error) or type(error).__name__}") from error
     except URLError as error:
-        # Somebody is there; which certificates are trusted is for Prefect's own settings to say.
+        # A server is there; Prefect's own settings decide which certificates are trusted.
         if not isinstance(error.reason, ssl.SSLCertVerificationError):
             raise

@@ -1,4 +1,4 @@
-"""Ingestion: a stage with categories, each a flow of its own."""
+"""Ingestion: a stage with categories, each with a flow of its own."""
 
 from department_template.flows.ingestion.stage import ingestion
 

@@ -10,5 +10,5 @@ from airnub_prefect.tasks import fetch_apis
 
 @flow(name="department-template-public-api-data", description=__doc__, flow_run_name=run_name)
 async def public_api_data(config: CategoryConfig[ApiSource], force: bool = False) -> Report:
-    """Fetch this category's part of the settings; failed items are in the report, and the stage judges them."""
+    """Fetch the sources of this category; failed items are in the report, and the stage judges them."""
     return await fetch_apis(config, force)

@@ -19,9 +19,9 @@ async def ingestion(
     sources: list[str] | None = None,
     failed: bool = False,
 ) -> Report:
-    """Settings: the parameter, else the Variable, else the YAML file. `force` fetches also what is unchanged.
+    """Settings: the parameter, else the Variable, else the YAML file. `force`: re-fetch even if unchanged.
 
-    `sources`: only these. `failed`: only what failed in the last run.
+    `sources`: run only these. `failed`: run only the items that failed in the last run.
     """
     settings = (await resolve(IngestionSettings, settings)).only(sources, failed=failed)
     report = Report()

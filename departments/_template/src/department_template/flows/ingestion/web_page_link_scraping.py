@@ -1,4 +1,4 @@
-"""Links on web pages, and what they point at."""
+"""Files that web pages link to."""
 
 from prefect import flow
 
@@ -10,5 +10,5 @@ from airnub_prefect.tasks import fetch_pages
 
 @flow(name="department-template-web-page-link-scraping", description=__doc__, flow_run_name=run_name)
 async def web_page_link_scraping(config: CategoryConfig[PageSource], force: bool = False) -> Report:
-    """Fetch this category's part of the settings; failed items are in the report, and the stage judges them."""
+    """Fetch the sources of this category; failed items are in the report, and the stage judges them."""
     return await fetch_pages(config, force)

@@ -1,4 +1,4 @@
-"""Ingestion: a stage with categories, each a flow of its own."""
+"""Ingestion: a stage with categories, each with a flow of its own."""
 
 from project_alpha.flows.ingestion.stage import ingestion
 

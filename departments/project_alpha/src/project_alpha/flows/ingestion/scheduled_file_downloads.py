@@ -1,4 +1,4 @@
-"""Files at known URLs, fetched whenever the schedule says so."""
+"""Files at known URLs, fetched on a schedule."""
 
 from prefect import flow
 
@@ -10,5 +10,5 @@ from airnub_prefect.tasks import fetch_files
 
 @flow(name="project-alpha-scheduled-file-downloads", description=__doc__, flow_run_name=run_name)
 async def scheduled_file_downloads(config: CategoryConfig[FileSource], force: bool = False) -> Report:
-    """Fetch this category's part of the settings; failed items are in the report, and the stage judges them."""
+    """Fetch the sources of this category; failed items are in the report, and the stage judges them."""
     return await fetch_files(config, force)
