@@ -1,4 +1,4 @@
-"""What the tests of department_template share."""
+"""Shared fixtures of the tests of department_template."""
 
 import pytest
 

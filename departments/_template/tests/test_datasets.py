@@ -1,4 +1,4 @@
-"""The dataset that the processing makes, with rows of its own."""
+"""The dataset that the processing makes, with rows of the test."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from department_template.datasets import MEASUREMENTS
 ROWS = b"location,date,precipitation,temp_max,temp_min\nSeattle,2012-02-01,0.0,12.8,5.0\n"
 
 
-def test_a_row_that_fits_is_kept():
-    """With the types that its columns declare."""
+def test_a_valid_row_is_kept():
+    """Its values have the declared types."""
     found = conformed(MEASUREMENTS, ROWS)
     assert found.rows.height == 1
     assert found.quarantine.height == 0
@@ -25,7 +25,7 @@ def test_a_row_that_fits_is_kept():
     ],
 )
 def test_a_row_that_breaks_a_rule_is_quarantined(line, reason):
-    """With the reason; the others are kept."""
+    """It has a reason; the other rows are kept."""
     found = conformed(MEASUREMENTS, ROWS + line.encode())
     assert found.rows.height == 1
     assert found.quarantine[REASON].to_list() == [reason]

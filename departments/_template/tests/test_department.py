@@ -1,4 +1,4 @@
-"""What department_template consists of."""
+"""The definition of department_template."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from department_template.department import DEPARTMENT
 
 
 def test_every_part_can_be_imported():
-    """Flows and settings are where the department says."""
+    """Import paths of flows and settings are valid."""
     for stage in DEPARTMENT.stages:
         assert stage.load_flow().name == f"{DEPARTMENT.command}-{stage.name}"
         kind = stage.load_settings()
@@ -17,8 +17,8 @@ def test_every_part_can_be_imported():
     assert DEPARTMENT.load_pipeline().name == DEPARTMENT.command
 
 
-def test_the_list_needs_no_flow():
-    """What `list` prints without importing flows is what the flows and their settings say."""
+def test_list_does_not_import_flows():
+    """Its output equals the descriptions and settings of the flows."""
     described = {stage.name: stage.load_flow() for stage in DEPARTMENT.stages} | {
         "pipeline": DEPARTMENT.load_pipeline()
     }
@@ -26,13 +26,13 @@ def test_the_list_needs_no_flow():
 
 
 def test_runs_are_named_by_flow_and_time():
-    """And not by random words."""
+    """In place of random words."""
     for flow in [DEPARTMENT.load_pipeline(), *(stage.load_flow() for stage in DEPARTMENT.stages)]:
         assert flow.flow_run_name is run_name
 
 
 def test_flows_are_imported_without_a_server(tmp_path):
-    """A worker and a deployment import them before there is one to ask, and none is started."""
+    """Workers and deployments import them before a server is reachable; none is started."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     settings = {"PREFECT_HOME": str(tmp_path), "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
     module = DEPARTMENT.pipeline.partition(":")[0]

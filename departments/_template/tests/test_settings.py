@@ -17,7 +17,7 @@ INGESTION = {
 
 
 def test_settings_are_read_and_survive_json():
-    """From plain values, as YAML and Variables bring them, and back."""
+    """Plain values of YAML and Variables survive a round trip through JSON."""
     settings = IngestionSettings.model_validate(INGESTION)
     assert IngestionSettings.model_validate(json.loads(settings.model_dump_json())) == settings
 
@@ -30,8 +30,8 @@ def test_settings_are_read_and_survive_json():
         (AnalysisSettings, {"datasets": "datasets", "reports": "reports"}),
     ],
 )
-def test_unknown_keys_are_refused(kind, values):
-    """A misspelt key is a mistake, not a default."""
+def test_unknown_keys_are_invalid(kind, values):
+    """A misspelt key is an error, not a default."""
     kind.model_validate(values)
     with pytest.raises(ValueError, match="extra_forbidden"):
         kind.model_validate({**values, "misspelt": 1})

@@ -1,4 +1,4 @@
-"""What the tests of project_alpha share: its sample site, and its weather as the processing publishes it."""
+"""Shared fixtures of the tests of project_alpha: its sample site and its weather dataset."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def apart(writes_apart):
 
 @pytest.fixture
 def site():
-    """The sample site, with the link that leads nowhere."""
+    """The sample site with a broken link."""
     with SampleSite(DEMO.routes(with_failure=True)) as running:
         yield running
 

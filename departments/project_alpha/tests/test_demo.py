@@ -1,4 +1,4 @@
-"""The demo's site, asked over HTTP as the flows ask it."""
+"""The demo's site, requested over HTTP as the flows request it."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What project_alpha consists of."""
+"""The definition of project_alpha."""
 
 import os
 import subprocess

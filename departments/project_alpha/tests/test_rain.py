@@ -1,4 +1,4 @@
-"""The question on rain, on tables small enough to count by hand."""
+"""Statistics of rain, on tables small enough to count by hand."""
 
 from datetime import date, timedelta
 
@@ -51,12 +51,12 @@ def test_the_order_of_rows_does_not_matter():
     ("rain", "spell"), [((1, 1), 0), ((0, 0), 2), ((0, 1, 0, 0), 2), ((0, 0, 0, 1, 0), 3), ((0,), 1)]
 )
 def test_dry_spells(rain, spell):
-    """The longest is told, at either end too; a place that is always wet has none."""
+    """The longest dry spell counts, also at either end; a place that is always wet has none."""
     assert by_place(days("Ulm", *rain))["longest_dry_spell"].item() == spell
 
 
-def test_a_dry_spell_ends_where_nobody_looked():
-    """Days without observations are no dry days."""
+def test_a_dry_spell_ends_at_a_gap():
+    """Days without observations are not dry days."""
     weather = pl.concat([days("Ulm", 0, 0), days("Ulm", 0, 0, 0, start=date(2018, 6, 1))])
     assert by_place(weather)["longest_dry_spell"].item() == 3
 
@@ -67,7 +67,7 @@ def test_a_dry_spell_is_of_one_place():
 
 
 def test_a_place_without_rain():
-    """What a wet day brings is nothing that can be told there."""
+    """Rain per wet day is undefined there."""
     [row] = by_place(days("Atacama", 0, 0.5)).to_dicts()
     assert (row["wet_days"], row["wet_share"], row["rain"], row["rain_per_wet_day"]) == (0, 0, 0.5, None)
 
@@ -105,7 +105,7 @@ def test_more_days_and_less_water():
 
 
 def test_equal_places():
-    """Nobody is told of 0% more."""
+    """A difference of 0 % is not mentioned."""
     assert found(Bonn=(2, 0), Ulm=(0, 2)) == (
         "It rains on as many days in Bonn as in Ulm (50% of days), and as much water falls; "
         "a wet day brings as much (2.0 mm)."

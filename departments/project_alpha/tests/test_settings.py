@@ -130,8 +130,8 @@ def test_tolerated_failures(tolerated):
         (("web_page_link_scraping", 0, "selector"), {"web_page_link_scraping": [{**PAGE, "selector": "a"}]}),
     ],
 )
-def test_unknown_keys_are_refused(place, changes):
-    """At every level, each named with its place."""
+def test_unknown_keys_are_invalid(place, changes):
+    """At every level, each with its place."""
     with pytest.raises(ValidationError) as refused:
         changed(**changes)
     assert [(error["type"], error["loc"]) for error in refused.value.errors()] == [("extra_forbidden", place)]
@@ -160,16 +160,16 @@ def test_unknown_keys_are_refused(place, changes):
         {"web_page_link_scraping": [{**PAGE, "name": "NOAA_daily_weather"}]},
     ],
 )
-def test_what_could_not_work_is_refused(changes):
-    """Before anything is fetched; one mistake is told once."""
+def test_invalid_values_are_rejected(changes):
+    """Before anything is fetched; each error is reported once."""
     with pytest.raises(ValidationError) as refused:
         changed(**changes)
     places = {error["loc"][:3] for error in refused.value.errors()}
     assert {place[0] for place in places} == set(changes)
 
 
-def test_all_mistakes_are_told_at_once():
-    """Nobody runs a check as often as there are mistakes."""
+def test_all_errors_are_reported_at_once():
+    """All errors are reported in one run."""
     with pytest.raises(ValidationError) as refused:
         changed(stores="", network={"attempts": "many"}, public_api_data=[{**API, "url": "nowhere"}])
     assert {error["loc"][0] for error in refused.value.errors()} == {"stores", "network", "public_api_data"}
@@ -181,8 +181,8 @@ def test_settings_survive_json():
     assert IngestionSettings.model_validate(json.loads(settings.model_dump_json())) == settings
 
 
-def test_parts_carry_plain_values():
-    """Prefect writes a flow's parameters into its database: nothing but JSON is in a part, and no secret."""
+def test_category_configs_have_plain_values():
+    """Prefect stores a flow's parameters in its database: they are JSON without secrets."""
     settings = changed()
     for kind, part in ((FileSource, settings.files()), (ApiSource, settings.apis()), (PageSource, settings.pages())):
         values = part.model_dump(mode="json")
@@ -192,15 +192,15 @@ def test_parts_carry_plain_values():
     assert settings.secrets() == ["secret/usgs-token"]
 
 
-def test_a_part_has_its_category_alone():
-    """A category that fails says nothing about the others."""
+def test_a_category_config_has_only_its_sources():
+    """Errors of one category do not concern the others."""
     settings = changed()
     assert [len(part().sources) for part in (settings.files, settings.apis, settings.pages)] == [1, 1, 2]
     assert changed(public_api_data=[]).secrets() == []
 
 
 def test_settings_do_not_change():
-    """Whoever is given settings can rely on them."""
+    """Settings are immutable."""
     with pytest.raises(ValidationError, match="frozen"):
         changed().store = "elsewhere"
 

@@ -1,4 +1,4 @@
-"""What the tests of the Prefect edge share: a tiny department, its command as a process, and a site to fetch from."""
+"""Shared fixtures of the tests of airnub-prefect: a small department, its command as a process, and a web site."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ def site():
 
 @pytest.fixture
 def environment(tmp_path):
-    """Of a command that has nothing to do with whoever runs the tests: its own Prefect home and data root."""
+    """Environment of a command that is independent of the test process: its own Prefect home and data root."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "AIRNUB_"))}
     return inherited | {
         "PYTHONPATH": str(IMPORTABLE),

@@ -123,8 +123,8 @@ def test_progress_is_shown_while_it_works(prefect_api, monkeypatch):
     assert shown == [25.0, 100.0]
 
 
-def test_progress_that_cannot_be_shown_harms_nobody(prefect_api, monkeypatch):
-    """A server that is away for a moment does not fail the batch, and the run's log says so."""
+def test_progress_that_cannot_be_shown_does_not_fail_the_batch(prefect_api, monkeypatch):
+    """An unreachable server is logged in the run's log."""
     from airnub_prefect import artifacts
 
     monkeypatch.setattr(artifacts, "PROGRESS_EVERY", 0.01)
@@ -148,8 +148,8 @@ def test_progress_that_cannot_be_shown_harms_nobody(prefect_api, monkeypatch):
     assert run_in_flow(work) == "done"
 
 
-def test_a_broken_batch_keeps_its_own_error(prefect_api):
-    """What the batch raises is what comes out."""
+def test_the_error_of_a_batch_is_passed_on(prefect_api):
+    """The error of the block is raised."""
     from airnub_prefect.artifacts import batch_progress
 
     async def work():

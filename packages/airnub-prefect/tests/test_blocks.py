@@ -79,17 +79,17 @@ def test_a_bucket_without_keys(save):
 
 
 @pytest.mark.parametrize(
-    ("credentials", "told"),
+    ("credentials", "expected"),
     [
         ({"profile_name": "me"}, "found profile_name: not supported"),
         ({"assume_role_arn": "arn"}, "found assume_role_arn: not supported"),
         ({"aws_client_parameters": {"verify": False}}, "certificates are always verified"),
     ],
 )
-def test_what_cannot_be_kept_is_told(save, credentials, told):
-    """Passed over it would lead to the wrong account, or to anybody."""
+def test_unsupported_credentials(save, credentials, expected):
+    """They are an error, since without them a different account would be used."""
     save("of-tests-4", KEYS | credentials, bucket_name="bucket")
-    with pytest.raises(ConfigurationError, match=f"s3-bucket/of-tests-4: .*{told}"):
+    with pytest.raises(ConfigurationError, match=f"s3-bucket/of-tests-4: .*{expected}"):
         read("s3-bucket/of-tests-4")
 
 
@@ -117,8 +117,8 @@ def test_remote_file_systems_that_are_none_of_ours(save, basepath):
     assert "hunter2" not in str(error.value)
 
 
-def test_settings_that_are_none(save):
-    """They are told by their name."""
+def test_invalid_settings(save):
+    """The error names the setting."""
     save("of-tests-8", basepath="s3://bucket/x", settings={"client_kwargs": ["hunter2"]})
     with pytest.raises(ConfigurationError, match="expected a mapping as client_kwargs, found something else"):
         read("remote-file-system/of-tests-8")
@@ -133,16 +133,16 @@ def test_the_environment_stands_in(prefect_api, monkeypatch):
         read("s3-bucket/no-block-1")
 
 
-def test_what_is_missing_is_named(prefect_api, monkeypatch):
-    """Both ways to mend it are."""
+def test_a_missing_block(prefect_api, monkeypatch):
+    """The error names the block and the environment variable."""
     monkeypatch.setenv("AIRNUB_STORE_GONE", "")
-    told = "expected block s3-bucket/gone on the Prefect server, found none; create it, or set AIRNUB_STORE_GONE"
-    with pytest.raises(ConfigurationError, match=told):
+    expected = "expected block s3-bucket/gone on the Prefect server, found none; create it, or set AIRNUB_STORE_GONE"
+    with pytest.raises(ConfigurationError, match=expected):
         read("s3-bucket/gone")
 
 
-def test_a_folder_is_its_own_place(data_root):
-    """Nobody is asked."""
+def test_a_folder(data_root):
+    """Its location is found without a server."""
     location = find(data_root, "data/x")
     assert location == StoreLocation(data_root / "data/x")
     url = "postgresql://me:hunter2@host/db"

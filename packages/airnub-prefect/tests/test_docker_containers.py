@@ -26,8 +26,8 @@ def event(action, container="c", run=RUN, status=None):
         ([event("die", run=None, status=1)], []),
     ],
 )  # fmt: skip
-def test_the_end_of_a_container_is_said(events, expected):
-    """With its status, and with out of memory where the engine said so of this container."""
+def test_the_exit_of_a_container(events, expected):
+    """It is reported with its status, and as out of memory if the engine reported that of this container."""
     said = []
     ends = ContainerExits(uuid4(), said.append)
     for one in events:

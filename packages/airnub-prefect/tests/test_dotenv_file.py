@@ -10,7 +10,7 @@ from airnub_prefect.errors import ConfigurationError
 
 
 @pytest.fixture
-def told(tmp_path, monkeypatch):
+def diagnostics(tmp_path, monkeypatch):
     """What is wrong with a text, as it is printed."""
     monkeypatch.chdir(tmp_path)
 
@@ -21,45 +21,45 @@ def told(tmp_path, monkeypatch):
     return look
 
 
-def test_what_compose_and_prefect_take(told):
-    """Comments, quotes, `export`, empty values, and none at all."""
-    assert told(b"# all\n\nA=1\nexport B='x y'\nC=\nD\nE=\"two\nlines\"\n") == []
+def test_valid_lines(diagnostics):
+    """Comments, quotes, `export`, empty values and names without a value are valid."""
+    assert diagnostics(b"# all\n\nA=1\nexport B='x y'\nC=\nD\nE=\"two\nlines\"\n") == []
 
 
-def test_every_wrong_line_is_named_and_none_is_shown(told):
-    """Blank lines before it count, and what stands in it may be secret."""
-    assert told(b'A=1\n\n\nnot hunter2\nB=\'hunter2\nC="hunter2" x\n') == [
+def test_invalid_lines(diagnostics):
+    """Each is reported by its number; its text may be secret and is not shown."""
+    assert diagnostics(b'A=1\n\n\nnot hunter2\nB=\'hunter2\nC="hunter2" x\n') == [
         ".env:4: expected NAME=value, found something else; a comment begins with #; see .env.example",
         ".env:5: expected NAME=value, found an unclosed quote, or text after the closing quote; see .env.example",
         ".env:6: expected NAME=value, found an unclosed quote, or text after the closing quote; see .env.example",
     ]
 
 
-def test_what_is_no_text(told):
-    """Prefect could not even be imported."""
-    [said] = told(b"A=\xff\n")
+def test_a_file_that_is_not_text(diagnostics):
+    """The error is reported, since Prefect could not be imported."""
+    [said] = diagnostics(b"A=\xff\n")
     assert said.startswith(".env: expected text in UTF-8, found: invalid start byte")
 
 
-def test_a_folder_is_no_file(told, tmp_path):
-    """Nor is what may not be read."""
+def test_a_folder_in_place_of_the_file(diagnostics, tmp_path):
+    """A folder and an unreadable file are reported."""
     (tmp_path / "below" / ".env").mkdir(parents=True)
     [mistake] = wrong_lines(tmp_path / "below" / ".env")
     assert "expected a readable file" in mistake.message
 
 
-def test_several_folders_at_once(told, tmp_path):
-    """The same one is told once; where there is none, nothing is wrong."""
-    told(b"not a line\n")
+def test_several_folders_at_once(diagnostics, tmp_path):
+    """A file that occurs twice is reported once; a folder without one is valid."""
+    diagnostics(b"not a line\n")
     with pytest.raises(ConfigurationError) as raised:
         require_readable([tmp_path, tmp_path / ".", tmp_path / "elsewhere"])
     assert [mistake.line for mistake in raised.value.mistakes] == [1]
     require_readable([tmp_path / "elsewhere"])
 
 
-def test_a_departments_command_says_it_once(told, tmp_path):
-    """Instead of Prefect's hundreds of warnings; exit status 2, and nothing is run."""
-    told(b"not a line\n")
+def test_a_department_command_reports_it_once(diagnostics, tmp_path):
+    """In place of Prefect's hundreds of warnings; exit status 2, and nothing is run."""
+    diagnostics(b"not a line\n")
     done = subprocess.run(
         [sys.executable, "-m", "department_for_tests", "run", "ingestion"],
         cwd=tmp_path, capture_output=True, text=True, check=False,

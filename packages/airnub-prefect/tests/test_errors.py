@@ -1,4 +1,4 @@
-"""What can go wrong at the edge."""
+"""Errors of the Prefect adapter."""
 
 import pickle
 
@@ -33,7 +33,7 @@ def test_mistakes_are_lines():
 
 
 def test_the_message_of_a_failed_stage():
-    """It counts, names the first 20, and says whether running again may help."""
+    """It counts the failures, names the first 20, and says whether a retry may help."""
     message = str(StageFailedError("ingestion", report(*[404] * 20, 503, 503), "none"))
     head, *named = message.splitlines()
     assert head == StageFailedError("ingestion", report(*[404] * 20, 503, 503), "none").headline

@@ -91,7 +91,7 @@ def test_what_it_publishes():
 
 
 def test_types_of_payloads():
-    """What contracts have no word for is told as JSON Schema calls it."""
+    """Types without a contract type have their name in JSON Schema."""
     assert event_type(Everything).published().fields == {
         "text": ("string", False),
         "word": ("string", False),

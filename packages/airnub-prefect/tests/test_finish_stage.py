@@ -1,4 +1,4 @@
-"""How a stage ends."""
+"""The end of a stage."""
 
 import asyncio
 
@@ -18,8 +18,8 @@ def failed(number):
     return Outcome("b", Status.FAILED, error=HttpStatusError(f"https://b/{number}", 404))
 
 
-def conclude_in_flow(report, tolerated):
-    """Conclude inside a flow; its state."""
+def finish_in_flow(report, tolerated):
+    """Finish a stage in a flow; the state of the flow."""
     from prefect import flow
 
     from airnub_prefect.finish_stage import finish_stage
@@ -43,7 +43,7 @@ def artifacts_of(state):
 
 def test_outcomes_are_published_before_the_run_fails(prefect_api):
     """A run that failed has its table and its summary all the same; the state counts and names the failures."""
-    state = conclude_in_flow(Report([STORED, failed(1)]), 0)
+    state = finish_in_flow(Report([STORED, failed(1)]), 0)
     assert state.is_failed()
     assert "counting: 1 of 2 items failed, tolerated: none" in state.message
     assert "https://b/1: expected status 200, found 404 Not Found" in state.message
@@ -54,28 +54,28 @@ def test_outcomes_are_published_before_the_run_fails(prefect_api):
 
 def test_tolerated_failures_do_not_fail_the_run(prefect_api):
     """Within its tolerance a run completes, and the failures are in its table."""
-    state = conclude_in_flow(Report([STORED, failed(1)]), "50%")
+    state = finish_in_flow(Report([STORED, failed(1)]), "50%")
     assert state.is_completed()
     assert "404" in artifacts_of(state)["department-for-tests-counting-items"]
 
 
 def test_a_share_is_named_in_the_message(prefect_api):
     """The message says what would have been tolerated."""
-    state = conclude_in_flow(Report([failed(1), failed(2)]), "5%")
+    state = finish_in_flow(Report([failed(1), failed(2)]), "5%")
     with pytest.raises(StageFailedError, match="2 of 2 items failed, tolerated: 5%; running again will not help"):
         state.result()
 
 
 def test_a_warning_is_logged(prefect_api, caplog):
     """The run completes; its log and its summary say what to look at."""
-    state = conclude_in_flow(Report([Outcome("d", Status.STORED, rows=0, quarantined=0, warning="it has no rows")]), 0)
+    state = finish_in_flow(Report([Outcome("d", Status.STORED, rows=0, quarantined=0, warning="it has no rows")]), 0)
     assert state.is_completed()
     assert "d: it has no rows" in [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert "- **d**: it has no rows" in artifacts_of(state)["department-for-tests-counting-summary"]
 
 
 def test_summary_of_datasets():
-    """Rows by what became of them, and why some are quarantined, also of a dataset that failed for it."""
+    """Row counts, and the reasons for quarantined rows, also of a failed dataset."""
     from airnub_prefect.finish_stage import summary
 
     violations = (Violation("rain: expected at least 0", 1200, "-1"), Violation("day: expected a date", 1, "`x`"))
@@ -146,8 +146,8 @@ def test_summary_of_nothing():
     assert "0 items: 0 stored" in summary("alpha ingestion", Report())
 
 
-def conclude_ingestion(settings, report, *, within_pipeline=False):
-    """Conclude an ingestion in a flow, that may be a part of another one."""
+def finish_ingestion(settings, report, *, within_pipeline=False):
+    """Finish an ingestion in a flow, which may be a subflow."""
     from prefect import flow
 
     from airnub_prefect.finish_stage import finish_stage
@@ -167,7 +167,7 @@ def conclude_ingestion(settings, report, *, within_pipeline=False):
 def test_an_ingestion_ends_with_one_event(prefect_api, sent, tmp_path, within):
     """Also when items failed; it names the sources with something new, and says where the run belongs."""
     report = Report([STORED, STORED, Outcome("c", Status.UNCHANGED), failed(1), failed(2)])
-    state = conclude_ingestion(IngestionSettings(store=str(tmp_path)), report, within_pipeline=within == "pipeline")
+    state = finish_ingestion(IngestionSettings(store=str(tmp_path)), report, within_pipeline=within == "pipeline")
     assert state.name == "Failed"
     department = "department_for_tests"
     assert sent == [
@@ -181,7 +181,7 @@ def test_an_ingestion_ends_with_one_event(prefect_api, sent, tmp_path, within):
 
 def test_other_stages_send_none(prefect_api, sent):
     """Their datasets do."""
-    conclude_in_flow(Report([STORED]), 0)
+    finish_in_flow(Report([STORED]), 0)
     assert sent == []
 
 
@@ -197,8 +197,8 @@ def test_other_stages_send_none(prefect_api, sent):
         (2, {"b": 0}, "tolerated: 2, of b none;"),
     ],
 )
-def test_a_source_may_say_what_it_tolerates(prefect_api, sent, tmp_path, of_all, own, said):
-    """It counts for that source alone, and the others are judged together without it."""
+def test_the_tolerance_of_a_source(prefect_api, sent, tmp_path, of_all, own, said):
+    """It applies to that source only; all others are judged together by that of the stage."""
     from prefect import flow
 
     from airnub_prefect.finish_stage import finish_stage

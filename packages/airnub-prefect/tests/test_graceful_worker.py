@@ -15,7 +15,7 @@ from airnub_prefect.graceful_worker import describe_exit
 
 @pytest.fixture
 def idle():
-    """A worker that was never started, whose runs go on without it or do not."""
+    """A worker that was never started; its runs outlive it or not."""
     from prefect.workers.process import ProcessWorker
 
     from airnub_prefect.graceful_worker import GracefulWorker
@@ -29,7 +29,7 @@ def idle():
 
 
 def test_a_draining_worker_is_healthy(idle):
-    """It polls no more on purpose, and its health says that it is well."""
+    """It does not poll, and its health check passes."""
     worker = idle(runs_outlive_worker=False)
     worker._last_polled_time = datetime.now(UTC) - timedelta(hours=1)
     assert not worker.is_worker_still_polling(query_interval_seconds=2)
@@ -39,8 +39,8 @@ def test_a_draining_worker_is_healthy(idle):
 
 
 @pytest.mark.parametrize(("runs_outlive_worker", "expected"), [(True, 1), (False, 2)])
-def test_what_a_worker_with_a_successor_waits_for(idle, runs_outlive_worker, expected):
-    """For what it submits; for what runs only where that would die with it."""
+def test_active_runs_of_a_worker_with_a_successor(idle, runs_outlive_worker, expected):
+    """It waits for submissions, and for running runs only if they would die with it."""
     worker = idle(runs_outlive_worker=runs_outlive_worker)
     submitted, running = uuid4(), uuid4()
     worker._submitting_flow_run_ids.add(submitted)
@@ -52,7 +52,7 @@ def test_what_a_worker_with_a_successor_waits_for(idle, runs_outlive_worker, exp
 
 @pytest.fixture
 def api(monkeypatch):
-    """Answers with the given statuses, one after the other; what it was asked, and by whom."""
+    """An API that answers with the given statuses in turn; the requests that it received."""
     asked, statuses = [], []
 
     class Handler(BaseHTTPRequestHandler):
@@ -76,8 +76,8 @@ def api(monkeypatch):
         thread.join()
 
 
-def test_an_api_that_refuses_is_not_away(api):
-    """Prefect Cloud has no such path, and a proxy may ask for a password; away is one that does not answer or fails."""
+def test_an_api_that_answers_404_or_401_is_reachable(api):
+    """Prefect Cloud has no such path, and a proxy may require a password; timeouts and 5xx are unreachable."""
     from airnub_prefect.graceful_worker import wait_until_api_unreachable
 
     asked, statuses = api
@@ -90,8 +90,8 @@ def test_an_api_that_refuses_is_not_away(api):
     ("setting", "value", "header"),
     [(PREFECT_API_KEY, "pnu_key", "Bearer pnu_key"), (PREFECT_API_AUTH_STRING, "ops:word", "Basic b3BzOndvcmQ=")],
 )
-def test_a_worker_signs_off_as_its_client_logs_in(api, idle, setting, value, header):
-    """With the key of Prefect Cloud or the password of a server; one that is gone already is no error."""
+def test_a_worker_deregisters_with_the_credentials_of_the_client(api, idle, setting, value, header):
+    """With an API key or a password; a worker that is not registered is no error."""
     asked, statuses = api
     worker = idle(runs_outlive_worker=False)
     worker.name = "nowhere on a/b"
@@ -105,8 +105,8 @@ def test_a_worker_signs_off_as_its_client_logs_in(api, idle, setting, value, hea
             asyncio.run(worker.deregister())
 
 
-def test_a_killed_process_says_so(idle):
-    """In place of Prefect's guess at its memory."""
+def test_the_exit_message_of_a_killed_process(idle):
+    """It replaces Prefect's guess about memory."""
     assert asyncio.run(idle(runs_outlive_worker=False).exit_message(uuid4(), -9)) == (
         "Its process ended with -9: killed (signal 9)."
     )
@@ -150,12 +150,12 @@ def test_a_run_that_was_started_again_is_left_alone(client, age, expected):
         (255, "exit status 255"),
     ],
 )
-def test_a_status_is_described(status, expected):
-    """As Python and as containers say it; a kill is never called out of memory."""
+def test_exit_statuses(status, expected):
+    """Statuses of Python and of containers; a kill is never called out of memory."""
     assert describe_exit(status) == expected
 
 
-def test_out_of_memory_is_said_where_the_engine_says_so():
-    """And the signal with it."""
+def test_out_of_memory():
+    """It is named only if the engine reported it, with the signal."""
     assert describe_exit(137, out_of_memory=True).startswith("out of memory")
     assert "signal 9" in describe_exit(137, out_of_memory=True)

@@ -1,4 +1,4 @@
-"""Importing a department whole."""
+"""The import check of a department."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def test_every_flow_is_named():
 
 
 def test_a_flow_that_cannot_be_imported(tmp_path, monkeypatch):
-    """What its import raises is raised; deep inside too."""
+    """The error of its import is raised."""
     package = tmp_path / "broken_department"
     (package / "flows" / "ingestion").mkdir(parents=True)
     for folder in (package, package / "flows", package / "flows" / "ingestion"):
@@ -38,4 +38,7 @@ def test_as_a_command(environment):
         [*command, "department_for_tests"], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == import_flows("department_for_tests")
-    assert subprocess.run([*command, "nobody"], env=environment, capture_output=True, check=False).returncode != 0
+    assert (
+        subprocess.run([*command, "missing_department"], env=environment, capture_output=True, check=False).returncode
+        != 0
+    )

@@ -34,8 +34,8 @@ def test_percent():
     assert progress.percent == 100
 
 
-def test_listeners_hear_of_their_batches_alone():
-    """Who listens hears of batches that begin inside of the block, and of no others."""
+def test_a_listener_receives_batches_of_its_block():
+    """Batches that begin outside of the block are not passed on."""
     before, heard = BatchProgress("before"), Heard()
     with progress_to(heard):
         inside = BatchProgress("inside")
@@ -45,8 +45,8 @@ def test_listeners_hear_of_their_batches_alone():
     assert heard.all == [("inside", 1), ("inside", STORED)]
 
 
-def test_listeners_hear_of_stages_that_end():
-    """Of each with its report, and why it failed; without a listener it is of no interest."""
+def test_a_listener_receives_finished_stages():
+    """Each with its report, and the reason of a failure; without a listener nothing happens."""
     heard = Heard()
     report_stage_finished("before", Report([STORED]), None)
     with progress_to(heard):

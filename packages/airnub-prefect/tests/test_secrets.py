@@ -47,13 +47,13 @@ def test_all_that_are_missing_are_named(prefect_api, monkeypatch):
 
 
 def test_values_are_not_printed(prefect_api, monkeypatch):
-    """Whoever logs them sees asterisks."""
+    """A log shows asterisks."""
     from airnub_prefect.secrets import read_secrets
 
     monkeypatch.setenv("AIRNUB_SECRET_PRINTED", "hunter2")
     assert "hunter2" not in repr(asyncio.run(read_secrets(["secret/printed"])))
 
 
-def test_none_are_asked_for(monkeypatch):
-    """Nobody is asked for nothing."""
+def test_without_references(monkeypatch):
+    """No request is sent."""
     assert read() == {}

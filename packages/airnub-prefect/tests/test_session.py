@@ -90,7 +90,7 @@ def test_a_server_that_is_lost_on_the_way(dead_url):
 
 
 def test_sigterm_is_like_ctrl_c(health):
-    """Who is asked to end does so in good order, whoever asked."""
+    """SIGTERM raises KeyboardInterrupt, as Ctrl-C does."""
     from prefect.exceptions import TerminationSignal
 
     async def asked_to_end():
@@ -100,8 +100,8 @@ def test_sigterm_is_like_ctrl_c(health):
         run(Session(None, health), asked_to_end)
 
 
-def test_a_failure_of_the_stage_is_told_without_a_server_too(dead_url):
-    """Mistakes in the configuration are that, whatever became of the server."""
+def test_a_failed_stage_is_reported_without_a_server(dead_url):
+    """Configuration errors are raised as they are, even if the server is unreachable."""
 
     async def mistaken():
         raise ConfigurationError.of("a.yaml", "broken")
@@ -129,8 +129,8 @@ def test_a_server_that_is_not_there(monkeypatch, dead_url):
 
 
 @pytest.mark.parametrize("url", ["no url", "http://", "file:///etc/passwd", "http://127.0.0.1:99999/api"])
-def test_what_is_no_url(monkeypatch, url):
-    """It is told like a server that is not there."""
+def test_an_invalid_url(monkeypatch, url):
+    """The error is that of an unreachable server."""
     monkeypatch.setenv("PREFECT_API_URL", url)
     with pytest.raises(ServerUnreachableError), prefect_session():
         pass
@@ -161,7 +161,7 @@ def _greet(listening):
 
 
 def test_a_server_that_does_not_answer_in_time(monkeypatch, site):
-    """Nobody waits for a server that hangs."""
+    """The wait has a timeout."""
     from airnub_core.sample_site import Reply
 
     released = threading.Event()
@@ -181,8 +181,8 @@ def test_a_server_that_does_not_answer_in_time(monkeypatch, site):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_server_that_wants_to_know_who_asks(monkeypatch, site, status):
-    """It is there; who asks is for Prefect's settings to say."""
+def test_a_server_that_requires_authentication(monkeypatch, site, status):
+    """It counts as reachable; Prefect's settings have the credentials."""
     from airnub_core.sample_site import Reply
 
     site.routes["/api/health"] = Reply(status=status)
@@ -203,7 +203,7 @@ def test_a_home_that_cannot_be_written(monkeypatch, tmp_path):
 
 
 def test_prefect_is_quiet(monkeypatch, health):
-    """What a person needs is said by the command; with `verbose` Prefect talks too, and a person's own word counts."""
+    """Prefect's console log is off by default, on with `verbose`, and follows variables that are set."""
     name = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
     monkeypatch.setenv("PREFECT_API_URL", health)
     monkeypatch.setenv(name, "INFO")

@@ -64,7 +64,7 @@ def places(error):
 
 
 def test_two_sources_with_one_name():
-    """Each that comes again is told at its own place, across categories and whatever the case."""
+    """Each repetition is reported at its place, across categories and ignoring case."""
     with pytest.raises(ValidationError) as error:
         IngestionSettings(
             store="x",
@@ -127,8 +127,8 @@ def test_an_index_in_postgresql(index):
 @pytest.mark.parametrize(
     "index", ["sqlite", "", "mysql://host/db", "postgresql://host", "postgresql://[/db", "http://h"]
 )
-def test_an_index_that_is_none(index):
-    """What is expected is told."""
+def test_an_invalid_index(index):
+    """The error has the expected forms."""
     with pytest.raises(ValidationError, match="expected null, a URL like postgresql://host/database"):
         IngestionSettings(store="x", index=index)
 
@@ -144,8 +144,8 @@ def test_a_password_of_an_index_is_not_written_down():
         IngestionSettings.model_validate_json(settings.model_dump_json())
 
 
-def test_a_part_is_plain_and_complete():
-    """What a category is told has all that it needs, and can be written down and read again."""
+def test_a_category_config_is_plain_and_complete():
+    """It contains everything that a category needs, and survives a round trip through JSON."""
     places = {"store": {"block": "s3-bucket/data"}, "index": {"block": "secret/index-url"}}
     settings = IngestionSettings(**places, files=[file_source("a")])
     part = settings.of_files()
@@ -232,7 +232,7 @@ def test_checks_that_no_dataset_declares(tmp_path):
 
 
 def test_secrets_are_named():
-    """All that the sources refer to, for whoever wants to know before anything runs."""
+    """`secrets()` has all references of the sources."""
     auth = [Auth(block=f"secret/{name}") for name in "ab"]
     apis = [ApiSource(name=one.block[-1], url="http://a/", auth=one) for one in auth]
     settings = IngestionSettings(
@@ -264,8 +264,8 @@ def test_importing_them_imports_no_prefect():
     assert answer.stdout == "False\n"
 
 
-def test_settings_of_nobody_have_no_name():
-    """A stage that does not say whose it is has no Variable."""
+def test_settings_without_department_have_no_name():
+    """A model without department and stage has no Variable."""
 
     class Nobodys(StageSettings):
         pass

@@ -1,4 +1,4 @@
-"""Which datasets are behind when an ingestion has ended."""
+"""Stale datasets at the end of an ingestion."""
 
 import asyncio
 import sys
@@ -22,7 +22,7 @@ class IngestionSettings(SourceSettings, department="department_of_data", stage="
 
 @pytest.fixture
 def asked(prefect_api, monkeypatch, tmp_path):
-    """Ask in a flow what is behind, where the processing finds these settings."""
+    """Determine stale datasets in a flow whose processing has these settings."""
     from prefect import flow
 
     from airnub_prefect import stale_datasets
@@ -44,8 +44,8 @@ def asked(prefect_api, monkeypatch, tmp_path):
     return ask
 
 
-def test_what_is_behind_is_named_with_its_reason(asked, fill_store, tmp_path):
-    """By this run or from before."""
+def test_stale_datasets_have_a_reason(asked, fill_store, tmp_path):
+    """Because of this run or an earlier one."""
     fill_store(tmp_path / "store", {"a": b"id,price\n1,2\n"})
     assert asked() == {"orders": "1 new objects; 1 of 1 objects are read"}
     from department_of_data.flows import processing
@@ -55,8 +55,8 @@ def test_what_is_behind_is_named_with_its_reason(asked, fill_store, tmp_path):
     assert asked() == {}
 
 
-def test_where_it_cannot_be_found_out(asked, fill_store, tmp_path, monkeypatch):
-    """The processing has no settings, or those of a different store; the embedded server has nothing that listens."""
+def test_stale_datasets_that_cannot_be_determined(asked, fill_store, tmp_path, monkeypatch):
+    """Without settings of the processing, with a different store, and on the embedded server."""
     fill_store(tmp_path / "store", {"a": b"id,price\n1,2\n"})
     assert asked(processing=None) is None
     assert asked(processing="other") is None
@@ -65,13 +65,13 @@ def test_where_it_cannot_be_found_out(asked, fill_store, tmp_path, monkeypatch):
 
 
 def test_a_broken_declaration_does_not_fail_the_ingestion(asked, monkeypatch):
-    """Its own stage says what is wrong."""
+    """The processing reports the error."""
     monkeypatch.setitem(sys.modules, "department_of_data.datasets", None)
     assert asked() is None
 
 
-def test_what_is_made_of_a_dataset_that_is_behind(fill_store, tmp_path):
-    """Is behind, too, though its inputs have no new version yet."""
+def test_downstream_datasets_of_a_stale_dataset(fill_store, tmp_path):
+    """They are stale before their inputs have a new version."""
     from department_of_joins.settings import ProcessingSettings
 
     from airnub_core import StoreLocation
@@ -88,8 +88,8 @@ def test_what_is_made_of_a_dataset_that_is_behind(fill_store, tmp_path):
     }
 
 
-def test_a_department_without_datasets_has_nothing_behind(asked, monkeypatch):
-    """It has neither airnub_data nor polars; nothing of them is imported."""
+def test_a_department_without_datasets(asked, monkeypatch):
+    """It needs neither airnub_data nor polars."""
     from airnub_prefect import stale_datasets
 
     monkeypatch.setattr(stale_datasets, "find_spec", lambda _name: None)

@@ -48,7 +48,7 @@ def settings(folder, **categories):
 
 
 def test_files_are_fetched(prefect_api, site, tmp_path):
-    """Each file ends with an outcome, failures among them; who listens hears of all."""
+    """Each file has an outcome, also a failed one; a listener receives all of them."""
     site.routes["/a.csv"] = Reply(b"a")
     source = FileSource(name="a", urls=[site.url("/a.csv"), site.url("/gone.csv")])
     heard = Heard()
@@ -128,7 +128,7 @@ def test_pages_and_what_they_link_to(prefect_api, site, tmp_path):
 
 
 def test_force_fetches_again(prefect_api, site, tmp_path):
-    """With `force` nobody is asked whether anything changed."""
+    """`force` sends no conditional requests."""
     site.routes["/a.csv"] = Reply(b"a")
     part = settings(tmp_path, files=[FileSource(name="a", urls=[site.url("/a.csv")])]).of_files()
     for force in (False, False, True):
@@ -195,8 +195,8 @@ def test_a_disk_that_is_full_when_the_store_is_closed(prefect_api, site, tmp_pat
         (ConnectionError(), True),
     ],
 )
-def test_what_is_tried_again(error, heals):
-    """Only what may heal by itself."""
+def test_retried_errors(error, heals):
+    """Only transient errors."""
     from prefect.states import Failed
 
     from airnub_prefect.tasks import is_worth_retrying

@@ -123,7 +123,7 @@ def test_bytecode_that_may_not_be_written_beside_the_sources(tmp_path, workers, 
 
 
 def test_a_process_that_does_not_end(monkeypatch):
-    """Who does not hear SIGTERM is killed."""
+    """A process that ignores SIGTERM is killed."""
     code = "import signal; signal.signal(15, signal.SIG_IGN); print('up', flush=True); signal.pause()"
     deaf = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     with deaf:

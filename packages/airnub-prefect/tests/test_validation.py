@@ -26,7 +26,7 @@ def test_a_good_file(written):
 
 
 def test_an_unknown_key_hides_no_other_mistake(written):
-    """What fields say of each other, and names that come twice, are told beside it."""
+    """Errors of model validators and duplicate names are reported beside it."""
     text = """\
 store: x
 netwrok: {}
@@ -35,9 +35,9 @@ files:
   - {name: A, urls: ['http://a/']}
   - {name: c, extra: 1}
 """
-    told = mistakes(text, written)
-    assert [line.partition(":")[0] for line in told] == ["2", "4", "6", "6"]
-    assert "found neither" in told[3] or "found neither" in told[2]
+    found_mistakes = mistakes(text, written)
+    assert [line.partition(":")[0] for line in found_mistakes] == ["2", "4", "6", "6"]
+    assert "found neither" in found_mistakes[3] or "found neither" in found_mistakes[2]
 
 
 def test_all_mistakes_at_once_in_the_order_of_lines(written):
@@ -79,13 +79,13 @@ tolerated_failures: 7x%
         ("text\n", "1: expected a mapping, found 'text'"),
     ],
 )
-def test_files_that_hold_no_mapping(written, text, message):
-    """Nothing, a list and a text are told as such; it never runs on with nothing."""
+def test_files_without_a_mapping(written, text, message):
+    """An empty file, a list and a text are errors."""
     assert mistakes(text, written) == [message]
 
 
-def test_a_file_with_nothing_but_duplicates_is_refused(written):
-    """Values that would pass do not excuse a mistake of writing."""
+def test_a_file_whose_only_errors_are_duplicate_keys(written):
+    """Valid values do not hide them."""
     assert mistakes("store: x\nstore: y\n", written) == ["2: duplicate key 'store': it is already on line 1"]
 
 
@@ -120,14 +120,14 @@ def test_a_file_with_nothing_but_duplicates_is_refused(written):
         ("[link]", ["apis.0.pages: expected a mapping, found a list"]),
     ],
 )
-def test_one_of_several_models(written, pages, expected):
-    """Only keys of the one that was meant are valid, and nobody reads Pydantic's names of the alternatives."""
+def test_a_tagged_union(written, pages, expected):
+    """Valid keys are those of the selected member; names of Pydantic do not appear."""
     text = f"store: x\napis:\n  - name: a\n    url: http://a/\n    pages: {pages}\n"
     assert mistakes(text, written) == [f"5: {message}" for message in expected]
 
 
-def test_alternatives_are_one_mistake(written):
-    """A value that fits none of several types is told once, with all of them."""
+def test_a_union_is_one_error(written):
+    """A value of none of several types is reported once, with all of them."""
     text = "store: x\ntolerated_failures: -1\napis:\n  - {name: a, url: 'http://a/', params: {str: [1]}}\n"
     assert mistakes(text, written) == [
         "2: tolerated_failures: expected greater than or equal to 0, found -1",
@@ -135,8 +135,8 @@ def test_alternatives_are_one_mistake(written):
     ]
 
 
-def test_values_are_told_as_they_were_written(written):
-    """In the words of YAML, not of Python."""
+def test_values_are_shown_as_in_yaml(written):
+    """Errors show `null` and `true`, not `None` and `True`."""
     text = "store: yes\nindex: 2020-01-01\nnetwork: {max_bytes: 2 Gigs, attempts: ~, stall_timeout: .inf}\n"
     assert sorted(mistakes(text, written)) == [
         "1: store: expected text or a mapping, found true",
@@ -219,7 +219,7 @@ def test_long_values_are_cut():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("store: 5", "store: expected text or a mapping, found 5"),
         ("store: {blok: s3-bucket/a}", "unknown key 'store.blok'; did you mean 'block'?"),
@@ -230,10 +230,10 @@ def test_long_values_are_cut():
         ("store: x\nindex: mysql://me:hunter2@h/d", "index: expected null, a URL like postgresql://host/database"),
     ],
 )
-def test_stores_and_indexes(written, text, told):
-    """Each is one of several things; the message names those."""
+def test_stores_and_indexes(written, text, expected):
+    """Each has several forms; the error names them."""
     found = mistakes(text + "\n", written)
-    assert any(told in line for line in found), found
+    assert any(expected in line for line in found), found
     assert "me:hunter2" not in str(found)
 
 
@@ -295,14 +295,14 @@ def test_values_without_lines():
 
 
 class Inner(BaseModel):
-    """One of two models that nothing tells apart."""
+    """A member of an untagged union."""
 
     model_config = ConfigDict(extra="forbid")
     first: int
 
 
 class Other(BaseModel):
-    """The other."""
+    """A member of an untagged union."""
 
     model_config = ConfigDict(extra="forbid")
     second: int
@@ -320,7 +320,7 @@ class Tree(BaseModel):
 
 
 def test_models_of_other_shapes(written):
-    """Trees, mappings of models, and alternatives that nothing tells apart have their names and lines, too."""
+    """Trees, mappings of models and untagged unions have their names and lines too."""
     text = """\
 children:
   - children:

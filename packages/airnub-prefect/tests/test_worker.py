@@ -112,8 +112,8 @@ def test_on_sigterm_it_waits_for_its_runs_and_takes_no_other(client, pool, slow,
 
 
 @pytest.mark.system
-def test_the_time_for_it_has_an_end(client, pool, slow, start_worker, tmp_path):
-    """What runs longer is told, by number."""
+def test_draining_has_a_timeout(client, pool, slow, start_worker, tmp_path):
+    """Runs that have not ended are logged by number."""
     slow(300)
     worker = start_worker(pool, "--drain-seconds", "1")
     wait_for((tmp_path / "started").exists, tmp_path)
@@ -124,8 +124,8 @@ def test_the_time_for_it_has_an_end(client, pool, slow, start_worker, tmp_path):
 
 
 @pytest.mark.system
-def test_an_idle_one_ends_at_once(pool, start_worker, tmp_path):
-    """On Ctrl-C as on SIGTERM."""
+def test_an_idle_worker_ends_at_once(pool, start_worker, tmp_path):
+    """On Ctrl-C and on SIGTERM."""
     worker = start_worker(pool)
     wait_for(lambda: "started!" in (tmp_path / "worker.log").read_text(), tmp_path)
     worker.send_signal(signal.SIGINT)
@@ -135,9 +135,9 @@ def test_an_idle_one_ends_at_once(pool, start_worker, tmp_path):
 @pytest.mark.system
 def test_no_such_pool(start_worker, tmp_path):
     """The error names it, and the command that makes it; nothing is made by itself."""
-    assert start_worker("nobody-made-it").wait(PATIENCE) == 1
+    assert start_worker("missing-pool").wait(PATIENCE) == 1
     said = " ".join((tmp_path / "worker.log").read_text().split())
-    assert "work pool nobody-made-it: expected it on the server, found none" in said
+    assert "work pool missing-pool: expected it on the server, found none" in said
     assert "airnub apply" in said
 
 
@@ -161,13 +161,13 @@ def test_metrics_for_prometheus(pool, start_worker, tmp_path):
 
 @pytest.mark.parametrize(("value", "limit"), [("3", 3), ("", None)])
 def test_the_limit_of_a_machine(monkeypatch, value, limit):
-    """Compose sets it for every worker by a variable; empty is none."""
+    """Compose sets it by a variable; an empty value is no limit."""
     monkeypatch.setenv("AIRNUB_WORKER_LIMIT", value)
     assert main.make_context("worker", ["--pool", "x"]).params["limit"] == limit
 
 
-def test_a_limit_of_no_runs_is_refused(monkeypatch):
-    """With the range that is valid."""
+def test_a_limit_of_0_is_invalid(monkeypatch):
+    """The error has the valid range."""
     monkeypatch.setenv("AIRNUB_WORKER_LIMIT", "0")
     with pytest.raises(click.BadParameter, match="0 is not in the range x>=1"):
         main.make_context("worker", ["--pool", "x"])

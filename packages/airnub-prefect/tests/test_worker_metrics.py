@@ -1,4 +1,4 @@
-"""Metrics of a worker, and its look at the disk."""
+"""Metrics of a worker, and the disk usage that it measures."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from airnub_prefect.errors import ConfigurationError
 
 
 class Worker:
-    """What is asked of a worker."""
+    """A worker with the values that the metrics need."""
 
     draining = True
     active_runs = 3
@@ -37,7 +37,7 @@ def value(name, **labels):
 
 
 def test_a_full_disk_is_reported_once_an_hour(tmp_path, sent):
-    """Measured at each look; the events would be too many."""
+    """It is measured each minute, and reported once an hour."""
     from airnub_prefect.worker_metrics import REPORTED_EVERY, DiskWatch
 
     disks = DiskWatch([tmp_path], limit=-1)
@@ -78,8 +78,8 @@ def test_metrics_are_served_meanwhile():
         assert none is None
 
 
-def test_a_watch_that_fails_is_logged(caplog):
-    """Nothing else would say that alerts are missing; a cancelled watch is not a failure."""
+def test_failed_updates_are_logged(caplog):
+    """Without the log line, missing alerts would go unnoticed; a cancelled task is no failure."""
     from airnub_prefect.worker_metrics import log_failure
 
     async def fail():

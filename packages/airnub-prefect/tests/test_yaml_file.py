@@ -40,7 +40,7 @@ def test_the_line_of_what_is_not_there(written):
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n"])
 def test_an_empty_file(written, text):
-    """It says nothing, which is for whoever reads it to judge."""
+    """Its value is `None`, which the model validates."""
     assert read_yaml(written(text)).value is None
 
 
@@ -61,8 +61,8 @@ def test_duplicate_keys(written):
     assert read_yaml(path).value == {"a": 1, "b": {"c": 1}}
 
 
-def test_keys_that_yaml_reads_as_something_else(written):
-    """`on` and numbers are told as they were written, with the way out."""
+def test_keys_that_yaml_parses_as_other_types(written):
+    """The error shows `on` and numbers as they were written, and says to quote them."""
     path = written("on: 1\n1: 2\n2020-01-01: 3\n~: 4\n1.5: 5\n[a]: 6\nfine: 7\n")
     assert mistakes(path) == [
         (1, "expected text as a key, found on, which YAML reads as true; put it in quotes"),
@@ -83,24 +83,24 @@ def test_anchors_and_merges(written):
     assert (file.line(("c", "x")), file.line(("c", "z"))) == (1, 4)
 
 
-def test_a_mistake_behind_an_alias_is_told_once(written):
-    """However often it is referred to."""
+def test_an_error_in_an_alias_is_reported_once(written):
+    """However often the alias is used."""
     assert mistakes(written("a: &a {x: 1, x: 2}\nb: *a\nc: {<<: *a}\n")) == [
         (1, "duplicate key 'x': it is already on line 1")
     ]
 
 
 @pytest.mark.parametrize("merged", ["5", "[{a: 1}, x]", "~"])
-def test_merging_what_is_no_mapping(written, merged):
-    """It is a mistake on its line."""
+def test_merging_a_value_that_is_not_a_mapping(written, merged):
+    """The error has its line."""
     assert mistakes(written(f"a: 1\n<<: {merged}\n")) == [
         (2, "expected a mapping to merge (`<<`), found a different value")
     ]
 
 
 @pytest.mark.parametrize("text", ["a: 1\nb: &b [*b]\n", "a: 1\nb: &b {c: *b}\n", "a: 1\nb: &b {<<: *b}\n"])
-def test_an_alias_of_what_it_stands_in(written, text):
-    """It has no end, and is named."""
+def test_a_recursive_alias(written, text):
+    """It is reported."""
     assert mistakes(written(text)) == [
         (2, "expected an alias of a different value, found one of a value that contains it")
     ]
@@ -144,8 +144,8 @@ def test_a_list_of_many_urls_is_no_bomb(written, monkeypatch):
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else None,
 )
-def test_what_is_no_yaml_of_ours(written, text, line, message):
-    """It is told in a line, with the line."""
+def test_invalid_yaml(written, text, line, message):
+    """The error is one line, with the line number."""
     assert mistakes(written(text)) == [(line, message)]
 
 
@@ -169,8 +169,8 @@ PIECES = [
 
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_both_parsers_say_the_same(tmp_path, text):
-    """Values, lines and mistakes of libyaml are those of PyYAML, where it is asked."""
+def test_both_parsers_give_the_same_result(tmp_path, text):
+    """Values, lines and errors of libyaml are those of PyYAML."""
     path = tmp_path / "file.yaml"
     path.write_text(text)
     with pytest.MonkeyPatch.context() as patch:

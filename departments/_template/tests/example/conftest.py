@@ -1,4 +1,4 @@
-"""What the tests of the example share: its sample site."""
+"""The sample site, for the tests of the example."""
 
 import pytest
 
@@ -8,13 +8,13 @@ from department_template.example.demo import DEMO
 
 @pytest.fixture
 def site():
-    """The sample site, with everything in its place."""
+    """The sample site."""
     with SampleSite(DEMO.routes(with_failure=False)) as running:
         yield running
 
 
 @pytest.fixture
 def broken_site():
-    """The sample site, with everything gone."""
+    """The sample site with the status 410 for every request."""
     with SampleSite(DEMO.routes(with_failure=True)) as running:
         yield running

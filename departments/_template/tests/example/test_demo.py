@@ -1,4 +1,4 @@
-"""The demo's site, asked over HTTP as the flows ask it."""
+"""The demo's site, requested over HTTP as the flows request it."""
 
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -13,27 +13,27 @@ PATHS = list(DEMO.routes(with_failure=False))
 
 @pytest.mark.parametrize("path", PATHS)
 def test_everything_is_served(site, path):
-    """At paths of its own: `airnub dev` serves the sites of all departments as one."""
+    """Paths begin with the department, since `airnub dev` serves the sites of all departments as one."""
     assert path.startswith(f"/{DEPARTMENT.command}/")
     with urlopen(site.url(path)) as answer:
         assert answer.read()
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_failure_is_data_that_are_gone(broken_site, path):
-    """At the same URLs."""
+def test_with_a_failure_every_url_is_gone(broken_site, path):
+    """The URLs are the same, with the status 410."""
     with pytest.raises(HTTPError, match="410") as error:
         urlopen(broken_site.url(path))
     error.value.close()
 
 
-def test_it_is_where_the_department_says():
+def test_the_department_names_the_demo():
     """The command `demo` finds it."""
     assert DEPARTMENT.load_demo() is DEMO
 
 
 def test_there_are_settings_for_every_stage(site, tmp_path):
-    """Under the names of the stages."""
+    """They have the names of the stages."""
     settings = DEMO.settings(site, tmp_path)
     assert {stage.name: stage.load_settings() for stage in DEPARTMENT.stages} == {
         name: type(value) for name, value in settings.items()

@@ -1,4 +1,4 @@
-"""The pipeline, and with it every stage, against a real Prefect server and a real site."""
+"""The pipeline with every stage, against a real Prefect server and a real site."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ def run(site, root):
 
 
 def test_first_run_stores_and_second_finds_everything_unchanged(prefect_api, site, tmp_path):
-    """Every stage ends well, and a second run makes nothing new."""
+    """Every stage completes, and a second run stores nothing new."""
     first, second = run(site, tmp_path), run(site, tmp_path)
     assert list(first) == list(second) == [stage.name for stage in DEPARTMENT.stages]
     assert {outcome.kind for report in first.values() for outcome in report.outcomes} == {Status.STORED}
@@ -25,7 +25,7 @@ def test_first_run_stores_and_second_finds_everything_unchanged(prefect_api, sit
 
 
 def test_failed_items_fail_the_run_and_are_named(prefect_api, broken_site, tmp_path):
-    """The message names the URL and what the server said; every stage has run on what there is."""
+    """The message has the URL and the status; every stage was run."""
     with pytest.raises(PipelineFailedError, match=r"(?s)ingestion: (\d) of \1 items failed.*410 Gone") as failed:
         run(broken_site, tmp_path)
     assert list(failed.value.reports) == [stage.name for stage in DEPARTMENT.stages]

@@ -7,8 +7,8 @@ from department_template.flows.ingestion import ingestion
 from department_template.flows.processing import processing
 
 
-def test_the_sample_is_made_a_dataset(prefect_api, site, tmp_path):
-    """Without the row that a later one corrects, and without the row that breaks a rule."""
+def test_the_dataset_of_the_sample(prefect_api, site, tmp_path):
+    """It lacks the row that a later one corrects, and the row that breaks a rule."""
     settings = DEMO.settings(site, tmp_path)
     asyncio.run(ingestion(settings["ingestion"]))
     report = asyncio.run(processing(settings["processing"]))

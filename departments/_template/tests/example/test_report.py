@@ -19,7 +19,7 @@ def measurements(*rows):
 
 
 def test_the_warmest_day_of_each_place():
-    """Of equally warm days the first; places in the order of their names."""
+    """Of equally warm days the first one; places are sorted by name."""
     rows = measurements(
         ("Ulm", date(2018, 7, 2), 31.0),
         ("Ulm", date(2018, 7, 1), 31.0),
@@ -33,7 +33,7 @@ def test_the_warmest_day_of_each_place():
 
 
 def test_the_report_is_stored_then_unchanged(tmp_path):
-    """The outcome carries what was found."""
+    """The outcome has the finding as its note."""
     datasets = Location(tmp_path / "datasets")
     write_rows(datasets, MEASUREMENTS, measurements(("Ulm", date(2018, 7, 1), 31.0)))
     first, second = (write_report(datasets, tmp_path / "reports") for _ in range(2))
@@ -52,7 +52,7 @@ def test_the_report_is_stored_then_unchanged(tmp_path):
     ids=["missing", "empty"],
 )
 def test_a_dataset_that_cannot_be_used_is_a_failed_outcome(made, reason, tmp_path):
-    """It says what to do next, and no report is written."""
+    """The error says what to do next, and no report is written."""
     datasets = Location(tmp_path / "datasets")
     if made:
         write_rows(datasets, MEASUREMENTS, measurements())

@@ -9,14 +9,14 @@ from department_template.datasets import MEASUREMENTS
 from department_template.example.demo import FILE
 
 
-def test_every_row_of_the_sample_fits_but_one():
-    """The last breaks a rule, as SOURCES.md says."""
+def test_one_row_of_the_sample_breaks_a_rule():
+    """It is the last one, as SOURCES.md says."""
     found = conformed(MEASUREMENTS, FILE.read_bytes())
     assert found.rows.height == 31
     assert found.quarantine.to_dicts() == [{RECORD: 33, REASON: "precipitation: expected at least 0, found -9.9"}]
 
 
-def test_the_sample_has_a_day_with_a_typo_and_corrected():
-    """In this order: of rows with the same key the later one is kept."""
+def test_the_sample_has_a_corrected_row():
+    """Of rows with the same key, the later one is kept."""
     day = conformed(MEASUREMENTS, FILE.read_bytes()).rows.filter(date=date(2012, 1, 2))
     assert day["precipitation"].to_list() == [109, 10.9]

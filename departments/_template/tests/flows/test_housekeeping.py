@@ -9,7 +9,7 @@ from department_template.settings import IngestionSettings, ProcessingSettings
 
 
 def test_sizes_are_reported(prefect_api, tmp_path, monkeypatch):
-    """Of what its settings name, also before there is anything."""
+    """For every place in the settings, also before anything exists."""
     store, datasets = str(tmp_path / "store"), str(tmp_path / "datasets")
     settings = [
         IngestionSettings(store=store),

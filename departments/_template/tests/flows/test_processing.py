@@ -9,7 +9,7 @@ from department_template.flows.processing import processing
 from department_template.settings import ProcessingSettings
 
 
-def test_it_needs_what_the_ingestion_stores(prefect_api, data_root):
-    """And says so."""
+def test_it_fails_without_a_store(prefect_api, data_root):
+    """The error names the ingestion."""
     with pytest.raises(StageFailedError, match="run the ingestion first"):
         asyncio.run(processing(ProcessingSettings(store="store", datasets="datasets")))

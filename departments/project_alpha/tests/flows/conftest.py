@@ -1,4 +1,4 @@
-"""Running flows against the real Prefect server, and reading what it says of them afterwards."""
+"""Fixtures that run flows against the real Prefect server, and read their state and artifacts."""
 
 import asyncio
 import json

@@ -21,7 +21,7 @@ def test_the_answer_is_written_and_shown(run, table, datasets, tmp_path):
 
 
 def test_without_a_dataset_the_run_fails_and_says_what_to_do(run, data_root):
-    """No report is published that answers nothing."""
+    """No report is published."""
     ended = run(analysis, settings=AnalysisSettings(datasets="datasets", reports="reports"))
     assert ended.state == "Failed"
     expected = data_root / "datasets" / "noaa_daily_weather"

@@ -10,7 +10,7 @@ from project_alpha.flows.housekeeping import housekeeping
 
 
 def test_sizes_are_reported(prefect_api, site, tmp_path, monkeypatch):
-    """Of what its settings name, also before there is anything."""
+    """For every place in the settings, also before anything exists."""
     settings = DEMO.settings(site, tmp_path)
     kinds = [stage.load_settings() for stage in DEPARTMENT.stages]
     for kind in kinds:

@@ -37,7 +37,7 @@ def test_a_failed_item_fails_the_run_and_is_named(run, table, site, tmp_path):
     assert f"- **usgs_earthquake_feeds**: {dead}" in ended.artifacts[SUMMARY]
 
 
-def test_a_failure_that_is_tolerated_is_told_all_the_same(run, table, site, tmp_path):
+def test_a_tolerated_failure_is_reported(run, table, site, tmp_path):
     """The run completes; its table and its report have the failure."""
     settings = DEMO.settings(site, tmp_path)["ingestion"].model_copy(update={"tolerated_failures": "13%"})
     ended = run(ingestion, settings=settings)
@@ -46,8 +46,8 @@ def test_a_failure_that_is_tolerated_is_told_all_the_same(run, table, site, tmp_
     assert table(ended.artifacts[ITEMS])[0]["outcome"] == "failed"
 
 
-def test_what_failed_is_done_by_the_next_run(run, site, sound_site, tmp_path):
-    """And nothing else: what was stored is unchanged."""
+def test_the_next_run_fetches_failed_items(run, site, sound_site, tmp_path):
+    """Items that were stored are unchanged."""
     settings = DEMO.settings(site, tmp_path)["ingestion"]
     run(ingestion, settings=settings)
     path = "/earthquakes/feed/v1.0/summary/9.5_week.csv"
@@ -68,7 +68,7 @@ def test_force_fetches_what_is_unchanged(run, sound_site, tmp_path):
 
 
 def test_a_category_runs_alone(run, sound_site, tmp_path):
-    """As a flow of its own, from its part of the settings."""
+    """It is a flow with the configuration of its sources."""
     ended = run(public_api_data, config=DEMO.settings(sound_site, tmp_path)["ingestion"].apis())
     assert ended.state == "Completed"
     assert [(outcome.source, outcome.kind) for outcome in ended.result.outcomes] == [
@@ -76,8 +76,8 @@ def test_a_category_runs_alone(run, sound_site, tmp_path):
     ]
 
 
-def test_wrong_settings_fail_before_anything_is_asked(run, sound_site, tmp_path):
-    """As when somebody fills in the form of a deployment by hand: the misspelt key is named."""
+def test_invalid_settings_fail_before_any_request(run, sound_site, tmp_path):
+    """The misspelt key is named, as after a manual entry in the form of a deployment."""
     values = DEMO.settings(sound_site, tmp_path)["ingestion"].model_dump(mode="json")
     ended = run(ingestion, settings={**values, "stores": values["store"]})
     assert ended.state == "Failed"

@@ -1,4 +1,4 @@
-"""The pipeline: every stage in one run, each taking what the one before left."""
+"""The pipeline: every stage in one run."""
 
 from airnub_core import Status
 from airnub_prefect.errors import PipelineFailedError
@@ -7,7 +7,7 @@ from project_alpha.flows.pipeline import pipeline
 
 
 def test_first_run_stores_and_second_finds_everything_unchanged(run, sound_site, tmp_path):
-    """Every stage ends well, and a second run makes nothing new."""
+    """Every stage completes, and a second run stores nothing new."""
     settings = DEMO.settings(sound_site, tmp_path)
     first = run(pipeline, **settings)
     assert first.state == "Completed"
@@ -22,8 +22,8 @@ def test_first_run_stores_and_second_finds_everything_unchanged(run, sound_site,
     assert {outcome.kind for report in second.result.values() for outcome in report.outcomes} == {Status.UNCHANGED}
 
 
-def test_a_broken_link_stops_nothing_else(run, site, tmp_path):
-    """The run is Failed and names the link; every dataset and the report are made of what came."""
+def test_a_broken_link_does_not_stop_later_stages(run, site, tmp_path):
+    """The run is Failed and names the link; every dataset and the report are made from the stored items."""
     ended = run(pipeline, **DEMO.settings(site, tmp_path))
     assert ended.state == "Failed"
     assert "9.5_week.csv: expected status 200, found 404 Not Found" in ended.message

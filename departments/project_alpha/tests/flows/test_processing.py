@@ -60,8 +60,8 @@ def test_without_a_store_the_run_fails_and_says_what_to_do(run, data_root):
     assert list(data_root.iterdir()) == []
 
 
-def test_a_source_that_is_missing_costs_nobody_the_others(run, sound_site, data_root):
-    """The datasets that can be made are made."""
+def test_a_missing_source_affects_only_its_dataset(run, sound_site, data_root):
+    """The other datasets are made."""
     settings = DEMO.settings(sound_site, data_root)["ingestion"]
     run(ingestion, settings=settings.model_copy(update={"public_api_data": []}))
     ended = run(processing, settings=in_root())
@@ -95,7 +95,7 @@ def test_a_source_that_turns_bad_leaves_its_dataset_as_it_was(run, table, sound_
 
 
 def test_settings_are_the_parameter_else_the_variable(run, data_root):
-    """One test for all, since a Variable is there for everybody: the folder in the message tells which it was."""
+    """One test for all, since tests share the Variable; the folder in the message identifies the source."""
 
     def store_of(ended):
         assert ended.state == "Failed"

@@ -48,7 +48,7 @@ def prices(folder):
 
 
 def test_ls(invoke, made):
-    """Each dataset has a line, also one that was not made yet."""
+    """The list has one line per dataset, including datasets not made yet."""
     status, out, err = invoke("ls")
     assert (status, err) == (0, "")
     assert out.splitlines()[-1].split() == ["orders", "not", "made", "yet"]
@@ -59,7 +59,7 @@ def test_ls(invoke, made):
 
 
 def test_show(invoke, made, fill_store, tmp_path):
-    """The declaration, the version, and what the next run would do."""
+    """The output has the declaration, the version, and what the next run would do."""
     assert "next run      fails: expected a content store in " in invoke("show", "orders")[1]
     made(a=b"1,2\n2,3\n")
     status, out, _ = invoke("show", "orders")
@@ -77,7 +77,7 @@ def test_show(invoke, made, fill_store, tmp_path):
 
 
 def test_show_as_of(invoke, made):
-    """A version by its number, or by a time; another text is a mistake, and a version that is not kept an error."""
+    """A version is selected by number or time; an invalid text is a usage error, and an expired version an error."""
     made(a=b"1,2\n")
     made(b=b"2,3\n")
     assert "version       0," in invoke("show", "orders", "--as-of", "0")[1]
@@ -89,7 +89,7 @@ def test_show_as_of(invoke, made):
 
 
 def test_history(invoke, made):
-    """The newest version first, with its rows."""
+    """Versions are listed newest first, with row counts."""
     made(a=b"1,2\n")
     made(b=b"1,3\nx,1\n", accept=True)
     lines = invoke("history", "orders")[1].splitlines()
@@ -100,7 +100,7 @@ def test_history(invoke, made):
 
 
 def test_checks_are_shown(invoke, made):
-    """What must hold, and in the history what did not although it was committed."""
+    """`show` has the checks, and the history names failed checks of committed versions."""
     made(a=b"1,2\n2,7000\n", accept=True)
     assert "check         cheap: a price below 1,000 (else block)" in invoke("show", "orders")[1]
     document = json.loads(invoke("show", "orders", "--json")[1])
@@ -111,7 +111,7 @@ def test_checks_are_shown(invoke, made):
 
 
 def test_quarantine(invoke, made):
-    """Counts by rule, and examples with their text and where they come from."""
+    """The output has counts by rule, and examples with text and origin."""
     made(a=b"1,2\n2,-1\nx,-2\n", accept=True)
     status, out, _ = invoke("quarantine", "orders", "--limit", "1")
     assert status == 0
@@ -128,13 +128,13 @@ def test_quarantine(invoke, made):
 
 
 def test_an_empty_quarantine(invoke, made):
-    """It is said."""
+    """The output says that 0 rows are in quarantine."""
     made(a=b"1,2\n")
     assert invoke("quarantine", "orders")[:2] == (0, "orders: 0 rows in quarantine\n")
 
 
 def test_rollback_and_release(invoke, made, tmp_path):
-    """The rows of the version are back, in the copy too; runs do not update it until it is released."""
+    """A rollback restores the rows, also in the Parquet copy; runs do not update them until the release."""
     made(a=b"1,2\n")
     made(a=b"1,3\n")
     status, out, _ = invoke("rollback", "orders", "0")
@@ -154,15 +154,15 @@ def test_rollback_and_release(invoke, made, tmp_path):
     assert prices(tmp_path) == [4.0]
 
 
-def test_a_version_that_cannot_come_back(invoke, made):
-    """The error says which can; status 1."""
+def test_rollback_to_an_expired_version(invoke, made):
+    """The error names the available versions; exit status 1."""
     made(a=b"1,2\n")
     status, _, err = invoke("rollback", "orders", "0")
     assert (status, "expected a version before the current one, which is 0" in err) == (1, True)
 
 
 def test_vacuum(invoke, made, tmp_path):
-    """Nothing within the retention goes; a dry run names what would."""
+    """Files within the retention are kept; a dry run lists expired files."""
     made(a=b"1,2\n")
     made(a=b"1,3\n")
     status, out, _ = invoke("vacuum", "--dry-run")
@@ -177,25 +177,25 @@ def test_vacuum(invoke, made, tmp_path):
 
 @pytest.mark.parametrize("words", [("show", "order"), ("history", "order"), ("vacuum", "order"), ("release", "order")])
 def test_a_misspelt_name(invoke, words):
-    """The nearest one is named; status 2."""
+    """The error suggests the nearest name; exit status 2."""
     status, _, err = invoke(*words)
     assert (status, "did you mean 'orders'" in err) == (2, True)
 
 
 def test_a_dataset_that_was_not_made(invoke):
-    """What to do is said; status 1."""
+    """The error says how to make it; exit status 1."""
     status, _, err = invoke("history", "orders")
     assert (status, "expected a dataset in " in err, "run the processing first" in err) == (1, True, True)
 
 
 def test_without_settings(invoke):
-    """The option is named."""
+    """The error names the option."""
     status, _, err = invoke("ls", where=())
     assert (status, "name the folder with --datasets FOLDER" in err) == (2, True)
 
 
-def test_settings_say_where_they_are(invoke, made, tmp_path):
-    """And which limits they have."""
+def test_location_and_limits_from_settings(invoke, made, tmp_path):
+    """The settings file gives the location of the datasets and their limits."""
     made(a=b"1,2\n")
     config = tmp_path / "processing.yaml"
     limits = {"orders": {"retention": "2d"}}
@@ -208,13 +208,13 @@ def test_settings_say_where_they_are(invoke, made, tmp_path):
 
 
 def test_a_department_without_datasets(invoke):
-    """It is said; status 2."""
+    """The error says so; exit status 2."""
     status, _, err = invoke("ls", department=WITHOUT)
     assert (status, "expected a stage whose settings are DatasetSettings" in err) == (2, True)
 
 
 def test_without_the_extra(invoke, monkeypatch):
-    """The dependency that is missing is named; status 2."""
+    """The error names the missing dependency; exit status 2."""
     monkeypatch.delitem(sys.modules, "department_of_data.datasets")
     monkeypatch.setitem(sys.modules, "airnub_data", None)
     status, _, err = invoke("ls")
@@ -224,15 +224,15 @@ def test_without_the_extra(invoke, monkeypatch):
     )
 
 
-def test_accept_is_for_stages_that_make_datasets(tmp_path):
-    """Anything else is a mistake in the command."""
+def test_accept_needs_a_stage_that_makes_datasets(tmp_path):
+    """`--accept` with any other stage is a usage error."""
     for words in (("run", "--accept", "orders"), ("run", "other", "--accept", "orders")):
         answer = CliRunner().invoke(group(DEPARTMENT), list(words))
         assert (answer.exit_code, "--accept needs a stage that makes datasets" in answer.stderr) == (2, True)
 
 
-def test_a_dataset_of_inputs(invoke, fill_store, tmp_path):
-    """Its page and its history have the versions of the inputs; rows in quarantine have no object."""
+def test_a_dataset_with_inputs(invoke, fill_store, tmp_path):
+    """`show` and the history have the versions of the inputs; rows in quarantine have no object."""
     from dataclasses import replace
 
     import polars as pl

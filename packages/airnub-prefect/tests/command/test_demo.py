@@ -1,4 +1,4 @@
-"""The demo."""
+"""The `demo` command."""
 
 import json
 import socket
@@ -28,7 +28,7 @@ def run(prefect_here, data_root, monkeypatch, capsys):
 
 
 def test_a_first_and_a_second_demo(run, monkeypatch):
-    """The first stores everything; the second knows all URLs again and finds nothing new."""
+    """The first demo stores everything; the second one finds all URLs unchanged."""
     few_tasks(monkeypatch)
     status, out, err = run()
     assert status == 0
@@ -42,7 +42,7 @@ def test_a_first_and_a_second_demo(run, monkeypatch):
 
 
 def test_a_broken_link(run, monkeypatch):
-    """The stage fails and names it, the stages after it are not started, and the status is 1."""
+    """The ingestion fails and names the link, later stages are not started, and the exit status is 1."""
     few_tasks(monkeypatch)
     status, out, err = run(with_failure=True)
     assert status == 1
@@ -62,8 +62,8 @@ def few_tasks(monkeypatch, **settings):
     monkeypatch.setattr(Demo, "settings", lambda self, site, root: {**whole(self, site, root), "counting": counting})
 
 
-def test_a_flow_that_breaks(run, monkeypatch):
-    """It is shown where, and the demo ends in good order with status 1."""
+def test_a_flow_that_crashes(run, monkeypatch):
+    """The traceback is printed, and the demo ends with exit status 1."""
     few_tasks(monkeypatch, ending="broken")
     status, _, err = run()
     assert status == 1
@@ -72,8 +72,8 @@ def test_a_flow_that_breaks(run, monkeypatch):
 
 
 @pytest.mark.parametrize("remembered", ["", "text", "-1", "999999", "taken"])
-def test_a_port_that_cannot_be_had_again(tmp_path, remembered):
-    """Another one is taken, and remembered."""
+def test_a_taken_port(tmp_path, remembered):
+    """The demo uses a free port, and keeps it for the next demo."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         text = str(other.getsockname()[1]) if remembered == "taken" else remembered
         (tmp_path / "site-port").write_text(text)
@@ -82,7 +82,7 @@ def test_a_port_that_cannot_be_had_again(tmp_path, remembered):
 
 
 def test_a_data_root_that_cannot_be_written(tmp_path):
-    """It is told like a store that cannot be written."""
+    """The error is that of a store that cannot be written."""
     (tmp_path / "root").write_text("in the way")
     with pytest.raises(StoreError, match=r"root: File exists"):
         demo_module._serve({}, tmp_path / "root")
@@ -90,7 +90,7 @@ def test_a_data_root_that_cannot_be_written(tmp_path):
 
 @pytest.mark.system
 def test_two_commands_on_one_home(start, written, tmp_path):
-    """A demo and a run at once, both with a server of their own on one new database: all that they did is recorded.
+    """A demo and a run at once, each with a server of its own on one new database, record everything.
 
     Every task run is there and Completed, every artifact is there, and the value of the secret is nowhere.
     """

@@ -1,4 +1,4 @@
-"""What a person sees."""
+"""Messages, progress bars and tables of the department command."""
 
 import io
 import json
@@ -43,8 +43,8 @@ def test_the_summary_names_failures_first(capsys):
     assert lines[-1] == "and 5 more; --json has all"
 
 
-def test_a_failed_row_says_why_in_a_pipe(capsys):
-    """At the end of its line; other lines end with their last cell, and none is padded."""
+def test_the_reason_of_a_failure_in_a_pipe(capsys):
+    """The reason is at the end of its line; no line has trailing spaces."""
     print_report("ingestion", Report([FAILED, stored(1)]))
     _, header, failed, other = capsys.readouterr().out.splitlines()
     assert header.split() == ["outcome", "source", "file", "size", "error"]
@@ -54,8 +54,8 @@ def test_a_failed_row_says_why_in_a_pipe(capsys):
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_a_failed_row_says_why_on_a_terminal(monkeypatch, width):
-    """Wrapped under the name of the item; no line is wider than the terminal."""
+def test_the_reason_of_a_failure_on_a_terminal(monkeypatch, width):
+    """The reason is wrapped below the name of the item; no line is wider than the terminal."""
     terminal = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
     monkeypatch.setattr(display_module, "_stdout", terminal)
     url = f"https://b/{'long_' * 20}.csv"
@@ -70,7 +70,7 @@ def test_a_failed_row_says_why_on_a_terminal(monkeypatch, width):
 
 
 def test_the_reason_of_a_failure_is_short(capsys):
-    """On one line, without the name of the item that stands beside it; the report of the run has all of it."""
+    """It is on one line, without the name of the item; the report of the run has all of it."""
     error = DatasetError("d", "expected a folder,\n  found: " + "x" * 1000)
     print_report("processing", Report([Outcome("d", Status.FAILED, error=error)]))
     [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("failed")]
@@ -92,13 +92,13 @@ def test_the_summary_of_datasets(capsys):
 
 
 def test_counts():
-    """Only what is there is counted."""
+    """Counts of 0 are left out."""
     assert count_line(Report()) == "no items"
     assert count_line(Report([FAILED, stored(1)])) == "1 stored, 1 failed"
 
 
 def test_rows_are_lines(capsys):
-    """Piped, each row is one line, however long it is."""
+    """In a pipe, each row is one line of any length."""
     print_rows([{"a": "x" * 3000, "b": "[red]y\\"}], ["a", "b"])
     [line] = [line for line in capsys.readouterr().out.splitlines() if "y" in line]
     assert line.split() == ["x" * 3000, "[red]y\\"]
@@ -152,8 +152,8 @@ def test_many_failures_without_a_report(capsys):
     assert lines[-1] == "and 3 more failed"
 
 
-def test_progress_on_a_terminal_says_why_the_latest_item_failed(monkeypatch):
-    """Below the bars while they are there, on one line."""
+def test_the_latest_failure_on_a_terminal(monkeypatch):
+    """The reason is on one line below the bars."""
     terminal = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
     monkeypatch.setattr(display_module, "_stderr", terminal)
     with Display() as display:
@@ -169,7 +169,7 @@ def test_progress_on_a_terminal_says_why_the_latest_item_failed(monkeypatch):
 
 
 def test_progress_of_many_in_a_pipe(capsys):
-    """Of many items a line at every tenth says how far it is."""
+    """A large batch has a progress line at every tenth."""
     with Display() as display:
         display.expect("files", 2000)
         for number in range(2000):
@@ -187,7 +187,7 @@ def test_outcomes_of_a_batch_that_was_not_expected():
 
 
 def test_stdout_to_stderr():
-    """While a flow runs, stdout is stderr, for child processes, too; afterwards it is what it was."""
+    """In the block, stdout is stderr, also for child processes; afterwards it is restored."""
     code = (
         "import os, sys\n"
         "from airnub_prefect.command.display import stdout_to_stderr\n"
@@ -201,8 +201,8 @@ def test_stdout_to_stderr():
     assert sorted(answer.stderr.split()) == ["child", "inside", "raw"]
 
 
-def test_stdout_is_back_after_an_error(capsys):
-    """Whatever happens inside."""
+def test_stdout_is_restored_after_an_error(capsys):
+    """An error in the block is passed on."""
     with pytest.raises(ZeroDivisionError), stdout_to_stderr():
         raise ZeroDivisionError
     print("after")  # noqa: T201  # to see where it goes

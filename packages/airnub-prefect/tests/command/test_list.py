@@ -8,7 +8,7 @@ EXPECTED = [
     {
         "stage": "ingestion",
         "flow": "department-for-tests-ingestion",
-        "description": "Fetches what it is told.",
+        "description": "Fetches the given URLs.",
         "variable": "dept_department_for_tests_ingestion_config",
         "file": "configs/variables/department_for_tests/ingestion.yaml",
     },
@@ -40,8 +40,8 @@ def test_a_list_needs_no_server(command, tmp_path):
     assert list(tmp_path.rglob("*.db")) == []
 
 
-def test_for_people(capsys):
-    """A paragraph for each flow, in lines of at most 100 characters without a terminal."""
+def test_without_json(capsys):
+    """The output has a paragraph for each flow, in lines of at most 100 characters without a terminal."""
     from department_for_tests.department import DEPARTMENT
 
     from airnub_prefect.command.list import list_flows

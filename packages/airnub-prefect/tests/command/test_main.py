@@ -31,14 +31,14 @@ def commands(command=None, words=()):
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_help_has_an_example(invoke, words):
-    """Each command says what it does, and shows how it is typed."""
+    """Each command has a description and an example."""
     answer = invoke(*words, "--help")
     assert answer.exit_code == 0
     assert f"Example: uv run department-for-tests {' '.join(words)}" in answer.stdout
 
 
 def test_all_commands():
-    """They are what the design promises."""
+    """The commands are those of the design."""
     assert sorted(" ".join(words) for words in commands()) == [
         "dataset history",
         "dataset ls",
@@ -71,8 +71,8 @@ def test_without_a_demo_there_is_no_site():
 
 
 @pytest.mark.parametrize("words", [("runn",), ("run", "nothing"), ("run", "counting", "--forse"), ("store",)])
-def test_mistakes_in_the_command(invoke, words):
-    """They have status 2, and what is valid is named."""
+def test_usage_errors(invoke, words):
+    """The exit status is 2, and valid values are named."""
     answer = invoke(*words)
     assert answer.exit_code == 2
     assert answer.stdout == ""
@@ -98,7 +98,7 @@ def test_the_pipeline_is_run_by_name_and_without_a_stage(invoke, words, monkeypa
 
 @pytest.mark.usefixtures("variables")
 def test_the_document_of_a_pipeline_is_alone_on_stdout(command, prefect_api):
-    """Also where its settings are nowhere: nothing on stdout, and status 2."""
+    """Without settings, stdout is empty and the exit status is 2."""
     done = command("run", "--json", PREFECT_API_URL=prefect_api)
     assert (done.returncode, done.stdout) == (2, "")
     assert "department_for_tests ingestion: no settings found" in done.stderr
@@ -121,7 +121,7 @@ def raising(error):
 
 
 def test_exit_statuses(capsys):
-    """0 and 1 are the work's own; 2 is a mistake of whoever configured, 130 Ctrl-C."""
+    """0 and 1 come from the command; 2 is a configuration error, 130 Ctrl-C."""
     assert ended(capsys, lambda: 0) == (0, "")
     assert ended(capsys, lambda: 1) == (1, "")
     assert ended(capsys, raising(KeyboardInterrupt())) == (
@@ -139,8 +139,8 @@ def test_exit_statuses(capsys):
     assert ended(capsys, raising(StoreError("/store", "No space left on device")))[0] == 1
 
 
-def test_what_nobody_expects_is_not_hidden():
-    """An error of our own has its traceback."""
+def test_an_unexpected_error_has_its_traceback():
+    """Any other exception is raised."""
     with pytest.raises(ZeroDivisionError):
         _exit(lambda: 1 // 0)
 
@@ -178,8 +178,8 @@ def test_wrong_configuration(command, written, tmp_path):
         ("", ": expected a mapping, found nothing"),
     ],
 )
-def test_files_that_are_no_settings(invoke, written, text, message):
-    """They are told in one line."""
+def test_invalid_settings_files(invoke, written, text, message):
+    """Each error is printed in one line."""
     config = written(text)
     answer = invoke("run", "counting", "--config", config)
     assert answer.exit_code == 2
@@ -194,8 +194,8 @@ def test_a_configuration_that_is_not_there(invoke, tmp_path):
     assert (answer.exit_code, "is a directory" in answer.stderr) == (2, True)
 
 
-def test_a_server_that_is_not_there(command, written):
-    """One line says which, and the status is 1."""
+def test_an_unreachable_server(command, written):
+    """One line names the server; exit status 1."""
     url = "http://me:hunter2@127.0.0.1:9/api"
     done = command("run", "counting", "--config", written("tasks: 1\n"), PREFECT_API_URL=url)
     assert done.returncode == 1
@@ -205,8 +205,8 @@ def test_a_server_that_is_not_there(command, written):
 
 
 @pytest.mark.usefixtures("variables")
-def test_no_settings_at_all(command, prefect_api):
-    """Nothing found names both places, and what to do; it has status 2, not a traceback."""
+def test_missing_settings(command, prefect_api):
+    """The error names Variable, file and command; exit status 2, without a traceback."""
     done = command("run", "counting", PREFECT_API_URL=prefect_api)
     assert done.returncode == 2
     assert f"Variable dept_department_for_tests_counting_config on {prefect_api}" in done.stderr
@@ -229,7 +229,7 @@ finally:
 """
 
 
-def test_help_is_quick(environment):
-    """It imports neither Prefect nor what the work needs."""
+def test_help_is_fast(environment):
+    """`--help` imports neither Prefect nor the modules of the commands."""
     answer = subprocess.run([sys.executable, "-c", HELP], env=environment, capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "set()"

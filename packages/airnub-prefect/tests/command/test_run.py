@@ -111,8 +111,8 @@ def test_force_reaches_the_stages_that_know_it(run, site, tmp_path):
     assert run("counting", "tasks: 2", force=True)[0] == 0
 
 
-def test_a_flow_that_would_run_more_than_was_asked_for(prefect_here, written):
-    """It has no such parameter, as those of an older template: nothing is run, and the message says what brings it."""
+def test_a_flow_without_the_parameters_of_a_selection(prefect_here, written):
+    """Nothing is run, and the message names `airnub template update`."""
     with pytest.raises(ConfigurationError, match=r"counting: --source and --failed: expected .* template update"):
         run_stage(
             STAGES["counting"], Selection(["a"], failed=True),
@@ -129,7 +129,7 @@ def test_a_flow_need_not_be_async(run):
 
 
 def test_the_format_of_the_document(run):
-    """People script against it."""
+    """Scripts depend on its fields."""
     status, stdout, _ = run("counting", "tasks: 1", as_json=True)
     document = json.loads(stdout)
     assert status == 0
@@ -159,8 +159,8 @@ def test_the_format_of_the_document(run):
     }
 
 
-def test_a_flow_that_breaks(run):
-    """Whoever wrote it is shown where, redacted; whoever scripts gets the document, and status 1."""
+def test_a_flow_that_crashes(run):
+    """The redacted traceback is on stderr, the document on stdout, and the exit status is 1."""
     status, stdout, stderr = run("counting", "ending: broken", as_json=True)
     document = json.loads(stdout)
     assert (status, document["state"], document["items"]) == (1, "failed", [])
@@ -298,8 +298,8 @@ def test_a_pipeline_goes_on_after_wrong_settings(run_all, monkeypatch):
     assert "unknown key 'stroe'" in document["failure"]
 
 
-def test_a_pipeline_of_which_a_stage_breaks(run_all, site, tmp_path):
-    """What completed before has its document; the one that broke has none, and the pipeline says why it failed."""
+def test_a_pipeline_with_a_stage_that_crashes(run_all, site, tmp_path):
+    """Completed stages have their document, the crashed one has none, and `failure` has the reason."""
     site.routes["/a.csv"] = Reply(b"a\n")
     right = json.loads(ingestion(tmp_path, site.url("/a.csv")))
     status, stdout, stderr = run_all(right, {"ending": "broken"})
@@ -323,8 +323,8 @@ def test_wrong_settings_of_a_pipeline(run_all, site, tmp_path):
     assert "taks" in document["failure"]
 
 
-def test_a_pipeline_for_people(run_all, site, tmp_path):
-    """A table for each stage."""
+def test_a_pipeline_without_json(run_all, site, tmp_path):
+    """The output has a table for each stage."""
     site.routes["/a.csv"] = Reply(b"a\n")
     status, stdout, _ = run_all(json.loads(ingestion(tmp_path, site.url("/a.csv"))), {"tasks": 2}, as_json=False)
     assert status == 0
@@ -377,7 +377,7 @@ def test_progress_on_a_terminal(start, site, written, tmp_path, prefect_api):
 def _read(terminal):
     try:
         return os.read(terminal, 1000)
-    except OSError:  # as Linux tells that the other end was closed
+    except OSError:  # Linux raises this when the other end is closed
         return b""
 
 
@@ -406,7 +406,7 @@ def halted(start, site, written, tmp_path):
 
 @pytest.mark.system
 def test_sigterm(halted, tmp_path):
-    """As Docker sends it, to the command alone: it ends, leaves no process, and what had ended is whole."""
+    """SIGTERM to the command alone, as Docker sends it: no process is left, and stored items are whole."""
     process, server = halted
     os.kill(process.pid, signal.SIGTERM)
     process.communicate(timeout=60)
@@ -419,7 +419,7 @@ def test_sigterm(halted, tmp_path):
 
 @pytest.mark.system
 def test_ctrl_c(halted, tmp_path):
-    """It ends soon with status 130, says what is safe, and leaves no process and no half-written file."""
+    """Exit status 130, the number of stored items is printed, and no process and no partial file is left."""
     process, server = halted
     os.killpg(process.pid, signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
@@ -441,7 +441,7 @@ def test_ctrl_c(halted, tmp_path):
 @pytest.mark.system
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_interrupted_downloads(start, site, written, tmp_path, sent):
-    """What had come is settled and counted, whatever thread it was in; a transfer that hangs keeps nobody waiting."""
+    """Downloaded files are committed and counted in every thread; a hanging transfer does not delay the end."""
     reached, released = threading.Event(), threading.Event()
     site.routes |= {f"/{number}.csv": Reply(f"{number}\n".encode()) for number in range(20)}
     site.routes["/slow.csv"] = lambda _asked: reached.set() or (released.wait() and Reply(b"slow\n"))
@@ -463,7 +463,7 @@ def test_interrupted_downloads(start, site, written, tmp_path, sent):
 
 @pytest.mark.system
 def test_kill_9(halted, tmp_path):
-    """The embedded server ends by itself, in good order, and leaves nothing but the database."""
+    """The embedded server stops by itself, and leaves only the database."""
     process, server = halted
     process.kill()
     process.communicate()

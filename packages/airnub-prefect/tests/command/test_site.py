@@ -24,8 +24,8 @@ def get(url):
         return answer.read().decode()
 
 
-def test_it_serves_what_the_demo_serves_until_it_is_told_to_stop(url):
-    """Files, and a page at its root that lists them; all else is not there."""
+def test_the_routes_of_the_demo_are_served_until_sigterm(url):
+    """The root page lists the files; other paths are 404."""
     assert get(f"{url}a.csv") == "a\n1\n"
     assert '<a href="/b.csv">' in get(url)
     with pytest.raises(urllib.error.HTTPError, match="404") as missing:
@@ -33,8 +33,8 @@ def test_it_serves_what_the_demo_serves_until_it_is_told_to_stop(url):
     missing.value.close()
 
 
-def test_it_does_not_remember_who_asked():
-    """It may run for months."""
+def test_requests_are_not_recorded():
+    """A site that runs for months needs no more memory."""
     from department_for_tests.department import DEPARTMENT
 
     from airnub_prefect.command.site import Site
@@ -45,7 +45,7 @@ def test_it_does_not_remember_who_asked():
 
 
 def test_a_port_that_is_taken(url, command):
-    """Is told, and nothing else is served."""
+    """The error names the port, and nothing is served."""
     done = command("site", "--port", url.rstrip("/").rpartition(":")[2])
     assert done.returncode == 2
     assert "expected a free port" in done.stderr

@@ -56,7 +56,7 @@ def invoke(folder):
 
 
 def test_ls(invoke, site):
-    """Each object has a line, with where it came from; a source is chosen by name."""
+    """Each object has a line with its origin; `--source` selects a source."""
     status, out, err = invoke("ls")
     assert (status, err) == (0, "")
     assert [line.split()[:3] for line in out.splitlines() if site.url("/") in line] == [
@@ -66,8 +66,8 @@ def test_ls(invoke, site):
     assert [one["source"] for one in json.loads(invoke("ls", "--source", "b", "--json")[1])] == ["b"]
 
 
-def test_a_source_that_is_not_there(invoke):
-    """A misspelt name is no empty list."""
+def test_an_unknown_source(invoke):
+    """A misspelt name is an error, not an empty list."""
     status, out, err = invoke("ls", "--source", "c", "--json")
     assert (status, out) == (1, "")
     assert err == "expected a source of store, found nothing of 'c'; see `store ls`\n"
@@ -86,8 +86,8 @@ def test_show(invoke, site, folder):
 
 
 @pytest.mark.parametrize("what", ["nothing", "sha256:", "", "ab", "0" * 64])
-def test_nothing_to_show(invoke, what):
-    """It is said, with the way on; a digest needs four digits to be meant."""
+def test_show_without_a_match(invoke, what):
+    """The error names `store ls`; a digest needs at least four digits."""
     status, out, err = invoke("show", what)
     assert (status, out) == (1, "")
     assert f"found nothing for {what!r}; see `store ls`" in err
@@ -183,7 +183,7 @@ def current(folder, source="a"):
 
 
 def test_forget(invoke, site, folder):
-    """A URL is withdrawn at once and for good; its object and its versions stay, and a run brings it back."""
+    """A URL is withdrawn; its object and versions stay, and a run restores it."""
     url = site.url("/a.csv")
     status, out, err = invoke("forget", url, "--json")
     assert (status, err) == (0, "")
@@ -220,8 +220,8 @@ def test_forget_a_url_that_is_not_there(invoke, site, folder):
     assert len(current(folder)) == 1
 
 
-def test_forget_what_a_killed_process_withdrew_in_the_index_alone(invoke, site, folder):
-    """The store has the withdrawal when the command says so."""
+def test_forget_after_a_killed_withdrawal(invoke, site, folder):
+    """A withdrawal that only the index has is written to the store."""
     with open_store(folder) as (store, index):
         [row] = index.current("a")
         withdrawal = Withdrawal("a", row.url_digest, row.url, row.checked_at, "store forget")
@@ -288,8 +288,8 @@ def test_gc(invoke, folder):
     assert invoke("verify")[0] == 0
 
 
-def test_gc_while_somebody_writes(invoke, folder):
-    """What a run may be about to use is left, and it is said."""
+def test_gc_during_a_run(invoke, folder):
+    """Files that the run may use are kept, and a message says so."""
     [path] = folder.glob("a/*/*/a.csv")
     path.with_name("a.csv.manifest.json").unlink()
     with open_for_writing(folder):
@@ -338,8 +338,8 @@ def test_partials(invoke, waiting):
     assert waiting.is_dir()
 
 
-def test_partials_are_given_up(invoke, waiting):
-    """With `--remove`; afterwards there are none."""
+def test_partials_are_removed(invoke, waiting):
+    """`--remove` deletes all partial files."""
     status, out, _ = invoke("partials", "--remove")
     assert (status, waiting.exists()) == (0, False)
     assert out.startswith("removed big: http://h/big.iso?token=*** (")
@@ -387,7 +387,7 @@ def test_a_department_without_an_ingestion(tmp_path):
 
 
 def test_a_store_that_cannot_be_read(invoke, folder):
-    """A file in the way of the index is told with its path, and without a traceback."""
+    """A file in place of the index is an error with its path, without a traceback."""
     hidden = folder / ".airnub"
     hidden.rename(folder / ".moved")
     hidden.write_text("in the way")

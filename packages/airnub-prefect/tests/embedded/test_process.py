@@ -44,7 +44,7 @@ def lifespan(metrics, consume):
 
 
 async def nothing():
-    """Nobody consumes."""
+    """A consumer that never handles a message."""
 
 
 def test_shutdown_waits_until_all_is_recorded(metrics):
@@ -62,8 +62,8 @@ def test_shutdown_waits_until_all_is_recorded(metrics):
     assert left == {"events": 0, "task-runs": 0}
 
 
-def test_messages_that_cannot_be_recorded_are_given_up(metrics, monkeypatch, capsys):
-    """Without any progress the end comes all the same, and says what was left."""
+def test_messages_that_cannot_be_recorded_are_dropped(metrics, monkeypatch, capsys):
+    """Without progress the server stops, and logs the number of dropped messages."""
     monkeypatch.setattr(process, "STALL_TIMEOUT", 0.0)
     metrics["events"] = {"published": 3, "consumed": 1}
     assert lifespan(metrics, nothing)[-1] == {"events": 2}
@@ -83,7 +83,7 @@ def test_requests_are_passed_on():
 
 
 def test_it_ends_with_its_owner():
-    """When the owner's process is gone, whoever it is, the server is asked to stop."""
+    """The server stops after the process of its owner has ended."""
     owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     with owner:
         assert process._exists(owner.pid)
@@ -93,8 +93,8 @@ def test_it_ends_with_its_owner():
     assert server.should_exit
 
 
-def test_a_process_of_somebody_else_exists(monkeypatch):
-    """One that may not be asked is there all the same."""
+def test_a_process_of_a_different_user_exists(monkeypatch):
+    """A process that may not be signalled counts as running."""
 
     def refuse(_pid, _signal):
         raise PermissionError

@@ -62,7 +62,7 @@ def test_homes(tmp_path, monkeypatch):
 
 @pytest.mark.system
 def test_log_tail(tmp_path):
-    """When it cannot start, its own words say why."""
+    """The error of a failed start has the end of the log."""
     (tmp_path / "prefect.db").write_bytes(b"garbage" * 1000)
     with EmbeddedServer(home=tmp_path) as server, pytest.raises(EmbeddedServerError) as error:
         server.wait_until_ready()
@@ -71,7 +71,7 @@ def test_log_tail(tmp_path):
 
 
 def test_ctrl_c_while_it_is_drained(tmp_path, monkeypatch):
-    """Who is in a hurry loses what was not sent yet, and leaves no process."""
+    """Unsent events are lost, and no process is left."""
 
     def interrupted():
         raise KeyboardInterrupt
@@ -84,8 +84,8 @@ def test_ctrl_c_while_it_is_drained(tmp_path, monkeypatch):
     assert is_gone(pid)
 
 
-def test_a_server_that_is_killed_on_the_way(tmp_path):
-    """Leaving is no error of its own."""
+def test_a_server_that_was_killed(tmp_path):
+    """Leaving the block raises no error."""
     with EmbeddedServer(home=tmp_path) as server:
         server._process.kill()
         server._process.wait()
@@ -93,7 +93,7 @@ def test_a_server_that_is_killed_on_the_way(tmp_path):
 
 
 def test_a_server_that_does_not_stop(tmp_path, monkeypatch):
-    """It is killed after some time."""
+    """It is killed after a timeout."""
     monkeypatch.setattr("airnub_prefect.embedded.server.STOP_WITHIN", 0.01)
     server = EmbeddedServer(home=tmp_path)
     code = "import signal; signal.signal(15, signal.SIG_IGN); print('up', flush=True); signal.pause()"
@@ -107,8 +107,8 @@ def test_a_server_that_does_not_stop(tmp_path, monkeypatch):
     server.stop()  # nothing is left to be stopped
 
 
-def test_a_server_is_left_to_its_owner(tmp_path):
-    """It runs on without the object, and ends with its owner."""
+def test_a_detached_server(tmp_path):
+    """It runs without the object, and ends with its owner."""
     owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     with owner:
         server = EmbeddedServer(owner=owner.pid, home=tmp_path)
@@ -122,8 +122,8 @@ def test_a_server_is_left_to_its_owner(tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
-def test_certificates_are_for_prefect_to_judge(tmp_path):
-    """A server with a certificate of its own is there; which ones are trusted is in Prefect's settings."""
+def test_an_untrusted_certificate_counts_as_an_answer(tmp_path):
+    """Prefect's own settings decide which certificates are trusted."""
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
     subprocess.run([*request, "-keyout", key, "-out", certificate], check=True, capture_output=True)

@@ -10,8 +10,8 @@ from department_template.flows.ingestion.public_api_data import public_api_data
 ROUTES = {"/data": Reply(b'{"records": [{"a": 1}]}'), "/page": Reply(b'<a href="/data">Data</a>')}
 
 
-def test_what_its_settings_name_is_stored(prefect_api, tmp_path):
-    """A source of its own, on a site of its own."""
+def test_its_sources_are_stored(prefect_api, tmp_path):
+    """The source and its site are those of the test."""
     with SampleSite(ROUTES) as site:
         source = ApiSource(name="records", url=site.url("/data"), records="records")
         network = NetworkSettings(allow_private_hosts=True)

@@ -14,7 +14,7 @@ from project_alpha.datasets import WEATHER
 
 QUESTION = "Can tomorrow's rain be predicted from what is known today?"
 
-# The last digits depend on the processor's arithmetic; six are the same everywhere, and more than 365 days can tell.
+# Digits beyond the sixth depend on the processor's arithmetic, and are more precise than 365 days justify.
 _DIGITS = 6
 
 

@@ -1,4 +1,4 @@
-"""Its demo: a file, an API that wants to know who asks, and a page."""
+"""Its demo: a file, an API that requires authentication, and a page."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +40,7 @@ class Demo:
 
 def _api(asked: Asked) -> Reply:
     known = asked.headers.get("authorization") == "hunter2-the-token"
-    return Reply(b'{"rows": [{"n": 1}]}') if known else Reply(b"who asks?", status=403)
+    return Reply(b'{"rows": [{"n": 1}]}') if known else Reply(b"authentication required", status=403)
 
 
 DEMO = Demo()

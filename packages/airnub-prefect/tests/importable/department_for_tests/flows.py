@@ -12,7 +12,7 @@ from airnub_prefect.tasks import fetch_apis, fetch_files, fetch_pages
 from department_for_tests.settings import CountingSettings, IngestionSettings
 
 
-@flow(name="department-for-tests-ingestion", description="Fetches\n    what it is told.")
+@flow(name="department-for-tests-ingestion", description="Fetches\n    the given URLs.")
 async def ingestion(settings: IngestionSettings | None = None, force: bool = False) -> Report:
     """A stage that takes `force`."""
     settings = await resolve(IngestionSettings, settings)
@@ -32,7 +32,7 @@ def count(number: int) -> Outcome:
 
 @flow(name="department-for-tests-counting", description="Counts.")
 async def counting(settings: CountingSettings | None = None) -> Report | None:
-    """A stage that takes no `force`, and ends as it is told."""
+    """A stage that takes no `force`; its settings decide how it ends."""
     settings = await resolve(CountingSettings, settings)
     futures = [count.submit(number) for number in range(settings.tasks)]
     outcomes = [future.result() for future in futures]

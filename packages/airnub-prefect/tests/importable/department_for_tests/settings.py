@@ -1,4 +1,4 @@
-"""What its stages are told."""
+"""Settings of its stages."""
 
 from typing import Literal
 
@@ -16,15 +16,15 @@ class IngestionSettings(SourceSettings, department=DEPARTMENT, stage="ingestion"
     pages: list[PageSource] = []
 
     def of_files(self) -> CategoryConfig[FileSource]:
-        """The part of `files`."""
+        """Configuration of `files`."""
         return self.category(self.files)
 
     def of_apis(self) -> CategoryConfig[ApiSource]:
-        """The part of `apis`."""
+        """Configuration of `apis`."""
         return self.category(self.apis)
 
     def of_pages(self) -> CategoryConfig[PageSource]:
-        """The part of `pages`."""
+        """Configuration of `pages`."""
         return self.category(self.pages)
 
 
