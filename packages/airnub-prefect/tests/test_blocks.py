@@ -81,8 +81,8 @@ def test_a_bucket_without_keys(save):
 @pytest.mark.parametrize(
     ("credentials", "expected"),
     [
-        ({"profile_name": "me"}, "found profile_name: not supported"),
-        ({"assume_role_arn": "arn"}, "found assume_role_arn: not supported"),
+        ({"profile_name": "me"}, "found profile_name, which is not supported"),
+        ({"assume_role_arn": "arn"}, "found assume_role_arn, which is not supported"),
         ({"aws_client_parameters": {"verify": False}}, "certificates are always verified"),
     ],
 )
@@ -120,7 +120,7 @@ def test_remote_file_systems_that_are_none_of_ours(save, basepath):
 def test_invalid_settings(save):
     """The error names the setting."""
     save("of-tests-8", basepath="s3://bucket/x", settings={"client_kwargs": ["hunter2"]})
-    with pytest.raises(ConfigurationError, match="expected a mapping as client_kwargs, found something else"):
+    with pytest.raises(ConfigurationError, match="expected a mapping as client_kwargs, found list"):
         read("remote-file-system/of-tests-8")
 
 

@@ -62,7 +62,7 @@ def test_tolerated_failures_do_not_fail_the_run(prefect_api):
 def test_a_share_is_named_in_the_message(prefect_api):
     """The message says what would have been tolerated."""
     state = finish_in_flow(Report([failed(1), failed(2)]), "5%")
-    with pytest.raises(StageFailedError, match="2 of 2 items failed, tolerated: 5%; running again will not help"):
+    with pytest.raises(StageFailedError, match="2 of 2 items failed, tolerated: 5%; another run alone will not help"):
         state.result()
 
 

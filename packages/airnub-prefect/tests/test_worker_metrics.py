@@ -105,7 +105,7 @@ def test_late_runs_and_the_state_of_the_worker(prefect_here, tmp_path, caplog):
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.types._datetime import now
 
-    from airnub_prefect.worker_metrics import DiskWatch, watch
+    from airnub_prefect.worker_metrics import DiskWatch, update_metrics
 
     pool, other = (f"watched-{uuid4().hex[:8]}" for _ in range(2))
     with get_client(sync_client=True) as client:
@@ -119,7 +119,7 @@ def test_late_runs_and_the_state_of_the_worker(prefect_here, tmp_path, caplog):
                 client.request("POST", f"/flow_runs/{run.id}/set_state", json={"state": late, "force": True})
 
     async def look():
-        task = asyncio.create_task(watch(Worker(), pool, DiskWatch([tmp_path / "gone"])))
+        task = asyncio.create_task(update_metrics(Worker(), pool, DiskWatch([tmp_path / "gone"])))
         while value("airnub_pool_late_runs_timestamp_seconds", pool=pool) is None and not task.done():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         task.cancel()

@@ -47,7 +47,7 @@ def test_a_broken_link(run, monkeypatch):
     status, out, err = run(with_failure=True)
     assert status == 1
     assert "ingestion: 3 stored, 1 failed" in out
-    assert "The stages after ingestion were not started. What was stored is safe" in out
+    assert "The stages after ingestion were not started. Stored items are safe" in out
     assert (out + err).count("expected status 200, found 404 Not Found") == 1
     assert "ingestion: 1 of 4 items failed" in err
 

@@ -88,7 +88,7 @@ def _print_reports(
     for stage, report in reports.items():
         print_report(stage, report)
     new = sum(report.counts["stored"] + report.counts["updated"] for report in reports.values())
-    what = f"{new} new items" if new else "everything is unchanged, nothing new was stored"
+    what = f"{new} items are new" if new else "everything is unchanged, nothing new was stored"
     echo(f"All stages completed in {seconds:.1f} s: {what}.\n")
     echo(f"  objects   {shown(root / 'store')}")
     for outcome in (outcome for report in reports.values() for outcome in report.outcomes if outcome.note):
