@@ -58,6 +58,7 @@ def bucket_vault(s3):
     return BucketVault(Bucket(s3.bucket()))
 
 
+@pytest.mark.system
 def test_a_dataset_is_whole_in_every_backup_while_a_run_commits_to_it(state, tmp_path):
     """Each file of its newest version is there, and the index knows each object that it was made of."""
     vault, names = FolderVault(tmp_path / "vault"), []

@@ -96,15 +96,18 @@ def test_printed_lines_become_records_and_json_stays():
     assert (odd["logger"], odd["level"]) == ("stdout", "INFO")
 
 
-@pytest.mark.parametrize("value", ["", "text"])
-def test_without_the_variable_prefect_logs_as_ever(value, tmp_path):
-    """The class is that of Prefect."""
-    code = "from airnub_prefect.json_logs import ConsoleHandler; print(ConsoleHandler.__name__)"
+def test_without_the_variable_prefect_logs_as_ever(tmp_path):
+    """The class is that of Prefect where the variable is empty or asks for another format."""
+    code = (
+        "import importlib, os; from airnub_prefect import json_logs; print(json_logs.ConsoleHandler.__name__)\n"
+        "os.environ['AIRNUB_LOG_FORMAT'] = 'text'; print(importlib.reload(json_logs).ConsoleHandler.__name__)\n"
+        "os.environ['AIRNUB_LOG_FORMAT'] = 'json'; print(importlib.reload(json_logs).ConsoleHandler.__name__)\n"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | {"AIRNUB_LOG_FORMAT": value, "PREFECT_HOME": str(tmp_path)},
+        [sys.executable, "-c", code], env=os.environ | {"AIRNUB_LOG_FORMAT": "", "PREFECT_HOME": str(tmp_path)},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout == "PrefectConsoleHandler\n"
+    assert done.stdout.split() == ["PrefectConsoleHandler", "PrefectConsoleHandler", "JsonHandler"]
 
 
 def test_every_line_of_a_run_is_an_object(prefect_api, environment, tmp_path):
