@@ -1,6 +1,7 @@
-"""docs/reference.md, made from the commands' `--help`; run as a script, it writes the page."""
+"""docs/reference.md, made from `--help`; as a script it writes the page, or the file of its argument."""
 
 import inspect
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,4 +49,4 @@ def _contexts(context: click.Context) -> Iterator[click.Context]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(reference())
+    Path(sys.argv[1] if len(sys.argv) > 1 else PAGE).write_text(reference())
