@@ -66,6 +66,9 @@ RUN_ELSEWHERE = {
     "uv run --all-packages pytest -m system": ".ci/run::system",
     "uv run pytest": "tests/clean_clone.py::FURTHER",
     "uv run pytest -m system": ".ci/run::system",
+    "uv run --all-packages python tests/importable/command_reference.py": (
+        "tests/test_command_reference.py::test_the_script_writes_the_page"
+    ),
     "uv sync --all-packages --group lint": ".ci/run::lint",
     "uv run --no-sync python .ci/plain_words.py --update": (
         "tests/test_plain_words.py::test_a_smaller_number_has_to_be_recorded"
