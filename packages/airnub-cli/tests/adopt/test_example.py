@@ -16,7 +16,6 @@ TEXTS = {
         '- targets: ["worker-project-alpha:9464", "worker-orders:9464"]\n',
         '- targets: ["worker-orders:9464"]\n',
     ),
-    ".ci/plain-words.txt": ("1 told README.md\n3 told departments/project_alpha/src\n", "1 told README.md\n"),
     "README.md": (
         "# airnub\n\nWhat it is.\n\nLicence: [MIT](LICENSE). The sample data are in the public domain:\n"
         "[where they come from](departments/project_alpha/SOURCES.md).\n",

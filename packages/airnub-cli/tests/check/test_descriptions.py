@@ -19,9 +19,9 @@ ALL = {
     README: ["Orders of the Zoo, a department of", "| ingestion |"],
     DEPLOYMENTS: ["description: Everything", "description: What was", "description: Which was"],
     "src/zoo_orders/example/sample_site/SOURCES.md": ["`measurements.csv`: daily weather"],
-    "tests/test_datasets.py": ["def test_a_row_that_fits"],
+    "tests/test_datasets.py": ["def test_a_valid_row_is_kept"],
     "tests/example/test_report.py": ["def test_the_warmest_day"],
-    "tests/example/test_rows.py": ["def test_every_row"],
+    "tests/example/test_rows.py": ["def test_one_row_of_the_sample_breaks_a_rule"],
 }
 """What each line that is named begins with: a paragraph, or rows one after the other, are named once."""
 

@@ -36,10 +36,6 @@ def _prometheus(text: str) -> str:
     return re.sub(rf"{target}, |(?:, )?{target}", "", text)
 
 
-def _plain_words(text: str) -> str:
-    return re.sub(rf"^.* departments/{EXAMPLE.module}/.*\n", "", text, flags=re.MULTILINE)
-
-
 def _readme(text: str) -> str:
     text = re.sub(rf" The sample data are in the public domain:\n\[.*\]\(departments/{EXAMPLE.module}/.*\)\.", "", text)
     heading, gap, rest = text.partition("\n\n")
@@ -49,7 +45,6 @@ def _readme(text: str) -> str:
 _EDITS = {
     "pyproject.toml": _pyproject,
     "infra/prometheus/prometheus.yaml": _prometheus,
-    ".ci/plain-words.txt": _plain_words,
     "README.md": _readme,
 }
 FILES = tuple(_EDITS)
