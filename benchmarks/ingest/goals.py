@@ -36,9 +36,9 @@ RACES = {
         SMALL,
         32,
         {
-            "rclone": 1.3,
+            "rclone": 1.1,
             "curl": 0.75,
-            "curl-hash": 1.5,
+            "curl-hash": 1.4,
             "scrapy": 6,
             "pooch": 6,
             "aria2": 6,
@@ -68,7 +68,7 @@ RACES = {
         16,
         {"curl-hash": 2, "rclone": 1.1, "curl": None, "wget2": None, "pooch": None, "aria2": None, "httpx": None},
     ),
-    "again": Race("S again, nothing changed", SMALL, 32, {"rclone": 1.5}, is_again=True),
+    "again": Race("S again, nothing changed", SMALL, 32, {"rclone": 0.95}, is_again=True),
     "latency": Race(
         "S, 50 ms away",
         SMALL,
