@@ -153,7 +153,7 @@ def _pulled(entry: DeploymentEntry) -> Iterator[Diagnostic]:
     pull = entry.value.get("pull", source.value.get("pull"))
     if pull is None:
         yield entry.mistake(
-            "missing key 'pull': without one Prefect writes the folder of whoever deploys into the deployment"
+            "missing key 'pull': without one Prefect writes the folder on the deploying machine into the deployment"
         )
     for place, message in wrong_steps(pull if isinstance(pull, list) else []):
         if "pull" in entry.value:

@@ -155,7 +155,7 @@ def read_environment(root: Path, name: str) -> Environment:
         raise ConfigurationError.of("--env", message)
     if not environment_file(root, name).is_file():
         file = YamlFile(shown(environment_file(root, name)))
-        return Environment(name, names, file, EnvironmentFile(description="Nothing is different."))
+        return Environment(name, names, file, EnvironmentFile(description="No overrides."))
     file, base = _with_base(root, name, names)
     says, mistakes = checked(EnvironmentFile, file)
     file.mistakes += mistakes
