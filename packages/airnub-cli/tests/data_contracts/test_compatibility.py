@@ -97,7 +97,7 @@ def test_a_department_that_retires_makes_nothing_any_more(publishing):
     """Who is still active and reads it is named."""
     publishing.change("configs/departments.yaml", "status: active", "status: retired")
     [told] = wrong_of_readers(publishing)
-    assert told.startswith(f"{READS}:2: beta_dept reads alpha_dept/rain v1, expected somebody active, found")
+    assert told.startswith(f"{READS}:2: beta_dept reads alpha_dept/rain v1, expected an active department, found")
     publishing.change("configs/departments.yaml", "status: active", "status: retired")
     assert wrong_of_readers(publishing) == []
     publishing.write("configs/departments.yaml", "departments: nobody\n")
@@ -241,7 +241,7 @@ def test_what_nobody_reads_may_change_on_either_side(publishing):
     publishing.change(CODE, '"wind": ("float64"', '"wind": ("string"')
     [told] = wrong(publishing)
     assert told.startswith(f"{CONTRACT}:9: wind: expected float64, found string")
-    assert told.endswith("; nobody reads it: change the one or the other")
+    assert told.endswith("; no department reads it: change the contract or the code")
     publishing.change(CONTRACT, "wind: {type: float64", "wind: {type: string")
     assert wrong(publishing) == []
 
@@ -334,7 +334,7 @@ def test_a_real_event(publishing):
         "fields:\n  orders: int64\n  at: string\n",
     )
     expected = "at: expected a value every time, found one that may be null at alpha_dept.events:SHIPPED"
-    assert wrong(publishing) == [f"{path}:6: {expected}; nobody reads it: change the one or the other"]
+    assert wrong(publishing) == [f"{path}:6: {expected}; no department reads it: change the contract or the code"]
 
 
 def test_types_that_are_built_of_others(publishing):
@@ -444,7 +444,7 @@ def test_a_check_that_the_code_lacks(checking):
     assert "found no such check at alpha_dept.datasets:DATASETS; read by beta_dept" in found
     checking.change(READS, "      fresh_day: {check: fresh, column: day, within: 36h}\n", "")
     [found] = wrong(checking)
-    assert found.endswith("no reader relies on it: change the one or the other")
+    assert found.endswith("no reader relies on it: change the contract or the code")
 
 
 def test_a_contract_that_says_nothing_of_checks_promises_those_of_its_code(checking):

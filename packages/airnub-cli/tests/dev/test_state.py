@@ -12,7 +12,7 @@ def test_a_folder_is_for_one_at_a_time(tmp_path):
     """The second is told what to do; when the first has ended, it may."""
     state = StateFolder(tmp_path / "dev")
     with held(state):
-        with pytest.raises(ConfigurationError, match="another `airnub dev` at work in it"), held(state):
+        with pytest.raises(ConfigurationError, match="another `airnub dev` uses it"), held(state):
             pass
         assert state.temporary.is_dir()
     with held(state):

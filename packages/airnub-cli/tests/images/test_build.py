@@ -112,7 +112,7 @@ def test_the_reason_names_what_changed(build, engine, workspace, lock_also):
 def test_an_image_of_compose_does_not_say_what_it_was_built_from(build, engine):
     """So it is built."""
     engine.local["airnub/prefect:local"] = {}
-    assert build()["prefect"] == ("build", "it does not say what it was built from; Compose or somebody else built it")
+    assert build()["prefect"] == ("build", "it has no label with its inputs; Compose or a different tool built it")
 
 
 def test_a_registry_is_asked_by_content(build, engine, workspace):

@@ -1,4 +1,4 @@
-"""Safe file names: whatever a server calls a file, a name that every file system takes and that stays in its folder."""
+"""Safe file names: untrusted names become names that every file system accepts and that cannot leave their folder."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ _FORBIDDEN = re.compile(r'[<>:"|?*]')
 # Reserved by Windows, with or without an extension:
 # https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])", re.IGNORECASE)
-# Names that the slow way would return as they are. Nearly all names are such, and one is made safe for every file.
+# Names that need no change, which are nearly all: this one match skips the slow path, which would run for every file.
 _PLAIN = re.compile(
     r"(?!(?:[Cc][Oo][Nn]|[Pp][Rr][Nn]|[Aa][Uu][Xx]|[Nn][Uu][Ll]|[Cc][Oo][Mm][0-9]|[Ll][Pp][Tt][0-9])(?:\.|\Z))"
     rf"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{{0,{MAX_NAME_BYTES - 2}}}[A-Za-z0-9_-])?"
@@ -21,7 +21,7 @@ _PLAIN = re.compile(
 
 
 def safe_file_name(name: str, *, default: str = "file") -> str:
-    r"""A safe name for a file that somebody else named.
+    r"""A safe file name made from an untrusted one, such as a server's.
 
     Keeps what can be kept: letters of all scripts, digits, spaces inside, the extension. Removes folders (`/` and
     `\`), control and invisible characters (text-direction tricks among them), and what Windows forbids.

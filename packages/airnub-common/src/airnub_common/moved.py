@@ -27,7 +27,7 @@ class MovedNames:
     """
 
     modules: Mapping[str, str]
-    """The present module of each moved one."""
+    """The new module of each moved one."""
     names: Mapping[tuple[str, str], str]
     """By present module and former name: the present name."""
     elsewhere: Mapping[str, Callable[[str, str], tuple[str, Any]]] = field(default_factory=dict)

@@ -23,7 +23,7 @@ _MASKED_NAME = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _MARK = re.compile(r"[@?#\[\];]|%(?:3|4|25)")
-"""What a URL or a path has where something of it is masked; behind `%` such characters are encoded."""
+"""Characters without which a URL or a path contains nothing to mask; `%` may encode them."""
 _MAY_HIDE = re.compile(r"[%?&;#]|://")
 # The scheme has a limit, since it would be looked for from each letter of a long word.
 _URL_IN_TEXT = re.compile(r"([\"'`(<\[{]?)([a-z][a-z0-9+.-]{0,30}://\S+)", re.IGNORECASE | re.ASCII)
@@ -34,11 +34,11 @@ _CREDENTIALS_IN_PATH = re.compile(r"(^//|:/{1,3})[^/]*@")
 _PARAMETER = re.compile(r"[?&;#]([^?&;#=]*)=(?=.)", re.DOTALL)
 _SEGMENT = re.compile(r"[^/]+")
 _IN_SEGMENT = re.compile(r"(;|%3b)", re.IGNORECASE), re.compile(r"(=|%3d)", re.IGNORECASE)
-"""Between the parameters of a segment of a path, and between name and value."""
+"""Separators of the parameters in a path segment, and of name and value."""
 _IN_QUERY = re.compile(r"([;?])"), re.compile(r"(=)")
 """The same of what stands between two `&`: some servers take `;` for `&`, and `?` may be part of a value."""
 _MOST_ENCODINGS = 3
-"""How often a URL may be encoded in a parameter of a URL, and is still looked into."""
+"""How many levels of percent-encoding are decoded to find a URL in a parameter."""
 
 
 def redact_url(url: str) -> str:
@@ -133,7 +133,7 @@ def _redact_pieces(text: str, between: re.Pattern[str], equals: re.Pattern[str],
         equals: what stands between name and value.
         is_named: whether the first piece is a parameter too; that of a segment is a name of its own.
     """
-    pieces = between.split(text)  # every second one is what stands between
+    pieces = between.split(text)  # every second piece is a separator
     for place in range(0, len(pieces), 2):
         name, *value = equals.split(pieces[place], maxsplit=1)
         is_there = bool(value) and bool(value[1] or pieces[place + 1 :])

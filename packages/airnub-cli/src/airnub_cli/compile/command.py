@@ -40,8 +40,8 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
     sections of other files are updated: CODEOWNERS, the services of Compose, the import contracts. The dependencies of
     departments must be installed: each department without a cached result is imported.
     """
-    quiet_prefect()  # as `airnub check` does, so that both remember the same
-    # They bring Prefect, which the other commands, and every `--help`, go without.
+    quiet_prefect()  # as `airnub check` does, so that both use the same cache entries
+    # These modules import Prefect, which is slow; other commands and `--help` do not need it.
     from airnub_cli.cache import NO_CACHE, Cache
     from airnub_cli.compile.compilation import compile_environment
     from airnub_cli.compile.department_file import FILE, retagged
@@ -54,7 +54,7 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
 
     try:
         workspace = Workspace.around(Path.cwd())
-        # What is a mistake of the caller is told before what takes long.
+        # Errors in the arguments are reported before the slow imports start.
         environment = load_environment(workspace.root, name)
         pools = cast("PoolType | None", kind)
         bases = DockerBases(registry=True)
@@ -102,7 +102,7 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
 
 
 def _is(output: str | None, path: Path) -> bool:
-    """Whether that is where the output goes, or would go by itself."""
+    """Whether the output goes to this file, explicitly or by default."""
     return output is None or (output != "-" and Path(output).absolute() == path)
 
 

@@ -41,7 +41,7 @@ def compile_environment(
     found: Checked | None = None,
     cache: Cache = NO_CACHE,
 ) -> str:
-    """The whole `prefect.yaml` of an environment. The same inputs make the same text.
+    """Compile the `prefect.yaml` of an environment. Equal inputs give equal text.
 
     Args:
         workspace: the checkout.
@@ -49,8 +49,8 @@ def compile_environment(
         digest: names images; needed where the environment has a registry.
         kind: of all work pools, in place of what the environment and their files say; processes have no images and pull
             nothing.
-        found: what `check_deployments` returned, if that was asked already.
-        cache: of texts that were made before.
+        found: the result of `check_deployments`, if it was already called.
+        cache: of YAML text from earlier compilations.
 
     Raises:
         ConfigurationError: something is wrong somewhere; every mistake with its line.
@@ -89,11 +89,11 @@ def compile_environment(
 
 
 def _block(deployments: list[dict[str, Any]], cache: Cache) -> str:
-    """Deployments as they stand in the file: making text of a thousand takes longer than all else."""
+    """Deployments as YAML text, cached: serialising a thousand of them takes longer than everything else."""
     try:
         digest = digest_of(json.dumps(deployments))
     except TypeError:
-        digest = None  # values that YAML has, and JSON has not
+        digest = None  # values that YAML can represent and JSON cannot
     known = cache.get("blocks", digest)
     if isinstance(known, str):
         return known
@@ -107,7 +107,7 @@ def _dumped(value: dict[str, Any]) -> str:
 
 
 class _Images:
-    """The image of each department, and the version that it gives to its deployments."""
+    """The image of each department, and the version of its deployments, which is derived from the image."""
 
     def __init__(self, environment: EnvironmentFile, digest: ImageDigest | None) -> None:
         self._registry = environment.registry
@@ -115,7 +115,7 @@ class _Images:
         self._tags: dict[str, str] = {}
 
     def version(self, entry: DeploymentEntry) -> str | None:
-        """The tag of the image, `None` where images are those of Compose, which is always called `local`."""
+        """The tag of the image; `None` where Compose builds the images, whose tag is always `local`."""
         department = entry.source.department
         if self._registry is None or self._digest is None:
             return None
@@ -129,7 +129,7 @@ class _Images:
         return self._tags[department]
 
     def name(self, entry: DeploymentEntry) -> str:
-        """What Docker is asked for."""
+        """The image reference that Docker pulls."""
         version = self.version(entry)
         return (
             f"airnub/{entry.source.command}:local"
@@ -142,7 +142,7 @@ def _deployment(
     entry: DeploymentEntry, environment: EnvironmentFile, pools: Mapping[str, PoolFile], asked: PoolType | None,
     images: _Images, knows: Callable[[PoolType], list[str]], also: list[str],
 ) -> dict[str, Any]:  # fmt: skip
-    """A deployment as it is in an environment, with every key that its department left to the top of its file."""
+    """A deployment of an environment, including the keys that its department declares at the top of the file."""
     value: dict[str, Any] = {"pull": entry.source.value.get("pull")} | entry.value | {"tags": tags(entry, also)}
     written = text_at(value, "work_pool", "name") or ""
     over = environment.pools.get(written)
@@ -182,7 +182,7 @@ def _misplaced(
     pools: Mapping[str, PoolFile],
     where: str,
 ) -> Iterator[Diagnostic]:
-    """Deployments whose pool is not one of this environment."""
+    """Deployments whose pool does not exist in this environment."""
     for deployment in deployments:
         pool = deployment["work_pool"]["name"]
         used = pools[pool].environments
@@ -202,7 +202,7 @@ def _head(name: str, kind: PoolType | None, environment: EnvironmentFile) -> str
 
 
 class _Dumper(yaml.SafeDumper):
-    """Plain YAML: no anchors, and lists inside of mappings indented as people write them."""
+    """Plain YAML: no anchors; lists inside mappings are indented."""
 
     def ignore_aliases(self, _data: Any) -> bool:
         return True

@@ -26,11 +26,11 @@ from airnub_prefect.validation import nearest_or_all
 
 
 def wrong_description(department: Department, where: str) -> Iterator[Diagnostic]:
-    """Flows, settings and the demo that are not where the department says, or are another's by their names.
+    """Find flows, settings and demos that do not exist where declared, or whose names belong to a different department.
 
     Args:
-        department: as it describes itself.
-        where: the file in which it does.
+        department: the object that describes it, from its `department.py`.
+        where: the path of that `department.py`.
     """
     for stage in department.stages:
         yield from _wrong_flow(f"flow of stage {stage.name}", stage.flow, stage.load_flow, department, where)
@@ -70,13 +70,13 @@ def _wrong_flow(
 
 
 def _wrong_text(name: str, load: Callable[[], Any], department: Department, where: str) -> Iterator[Diagnostic]:
-    """Of a flow that is described: `list` prints this without importing the flow."""
+    """Compare the description of a flow with the flow: `list` prints the description without importing the flow."""
     if (described := department.descriptions.get(name)) is None:
         return
     try:
         flow = load()
         found = {"name": flow.name, "description": " ".join((flow.description or "").split())}
-    except (Exception, SystemExit):  # noqa: BLE001  # reported as a flow that is not there
+    except (Exception, SystemExit):  # noqa: BLE001  # reported as a missing flow
         return
     for what, expected in (("name", department.flow_name(name)), ("description", described)):
         if found[what] != expected:
@@ -87,7 +87,7 @@ def _wrong_settings(stage: Stage, department: Department) -> Iterator[Diagnostic
     try:
         kind = stage.load_settings()
         found = kind.department, kind.stage
-    except (Exception, SystemExit):  # noqa: BLE001  # told with the flows
+    except (Exception, SystemExit):  # noqa: BLE001  # reported with the flows
         return
     if found != (department.name, stage.name):
         message = (
@@ -98,10 +98,10 @@ def _wrong_settings(stage: Stage, department: Department) -> Iterator[Diagnostic
 
 
 def wrong_flows(source: DepartmentFile) -> Iterator[Diagnostic]:
-    """Everything about a department that shows when it is imported, beside what its deployments say.
+    """Find every mistake of a department that only an import reveals, apart from those in its deployments.
 
     Args:
-        source: its deployments, as they are written.
+        source: its `prefect.yaml`.
     """
     name, sources = source.department, source.path.parent / "src"
     modules, broken = _modules(name, sources)
@@ -112,7 +112,7 @@ def wrong_flows(source: DepartmentFile) -> Iterator[Diagnostic]:
         return
     department = getattr(described, "DEPARTMENT", None)
     if not isinstance(department, Department):
-        return  # its file shows that
+        return  # reported for its file
     path = _path(f"{name}.department", sources)
     if department.name != name:
         yield Diagnostic(str(path), None, f"expected DEPARTMENT.name to be {name!r}, found {department.name!r}")
@@ -126,7 +126,7 @@ def wrong_flows(source: DepartmentFile) -> Iterator[Diagnostic]:
 
 
 def _unknown_datasets(source: DepartmentFile, department: Department) -> Iterator[Diagnostic]:
-    """Datasets of the department that triggers wait for, and that no stage makes: these would never start anything."""
+    """Find datasets of the department that triggers wait for and no stage writes: such triggers would never fire."""
     prefix = f"airnub.dataset.{source.department}."
     awaited = [
         (entry, place, resource.removeprefix(prefix))
@@ -139,7 +139,7 @@ def _unknown_datasets(source: DepartmentFile, department: Department) -> Iterato
     try:
         kinds = [stage.load_settings() for stage in department.stages]
         known = [name for kind in kinds if issubclass(kind, DatasetSettings) for name in kind.declarations()]
-    except (Exception, SystemExit):  # noqa: BLE001  # what cannot be imported is a mistake of its own
+    except (Exception, SystemExit):  # noqa: BLE001  # a failed import is reported separately
         return
     for entry, place, name in awaited:
         if name not in known:
@@ -174,7 +174,7 @@ def _undeployed(
 
 
 def _categories(department: Department, modules: list[ModuleType]) -> set[str]:
-    """Modules beside a stage's own that it imports: their flows are parts of its flow."""
+    """Sibling modules that a stage's module imports: their flows are subflows of the stage."""
     found: set[str] = set()
     for stage in department.stages:
         package = stage.flow.partition(":")[0]
@@ -185,7 +185,7 @@ def _categories(department: Department, modules: list[ModuleType]) -> set[str]:
 
 
 def _imported(module: ModuleType) -> set[str]:
-    """Names that may be those of modules, wherever in a module they are imported."""
+    """Imported names that may be modules, anywhere in a module."""
     found: set[str] = set()
     package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
     for node in ast.walk(ast.parse(Path(str(module.__file__)).read_bytes())):
@@ -240,11 +240,11 @@ def _flow(entrypoint: str) -> Any:
     try:
         return load_flow(entrypoint)
     except EntrypointError:
-        return None  # told with the deployment
+        return None  # reported with the deployment
 
 
 def _modules(name: str, sources: Path) -> tuple[list[ModuleType], list[Diagnostic]]:
-    """All modules of a department's flows; those that cannot be imported are mistakes."""
+    """All flow modules of a department; each that cannot be imported is a mistake."""
     found: list[ModuleType] = []
     broken: list[Diagnostic] = []
     package = _module(f"{name}.flows", sources)

@@ -25,7 +25,7 @@ _RESOURCE = re.compile(r"airnub\.(ingestion\.[^.*]+|dataset\.[^.*]+\.[^*]+)")
 
 @dataclass(slots=True)
 class DeploymentEntry:
-    """A deployment as it is written, be it right or not."""
+    """A deployment as written in the file, valid or not."""
 
     source: "DepartmentFile"
     index: int
@@ -33,11 +33,11 @@ class DeploymentEntry:
 
     @property
     def name(self) -> str | None:
-        """Its name, if it has one that is text."""
+        """Its name; `None` if it has none, or one that is not a string."""
         return text_at(self.value, "name")
 
     def mistake(self, message: str, *place: str | int) -> Diagnostic:
-        """A mistake at a place of it."""
+        """A diagnostic at a place in the deployment."""
         at = ("deployments", self.index, *place)
         return self.source.file.mistake(at, f"{'.'.join(map(str, at))}: {message}")
 
@@ -49,34 +49,34 @@ class DepartmentFile:
     department: str
     """The name of its package, and its id in the registry."""
     registered: Registered | None
-    """`None` for the template, which nobody owns and nothing deploys."""
+    """`None` for the template, which has no owner and is never deployed."""
     path: Path
     read: YamlFile | None
-    """`None` where it was read another time, and what it says is known."""
+    """`None` where the file was not read, because its content came from the cache."""
     mistakes: list[Diagnostic] = field(default_factory=list)
-    """Those of the file by itself, and when it was judged, of its deployments."""
+    """Mistakes of the file itself and, after the check, of its deployments."""
     flows: list[Diagnostic] = field(default_factory=list)
-    """When it was judged: what is wrong with the department's flows beside that."""
+    """After the check: mistakes in the department's flows."""
     stages: dict[str, str] | None = None
-    """When it was judged: names of stages by where their flows are, as `module.name`."""
+    """After the check: names of stages by the location of their flow, as `module.name`."""
     known: dict[str, Any] = field(default_factory=dict)
-    """What it says, where it was not read."""
+    """The cached content, where the file was not read."""
 
     @property
     def file(self) -> YamlFile:
-        """It with its lines, which are needed where something is told of it."""
+        """The file with line numbers, which diagnostics need."""
         if self.read is None:
             self.read = read_yaml(self.path)
         return self.read
 
     @property
     def command(self) -> str:
-        """The department's name as images, pools and deployments have it."""
+        """The department's name in images, pools and deployments."""
         return self.department.replace("_", "-")
 
     @property
     def is_compiled(self) -> bool:
-        """Whether its deployments are part of an environment's file."""
+        """Whether its deployments are included in an environment's file."""
         return self.registered is not None and self.registered.status == "active"
 
     @property
@@ -86,7 +86,7 @@ class DepartmentFile:
 
     @property
     def value(self) -> dict[str, Any]:
-        """What it says; nothing when it is no mapping."""
+        """Its content; empty if it is not a mapping."""
         if self.read is None:
             return self.known
         return self.read.value if isinstance(self.read.value, dict) else {}
@@ -99,7 +99,7 @@ class DepartmentFile:
 
 
 def read_source(department: str, registered: Registered | None, path: Path) -> DepartmentFile:
-    """The file of one department; a missing file is a mistake of an empty one."""
+    """Read the file of one department; a missing file is reported as a mistake, and treated as empty."""
     try:
         file = read_yaml(path)
     except ConfigurationError as error:
@@ -130,7 +130,7 @@ def mapping_at(value: Any, *place: str) -> dict[str, Any]:
 
 
 def awaited_resources(triggers: list[Any], place: Place) -> Iterator[tuple[Place, str]]:
-    """Resources of the events that start stages, by their whole names, also inside of compound triggers.
+    """Resource names of the events that start stages, including those inside compound triggers.
 
     They are `airnub.ingestion.<department>` and `airnub.dataset.<department>.<dataset>`.
     """
@@ -143,7 +143,7 @@ def awaited_resources(triggers: list[Any], place: Place) -> Iterator[tuple[Place
 
 
 SOURCES = "sources"
-"""`sources:NAME` says that the environment NAME replaces sources of the department."""
+"""The tag `sources:NAME`: the environment NAME replaces sources of the department."""
 
 _MADE = re.compile(rf"airnub|(department|owner|stage|{SOURCES}):.*")
 _ONE_LINE = re.compile(r"^(?P<indent>\s*(?:- )?)tags:\s*\[[^\]]*\](?P<comment>\s+#.*)?$")
@@ -152,7 +152,7 @@ _ENTRYPOINT = re.compile(r"^(?P<indent>\s*)(?P<dash>- )?entrypoint:")
 
 @dataclass(frozen=True, slots=True)
 class Retagging:
-    """A department's file as it is and as it should be, and what stands in the way."""
+    """The present and the expected text of a department's file, and the mistakes that prevent an update."""
 
     text: str
     expected: str
@@ -160,11 +160,11 @@ class Retagging:
 
 
 def tags(entry: DeploymentEntry, also: Iterable[str] = ()) -> list[str]:
-    """The tags of a deployment: those that are made, then its own.
+    """The tags of a deployment: the generated ones first, then its own.
 
     Args:
         entry: the deployment.
-        also: made tags of one environment alone, which the department's file has not.
+        also: generated tags of one environment, which the department's file does not contain.
     """
     source = entry.source
     made = ["airnub", f"department:{source.department}"]
@@ -178,10 +178,10 @@ def tags(entry: DeploymentEntry, also: Iterable[str] = ()) -> list[str]:
 
 
 def retagged(source: DepartmentFile) -> Retagging:
-    """A department's file with the right tags: those lines are changed and no other."""
+    """Update the tags in a department's file; no other line changes."""
     text = source.path.read_text(encoding="utf-8-sig")
     lines, mistakes = text.split("\n"), []
-    # From the end, so that a line that is added moves none that is still to be looked at.
+    # From the end, so that an added line does not shift the lines that are still to be processed.
     for entry in reversed(list(source.entries())):
         expected = tags(entry)
         if list_at(entry.value, "tags") == expected:
@@ -194,14 +194,14 @@ def retagged(source: DepartmentFile) -> Retagging:
 
 
 def _write(lines: list[str], source: DepartmentFile, entry: DeploymentEntry, written: str) -> bool:
-    """Whether there is a line for the tags: their own, or the one after the entrypoint."""
+    """Whether the tags have a line: an existing one, or the one after the entrypoint."""
     place = ("deployments", entry.index)
     first = source.file.lines[place]
     last = source.file.lines.get(("deployments", entry.index + 1), len(lines) + 1)
     at = source.file.lines.get((*place, "tags"))
     if at is not None:
         match = _ONE_LINE.match(lines[at - 1])
-        if match is None or not first <= at < last:  # it may stand in an anchor, for several deployments
+        if match is None or not first <= at < last:  # the line may be in an anchor that several deployments share
             return False
         lines[at - 1] = f"{match['indent']}{written}{match['comment'] or ''}"
         return True
@@ -214,26 +214,26 @@ def _write(lines: list[str], source: DepartmentFile, entry: DeploymentEntry, wri
 
 
 def stages(department: str) -> dict[str, str]:
-    """The names of a department's stages by where their flows are, as `module.name`."""
+    """The names of a department's stages by the location of their flow, as `module.name`."""
     try:
         described = import_module(f"{department}.department").DEPARTMENT.stages
     except (Exception, SystemExit):  # noqa: BLE001  # whatever the module does when it is imported
-        return {}  # that is told of the entrypoint
+        return {}  # reported for the entrypoint
     return {stage.flow.replace(":", "."): str(stage.name) for stage in described}
 
 
 def _stage(source: DepartmentFile, entrypoint: str) -> str | None:
-    """The stage whose flow the entrypoint is, or is a part of; none for a pipeline."""
+    """The stage whose flow, or subflow, the entrypoint is; none for a pipeline."""
     names = stages(source.department) if source.stages is None else source.stages
     if entrypoint in names:
         return names[entrypoint]
-    # A category has a module below that of its stage.
+    # The module of a category is inside the package of its stage.
     module = entrypoint.rpartition(".")[0]
     return next((name for flow, name in names.items() if module.startswith(f"{flow.rpartition('.')[0]}.")), None)
 
 
 def clashes(sources: list[DepartmentFile]) -> Iterator[Diagnostic]:
-    """Names that come twice, and triggers that name what is not there."""
+    """Find duplicate names, and triggers that refer to missing deployments."""
     entries = [entry for source in sources for entry in source.entries()]
     names: dict[str, DeploymentEntry] = {}
     triggers: dict[str, DeploymentEntry] = {}
@@ -262,7 +262,7 @@ def clashes(sources: list[DepartmentFile]) -> Iterator[Diagnostic]:
 
 
 def _named_deployments(triggers: list[Any], place: Place) -> Iterator[tuple[Place, str]]:
-    """Deployments that triggers wait for, also inside of compound ones."""
+    """Deployments that triggers wait for, including those inside compound triggers."""
     for index, trigger in enumerate(triggers):
         here = (*place, index)
         if not isinstance(trigger, dict):

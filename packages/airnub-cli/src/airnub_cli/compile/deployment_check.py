@@ -1,7 +1,6 @@
 """Check of one deployment by itself: schedules, pools, parameters, `pull` steps, and placeholders.
 
-Prefect looks up the function of a step when it is too late, and fills a placeholder that it does not find with nothing,
-with exit status 0.
+Prefect looks up the function of a step too late, and replaces an unknown placeholder by nothing, with exit status 0.
 """
 
 import inspect
@@ -28,17 +27,17 @@ _FROM_SERVER = re.compile(r"prefect\.(variables|blocks)(\.[\w-]+)+")
 
 
 def unfilled(deployment: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[tuple[Place, str]]:
-    """Placeholders of a deployment that deploying would fill with nothing, or not at all; where, and what is wrong."""
+    """Find placeholders that a deploy would leave empty or unresolved; returns places and messages."""
     for place, text in _texts(deployment, ()):
         if place[0] == "triggers" and place[2:3] == ("parameters",):
-            continue  # filled from the event, when it comes
+            continue  # filled from the event, when it arrives
         for match in _ANY.finditer(text):
             if complaint := _complaint(place, match, environment):
                 yield place, complaint
 
 
 def variables(value: Any) -> set[str]:
-    """Names of the variables of the environment that are filled in somewhere in a value."""
+    """Names of the environment variables that placeholders in a value use."""
     found = (match for _, text in _texts(value, ()) for match in _ANY.finditer(text))
     return {name.group(1) for match in found if (name := _ENVIRONMENT.fullmatch((match.group(1) or "").strip()))}
 
@@ -55,7 +54,7 @@ def _complaint(place: Place, match: re.Match[str], environment: Mapping[str, str
         return None
     if _FROM_SERVER.fullmatch(inside):
         if place[0] == "pull":
-            return None  # filled when it runs; a missing one fails there
+            return None  # filled at run time, where a missing one fails the run
         return (
             f"expected no {match.group()}: Prefect fills it while it deploys, a missing Variable with nothing and a "
             "block in plain text; say it in configs/environments/, or read it in the flow"
@@ -78,7 +77,7 @@ _OF_EVERY_STEP = {"id", "requires"}
 
 
 def wrong_steps(pull: list[Any]) -> Iterator[tuple[Place, str]]:
-    """Steps of a `pull` whose function does not exist, or takes other arguments."""
+    """Find `pull` steps whose function does not exist or does not accept the given arguments."""
     for index, step in enumerate(pull):
         for name, arguments in step.items() if isinstance(step, dict) else ():
             function = _function(name)
@@ -107,7 +106,7 @@ def _function(name: str) -> Any:
 
 
 def wrong(entry: DeploymentEntry) -> Iterator[Diagnostic]:
-    """What is wrong with one deployment by itself: by what is written of it, and by its flow."""
+    """Find the mistakes of one deployment in its file, and against its flow."""
     source = entry.source
     if entry.name is not None and not f"{entry.name}-".startswith(f"{source.command}-"):
         yield entry.mistake(f"expected a name that begins with {source.command}-, found {entry.name!r}", "name")
@@ -125,7 +124,7 @@ def wrong(entry: DeploymentEntry) -> Iterator[Diagnostic]:
 
 
 def misplaced(entry: DeploymentEntry, pools: Collection[str], environment: Mapping[str, str]) -> Iterator[Diagnostic]:
-    """What is wrong with one deployment where it is.
+    """Find the mistakes of one deployment, each with its place.
 
     Args:
         entry: the deployment.
@@ -154,7 +153,7 @@ def _pulled(entry: DeploymentEntry) -> Iterator[Diagnostic]:
     pull = entry.value.get("pull", source.value.get("pull"))
     if pull is None:
         yield entry.mistake(
-            "missing key 'pull': without one Prefect writes the folder of whoever deploys into the deployment"
+            "missing key 'pull': without one Prefect writes the folder on the deploying machine into the deployment"
         )
     for place, message in wrong_steps(pull if isinstance(pull, list) else []):
         if "pull" in entry.value:

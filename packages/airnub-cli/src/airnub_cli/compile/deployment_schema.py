@@ -1,8 +1,8 @@
 """The schema of a department's `prefect.yaml` and of the file of an environment, triggers included.
 
-Prefect drops nearly every key that it does not know, makes up what is missing, and says nothing. These models are its
-own format, made strict: unknown keys are mistakes, and what Prefect would make up is required. The most dangerous typo
-is in a trigger: `exepct: […]` makes one that every event fires.
+Prefect silently ignores nearly every unknown key, and fills in defaults for missing ones. These models are a strict
+version of its format: unknown keys are mistakes, and the keys that Prefect would fill in are required. The most
+dangerous typo is in a trigger: `exepct: […]` makes one that every event fires.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ _Metric = Annotated[timedelta, Field(ge=timedelta(minutes=5))]
 
 
 class Event(StrictModel):
-    """Events that are seen (`Reactive`), or that are missing (`Proactive`)."""
+    """A trigger for events that occur (`Reactive`), or fail to occur (`Proactive`)."""
 
     type: Literal["event"]
     expect: _Events
@@ -44,7 +44,7 @@ class Event(StrictModel):
 
 
 class MetricQuery(StrictModel):
-    """What is measured, and when it is too much or too little."""
+    """A metric with its threshold."""
 
     name: Literal["lateness", "duration", "successes"]
     threshold: float
@@ -54,7 +54,7 @@ class MetricQuery(StrictModel):
 
 
 class Metric(StrictModel):
-    """A figure that Prefect Cloud measures."""
+    """A trigger on a metric of Prefect Cloud."""
 
     type: Literal["metric"]
     metric: MetricQuery
@@ -69,14 +69,14 @@ class _Composite(StrictModel):
 
 
 class Compound(_Composite):
-    """Several triggers, some number of which have fired."""
+    """A compound trigger that fires once the required number of its triggers have fired."""
 
     type: Literal["compound"]
     require: PositiveInt | Literal["any", "all"]
 
 
 class Sequence(_Composite):
-    """Several triggers that have fired in this order."""
+    """A compound trigger that fires once its triggers have fired in this order."""
 
     type: Literal["sequence"]
 
@@ -87,7 +87,7 @@ Inner = Annotated[Event | Metric | Compound | Sequence, Field(discriminator="typ
 class _OfDeployment(StrictModel):
     name: _Name
     enabled: StrictBool
-    """Written out: what was switched off once must not come back by a key that is missing."""
+    """Required: without the key, a deploy would re-enable an automation that was switched off."""
     description: str = ""
     parameters: dict[str, Any] | None = None
     job_variables: dict[str, Any] | None = None
@@ -136,7 +136,7 @@ _NOT_HERE = {
     "flow_name": "it is the name of the flow that the entrypoint leads to",
     "sla": "only Prefect Cloud knows it",
 }
-"""Keys of Prefect's format that have no place here, and why: better said than called unknown."""
+"""Keys of Prefect's format that are not allowed here, with the reason for the error message."""
 
 
 def _refuse(_value: object, info: ValidationInfo) -> None:
@@ -144,7 +144,7 @@ def _refuse(_value: object, info: ValidationInfo) -> None:
 
 
 class WorkPool(_DeploymentModel):
-    """Where runs go."""
+    """The work pool of the runs."""
 
     name: _Identifier
     work_queue_name: _Text | None = None
@@ -152,7 +152,7 @@ class WorkPool(_DeploymentModel):
 
 
 class ConcurrencyLimit(_DeploymentModel):
-    """Runs of the deployment at a time, and what becomes of one more."""
+    """The concurrency limit of the deployment, and what happens to runs above it."""
 
     limit: PositiveInt
     collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"] = "ENQUEUE"
@@ -160,11 +160,11 @@ class ConcurrencyLimit(_DeploymentModel):
 
 
 class Schedule(_DeploymentModel):
-    """When it runs by itself. With a slug a schedule keeps its pause when it is deployed again."""
+    """A schedule. One with a slug stays paused when it is deployed again."""
 
     slug: _Identifier
     active: StrictBool
-    """Written out: Prefect keeps what was deployed once when the key is dropped."""
+    """Required: Prefect keeps the value of the last deploy if the key is missing."""
     cron: _Text | None = None
     interval: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
     rrule: _Text | None = None
@@ -222,7 +222,7 @@ class Deployment(_DeploymentModel):
     """One deployment."""
 
     name: _Identifier
-    """Unique in the whole repository: triggers and people know it by nothing else."""
+    """Unique in the whole repository, since triggers and people refer to deployments by name."""
     description: _Text
     entrypoint: _Text
     tags: list[_Text] = []
@@ -252,7 +252,7 @@ class RequiredNames(_DeploymentModel):
 
 
 class Guard(_DeploymentModel):
-    """The one step before a file is deployed: Prefect would fill what is not set with nothing."""
+    """The only `build` step, which fails for unset variables: Prefect would replace them by nothing."""
 
     required: RequiredNames = Field(alias=GUARD)
 
@@ -263,7 +263,7 @@ class DeploymentFile(_DeploymentModel):
     name: _Text | None = None
     prefect_version: _Text | None = Field(default=None, alias="prefect-version")
     definitions: dict[str, Any] = {}
-    """For anchors; Prefect passes over it."""
+    """For anchors; ignored by Prefect."""
     pull: list[Step] | None = None
     deployments: Annotated[list[Deployment], Field(min_length=1)]
     build: Annotated[list[Guard], Field(max_length=1)] = []
@@ -273,7 +273,7 @@ class DeploymentFile(_DeploymentModel):
 
 
 def _understood(expected: str, kind: Callable[..., object], **fields: Any) -> None:
-    """Ask Prefect's own model of the schedule, if the first of the fields is there."""
+    """Validate the schedule with Prefect's own model, if the first of the fields is set."""
     if next(iter(fields.values())) is not None:
         try:
             kind(**fields)
@@ -285,4 +285,4 @@ def _understood(expected: str, kind: Callable[..., object], **fields: Any) -> No
 def _timezones() -> frozenset[str]:
     from zoneinfo import available_timezones
 
-    return frozenset(available_timezones())  # it looks at a thousand files
+    return frozenset(available_timezones())  # it searches a thousand files

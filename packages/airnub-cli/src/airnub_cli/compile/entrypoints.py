@@ -18,7 +18,7 @@ _COMPLAINT = re.compile(r"^ ?- (.*?): (.*)$", re.MULTILINE)
 
 
 class EntrypointError(Exception):
-    """An entrypoint leads to no flow."""
+    """An entrypoint does not refer to a flow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class ParameterMisfit:
 
 
 def load_flow(entrypoint: str) -> Any:
-    """The flow at `package.module.function`.
+    """Import the flow at `package.module.function`.
 
-    A file as entrypoint is refused: Prefect deploys one that cannot be imported, and its runs crash.
+    A file path as entrypoint is rejected: Prefect deploys it even if it cannot be imported, and its runs crash.
 
     Raises:
-        EntrypointError: it is in another form, cannot be imported, or is no flow.
+        EntrypointError: the entrypoint has a different form, cannot be imported, or is not a flow.
     """
     from prefect import Flow
 
@@ -63,12 +63,12 @@ def load_flow(entrypoint: str) -> Any:
 
 
 def misfits(flow: Any, parameters: dict[str, Any], *, complete: bool) -> Iterator[ParameterMisfit]:
-    """Where parameters do not fit a flow, asked as the flow itself asks when it runs.
+    """Validate parameters against a flow, as the flow does when it runs.
 
     Args:
         flow: that of the deployment.
         parameters: by name.
-        complete: a run starts with them and with nothing else, so those without a default must be there.
+        complete: a run starts with these parameters only, so those without a default are required.
     """
     from prefect.exceptions import ParameterTypeError
     from prefect.utilities.callables import get_call_parameters, parameter_schema
@@ -86,14 +86,14 @@ def misfits(flow: Any, parameters: dict[str, Any], *, complete: bool) -> Iterato
             )
     given = {name: value for name, value in parameters.items() if name in signature}
     if missing:
-        # What the server asks of a deployment that people complete when they start it.
+        # The server checks these for a deployment whose parameters are completed when a run is started.
         schema = parameter_schema(flow).model_dump_for_openapi()
         for error in validate(given, schema, ignore_required=True):
-            # Its message would repeat the value, which may be what nobody should read.
+            # Its message would repeat the value, which may be a secret.
             yield ParameterMisfit(tuple(error.absolute_path), f"expected what flow {flow.name!r} takes: {_rule(error)}")
         return
     if not given:
-        return  # Prefect looks at no default
+        return  # Prefect does not validate defaults
     told: dict[Place, list[str]] = {}
     logger = logging.getLogger("prefect.flows")
     with _silent(logger):  # it logs the parameters, and a mistake in them may be a secret in the wrong place
@@ -111,7 +111,7 @@ def _rule(error: Any) -> str:
 
 
 def _written(steps: list[str], value: Any) -> Place:
-    """The steps that are in the parameters; the others are names of alternatives of a model."""
+    """The steps of an error location that exist in the parameters; the others name alternatives of a union."""
     place: list[str | int] = []
     for step in steps:
         if isinstance(value, dict) and step in value:

@@ -1,9 +1,9 @@
 """Checks that import departments, which is slow; their results are cached.
 
-Departments that pass are cached by a fingerprint of all that this came from, and then neither they nor Prefect are
-imported. Mistakes are found again each time: their reason may be outside of what a fingerprint covers. Departments that
-are not cached are imported by processes, on all cores, without the schemas of parameters, which Prefect makes twice for
-each flow: more than half of the cost of importing departments.
+Departments that pass are cached by a fingerprint of all their inputs; a cached department is not imported, and neither
+is Prefect. Failures are never cached: their cause may be outside of what the fingerprint covers. Departments without a
+cached result are imported by a process pool, on all cores, and without parameter schemas: Prefect builds these twice
+for each flow, which is more than half of the cost of importing departments.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from airnub_prefect.yaml_file import YamlFile
 
 
 def without_schemas() -> None:
-    """From now on this process gives flows empty schemas: they are good to look at, and for nothing else."""
+    """Make flows that this process imports have empty parameter schemas: such flows can be inspected, not deployed."""
     from prefect import flows
     from prefect.utilities import callables
 
@@ -46,7 +46,7 @@ def _nothing() -> None: ...
 
 
 def _is_simple(function: Callable[..., Any]) -> bool:
-    """Whether all parameters are of types for which a schema can always be made."""
+    """Whether a schema can always be built for the types of all parameters."""
     try:
         signature = inspect.signature(function, eval_str=True)
     except (NameError, TypeError):
@@ -67,7 +67,7 @@ _KIND = "departments"
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """Of one department; it crosses the borders of processes."""
+    """The result for one department; it is pickled between processes."""
 
     file: YamlFile
     mistakes: list[Diagnostic]
@@ -76,7 +76,7 @@ class _Verdict:
 
 
 def judged_sources(workspace: Workspace, registry: Registry, cache: Cache) -> list[DepartmentFile]:
-    """The files of all departments, sorted by department, with all that is wrong with each by itself."""
+    """Check the files of all departments; returns them sorted by department, each with its own mistakes."""
     named = {one.id: one for one in registry.departments}
     prints = Fingerprints(workspace)
     found: dict[str, DepartmentFile] = {}
@@ -105,14 +105,14 @@ def judged_sources(workspace: Workspace, registry: Registry, cache: Cache) -> li
 
 
 def _judge(member: Member) -> _Verdict:
-    # Who is registered is a matter of the whole.
+    # The registry is checked with the whole workspace.
     source = read_source(member.module, None, member.folder / FILE)
     mistakes = [*source.mistakes, *(one for entry in source.entries() for one in wrong(entry))]
     return _Verdict(source.file, mistakes, list(wrong_flows(source)), stages(member.module))
 
 
 def _prepare() -> None:
-    """Import what nearly every department does."""
+    """Import the modules that nearly every department imports."""
     quiet_prefect()
     for name in (
         "airnub_cli.configuration.pools", "airnub_prefect.finish_stage", "airnub_prefect.settings_resolution",

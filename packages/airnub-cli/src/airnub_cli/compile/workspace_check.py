@@ -1,7 +1,7 @@
 """Check of all deployments, the registry and the environments, with all mistakes reported at once.
 
-What an environment names must exist, or it would change nothing without a word; what it gives to a pool must be
-something that the pool's workers understand.
+Every name in an environment must exist: an override of a missing object would silently have no effect. The job
+variables of a pool must be known to its type of worker.
 """
 
 import os
@@ -34,7 +34,7 @@ def lost_overlays(
     pools: Mapping[str, PoolFile],
     cache: Cache = NO_CACHE,
 ) -> Iterator[Diagnostic]:
-    """What an environment names and the repository does not have, and job variables that are none."""
+    """Find names in an environment that the repository does not have, and unknown job variables."""
     entries = [entry for source in sources if source.is_compiled for entry in source.entries()]
     deployments = {name for entry in entries if (name := entry.name)}
     slugs = {
@@ -68,11 +68,11 @@ def lost_overlays(
             message = f"pools.{written}.name: expected a pool of infra/work-pools/, found {overlay.name!r}"
             yield file.mistake(("pools", written, "name"), message)
         chosen = pools.get(overlay.name or written)
-        if chosen is None:  # which is told already
+        if chosen is None:  # already reported
             continue
         given = {
             variable: value for variable, value in overlay.job_variables.items() if value is not None
-        }  # null removes
+        }  # null removes the variable
         for place, message in wrong_defaults(type_of(chosen, overlays), given, cache):
             yield file.mistake(("pools", written, "job_variables", *place), f"pools.{written}.job_variables: {message}")
 
@@ -82,7 +82,7 @@ _INDEX = re.compile(r"deployments\.\d+")
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """All that was read, and all that is wrong with it."""
+    """Everything that was read, with all mistakes."""
 
     sources: list[DepartmentFile]
     environments: dict[str, EnvironmentFile]
@@ -92,21 +92,21 @@ class Checked:
     mistakes: list[Diagnostic]
 
     def entries(self) -> list[DeploymentEntry]:
-        """The deployments that are part of an environment's file."""
+        """The deployments that are included in an environment's file."""
         return [entry for source in self.sources if source.is_compiled for entry in source.entries()]
 
 
 def check_deployments(
     workspace: Workspace, environment: Mapping[str, str] | None = None, cache: Cache = NO_CACHE
 ) -> Checked:
-    """Read and check everything that deployments are made of. Nothing is sent, and no server is asked.
+    """Read and check all files that deployments are compiled from. No server is contacted.
 
     Importing the flows runs their modules, so what all departments depend on must be installed.
 
     Args:
         workspace: the checkout.
-        environment: for placeholders; default is that of this process.
-        cache: of departments that were found right.
+        environment: variables for placeholders; default: those of this process.
+        cache: of departments that passed.
     """
     environment = os.environ if environment is None else environment
     try:
@@ -152,7 +152,7 @@ def _registered(workspace: Workspace, registry: Registry, sources: list[Departme
 
 
 def _told(mistakes: list[Diagnostic]) -> list[Diagnostic]:
-    """File by file and line by line, with paths as a person types them; what stands in an anchor is told once."""
+    """Sort mistakes by file and line, with shortened paths; a mistake in an anchor is reported once."""
     told: dict[tuple[str, int | None, str], Diagnostic] = {}
     for one in mistakes:
         where = shown(Path(one.where)) if Path(one.where).is_absolute() else one.where

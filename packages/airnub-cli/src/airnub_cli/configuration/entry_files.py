@@ -18,15 +18,15 @@ EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 
 
 class Entry(StrictModel):
-    """What files of every kind have in common."""
+    """The fields that files of every kind have."""
 
     name: str
     environments: Annotated[list[EnvironmentName], Field(min_length=1)] | None = None
-    """Where it exists; without it, everywhere."""
+    """The environments that have this object; default: all."""
 
     @property
     def identity(self) -> str:
-        """What must differ from file to file."""
+        """The name, unique among the files."""
         return self.name
 
 
@@ -36,16 +36,16 @@ EntryT = TypeVar("EntryT", bound=Entry)
 
 @dataclass(slots=True)
 class Diagnostics:
-    """Everything that is wrong with the repository, gathered before anything is sent."""
+    """All mistakes in the repository, collected before anything is sent."""
 
     found: list[Diagnostic] = field(default_factory=list)
 
     def add(self, file: YamlFile, place: Place, message: str) -> None:
-        """One mistake, at its place."""
+        """Add a mistake with its place."""
         self.found.append(file.mistake(place, message))
 
     def file(self, path: Path) -> YamlFile | None:
-        """A file, `None` where it is no YAML."""
+        """Read a file; `None` if it is not valid YAML."""
         try:
             file = read_yaml(Path(shown(path)))
         except ConfigurationError as error:
@@ -55,10 +55,10 @@ class Diagnostics:
         return file
 
     def raise_if_any(self) -> None:
-        """Say all of them.
+        """Raise an error with all mistakes.
 
         Raises:
-            ConfigurationError: there are some.
+            ConfigurationError: there is at least one.
         """
         if self.found:
             raise ConfigurationError(sorted(dict.fromkeys(self.found), key=lambda one: (one.where, one.line or 0)))
@@ -66,7 +66,7 @@ class Diagnostics:
 
 @dataclass(frozen=True, slots=True)
 class EntryFile(Generic[ModelT]):
-    """A file, and what it says."""
+    """A file with its validated content."""
 
     file: YamlFile
     says: ModelT
@@ -79,14 +79,14 @@ def read_entries(
     mistakes: Diagnostics,
     apart: Collection[str] = (),
 ) -> Iterator[EntryFile[EntryT]]:
-    """The files of a folder that exist in an environment; names that come twice are mistakes.
+    """Read the files of a folder that apply to an environment; duplicate names are mistakes.
 
     Args:
         kind: of the files' content.
-        folder: where they lie.
+        folder: of the files.
         environment: which.
-        mistakes: gathers what is wrong.
-        apart: names of files that are something else.
+        mistakes: collects the mistakes.
+        apart: names of files to skip.
     """
     names: dict[str, str] = {}
     for path in yaml_files(folder, mistakes):
@@ -107,7 +107,7 @@ def read_entries(
 
 
 def yaml_files(folder: Path, mistakes: Diagnostics) -> Iterable[Path]:
-    """The YAML files directly in a folder; one that would be overlooked is a mistake."""
+    """The YAML files directly in a folder; a file with the ending .yml is a mistake."""
     if not folder.is_dir():
         return []
     for path in sorted(folder.iterdir()):

@@ -10,9 +10,9 @@ variables:                       # laid over configs/variables/<department>/<sta
       network: {requests_per_second_per_host: 1}
 ```
 
-`local` needs no file: nothing is different there then. `extends: NAME` makes an environment of that one, with what its
-own file says laid over it. `${NAME}` is filled in for `airnub apply` in what is laid over `configs/variables/`, and not
-in the files there: flows in a checkout read those too.
+`local` needs no file, and then overrides nothing. `extends: NAME` starts from that environment and merges this file
+over it. `airnub apply` resolves `${NAME}` in overrides of `configs/variables/`, and not in the files of that folder,
+since flows in a checkout read them too.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -32,23 +32,23 @@ from airnub_prefect.validation import checked, nearest, nearest_or_all
 from airnub_prefect.yaml_file import YamlFile, read_yaml
 
 _NAMED = 5
-"""Departments that a line about sources names."""
+"""Maximum number of departments that a line about sources lists."""
 
 REGISTRY_CREDENTIALS = r"^docker-registry-credentials/[a-z0-9][a-z0-9-]*$"
 
 NOTIFICATIONS = r"^[a-z0-9][a-z0-9-]*/(?:[a-z0-9-]|\{department\})+$"
 
-# As Docker takes it before an image's name: a host, perhaps a port and a path; no scheme, no slash at the end.
+# The form that Docker accepts before an image's name: host, optional port and path; no scheme, no trailing slash.
 Registry = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*$")]
 
 
 class PoolOverlay(StrictModel):
-    """What an environment has instead of a pool that departments name."""
+    """An environment's overrides for a pool that departments name."""
 
     name: str | None = None
-    """The pool that deployments go to instead."""
+    """The pool that replaces it in deployments."""
     job_variables: dict[str, Any] = {}
-    """For every deployment in it; laid over what the department wrote."""
+    """Job variables for every deployment in it, merged over those of the department."""
 
 
 class EnvironmentFile(StrictModel):
@@ -56,30 +56,30 @@ class EnvironmentFile(StrictModel):
 
     description: Annotated[str, Field(min_length=1)]
     extends: str | None = None
-    """The environment that this one is laid over; it extends none itself."""
+    """The environment that this one extends; that one may not extend a third."""
     kind: PoolType | None = None
-    """Of all work pools: what a run is, a container, a process or a pod; without it, each pool's file says so."""
+    """The type of all work pools: runs in containers, processes or pods. Default: the type in each pool's file."""
     registry: Registry | None = None
-    """Where images are, named by the digest of their content; without one they are those that Compose builds."""
+    """The registry of the images, which are tagged by content digest. Default: the local images that Compose builds."""
     registry_credentials: Annotated[str, Field(pattern=REGISTRY_CREDENTIALS)] | None = None
-    """The block with which workers of Docker pools pull from `registry`, such as
-    `docker-registry-credentials/registry`; without one it lets everyone pull."""
+    """The block with the credentials for pulling from `registry` into Docker pools, such as
+    `docker-registry-credentials/registry`; without one, images are pulled anonymously."""
     pools: dict[str, PoolOverlay] = {}
-    """By the name that departments write."""
+    """Overrides by the pool name that departments use."""
     schedules: StrictBool | dict[str, StrictBool] = {}
-    """All on or off; or by `deployment/slug`, and what is not named stays as its department wrote it."""
+    """`true` or `false` for all schedules, or a mapping by `deployment/slug`; others keep the department's value."""
     limits: dict[str, PositiveInt] = {}
-    """Runs at a time, by deployment."""
+    """Concurrency limits by deployment."""
     notifications: Annotated[str, Field(pattern=NOTIFICATIONS)] | None = None
-    """The block that tells contacts of runs that failed, as `TYPE/NAME`, such as `slack-webhook/operators`;
-    `{department}` in the name is the department's command. Without one nobody is told."""
+    """The block that notifies contacts of failed runs, as `TYPE/NAME`, such as `slack-webhook/operators`;
+    `{department}` in the name is the department's command. Without one no notifications are sent."""
     variables: dict[str, dict[str, dict[str, Any]]] = {}
-    """By department and stage: laid over `configs/variables/<department>/<stage>.yaml` by `airnub apply`."""
+    """By department and stage; `airnub apply` merges them over `configs/variables/<department>/<stage>.yaml`."""
 
     def replaced_sources(self) -> dict[str, list[str]]:
-        """The categories whose sources it replaces by others, by department; sorted.
+        """The categories whose sources this environment replaces, by department; sorted.
 
-        A category is a list, which an overlay replaces as a whole: of mappings with a name each, or empty.
+        A category is a list of mappings with a name each, or an empty list; an overlay replaces lists as a whole.
         """
         found = {
             department: sorted({key for stage in stages.values() for key, value in stage.items() if _is_sources(value)})
@@ -90,40 +90,40 @@ class EnvironmentFile(StrictModel):
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One environment, and the names of all."""
+    """One environment, with the names of all."""
 
     name: str
     all_names: tuple[str, ...]
     file: YamlFile
-    """Empty where there is none."""
+    """Empty if the environment has no file."""
     says: EnvironmentFile | None
     """`None` where the file has mistakes."""
     extends: str | None = None
-    """The environment that it is laid over."""
+    """The environment that it extends."""
 
     def is_one_of(self, names: Iterable[str]) -> bool:
-        """Whether it, or the one that it is laid over, is among those names."""
+        """Whether the names include this environment or the one that it extends."""
         return not {self.name, self.extends}.isdisjoint(names)
 
     @property
     def mistakes(self) -> list[Diagnostic]:
-        """In its own file."""
+        """A diagnostic in the environment's own file."""
         return self.file.mistakes
 
     def changes(self, *place: str) -> Any:
-        """What it changes at a place, `None` where nothing; also of a file with mistakes elsewhere."""
+        """The override at a place, or `None`; works even if the file has mistakes elsewhere."""
         value = self.file.value
         for step in place:
             value = value.get(step) if isinstance(value, Mapping) else None
         return value
 
     def over(self, file: YamlFile, *place: str) -> YamlFile:
-        """A file with this environment's changes of it, which stand at `place`."""
+        """Merge this environment's overrides at `place` over a file."""
         changes = self.changes(*place)
         return file if changes is None else overlaid_file(file, self.file, place, changes)
 
     def check_names(self, key: str, known: list[str], below: tuple[str, ...] = ()) -> list[Diagnostic]:
-        """Mistakes for changes of files that are not there: they would be laid over nothing."""
+        """Report overrides of files that do not exist: they would have no effect."""
         place = (key, *below)
         changes = self.changes(*place)
         if changes is None:
@@ -138,15 +138,15 @@ class Environment:
 
 
 def environments(root: Path) -> list[str]:
-    """The names of all environments of a checkout; `local` is always one."""
+    """The names of all environments of a checkout, always including `local`."""
     return sorted({LOCAL, *(path.stem for path in _folder(root).glob("*.yaml"))})
 
 
 def read_environment(root: Path, name: str) -> Environment:
-    """The environment of that name, with the mistakes of its file.
+    """Read the environment of a name, with the mistakes of its file.
 
     Raises:
-        ConfigurationError: there is none, or its file is no YAML.
+        ConfigurationError: it does not exist, or its file is not valid YAML.
     """
     names = tuple(environments(root))
     if name not in names:
@@ -155,7 +155,7 @@ def read_environment(root: Path, name: str) -> Environment:
         raise ConfigurationError.of("--env", message)
     if not environment_file(root, name).is_file():
         file = YamlFile(shown(environment_file(root, name)))
-        return Environment(name, names, file, EnvironmentFile(description="Nothing is different."))
+        return Environment(name, names, file, EnvironmentFile(description="No overrides."))
     file, base = _with_base(root, name, names)
     says, mistakes = checked(EnvironmentFile, file)
     file.mistakes += mistakes
@@ -163,7 +163,7 @@ def read_environment(root: Path, name: str) -> Environment:
 
 
 def _with_base(root: Path, name: str, names: tuple[str, ...]) -> tuple[YamlFile, str | None]:
-    """The file of an environment, laid over that of the one that it extends; and the name of that one."""
+    """The file of an environment merged over the one that it extends, and the name of the latter."""
     file = _read(root, name)
     base = file.value.get("extends") if isinstance(file.value, dict) else None
     if not isinstance(base, str):
@@ -185,10 +185,10 @@ def _read(root: Path, name: str) -> YamlFile:
 
 
 def load_environment(root: Path, name: str) -> EnvironmentFile:
-    """What the environment of that name says.
+    """The validated content of an environment's file.
 
     Raises:
-        ConfigurationError: there is none, or its file has mistakes.
+        ConfigurationError: it does not exist, or its file has mistakes.
     """
     environment = read_environment(root, name)
     if environment.says is None or environment.mistakes:
@@ -197,11 +197,11 @@ def load_environment(root: Path, name: str) -> EnvironmentFile:
 
 
 def said_of_sources(name: str, replaced: Collection[str]) -> str:
-    """Whose sources the deployments of an environment ask, as commands print it.
+    """The line that commands print about the sources of an environment's deployments.
 
     Args:
         name: of the environment.
-        replaced: departments of which it replaces sources.
+        replaced: departments whose sources it replaces.
     """
     if not replaced:
         return "sources: each department's own"
@@ -211,7 +211,7 @@ def said_of_sources(name: str, replaced: Collection[str]) -> str:
 
 
 def environment_file(root: Path, name: str) -> Path:
-    """Where an environment is written."""
+    """The path of an environment's file."""
     return _folder(root) / f"{name}.yaml"
 
 
@@ -224,15 +224,15 @@ def _is_sources(value: object) -> bool:
 
 
 def filled_environment(root: Path, name: str, values: Mapping[str, str]) -> Environment:
-    """An environment by its name.
+    """Load an environment by its name, with placeholders resolved.
 
     Args:
         root: of the repository.
         name: of the environment.
-        values: what placeholders are filled from.
+        values: for placeholders.
 
     Raises:
-        ConfigurationError: there is none of that name, or its file is no YAML.
+        ConfigurationError: it does not exist, or its file is not valid YAML.
     """
     environment = read_environment(root, name)
     written = environment.changes("variables")

@@ -6,7 +6,7 @@ LOCAL = "local"
 """The environment of the committed root file and of `airnub dev`: each department's own sources."""
 
 SAMPLE = "sample"
-"""`local` with the sample sites as sources: of Compose without a `.env`, and of `airnub dev --sample`."""
+"""`local` with the sample sites as sources: used by Compose without a `.env`, and by `airnub dev --sample`."""
 
 PoolType = Literal["docker", "process", "kubernetes"]
 POOL_TYPES: tuple[PoolType, ...] = get_args(PoolType)

@@ -1,9 +1,9 @@
 """Sections of the root's files that are generated from the registry, one entry per department.
 
-In `pyproject.toml` a line that names the template stands for every department, and the lines around it that differ from
-it in nothing but the name are those of the others. In `docker-compose.yml` a department has services, its image and its
-worker at least: those of a new one are the template's, and later changes of them are left alone. CODEOWNERS names who
-reviews a change on GitHub.
+In `pyproject.toml` each line that names the template is repeated for every department; adjacent lines that differ from
+it only in the name are replaced. In `docker-compose.yml` each department has services, at least its image and its
+worker: those of a new department are copied from the template, and later edits are kept. CODEOWNERS lists the reviewers
+of a change on GitHub.
 """
 
 import re
@@ -18,7 +18,7 @@ from airnub_cli.configuration.registry import REGISTRATION, TEMPLATE, TEMPLATE_F
 from airnub_prefect.errors import ConfigurationError
 
 _HEAD = "# Made by `uv run airnub compile` from configs/departments.yaml; `--check` says whether this is stale.\n"
-# What every department runs with, or is deployed by. Of several matching lines the last counts: a department's own.
+# Files that affect every department. The last matching line of CODEOWNERS applies, which is the department's own.
 _SHARED = (
     "/.ci/",
     "/.github/",
@@ -35,12 +35,12 @@ _SHARED = (
 
 
 def codeowners_file(root: Path) -> Path:
-    """Where it is written."""
+    """The path of the file."""
     return root / ".github" / "CODEOWNERS"
 
 
 def codeowners(registry: Registry) -> str | None:
-    """The file, `None` where the registry does not say whose teams the owners are."""
+    """The file's text; `None` if the registry does not name the organisation of the teams."""
     if registry.organisation is None:
         return None
     lines = []
@@ -58,15 +58,15 @@ def codeowners(registry: Registry) -> str | None:
 
 
 _ANY = r"(?!airnub)[a-z][a-z0-9_]*"
-_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # libyaml's takes a tenth of the time
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # libyaml's loader takes a tenth of the time
 _SERVICE = re.compile(r"  [\"']?([A-Za-z0-9._-]+)[\"']?:(\s|$)")
 
 
 def generated_sections(root: Path, registry: Registry) -> dict[Path, str]:
-    """Every file that repeats the registry, as it should be.
+    """Generate every file that repeats parts of the registry.
 
     Raises:
-        ConfigurationError: one cannot be read, or has not the form that can be written.
+        ConfigurationError: a file cannot be read, or its layout cannot be updated.
     """
     ids = [one.id for one in registry.departments]
     pyproject, compose = root / "pyproject.toml", root / "docker-compose.yml"
@@ -80,7 +80,7 @@ def generated_sections(root: Path, registry: Registry) -> dict[Path, str]:
 
 
 def repeated_lines(path: Path, ids: Iterable[str]) -> str:
-    """A TOML file in which each line of the template is repeated for every department, sorted."""
+    """A TOML file, with each line of the template repeated for every department, sorted."""
     text = path.read_text(encoding="utf-8")
     lines, done = text.split("\n"), []
     modules = sorted({TEMPLATE.module, *ids})
@@ -106,7 +106,7 @@ def repeated_lines(path: Path, ids: Iterable[str]) -> str:
 
 
 def repeated_services(path: Path, template: str, ids: Iterable[str]) -> str:
-    """A Compose file with the services of every department, and of no department that is gone."""
+    """A Compose file with the services of every department, and without those of removed departments."""
     text, wanted = path.read_text(encoding="utf-8"), {Names(one).slug: one for one in ids}
     services = _services(path, text)
     found = {
@@ -131,7 +131,7 @@ def repeated_services(path: Path, template: str, ids: Iterable[str]) -> str:
 
 
 class _Blocks:
-    """The services of a Compose file as blocks of lines; comments and empty lines above one belong to it."""
+    """Split a Compose file into blocks of lines, one per service, with the comments and empty lines above it."""
 
     def __init__(self, text: str) -> None:
         lines = text.split("\n")
@@ -158,7 +158,7 @@ class _Blocks:
         self._blocks = [(name, lines) for name, lines in self._blocks if name not in names]
 
     def insert(self, text: str, before: str | None) -> None:
-        """Add services before that one, or behind all."""
+        """Insert services before the given one, or at the end."""
         names = [name for name, _ in self._blocks]
         at = names.index(before) if before in names else len(names)
         blocks = _Blocks(f"services:\n\n{text}")._blocks
@@ -171,7 +171,7 @@ class _Blocks:
 
 def _services(path: Path, text: str) -> dict[str, dict[str, Any]]:
     try:
-        value = yaml.load(text, Loader=_LOADER)  # noqa: S506  # it is a safe one
+        value = yaml.load(text, Loader=_LOADER)  # noqa: S506  # a safe loader
     except yaml.YAMLError as error:
         raise ConfigurationError.of(path, f"expected YAML, found: {' '.join(str(error).split())}") from error
     services = _mapping(value).get("services")

@@ -1,11 +1,11 @@
 """Overlays: an environment's overrides merged into the base configuration.
 
-The rules are those of JSON Merge Patch (RFC 7396), which has no others:
+The rules are those of JSON Merge Patch (RFC 7396):
 
 - mappings are merged key by key, however deep;
-- `null` removes a key, so that the default holds again;
-- everything else replaces what was there. A list is replaced as a whole: an environment that points at other sources
-  never asks one that somebody adds to the base file later.
+- `null` removes a key, so that the default applies again;
+- everything else replaces the previous value. A list is replaced as a whole: an environment that overrides the sources
+  never picks up a source that is added to the base file later.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from airnub_prefect.yaml_file import Place, YamlFile
 
 
 def overlay(base: Any, changes: Any) -> Any:
-    """A value with changes laid over it; neither is changed."""
+    """Merge changes over a value; neither argument is modified."""
     if not isinstance(changes, dict):
         return changes
     merged = dict(base) if isinstance(base, dict) else {}
@@ -30,12 +30,12 @@ def overlay(base: Any, changes: Any) -> Any:
 
 
 def overlaid_file(file: YamlFile, changes: YamlFile, place: Place, value: Any) -> "OverlaidFile":
-    """A file with changes laid over it.
+    """Merge changes over a file.
 
     Args:
-        file: what is written.
-        changes: the file in which the changes stand.
-        place: where in it.
+        file: the base file.
+        changes: the file with the changes.
+        place: of the changes in that file.
         value: the changes.
     """
     lines = {one: line for one, line in file.lines.items() if not _is_replaced(one, value)}
@@ -44,17 +44,17 @@ def overlaid_file(file: YamlFile, changes: YamlFile, place: Place, value: Any) -
 
 @dataclass(slots=True)
 class OverlaidFile(YamlFile):
-    """A file with changes laid over it: what is wrong is told where it is written, there or here."""
+    """A file with changes merged over it; each mistake is reported in the file that contains the value."""
 
     changes: YamlFile | None = None
     prefix: Place = ()
-    """Where in the file of changes those of this file stand."""
+    """The place of this file's changes in the file of changes."""
 
     def mistake(self, place: Place, message: str) -> Diagnostic:
-        """What is wrong with a value, with the file and line that it comes from."""
+        """A diagnostic for a value, with the file and line that it comes from."""
         changes = self.changes
         if changes is not None:
-            # A key that is missing, or that the changes do not have, is the base file's.
+            # A missing key, or one that the changes do not contain, is reported in the base file.
             last = next((place[:end] for end in range(len(place), 0, -1) if is_written(self, place[:end])), ())
             if last and is_written(changes, (*self.prefix, *last)):
                 return changes.mistake((*self.prefix, *place), message)
@@ -62,7 +62,7 @@ class OverlaidFile(YamlFile):
 
 
 def is_written(file: YamlFile, place: Place) -> bool:
-    """Whether a file, or the changes that are laid over it, have a line for a value."""
+    """Whether the file, or the changes merged over it, has a line for a value."""
     if place in file.lines:
         return True
     return (
@@ -71,7 +71,7 @@ def is_written(file: YamlFile, place: Place) -> bool:
 
 
 def _is_replaced(place: Place, changes: Any) -> bool:
-    """Whether a value of the file is no more: something else stands there, or around it, or nothing."""
+    """Whether the changes replaced or removed a value of the file, or one of its parents."""
     for step in place:
         if not isinstance(changes, Mapping):
             return True

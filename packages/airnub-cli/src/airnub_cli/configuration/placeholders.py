@@ -17,13 +17,13 @@ _PLACEHOLDER = re.compile(r"\$(?P<escaped>\$)?\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)
 
 
 def known_values(folder: Path) -> dict[str, str]:
-    """What placeholders are filled from: `.env` of a folder, and over it the environment of this process."""
+    """The values for placeholders: `.env` of a folder, overridden by the environment of this process."""
     written = {name: value for name, value in dotenv_values(folder / ".env", interpolate=False).items() if value}
     return written | {name: value for name, value in os.environ.items() if value}
 
 
 def filled(value: Any, values: Mapping[str, str]) -> Any:
-    """A value with every placeholder in its texts filled, one that has no value left as it is."""
+    """Resolve the placeholders in a value's strings; those without a value are kept unchanged."""
     if isinstance(value, str):
         return _PLACEHOLDER.sub(lambda match: _filled(match, values), value)
     if isinstance(value, dict):
@@ -32,7 +32,7 @@ def filled(value: Any, values: Mapping[str, str]) -> Any:
 
 
 def missing(value: Any, values: Mapping[str, str], place: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Names that have neither a value nor a default, with the place of each."""
+    """Names of placeholders with neither a value nor a default, each with its place."""
     if isinstance(value, dict):
         for key, entry in value.items():
             yield from missing(entry, values, (*place, key))
@@ -46,7 +46,7 @@ def missing(value: Any, values: Mapping[str, str], place: Place = ()) -> Iterato
 
 
 def is_placeholder(value: Any) -> bool:
-    """Whether a value is a placeholder without a default, and nothing besides: what a secret has to be in a file."""
+    """Whether a value is exactly one placeholder without a default, as secrets in files have to be."""
     match = _PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
     return match is not None and not match["escaped"] and not match["otherwise"]
 

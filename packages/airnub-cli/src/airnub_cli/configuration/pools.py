@@ -30,12 +30,12 @@ _BUNDLED = Path("api", "collections_data", "views", "aggregate-worker-metadata.j
 def base_job_template(
     kind: PoolType, defaults: Mapping[str, Any], manifest: Mapping[str, Any] | None = None
 ) -> Template:
-    """The template of a type of pool, with defaults for its job variables.
+    """The base job template of a type of pool, with defaults for its job variables.
 
     Args:
         kind: of the pool.
         defaults: by name of the job variable.
-        manifest: laid over the job's that the worker sends to Kubernetes.
+        manifest: merged over the job manifest that the worker sends to Kubernetes.
     """
     template = deepcopy(_default(kind))
     properties = template["variables"]["properties"]
@@ -57,7 +57,7 @@ def job_variables(kind: PoolType, cache: Cache = NO_CACHE) -> list[str]:
 
 
 def wrong_defaults(kind: PoolType, defaults: Mapping[str, Any], cache: Cache = NO_CACHE) -> list[tuple[Place, str]]:
-    """What a worker of this type would not understand, with the place of each."""
+    """Find job variables that a worker of this type does not accept, each with its place."""
     try:
         digest = digest_of(kind, json.dumps(defaults, sort_keys=True))
     except TypeError:
@@ -97,7 +97,7 @@ def _wrong_defaults(kind: PoolType, defaults: Mapping[str, Any]) -> Iterator[tup
 
 
 def wrong_manifest(kind: PoolType, manifest: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
-    """What a worker of this type could not make of a job's manifest, with the place of each."""
+    """Find mistakes in a job manifest for this type of worker, each with its place."""
     from prefect.utilities.templating import find_placeholders
 
     template = _default(kind)
@@ -126,7 +126,7 @@ _WORDS = {
 
 
 def _expected(schema: Any) -> list[str]:
-    """What a part of a schema takes, in words; null is nothing that somebody should write."""
+    """Describe the values that a part of a schema accepts, for messages; null is omitted, since nothing needs it."""
     if not isinstance(schema, Mapping):
         return []
     alternatives = schema.get("anyOf", schema.get("oneOf", ()))
@@ -158,7 +158,7 @@ def _default(kind: PoolType) -> Template:
             from prefect.workers.process import ProcessWorker
 
             return ProcessWorker.get_default_base_job_template()
-    # The worker itself is in nobody's environment but its own; Prefect's server brings what it understands.
+    # The worker's package is installed only where it runs; Prefect's server includes its template.
     import prefect.server
 
     bundled = Path(prefect.server.__file__).parent / _BUNDLED
@@ -186,37 +186,37 @@ def _not_reserved(name: str) -> str:
 
 
 class Queue(StrictModel):
-    """A queue of a pool. Every pool has one called `default`."""
+    """A queue of a pool. Every pool has a queue called `default`."""
 
     name: Name
     description: str | None = None
     priority: Annotated[int, Field(ge=1)] | None = None
-    """1 is served first; without it, Prefect puts a new queue last."""
+    """1 is the highest priority; without it, Prefect gives a new queue the lowest."""
     concurrency_limit: Limit | None = None
     """Of a new queue."""
 
 
 class PoolFile(Entry):
-    """What the file of a pool says."""
+    """The content of a pool's file."""
 
     name: Annotated[Name, AfterValidator(_not_reserved)]
     type: PoolType
     description: str = ""
     job_variables: dict[str, Any] = {}
-    """Defaults of what a deployment may say itself."""
+    """Defaults for job variables, which deployments may override."""
     queues: list[Queue] = []
     concurrency_limit: Limit | None = None
     """Of a new pool."""
 
 
 def pool_files(root: Path) -> dict[str, Path]:
-    """The work pools that are files, by name; a file that begins with `_` is what several have in common."""
+    """The work pool files by name; a file whose name begins with `_` is shared by several pools."""
     files = sorted((root / FOLDER).glob("*.yaml"))
     return {path.stem: path for path in files if not path.name.startswith("_")}
 
 
 def read_pool_files(root: Path) -> tuple[dict[str, PoolFile], list[Diagnostic]]:
-    """Those without a mistake, by name; and every mistake in the others."""
+    """The valid pools by name, and the mistakes in the others."""
     pools: dict[str, PoolFile] = {}
     mistakes: list[Diagnostic] = []
     for name, path in pool_files(root).items():
@@ -233,5 +233,5 @@ def read_pool_files(root: Path) -> tuple[dict[str, PoolFile], list[Diagnostic]]:
 
 
 def type_of(pool: PoolFile, environment: EnvironmentFile | None, asked: PoolType | None = None) -> PoolType:
-    """Of which type a pool is: as asked for, else as the environment says of all, else as its own file says."""
+    """The type of a pool: the requested one, else the environment's, else that in the pool's own file."""
     return asked or (environment.kind if environment else None) or pool.type

@@ -11,28 +11,28 @@ from airnub_cli.strict_model import StrictModel
 from airnub_prefect.validation import load_yaml
 
 TEMPLATE_FOLDER = "_template"
-"""Of the living template, below `departments/`."""
+"""The template's folder, in `departments/`."""
 REGISTRATION = "registration"
 """In the template: what the rest of the repository has of a department."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The same department, as different places write it."""
+    """The forms of a department's name."""
 
     module: str
-    """Of its folder and its package: `project_alpha`."""
+    """Name of its folder and its package: `project_alpha`."""
     display: str = ""
     """`Project Alpha`"""
 
     @property
     def slug(self) -> str:
-        """Of its distribution, command, image, pool and services: `project-alpha`."""
+        """Name of its distribution, command, image, pool and services: `project-alpha`."""
         return self.module.replace("_", "-")
 
     @property
     def services(self) -> tuple[str, str, str]:
-        """Of Compose: its image, its worker, and the sample site that departments of earlier templates have."""
+        """Its Compose services: image, worker, and the sample site of departments from earlier templates."""
         return self.slug, f"worker-{self.slug}", f"site-{self.slug}"
 
 
@@ -40,7 +40,7 @@ TEMPLATE = Names("department_template", "Department Template")
 
 
 def renamed(text: str, names: Names) -> str:
-    """A text of the template as it is in a department."""
+    """A text of the template with the department's names."""
     said = {TEMPLATE.module: names.module, TEMPLATE.slug: names.slug}
     if names.display:
         said[TEMPLATE.display] = names.display
@@ -48,7 +48,7 @@ def renamed(text: str, names: Names) -> str:
 
 
 _Text = Annotated[str, Field(min_length=1)]
-# They stand in the templates of messages, which braces would end.
+# They are inserted into message templates, where braces are syntax.
 _Told = Annotated[str, Field(min_length=1, pattern=r"^[^{}\r\n]+$")]
 _Team = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
@@ -60,9 +60,9 @@ class Registered(StrictModel):
     """The name of its folder and its package."""
     display_name: _Told
     owner: _Team
-    """A team; it becomes a tag, and the owner of the department's files."""
+    """The owning team: a tag of the deployments, and the code owner of the department's files."""
     contacts: Annotated[list[_Told], Field(min_length=1)]
-    """Whom to ask, and who is named when a run fails."""
+    """Contacts for questions, named in notifications of failed runs."""
     cost_centre: _Text | None = None
     status: Literal["active", "retired"]
     """Only active departments are deployed."""
@@ -72,9 +72,9 @@ class Registry(StrictModel):
     """All of them."""
 
     organisation: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$")] | None = None
-    """Whose teams own departments, as GitHub knows it; without one there is no CODEOWNERS."""
+    """The GitHub organisation of the owning teams; without it no CODEOWNERS is generated."""
     platform_owner: _Team | None = None
-    """The team that owns what all departments share: workflows, infrastructure, environments, packages, the lock."""
+    """The team that owns the shared files: workflows, infrastructure, environments, packages, the lock."""
     departments: list[Registered]
 
     @field_validator("departments")
@@ -91,14 +91,14 @@ class Registry(StrictModel):
 
 
 def registry_file(root: Path) -> Path:
-    """Where it is written."""
+    """The path of the registry."""
     return root / "configs" / "departments.yaml"
 
 
 def load_registry(root: Path) -> Registry:
-    """The registry of a checkout.
+    """Read the registry of a checkout.
 
     Raises:
-        ConfigurationError: it is missing, or has mistakes.
+        ConfigurationError: the file is missing, or has mistakes.
     """
     return load_yaml(Registry, registry_file(root))

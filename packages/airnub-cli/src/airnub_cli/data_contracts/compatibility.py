@@ -26,7 +26,7 @@ _EVENT = re.compile(r"\bairnub\.(?P<department>\w+)\.(?P<name>[\w-]+)\.v(?P<vers
 
 
 def check_readers(workspace: Workspace, publications: Publications) -> Iterator[Diagnostic]:
-    """What somebody reads that is not published so, and triggers that wait for what nobody sends.
+    """Find reads that no published contract satisfies, and triggers on events that no department sends.
 
     Args:
         workspace: the checkout.
@@ -36,13 +36,13 @@ def check_readers(workspace: Workspace, publications: Publications) -> Iterator[
     for use in publications.uses:
         yield from _unmet(publications, use)
         if use.says.department in retired and use.reader not in retired:
-            found = "expected somebody active, found a department that is retired: nobody makes it any more"
+            found = "expected an active department, found a retired one, which no longer publishes it"
             yield use.mistake(f"{use.reader} reads {use.what}, {found}", "contract")
     yield from _unsent(workspace, publications)
 
 
 def _retired(workspace: Workspace) -> set[str]:
-    """Departments that are deployed no more; a registry that is wrong is told elsewhere."""
+    """Retired departments; mistakes in the registry are reported elsewhere."""
     try:
         return {one.id for one in load_registry(workspace.root).departments if one.status == "retired"}
     except ConfigurationError:
@@ -77,15 +77,15 @@ def _unmet(publications: Publications, use: Use) -> Iterator[Diagnostic]:
 def _loosened(
     publications: Publications, version: ContractVersion, written: Contract, use: Use
 ) -> Iterator[tuple[tuple[str, str], str]]:
-    """Values and checks on which the reader relies, and of which less is promised.
+    """Find values and checks on which a reader relies and for which the contract promises less.
 
-    What the contract leaves out is as its code has it; of code that is not known nothing is said here.
+    What the contract omits is taken from its code; where the code is unknown, nothing is reported here.
     """
     promises = version.promises or written
     for name, wanted in use.says.fields.items():
         of_file = written.fields.get(name)
         if of_file is None or _difference(wanted, of_file) is not None:
-            continue  # reported as what it is
+            continue  # reported as a missing field
         is_written = any(getattr(of_file, one) is not None for one in FieldValues.model_fields)
         difference = wanted.loosened_by(promises.fields[name])
         if difference is not None and (is_written or version.made is not None):
@@ -105,7 +105,7 @@ def tells_apart(key: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
 
 
 def _difference(wanted: PublishedField, found: PublishedField | None) -> str | None:
-    """What is wanted and what is found. A wider type is another type: readers join and stack equal ones alone."""
+    """Describe expected and found type. A wider type is a mismatch: readers can join and stack equal types only."""
     if found is None:
         return f"{wanted.type}, found no such field"
     if found.type != wanted.type:
@@ -138,7 +138,7 @@ def _instead(publications: Publications, use: Use) -> str:
 
 
 def _unsent(workspace: Workspace, publications: Publications) -> Iterator[Diagnostic]:
-    """Names of published events in triggers and automations: one that nobody sends fires nothing, without a word."""
+    """Find triggers and automations on events that no department publishes: these would silently never fire."""
     departments = [one.folder for one in workspace.members.values() if one.kind == "department"]
     files: list[tuple[Path, str | None]] = [(folder / "prefect.yaml", folder.name) for folder in departments]
     files += [(path, None) for path in sorted((workspace.root / "configs" / "automations").glob("*.yaml"))]
@@ -149,7 +149,7 @@ def _unsent(workspace: Workspace, publications: Publications) -> Iterator[Diagno
 
 
 def _waiting(path: Path) -> Iterator[tuple[int, re.Match[str]]]:
-    """Names of published events in a file, but for comments, with their lines."""
+    """Names of published events in a file, outside of comments, with their lines."""
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     if "airnub." in text:
         for number, line in enumerate(text.splitlines(), 1):
@@ -168,13 +168,13 @@ def _wrong_event(publications: Publications, event: re.Match[str], reader: str |
 
 
 def check_data_contracts(workspace: Workspace, broken: Container[str] = ()) -> Iterator[Diagnostic]:
-    """Mistakes in contracts and in what departments read, readers who would break, and code that keeps no contract.
+    """Find mistakes in contracts and reads, readers that a change would break, and code that violates its contract.
 
-    And a warning for each reader that takes a dataset's file by its path, and for each check that settings loosen.
+    Also returns a warning for each reader that opens a dataset's file by path, and for each check that settings loosen.
 
     Args:
         workspace: whose sources are importable.
-        broken: packages whose sources cannot be read, which is told elsewhere.
+        broken: packages whose sources cannot be read, which is reported elsewhere.
     """
     publications, wrong = with_code(read_publications(workspace), broken)
     yield from publications.mistakes
@@ -194,7 +194,7 @@ def check_data_contracts(workspace: Workspace, broken: Container[str] = ()) -> I
 def _not_kept(
     publications: Publications, version: ContractVersion, says: Contract, made: ContractSchema, following: int
 ) -> Iterator[Diagnostic]:
-    """Where the code of a version makes something else than its file says."""
+    """Find differences between the contract file of a version and its code."""
     for name, wanted in says.fields.items():
         if (difference := _unkept_field(wanted, made.fields.get(name), made.values.get(name))) is not None:
             message = f"{name}: expected {difference} at {says.code}"
@@ -214,7 +214,7 @@ def _not_kept(
 
 
 def _unkept_field(wanted: PublishedField, made: tuple[str, bool] | None, values: FieldValues | None) -> str | None:
-    """What is published and what the code makes; to promise less than it keeps is no mistake."""
+    """Describe where the code breaks the contract; a contract that promises less than the code keeps is valid."""
     if made is None:
         return f"{wanted.type}, found no such field"
     kind, nullable = made
@@ -229,7 +229,7 @@ def _at(publications: Publications, use: Use, *place: str) -> str:
     return f"{use.reader} ({publications.at(use.file, use.place(*place))})"
 
 
-def _consequence(users: list[str], following: int, without: str = "nobody reads it") -> str:
+def _consequence(users: list[str], following: int, without: str = "no department reads it") -> str:
     if not users:
-        return f"{without}: change the one or the other"
+        return f"{without}: change the contract or the code"
     return f"read by {', '.join(users)}: publish the change as v{following} beside it until they read that"

@@ -19,7 +19,7 @@ from airnub_prefect.validation import nearest_or_all
 
 
 def check_dataset_inputs(workspace: Workspace, publications: Publications) -> Iterator[Diagnostic]:
-    """A mistake for each input without a contract, or that the department does not say it reads.
+    """Report each input that has no contract, or that the department does not declare in `reads.yaml`.
 
     Args:
         workspace: the checkout.
@@ -47,9 +47,9 @@ def check_dataset_inputs(workspace: Workspace, publications: Publications) -> It
 
 
 def check_cycles(publications: Publications) -> Iterator[Diagnostic]:
-    """A mistake for each published dataset that is made of itself by way of those of other departments.
+    """Report cycles: published datasets that are made of themselves, through datasets of other departments.
 
-    Each new version would start the run that makes the next one, without an end.
+    Each new version would start the run that makes the next one, in an endless loop.
 
     Args:
         publications: with what their code makes.

@@ -1,6 +1,6 @@
 """Warnings for processing settings that loosen a check which a contract promises.
 
-Operators have the last word (`dataset_limits`), so these are warnings; the readers who rely on the check are named.
+Operators may override checks (`dataset_limits`), so these are warnings, which name the readers that rely on the check.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _KEY = "dataset_limits"
 
 
 def check_overridden(workspace: Workspace, publications: Publications) -> Iterator[CheckWarning]:
-    """A warning for each published check of which settings promise less than its contract, in any environment.
+    """Warn of each published check whose settings, in any environment, promise less than its contract.
 
     Args:
         workspace: whose sources are importable.

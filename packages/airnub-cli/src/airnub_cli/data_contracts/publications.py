@@ -21,7 +21,7 @@ FILE = "reads.yaml"
 
 
 class Read(WithFields):
-    """What is read of one version: fields as its contract has them, but those alone that are used."""
+    """The part of one contract version that a reader uses: a subset of its fields."""
 
     contract: Annotated[str, Field(pattern=r"^[^/]+/[^/]+$")]
     """`department/name`."""
@@ -29,17 +29,17 @@ class Read(WithFields):
 
     @property
     def department(self) -> str:
-        """Who publishes it, by its folder."""
+        """The publishing department's folder."""
         return self.contract.partition("/")[0]
 
     @property
     def name(self) -> str:
-        """What it is called there."""
+        """The contract's name in that department."""
         return self.contract.partition("/")[2]
 
 
 class Reads(Strict):
-    """All of a department."""
+    """The `reads.yaml` of a department."""
 
     reads: list[Read]
 
@@ -54,7 +54,7 @@ class Reads(Strict):
 
 @dataclass(frozen=True, slots=True)
 class ReadsFile:
-    """Where somebody reads something."""
+    """One use of a contract by a reader."""
 
     department: str
     """Its folder."""
@@ -66,14 +66,14 @@ class ReadsFile:
 
 
 def readers(root: Path, department: str) -> Iterator[ReadsFile]:
-    """Everybody who reads something of a department, also where the rest of their file is wrong.
+    """Find all readers of a department, including those whose `reads.yaml` has mistakes elsewhere.
 
     Args:
         root: of the workspace.
         department: the folder of the one that publishes.
     """
     for path in sorted(root.glob(f"departments/*/{FILE}")):
-        # Reading YAML takes its time, and most have nothing to do with this one.
+        # Parsing YAML is slow, and most files do not mention this department.
         if f"{department}/" not in path.read_text(encoding="utf-8", errors="replace"):
             continue
         try:
@@ -100,7 +100,7 @@ class Use:
 
     @property
     def what(self) -> str:
-        """What is read: `project_alpha/noaa_daily_weather v1`."""
+        """The contract version that is read: `project_alpha/noaa_daily_weather v1`."""
         return f"{self.says.contract} v{self.says.version}"
 
     def place(self, *place: str) -> Place:
@@ -108,7 +108,7 @@ class Use:
         return ("reads", self.index, *place)
 
     def mistake(self, message: str, *place: str) -> Diagnostic:
-        """A mistake at one of its values."""
+        """A diagnostic at one of its values."""
         return self.file.mistake(self.place(*place), message)
 
 
@@ -117,56 +117,56 @@ class ContractVersion:
     """A contract's file."""
 
     member: Member
-    """Who publishes it."""
+    """The member that publishes it."""
     name: str
     number: int
     file: YamlFile
     says: Contract | None
-    """`None` where it is wrong, which is told."""
+    """`None` if the file has mistakes, which are reported."""
     uses: list[Use] = field(default_factory=list)
     made: ContractSchema | None = None
-    """What its code publishes under this name and version; `None` where that is not known."""
+    """The schema that its code publishes under this name and version; `None` if unknown."""
 
     @property
     def stem(self) -> str:
-        """What its table is called."""
+        """The name of its table."""
         return self.name if self.number == 1 else versioned(self.name, self.number)
 
     @property
     def promises(self) -> Contract | None:
-        """What readers may rely on: what the file leaves out is as the code has it."""
+        """The guarantees for readers; what the file omits is taken from the code."""
         return self.says if self.says is None or self.made is None else self.says.completed(self.made)
 
 
 @dataclass(frozen=True, slots=True)
 class Publications:
-    """All of a workspace."""
+    """All contracts and reads of a workspace."""
 
     root: Path
     versions: dict[tuple[str, str], dict[int, ContractVersion]] = field(default_factory=dict)
     """By the department's folder and the name, then by number."""
     uses: list[Use] = field(default_factory=list)
     mistakes: list[Diagnostic] = field(default_factory=list)
-    """In the files themselves."""
+    """Mistakes in the files themselves."""
 
     def of(self, department: str, name: str) -> dict[int, ContractVersion]:
         """All versions of one contract."""
         return self.versions.get((department, name), {})
 
     def at(self, file: YamlFile, place: Place) -> str:
-        """`file:line`, below the root, as a person can go there."""
+        """`file:line` of a place, relative to the root."""
         path = Path(file.path).relative_to(self.root).as_posix()
         line = file.line(place)
         return f"{path}:{line}" if line else path
 
 
 def contract_path(department: str, name: str, version: int) -> str:
-    """Where a version is written, below the root."""
+    """The path of a version's file, relative to the root."""
     return f"departments/{department}/{contract.FOLDER}/{versioned(name, version)}.yaml"
 
 
 def read_publications(workspace: Workspace) -> Publications:
-    """Everything that departments publish and read; what is wrong in the files is among the mistakes."""
+    """Read everything that departments publish and read; invalid files are among the mistakes."""
     found = Publications(workspace.root)
     departments = [one for one in workspace.members.values() if one.kind == "department"]
     for member in departments:
@@ -210,7 +210,7 @@ def _read(kind: type[Model], path: Path, mistakes: list[Diagnostic]) -> tuple[Ya
 
 
 def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[Publications, dict[str, str]]:
-    """Publications with what their code makes, and what is wrong with code that makes something else.
+    """Add what the code of each publication makes, and report code that makes something different.
 
     Args:
         publications: as their files say it.
@@ -237,7 +237,7 @@ def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[
 
 
 def published_by_code(version: ContractVersion, code: str, limits: DatasetLimits | None = None) -> ContractSchema | str:
-    """What the code publishes, or what is wrong with where it is looked for.
+    """Import what the code publishes, or describe why that failed.
 
     Args:
         version: whose contract names the code.

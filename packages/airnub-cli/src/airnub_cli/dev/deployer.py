@@ -31,10 +31,10 @@ _FIRST = ("prefect.main", "prefect.cli.deploy._commands", "prefect.workers.proce
 
 
 class DeployReply(TypedDict):
-    """What became of an order."""
+    """The result of an order."""
 
     status: int
-    """0, or that of the command that failed."""
+    """Exit status: 0, or that of the command that failed."""
     deployed: int
     """Deployments that were sent; 0 when they were as before."""
     changed: int
@@ -42,7 +42,7 @@ class DeployReply(TypedDict):
 
 
 def main() -> None:
-    """Import what is slow, and carry out orders until there are no more."""
+    """Import the slow modules, and execute orders until stdin ends."""
     root, file, environment = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     ours = {path.parent.name for path in root.glob("*/*/src/*/__init__.py")}
     _import(_FIRST)
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def deploy(root: Path, file: Path, environment: str, *, always: bool) -> DeployReply:
-    """Apply, compile, and deploy if that made another file.
+    """Apply, compile, and deploy if the compiled file changed.
 
     Args:
         root: of the repository.
@@ -88,7 +88,7 @@ def deploy(root: Path, file: Path, environment: str, *, always: bool) -> DeployR
     answer["changed"] = counted["created"] + counted["updated"]
     if not always and file.is_file() and file.read_text(encoding="utf-8") == text:
         return answer
-    # Under its own name only once it is deployed: else what failed would look done the next time.
+    # Renamed only after the deploy: otherwise a failed deploy would look done the next time.
     attempt = file.with_name(f"deploying-{file.name}")
     write_atomic(attempt, text)
     try:
@@ -146,7 +146,7 @@ def _forked(work: Callable[[], DeployReply]) -> tuple[DeployReply, list[str]]:
 def _import(names: Iterable[str]) -> None:
     for name in names:
         if name not in sys.modules:
-            with suppress(ImportError):  # a module that another one made
+            with suppress(ImportError):  # a module that a different module created at run time
                 import_module(name)
 
 

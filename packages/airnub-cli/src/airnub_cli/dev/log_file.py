@@ -11,19 +11,19 @@ _LAST = 20
 
 
 class LogFile:
-    """Where the lines of a part go."""
+    """The log file of one service."""
 
     def __init__(self, path: Path) -> None:
-        """Append to the file at `path`; its folder is made."""
+        """Append to the file at `path`; its folder is created."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._handler = RotatingFileHandler(path, maxBytes=_BYTES, backupCount=1, encoding="utf-8", delay=True)
         self._handler.setFormatter(logging.Formatter("%(message)s"))
         self.last: deque[str] = deque(maxlen=_LAST)
-        """Its last lines, for when the part dies."""
+        """The last lines, printed when the service dies."""
 
     def line(self, name: str, text: str) -> None:
-        """Write what a part said."""
+        """Write a line of the service."""
         self.last.append(text)
         self._handler.emit(logging.LogRecord(name, logging.INFO, "", 0, text, None, None))
 

@@ -96,7 +96,7 @@ class Cluster:
         """Make the cluster, unless it is there, and the folder of the socket.
 
         Raises:
-            PostgresqlError: a program failed, such as for a user who may not enter a folder, or for want of `pg_trgm`.
+            PostgresqlError: a program failed, for example because a folder is not accessible or `pg_trgm` is missing.
         """
         try:
             self._make_socket_folder()
@@ -132,7 +132,7 @@ class Cluster:
             shutil.rmtree(new, ignore_errors=True)
 
     def _run(self, folder: Path, program: str, *words: str, text: str = "") -> str:
-        # What is set for another PostgreSQL, such as PGDATA, would lead this one elsewhere.
+        # Variables for a different PostgreSQL, such as PGDATA, would misdirect this one.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         done: subprocess.CompletedProcess[str] = subprocess.run(
             [self.programs.folder / program, *words], cwd=folder, env=environment | {"LC_ALL": "C"}, input=text,
@@ -146,7 +146,7 @@ class Cluster:
 
     def _make_socket_folder(self) -> None:
         if self.socket.exists() or self.socket.is_symlink():
-            # Below /tmp others could have made it, to be connected to in place of ours.
+            # In /tmp a different user could have created it, to intercept our connections.
             owner = self.socket.lstat().st_uid
             if self.socket.is_symlink() or owner != (self.user or (os.geteuid(), 0))[0]:
                 raise PostgresqlError(f"expected the folder {self.socket} to be ours, found it to be of user {owner}")
@@ -177,7 +177,7 @@ def programs_in(folders: Iterable[Path], source: str) -> Iterator[Programs]:
         try:
             said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
         except (OSError, subprocess.CalledProcessError):
-            continue  # one of another machine; the next one may do
+            continue  # built for a different platform; the next one may work
         if (found := _VERSION.search(said)) and int(found.group(2)) >= OLDEST:
             yield Programs(folder, found.group(1), source)
 
@@ -205,7 +205,7 @@ def choose(home: Path, temporary: Path, candidates: Iterable[Programs] | None = 
 
 
 def socket_folder(temporary: Path) -> Path:
-    """Below a temporary folder, else, where that is too long for a socket, a short one named by a digest of it."""
+    """A folder in the temporary folder; if its path is too long for a socket, a short one named by its digest."""
     folder = temporary / "postgresql"
     if len(os.fsencode(folder / f".s.PGSQL.{_PORT}")) <= _LONGEST_SOCKET:
         return folder
@@ -213,7 +213,7 @@ def socket_folder(temporary: Path) -> Path:
 
 
 def other_user() -> tuple[int, int] | None:
-    """User and group id that it runs as where we are root, for it refuses root; `None` elsewhere."""
+    """User and group id for PostgreSQL if this process is root, since it refuses to run as root; else `None`."""
     return _UNPRIVILEGED if os.geteuid() == 0 else None
 
 

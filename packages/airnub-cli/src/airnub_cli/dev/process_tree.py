@@ -2,7 +2,7 @@
 
 The watchdog, `python -m airnub_cli.dev.process_tree`, ends the services that are left when `airnub dev` is killed (-9).
 It reads `+PID` and `-PID` on stdin, a line each; stdin ends when `airnub dev` does, whatever ended it. The server needs
-no watchdog: it looks after its owner by itself.
+no watchdog: it exits by itself when its parent does.
 """
 
 import os
@@ -19,7 +19,7 @@ _PROC = Path("/proc")
 
 
 def tree(*roots: int) -> set[int]:
-    """The ids of processes and of all their descendants, as far as these exist."""
+    """The ids of the given processes and of all their existing descendants."""
     children: dict[int, list[int]] = {}
     alive = set()
     for pid, parent in _processes():
@@ -61,7 +61,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def _processes() -> list[tuple[int, int]]:
-    """Every process with its parent, without those that have ended and wait to be looked at."""
+    """Every process with its parent, without zombies."""
     if (_PROC / "self" / "stat").is_file():
         return list(_from_proc())
     said = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
@@ -84,11 +84,11 @@ def _from_proc() -> Iterator[tuple[int, int]]:
 
 
 PATIENCE = 10.0
-"""Seconds that parts have for their end."""
+"""Seconds that services have to exit."""
 
 
 def guard(told: TextIO) -> set[int]:
-    """Follow what is told until it ends; return who is left."""
+    """Read process ids from stdin until it ends; return those that are still registered."""
     left: set[int] = set()
     for line in told:
         pid = int(line[1:])

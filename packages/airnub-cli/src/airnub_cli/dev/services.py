@@ -28,29 +28,29 @@ DATABASE, SERVER, SITE, DEPLOYER = "database", "server", "site", "deploy"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A process that is to run."""
+    """The definition of a service's process."""
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
     folder: Path
     patience: float = 5.0
-    """Seconds that it has for its end."""
+    """Seconds that it has to exit."""
     inherits: tuple[int, ...] = ()
-    """Sockets that it is given."""
+    """Sockets that it inherits."""
     takes_orders: bool = False
-    """On stdin, and answers on stdout."""
+    """Whether it reads orders on stdin and answers on stdout."""
     may_return: bool = False
-    """Whether it is started again when it dies, instead of that being the end of all."""
+    """Whether it is restarted when it dies; otherwise its death stops all services."""
     log: Path | None = None
-    """The file that its lines go to; `None` where they are shown."""
+    """Log file of its output; `None` prints the output to the terminal."""
     user: tuple[int, int] | None = None
     """User and group id that it runs as; `None` for our own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all parts need to know of each other."""
+    """The settings that all services share."""
 
     root: Path
     """Of the repository."""
@@ -128,7 +128,7 @@ class Services:
         )  # fmt: skip
 
     def _environment(self) -> dict[str, str]:
-        # What is set for another Prefect would lead parts of this one elsewhere. How much is logged is no such thing.
+        # Settings for a different Prefect would misdirect services of this one. Log levels are harmless.
         own = {
             name: value
             for name, value in os.environ.items()
@@ -154,7 +154,7 @@ class Services:
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "DO_NOT_TRACK": "1",
             "PREFECT_WORKER_QUERY_SECONDS": "2",
-            # Each worker says on a port that it is healthy: on any, there may be several.
+            # Each worker serves its health check on a port: any free one, since there may be several workers.
             "PREFECT_WORKER_WEBSERVER_HOST": LOOPBACK,
             "PREFECT_WORKER_WEBSERVER_PORT": "0",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
@@ -168,11 +168,11 @@ class Services:
 _CHUNK = 65_536
 _LOOK_EVERY = 0.2
 _LAST_PATIENCE = 5.0
-"""Seconds for what a part left behind, after its own end."""
+"""Seconds that the descendants of a service have to exit after it."""
 
 
 class RunningService:
-    """A part that was started."""
+    """A running service."""
 
     def __init__(self, part: Service, process: Process, say: Callable[[str, str], None]) -> None:
         """Take over what was started; `say` is given the name of the part and each of its lines."""
@@ -186,7 +186,7 @@ class RunningService:
 
     @classmethod
     async def start(cls, part: Service, say: Callable[[str, str], None]) -> "RunningService":
-        """Start a part."""
+        """Start a service."""
         process = await asyncio.create_subprocess_exec(
             *part.command, env=part.environment, cwd=part.folder,
             stdin=PIPE if part.takes_orders else subprocess.DEVNULL, stdout=PIPE, stderr=PIPE,
@@ -203,7 +203,7 @@ class RunningService:
     async def ended(self) -> int:
         """Its exit status, when it has ended and its last line was shown."""
         status = await self._process.wait()
-        # Children of it may hold its pipes open for longer.
+        # Its children may keep its pipes open for longer.
         await asyncio.wait(self._readers, timeout=1)
         return status
 
@@ -218,14 +218,14 @@ class RunningService:
         return self._process.returncode is not None
 
     async def stop(self, now: asyncio.Event) -> None:
-        """End it: ask, wait as long as the part may take, or until `now`, and let nothing of it be left."""
+        """Stop it with SIGTERM, wait for its grace period or until `now`, and kill its remaining descendants."""
         known = tree(self.pid)
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(SIGTERM)
             deadline = time.monotonic() + self.part.patience
             while not self._is_over() and time.monotonic() < deadline and not now.is_set():
-                # What it started may be nobody's child after its end: it has to be known before.
+                # Its children may be re-parented after its end, so they have to be listed before.
                 known |= await asyncio.to_thread(tree, self.pid)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(asyncio.shield(self._process.wait()), _LOOK_EVERY)

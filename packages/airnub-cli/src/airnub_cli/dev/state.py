@@ -29,21 +29,21 @@ class StateFolder:
 
     @property
     def temporary(self) -> Path:
-        """Where parts put what they do not need for long; it goes when they end."""
+        """Folder for temporary files of the services; removed when they end."""
         return self.folder / "tmp"
 
     @property
     def compiled(self) -> Path:
-        """The deployments as they are here."""
+        """The compiled file of the deployments here."""
         return self.folder / "prefect.yaml"
 
 
 @contextmanager
 def held(state: StateFolder) -> Iterator[None]:
-    """The folder, for nobody else while the block runs.
+    """Lock the folder for this process while the block runs.
 
     Raises:
-        ConfigurationError: somebody has it, or it cannot be written.
+        ConfigurationError: a different process has the lock, or the folder cannot be written.
     """
     try:
         state.home.mkdir(parents=True, exist_ok=True)
@@ -52,12 +52,12 @@ def held(state: StateFolder) -> Iterator[None]:
         raise ConfigurationError.of(shown(state.folder), f"expected a folder that can be written: {error}") from error
     try:
         try:
-            # The folder itself is locked: no file that could be left. The system lets go of it however we end.
+            # The folder itself is locked, so no lock file can be left behind. The system releases the lock at any exit.
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ConfigurationError.of(
                 shown(state.folder),
-                "expected it for ourselves, found another `airnub dev` at work in it; end that one with Ctrl-C, or "
+                "expected an unlocked folder, found that another `airnub dev` uses it; stop that one with Ctrl-C, or "
                 "give this one a folder of its own: --state FOLDER --port PORT",
             ) from error
         shutil.rmtree(state.temporary, ignore_errors=True)  # of one that was killed
@@ -76,7 +76,7 @@ def listening(given: int | None, preferred: int, option: str) -> socket.socket:
     Args:
         given: the port that was asked for; 0 for a free one.
         preferred: the port where none was asked for; a free one if it is taken.
-        option: where the port can be said.
+        option: that sets the port.
 
     Raises:
         ConfigurationError: the given port is taken, or may not be had.
@@ -94,7 +94,7 @@ def listening(given: int | None, preferred: int, option: str) -> socket.socket:
 
 
 def free_port(given: int | None, preferred: int, option: str) -> int:
-    """A port that a part can listen on by itself; the same rules as for `listening`."""
+    """Choose a port for a service that opens its own socket, by the rules of `listening`."""
     with listening(given, preferred, option) as found:
         port: int = found.getsockname()[1]
         return port

@@ -36,7 +36,7 @@ Files = dict[Path, Stamp]
 
 
 def look(root: Path) -> Files:
-    """What there is to watch below the root of a repository, with what changes when a file does."""
+    """The watched files of a repository, each with the state that shows whether it changed."""
     found: Files = {}
     for pattern in PATTERNS:
         for path in root.glob(pattern):
@@ -45,12 +45,12 @@ def look(root: Path) -> Files:
 
 
 def different(before: Files, after: Files) -> list[Path]:
-    """Files that are new, gone or changed, sorted."""
+    """Added, removed and changed files, sorted."""
     return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
 
 
 async def changes(root: Path, *, every: float = EVERY) -> AsyncIterator[list[Path]]:
-    """What changed, whenever something did and then nothing more: editors and `git` write many files in a row."""
+    """Yield the changed files once changes have settled: editors and `git` write many files in a row."""
     told = await asyncio.to_thread(look, root)
     seen = told
     while True:
@@ -80,7 +80,7 @@ def _file(path: Path) -> Iterator[tuple[Path, Stamp]]:
     try:
         status = path.stat()
     except OSError:
-        return  # gone meanwhile, or a link to nothing
+        return  # removed meanwhile, or a broken link
     yield path, (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
@@ -105,7 +105,7 @@ class Output:
         self._width = 0
 
     def add(self, name: str) -> None:
-        """Know a part before its first line, so that columns are where they will stay."""
+        """Register a service before its first line, so that the columns stay aligned."""
         if name not in self._colours:
             # Our own lines are white: they are about the others.
             others = len(self._colours) - (SELF in self._colours)
@@ -113,25 +113,25 @@ class Output:
             self._width = max(self._width, len(name))
 
     def line(self, name: str, text: str) -> None:
-        """Show what a part said."""
+        """Print a line of a service."""
         self.add(name)
         front = click.style(f"{name:<{self._width}} │", fg=self._colours[name])
         self._echo(f"{front} {_MOVES.sub('', text)}".rstrip())
 
     def say(self, text: str) -> None:
-        """Show what `airnub dev` itself has to say, be it several lines."""
+        """Print a message of `airnub dev` itself, of one or more lines."""
         for line in text.splitlines():
             self.line(SELF, line)
 
     def alarm(self, text: str) -> None:
-        """The same, for what went wrong."""
+        """Print an error of `airnub dev` itself."""
         for line in text.splitlines():
             self.line(SELF, click.style(line, fg="red"))
 
 
 READY_WITHIN = 120.0
 SHORT_LIFE = 10.0
-"""Seconds. A worker that lived no longer would die again."""
+"""Seconds that a worker must have run to be restarted; one that died sooner would die again."""
 _SHOWN = 3
 
 
@@ -139,7 +139,7 @@ class Supervisor:
     """The system while it runs."""
 
     def __init__(self, plan: Services, view: Output) -> None:
-        """Prepare; nothing is started."""
+        """Initialise; nothing is started."""
         self._plan = plan
         self._view = view
         self._running: dict[str, RunningService] = {}
@@ -156,7 +156,7 @@ class Supervisor:
             listening: where the server will serve.
 
         Returns:
-            The exit status: 0 when it was told to end, 1 when a part died.
+            The exit status: 0 after SIGINT or SIGTERM, 1 when a service died.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -210,7 +210,7 @@ class Supervisor:
         return True
 
     async def _until_told(self) -> int:
-        """Deploy, and again whenever something changes, until told to end or a part has died."""
+        """Deploy now and after each change of a file, until a signal arrives or a service dies."""
         changed: asyncio.Queue[list[Path]] = asyncio.Queue()
         watch = asyncio.create_task(self._watch(changed))
         told = asyncio.create_task(self._told.wait())
@@ -282,7 +282,7 @@ class Supervisor:
             )
 
     async def _survives(self, running: RunningService, status: int) -> bool:
-        """Start a part that died again, if that helps; else say so."""
+        """Restart a service that died, if it may be restarted; otherwise print an error."""
         part = running.part
         self._guard.write(f"-{running.pid}\n".encode())
         lived = time.monotonic() - running.started
@@ -299,7 +299,7 @@ class Supervisor:
         return False
 
     async def _end(self) -> None:
-        """End workers first, while the server can still record what becomes of their runs, and the server last."""
+        """Stop workers first, while the server can still record the outcome of their runs, and the server last."""
         order = list(reversed(self._running.values()))
         if any(running.part.may_return for running in order):
             self._view.say("ending: workers wait for their runs; Ctrl-C again ends them now")

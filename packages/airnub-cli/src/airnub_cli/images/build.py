@@ -30,7 +30,7 @@ OCI = "org.opencontainers.image"
 
 @dataclass(frozen=True, slots=True)
 class BuildTarget:
-    """An image, and what it is to be called."""
+    """An image with the reference that it is built as."""
 
     image: Image
     reference: str
@@ -38,7 +38,7 @@ class BuildTarget:
     digest: str
     inputs: Mapping[str, str]
     bases: Mapping[str, str] = field(default_factory=dict)
-    """By build argument, those that are told otherwise than the Dockerfile or the environment names them."""
+    """Base images by build argument, where they differ from those in the Dockerfile or the environment."""
 
 
 def definition(workspace: Workspace, wanted: Iterable[BuildTarget]) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _revision(workspace: Workspace) -> str | None:
 
 
 def _source(workspace: Workspace) -> str | None:
-    # Where a checkout comes from may be a folder of somebody's machine, or hold a password.
+    # The remote of a checkout may be a local folder, or contain a password.
     parts = urlsplit(_git(workspace, "config", "--get", "remote.origin.url"))
     return f"https://{parts.hostname}{parts.path}" if parts.scheme == "https" and parts.hostname else None
 
@@ -116,7 +116,7 @@ LOCAL_REGISTRY, LOCAL_TAG = "airnub", "local"
 
 @dataclass(frozen=True, slots=True)
 class BuildPlan:
-    """What is to be done about an image."""
+    """The planned action for an image."""
 
     wanted: BuildTarget
     action: Literal["build", "keep"]
@@ -132,7 +132,7 @@ def build_plan(
     push: bool = False,
     find_base: FindBase = as_written,
 ) -> list[BuildPlan]:
-    """Look at what exists, and say what has to be built and why.
+    """Compare existing images with the expected ones, and plan the builds, with reasons.
 
     Args:
         workspace: the checkout.
@@ -167,7 +167,7 @@ def build_plan(
 
 
 def carry_out(workspace: Workspace, plans: Iterable[BuildPlan], engine: ImageEngine, *, push: bool = False) -> None:
-    """Build what is to be built, all in one go.
+    """Build all planned images with one command.
 
     Raises:
         EngineError: the build failed.
@@ -182,7 +182,7 @@ def _compared(wanted: BuildTarget, labels: Mapping[str, str] | None) -> tuple[bo
         return False, "there is no such image"
     found = labels.get(DIGEST)
     if found is None:
-        return False, "it does not say what it was built from; Compose or somebody else built it"
+        return False, "it has no label with its inputs; Compose or a different tool built it"
     if found == wanted.digest:
         return True, "built from the same"
     before = json.loads(labels.get(INPUTS, "{}"))

@@ -13,14 +13,14 @@ _PATIENCE = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """An image of others."""
+    """A third-party base image."""
 
     reference: str
-    """As it is written."""
+    """The reference as written."""
     digest: str | None = None
-    """Of its manifest: the same on every machine."""
+    """Digest of its manifest: the same on every machine."""
     local_id: str | None = None
-    """What this machine alone calls it."""
+    """Its id on this machine only."""
 
     @property
     def pinned(self) -> str:
@@ -30,12 +30,12 @@ class Base:
 
     @property
     def identity(self) -> str:
-        """What counts of it in the digest of an image: its content, as well as that is known."""
+        """Its contribution to the digest of an image: its content, as far as that is known."""
         return self.digest or " ".join(filter(None, (self.reference, self.local_id)))
 
     @property
     def doubt(self) -> str | None:
-        """What cannot be promised, and what to do about it; `None` where its content is known."""
+        """A warning that its content is not fixed, with the remedy; `None` if its content is known."""
         if self.digest is not None:
             return None
         what = (
@@ -53,7 +53,7 @@ FindBase = Callable[[str], Base]
 
 
 def as_written(reference: str) -> Base:
-    """A base by its name, and by the digest that is written with it, if one is; nobody is asked."""
+    """A base image by its name, and by its pinned digest if it has one; no engine or registry is asked."""
     _, _, digest = reference.partition("@")
     return Base(reference, digest or None)
 
@@ -71,7 +71,7 @@ class DockerBases:
         self._found: dict[str, Base] = {}
 
     def __call__(self, reference: str) -> Base:
-        """What a name stands for; where nobody can tell, the name itself."""
+        """Resolve a name to its content; if neither engine nor registry knows it, the name itself is used."""
         if reference not in self._found:
             self._found[reference] = self._look_up(reference)
         return self._found[reference]
@@ -116,12 +116,12 @@ def _docker(*arguments: str) -> str | None:
 
 
 _MISSING = ("no such manifest", "manifest unknown", "not found", "name unknown")
-# What a public registry says of a repository that nobody has pushed to yet.
+# The answer of a public registry for a repository without a push.
 _NEVER_PUSHED = ("requested access to the resource is denied",)
 
 
 class EngineError(Exception):
-    """Docker is not there, or did not do what it was asked."""
+    """Docker is not installed, or a command of it failed."""
 
 
 class ImageEngine(Protocol):

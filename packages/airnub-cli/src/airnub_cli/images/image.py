@@ -32,7 +32,7 @@ class Image:
     target: str
     """The stage of the Dockerfile."""
     package: str
-    """What is installed, with all that it stands on."""
+    """The installed package; its dependencies are included."""
     extras: tuple[str, ...] = ()
     """Of the package."""
     department: Member | None = None
@@ -56,7 +56,7 @@ def kubernetes_image() -> Image:
 
 
 def image_named(workspace: Workspace, name: str) -> Image:
-    """The image of a department, by any name of the department, or one of those that are nobody's.
+    """The image of a department, by any form of its name, or one that belongs to no department.
 
     Raises:
         WorkspaceError: there is none of that name.
@@ -96,7 +96,7 @@ def _of(workspace: Workspace, member: Member) -> Image:
 
 
 BASES = ("PYTHON_IMAGE", "UV_IMAGE")
-"""Build arguments that name the images of others; the environment may say otherwise than the Dockerfile."""
+"""Build arguments that name base images; environment variables override the Dockerfile."""
 RECIPES = "infra/docker"
 """Where the scripts lie that builds call."""
 _FILES = ("pyproject.toml", "README.md", "apt-packages.txt", "src")
@@ -112,8 +112,8 @@ def inputs(
 ) -> dict[str, str]:
     """What goes into an image: a name for each part, and its digest.
 
-    Of the lock only what this image installs: a line of another department changes nothing here. Of a member what the
-    build may read of it (`.dockerignore`), so that tests and caches change nothing either.
+    Of the lock, only the packages that this image installs count, so those of other departments do not change it.
+    Of a member, only the files that the build can read (`.dockerignore`) count, so tests and caches do not change it.
 
     Args:
         workspace: the checkout.
@@ -175,7 +175,7 @@ class Inputs:
 
 
 def is_recipe(path: str, dockerfile: str) -> bool:
-    """Whether an image with that Dockerfile is built by a file, be it there or not.
+    """Whether a file, existing or not, controls the build of images with that Dockerfile.
 
     Args:
         path: relative to the root of the workspace, as the Dockerfile is.
@@ -186,7 +186,7 @@ def is_recipe(path: str, dockerfile: str) -> bool:
 
 
 def is_source(path: str) -> bool:
-    """Whether a file of a member, be it there or not, goes into the images of all that stand on it.
+    """Whether a file of a member, existing or not, is part of the images of all members that depend on it.
 
     Args:
         path: relative to the member's folder.
@@ -198,7 +198,7 @@ def is_source(path: str) -> bool:
 
 
 def bases(workspace: Workspace, image: Image, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The images of others that it is built on, by build argument."""
+    """Its third-party base images, by build argument."""
     written = dict(_ARG.findall((workspace.root / image.dockerfile).read_text(encoding="utf-8")))
     return {name: environment.get(name) or written[name] for name in BASES if name in written}
 
@@ -261,7 +261,7 @@ class ImageDigests:
         """32 hex digits.
 
         Args:
-            name: any name of a department, or that of an image that is nobody's.
+            name: any form of a department's name, or an image that belongs to no department.
 
         Raises:
             WorkspaceError: there is no such image, or its inputs cannot be read.

@@ -1,8 +1,8 @@
 """Creation of a category in the ingestion of a department, copied from a category of the template.
 
 Its module and its test are new files; the lines that name it in `stage.py` and `settings.py` are the template's,
-renamed, and come behind those of the categories that are there. A department that was rewritten has no such places:
-then it is told what to write where.
+renamed, and are inserted after those of the existing categories. A department that was rewritten has no such places:
+the error then says which lines to add where.
 """
 
 import re
@@ -21,7 +21,7 @@ _CALL = re.compile(r"    report \+?= await \w+\(.*")
 
 
 def add_category(workspace: Workspace, department: str, stage: str, name: str, like: str | None = None) -> list[str]:
-    """Add a category, in one go.
+    """Add a category in one transaction.
 
     Args:
         workspace: the checkout.

@@ -50,7 +50,7 @@ _SET_APART = ("airnub", "prefect_", "worker_", "site_", "department_template")
 
 
 def check_name(workspace: Workspace, name: str) -> None:
-    """See that a department may be called that.
+    """Validate the name of a new department.
 
     Raises:
         WorkspaceError: it may not; says why, and which name would do where one is near.
@@ -61,7 +61,7 @@ def check_name(workspace: Workspace, name: str) -> None:
 
 
 def check_identifier(name: str, what: str) -> None:
-    """See that a module may be called that.
+    """Validate the name of a new module.
 
     Raises:
         WorkspaceError: it may not.
@@ -158,7 +158,7 @@ def department_spec(
     chosen: Collection[str] | None = None,
     is_empty: bool = False,
 ) -> DepartmentSpec:
-    """What a new department is to be, with everything checked that was said of it.
+    """Validate the arguments for a new department.
 
     Args:
         workspace: the checkout.
@@ -204,7 +204,7 @@ def department_spec(
 
 
 def create_department(workspace: Workspace, wanted: DepartmentSpec) -> list[str]:
-    """Make a department: copied, registered, locked, compiled; then landed in one go.
+    """Create a department: copy, register, lock and compile it, then write all files in one transaction.
 
     Returns:
         The files that are new or changed, relative to the root.
@@ -216,7 +216,7 @@ def create_department(workspace: Workspace, wanted: DepartmentSpec) -> list[str]
     root = workspace.root
     if not template_folder(root).is_dir():
         raise WorkspaceError(f"expected the template in {template_folder(root)}, found none")
-    # What cannot be changed later is told before what takes long.
+    # Errors in the arguments are raised before the slow steps.
     generated_sections(root, load_registry(root))
     with at_work(root) as folder:
         proposal = WorkspaceCopy(root, folder)
@@ -239,10 +239,10 @@ def create_department(workspace: Workspace, wanted: DepartmentSpec) -> list[str]
 
 
 def install(root: Path) -> bool:
-    """Bring the environment that this runs in to what the lock says of all members; whether it was done.
+    """Sync the running environment with the lock, for all members; returns whether it did.
 
-    All, since `airnub compile` imports the flows of all departments. Not where it is another one than the checkout's
-    own: that is somebody else's.
+    All members, since `airnub compile` imports the flows of all departments. An environment that is not the checkout's
+    own is left alone.
     """
     if Path(sys.prefix).resolve() != (root / ".venv").resolve() or shutil.which("uv") is None:
         return False

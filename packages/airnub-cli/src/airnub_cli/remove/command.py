@@ -13,7 +13,7 @@ from airnub_cli.transaction import reports_mistakes
 from airnub_cli.workspace import Workspace
 
 if TYPE_CHECKING:
-    # They bring Prefect, which `--help` and new departments go without.
+    # These modules import Prefect, which is slow; `--help` and new departments do not need it.
     from airnub_cli.prefect_api import PrefectServer
     from airnub_cli.remove.remote_objects import RemoteObjects
     from airnub_cli.remove.removal import Removal
@@ -49,7 +49,7 @@ def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
         if not yes and not _confirmed("Remove all that?"):
             click.echo("nothing was removed; --yes does not ask", err=True)
             sys.exit(1)
-        # The backend first: what is left of it after a failure is found again by the next run.
+        # The server first: after a failure, the next run finds the remaining objects again.
         changed = remove_files(workspace, removal, lambda: _delete(server, held))
     for path in changed:
         click.echo(f"{path} is written")
@@ -61,7 +61,7 @@ def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
 def _confirmed(question: str) -> bool:
     try:
         return click.confirm(question, err=True)
-    except click.Abort:  # nobody is there to answer
+    except click.Abort:  # stdin is not a terminal
         click.echo(err=True)
         return False
 

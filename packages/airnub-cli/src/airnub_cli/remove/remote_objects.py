@@ -10,17 +10,17 @@ from airnub_cli.prefect_api import Json, PrefectServer, path_of
 
 @dataclass(frozen=True, slots=True)
 class RemoteObjects:
-    """What a server has of a department."""
+    """The objects of a department on a server."""
 
     deployments: tuple[Json, ...]
     variables: tuple[str, ...]
     automations: tuple[Json, ...]
-    """Those that are its own: they tell its contacts of failed runs and of alerts."""
+    """Its own automations, which notify its contacts of failed runs and alerts."""
     pool: str | None
     """`None` where there is none, or others deploy to it."""
 
     def lines(self) -> list[str]:
-        """What there is, one a line."""
+        """One line for each object."""
         return [
             *(f"deployment {one['name']}, and the automations that its triggers are" for one in self.deployments),
             *(f"variable {name}" for name in self.variables),
@@ -30,10 +30,10 @@ class RemoteObjects:
 
 
 def remote_objects(server: PrefectServer, names: Names, stages: Iterable[str]) -> RemoteObjects:
-    """What a server has of a department; nothing is sent.
+    """List the objects of a department on a server; nothing is changed.
 
     Args:
-        server: whom to ask.
+        server: to ask.
         names: of the department.
         stages: those that have a Variable.
 
@@ -59,7 +59,7 @@ def remote_objects(server: PrefectServer, names: Names, stages: Iterable[str]) -
 
 
 def delete(server: PrefectServer, held: RemoteObjects) -> None:
-    """Delete what a server has of a department; a second time there is nothing to do.
+    """Delete the objects of a department on a server; idempotent.
 
     Raises:
         BackendError: the server refused something, or was lost.

@@ -31,11 +31,11 @@ class Removal:
     stages: tuple[str, ...]
     """Those that have settings here."""
     uncommitted: tuple[str, ...]
-    """Files that git could not bring back."""
+    """Files that git could not restore."""
 
 
 def planned_removal(workspace: Workspace, name: str, *, is_root_changed: bool = False) -> Removal:
-    """What the end of a department means; nothing is written.
+    """Plan the removal of a department; nothing is written.
 
     Args:
         workspace: the checkout.
@@ -66,7 +66,7 @@ def planned_removal(workspace: Workspace, name: str, *, is_root_changed: bool = 
 
 
 def remove_department(workspace: Workspace, removal: Removal, before: Callable[[], None] = lambda: None) -> list[str]:
-    """Remove a department from the repository, in one go.
+    """Remove a department from the repository in one transaction.
 
     Args:
         workspace: the checkout.
@@ -93,7 +93,7 @@ def remove_department(workspace: Workspace, removal: Removal, before: Callable[[
 
 
 def leave_out(proposal: WorkspaceCopy, removal: Removal) -> None:
-    """Take a department out of a proposal: its files, its entry of the registry, and what environments say of it."""
+    """Remove a department from a proposal: its files, its registry entry, and its overrides in environments."""
     root = proposal.root
     for path in (*removal.folders, *removal.files):
         proposal.remove(path)

@@ -25,7 +25,7 @@ def renames(went: Mapping[str, bytes], came: Mapping[str, bytes]) -> dict[str, s
         came: what files hold that were not there, by path.
 
     Returns:
-        For each that moved its new path. Empty files are nobody's.
+        The new path of each moved file. Empty files are not matched.
     """
     pairs = sorted(
         ((-likeness, old, new) for old in went for new in came if (likeness := _likeness(went[old], came[new]))),
@@ -56,11 +56,11 @@ MARK = f"<<<<<<< {_OURS}".encode()
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What came of it."""
+    """The merged text."""
 
     content: bytes
     conflicts: int
-    """Places that are marked for a person, as git marks them."""
+    """Number of conflicts, marked in the text as git marks them."""
 
 
 def merge(ours: bytes, base: bytes, theirs: bytes) -> Merged:
@@ -226,7 +226,7 @@ def _content(file: Path) -> bytes | None:
 
 
 def _blocked(root: Path, path: str) -> str | None:
-    """What stands where a file of the template would be, and is none."""
+    """Describe what occupies the path of a template file, such as a folder; `None` if the path is free."""
     if (root / path).is_dir():
         return "a folder"
     parents = Path(path).parents

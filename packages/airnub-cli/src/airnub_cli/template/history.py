@@ -23,7 +23,7 @@ _HEAD = "# What this department was made from; `airnub template update` merges w
 
 
 class TemplateOrigin(StrictModel):
-    """What the file says."""
+    """The content of the file."""
 
     tree: Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
     """Git's name of the template's folder as it was then."""
@@ -72,7 +72,7 @@ def tree_here(root: Path) -> str:
         WorkspaceError: this is no git repository, or there is no git.
     """
     with tempfile.TemporaryDirectory() as folder:
-        # An index of its own: what somebody has staged stays as it is.
+        # A separate index, so that staged changes of the user are kept.
         environment = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
         _git(root, "add", "--", _FOLDER, **environment)
         prefix = _git(root, "rev-parse", "--show-prefix").decode().strip()
@@ -116,14 +116,14 @@ def template_at(root: Path, tree: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="airnub-template-") as name:
         folder = Path(name)
         archive = _git(root, "archive", "--format=zip", f"--prefix={_FOLDER}/", tree)
-        # Not as tar: Python 3.11.2, which Debian has, cannot be told to keep to the folder.
+        # Not as tar: Python 3.11.2, which Debian has, lacks the extraction filter that keeps files in the folder.
         with ZipFile(io.BytesIO(archive)) as files:
             files.extractall(folder)
         yield folder
 
 
 def require_clean(root: Path) -> None:
-    """Refuse to go on where something is not committed: what an update changes is to be seen, and to be undone, by git.
+    """Raise if the working tree has uncommitted changes: git must be able to show and revert what an update changes.
 
     Raises:
         WorkspaceError: something is not committed.

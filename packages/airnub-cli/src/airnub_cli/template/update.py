@@ -18,7 +18,7 @@ from airnub_cli.workspace_copy import WorkspaceCopy
 
 @dataclass(frozen=True, slots=True)
 class TemplateStatus:
-    """A department, and how far it is from the template."""
+    """A department with its differences from the template."""
 
     department: str
     origin: TemplateOrigin | None
@@ -39,7 +39,7 @@ class TemplateStatus:
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """What an update did."""
+    """The result of an update."""
 
     standings: list[TemplateStatus]
     """As they were before it."""
@@ -53,7 +53,7 @@ class Updated:
 
 
 def standings(workspace: Workspace, names: Sequence[str] = (), base: str | None = None) -> list[TemplateStatus]:
-    """How far departments are from the template.
+    """Compare departments with the template.
 
     Args:
         workspace: the checkout.
@@ -89,7 +89,7 @@ def standings(workspace: Workspace, names: Sequence[str] = (), base: str | None 
 
 
 def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = None) -> Updated:
-    """Merge what the template changed into departments; nothing of theirs is lost.
+    """Merge the template's changes into departments; no change of theirs is lost.
 
     Once the template imports nothing of `airnub_core.tables` and `airnub_core.datasets`, neither do departments, as far
     as the names have a successor in `airnub_data`.
@@ -181,7 +181,7 @@ def _standing(
 
 
 def _tag(files: dict[str, bytes], name: str, owner: str) -> None:
-    """Write the owner beside the department, as `airnub compile` does: nobody changed that on purpose."""
+    """Write the owner tags, as `airnub compile` does, so that they do not count as changes of the department."""
     path = f"departments/{name}/{FILE}"
     if path in files:
         department = f"department:{name}"

@@ -95,7 +95,7 @@ class ComposeProject:
         return sorted(self._read("docker", "ps", "--format", f'{{{{.Label "{RUN}"}}}}', *filters).split())
 
     def do(self, *arguments: str) -> None:
-        """A command of Compose; what it says goes to stderr.
+        """Run a Compose command; its output goes to stderr.
 
         Raises:
             ProgramError: it failed.
@@ -103,7 +103,7 @@ class ComposeProject:
         self._do(arguments)
 
     def run(self, configuration: Mapping[str, Any], service: str, *command: str) -> None:
-        """A command in a container of its own of a service, by the image that is there.
+        """Run a command in a new container of a service, with the existing image.
 
         `docker compose run` builds a service whose `pull_policy` is `build`, and has no option against it.
 
@@ -127,7 +127,7 @@ class ComposeProject:
         subprocesses.require_success(command, process.returncode, _ABOVE)
 
     def do_once(self, project: str, service: str) -> None:
-        """Bring up a service that does something and ends, and wait for that.
+        """Run a one-shot service, and wait until it ends.
 
         Not with an attached `up`: it ends when a container of a run ends, which inherits labels of its image.
 

@@ -21,7 +21,7 @@ class ServiceChange:
     """The id of its image; `None` where the engine has none of that name yet."""
     config: str
     once: bool
-    """Whether it does something and ends."""
+    """Whether it is a one-shot service."""
     depends_on: tuple[str, ...]
     networks: frozenset[str]
     environment: Mapping[str, str]
@@ -49,13 +49,13 @@ class UpgradePlan:
     lost: tuple[str, ...]
     """Why runs in flight could not go on; empty where they can, or where there are none."""
     refused: tuple[str, ...]
-    """Why it is not begun."""
+    """The reason to reject the upgrade."""
 
 
 def make_plan(
     services: Sequence[ServiceChange], containers: Sequence[Container], runs: Sequence[str], majors: tuple[str, str]
 ) -> UpgradePlan:
-    """Compare what is to run with what runs.
+    """Compare the configured services with the running containers, and plan the steps.
 
     Args:
         services: all, as they are to be.
@@ -107,7 +107,7 @@ def _by_service(containers: Iterable[Container]) -> dict[str, list[Container]]:
 
 
 def _difference(service: ServiceChange, containers: Sequence[Container]) -> str:
-    """Why Compose would make it anew; empty where it would not."""
+    """The reason for which Compose would recreate it; empty if it would not."""
     if not containers:
         return "new"
     if any(one.config != service.config for one in containers):
