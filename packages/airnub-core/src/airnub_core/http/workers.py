@@ -175,7 +175,7 @@ def main() -> None:
             try:
                 message = pickle.load(source)  # noqa: S301
             except (EOFError, pickle.UnpicklingError):
-                # Whoever wanted the results is dead. What is staged is whole or not there; the next run looks at it.
+                # The parent process is dead. The next run recovers the staged bodies, which are complete or missing.
                 os._exit(1)
             if message == CLOSE:
                 downloader.close()

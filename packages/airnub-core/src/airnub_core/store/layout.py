@@ -22,7 +22,7 @@ _LONGEST_SHOWN = 60
 
 
 class Staged(NamedTuple):
-    """A staged folder with `<file_name>` and `<file_name>.manifest.json`; a plain value that is sent between processes."""
+    """A staged folder with `<file_name>` and `<file_name>.manifest.json`; a plain value, sent between processes."""
 
     folder: str
     """Absolute path of a local folder."""

@@ -26,7 +26,7 @@ _AGAIN = "again"
 
 
 def recover(store: Store, index: Index, partials: Partials, folder: Path) -> None:
-    """Recover the staging folder of a dead process: publish and index complete bodies, and park resumable partial files.
+    """Recover the staging folder of a dead process: publish and index complete bodies, park resumable partial files.
 
     Args:
         store: the store that bodies are published to.

@@ -26,7 +26,7 @@ _POLL = 0.005
 
 
 class Staging:
-    """The hidden staging folder of one process, a context manager; on exit it is removed with all that is unpublished."""
+    """The hidden staging folder of one process, a context manager; on exit it is removed with what is unpublished."""
 
     def __init__(self, parent: Path, recover: Callable[[Path], None] = lambda _folder: None) -> None:
         """Set the parameters; the folder is created on entry.
