@@ -1,4 +1,4 @@
-"""Make: a dataset is brought to what the current objects of its sources, or its inputs, give, in one commit.
+"""Make: bring a dataset up to date with the current objects of its sources, or with its inputs, in one commit.
 
     open the table → current objects → stage the new ones → files that are missing → checks → commit the quarantine
     → commit

@@ -1,4 +1,4 @@
-"""A request and what came of it, as plain values; and the transfer, which is a request on its way."""
+"""Requests and responses as plain values, and the transfer: a request in progress over redirects and retries."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol

@@ -1,4 +1,4 @@
-"""A pool: one downloader on the client of this process, and where it pays others in processes beside it.
+"""Worker pool: one downloader in this process and, for many files, further ones in separate processes.
 
 Processes pay where there are many small files: then Python itself is the limit, and it uses one core a process.
 
