@@ -1,6 +1,6 @@
-"""Commit: what has come is published and made durable, then recorded in the index, then reported as outcomes.
+"""Commit: publish responses durably, then record them in the index, then report their outcomes.
 
-Many items at a time, in a thread beside those that dispatch and download.
+Items are committed in batches, in a thread beside those that dispatch and download.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,23 +18,26 @@ from airnub_core.store.protocol import PublishResult, Store
 from airnub_core.withdrawing import commit_unavailable
 
 BATCH = 1000
-"""Items that are made durable and indexed together; with fewer, syncing costs more, and more gain nothing."""
+"""Items that are synced and indexed together; smaller batches spend more time on syncs, larger ones gain nothing."""
 BATCH_BYTES = 256 * 1024 * 1024
 _LONGEST_WAIT = 2.0
-"""Seconds that an item which has come waits for others to be committed with."""
+"""Seconds that a response waits for others to fill its batch."""
 _MOST_WAITING = 2
-"""Batches that may wait to be committed; then the disk is slower than the network."""
+"""Batches that may wait to be committed; from then on the disk is slower than the network, and dispatch pauses."""
 _VALIDATORS = IndexRow._fields.index("etag")
 
 
 def commit_batch(
     store: Store, index: Index, responses: Sequence[Response]
 ) -> tuple[list[Outcome | None], StoreError | None]:
-    """Outcomes of responses, in their order, `None` for what could not be stored, and why; it keeps nothing else from
-    it.
+    """Publish and index responses.
+
+    Returns:
+        The outcomes, in the order of the responses, with `None` for each that could not be stored; and the first error
+        that prevented one. Such an error does not keep the other responses from being stored.
 
     Raises:
-        StoreError: the disk took none of them, or the index did not. Nothing of it is called stored.
+        StoreError: no response could be written, or the index could not. None of them is reported as stored.
     """
     try:
         published = iter(store.publish([response.staged for response in responses if response.staged is not None]))
@@ -81,19 +84,19 @@ def commit_batch(
 
 
 def _before(row: IndexRow, known: IndexRow | None, met: IndexRow) -> IndexRow | None:
-    """What an answer is compared with where another run has recorded something else since it was looked up.
+    """The row to compare a response with if a different run has recorded one (`met`) since the lookup (`known`).
 
-    With that, except where it is newer and of other bytes: then the answer is still what this run has brought.
+    It is `met`, unless this response is newer and has different bytes: then it is still an update by this run.
     """
     return met if is_later(met, row) or met.digest == row.digest else known
 
 
 def _confirmed(response: Response) -> IndexRow:
-    """The same bytes, maybe under other validators."""
+    """The index row after a 304: the same bytes, possibly with new validators."""
     known, headers = response.request.known, response.headers
     assert known is not None, "only what is known is asked with validators"
     etag, last_modified = headers.get("etag") or known.etag, headers.get("last-modified") or known.last_modified
-    # For every file that is unchanged, and `_replace` takes twice as long.
+    # This runs for every unchanged file, and `_replace` takes twice as long.
     return IndexRow._make((*known[:_VALIDATORS], etag, last_modified, response.sent_at, known.changed_at))
 
 
@@ -117,7 +120,7 @@ def _row(response: Response, published: PublishResult) -> IndexRow:
 
 
 class CommitQueue:
-    """The way of one call's items from their arrival to their outcomes; one thread adds."""
+    """Collects the responses of one call and commits them in batches; one thread adds, a second one commits."""
 
     def __init__(
         self,
@@ -128,37 +131,37 @@ class CommitQueue:
         full: int,
         run: Run,
     ) -> None:
-        """Begin.
+        """Create an empty queue and start its thread.
 
         Args:
-            store: where to.
-            index: learns what was stored.
-            items: those of the call.
-            on_outcomes: called with outcomes as soon as they are certain, from any thread.
-            full: items that are a batch.
-            run: the run that URLs which are not found are noted for (`on_gone: withdraw`).
+            store: the store that responses are published to.
+            index: the index that records them.
+            items: all items of the call.
+            on_outcomes: called with outcomes as soon as they are final, from any thread.
+            full: number of items in a batch.
+            run: the run under which missing URLs are noted (`on_gone: withdraw`).
         """
         self.outcomes: list[Outcome | None] = [None] * len(items)
-        """In the order of the items; `None` for those that are not certain yet."""
+        """In the order of the items; `None` for those that are not final yet."""
         self._store, self._index, self._full = store, index, full
         self._items, self._on_outcomes, self._run = items, on_outcomes, run
         self._thread = SerialExecutor("airnub-commit")
         self._begun = self._done = 0
-        """Batches; the second is counted by the thread that commits."""
+        """Numbers of batches queued and committed; the committing thread counts the second."""
         self._responses: list[Response] = []
         self._unavailable: list[Response] = []
-        """Of items that failed and that may be withdrawn for it."""
+        """Error responses of items that may be withdrawn for them."""
         self._bytes = 0
         self._since = 0.0
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a batch is being committed, or waits for that."""
+        """Whether a batch is being committed or waiting."""
         return self._begun > self._done
 
     @property
     def is_behind(self) -> bool:
-        """Whether more comes than can be committed."""
+        """Whether responses arrive faster than they are committed."""
         return self._begun - self._done >= _MOST_WAITING
 
     @property
@@ -167,9 +170,7 @@ class CommitQueue:
         return self._thread.has_failed
 
     def add(self, response: Response) -> None:
-        """A request has its response. Where that is an error it is certain at once, except where the URL may be
-        withdrawn for it.
-        """
+        """Add the response of a request; an error is reported at once, unless the URL may be withdrawn for it."""
         request, error = response.request, response.error
         item = self._items[request.number]
         if error is not None and not item.withdraws:
@@ -187,13 +188,13 @@ class CommitQueue:
             self._bytes += response.staged.size
 
     def report(self, places: Sequence[int], outcomes: Sequence[Outcome | None]) -> None:
-        """These items have ended so; `None` where that is not certain."""
+        """Record and report outcomes of the items at these places; `None` for an outcome that is not final."""
         for place, outcome in zip(places, outcomes, strict=True):
             self.outcomes[place] = outcome
         self._on_outcomes([outcome for outcome in outcomes if outcome is not None])
 
     def commit_due(self, *, now: bool = False) -> None:
-        """Commit what has come when it is much or has waited long; or now."""
+        """Queue the collected responses as a batch if it is full or its oldest has waited too long; or `now`."""
         waiting = len(self._responses) + len(self._unavailable)
         full = waiting >= self._full or self._bytes >= BATCH_BYTES
         if waiting and (full or now or monotonic() - self._since >= _LONGEST_WAIT):
@@ -202,15 +203,15 @@ class CommitQueue:
             self._responses, self._unavailable, self._bytes = [], [], 0
 
     def close(self) -> None:
-        """Commit what has come, and wait until all is committed.
+        """Commit all collected responses and wait for the batches in progress.
 
         Raises:
-            StoreError: the store could not be written at some time; what could be committed is.
+            StoreError: a batch could not be written; the responses that could be are committed.
         """
         try:
             self._thread.close()
         finally:
-            # Here, since nothing is to be done beside it.
+            # In the calling thread, since it has nothing else left to do.
             self._commit(self._responses, self._unavailable)
 
     def _commit(self, responses: Sequence[Response], unavailable: Sequence[Response]) -> None:

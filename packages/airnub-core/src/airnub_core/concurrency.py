@@ -1,4 +1,4 @@
-"""Concurrency: jobs that run together, end together and fail as one; threads that nobody leaves behind."""
+"""Concurrency: run coroutines together, with cancellation on the first error, and wait for threads when cancelled."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
@@ -9,10 +9,10 @@ Result = TypeVar("Result")
 
 
 async def together(jobs: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """The results of all jobs, in their order.
+    """Run all jobs concurrently and return their results, in their order.
 
-    When one raises, the others are cancelled and have ended before its error is raised, as it is: nobody goes on
-    writing into a store that is closed behind its back.
+    When one raises, the others are cancelled and awaited before its error is raised unchanged, so that no job writes
+    into a store that is already closed.
     """
     try:
         async with asyncio.TaskGroup() as group:
@@ -24,12 +24,12 @@ async def together(jobs: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
 
 
 async def in_thread(work: Callable[[], Result], stop: Callable[[], None] = lambda: None) -> Result:
-    """The result of work that is done in a thread.
+    """Run `work` in a thread and return its result.
 
-    When whoever waits for it is cancelled, however often, the work is told to `stop`, and has ended before that is
-    raised: nothing that it works on is closed behind its back.
+    When the waiting task is cancelled, even repeatedly, `stop` is called and the work ends before `CancelledError` is
+    raised, so that no resource is closed while the thread uses it.
     """
-    # A future of the loop and no task: a loop that is ended by a signal cancels every task that it finds.
+    # A future, not a task: a loop that is ended by a signal cancels all its tasks.
     running = asyncio.get_running_loop().run_in_executor(None, work)
     try:
         return await asyncio.shield(running)

@@ -1,4 +1,4 @@
-"""Dispatcher: which item is asked for next, what is known of it, and which of several workers asks."""
+"""Dispatcher: choose the next items to request, look them up in the index, and lease them from other workers."""
 
 import random
 from collections import Counter, deque
@@ -22,73 +22,73 @@ from airnub_core.store.protocol import Store
 _AT_ONCE = 100
 """Jobs that are looked up and dispatched together."""
 _MAX_IN_FLIGHT = 300
-"""Jobs of one host that are ever dealt to each downloader and not back: enough to go on while more are dealt."""
+"""Most jobs of one host in flight per downloader: enough to keep it busy while more are dispatched."""
 _AT_FIRST = 32
-"""Jobs of one host that are dealt at first, at least; and twice as many as there are connections. They are few, so that
-large files wait for a downloader that starts later.
+"""Initial limit in flight of one host, or twice the number of connections if that is more. It is low, so that large
+files are left for a downloader that starts later.
 """
 _GROWTH = 4
 """Factor by which the limit in flight grows when a downloader is idle."""
 _SHARE = 2
-"""The last of a host are dealt in ever smaller lots, a part of what is left: a lot is the most by which one downloader
-may still be at it when the others have ended.
+"""Divisor of a host's remaining jobs that gives the size of the next lot. Lots shrink towards the end, since one
+downloader may still have a whole lot to do when the others are idle.
 """
 _LEAST = 32
-"""Jobs that are dispatched together, at least, while there are so many."""
+"""Smallest lot, while that many jobs remain."""
 _SHARED_AT_ONCE = 64
-"""At least, where others share the index: what one has taken, and is not done with, the others wait for at the end."""
+"""`_AT_ONCE` for a shared index, at least; lower, since at the end each worker waits for the jobs of the others."""
 _LOOK_EVERY = 0.5
-"""Seconds after which it is looked again at what is left to others, where there is nothing else to do."""
+"""Seconds between two checks of items leased by other workers, when there is nothing else to do."""
 
 
 class Leases:
     """URLs that this worker has leased in a shared index, renewed while it works on them."""
 
     def __init__(self, index: Index, *, force: bool) -> None:
-        """Begin with none.
+        """Begin without leases.
 
         Args:
-            index: that others may share.
-            force: leave nothing to others.
+            index: the index, which other workers may share.
+            force: treat every URL as leased by this worker.
         """
         self._index, self._force = index, force
         self._renew_at = 0.0
 
     def claim(self, url_digests: Collection[str]) -> set[str]:
-        """Lease these URLs; those of them that no other worker has leased."""
+        """Lease these URLs, and return those that were not leased by a different worker."""
         self._renew_at = monotonic() + LEASE_SECONDS / 4
         return set(url_digests) if self._force else self._index.claim(url_digests)
 
     def renew(self) -> None:
-        """Renew the leases, where a quarter of their time has gone by."""
+        """Renew all leases if a quarter of their duration has passed."""
         if monotonic() >= self._renew_at:
             self.claim([])
 
     def release(self, url_digests: Iterable[str]) -> None:
-        """Give leases back."""
+        """Release the leases of these URLs."""
         self._index.release(url_digests)
 
 
 class Dispatcher:
-    """Dispatches jobs to the downloaders, hosts in turn, so that a slow host does not hold all that is in flight.
+    """Dispatches jobs to the downloaders, round-robin over hosts, so that a slow host does not use up the limit.
 
-    Workers that share an index begin in different places, and leave to each other what they have claimed. What another
-    has asked since this run began is done, and so is what it was at when this run came to it; what it has given up is
-    up for the first that comes to it.
+    Workers that share an index start at random positions and skip items leased by a different worker. An item counts
+    as done if a different worker has requested it since this run began, or has finished it after this run found it
+    leased. An item whose lease was released goes to the first worker that claims it.
     """
 
     def __init__(
         self, items: Sequence[Item], store: Store, index: Index, pool: WorkerPool, *, connections: int, force: bool
     ) -> None:
-        """Line items up.
+        """Queue all items.
 
         Args:
-            items: what is to be asked for.
-            store: what the index knows is there, or is asked for anew.
-            index: what is known of URLs.
+            items: the items to request.
+            store: the store; an item whose object is missing there is requested without validators.
+            index: the index, which has the last known state of each URL.
             pool: the downloaders.
-            connections: of the whole pool; more than so many jobs are always in flight.
-            force: ask also for what is done.
+            connections: connections of the whole pool; the limit in flight is higher, so that none is idle.
+            force: request items too that a different worker has done.
         """
         self._items, self._store, self._index, self._pool, self._force = items, store, index, pool, force
         self._at_once = max(_SHARED_AT_ONCE, connections) if index.shared else _AT_ONCE
@@ -96,13 +96,13 @@ class Dispatcher:
         self._in_flight_limit = self._max_in_flight if index.shared else max(_AT_FIRST, 2 * connections)
         self._leases = Leases(index, force=force)
         self._out: dict[int, str] = {}
-        """By place, the URL digest of what is in flight."""
+        """By place, the URL digests of the jobs in flight."""
         self._started = time_of(index)
         self._queues: dict[str, deque[int]] = {}
         self._leased_by_others: dict[int, str | None] = {}
-        """By place, when it had been checked last; `None` for what was not known."""
+        """By place, when the item was last checked; `None` for an item that the index did not have."""
         self._checked_before: dict[int, str | None] = {}
-        """The same of what is looked at again."""
+        """The same for items that are queued again."""
         self._failed: list[str] = []
         self._next_look = 0.0
         self._begun = self._all_dealt = False
@@ -119,14 +119,14 @@ class Dispatcher:
 
     @property
     def waits_for_others(self) -> bool:
-        """Whether nothing is in flight, and more may be when other workers have ended what they have leased."""
+        """Whether nothing is in flight and the remaining items are leased by other workers."""
         return not self._out and not self._all_dealt
 
     def dispatch(self) -> dict[int, Outcome]:
-        """Dispatch as many jobs as may be in flight, and close the pool's queue after the last.
+        """Dispatch jobs up to the limit in flight, and close the pool's queue after the last one.
 
         Returns:
-            By place, the items that another worker has done meanwhile.
+            By place, the outcomes of items that a different worker has done in the meantime.
         """
         self._leases.renew()
         if self._failed:
@@ -154,16 +154,16 @@ class Dispatcher:
         return done
 
     def back(self, request: Request) -> None:
-        """A request has its response."""
+        """Take a request that has its response out of flight."""
         self._in_flight[self._hosts[request.number]] -= 1
         del self._out[request.number]
 
     def failed(self, url_digest: str) -> None:
-        """Release its lease with the next `dispatch`, so that another worker may ask for it."""
+        """Release this lease with the next `dispatch`, so that a different worker can retry the URL."""
         self._failed.append(url_digest)
 
     def release(self) -> None:
-        """Nothing more comes back."""
+        """Release all leases at the end of the run."""
         self._leases.release([*self._failed, *self._out.values()])
 
     def _queue(self, places: Iterable[int]) -> None:
@@ -192,7 +192,7 @@ class Dispatcher:
         of_source: dict[str, list[str]] = {}
         for place in places:
             of_source.setdefault(self._items[place].source, []).append(digests[place])
-        # Claimed before they are looked up: what another has done in between is known then.
+        # Claimed before the lookup, so that the lookup sees what a different worker did until the claim.
         claimed = self._leases.claim(digests.values())
         known = {source: self._index.lookup(source, asked) for source, asked in of_source.items()}
         clock = self._index.clock()
@@ -220,13 +220,16 @@ class Dispatcher:
         return requests
 
     def _is_done(self, place: int, found: IndexRow) -> bool:
-        """Whether another worker has asked since this run began, or has ended since then what it was at."""
+        """Whether a different worker has requested the item since this run began, or since this run found it leased."""
         return (
             found.checked_at >= self._started or self._checked_before.get(place, found.checked_at) != found.checked_at
         )
 
     def _limits_of(self, network: NetworkSettings) -> Limits:
-        """Of one member of the pool: its share. One value for all items of a source, which travels once a packet."""
+        """The limits for one downloader of the pool: its share of the source's limits.
+
+        All items of a source share one object, so that it is pickled once per packet.
+        """
         limits = network.limits()
         limits = limits._replace(connections_per_host=max(1, limits.connections_per_host // len(self._pool)))
         self._limits[id(network)] = limits
@@ -234,7 +237,7 @@ class Dispatcher:
 
 
 def _done_by_another(known: IndexRow) -> Outcome:
-    """Another worker that shares the index has asked since this run began."""
+    """The outcome of an item that a different worker has requested since this run began."""
     return Outcome(
         source=known.source,
         kind=Status.UNCHANGED,

@@ -1,6 +1,6 @@
-"""Downloads: many items at a time, dispatched to downloaders, committed in batches as they come back.
+"""Downloads: dispatch many items to a worker pool, and commit their responses in batches.
 
-It runs in a thread of its own, beside the event loop of its caller.
+They run in a thread of their own, beside the event loop of the caller.
 """
 
 import os
@@ -21,13 +21,13 @@ from airnub_core.store.index import Index, Run
 from airnub_core.store.protocol import Store
 
 MANY = 250
-"""Items from which on a process beside this one pays; it starts in a tenth of a second, beside the first downloads."""
+"""Items from which on a second process is faster; it starts in 0.1 s while the first downloads are running."""
 PROCESSES = 2
-"""A third was slower, on two cores."""
+"""Most downloading processes by default; a third one was slower on two cores."""
 
 
 class Downloads:
-    """One call's items; `run` may be stopped from another thread."""
+    """Downloads the items of one call; `stop` may be called from any thread."""
 
     def __init__(
         self,
@@ -42,18 +42,18 @@ class Downloads:
         on_outcomes: Callable[[list[Outcome]], None],
         client: Client | None = None,
     ) -> None:
-        """Prepare.
+        """Set the parameters; nothing is started before `run`.
 
         Args:
-            store: where to.
-            index: what is known of URLs.
-            config: for the pool.
+            store: the store that responses are published to.
+            index: the index, which has the last known state of each URL.
+            config: configuration of the downloaders.
             network: limits of all items together.
-            force: fetch also what the server would say is unchanged.
-            processes: how many downloaders; `None` for as many as pay.
-            run: the run that URLs which are not found are noted for (`on_gone: withdraw`).
-            on_outcomes: called with outcomes as soon as they are certain, from any thread.
-            client: makes the requests of this process; `None` for one of its own.
+            force: send no validators, so that unchanged files are fetched again.
+            processes: number of downloaders; `None` chooses by the number of items.
+            run: the run under which missing URLs are noted (`on_gone: withdraw`).
+            on_outcomes: called with outcomes as soon as they are final, from any thread.
+            client: the HTTP client of this process; `None` creates one.
         """
         self._store = store
         self._index = index
@@ -68,16 +68,16 @@ class Downloads:
         self._pool: WorkerPool | None = None
 
     def stop(self) -> None:
-        """Give up on what has not come; what has is settled, and `run` returns soon."""
+        """Cancel open requests; completed responses are committed, and `run` returns soon."""
         self._stopping.set()
         if self._pool is not None:
             self._pool.stop()
 
     def run(self, items: Sequence[Item]) -> list[Outcome | None]:
-        """Outcomes in the order of the items; `None` only for those that were not reached before a stop.
+        """Download items and return their outcomes, in the order of the items; `None` for each not done before `stop`.
 
         Raises:
-            StoreError: the store cannot be written; what came before is settled.
+            StoreError: the store cannot be written; responses that arrived before are committed.
         """
         if not items:
             return []
@@ -93,14 +93,14 @@ class Downloads:
                 self._work(pool, dispatcher, commits)
                 has_worked = True
             finally:
-                # Also when the run is cancelled or the disk is full: what is whole is not fetched again.
+                # Also when the run is cancelled or the disk is full, so that complete files are not fetched again.
                 pool.stop()
                 for packet in pool.rest():
                     _take(packet, dispatcher, commits)
                 try:
                     commits.close()
                 except StoreError:
-                    if has_worked:  # else what went wrong first is raised
+                    if has_worked:  # otherwise the first error is being raised
                         raise
                 finally:
                     dispatcher.release()
@@ -129,7 +129,7 @@ def _dispatch(dispatcher: Dispatcher, commits: CommitQueue) -> None:
 
 
 def _take(packet: Sequence[Result], dispatcher: Dispatcher, commits: CommitQueue) -> IngestError | None:
-    """Take results in; what keeps the store from being written, where something does."""
+    """Add results to the commit queue; returns the first error that keeps the store from being written, if any."""
     broken: IngestError | None = None
     for result in packet:
         if not isinstance(result, Response):
@@ -143,7 +143,7 @@ def _take(packet: Sequence[Result], dispatcher: Dispatcher, commits: CommitQueue
 
 
 def _processes_for(items: Sequence[Item], network: NetworkSettings) -> int:
-    """Several only for many items, on several cores, and where the limits can be shared without being exceeded."""
+    """More than one process only for many items, on several cores, and if the limits can be split between processes."""
     if len(items) < MANY or (os.cpu_count() or 1) < PROCESSES or network.connections < PROCESSES:
         return 1
     networks = {id(item.network): item.network for item in items}.values()

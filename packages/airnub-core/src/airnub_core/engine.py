@@ -1,11 +1,12 @@
-"""The engine: items go in, outcomes come out, one for each, and only what is durable is called stored.
+"""Engine: fetch items into a store and return one outcome per item; an item is reported as stored only once durable.
 
-The way of one file:
+The path of one file:
 
     Item → index.lookup → Request → download (retried) → Response with Staged
          → [batch] store.publish → index.record → Outcome
 
-Pages and APIs, whose answers are needed to go on, are asked one at a time over the same client, and committed alike.
+Pages and API responses, which later requests depend on, are fetched one at a time with the same client and committed
+in the same way.
 """
 
 import asyncio
@@ -46,29 +47,29 @@ if TYPE_CHECKING:
 
 
 class ClientSource(Protocol):
-    """What `Engine.client` needs of a source."""
+    """The attributes of a source that `Engine.client` uses."""
 
     @property
     def name(self) -> str:
-        """Of the source."""
+        """The name of the source."""
         ...
 
     @property
     def home(self) -> str | None:
-        """The URL whose origin its headers are for."""
+        """The URL to whose origin the source's headers are sent."""
         ...
 
     def network(self, department: NetworkSettings) -> NetworkSettings:
-        """Its limits."""
+        """The network settings of the source, with those of the department as defaults."""
         ...
 
     def request_headers(self, secret: Callable[[str], str] | None) -> Mapping[str, str]:
-        """Its headers, secrets among them; names in lower case."""
+        """The request headers of the source, including secrets; names in lower case."""
         ...
 
 
 class Engine:
-    """Fetches items into one store; use `open_engine`, and one engine in one event loop."""
+    """Fetches items into one store. Create it with `open_engine`, and use it in one event loop only."""
 
     def __init__(
         self,
@@ -99,8 +100,8 @@ class Engine:
         self._on_expected = on_expected
         self._on_outcome = on_outcome
         self._only: dict[str, frozenset[str | None]] = {}
-        """By source the URLs, redacted, that alone are asked for."""
-        # Two downloads at once would each keep to the limits, and together exceed them.
+        """For each source limited by `retry_failed`: the only URLs, redacted, that are requested."""
+        # Two concurrent calls would each respect the limits and exceed them together.
         self._downloading = asyncio.Lock()
 
     @property
@@ -109,10 +110,10 @@ class Engine:
         return self._run.name
 
     def retry_failed(self, sources: Iterable[str]) -> list[str]:
-        """From now on, ask only for what failed in the last run of each source; those of these sources it leaves.
+        """Limit each source to the items that failed in its last run, and return the sources that have any.
 
-        Of a source whose last run did not end, or in which very many items failed, everything is asked for; one whose
-        last run was complete, or that never ran, is left out.
+        If the last run of a source did not end, or too many of its items failed to list them, all its items are
+        requested. A source whose last run was complete, or that never ran, is not returned.
 
         Raises:
             StoreError: the index cannot be read.
@@ -127,15 +128,15 @@ class Engine:
         return left
 
     def wants(self, source: str, url: str) -> bool:
-        """Whether a URL is to be asked for; after `retry_failed` not every URL of a source is."""
+        """Whether a URL is to be requested; after `retry_failed` this is only a part of a source's URLs."""
         return source not in self._only or redact_url(url) in self._only[source]
 
     async def ingest(self, items: Iterable[Item]) -> list[Outcome]:
-        """Fetch items, many at a time; their outcomes, in the order of the items.
+        """Fetch many items concurrently and return their outcomes, in the order of the items.
 
         Raises:
-            StoreError: the store cannot be written; what arrived before is settled.
-            Exception: `on_outcome` raised it; nothing more is begun, and what has come is committed.
+            StoreError: the store cannot be written; responses that arrived before are committed.
+            Exception: raised by `on_outcome`; no further request is started, and completed responses are committed.
         """
         wanted = list(items)
         self.expect(len(wanted))
@@ -165,7 +166,7 @@ class Engine:
             client=self._http(),
         )
         async with self._downloading:
-            # Stopped, it settles what has come, so that it is not fetched again.
+            # When stopped, it commits the completed responses, so that they are not fetched again.
             outcomes = await in_thread(lambda: downloads.run(wanted), downloads.stop)
         if unheard:
             raise unheard[0]
@@ -174,20 +175,22 @@ class Engine:
         return ended
 
     async def get(self, item: Item) -> Response:
-        """Fetch one item whose bytes are needed to go on, such as a page of records; to be committed afterwards.
+        """Fetch one item whose bytes the caller needs, such as a page of records; the caller commits the response.
 
         Raises:
-            ItemError: it cannot be had; `error.attempts` says after how many attempts.
+            ItemError: the request failed; `error.attempts` is the number of attempts.
             StoreError: the store cannot be written.
         """
         return await self._single().fetch(self._request(item, force=self._force))
 
     async def read(self, response: Response) -> tuple[Response, bytes]:
-        """The bytes of what `get` gave. Where the server said that nothing changed, and the object is damaged, it is
-        fetched again: the response that is returned is the one to commit.
+        """The response to commit and its bytes, for a response returned by `get`.
+
+        If the server answered 304 and the stored object is damaged, the item is fetched again, and the new response
+        is returned.
 
         Raises:
-            ItemError: it cannot be had again.
+            ItemError: fetching it again failed.
             StoreError: the store cannot be read or written.
         """
         if response.staged is None:
@@ -202,15 +205,15 @@ class Engine:
         return response, _bytes_of(Path(response.staged.folder, response.staged.file_name))
 
     async def peek(self, item: Item, max_bytes: int, *, cuts: bool = False) -> Response:
-        """What is at a URL, with its `content` in memory and without storing it: a page, a sitemap, a robots.txt.
+        """Fetch a URL into memory without storing it, such as a page, a sitemap or a robots.txt; see `content`.
 
         Args:
-            item: what to ask.
-            max_bytes: a smaller limit than that of the item's network settings.
-            cuts: whether the first `max_bytes` of a larger body are taken, whatever the network settings say.
+            item: the item to request.
+            max_bytes: the limit of the body; that of the item's network settings applies too where it is smaller.
+            cuts: whether a larger body is truncated to `max_bytes` instead; the network settings' limit is ignored.
 
         Raises:
-            ItemError: it cannot be had.
+            ItemError: the request failed.
         """
         limits = self._limits_of(item.network)
         limits = limits._replace(max_bytes=max_bytes if cuts else min(max_bytes, limits.max_bytes))
@@ -218,27 +221,29 @@ class Engine:
         return await self._single().peek(request, cuts=cuts)
 
     def begin(self, item: Item, file_name: str) -> Response:
-        """Begin an object that is to be made from others, before the first of them is asked for: a response without a
-        body.
+        """Begin an object derived from several responses, before the first of them is requested.
 
         Args:
-            item: names its source, and the URL that it stands for.
-            file_name: its name.
+            item: the source, and the URL that the derived object is recorded under.
+            file_name: the name of the derived object.
+
+        Returns:
+            A response without a body, for `keep`.
 
         Raises:
-            StoreError: the index cannot be asked.
+            StoreError: the index cannot be read.
         """
         request = self._request(replace(item, url=derived_url(item.url, file_name)))
         return Response(request, 1, final_url=item.url, sent_at=time_of(self.index))
 
     def keep(self, begun: Response, content: bytes, content_type: str, parts: Sequence[Response]) -> Response:
-        """Put an object made from others into the store; to be committed afterwards.
+        """Write a derived object into the store; the caller commits the response.
 
         Args:
-            begun: what `begin` gave, before any of the others was asked for.
+            begun: the response that `begin` returned.
             content: its bytes.
             content_type: its media type.
-            parts: what it was made from; it is as old as the last of them.
+            parts: the responses that it was derived from; the object gets the time of the latest one.
 
         Raises:
             StoreError: the store cannot be written.
@@ -251,18 +256,18 @@ class Engine:
             staged = self._single().stage(content, made, name, tuple(dict.fromkeys(part.digest for part in parts)))
         except OSError as error:
             raise StoreError.of(error, self.store.name) from error
-        # The index knows it by the URL that it stands for.
+        # The index records it under the item's URL, not the derived one.
         return made._replace(request=made.request._replace(url=made.final_url), staged=staged)
 
     async def commit(self, responses: Sequence[Response], parts: Sequence[Response] = ()) -> list[Outcome]:
-        """Make responses durable, let the index learn of them, and report them; in their order.
+        """Make responses durable, record them in the index, and report and return their outcomes, in their order.
 
         Args:
-            responses: what is reported.
-            parts: what they were made from: committed with them, but no items of their own.
+            responses: the responses to commit and report.
+            parts: the responses that derived objects were made from: committed too, but not reported as items.
 
         Raises:
-            StoreError: the disk did not take them.
+            StoreError: the store could not be written.
         """
         outcomes, error = await in_thread(lambda: commit_batch(self.store, self.index, [*parts, *responses]))
         reported = [self.report(outcome) for outcome in outcomes[len(parts) :] if outcome is not None]
@@ -271,25 +276,25 @@ class Engine:
         return reported
 
     async def settle(self, responses: Sequence[Response], parts: Sequence[Response] = ()) -> list[Outcome]:
-        """What `commit` was called before; goes with the next version."""
+        """Deprecated name of `commit`; removed in the next version."""
         warnings.warn("Engine.settle is called Engine.commit now", DeprecationWarning, stacklevel=2)
         return await self.commit(responses, parts)
 
     def client(
         self, source: "ClientSource", secret: Callable[[str], str] | None = None, *, auth: Any = None
     ) -> "AsyncClient":
-        """A client for code that asks for one thing at a time; docs/client.md says what it does as httpx, and what not.
+        """An httpx-compatible client for single requests; docs/client.md lists what differs from httpx.
 
-        What is asked for with it is not in the store, unless `keep` and `commit` are called. It belongs to the event
-        loop of the engine; requests after the engine is closed fail.
+        Its responses are not stored, unless `keep` and `commit` are called. The client belongs to the engine's event
+        loop; requests fail once the engine is closed.
 
         Args:
-            source: gives limits and headers, which go to the origin of its URL alone.
-            secret: gives the value of a secret by its reference, where the source has `auth`.
-            auth: an `httpx.Auth`, user and password, or what else httpx takes.
+            source: provides limits and headers; headers are sent only to the origin of the source's URL.
+            secret: returns the value of a secret by its reference; required if the source has `auth`.
+            auth: an `httpx.Auth`, a pair of user and password, or anything else that httpx accepts.
 
         Raises:
-            ValueError: the source has `auth`, and there is no `secret`.
+            ValueError: the source has `auth`, and `secret` is missing.
         """
         from airnub_core.http.transport import Origin, Transport, new_async_client
 
@@ -300,7 +305,7 @@ class Engine:
         return new_async_client(transport, self._config.user_agent, auth)
 
     async def close(self) -> None:
-        """Close its connections."""
+        """Close all connections; open requests of its clients fail."""
         for transport in self._transports:
             transport.abort(ConnectionFailedError("", "the engine was closed"))
         if self._http_client is not None:
@@ -309,7 +314,7 @@ class Engine:
             self._fetcher.close()
 
     def expect(self, items: int) -> None:
-        """Report to `on_expected` that so many more outcomes are to come."""
+        """Announce this number of further outcomes to `on_expected`."""
         self._on_expected(items)
 
     def failure(self, item: Item, error: ItemError) -> Outcome:
@@ -320,20 +325,20 @@ class Engine:
     async def give_up(
         self, item: Item, error: ItemError, others: Sequence[str] = (), *, is_its_own: bool = True
     ) -> Outcome:
-        """Report an item that failed, or as `gone` where its source withdraws URLs and this is the second run in a row.
+        """Report a failed item, or as `gone` if its source withdraws URLs and this is the second such run in a row.
 
         Args:
-            item: that failed.
-            error: why.
-            others: URLs of what was made from its answer, which are withdrawn with it.
-            is_its_own: whether it was the item's own URL that answered so, and not one that it led to.
+            item: the item that failed.
+            error: why it failed.
+            others: URLs of objects derived from its response, which are withdrawn with it.
+            is_its_own: whether the error came from the item's own URL, not from a URL that it linked to.
 
         Raises:
             StoreError: the store or the index cannot be written.
         """
         if not item.withdraws:
             return self.failure(item, error)
-        # All under the URL of the item, as the index knows them, and as the failures of the last run are to name it.
+        # All under the item's URL: the index records them so, and `retry_failed` finds the failures by it.
         asked = [self._request(replace(item, url=url), is_there=False) for url in (*others, item.url)]
         named = [one._replace(url=item.url) for one in asked]
         if not is_its_own:
@@ -341,19 +346,19 @@ class Engine:
             return self.failure(item, error)
         answered = [Response(one, error.attempts, error) for one in named]
         outcomes = await in_thread(lambda: commit_unavailable(self.store, self.index, self._run, answered))
-        # The item is what was made, where something was, and else its own answer.
+        # A derived object's outcome represents the item, where there is one; otherwise that of its own URL.
         ended = [one for one in outcomes if one is not None]
         return self.report(next((one for one in ended if one.kind is Status.GONE), ended[0]))
 
     async def miss(self, page: Item, url_digests: Collection[str]) -> list[Outcome]:
-        """Report the URLs that a page does not name any more, and that are withdrawn for it.
+        """Withdraw and report the URLs that a page no longer links to.
 
         Args:
-            page: gives the source.
-            url_digests: of all that it names.
+            page: the page, which names the source.
+            url_digests: digests of all URLs that the page links to.
 
         Returns:
-            One outcome for each that is withdrawn. One that is missing for the first time is noted, and has none.
+            One outcome for each withdrawn URL. A URL missing for the first time is only noted, without an outcome.
 
         Raises:
             StoreError: the store or the index cannot be written.
@@ -368,12 +373,12 @@ class Engine:
         return [self.report(outcome) for outcome in ended]
 
     def report(self, outcome: Outcome) -> Outcome:
-        """Report an outcome to `on_outcome`, and give it back."""
+        """Report an outcome to `on_outcome`, and return it."""
         self._on_outcome(outcome)
         return outcome
 
     def _request(self, item: Item, *, force: bool = False, is_there: bool = True) -> Request:
-        """The request for an item, with what the index knows of it; with `is_there` only where its object is there."""
+        """The request for an item, with its index row; `is_there` drops the row if its object is not in the store."""
         digest = url_digest(item.url)
         known = self.index.lookup(item.source, [digest]).get(digest)
         if is_there and known is not None and not self.store.has(known.path, known.size):
@@ -382,14 +387,14 @@ class Engine:
         return request_for(item, digest, known, limits, number=next(self._numbers), clock=clock, force=force)
 
     def _limits_of(self, network: NetworkSettings) -> Limits:
-        """Of one source, as a plain value; its settings are kept, so that their identity is theirs alone."""
+        """The limits of one source, cached by the `id` of its settings, which are kept so that no other reuses it."""
         found = self._limits.get(id(network))
         if found is None:
             found = self._limits[id(network)] = network, network.limits()
         return found[1]
 
     def _http(self) -> "Client":
-        """The client of all requests, started at the first."""
+        """The HTTP client of all requests, started by the first one."""
         if self._http_client is None:
             from airnub_core.http.client import Client
 
@@ -423,18 +428,18 @@ async def open_engine(
     on_expected: Callable[[int], None] = lambda _items: None,
     on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> AsyncIterator[Engine]:
-    """An engine on a store, which is created when it is missing.
+    """Open an engine on a store, and create the store if it is missing.
 
     Args:
-        place: the store: a folder, with its index beside it; or a `StoreLocation` for what is elsewhere.
-        network: limits of all transfers together; each item brings those of its source.
-        force: fetch also what the server would say is unchanged.
-        user_agent: who asks; `None` for the name and version of this package.
-        processes: how many download, this one among them; `None` for as many as pay: another one for many files.
-        run: the same for all attempts of one run, so that none of them counts as the run before (`on_gone: withdraw`);
-            `None` for a run that opens one engine.
+        place: the store: a folder, with its index beside it, or a `StoreLocation` for any other layout.
+        network: limits of all transfers together; each item has the limits of its source in addition.
+        force: send no validators, so that unchanged files are fetched again.
+        user_agent: value of the User-Agent header; `None` for the name and version of this package.
+        processes: number of downloading processes, including this one; `None` starts a second one for many files.
+        run: name of the run, equal for all its attempts, so that an earlier attempt does not count as the previous run
+            (`on_gone: withdraw`); `None` for a run that opens one engine.
         on_expected: called with the number of items that are added.
-        on_outcome: called with each outcome as soon as it is certain.
+        on_outcome: called with each outcome as soon as it is final.
 
     Raises:
         StoreError: the store cannot be created, read or written.

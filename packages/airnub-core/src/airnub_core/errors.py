@@ -1,14 +1,14 @@
-"""Everything that can go wrong in the engine, as one small tree.
+"""Errors of the engine, as one small tree.
 
     IngestError
     ├── ItemError              one item fails, the others go on
-    │   ├── ConnectionFailedError, TlsError, TransferTimeoutError, ProtocolError     the way to the server
-    │   ├── WorkerLostError                                                          the process that downloads it
+    │   ├── ConnectionFailedError, TlsError, TransferTimeoutError, ProtocolError     connection
+    │   ├── WorkerLostError                                                          downloading process
     │   ├── RefusedAddressError, RefusedUrlError, RefusedHeaderError,
-    │   │   RobotsRefusedError, MissingSecretError                                   what we do not ask for
-    │   ├── HttpStatusError, TooManyRedirectsError                                   what the server answered
-    │   ├── TruncatedBodyError, TooLargeError, ContentEncodingError                  what came over
-    │   └── NotJsonError, MissingPathError, TooManyPagesError, PageError             what it should have been
+    │   │   RobotsRefusedError, MissingSecretError                                   requests that are not sent
+    │   ├── HttpStatusError, TooManyRedirectsError                                   response status
+    │   ├── TruncatedBodyError, TooLargeError, ContentEncodingError                  response body
+    │   └── NotJsonError, MissingPathError, TooManyPagesError, PageError             parsed content
     ├── DatasetError           one dataset or report of a later stage fails
     └── StoreError             the run fails
         └── DamagedObjectError, DamagedManifestError, DamagedIndexError
@@ -26,9 +26,9 @@ from typing import Any, ClassVar, Self
 from airnub_common import redact_text, redact_url
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
-"""HTTP statuses that may heal: RFC 9110 (408, 5xx), RFC 8470 (425), RFC 6585 (429)."""
+"""Retryable HTTP statuses: RFC 9110 (408, 5xx), RFC 8470 (425), RFC 6585 (429)."""
 LONGEST_RETRY_AFTER = 600.0
-"""Seconds; a server that asks for more (`Retry-After`) is asked again by the next run."""
+"""Seconds; after a longer `Retry-After` there is no retry in this run, and the next run requests the URL again."""
 GONE_STATUSES = frozenset({404, 410})
 """HTTP statuses that withdraw a URL where its source says `on_gone: withdraw`."""
 
@@ -41,7 +41,7 @@ ADVICE = {
     errno.EIO: "check the disk and the kernel's log",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
-"""What to do about an error of the file system, by its number."""
+"""What to do about a file system error, by its errno."""
 
 
 @dataclass(eq=True, unsafe_hash=True)
@@ -61,7 +61,7 @@ class IngestError(Exception):
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether the same request may succeed when it is sent again soon; one rule, for clients and for tasks."""
+    """Whether a retry of the same request may succeed; clients and tasks share this rule."""
     if isinstance(error, HttpStatusError) and (error.retry_after or 0) > LONGEST_RETRY_AFTER:
         return False
     return isinstance(error, IngestError) and error.transient
@@ -69,9 +69,9 @@ def is_retryable(error: BaseException) -> bool:
 
 @dataclass(eq=True, unsafe_hash=True)
 class ItemError(IngestError):
-    """One item fails; `url` is what was asked for, redacted; `attempts` is how often it was tried.
+    """One item failed; `url` is the requested URL, redacted; `attempts` is the number of attempts.
 
-    `kept` is how many bytes of it wait for the next run.
+    `kept` is the number of bytes of a partial download that the next run resumes from.
     """
 
     says: ClassVar[str]
@@ -95,7 +95,7 @@ class ItemError(IngestError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class ConnectionFailedError(ItemError):
-    """No connection, or it broke before the answer was whole; `reason` is the system's own word."""
+    """The connection failed, or broke before the response was complete; `reason` is the system's message."""
 
     reason: str
     transient = True
@@ -104,7 +104,7 @@ class ConnectionFailedError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class TlsError(ItemError):
-    """The server's certificate was refused or no common protocol was found."""
+    """The server's certificate is not trusted, or no common TLS version was found."""
 
     reason: str
     says = "expected a certificate that this machine trusts, found: {reason}"
@@ -129,7 +129,7 @@ class TransferTimeoutError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class ProtocolError(ItemError):
-    """The answer breaks HTTP's own rules."""
+    """The response violates the HTTP protocol."""
 
     reason: str
     transient = True
@@ -138,8 +138,9 @@ class ProtocolError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class WorkerLostError(ItemError):
-    """Processes that downloaded the item ended before it did; `status` is the exit status of the last one, below 0 the
-    number of a signal.
+    """The downloading process exited before the item was complete, in each attempt.
+
+    `status` is the exit status of the last process, negative for the number of a signal.
     """
 
     status: int
@@ -155,7 +156,7 @@ class WorkerLostError(ItemError):
 class RefusedAddressError(ItemError):
     """The host is, or resolves to, an address that is not public, and `allow_private_hosts` does not allow it.
 
-    `remedy` is a sentence on what to do if the host is meant.
+    `remedy` is a sentence that says how to allow the host.
     """
 
     host: str
@@ -169,7 +170,7 @@ class RefusedAddressError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class RefusedUrlError(ItemError):
-    """The URL, or the target of a redirect, is not one that is asked for; `reason` is what was found."""
+    """The URL, or the target of a redirect, is not allowed; `reason` is what was found."""
 
     reason: str
     expected: str = "an http or https URL with a host"
@@ -186,7 +187,7 @@ class RefusedHeaderError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class MissingSecretError(ItemError):
-    """The secret that the source is asked with has no value; `secret` is its reference, `remedy` says what to do."""
+    """The secret of the source's `auth` has no value; `secret` is its reference, `remedy` says what to do."""
 
     secret: str
     remedy: str = field(compare=False)
@@ -195,16 +196,16 @@ class MissingSecretError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class RobotsRefusedError(ItemError):
-    """The host's robots.txt asks not to fetch this page."""
+    """The host's robots.txt disallows this page."""
 
     says = "the host's robots.txt asks not to fetch this page; it was not asked for"
 
 
 @dataclass(eq=True, unsafe_hash=True)
 class HttpStatusError(ItemError):
-    """The server answered with a status that brings no content; `retry_after` in seconds, where it named one.
+    """The server answered with an error status; `retry_after` is the value of Retry-After in seconds, if sent.
 
-    `is_noted` says that the index has noted it, and that the same answer to the next run withdraws the URL.
+    `is_noted` means that the index has noted it: the same status in the next run withdraws the URL.
     """
 
     status: int
@@ -213,12 +214,12 @@ class HttpStatusError(ItemError):
 
     @property
     def transient(self) -> bool:  # type: ignore[override]  # here it depends on the status
-        """Whether the status is one that may heal."""
+        """Whether the status is retryable."""
         return self.status in TRANSIENT_STATUSES
 
     @property
     def is_gone(self) -> bool:
-        """Whether the server says that nothing is there (404) or that it is gone for good (410)."""
+        """Whether the status is 404 (not found) or 410 (gone)."""
         return self.status in GONE_STATUSES
 
     def explanation(self) -> str:
@@ -232,7 +233,7 @@ class HttpStatusError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class TooManyRedirectsError(ItemError):
-    """More redirects than the limit."""
+    """The server sent more redirects than the limit."""
 
     limit: int
     says = "expected at most {limit} redirects, found more"
@@ -240,7 +241,7 @@ class TooManyRedirectsError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class TruncatedBodyError(ItemError):
-    """The body ended early; `expected` and `received` in bytes, `expected` is `None` for a chunked answer."""
+    """The body ended early; `expected` and `received` are in bytes, `expected` is `None` for a chunked response."""
 
     expected: int | None
     received: int
@@ -261,7 +262,7 @@ class TooLargeError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class ContentEncodingError(ItemError):
-    """The body came in a Content-Encoding that is unknown, or that it does not keep to."""
+    """The Content-Encoding of the body is unsupported, or the body is not valid in it."""
 
     encoding: str
     says = "expected the bytes as they are, found Content-Encoding {encoding!r} that cannot be decoded"
@@ -269,7 +270,7 @@ class ContentEncodingError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class NotJsonError(ItemError):
-    """The answer of an API is not JSON; it is kept in the store."""
+    """The response of an API is not valid JSON; the store keeps it."""
 
     reason: str
     says = "expected JSON, found: {reason}; the raw answer is kept"
@@ -277,7 +278,7 @@ class NotJsonError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class MissingPathError(ItemError):
-    """The answer of an API has another shape than its settings say; it is kept in the store."""
+    """The response of an API lacks a configured path, or has a wrong type there; the store keeps the response."""
 
     path: str
     expected: str
@@ -287,7 +288,7 @@ class MissingPathError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class TooManyPagesError(ItemError):
-    """An API went on after the largest number of pages that its settings allow, or repeated itself."""
+    """Pagination of an API exceeded the largest number of pages allowed (`pages.max`)."""
 
     limit: int
     says = "expected the last page within {limit:,} (pages.max), found more; the pages read so far are kept"
@@ -295,7 +296,7 @@ class TooManyPagesError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class PageError(ItemError):
-    """A page or sitemap cannot be read as one."""
+    """A page or sitemap cannot be parsed."""
 
     reason: str
 
@@ -305,7 +306,7 @@ class PageError(ItemError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class DatasetError(IngestError):
-    """A dataset or a report cannot be made from what is there."""
+    """A dataset or a report cannot be made from its inputs."""
 
     dataset: str
     reason: str
@@ -316,7 +317,7 @@ class DatasetError(IngestError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class StoreError(IngestError):
-    """The store cannot be used: the run fails. `path` is where, `reason` what happened, `advice` what to do."""
+    """The store cannot be read or written, and the run fails; `reason` is the error, `advice` says what to do."""
 
     remedy: ClassVar[str] = "what was stored before is whole, and the next run does the rest"
     path: str
@@ -325,8 +326,8 @@ class StoreError(IngestError):
 
     @classmethod
     def of(cls, error: OSError, path: object) -> Self:
-        """An error of the operating system; `path` is named where it names none itself."""
-        where = error.filename2 or error.filename or path  # of a renaming, where to
+        """Convert an error of the operating system; `path` is used if the error has no file name itself."""
+        where = error.filename2 or error.filename or path  # filename2 is the target of a rename
         return cls(str(where), error.strerror or str(error), advice=ADVICE.get(error.errno or 0, ""))
 
     def __str__(self) -> str:
@@ -336,20 +337,20 @@ class StoreError(IngestError):
 
 @dataclass(eq=True, unsafe_hash=True)
 class DamagedObjectError(StoreError):
-    """The bytes of an object are not those of its digest."""
+    """The bytes of an object do not match its digest."""
 
     remedy = "run with --force to fetch it again, `store verify` names all that is damaged"
 
 
 @dataclass(eq=True, unsafe_hash=True)
 class DamagedManifestError(StoreError):
-    """A manifest cannot be read or does not fit its place."""
+    """A manifest cannot be read, or does not belong to its path."""
 
     remedy = "its object may be whole: `store verify` says so"
 
 
 @dataclass(eq=True, unsafe_hash=True)
 class DamagedIndexError(StoreError):
-    """The index is no database that can be read, or none of ours."""
+    """The index is not a readable database, or not one of airnub."""
 
     remedy = "`store reindex` builds it anew from the manifests"

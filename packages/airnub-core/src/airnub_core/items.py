@@ -1,4 +1,4 @@
-"""Items: what is wanted, and the request for it."""
+"""Items: the URLs to fetch, and the request for each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,13 +13,13 @@ from airnub_core.store.layout import checked_source_name, shown_name
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One URL of one source.
+    """One URL of one source, to be fetched.
 
-    A URL that cannot be requested is accepted here: links and cursors come from servers, and such an item ends as a
-    failed outcome, beside the others.
+    The URL is not validated here: links and cursors come from servers, and an invalid one becomes a failed outcome,
+    without affecting other items.
 
     Raises:
-        ValueError: `source` is not the name of a source, or `url` cannot be encoded as UTF-8.
+        ValueError: `source` is not a valid source name, or `url` cannot be encoded as UTF-8.
         TypeError: either is not text.
     """
 
@@ -27,14 +27,14 @@ class Item:
     url: str
     network: NetworkSettings
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Of the source, secrets among them; sent to the URL's own origin alone."""
+    """Request headers of the source, including secrets; sent only to the URL's own origin."""
     page: str | None = None
     title: str | None = None
     withdraws: bool = False
     """Whether the URL is withdrawn when two runs in a row do not find it (`on_gone: withdraw`)."""
 
     def __post_init__(self) -> None:
-        """Check what becomes a folder of the store and the digest that the index knows the URL by."""
+        """Check the source, which becomes a folder of the store, and the URL, whose digest is the key in the index."""
         for name, value in (("source", self.source), ("url", self.url)):
             if not isinstance(value, str):
                 raise TypeError(f"Item.{name}: expected text, found {type(value).__name__}")
@@ -51,18 +51,18 @@ class Item:
 def request_for(
     item: Item, url_digest: str, known: IndexRow | None, limits: Limits, *, number: int, clock: float, force: bool
 ) -> Request:
-    """The request for an item.
+    """The request for an item, conditional if the index has validators of its URL.
 
-    What a server called its version in characters that cannot be sent back is no validator; then the bytes come again.
+    An ETag or Last-Modified with characters that cannot be sent back is not used; the bytes are fetched again then.
 
     Args:
-        item: what is wanted.
-        url_digest: of its URL.
-        known: what the index knows of it, where its object is in the store.
-        limits: of its source.
-        number: what the request is known by.
-        clock: what to add to `elapsed` for the time of the index, in seconds since 1970.
-        force: let the server not say that nothing changed.
+        item: the item to request.
+        url_digest: digest of its URL.
+        known: its row in the index, if its object is in the store.
+        limits: limits of its source.
+        number: number that identifies the request.
+        clock: offset from `elapsed` to the time of the index, in seconds since 1970.
+        force: send no validators.
     """
     etag = modified = before = None
     if known is not None:

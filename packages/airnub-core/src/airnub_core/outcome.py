@@ -1,4 +1,4 @@
-"""Outcomes: what became of each item, and the report of a stage."""
+"""Outcomes: the result of each item, and the report of a stage."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from airnub_core.errors import IngestError
 from airnub_core.moved import MOVED
 
 OnFail = Literal["warn", "block"]
-"""What a check of a dataset does when it fails."""
+"""Effect of a failed check of a dataset."""
 
 
 class Status(StrEnum):
@@ -21,13 +21,13 @@ class Status(StrEnum):
     UNCHANGED = "unchanged"
     FAILED = "failed"
     GONE = "gone"
-    """Its URL is withdrawn; no failure."""
+    """The URL is withdrawn; not a failure."""
     SKIPPED = "skipped"
-    """Not made this time, since what it is made of is not complete; `warning` says why. No failure."""
+    """Not made in this run, since an input is incomplete; `warning` says why. Not a failure."""
 
 
 NEW = frozenset({Status.STORED, Status.UPDATED})
-"""Of what there is more, or other bytes or rows, than before."""
+"""Outcomes that brought new or changed bytes or rows."""
 _RARE = frozenset({Status.GONE, Status.SKIPPED})
 
 
@@ -38,9 +38,9 @@ class Violation:
     rule: str
     """Such as `rain: expected at least 0`."""
     rows: int
-    """How many break it; a row may break several rules."""
+    """Number of rows that break it; a row may break several rules."""
     example: str
-    """What the first of them has there."""
+    """The value of the first such row."""
 
     def __str__(self) -> str:
         return f"{self.rule}, found {self.example} (rows: {self.rows:,})"
@@ -48,7 +48,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a check of a dataset found."""
+    """The result of one check of a dataset."""
 
     name: str
     passed: bool
@@ -57,9 +57,9 @@ class CheckResult:
     expected: str
     found: str
     value: float | None = None
-    """The number that it judged, such as a count of rows or an age in hours; `None` where it judges none."""
+    """The number that was checked, such as a count of rows or an age in hours; `None` for a check without a number."""
     unit: str | None = None
-    """What the number counts."""
+    """The unit of `value`."""
 
     def __str__(self) -> str:
         return f"check {self.name}: expected {self.expected}, found {self.found}"
@@ -67,7 +67,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one item: a URL in ingestion, a dataset or a report in later stages."""
+    """The result of one item: a URL in ingestion, a dataset or a report in later stages."""
 
     source: str
     kind: Status
@@ -75,24 +75,24 @@ class Outcome:
     """Redacted."""
     digest: str | None = None
     path: str | None = None
-    """Of the object or file, relative to the store or to the folder of results."""
+    """Path of the object or file, relative to the store or to the results folder."""
     manifest: str | None = None
     size: int | None = None
-    """In bytes."""
+    """Size in bytes."""
     attempts: int = 1
     error: IngestError | None = None
     rows: int | None = None
-    """Of a dataset."""
+    """Number of rows of a dataset."""
     version: int | None = None
-    """Of a dataset's table."""
+    """Version of a dataset's table."""
     rows_read: int | None = None
     """Rows of all the objects that a dataset is made of."""
     seconds: float | None = None
-    """What making a version of a dataset took."""
+    """Duration of making a version of a dataset."""
     quarantined: int | None = None
     """Rows of a dataset that did not fit its schema."""
     superseded: int | None = None
-    """Rows of a dataset that lost against a newer row of their key."""
+    """Rows of a dataset that were replaced by a newer row with the same key."""
     objects: int | None = None
     """Objects that a dataset is made of."""
     inputs: Mapping[str, int] = field(default_factory=dict)
@@ -100,14 +100,14 @@ class Outcome:
     violations: tuple[Violation, ...] = ()
     """Why rows were quarantined; the rule that most of them break comes first."""
     checks: tuple[CheckResult, ...] = ()
-    """What the checks of a dataset found, in the order of its declaration."""
+    """Results of the checks of a dataset, in the order of its declaration."""
     note: str | None = None
-    """What was found, in a sentence."""
+    """Details of the outcome, as one sentence."""
     warning: str | None = None
-    """What a person should look at although the item did not fail, in a sentence."""
+    """A problem to review although the item did not fail, as one sentence."""
 
     def as_json(self) -> dict[str, Any]:
-        """The item as it is published; from `rows` on each field is there only where it means something."""
+        """The published form of the item; optional fields, from `rows` on, are present only if they apply."""
         item: dict[str, Any] = {
             "source": self.source,
             "url": self.url,
@@ -147,10 +147,10 @@ class Outcome:
 
 
 class Report:
-    """What became of all items of a stage, or of a part of it.
+    """The outcomes of all items of a stage, or of a part of it.
 
-    No dataclass: Prefect looks at every field of those that a flow returns, and so at those of each outcome, 0.2 s for
-    5,000, as often as there are flows on the way.
+    It is not a dataclass, since Prefect visits every field of a dataclass that a flow returns, down to each outcome:
+    0.2 s for 5,000 outcomes, once for each flow that passes it on.
     """
 
     __slots__ = ("outcomes",)
@@ -160,23 +160,23 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Items by how they ended; `gone` and `skipped` are named only where an item is, all others always."""
+        """Number of items by status; `gone` and `skipped` are included only if not 0, the others always."""
         counted = Counter(outcome.kind for outcome in self.outcomes)
         return {kind.value: counted[kind] for kind in Status if kind not in _RARE or counted[kind]}
 
     @property
     def failed(self) -> list[Outcome]:
-        """The items that failed, in their order."""
+        """The failed items, in their order."""
         return [outcome for outcome in self.outcomes if outcome.kind is Status.FAILED]
 
     @property
     def skipped(self) -> list[Outcome]:
-        """The items that were not made since what they are made of is not complete, in their order."""
+        """The items that were not made since an input is incomplete, in their order."""
         return [outcome for outcome in self.outcomes if outcome.kind is Status.SKIPPED]
 
     @property
     def new_bytes(self) -> int:
-        """Size of what was stored or updated."""
+        """Total size in bytes of the items that were stored or updated."""
         return sum(outcome.size or 0 for outcome in self.outcomes if outcome.kind in NEW)
 
     def __add__(self, other: "Report") -> "Report":

@@ -1,4 +1,4 @@
-"""A small web site on loopback, for demos and tests: it serves what it is told to, and remembers who asked.
+"""A small web site on loopback, for demos and tests: it serves configured responses and records the requests.
 
 with SampleSite({"/weather.csv": Reply(b"…"), "/gone": Reply(status=404)}) as site:
     site.url("/weather.csv")
@@ -26,7 +26,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer. It gets an ETag and answers 304 by itself, unless `headers` or another status say otherwise.
+    """A configured response. An ETag and 304 responses are added, unless `headers` or a different status prevent it.
 
     A `Content-Length` among the headers is sent as it is, also when it lies; the connection is closed then.
     """
@@ -140,8 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             super().handle()
         except (ConnectionResetError, BrokenPipeError):
-            # Whoever asked went away: for a site that is there to be tried out, an everyday thing.
+            # The client has disconnected, which is normal when trying things out.
             self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # the name is the base class's
-        """Keep quiet: who asked is in `asked`."""
+        """Log nothing: the requests are in `asked`."""

@@ -1,4 +1,4 @@
-"""Tolerance: how many of some things may fail, a number or a share such as `5%`: items of a run, rows of a dataset."""
+"""Tolerance: how many items of a run, or rows of a dataset, may fail, as a number or a share such as `5%`."""
 
 import re
 from decimal import Decimal
@@ -24,7 +24,7 @@ def _growth(text: str) -> str:
 
 Tolerance = Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, AfterValidator(_share)]
 Growth = Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, AfterValidator(_growth)]
-"""The same of what may come in addition, whose share may be above 100 %."""
+"""The same for an allowed growth, whose share may exceed 100 %."""
 
 
 def tolerates(tolerance: int | str, failed: int, items: int) -> bool:
@@ -35,12 +35,12 @@ def tolerates(tolerance: int | str, failed: int, items: int) -> bool:
 
 
 def allows_no_more(found: int | str | None, wanted: int | str) -> bool:
-    """Whether everything that `found` tolerates is tolerated by `wanted`, too; `None` tolerates everything.
+    """Whether `found` is at least as strict as `wanted`; `None` tolerates everything.
 
     >>> allows_no_more("5%", "10%"), allows_no_more(200, 100), allows_no_more(5, "10%")
     (True, False, False)
 
-    Of a number and a share neither can be known to be the smaller one.
+    A number and a share cannot be compared.
     """
     if isinstance(found, int) and isinstance(wanted, int):
         return found <= wanted

@@ -1,8 +1,8 @@
-"""Withdrawing: what becomes of a URL whose source says `on_gone: withdraw`, and of one that `store forget` names.
+"""Withdrawing: withdraw URLs that two runs in a row did not find, for sources with `on_gone: withdraw`.
 
-A URL that two runs in a row do not find is withdrawn. The index notes the first of them; any other answer in between
-makes the note void. Then the index withdraws the URL, the store keeps that, and the index notes that the store has it.
-A process that is killed in between leaves the rest to the next run, or to `store reindex`.
+The index notes the first miss; any other response in between removes the note. With the second miss the index withdraws
+the URL, the store records the withdrawal, and the index notes that the store has it. If a process is killed in between,
+the next run or `store reindex` does the rest. `store forget` withdraws in the same steps.
 """
 
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ _MISSING = "missing on its page"
 
 
 def commit_unavailable(store: Store, index: Index, run: Run, unavailable: Sequence[Response]) -> list[Outcome | None]:
-    """What became of items that a run could not have, and whose sources say `on_gone: withdraw`; in their order.
+    """Note or withdraw items that a run did not find, whose sources have `on_gone: withdraw`; returns their outcomes.
 
-    Without an error are those that their page does not name any more. `None` for a link that its page did not name for
-    the first time: it is noted, and not an item of this run.
+    A response without an error stands for a link that its page no longer has. If it is missing for the first time, it
+    is noted, and its outcome is `None`, since it is not an item of this run.
 
     Raises:
         StoreError: the store or the index cannot be written.
@@ -41,7 +41,7 @@ def commit_unavailable(store: Store, index: Index, run: Run, unavailable: Sequen
     due = [one for one in missed if stands[_key(one)] is Standing.MISSED_BEFORE]
     withdrawn = withdraw(store, index, [_withdrawal(one, run) for one in due]) if due else []
     for one, is_withdrawn in zip(due, withdrawn, strict=True):
-        # Where it is not, another run has found it in this moment.
+        # If it is not withdrawn, a concurrent run has just found it.
         stands[_key(one)] = Standing.WITHDRAWN if is_withdrawn else Standing.UNKNOWN
     newly = set(map(_key, due))
     return [_outcome(one, stands.get(_key(one), Standing.UNKNOWN), is_new=_key(one) in newly) for one in unavailable]

@@ -1,4 +1,4 @@
-"""Check history: how many rows the last versions of a dataset had, and what its checks found."""
+"""Check history: the row counts and check results of the last versions of a dataset."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Checks: what must hold for a whole dataset, or for the rows that a run adds, before a version is committed.
+"""Checks: conditions on a whole dataset, or on the rows that a run adds, which are checked before each commit.
 
 What must hold for a single value is said by its `Column`; rows that break such a rule are quarantined. A check judges
 the version as it would be: one that fails blocks its commit, or warns.

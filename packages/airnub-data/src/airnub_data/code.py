@@ -1,4 +1,4 @@
-"""Code digests: what decides how rows are made, as one digest; where it differs, what was made is made again."""
+"""Code digests: one digest of all code that determines rows; when it changes, the rows are made again."""
 
 import ast
 import functools

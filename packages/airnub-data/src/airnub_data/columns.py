@@ -1,4 +1,4 @@
-"""Columns: what a dataset's columns hold, in polars' types, in Delta's and in those of contracts."""
+"""Columns: the types of a dataset's columns in polars, in Delta and in contracts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Conform: every column gets its declared type, and rows that do not fit are set aside with every reason."""
+"""Conform: convert every column to its declared type, and quarantine rows that do not fit, with all reasons."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Contract checks: the checks and the limits of values of a declaration, as contracts write them."""
+"""Contract checks: convert a declaration's checks and limits of values to the form of contracts."""
 
 from collections.abc import Sequence
 from math import isfinite

@@ -1,4 +1,4 @@
-"""The declaration of a dataset: where its rows come from, what they must be, and how they are kept."""
+"""Dataset declaration: the sources or inputs of its rows, their schema and checks, and how they are stored."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace

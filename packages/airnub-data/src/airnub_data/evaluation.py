@@ -1,4 +1,4 @@
-"""Evaluation: the checks of a dataset, held against the version that a run is about to commit."""
+"""Evaluation: run the checks of a dataset against the version that is about to be committed."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Input versions: which version each input of a dataset has now, and its rows."""
+"""Input versions: the current version of each input of a dataset, and its rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Keys: of rows with the same key one is kept, also where they are in different partitions."""
+"""Keys: keep one of the rows with the same key, also across partitions."""
 
 from collections.abc import Sequence
 from pathlib import Path

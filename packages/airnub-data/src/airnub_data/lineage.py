@@ -1,4 +1,4 @@
-"""Lineage: the datasets that a dataset is made of, what they are called, and the order in which datasets are made."""
+"""Lineage: the inputs of datasets, their names, and the order in which datasets are made."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""Locations: where datasets are, a folder or object storage; each file appears whole or not at all."""
+"""Locations: the folder or object storage that holds datasets; files appear there atomically."""
 
 import os
 import shutil

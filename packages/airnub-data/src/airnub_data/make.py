@@ -1,12 +1,12 @@
-"""Make: a dataset is brought to what the current objects of its sources, or its inputs, give, in one commit.
+"""Make: bring a dataset up to date with the current objects of its sources, or with its inputs, in one commit.
 
     open the table → current objects → stage the new ones → files that are missing → checks → commit the quarantine
     → commit
     with inputs: open the table → versions of the inputs → their rows transformed → files that are missing → …
 
-Each step can be repeated, and a run that was killed is taken up at any of them. The objects are listed after the table
-was opened: of two writers the one that commits later has seen no fewer of them, or its commit is refused and it looks
-again. So are the versions of inputs.
+Each step is idempotent, and the next run continues after a killed one at any step. Objects, and versions of inputs, are
+listed after the table is opened: so the later of two writers has seen at least as many of them, or its commit conflicts
+and it lists them again.
 """
 
 import bisect
@@ -46,14 +46,14 @@ from airnub_data.transformed import transformed_rows
 
 _NEW_VERSION = "readers rely on it: declare the change as a new `version` beside this one"
 _NAMED = 10
-"""New columns that the message of an error names."""
+"""Most new columns that an error message lists."""
 _ATTEMPTS = 50
-"""Commits of other writers that may come between; each is taken into account, and costs little."""
+"""Attempts to commit; each conflict with a different writer takes one, and a further attempt is cheap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What became of a dataset."""
+    """The result of making a dataset."""
 
     record: Record
     version: int
@@ -62,11 +62,12 @@ class Made:
     new: bool
     """Whether there was no table before."""
     held: bool = False
-    """Whether it was rolled back, and waits for `release`."""
+    """Whether the dataset was rolled back and is held until `release`."""
     violations: tuple[Violation, ...] = ()
     """Why rows are in quarantine; the rule that most of them break comes first."""
     checks: tuple[CheckResult, ...] = ()
-    """What the checks found, in the order of the declaration; without a change that of freshness alone is new."""
+    """Results of the checks, in the order of the declaration; of an unchanged dataset only freshness is checked again.
+    """
     drift: tuple[Drift, ...] = ()
     """Where current objects differ from the declaration."""
 
@@ -107,23 +108,22 @@ def make_dataset(
     """Bring a dataset to what the current objects of its sources, or the versions of its inputs, give.
 
     Args:
-        dataset: its declaration.
-        store: the content store; a dataset with `inputs` needs none.
-        location: where datasets are.
-        published: where the datasets of other departments are that are inputs, by department. Default: as `scan` finds
-            them.
-        limits: instead of those of the declaration.
-        accept: let a commit pass that is beyond the limits, or whose checks failed; the commit says so.
+        dataset: the declaration of the dataset.
+        store: the content store; `None` for a dataset with `inputs`.
+        location: the location of the datasets.
+        published: by department, the locations of its datasets that are inputs. Default: as `scan` finds them.
+        limits: limits that override those of the declaration.
+        accept: commit even if limits are exceeded or checks fail; the commit records this.
         parquet_copy: keep `<dataset>.parquet` as well, for readers that take it by its path, instead of what the
             declaration says; without, what the version before of airnub left there is removed with the first commit.
-        run: who makes it, for the commit.
-        on_progress: gets the share that is done, 0 to 1: the first half are objects staged, the second files written.
+        run: the run, as recorded in the commit.
+        on_progress: called with the progress, 0 to 1: the first half is staging of objects, the second writing files.
 
     Returns:
-        What is committed; `changed` says whether it is new.
+        The committed version; `changed` says whether this run committed it.
 
     Raises:
-        DatasetError: it cannot be made of what is there; the version before stays.
+        DatasetError: the dataset cannot be made from its inputs; the version before stays.
         LimitError: a limit forbids the commit; the version before stays.
         CheckError: a check forbids the commit, or of an unchanged dataset the newest value is too old; the version
             before stays.

@@ -1,4 +1,4 @@
-"""Outcomes: what became of a dataset, as a stage reports it."""
+"""Outcomes: the result of making a dataset, as a stage reports it."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Parquet copies: a dataset as one file beside its table, for readers that take it by its path."""
+"""Parquet copies: a dataset as one file beside its table, for readers that open it by its path."""
 
 import polars as pl
 

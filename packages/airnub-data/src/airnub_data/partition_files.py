@@ -1,4 +1,4 @@
-"""Partition files: what a table's files are called, and how each is made of staged rows.
+"""Partition files: the names of the files of a table, and how each is made of staged rows.
 
 A name is a digest of all that decides what is in the file: code, partition, objects in their order, keys that are kept
 elsewhere. So the names that should be there, compared with those that are there, say what a run has to do; and a file

@@ -1,4 +1,4 @@
-"""Partitions: a dataset in parts of its own, so that a change costs the parts that it touches."""
+"""Partitions: split a dataset, so that a change rewrites only the partitions that it affects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

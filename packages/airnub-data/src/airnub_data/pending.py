@@ -1,4 +1,4 @@
-"""Pending: what the next run would do to a dataset, and why, without doing it."""
+"""Pending: a dry run that says what the next run would do to a dataset, and why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

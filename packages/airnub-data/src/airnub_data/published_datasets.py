@@ -1,4 +1,4 @@
-"""Published datasets: the rows of a department's dataset, found by its contract and by the department's settings."""
+"""Published datasets: read a department's dataset, located by its contract and by the department's settings."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Quarantine: rows that do not fit, in a Delta table beside the dataset's, with raw text and every reason."""
+"""Quarantine: rows that do not fit, in a Delta table beside the dataset's, with their raw text and all reasons."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta

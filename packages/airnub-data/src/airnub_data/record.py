@@ -1,4 +1,4 @@
-"""Records: what a commit says of itself, and the list of its objects in a file beside.
+"""Records: the metadata of a commit, and the list of its objects in a separate file.
 
 <table>/_airnub/<code and objects>.parquet          the objects in their order, with their rows by partition
 <table>/_airnub/<code and objects>.moved.parquet    keys that are kept in another partition

@@ -1,4 +1,4 @@
-"""Scan: the rows of a dataset, for those who read it."""
+"""Scan: read the rows of a dataset."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Tables: a Delta table as a set of named files, published by one commit that fails if another came between."""
+"""Tables: a Delta table as a set of named files, with commits that fail if a different writer committed first."""
 
 import json
 import time

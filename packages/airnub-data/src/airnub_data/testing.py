@@ -1,4 +1,4 @@
-"""Testing: a dataset's rows of some bytes, and a table of given rows, for the tests of departments."""
+"""Testing helpers for departments: the rows that a dataset gives for some bytes, and a table with given rows."""
 
 import io
 

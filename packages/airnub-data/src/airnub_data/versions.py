@@ -1,4 +1,4 @@
-"""Versions: the history of a dataset, the way back to one of them, and the end of those that nothing reads any more."""
+"""Versions: the history of a dataset, rollback to an earlier version, and cleanup of versions that are not needed."""
 
 import shutil
 from dataclasses import replace

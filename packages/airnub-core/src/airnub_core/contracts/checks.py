@@ -1,4 +1,4 @@
-"""Published checks: what a published dataset promises of its rows and values, as data, and which promise keeps another.
+"""Published checks: a dataset's guarantees on its rows and values, as data, and which guarantee implies which.
 
 The checks of `airnub_data.checks` in the words of contracts. An expression or a function cannot be written as data: it
 is published by its name and by what its failure does.

@@ -1,4 +1,4 @@
-"""Types of published fields: their names in contracts, parsed and written here alone.
+"""Types of published fields: parse and format their names in contracts.
 
 A name is a word (`string`, `int64`), or is built of others: `decimal(12,2)`, `list(string)`,
 `struct(city: string, at: datetime_us)`. Times are in UTC, and their type says what they count, for readers join equal

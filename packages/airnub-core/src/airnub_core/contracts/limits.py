@@ -1,4 +1,4 @@
-"""Dataset limits: what the settings of a processing stage say about one dataset, instead of its declaration."""
+"""Dataset limits: settings of a processing stage that override the limits of a dataset's declaration."""
 
 import re
 from datetime import timedelta

@@ -1,6 +1,6 @@
-"""The client: makes all requests of an engine, in the thread of its loop, and gives their answers to sinks.
+"""HTTP client: send all requests of an engine from one event loop thread, and pass their responses to sinks.
 
-The loop does nothing that takes long: large bodies are hashed and written in the threads of their sink.
+The loop never blocks: large bodies are hashed and written in the threads of their sink.
 """
 
 from collections.abc import Callable
@@ -30,14 +30,14 @@ from airnub_core.store.clock import elapsed
 
 
 class Client(Loop):
-    """All methods but those of the loop may be called from any thread; the loop ends with `close`."""
+    """Sends requests in its own loop thread, which ends with `close`; methods above the line are thread-safe."""
 
     def __init__(self, user_agent: str, connections: int) -> None:
         """Start the loop.
 
         Args:
-            user_agent: who asks.
-            connections: in all.
+            user_agent: value of the User-Agent header.
+            connections: most connections in all.
         """
         self._connections = min(connections, connections_for_open_files())
         super().__init__(self._connections)
@@ -48,20 +48,20 @@ class Client(Loop):
         self._handles: dict[pycurl.Curl, CurlHandle] = {}
         self._idle: list[CurlHandle] = []
         self.shared_by = 1
-        """How many clients divide the limits among them."""
+        """Number of clients that share the limits."""
         self.start()
 
     @property
     def connections(self) -> int:
-        """How many there may be at once, in all."""
+        """Most concurrent connections in all."""
         return self._connections
 
     def submit(self, transfer: Transfer) -> None:
-        """Make a request; its sink is given the answer.
+        """Queue a request; its response is passed to its sink.
 
         Raises:
             ConnectionFailedError: the client is closed.
-            BaseException: that ended the loop.
+            BaseException: the error that ended the loop.
         """
         if self._error is not None:
             raise self._error
@@ -70,27 +70,27 @@ class Client(Loop):
         self.call(lambda: self.begin(transfer))
 
     def cancel(self, transfer: Transfer) -> None:
-        """Give up on a request; its sink is given nothing more, but a body to discard."""
+        """Cancel a request; its sink gets no response, only a partial body to discard."""
         self.call(lambda: self.give_up(lambda one: one is transfer, for_good=True))
 
     def go_on(self, transfer: Transfer) -> None:
-        """The reader of a body has taken something, or there is more of the body of the request."""
+        """Resume a paused request, since the response body was read or more of the request body is available."""
         self.call(lambda: self._go_on(transfer))
 
     def share(self, shared_by: int) -> None:
-        """From now on, keep to a part of the limits: the others of so many clients have theirs."""
+        """Limit this client to its share of the connections, out of `shared_by` clients."""
         self.shared_by = shared_by
         self._scheduler.connections = max(1, self._connections // shared_by)
 
     # --- in the loop --------------------------------------------------------------------------------------------------
 
     def begin(self, transfer: Transfer) -> None:
-        """Take a request in."""
+        """Schedule a request, unless it is cancelled."""
         if not transfer.is_given_up:
             self._scheduler.add(transfer)
 
     def give_up(self, is_given_up: Callable[[Transfer], bool], *, for_good: bool) -> None:
-        """End requests, wherever they are; what is worth resuming is parked, unless it is `for_good`."""
+        """Cancel queued and running requests; resumable partial bodies are parked, unless it is `for_good`."""
         for transfer in self._scheduler.remove(is_given_up):
             self._drop(transfer, for_good=for_good)
         for transfer, handle in [entry for entry in self._active.items() if is_given_up(entry[0])]:
@@ -119,21 +119,21 @@ class Client(Loop):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is under way."""
+        """Whether no request is running."""
         return not self._active
 
     def due(self, now: float) -> float | None:
-        """Seconds until the next one's turn."""
+        """Seconds until the next request may start."""
         return self._scheduler.wait(now)
 
     def give_up_all(self) -> None:
-        """The loop ends: what is worth resuming is parked."""
+        """Cancel all requests at the end of the loop; resumable partial bodies are parked."""
         self.give_up(lambda _transfer: True, for_good=False)
         for curl in self._handles:
             curl.close()
 
     def start_due(self) -> None:
-        """Start the requests whose turn it is."""
+        """Start all requests that the limits allow now."""
         now = monotonic()
         while (transfer := self._scheduler.next(now)) is not None:
             if not transfer.redirects:
@@ -160,7 +160,7 @@ class Client(Loop):
         self.multi.add_handle(handle.curl)
 
     def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:
-        """A request has ended: on to where it is redirected, to its result, or to another attempt."""
+        """Handle the end of a request: follow its redirect, deliver its result, or retry it."""
         handle = self._handles[curl]
         transfer = handle.transfer
         self.multi.remove_handle(curl)
@@ -201,9 +201,7 @@ class Client(Loop):
         transfer.sink.not_modified(received)
 
     def _send_on(self, handle: CurlHandle, transfer: Transfer, target: Url) -> None:
-        """A redirect: at once where it stays with its host and the host sets no pace, else as the next of those that
-        wait for the host that it leads to.
-        """
+        """Follow a redirect: at once on the same host without a rate limit, else first in the target host's queue."""
         assert handle.answer is not None, "it was sent on"
         status = handle.answer.status
         is_same = (target.host, target.port) == (transfer.target.host, transfer.target.port)
@@ -253,9 +251,9 @@ class Client(Loop):
             transfer.body = None
 
     def look(self, now: float) -> float:
-        """At all that is under way: what stalls, and what has said so much that it need not be waited for.
+        """Check all running requests: stop those that stall, and those whose headers already decide the outcome.
 
-        Libcurl's own limit counts whole seconds and bytes a second; ours is the longest time without a byte.
+        Libcurl's own limit is an average rate in whole seconds; `stall_timeout` is the longest time without a byte.
         """
         shortest = LONGEST_SLEEP
         for transfer, handle in list(self._active.items()):

@@ -1,4 +1,4 @@
-"""What libcurl's errors mean, in the words of the engine (https://curl.se/libcurl/c/libcurl-errors.html)."""
+"""Curl errors: map libcurl's error codes to the engine's errors (https://curl.se/libcurl/c/libcurl-errors.html)."""
 
 import os
 

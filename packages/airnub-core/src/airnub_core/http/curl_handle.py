@@ -1,4 +1,4 @@
-"""A curl handle: one request by one of libcurl's handles, within the limits of its source."""
+"""Curl handle: send one request with a reusable libcurl handle, within the limits of its source."""
 
 import socket
 from time import monotonic

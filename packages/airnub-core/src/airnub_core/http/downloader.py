@@ -1,4 +1,4 @@
-"""The downloader: files into a staging folder, over a client. Requests go in, results come out as they end."""
+"""Downloader: download files into a staging folder with an HTTP client, and deliver results as requests end."""
 
 import threading
 from collections import deque
@@ -16,34 +16,34 @@ from airnub_core.store.partials import Partials, key_of
 from airnub_core.store.stager import Stager
 
 PACKET = 100
-"""Results that are handed over together while there are more."""
+"""Number of results in a full packet."""
 _PACKET_EVERY = 0.05
 _SHORT = 0.001
 
 Result = Response | IngestError
-"""What became of a request; or why the store cannot be written, then nothing goes on."""
+"""The response of a request, or the error that keeps the store from being written, which ends the run."""
 
 
 class DownloaderConfig(NamedTuple):
-    """What a downloader is told; a plain value that a process is started with."""
+    """The configuration of a downloader; a plain value, passed to a process when it starts."""
 
     staging: Path
-    """Where bodies are staged, an absolute folder."""
+    """The folder in which bodies are staged, absolute."""
     hidden: Path
-    """The store's hidden folder; partial files wait in it."""
+    """The hidden folder of the store, which holds partial files."""
     connections: int
-    """In all."""
+    """Most connections in all."""
     user_agent: str
-    """Who asks."""
+    """Value of the User-Agent header."""
     is_logged: bool = False
     """Whether the store takes write-ahead logs."""
     prefix: str = "a"
-    """The name of the folder that is made in `staging`, for this downloader alone."""
+    """The name of this downloader's own folder in `staging`."""
     memory: int = 32 * 1024 * 1024
-    """Bytes for the buffers of large files, in all."""
+    """Total size in bytes of the buffers for large files."""
 
     def share(self, member: int, members: int) -> "DownloaderConfig":
-        """What one of several is told: its share of the connections and of the memory, and a prefix of its own."""
+        """The configuration of one of several downloaders: a share of connections and memory, and its own prefix."""
         return self._replace(
             connections=max(1, self.connections // members),
             prefix="abcdefgh"[member],
@@ -52,7 +52,7 @@ class DownloaderConfig(NamedTuple):
 
 
 class Downloader:
-    """`finish` waits in a thread of its caller's; `add`, `close` and `stop` may be called from any thread."""
+    """Downloads files. `finish` blocks the calling thread; `add`, `close` and `stop` may be called from any thread."""
 
     def __init__(
         self,
@@ -61,13 +61,13 @@ class Downloader:
         client: Client | None = None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare.
+        """Create the staging folder, and a client if none is given.
 
         Args:
-            config: where to, and how much at once.
-            on_results: given results, from the client's thread, and the last ones from the thread of `finish`.
-            client: makes the requests; `None` for one of its own.
-            on_end: called from the client's thread when `finish` would not wait for requests any more.
+            config: the configuration.
+            on_results: called with results from the client's thread, with the last ones from the thread of `finish`.
+            client: the HTTP client; `None` creates one.
+            on_end: called from the client's thread when `finish` no longer waits for requests.
         """
         partials = Partials(config.hidden)
         most = connections_for_open_files() if client is None else client.connections
@@ -77,7 +77,7 @@ class Downloader:
         stager = Stager(config.staging, config.prefix, is_logged=config.is_logged)
         self._file_sink = FileSink(stager, partials, Buffers(connections, config.memory), self._results.append)
         self.folder = stager.folder
-        """Where it stages, absolute."""
+        """Its staging folder, absolute."""
         self._on_results, self._on_end = on_results, on_end
         self._client = client or Client(config.user_agent, connections)
         self._owns_client = client is None
@@ -91,22 +91,22 @@ class Downloader:
         self._client.watch(self)
 
     def add(self, requests: list[Request]) -> None:
-        """More to do."""
+        """Queue requests."""
         self._client.call(lambda: self._take_in(requests))
 
     def close(self) -> None:
-        """There are no more requests: `finish` returns when all have ended."""
+        """Close the queue: `finish` returns when all queued requests have ended."""
         self._client.call(self._close)
 
     def stop(self) -> None:
-        """Give up on what has not ended; `finish` returns soon. What is worth resuming is parked."""
+        """Cancel running requests; `finish` returns soon. Resumable partial bodies are parked."""
         self._client.call(self._stop)
 
     def finish(self) -> None:
-        """Wait until all that was added has ended, and no more is to come.
+        """Wait until the queue is closed and all requests have ended.
 
         Raises:
-            BaseException: that ended the client.
+            BaseException: the error that ended the client.
         """
         self._ended.wait()
         if self._owns_client:
@@ -121,7 +121,7 @@ class Downloader:
     # --- in the loop of the client ------------------------------------------------------------------------------------
 
     def look(self, now: float, *, is_idle: bool) -> float | None:
-        """Hand results over, where they are many or have waited."""
+        """Deliver the collected results if they fill a packet or have waited long enough."""
         if self._prepared:
             self._take_prepared()
         waiting = len(self._results)
@@ -137,7 +137,7 @@ class Downloader:
         return None
 
     def crashed(self, error: BaseException) -> None:
-        """The loop has ended: so does `finish`."""
+        """End `finish` with the error that ended the loop."""
         self._error = error
         self._end()
 
@@ -182,7 +182,7 @@ class Downloader:
             if not self._stopping:
                 transfer.body = body
                 self._client.begin(transfer)
-            elif body is not None:  # what an earlier run left is in our hands
+            elif body is not None:  # a partial file of an earlier run, which was taken to be resumed
                 self._file_sink.park(body)
 
     def _tell(self, results: list[Result]) -> None:

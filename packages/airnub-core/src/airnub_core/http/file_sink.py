@@ -1,4 +1,4 @@
-"""The file sink: where bodies come down. Small ones are kept in memory until they are whole, large ones become files.
+"""File sink: store response bodies; small ones are buffered in memory until complete, large ones are written to files.
 
 What is whole is staged with its manifest, and reported.
 """

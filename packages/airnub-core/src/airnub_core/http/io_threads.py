@@ -1,4 +1,4 @@
-"""Threads that do one thing after the other, for hashing and writing beside the transfers."""
+"""I/O threads: single-thread executors that hash and write beside the transfers."""
 
 import os
 import threading

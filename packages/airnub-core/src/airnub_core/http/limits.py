@@ -1,4 +1,4 @@
-"""Limits: what `settings` says about a transfer, as a plain value that the processes which download can take along."""
+"""Limits: the network settings of a transfer as a plain value, which can be sent to downloading processes."""
 
 import os
 import resource

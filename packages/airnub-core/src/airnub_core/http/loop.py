@@ -1,4 +1,4 @@
-"""The loop of a client, in a thread of its own: libcurl's multi interface, its sockets, and calls of other threads."""
+"""Event loop of a client, in its own thread: libcurl's multi interface, its sockets, and calls from other threads."""
 
 import select
 import socket

@@ -1,4 +1,4 @@
-"""Proxies: which one the environment names for a host; the same for every client."""
+"""Proxies: the proxy that the environment sets for a host, the same for every client."""
 
 import os
 from collections.abc import Callable

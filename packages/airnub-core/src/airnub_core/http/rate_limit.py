@@ -1,6 +1,6 @@
-"""The schedule: which job is next. Connections in all and per host, starts a second per host, retries when due.
+"""Rate limit: choose the next job within the limits of connections, in all and per host, and of starts per second.
 
-Pure: its callers say what time it is.
+It reads no clock: callers pass the time.
 """
 
 import heapq
@@ -11,21 +11,21 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Waiting(Protocol):
-    """What waits here: something for a host, with that host's limits."""
+    """A job that waits for a host, with the limits of that host."""
 
     @property
     def host(self) -> str:
-        """Whose limits count."""
+        """The host whose limits apply."""
         ...
 
     @property
     def per_host(self) -> int:
-        """How many at once."""
+        """Most concurrent jobs for the host."""
         ...
 
     @property
     def per_second(self) -> float | None:
-        """How many starts."""
+        """Most starts per second for the host; `None` for no limit."""
         ...
 
 
@@ -42,28 +42,31 @@ class _Queue(Generic[W]):
 
 
 class Scheduler(Generic[W]):
-    """Hosts take turns, so that a slow one does not keep the others waiting; times are in seconds of any one clock."""
+    """Schedules jobs round-robin over hosts, so that a slow host does not delay others; times in seconds, of one clock.
+
+    A retry is scheduled again when it is due.
+    """
 
     def __init__(self, connections: int) -> None:
         self.connections = connections
-        """How many may be started at once; may change at any time."""
+        """Most concurrent jobs in all; may be changed at any time."""
         self._active = 0
         self._queues: dict[tuple[str, int], _Queue[W]] = {}
         self._ready: deque[tuple[str, int]] = deque()
         self._next_start: dict[str, float] = {}
         self._later: list[tuple[float, int, W]] = []
-        """Retries, by when they are due."""
+        """Heap of retries, by the time when they are due."""
         self._too_early: list[tuple[float, int, tuple[str, int]]] = []
-        """Hosts, by when they may be asked again."""
+        """Heap of hosts at their limit of starts per second, by the time of the next start."""
         self._order = count()
         self._waiting = 0
 
     def __len__(self) -> int:
-        """How many wait."""
+        """Number of waiting jobs."""
         return self._waiting
 
     def add(self, one: W) -> None:
-        """Behind the others of its host."""
+        """Append a job to the queue of its host."""
         key = one.host, one.per_host
         queue = self._queues.get(key)
         if queue is None:
@@ -74,12 +77,12 @@ class Scheduler(Generic[W]):
             self._list(key, queue)
 
     def add_first(self, one: W) -> None:
-        """Before the others of its host: it has begun, and was sent on to this host."""
+        """Put a job first in the queue of its host: a request already begun, which was redirected to this host."""
         self.add(one)
         self._queues[one.host, one.per_host].waiting.rotate(1)
 
     def remove(self, is_given_up: Callable[[W], bool]) -> list[W]:
-        """Those that wait and are given up; they wait no more."""
+        """Remove and return the waiting jobs that are cancelled."""
         removed: list[W] = []
         for queue in self._queues.values():
             given_up = [one for one in queue.waiting if is_given_up(one)]
@@ -95,12 +98,12 @@ class Scheduler(Generic[W]):
         return removed
 
     def add_later(self, one: W, at: float) -> None:
-        """Not before `at`."""
+        """Queue a retry that starts at the time `at` or later."""
         heapq.heappush(self._later, (at, next(self._order), one))
         self._waiting += 1
 
     def next(self, now: float) -> W | None:
-        """The next one to start, which counts as started; `None` where none may start now."""
+        """Take the next job and count it as started; `None` if no job may start now."""
         self._wake(now)
         while self._active < self.connections and self._ready:
             key = self._ready.popleft()
@@ -126,7 +129,7 @@ class Scheduler(Generic[W]):
         return None
 
     def ended(self, one: W) -> None:
-        """What was started has ended, however."""
+        """Free the connection of a job that has ended, whether it succeeded or not."""
         key = one.host, one.per_host
         queue = self._queues[key]
         queue.active -= 1
@@ -138,7 +141,7 @@ class Scheduler(Generic[W]):
             self._forget(key, queue)
 
     def wait(self, now: float) -> float | None:
-        """Seconds until something waits no longer; `None` where only the end of another changes anything."""
+        """Seconds until the next waiting job may start; `None` if it can start only after a running job ends."""
         due = [heap[0][0] for heap in (self._later, self._too_early) if heap]
         return max(0.0, min(due) - now) if due else None
 

@@ -1,4 +1,4 @@
-"""A request and what came of it, as plain values; and the transfer, which is a request on its way."""
+"""Requests and responses as plain values, and the transfer: a request in progress over redirects and retries."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -18,36 +18,36 @@ if TYPE_CHECKING:  # processes that download need no index
     from airnub_core.store.partials import ResumeInfo
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-"""Methods that may be repeated without being asked for (RFC 9110, 9.2.2)."""
+"""Idempotent methods, which are retried by default (RFC 9110, 9.2.2)."""
 
 
 class Request(NamedTuple):
-    """One URL of one source, to be asked for within its limits."""
+    """A request for one URL of one source, with the source's limits."""
 
     number: int
-    """What it is known by among others."""
+    """Identifies the request within one call."""
     source: str
     url: str
-    """Whole; redacted wherever it is written."""
+    """The complete URL; it is redacted wherever it is written."""
     url_digest: str
-    """What the index knows it by; empty where the answer is not stored."""
+    """The key of the URL in the index; empty if the response is not stored."""
     limits: Limits
     headers: Mapping[str, str] = {}
-    """Of the source, secrets among them; sent to the URL's own origin alone."""
+    """Request headers of the source, including secrets; sent only to the URL's own origin."""
     etag: str | None = None
-    """A validator: the server may answer that nothing changed."""
+    """Validator of the known version; the server may answer 304."""
     last_modified: str | None = None
-    """The other validator."""
+    """The second validator."""
     previous_digest: str | None = None
-    """Of the bytes that the index knows for the URL."""
+    """Digest of the bytes that the index has for the URL."""
     page: str | None = None
     """The page that the URL was found on."""
     title: str | None = None
-    """Of the link there."""
+    """Title of the link on that page."""
     clock: float = 0.0
-    """What to add to `elapsed` for the time of the index, in seconds since 1970."""
+    """Offset from `elapsed` to the time of the index, in seconds since 1970."""
     known: "IndexRow | None" = None
-    """What the index knows of the URL; last, since it stays in the process that has the index."""
+    """The row of the URL in the index; the last field, since it is not sent to downloading processes."""
 
     def __repr__(self) -> str:
         """Without what may be secret: code of departments is given responses, and may print them."""
@@ -55,7 +55,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What came of a request: an answer, or the error why there is none."""
+    """The result of a request: an HTTP response, or an error."""
 
     request: Request
     """First, since it stays in the process that has the index."""
@@ -208,11 +208,11 @@ class Transfer:
         return self.part is None and bool(self.request.etag or self.request.last_modified)
 
     def send_on(self, target: Url, status: int) -> None:
-        """A redirect. Another origin gets no header of the source and no body; nor are they there again behind it.
+        """Follow a redirect. A different origin gets no headers of the source and no body, nor does any later redirect.
 
         Args:
-            target: where to.
-            status: of the redirect, which says whether the method stays (RFC 9110, 15.4).
+            target: the URL to follow.
+            status: the status of the redirect, which decides whether the method is kept (RFC 9110, 15.4).
 
         Raises:
             RefusedUrlError: the body of the request cannot be sent there.
@@ -225,7 +225,7 @@ class Transfer:
         self._go_to(target)
 
     def back_to_start(self) -> None:
-        """Another attempt begins with the URL of the request."""
+        """Reset the transfer for a retry, which starts with the original URL."""
         self.method, self.content, self.cookies = self.original
         if self.redirects:
             self.redirects = 0

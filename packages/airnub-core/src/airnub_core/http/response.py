@@ -1,4 +1,4 @@
-"""An answer as it comes: its headers decide where its body belongs, and every limit is kept while it comes."""
+"""Response: parse headers as they arrive, choose where the body goes, and enforce the limits while it arrives."""
 
 from collections.abc import Mapping
 from contextlib import suppress

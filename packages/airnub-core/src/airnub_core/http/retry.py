@@ -1,4 +1,4 @@
-"""Backoff: after how long a request is sent again. One policy for every client."""
+"""Backoff: the time to wait before a retry; one policy for every client."""
 
 import random
 from datetime import UTC, datetime

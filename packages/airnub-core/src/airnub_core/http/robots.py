@@ -1,4 +1,4 @@
-"""robots.txt: what a host asks automatic visitors not to fetch (RFC 9309)."""
+"""robots.txt: the paths that a host disallows for automatic clients (RFC 9309)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

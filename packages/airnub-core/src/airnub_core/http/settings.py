@@ -1,4 +1,4 @@
-"""Network settings: limits and manners of every transfer, and what a source may override of them."""
+"""Network settings: limits, rate limits and politeness of transfers, and which of them a source may override."""
 
 import ipaddress
 import re

@@ -1,16 +1,17 @@
 """SSRF protection: which hosts and addresses `allow_private_hosts` allows, and what kind of address a host is.
 
-URLs come from outside too: redirects, cursors of an API, links on a page, sitemaps, and whatever a resolver answers.
-Each host is judged before it is resolved, and each address before, or as soon as, it is connected to:
+URLs also come from untrusted sources: redirects, cursors of an API, links on a page, sitemaps, and DNS answers.
+Each host is checked before it is resolved, and each address before, or as soon as, it is connected to:
 
-| `allow_private_hosts` | may be asked, beside public addresses |
+| `allow_private_hosts` | allowed in addition to public addresses |
 |---|---|
 | `false` | nothing |
 | `true` | loopback and private addresses |
 | a list | loopback and private addresses behind the host names in it, and every address of the networks in it |
 
-The port is of no account. A host that is reached by a redirect, a cursor or a link is judged as the first one. Metadata
-services of clouds are never asked: `true`, a name that resolves to one and a network around one do not allow them.
+The port does not matter. Hosts reached by a redirect, a cursor or a link are checked like the first one. Metadata
+services of clouds are always blocked: neither `true`, nor a name that resolves to one, nor a network that contains one
+allows them.
 """
 
 import ipaddress
@@ -21,12 +22,12 @@ from functools import lru_cache
 from airnub_core.errors import RefusedAddressError
 
 Allowed = bool | tuple[str, ...]
-"""The value of `allow_private_hosts`, its entries as settings check them; plain, for it crosses processes."""
+"""The validated value of `allow_private_hosts`; a plain value, since it is sent between processes."""
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _CACHED = 4096
-"""Decisions that are kept: one is asked for at every request and at every connection."""
+"""Number of cached decisions; one is needed at every request and every connection."""
 _UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA hands out for the public internet (RFC 4291, 2.4)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
 # RFC 3056: what counts is the IPv4 address that it carries; to some of the Pythons that we run on all of it is private.
@@ -55,7 +56,7 @@ _METADATA = frozenset(
 _METADATA_NAMES = frozenset({"metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"})
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _EMBEDDED = (48, 56, 64)
-"""Prefixes of NAT64 behind which the IPv4 address does not stand in the last 32 bits (RFC 6052, 2.2)."""
+"""Lengths of NAT64 prefixes with which the IPv4 address is not in the last 32 bits (RFC 6052, 2.2)."""
 HOST_NAME = re.compile(r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
 """A name that a resolver can know (RFC 1035, 2.3.4); underscores are in use."""
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")  # RFC 6761, 6762, 8375 and ICANN's .internal
@@ -63,14 +64,14 @@ _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")  # RFC 6761, 
 
 @lru_cache(_CACHED)
 def refused_host(host: str, allowed: Allowed, *, is_resolved_here: bool) -> str | None:
-    """What a host is refused for before it is resolved: the address that it is written as, or its name.
+    """The reason to block a host before it is resolved: the address that it is written as, or its name.
 
-    `None` where nothing speaks against it, except for what it may resolve to.
+    `None` if the host is allowed so far; the addresses that it resolves to are checked by `may_connect`.
 
     Args:
-        host: as the connection will be made to it.
-        allowed: the setting.
-        is_resolved_here: whether its addresses are judged later; those behind a proxy are not.
+        host: the host that the connection is made to.
+        allowed: the value of `allow_private_hosts`.
+        is_resolved_here: whether its addresses are checked later; with a proxy, which resolves them, they are not.
     """
     literal = literal_address(host)
     if literal is not None:
@@ -86,12 +87,12 @@ def refused_host(host: str, allowed: Allowed, *, is_resolved_here: bool) -> str 
 
 @lru_cache(_CACHED)
 def may_connect(host: str, address: str, allowed: Allowed) -> bool:
-    """Whether a host may be asked at one of its addresses.
+    """Whether a connection to an address of a host is allowed.
 
     Args:
-        host: the name that was resolved, or the address that was asked for.
-        address: as a socket names it; what is not an IP address is refused.
-        allowed: the setting.
+        host: the name that was resolved, or the address in the URL.
+        address: the address as a socket formats it; anything that is not an IP address is blocked.
+        allowed: the value of `allow_private_hosts`.
     """
     try:
         ip = ip_of(address)
@@ -108,13 +109,13 @@ def may_connect(host: str, address: str, allowed: Allowed) -> bool:
 
 
 def refusal(url: str, host: str, address: str, allowed: Allowed) -> RefusedAddressError:
-    """The error for a host that is refused, with what to do if it is meant.
+    """The error for a blocked host, which says how to allow it.
 
     Args:
-        url: what was asked for.
-        host: the host that it leads to.
-        address: what it is refused for: an address, or the host itself.
-        allowed: the setting.
+        url: the requested URL.
+        host: the host of the URL, or of a redirect from it.
+        address: the blocked address, or the host itself.
+        allowed: the value of `allow_private_hosts`.
     """
     try:
         ip: IpAddress | None = ip_of(address)
@@ -137,7 +138,7 @@ def refusal(url: str, host: str, address: str, allowed: Allowed) -> RefusedAddre
 
 @lru_cache(_CACHED)
 def _parsed(allowed: Allowed) -> tuple[frozenset[str], tuple[_Network, ...]]:
-    """The host names and the networks of a list."""
+    """Split a list of `allow_private_hosts` into host names and networks."""
     names: set[str] = set()
     networks: list[_Network] = []
     for entry in allowed if isinstance(allowed, tuple) else ():
@@ -149,16 +150,16 @@ def _parsed(allowed: Allowed) -> tuple[frozenset[str], tuple[_Network, ...]]:
 
 
 def normal_name(host: str) -> str:
-    """A host name as names are compared."""
+    """A host name normalized for comparison."""
     return host.rstrip(".").lower()
 
 
 def is_public(address: str) -> bool:
-    """Whether an address, as a socket names it, is one of the public internet.
+    """Whether an address, as a socket formats it, is on the public internet.
 
-    IPv6 forms that carry an IPv4 address (mapped, 6to4, Teredo, NAT64) are judged by what they carry too. Loopback,
-    private, link-local (the metadata services of clouds), site-local, shared, multicast, reserved and unspecified
-    addresses are not public, nor are those that nobody was given yet.
+    An IPv6 address that embeds an IPv4 address (mapped, 6to4, Teredo, NAT64) is public only if that is public too.
+    Loopback, private, link-local (the metadata services of clouds), site-local, shared, multicast, reserved,
+    unspecified and unassigned addresses are not public.
 
     Raises:
         ValueError: it is not an IP address.
@@ -170,8 +171,9 @@ def is_public(address: str) -> bool:
 
 
 def literal_address(host: str) -> str | None:
-    """The address that a host is written as, also in the forms of the C library (`2130706433`, `0177.1`, `0x7f.1`);
-    `None` for a name.
+    """The address of a host written as an IP address, `None` for a name.
+
+    The forms that the C library accepts (`2130706433`, `0177.1`, `0x7f.1`) are recognized too.
     """
     bare = host.strip("[]").partition("%")[0].rstrip(".")
     try:
@@ -185,13 +187,13 @@ def literal_address(host: str) -> str | None:
 
 
 def is_local_name(host: str) -> bool:
-    """Whether a name means this machine or its own network by definition, whatever a resolver says."""
+    """Whether a name is reserved for this machine or its local network, regardless of DNS."""
     name = host.rstrip(".").lower()
     return name == "localhost" or name.endswith(_LOCAL_NAMES)
 
 
 def ip_of(address: str) -> IpAddress:
-    """An address as a socket names it, without its zone; an IPv4 address in its IPv6 form is that IPv4 address.
+    """Parse an address as a socket formats it, without its zone; an IPv4-mapped IPv6 address becomes the IPv4 address.
 
     Raises:
         ValueError: it is not an IP address.
@@ -201,15 +203,15 @@ def ip_of(address: str) -> IpAddress:
 
 
 def is_private(ip: IpAddress) -> bool:
-    """Whether it is of this machine or of a private network: loopback, private, unique local or shared."""
+    """Whether an address is of this machine or of a private network: loopback, private, unique local or shared."""
     return any(ip in network for network in _PRIVATE)
 
 
 def is_metadata(ip: IpAddress) -> bool:
-    """Whether it leads to the metadata service of a cloud, also from inside of an IPv6 address.
+    """Whether an address is a cloud's metadata service, or an IPv6 address that embeds the address of one.
 
-    IPv4 addresses stand in the last 32 bits of most forms: mapped, compatible, translated, NAT64 with any prefix of 96
-    bits, ISATAP. Of 6to4, Teredo and the other forms of NAT64 they are taken out.
+    Most forms have the IPv4 address in the last 32 bits: mapped, compatible, translated, NAT64 with any prefix of 96
+    bits, ISATAP. From 6to4, Teredo and the other forms of NAT64 it is extracted.
     """
     if ip in _METADATA:
         return True
@@ -217,7 +219,7 @@ def is_metadata(ip: IpAddress) -> bool:
 
 
 def is_metadata_name(host: str) -> bool:
-    """Whether it is a name under which a cloud documents its metadata service; others are known by their address."""
+    """Whether a name is documented as a cloud's metadata service; other names are blocked by their address."""
     return host.rstrip(".").lower() in _METADATA_NAMES
 
 
@@ -227,7 +229,7 @@ def _is_global(ip: IpAddress) -> bool:
 
 
 def _carried(ip: IpAddress) -> list[IpAddress]:
-    """The IPv4 addresses that the form of an IPv6 address says it carries."""
+    """The IPv4 addresses that an IPv6 address embeds according to its form."""
     if isinstance(ip, ipaddress.IPv4Address):
         return []
     last_bits = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
@@ -236,10 +238,10 @@ def _carried(ip: IpAddress) -> list[IpAddress]:
 
 
 def _embedded(ip: ipaddress.IPv6Address) -> list[IpAddress]:
-    """Every IPv4 address that an IPv6 address may stand for."""
+    """All IPv4 addresses that an IPv6 address may embed."""
     embedded = [ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF), *_carried(ip)]
     if ip in _LOCAL_NAT64:
         bits = f"{int(ip):0128b}"
-        bits = bits[:64] + bits[72:]  # bits 64 to 71 are passed over
+        bits = bits[:64] + bits[72:]  # bits 64 to 71 are not part of the IPv4 address
         embedded.extend(ipaddress.IPv4Address(int(bits[prefix : prefix + 32], 2)) for prefix in _EMBEDDED)
     return embedded

@@ -1,4 +1,4 @@
-"""Certificates: whose servers are trusted; the same for every client."""
+"""TLS: the trusted certificates, the same for every client."""
 
 import os
 

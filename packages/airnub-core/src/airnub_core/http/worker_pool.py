@@ -1,10 +1,10 @@
-"""A pool: one downloader on the client of this process, and where it pays others in processes beside it.
+"""Worker pool: one downloader in this process and, for many files, further ones in separate processes.
 
-Processes pay where there are many small files: then Python itself is the limit, and it uses one core a process.
+More processes are faster for many small files, where Python is the bottleneck and uses one core per process.
 
-A process may be killed, by the system that runs out of memory or by what a server sends. A new one takes its place, and
-what was out with it is fetched again: by the new process, and never by this one, in ever smaller lots, so that a job
-that ends its process is found, and fails alone. The number of new processes is limited (`MOST_LOSSES`).
+A process may be killed by the kernel when memory runs out, or crash on a response. A new process replaces it and
+repeats the jobs that were in flight, in ever smaller lots, so that a job that crashes its process is isolated and is
+the only one to fail. The main process never repeats such jobs. The number of replacements is limited (`MOST_LOSSES`).
 """
 
 import shutil
@@ -25,26 +25,25 @@ from airnub_core.http.workers import Ended, Packet, ProcessWorker, ThreadWorker
 from airnub_core.store.partials import Partials
 
 MOST_LOSSES = 16
-"""Processes of one pool that may end by themselves. After one more, the jobs that such processes were at fail, and this
-process does the rest alone. One job that ends its process is found after five at most, among 4,096 that were out.
+"""Crashed processes that one pool replaces. After one more, the jobs in flight in such processes fail, and the main
+process does the rest alone. A job that crashes its process is isolated after five crashes, out of 4,096 in flight.
 """
 _LOTS = 8
-"""Lots in which the jobs of a lost process are done again."""
+"""Number of lots into which the jobs of a crashed process are divided."""
 _LEAST_ATTEMPTS = 3
-"""Processes that a job must have been with when they ended, before it is taken for the cause: one may be bad luck."""
+"""Crashes that a job must have been in flight at, before it counts as the cause; a single one may be a coincidence."""
 
 
 class WorkerPool:
-    """Downloaders at work while the block runs; those that are still at it when it ends are stopped."""
+    """A pool of downloaders, a context manager; downloaders still running on exit are stopped."""
 
     def __init__(self, config: DownloaderConfig, processes: int = 1, client: Client | None = None) -> None:
-        """Hire.
+        """Start the downloaders.
 
         Args:
-            config: for all of them together.
-            processes: how many; 1 is this process alone.
-            client: makes the requests of this process, and keeps to its share of the limits meanwhile; `None` for one
-                of its own.
+            config: configuration of all downloaders together.
+            processes: number of processes, including this one.
+            client: the HTTP client of this process, limited to its share meanwhile; `None` creates one.
         """
         self._client = client
         if client is not None:
@@ -54,7 +53,7 @@ class WorkerPool:
         self._queue: SimpleQueue[tuple[int, Packet]] = SimpleQueue()
         self._places: list[_Place] = []
         self._attempts: Counter[int] = Counter()
-        """Of jobs that lost processes were at: how many."""
+        """By job number, the crashes that the job was in flight at."""
         self._losses = 0
         self._closed = False
         self._stopping = threading.Event()
@@ -68,31 +67,31 @@ class WorkerPool:
             raise
 
     def __len__(self) -> int:
-        """How many share the limits."""
+        """Number of downloaders that share the limits."""
         return self._size
 
     @property
     def has_started(self) -> bool:
-        """Whether all members have, as far as `results` has reported."""
+        """Whether all downloaders have started, as far as `results` has reported."""
         return all(place.is_ready or place.is_over for place in self._places)
 
     @property
     def has_idle(self) -> bool:
-        """Whether a member that takes jobs has nothing to do."""
+        """Whether a downloader that accepts jobs has none."""
         return any(place.takes_jobs and not place.member.out for place in self._places)
 
     @property
     def losses(self) -> int:
-        """Processes that have ended by themselves."""
+        """Number of crashed processes."""
         return self._losses
 
     def add(self, requests: list[Request]) -> None:
-        """More to do, for the member with the least, of those that have started and do nothing again."""
+        """Add jobs to the least busy downloader that has started and repeats no jobs of a crashed process."""
         place = min((place for place in self._places if place.takes_jobs), key=lambda place: len(place.member.out))
         place.member.add(requests)
 
     def close(self) -> None:
-        """There are no more jobs; a process that has not started yet is not needed."""
+        """Close the queue; a process that has not started yet is stopped."""
         self._closed = True
         for place in self._places:
             if place.takes_jobs:
@@ -101,19 +100,20 @@ class WorkerPool:
                 place.member.dismiss()
 
     def stop(self) -> None:
-        """Give up on what has not ended; the results so far still come."""
+        """Cancel running jobs; results so far are still delivered."""
         self._stopping.set()
         for place in self._places:
             if not place.is_over:
                 place.member.stop()
 
     def results(self) -> Iterator[list[Result]]:
-        """Results as they come, until all members have ended; none where one has started, and four times a second where
-        nothing comes.
+        """Yield results as they arrive, until all downloaders have ended.
+
+        An empty list is yielded when a downloader has started, and four times a second while there are no results.
 
         Raises:
-            StoreError: what a lost process has left cannot be cleared away.
-            Exception: the thread of this process failed.
+            StoreError: the staging folder of a crashed process cannot be cleaned up.
+            Exception: the downloader thread of this process failed.
         """
         while self._is_running or not self._queue.empty():
             try:
@@ -138,7 +138,7 @@ class WorkerPool:
             self._go_on(place)
 
     def rest(self) -> Iterator[list[Result]]:
-        """What `results` has not given when it was left early, or has raised; waits until all have ended."""
+        """Yield what is left after `results` was abandoned or raised; waits until all downloaders have ended."""
         for place in self._places:
             place.member.join()
         while not self._queue.empty():
@@ -154,7 +154,7 @@ class WorkerPool:
         return any(not place.is_over for place in self._places)
 
     def _go_on(self, place: "_Place") -> None:
-        """Give the next lot to do again when the one before has ended; after the last one new jobs are taken again."""
+        """Repeat the next lot when the previous one has ended; after the last one, accept new jobs again."""
         if not (place.again and place.is_ready) or place.member.out:
             return
         if place.lots:
@@ -165,7 +165,7 @@ class WorkerPool:
                 place.member.close()
 
     def _ended(self, number: int, status: int | None) -> list[Result]:
-        """A member has ended; another takes its place where it was lost. The results of jobs that are given up."""
+        """Handle the end of a downloader: replace a crashed process, and return the results of jobs that fail."""
         place = self._places[number]
         if status is None or self._stopping.is_set():
             place.member.join()  # what it has not given is in the queue then
@@ -180,7 +180,7 @@ class WorkerPool:
         if self._losses <= MOST_LOSSES and (place.lots or not self._closed):
             with suppress(OSError):  # the system has no room for another process
                 place.member = ProcessWorker(self._config.share(number, self._size), self._sender(number))
-                if self._stopping.is_set():  # meanwhile, by another thread
+                if self._stopping.is_set():  # set by a different thread in the meantime
                     place.member.stop()
                 return given_up
         given_up += [self._failed(request, status) for lot in place.lots for request in lot]
@@ -189,7 +189,7 @@ class WorkerPool:
         return given_up
 
     def _do_again(self, place: "_Place", status: int) -> list[Result]:
-        """Divide what was out into lots; a job that was alone with the last of several lost processes is given up."""
+        """Divide the jobs in flight into lots; a job that was alone in the last of several crashed processes fails."""
         left = list(place.member.out.values())
         place.member.out.clear()
         self._attempts.update(request.number for request in left)
@@ -205,7 +205,7 @@ class WorkerPool:
         return Response(request, attempts, WorkerLostError(request.url, status, attempts=attempts))
 
     def _clear_away(self, place: "_Place") -> None:
-        """Remove what a lost process staged without a result, which comes again; large parts are kept to go on from."""
+        """Remove bodies that a crashed process staged without a result; large partial files are kept and resumed."""
         if place.folder is None:
             return
         partials = Partials(self._config.hidden)
@@ -231,22 +231,22 @@ class WorkerPool:
 
 
 class _Place:
-    """A place in a pool: the member that has it now, and what it is to do again."""
+    """A slot of the pool: its current downloader, and the jobs to repeat."""
 
     def __init__(self, member: ThreadWorker | ProcessWorker) -> None:
         self.member = member
         self.is_ready = False
-        """Whether the member has started."""
+        """Whether the downloader has started."""
         self.is_over = False
-        """Whether it has ended, and no other comes."""
+        """Whether it has ended and is not replaced."""
         self.again = False
-        """Whether it does jobs of a lost process again; it gets no others meanwhile."""
+        """Whether it repeats jobs of a crashed process; it accepts no other jobs meanwhile."""
         self.lots: deque[list[Request]] = deque()
-        """Jobs to do again, one lot after the other."""
+        """Lots of jobs to repeat, one at a time."""
         self.folder: Path | None = None
-        """Where a process stages."""
+        """The staging folder of a process."""
         self.reported: set[str] = set()
-        """Names of folders in it that belong to a result."""
+        """Names of the folders in it that belong to a result."""
 
     @property
     def takes_jobs(self) -> bool:

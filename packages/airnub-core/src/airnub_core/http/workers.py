@@ -1,4 +1,4 @@
-"""The members of a worker pool: a downloader on the client of this process, and downloaders in processes beside it.
+"""Workers: the members of a pool, a downloader on the client of this process, and downloaders in separate processes.
 
 A process gets requests on its standard input, and answers on its standard output, both pickled as plain tuples; what
 the index knows stays here. It ends when its input does: with the process that started it, however that ended.
@@ -175,7 +175,7 @@ def main() -> None:
             try:
                 message = pickle.load(source)  # noqa: S301
             except (EOFError, pickle.UnpicklingError):
-                # Whoever wanted the results is dead. What is staged is whole or not there; the next run looks at it.
+                # The parent process is dead. The next run recovers the staged bodies, which are complete or missing.
                 os._exit(1)
             if message == CLOSE:
                 downloader.close()

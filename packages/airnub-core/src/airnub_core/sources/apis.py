@@ -1,4 +1,4 @@
-"""JSON APIs: every answer is kept as it came; the records of all pages of a source become one file of JSON Lines."""
+"""JSON APIs: store every response unchanged, and write the records of all pages of a source to one JSON Lines file."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Kinds of source: what every kind has, and what a new one must bring.
+"""Kinds of source: the settings that all kinds share, and what a new kind has to implement.
 
 A kind is a module here, such as `files`:
 

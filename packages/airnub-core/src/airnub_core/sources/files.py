@@ -1,4 +1,4 @@
-"""Files at known URLs: their settings, and the list of URLs in a file of the department's package."""
+"""Files at known URLs: their settings, and lists of URLs read from a file of the department."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""HTML: the links on a page, as a browser would resolve them. Bytes in, links out.
+"""HTML: find the links on a page and resolve them as a browser does.
 
 Large pages are read in a process of their own, which can be ended: some take a parser for ever. 20,000 attributes of
 one element take two seconds, ten times as many minutes, and no limit that real pages keep would exclude that. Below

@@ -1,4 +1,4 @@
-"""Links on pages: a page or a sitemap is read, and what it points at is fetched, or only listed."""
+"""Links on pages: read a page or a sitemap, and fetch the URLs that it links to, or only list them."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Records: what is read out of the JSON answer of an API. Pure: bytes in, values out."""
+"""Records: extract the records from the JSON response of an API."""
 
 import json
 from collections.abc import Iterable, Sequence

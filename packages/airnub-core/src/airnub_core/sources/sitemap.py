@@ -1,4 +1,4 @@
-"""Sitemaps: the pages that one lists, in each of the forms that sites have. Bytes in, links out."""
+"""Sitemaps: read the URLs that a sitemap lists, in each of the formats that sites use."""
 
 import zlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Watermarks: how far an incremental API was read, and which of its records are new since then. Pure."""
+"""Watermarks: the progress of an incremental API, and which of its records are new since then."""
 
 import json
 from collections.abc import Iterable

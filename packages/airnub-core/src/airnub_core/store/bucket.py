@@ -1,4 +1,4 @@
-"""A bucket: what object storage can do, the same for S3, Google Cloud Storage and Azure; nothing else imports obstore.
+"""Bucket: one interface to S3, Google Cloud Storage and Azure; no other module imports obstore.
 
 Errors are translated: those of obstore hold whole answers of the server, and with them names of keys and signed URLs.
 """

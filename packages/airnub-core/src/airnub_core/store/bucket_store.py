@@ -1,25 +1,25 @@
-"""The content store in object storage: every object once, under its digest, whole or not there.
+"""The content store in object storage: every object is stored once, under its digest, and appears atomically.
 
     <source>/<hex[:2]>/<hex>/<file name>                            as in a folder: see `objects.py`
                              <file name>.manifest.json
                              <file name>.<8 hex>.manifest.json
                              .name                                  the file name that these bytes go by
     .withdrawn/<source>/<hex of the URL>.json                       a URL that is withdrawn: see `withdrawal`
-    .airnub/conditions                                              shows that conditions are kept
-    .airnub/named                                                   they are, and every object has its `.name`
+    .airnub/conditions                                              probe whether conditional puts work
+    .airnub/named                                                   they do, and every object has its `.name`
 
-Nothing can be locked or renamed there, but a key can be created only where nothing is (`If-None-Match: *`), and one of
-several workers that try is the one that did. That decides, for each file:
+Object storage has no locks and no renames, but conditional puts (`If-None-Match: *`): of several workers that create
+one key, exactly one succeeds. Each file is published in three such puts:
 
-1. `.name` is created, with the file's name in it. A worker that finds one takes its name: two workers with
-   equal bytes and different names go on with one name, and so with one key.
-2. The object is created under that name. A second worker, or the same after a crash, finds it there: the same bytes,
-   since the digest is in its key. Only one of the wrong size is replaced.
-3. The manifest is created. It names what is there already; a run that ends before leaves an object without one, which
-   the next run's manifest names, or `store gc` removes.
+1. `.name`, which contains the file name. A worker that finds one uses the name in it, so that two workers with equal
+   bytes and different file names write the same key.
+2. The object, under that name. If a different worker, or this one before a crash, has created it, it has the same
+   bytes, since the key contains the digest. It is replaced only if its size is wrong.
+3. The manifest, after its object. A run that ends in between leaves an object without a manifest; the next run adds
+   one, or `store gc` removes the object.
 
-A new file costs three puts, and no listing: S3 asks for a listing what it asks for a put, and a listing could not
-decide who was first. A further URL of equal bytes costs two puts and three gets. Puts are durable when they return.
+A new file takes three puts and no listing: on S3 a listing costs as much as a put, and could not decide which worker
+was first. A further URL with equal bytes takes two puts and three gets. A put is durable when it returns.
 """
 
 import errno
@@ -41,21 +41,21 @@ from airnub_core.store.reader import Result, StoreReader, Thing, failure_of, in_
 from airnub_core.store.withdrawal import FOLDER, Withdrawal
 
 PARALLEL = 32
-"""Requests at a time: most of a request is waiting."""
+"""Concurrent requests; a request is mostly waiting."""
 _DEPTH = 4
-"""Parts of the path of an object."""
+"""Number of parts in the path of an object."""
 NAME = ".name"
 PROBE = ".airnub/conditions"
 NAMED = ".airnub/named"
 
 
 class BucketStore(StoreReader):
-    """A `Store` below the prefix of a bucket; for any number of workers, and safe to use from several threads."""
+    """A `Store` below the prefix of a bucket, for any number of workers; it is thread-safe."""
 
     takes_logs: ClassVar[bool] = False
 
     def __init__(self, address: BucketAddress) -> None:
-        """Raises StoreError where the address is none; the bucket is not asked before it is used."""
+        """Raises StoreError if the address is invalid; no request is sent before the first use."""
         self._bucket = Bucket(address)
         self._workers = ThreadPoolExecutor(PARALLEL, thread_name_prefix="bucket")
         self._preparing = threading.Lock()
@@ -68,10 +68,10 @@ class BucketStore(StoreReader):
         return self._bucket.name
 
     def publish(self, batch: Sequence[Staged]) -> list[PublishResult | StoreError]:
-        """As `Store.publish`; after a failure no more is begun.
+        """Publish staged bodies as `Store.publish` says; after a failure no further upload is started.
 
-        Staged folders stay until the next batch or the end: a run that is killed before its index knows of them would
-        otherwise fetch them again.
+        Staged folders stay until the next batch or the end, since a run that is killed before the index has recorded
+        them would fetch them again otherwise.
         """
         if not batch:
             return []
@@ -81,7 +81,7 @@ class BucketStore(StoreReader):
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
-            # Nothing that is staged is read after this returns.
+            # So that no staged file is read after this returns.
             for future in futures:
                 future.cancel()
             wait(futures)
@@ -92,10 +92,10 @@ class BucketStore(StoreReader):
         return results
 
     def make_durable(self, paths: Iterable[str]) -> None:
-        """Nothing: what object storage has taken is safe."""
+        """Do nothing: in object storage every put is durable."""
 
     def close(self) -> None:
-        """Nothing more is published."""
+        """Remove staged folders and end the threads; nothing can be published afterwards."""
         self._clear_away()
         self._workers.shutdown()
 
@@ -113,7 +113,7 @@ class BucketStore(StoreReader):
             return failure_of(error, staged.folder)
 
     def has(self, path: str, size: int) -> bool:  # noqa: ARG002  # to ask would cost a request for each known URL
-        """True: object storage does not lose what it has taken."""
+        """Always true: object storage does not lose objects, and a request for each known URL would cost too much."""
         return True
 
     def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
@@ -121,15 +121,15 @@ class BucketStore(StoreReader):
             pass
 
     def remove(self, path: str) -> None:
-        """Remove an object or a manifest; not while others write."""
+        """Remove an object or a manifest; only safe while no worker writes."""
         folder, _, file_name = path.rpartition("/")
-        # The name goes first: a worker that finds it counts on its object.
+        # The `.name` is removed first, since a worker that finds one expects its object.
         if not path.endswith(SUFFIX) and self._bucket.read(f"{folder}/{NAME}") == file_name.encode():
             self._bucket.delete(f"{folder}/{NAME}")
         self._bucket.delete(path)
 
     def _prepare(self) -> None:
-        """Name the objects of a store that was copied here, and see that conditions are kept; once for a bucket."""
+        """Check that conditional puts work, and write the `.name` of objects copied from a folder; once per bucket."""
         with self._preparing:
             if not self._prepared and self._bucket.size(NAMED) is None:
                 self._bucket.create(PROBE, b"")
@@ -173,7 +173,7 @@ class BucketStore(StoreReader):
         )
 
     def _named(self, key: str, file_name: str) -> tuple[str, bool]:
-        """The name that the bytes of a digest go by, and whether it was given just now."""
+        """The file name of the object with a digest, and whether this call has created its `.name`."""
         while True:
             if self._bucket.create(key, file_name.encode()):
                 return file_name, True
@@ -186,7 +186,7 @@ class BucketStore(StoreReader):
             return name, False
 
     def _claim(self, place: str, content: bytes, url_digest: str, *, probably_free: bool) -> bool:
-        """Whether the manifest at a place is that of this URL, written now or before."""
+        """Whether the manifest at a path belongs to this URL; it is written if there is none."""
         if probably_free and self._bucket.create(place, content):
             return True
         known = self._bucket.read(place)
@@ -220,7 +220,7 @@ class BucketStore(StoreReader):
         return found
 
     def _paths(self, source: str | None = None, ending: str = "") -> Iterator[str]:
-        """What is hidden, or lies elsewhere, is left out."""
+        """Paths of objects and manifests; hidden keys and keys outside of the layout are skipped."""
         for path in self._bucket.listed(f"{source}/" if source else ""):
             parts = path.split("/")
             is_hidden = parts[0].startswith(".") or parts[-1].startswith(".")

@@ -1,10 +1,10 @@
-"""Durability: what was written survives a power loss. Bought once per batch, since per file it costs ten times the job.
+"""Durability: sync files so that they survive a power loss, once per batch, since a sync per file is far slower.
 
 Measured with 5,000 files of 10 KiB on ext4: 0.2 ms a file with one `syncfs` per 500 files, 1 to 3 ms with `fsync` each.
 
-A staging folder may be left on purpose: all in it is published and indexed, but not durable without its logs. While the
-file system stays mounted nothing gets lost, and the next run has no more to do than to sync and remove it. What that
-saves is measured in benchmarks/README.md.
+The sync may be deferred: a staging folder is kept at the end of a run whose files are published and indexed, but
+durable only by its logs. As long as the file system stays mounted, nothing can be lost, and the next run only syncs and
+removes the folder. benchmarks/README.md has the time that this saves.
 """
 
 import ctypes
@@ -22,16 +22,16 @@ _AT_FDCWD = -100
 
 
 def make_durable(root: Path, paths: Iterable[Path], entries: Iterable[Path] = ()) -> None:
-    """Return when `paths` are on the disk: files with their bytes, folders with their entries and the files in them.
+    """Sync `paths` to the disk: files with their bytes, folders with their entries and the files in them.
 
     Args:
-        root: any folder of the file system that holds them; where the system can sync a whole file system at once, that
-            is done, and `paths` is not read.
-        paths: all that was written and is to be durable.
-        entries: folders that are to be durable without the files in them.
+        root: any folder of their file system; a system that can sync a whole file system at once does that, and `paths`
+            is not iterated.
+        paths: the files and folders to sync.
+        entries: folders to sync without the files in them.
 
     Raises:
-        OSError: the disk did not take it; nothing may be called stored then.
+        OSError: the sync failed; none of the files may be reported as stored.
     """
     if _syncfs is not None:
         _sync_file_system(root)
@@ -45,7 +45,7 @@ def syncs_at_once() -> bool:
 
 
 def sync_each(paths: Iterable[Path], entries: Iterable[Path] = ()) -> None:
-    """The same, one by one, for systems that cannot do it at once; files first, then the folders that name them."""
+    """Sync one by one, for systems without a sync of a whole file system; files first, then their folders."""
     folders: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -60,7 +60,7 @@ def sync_each(paths: Iterable[Path], entries: Iterable[Path] = ()) -> None:
 
 
 def with_parents(paths: Iterable[str], *, above: int) -> Iterator[Path]:
-    """Folders, and so many above each of them, which hold their names; all of them once."""
+    """Folders and the `above` nearest parents of each, which hold their names; each folder once."""
     known: set[Path] = set()
     for path in map(Path, paths):
         for folder in (path, *path.parents[:above]):
@@ -70,10 +70,10 @@ def with_parents(paths: Iterable[str], *, above: int) -> Iterator[Path]:
 
 
 def defer_sync(folder: Path) -> None:
-    """Mark a staging folder.
+    """Mark a staging folder whose sync is deferred to the next run.
 
     Raises:
-        OSError: the disk is full, or the store was removed; no mark is left that was cut.
+        OSError: the disk is full, or the store was removed; an incomplete mark is removed.
     """
     mount = mount_of(folder) if syncs_at_once() else None
     if mount is not None:
@@ -86,7 +86,7 @@ def defer_sync(folder: Path) -> None:
 
 
 def is_untouched(folder: Path) -> bool:
-    """Whether a staging folder is marked, and its file system was mounted all the time since then."""
+    """Whether a staging folder is marked and its file system has stayed mounted since then."""
     try:
         marked = (folder / _MARK).read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -95,7 +95,7 @@ def is_untouched(folder: Path) -> bool:
 
 
 def mount_of(folder: Path) -> str | None:
-    """A name for the mount of a folder that no other ever has; `None` where the system knows none.
+    """A unique identifier of the mount that a folder is in; `None` if the system has none.
 
     Raises:
         OSError: the folder is not there.
@@ -137,8 +137,8 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-# Linux alone has syncfs(2), and Python has no name for it.
+# Only Linux has syncfs(2), and Python does not expose it.
 _syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if sys.platform == "linux" else None
-# On macOS fsync(2) leaves the bytes in the cache of the disk.
+# On macOS fsync(2) does not flush the cache of the disk.
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 _statx = getattr(ctypes.CDLL(None, use_errno=True), "statx", None) if sys.platform == "linux" else None

@@ -1,4 +1,4 @@
-"""Opening a store: its objects and its index together, the index rebuilt where it is missing or damaged."""
+"""Store factory: open the objects and the index of a store, and rebuild an index that is missing or damaged."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Verification: every object is hashed again, and what is damaged is named."""
+"""Verification: hash every object again, and report the damaged ones."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Garbage collection: what no manifest refers to is found and removed, and never what a process is writing."""
+"""Garbage collection: find and remove files that no manifest refers to, except those of a writing process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +22,10 @@ _LOCK = "lock"
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """Something that is not needed; `kind` says what it is.
+    """A file or folder that is not needed.
 
-    `object`: bytes without a manifest. `staging`: what a process left behind that was killed. `index`: a damaged index
-    that was set aside. `folder`: one that is empty.
+    `kind` is `object`: an object without a manifest; `staging`: the staging folder of a killed process; `index`: a
+    damaged index that was set aside; or `folder`: an empty folder.
     """
 
     path: str
@@ -37,28 +37,28 @@ class Orphan:
 
 @dataclass(slots=True)
 class GarbageCollection:
-    """What was found; `removed` are those of it that are gone."""
+    """The result of a garbage collection; `removed` is the part of `found` that was removed."""
 
     found: list[Orphan] = field(default_factory=list)
     removed: list[Orphan] = field(default_factory=list)
     writers: int = 0
-    """Live processes that write into the store."""
+    """Number of live processes that write into the store."""
 
 
 def collect(place: Path | StoreLocation, *, dry_run: bool = False) -> GarbageCollection:
-    """Find what no manifest refers to, and remove it.
+    """Find files that no manifest refers to, and remove them.
 
-    While a process writes into the store, objects and empty folders are named and left: it may have been about to give
-    this very object a manifest. For the time of removing no process can begin to write. What lies beside a damaged
-    manifest is left too, since what that refers to is unknown; and so is a manifest without its object, which
-    `verify` names.
+    While a process writes into the store, objects and empty folders are reported but not removed, since the process may
+    be about to write the manifest of such an object. No process can start writing during the removal. Objects beside a
+    damaged manifest are kept, since it is unknown which of them it refers to. A manifest without its object is kept,
+    too; `verify` reports it.
 
-    In a bucket there are only objects without a manifest to be found, and no lock shows who writes there: the
-    caller makes sure that no process does.
+    In a bucket only objects without a manifest are found. A bucket has no lock that shows writers, so the caller has
+    to make sure that no process writes.
 
     Args:
-        place: the store to look at.
-        dry_run: remove nothing.
+        place: the store.
+        dry_run: only find, remove nothing.
 
     Raises:
         StoreError: the store cannot be read or written.
@@ -69,12 +69,12 @@ def collect(place: Path | StoreLocation, *, dry_run: bool = False) -> GarbageCol
         return _collect_objects(store, dry_run=dry_run)
     result = GarbageCollection()
     try:
-        # The long look is without the lock; what it found is looked at again with it.
+        # The long scan runs without the lock; its findings are checked again under the lock.
         unclaimed = [folder for folder in object_folders(store) if _unclaimed(folder)]
         with _no_new_writers(store):
             result.found, _ = _dead_and_alive(store)
         if not dry_run and result.found:
-            # A process that begins to write publishes what dead ones have left whole, and removes the rest.
+            # Opening a store for writing recovers the complete bodies of dead processes, and removes the rest.
             with open_for_writing(place):
                 result.removed = [leftover for leftover in result.found if not (store.root / leftover.path).exists()]
         with _no_new_writers(store):
@@ -107,7 +107,7 @@ def _collect_objects(store: Store, *, dry_run: bool) -> GarbageCollection:
 
 @contextmanager
 def _no_new_writers(store: ContentStore) -> Iterator[None]:
-    """While the block runs, no process can begin to write; where none ever did, there is nothing to hold."""
+    """Keep processes from starting to write while the block runs; without a staging folder there is no lock to hold."""
     staging = store.hidden / "staging"
     if not staging.is_dir():
         yield
@@ -135,7 +135,7 @@ def _still_unclaimed(store: ContentStore, folder: ObjectFolder) -> Iterator[Orph
 
 
 def _dead_and_alive(store: ContentStore) -> tuple[list[Orphan], int]:
-    """What dead processes left in the hidden folder, and how many processes are alive."""
+    """The staging folders of dead processes, and the number of live processes."""
     dead: list[Orphan] = []
     alive = 0
     staging = store.hidden / "staging"
@@ -156,7 +156,7 @@ def _set_aside(store: ContentStore) -> Iterator[Orphan]:
 
 
 def _empty_folders(store: ContentStore) -> Iterator[Orphan]:
-    """From the inside out, so that what becomes empty is found too."""
+    """Empty folders, innermost first, so that parents that become empty are found too."""
     for pattern in ("[!.]*/??/*", "[!.]*/??", "[!.]*"):
         for path in sorted(store.root.glob(pattern)):
             if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
@@ -173,7 +173,7 @@ def _take(store: ContentStore, leftover: Orphan, result: GarbageCollection, *, r
     else:
         path.unlink()
     if leftover.kind == "object":
-        # What it leaves empty goes with it.
+        # Folders that become empty are removed too.
         remove_empty(path.parents[:3])
     result.removed.append(leftover)
 

@@ -1,4 +1,4 @@
-"""Layout: where objects and manifests lie, and which names they and sources may have; all paths are built here.
+"""Layout: the paths of objects and manifests, and the valid names of objects and sources.
 
 <root>/<source>/<hex[:2]>/<hex>/<file name>
                                 <file name>.manifest.json
@@ -12,30 +12,30 @@ from typing import NamedTuple
 from airnub_common import is_reserved_name, safe_file_name
 
 HIDDEN = ".airnub"
-"""The folder of what is not an object: staging, partial files, the index."""
+"""The hidden folder: staging, partial files, the index."""
 SUFFIX = ".manifest.json"
-"""Of the manifest beside an object."""
+"""The suffix of manifests."""
 SOURCE_PATTERN = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"
-"""For JSON schemas; `checked_source_name` is the whole rule."""
+"""Pattern of source names for JSON schemas; `checked_source_name` has the complete rule."""
 _SOURCE = re.compile(SOURCE_PATTERN)
 _LONGEST_SHOWN = 60
 
 
 class Staged(NamedTuple):
-    """A folder that holds `<file_name>` and `<file_name>.manifest.json`; it crosses the borders of processes."""
+    """A staged folder with `<file_name>` and `<file_name>.manifest.json`; a plain value, sent between processes."""
 
     folder: str
     """Absolute path of a local folder."""
     source: str
     file_name: str
-    """Safe, and never taken for a manifest's."""
+    """A safe file name that does not end as a manifest's."""
     hex_digits: str
-    """Of the SHA-256 of the bytes."""
+    """The SHA-256 of the bytes, in hex."""
     size: int
     """In bytes."""
     url_digest: str
     is_logged: bool = False
-    """Whether a write-ahead log has its bytes and its manifest too."""
+    """Whether a write-ahead log has the bytes and the manifest too."""
 
     @property
     def home(self) -> Path:
@@ -44,41 +44,41 @@ class Staged(NamedTuple):
 
 
 def object_name(file_name: str) -> str:
-    """A safe name for an object, that cannot be taken for a manifest's."""
+    """A safe file name for an object, which does not end as a manifest's."""
     safe = safe_file_name(file_name)
     return safe[: -len(SUFFIX)] + ".manifest_json" if safe.endswith(SUFFIX) else safe
 
 
 def object_path(source: str, hex_digits: str, file_name: str) -> str:
-    """Where an object lies, relative to the store."""
+    """The path of an object, relative to the store."""
     return f"{source}/{hex_digits[:2]}/{hex_digits}/{file_name}"
 
 
 def derived_url(url: str, file_name: str) -> str:
-    """What an object is known by that was made from the answers of a URL, which may have an object of its own."""
+    """The URL that identifies an object derived from the responses of `url`, which may have an object of its own."""
     return f"{url}#{file_name}"
 
 
 def records_name(source: str) -> str:
-    """The file of the records of an API."""
+    """The name of the file with the records of an API."""
     return f"{source}.jsonl"
 
 
 def links_name(source: str) -> str:
-    """The file that lists the links of a page."""
+    """The name of the file that lists the links of a page."""
     return f"{source}.links.json"
 
 
 @lru_cache(1024)  # the items of a source have one name
 def checked_source_name(name: str) -> str:
-    """The name, if a source may have it: it becomes a folder of the store, on every file system.
+    """Validate the name of a source, which becomes a folder of the store on any file system; returns the name.
 
-    Only what is written is checked: a store whose folders an earlier rule allowed is read and verified as before.
+    Names are checked only on writing; existing folders that an earlier rule allowed are still read and verified.
 
     Raises:
-        ValueError: it is not one, with what was expected; `shown_name` shows what was found.
+        ValueError: the name is invalid; the message says what was expected, `shown_name` formats what was found.
     """
-    # `$` of Python also matches in front of a last line end.
+    # `$` in Python also matches before a final newline.
     if not _SOURCE.fullmatch(name) or name.endswith("\n"):
         raise ValueError(
             "expected the name of a source, 1 to 100 letters (a-z, A-Z), digits, `_`, `-` and `.`, the first one a "
@@ -90,6 +90,6 @@ def checked_source_name(name: str) -> str:
 
 
 def shown_name(name: object) -> str:
-    """A refused name for a message, on one line."""
+    """An invalid name as one short line, for an error message."""
     shown = ascii(name)
     return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"

@@ -1,4 +1,4 @@
-"""Where a store is: a folder, or a bucket with a local folder; values that cross the borders of processes."""
+"""Store location: a folder, or a bucket with a local folder; plain values, which can be sent to other processes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,12 +1,12 @@
-"""The content store in a folder: every object once, under its digest, whole or not there.
+"""The content store in a folder: every object is stored once, under its digest, and appears atomically.
 
     <root>/<source>/<hex[:2]>/<hex>/<file name>
                                     <file name>.manifest.json               the first URL that brought the bytes
                                     <file name>.<8 hex>.manifest.json       each further URL
     <root>/.withdrawn/<source>/<hex of the URL>.json                        a URL that is withdrawn: see `withdrawal`
-    <root>/.airnub/                 staging, partial files and the index; no source is called so
+    <root>/.airnub/                 staging, partial files and the index; not a valid source name
 
-Bytes and manifest are on the disk before their folder is renamed to its digest: what is visible is whole.
+Bytes and manifest are durable before their folder is renamed to its digest, so a visible object is always complete.
 """
 
 import errno
@@ -32,15 +32,15 @@ from airnub_core.store.withdrawal import FOLDER, Withdrawal
 from airnub_core.store.write_ahead_log import LOGS, continued, logs_in
 
 LEFT = 1000
-"""Objects; when more of them are in write-ahead logs alone at the end, the logs stay, and the next run syncs them
-(`durability`). What that saves is in benchmarks/README.md.
+"""Objects; if more of them are durable only by write-ahead logs at the end of a run, the logs stay and the next run
+syncs them (`durability`). benchmarks/README.md has the time that this saves.
 """
 NOT_EMPTY = frozenset({errno.EEXIST, errno.ENOTEMPTY})
-"""What systems call a folder that is in the way since something is in it."""
+"""Error numbers of a rename onto a folder that is not empty; systems differ."""
 _NAMES = 10_000
-"""Folders of which a process remembers the name of the object."""
+"""Folders whose object names a process caches."""
 _CONTINUED = 4
-"""Write-ahead logs, of 64 MiB, that may have been continued in another one until they are made needless by a sync."""
+"""Full write-ahead logs, of 64 MiB each, that may accumulate before a sync makes them obsolete."""
 
 
 class ContentStore(StoreReader):
@@ -53,7 +53,7 @@ class ContentStore(StoreReader):
         self._publishing = threading.Lock()
         self._lists = 0
         self._home: Path | None = None
-        """The staging folder of what is published."""
+        """The staging folder of the process whose bodies are published."""
         self._kept: list[Path] = []
         """Intent logs and staged folders that are needed until the renames of their batch are durable."""
         self._renamed: list[str] = []
@@ -75,7 +75,7 @@ class ContentStore(StoreReader):
 
     @property
     def hidden(self) -> Path:
-        """Where what is not an object lies."""
+        """The hidden folder: staging, partial files and the index."""
         return self.root / HIDDEN
 
     def publish(self, batch: Sequence[Staged]) -> list[PublishResult | StoreError]:
@@ -101,11 +101,10 @@ class ContentStore(StoreReader):
         make_durable(self.root, with_parents((str((self.root / path).parent) for path in paths), above=3))
 
     def close(self) -> None:
-        """Nothing more is published: the renames are made durable, and what was kept to repeat them goes; except where
-        that takes long and write-ahead logs are enough.
+        """Make all renames durable and remove the logs that could repeat them; with very many objects the logs stay.
 
         Raises:
-            OSError: the disk did not take them.
+            OSError: the sync failed.
         """
         with self._publishing:
             if self._home is not None and (self._kept or self._in_logs) and self._in_logs <= LEFT:
@@ -119,15 +118,16 @@ class ContentStore(StoreReader):
             self._known_logs = logs
 
     def _sync(self, home: Path, paths: Iterable[Path], *, closing: bool = False) -> None:
-        """Make `paths` durable, and all that was published or staged before. Then no log is needed but those
-        that a process may still append to.
+        """Make `paths` and all that was published or staged before durable, and remove the logs that this replaces.
+
+        Logs that a process may still append to stay.
         """
         logs = logs_in(home)
         needless = logs if closing else continued(logs)
         if needless:
             self._without_log = {str(path.parent) for path in home.glob(f"*/*/*{SUFFIX}")}
         staged = with_parents(self._without_log if needless else (), above=1)
-        # In their folders only what is new: one folder may hold the manifests of very many URLs.
+        # Only the new files in these folders: one folder may hold the manifests of very many URLs.
         entries = with_parents((str(file.parent) for file in self._claimed), above=3)
         files = chain(paths, with_parents(self._renamed, above=3), logs, staged, self._claimed)
         make_durable(self.root, files, entries)
@@ -186,7 +186,7 @@ class ContentStore(StoreReader):
             raise StoreError.of(error, file) from error
 
     def _claim(self, staged: Staged, folder: Path, *, logged: bool) -> PublishResult:
-        """Add a manifest for a URL that brought bytes which are there; damaged ones are replaced."""
+        """Add a manifest for a URL whose bytes the store already has; damaged bytes and manifests are replaced."""
         digest = f"{ALGORITHM}:{staged.hex_digits}"
         arrived = Path(staged.folder)
         existing, is_whole = self._object_in(folder, staged.file_name, digest)
@@ -207,7 +207,7 @@ class ContentStore(StoreReader):
                     continue
                 if self._is_withdrawn(known):
                     _replace(place, manifest, arrived)
-            # Until its place in the store is durable, the log or the staged folder is what a crash leaves of it.
+            # Until its place in the store is durable, recovery needs the log or the staged folder.
             if logged:
                 shutil.rmtree(arrived, ignore_errors=True)
             else:
@@ -243,7 +243,7 @@ class ContentStore(StoreReader):
 
     @staticmethod
     def _remove_damaged_claim(own: Path, place: Path) -> None:
-        """A URL has one claim: where it has just taken the first place, a damaged one of its own is of no use."""
+        """Remove a URL's damaged own manifest after the URL has taken the first manifest of the object."""
         if own == place or not own.exists():
             return
         try:
@@ -252,10 +252,10 @@ class ContentStore(StoreReader):
             own.unlink()
 
     def _object_in(self, folder: Path, file_name: str, digest: str) -> tuple[str, bool]:
-        """The name that the object of a folder has or should have, and whether its bytes are there, and whole.
+        """The file name of the object in a folder, and whether its bytes exist and match the digest.
 
-        A folder is listed only where neither a remembered name nor `file_name` leads to whole bytes: listed for each of
-        many URLs that bring the same bytes, it would cost as much as there are manifests in it.
+        The folder is listed only if neither the cached name nor `file_name` has the right bytes: a listing takes time
+        for each manifest in it, and many URLs may bring the same bytes.
         """
         for name in dict.fromkeys((self._object_names.get(folder, file_name), file_name)):
             with suppress(FileNotFoundError):
@@ -271,14 +271,14 @@ class ContentStore(StoreReader):
 
 
 def _replace(place: Path, manifest: Manifest, arrived: Path) -> None:
-    """Put a manifest into its place, whole or not at all, by way of the folder that its bytes arrived in."""
+    """Write a manifest atomically: into the staged folder first, then by a rename."""
     whole = arrived / f"claim{SUFFIX}"
     whole.write_bytes(manifest.as_bytes())
     whole.replace(place)
 
 
 def remove_empty(folders: Iterable[Path]) -> None:
-    """Remove folders one by one, up to the first that is not empty; none is listed, since it may hold very much.
+    """Remove folders one by one, up to the first that is not empty. None is listed, since a folder may be very large.
 
     Raises:
         OSError: one cannot be removed for a different reason.

@@ -1,4 +1,4 @@
-"""Partial files: what came of a large file before its transfer was cut, kept so that the next run goes on from there.
+"""Partial files: keep the received part of a large file whose transfer was cut, so that the next run resumes it.
 
     <hidden>/partial/<source>.<first 32 digits of the URL's SHA-256>/body
                                                                      partial.json

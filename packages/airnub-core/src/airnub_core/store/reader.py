@@ -1,4 +1,4 @@
-"""Reading a store: objects, manifests and withdrawals, each checked; the same wherever the store is."""
+"""Store reader: read and validate objects, manifests and withdrawals; shared by all kinds of store."""
 
 import hashlib
 from abc import ABC, abstractmethod

@@ -1,8 +1,8 @@
-"""Recovery: what a dead process left whole is taken up, so that nothing is fetched twice.
+"""Recovery: publish and index the complete bodies that a dead process left, so that they are not fetched again.
 
-A batch is published by renaming its staged folders. Before the first rename, one sync brings them and the intent log of
-the batch, the list of what is about to be published, to the disk; so whatever is visible is whole, and whatever a power
-loss takes back of the renames, the next run renames again. Small bodies are in a write-ahead log instead.
+A batch is published by renaming its staged folders. Before the first rename, one sync makes them durable together with
+the intent log, the list of bodies in the batch. So every visible object is complete, and the next run repeats renames
+that a power loss has undone. Small bodies are in a write-ahead log instead.
 """
 
 import json
@@ -22,17 +22,17 @@ from airnub_core.store.write_ahead_log import LogEntry, logs_in, read_log
 
 _INTENT_LOGS = "redo-*.json"
 _AGAIN = "again"
-"""Where what is only in a log is staged once more, in the folder of the dead process."""
+"""Subfolder of a dead process's folder in which bodies from a log are staged again."""
 
 
 def recover(store: Store, index: Index, partials: Partials, folder: Path) -> None:
-    """Take up the staging folder of a dead process: publish and index what is whole, park what is worth resuming.
+    """Recover the staging folder of a dead process: publish and index complete bodies, park resumable partial files.
 
     Args:
-        store: where to.
-        index: learns what it missed.
-        partials: where partial files wait.
-        folder: of the dead process, locked by the caller; whatever is left in it afterwards can go.
+        store: the store that bodies are published to.
+        index: the index that records them.
+        partials: the partial files of the store.
+        folder: the folder of the dead process, locked by the caller, which removes it afterwards.
 
     Raises:
         StoreError, OSError: the store cannot be written.
@@ -57,7 +57,7 @@ def recover(store: Store, index: Index, partials: Partials, folder: Path) -> Non
             else:
                 _write_again(staged, logged)
                 waiting.append(staged)
-    # Before more is published, which may make their logs needless.
+    # Recorded before more is published, since publishing may remove their logs.
     _record(index, store, rows)
     rows.clear()
     for one in store.publish(waiting):
@@ -65,15 +65,15 @@ def recover(store: Store, index: Index, partials: Partials, folder: Path) -> Non
             raise one
         if (row := _row_at(store, one.manifest_path)) is not None:
             rows.append(row)
-    # What was kept for the case of a crash goes when this returns.
+    # Recorded before returning, since the caller then removes the folder with its logs.
     _record(index, store, rows)
 
 
 def write_intent_log(folder: Path, number: int, batch: Iterable[Staged]) -> Path:
-    """Write the list of a batch into its staging folder; its path.
+    """Write the intent log of a batch into its staging folder, and return its path.
 
-    Lists that are there stay: those of a dead process are needed until the index knows of all that they name, and the
-    process that recovers them may die too.
+    Existing intent logs are not overwritten: those of a dead process are needed until the index has all their entries,
+    and the recovering process may die too.
 
     Raises:
         OSError: the disk is full, or the store was removed.
@@ -104,7 +104,7 @@ def _staged_in(folder: Path, partials: Partials) -> Iterator[Path]:
 
 
 def _whole(folder: Path) -> Staged | None:
-    """What is staged in a folder, where bytes and manifest are there and fit; a crash may have cut either."""
+    """The staged body in a folder, if bytes and manifest exist and match; a crash may have truncated either."""
     for path in folder.glob(f"*{SUFFIX}"):
         file_name = path.name.removesuffix(SUFFIX)
         try:
@@ -121,7 +121,7 @@ def _whole(folder: Path) -> Staged | None:
 
 
 def _staged_as(logged: LogEntry, folder: Path) -> Staged | None:
-    """What was logged, as if it was staged in a folder; `None` where a crash has cut it."""
+    """A log entry as if staged in `folder`; `None` if a crash has truncated the entry."""
     try:
         manifest = Manifest.parse(logged.manifest, str(folder))
     except DamagedManifestError:
@@ -135,20 +135,20 @@ def _staged_as(logged: LogEntry, folder: Path) -> Staged | None:
 
 def _write_again(staged: Staged, logged: LogEntry) -> None:
     folder = Path(staged.folder)
-    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed while it recovered
+    shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed during recovery
     folder.mkdir(parents=True)
     (folder / staged.file_name).write_bytes(logged.content)
     (folder / (staged.file_name + SUFFIX)).write_bytes(logged.manifest)
 
 
 def _row(store: Store, staged: Staged) -> IndexRow | None:
-    """What the index should know of what was published, where its place is still its own, and whole."""
+    """The index row of a staged body that was published, if its manifest is still of this URL and the bytes match."""
     row = _row_at(store, object_path(staged.source, staged.hex_digits, staged.file_name) + SUFFIX)
     return row if row is not None and row.url_digest == staged.url_digest else None
 
 
 def _row_at(store: Store, manifest_path: str) -> IndexRow | None:
-    """What the index should know of a published object, which is hashed before it is believed."""
+    """The index row of a published object; the object is hashed first, and `None` is returned if it is damaged."""
     try:
         manifest = store.manifest(manifest_path)
         digest, _ = store.digest(manifest.path)
@@ -160,5 +160,5 @@ def _row_at(store: Store, manifest_path: str) -> IndexRow | None:
 def _record(index: Index, store: Store, rows: list[IndexRow]) -> None:
     if rows:
         store.make_durable(row.path for row in rows)
-        # Nothing was looked up: what other runs have recorded since counts as it does for every answer.
+        # Without a lookup before: the index compares them with what other runs have recorded, as for any response.
         index.record(rows)

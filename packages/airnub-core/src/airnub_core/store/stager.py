@@ -1,4 +1,4 @@
-"""The stager: the one place that stages a body, which is hashed and written with its manifest beside it."""
+"""Stager: hash a body and write it with its manifest into a staged folder, which the store can publish."""
 
 import os
 from hashlib import sha256
@@ -15,15 +15,15 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 class Stager:
-    """Stages bodies: each alone in a folder that can be published, its bytes hashed, its manifest beside them."""
+    """Stages bodies, each in a folder of its own, which holds the bytes and their manifest."""
 
     def __init__(self, staging: Path, prefix: str, *, is_logged: bool = False) -> None:
-        """Make a folder in the staging folder; others may stage beside it.
+        """Make a folder in the staging folder of a process; several stagers may share that.
 
         Args:
-            staging: the folder of a process, absolute.
-            prefix: the name of the folder that is made in it, with a number behind it where that is taken.
-            is_logged: whether bodies that are in memory are written into a write-ahead log too.
+            staging: the staging folder of the process, absolute.
+            prefix: name of the new folder; a number is appended if the name is taken.
+            is_logged: whether bodies from memory are also written to a write-ahead log.
 
         Raises:
             StoreError: the store was removed.
@@ -39,16 +39,16 @@ class Stager:
         self._numbers = count(1)
 
     def new_folder(self) -> str:
-        """A path for a file that is staged with `stage_file`; absolute, not made yet."""
+        """An unused absolute path of a folder for `stage_file`; the caller creates it."""
         return f"{self.folder}/{next(self._numbers)}"
 
     def stage(self, content: bytes, received: Received, original: str, derived_from: tuple[str, ...] = ()) -> Staged:
-        """Stage a body that is in memory.
+        """Stage a body from memory.
 
         Args:
-            content: all of it.
-            received: what its manifest says of it.
-            original: its name, as the server wrote it.
+            content: all its bytes.
+            received: the response data for its manifest.
+            original: its file name, as the server sent it.
             derived_from: digests of the objects that it was made from.
 
         Raises:
@@ -57,7 +57,7 @@ class Stager:
         folder, name, size = str(next(self._numbers)), object_name(original), len(content)
         hex_digits = sha256(content).hexdigest()
         manifest = _manifest(received, name, original, size, hex_digits, derived_from)
-        # Relative to a handle: the way from the root is long, and would be walked three times a file.
+        # Relative to a directory handle, so that the long path is not resolved three times per file.
         os.mkdir(folder, dir_fd=self._handle)
         self._write(f"{folder}/{name}", content)
         self._write(f"{folder}/{name}{SUFFIX}", manifest)
@@ -68,7 +68,7 @@ class Stager:
         return Staged(staged, asked.source, name, hex_digits, size, asked.url_digest, self._log is not None)
 
     def stage_file(self, folder: str, size: int, hex_digits: str, received: Received, original: str) -> Staged:
-        """Stage a body that is whole in the file `body` of a folder, and hashed; other arguments as for `stage`.
+        """Stage a complete, hashed body from the file `body` of a folder; other arguments as for `stage`.
 
         Raises:
             OSError: the disk is full, or the store was removed.
@@ -80,10 +80,10 @@ class Stager:
         return Staged(folder, received.request.source, name, hex_digits, size, received.request.url_digest)
 
     def flush(self) -> None:
-        """What was staged until now is in the log when this returns.
+        """Write all that was staged until now to the log.
 
         Raises:
-            StoreError: the disk did not take it.
+            StoreError: the log could not be written.
         """
         if self._log is not None:
             try:
@@ -92,7 +92,7 @@ class Stager:
                 raise StoreError.of(error, self.folder) from error
 
     def close(self) -> None:
-        """Nothing more is staged."""
+        """Close the log and the folder; nothing can be staged afterwards."""
         if self._log is not None:
             self._log.close()
         os.close(self._handle)

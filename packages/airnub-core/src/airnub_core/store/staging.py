@@ -1,4 +1,4 @@
-"""Staging: hidden folders in which bytes arrive, each owned by a live process; what a dead one left is taken up.
+"""Staging: a hidden folder per live process, in which bodies are staged; folders of dead processes are recovered.
 
 <hidden>/staging/<process>/lock
 <prefix>/<number>/<file name>                    by `stager`: a body that can be published
@@ -22,18 +22,18 @@ from airnub_core.store.write_ahead_log import logs_in
 
 _LOCK = "lock"
 _POLL = 0.005
-"""Seconds between two looks at a lock that is held for less."""
+"""Seconds between two attempts to get a lock that is held only briefly."""
 
 
 class Staging:
-    """One process's hidden folder below `parent`; removed with all that was not published when the block ends."""
+    """The hidden staging folder of one process, a context manager; on exit it is removed with what is unpublished."""
 
     def __init__(self, parent: Path, recover: Callable[[Path], None] = lambda _folder: None) -> None:
-        """Name the place.
+        """Set the parameters; the folder is created on entry.
 
         Args:
-            parent: of the folders of all processes.
-            recover: given the folder of a process that is dead, before it is removed.
+            parent: the folder that holds the staging folders of all processes.
+            recover: called with the folder of each dead process, before it is removed.
         """
         self._parent = parent
         self._recover = recover
@@ -50,7 +50,7 @@ class Staging:
         try:
             with ExitStack() as undo:
                 self._parent.mkdir(parents=True, exist_ok=True)
-                # Between making the folder and locking it, another process could take it for a dead one's.
+                # Otherwise a different process could find the folder not locked yet, and take its process for dead.
                 with self._alone():
                     self._folder = Path(tempfile.mkdtemp(dir=self._parent)).absolute()
                     self._lock = FileLock(self._folder / _LOCK)
@@ -66,10 +66,10 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Remove the folder, or leave it with its logs to the next run; the lock is released in any case.
+        """Remove the folder, or keep it with its logs for the next run; the lock is released in any case.
 
         Raises:
-            StoreError: the disk took no more, though the block ended well.
+            StoreError: the folder could not be written, and the block raised no error itself.
         """
         assert self._lock is not None, "staging is entered before it is left"
         try:
@@ -79,27 +79,25 @@ class Staging:
                 self._remove(self.folder)
             elif kind is None:
                 self._leave()
-            # else the index may not know of all that is in them: the next run reads them
+            # otherwise the index may lack entries of the logs, and the next run reads them
         except OSError as problem:
-            if kind is None:  # else what went wrong first is raised, and the next run finds the folder
+            if kind is None:  # otherwise the first error is raised, and the next run finds the folder
                 raise StoreError.of(problem, self.folder) from problem
         finally:
             self._lock.release()
 
     @property
     def folder(self) -> Path:
-        """Where this process's bytes arrive; absolute."""
+        """The staging folder of this process, absolute."""
         assert self._folder is not None, "staging is entered before it is used"
         return self._folder
 
     def abandon(self) -> None:
-        """Leave what is here for the next run to recover."""
+        """Keep the folder on exit, for the next run to recover."""
         self._abandoned = True
 
     def _leave(self) -> None:
-        """Leave the folder with its logs, marked. Where there is no room for the mark, all is synced: then no log is
-        needed, and the folder goes.
-        """
+        """Mark the folder and keep it with its logs; if the mark cannot be written, sync all and remove the folder."""
         try:
             defer_sync(self.folder)
         except OSError:
@@ -122,7 +120,7 @@ class Staging:
             except OSError:
                 if folder.exists():
                     raise
-                continue  # another process has just removed it
+                continue  # a different process has just removed it
             try:
                 self._recover(folder)
                 self._remove(folder)
@@ -130,11 +128,11 @@ class Staging:
                 lock.release()
 
     def _alone(self) -> AbstractContextManager[object]:
-        """No other process comes, goes or looks meanwhile."""
+        """A lock under which no other process creates, removes or inspects staging folders."""
         return FileLock(self._parent / _LOCK).acquire(poll_interval=_POLL)
 
     def _remove(self, folder: Path) -> None:
-        """Remove a folder that we have locked, while no process looks: it would take it for that of a dead one."""
+        """Remove a folder locked by this process, under `_alone`, so that no process takes it for a dead one's."""
         if folder.exists():
             with suppress(OSError), self._alone():
                 shutil.rmtree(folder, ignore_errors=True)

@@ -1,10 +1,9 @@
-"""The write-ahead log: small bodies with their manifests, one behind the other, in a file that is synced before they
-are published.
+"""Write-ahead log: append small bodies and their manifests to one file, which is synced before they are published.
 
-One sync of one file makes them durable, where the files that they become, three entries of the file system each, cost
-many times as much to sync (5,000 files of 10 KiB on ext4: 20 to 50 ms against 230 ms; what that
-saves of a run is in benchmarks/README.md). What a power loss takes of those
-files, the next run writes again from here. Every process that stages appends to files of its own:
+One sync of one file makes them all durable. Syncing the files that they become, with three file system entries each,
+takes far longer (5,000 files of 10 KiB on ext4: 20 to 50 ms against 230 ms; benchmarks/README.md has the effect on a
+run). If a power loss removes any of those files, the next run writes them again from the log. Every staging process
+appends to log files of its own:
 
     <staging folder>/redo/<prefix>-<number>.log
     an entry: folder, bytes of the manifest, bytes of the body, line end; the manifest; the body
@@ -21,29 +20,29 @@ from typing import NamedTuple
 LOGS = "redo"
 """The folder of the logs, in a staging folder."""
 SEGMENT = 64 * 1024 * 1024
-"""Bytes, after which a log is continued in another file, so that the first one can go when it is needed no more."""
+"""Size in bytes after which a log continues in a new file, so that old files can be removed when obsolete."""
 _SUFFIX = ".log"
 _LONGEST_LINE = 256
 
 
 class LogEntry(NamedTuple):
-    """An entry of a log: what was staged, in case that it gets lost."""
+    """An entry of a log: one staged body with its manifest."""
 
     folder: str
-    """Where it was staged, relative to the staging folder."""
+    """The staged folder, relative to the staging folder."""
     manifest: bytes
     content: bytes
 
 
 class WriteAheadLog:
-    """What one process appends to. `add` may be called from any thread, the others from one."""
+    """The log of one process. `add` may be called from any thread, the other methods from one thread only."""
 
     def __init__(self, staging: Path, prefix: str) -> None:
-        """Begin a log.
+        """Prepare a log; its file is created by the first `flush`.
 
         Args:
             staging: the staging folder.
-            prefix: of this process alone.
+            prefix: name prefix of the log files, unique to this process.
 
         Raises:
             OSError: the disk is full, or the store was removed.
@@ -56,11 +55,11 @@ class WriteAheadLog:
         self._handle = -1
 
     def add(self, folder: str, manifest: bytes, content: bytes) -> None:
-        """Append what is staged in a folder, at the next `flush`."""
+        """Queue the body staged in a folder for the next `flush`."""
         self._waiting.append((f"{folder} {len(manifest)} {len(content)}\n".encode(), manifest, content))
 
     def flush(self) -> None:
-        """Write what was added; it is not durable yet.
+        """Write all queued entries to the file, without a sync.
 
         Raises:
             OSError: the disk is full, or the store was removed.
@@ -78,12 +77,12 @@ class WriteAheadLog:
             while rest:
                 rest = rest[os.write(self._handle, rest) :]
         except OSError:
-            # What is cut is the end of a log: behind it nothing would be read.
+            # A truncated entry ends a log: entries behind it would not be read.
             self.close()
             raise
 
     def close(self) -> None:
-        """Nothing more is appended."""
+        """Close the current file."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
@@ -99,7 +98,7 @@ class WriteAheadLog:
 
 
 def logs_in(staging: Path) -> list[Path]:
-    """All logs in a staging folder, those of one process in their order."""
+    """All log files in a staging folder, those of one process in the order of their numbers."""
     try:
         return sorted(path for path in (staging / LOGS).iterdir() if path.suffix == _SUFFIX)
     except FileNotFoundError:
@@ -107,12 +106,12 @@ def logs_in(staging: Path) -> list[Path]:
 
 
 def continued(logs: list[Path]) -> list[Path]:
-    """Of the logs in a staging folder, those that are not appended to any more, since there is a later one."""
+    """The log files that no process appends to any more, since the process has a later one."""
     return [log for log, later in pairwise(logs) if _prefix(log) == _prefix(later)]
 
 
 def read_log(path: Path) -> Iterator[LogEntry]:
-    """The entries of a log, as far as they are whole: a crash may have cut the last ones, or left zeros there."""
+    """The entries of a log up to the first incomplete one: a crash may have truncated or zeroed the last ones."""
     with path.open("rb") as log:
         while entry := _entry(log.readline(_LONGEST_LINE).split(), log.read):
             yield entry
@@ -124,7 +123,7 @@ def _entry(line: list[bytes], read: Callable[[int], bytes]) -> LogEntry | None:
         manifest, content = (read(int(length)) for length in lengths)
         whole = len(manifest) == int(lengths[0]) and len(content) == int(lengths[1])
         return LogEntry(folder.decode(), manifest, content) if whole else None
-    except (ValueError, OverflowError, MemoryError):  # lengths that are none
+    except (ValueError, OverflowError, MemoryError):  # invalid lengths
         return None
 
 

@@ -1,4 +1,4 @@
-"""Readers: the bytes of one object become chunks of raw rows; only a chunk is in memory at a time.
+"""Readers: turn the bytes of one object into chunks of raw rows; only one chunk is in memory at a time.
 
 chunk        what a reader gives
 csv, json_lines, json, excel, parquet   one format each

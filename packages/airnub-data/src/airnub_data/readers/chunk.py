@@ -1,4 +1,4 @@
-"""A chunk of one object: raw rows, what could not be read as a row, and the text that each came from."""
+"""Chunk of one object: raw rows, parts that could not be read as a row, and the raw text of each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""CSV: chunks are cut where a record ends; polars reads a chunk, or Python line by line where polars must not."""
+"""CSV: read chunks that end with a record, with polars, or line by line in Python where polars would misread them."""
 
 import csv
 import functools

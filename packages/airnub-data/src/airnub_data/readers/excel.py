@@ -1,4 +1,4 @@
-"""Excel: a sheet as text, each cell as it would stand in CSV; the whole sheet is in memory."""
+"""Excel: read a sheet as text, each cell as CSV would have it; the whole sheet is in memory."""
 
 import zipfile
 from collections.abc import Iterator, Sequence

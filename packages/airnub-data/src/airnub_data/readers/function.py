@@ -1,4 +1,4 @@
-"""A function of one's own as a reader: for formats that no reader here knows."""
+"""Function reader: use your own function to read a format that no reader here supports."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

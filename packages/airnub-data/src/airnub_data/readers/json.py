@@ -1,4 +1,4 @@
-"""JSON: the records of an array, which is read a piece at a time, as if each stood in a line of its own."""
+"""JSON: stream the records of an array, as if each were a line of JSON Lines."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""JSON Lines: polars reads a chunk; where it refuses one, it reads again without the lines that are not records."""
+"""JSON Lines: read chunks with polars, and retry a rejected chunk without the lines that are not records."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

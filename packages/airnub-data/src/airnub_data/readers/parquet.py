@@ -1,4 +1,4 @@
-"""Parquet: columns are found by their names, and rows are read in batches."""
+"""Parquet: read rows in batches, with columns matched by name."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

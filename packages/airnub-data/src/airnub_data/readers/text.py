@@ -1,4 +1,4 @@
-"""Text of any encoding as UTF-8, a piece at a time."""
+"""Text: convert any encoding to UTF-8, a piece at a time."""
 
 import codecs
 from typing import BinaryIO

@@ -1,4 +1,4 @@
-"""Whole files: formats that cannot be read from the beginning to the end are copied into a temporary file."""
+"""Whole files: copy objects in formats that cannot be streamed into a temporary file."""
 
 import shutil
 import tempfile

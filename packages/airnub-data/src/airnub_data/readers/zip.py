@@ -1,4 +1,4 @@
-"""Zip: members of an archive are read one after another, each by the reader of its format."""
+"""Zip: read the members of an archive one by one, each with the reader of its format."""
 
 import fnmatch
 import zipfile

@@ -1,4 +1,4 @@
-"""Which of two answers about a URL counts, and what becomes of the other; the same in every index.
+"""Merge rule: which of two responses for a URL is current, and what happens to the other; the same in every index.
 
 An answer becomes the current state of its URL where that is still the one that was looked up before it was asked for.
 Where it is not, the answer whose request was sent later is current, and the other one enters the history before it.

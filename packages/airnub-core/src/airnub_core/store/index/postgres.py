@@ -1,4 +1,4 @@
-"""The index in PostgreSQL, for the workers of several machines that share one store.
+"""PostgreSQL index: the index of a store that workers on several machines share.
 
 One store, one schema. The tables are in the schema `airnub`; the index of a second store in the same database needs a
 schema of its own, named in the URL: `postgresql://user:password@host/database?schema=project_beta`. A schema that is

@@ -1,4 +1,4 @@
-"""What is known of one URL, and of the last run of a source or a dataset.
+"""Index rows: the known state of a URL, and of the last run of a source or a dataset.
 
 Tuples: thousands are made at once, and go into the databases as they are. URLs that fail leave nothing in the store:
 what reads a source later (`requires_complete` of a dataset), and what runs again only what failed, knows of them by the

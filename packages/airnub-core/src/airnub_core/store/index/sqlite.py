@@ -1,4 +1,4 @@
-"""The index in one SQLite file beside the store, for the processes of one machine."""
+"""SQLite index: the index in one file beside the store, for the processes of one machine."""
 
 import errno
 import json

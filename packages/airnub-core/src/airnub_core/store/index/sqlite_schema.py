@@ -1,4 +1,4 @@
-"""The tables of the index in SQLite: made, and those of earlier versions brought to this one."""
+"""SQLite schema: create the tables of the index, and migrate those of earlier versions."""
 
 import sqlite3
 
