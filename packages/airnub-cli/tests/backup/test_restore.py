@@ -112,7 +112,7 @@ def test_a_system_that_is_older_is_refused(vault, empty):
 
 def test_a_system_that_runs_is_refused(vault, empty):
     """`airnub dev` has its folder for itself."""
-    with held(empty), pytest.raises(ConfigurationError, match="found another `airnub dev` at work"):
+    with held(empty), pytest.raises(ConfigurationError, match="found that another `airnub dev` uses it"):
         restore_system(DevSystem(empty), vault, chosen(vault, None), replace=True)
 
 
