@@ -91,7 +91,7 @@ def test_an_api_that_answers_404_or_401_is_reachable(api):
     [(PREFECT_API_KEY, "pnu_key", "Bearer pnu_key"), (PREFECT_API_AUTH_STRING, "ops:word", "Basic b3BzOndvcmQ=")],
 )
 def test_a_worker_deregisters_with_the_credentials_of_the_client(api, idle, setting, value, header):
-    """With an API key or a password; a worker that is not registered is no error."""
+    """With an API key or a password; a worker that is not registered raises nothing."""
     asked, statuses = api
     worker = idle(runs_outlive_worker=False)
     worker.name = "nowhere on a/b"

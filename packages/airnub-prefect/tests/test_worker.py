@@ -161,7 +161,7 @@ def test_metrics_for_prometheus(pool, start_worker, tmp_path):
 
 @pytest.mark.parametrize(("value", "limit"), [("3", 3), ("", None)])
 def test_the_limit_of_a_machine(monkeypatch, value, limit):
-    """Compose sets it by a variable; an empty value is no limit."""
+    """Compose sets it by a variable; an empty value means unlimited."""
     monkeypatch.setenv("AIRNUB_WORKER_LIMIT", value)
     assert main.make_context("worker", ["--pool", "x"]).params["limit"] == limit
 

@@ -79,7 +79,7 @@ def test_metrics_are_served_meanwhile():
 
 
 def test_failed_updates_are_logged(caplog):
-    """Without the log line, missing alerts would go unnoticed; a cancelled task is no failure."""
+    """Without the log line, missing alerts would go unnoticed; a cancelled task does not count as a failure."""
     from airnub_prefect.worker_metrics import log_failure
 
     async def fail():
