@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import uuid
 
 import pytest
 
@@ -19,8 +20,11 @@ WRITTEN_AT_ONCE = 500
 
 @pytest.fixture
 def sent(prefect_api):
-    """Run something in a flow's task; the events of assets with a key that begins so, by name and key."""
-    from prefect import flow, task
+    """Run something in a flow's task; the events of its assets with a key that begins so, by name and key.
+
+    Other processes of the tests share the server, and make assets with the same keys: a tag tells the runs apart.
+    """
+    from prefect import flow, tags, task
     from prefect.client.orchestration import get_client
     from prefect.events import emit_event
 
@@ -31,8 +35,15 @@ def sent(prefect_api):
             for _ in range(WRITTEN_AT_ONCE):
                 emit_event("airnub.of-tests", {"prefect.resource.id": "airnub.of-tests"})
 
-        flow_of_tests()
-        asked = {"filter": {"event": {"prefix": ["prefect.asset."]}, "resource": {"id_prefix": [begins]}}, "limit": 50}
+        tag = f"of-tests-{uuid.uuid4().hex}"
+        with tags(tag):
+            flow_of_tests()
+        chosen = {
+            "event": {"prefix": ["prefect.asset."]},
+            "resource": {"id_prefix": [begins]},
+            "related": {"id": [f"prefect.tag.{tag}"]},
+        }
+        asked = {"filter": chosen, "limit": 50}
         with get_client(sync_client=True) as client:
             before = 0
             for _ in range(300):

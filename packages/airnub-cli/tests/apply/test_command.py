@@ -21,17 +21,7 @@ def run(filled_repository, monkeypatch):
     return lambda *arguments: CliRunner().invoke(main, ["apply", *arguments])
 
 
-@pytest.fixture
-def unmarked(prefect_api):
-    """No other test has said which environment the server has; it counts as `local`."""
-    with prefect_server() as server:
-        server.delete(f"/variables/name/{VARIABLE}")
-    yield
-    with prefect_server() as server:
-        server.delete(f"/variables/name/{VARIABLE}")
-
-
-def test_a_table_and_then_nothing_to_send(run, filled_repository, unmarked):
+def test_a_table_and_then_nothing_to_send(run, filled_repository, empty_server):
     """What was done, in a row each; the second time, that nothing was sent. Secrets come from `.env`."""
     (filled_repository.root / ".env").write_text("TOKEN=hunter2\n")
     first = run()
@@ -44,7 +34,7 @@ def test_a_table_and_then_nothing_to_send(run, filled_repository, unmarked):
     assert "hunter2" not in first.output + second.output
 
 
-def test_json(run, filled_repository, unmarked, monkeypatch):
+def test_json(run, filled_repository, empty_server, monkeypatch):
     """One document on stdout."""
     monkeypatch.setenv("TOKEN", "hunter2")
     result = run("--json")
@@ -83,7 +73,7 @@ def test_an_unknown_environment(run):
 
 
 @pytest.fixture
-def environments(run, filled_repository, unmarked, monkeypatch):
+def environments(run, filled_repository, empty_server, monkeypatch):
     """A repository with several environments."""
     monkeypatch.setenv("TOKEN", "hunter2")
     for name in ("sample", "production"):
@@ -167,7 +157,7 @@ DEPARTMENT = Department("{name}", (Stage("ingestion", "", "{name}.department:Set
 """
 
 
-def test_whose_sources_are_asked_is_said(run, filled_repository, unmarked, monkeypatch):
+def test_whose_sources_are_asked_is_said(run, filled_repository, empty_server, monkeypatch):
     """That an environment replaces those of departments must not go unseen; also of one that is not installed here."""
     monkeypatch.setenv("TOKEN", "hunter2")
     name = filled_repository.department

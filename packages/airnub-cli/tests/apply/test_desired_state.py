@@ -79,43 +79,32 @@ def test_a_kept_environment_that_the_checkout_does_not_have():
     check_known(decide("production", None), ["production"])
 
 
-@pytest.fixture
-def empty(server):
-    """A server to which nothing was applied; the tests of this process share it."""
-    for one in server.all("/variables/filter", variables={"tags": {"all_": ["airnub"]}}):
-        server.delete(f"/variables/name/{one['name']}")
-    for one in server.all("/deployments/filter", deployments={"tags": {"all_": ["airnub"]}}):
-        server.delete(f"/deployments/{one['id']}")
-    return server
-
-
-def test_what_is_marked_is_found(empty):
+def test_what_is_marked_is_found(empty_server):
     """From no environment to one, and to another; a second time nothing is sent."""
-    assert environment_of(empty) is None
+    assert environment_of(empty_server) is None
     for name, action in (("staging", "created"), ("production", "updated"), ("production", "unchanged")):
-        change = compare_mark(empty, name)
+        change = compare_mark(empty_server, name)
         change.send()
         assert change.action.value == action
-        assert environment_of(empty) == name
+        assert environment_of(empty_server) == name
 
 
-def test_a_server_of_an_earlier_version(empty, repository):
+def test_a_server_of_an_earlier_version(empty_server, repository):
     """Variables without a mark are of `local`; deployments that ask the sample sites say so by their tag."""
     repository.write(f"configs/variables/{repository.department}/ingestion.yaml", "store: data\n")
     repository.apply()
-    assert environment_of(empty) == "local"
-    flow = empty.post("/flows/", {"name": repository.pool})["id"]
+    assert environment_of(empty_server) == "local"
+    flow = empty_server.post("/flows/", {"name": repository.pool})["id"]
     deployment = {"name": repository.pool, "flow_id": flow, "tags": ["airnub", "sources:sample"]}
-    empty.post("/deployments/", deployment)
-    assert environment_of(empty) == "sample"
+    empty_server.post("/deployments/", deployment)
+    assert environment_of(empty_server) == "sample"
 
 
-def test_a_mark_without_a_name(empty):
+def test_a_mark_without_a_name(empty_server):
     """The Variable is named, and the command that mends it."""
-    empty.post("/variables/", {"name": VARIABLE, "value": {"a": 1}})
+    empty_server.post("/variables/", {"name": VARIABLE, "value": {"a": 1}})
     with pytest.raises(BackendError, match="prefect variable set airnub_environment NAME --overwrite"):
-        environment_of(empty)
-    empty.delete(f"/variables/name/{VARIABLE}")
+        environment_of(empty_server)
 
 
 VALUES = {"TOKEN": "x"}

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import pytest
 from backend_files import POOL, ZOMBIES
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from airnub_cli.apply.desired_state import compare, read_desired_state, send
 from airnub_cli.prefect_api import prefect_server
 from airnub_prefect.department import Department, Stage
+from airnub_prefect.embedded.server import EmbeddedServer
 from airnub_prefect.settings import StageSettings
 
 
@@ -101,4 +103,27 @@ def filled_repository(repository):
 def server(prefect_api):
     """The API of the server of the tests."""
     with prefect_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def own_server_url(prefect_api, tmp_path_factory):
+    """URL of a server that only this process of the tests uses: the environment belongs to a server as a whole."""
+    running = EmbeddedServer(home=tmp_path_factory.mktemp("prefect"))
+    running.start()
+    try:
+        running.wait_until_ready()
+        yield running.url
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def empty_server(own_server_url):
+    """The API of a server to which nothing was applied, and which commands of this process use."""
+    with temporary_settings({PREFECT_API_URL: own_server_url}), prefect_server() as running:
+        for one in running.all("/variables/filter"):
+            running.delete(f"/variables/name/{one['name']}")
+        for one in running.all("/deployments/filter"):
+            running.delete(f"/deployments/{one['id']}")
         yield running
