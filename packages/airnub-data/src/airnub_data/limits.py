@@ -86,8 +86,9 @@ def check_shrink(
 
 
 def _refused(advice: str, dataset: str) -> str:
-    """Return the advice of an error; it precedes the rules, since a table of outcomes shows only the start of a
-    message.
+    """Return the advice of an error.
+
+    It precedes the rules, since a table of outcomes shows only the beginning of a message.
     """
     accept = f"accept it once with `run processing --accept {dataset}`"
     return f"nothing was committed, and the version before stays: {advice}, or {accept}"

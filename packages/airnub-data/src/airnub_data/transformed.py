@@ -87,8 +87,7 @@ class TransformedRows:
         whole.unlink()
 
     def quarantine(self) -> pl.DataFrame | None:
-        """Return invalid rows as the quarantine stores them, with null as object and record; `None` if all are
-        valid."""
+        """Return invalid rows as in the quarantine, with null as object and record; `None` if all rows are valid."""
         files = sorted(self._folder.glob("bad-*.parquet"))
         return pl.read_parquet(files) if files else None
 
