@@ -143,7 +143,9 @@ def make_dataset(
             elif made.new:
                 remove_copy(location, dataset)
             return made
-    raise StoreError(f"{location.name}/{dataset.stem}", f"expected to commit within {_ATTEMPTS} attempts, found others")
+    raise StoreError(
+        f"{location.name}/{dataset.stem}", f"expected to commit within {_ATTEMPTS} attempts, found a conflicting one"
+    )
 
 
 @contextmanager
