@@ -18,6 +18,7 @@ class CheckedVersion:
     at: datetime
     """Time of the commit, in UTC."""
     rows: int
+    """Row count."""
     checks: tuple[CheckResult, ...]
     """Results of the checks. A check that was declared after this version has no result here."""
 

@@ -29,9 +29,13 @@ class Column:
 
     dtype: DataType
     nullable: bool = False
+    """Whether values may be null; a null in a non-nullable column quarantines the row."""
     minimum: float | None = None
+    """Minimum value, inclusive."""
     maximum: float | None = None
+    """Maximum value, inclusive."""
     one_of: tuple[str, ...] | None = None
+    """Allowed values of a text column."""
     unit: str | None = None
     """Unit, for documentation. A change of `unit` or `description` does not make rows again."""
     description: str | None = None

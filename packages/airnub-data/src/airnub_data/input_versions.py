@@ -24,7 +24,9 @@ class InputVersion:
     dataset: str
     """Table name, or `department/name`."""
     version: int
+    """Version of its table."""
     rows: int
+    """Row count."""
     digest: str
     """Digest of the files and columns; commits that change no rows, such as those of a vacuum, do not change it."""
 

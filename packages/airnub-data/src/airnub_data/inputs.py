@@ -16,9 +16,11 @@ class InputObject(NamedTuple):
     """Object that is the current content of at least one URL of a source."""
 
     digest: str
+    """Digest of its bytes: `sha256:…`."""
     path: str
     """Path relative to the store."""
     source: str
+    """Source that received it last."""
     changed_at: str
     """Time at which the object became current, the latest one if several URLs have it; ISO 8601 in UTC."""
 

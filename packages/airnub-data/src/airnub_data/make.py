@@ -57,7 +57,9 @@ class Made:
     """The result of making a dataset."""
 
     record: Record
+    """Metadata of the current version's commit."""
     version: int
+    """Current version of the table."""
     changed: bool
     """Whether this run committed different rows."""
     new: bool

@@ -28,8 +28,11 @@ class Run:
     """The run that makes a dataset."""
 
     id: str | None = None
+    """Id of the flow run."""
     flow: str | None = None
+    """Name of the flow."""
     code_version: str | None = None
+    """Version of the code that ran, as the caller reports it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +53,23 @@ class Record:
     sidecar: str = ""
     """Path of the list of objects, relative to the table."""
     objects: int = 0
+    """Number of objects."""
     size: int = 0
     """Total size of the table's files, in bytes."""
     rows_read: int = 0
+    """Number of rows read, valid or not."""
     rows: int = 0
+    """Row count of the table."""
     superseded: int = 0
     """Number of rows that a newer row with the same key replaced."""
     quarantined: int = 0
+    """Number of quarantined rows."""
     quarantine_version: int | None = None
+    """Version of the quarantine table that belongs to this commit; `None` if there is no such table."""
     drift: Sequence[Mapping[str, Any]] = ()
     """Differences between objects and the declaration, as returned by `Drift.as_json`."""
     seconds: float = 0.0
+    """Duration of the run until the commit, in seconds."""
     checks: tuple[CheckResult, ...] = ()
     """Results of the checks, in the order of the declaration."""
     accepted: bool = False

@@ -64,7 +64,9 @@ class StagedObject:
     object: str
     """Digest of the object."""
     rows_read: int
+    """Number of rows read, valid or not."""
     quarantined: int
+    """Number of invalid rows."""
     partitions: Mapping[int | None, int]
     """Valid rows by partition number; `None` if there are no partitions, or if the partition column is null."""
     drift: tuple[Drift, ...] = ()

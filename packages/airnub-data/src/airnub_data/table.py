@@ -43,7 +43,9 @@ class TableFile:
     path: str
     """Path relative to the table."""
     size: int
+    """Size in bytes."""
     rows: int
+    """Row count."""
     stats: Mapping[str, Any]
     """`minValues`, `maxValues` and `nullCount` by column, in the format of the Delta log."""
 
@@ -54,7 +56,9 @@ class Commit:
 
     version: int
     at: datetime
+    """Time of the commit, in UTC."""
     operation: str
+    """Operation as in the Delta log, such as `WRITE` or `VACUUM START`."""
     record: Mapping[str, Any]
     """Record of the writer; empty for commits of other programs."""
 
