@@ -10,8 +10,7 @@ downloads      many items at a time, from the dispatcher to the commit
 dispatcher     which item is next, hosts in turn; leases of workers that share an index
 http           the only code that makes requests
 store          objects, manifests and the index
-commit         published, then in the index, then an outcome, many at a time
-withdrawing    URLs that are gone lose their current object
+commit         published, then in the index, then an outcome, many at a time; URLs that are gone are withdrawn
 outcome        what became of an item, and of a stage
 errors         everything that can go wrong, one tree
 contracts      data contracts, without polars

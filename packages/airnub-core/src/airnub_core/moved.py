@@ -48,6 +48,10 @@ MODULES: Mapping[str, str] = {
     "airnub_core.store.source_name": "airnub_core.store.layout",
     "airnub_core.store.staged": "airnub_core.store.layout",
     "airnub_core.store.verification": "airnub_core.store.fsck",
+    "airnub_core.sources.sitemap": "airnub_core.sources.pages",
+    "airnub_core.sources.watermarks": "airnub_core.sources.apis",
+    "airnub_core.store.staging": "airnub_core.store.factory",
+    "airnub_core.withdrawing": "airnub_core.commit",
 }
 """The present module of each moved one."""
 NAMES: Mapping[tuple[str, str], str] = {

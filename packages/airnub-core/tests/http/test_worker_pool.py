@@ -34,8 +34,8 @@ def results_of(pool):
 
 def wait_for(pool):
     """All have started; before, jobs go to those that have."""
-    if not pool.has_started:
-        next(packet for packet in pool.results() if pool.has_started)
+    if not all(place.is_ready for place in pool._places):
+        next(packet for packet in pool.results() if all(place.is_ready for place in pool._places))
 
 
 def workers():
@@ -85,17 +85,19 @@ def test_nobody_waits_for_who_has_not_started(setting, job, server):
     assert workers() == []
 
 
-def test_who_has_started_says_so(setting):
-    """With an empty packet; one alone has."""
+def test_who_has_started_says_so(setting, job, server):
+    """With an empty packet, and then has no job; one alone has started at once."""
     with WorkerPool(setting) as pool:
-        assert pool.has_started
-    with WorkerPool(setting._replace(hidden=setting.hidden / "other"), 3) as pool:
-        assert not pool.has_started
+        assert pool.has_idle
+    with WorkerPool(setting._replace(hidden=setting.hidden / "other"), 2) as pool:
+        pool.add([job(server.url("held", until=2), 0)])
+        assert not pool.has_idle
         packets = pool.results()
-        while not pool.has_started:
+        while not pool.has_idle:
             assert next(packets) == []
+        pool.add([job(server.url("held", until=2, seed=1), 1)])
         pool.close()
-        assert list(packets) == []
+        assert sorted(result.request.number for packet in packets for result in packet) == [0, 1]
 
 
 def test_who_is_late_has_no_jobs(setting, job, server, staging_folder):
@@ -422,8 +424,8 @@ from airnub_core.http.request import Request
 staging, *urls = sys.argv[1:]
 limits = NetworkSettings(allow_private_hosts=True).limits()
 with WorkerPool(DownloaderConfig(Path(staging), Path(staging, "hidden"), 4, "me"), 2) as pool:
-    next(packet for packet in pool.results() if pool.has_started)
     for number, url in enumerate(urls):
+        next(packet for packet in pool.results() if pool.has_idle)
         pool.add([Request(number, "s", url, "0" * 64, limits)])
     for _ in pool.results():
         pass

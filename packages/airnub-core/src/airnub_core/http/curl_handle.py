@@ -1,5 +1,9 @@
-"""Curl handle: send one request with a reusable libcurl handle, within the limits of its source."""
+"""Curl handle: send one request with a reusable libcurl handle, within the limits of its source.
 
+Libcurl's error codes (https://curl.se/libcurl/c/libcurl-errors.html) become the engine's errors here.
+"""
+
+import os
 import socket
 from time import monotonic
 from typing import Any
@@ -7,15 +11,18 @@ from typing import Any
 import pycurl
 
 from airnub_core.errors import (
+    ConnectionFailedError,
     ContentEncodingError,
     IngestError,
     ItemError,
+    ProtocolError,
+    RefusedUrlError,
     StoreError,
+    TlsError,
     TooLargeError,
     TransferTimeoutError,
 )
 from airnub_core.http.cookies import Cookies
-from airnub_core.http.curl_errors import error_of
 from airnub_core.http.proxies import ProxyFor, proxies_of_environment
 from airnub_core.http.request import IDEMPOTENT, Transfer
 from airnub_core.http.response import MAX_UNWANTED, ResponseReader
@@ -31,6 +38,27 @@ _CLOCK = 0.01
 _STOP = 0
 """What the callback for pieces returns to end a transfer."""
 _HEADERS_OF_ALL = ["Accept-Encoding: identity"]
+_TLS = {
+    pycurl.E_PEER_FAILED_VERIFICATION,
+    pycurl.E_SSL_CACERT_BADFILE,
+    pycurl.E_SSL_CERTPROBLEM,
+    pycurl.E_SSL_CIPHER,
+    pycurl.E_SSL_CONNECT_ERROR,
+    pycurl.E_SSL_ISSUER_ERROR,
+    pycurl.E_SSL_PINNEDPUBKEYNOTMATCH,
+    pycurl.E_SSL_INVALIDCERTSTATUS,
+}
+_CONNECTION = {
+    pycurl.E_COULDNT_RESOLVE_PROXY,
+    pycurl.E_COULDNT_RESOLVE_HOST,
+    pycurl.E_COULDNT_CONNECT,
+    pycurl.E_GOT_NOTHING,
+    pycurl.E_SEND_ERROR,
+    pycurl.E_RECV_ERROR,
+}
+# A connection that breaks during the handshake says nothing about certificates.
+_CUT_HANDSHAKE = ("reset by peer", "unexpected eof", "connection closed", "syscall", "errno")
+_BROKEN_RULES = ("chunk", "hexadecimal", "invalid", "malformed", "too large")
 
 
 class CurlHandle:
@@ -289,6 +317,30 @@ class CurlHandle:
                 return TransferTimeoutError(transfer.url, "connect_timeout", limits.connect_timeout)
             return TransferTimeoutError(transfer.url, "total_timeout", limits.total_timeout)
         return error_of(answer, code, message, self.curl.getinfo(pycurl.OS_ERRNO))
+
+
+def error_of(answer: ResponseReader, code: int, message: str, os_errno: int) -> ItemError:
+    """The error of a transfer that libcurl gave up; the caller tells time limits apart.
+
+    Args:
+        answer: what came of it.
+        code: libcurl's.
+        message: libcurl's words.
+        os_errno: what the system said about the connection, 0 for nothing.
+    """
+    url, words = answer.transfer.url, message.lower()
+    if code == pycurl.E_URL_MALFORMAT:
+        return RefusedUrlError(url, f"one that cannot be read ({message})")
+    if code in _TLS:
+        if code == pycurl.E_SSL_CONNECT_ERROR and any(word in words for word in _CUT_HANDSHAKE):
+            return ConnectionFailedError(url, message)
+        return TlsError(url, message)
+    broke_a_rule = any(word in words for word in _BROKEN_RULES)
+    if code == pycurl.E_PARTIAL_FILE or (code == pycurl.E_RECV_ERROR and answer.status and not broke_a_rule):
+        return answer.cut()
+    if code in _CONNECTION and not broke_a_rule:
+        return ConnectionFailedError(url, os.strerror(os_errno) if os_errno else message)
+    return ProtocolError(url, message or f"libcurl's error {code}")
 
 
 class _Socket(socket.socket):

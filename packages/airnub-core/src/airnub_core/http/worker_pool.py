@@ -54,7 +54,8 @@ class WorkerPool:
         self._places: list[_Place] = []
         self._attempts: Counter[int] = Counter()
         """By job number, the crashes that the job was in flight at."""
-        self._losses = 0
+        self.losses = 0
+        """Number of crashed processes."""
         self._closed = False
         self._stopping = threading.Event()
         try:
@@ -71,19 +72,9 @@ class WorkerPool:
         return self._size
 
     @property
-    def has_started(self) -> bool:
-        """Whether all downloaders have started, as far as `results` has reported."""
-        return all(place.is_ready or place.is_over for place in self._places)
-
-    @property
     def has_idle(self) -> bool:
         """Whether a downloader that accepts jobs has none."""
         return any(place.takes_jobs and not place.member.out for place in self._places)
-
-    @property
-    def losses(self) -> int:
-        """Number of crashed processes."""
-        return self._losses
 
     def add(self, requests: list[Request]) -> None:
         """Add jobs to the least busy downloader that has started and repeats no jobs of a crashed process."""
@@ -171,13 +162,13 @@ class WorkerPool:
             place.member.join()  # what it has not given is in the queue then
             place.is_over = True
             return []
-        self._losses += 1
+        self.losses += 1
         place.member.join()
         self._clear_away(place)
         given_up = self._do_again(place, status)
         place.is_ready, place.folder = False, None
         place.reported.clear()
-        if self._losses <= MOST_LOSSES and (place.lots or not self._closed):
+        if self.losses <= MOST_LOSSES and (place.lots or not self._closed):
             with suppress(OSError):  # the system has no room for another process
                 place.member = ProcessWorker(self._config.share(number, self._size), self._sender(number))
                 if self._stopping.is_set():  # set by a different thread in the meantime
