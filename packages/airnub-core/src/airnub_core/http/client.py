@@ -39,22 +39,20 @@ class Client(Loop):
             user_agent: value of the User-Agent header.
             connections: most connections in all.
         """
-        self._connections = min(connections, connections_for_open_files())
-        super().__init__(self._connections)
+        self.connections = min(connections, connections_for_open_files())
+        """Most concurrent connections in all."""
+        super().__init__(self.connections)
         self._user_agent = user_agent
         self._proxy_for = proxies_of_environment()
-        self._scheduler: Scheduler[Transfer] = Scheduler(self._connections)
+        self._scheduler: Scheduler[Transfer] = Scheduler(self.connections)
+        self.begin = self._scheduler.add
+        """Schedule a request; in the loop."""
         self._active: dict[Transfer, CurlHandle] = {}
         self._handles: dict[pycurl.Curl, CurlHandle] = {}
         self._idle: list[CurlHandle] = []
         self.shared_by = 1
         """Number of clients that share the limits."""
         self.start()
-
-    @property
-    def connections(self) -> int:
-        """Most concurrent connections in all."""
-        return self._connections
 
     def submit(self, transfer: Transfer) -> None:
         """Queue a request; its response is passed to its sink.
@@ -80,14 +78,9 @@ class Client(Loop):
     def share(self, shared_by: int) -> None:
         """Limit this client to its share of the connections, out of `shared_by` clients."""
         self.shared_by = shared_by
-        self._scheduler.connections = max(1, self._connections // shared_by)
+        self._scheduler.connections = max(1, self.connections // shared_by)
 
     # --- in the loop --------------------------------------------------------------------------------------------------
-
-    def begin(self, transfer: Transfer) -> None:
-        """Schedule a request, unless it is cancelled."""
-        if not transfer.is_given_up:
-            self._scheduler.add(transfer)
 
     def give_up(self, is_given_up: Callable[[Transfer], bool], *, for_good: bool) -> None:
         """Cancel queued and running requests; resumable partial bodies are parked, unless it is `for_good`."""
@@ -103,7 +96,6 @@ class Client(Loop):
             self._drop(transfer, for_good=for_good)
 
     def _drop(self, transfer: Transfer, *, for_good: bool) -> None:
-        transfer.is_given_up = True
         body, transfer.body = transfer.body, None
         if body is not None:
             if for_good:
@@ -122,7 +114,7 @@ class Client(Loop):
         """Whether no request is running."""
         return not self._active
 
-    def due(self, now: float) -> float | None:
+    def due(self, now: float) -> float:
         """Seconds until the next request may start."""
         return self._scheduler.wait(now)
 

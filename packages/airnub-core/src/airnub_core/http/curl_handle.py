@@ -71,6 +71,8 @@ class CurlHandle:
             user_agent: who asks.
             proxy_for: gives the proxy for a scheme and a host; `None`: as the environment says now.
         """
+        self.transfer: Transfer
+        """What it runs, from `start` on."""
         self.answer: ResponseReader | None = None
         self.last_seen = 0.0
         """When something came last, by the monotonic clock."""
@@ -110,12 +112,6 @@ class CurlHandle:
         if folder is not None:
             curl.setopt(pycurl.CAPATH, folder)
 
-    @property
-    def transfer(self) -> Transfer:
-        """What it runs."""
-        assert self.answer is not None, "a handle that was started"
-        return self.answer.transfer
-
     def start(self, transfer: Transfer) -> None:
         """Make the handle ready to ask.
 
@@ -123,6 +119,7 @@ class CurlHandle:
             RefusedAddressError: the source does not allow the host by its name, or no source may.
         """
         target, limits, curl = transfer.target, transfer.limits, self.curl
+        self.transfer = transfer
         self._lines.clear()
         self._stopped = self._refused = None
         self.is_paused = self.waits_for_content = False

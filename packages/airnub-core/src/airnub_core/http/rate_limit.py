@@ -7,6 +7,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from typing import Generic, Protocol, TypeVar
 
 
@@ -140,10 +141,12 @@ class Scheduler(Generic[W]):
         else:
             self._forget(key, queue)
 
-    def wait(self, now: float) -> float | None:
-        """Seconds until the next waiting job may start; `None` if it can start only after a running job ends."""
-        due = [heap[0][0] for heap in (self._later, self._too_early) if heap]
-        return max(0.0, min(due) - now) if due else None
+    def wait(self, now: float) -> float:
+        """Seconds until the next waiting job may start; `inf` if it can start only after a running job ends."""
+        due = self._later[0][0] if self._later else inf
+        if self._too_early:
+            due = min(due, self._too_early[0][0])
+        return max(0.0, due - now)
 
     def _forget(self, key: tuple[str, int], queue: _Queue[W]) -> None:
         if not (queue.active or queue.waiting or queue.listed):

@@ -120,7 +120,6 @@ class Transfer:
         "cookies",
         "headers",
         "host",
-        "is_given_up",
         "is_truncated",
         "last",
         "last_content",
@@ -195,7 +194,6 @@ class Transfer:
         self.last_content = b""
         self.is_truncated = False
         """Whether that is only the beginning of its body."""
-        self.is_given_up = False
 
     @property
     def part(self) -> "ResumeInfo | None":
