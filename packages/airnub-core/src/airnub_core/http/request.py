@@ -113,31 +113,6 @@ class Content(Protocol):
 class Transfer:
     """A request on its way, over redirects and attempts; the scheduler knows it by its host."""
 
-    __slots__ = (
-        "attempts",
-        "body",
-        "content",
-        "cookies",
-        "headers",
-        "host",
-        "is_truncated",
-        "last",
-        "last_content",
-        "limits",
-        "method",
-        "most_attempts",
-        "original",
-        "per_host",
-        "per_second",
-        "redirects",
-        "request",
-        "sent",
-        "sink",
-        "started",
-        "target",
-        "url",
-    )
-
     def __init__(
         self,
         request: Request,

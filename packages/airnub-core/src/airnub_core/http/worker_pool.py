@@ -37,17 +37,16 @@ _LEAST_ATTEMPTS = 3
 class WorkerPool:
     """A pool of downloaders, a context manager; downloaders still running on exit are stopped."""
 
-    def __init__(self, config: DownloaderConfig, processes: int = 1, client: Client | None = None) -> None:
+    def __init__(self, config: DownloaderConfig, processes: int, client: Client) -> None:
         """Start the downloaders.
 
         Args:
             config: configuration of all downloaders together.
             processes: number of processes, including this one.
-            client: the HTTP client of this process, limited to its share meanwhile; `None` creates one.
+            client: the HTTP client of this process, limited to its share meanwhile.
         """
         self._client = client
-        if client is not None:
-            client.share(processes)
+        client.share(processes)
         self._config = config
         self._size = processes
         self._queue: SimpleQueue[tuple[int, Packet]] = SimpleQueue()
@@ -217,8 +216,7 @@ class WorkerPool:
             self.stop()
         for place in self._places:
             place.member.join()
-        if self._client is not None:
-            self._client.share(1)
+        self._client.share(1)
 
 
 class _Place:
