@@ -89,8 +89,7 @@ class Client(Loop):
         for transfer, handle in [entry for entry in self._active.items() if is_given_up(entry[0])]:
             self.multi.remove_handle(handle.curl)
             del self._active[transfer]
-            if handle.answer is not None:
-                handle.answer.give_up(for_good=for_good)
+            handle.answer.give_up(for_good=for_good)
             handle.keep_cookies(transfer)
             self._over(handle, transfer)
             self._drop(transfer, for_good=for_good)
@@ -154,7 +153,7 @@ class Client(Loop):
     def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:
         """Handle the end of a request: follow its redirect, deliver its result, or retry it."""
         handle = self._handles[curl]
-        transfer = handle.transfer
+        transfer, answer = handle.transfer, handle.answer
         self.multi.remove_handle(curl)
         del self._active[transfer]
         try:
@@ -163,15 +162,14 @@ class Client(Loop):
                 limit = transfer.limits.max_redirects
                 if transfer.redirects == limit:
                     raise TooManyRedirectsError(transfer.url, limit)
-                self._send_on(handle, transfer, target)
+                self._send_on(handle, transfer, target, answer.status)
         except UnfitPartError as error:
             self._afresh(handle, transfer, error)
         except ItemError as error:
             if isinstance(error, HttpStatusError) and transfer.sink.takes_all:
-                assert handle.answer is not None, "it has a status"
-                transfer.last = handle.answer.response()
-                transfer.last_content = handle.answer.content_of_error()
-                transfer.is_truncated = handle.answer.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
+                transfer.last = answer.response()
+                transfer.last_content = answer.content_of_error()
+                transfer.is_truncated = answer.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
             self._over(handle, transfer)
             self._fail(transfer, error)
         except IngestError as error:
@@ -179,23 +177,15 @@ class Client(Loop):
             transfer.sink.failed(transfer, error)
         else:
             if target is None:
-                self._land(transfer, handle)
+                if answer.body is not None:
+                    transfer.sink.whole(answer.response(), answer.body)
+                else:
+                    self._drop_body(transfer)
+                    transfer.sink.not_modified(answer.response())
                 self._over(handle, transfer)
 
-    def _land(self, transfer: Transfer, handle: CurlHandle) -> None:
-        answer = handle.answer
-        assert answer is not None, "a handle that was started"
-        received, body = answer.response(), answer.body
-        if body is not None:
-            transfer.sink.whole(received, body)
-            return
-        self._drop_body(transfer)
-        transfer.sink.not_modified(received)
-
-    def _send_on(self, handle: CurlHandle, transfer: Transfer, target: Url) -> None:
+    def _send_on(self, handle: CurlHandle, transfer: Transfer, target: Url, status: int) -> None:
         """Follow a redirect: at once on the same host without a rate limit, else first in the target host's queue."""
-        assert handle.answer is not None, "it was sent on"
-        status = handle.answer.status
         is_same = (target.host, target.port) == (transfer.target.host, transfer.target.port)
         if is_same and transfer.per_second is None:
             transfer.send_on(target, status)

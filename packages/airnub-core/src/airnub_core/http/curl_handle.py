@@ -72,8 +72,9 @@ class CurlHandle:
             proxy_for: gives the proxy for a scheme and a host; `None`: as the environment says now.
         """
         self.transfer: Transfer
-        """What it runs, from `start` on."""
-        self.answer: ResponseReader | None = None
+        """What it runs, between `start` and `release`."""
+        self.answer: ResponseReader
+        """What came of it, as long."""
         self.last_seen = 0.0
         """When something came last, by the monotonic clock."""
         self.last_progress = 0
@@ -173,7 +174,7 @@ class CurlHandle:
     @property
     def progress(self) -> int:
         """Something that grows whenever anything comes."""
-        return len(self._lines) + self._sent + (self.answer.received if self.answer is not None else 0)
+        return len(self._lines) + self._sent + self.answer.received
 
     @property
     def connected(self) -> bool:
@@ -204,7 +205,6 @@ class CurlHandle:
             StoreError: the disk did not take the body.
         """
         answer = self.answer
-        assert answer is not None, "a handle that was started"
         self.keep_cookies(answer.transfer)
         try:
             answer.sent_at = timestamp(answer.transfer.request.clock + answer.transfer.sent + self.before_request)
@@ -220,7 +220,7 @@ class CurlHandle:
 
     def release(self) -> None:
         """The transfer needs the handle no more."""
-        self.answer = None
+        del self.answer, self.transfer
 
     def keep_cookies(self, transfer: Transfer) -> None:
         """Let the transfer have what servers have set, and the handle nothing of it."""
@@ -235,7 +235,6 @@ class CurlHandle:
     def _take(self, piece: bytes) -> int | None:
         """Libcurl's callback for a piece of the body."""
         answer = self.answer
-        assert answer is not None, "a handle that was started"
         if answer.body is not None and answer.body.is_full:
             self.is_paused = True
             return pycurl.WRITEFUNC_PAUSE
@@ -279,7 +278,7 @@ class CurlHandle:
             ItemError: as `ResponseReader.begin`.
         """
         answer = self.answer
-        if answer is not None and not answer.status and not self._proxied and self._lines and answer.has_headers:
+        if not answer.status and not self._proxied and self._lines and answer.has_headers:
             answer.begin()
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:

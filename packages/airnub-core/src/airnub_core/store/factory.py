@@ -49,8 +49,9 @@ class Staging:
         """
         self._parent = parent
         self._recover = recover
-        self._folder: Path | None = None
-        self._lock: FileLock | None = None
+        self.folder: Path
+        """The staging folder of this process, absolute; from entry on, as its lock."""
+        self._lock: FileLock
         self._abandoned = False
 
     def __enter__(self) -> Self:
@@ -64,10 +65,10 @@ class Staging:
                 self._parent.mkdir(parents=True, exist_ok=True)
                 # Otherwise a different process could find the folder not locked yet, and take its process for dead.
                 with self._alone():
-                    self._folder = Path(tempfile.mkdtemp(dir=self._parent)).absolute()
-                    self._lock = FileLock(self._folder / _LOCK)
+                    self.folder = Path(tempfile.mkdtemp(dir=self._parent)).absolute()
+                    self._lock = FileLock(self.folder / _LOCK)
                     undo.callback(self._lock.release)
-                    undo.callback(self._remove, self._folder)
+                    undo.callback(self._remove, self.folder)
                     self._lock.acquire()
                 self._recover_dead()
                 undo.pop_all()
@@ -83,7 +84,6 @@ class Staging:
         Raises:
             StoreError: the folder could not be written, and the block raised no error itself.
         """
-        assert self._lock is not None, "staging is entered before it is left"
         try:
             if self._abandoned:
                 return
@@ -97,12 +97,6 @@ class Staging:
                 raise StoreError.of(problem, self.folder) from problem
         finally:
             self._lock.release()
-
-    @property
-    def folder(self) -> Path:
-        """The staging folder of this process, absolute."""
-        assert self._folder is not None, "staging is entered before it is used"
-        return self._folder
 
     def abandon(self) -> None:
         """Keep the folder on exit, for the next run to recover."""
@@ -119,7 +113,7 @@ class Staging:
 
     def _recover_dead(self) -> None:
         for folder in self._parent.iterdir():
-            if not folder.is_dir() or folder == self._folder:
+            if not folder.is_dir() or folder == self.folder:
                 continue
             lock = FileLock(folder / _LOCK, timeout=0)
             try:
