@@ -76,11 +76,11 @@ class Engine:
         network: NetworkSettings,
         *,
         user_agent: str,
-        force: bool = False,
-        processes: int | None = None,
-        run: str | None = None,
-        on_expected: Callable[[int], None] = lambda _items: None,
-        on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
+        force: bool,
+        processes: int | None,
+        run: str | None,
+        on_expected: Callable[[int], None],
+        on_outcome: Callable[[Outcome], None],
     ) -> None:
         self.store: Store = opened.store
         self.index: Index = opened.index
