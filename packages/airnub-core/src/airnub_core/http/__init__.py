@@ -7,7 +7,7 @@
 | trusted certificates; proxies | `tls`; `proxies` |
 | redirects, and what goes along; cookies | `redirects`; `cookies` |
 | limits of size and time; of connections and rate | `limits`; `rate_limit` |
-| retries and backoff; errors of libcurl | `retry`; `curl_errors` |
+| retries and backoff; errors of libcurl | `retry`; `curl_handle` |
 | headers, credentials among them; Content-Encoding | `headers`, `redirects`; `encoding` |
 | robots.txt | `robots` |
 | the keys of `network:` in settings | `settings` |

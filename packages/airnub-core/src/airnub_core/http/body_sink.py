@@ -41,11 +41,6 @@ class Body(Protocol):
         ...
 
     @property
-    def has_note(self) -> bool:
-        """Whether that was noted."""
-        ...
-
-    @property
     def resumable(self) -> ResumeInfo | None:
         """What was noted."""
         ...
@@ -132,10 +127,6 @@ class NotedBody:
     @property
     def takes_note(self) -> bool:
         return self.resumable is None
-
-    @property
-    def has_note(self) -> bool:
-        return self.resumable is not None
 
     def note(self, note: ResumeInfo) -> None:
         self.resumable = note

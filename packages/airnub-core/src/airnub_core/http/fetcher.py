@@ -7,6 +7,7 @@ import shutil
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 
 from airnub_core.errors import IngestError, ItemError
@@ -112,8 +113,9 @@ class Fetcher:
         """A response is there, or what keeps the store from being written; from any thread."""
         self.event_loop.call(lambda: self._take(result))
 
-    def look(self, _now: float, *, is_idle: bool) -> None:
+    def look(self, now: float, *, is_idle: bool) -> float:  # noqa: ARG002
         """As a watcher of the client: nothing is to be done now and then."""
+        return inf
 
     def crashed(self, error: BaseException) -> None:
         """The client has ended: so does all that waits."""

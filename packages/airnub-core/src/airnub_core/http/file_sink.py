@@ -25,8 +25,6 @@ _VALIDATORS = ("etag", "last-modified")
 class FileBody:
     """The bytes of one answer as they come: in memory, and from `SMALL` on in a file."""
 
-    __slots__ = ("_new_file", "_pieces", "_small", "file", "has_note", "straight", "takes_note")
-
     is_full = False
 
     def __init__(self, new_file: Callable[[], LargeFile], file: LargeFile | None = None) -> None:
@@ -43,8 +41,9 @@ class FileBody:
         """Where a large one is."""
         # No properties, for each piece looks at them.
         self.straight: LargeFile | None = file
-        self.has_note = file is not None and file.note is not None
-        self.takes_note = file is not None and not self.has_note
+        self.resumable = None if file is None else file.note
+        """What is known of it where it can be resumed."""
+        self.takes_note = file is not None and self.resumable is None
 
     @property
     def size(self) -> int:
@@ -73,18 +72,13 @@ class FileBody:
 
     def note(self, note: ResumeInfo) -> None:
         """Say what a later run must know to go on with it."""
-        if self.file is not None and self.file.note is None:
-            self.file.note = note
-            self.takes_note, self.has_note = False, True
-
-    @property
-    def resumable(self) -> ResumeInfo | None:
-        """What is known of it where it can be resumed."""
-        return self.file.note if self.file is not None else None
+        if self.file is not None and self.resumable is None:
+            self.file.note = self.resumable = note
+            self.takes_note = False
 
     def keep(self) -> bool:
         """Whether another request can go on with it; what is collected is handed to the threads then."""
-        if self.file is None or self.file.note is None or self.size < WORTH_RESUMING:
+        if self.file is None or self.resumable is None or self.size < WORTH_RESUMING:
             return False
         self.file.flush()
         return True

@@ -129,13 +129,11 @@ _CHARSETS = {"utf-8", "iso-8859-1"}  # those of RFC 5987 (3.2.1); Python's codec
 _MAX_CHARACTERS = 8192
 
 
-def file_name_of(header: str | None) -> str | None:
-    """The suggested name, or `None` where there is none to be read. It is hostile until made safe.
+def file_name_of(header: str) -> str | None:
+    """The name that a Content-Disposition suggests, `None` where it has none to be read. Hostile until made safe.
 
     `filename*` wins over `filename`, as RFC 6266 (4.3) asks. Servers that write raw UTF-8 are understood too.
     """
-    if not header:
-        return None
     # No name needs more, and the time that is spent on unclosed quotes grows with the square.
     header = header[:_MAX_CHARACTERS]
     # A quoted string of another parameter may hold what looks like a file name.
@@ -154,7 +152,8 @@ def file_name_of(header: str | None) -> str | None:
 
 def original_name(headers: Mapping[str, str], final_url: str) -> str:
     """What the server calls a file, else the end of its URL. It is hostile until made safe."""
-    named = file_name_of(headers.get("content-disposition"))
+    header = headers.get("content-disposition")
+    named = file_name_of(header) if header else None
     # In a URL without these nothing but its path can follow the last slash.
     plain = not ("?" in final_url or "#" in final_url or ";" in final_url) and final_url.count("/") > 2
     last = (final_url if plain else urlsplit(final_url).path).rpartition("/")[2]

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from time import monotonic
 from typing import Protocol
 
@@ -26,8 +27,8 @@ _READY = {select.POLLIN: pycurl.CSELECT_IN, select.POLLOUT: pycurl.CSELECT_OUT}
 class Watcher(Protocol):
     """Has something to do in the loop now and then, besides what is done for requests."""
 
-    def look(self, now: float, *, is_idle: bool) -> float | None:
-        """Do it; seconds until the next look, `None` where only a request changes anything."""
+    def look(self, now: float, *, is_idle: bool) -> float:
+        """Do it; seconds until the next look, `inf` where only a request changes anything."""
         ...
 
     def crashed(self, error: BaseException) -> None:
@@ -51,8 +52,8 @@ class Loop(ABC):
         self.multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
         # Not `select.epoll`: libcurl forgets a connection between two requests, and each change would be a system call.
         self._poll = select.poll()
-        self._due: float | None = None
-        """When libcurl wants its turn; `None` where only a socket matters."""
+        self._due = inf
+        """When libcurl wants its turn; `inf` where only a socket matters."""
         self._inbox: deque[Callable[[], None]] = deque()
         self._watchers: list[Watcher] = []
         self._closing = False
@@ -116,8 +117,8 @@ class Loop(ABC):
         """Start the requests whose turn it is."""
 
     @abstractmethod
-    def due(self, now: float) -> float | None:
-        """Seconds until the next one's turn, `None` where only the end of another changes anything."""
+    def due(self, now: float) -> float:
+        """Seconds until the next one's turn, `inf` where only the end of another changes anything."""
 
     @abstractmethod
     def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:
@@ -168,8 +169,8 @@ class Loop(ABC):
                 self.multi.socket_action(descriptor, _READY.get(events, _BOTH))
         self._asleep = False
         now = monotonic()
-        if self._due is not None and self._due <= now:
-            self._due = None
+        if self._due <= now:
+            self._due = inf
             self.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         left = 1
         while left:
@@ -183,14 +184,13 @@ class Loop(ABC):
 
     def _wait(self) -> float:
         """Seconds to wait for sockets."""
-        now = monotonic()
-        due = [self.due(now), *[watcher.look(now, is_idle=self.is_idle) for watcher in list(self._watchers)]]
-        if self._due is not None:
-            due.append(self._due - now)
-        waits = [LONGEST_SLEEP, *(seconds for seconds in due if seconds is not None)]
+        now, is_idle = monotonic(), self.is_idle
+        wait = min(LONGEST_SLEEP, self.due(now), self._due - now)
+        for watcher in list(self._watchers):
+            wait = min(wait, watcher.look(now, is_idle=is_idle))
         self._asleep = True
         # What came in before `_asleep` was true has not woken the loop.
-        return 0.0 if self._inbox or self._closing else max(0.0, min(waits))
+        return 0.0 if self._inbox or self._closing else max(0.0, wait)
 
     def _on_socket(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         if what == pycurl.POLL_REMOVE:
@@ -199,4 +199,4 @@ class Loop(ABC):
             self._poll.register(descriptor, _EVENTS[what])
 
     def _on_timer(self, milliseconds: int) -> None:
-        self._due = None if milliseconds < 0 else monotonic() + milliseconds / 1000
+        self._due = inf if milliseconds < 0 else monotonic() + milliseconds / 1000

@@ -113,32 +113,6 @@ class Content(Protocol):
 class Transfer:
     """A request on its way, over redirects and attempts; the scheduler knows it by its host."""
 
-    __slots__ = (
-        "attempts",
-        "body",
-        "content",
-        "cookies",
-        "headers",
-        "host",
-        "is_given_up",
-        "is_truncated",
-        "last",
-        "last_content",
-        "limits",
-        "method",
-        "most_attempts",
-        "original",
-        "per_host",
-        "per_second",
-        "redirects",
-        "request",
-        "sent",
-        "sink",
-        "started",
-        "target",
-        "url",
-    )
-
     def __init__(
         self,
         request: Request,
@@ -195,7 +169,6 @@ class Transfer:
         self.last_content = b""
         self.is_truncated = False
         """Whether that is only the beginning of its body."""
-        self.is_given_up = False
 
     @property
     def part(self) -> "ResumeInfo | None":

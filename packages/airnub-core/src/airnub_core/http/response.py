@@ -180,7 +180,7 @@ class ResponseReader:
         if status == _NOT_MODIFIED and transfer.is_conditional:
             return None
         if self.body is not None:
-            if not self.is_cut and (self._decoder is not None or self.body.has_note):
+            if not self.is_cut and (self._decoder is not None or self.body.resumable is not None):
                 self._check_whole(self.body)
             return None
         if status in _NO_PART and transfer.body is not None:

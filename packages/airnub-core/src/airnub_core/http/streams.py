@@ -5,6 +5,7 @@ of answers, and those of requests.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from math import inf
 from time import monotonic
 
 from airnub_core.errors import HttpStatusError, IngestError, ProtocolError
@@ -111,14 +112,14 @@ class StreamSink:
             self._begin()
         self._event_loop.call(self._wake)
 
-    def look(self, now: float, *, is_idle: bool) -> float | None:  # noqa: ARG002
+    def look(self, now: float, *, is_idle: bool) -> float:  # noqa: ARG002
         """As a watcher of the client: hand over what comes slowly."""
         if self._has_begun:
-            return None
+            return inf
         wait = self._began + _LONGEST_HELD - now
         if wait <= 0:
             self._begin()
-            return None
+            return inf
         return wait
 
     def crashed(self, error: BaseException) -> None:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import inf
 from typing import Any
 
 import httpx
@@ -120,8 +121,9 @@ class Transport(httpx.AsyncBaseTransport):
             sink.close()
         self._client.call(lambda: self._client.unwatch(self))
 
-    def look(self, _now: float, *, is_idle: bool) -> None:
+    def look(self, now: float, *, is_idle: bool) -> float:  # noqa: ARG002
         """As `Watcher`: there is nothing to do."""
+        return inf
 
     def crashed(self, error: BaseException) -> None:
         """As `Watcher`."""

@@ -40,7 +40,7 @@ Packet = list[Result] | str | Ended | BaseException
 class ThreadWorker:
     """A downloader in this process, in the thread of its client."""
 
-    def __init__(self, config: DownloaderConfig, send: Callable[[Packet], None], client: Client | None) -> None:
+    def __init__(self, config: DownloaderConfig, send: Callable[[Packet], None], client: Client) -> None:
         self.out: dict[int, Request] = {}
         """Requests without a result, by number."""
         self._downloader = Downloader(config, send, client, lambda: send(Ended()))

@@ -2,6 +2,6 @@
 
 base         what every kind has, and what a new kind must bring
 files        URLs of files
-apis         JSON APIs: `pagination`, `records` and `watermarks`
-pages        links on web pages: `html`, or a `sitemap`
+apis         JSON APIs: their watermarks; `pagination` and `records`
+pages        links on web pages and in sitemaps; `html`
 """

@@ -2,14 +2,13 @@
 
 protocol          what a store does, wherever it is
 location          where a store is
-factory           opens a store with its index
+factory           opens a store with its index and the staging folder of a process, in which bytes arrive
 layout            paths and names of objects, manifests and sources
 objects           the store in a folder
 bucket_store      the store in object storage, over `bucket`
 reader            reading and checking objects, the same for both
 manifest          where bytes came from
-staging           the folder of a process in which bytes arrive, with a lock
-stager            hashes a body and writes it there, with its manifest
+stager            hashes a body and writes it into a staging folder, with its manifest
 write_ahead_log   small bodies, appended before they are published
 durability        one sync for a batch; the sync that is left to the next run
 recovery          publishes what a killed process left

@@ -84,9 +84,8 @@ class ContentStore(StoreReader):
         with self._publishing:
             home = self._home = batch[0].home
             logs = logs_in(home)
-            logged = len(continued(logs)) < _CONTINUED and all(
-                staged.is_logged and staged.folder not in self._without_log for staged in batch
-            )
+            in_logs = {staged.folder for staged in batch if staged.is_logged} - self._without_log
+            logged = len(in_logs) == len(batch) and len(continued(logs)) < _CONTINUED
             if logged:
                 self._sync_logs(home, logs)
                 self._in_logs += len(batch)
@@ -95,7 +94,13 @@ class ContentStore(StoreReader):
                 intent_log = write_intent_log(home, self._lists, batch)
                 self._sync(home, chain(with_parents((staged.folder for staged in batch), above=1), (intent_log, home)))
                 self._kept.append(intent_log)
-            return [self._publish(staged, logged=logged) for staged in batch]
+            results: list[PublishResult | StoreError] = []
+            for staged in batch:
+                try:
+                    results.append(self._place(staged, logged=logged))
+                except (OSError, StoreError) as error:
+                    results.append(failure_of(error, f"{self.root}/{staged.source}"))
+            return results
 
     def make_durable(self, paths: Iterable[str]) -> None:
         make_durable(self.root, with_parents((str((self.root / path).parent) for path in paths), above=3))
@@ -141,12 +146,6 @@ class ContentStore(StoreReader):
                 path.unlink(missing_ok=True)
         self._kept.clear()
 
-    def _publish(self, staged: Staged, *, logged: bool) -> PublishResult | StoreError:
-        try:
-            return self._place(staged, logged=logged)
-        except (OSError, StoreError) as error:
-            return failure_of(error, f"{self.root}/{staged.source}")
-
     def _place(self, staged: Staged, *, logged: bool) -> PublishResult:
         path = object_path(staged.source, staged.hex_digits, staged.file_name)
         folder = f"{self.root}/{path.rpartition('/')[0]}"
@@ -154,7 +153,7 @@ class ContentStore(StoreReader):
             try:
                 os.rename(staged.folder, folder)  # noqa: PTH104  # for every file, and Path costs as much again
             except FileNotFoundError:
-                Path(folder).parent.mkdir(parents=True, exist_ok=True)
+                os.makedirs(folder.rpartition("/")[0], exist_ok=True)  # noqa: PTH103
                 os.rename(staged.folder, folder)  # noqa: PTH104
         except OSError as error:
             if error.errno not in NOT_EMPTY:

@@ -146,30 +146,28 @@ class _Transactions:
                 raise
 
     def run(self, work: Callable[[_Tables], T]) -> T:
-        with self._transaction("BEGIN") as connection:
-            return work(_Tables(connection))
+        return self._transaction("BEGIN", work)
 
     def write(self, work: Callable[[_Tables], T]) -> T:
         # A transaction that reads first and writes later fails where another wrote in between; this one waits.
-        with self._transaction("BEGIN IMMEDIATE") as connection:
-            return work(_Tables(connection))
+        return self._transaction("BEGIN IMMEDIATE", work)
 
     def close(self) -> None:
         with self._lock, _translated_errors(self._path):
             self._connection.close()
 
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, begin: str, work: Callable[[_Tables], T]) -> T:
         with self._lock, _translated_errors(self._path):
             self._connection.execute(begin)
             try:
-                yield self._connection
+                result = work(_Tables(self._connection))
                 self._connection.execute("COMMIT")
             except BaseException:
                 # Some errors, such as a full disk, have ended the transaction already.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+            return result
 
 
 class SqliteIndex(SqlIndex):
