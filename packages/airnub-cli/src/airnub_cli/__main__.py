@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.command_error import CommandError
-from airnub_cli.lazy_commands import LazyGroup
+from airnub_cli.commands import CommandError, LazyGroup
 from airnub_cli.transaction import recover
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.dotenv_file import require_readable

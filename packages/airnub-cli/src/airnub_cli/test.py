@@ -16,7 +16,7 @@ from typing import IO
 
 import click
 
-from airnub_cli.command_error import CommandError
+from airnub_cli.commands import CommandError
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
 
 # What the tests of every member are written with, and no member may use otherwise.

@@ -1,10 +1,23 @@
-"""The workspace: its members and their dependencies, read from the pyproject files."""
+"""The workspace: its members and their dependencies, and whether its departments are installed here.
 
+Members are read from the pyproject files. `uv run airnub …` installs only what the root depends on, the example
+department; `uv run --all-packages airnub …` installs every department.
+"""
+
+import importlib
 import re
+import shlex
+import sys
 import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -125,3 +138,62 @@ def _table(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WorkspaceError(f"{path}: expected TOML in UTF-8, found: {error}") from None
+
+
+INSTALL_ALL = "`uv sync --all-packages`"
+"""In the message of every mistake that something cannot be imported."""
+
+
+@contextmanager
+def importable(folders: Iterable[Path]) -> Iterator[None]:
+    """The sources in these folders can be imported, whether they are installed or not.
+
+    What they depend on must be installed all the same; a department that was copied a minute ago can be checked.
+    """
+    before = list(sys.path)
+    here = {str(Path(one).resolve()) for one in before}
+    sys.path += [str(folder) for folder in folders if folder.is_dir() and str(folder.resolve()) not in here]
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def not_installed(workspace: Workspace) -> list[str]:
+    """Distributions of the departments that are not installed here, and whose dependencies may not be either."""
+    return [one.name for one in workspace.members.values() if one.kind == "department" and not is_installed(one.name)]
+
+
+def advice(workspace: Workspace, mistakes: Iterable[Diagnostic]) -> str | None:
+    """The command to type where mistakes come of departments that are not installed; `None` where none does."""
+    names = not_installed(workspace)
+    if not names or not any(INSTALL_ALL in one.message for one in mistakes):
+        return None
+    command = f"uv run --all-packages airnub {shlex.join(sys.argv[1:])}".rstrip()
+    return f"not installed here: {', '.join(names)}; with every department and what it needs: `{command}`"
+
+
+def require_importable(departments: Iterable[str]) -> None:
+    """Departments that run here can be imported here.
+
+    Args:
+        departments: names of their packages.
+
+    Raises:
+        ConfigurationError: some cannot; it has the command to type.
+    """
+    if missing := [name for name in departments if find_spec(name) is None]:
+        command = f"uv run --all-packages airnub {shlex.join(sys.argv[1:])}".rstrip()
+        raise ConfigurationError.of(
+            ", ".join(missing), f"expected the department to be installed, found that it is not; `{command}`"
+        )
+
+
+def is_installed(name: str) -> bool:
+    """Whether a distribution is."""
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True

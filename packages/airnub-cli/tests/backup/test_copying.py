@@ -11,9 +11,8 @@ import backup_system
 import pytest
 from backup_system import fill
 
-from airnub_cli.backup.backup_manifest import BackupError
 from airnub_cli.backup.copying import copy_system
-from airnub_cli.backup.vault import FolderVault, load_manifest
+from airnub_cli.backup.vault import BackupError, FolderVault, load_manifest
 from airnub_core.errors import StoreError
 
 

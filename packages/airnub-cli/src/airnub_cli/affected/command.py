@@ -8,7 +8,7 @@ import click
 from airnub_cli.affected.graph import Concern, Impact, shown
 from airnub_cli.affected.repository import RepositoryError
 from airnub_cli.affected.result import AffectedResult, affected
-from airnub_cli.command_error import CommandError
+from airnub_cli.commands import CommandError
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 _CONCERNS = [str(one) for one in Concern]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airnub_cli.configuration.environment_names import LOCAL
-from airnub_cli.configuration.placeholders import known_values
-from airnub_cli.installed import advice
-from airnub_cli.prefect_env import quiet_prefect
-from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_cli.prefect_env import quiet_prefect, use_dotenv
+from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError
 
@@ -103,11 +100,7 @@ def _run(asked: ApplyOptions, *, as_json: bool) -> int:
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
         return 2
-    # Prefect reads `.env` in the current folder only, and only when it is imported.
-    values = known_values(root)
-    for name, value in values.items():
-        if name.startswith("PREFECT_"):
-            os.environ.setdefault(name, value)
+    values = use_dotenv(root)
     asked = replace(asked, environment=asked.environment or values.get(ENVIRONMENT_VARIABLE))
     from airnub_cli.prefect_api import BackendError
 

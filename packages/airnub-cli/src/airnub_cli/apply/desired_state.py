@@ -29,8 +29,8 @@ from airnub_cli.configuration.entry_files import Diagnostics
 from airnub_cli.configuration.environment import filled_environment
 from airnub_cli.configuration.environment_names import LOCAL, SAMPLE, PoolType
 from airnub_cli.configuration.placeholders import known_values
-from airnub_cli.installed import importable
 from airnub_cli.prefect_api import Action, BackendError, Change, PrefectServer, path_of
+from airnub_cli.workspace import importable
 from airnub_prefect.errors import ConfigurationError
 
 VARIABLE = "airnub_environment"

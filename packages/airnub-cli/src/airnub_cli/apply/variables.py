@@ -15,8 +15,8 @@ from airnub_cli.apply.blocks import FOLDER as BLOCKS_FOLDER
 from airnub_cli.apply.blocks import block_id
 from airnub_cli.configuration.entry_files import Diagnostics, yaml_files
 from airnub_cli.configuration.environment import Environment
-from airnub_cli.installed import INSTALL_ALL
 from airnub_cli.prefect_api import Action, Change, Json, PrefectServer, differences, path_of, unchanged
+from airnub_cli.workspace import INSTALL_ALL
 from airnub_prefect.department import Department
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.paths import shown

@@ -130,8 +130,8 @@ def _described(name: str, manifest: Any) -> dict[str, Any]:
 
 
 def _system(dev: bool, state: Path | None) -> Any:
-    from airnub_cli.backup.backup_manifest import BackupError
     from airnub_cli.backup.systems import ComposeSystem, DevSystem
+    from airnub_cli.backup.vault import BackupError
     from airnub_cli.dev.state import StateFolder
 
     root = Workspace.root_around(Path.cwd())
@@ -148,7 +148,7 @@ def _say(line: str) -> None:
 
 
 def _exit(work: Callable[[], int]) -> None:
-    from airnub_cli.backup.backup_manifest import BackupError
+    from airnub_cli.backup.vault import BackupError
 
     quiet_prefect()
     try:

@@ -9,10 +9,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
-from airnub_cli.backup.backup_manifest import BackedUpFile, BackupError, BackupManifest, DatabaseDump, Versions
 from airnub_cli.backup.data_root import Header, Known, TreeError, copy_bytes, headers
 from airnub_cli.backup.systems import System
-from airnub_cli.backup.vault import SCRATCH, Vault, load_manifest
+from airnub_cli.backup.vault import (
+    SCRATCH,
+    BackedUpFile,
+    BackupError,
+    BackupManifest,
+    DatabaseDump,
+    Vault,
+    Versions,
+    load_manifest,
+)
 from airnub_core.errors import StoreError
 
 _UNFINISHED = timedelta(days=1)

@@ -9,10 +9,9 @@ from typing import IO
 
 from packaging.version import Version
 
-from airnub_cli.backup.backup_manifest import BackupError, BackupManifest, DataRootContent
 from airnub_cli.backup.data_root import Header
 from airnub_cli.backup.systems import System, require_same_kind
-from airnub_cli.backup.vault import Vault, load_manifest
+from airnub_cli.backup.vault import BackupError, BackupManifest, DataRootContent, Vault, load_manifest
 from airnub_core.errors import StoreError
 from airnub_prefect.integrity import Integrity
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
 from airnub_cli import subprocesses
-from airnub_cli.backup.backup_manifest import BackupError, DatabaseDump
 from airnub_cli.backup.data_root import Known, content_of, copy_database
+from airnub_cli.backup.vault import BackupError, DatabaseDump
 from airnub_cli.dev.state import StateFolder, held
 from airnub_cli.subprocesses import ProgramError
 from airnub_common import write_atomic

@@ -25,10 +25,9 @@ from pydantic import Field, PositiveInt, StrictBool
 from airnub_cli.configuration.environment_names import LOCAL, PoolType
 from airnub_cli.configuration.overlay import overlaid_file
 from airnub_cli.configuration.placeholders import filled, missing
-from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
-from airnub_prefect.validation import checked, nearest, nearest_or_all
+from airnub_prefect.validation import StrictModel, checked, nearest, nearest_or_all
 from airnub_prefect.yaml_file import YamlFile, read_yaml
 
 _NAMED = 5

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from airnub_cli.installed import advice, importable
 from airnub_cli.prefect_env import quiet_prefect
-from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_cli.workspace import Workspace, WorkspaceError, advice, importable
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 
@@ -109,7 +108,7 @@ def _documents(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
     from airnub_cli.contract.odcs import odcs_document
     from airnub_cli.contract.servers import servers_of
     from airnub_cli.data_contracts.publications import read_publications, with_code
-    from airnub_cli.installed import INSTALL_ALL
+    from airnub_cli.workspace import INSTALL_ALL
     from airnub_prefect.errors import Diagnostic
 
     registry = load_registry(workspace.root)

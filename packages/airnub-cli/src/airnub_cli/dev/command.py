@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.installed import require_importable
-from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_cli.workspace import Workspace, WorkspaceError, require_importable
 from airnub_prefect.api_url import PORT
 from airnub_prefect.errors import ConfigurationError
 

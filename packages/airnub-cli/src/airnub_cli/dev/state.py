@@ -1,13 +1,16 @@
-"""The state folder of `airnub dev`, locked for one process at a time, and free ports."""
+"""The state folder of `airnub dev`, locked for one process at a time; free ports; and log files of services."""
 
 import errno
 import fcntl
+import logging
 import os
 import shutil
 import socket
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from airnub_prefect.errors import ConfigurationError
@@ -98,3 +101,30 @@ def free_port(given: int | None, preferred: int, option: str) -> int:
     with listening(given, preferred, option) as found:
         port: int = found.getsockname()[1]
         return port
+
+
+_BYTES = 10_000_000
+"""Of the file, and of the one before it, which is kept."""
+_LAST = 20
+
+
+class LogFile:
+    """The log file of one service."""
+
+    def __init__(self, path: Path) -> None:
+        """Append to the file at `path`; its folder is created."""
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._handler = RotatingFileHandler(path, maxBytes=_BYTES, backupCount=1, encoding="utf-8", delay=True)
+        self._handler.setFormatter(logging.Formatter("%(message)s"))
+        self.last: deque[str] = deque(maxlen=_LAST)
+        """The last lines, printed when the service dies."""
+
+    def line(self, name: str, text: str) -> None:
+        """Write a line of the service."""
+        self.last.append(text)
+        self._handler.emit(logging.LogRecord(name, logging.INFO, "", 0, text, None, None))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handler.close()

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.dev.log_file import LogFile
 from airnub_cli.dev.services import RunningService, Service, Services
+from airnub_cli.dev.state import LogFile
 from airnub_prefect.embedded.server import wait_for_api
 
 EVERY = 0.2

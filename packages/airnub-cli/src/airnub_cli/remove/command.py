@@ -1,6 +1,5 @@
 """The command `airnub remove`; the work is in the modules beside this one."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airnub_cli.prefect_env import use_dotenv
 from airnub_cli.transaction import reports_mistakes
 from airnub_cli.workspace import Workspace
 
@@ -73,12 +73,7 @@ def _backend(root: Path, *, keep: bool) -> "Iterator[PrefectServer | None]":
         click.echo("The backend is kept as it is.")
         yield None
         return
-    from airnub_cli.configuration.placeholders import known_values
-
-    # Prefect reads `.env` in the current folder only, and only when it is imported.
-    for name, value in known_values(root).items():
-        if name.startswith("PREFECT_"):
-            os.environ.setdefault(name, value)
+    use_dotenv(root)
     from prefect.settings import PREFECT_API_URL
 
     from airnub_cli.prefect_api import BackendError, prefect_server

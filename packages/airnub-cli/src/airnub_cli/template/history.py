@@ -15,8 +15,8 @@ from zipfile import ZipFile
 from pydantic import Field, ValidationError
 
 from airnub_cli.configuration.registry import TEMPLATE_FOLDER
-from airnub_cli.strict_model import StrictModel
 from airnub_cli.workspace import WorkspaceError
+from airnub_prefect.validation import StrictModel
 
 FILE = "template.toml"
 _HEAD = "# What this department was made from; `airnub template update` merges what the template changed since.\n"
