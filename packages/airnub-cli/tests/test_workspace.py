@@ -39,7 +39,7 @@ def test_a_member_has_several_names(checkout, name):
 
 def test_an_unknown_name_is_an_error_with_the_known_ones(checkout):
     """Who mistypes reads what there is."""
-    with pytest.raises(WorkspaceError, match="found 'topone'; there are top-one, base, middle"):
+    with pytest.raises(WorkspaceError, match="found 'topone'; valid are top-one, base, middle"):
         Workspace.around(checkout).named("topone")
 
 

@@ -23,7 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class WorkspaceError(Exception):
-    """The checkout, or what was asked of it, is not as expected."""
+    """The checkout is invalid, or an argument does not fit it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +31,20 @@ class Member:
     """A package of the workspace."""
 
     name: str
-    """Of its distribution: `project-alpha`."""
+    """The name of its distribution: `project-alpha`."""
     folder: Path
     extras: tuple[str, ...]
     depends_on: frozenset[str]
-    """Other members that it declares, for use or for an extra."""
+    """Other members among its dependencies, including those of extras."""
 
     @property
     def kind(self) -> str:
-        """`department` or `package`, by the folder that it lies in."""
+        """`department` or `package`, from the name of the parent folder."""
         return self.folder.parent.name.removesuffix("s")
 
     @property
     def module(self) -> str:
-        """What is imported."""
+        """The name of its package: `project_alpha`."""
         return self.name.replace("-", "_")
 
 
@@ -57,7 +57,7 @@ class Workspace:
 
     @classmethod
     def around(cls, folder: Path) -> "Workspace":
-        """The workspace that a folder lies in.
+        """Read the workspace that contains a folder.
 
         Raises:
             WorkspaceError: there is none.
@@ -67,7 +67,7 @@ class Workspace:
 
     @staticmethod
     def root_around(folder: Path) -> Path:
-        """The root of the workspace that a folder lies in, without a look at its members.
+        """Find the root of the workspace that contains a folder, without reading its members.
 
         Raises:
             WorkspaceError: there is none.
@@ -75,18 +75,18 @@ class Workspace:
         return _found(folder)[0]
 
     def named(self, name: str) -> Member:
-        """A member by the name of its distribution, of its folder or of its package.
+        """Find a member by the name of its distribution, folder or package.
 
         Raises:
-            WorkspaceError: there is none of that name.
+            WorkspaceError: no member has this name.
         """
         for member in self.members.values():
             if name in {member.name, member.folder.name, member.module}:
                 return member
-        raise WorkspaceError(f"expected a member of the workspace, found {name!r}; there are {', '.join(self.members)}")
+        raise WorkspaceError(f"expected a member of the workspace, found {name!r}; valid are {', '.join(self.members)}")
 
     def closure(self, member: Member) -> list[Member]:
-        """A member and all members that it stands on, sorted by name."""
+        """A member and all members that it depends on, transitively, sorted by name."""
         found: dict[str, Member] = {}
         waiting = [member]
         while waiting:
@@ -108,7 +108,7 @@ def _found(folder: Path) -> tuple[Path, list[str]]:
 
 
 def normalized(name: str) -> str:
-    """The name of a distribution as indexes compare it (PEP 503)."""
+    """Normalise the name of a distribution (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -141,14 +141,14 @@ def _table(path: Path) -> dict[str, Any]:
 
 
 INSTALL_ALL = "`uv sync --all-packages`"
-"""In the message of every mistake that something cannot be imported."""
+"""The command in messages about modules that cannot be imported."""
 
 
 @contextmanager
 def importable(folders: Iterable[Path]) -> Iterator[None]:
-    """The sources in these folders can be imported, whether they are installed or not.
+    """Make the sources in these folders importable while the block runs, even if they are not installed.
 
-    What they depend on must be installed all the same; a department that was copied a minute ago can be checked.
+    Their dependencies must be installed. So a department that was just copied can be checked.
     """
     before = list(sys.path)
     here = {str(Path(one).resolve()) for one in before}
@@ -161,37 +161,37 @@ def importable(folders: Iterable[Path]) -> Iterator[None]:
 
 
 def not_installed(workspace: Workspace) -> list[str]:
-    """Distributions of the departments that are not installed here, and whose dependencies may not be either."""
+    """List the departments, by distribution, that are not installed here; their dependencies may be missing too."""
     return [one.name for one in workspace.members.values() if one.kind == "department" and not is_installed(one.name)]
 
 
 def advice(workspace: Workspace, mistakes: Iterable[Diagnostic]) -> str | None:
-    """The command to type where mistakes come of departments that are not installed; `None` where none does."""
+    """The command to run if mistakes are caused by departments that are not installed; `None` otherwise."""
     names = not_installed(workspace)
     if not names or not any(INSTALL_ALL in one.message for one in mistakes):
         return None
     command = f"uv run --all-packages airnub {shlex.join(sys.argv[1:])}".rstrip()
-    return f"not installed here: {', '.join(names)}; with every department and what it needs: `{command}`"
+    return f"not installed here: {', '.join(names)}; to run with every department installed: `{command}`"
 
 
 def require_importable(departments: Iterable[str]) -> None:
-    """Departments that run here can be imported here.
+    """Require that departments can be imported.
 
     Args:
         departments: names of their packages.
 
     Raises:
-        ConfigurationError: some cannot; it has the command to type.
+        ConfigurationError: some cannot; the message has the command to run.
     """
     if missing := [name for name in departments if find_spec(name) is None]:
         command = f"uv run --all-packages airnub {shlex.join(sys.argv[1:])}".rstrip()
         raise ConfigurationError.of(
-            ", ".join(missing), f"expected the department to be installed, found that it is not; `{command}`"
+            ", ".join(missing), f"expected the department to be installed, found that it is not; run `{command}`"
         )
 
 
 def is_installed(name: str) -> bool:
-    """Whether a distribution is."""
+    """Whether a distribution is installed."""
     try:
         distribution(name)
     except PackageNotFoundError:

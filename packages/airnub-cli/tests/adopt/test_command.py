@@ -30,7 +30,7 @@ def airnub(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--organisation", "Acme & Co"), "--organisation: expected a name of GitHub"),
+        (("--organisation", "Acme & Co"), "--organisation: expected a GitHub name"),
         (("--organisation", "acme", "--platform-owner", "@x"), "--platform-owner: expected the name of a team"),
         (("--organisation", "acme", "--licence", "Nothing"), "--licence: expected an SPDX licence expression"),
     ],

@@ -85,7 +85,7 @@ def test_only_the_newest_are_kept(system, vault, state):
 
 def test_two_backups_do_not_meet(system, vault):
     """The second is refused, and says why."""
-    with vault.alone(), pytest.raises(StoreError, match="expected no other backup at work"):
+    with vault.alone(), pytest.raises(StoreError, match="expected no other backup of this folder"):
         copy_system(system, vault)
 
 

@@ -33,10 +33,10 @@ _LICENCE_SENTENCE = re.compile(
 
 
 def spdx(text: str) -> str:
-    """An SPDX licence expression in its canonical form.
+    """Normalise an SPDX licence expression.
 
     Raises:
-        WorkspaceError: it is none; says which identifier is unknown.
+        WorkspaceError: it is invalid; the message has the unknown identifier.
     """
     try:
         return str(canonicalize_license_expression(text))
@@ -48,19 +48,19 @@ def spdx(text: str) -> str:
 
 
 def member_licence(path: str, licence: str) -> str:
-    """The licence that the pyproject file at a path states: for shared packages both."""
+    """The licence expression for the pyproject file at a path; that of a shared package includes Apache-2.0."""
     if licence == _AIRNUB_LICENCE or not path.startswith("packages/"):
         return licence
     return f"({licence}) AND {_AIRNUB_LICENCE}" if " OR " in licence else f"{licence} AND {_AIRNUB_LICENCE}"
 
 
 def with_licence_field(text: str, licence: str) -> str:
-    """A pyproject file that states a licence; one that states none stays as it is."""
+    """Replace the licence in a pyproject file; a file without one is unchanged."""
     return _LICENCE_FIELD.sub(lambda _: f'license = "{licence}"', text, count=1)
 
 
 def with_licence_sentence(text: str, licence: str) -> str:
-    """A README that states a licence where it stated one before."""
+    """Replace the sentence with the licence in a README; a file without one is unchanged."""
     origin = (
         "" if licence == _AIRNUB_LICENCE else f"\nWhat came from airnub: [{_AIRNUB_LICENCE}]({_AIRNUB_LICENCE_FILE})."
     )
@@ -68,15 +68,15 @@ def with_licence_sentence(text: str, licence: str) -> str:
 
 
 def licence_files(texts: dict[str, str], organisation: str, licence: str) -> dict[str, str]:
-    """The files with the texts of
+    """Generate the files with the texts of licences.
 
     Args:
-        texts: what `LICENSE` and `LICENSES/Apache-2.0.txt` say now; the second may be missing.
-        organisation: whose work the rest is.
-        licence: the new one.
+        texts: present texts of `LICENSE` and `LICENSES/Apache-2.0.txt`; the second may be missing.
+        organisation: the copyright holder.
+        licence: the new SPDX expression.
 
     Returns:
-        New texts by path. The text of a licence other than airnub's is for the organisation to add.
+        New texts by path. The organisation adds the text of a licence other than Apache-2.0 itself.
     """
     origin = texts.get(_AIRNUB_LICENCE_FILE, texts[_LICENCE_FILE])
     if licence == _AIRNUB_LICENCE:
@@ -87,7 +87,7 @@ def licence_files(texts: dict[str, str], organisation: str, licence: str) -> dic
         f"This repository was made from airnub. What came from airnub is under {_AIRNUB_LICENCE}, whose text is in\n"
         f"{_AIRNUB_LICENCE_FILE}; everything else is under {licence}.\n"
     )
-    # A text that was added to it is kept.
+    # A text that the organisation added is kept.
     kept = texts[_LICENCE_FILE] if texts[_LICENCE_FILE].startswith(f"SPDX-License-Identifier: {licence}\n") else stated
     return {_LICENCE_FILE: kept, _AIRNUB_LICENCE_FILE: origin}
 
@@ -98,14 +98,14 @@ _PLACEHOLDER = re.compile(r"\bexample\.(?:org|com)\b")
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What was done, or would be."""
+    """The changes of an adoption, or those of a dry run."""
 
     changed: tuple[str, ...]
-    """Files that are new or changed, relative to the root."""
+    """New and changed files, relative to the root."""
     removed: tuple[str, ...]
-    """Folders and files that are gone."""
+    """Removed folders and files."""
     left: tuple[str, ...]
-    """What only a person knows, as `file:line: what to do`."""
+    """Manual steps, as `file:line: what to do`."""
 
 
 def adopt(
@@ -117,19 +117,19 @@ def adopt(
     keep_example: bool = True,
     dry_run: bool = False,
 ) -> Adopted:
-    """Make the repository an organisation's own.
+    """Replace organisation, licence and owners in the whole repository.
 
     Args:
         workspace: the checkout.
-        organisation: as GitHub knows it; owners are its teams.
-        licence: an SPDX expression; `None` keeps the one that there is.
-        platform_owner: the team that owns what all departments share; `None` keeps the one that there is.
-        keep_example: whether the example department stays.
+        organisation: its name on GitHub; owners are its teams.
+        licence: an SPDX expression; `None` keeps the present licence.
+        platform_owner: the team that owns the shared files; `None` keeps the present team.
+        keep_example: keep the example department.
         dry_run: change nothing.
 
     Raises:
-        WorkspaceError: something cannot be, or not everything is committed; nothing was written.
-        ConfigurationError: a file that has to be changed cannot be; nothing was written.
+        WorkspaceError: an argument is invalid, or the working tree is not clean; nothing was written.
+        ConfigurationError: a file has a form that cannot be edited; nothing was written.
     """
     root = workspace.root
     said = {"organisation": organisation, "platform_owner": platform_owner}
@@ -170,20 +170,21 @@ def _check(registry: Registry, wanted: dict[str, str]) -> None:
         try:
             Registry.model_validate({**registry.model_dump(), name: value})
         except ValueError as error:
-            reason = "a name of GitHub: letters, digits and dashes" if name == "organisation" else "the name of a team"
+            is_organisation = name == "organisation"
+            reason = "a GitHub name: letters, digits and dashes" if is_organisation else "the name of a team"
             option = f"--{name.replace('_', '-')}"
             raise WorkspaceError(f"{option}: expected {reason}, found {value!r}") from error
 
 
 def _removal(workspace: Workspace) -> Removal | None:
-    """What the end of the example means, `None` where it is gone already."""
+    """Plan the removal of the example department; `None` if it was removed already."""
     if not any(member.module == EXAMPLE.module for member in workspace.members.values()):
         return None
     return planned_removal(workspace, EXAMPLE.module, is_root_changed=True)
 
 
 def _with_value(text: str, name: str, value: str) -> str:
-    """A YAML file with a scalar at its top, in the place of the one that there is."""
+    """Set a top-level scalar of a YAML file."""
     line = f"{name}: {yaml.safe_dump(value).splitlines()[0]}"
     found = re.compile(rf"^{name}:.*$", re.MULTILINE)
     return found.sub(lambda _: line, text, count=1) if found.search(text) else f"{line}\n{text}"
@@ -203,7 +204,7 @@ def _state_licence(proposal: WorkspaceCopy, organisation: str, licence: str) -> 
 
 
 def _left(proposal: WorkspaceCopy, licence: str | None) -> Iterator[str]:
-    """Values that stand for an organisation's own, and references that only another department can fill."""
+    """Yield the manual steps: placeholder values, and references that need a different department."""
     for path in sorted(proposal.folder.glob("configs/**/*.yaml")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if _PLACEHOLDER.search(line) and not line.lstrip().startswith("#"):
@@ -212,7 +213,7 @@ def _left(proposal: WorkspaceCopy, licence: str | None) -> Iterator[str]:
     if second.is_file() and not (proposal.folder / "departments" / EXAMPLE.module).is_dir():
         for number, line in enumerate(second.read_text(encoding="utf-8").splitlines(), 1):
             if f"worker-{EXAMPLE.slug}" in line:
-                yield f"{second.name}:{number}: name the worker of a department of yours"
+                yield f"{second.name}:{number}: replace it by the worker of one of your departments"
     if licence is not None and spdx(licence) != _AIRNUB_LICENCE:
         yield f"{_LICENCE_FILE}: add the text of {spdx(licence)}"
 
@@ -222,11 +223,11 @@ EXAMPLE_NOTE = (
     f"> This repository has no example department: where a page types `{EXAMPLE.slug}`, type a department of yours.\n"
     "> [How it was adopted](docs/adopt.md#the-example)."
 )
-"""What the README says below its heading once the example is gone."""
+"""The note below the README's heading after the removal of the example."""
 
 
 def without_example(path: str, text: str) -> str:
-    """A file of the root without what it has of the example.
+    """Remove the references to the example from a file of the root.
 
     Args:
         path: one of `EXAMPLE_FILES`.
@@ -257,4 +258,4 @@ _WITHOUT_EXAMPLE = {
     "README.md": _readme,
 }
 EXAMPLE_FILES = tuple(_WITHOUT_EXAMPLE)
-"""Files of the root that name the example, and are changed here."""
+"""Files of the root with references to the example that are removed."""

@@ -83,7 +83,7 @@ def read_entries(
     Args:
         kind: of the files' content.
         folder: of the files.
-        environment: which.
+        environment: the environment to apply.
         mistakes: collects the mistakes.
         apart: names of files to skip.
     """
@@ -101,7 +101,7 @@ def read_entries(
             continue
         first = names.setdefault(says.identity, file.path)
         if first != file.path:
-            mistakes.add(file, ("name",), f"expected names to differ, and that of {first} is the same")
+            mistakes.add(file, ("name",), f"expected a unique name, found that of {first}; rename one of them")
         yield EntryFile(file, says)
 
 

@@ -2,9 +2,9 @@
 
 ```yaml
 description: Everything on one machine.
-kind: docker                     # of all pools, in place of what their files say
-notifications: slack-webhook/{department}    # which block tells contacts of failed runs
-variables:                       # laid over configs/variables/<department>/<stage>.yaml
+kind: docker                     # type of all pools, overrides that in their files
+notifications: slack-webhook/{department}    # block that notifies contacts of failed runs
+variables:                       # merged over configs/variables/<department>/<stage>.yaml
   project_alpha:
     ingestion:
       network: {requests_per_second_per_host: 1}
@@ -106,7 +106,7 @@ class Environment:
 
     @property
     def mistakes(self) -> list[Diagnostic]:
-        """A diagnostic in the environment's own file."""
+        """The mistakes in the environment's own file."""
         return self.file.mistakes
 
     def changes(self, *place: str) -> Any:

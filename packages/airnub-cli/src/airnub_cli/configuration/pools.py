@@ -81,12 +81,12 @@ def _wrong_defaults(kind: PoolType, defaults: Mapping[str, Any]) -> Iterator[tup
         else:
             advice = nearest_or_all(name, names)
             yield (name,), f"unknown job variable {name!r} of a {kind} pool; {advice}"
-    told = {
+    errors = {
         tuple(error.absolute_path): (_expected(error.schema), error.instance)
         for error in validate(known, schema, preprocess=False, ignore_required=True)
     }
-    for place, (expected, found) in told.items():
-        said = " or ".join(expected) or "a value that its worker understands"
+    for place, (expected, found) in errors.items():
+        said = " or ".join(expected) or "a value that the worker accepts"
         yield place, f"{'.'.join(map(str, place))}: expected {said}, found {_shown(found, expected)}"
     if kind == "kubernetes":
         for name in sorted(_AMOUNTS & known.keys()):

@@ -276,7 +276,7 @@ def check_overridden(workspace: Workspace, publications: Publications) -> Iterat
 
 
 def _readable_environment(workspace: Workspace, name: str) -> Environment | None:
-    """What is wrong with one is reported with what the backend is to hold."""
+    """Read an environment; `None` if it is invalid, which the check of the desired state reports."""
     try:
         return read_environment(workspace.root, name)
     except ConfigurationError:
@@ -302,14 +302,14 @@ def _loosened_by_settings(
     try:
         limits = DatasetLimits.model_validate(says)
     except ValidationError:
-        return  # reported with what the backend is to hold
+        return  # reported by the check of the desired state
     made = published_by_code(version, promises.code, limits)
     if isinstance(made, str):
         return
     for name, check in (promises.checks or {}).items():
         difference = loosened_check(name, check, made.checks)
         if difference is None or version.made is None or loosened_check(name, check, version.made.checks) is not None:
-            continue  # what the code itself loosens is a mistake of its own
+            continue  # loosened by the code itself, which is reported as a mistake
         place = (_LIMITS, version.stem, *(("checks", name) if name in (limits.checks or {}) else ("fresh_within",)))
         department = version.member.folder.name
         what = f"{department} promises the check {name} of {department}/{version.name} v{version.number}"

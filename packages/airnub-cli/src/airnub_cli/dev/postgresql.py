@@ -28,8 +28,8 @@ _LONGEST_SOCKET = 103
 """Bytes that the path of a Unix socket may have: 103 on macOS, 107 on Linux."""
 _PATIENCE = 120.0
 _UNPRIVILEGED = 65534, 65534
-"""User and group without rights that Linux has."""
-# Where packages put it without the PATH: Debian, Red Hat, Homebrew on either processor, Postgres.app.
+"""User and group id of the unprivileged account of Linux."""
+# Where packages install it outside of the PATH: Debian, Red Hat, Homebrew on either processor, Postgres.app.
 _PLACES = (
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -70,13 +70,13 @@ class Cluster:
     folder: Path
     """Named by the major version, below Prefect's home."""
     socket: Path
-    """The folder of its socket, for its user alone."""
+    """The folder of its socket, accessible only to its user."""
     user: tuple[int, int] | None
     """User and group id that it runs as; `None` for our own."""
 
     @property
     def command(self) -> tuple[str, ...]:
-        """Serves on the socket alone. A power loss may cost the last moments, and damages nothing."""
+        """The command of the server, which listens only on the socket. A power loss may cost the last transactions."""
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket),
@@ -89,11 +89,11 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """For Prefect's server."""
+        """The database URL for Prefect's server."""
         return f"postgresql+asyncpg://postgres@/postgres?host={quote(str(self.socket))}&port={_PORT}"
 
     def prepare(self) -> None:
-        """Make the cluster, unless it is there, and the folder of the socket.
+        """Create the cluster, unless it exists, and the folder of the socket.
 
         Raises:
             PostgresqlError: a program failed, for example because a folder is not accessible or `pg_trgm` is missing.
@@ -140,7 +140,7 @@ class Cluster:
             check=False, **as_user(self.user),
         )  # fmt: skip
         if done.returncode != 0:
-            last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "nothing was said")
+            last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "no output")
             raise PostgresqlError(f"{program} failed: {last}")
         return done.stdout
 
@@ -149,7 +149,9 @@ class Cluster:
             # In /tmp a different user could have created it, to intercept our connections.
             owner = self.socket.lstat().st_uid
             if self.socket.is_symlink() or owner != (self.user or (os.geteuid(), 0))[0]:
-                raise PostgresqlError(f"expected the folder {self.socket} to be ours, found it to be of user {owner}")
+                raise PostgresqlError(
+                    f"expected the folder {self.socket} to belong to this user, found the owner {owner}; remove it"
+                )
             return
         self._own(self.socket)
 
@@ -170,7 +172,7 @@ def find_programs() -> Iterator[Programs]:
 
 
 def programs_in(folders: Iterable[Path], source: str) -> Iterator[Programs]:
-    """Of folders that may have one."""
+    """Find the programs in folders that may have them."""
     for folder in dict.fromkeys(folders):
         if not (folder / "initdb").is_file() or not (folder / "postgres").is_file():
             continue
@@ -183,12 +185,12 @@ def programs_in(folders: Iterable[Path], source: str) -> Iterator[Programs]:
 
 
 def choose(home: Path, temporary: Path, candidates: Iterable[Programs] | None = None) -> tuple[Cluster | None, str]:
-    """The first PostgreSQL that works here, and a line that says which database is used and why.
+    """Choose the first PostgreSQL that works here; return it with a line that says which database is used and why.
 
     Args:
-        home: Prefect's, where clusters are kept.
-        temporary: a folder that is removed in the end.
-        candidates: to try, by default all that are found.
+        home: Prefect's home, where clusters are kept.
+        temporary: the folder for temporary files.
+        candidates: programs to try; by default all that are found.
     """
     reasons = []
     user = other_user()
@@ -201,7 +203,7 @@ def choose(home: Path, temporary: Path, candidates: Iterable[Programs] | None = 
         else:
             return cluster, f"database: {programs}"
     why = f" ({'; '.join(reasons)})" if reasons else ""
-    return None, f"database: SQLite, which many runs at once lock{why}. For PostgreSQL, {BOTH_WAYS}"
+    return None, f"database: SQLite, which locks under many concurrent runs{why}. For PostgreSQL, {BOTH_WAYS}"
 
 
 def socket_folder(temporary: Path) -> Path:

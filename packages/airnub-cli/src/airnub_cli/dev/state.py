@@ -27,7 +27,7 @@ class StateFolder:
 
     @property
     def home(self) -> Path:
-        """Prefect's: its database, results, the leases of its limits."""
+        """Prefect's home: its database, results, and leases of concurrency limits."""
         return self.folder / "prefect"
 
     @property
@@ -77,12 +77,12 @@ def listening(given: int | None, preferred: int, option: str) -> socket.socket:
     """A socket that listens on loopback.
 
     Args:
-        given: the port that was asked for; 0 for a free one.
-        preferred: the port where none was asked for; a free one if it is taken.
+        given: the requested port; 0 for any free one.
+        preferred: the port to use if none is requested; if it is taken, any free one.
         option: that sets the port.
 
     Raises:
-        ConfigurationError: the given port is taken, or may not be had.
+        ConfigurationError: the requested port is taken, or may not be used.
     """
     try:
         return socket.create_server((LOOPBACK, preferred if given is None else given), backlog=128)
@@ -92,7 +92,7 @@ def listening(given: int | None, preferred: int, option: str) -> socket.socket:
         reason = "it is taken" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0).lower()
         raise ConfigurationError.of(
             f"{option} {given}",
-            f"expected a free port of {LOOPBACK}, found that {reason}; leave the option away, or give 0, for any",
+            f"expected a free port of {LOOPBACK}, found that {reason}; omit the option, or pass 0, for any free port",
         ) from error
 
 
@@ -104,7 +104,7 @@ def free_port(given: int | None, preferred: int, option: str) -> int:
 
 
 _BYTES = 10_000_000
-"""Of the file, and of the one before it, which is kept."""
+"""Maximum size of the file, in bytes, and of the previous one, which is kept."""
 _LAST = 20
 
 
