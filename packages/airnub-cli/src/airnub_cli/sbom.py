@@ -7,7 +7,6 @@ installed packages declare.
 
 import json
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -18,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from airnub_cli import subprocesses
 from airnub_cli.images.image import Image, ImageDigests, bases, image_named
 from airnub_cli.images.image import images as all_images
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
 
@@ -149,11 +150,11 @@ def _exported(workspace: Workspace, image: Image) -> Bill:
         image.package,
     ]
     try:
-        done = subprocess.run([*command, *extras], cwd=workspace.root, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise WorkspaceError("expected uv on the PATH, found none; pip install uv") from None
-    if done.returncode:
-        raise WorkspaceError(f"expected `uv export` to succeed, found: {done.stderr.strip()}; run `uv lock`")
+        done = subprocesses.run([*command, *extras], workspace.root)
+    except ProgramError as error:
+        raise WorkspaceError(str(error)) from None
+    if done.status:
+        raise WorkspaceError(f"expected `uv export` to succeed, found: {done.error}; run `uv lock`")
     bill: Bill = json.loads(done.stdout)
     return bill
 

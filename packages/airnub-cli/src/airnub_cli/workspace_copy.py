@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from airnub_cli import subprocesses
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import WorkspaceError
 
 _PATTERNS = (
@@ -67,7 +69,7 @@ class WorkspaceCopy:
         lock = _started(["uv", "lock", "--quiet", "--offline"], self.folder)
         compiled = _started([sys.executable, "-m", "airnub_cli", "compile"], self.folder, PYTHONPATH=self._sources())
         try:
-            said = compiled.communicate()[0]
+            said = compiled.communicate()[0].decode(errors="replace")
             if compiled.returncode:
                 raise WorkspaceError(f"{said.strip()}\nexpected that all departments compile with this change")
             if lock.wait():
@@ -101,14 +103,12 @@ class WorkspaceCopy:
         return found
 
     def _lock_online(self) -> None:
-        done = subprocess.run(
-            ["uv", "lock", "--quiet"], cwd=self.folder, capture_output=True, text=True, check=False, env=_environment()
-        )
-        if done.returncode:
-            raise WorkspaceError(f"expected uv to lock the workspace with this change, found: {done.stderr.strip()}")
+        done = subprocesses.run(["uv", "lock", "--quiet"], self.folder, env=_environment())
+        if done.status:
+            raise WorkspaceError(f"expected uv to lock the workspace with this change, found: {done.error}")
 
     def _sources(self) -> str:
-        """Where departments are imported from: what changed from here, the others though they may not be installed."""
+        """The PYTHONPATH of departments: changed ones in the copy, the others in the checkout, installed or not."""
         changed = sorted(self.folder.glob("departments/*/src"))
         names = {path.parent.name for path in changed}
         kept = {path.parent.name for path in self.folder.glob("departments/*/pyproject.toml")}
@@ -117,14 +117,14 @@ class WorkspaceCopy:
         return os.pathsep.join([*map(str, [*changed, *others]), *said])
 
 
-def _started(command: list[str], folder: Path, **environment: str) -> "subprocess.Popen[str]":
+def _started(command: list[str], folder: Path, **environment: str) -> "subprocess.Popen[bytes]":
     try:
-        return subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        return subprocesses.start(
+            command, folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=_environment() | environment,
         )  # fmt: skip
-    except FileNotFoundError as error:
-        raise WorkspaceError(f"expected the command {command[0]}, found none; pip install uv") from error
+    except ProgramError as error:
+        raise WorkspaceError(str(error)) from error
 
 
 def _environment() -> dict[str, str]:

@@ -49,7 +49,7 @@ def test_what_is_not_committed_is_in_the_way(checkout):
     (checkout / "new.txt").write_text("")
     done = airnub("--organisation", "acme")
     assert done.exit_code == 2
-    assert "expected everything to be committed, found changes" in done.stderr
+    assert "expected a clean working tree, found changes" in done.stderr
     assert "organisation: example" in (checkout / "configs/departments.yaml").read_text()
 
 

@@ -118,5 +118,5 @@ def test_outside_of_git(tmp_path):
 def test_without_git(house, monkeypatch):
     """What is missing."""
     monkeypatch.setenv("PATH", str(house.root))
-    with pytest.raises(WorkspaceError, match="expected git on the PATH"):
+    with pytest.raises(WorkspaceError, match="expected the command git"):
         tree_here(house.root)

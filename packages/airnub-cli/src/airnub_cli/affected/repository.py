@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from airnub_cli import subprocesses
+from airnub_cli.subprocesses import ProgramError
+
 _LINK, _NOTHING = "120000", "0" * 6
 _DEEPER = (
     "this clone is shallow, and the commit may be beyond its depth: run `git fetch --unshallow` and try again "
@@ -71,7 +74,7 @@ class Repository:
         before: dict[str, tuple[str, str]] = {}
         found: dict[str, FileChange] = {}
         doubtful: set[str] = set()
-        fields = self._finish(differs).split("\0")
+        fields = os.fsdecode(self._finish(differs)).split("\0")
         for entry, path in zip(fields[:-1:2], fields[1::2], strict=True):
             old_mode, _, old, new, status = entry.removeprefix(":").split(" ")
             if status == "U":  # an unresolved merge: the file contains conflict markers
@@ -81,7 +84,7 @@ class Repository:
             found[path] = FileChange(path, "added" if old_mode == _NOTHING else "changed")
             if not new.strip("0"):
                 doubtful.add(path)
-        for path in filter(None, self._finish(others).split("\0")):
+        for path in filter(None, os.fsdecode(self._finish(others)).split("\0")):
             found.setdefault(path, FileChange(path, "added"))
             doubtful.add(path)
         for path in sorted(doubtful):
@@ -90,7 +93,7 @@ class Repository:
                 found[path] = FileChange(path, "deleted")
         for path in self._same([path for path in doubtful if found[path].what == "changed"], before):
             del found[path]
-        for path in self._links(self._finish(staged)):
+        for path in self._links(os.fsdecode(self._finish(staged))):
             target = os.path.normpath(PurePosixPath(path).parent / (self._root / path).readlink())
             if target in found:
                 found.setdefault(path, FileChange(path, "changed"))
@@ -106,10 +109,7 @@ class Repository:
         if not asked:
             return {}
         given = os.fsencode("".join(f"{commit}:./{path}\n" for path in asked))
-        done = subprocess.run(
-            ["git", "cat-file", "--batch"], cwd=self._root, input=given, capture_output=True, check=True
-        )
-        found, rest = {}, done.stdout
+        found, rest = {}, self._finish(self._start("cat-file", "--batch", stdin=subprocess.PIPE), given)
         for path in asked:
             head, _, rest = rest.partition(b"\n")
             words = head.split()
@@ -127,8 +127,8 @@ class Repository:
             RepositoryError: git failed.
         """
         asked = list(paths)
-        found = self._finish(self._start("ls-files", "-z", "--", *asked)) if asked else ""
-        return set(filter(None, found.split("\0")))
+        found = self._finish(self._start("ls-files", "-z", "--", *asked)) if asked else b""
+        return set(filter(None, os.fsdecode(found).split("\0")))
 
     def _same(self, paths: list[str], before: dict[str, tuple[str, str]]) -> list[str]:
         """Return which of some files have the content and mode of the compared commit."""
@@ -137,12 +137,10 @@ class Repository:
         if not plain:
             return []
         given = os.fsencode("".join(f"{path}\n" for path in plain))
-        done = subprocess.run(
-            ["git", "hash-object", "--stdin-paths"], cwd=self._root, input=given, capture_output=True, check=True
-        )
+        digests = self._finish(self._start("hash-object", "--stdin-paths", stdin=subprocess.PIPE), given)
         return [
             path
-            for path, now in zip(plain, done.stdout.decode().split(), strict=True)
+            for path, now in zip(plain, digests.decode().split(), strict=True)
             if before[path] == ("100755" if (self._root / path).stat().st_mode & 0o100 else "100644", now)
         ]
 
@@ -172,28 +170,24 @@ class Repository:
         return self._try("rev-parse", "--is-shallow-repository") == "true"
 
     def _try(self, *arguments: str) -> str | None:
-        done = subprocess.run(["git", *arguments], cwd=self._root, capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else None
+        done = subprocesses.run(["git", *arguments], self._root)
+        return done.text.strip() if done.status == 0 else None
 
     def _git(self, *arguments: str, expected: str) -> str:
         try:
-            done = subprocess.run(["git", *arguments], cwd=self._root, capture_output=True, text=True, check=False)
-        except FileNotFoundError as error:
-            raise RepositoryError("expected the command git, found none; install it") from error
-        if done.returncode != 0:
-            raise RepositoryError(f"expected {expected}, found: {done.stderr.strip()}")
-        return done.stdout.strip()
+            done = subprocesses.run(["git", *arguments], self._root)
+        except ProgramError as error:
+            raise RepositoryError(str(error)) from error
+        if done.status != 0:
+            raise RepositoryError(f"expected {expected}, found: {done.error}")
+        return done.text.strip()
 
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            ["git", "-c", "core.quotePath=false", *arguments],
-            cwd=self._root, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+    def _start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        command = ["git", "-c", "core.quotePath=false", *arguments]
+        return subprocesses.start(command, self._root, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def _finish(self, process: subprocess.Popen[bytes]) -> str:
-        out, err = process.communicate()
+    def _finish(self, process: subprocess.Popen[bytes], given: bytes | None = None) -> bytes:
+        out, err = process.communicate(given)
         if process.returncode != 0:
-            raise RepositoryError(
-                f"expected git to list the changed files, found: {err.decode(errors='replace').strip()}"
-            )
-        return os.fsdecode(out)
+            raise RepositoryError(f"expected git to read the repository, found: {err.decode(errors='replace').strip()}")
+        return out

@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from airnub_cli import subprocesses
+from airnub_cli.subprocesses import ProgramError
+
 OLDEST = 14
 """Major version that Prefect needs at least."""
 EXTRA = "airnub-cli[postgresql]"
@@ -102,7 +105,7 @@ class Cluster:
             self._make_socket_folder()
             if not (self.folder / "PG_VERSION").is_file():
                 self._create()
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except (OSError, ProgramError, subprocess.TimeoutExpired) as error:
             raise PostgresqlError(str(error)) from error
 
     def is_ready(self, pid: int) -> bool:
@@ -134,15 +137,15 @@ class Cluster:
     def _run(self, folder: Path, program: str, *words: str, text: str = "") -> str:
         # Variables for a different PostgreSQL, such as PGDATA, would misdirect this one.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        done: subprocess.CompletedProcess[str] = subprocess.run(
-            [self.programs.folder / program, *words], cwd=folder, env=environment | {"LC_ALL": "C"}, input=text,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=_PATIENCE,
-            check=False, **as_user(self.user),
+        done = subprocesses.run(
+            [str(self.programs.folder / program), *words], folder, given=text.encode(), timeout=_PATIENCE,
+            env=environment | {"LC_ALL": "C"}, stderr=subprocess.STDOUT, **as_user(self.user),
         )  # fmt: skip
-        if done.returncode != 0:
-            last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "no output")
+        said = done.stdout.decode(errors="replace")
+        if done.status != 0:
+            last = next((line for line in reversed(said.splitlines()) if line.strip()), "no output")
             raise PostgresqlError(f"{program} failed: {last}")
-        return done.stdout
+        return said
 
     def _make_socket_folder(self) -> None:
         if self.socket.exists() or self.socket.is_symlink():
@@ -177,8 +180,8 @@ def programs_in(folders: Iterable[Path], source: str) -> Iterator[Programs]:
         if not (folder / "initdb").is_file() or not (folder / "postgres").is_file():
             continue
         try:
-            said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-        except (OSError, subprocess.CalledProcessError):
+            said = subprocesses.output([str(folder / "postgres"), "--version"])
+        except (OSError, ProgramError):
             continue  # built for a different platform; the next one may work
         if (found := _VERSION.search(said)) and int(found.group(2)) >= OLDEST:
             yield Programs(folder, found.group(1), source)

@@ -7,12 +7,13 @@ no watchdog: it exits by itself when its parent does.
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
+
+from airnub_cli.subprocesses import output
 
 _LOOK_EVERY = 0.05
 _PROC = Path("/proc")
@@ -64,8 +65,7 @@ def _processes() -> list[tuple[int, int]]:
     """Every process with its parent, without zombies."""
     if (_PROC / "self" / "stat").is_file():
         return list(_from_proc())
-    said = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
-    rows = (line.split() for line in said.splitlines())
+    rows = (line.split() for line in output(["ps", "-A", "-o", "pid=,ppid=,stat="]).splitlines())
     return [(int(pid), int(parent)) for pid, parent, state, *_ in rows if not state.startswith("Z")]
 
 

@@ -1,7 +1,6 @@
 """Checks of the required tools uv and Python, and of Docker, which is optional."""
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,7 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from airnub_cli import subprocesses
 from airnub_cli.dev.postgresql import INSTALL_EXTRA, Programs, find_programs
+from airnub_cli.subprocesses import ProgramError
 
 Level = Literal["fine", "odd", "missing"]
 
@@ -67,17 +68,14 @@ class Said:
 
 def ask(command: Sequence[str], folder: Path | None = None) -> Said | None:
     """Run a tool; `None` if it is not installed."""
-    if shutil.which(command[0]) is None:
-        return None
     try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=_PATIENCE, check=False,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        done = subprocesses.run(command, folder, timeout=_PATIENCE)
+    except ProgramError:
+        return None
     except (OSError, subprocess.TimeoutExpired) as error:
         return Said(1, str(error))
     # Errors are often on stderr, while stdout is empty or incomplete.
-    return Said(done.returncode, (done.stdout if done.returncode == 0 else done.stderr or done.stdout).strip())
+    return Said(done.status, done.text.strip() if done.status == 0 else done.error or done.text.strip())
 
 
 def check_tools() -> Iterator[DoctorFinding]:

@@ -5,7 +5,6 @@ import importlib.util
 import keyword
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Collection
@@ -15,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from airnub_cli import subprocesses
 from airnub_cli.configuration.environment import environment_file
 from airnub_cli.configuration.environment_names import SAMPLE
 from airnub_cli.configuration.generated_sections import generated_sections
@@ -251,9 +251,7 @@ def install(root: Path) -> bool:
     if Path(sys.prefix).resolve() != (root / ".venv").resolve() or shutil.which("uv") is None:
         return False
     command = ["uv", "sync", "--quiet", "--frozen", "--inexact", "--all-packages"]
-    return subprocess.run([*command, "--offline"], cwd=root, capture_output=True, check=False).returncode == 0 or (
-        subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0
-    )
+    return any(subprocesses.run(words, root).status == 0 for words in ([*command, "--offline"], command))
 
 
 def _tree(root: Path) -> str | None:

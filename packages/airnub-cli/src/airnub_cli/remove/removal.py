@@ -1,7 +1,6 @@
 """Removal of a department from the repository; its stored data is kept."""
 
 import re
-import subprocess
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,9 +8,11 @@ from pathlib import Path
 
 import yaml
 
+from airnub_cli import subprocesses
 from airnub_cli.configuration.environment import environments
 from airnub_cli.configuration.registry import TEMPLATE_FOLDER, Names
 from airnub_cli.data_contracts.publications import readers
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.transaction import at_work, write_together
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
 from airnub_cli.workspace_copy import WorkspaceCopy
@@ -108,9 +109,8 @@ def leave_out(proposal: WorkspaceCopy, removal: Removal) -> None:
 def mentions(root: Path, names: Names) -> list[str]:
     """List the files that still name a removed department; empty outside of a git repository."""
     pattern = f"{names.module}|{names.slug}"
-    command = ["git", "grep", "-lIwE", pattern, "--", ".", ":!CHANGELOG.md"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    return [path for path in done.stdout.splitlines() if (root / path).is_file()]
+    found = _git_lines(root, "grep", "-lIwE", pattern, "--", ".", ":!CHANGELOG.md")
+    return [path for path in found if (root / path).is_file()]
 
 
 def _leave_out(proposal: WorkspaceCopy, path: str, removal: Removal) -> None:
@@ -165,6 +165,12 @@ def _deployments(path: Path) -> Iterator[str]:
 
 
 def _uncommitted(root: Path, paths: tuple[str, ...]) -> list[str]:
-    command = ["git", "status", "--porcelain", "--untracked-files=all", "--", *paths]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    return [line[3:] for line in done.stdout.splitlines()]
+    return [line[3:] for line in _git_lines(root, "status", "--porcelain", "--untracked-files=all", "--", *paths)]
+
+
+def _git_lines(root: Path, *arguments: str) -> list[str]:
+    """The output of git; empty outside of a repository, and without git."""
+    try:
+        return subprocesses.run(["git", *arguments], root).text.splitlines()
+    except ProgramError:
+        return []

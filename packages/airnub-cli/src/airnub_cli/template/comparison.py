@@ -3,7 +3,6 @@
 Renamed files are found by similarity, as in git; a file that both changed is merged by git.
 """
 
-import subprocess
 import tempfile
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +10,8 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from pathlib import Path
 
+from airnub_cli import subprocesses
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import WorkspaceError
 
 _ALIKE = 0.5
@@ -85,13 +86,14 @@ def merge(ours: bytes, base: bytes, theirs: bytes) -> Merged:
         # Git's default style of markers, whatever the user's `merge.conflictStyle`.
         style = ["-c", "merge.conflictStyle=merge"]
         command = ["git", *style, "merge-file", "--stdout", *labels, *map(str, paths)]
-        done = subprocess.run(command, capture_output=True, check=False)
+        try:
+            done = subprocesses.run(command)
+        except ProgramError as error:
+            raise WorkspaceError(str(error)) from error
     # The exit status is the number of conflicts, at most 127, and 255 for an error.
-    if done.returncode > 127:
-        raise WorkspaceError(
-            f"expected files that git can merge, found: {done.stderr.decode(errors='replace').strip()}"
-        )
-    return Merged(done.stdout, done.returncode)
+    if done.status > 127:
+        raise WorkspaceError(f"expected files that git can merge, found: {done.error}")
+    return Merged(done.stdout, done.status)
 
 
 class FileState(StrEnum):

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import subprocess
 import tempfile
 import tomllib
 from collections.abc import Iterator
@@ -14,7 +13,9 @@ from zipfile import ZipFile
 
 from pydantic import Field, ValidationError
 
+from airnub_cli import subprocesses
 from airnub_cli.configuration.registry import TEMPLATE_FOLDER
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import WorkspaceError
 from airnub_prefect.validation import StrictModel
 
@@ -138,11 +139,9 @@ def require_clean(root: Path) -> None:
 
 def _git(root: Path, *arguments: str, **environment: str) -> bytes:
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, check=False, env={**os.environ, **environment}
-        )
-    except FileNotFoundError:
-        raise WorkspaceError("expected git on the PATH, found none; install it") from None
-    if done.returncode:
-        raise WorkspaceError(f"git {arguments[0]}: {done.stderr.decode(errors='replace').strip() or done.returncode}")
+        done = subprocesses.run(["git", *arguments], root, env={**os.environ, **environment})
+    except ProgramError as error:
+        raise WorkspaceError(str(error)) from None
+    if done.status:
+        raise WorkspaceError(f"expected `git {arguments[0]}` to succeed, found: {done.error or done.status}")
     return done.stdout
