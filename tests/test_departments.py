@@ -50,7 +50,7 @@ def test_a_department_from_its_first_day_to_its_last(copy):
     run(copy, ".venv/bin/python", "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "departments/accounts")
     commit(copy)
     assert airnub(copy, "template", "status", "accounts").startswith("accounts: ")
-    assert "departments/accounts/ is to go" in airnub(copy, "remove", "department", "accounts", "--yes")
+    assert "departments/accounts/ will be removed" in airnub(copy, "remove", "department", "accounts", "--yes")
     commit(copy)
     assert run(copy, "git", "diff", "HEAD~2", "--stat") == ""
     assert not (copy / "departments/accounts").exists()

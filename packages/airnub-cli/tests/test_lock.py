@@ -145,7 +145,7 @@ def test_members_by_folder():
 
 def test_what_is_not_locked():
     """The error says what to run."""
-    with pytest.raises(WorkspaceError, match=r"expected uv\.lock to hold beta, found no such package; run `uv lock`"):
+    with pytest.raises(WorkspaceError, match=r"expected beta in uv\.lock, found no such package; run `uv lock`"):
         load_lock(LOCK).slice("beta")
 
 
@@ -154,8 +154,8 @@ def test_what_is_not_locked():
     [
         ("", "expected uv.lock to begin with `version = 1`"),
         (LOCK.replace("version = 1\n", "version = 2\n", 1), "expected uv.lock to begin with `version = 1`"),
-        (LOCK.replace('name = "core"\n', ""), "expected a package of uv.lock with a name and a source"),
-        (LOCK.replace('{ name = "polars" }', '{ name = "polars", later = true }'), "expected dependencies as uv"),
+        (LOCK.replace('name = "core"\n', ""), "expected packages with a name and a source"),
+        (LOCK.replace('{ name = "polars" }', '{ name = "polars", later = true }'), "expected dependencies in"),
     ],
 )
 def test_a_text_that_is_not_understood_is_refused(text, message):

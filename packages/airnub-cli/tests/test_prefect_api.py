@@ -32,9 +32,7 @@ class Answers:
 @pytest.mark.parametrize("status", [401, 403])
 def test_who_is_not_let_in_reads_what_to_set(status):
     """The password of the URL is not repeated."""
-    with pytest.raises(
-        BackendError, match=rf"does not let us in: it answered {status}.*PREFECT_API_AUTH_STRING"
-    ) as raised:
+    with pytest.raises(BackendError, match=rf"denies access: it answered {status}.*PREFECT_API_AUTH_STRING") as raised:
         PrefectServer(Answers(status)).all("/x")
     assert "hunter2" not in str(raised.value)
 

@@ -5,12 +5,13 @@ Programs that commands start: what they print, and how their failures are report
 import os
 import subprocess
 import sys
+import time
 from functools import partial
 
 import pytest
 
 from airnub_cli import subprocesses
-from airnub_cli.subprocesses import FEW, ProgramError, map_in_processes, output, require_success, start
+from airnub_cli.subprocesses import FEW, ProgramError, map_in_processes, output, require_success, run, start
 
 
 def doubled(number):
@@ -116,3 +117,18 @@ def test_one_that_is_not_there(tmp_path, monkeypatch):
         start(["docker"], tmp_path, stdout=subprocess.DEVNULL)
     with pytest.raises(ProgramError, match=r"expected the command nothing, found none$"):
         output(["nothing"], tmp_path)
+
+
+def test_a_run_is_completed_whatever_its_status(tmp_path):
+    """Output, error and status are returned, with the given input."""
+    code = "import sys; print(sys.stdin.read()); sys.exit('wrong')"
+    done = run([sys.executable, "-c", code], tmp_path, given=b"given")
+    assert (done.status, done.text, done.error) == (1, "given\n", "wrong")
+
+
+def test_a_run_that_takes_too_long_is_killed(tmp_path):
+    """It does not outlive the error."""
+    began = time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        run([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path, timeout=0.2)
+    assert time.monotonic() - began < 30

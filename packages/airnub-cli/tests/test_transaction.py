@@ -177,7 +177,7 @@ def test_what_somebody_changed_meanwhile_is_left_to_them(root, dying):
             break
     (root / "a.txt").write_bytes(b"by hand")
     told = recover(root)
-    assert told[0] == "a.txt was changed by somebody else since, and is left as it is"
+    assert told[0] == "a.txt was changed in the meantime, and is not rolled back"
     assert tree(root) == BEFORE | {"a.txt": b"by hand"}
 
 

@@ -30,7 +30,7 @@ def test_a_checkout_that_changed_meanwhile_is_not_overwritten(proposal):
     """The file is named."""
     proposal.write("uv.lock", "ours")
     (proposal.root / "uv.lock").write_text("theirs")
-    with pytest.raises(WorkspaceError, match=r"expected uv\.lock to stay as it was"):
+    with pytest.raises(WorkspaceError, match=r"expected uv\.lock to stay unchanged"):
         proposal.changes()
 
 

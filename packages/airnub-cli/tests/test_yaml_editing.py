@@ -103,5 +103,5 @@ def test_the_first_key_brings_the_mapping():
 @pytest.mark.parametrize("text", ["made: {x: 1}\n", "made: [1]\n", "made: 3\n"])
 def test_a_mapping_of_another_form_is_a_mistake(text):
     """With the name of the file."""
-    with pytest.raises(ConfigurationError, match=r"file\.yaml: expected a mapping made"):
+    with pytest.raises(ConfigurationError, match=r"file\.yaml: expected made as a mapping"):
         with_key(FILE, text, "made", KEY)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.command_error import CommandError
-from airnub_cli.lazy_commands import LazyGroup
+from airnub_cli.commands import CommandError, LazyGroup
 from airnub_cli.transaction import recover
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.dotenv_file import require_readable
@@ -18,7 +17,7 @@ from airnub_prefect.errors import ConfigurationError
 @click.group(cls=LazyGroup, help="Manage the workspace: all packages and departments of this checkout.")
 @click.pass_context
 def main(context: click.Context) -> None:
-    # `doctor` says it as a finding among others.
+    # `doctor` reports an unreadable `.env` as a finding.
     if context.invoked_subcommand != "doctor" and "--help" not in sys.argv:
         _require_readable_dotenv()
     for line in recover(Path.cwd()):
@@ -27,7 +26,7 @@ def main(context: click.Context) -> None:
 
 def _require_readable_dotenv() -> None:
     folders = [Path()]
-    with suppress(WorkspaceError):  # which the command says itself
+    with suppress(WorkspaceError):  # which the command itself reports
         folders.append(Workspace.root_around(Path.cwd()))
     try:
         require_readable(folders)

@@ -1,7 +1,7 @@
 """`airnub kubernetes`: print the rendered manifests of `infra/kubernetes/` for `kubectl apply`.
 
-What is the same for all stands there once, with its comments, and is only filled in. `worker.yaml` is one text too, and
-comes once for each active department: there is no list of files to keep, and no copy can drift.
+Shared manifests are files with comments, in which only placeholders are resolved. `worker.yaml` is one file too, and is
+rendered for each active department, so there are no copies that could drift.
 """
 
 import sys
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airnub_cli.images.image import ImageDigest
 
 FOLDER = Path("infra", "kubernetes")
-# The namespace first: everything else lies in it.
+# The namespace comes first, since everything else is in it.
 SHARED = ("namespace", "quota", "access", "network", "data")
 SERVER = "server"
 WORKER = "worker"
@@ -40,12 +40,12 @@ def manifests(
     Args:
         workspace: the checkout.
         environment_name: of `configs/environments/`; its `kind` is kubernetes.
-        values: what placeholders are filled from.
-        digest: names the image of the server and the workers, where the environment has a registry.
-        server: whether the Prefect server is among them; it may be elsewhere.
+        values: the values for placeholders.
+        digest: returns the digest of the image of server and workers, if the environment has a registry.
+        server: include the Prefect server, which may also run elsewhere.
 
     Raises:
-        ConfigurationError: the environment is of another kind, or something has no value; every mistake with its line.
+        ConfigurationError: the environment is of a different kind, or placeholders have no value; all with their lines.
     """
     from airnub_cli.configuration.environment import environment_file, load_environment
 
@@ -67,7 +67,7 @@ def manifests(
 
 
 def worker_pools(root: Path, environment: "EnvironmentFile") -> list[str]:
-    """The pools that have a worker: one for each active department, by its name or as the environment renames it."""
+    """The pools of the workers: one for each active department, with the name that the environment gives it."""
     from airnub_cli.configuration.registry import load_registry
 
     names = [one.id.replace("_", "-") for one in load_registry(root).departments if one.status == "active"]
@@ -108,7 +108,7 @@ def kubernetes(environment: str, no_server: bool) -> None:
     from airnub_cli.images.docker_engine import DockerBases
     from airnub_cli.images.image import ImageDigests
 
-    # As `airnub images` names what it builds.
+    # As in the names of images that `airnub images` builds.
     bases = DockerBases(registry=True)
 
     try:

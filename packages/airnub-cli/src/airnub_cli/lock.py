@@ -1,7 +1,7 @@
 """The lock file `uv.lock` as a dependency graph, parsed once instead of running uv per department.
 
-A general TOML parser takes many times as long. This one refuses a text that it does not understand, and its tests
-compare it with `uv export`.
+A general TOML parser takes many times as long. This parser rejects a text that it does not understand, and its tests
+compare its results with `uv export`.
 """
 
 import re
@@ -24,18 +24,18 @@ _MEMBER = re.compile(r'^(?:editable|virtual|directory) = "([^"]+)"')
 
 
 class Dependency(NamedTuple):
-    """One line of a package: on what it stands."""
+    """One dependency of a package, as a line of the lock."""
 
     name: str
     version: str
-    """Said only where the lock has several of that name, as the source is."""
+    """Empty, like `source`, unless the lock has several packages of that name."""
     source: str
     extras: tuple[str, ...]
     marker: str
 
 
 class Node(NamedTuple):
-    """A package, or an extra or a group of it: what stands on others by itself."""
+    """A package, or an extra or a group of one, with dependencies of its own."""
 
     name: str
     version: str
@@ -53,26 +53,26 @@ class Package:
     source: str
     hashes: tuple[str, ...]
     parts: dict[str, tuple[Dependency, ...]]
-    """What it stands on: by itself under the empty name, for an extra under `[extra]`, for a group under `:group`."""
+    """Dependencies: of the package under the empty name, of an extra under `[extra]`, of a group under `:group`."""
 
     @property
     def folder(self) -> str | None:
-        """Where a member of the workspace lies, `None` for everything else."""
+        """The folder of a member of the workspace; `None` for other packages."""
         match = _MEMBER.match(self.source)
         return match[1] if match else None
 
     @property
     def origin(self) -> str:
-        """Where it comes from, as far as that says what it is: what has hashes is the same from everywhere."""
+        """The source, if it decides the content; empty for registries, since hashes identify the files."""
         return "" if self.source.startswith("registry = ") else self.source
 
     def node(self, part: str = "") -> Node:
-        """It, or a part of it."""
+        """The node of the package, or of an extra or a group."""
         return Node(self.name, self.version, self.source, part)
 
 
 class Edge(NamedTuple):
-    """From a node to one that it stands on."""
+    """A dependency in the graph: its target and the marker."""
 
     target: Node
     marker: str
@@ -80,17 +80,17 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True)
 class Slice:
-    """What one installs of the lock."""
+    """The part of the lock that a member installs."""
 
     members: tuple[str, ...]
-    """Folders, sorted."""
+    """Folders of the installed members, sorted."""
     text: str
-    """Everything that decides what is installed of all others; equal texts install the same."""
+    """The resolved third-party packages; equal texts install the same."""
 
 
 @dataclass(frozen=True)
 class Lock:
-    """All packages, and which stands on which."""
+    """All packages of the lock and their dependencies."""
 
     packages: tuple[Package, ...] = ()
 
@@ -102,15 +102,15 @@ class Lock:
         return named
 
     def named(self, name: str) -> list[Package]:
-        """Every version of a package; nothing when it is not locked."""
+        """All packages of a name; empty if the lock has none."""
         return self._named.get(name, [])
 
     def members(self) -> dict[str, Package]:
-        """Members of the workspace by their folder; not the root."""
+        """Members of the workspace by folder, without the root."""
         return {folder: one for one in self.packages if (folder := one.folder) is not None and folder != "."}
 
     def edges(self, package: Package, part: str = "") -> Iterator[Edge]:
-        """What a package, or a part of it, stands on."""
+        """The dependencies of a package, or of an extra or a group of it."""
         for dependency in package.parts.get(part, ()):
             for target in self.targets(dependency):
                 yield Edge(target.node(), dependency.marker)
@@ -118,7 +118,7 @@ class Lock:
                     yield Edge(target.node(f"[{extra}]"), dependency.marker)
 
     def targets(self, dependency: Dependency) -> list[Package]:
-        """The package that a line means; several where it leaves that open."""
+        """The packages that a dependency may resolve to; several if markers decide."""
         found = self.named(dependency.name)
         if len(found) > 1 and dependency.version:
             found = [one for one in found if one.version == dependency.version]
@@ -127,14 +127,14 @@ class Lock:
         return found
 
     def slice(self, name: str, extras: Iterable[str] = ()) -> Slice:
-        """What a member installs, with some of its extras and without its groups.
+        """The part of the lock that a member installs, with some of its extras and without its groups.
 
         Raises:
-            WorkspaceError: it is not locked.
+            WorkspaceError: the member is not in the lock.
         """
         roots = self.named(name)
         if not roots:
-            raise WorkspaceError(f"expected uv.lock to hold {name}, found no such package; run `uv lock`")
+            raise WorkspaceError(f"expected {name} in uv.lock, found no such package; run `uv lock`")
         known = self._known
         waiting = [one.node(part) for one in roots for part in ("", *(f"[{extra}]" for extra in extras))]
         found: set[Node] = set()
@@ -159,23 +159,23 @@ class Lock:
 
 
 class _Known(NamedTuple):
-    """Of a node, for slices."""
+    """A node as slices contain it."""
 
     line: str
-    """All that decides what is installed by it."""
+    """Version, source, hashes and dependencies in one line."""
     leads_to: tuple[Node, ...]
 
 
 def _version(one: Package | Node) -> str:
-    """That of a member stands in its pyproject.toml, which is one of its sources."""
+    """The version; empty for a member, whose version is in its pyproject.toml."""
     return "" if _MEMBER.match(one.source) else one.version
 
 
 def load_lock(text: str) -> Lock:
-    """The lock that a text is; the same text is read once.
+    """Parse a lock; results are cached by text.
 
     Raises:
-        WorkspaceError: it is not as uv writes it.
+        WorkspaceError: the text does not have the format of uv.
     """
     return _load(text)
 
@@ -192,7 +192,9 @@ def _package(block: str) -> Package:
     own, *tables = block.split("\n[package.")
     scalars = {key: text or table for key, text, table in _SCALAR.findall(own)}
     if "name" not in scalars or "source" not in scalars:
-        raise WorkspaceError(f"expected a package of uv.lock with a name and a source, found {block[:80]!r}")
+        raise WorkspaceError(
+            f"expected packages with a name and a source in uv.lock, found {block[:80]!r}; run `uv lock`"
+        )
     parts = {"": tuple(_dependencies(own, "dependencies"))}
     for table in tables:
         kind, _, rest = table.partition("]\n")
@@ -214,7 +216,9 @@ def _dependencies(text: str, key: str) -> Iterator[Dependency]:
 def _read(elements: str) -> Iterator[Dependency]:
     found = list(_DEPENDENCY.finditer(elements))
     if len(found) != elements.count("{ name = "):
-        raise WorkspaceError(f"expected dependencies as uv writes them into uv.lock, found {elements[:200]!r}")
+        raise WorkspaceError(
+            f"expected dependencies in the format of uv in uv.lock, found {elements[:200]!r}; run `uv lock`"
+        )
     for one in found:
         extras = tuple(sorted(extra.strip(' "') for extra in (one["extras"] or "").split(",") if extra.strip()))
         yield Dependency(one["name"], one["version"] or "", one["source"] or "", extras, one["marker"] or "")

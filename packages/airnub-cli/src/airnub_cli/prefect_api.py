@@ -1,7 +1,7 @@
 """A client of the Prefect API in plain JSON: objects are read and compared, and differences are sent.
 
-Prefect's typed client is not used for the objects: its upserts reset what they are not given, and some of its lists end
-after the first page without a word. The client below them is: it knows the settings, the credentials and Prefect Cloud.
+Prefect's typed methods are not used for the objects: upserts reset omitted fields, and some lists silently end after
+the first page. Its HTTP client is used, with its settings, its credentials and Prefect Cloud.
 """
 
 import json
@@ -21,13 +21,13 @@ from airnub_common import redact_text, redact_url
 from airnub_prefect.api_url import LOCAL
 
 PAGE = 200
-"""The most that the API gives at once; without a limit it gives as many, and does not say that there are more."""
+"""The maximum page size of the API, and its default; a response does not say whether there are more pages."""
 
 Json = dict[str, Any]
 
 
 class BackendError(Exception):
-    """The Prefect backend cannot be reached, does not let us in, or refuses what it was sent."""
+    """The Prefect server cannot be reached, denies access, or refuses a request."""
 
 
 class PrefectServer:
@@ -38,11 +38,11 @@ class PrefectServer:
 
     @property
     def url(self) -> str:
-        """Of the API, without credentials."""
+        """The URL of the API, without credentials."""
         return redact_url(str(self._client.api_url)).rstrip("/")
 
     def all(self, path: str, **body: Any) -> list[Json]:
-        """Everything that a filter finds, page by page."""
+        """All objects that match a filter, from all pages."""
         found: list[Json] = []
         while True:
             page = self._ask("POST", path, {**body, "limit": PAGE, "offset": len(found)})
@@ -51,17 +51,17 @@ class PrefectServer:
                 return found
 
     def count(self, path: str, **body: Any) -> int:
-        """How many objects a filter finds."""
+        """The number of objects that match a filter."""
         found: int = self._ask("POST", path, body)
         return found
 
     def get(self, path: str, **parameters: Any) -> Json | None:
-        """One object, `None` where there is none."""
+        """One object; `None` if the server has none."""
         found: Json | None = self._ask("GET", path, None, parameters)
         return found
 
     def post(self, path: str, body: Json) -> Json:
-        """Make an object."""
+        """Create an object."""
         made: Json = self._ask("POST", path, body)
         return made
 
@@ -70,11 +70,11 @@ class PrefectServer:
         self._ask("PUT", path, body)
 
     def patch(self, path: str, body: Json) -> None:
-        """Change the given parts of an object."""
+        """Change the given fields of an object."""
         self._ask("PATCH", path, body)
 
     def delete(self, path: str) -> None:
-        """Delete an object; one that is not there is gone already."""
+        """Delete an object; a missing one is no error."""
         self._ask("DELETE", path, None)
 
     def _ask(self, method: str, path: str, body: Any, parameters: Mapping[str, Any] | None = None) -> Any:
@@ -91,7 +91,7 @@ class PrefectServer:
     def _refusal(self, answer: httpx.Response, asked: str) -> str:
         if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
             return (
-                f"the Prefect server at {self.url} does not let us in: it answered {answer.status_code}. "
+                f"the Prefect server at {self.url} denies access: it answered {answer.status_code}. "
                 "Set PREFECT_API_AUTH_STRING to its user:password (of Prefect Cloud: PREFECT_API_KEY), "
                 "in the environment or in .env"
             )
@@ -100,7 +100,7 @@ class PrefectServer:
                 f"expected the API of a Prefect server at {self.url}, found nothing at {asked}; "
                 "PREFECT_API_URL ends in /api"
             )
-        # What was sent is never shown: it may hold secrets, and the server's own words may repeat them.
+        # The request is never shown: it may contain secrets, which the response may repeat.
         return f"the Prefect server at {self.url} refused {asked} with {answer.status_code}: {_words(answer)}"
 
     def _silence(self, error: httpx.HTTPError) -> str:
@@ -112,16 +112,16 @@ class PrefectServer:
 
 
 def path_of(*steps: str) -> str:
-    """A path of names, which may hold a slash or a space."""
+    """Join names to a path; slashes and spaces in them are escaped."""
     return "/" + "/".join(quote(step, safe="") for step in steps)
 
 
 @contextmanager
 def prefect_server() -> Iterator[PrefectServer]:
-    """The server that is configured.
+    """Connect to the configured server.
 
     Raises:
-        BackendError: none is.
+        BackendError: none is configured.
     """
     if not PREFECT_API_URL.value():
         raise BackendError(
@@ -133,7 +133,7 @@ def prefect_server() -> Iterator[PrefectServer]:
 
 
 def _words(answer: httpx.Response) -> str:
-    """What an answer complains of: places and messages, without the values that it repeats."""
+    """The places and messages of an error response, without the values that it repeats."""
     try:
         document = answer.json()
     except ValueError:
@@ -148,7 +148,7 @@ def _words(answer: httpx.Response) -> str:
 
 
 class Action(StrEnum):
-    """What becomes of an object."""
+    """The action that brings an object to its desired state."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -157,21 +157,21 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is done for one object; made by comparing, carried out by calling `send`."""
+    """The change of one object; the result of a comparison, executed by `send`."""
 
     kind: str
     """`work pool`, `work queue`, `variable`, `block` or `automation`."""
     name: str
     action: Action
     send: Callable[[], None]
-    """Does nothing where nothing is different."""
+    """Sends the change; does nothing for an unchanged object."""
     different: tuple[str, ...] = ()
     """Places of the values that differ; never the values, which may be secret."""
     kept: tuple[str, ...] = ()
-    """What an operator has set and the repository does not touch: `paused`, `limit 3`."""
+    """Values that an operator has set and that are kept: `paused`, `limit 3`."""
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """The change as printed by `--json`."""
         return {
             "kind": self.kind,
             "name": self.name,
@@ -182,17 +182,17 @@ class Change:
 
 
 def unchanged(kind: str, name: str, kept: tuple[str, ...] = ()) -> Change:
-    """Nothing is to be done."""
+    """The change of an object that needs none."""
     return Change(kind, name, Action.UNCHANGED, lambda: None, kept=kept)
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON; to Python, `true` would be 1."""
+    """Whether two values are the same JSON; in Python, `True == 1`."""
     return json.dumps(one, sort_keys=True, default=str) == json.dumps(other, sort_keys=True, default=str)
 
 
 def differences(wanted: Any, found: Any, place: str = "", *, depth: int = 4) -> Iterator[str]:
-    """Places at which two JSON values differ, such as `network.max_bytes`; of lists the place of the list."""
+    """Yield the places where two JSON values differ, such as `network.max_bytes`; lists are compared as a whole."""
     if is_same(wanted, found):
         return
     if depth and isinstance(wanted, Mapping) and isinstance(found, Mapping):

@@ -1,6 +1,6 @@
 """`airnub rotate`: change a database password with little downtime: the database first, then its file, then the server.
 
-Connections that are open stay open, so the server works on until it is started again with the new password.
+Open connections stay open, so the server continues to work until it is restarted with the new password.
 """
 
 import secrets
@@ -17,17 +17,17 @@ from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 FILE = "/var/lib/postgresql/password"
-"""Where a service of PostgreSQL has the password of its role; docker-compose.yml writes it for a new database."""
+"""The file with the password of the role in a PostgreSQL service; docker-compose.yml writes it for a new database."""
 UNDER_WAY = f"{FILE}.rotating"
-"""Beside it from the first step of a rotation to its last."""
+"""Exists from the first step of a rotation to the last."""
 BYTES = 24
 
 Compose = Callable[..., str]
-"""`docker compose ARGUMENTS`, with `stdin` for its input; what it prints."""
+"""Runs `docker compose ARGUMENTS` with the input `stdin`, and returns its output."""
 
 
 class RotationError(Exception):
-    """`.env` has no new password."""
+    """The password in `.env` is not new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Database:
     service: str
     role: str
     setting: str | None
-    """Of `.env`, where an operator may write the password."""
+    """The variable of `.env` that may have the password."""
     readers: tuple[str, ...]
     """Services that read the file when they start."""
 
@@ -49,7 +49,7 @@ DATABASES = {
 
 
 def compose_in(root: Path) -> Compose:
-    """`docker compose` in a checkout.
+    """Return a function that runs `docker compose` in a checkout.
 
     Args:
         root: of the repository.
@@ -62,16 +62,16 @@ def compose_in(root: Path) -> Compose:
 
 
 def rotate_password(database: Database, compose: Compose, written: str | None = None) -> None:
-    """Change the password of a role, and start again what reads it.
+    """Change the password of a role, and restart the services that read it. A second run completes an interrupted one.
 
     Args:
-        database: whose role.
+        database: the database of the role.
         compose: runs `docker compose`.
-        written: the new password, as `.env` has it; without one it is random.
+        written: the new password of `.env`; `None` for a random one.
 
     Raises:
-        RotationError: `.env` has the password that the role has already.
-        ProgramError: the service does not run, or a step failed. A second run completes what an interrupted one began.
+        RotationError: the role has the password of `.env` already.
+        ProgramError: the service does not run, or a step failed.
     """
     inside = ("exec", "-T", database.service)
     found = compose(*inside, "cat", FILE)
@@ -121,7 +121,7 @@ def rotate(name: str) -> None:
     click.echo(f"The role {database.role} has a new password{users}.")
     if name == "index":
         click.echo(
-            "Now change its URL in .env (AIRNUB_SECRET_…), and `docker compose up --no-deps setup`: runs that are "
-            "started before have the old one.",
+            "Now change its URL in .env (AIRNUB_SECRET_…), and run `docker compose up --no-deps setup`: runs that are "
+            "started before that have the old password.",
             err=True,
         )

@@ -1,13 +1,12 @@
 """`airnub sbom`: software bill of materials (SBOM) of an image, CycloneDX 1.5 from the lock, with licences.
 
-The same inputs give the same bill: what says when it was made, and a random number, are left out. What the base image
-brings is not in it, which the image's registry or its scanner knows; nor is what the lock has for other systems.
-Licences are those that installed packages name, as the SPDX licence list writes them.
+The same inputs give the same SBOM: its timestamp and its random serial number are omitted. It has no packages of the
+base image, which a scanner of images reports, and none that the lock has for other platforms. Licences are those that
+installed packages declare.
 """
 
 import json
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -18,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from airnub_cli import subprocesses
 from airnub_cli.images.image import Image, ImageDigests, bases, image_named
 from airnub_cli.images.image import images as all_images
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
 
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 _CLASSIFIER = "License :: OSI Approved :: "
 _LONGEST = 60
-"""Characters; what is longer is the text of a licence and not its name."""
+"""Maximum length of a licence's name, in characters; longer values are texts of licences."""
 
 
 def licence_of(name: str) -> str:
-    """The licence of an installed package, `unknown` where it says none, or is not installed.
+    """The licence of an installed package; `unknown` if it declares none, or is not installed.
 
     Args:
         name: of the distribution.
@@ -45,7 +46,7 @@ def licence_of(name: str) -> str:
 
 
 def _said(found: Distribution) -> str:
-    # An expression of SPDX (PEP 639), else classifiers, which are names, else what was free text for long.
+    # An SPDX expression (PEP 639), else classifiers, else the older field with free text.
     if expression := _first(found, "License-Expression"):
         return expression
     classifiers = found.metadata.get_all("Classifier") or []
@@ -70,17 +71,17 @@ _PYTHON = re.compile(r"\bpython:(3\.\d+)")
 
 
 def python_of(workspace: Workspace, image: Image) -> str | None:
-    """The Python of an image, as the name of its base says; `None` where it does not."""
+    """The Python version of an image, from the name of its base image; `None` if that has none."""
     match = _PYTHON.search(bases(workspace, image).get("PYTHON_IMAGE", ""))
     return match[1] if match else None
 
 
 def only_installed(bill: Mapping[str, Any], python: str | None) -> dict[str, Any]:
-    """A bill without what is not installed on Linux.
+    """Remove the components that are not installed on Linux.
 
     Args:
-        bill: as uv exports it, with markers.
-        python: its minor version, `3.13`; what any may need is kept where it is not known.
+        bill: the SBOM that uv exports, with markers.
+        python: the minor version, such as `3.13`; `None` keeps the components of all versions.
     """
     pythons = (python,) if python else _PYTHONS
     kept = [one for one in bill["components"] if _is_installed(one, pythons)]
@@ -101,7 +102,7 @@ def _is_installed(component: Mapping[str, Any], pythons: tuple[str, ...]) -> boo
 
 
 def _holds(marker: "Marker", pythons: tuple[str, ...]) -> bool:
-    # Which patch it is nobody says: the first and the last, and what one of them needs is kept.
+    # The patch version is unknown: a component that the first or the last one needs is kept.
     versions = [
         {"python_version": one, "python_full_version": f"{one}.{patch}"} for one in pythons for patch in (0, 99)
     ]
@@ -113,10 +114,10 @@ Bill = dict[str, Any]
 
 
 def bill_of(workspace: Workspace, image: Image, digests: ImageDigests) -> Bill:
-    """What goes into an image of the lock.
+    """Generate the SBOM of an image from the lock.
 
     Raises:
-        WorkspaceError: uv is missing, or refuses.
+        WorkspaceError: uv is missing or failed.
     """
     bill = only_installed(_exported(workspace, image), python_of(workspace, image))
     metadata = {name: value for name, value in bill["metadata"].items() if name != "timestamp"}
@@ -131,7 +132,7 @@ def bill_of(workspace: Workspace, image: Image, digests: ImageDigests) -> Bill:
 
 
 def packages(bill: Bill) -> list[tuple[str, str, str]]:
-    """Name, version and licence of each package, sorted by name; members of the workspace are not among them."""
+    """Name, version and licence of each package, sorted by name, without members of the workspace."""
     return sorted((one["name"], one["version"], _licence(one)) for one in bill["components"] if not _is_member(one))
 
 
@@ -149,11 +150,11 @@ def _exported(workspace: Workspace, image: Image) -> Bill:
         image.package,
     ]
     try:
-        done = subprocess.run([*command, *extras], cwd=workspace.root, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise WorkspaceError("expected uv on the PATH, found none; pip install uv") from None
-    if done.returncode:
-        raise WorkspaceError(f"expected uv to export the lock, found: {done.stderr.strip()}")
+        done = subprocesses.run([*command, *extras], workspace.root)
+    except ProgramError as error:
+        raise WorkspaceError(str(error)) from None
+    if done.status:
+        raise WorkspaceError(f"expected `uv export` to succeed, found: {done.error}; run `uv lock`")
     bill: Bill = json.loads(done.stdout)
     return bill
 
@@ -161,7 +162,7 @@ def _exported(workspace: Workspace, image: Image) -> Bill:
 def _add_licence(component: Bill) -> None:
     licence = licence_of(component["name"])
     if licence != UNKNOWN:
-        # An expression may only hold ids of SPDX: names that packages choose are told as names.
+        # An expression may only contain SPDX ids; names that packages choose are given as names.
         component["licenses"] = [{"license": {"name": licence}}]
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,22 +15,22 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 FEW = 8
-"""For fewer items no process is started."""
+"""Minimum number of items for which processes are started."""
 _CHUNKS = 8
 
 
 def map_in_processes(
     work: Callable[[T], R], items: Sequence[T], prepare: Callable[[], None], begin: Callable[[], None]
 ) -> list[R]:
-    """The results of all items, in their order.
+    """Map a function over items in a pool of forked processes; return the results in the order of the items.
 
-    Processes are forked: what is imported before them is there in each, and costs nothing more.
+    Forked processes share the modules that were imported before, at no cost.
 
     Args:
-        work: what is done with each; a function of a module.
-        items: handed to the processes.
-        prepare: imports what all of them need, before they are forked.
-        begin: what each of them does first.
+        work: the function, which belongs to a module.
+        items: its arguments.
+        prepare: imports the modules that all processes need, before they are forked.
+        begin: called first in each process.
     """
     if len(items) < FEW or not can_fork():
         return [work(item) for item in items]
@@ -41,7 +42,7 @@ def map_in_processes(
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     sys.stdout.flush()
     sys.stderr.flush()
-    # Otherwise each collection would write to, and so copy, what processes share.
+    # Otherwise each collection would write to, and so copy, the memory that processes share.
     gc.collect()
     gc.freeze()
     try:
@@ -49,18 +50,22 @@ def map_in_processes(
         with ProcessPoolExecutor(min(cores, len(items)), mp_context=context, initializer=begin) as pool:
             return list(pool.map(work, items, chunksize=max(1, len(items) // (cores * _CHUNKS))))
     except BrokenProcessPool:
-        # One of the items ends its process; here it shows as it would without processes.
+        # An item crashed its process: without processes, the error is visible.
         return [work(item) for item in items]
     finally:
         gc.unfreeze()
 
 
 def can_fork() -> bool:
-    """Whether a process can be forked without harm: elsewhere than on Linux libraries do not expect it."""
+    """Whether a process can be forked safely: only on Linux, and only without other threads."""
     return sys.platform == "linux" and threading.active_count() == 1
 
 
-_HINTS = {"docker": "install Docker with Compose 2.24 or later"}
+_HINTS = {
+    "docker": "install Docker with Compose 2.24 or later",
+    "git": "install it",
+    "uv": "pip install uv",
+}
 _LAST_LINES = 5
 _SHOWN_WORDS = 12
 
@@ -69,13 +74,32 @@ class ProgramError(Exception):
     """A program is not installed, or it failed: its message has the command, the exit status and its last lines."""
 
 
-def start(command: Sequence[str], folder: Path | None, **streams: Any) -> "subprocess.Popen[bytes]":
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that has exited."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """Its stdout, decoded like names of files."""
+        return os.fsdecode(self.stdout)
+
+    @property
+    def error(self) -> str:
+        """Its stderr, without white space around it."""
+        return self.stderr.decode(errors="replace").strip()
+
+
+def start(command: Sequence[str], folder: Path | None = None, **options: Any) -> "subprocess.Popen[bytes]":
     """Start a program.
 
     Args:
         command: the program and its arguments.
-        folder: where it is started; the current one by default.
-        streams: `stdin`, `stdout` and `stderr`, as `subprocess.Popen` takes them.
+        folder: its working directory; `None` for the current one.
+        options: streams and environment, as `subprocess.Popen` takes them.
 
     Raises:
         ProgramError: it is not installed.
@@ -83,27 +107,56 @@ def start(command: Sequence[str], folder: Path | None, **streams: Any) -> "subpr
     if shutil.which(command[0]) is None:
         hint = f"; {_HINTS[command[0]]}" if command[0] in _HINTS else ""
         raise ProgramError(f"expected the command {command[0]}, found none{hint}")
-    return subprocess.Popen(command, cwd=folder, **streams)
+    return subprocess.Popen(command, cwd=folder, **options)
 
 
-def output(command: Sequence[str], folder: Path | None, *, text: str | None = None, **streams: Any) -> str:
-    """Run a program, and return what it prints on stdout.
+def run(
+    command: Sequence[str],
+    folder: Path | None = None,
+    *,
+    given: bytes | None = None,
+    timeout: float | None = None,
+    **options: Any,
+) -> Completed:
+    """Run a program and capture its output, whatever its exit status.
 
     Args:
         command: the program and its arguments.
-        folder: where it is started; the current one by default.
-        text: its input; without it, and without `stdin` in `streams`, it has none.
-        streams: `stdin` and `stdout`, as `subprocess.Popen` takes them.
+        folder: its working directory; `None` for the current one.
+        given: its input; without it, and without `stdin` in `options`, it has none.
+        timeout: seconds after which it is killed.
+        options: streams and environment, as `subprocess.Popen` takes them.
+
+    Raises:
+        ProgramError: it is not installed.
+        subprocess.TimeoutExpired: it did not exit in time.
+    """
+    stdin = subprocess.DEVNULL if given is None else subprocess.PIPE
+    options = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    with start(command, folder, **options) as process:
+        try:
+            out, error = process.communicate(given, timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return Completed(process.returncode, out or b"", error or b"")
+
+
+def output(command: Sequence[str], folder: Path | None = None, *, text: str | None = None, **options: Any) -> str:
+    """Run a program, and return its stdout.
+
+    Args:
+        command: the program and its arguments.
+        folder: its working directory; `None` for the current one.
+        text: its input; without it, and without `stdin` in `options`, it has none.
+        options: `stdin` and `stdout`, as `subprocess.Popen` takes them.
 
     Raises:
         ProgramError: it is not installed, or failed.
     """
-    given = subprocess.DEVNULL if text is None else subprocess.PIPE
-    streams = {"stdin": given, "stdout": subprocess.PIPE} | streams
-    with start(command, folder, stderr=subprocess.PIPE, **streams) as process:
-        out, said = process.communicate(None if text is None else text.encode())
-    require_success(command, process.returncode, said.decode(errors="replace") or (out or b"").decode(errors="replace"))
-    return (out or b"").decode()
+    done = run(command, folder, given=None if text is None else text.encode(), **options)
+    require_success(command, done.status, done.stderr.decode(errors="replace") or done.stdout.decode(errors="replace"))
+    return done.stdout.decode()
 
 
 def require_success(command: Sequence[str], status: int, said: str) -> None:
@@ -112,7 +165,7 @@ def require_success(command: Sequence[str], status: int, said: str) -> None:
     Args:
         command: the program and its arguments.
         status: the exit status.
-        said: what it wrote on stderr.
+        said: its stderr.
 
     Raises:
         ProgramError: the status is not 0.

@@ -1,7 +1,7 @@
 """`airnub test`: test a member's wheel in isolation, with only its declared dependencies installed.
 
-What is imported and not declared is found by this and by nothing else: in the workspace's own environment, everything
-that any member declares is there.
+This finds imports of packages that a member does not declare: in the workspace's own environment, the dependencies of
+all members are installed.
 """
 
 import os
@@ -16,10 +16,10 @@ from typing import IO
 
 import click
 
-from airnub_cli.command_error import CommandError
+from airnub_cli.commands import CommandError
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
 
-# What the tests of every member are written with, and no member may use otherwise.
+# The packages of all tests, which no member may use otherwise.
 TEST_TOOLS = (
     "pytest", "pytest-cov", "pytest-randomly", "pytest-xdist", "hypothesis", "moto[s3]", "flask", "flask-cors",
     "openpyxl",
@@ -33,13 +33,13 @@ def run_each_alone(
     """Test several members at once.
 
     Args:
-        workspace: where they belong.
-        members: what to test.
+        workspace: the checkout.
+        members: the members to test.
         arguments: for pytest.
-        jobs: how many members at once.
+        jobs: number of members to test in parallel.
 
     Yields:
-        Each member in the order of `members`, with its status, as of `run_alone`, and all that was printed.
+        Each member in the order of `members`, with the status of `run_alone` and the whole output.
     """
 
     def run(member: Member) -> tuple[Member, int, str]:
@@ -58,10 +58,10 @@ def run_alone(
     """Build a member's wheel, install it in a new environment, and run the member's tests against it.
 
     Args:
-        workspace: where it belongs.
-        member: what to test.
+        workspace: the checkout.
+        member: the member to test.
         arguments: for pytest.
-        output: takes what is printed, by default stdout and stderr.
+        output: receives the output; by default stdout and stderr.
 
     Returns:
         The exit status of pytest, or of the first step that failed.
@@ -72,12 +72,12 @@ def run_alone(
             python = _environment(workspace, member, folder, output)
         except subprocess.CalledProcessError as error:
             return error.returncode
-        # The tests are copied: beside the sources, what is not in the wheel would be found all the same.
+        # The tests are copied: beside the sources, files that the wheel lacks would be found.
         shutil.copytree(member.folder / "tests", folder / "tests")
         for settings in ("pyproject.toml", "conftest.py"):
             if (workspace.root / settings).exists():
                 shutil.copy(workspace.root / settings, folder)
-        # A new environment has no bytecode: where none may be written, each process of the tests would compile all.
+        # The new environment has no bytecode: if writing it is disabled, each test process compiles everything.
         environment = {name: value for name, value in os.environ.items() if name not in _BYTECODE}
         return subprocess.run(
             [python, "-m", "pytest", "tests", *arguments], cwd=folder, env=environment, check=False, stdout=output,
@@ -89,7 +89,7 @@ def _environment(workspace: Workspace, member: Member, folder: Path, output: IO[
     wheels, locked = folder / "wheels", folder / "locked.txt"
     for one in workspace.closure(member):
         _uv(workspace, output, "build", "--quiet", "--wheel", "--out-dir", wheels, "--package", one.name)
-    # The lock only says which versions; what is installed is for the wheel to say.
+    # The lock only constrains versions; the metadata of the wheel decides what is installed.
     _uv(
         workspace, output, "export", "--quiet", "--frozen", "--all-packages", "--all-extras", "--all-groups",
         "--no-hashes", "--no-emit-workspace", "--no-annotate", "--output-file", locked,
@@ -127,12 +127,12 @@ def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
     failed = []
     if jobs == 1:
         for member in chosen:
-            click.secho(f"{member.name}, alone", bold=True, err=True)
+            click.secho(f"{member.name}, in isolation", bold=True, err=True)
             if run_alone(workspace, member, arguments) != 0:
                 failed.append(member.name)
     else:
         for member, status, said in run_each_alone(workspace, chosen, arguments, jobs):
-            click.secho(f"{member.name}, alone", bold=True, err=True)
+            click.secho(f"{member.name}, in isolation", bold=True, err=True)
             click.echo(said, nl=False)
             if status != 0:
                 failed.append(member.name)

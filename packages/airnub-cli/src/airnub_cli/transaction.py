@@ -1,8 +1,8 @@
 """A transaction over many files: either all are written or none, even after a crash.
 
-Everything is written beside first, in `.airnub/` of the root, and made durable with a journal of what was there before.
-Then each change is one rename. Whoever is killed between them leaves the journal, and the next `airnub` command puts
-back what was. A lock, which ends with its process, says who is at work.
+All new files are first written to `.airnub/` of the root, and made durable with a journal of the previous content. Then
+each change is one rename. A command that is killed between the renames leaves the journal, and the next `airnub`
+command rolls the change back. A lock, which the system releases when its process ends, keeps other commands out.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ _AFTER, _BEFORE = "after", "before"
 
 
 def reports_mistakes(work: Callable[..., None]) -> Callable[..., None]:
-    """A command that reports mistakes, and that nothing was written, with exit status 2."""
+    """Make a command print mistakes and the words "nothing was written", and exit with status 2."""
 
     @wraps(work)
     def reported(*arguments: Any, **options: Any) -> None:
@@ -48,12 +48,12 @@ def reports_mistakes(work: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def at_work(root: Path) -> Iterator[Path]:
-    """A folder in which a change is prepared, on the checkout's own file system; one change at a time.
+    """Lock a checkout, and yield a folder on its file system in which a change is prepared.
 
-    What an interrupted one left is put back before. SIGTERM ends the block as Ctrl-C does.
+    An interrupted change is rolled back before. SIGTERM ends the block as Ctrl-C does.
 
     Raises:
-        WorkspaceError: another one is under way.
+        WorkspaceError: a different command has the lock.
     """
     home = root / _HOME
     lock = _locked(home)
@@ -69,15 +69,15 @@ def at_work(root: Path) -> Iterator[Path]:
 
 
 def recover(folder: Path) -> list[str]:
-    """Put back what an interrupted change did to the checkout around a folder, and remove what it left.
+    """Roll back an interrupted change of the checkout around a folder, and remove its leftovers.
 
     Returns:
-        Lines to be told; none where there was nothing to do.
+        Lines to print; empty if there was nothing to do.
     """
     root = next((one for one in (folder, *folder.parents) if (one / _HOME).is_dir()), None)
     lock = _locked(root / _HOME) if root else None
     if root is None or lock is None:
-        return []  # whoever has the lock is at work
+        return []  # the process that has the lock is still running
     try:
         return _put_back(root, root / _HOME)
     finally:
@@ -85,15 +85,15 @@ def recover(folder: Path) -> list[str]:
 
 
 def write_together(root: Path, files: Mapping[str, bytes | None], gone: tuple[str, ...] = ()) -> None:
-    """Bring files to their new content, all or none. Only inside of `at_work`.
+    """Write files, all or none; call it only inside of `at_work`.
 
     Args:
         root: of the checkout.
         files: content by path relative to the root; `None` removes a file.
-        gone: folders that are removed with all that is in them.
+        gone: folders to remove with their content.
 
     Raises:
-        OSError: something could not be written; everything is as it was.
+        OSError: a file could not be written; all changes are rolled back.
     """
     home = root / _HOME
     preparing = Path(tempfile.mkdtemp(prefix="prepared-", dir=home))
@@ -109,13 +109,13 @@ def write_together(root: Path, files: Mapping[str, bytes | None], gone: tuple[st
             target.rename(landing / _BEFORE / str(index))
     for parent in {(root / one["path"]).parent for one in journal}:
         _sync(parent)
-    # From here on it has happened; until here, `at_work` puts everything back.
+    # This rename commits the change; before it, `at_work` rolls everything back.
     landing.rename(home / f"landed-{os.getpid()}")
     _sync(home)
 
 
 def _write(root: Path, folder: Path, files: Mapping[str, bytes | None], gone: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The journal: each entry a rename, new folders whole."""
+    """Write the new content and the journal, in which each entry is one rename; a new folder is one entry."""
     (folder / _AFTER).mkdir()
     (folder / _BEFORE).mkdir()
     indices: dict[str, int] = {}
@@ -148,38 +148,38 @@ def _write(root: Path, folder: Path, files: Mapping[str, bytes | None], gone: tu
 
 
 def _put_back(root: Path, home: Path) -> list[str]:
-    """Undo what a journal says, as far as it was done, and remove what dead processes left."""
-    landing, told = home / _LANDING, []
+    """Undo the renames of a journal that were executed, and remove leftovers of dead processes."""
+    landing, lines = home / _LANDING, []
     if landing.is_dir():
         journal: list[dict[str, Any]] = json.loads((landing / _JOURNAL).read_text(encoding="utf-8"))
         for index, one in reversed(list(enumerate(journal))):
             if not _undo(root / one["path"], landing, index, one):
-                told.append(f"{one['path']} was changed by somebody else since, and is left as it is")
+                lines.append(f"{one['path']} was changed in the meantime, and is not rolled back")
         for parent in {(root / one["path"]).parent for one in journal}:
             _sync(parent)
         landing.rename(home / f"undone-{os.getpid()}")
         _sync(home)
-        told.append("an interrupted change of the checkout was undone; everything is as it was before it")
+        lines.append("an interrupted change of the checkout was rolled back")
     for left in home.iterdir():
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
-    return told
+    return lines
 
 
 def _undo(target: Path, landing: Path, index: int, one: Mapping[str, Any]) -> bool:
-    """Whether a change is undone; not where somebody else changed what it made."""
+    """Undo one change; return False if the file was changed in the meantime."""
     before, after = landing / _BEFORE / str(index), landing / _AFTER / str(index)
     if one["kind"] == "drop":
         if before.exists() and not target.exists():
             before.rename(target)
         return True
     if after.exists():
-        return True  # it was not done
+        return True  # the change was not executed
     if target.exists() and _digest(target) != one["digest"]:
-        # Or this was killed before: what was is there again.
+        # Or an earlier rollback was killed after it restored this file.
         return bool(one["was"]) and target.is_file() and target.read_bytes() == before.read_bytes()
     if one["was"]:
-        # A copy, so that this can be interrupted too.
+        # Copied, so that the rollback can be interrupted too.
         copy = landing / f"copy-{index}"
         shutil.copy2(before, copy)
         copy.replace(target)
@@ -189,7 +189,7 @@ def _undo(target: Path, landing: Path, index: int, one: Mapping[str, Any]) -> bo
 
 
 def _topmost_new(root: Path, path: str) -> str:
-    """The path itself, or the folder around it that does not exist yet: it comes as a whole."""
+    """The topmost folder of a path that does not exist yet, which one rename creates; else the path itself."""
     parts = Path(path).parts
     for end in range(1, len(parts)):
         if not root.joinpath(*parts[:end]).exists():
@@ -198,7 +198,7 @@ def _topmost_new(root: Path, path: str) -> str:
 
 
 def _digest(path: Path) -> str:
-    """Of a file, or of all in a folder but what Python compiled there."""
+    """The digest of a file, or of all files in a folder except Python's bytecode."""
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
     whole = hashlib.sha256()
@@ -217,17 +217,17 @@ def _sync(path: Path) -> None:
 
 
 def _locked(home: Path) -> int | None:
-    """The lock, `None` where another process has it."""
+    """Take the lock; return its file descriptor, or `None` if a different process has it."""
     while True:
         home.mkdir(exist_ok=True)
         path = home / _LOCK
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except FileNotFoundError:
-            continue  # its owner has just removed the folder
+            continue  # the previous owner has just removed the folder
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Its last owner may have removed it between the two.
+            # The previous owner may have removed the file in between.
             if os.fstat(descriptor).st_nlink:
                 return descriptor
         except OSError:
@@ -237,7 +237,7 @@ def _locked(home: Path) -> int | None:
 
 
 def _released(home: Path, descriptor: int) -> None:
-    """Leave nothing behind, unless there is something to be put back."""
+    """Release the lock, and remove `.airnub/` unless it has a change to roll back."""
     if not (home / _LANDING).is_dir():
         for left in home.iterdir():
             if left.is_dir():

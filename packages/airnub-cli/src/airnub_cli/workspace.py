@@ -1,16 +1,29 @@
-"""The workspace: its members and their dependencies, read from the pyproject files."""
+"""The workspace: its members and their dependencies, and whether its departments are installed here.
 
+Members are read from the pyproject files. `uv run airnub …` installs only what the root depends on, the example
+department; `uv run --all-packages airnub …` installs every department.
+"""
+
+import importlib
 import re
+import shlex
+import sys
 import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class WorkspaceError(Exception):
-    """The checkout, or what was asked of it, is not as expected."""
+    """The checkout is invalid, or an argument does not fit it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +31,20 @@ class Member:
     """A package of the workspace."""
 
     name: str
-    """Of its distribution: `project-alpha`."""
+    """The name of its distribution: `project-alpha`."""
     folder: Path
     extras: tuple[str, ...]
     depends_on: frozenset[str]
-    """Other members that it declares, for use or for an extra."""
+    """Other members among its dependencies, including those of extras."""
 
     @property
     def kind(self) -> str:
-        """`department` or `package`, by the folder that it lies in."""
+        """`department` or `package`, from the name of the parent folder."""
         return self.folder.parent.name.removesuffix("s")
 
     @property
     def module(self) -> str:
-        """What is imported."""
+        """The name of its package: `project_alpha`."""
         return self.name.replace("-", "_")
 
 
@@ -44,7 +57,7 @@ class Workspace:
 
     @classmethod
     def around(cls, folder: Path) -> "Workspace":
-        """The workspace that a folder lies in.
+        """Read the workspace that contains a folder.
 
         Raises:
             WorkspaceError: there is none.
@@ -54,7 +67,7 @@ class Workspace:
 
     @staticmethod
     def root_around(folder: Path) -> Path:
-        """The root of the workspace that a folder lies in, without a look at its members.
+        """Find the root of the workspace that contains a folder, without reading its members.
 
         Raises:
             WorkspaceError: there is none.
@@ -62,18 +75,18 @@ class Workspace:
         return _found(folder)[0]
 
     def named(self, name: str) -> Member:
-        """A member by the name of its distribution, of its folder or of its package.
+        """Find a member by the name of its distribution, folder or package.
 
         Raises:
-            WorkspaceError: there is none of that name.
+            WorkspaceError: no member has this name.
         """
         for member in self.members.values():
             if name in {member.name, member.folder.name, member.module}:
                 return member
-        raise WorkspaceError(f"expected a member of the workspace, found {name!r}; there are {', '.join(self.members)}")
+        raise WorkspaceError(f"expected a member of the workspace, found {name!r}; valid are {', '.join(self.members)}")
 
     def closure(self, member: Member) -> list[Member]:
-        """A member and all members that it stands on, sorted by name."""
+        """A member and all members that it depends on, transitively, sorted by name."""
         found: dict[str, Member] = {}
         waiting = [member]
         while waiting:
@@ -95,7 +108,7 @@ def _found(folder: Path) -> tuple[Path, list[str]]:
 
 
 def normalized(name: str) -> str:
-    """The name of a distribution as indexes compare it (PEP 503)."""
+    """Normalise the name of a distribution (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -125,3 +138,62 @@ def _table(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WorkspaceError(f"{path}: expected TOML in UTF-8, found: {error}") from None
+
+
+INSTALL_ALL = "`uv sync --all-packages`"
+"""The command in messages about modules that cannot be imported."""
+
+
+@contextmanager
+def importable(folders: Iterable[Path]) -> Iterator[None]:
+    """Make the sources in these folders importable while the block runs, even if they are not installed.
+
+    Their dependencies must be installed. So a department that was just copied can be checked.
+    """
+    before = list(sys.path)
+    here = {str(Path(one).resolve()) for one in before}
+    sys.path += [str(folder) for folder in folders if folder.is_dir() and str(folder.resolve()) not in here]
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def not_installed(workspace: Workspace) -> list[str]:
+    """List the departments, by distribution, that are not installed here; their dependencies may be missing too."""
+    return [one.name for one in workspace.members.values() if one.kind == "department" and not is_installed(one.name)]
+
+
+def advice(workspace: Workspace, mistakes: Iterable[Diagnostic]) -> str | None:
+    """The command to run if mistakes are caused by departments that are not installed; `None` otherwise."""
+    names = not_installed(workspace)
+    if not names or not any(INSTALL_ALL in one.message for one in mistakes):
+        return None
+    command = f"uv run --all-packages airnub {shlex.join(sys.argv[1:])}".rstrip()
+    return f"not installed here: {', '.join(names)}; to run with every department installed: `{command}`"
+
+
+def require_importable(departments: Iterable[str]) -> None:
+    """Require that departments can be imported.
+
+    Args:
+        departments: names of their packages.
+
+    Raises:
+        ConfigurationError: some cannot; the message has the command to run.
+    """
+    if missing := [name for name in departments if find_spec(name) is None]:
+        command = f"uv run --all-packages airnub {shlex.join(sys.argv[1:])}".rstrip()
+        raise ConfigurationError.of(
+            ", ".join(missing), f"expected the department to be installed, found that it is not; run `{command}`"
+        )
+
+
+def is_installed(name: str) -> bool:
+    """Whether a distribution is installed."""
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True

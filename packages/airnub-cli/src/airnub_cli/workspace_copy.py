@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from airnub_cli import subprocesses
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import WorkspaceError
 
 _PATTERNS = (
@@ -17,15 +19,15 @@ _PATTERNS = (
 
 
 class WorkspaceCopy:
-    """The copy, and what differs in it."""
+    """A copy of the files that a change may touch, and their differences from the checkout."""
 
     def __init__(self, root: Path, folder: Path, *further: str) -> None:
-        """Copy what a change may touch.
+        """Copy the files.
 
         Args:
             root: of the checkout.
-            folder: where the copy goes.
-            further: patterns of more files.
+            folder: the destination.
+            further: patterns of additional files.
         """
         self.root, self.folder = root, folder
         self._before: dict[str, bytes] = {}
@@ -37,21 +39,21 @@ class WorkspaceCopy:
             shutil.copy2(path, copy)
 
     def path(self, name: str) -> Path:
-        """A file in the copy."""
+        """The path of a file in the copy."""
         return self.folder / name
 
     def read(self, name: str) -> str:
-        """Its text."""
+        """The text of a file in the copy."""
         return self.path(name).read_text(encoding="utf-8")
 
     def write(self, name: str, content: bytes | str) -> None:
-        """Make or change a file."""
+        """Create or change a file in the copy."""
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
 
     def remove(self, name: str) -> None:
-        """Drop a file or a folder."""
+        """Remove a file or a folder from the copy."""
         path = self.path(name)
         if path.is_dir():
             shutil.rmtree(path)
@@ -62,16 +64,16 @@ class WorkspaceCopy:
         """Lock the workspace and compile all departments, in the copy.
 
         Raises:
-            WorkspaceError: one of the two is refused; says what it said.
+            WorkspaceError: one of them failed; the message has its output.
         """
         lock = _started(["uv", "lock", "--quiet", "--offline"], self.folder)
         compiled = _started([sys.executable, "-m", "airnub_cli", "compile"], self.folder, PYTHONPATH=self._sources())
         try:
-            said = compiled.communicate()[0]
+            said = compiled.communicate()[0].decode(errors="replace")
             if compiled.returncode:
                 raise WorkspaceError(f"{said.strip()}\nexpected that all departments compile with this change")
             if lock.wait():
-                # Something that it needs is not in the cache.
+                # A required package is not in the cache of uv.
                 self._lock_online()
         finally:
             for process in (lock, compiled):
@@ -81,10 +83,10 @@ class WorkspaceCopy:
                     process.stdout.close()
 
     def changes(self) -> dict[str, bytes | None]:
-        """What differs from the checkout: new content by path, `None` for what is gone.
+        """The differences from the checkout: new content by path, `None` for removed files.
 
         Raises:
-            WorkspaceError: somebody changed the checkout meanwhile.
+            WorkspaceError: the checkout changed in the meantime.
         """
         now = {path.relative_to(self.folder).as_posix(): path for path in _below(self.folder)}
         found: dict[str, bytes | None] = {name: None for name in self._before if name not in now}
@@ -95,18 +97,18 @@ class WorkspaceCopy:
         for name in found:
             path = self.root / name
             if self._before.get(name) != (path.read_bytes() if path.is_file() else None):
-                raise WorkspaceError(f"expected {name} to stay as it was meanwhile, found it changed; run this again")
+                raise WorkspaceError(
+                    f"expected {name} to stay unchanged meanwhile, found it changed; run the command again"
+                )
         return found
 
     def _lock_online(self) -> None:
-        done = subprocess.run(
-            ["uv", "lock", "--quiet"], cwd=self.folder, capture_output=True, text=True, check=False, env=_environment()
-        )
-        if done.returncode:
-            raise WorkspaceError(f"expected uv to lock the workspace with this change, found: {done.stderr.strip()}")
+        done = subprocesses.run(["uv", "lock", "--quiet"], self.folder, env=_environment())
+        if done.status:
+            raise WorkspaceError(f"expected uv to lock the workspace with this change, found: {done.error}")
 
     def _sources(self) -> str:
-        """Where departments are imported from: what changed from here, the others though they may not be installed."""
+        """The PYTHONPATH of departments: changed ones in the copy, the others in the checkout, installed or not."""
         changed = sorted(self.folder.glob("departments/*/src"))
         names = {path.parent.name for path in changed}
         kept = {path.parent.name for path in self.folder.glob("departments/*/pyproject.toml")}
@@ -115,18 +117,18 @@ class WorkspaceCopy:
         return os.pathsep.join([*map(str, [*changed, *others]), *said])
 
 
-def _started(command: list[str], folder: Path, **environment: str) -> "subprocess.Popen[str]":
+def _started(command: list[str], folder: Path, **environment: str) -> "subprocess.Popen[bytes]":
     try:
-        return subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        return subprocesses.start(
+            command, folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=_environment() | environment,
         )  # fmt: skip
-    except FileNotFoundError as error:
-        raise WorkspaceError(f"expected the command {command[0]}, found none; pip install uv") from error
+    except ProgramError as error:
+        raise WorkspaceError(str(error)) from error
 
 
 def _environment() -> dict[str, str]:
-    # `uv run` says which environment is active, and uv warns where another folder's would be.
+    # `uv run` sets VIRTUAL_ENV, and uv warns if a different environment belongs to the folder.
     return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
 
 

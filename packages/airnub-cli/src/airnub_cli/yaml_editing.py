@@ -10,16 +10,16 @@ from airnub_prefect.errors import ConfigurationError
 
 
 def with_entry(path: Path, text: str, key: str, entry: str) -> str:
-    """A file with an entry behind the last one of a list at its top.
+    """Append an entry to a top-level list.
 
     Args:
         path: of the file, for errors.
         text: of the file.
         key: of the list.
-        entry: lines of it, with the dash and indented by two.
+        entry: lines of the entry, with the dash, indented by two.
 
     Raises:
-        ConfigurationError: there is no such list, or it is not written as one entry below the other.
+        ConfigurationError: there is no such list, or it is in flow style.
     """
     found = _value(_root(path, text), key)
     lines = text.split("\n")
@@ -30,7 +30,7 @@ def with_entry(path: Path, text: str, key: str, entry: str) -> str:
         lines[at : at + 1] = [f"{key}:", *entry.rstrip("\n").split("\n")]
         return "\n".join(lines)
     if found.flow_style:
-        raise ConfigurationError.of(path, f"expected one entry of {key} below the other, found a list in brackets")
+        raise ConfigurationError.of(path, f"expected {key} as a list with one entry per line, found a list in brackets")
     indent = " " * (lines[found.value[0].start_mark.line].index("-"))
     block = [re.sub(r"^  ", indent, line) for line in entry.rstrip("\n").split("\n")]
     at = _last_line(found.value[-1]) + 1
@@ -39,22 +39,24 @@ def with_entry(path: Path, text: str, key: str, entry: str) -> str:
 
 
 def with_key(path: Path, text: str, key: str, entry: str) -> str:
-    """A file with an entry behind the last one of a mapping at its top, which is made where there is none.
+    """Append an entry to a top-level mapping, which is created if it is missing.
 
     Args:
         path: of the file, for errors.
         text: of the file.
         key: of the mapping.
-        entry: lines of it, indented by two.
+        entry: lines of the entry, indented by two.
 
     Raises:
-        ConfigurationError: there is something else, or it is not written as one entry below the other.
+        ConfigurationError: the key has a different kind of value, or a mapping in flow style.
     """
     found, block = _value(_root(path, text), key), entry.rstrip("\n").split("\n")
     if found is None:
         return "\n".join([text.rstrip("\n"), f"{key}:", *block, ""])
     if not isinstance(found, yaml.MappingNode) or found.flow_style:
-        raise ConfigurationError.of(path, f"expected a mapping {key}, one entry below the other")
+        raise ConfigurationError.of(
+            path, f"expected {key} as a mapping with one entry per line, found a different form"
+        )
     lines = text.split("\n")
     indent = _indent(lines[found.start_mark.line])
     at = _last_line(found) + 1
@@ -63,10 +65,10 @@ def with_key(path: Path, text: str, key: str, entry: str) -> str:
 
 
 def without_entry(path: Path, text: str, key: str, name: str, value: str) -> str:
-    """A file without those entries of a list at its top whose `name` is `value`; without any left the list is `[]`.
+    """Remove the entries of a top-level list whose `name` is `value`; an emptied list becomes `[]`.
 
     Raises:
-        ConfigurationError: the file is no YAML.
+        ConfigurationError: the file is not valid YAML.
     """
     found = _value(_root(path, text), key)
     entries = found.value if isinstance(found, yaml.SequenceNode) else []
@@ -80,10 +82,10 @@ def without_entry(path: Path, text: str, key: str, name: str, value: str) -> str
 
 
 def without_keys(path: Path, text: str, place: Sequence[str], unwanted: re.Pattern[str]) -> str:
-    """A file without those keys of a mapping that match; one that is empty then goes, too.
+    """Remove the matching keys of a mapping; an emptied mapping is removed too.
 
     Raises:
-        ConfigurationError: the file is no YAML.
+        ConfigurationError: the file is not valid YAML.
     """
     node = _root(path, text)
     spans: list[tuple[int, int]] = []
@@ -117,7 +119,7 @@ def _value(node: yaml.Node, name: str) -> yaml.Node | None:
 
 
 def _last_line(node: yaml.Node) -> int:
-    """The last line that a value stands on, without comments behind it."""
+    """The last line of a value, without the comments after it."""
     return max((_end(one) for one in _leaves(node)), default=node.start_mark.line)
 
 
@@ -131,19 +133,19 @@ def _leaves(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def _end(node: yaml.Node) -> int:
-    # A block of text ends at the beginning of the line behind it.
+    # A block scalar ends at the beginning of the next line.
     return node.end_mark.line - (node.end_mark.column == 0 and node.end_mark.line > node.start_mark.line)
 
 
 def _cut(text: str, spans: Sequence[tuple[int, int]]) -> str:
     lines = text.split("\n")
     for first, last in sorted(spans, reverse=True):
-        # With the comments that stand directly above.
+        # With the comments directly above.
         beside = _indent(lines[first])
         while first > 0 and lines[first - 1].startswith(f"{beside}#"):
             first -= 1
         del lines[first : last + 1]
-    # A gap above what stood at the end goes, too.
+    # Remove the gap that is left at the end of the file.
     return re.sub(r"\n\n+\Z", "\n", "\n".join(lines))
 
 

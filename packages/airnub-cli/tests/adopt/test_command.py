@@ -30,7 +30,7 @@ def airnub(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--organisation", "Acme & Co"), "--organisation: expected a name of GitHub"),
+        (("--organisation", "Acme & Co"), "--organisation: expected a GitHub name"),
         (("--organisation", "acme", "--platform-owner", "@x"), "--platform-owner: expected the name of a team"),
         (("--organisation", "acme", "--licence", "Nothing"), "--licence: expected an SPDX licence expression"),
     ],
@@ -49,7 +49,7 @@ def test_what_is_not_committed_is_in_the_way(checkout):
     (checkout / "new.txt").write_text("")
     done = airnub("--organisation", "acme")
     assert done.exit_code == 2
-    assert "expected everything to be committed, found changes" in done.stderr
+    assert "expected a clean working tree, found changes" in done.stderr
     assert "organisation: example" in (checkout / "configs/departments.yaml").read_text()
 
 

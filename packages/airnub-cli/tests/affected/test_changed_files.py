@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from airnub_cli.affected.changed_files import concerns_tests, differences, shortened, sorted_out, use_of
+from airnub_cli.affected.changed_files import by_member_and_use, concerns_tests, differences, shortened, use_of
 from airnub_cli.affected.graph import complete
 from airnub_cli.lock import Lock, load_lock
 
@@ -67,9 +67,9 @@ def said(after, before=TEXT):
     ("before", "after", "expected"),
     [
         ('version = "2.1"', 'version = "2.2"', ["polars 2.1 → 2.2"]),
-        ("sha256:33", "sha256:44", ["polars 2.1, other files"]),
+        ("sha256:33", "sha256:44", ["polars 2.1, different files"]),
         ('"2.0"', '"2.1"', ["numpy 2.0 → 2.1"]),
-        (">= '3.12'", "> '3.12'", ["alpha otherwise needs numpy"]),
+        (">= '3.12'", "> '3.12'", ["alpha needs differently numpy"]),
         ('    { name = "polars", extra = ["all"] },\n', "", ["alpha no longer needs polars, polars[all]"]),
         ('polars", extra = ["all"] }', 'polars" }', ["alpha no longer needs polars[all]"]),
         ('science = [\n    { name = "sklearn" },', 'science = [\n    { name = "polars" },',
@@ -93,7 +93,7 @@ def test_a_version_from_elsewhere():
     one = f'name = "sklearn"\nversion = "1.5"\n{REGISTRY}'
     assert said(
         TEXT.replace(one, 'name = "sklearn"\nversion = "1.5"\nsource = { git = "https://x.example/s?rev=1#1" }')
-    ) == ["sklearn 1.5 from elsewhere"]
+    ) == ["sklearn 1.5 from a different source"]
 
 
 def test_two_versions_become_one():
@@ -236,7 +236,7 @@ def test_files_are_sorted_out(checkout):
     """By member and by what they are for."""
     _, members = complete(checkout.root, load_lock((checkout.root / "uv.lock").read_text()), [])
     paths = [f"departments/alpha/{name}" for name in ("README.md", "src/a.py", "prefect.yaml")]
-    touched = sorted_out(members, [*paths, "README.md"])
+    touched = by_member_and_use(members, [*paths, "README.md"])
     assert touched.of == {("departments/alpha", "source"): paths[:2], ("departments/alpha", "deployment"): paths[2:]}
     assert touched.others == ["README.md"]
 
@@ -244,7 +244,9 @@ def test_files_are_sorted_out(checkout):
 def test_a_submodule_is_all_of_its_member(checkout):
     """Git says that it moved, and not which of its files did."""
     _, members = complete(checkout.root, load_lock((checkout.root / "uv.lock").read_text()), [])
-    assert sorted_out(members, ["departments/alpha"]).of == {("departments/alpha", "source"): ["departments/alpha"]}
+    assert by_member_and_use(members, ["departments/alpha"]).of == {
+        ("departments/alpha", "source"): ["departments/alpha"]
+    }
 
 
 def test_several_files_are_one_step():

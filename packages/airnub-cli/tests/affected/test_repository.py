@@ -103,9 +103,9 @@ def test_a_branch_a_tag_and_a_commit(checkout):
     ("reference", "message"),
     [
         ("nowhere", "expected a commit that git knows, found 'nowhere'; `git branch --all` lists branches"),
-        ("origin/nowhere", "found 'origin/nowhere'; run `git fetch origin nowhere` and ask again"),
+        ("origin/nowhere", "found 'origin/nowhere'; run `git fetch origin nowhere` and try again"),
         ("there", "found 'there'; do you mean origin/there?"),
-        ("0" * 40, "which is what GitHub says for `before` of a new branch; compare with"),
+        ("0" * 40, "which GitHub sends as `before` of a new branch; compare with"),
         ("--all", "expected a commit that git knows, found '--all'"),
         ("", "expected a commit that git knows, found ''"),
         ("main:README.md", "expected a commit that git knows"),
@@ -140,9 +140,7 @@ def test_a_shallow_clone_that_lacks_the_commit_in_common(checkout, tmp_path):
     checkout.write("pyproject.toml")
     checkout.commit()
     checkout.git("checkout", "--quiet", "work")
-    with pytest.raises(
-        RepositoryError, match=r"origin/main and HEAD to have a commit in common.*git fetch --unshallow"
-    ):
+    with pytest.raises(RepositoryError, match=r"origin/main and HEAD to have a common ancestor.*git fetch --unshallow"):
         shallow(checkout, tmp_path, "--no-single-branch").base("origin/main")
 
 
@@ -156,21 +154,21 @@ def test_histories_that_have_nothing_in_common(checkout):
     """No commit to compare with."""
     checkout.git("checkout", "--quiet", "--orphan", "other")
     checkout.commit()
-    with pytest.raises(RepositoryError, match="expected main and HEAD to have a commit in common, found none; compare"):
+    with pytest.raises(RepositoryError, match="expected main and HEAD to have a common ancestor, found none; compare"):
         Repository(checkout.root).base("main")
 
 
 def test_a_repository_without_a_commit(checkout):
     """There is nothing to compare with it."""
     checkout.git("checkout", "--quiet", "--orphan", "other")
-    with pytest.raises(RepositoryError, match="expected a commit here, found none"):
+    with pytest.raises(RepositoryError, match="expected HEAD to be a commit, found none"):
         Repository(checkout.root).base("main")
 
 
 def test_no_repository(tmp_path, monkeypatch):
     """The error says so, in git's words."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    with pytest.raises(RepositoryError, match=r"expected a git repository around .*, but fatal: not a git repository"):
+    with pytest.raises(RepositoryError, match=r"expected a git repository around .*, found: .*not a git repo"):
         Repository(tmp_path)
 
 

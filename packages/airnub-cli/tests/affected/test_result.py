@@ -62,7 +62,7 @@ def test_a_chain_leads_from_the_file_to_the_department(checkout):
     ("before", "after", "told", "reason"),
     [
         ('"joblib"\nversion = "1.0"', '"joblib"\nversion = "2.0"', {"alpha": ALL}, "lock: joblib 1.0 → 2.0 → alpha"),
-        ("sha256:11", "sha256:22", {"alpha": ALL}, "lock: joblib 1.0, other files → alpha"),
+        ("sha256:11", "sha256:22", {"alpha": ALL}, "lock: joblib 1.0, different files → alpha"),
         (
             '"polars"\nversion = "2.1"', '"polars"\nversion = "2.2"', {"alpha": ALL, "airnub-core": "tests"},
             "lock: polars 2.1 → 2.2 → airnub-core → alpha",
@@ -244,4 +244,4 @@ def test_pages_and_workflows_have_tests(checkout, path, tests):
     """In the workspace's `tests/`, wherever a page is; so such a file does concern something."""
     checkout.write(path)
     assert checkout.workspace() == {tests: [f"{path} → {tests}"]}
-    assert checkout.answer().of_nobody == ()
+    assert checkout.answer().without_effect == ()

@@ -49,7 +49,7 @@ def test_what_prefect_passes_over_is_a_mistake(repository, write, old, new, expe
 
 
 def test_a_wait_that_is_shorter_than_heartbeats(filled_repository):
-    """Healthy runs would be called dead: the pools say how often they beat, and without them Prefect does."""
+    """A timeout below 2.5 heartbeats of the pools is rejected; without pools, Prefect's default interval counts."""
     filled_repository.wanted(values={"TOKEN": "x"})
     file = next((filled_repository.root / "configs" / "automations").glob("*.yaml"))
     text = file.read_text()

@@ -113,7 +113,7 @@ def test_blocks_in_a_circle(repository):
         repository.write(
             f"configs/blocks/{one}.yaml", f"type: secret\nname: {one}\nfields: {{value: {{block: secret/{other}}}}}\n"
         )
-    with pytest.raises(ConfigurationError, match="a circle: they refer to one another"):
+    with pytest.raises(ConfigurationError, match="without a cycle, found blocks that refer to one another"):
         repository.wanted()
 
 

@@ -45,7 +45,7 @@ def test_every_mistake_is_told_at_once(repository, path):
     told = str(raised.value)
     assert "ingestion.yaml:1: unknown key 'stoer'; did you mean 'store'?" in told
     assert "ingestion.yaml:2: depth: expected" in told
-    assert "has no stage 'ingestoin', so nobody would read this; did you mean 'ingestion'?" in told
+    assert "has no stage 'ingestoin' that would read this file; did you mean 'ingestion'?" in told
     assert "expected the department nobody to be installed" in told
     assert "loose.yaml: expected settings of a stage in configs/variables/<department>/<stage>.yaml" in told
     assert "local.yaml:3: unknown 'variables.shop'" in told

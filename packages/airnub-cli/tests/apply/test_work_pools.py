@@ -41,14 +41,14 @@ def test_another_type_has_none_of_it(pool, way):
 
 
 def test_another_type_needs_its_file(filled_repository):
-    """Told once, whatever follows from it: heartbeats, that automations count on, would be said in that file."""
+    """It is the only mistake: automations depend on the heartbeats in that file, but are not reported."""
     repository = filled_repository
     repository.write("infra/work-pools/stall.yaml", "name: stall\ntype: docker\n")
     with pytest.raises(ConfigurationError) as raised:
         repository.wanted(pool_type="kubernetes", values={"TOKEN": "x"})
     assert str(raised.value).partition("infra/")[2] == (
-        "work-pools/_kubernetes.yaml: expected what kubernetes pools have in common, to make "
-        f"{repository.pool}, stall of this type; found no such file"
+        "work-pools/_kubernetes.yaml: expected settings for kubernetes pools, the type of "
+        f"{repository.pool}, stall here; found no such file"
     )
 
 

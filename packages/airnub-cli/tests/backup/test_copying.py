@@ -11,9 +11,8 @@ import backup_system
 import pytest
 from backup_system import fill
 
-from airnub_cli.backup.backup_manifest import BackupError
 from airnub_cli.backup.copying import copy_system
-from airnub_cli.backup.vault import FolderVault, load_manifest
+from airnub_cli.backup.vault import BackupError, FolderVault, load_manifest
 from airnub_core.errors import StoreError
 
 
@@ -86,7 +85,7 @@ def test_only_the_newest_are_kept(system, vault, state):
 
 def test_two_backups_do_not_meet(system, vault):
     """The second is refused, and says why."""
-    with vault.alone(), pytest.raises(StoreError, match="expected no other backup at work"):
+    with vault.alone(), pytest.raises(StoreError, match="expected no other backup of this folder"):
         copy_system(system, vault)
 
 

@@ -6,11 +6,10 @@ import stat
 import pytest
 from backup_system import fill, runs
 
-from airnub_cli.backup.backup_manifest import BackupError
 from airnub_cli.backup.copying import copy_system
 from airnub_cli.backup.restore import chosen, restore_system
 from airnub_cli.backup.systems import DevSystem
-from airnub_cli.backup.vault import FolderVault
+from airnub_cli.backup.vault import BackupError, FolderVault
 from airnub_cli.dev.state import held
 from airnub_core.errors import StoreError
 from airnub_core.store.factory import open_store

@@ -9,8 +9,7 @@ from airnub_cli.configuration.registry import load_registry
 from airnub_cli.contract.odcs import API_VERSION, odcs_document
 from airnub_cli.contract.servers import servers_of
 from airnub_cli.data_contracts.publications import read_publications, with_code
-from airnub_cli.installed import importable
-from airnub_cli.workspace import Workspace
+from airnub_cli.workspace import Workspace, importable
 
 
 @pytest.fixture

@@ -75,8 +75,8 @@ def test_datasets_of_two_departments_that_are_made_of_each_other(house):
     publications, wrong = with_code(read_publications(house.workspace))
     assert not wrong
     assert house.told(check_cycles(publications)) == [
-        f"departments/{one}: expected a dataset that is not made of itself, found {way}: each version would start the "
-        "next; take one of the inputs out"
+        f"departments/{one}: expected a dataset that is not derived from itself, found {way}; each version would "
+        "start the next; remove one of the inputs"
         for one, way in (
             ("alpha_dept/contracts/wet.v1.yaml:3", "alpha_dept/wet v1 of beta_dept/dry v1 of alpha_dept/wet v1"),
             ("beta_dept/contracts/dry.v1.yaml:3", "beta_dept/dry v1 of alpha_dept/wet v1 of beta_dept/dry v1"),
@@ -86,7 +86,7 @@ def test_datasets_of_two_departments_that_are_made_of_each_other(house):
 
 REPORT = "departments/beta_dept/src/beta_dept/report.py"
 SCAN = 'airnub_data.scan("alpha_dept", "rain")'
-LATER = "the file is not written any more where the dataset says parquet_copy: false"
+LATER = "the file is no longer written once the dataset has parquet_copy: false"
 
 
 def warnings(house):

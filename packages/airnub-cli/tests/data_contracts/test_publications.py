@@ -83,7 +83,7 @@ def test_mistakes_in_files_are_told_with_their_lines(publishing):
     for expected in (
         "departments/alpha_dept/contracts/rain.v1.yaml:7: ",
         "departments/alpha_dept/contracts/rain.v2.yaml:1: broken YAML",
-        "departments/alpha_dept/contracts/snow.yaml: expected contracts alone in this folder, named like",
+        "departments/alpha_dept/contracts/snow.yaml: expected only contracts in this folder, named like",
         "departments/beta_dept/reads.yaml:3: unknown key 'reads.0.versoin'; did you mean",
     ):
         assert expected in told

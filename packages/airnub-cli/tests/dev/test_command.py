@@ -31,7 +31,7 @@ def test_a_site_port_without_a_site_is_refused(here):
     """Status 2, with the option that serves one."""
     result = CliRunner().invoke(main, ["dev", "--site-port", "0"])
     assert result.exit_code == 2
-    assert "--site-port: expected --sample with it" in result.output
+    assert "--site-port: expected --sample too" in result.output
 
 
 def test_a_department_that_is_not_installed_is_told_before_anything_is_started(here, monkeypatch):

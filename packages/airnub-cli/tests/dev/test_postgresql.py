@@ -77,7 +77,7 @@ def test_the_extra_is_used_where_the_machine_has_none_that_works(programs, chose
 
 def test_without_any_it_is_sqlite_and_both_ways_are_named(chosen):
     """In one line."""
-    assert chosen() == (None, f"database: SQLite, which many runs at once lock. For PostgreSQL, {BOTH_WAYS}")
+    assert chosen() == (None, f"database: SQLite, which locks under many concurrent runs. For PostgreSQL, {BOTH_WAYS}")
 
 
 def test_where_all_fail_it_is_sqlite_with_the_reasons(programs, chosen):
@@ -130,13 +130,13 @@ def test_the_path_of_the_socket_is_short(tmp_path):
 
 
 def test_a_socket_folder_of_another_user_is_refused(programs, chosen, monkeypatch, tmp_path):
-    """Whoever made it could be connected to in our server's place."""
+    """A different user could have created it to intercept connections."""
     there = tmp_path / "there"
     there.symlink_to(tmp_path)
     monkeypatch.setattr(module, "socket_folder", lambda _: there)
     cluster, line = chosen(programs("own"))
     assert cluster is None
-    assert "to be ours" in line
+    assert "to belong to this user" in line
 
 
 def test_only_the_own_server_is_ready(tmp_path):

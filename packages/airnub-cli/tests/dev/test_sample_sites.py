@@ -33,7 +33,7 @@ def test_a_department_without_a_demo_serves_nothing():
 
 def test_a_path_of_two_is_told():
     """Which of the two would be served?"""
-    with pytest.raises(ConfigurationError, match=r"two.*found /a of one too"):
+    with pytest.raises(ConfigurationError, match=r"two.*found /a, which one serves too"):
         together([department("one", "/a"), department("two", "/a")])
 
 

@@ -1,10 +1,10 @@
-"""State: the folder, for one at a time; ports."""
+"""The state folder and its lock; ports; log files of services."""
 
 import socket
 
 import pytest
 
-from airnub_cli.dev.state import LOOPBACK, StateFolder, free_port, held, listening
+from airnub_cli.dev.state import LOOPBACK, LogFile, StateFolder, free_port, held, listening
 from airnub_prefect.errors import ConfigurationError
 
 
@@ -55,3 +55,26 @@ def test_a_preferred_port_that_is_taken_is_replaced():
         with listening(None, port, "--port") as found:
             assert found.getsockname()[1] not in {0, port}
     assert free_port(0, 1, "--site-port") > 0
+
+
+def test_lines_are_appended_and_the_last_ones_known(tmp_path):
+    """The folder is made with the first line; what earlier runs wrote stays."""
+    path = tmp_path / "logs" / "server.log"
+    for _ in range(2):
+        log = LogFile(path)
+        for number in range(30):
+            log.line("server", f"line {number} of 100 %s")
+        log.close()
+    assert path.read_text().splitlines()[29:31] == ["line 29 of 100 %s", "line 0 of 100 %s"]
+    assert list(log.last) == [f"line {number} of 100 %s" for number in range(10, 30)]
+
+
+def test_a_file_does_not_grow_for_ever(tmp_path, monkeypatch):
+    """The one before it is kept."""
+    monkeypatch.setattr("airnub_cli.dev.state._BYTES", 100)
+    log = LogFile(tmp_path / "server.log")
+    for number in range(50):
+        log.line("server", f"line {number}")
+    log.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["server.log", "server.log.1"]
+    assert all(path.stat().st_size <= 100 for path in tmp_path.iterdir())

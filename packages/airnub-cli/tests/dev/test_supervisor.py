@@ -192,7 +192,7 @@ def test_everything_is_started_and_one_key_ends_it(run):
     status, said = run("Files are watched")
     assert status == 0
     assert "1 deployments deployed" in said
-    assert said.rstrip().endswith("ended")
+    assert said.rstrip().endswith("stopped")
 
 
 def test_without_the_sample_site_all_else_is_there(run):
@@ -224,7 +224,7 @@ def test_a_worker_that_dies_is_started_again(run, monkeypatch, tmp_path):
         "time.sleep(60) if there else time.sleep(0.1)"
     ))  # fmt: skip
     assert status == 0
-    assert "is started again" in said
+    assert "is restarted" in said
 
 
 def test_a_change_is_deployed(run, tmp_path):

@@ -17,7 +17,7 @@ def test_a_lock_that_does_not_fit_is_missing(checkout):
     """As uv itself says it."""
     assert check_lock(Said(0, "Resolved 3 packages")).level == "fine"
     stale = "error: The lockfile at `uv.lock` needs to be updated, but `--check` was provided."
-    assert (check_lock(Said(1, stale)).level, check_lock(Said(1, stale)).mend) == ("missing", "uv lock")
+    assert (check_lock(Said(1, stale)).level, check_lock(Said(1, stale)).fix) == ("missing", "uv lock")
 
 
 def test_a_lock_that_cannot_be_checked_is_odd():
@@ -31,7 +31,7 @@ def test_an_environment_that_lags_behind_is_odd():
     """`uv run` mends it by itself."""
     behind = Said(1, "The environment is outdated")
     assert check_environment(Said(0, ""), Said(0, "")).level == "fine"
-    assert check_environment(behind, behind).mend == "uv sync --all-packages"
+    assert check_environment(behind, behind).fix == "uv sync --all-packages"
     assert "The environment is outdated" in check_environment(behind, behind).found
     assert check_environment(None, None).level == "missing"
 
@@ -39,7 +39,7 @@ def test_an_environment_that_lags_behind_is_odd():
 def test_an_environment_of_the_root_alone_is_said(checkout):
     """As `uv run` makes it in a fresh clone: nothing is wrong with it."""
     finding = check_environment(Said(1, "The environment is outdated"), Said(0, ""))
-    assert (finding.level, finding.mend) == ("odd", "uv sync --all-packages")
+    assert (finding.level, finding.fix) == ("odd", "uv sync --all-packages")
     assert "not every department" in finding.found
 
 
@@ -47,28 +47,28 @@ def test_deployments_that_are_stale_or_wrong_are_told_apart():
     """The one is written by a command, the other by a person."""
     stale = Said(1, "prefect.yaml is stale; `airnub compile` writes it")
     assert check_compiled(Said(0, ""), has_all=False).level == "fine"
-    assert check_compiled(stale, has_all=True).mend == "uv run airnub compile"
+    assert check_compiled(stale, has_all=True).fix == "uv run airnub compile"
     assert check_compiled(Said(2, "a\n1 mistake; nothing was written"), has_all=True).level == "missing"
 
 
 def test_deployments_that_could_not_be_checked_are_odd():
     """A slow machine is not a mistake in them."""
     finding = check_compiled(Said(1, "Command 'airnub' timed out after 60.0 seconds"), has_all=True)
-    assert (finding.level, finding.mend) == ("odd", "uv run airnub compile --check")
+    assert (finding.level, finding.fix) == ("odd", "uv run airnub compile --check")
     assert "timed out" in finding.found
 
 
 def test_what_is_wrong_where_departments_are_missing_is_odd():
     """They may be the reason: the command that looks at it with all of them is said."""
     finding = check_compiled(Said(2, "a\n1 mistake; nothing was written"), has_all=False)
-    assert (finding.level, finding.mend) == ("odd", "uv run --all-packages airnub compile --check")
+    assert (finding.level, finding.fix) == ("odd", "uv run --all-packages airnub compile --check")
 
 
 @pytest.mark.parametrize(
     ("content", "mode", "level", "found"),
     [
-        (b"A=1\n", 0o600, "fine", "by its owner alone"),
-        (b"A=1\n", 0o644, "odd", "others can read it"),
+        (b"A=1\n", 0o600, "fine", "only its owner can read it"),
+        (b"A=1\n", 0o644, "odd", "other users can read it"),
         (b"A=1\nnot a value=\n", 0o600, "missing", ".env:2: expected NAME=value"),
         (b"A=\xff\n", 0o600, "missing", "expected text in UTF-8"),
     ],

@@ -32,14 +32,14 @@ def test_the_table_says_what_to_type(monkeypatch, checkout):
     """Below what is wrong."""
     said = click.unstyle(run(monkeypatch, checkout, [fine("uv", "0.9"), missing("Python", "2", "install it")]).output)
     assert [line.split() for line in said.splitlines()] == [
-        ["✓", "uv", "0.9"], ["✗", "Python", "2"], ["mend:", "install", "it"], ["1", "fine,", "1", "missing"]
+        ["✓", "uv", "0.9"], ["✗", "Python", "2"], ["fix:", "install", "it"], ["1", "fine,", "1", "missing"]
     ]  # fmt: skip
 
 
 def test_json_is_one_document(monkeypatch, checkout):
     """With every key of every finding."""
     said = json.loads(run(monkeypatch, checkout, [odd("a", "b", "c")], "--json").output)
-    assert said == [{"name": "a", "level": "odd", "found": "b", "mend": "c"}]
+    assert said == [{"name": "a", "level": "odd", "found": "b", "fix": "c"}]
 
 
 def test_outside_of_a_workspace_it_says_so(monkeypatch, tmp_path):

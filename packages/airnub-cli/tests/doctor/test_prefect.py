@@ -31,7 +31,7 @@ def test_a_free_port_is_fine():
 
 def test_a_port_may_be_a_prefect_servers(server):
     """Or somebody else's."""
-    assert check_port(server.port).found == "a Prefect server is on it"
+    assert check_port(server.port).found == "a Prefect server listens on it"
     server.routes.clear()
     assert check_port(server.port).level == "odd"
 
@@ -49,12 +49,12 @@ def test_a_server_of_our_version_is_fine(server):
 def test_a_server_of_another_version_is_odd(server):
     """Both are named."""
     finding = told(server, b'"3.0.1"')
-    assert "version 3.0.1, ours is" in finding.found
+    assert "has version 3.0.1, this checkout has" in finding.found
 
 
 def test_a_server_that_wants_to_know_who_asks(server):
     """The setting for it is named."""
-    assert "PREFECT_API_AUTH_STRING" in told(server, b"", 401).mend
+    assert "PREFECT_API_AUTH_STRING" in told(server, b"", 401).fix
 
 
 def test_a_server_is_asked_with_what_is_set(server):
@@ -67,7 +67,7 @@ def test_a_server_is_asked_with_what_is_set(server):
 
 def test_an_address_without_api_is_odd(server):
     """What answers there is no API."""
-    assert "path is mostly /api" in check_server(server.url(""), {}).found
+    assert "path usually ends in /api" in check_server(server.url(""), {}).found
 
 
 def test_nobody_there_is_odd():
@@ -76,7 +76,7 @@ def test_nobody_there_is_odd():
         found.bind(("127.0.0.1", 0))
         finding = check_server(f"http://127.0.0.1:{found.getsockname()[1]}/api", {})
     assert "does not answer" in finding.found
-    assert "unset PREFECT_API_URL" in finding.mend
+    assert "unset PREFECT_API_URL" in finding.fix
 
 
 def test_a_password_in_the_url_is_not_shown():
@@ -102,7 +102,7 @@ def test_an_address_must_be_http():
 def test_settings_that_lead_to_errors_elsewhere(name, value):
     """Each is named, with how to be rid of it."""
     [finding] = check_settings({name: value})
-    assert (finding.name, name in finding.mend) == (name, True)
+    assert (finding.name, name in finding.fix) == (name, True)
 
 
 def test_settings_that_are_right_are_not_told():
@@ -117,4 +117,4 @@ def test_settings_that_are_right_are_not_told():
 def test_two_ways_to_say_who_asks():
     """Prefect takes one of them, and not the one that it says."""
     [finding] = check_settings({"PREFECT_API_KEY": "k", "PREFECT_API_AUTH_STRING": "a:b"})
-    assert finding.mend == "unset PREFECT_API_KEY"
+    assert finding.fix == "unset PREFECT_API_KEY"

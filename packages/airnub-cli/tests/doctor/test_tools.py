@@ -26,8 +26,8 @@ from airnub_cli.doctor.tools import (
 
 def test_what_is_wrong_says_what_mends_it():
     """What is fine needs nothing."""
-    assert fine("uv", "0.9").as_json() == {"name": "uv", "level": "fine", "found": "0.9", "mend": None}
-    assert odd("uv", "old", "pip install uv").mend == "pip install uv"
+    assert fine("uv", "0.9").as_json() == {"name": "uv", "level": "fine", "found": "0.9", "fix": None}
+    assert odd("uv", "old", "pip install uv").fix == "pip install uv"
     assert missing("uv", "none", "pip install uv").level == "missing"
 
 
@@ -61,7 +61,7 @@ def test_python():
     ("said", "found", "mend"),
     [
         (None, "not installed", "https://docs.docker.com"),
-        (Said(1, "permission denied while trying to connect"), "does not let this user in", "usermod"),
+        (Said(1, "permission denied while trying to connect"), "denies this user access", "usermod"),
         (Said(1, "Cannot connect to the Docker daemon"), "Cannot connect", "systemctl start docker"),
     ],
 )
@@ -70,20 +70,20 @@ def test_without_docker_a_first_run_is_possible(said, found, mend):
     finding = check_engine(said)
     assert finding.level == "odd"
     assert found in finding.found
-    assert mend in finding.mend
+    assert mend in finding.fix
 
 
 def test_plugins_have_versions():
     """An old Compose does not know a `.env` that may be missing."""
     assert check_plugin("Docker Compose", Said(0, "2.20.1"), (2, 24)).level == "odd"
     assert check_plugin("Docker Compose", Said(0, "v2.26.1-4"), (2, 24)).level == "fine"
-    assert check_plugin("Docker buildx", None, (0, 0)).mend == "sudo apt-get install docker-buildx-plugin"
+    assert check_plugin("Docker buildx", None, (0, 0)).fix == "sudo apt-get install docker-buildx-plugin"
 
 
 def test_without_postgresql_dev_has_sqlite():
     """A warning with the extra to install; otherwise its version, and whose it is."""
     found = check_postgresql(None)
-    assert (found.level, found.mend) == ("odd", "uv sync --all-packages --extra postgresql")
+    assert (found.level, found.fix) == ("odd", "uv sync --all-packages --extra postgresql")
     assert check_postgresql(Programs(Path(), "15.3", MACHINE)).found == "15.3 of this machine; `airnub dev` uses it"
 
 

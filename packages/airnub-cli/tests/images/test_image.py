@@ -153,7 +153,7 @@ def test_a_department_that_is_not_locked(workspace):
     """The error names the lock and the image."""
     path = workspace.root / "departments" / "project_alpha" / "pyproject.toml"
     path.write_text(path.read_text().replace('name = "project-alpha"', 'name = "project-beta"', 1))
-    with pytest.raises(WorkspaceError, match=r"expected uv\.lock to hold project-beta, found no such package"):
+    with pytest.raises(WorkspaceError, match=r"expected project-beta in uv\.lock, found no such package"):
         inputs(workspace, image_named(Workspace.around(workspace.root), "project-beta"), {})
 
 

@@ -12,7 +12,7 @@ from airnub_cli.workspace import WorkspaceError
         (("nobody", "ingestion", "x"), "expected a member of the workspace"),
         (("airnub-core", "ingestion", "x"), "expected a department"),
         (("_template", "ingestion", "x"), "expected a department other than the template"),
-        pytest.param(("project_alpha", "ingestion", "a-b"), "; a_b would do", marks=pytest.mark.example),
+        pytest.param(("project_alpha", "ingestion", "a-b"), "; a_b is valid", marks=pytest.mark.example),
         pytest.param(
             ("project_alpha", "processing", "x"), "expected a stage with categories", marks=pytest.mark.example
         ),

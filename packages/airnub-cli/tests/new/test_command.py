@@ -16,7 +16,7 @@ def airnub(house, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("new", "department", "class"), "a word of Python's own"),
+        (("new", "department", "class"), "a keyword or built-in of Python"),
         (("new", "department", "zoo", "--stages", "analysis"), "--stages: expected ingestion"),
         pytest.param(
             ("new", "category", "project_alpha", "analysis", "x"),

@@ -46,6 +46,6 @@ def test_without_an_answer_nothing_is_removed(airnub, house):
     (folder / "pyproject.toml").write_text('[project]\nname = "zoo"\nversion = "0"\n')
     result = airnub("remove", "department", "zoo", "--keep-backend")
     assert result.exit_code == 1
-    assert "Remove all that?" in result.stderr
-    assert result.stderr.endswith("nothing was removed; --yes does not ask\n")
+    assert "Remove all of this?" in result.stderr
+    assert result.stderr.endswith("nothing was removed; --yes skips the question\n")
     assert before.items() <= {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file()}.items()

@@ -29,7 +29,7 @@ def test_a_service_that_runs_its_image_needs_it(house):
     compose.write_text(
         compose.read_text().replace("  site:\n", "  shown:\n    image: airnub/project-alpha:local\n  site:\n")
     )
-    with pytest.raises(WorkspaceError, match="the service shown runs its image; give it another"):
+    with pytest.raises(WorkspaceError, match="the service shown runs its image; use a different image"):
         planned_removal(house, "project_alpha")
 
 
@@ -62,5 +62,5 @@ def test_what_others_read_is_not_removed(house):
     with pytest.raises(WorkspaceError) as error:
         planned_removal(house, "project_alpha")
     assert (
-        "departments/_template/reads.yaml:2: _template reads project_alpha/noaa_daily_weather v1; take it out there"
+        "departments/_template/reads.yaml:2: _template reads project_alpha/noaa_daily_weather v1; remove the entry"
     ) in str(error.value)

@@ -54,7 +54,7 @@ def test_the_same_change_twice():
 
 def test_what_is_no_text():
     """Is not merged."""
-    with pytest.raises(WorkspaceError, match="git cannot merge it"):
+    with pytest.raises(WorkspaceError, match="expected files that git can merge"):
         merge(b"\0a", b"\0b", b"\0c")
 
 

@@ -46,7 +46,7 @@ def test_a_record_that_cannot_be_understood(tmp_path, text):
     path = tmp_path / origin_path("orders")
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    with pytest.raises(WorkspaceError, match=r"orders/template\.toml: expected what `airnub new department` writes"):
+    with pytest.raises(WorkspaceError, match=r"orders/template\.toml: expected the format of `airnub new department`"):
         read_origin(tmp_path, "orders")
 
 
@@ -77,7 +77,10 @@ def test_the_template_as_it_was(house):
 
 def test_a_template_that_git_does_not_have(house, tmp_path_factory):
     """Said with what to do; in a shallow clone it is another thing."""
-    with pytest.raises(WorkspaceError, match="say with --base REF"), template_at(house.root, "a" * 40):
+    with (
+        pytest.raises(WorkspaceError, match="the department was made from: --base REF"),
+        template_at(house.root, "a" * 40),
+    ):
         pass
     house.tasks("_template", "one = 1", "one = 11")
     house.commit()
@@ -115,5 +118,5 @@ def test_outside_of_git(tmp_path):
 def test_without_git(house, monkeypatch):
     """What is missing."""
     monkeypatch.setenv("PATH", str(house.root))
-    with pytest.raises(WorkspaceError, match="expected git on the PATH"):
+    with pytest.raises(WorkspaceError, match="expected the command git"):
         tree_here(house.root)

@@ -52,9 +52,9 @@ def test_everything_else_stays(text):
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        ("\nimport airnub_core.results\n", 2, "airnub_core.results is airnub_core.outcome now"),
-        ("from airnub_core import results\n", 1, "airnub_core.results is airnub_core.outcome now"),
-        ("from airnub_core import Kind\nStatus = 1\nx = Kind\n", 1, "an imported name is called Status now"),
+        ("\nimport airnub_core.results\n", 2, "airnub_core.results is now airnub_core.outcome"),
+        ("from airnub_core import results\n", 1, "airnub_core.results is now airnub_core.outcome"),
+        ("from airnub_core import Kind\nStatus = 1\nx = Kind\n", 1, "an imported name is now called Status"),
     ],
 )
 def test_imports_that_need_a_person(text, line, what):
@@ -111,20 +111,20 @@ def test_what_is_no_import_of_them_stays(text):
     ("text", "line", "what"),
     [
         ("from airnub_core.tables import (\n    Column,\n    read_csv,\n)\n", 1,
-         "read_csv of airnub_core.tables has no successor in airnub_data: say `reader=Csv()` in the Dataset"),
+         "read_csv of airnub_core.tables has no successor in airnub_data: set `reader=Csv()` in the Dataset"),
         ("\nfrom airnub_core.datasets import NAMED_VIOLATIONS\n", 2,
-         "NAMED_VIOLATIONS of airnub_core.datasets has no successor in airnub_data: write what you need"),
-        ("import airnub_core.tables\n", 1, "names reached through a module are not rewritten"),
-        ("from airnub_core import tables\n", 1, "names reached through a module are not rewritten"),
-        ("x = 1; from airnub_core.tables import Column\n", 1, "import it there"),
+         "NAMED_VIOLATIONS of airnub_core.datasets has no successor in airnub_data: copy what you need"),
+        ("import airnub_core.tables\n", 1, "uses through the module are not rewritten"),
+        ("from airnub_core import tables\n", 1, "uses through the module are not rewritten"),
+        ("x = 1; from airnub_core.tables import Column\n", 1, "import it from there"),
         ("from airnub_core.datasets import Dataset\n\nX = Dataset('x', '.csv', read)\n", 3,
          "Dataset of airnub_data takes name=, source=, reader=, columns= and key=, found arguments without names"),
         ("from airnub_core.datasets import Dataset as D\n\nX = D(name='x', suffix='.csv', schema={})\n", 3,
-         "found schema, suffix: declare it anew"),
+         "found schema, suffix; change the declaration"),
         ("from airnub_core.datasets import make_dataset\n\nmake_dataset(a, b, c)\n", 3, "takes a Location"),
         ("from airnub_core.datasets import make_dataset as m\n\nto_thread(m, a)\n", 3, "takes a Location"),
         ("from airnub_core.datasets import Dataset\n\nX = Dataset('x', unique=('y',))\n", 3,
-         "found arguments without names, unique: declare it anew"),
+         "found arguments without names, unique; change the declaration"),
     ],
 )  # fmt: skip
 def test_what_is_left_for_a_person(text, line, what):

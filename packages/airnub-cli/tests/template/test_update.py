@@ -147,7 +147,7 @@ def test_a_template_that_git_lost(house):
     done = update(house.workspace)
     alpha, beta = done.standings
     assert (alpha.state, beta.state) == ("unknown", "behind")
-    assert "say with --base REF" in alpha.lost
+    assert "the department was made from: --base REF" in alpha.lost
     assert not any("alpha" in path for path in done.written)
     assert house.read("departments/beta/src/beta/tasks.py").startswith("one = 11\n")
 
@@ -177,7 +177,7 @@ def test_names_that_moved(house):
     done = update(house.workspace)
     assert done.left == [
         "departments/alpha/src/alpha/datasets.py:1: read_csv of airnub_core.tables has no successor in airnub_data: "
-        "say `reader=Csv()` in the Dataset"
+        "set `reader=Csv()` in the Dataset"
     ]
     assert house.read("departments/alpha/src/alpha/datasets.py") == (
         "from airnub_core.tables import read_csv\nfrom airnub_data import Column, Dataset\n"

@@ -74,7 +74,7 @@ def test_the_flows_of_a_department_changed():
     ("there", "why"),
     [
         ([one for one in containers() if one.service != "site"], "new"),
-        ([replace(one, running=False) if one.service == "site" else one for one in containers()], "it does not run"),
+        ([replace(one, running=False) if one.service == "site" else one for one in containers()], "it is not running"),
         ([replace(one, config="x") if one.service == "site" else one for one in containers()], "its settings differ"),
         ([replace(one, image="x") if one.service == "site" else one for one in containers()], "its image differs"),
     ],
@@ -133,7 +133,7 @@ def test_one_of_two_workers_that_has_stopped():
     """The service is brought up again, though the other one runs."""
     [worker] = [one for one in containers() if one.service == "worker-alpha"]
     there = [*containers(), replace(worker, id="second", running=False)]
-    assert plan(SERVICES, there).steps == (Step(("worker-alpha",), False, "it does not run"),)
+    assert plan(SERVICES, there).steps == (Step(("worker-alpha",), False, "it is not running"),)
 
 
 def test_the_major_version_is_the_images():

@@ -1,7 +1,7 @@
 """Changed files of members, images, contracts, the root's pyproject.toml and the lock, and what each affects.
 
-The root's pyproject.toml names every member in several places, so a new one changes it; that is no reason to test all
-others. Which members there are, and what they install, is in the lock; linters look at the whole in any case.
+The root's pyproject.toml names every member in several places, so a new member changes it without affecting the tests
+of the others. The lock has the members and their dependencies, and linters check the whole workspace in any case.
 """
 
 import re
@@ -18,24 +18,24 @@ from airnub_cli.lock import Lock, Node, Package
 
 @dataclass(frozen=True, slots=True)
 class PackageDifference:
-    """A package, or an extra or a group of it, that is not what it was."""
+    """A package, or an extra or a group of it, that differs between two locks."""
 
     node: Node
     what: str
-    """For people: `polars 2.1 → 2.2`."""
+    """The difference in words: `polars 2.1 → 2.2`."""
 
 
 def differences(before: Lock, after: Lock) -> Iterator[PackageDifference]:
-    """What a lock says otherwise, as far as somebody installs other things by it.
+    """Compare two locks, as far as the difference changes what is installed.
 
-    What is new or gone is told of those who need it now or no longer: nobody gets it otherwise.
+    New and removed packages are reported at the packages that now need them or no longer need them.
 
     Args:
-        before: as it was.
-        after: as it is.
+        before: the previous lock.
+        after: the present lock.
 
     Yields:
-        One for each package, extra or group that both have.
+        A difference for each package, extra or group that both locks have.
     """
     names = sorted({one.name for one in after.packages})
     counterparts = [pair for name in names for pair in _pairs(before, after, name)]
@@ -44,13 +44,13 @@ def differences(before: Lock, after: Lock) -> Iterator[PackageDifference]:
         if (what := _itself(old, new)) is not None:
             yield PackageDifference(new.node(), what)
         for part in sorted({"", *old.parts, *new.parts}):
-            # Where the package is another one already, all that needs it is told so.
+            # A package that itself differs is reported once, with everything that depends on it.
             if (part or what is None) and (said := _needs(before, old, after, new, part, identities)) is not None:
                 yield PackageDifference(new.node(part), f"{new.name}{part} {said}")
 
 
 def _pairs(before: Lock, after: Lock, name: str) -> Iterator[tuple[Package, Package]]:
-    """Packages of that name, each with what it was: the same version, else the one that went when it came."""
+    """Pair the packages of a name in both locks: by version and source, by version, else in the order of the lock."""
     old, new = list(before.named(name)), list(after.named(name))
     for same in (lambda one: (one.version, one.source), lambda one: one.version):
         for one in list(new):
@@ -69,9 +69,9 @@ def _itself(old: Package, new: Package) -> str | None:
     if old.version != new.version:
         return f"{new.name} {old.version} → {new.version}"
     if old.origin != new.origin:
-        return f"{new.name} {new.version} from elsewhere"
+        return f"{new.name} {new.version} from a different source"
     if sorted(old.hashes) != sorted(new.hashes):
-        return f"{new.name} {new.version}, other files"
+        return f"{new.name} {new.version}, different files"
     return None
 
 
@@ -84,7 +84,7 @@ def _needs(
     said = [
         f"{verb} {', '.join(sorted(names))}"
         for verb, names in (
-            ("now needs", came - went), ("no longer needs", went - came), ("otherwise needs", came & went),
+            ("now needs", came - went), ("no longer needs", went - came), ("needs differently", came & went),
         )
         if names
     ]  # fmt: skip
@@ -102,19 +102,19 @@ def _names(edges: set[tuple[Node, str]]) -> set[str]:
 _CONTRACT = re.compile(r"departments/(?P<department>[^/]+)/contracts/(?P<name>[^/]+)\.v(?P<version>\d+)\.yaml")
 
 
-def tell_readers(findings: Impacts, root: Path, targets: Mapping[str, Target], paths: Iterable[str]) -> None:
-    """Say whom changed contracts concern besides the department that publishes.
+def add_readers(findings: Impacts, root: Path, targets: Mapping[str, Target], paths: Iterable[str]) -> None:
+    """Add the departments that read changed contracts.
 
     Args:
-        findings: where it is said.
+        findings: collects the impacts.
         root: of the workspace.
         targets: members by folder.
-        paths: changed files; of a contract that is gone, too.
+        paths: changed files; a deleted contract counts as changed.
     """
     for path in paths:
         if (match := _CONTRACT.fullmatch(path)) is None:
             continue
-        # It brings Pydantic, which takes longer than all the rest.
+        # It imports Pydantic, which takes longer than everything else here.
         from airnub_cli.data_contracts.publications import readers
 
         department, what = match["department"], (f"{match['department']}/{match['name']}", int(match["version"]))
@@ -126,16 +126,16 @@ def tell_readers(findings: Impacts, root: Path, targets: Mapping[str, Target], p
 
 FILE = "pyproject.toml"
 _OF_THE_WHOLE = ("importlinter", "mypy", "ruff")
-"""Tools that are no part of tests."""
+"""Tools whose settings do not affect tests."""
 _IN_THE_LOCK = ("sources", "workspace")
 
 
 def concerns_tests(before: str, after: str) -> bool:
-    """Whether a change of the root pyproject.toml is about the tests of all members; else it is about nobody's.
+    """Whether a change of the root's pyproject.toml affects the tests of all members; else it affects none.
 
     Args:
-        before: its text as it was.
-        after: as it is.
+        before: its previous text.
+        after: its present text.
     """
     try:
         return _of_tests(before) != _of_tests(after)
@@ -145,7 +145,7 @@ def concerns_tests(before: str, after: str) -> bool:
 
 def _of_tests(text: str) -> dict[str, Any]:
     whole = tomllib.loads(text)
-    # What the workspace itself needs: its own commands, and what `.ci/run` checks with.
+    # Dependencies of the workspace itself: its commands, and the tools of `.ci/run`.
     whole.pop("dependency-groups", None)
     project, tools = whole.pop("project", {}), whole.get("tool", {})
     for name in _OF_THE_WHOLE:
@@ -165,15 +165,15 @@ _CONCERNS = {
 
 @dataclass(slots=True)
 class Touched:
-    """Changed files, by member and by what they are for."""
+    """Changed files by member and use."""
 
     of: dict[tuple[str, _Use], list[str]] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
-    """Those of no member."""
+    """Files that belong to no member."""
 
 
-def sorted_out(members: Members, paths: Iterable[str]) -> Touched:
-    """Changed files by member and by what they are for."""
+def by_member_and_use(members: Members, paths: Iterable[str]) -> Touched:
+    """Group changed files by member and use."""
     touched = Touched()
     for path in paths:
         folder = members.around(path)
@@ -186,7 +186,7 @@ def sorted_out(members: Members, paths: Iterable[str]) -> Touched:
 
 
 def use_of(path: str) -> _Use:
-    """What a file of a member is for.
+    """The use of a file of a member: `source`, `image`, `deployment` or `tests`.
 
     Args:
         path: relative to the member's folder.
@@ -199,45 +199,45 @@ def use_of(path: str) -> _Use:
     return "deployment" if path == "prefect.yaml" else "tests"
 
 
-def tell_members(findings: Impacts, graph: Graph, members: Members, touched: Touched, new: Iterable[str]) -> None:
-    """Say whom changed files of members concern.
+def add_members(findings: Impacts, graph: Graph, members: Members, touched: Touched, new: Iterable[str]) -> None:
+    """Add the targets that changed files of members affect.
 
     Args:
-        findings: where it is said.
-        graph: who stands on whom.
-        members: all of them.
-        touched: changed files.
-        new: folders of members that were not there before.
+        findings: collects the impacts.
+        graph: the dependents of each package.
+        members: all members.
+        touched: the changed files.
+        new: folders of new members.
     """
     targets, new = members.targets(), set(new)
     for folder in sorted(new):
-        graph.tell(findings, members.packages[folder].node(), f"{folder} is new")
+        graph.add_dependents(findings, members.packages[folder].node(), f"{folder} is new")
         findings.add(targets[folder], [f"{folder} is new"], Concern)
     for (folder, use), paths in touched.of.items():
         if folder in new:
             continue
         target = targets[folder]
         if use == "source":
-            graph.tell(findings, members.packages[folder].node(), shortened(paths), target.name)
+            graph.add_dependents(findings, members.packages[folder].node(), shortened(paths), target.name)
         elif use == "deployment" and Concern.DEPLOYMENT not in target.can:
             findings.add(target, [shortened(paths)], {Concern.TESTS})
         else:
             findings.add(target, [shortened(paths)], _CONCERNS[use])
 
 
-def tell_images(findings: Impacts, root: Path, members: Members, paths: Sequence[str]) -> set[str]:
-    """Say which images are built by changed files of no member.
+def add_images(findings: Impacts, root: Path, members: Members, paths: Sequence[str]) -> set[str]:
+    """Add the images that are built from changed files outside of the members.
 
     Args:
-        findings: where it is said.
+        findings: collects the impacts.
         root: of the workspace.
-        members: all of them.
+        members: all members.
         paths: changed files.
 
     Returns:
-        Those of them that images are built by.
+        The changed files that images are built from.
     """
-    # Without a Dockerfile of its own an image is built by every recipe, so this asks for no department's first.
+    # A Dockerfile of a department lies in its folder, so without a shared recipe no department need be looked at.
     recipes = [path for path in paths if is_recipe(path, DOCKERFILE)]
     if not recipes:
         return set()
@@ -255,18 +255,18 @@ _TESTS_OF_THE_WORKSPACE = (
     ("tests/test_workflows.py", re.compile(r"^\.(ci|github)/")),
     ("tests", re.compile(r"^tests/")),
 )
-"""Tests of the root that read files which no member has, and those files."""
+"""Tests of the root that read files outside of the members, with patterns of these files."""
 
 
-def tell_workspace(findings: Impacts, paths: Iterable[str]) -> set[str]:
-    """Say which tests of the root's `tests/` read changed files: pages, workflows with their scripts, the tests.
+def add_workspace_tests(findings: Impacts, paths: Iterable[str]) -> set[str]:
+    """Add the tests of the root's `tests/` that read changed files: pages, workflows with their scripts, the tests.
 
     Args:
-        findings: where it is said.
+        findings: collects the impacts.
         paths: all changed files.
 
     Returns:
-        Those of them that such tests read.
+        The changed files that these tests read.
     """
     used: set[str] = set()
     for name, pattern in _TESTS_OF_THE_WORKSPACE:
@@ -277,6 +277,6 @@ def tell_workspace(findings: Impacts, paths: Iterable[str]) -> set[str]:
 
 
 def shortened(paths: Sequence[str]) -> str:
-    """Several files as one step of a chain."""
+    """Shorten a list of files to one step of a chain: the first, and the number of the others."""
     more = len(paths) - 1
     return paths[0] + (f" and {more} more file{'s' if more > 1 else ''}" if more else "")

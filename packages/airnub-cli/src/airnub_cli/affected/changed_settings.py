@@ -1,7 +1,7 @@
 """Changed files below configs/ and infra/work-pools/ and in the root's prefect.yaml, and the deployments they affect.
 
-What names a department, a deployment or a pool concerns those who go by that name, and nobody if nobody does. What
-names none of them concerns all.
+A setting that names a department, a deployment or a pool affects the departments with that name, or none if there is
+none. Every other setting affects all departments.
 """
 
 import re
@@ -29,28 +29,28 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def is_setting(path: str) -> bool:
-    """Whether a file is one of those; a page that explains them is not."""
+    """Whether a file contains settings; Markdown pages in these folders do not."""
     is_config = path.startswith("configs/") and not path.endswith(".md")
     return path == COMPILED or is_config or _POOL.fullmatch(path) is not None
 
 
 class Settings:
-    """Who is meant by what stands in files of settings."""
+    """The departments that changed settings affect."""
 
     def __init__(self, root: Path, departments: Mapping[str, Target]) -> None:
-        """Departments that are deployed, by folder."""
+        """Take the departments that are deployed, by folder."""
         self._root = root
         self._departments = dict(departments)
         self._by_id = {target.name: target for target in departments.values()}
 
-    def tell(self, findings: Impacts, path: str, before: str, after: str) -> None:
-        """Say whose deployments a changed file is about.
+    def add_deployments(self, findings: Impacts, path: str, before: str, after: str) -> None:
+        """Add the departments whose deployments a changed file affects.
 
         Args:
-            findings: where it is said.
+            findings: collects the impacts.
             path: of the file.
-            before: its text as it was; empty when it was not there.
-            after: as it is; empty when it is gone.
+            before: its previous text; empty for a new file.
+            after: its present text; empty for a deleted file.
         """
         for said, targets in self._concerned(path, before, after):
             steps = [f"{path}: {said}" if said else path]
@@ -58,7 +58,7 @@ class Settings:
                 findings.add(target, steps, {Concern.DEPLOYMENT})
 
     def _concerned(self, path: str, before: str, after: str) -> Iterator[tuple[str, Iterable[Target] | None]]:
-        """Parts of a file that changed, and whom they are about; `None` for all."""
+        """The changed parts of a file, each with the departments that it affects; `None` for all departments."""
         if (match := _VARIABLES.fullmatch(path)) is not None:
             yield "", self._named(match[1])
         elif (match := _POOL.fullmatch(path)) is not None:
@@ -91,7 +91,7 @@ class Settings:
             was, now = old.get(key), new.get(key)
             if was == now:
                 continue
-            # What is left out says nothing of anybody.
+            # A missing key is the same as an empty mapping.
             was, now = ({} if one is None else one for one in (was, now))
             by_name = key in {"variables", "pools", "limits", "schedules"}
             if not (by_name and isinstance(was, dict) and isinstance(now, dict)):
@@ -135,7 +135,7 @@ class Settings:
 
     @cached_property
     def _names(self) -> dict[str, set[str]]:
-        """Folders of departments by every name that they, their deployments and their pools have."""
+        """Folders of departments, by the names of the departments, their deployments and their pools."""
         names: dict[str, set[str]] = {}
         for folder, target in self._departments.items():
             file = self._root / folder / "prefect.yaml"
@@ -148,7 +148,7 @@ class Settings:
 def _mapping(text: str) -> dict[str, Any]:
     value = yaml.load(text, Loader=_Loader) if text else {}  # noqa: S506  # a safe loader, in C where there is one
     if not isinstance(value, dict):
-        raise yaml.YAMLError("no mapping")
+        raise yaml.YAMLError("expected a mapping")
     return value
 
 

@@ -8,13 +8,13 @@ import click
 from airnub_cli.affected.graph import Concern, Impact, shown
 from airnub_cli.affected.repository import RepositoryError
 from airnub_cli.affected.result import AffectedResult, affected
-from airnub_cli.command_error import CommandError
+from airnub_cli.commands import CommandError
 from airnub_cli.workspace import Workspace, WorkspaceError
 
 _CONCERNS = [str(one) for one in Concern]
 _KINDS = ["department", "package", "image", "workspace"]
 _OF_A_MATRIX = ("department", "package", "image")
-"""What `airnub test` and `airnub images` take."""
+"""Kinds of targets that `airnub test` and `airnub images` accept."""
 _SHOWN = 5
 
 
@@ -64,7 +64,7 @@ def affected_command(
     found = [one for one in answer.found if not kinds or one.target.kind in kinds]
     if wanted:
         found = [one for one in found if wanted in one.concerns]
-    _tell(answer, found)
+    _print_summary(answer, found)
     if shape == "json":
         click.echo(json.dumps([_row(one, wanted) for one in found], indent=2, ensure_ascii=False))
     elif shape == "github-matrix":
@@ -86,9 +86,9 @@ def _row(one: Impact, wanted: Concern | None) -> dict[str, object]:
 def _matrix(
     found: list[Impact], kinds: tuple[str, ...], wanted: Concern | None, groups: int | None
 ) -> dict[str, object]:
-    """Names of one kind; several kinds in one list, for two keys would be every pair of them.
+    """The matrix of a GitHub workflow; several kinds share one list, since two keys would give every pair of them.
 
-    The template is among them where tests are asked for: there is nothing else of it.
+    The template is included only for tests.
     """
     targets = [one.target for one in found if wanted is Concern.TESTS or not one.target.is_template]
     if groups:
@@ -112,14 +112,14 @@ def _reasons(one: Impact, wanted: Concern | None) -> list[str]:
     return [said for said, concerns in one.reasons.items() if wanted is None or wanted in concerns]
 
 
-def _tell(answer: AffectedResult, found: list[Impact]) -> None:
-    """What is no result, for people."""
+def _print_summary(answer: AffectedResult, found: list[Impact]) -> None:
+    """Print the comparison and its side results to stderr."""
     click.echo(f"compared with {answer.base[:12]}: {len(found) or 'nothing'} affected", err=True)
     for name in answer.unlocked:
-        click.echo(f"uv.lock does not hold {name}: run `uv lock`", err=True)
+        click.echo(f"expected {name} in uv.lock, found no such package; run `uv lock`", err=True)
     if answer.gone:
-        click.echo(f"gone: {', '.join(answer.gone)}", err=True)
-    if answer.of_nobody:
-        some = shown(", ".join(answer.of_nobody[:_SHOWN]))
-        more = len(answer.of_nobody) - _SHOWN
+        click.echo(f"removed: {', '.join(answer.gone)}", err=True)
+    if answer.without_effect:
+        some = shown(", ".join(answer.without_effect[:_SHOWN]))
+        more = len(answer.without_effect) - _SHOWN
         click.echo(f"no effect: {some}" + (f" and {more} more" if more > 0 else ""), err=True)

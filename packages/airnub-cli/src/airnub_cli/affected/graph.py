@@ -19,24 +19,24 @@ ARROW = " → "
 
 
 class Concern(StrEnum):
-    """What is to be done again."""
+    """A kind of work that a change makes necessary again."""
 
     IMAGE = "image"
-    """It has to be built: its digest is another one."""
+    """Build the image: its digest differs."""
     TESTS = "tests"
     DEPLOYMENT = "deployment"
-    """What the Prefect backend holds is different: settings, schedules, and with a new image its name."""
+    """Deploy: settings or schedules on the Prefect server differ, or the name of the image does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom a change may concern."""
+    """A department, package, image or test file of the workspace that a change may affect."""
 
     kind: Kind
     name: str
-    """Of a department its folder's, of a package its distribution's; of the workspace a file of tests."""
+    """The folder of a department, the distribution of a package, or a test file of the workspace."""
     can: frozenset[Concern]
-    """What there is of it: the template has tests alone, the image `prefect` has none."""
+    """The kinds of work that apply to it: the template has only tests, the image `prefect` has none."""
 
     @property
     def is_template(self) -> bool:
@@ -46,33 +46,34 @@ class Target:
 
 @dataclass(slots=True)
 class Impact:
-    """One that is affected."""
+    """An affected target with its reasons."""
 
     target: Target
     reasons: dict[str, set[Concern]] = field(default_factory=dict)
-    """Each a chain from what changed to its name, and what it concerns."""
+    """Chains of names from the change to the target, each with the work that it makes necessary."""
 
     @property
     def concerns(self) -> list[Concern]:
-        """All of them, in a fixed order."""
+        """The concerns of all reasons, in a fixed order."""
         found = {concern for concerns in self.reasons.values() for concern in concerns}
         return [concern for concern in Concern if concern in found]
 
 
 class Impacts:
-    """All who are affected."""
+    """All affected targets."""
 
     def __init__(self) -> None:
-        """Nobody yet."""
+        """Start without any."""
         self._found: dict[Target, Impact] = {}
 
     def add(self, target: Target, steps: Iterable[str], concerns: Iterable[Concern]) -> None:
-        """Say why a target is affected.
+        """Add a reason why a target is affected.
 
         Args:
-            target: whom.
-            steps: from what changed towards it; its own name is put last.
-            concerns: what is to be done again. A new image is deployed too, for deployments name images by digest.
+            target: the affected target.
+            steps: the chain from the change to the target; the name of the target is appended.
+            concerns: the work that becomes necessary. A new image is also deployed, since deployments name images by
+                digest.
         """
         wanted = set(concerns)
         if Concern.IMAGE in wanted:
@@ -90,7 +91,7 @@ class Impacts:
 
 
 def shown(text: str) -> str:
-    """A text with names of files in it, as one line that every terminal and every JSON parser can take."""
+    """Escape control characters in a text with file names, so that it is one line on a terminal and valid JSON."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
@@ -100,25 +101,25 @@ _REQUIREMENT = re.compile(r"\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[(?P<e
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Who may be affected, by folder."""
+    """The members of the workspace, by folder."""
 
     packages: dict[str, Package]
     unlocked: tuple[str, ...]
-    """Names of members that `uv.lock` does not hold."""
+    """Names of members that are not in `uv.lock`."""
 
     def around(self, path: str) -> str | None:
-        """The folder of the member that a file belongs to; a submodule is a file to git, and may be a whole member."""
+        """Find the folder of the member that a file belongs to, or that a git submodule is."""
         parts = path.split("/")
         folders = ("/".join(parts[:length]) for length in range(len(parts), 0, -1))
         return next((folder for folder in folders if folder in self.packages), None)
 
     def targets(self) -> dict[str, Target]:
-        """Whom changes may concern, by folder."""
+        """The targets that changes may affect, by folder."""
         return {folder: target_of(folder, package) for folder, package in self.packages.items()}
 
 
 def target_of(folder: str, package: Package) -> Target:
-    """A member as one that a change may concern."""
+    """The target of a member."""
     parent, _, name = folder.rpartition("/")
     if not parent.endswith("departments"):
         return Target("package", package.name, frozenset({Concern.TESTS}))
@@ -132,30 +133,30 @@ def prefect_image() -> Target:
 
 
 def is_prefect_image(name: str, part: str) -> bool:
-    """Whether a package, or a part of it, is what that image installs."""
+    """Whether the image of the server and the workers installs this package, or this extra of it."""
     return name == _PREFECT_PACKAGE and part in {"", "[worker]"}
 
 
-def _nobody(_paths: Iterable[str]) -> set[str]:
+def _none_tracked(_paths: Iterable[str]) -> set[str]:
     return set()
 
 
 def complete(
-    root: Path, lock: Lock, changed: Collection[str], tracked: Callable[[list[str]], set[str]] = _nobody
+    root: Path, lock: Lock, changed: Collection[str], tracked: Callable[[list[str]], set[str]] = _none_tracked
 ) -> tuple[Lock, Members]:
-    """The lock with the members that it lacks: what nobody has locked yet is affected all the same.
+    """Add new members to a lock that does not have them yet, since a change affects them too.
 
     Args:
         root: of the workspace.
-        lock: as it is here.
-        changed: paths that are not what they were; a member that is locked later is among them.
-        tracked: says which of some files git has, though they are not here: a sparse checkout leaves members out.
+        lock: the content of `uv.lock`.
+        changed: changed paths; a new member's pyproject.toml is among them.
+        tracked: returns which of some missing files git tracks: a sparse checkout omits files of existing members.
 
     Returns:
         A lock with all members, and the members.
 
     Raises:
-        WorkspaceError: a pyproject.toml is no TOML.
+        WorkspaceError: a pyproject.toml is not valid TOML.
     """
     known = lock.members()
     files = {folder: f"{folder}/pyproject.toml" for folder in known}
@@ -207,23 +208,23 @@ def _table(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except tomllib.TOMLDecodeError as error:
-        raise WorkspaceError(f"expected {path} to be TOML, but {error}") from error
+        raise WorkspaceError(f"{path}: expected TOML, found: {error}; correct the file") from error
 
 
 class Reached(NamedTuple):
-    """A member that stands on something."""
+    """A member that depends on a node."""
 
     folder: str
     steps: tuple[str, ...]
-    """Names on the shortest way to it, without both ends."""
+    """The names on the shortest chain between them."""
     concerns: frozenset[Concern]
 
 
 class Graph:
-    """All packages and members of a lock, seen from below."""
+    """The reverse dependency graph of a lock: the dependents of each package."""
 
     def __init__(self, lock: Lock, members: Members) -> None:
-        """Every line of the lock is looked at once."""
+        """Build the graph from a lock and its members."""
         self._targets = members.targets()
         self._above: dict[Node, list[Node]] = {}
         for package in lock.packages:
@@ -233,13 +234,13 @@ class Graph:
                     self._above.setdefault(edge.target, []).append(node)
         self._folders = {package.node().name: folder for folder, package in members.packages.items()}
 
-    def tell(self, findings: Impacts, start: Node, *first: str) -> None:
-        """Say of all who stand on a node, and of itself, that they are affected.
+    def add_dependents(self, findings: Impacts, start: Node, *first: str) -> None:
+        """Add a changed node and everything that depends on it.
 
         Args:
-            findings: where it is said.
-            start: what is not what it was.
-            first: the first steps of the chain, which name it.
+            findings: collects the impacts.
+            start: the changed node.
+            first: the first steps of the chain, which name the change.
         """
         came_from = self._from(start)
         for reached in self._members_of(came_from):
@@ -251,7 +252,7 @@ class Graph:
                 break
 
     def _members_of(self, came_from: Mapping[Node, Node | None]) -> Iterator[Reached]:
-        """For each member one: its image and its tests where it stands on it itself, else its tests alone."""
+        """Each member once: with image and tests if the member itself depends on the start, else only with tests."""
         best: dict[str, Node] = {}
         for node in came_from:
             if (folder := self._folders.get(node.name)) is not None and (folder not in best or not node.part):
@@ -261,7 +262,7 @@ class Graph:
             yield Reached(folder, self._steps(came_from, node), frozenset(concerns))
 
     def _from(self, start: Node) -> dict[Node, Node | None]:
-        """Every node that stands on it, and the next one on its way down; the nearest come first."""
+        """Every node that depends on the start, nearest first, each with the next node towards the start."""
         came_from: dict[Node, Node | None] = {start: None}
         waiting = deque([start])
         while waiting:
@@ -273,7 +274,7 @@ class Graph:
         return came_from
 
     def _steps(self, came_from: Mapping[Node, Node | None], node: Node) -> tuple[str, ...]:
-        """Names between the start and a node."""
+        """The names between the start and a node."""
         names: list[str] = []
         at = came_from[node]
         while at is not None and (below := came_from[at]) is not None:

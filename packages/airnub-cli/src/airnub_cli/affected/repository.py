@@ -7,79 +7,84 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from airnub_cli import subprocesses
+from airnub_cli.subprocesses import ProgramError
+
 _LINK, _NOTHING = "120000", "0" * 6
 _DEEPER = (
-    "this clone is shallow, and what is asked for may lie deeper: run `git fetch --unshallow` and ask again "
+    "this clone is shallow, and the commit may be beyond its depth: run `git fetch --unshallow` and try again "
     "(with actions/checkout: `fetch-depth: 0`)"
 )
 
 
 class RepositoryError(Exception):
-    """Git is not there, or does not know what it was asked for."""
+    """Git is not installed, the folder is not a repository, or a reference is unknown."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileChange:
-    """A file that is not what it was."""
+    """A file that differs from the compared commit."""
 
     path: str
-    """Relative to the root of the workspace; a file that moved is two of them."""
+    """Relative to the root of the workspace. A rename is one deleted and one added file."""
     what: Literal["added", "changed", "deleted"]
 
 
 class Repository:
-    """The git repository that a workspace lies in."""
+    """The git repository that contains a workspace."""
 
     def __init__(self, root: Path) -> None:
-        """A workspace by its root, which may be a folder of the repository.
+        """Open the repository around a workspace's root, which may be a folder inside it.
 
         Raises:
-            RepositoryError: no repository is there, or no git.
+            RepositoryError: there is no repository, or git is not installed.
         """
         self._root = root
         self._git("rev-parse", "--git-dir", expected=f"a git repository around {root}")
 
     def base(self, reference: str) -> str:
-        """The commit that this checkout has in common with a branch, a tag or a commit: where its own changes begin.
+        """Find the merge base of HEAD and a branch, a tag or a commit.
 
         Raises:
-            RepositoryError: there is none, or a shallow clone does not reach it.
+            RepositoryError: there is none, or a shallow clone does not contain it.
         """
         commit = self._try("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
         if commit is None:
             raise RepositoryError(self._unknown(reference))
         if self._try("rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
-            raise RepositoryError("expected a commit here, found none; commit something first")
+            raise RepositoryError("expected HEAD to be a commit, found none; commit something first")
         base = self._try("merge-base", commit, "HEAD")
         if base is None:
-            advice = _DEEPER if self._is_shallow() else "compare with a branch that this one came from"
-            raise RepositoryError(f"expected {reference} and HEAD to have a commit in common, found none; {advice}")
+            advice = _DEEPER if self._is_shallow() else "compare with the branch that this one was created from"
+            raise RepositoryError(f"expected {reference} and HEAD to have a common ancestor, found none; {advice}")
         return base
 
     def changes(self, base: str) -> list[FileChange]:
-        """What is different here, be it committed or not: also files that git has not been told of, unless ignored.
+        """List the files of the working tree that differ from a commit, with uncommitted and untracked files.
+
+        Ignored files are omitted.
 
         Raises:
-            RepositoryError: git does not answer.
+            RepositoryError: git failed.
         """
-        # A file that moved is one that went and one that came: both may concern somebody.
+        # A rename is a delete and an add, since both paths may affect a target.
         differs = self._start("diff", "--raw", "-z", "--no-renames", "--no-abbrev", "--no-ext-diff", "--relative", base)
         others = self._start("ls-files", "--others", "--exclude-standard", "-z")
         staged = self._start("ls-files", "--stage", "-z")
         before: dict[str, tuple[str, str]] = {}
         found: dict[str, FileChange] = {}
         doubtful: set[str] = set()
-        fields = self._finish(differs).split("\0")
+        fields = os.fsdecode(self._finish(differs)).split("\0")
         for entry, path in zip(fields[:-1:2], fields[1::2], strict=True):
             old_mode, _, old, new, status = entry.removeprefix(":").split(" ")
-            if status == "U":  # a merge that is not resolved; what is here has marks of it
+            if status == "U":  # an unresolved merge: the file contains conflict markers
                 found[path] = FileChange(path, "changed")
                 continue
             before[path] = old_mode, old
             found[path] = FileChange(path, "added" if old_mode == _NOTHING else "changed")
             if not new.strip("0"):
                 doubtful.add(path)
-        for path in filter(None, self._finish(others).split("\0")):
+        for path in filter(None, os.fsdecode(self._finish(others)).split("\0")):
             found.setdefault(path, FileChange(path, "added"))
             doubtful.add(path)
         for path in sorted(doubtful):
@@ -88,26 +93,23 @@ class Repository:
                 found[path] = FileChange(path, "deleted")
         for path in self._same([path for path in doubtful if found[path].what == "changed"], before):
             del found[path]
-        for path in self._links(self._finish(staged)):
+        for path in self._links(os.fsdecode(self._finish(staged))):
             target = os.path.normpath(PurePosixPath(path).parent / (self._root / path).readlink())
             if target in found:
                 found.setdefault(path, FileChange(path, "changed"))
         return sorted(found.values())
 
     def texts(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
-        """What files held in a commit, by path; those that were not there are left out.
+        """The content of files at a commit, by path; files that the commit does not have are omitted.
 
         Raises:
-            RepositoryError: git does not answer.
+            RepositoryError: git failed.
         """
         asked = list(paths)
         if not asked:
             return {}
-        told = os.fsencode("".join(f"{commit}:./{path}\n" for path in asked))
-        done = subprocess.run(
-            ["git", "cat-file", "--batch"], cwd=self._root, input=told, capture_output=True, check=True
-        )
-        found, rest = {}, done.stdout
+        given = os.fsencode("".join(f"{commit}:./{path}\n" for path in asked))
+        found, rest = {}, self._finish(self._start("cat-file", "--batch", stdin=subprocess.PIPE), given)
         for path in asked:
             head, _, rest = rest.partition(b"\n")
             words = head.split()
@@ -119,28 +121,26 @@ class Repository:
         return found
 
     def tracked(self, paths: Iterable[str]) -> set[str]:
-        """Those of some files that git has, be they here or left out by a sparse checkout.
+        """Return which of some files git tracks, including those that a sparse checkout omits.
 
         Raises:
-            RepositoryError: git does not answer.
+            RepositoryError: git failed.
         """
         asked = list(paths)
-        found = self._finish(self._start("ls-files", "-z", "--", *asked)) if asked else ""
-        return set(filter(None, found.split("\0")))
+        found = self._finish(self._start("ls-files", "-z", "--", *asked)) if asked else b""
+        return set(filter(None, os.fsdecode(found).split("\0")))
 
     def _same(self, paths: list[str], before: dict[str, tuple[str, str]]) -> list[str]:
-        """Those of them that are again what they were."""
+        """Return which of some files have the content and mode of the compared commit."""
         plain = [path for path in paths if "\n" not in path and path in before and (self._root / path).is_file()]
         plain = [path for path in plain if not (self._root / path).is_symlink() and before[path][0] != _LINK]
         if not plain:
             return []
-        told = os.fsencode("".join(f"{path}\n" for path in plain))
-        done = subprocess.run(
-            ["git", "hash-object", "--stdin-paths"], cwd=self._root, input=told, capture_output=True, check=True
-        )
+        given = os.fsencode("".join(f"{path}\n" for path in plain))
+        digests = self._finish(self._start("hash-object", "--stdin-paths", stdin=subprocess.PIPE), given)
         return [
             path
-            for path, now in zip(plain, done.stdout.decode().split(), strict=True)
+            for path, now in zip(plain, digests.decode().split(), strict=True)
             if before[path] == ("100755" if (self._root / path).stat().st_mode & 0o100 else "100644", now)
         ]
 
@@ -152,14 +152,15 @@ class Repository:
         said = f"expected a commit that git knows, found {reference!r}"
         if reference and not reference.strip("0"):
             return (
-                f"{said}, which is what GitHub says for `before` of a new branch; compare with the branch it came from"
+                f"{said}, which GitHub sends as `before` of a new branch; compare with the "
+                "branch that it was created from"
             )
         if self._is_shallow():
             return f"{said}; {_DEEPER}"
         remote, _, branch = reference.partition("/")
         known = (self._try("remote") or "").split()
         if branch and remote in known:
-            return f"{said}; run `git fetch {remote} {branch}` and ask again"
+            return f"{said}; run `git fetch {remote} {branch}` and try again"
         others = [
             f"{one}/{reference}" for one in known if self._try("rev-parse", "--verify", "-q", f"{one}/{reference}")
         ]
@@ -169,26 +170,24 @@ class Repository:
         return self._try("rev-parse", "--is-shallow-repository") == "true"
 
     def _try(self, *arguments: str) -> str | None:
-        done = subprocess.run(["git", *arguments], cwd=self._root, capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else None
+        done = subprocesses.run(["git", *arguments], self._root)
+        return done.text.strip() if done.status == 0 else None
 
     def _git(self, *arguments: str, expected: str) -> str:
         try:
-            done = subprocess.run(["git", *arguments], cwd=self._root, capture_output=True, text=True, check=False)
-        except FileNotFoundError as error:
-            raise RepositoryError("expected the command git, found none; install it") from error
-        if done.returncode != 0:
-            raise RepositoryError(f"expected {expected}, but {done.stderr.strip()}")
-        return done.stdout.strip()
+            done = subprocesses.run(["git", *arguments], self._root)
+        except ProgramError as error:
+            raise RepositoryError(str(error)) from error
+        if done.status != 0:
+            raise RepositoryError(f"expected {expected}, found: {done.error}")
+        return done.text.strip()
 
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            ["git", "-c", "core.quotePath=false", *arguments],
-            cwd=self._root, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+    def _start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        command = ["git", "-c", "core.quotePath=false", *arguments]
+        return subprocesses.start(command, self._root, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def _finish(self, process: subprocess.Popen[bytes]) -> str:
-        out, err = process.communicate()
+    def _finish(self, process: subprocess.Popen[bytes], given: bytes | None = None) -> bytes:
+        out, err = process.communicate(given)
         if process.returncode != 0:
-            raise RepositoryError(f"expected git to list what changed, but {err.decode(errors='replace').strip()}")
-        return os.fsdecode(out)
+            raise RepositoryError(f"expected git to read the repository, found: {err.decode(errors='replace').strip()}")
+        return out

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from airnub_cli.affected.changed_files import FILE as PYPROJECT
 from airnub_cli.affected.changed_files import (
+    add_images,
+    add_members,
+    add_readers,
+    add_workspace_tests,
+    by_member_and_use,
     concerns_tests,
     differences,
-    sorted_out,
-    tell_images,
-    tell_members,
-    tell_readers,
-    tell_workspace,
 )
 from airnub_cli.affected.changed_settings import Settings, is_setting
 from airnub_cli.affected.graph import Concern, Graph, Impact, Impacts, complete
@@ -21,38 +21,38 @@ from airnub_cli.lock import Lock, load_lock
 from airnub_cli.workspace import WorkspaceError
 
 TESTS_OF_ALL = (PYPROJECT, "uv.toml", ".python-version", "conftest.py")
-"""Files of the root that every test is run with."""
+"""Files of the root that affect all tests."""
 
 
 @dataclass(frozen=True, slots=True)
 class AffectedResult:
-    """What a change touches."""
+    """The targets that a change affects."""
 
     base: str
-    """The commit that was compared with."""
+    """The commit that the working tree is compared with."""
     found: tuple[Impact, ...]
     """Departments, packages, images, tests of the workspace."""
     gone: tuple[str, ...]
-    """Folders of members that were there and are not."""
+    """Folders of removed members."""
     unlocked: tuple[str, ...]
-    """Members that `uv.lock` does not hold."""
-    of_nobody: tuple[str, ...]
-    """Files that changed and concern none of them."""
+    """Members that are not in `uv.lock`."""
+    without_effect: tuple[str, ...]
+    """Changed files that affect no target."""
 
 
 def affected(root: Path, reference: str) -> AffectedResult:
-    """Compare a checkout, with all that is not committed, with where it left a branch.
+    """Compare the working tree, including uncommitted files, with the merge base of HEAD and a reference.
 
     Args:
         root: of the workspace.
-        reference: a branch, a tag or a commit; compared with is the last commit that it has in common with this one.
+        reference: a branch, a tag or a commit.
 
     Returns:
-        Who is affected, and why.
+        The affected targets with reasons.
 
     Raises:
-        RepositoryError: this is no repository, or it does not know the reference.
-        WorkspaceError: the lock or a pyproject.toml is not as expected.
+        RepositoryError: the folder is not in a repository, or the reference is unknown.
+        WorkspaceError: the lock or a pyproject.toml is missing or invalid.
     """
     repository = Repository(root)
     base = repository.base(reference)
@@ -70,14 +70,14 @@ def affected(root: Path, reference: str) -> AffectedResult:
     known = lock_before.members()
     gone = sorted(known.keys() - members.packages.keys())
     new = [folder for folder in members.packages if folder not in known]
-    touched = sorted_out(members, changed)
-    tell_members(findings, graph, members, touched, new)
-    tell_readers(findings, root, targets, changed)
+    touched = by_member_and_use(members, changed)
+    add_members(findings, graph, members, touched, new)
+    add_readers(findings, root, targets, changed)
     for one in differences(lock_before, lock) if LOCK in changed or members.unlocked else ():
-        graph.tell(findings, one.node, f"lock: {one.what}")
+        graph.add_dependents(findings, one.node, f"lock: {one.what}")
 
     others = [path for path in touched.others if not any(path.startswith(f"{folder}/") for folder in gone)]
-    used = tell_images(findings, root, members, others) | tell_workspace(findings, changed) | {LOCK}
+    used = add_images(findings, root, members, others) | add_workspace_tests(findings, changed) | {LOCK}
     deployed = {folder: target for folder, target in targets.items() if Concern.DEPLOYMENT in target.can}
     settings = Settings(root, deployed)
     for path in others:
@@ -88,7 +88,7 @@ def affected(root: Path, reference: str) -> AffectedResult:
                     findings.add(target, [path], {Concern.TESTS})
         elif is_setting(path):
             used.add(path)
-            settings.tell(findings, path, before.get(path, ""), _read(root, path))
+            settings.add_deployments(findings, path, before.get(path, ""), _read(root, path))
     unused = [path for path in others if path not in used]
     return AffectedResult(base, tuple(findings), tuple(gone), members.unlocked, tuple(unused))
 

@@ -3,8 +3,8 @@
 Triggers of a deployment itself are in the department's `prefect.yaml`. An automation that sends to
 `block: notifications` goes to the receivers of the environment (`receivers`).
 
-Prefect passes over a key that it does not know, and a trigger whose `expect` is misspelt fires at every event: here
-both are mistakes. Whether an automation is enabled is for operators to say, once it is there.
+Prefect ignores unknown keys, and a trigger with a misspelt `expect` fires at every event: here both are mistakes.
+`enabled` applies to new automations only; afterwards operators decide.
 """
 
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
@@ -35,9 +35,9 @@ from airnub_prefect.yaml_file import Place
 FOLDER = Path("configs", "automations")
 TAG = "airnub"
 RESERVED = "tell-contacts-of-"
-"""What the names of automations begin with that are made from the registry."""
+"""Prefix of the names of automations that are generated from the registry."""
 BEATS = 2.5
-"""Heartbeats that may be late or lost before a run is called dead."""
+"""Number of heartbeat intervals after which a run counts as crashed, since a heartbeat may be late or lost."""
 
 _HEARTBEAT = "prefect.flow-run.heartbeat"
 _SOME_ID = "00000000-0000-0000-0000-000000000000"
@@ -50,14 +50,14 @@ _ACTIONS: dict[str, type[BaseModel]] = {
 
 
 class AutomationFile(Entry):
-    """What the file of an automation says; trigger and actions as Prefect documents them.
+    """The content of an automation's file; trigger and actions as Prefect documents them.
 
     In place of `block_document_id`, an action names a block: `block: slack-webhook/operators`.
     """
 
     description: str = ""
     enabled: bool = True
-    """Of a new automation."""
+    """Applies to a new automation."""
     tags: list[str] = []
     trigger: dict[str, Any]
     actions: Annotated[list[dict[str, Any]], Field(min_length=1)]
@@ -70,14 +70,14 @@ def read_automations(
     mistakes: Diagnostics,
     receivers: Sequence[Receiver] = (),
 ) -> list[EntryFile[AutomationFile]]:
-    """The automations of an environment; what is wrong is gathered.
+    """Read the automations of an environment.
 
     Args:
         root: of the repository.
-        environment: which.
-        pools: which say how often runs send a heartbeat; `None` where they have mistakes, and nobody knows.
-        mistakes: gathers what is wrong.
-        receivers: to whom alerts go; without one there are no automations that send to `block: notifications`.
+        environment: the environment to apply.
+        pools: the work pools, which have the heartbeat intervals; `None` if they have mistakes.
+        mistakes: collects the mistakes.
+        receivers: the receivers of alerts; without one, automations that send to `block: notifications` are omitted.
     """
     found: list[EntryFile[AutomationFile]] = []
     beats = None if pools is None else [pool.heartbeat for pool in pools]
@@ -91,7 +91,9 @@ def read_automations(
         if not wrong and beats is not None:
             wrong = list(_too_early(says.trigger, beats))
         if says.name.startswith(RESERVED):
-            wrong.append((("name",), f"expected a name that does not begin with {RESERVED}: those are departments'"))
+            wrong.append(
+                (("name",), f"expected a name that does not begin with {RESERVED}, which is reserved for departments")
+            )
         for place, message in wrong:
             mistakes.add(source.file, place, message)
         if not wrong:
@@ -102,16 +104,16 @@ def read_automations(
 def compare_automations(
     server: PrefectServer, wanted: Iterable[EntryFile[AutomationFile]], blocks: Collection[str], mistakes: Diagnostics
 ) -> list[Change]:
-    """What is to be done about automations; actions by a block that nobody has are gathered.
+    """Compare automations with those of the server; nothing is sent.
 
     Args:
-        server: is asked, and told nothing.
-        wanted: the automations.
-        blocks: those that will be there, such as `slack-webhook/operators`.
-        mistakes: gathers what is wrong.
+        server: the server to read from.
+        wanted: the desired automations.
+        blocks: blocks of the repository, such as `slack-webhook/operators`.
+        mistakes: collects actions whose block is neither in the repository nor on the server.
 
     Raises:
-        BackendError: the server has several of one name.
+        BackendError: the server has several automations of one name.
     """
     sources = list(wanted)
     asked = {reference for source in sources for reference in _references(source.says)} - set(blocks)
@@ -120,9 +122,9 @@ def compare_automations(
         for index, action in enumerate(source.says.actions):
             if (reference := action.get("block")) in lacking:
                 message = f"expected the block {reference} in {BLOCKS.as_posix()} or on the server, found none"
-                # Each kind of file has the one or the other of these.
+                # `notifications` of an environment, or `actions` of an automation.
                 mistakes.add(source.file, ("notifications", "actions", index, "block"), message)
-    # A deployment owns those that its triggers are made of.
+    # Automations of a deployment's triggers belong to the deployment.
     live = [one for one in server.all("/automations/filter") if not one.get("owner_resource")]
     return [
         _compared(server, source.says, [one for one in live if one["name"] == source.says.name]) for source in sources
@@ -133,8 +135,8 @@ def _compared(server: PrefectServer, says: AutomationFile, live: list[Json]) -> 
     if len(live) > 1:
         several = ", ".join(one["id"] for one in live)
         raise BackendError(
-            f"expected one automation called {says.name!r} on the server, found {len(live)}; Prefect does not keep "
-            f"names apart. Delete all but one: {several}. Nothing was sent"
+            f"expected one automation called {says.name!r} on the server, found {len(live)}, since Prefect allows "
+            f"duplicate names; delete all but one: {several}. Nothing was sent"
         )
     if not live:
         return Change(
@@ -179,7 +181,7 @@ def _references(says: AutomationFile) -> list[str]:
 
 
 def _normal(automation: Json) -> Json:
-    """What counts, in an order that does not depend on who wrote it: some lists are sets to Prefect."""
+    """Normalise an automation for comparison; lists that are sets in Prefect are sorted."""
     core = AutomationCore.model_validate(automation).model_dump(mode="json", exclude={"owner_resource", "enabled"})
     core["tags"] = sorted(core["tags"])
     core["trigger"] = _sorted_sets(core["trigger"])
@@ -204,7 +206,7 @@ def _wrong_trigger(trigger: Any, place: Place) -> Iterator[tuple[Place, str]]:
         for index, one in enumerate(inner):
             yield from _wrong_trigger(one, (*place, "triggers", index))
     elif kind is EventTrigger and not trigger.get("expect"):
-        yield place, f"{_name(place)}.expect: expected names of events, found none: it would fire at every event"
+        yield place, f"{_name(place)}.expect: expected names of events, found none; it would fire at every event"
     if not any(isinstance(one, dict) for one in inner or ()):
         yield from _invalid(kind, trigger, place)
 
@@ -252,10 +254,10 @@ def _invalid(kind: type[BaseModel], value: dict[str, Any], place: Place) -> Iter
 
 
 def _too_early(trigger: dict[str, Any], beats: list[int]) -> Iterator[tuple[Place, str]]:
-    """A run is alive as long as it says so: who waits less than it takes between two heartbeats kills healthy ones."""
+    """Find a timeout below 2.5 heartbeats of the matched runs, which would mark healthy runs as crashed."""
     if trigger.get("posture") != "Proactive" or _HEARTBEAT not in trigger.get("after", ()):
         return
-    # Runs of our deployments have our tag, and their pools say how often they beat. Any other has Prefect's default.
+    # Runs of our deployments have our tag and the interval of their pool; all others have Prefect's default.
     related = trigger.get("match_related")
     is_ours = isinstance(related, dict) and related.get("prefect.resource.id") == f"prefect.tag.{TAG}"
     beats = beats if is_ours else [*beats, PREFECTS_HEARTBEAT]
@@ -264,7 +266,7 @@ def _too_early(trigger: dict[str, Any], beats: list[int]) -> Iterator[tuple[Plac
     if isinstance(within, int | float) and within < slowest * BEATS:
         message = (
             f"trigger.within: expected at least {slowest * BEATS:g} seconds, found {within}: runs that this matches "
-            f"send a heartbeat every {slowest} s, and healthy ones would be called dead"
+            f"send a heartbeat every {slowest} s, and healthy ones would be marked as crashed"
         )
         yield ("trigger", "within"), message
 

@@ -1,7 +1,7 @@
 """Blocks of the Prefect server, from `configs/blocks/`: named values and secrets for flows.
 
 A secret is never in a file: its field is `${NAME}`, and the value comes from the environment or from `.env`. Values are
-compared in memory, and only the names of fields are told.
+compared in memory, and only names of fields are printed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,27 +32,27 @@ Reference = Annotated[str, Field(pattern=rf"^{SLUG}/{SLUG}$")]
 
 
 class BlockFile(Entry):
-    """What the file of a block says."""
+    """The content of a block's file."""
 
     name: Annotated[str, Field(pattern=rf"^{SLUG}$")]
     type: Annotated[str, Field(pattern=rf"^{SLUG}$")]
-    """Its type's slug: `secret`, `slack-webhook`, `aws-credentials`."""
+    """The slug of its type: `secret`, `slack-webhook`, `aws-credentials`."""
     fields: dict[str, Any] = {}
-    """One that is `{block: TYPE/NAME}` refers to another block."""
+    """Values by name; `{block: TYPE/NAME}` refers to a different block."""
 
     @property
     def identity(self) -> str:
-        """Blocks of different types may have one name."""
+        """`TYPE/NAME`, since blocks of different types may share a name."""
         return f"{self.type}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What a block should be."""
+    """The desired state of a block."""
 
     source: EntryFile[BlockFile]
     fields: dict[str, Any]
-    """With values in place of placeholders."""
+    """The fields with resolved placeholders."""
 
     @property
     def reference(self) -> str:
@@ -61,13 +61,13 @@ class Block:
 
     @property
     def refers_to(self) -> dict[str, str]:
-        """Fields that are other blocks, and which."""
+        """References to other blocks, by field."""
         return {name: value["block"] for name, value in self.fields.items() if is_reference(value)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Type:
-    """A type of blocks, as the server knows it, or as it will when it is registered."""
+    """A block type of the server, or one that has yet to be registered."""
 
     schema: Json
     type_id: str | None = None
@@ -76,12 +76,12 @@ class _Type:
 
 
 def is_reference(value: Any) -> bool:
-    """Whether a field is another block."""
+    """Whether the value of a field refers to a block."""
     return isinstance(value, Mapping) and value.keys() == {"block"} and isinstance(value["block"], str)
 
 
 def read_blocks(root: Path, environment: Environment, values: dict[str, str], mistakes: Diagnostics) -> list[Block]:
-    """The blocks of an environment, those that others refer to first; mistakes and missing secrets are gathered."""
+    """Read the blocks of an environment, referenced ones first; mistakes and missing secrets are collected."""
     blocks: dict[str, Block] = {}
     for source in read_entries(BlockFile, root / FOLDER, environment, mistakes):
         fields = source.says.fields
@@ -98,14 +98,18 @@ def _in_order(blocks: dict[str, Block], mistakes: Diagnostics) -> list[Block]:
         ready = [one for one in waiting if all(to in done or to not in blocks for to in one.refers_to.values())]
         if not ready:
             for one in waiting:
-                mistakes.add(one.source.file, ("fields",), "expected blocks, found a circle: they refer to one another")
+                mistakes.add(
+                    one.source.file,
+                    ("fields",),
+                    "expected references without a cycle, found blocks that refer to one another",
+                )
             return []
         done |= {one.reference: one for one in ready}
     return list(done.values())
 
 
 def compare_blocks(server: PrefectServer, wanted: Iterable[Block], mistakes: Diagnostics) -> list[Change]:
-    """What is to be done about blocks; what the server's types do not have is gathered."""
+    """Compare blocks with those of the server; unknown types and fields, and missing references, are collected."""
     blocks = list(wanted)
     ours = {block.reference for block in blocks}
     types: dict[str, _Type | None] = {}
@@ -131,16 +135,16 @@ def compare_blocks(server: PrefectServer, wanted: Iterable[Block], mistakes: Dia
 
 
 def block_id(server: PrefectServer, reference: str) -> str | None:
-    """The id of a block such as `secret/usgs-token`, `None` where there is none."""
+    """The id of a block such as `secret/usgs-token`; `None` if the server has none of this name."""
     found = _read(server, reference, secrets=False)
     return None if found is None else str(found["id"])
 
 
 def required_block_id(server: PrefectServer, reference: str) -> str:
-    """The same of a block that has to be there.
+    """The id of a block that existed when it was compared.
 
     Raises:
-        BackendError: somebody has deleted it.
+        BackendError: it was deleted in the meantime.
     """
     found = block_id(server, reference)
     if found is None:
@@ -161,15 +165,15 @@ def _find_type(server: PrefectServer, slug: str) -> _Type | None:
         schemas = server.all("/block_schemas/filter", **filter_)
         if schemas:
             return _Type(schemas[0]["fields"], live["id"], schemas[0]["id"])
-    # A new server may not have registered even Prefect's own yet.
+    # A new server may not have registered Prefect's own types yet.
     kind = known_type(slug)
     return None if kind is None else _Type(dict(kind.model_json_schema()), register=kind.register_type_and_schema)
 
 
 def known_type(slug: str) -> type[PrefectBlock] | None:
-    """A type of blocks that comes with Prefect or prefect-docker, `None` where another package has it, or none."""
+    """A block type of Prefect or prefect-docker; `None` for types of other packages and unknown ones."""
     if slug.startswith("docker-"):
-        # It takes long to import, and few have such a block.
+        # It is slow to import, and rarely needed.
         import prefect_docker.credentials  # type: ignore[import-untyped]  # noqa: F401
     return next((kind for kind in _subclasses(PrefectBlock) if kind.get_block_type_slug() == slug), None)
 
@@ -204,7 +208,7 @@ def _wrong_fields(block: Block, schema: Json) -> Iterator[tuple[Place, str]]:
     for secret in schema.get("secret_fields", ()):
         for place, value in _at(written, tuple(secret.split("."))):
             if not is_placeholder(value) and not is_reference(value):
-                found = f"a text of {len(value)} characters" if isinstance(value, str) else "something else"
+                found = f"a text of {len(value)} characters" if isinstance(value, str) else type(value).__name__
                 message = (
                     f"{'.'.join(map(str, place))} is secret: expected ${{NAME}}, whose value is not in the repository"
                 )
@@ -220,7 +224,7 @@ def _wrong_fields(block: Block, schema: Json) -> Iterator[tuple[Place, str]]:
 
 
 def _at(value: Any, steps: Place, place: Place = ()) -> Iterator[tuple[Place, Any]]:
-    """The values at a place, which may end in `*`: every value below."""
+    """Yield the values at a place; a final `*` stands for every value below."""
     if not steps:
         yield place, value
     elif steps[0] == "*":
@@ -260,7 +264,10 @@ def _create(server: PrefectServer, block: Block, kind: _Type) -> None:
         kind.register()
         registered = _find_type(server, slug)
         if registered is None or registered.schema_id is None:
-            raise BackendError(f"expected the server to take the block type {slug}, found it missing afterwards")
+            raise BackendError(
+                f"expected the server to register the block type {slug}, found none of this "
+                "name afterwards; apply again"
+            )
         kind = registered
     body = {
         "name": block.source.says.name,

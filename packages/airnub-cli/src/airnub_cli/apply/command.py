@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,34 +11,32 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airnub_cli.configuration.environment_names import LOCAL
-from airnub_cli.configuration.placeholders import known_values
-from airnub_cli.installed import advice
-from airnub_cli.prefect_env import quiet_prefect
-from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_cli.prefect_env import quiet_prefect, use_dotenv
+from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    # What imports Prefect is imported when it is needed: other commands and `--help` are to be quick.
+    # These import Prefect, which is slow; `--help` does not need it.
     from airnub_cli.apply.desired_state import DesiredState
     from airnub_cli.configuration.environment_names import PoolType
     from airnub_cli.prefect_api import Change
 
 ENVIRONMENT_VARIABLE = "AIRNUB_ENV"
-"""Names the environment, in the environment of the process or in `.env`, where `--env` is not given."""
+"""The environment variable, or variable of `.env`, that names the environment if `--env` is not given."""
 _COLOURS = {"created": "green", "updated": "cyan", "unchanged": "dim"}
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
-    """What the command was given."""
+    """The options of the command."""
 
     environment: str | None
     default: str
     switch: bool
     pool_type: PoolType | None
     environment_file: Path | None
-    """Where the name of the environment is written."""
+    """The file that receives the name of the environment."""
 
 
 class RefusedError(Exception):
@@ -103,11 +100,7 @@ def _run(asked: ApplyOptions, *, as_json: bool) -> int:
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
         return 2
-    # Prefect reads `.env` in the current folder only, and only when it is imported.
-    values = known_values(root)
-    for name, value in values.items():
-        if name.startswith("PREFECT_"):
-            os.environ.setdefault(name, value)
+    values = use_dotenv(root)
     asked = replace(asked, environment=asked.environment or values.get(ENVIRONMENT_VARIABLE))
     from airnub_cli.prefect_api import BackendError
 
@@ -146,7 +139,7 @@ def _apply(root: Path, asked: ApplyOptions) -> tuple[str, DesiredState, list[Cha
     from airnub_cli.configuration.environment import environments
     from airnub_cli.prefect_api import prefect_server
 
-    # Mistakes in files are reported without a server, where it is not needed to know which files count.
+    # If the environment is given, mistakes in files are reported without asking a server.
     wanted = read_desired_state(root, asked.environment, pool_type=asked.pool_type) if asked.environment else None
     with prefect_server() as server:
         decision = decide(environment_of(server), asked.environment, default=asked.default, switch=asked.switch)
@@ -187,7 +180,7 @@ def _print(wanted: DesiredState, server: str, changes: list[Change]) -> None:
     if not console.is_terminal:
         console.width = 10_000  # each row is one line, for `grep`
     table = Table(box=SIMPLE)
-    for name in ("kind", "name", "", "what differed", "kept, as operators set it"):
+    for name in ("kind", "name", "", "differences", "kept as set by operators"):
         table.add_column(name, overflow="fold")
     for change in changes:
         cells = (change.kind, change.name, change.action.value, ", ".join(change.different), ", ".join(change.kept))
@@ -197,8 +190,7 @@ def _print(wanted: DesiredState, server: str, changes: list[Change]) -> None:
     counted = counts(changes)
     sent = counted["created"] + counted["updated"]
     said = (
-        ", ".join(f"{count} {action}" for action, count in counted.items() if count)
-        or "the repository asks for nothing"
+        ", ".join(f"{count} {action}" for action, count in counted.items() if count) or "the repository has no objects"
     )
     end = "" if sent else "; nothing was sent"
     console.print(Text(f"{wanted.environment} on {server}: {said}{end}."), soft_wrap=True)

@@ -1,7 +1,7 @@
 """The desired state of a Prefect server: all of it is read and compared before any difference is sent.
 
-The Variable `airnub_environment` of a server names the environment that was applied to it last. Without it, a command
-that is typed without an environment would put a production server back to its default.
+The Variable `airnub_environment` of a server names the environment that was applied to it last. Without this mark, a
+command without `--env` would reset a production server to the default environment.
 """
 
 from collections import Counter
@@ -29,8 +29,8 @@ from airnub_cli.configuration.entry_files import Diagnostics
 from airnub_cli.configuration.environment import filled_environment
 from airnub_cli.configuration.environment_names import LOCAL, SAMPLE, PoolType
 from airnub_cli.configuration.placeholders import known_values
-from airnub_cli.installed import importable
 from airnub_cli.prefect_api import Action, BackendError, Change, PrefectServer, path_of
+from airnub_cli.workspace import importable
 from airnub_prefect.errors import ConfigurationError
 
 VARIABLE = "airnub_environment"
@@ -39,48 +39,48 @@ _SAMPLE_TAG = f"sources:{SAMPLE}"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Which environment is applied to a server."""
+    """The decision which environment is applied to a server."""
 
     action: Literal["go on", "keep", "refuse"]
-    """`keep`: none was asked for, and the server has one. `refuse`: it has a different one."""
+    """`keep`: none was given, and the server has one. `refuse`: the server has a different one."""
     environment: str
-    """What is applied; of a refusal, what was asked for."""
+    """The environment that is applied, or that was refused."""
     replaced: str | None = None
     """The different environment that the server has."""
 
     def __str__(self) -> str:
         """As `airnub apply` prints it."""
         if self.action == "keep":
-            return f"environment: {self.environment}, which the server has; --env or AIRNUB_ENV would name one"
+            return f"environment: {self.environment}, which the server has; set --env or AIRNUB_ENV for a different one"
         if self.action == "refuse":
             return (
                 f"expected the environment of the server, {self.replaced} (Variable {VARIABLE}), found "
                 f"{self.environment} in --env or AIRNUB_ENV; nothing was sent. To replace {self.replaced} by "
                 f"{self.environment}: `airnub apply --env {self.environment} --switch`. "
-                f"To keep {self.replaced}: name it, or none"
+                f"To keep {self.replaced}: pass it, or pass no environment"
             )
         return f"environment: {self.environment}{f' replaces {self.replaced}' if self.replaced else ''}"
 
 
 def decide(has: str | None, asked: str | None, *, default: str = LOCAL, switch: bool = False) -> Decision:
-    """Which environment is applied.
+    """Decide which environment is applied.
 
     Args:
-        has: what the server has, `None` where nothing was ever applied to it.
-        asked: by `--env` or `AIRNUB_ENV`.
-        default: of a server that has none, where none is asked for.
-        switch: go on from any environment to any other.
+        has: the environment of the server; `None` if none was applied yet.
+        asked: the value of `--env` or `AIRNUB_ENV`.
+        default: the environment for a server without one, if none was given.
+        switch: allow the server to change to a different environment.
     """
     if asked is None:
         return Decision("go on", default) if has is None else Decision("keep", has)
     if has is None or has == asked:
         return Decision("go on", asked)
-    # Nothing of value is lost with the sample sites.
+    # Leaving `sample` loses nothing of value.
     return Decision("go on" if switch or has == SAMPLE else "refuse", asked, has)
 
 
 def environment_of(server: PrefectServer) -> str | None:
-    """The environment that a server has, `None` where nothing was ever applied to it.
+    """Read the environment of a server; `None` if none was applied yet.
 
     A server without the mark was set up by an earlier version: its deployments say whether it has `sample`, else it
     counts as `local`.
@@ -104,10 +104,10 @@ def environment_of(server: PrefectServer) -> str | None:
 
 
 def check_known(decision: Decision, names: Collection[str]) -> None:
-    """Whether this checkout has the environment that is kept.
+    """Require that this checkout has the environment that is kept.
 
     Raises:
-        ConfigurationError: it does not.
+        ConfigurationError: it has none of this name.
     """
     if decision.action == "keep" and decision.environment not in names:
         raise ConfigurationError.of(
@@ -118,14 +118,14 @@ def check_known(decision: Decision, names: Collection[str]) -> None:
 
 
 def compare_mark(server: PrefectServer, environment: str) -> Change:
-    """What is to be done about the mark. Sent first, so that the next run completes one that is interrupted."""
+    """Compare the mark of the server. It is sent first, so that the next run completes an interrupted one."""
     [change] = compare_variables(server, [Variable(VARIABLE, environment, (TAG,))])
     return change
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """What the repository says that the backend of an environment holds."""
+    """The desired objects of a Prefect server in one environment."""
 
     environment: str
     replaced_sources: dict[str, list[str]]
@@ -135,7 +135,7 @@ class DesiredState:
     blocks: list[Any]
     automations: list[Any]
     missing_secrets: list[SecretUse]
-    """Where settings name a secret that neither the files nor the environment of this process have."""
+    """Uses of secrets that neither the files nor the environment of this process have."""
 
 
 def read_desired_state(
@@ -146,17 +146,17 @@ def read_desired_state(
     values: dict[str, str] | None = None,
     find_department: FindDepartment = installed_department,
 ) -> DesiredState:
-    """Read and check all files; nobody is asked.
+    """Read and check all files; no server is asked.
 
     Args:
         root: of the repository.
         environment_name: `local`, or a file of `configs/environments/`.
-        pool_type: of all pools, in place of what the environment and their files say.
-        values: what placeholders are filled from; by default `.env` and the environment.
-        find_department: gives a department by the name of its package.
+        pool_type: overrides the type of all pools.
+        values: the values for placeholders; by default `.env` and the environment.
+        find_department: returns a department by the name of its package.
 
     Raises:
-        ConfigurationError: with every mistake of every file, and every missing secret.
+        ConfigurationError: the files have mistakes, all of which are reported, or secrets are missing.
     """
     values = known_values(root) if values is None else values
     environment = filled_environment(root, environment_name, values)
@@ -185,16 +185,16 @@ def read_desired_state(
 
 
 def compare(server: PrefectServer, wanted: DesiredState) -> list[Change]:
-    """What is to be done, in the order in which it has to be; nothing is sent.
+    """Compare all objects with those of the server, in the order in which changes are sent; nothing is sent.
 
     Raises:
-        ConfigurationError: blocks do not fit the types that the server has, or are nowhere; secrets are nowhere.
-        BackendError: the server does not answer, or holds what cannot be brought to what the repository says.
+        ConfigurationError: blocks do not match the types on the server, or blocks or secrets are missing.
+        BackendError: the server does not answer, or has objects that cannot be changed to the desired state.
     """
     mistakes = Diagnostics()
     blocks = {block.reference for block in wanted.blocks}
     changes = [
-        # Pools and automations refer to them.
+        # Pools and automations refer to blocks.
         *compare_blocks(server, wanted.blocks, mistakes),
         *compare_pools(server, wanted.pools, blocks, wanted.environment, mistakes),
         *compare_variables(server, wanted.variables),
@@ -206,14 +206,14 @@ def compare(server: PrefectServer, wanted: DesiredState) -> list[Change]:
 
 
 def send(changes: list[Change], say: Callable[[Change], None] = lambda _: None) -> None:
-    """Send what differs.
+    """Send the changes, in order.
 
     Args:
-        changes: in their order.
-        say: is told of each that was sent.
+        changes: all changes; unchanged objects are skipped.
+        say: called with each change after it was sent.
 
     Raises:
-        BackendError: the server refused one, or was lost; it says how many were sent before.
+        BackendError: the server refused a change, or stopped answering; the message has the number of sent changes.
     """
     due = [change for change in changes if change.action is not Action.UNCHANGED]
     for position, change in enumerate(due):
@@ -228,6 +228,6 @@ def send(changes: list[Change], say: Callable[[Change], None] = lambda _: None) 
 
 
 def counts(changes: list[Change]) -> dict[str, int]:
-    """How many were created, updated and left."""
+    """The number of objects by action: created, updated, unchanged."""
     counted = Counter(change.action for change in changes)
     return {action.value: counted[action] for action in Action}

@@ -1,6 +1,6 @@
 """An automation per department that notifies its contacts when a run fails, generated from the registry.
 
-The environment names the block that tells them; where it names none, there are no such automations.
+The environment names the block that sends the notifications; without one, there are no such automations.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from airnub_cli.configuration.registry import Names, load_registry
 from airnub_prefect.errors import ConfigurationError
 
 KEY = "notifications"
-# A run that Prefect ends for taking too long has Failed, too, but its event is called by the name of the state.
+# A run that exceeds its timeout is of type Failed too, but its event has the name of the state.
 _ENDS = ("Failed", "Crashed", "TimedOut")
 _SUBJECT = "%s: {{ flow_run.name }} of {{ deployment.name }} is {{ flow_run.state.name }}"
 _BODY = """\
@@ -30,17 +30,17 @@ Contacts: %s
 
 
 def notification_name(names: Names) -> str:
-    """Of the automation of a department."""
+    """The name of a department's automation."""
     return f"{RESERVED}{names.slug}"
 
 
 def read_receivers(root: Path, environment: Environment, mistakes: Diagnostics) -> list[Receiver]:
-    """The active departments and the block of each; none where the environment names no block.
+    """Read the active departments, each with its notification block; none if the environment has no block.
 
     Args:
         root: of the repository.
-        environment: which.
-        mistakes: gathers what is wrong.
+        environment: the environment to apply.
+        mistakes: collects the mistakes.
     """
     reference = environment.says.notifications if environment.says else None
     if environment.says is None or reference is None:
@@ -58,11 +58,11 @@ def read_receivers(root: Path, environment: Environment, mistakes: Diagnostics) 
 
 
 def notifications(environment: Environment, receivers: Iterable[Receiver]) -> list[EntryFile[AutomationFile]]:
-    """The automations that tell the contacts of departments of runs that failed.
+    """Generate the automations that notify the contacts of departments of failed runs.
 
     Args:
-        environment: names the block.
-        receivers: the departments.
+        environment: its file is named in mistakes.
+        receivers: the departments with their blocks.
     """
     return [EntryFile(environment.file, _automation(one)) for one in receivers]
 
@@ -71,13 +71,13 @@ def _automation(receiver: Receiver) -> AutomationFile:
     texts = receiver.texts
     return AutomationFile(
         name=notification_name(Names(texts["module"])),
-        description=f"Tells the contacts of {texts['display']} of runs that failed.",
+        description=f"Notifies the contacts of {texts['display']} of failed runs.",
         tags=receiver.tags,
         trigger={
             "type": "event",
             "posture": "Reactive",
             "match": {"prefect.resource.id": "prefect.flow-run.*"},
-            # Of its deployments alone: what fails in a part of a run fails the run, and is told once.
+            # Only runs of deployments: a failed subflow run also fails its parent, and one notification is enough.
             "match_related": [
                 {"prefect.resource.id": f"prefect.tag.department:{texts['module']}", "prefect.resource.role": "tag"},
                 {"prefect.resource.id": "prefect.deployment.*", "prefect.resource.role": "deployment"},

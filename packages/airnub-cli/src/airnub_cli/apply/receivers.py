@@ -1,13 +1,12 @@
 """Receivers of notifications: the active departments of an environment, each with its notification block.
 
-An automation of `configs/automations/` with an action `block: notifications` is an alert: it goes to them, and does not
-exist where the environment names no block.
+An automation of `configs/automations/` with an action `block: notifications` is an alert. It is sent to the receivers,
+and omitted if the environment names no block.
 
-- With `{department}` in its name it is one automation for each active department, and `{department}` (its command),
-  `{module}` (its package), `{pool}` (of this environment), `{display}`, `{owner}` and `{contacts}` are filled in all of
-  its texts.
-- Without, it is one automation without placeholders, whose action is repeated for each block: a block that departments
-  share is sent to once.
+- With `{department}` in its name, it becomes one automation for each active department. `{department}` (its command),
+  `{module}` (its package), `{pool}` (of this environment), `{display}`, `{owner}` and `{contacts}` are resolved in all
+  of its texts.
+- Otherwise it is one automation without placeholders, whose action is repeated for each distinct block.
 """
 
 import re
@@ -21,30 +20,30 @@ from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 
 NOTIFICATIONS = "notifications"
-"""In place of a block: that of the environment."""
+"""Stands for the block of the environment, in place of a block."""
 DEPARTMENT = "{department}"
 PLACEHOLDERS = ("department", "module", "pool", "display", "owner", "contacts")
 
-# Not a part of `{{ … }}`, which the server fills when it sends.
+# Not a part of `{{ … }}`, which the server resolves when it sends.
 _PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z]+)\}(?!\})")
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A department, and the block that its alerts are sent by, such as `slack-webhook/operators`."""
+    """A department with the block that sends its alerts, such as `slack-webhook/operators`."""
 
     block: str
     texts: Mapping[str, str]
-    """What placeholders are filled with."""
+    """The values of the placeholders."""
 
     @property
     def tags(self) -> list[str]:
-        """Of automations that are this department's."""
+        """Tags of the department's automations."""
         return [f"department:{self.texts['module']}", f"owner:{self.texts['owner']}"]
 
 
 def receivers_of(environment: EnvironmentFile, departments: Iterable[Registered]) -> list[Receiver]:
-    """One for each active department; none where the environment names no block.
+    """List the receivers, one for each active department; none if the environment names no block.
 
     Args:
         environment: names the block.
@@ -56,7 +55,7 @@ def receivers_of(environment: EnvironmentFile, departments: Iterable[Registered]
 
 
 def addressed(automation: Mapping[str, Any], receivers: Sequence[Receiver]) -> Iterator[dict[str, Any]]:
-    """An automation as it is for the receivers; any other is yielded unchanged.
+    """Address an alert to the receivers; any other automation is yielded unchanged.
 
     Args:
         automation: the content of its file.
@@ -81,7 +80,7 @@ def addressed(automation: Mapping[str, Any], receivers: Sequence[Receiver]) -> I
 
 
 def wrong_placeholders(automation: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
-    """Placeholders of an alert that nothing would fill, each with its place.
+    """Find placeholders of an alert that cannot be resolved, each with its place.
 
     Args:
         automation: the content of its file.

@@ -1,7 +1,7 @@
 """Prefect Variables with the settings of each stage, from `configs/variables/` and the environment.
 
-The department's own model checks them, and says the name under which its flow looks for them: what is applied is found.
-A secret that settings name is a block of `configs/blocks/`, a block of the server, or a variable of the environment.
+The department's own model validates the settings and gives the Variable's name, the one that its flow reads. A secret
+that settings name is a block of `configs/blocks/`, a block of the server, or a variable of the environment.
 """
 
 import json
@@ -15,8 +15,8 @@ from airnub_cli.apply.blocks import FOLDER as BLOCKS_FOLDER
 from airnub_cli.apply.blocks import block_id
 from airnub_cli.configuration.entry_files import Diagnostics, yaml_files
 from airnub_cli.configuration.environment import Environment
-from airnub_cli.installed import INSTALL_ALL
 from airnub_cli.prefect_api import Action, Change, Json, PrefectServer, differences, path_of, unchanged
+from airnub_cli.workspace import INSTALL_ALL
 from airnub_prefect.department import Department
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.paths import shown
@@ -27,7 +27,7 @@ from airnub_prefect.yaml_file import Place
 
 FOLDER = Path("configs", "variables")
 LARGEST = 5000
-"""Bytes of JSON that a Prefect Variable holds."""
+"""Maximum size of a Prefect Variable, in bytes of JSON."""
 TAG = "airnub"
 
 FindDepartment = Callable[[str], Department]
@@ -35,18 +35,18 @@ FindDepartment = Callable[[str], Department]
 
 @dataclass(frozen=True, slots=True)
 class SecretUse:
-    """Where settings name a secret."""
+    """A place in settings that names a secret."""
 
     reference: str
     """`secret/usgs-token`."""
     where: str
-    """A file."""
+    """The file."""
     line: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """What a Variable should be."""
+    """The desired state of a Variable."""
 
     name: str
     value: Any
@@ -55,7 +55,7 @@ class Variable:
 
 
 def installed_department(name: str) -> Department:
-    """A department by the name of its package.
+    """Import a department by the name of its package.
 
     Raises:
         ImportError: it is not installed here.
@@ -70,12 +70,15 @@ def read_variables(
     mistakes: Diagnostics,
     find_department: FindDepartment = installed_department,
 ) -> list[Variable]:
-    """The Variables of all departments; what is wrong is gathered."""
+    """Read the Variables of all departments; mistakes are collected."""
     found: list[Variable] = []
     folder = root / FOLDER
     departments = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     for path in yaml_files(folder, mistakes):
-        message = f"expected settings of a stage in {FOLDER.as_posix()}/<department>/<stage>.yaml, found a file beside"
+        message = (
+            f"expected settings of a stage in {FOLDER.as_posix()}/<department>/<stage>.yaml, found a file "
+            "outside of a department; move it"
+        )
         mistakes.found.append(Diagnostic(shown(path), None, message))
     mistakes.found += environment.check_names("variables", [one.name for one in departments])
     for one in departments:
@@ -102,7 +105,7 @@ def _of_department(
     for path in files:
         if path.stem not in stages:
             advice = nearest(path.stem, list(stages)) or f"its stages are {', '.join(stages)}"
-            message = f"{department.name} has no stage {path.stem!r}, so nobody would read this; {advice}"
+            message = f"{department.name} has no stage {path.stem!r} that would read this file; {advice}"
             mistakes.found.append(Diagnostic(shown(path), None, message))
             continue
         file = mistakes.file(path)
@@ -112,7 +115,10 @@ def _of_department(
         try:
             settings = stages[path.stem].load_settings()
         except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
-            message = f"expected its model, {stages[path.stem].settings}, found {type(error).__name__}: {error}"
+            message = (
+                f"expected the model of the settings, {stages[path.stem].settings}, found "
+                f"{type(error).__name__}: {error}"
+            )
             mistakes.add(file, (), message)
             continue
         says, wrong = checked(settings, file)
@@ -122,12 +128,10 @@ def _of_department(
         try:
             size = len(json.dumps(file.value, separators=(",", ":"), ensure_ascii=False).encode())
         except TypeError as error:
-            mistakes.add(file, (), f"expected values that JSON has, found: {error}; put dates in quotes")
+            mistakes.add(file, (), f"expected values of JSON types, found: {error}; put dates in quotes")
             continue
         if size > LARGEST:
-            message = (
-                f"expected at most {LARGEST:,} bytes of JSON, which is what a Prefect Variable holds, found {size:,}"
-            )
+            message = f"expected at most {LARGEST:,} bytes of JSON, the maximum of a Prefect Variable, found {size:,}"
             mistakes.add(file, (), f"{message}; long lists of URLs belong in a file of the package (urls_file)")
             continue
         tags = (TAG, f"department:{department.name}", f"stage:{path.stem}")
@@ -138,7 +142,7 @@ def _of_department(
 
 
 def _places(value: Any, wanted: str, place: Place = ()) -> Iterator[Place]:
-    """Where a text stands in a value."""
+    """Yield the places of a text in a value."""
     if value == wanted:
         yield place
     elif isinstance(value, dict):
@@ -150,7 +154,7 @@ def _places(value: Any, wanted: str, place: Place = ()) -> Iterator[Place]:
 
 
 def compare_variables(server: PrefectServer, wanted: Iterable[Variable]) -> list[Change]:
-    """What is to be done about Variables."""
+    """Compare Variables with those of the server."""
     live = {one["name"]: one for one in server.all("/variables/filter")}
     return [_compared(server, one, live.get(one.name)) for one in wanted]
 
@@ -159,7 +163,7 @@ def _compared(server: PrefectServer, wanted: Variable, live: Json | None) -> Cha
     body = {"name": wanted.name, "value": wanted.value, "tags": list(wanted.tags)}
     if live is None:
         return Change("variable", wanted.name, Action.CREATED, lambda: _done(server.post("/variables/", body)))
-    # Tags that somebody added are theirs; flows that set a Variable without tags take ours away.
+    # Tags of operators are kept; a flow that sets a Variable without tags removes ours.
     tags = list(dict.fromkeys([*wanted.tags, *live["tags"]]))
     different = list(differences(wanted.value, live["value"]))
     if set(wanted.tags) - set(live["tags"]):
@@ -177,19 +181,19 @@ def _done(_: Json) -> None: ...
 
 
 def missing_secrets(variables: Iterable[Variable], blocks: Collection[str], given: Collection[str]) -> list[SecretUse]:
-    """Where settings name a secret that the repository and this environment do not have.
+    """Find uses of secrets that neither the repository nor this environment has.
 
     Args:
         variables: the settings.
         blocks: of the repository, such as `secret/usgs-token`.
-        given: names of environment variables that have a value, in `.env` too.
+        given: names of environment variables with a value, including those of `.env`.
     """
     uses = (use for variable in variables for use in variable.secrets)
     return [use for use in uses if use.reference not in blocks and variable_name(use.reference) not in given]
 
 
 def check_secrets(server: PrefectServer, missing: Iterable[SecretUse], mistakes: Diagnostics) -> None:
-    """Secrets that the server does not have either are gathered."""
+    """Add a mistake for each missing secret that the server does not have either."""
     uses = list(missing)
     asked = sorted({use.reference for use in uses})
     lacking = {reference for reference in asked if block_id(server, reference) is None}
@@ -203,7 +207,7 @@ def check_secrets(server: PrefectServer, missing: Iterable[SecretUse], mistakes:
 
 
 def advice(reference: str) -> str:
-    """What to do where a secret is missing."""
+    """The ways to provide a missing secret."""
     return (
         f"add {BLOCKS_FOLDER.as_posix()}/{reference.partition('/')[2]}.yaml, create the block on the server, or set "
         f"{variable_name(reference)} in the environment or in .env"

@@ -1,11 +1,11 @@
 """Work pools and their queues on the Prefect server, from `infra/work-pools/`.
 
-`<pool>.yaml` is one pool, by the name that its deployments ask for. `_<type>.yaml` is what all pools of that type have
-in common. So a pool's name says whose runs it takes, and its type how a machine runs them: on a laptop the same pools
-are made with type `process`, and no deployment has to know.
+`<pool>.yaml` is one pool, with the name that deployments use. `_<type>.yaml` is shared by all pools of that type. So
+the name of a pool says whose runs it takes, and its type how a machine runs them: on a laptop the same pools have the
+type `process`, without a change of any deployment.
 
-What operators set is theirs: whether a pool or a queue is paused, and its concurrency limit. A file gives a limit to
-new pools and queues only.
+Operators decide whether a pool or a queue is paused, and its concurrency limit. The limit of a file applies only to new
+pools and queues.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -40,33 +40,32 @@ from airnub_cli.prefect_api import (
     path_of,
     unchanged,
 )
-from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.paths import shown
-from airnub_prefect.validation import checked
+from airnub_prefect.validation import StrictModel, checked
 from airnub_prefect.yaml_file import Place, YamlFile
 
 HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 PREFECTS_HEARTBEAT = 180
-"""Seconds between two heartbeats of a flow run where nothing else is said."""
+"""Prefect's default number of seconds between two heartbeats of a flow run."""
 CREDENTIALS = "registry_credentials"
-"""A key of environments, and a job variable of Docker pools."""
+"""The name of a key of environments, and of a job variable of Docker pools."""
 LEAST_HEARTBEAT = 30
-"""The least that Prefect takes."""
+"""The minimum that Prefect accepts, in seconds."""
 _SOME_ID = "00000000-0000-0000-0000-000000000000"
 
 
 class TypeFile(StrictModel):
-    """What the file of a type of pools says."""
+    """The content of the file of a pool type."""
 
     job_variables: dict[str, Any] = {}
     job_manifest: dict[str, Any] = {}
-    """Laid over that of the worker; of Kubernetes alone."""
+    """Merged over the job manifest of the worker; only for Kubernetes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What a pool should be."""
+    """The desired state of a pool."""
 
     name: str
     type: PoolType
@@ -76,7 +75,7 @@ class Pool:
     concurrency_limit: int | None
     job_manifest: dict[str, Any] = field(default_factory=dict)
     registry_credentials: str | None = None
-    """The block with which its worker pulls images; of Docker alone."""
+    """The block with the credentials for pulling images; only for Docker."""
 
     @property
     def heartbeat(self) -> int:
@@ -88,14 +87,14 @@ class Pool:
 def read_pools(
     root: Path, environment: Environment, values: dict[str, str], mistakes: Diagnostics, kind: PoolType | None = None
 ) -> list[Pool]:
-    """The pools of an environment; what is wrong is gathered.
+    """Read the pools of an environment.
 
     Args:
         root: of the repository.
-        environment: which.
-        values: what placeholders are filled from.
-        mistakes: gathers what is wrong.
-        kind: the type of all pools, in place of what the environment and their files say.
+        environment: the environment to apply.
+        values: the values for placeholders.
+        mistakes: collects the mistakes.
+        kind: overrides the type of all pools.
     """
     folder = root / FOLDER
     types: dict[PoolType, TypeFile] = {}
@@ -116,7 +115,7 @@ def read_pools(
             types[used] = _of_type(common, used, values, mistakes)
         if used != says.type and not common.is_file():
             retyped.setdefault(common, []).append(says.name)
-        # Of another type, a worker would understand none of them.
+        # Job variables of the file's own type mean nothing to a worker of a different type.
         own = _checked(source.file, used, says.job_variables, values, mistakes) if used == says.type else {}
         defaults = overlay(types[used].job_variables, own)
         queues, limit = tuple(says.queues), says.concurrency_limit
@@ -125,8 +124,7 @@ def read_pools(
         pools.append(Pool(says.name, used, says.description, defaults, queues, limit, manifest, pulls_by))
     for common, names in retyped.items():
         its = common.stem.removeprefix("_")
-        what = f"what {its} pools have in common, to make {', '.join(names)} of this type"
-        message = f"expected {what}; found no such file"
+        message = f"expected settings for {its} pools, the type of {', '.join(names)} here; found no such file"
         mistakes.found.append(Diagnostic(shown(common), None, message))
     return pools
 
@@ -159,7 +157,7 @@ def _filled(
 def _checked(
     file: YamlFile, kind: PoolType, variables: dict[str, Any], values: dict[str, str], mistakes: Diagnostics
 ) -> dict[str, Any]:
-    """Job variables with their placeholders filled; those that the worker would not understand are left out."""
+    """Resolve the placeholders of job variables, and drop those that the worker does not accept."""
     variables = _filled(file, "job_variables", variables, values, mistakes)
     wrong = [*wrong_defaults(kind, variables), *_wrong_heartbeat(variables.get("env"))]
     for place, message in wrong:
@@ -168,7 +166,7 @@ def _checked(
 
 
 def _wrong_heartbeat(env: Any) -> Iterator[tuple[Place, str]]:
-    """With a setting that it does not take, Prefect cannot even be imported in a run."""
+    """Find a heartbeat frequency with which the import of Prefect fails in a run."""
     value = env.get(HEARTBEAT) if isinstance(env, dict) else None
     if isinstance(value, str) and not (value.isdecimal() and int(value) >= LEAST_HEARTBEAT):
         yield ("env", HEARTBEAT), f"env.{HEARTBEAT}: expected {LEAST_HEARTBEAT} seconds or more, found {value!r}"
@@ -177,17 +175,17 @@ def _wrong_heartbeat(env: Any) -> Iterator[tuple[Place, str]]:
 def compare_pools(
     server: PrefectServer, wanted: Iterable[Pool], blocks: Collection[str], environment: str, mistakes: Diagnostics
 ) -> list[Change]:
-    """What is to be done about pools and their queues; credentials that are nowhere are gathered.
+    """Compare pools and their queues with those of the server; nothing is sent.
 
     Args:
-        server: is asked, and sent nothing.
-        wanted: the pools.
-        blocks: those that will be there, such as `docker-registry-credentials/registry`.
-        environment: the name of the one that names the credentials.
-        mistakes: gathers what is wrong.
+        server: the server to read from.
+        wanted: the desired pools.
+        blocks: blocks of the repository, such as `docker-registry-credentials/registry`.
+        environment: the name of the environment, whose file names the credentials.
+        mistakes: collects credentials that are neither in the repository nor on the server.
 
     Raises:
-        BackendError: a pool is of another type on the server, which Prefect cannot change.
+        BackendError: a pool has a different type on the server, which Prefect cannot change.
     """
     live = {one["name"]: one for one in server.all("/work_pools/filter")}
     pools = list(wanted)
@@ -206,7 +204,8 @@ def _check_types(pools: list[Pool], live: dict[str, Json]) -> None:
     if wrong:
         lines = [
             f"expected the work pool {pool.name} to be of type {pool.type}, found type {live[pool.name]['type']} on "
-            f"the server; `prefect work-pool delete {pool.name}`, apply again, then deploy again what runs in it"
+            f"the server; `prefect work-pool delete {pool.name}`, apply again, then redeploy "
+            "the deployments that run in it"
             for pool in wrong
         ]
         raise BackendError("\n".join([*lines, "Prefect cannot change the type of a pool. Nothing was sent."]))
@@ -217,7 +216,7 @@ def _compared(server: PrefectServer, pool: Pool, live: Json | None) -> Iterator[
     body = _body(pool, None if reference is None else block_id(server, reference) or _SOME_ID)
 
     def sent() -> Json:
-        # The block is made before the pool.
+        # The block is created before the pool.
         return body if reference is None else _body(pool, required_block_id(server, reference))
 
     if live is None:
@@ -255,7 +254,7 @@ def _compared_queue(server: PrefectServer, pool: str, queue: Queue, live: Json |
         new = body | {"name": queue.name, "concurrency_limit": queue.concurrency_limit}
 
         def create() -> None:
-            # Prefect makes `default` with the pool, and a deployment may have made any other in the meantime.
+            # Prefect creates `default` with the pool, and a deployment may have created any other in the meantime.
             if server.get(f"{path}/{path_of(queue.name)[1:]}") is None:
                 server.post(f"{path}/", new)
             else:
@@ -274,7 +273,7 @@ def _compared_queue(server: PrefectServer, pool: str, queue: Queue, live: Json |
 
 
 def _kept(live: Json, limit: int | None) -> tuple[str, ...]:
-    """What an operator has set."""
+    """The values that an operator has set."""
     kept = ["paused"] if live["is_paused"] else []
     if live["concurrency_limit"] is not None and live["concurrency_limit"] != limit:
         kept.append(f"limit {live['concurrency_limit']}")
@@ -282,7 +281,7 @@ def _kept(live: Json, limit: int | None) -> tuple[str, ...]:
 
 
 def _short(place: str) -> str:
-    """`env.PREFECT_API_URL` of the whole way through a template."""
+    """Shorten a place in a template to `env.PREFECT_API_URL`."""
     head, _, name = place.partition("base_job_template.variables.properties.")
     return name.replace(".default", "", 1) if not head and name else place
 

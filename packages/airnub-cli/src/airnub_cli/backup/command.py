@@ -55,7 +55,7 @@ def backup(to: str, dev: bool, state: Path | None, keep: int | None, as_json: bo
         else:
             click.echo(
                 f"{done.name}: complete; {done.manifest.size:,} bytes, of which {done.size:,} in {done.files:,} files "
-                "were not there before"
+                "are new"
             )
             for name in done.forgotten:
                 click.echo(f"{name}: removed")
@@ -87,7 +87,7 @@ def restore(
         if listing:
             found = [_described(one, load_manifest(vault, one)) for one in vault.names()]
             if not found:
-                _say(f"{vault.name} has no complete backup; `airnub backup` makes one")
+                _say(f"{vault.name} has no complete backup; `airnub backup` creates one")
             if as_json:
                 click.echo(json.dumps(found, indent=2))
             for one in () if as_json else found:
@@ -130,8 +130,8 @@ def _described(name: str, manifest: Any) -> dict[str, Any]:
 
 
 def _system(dev: bool, state: Path | None) -> Any:
-    from airnub_cli.backup.backup_manifest import BackupError
     from airnub_cli.backup.systems import ComposeSystem, DevSystem
+    from airnub_cli.backup.vault import BackupError
     from airnub_cli.dev.state import StateFolder
 
     root = Workspace.root_around(Path.cwd())
@@ -148,7 +148,7 @@ def _say(line: str) -> None:
 
 
 def _exit(work: Callable[[], int]) -> None:
-    from airnub_cli.backup.backup_manifest import BackupError
+    from airnub_cli.backup.vault import BackupError
 
     quiet_prefect()
     try:

@@ -9,26 +9,34 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
-from airnub_cli.backup.backup_manifest import BackedUpFile, BackupError, BackupManifest, DatabaseDump, Versions
 from airnub_cli.backup.data_root import Header, Known, TreeError, copy_bytes, headers
 from airnub_cli.backup.systems import System
-from airnub_cli.backup.vault import SCRATCH, Vault, load_manifest
+from airnub_cli.backup.vault import (
+    SCRATCH,
+    BackedUpFile,
+    BackupError,
+    BackupManifest,
+    DatabaseDump,
+    Vault,
+    Versions,
+    load_manifest,
+)
 from airnub_core.errors import StoreError
 
 _UNFINISHED = timedelta(days=1)
-"""Contents that are younger stay without a manifest: a backup that is under way may be about to name them."""
+"""Unreferenced contents are kept for this long, since a running backup may be about to reference them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a backup did."""
+    """The result of a backup."""
 
     name: str
     manifest: BackupManifest
     files: int
-    """That were not in the vault before."""
+    """The number of files that are new in the vault."""
     size: int
-    """Of these, in bytes."""
+    """The size of the new files, in bytes."""
     forgotten: list[str]
     """Earlier backups that were removed."""
 
@@ -39,14 +47,14 @@ def copy_system(
     """Back up a system into a vault; runs may be in flight.
 
     Args:
-        system: which.
-        vault: where to.
-        keep: remove all but so many of the newest backups afterwards, with the contents that only they have.
-        say: given a line for each step.
+        system: the system to copy.
+        vault: the destination.
+        keep: number of newest backups to keep; older ones are removed afterwards, with contents that only they have.
+        say: called with a line for each step.
 
     Raises:
-        BackupError: a part of the system does not do what is needed, or a file changed while it was read.
-        ProgramError: a program that the system takes, such as Docker, is not there or failed.
+        BackupError: a part of the system failed, or a file changed while it was read.
+        ProgramError: a required program, such as Docker, is missing or failed.
         StoreError: the vault cannot be read or written.
     """
     began = datetime.now(UTC)
@@ -79,13 +87,13 @@ def copy_system(
         place = (isinstance(error, OSError) and error.filename) or vault.scratch or tempfile.gettempdir()
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise BackupError(
-            f"{place}: {reason}; correct that and run the backup again, what was copied is kept"
+            f"{place}: {reason}; correct that and run the backup again; copied contents are kept"
         ) from error
     return Copied(name, manifest, copy.files, copy.size, forgotten)
 
 
 class _Copy:
-    """Contents on their way into a vault, those that it has already left out."""
+    """Copies contents into a vault, except those that it has already."""
 
     def __init__(self, vault: Vault, folder: Path) -> None:
         self._vault = vault
@@ -117,7 +125,7 @@ class _Copy:
 
 
 def _known(vault: Vault, contents: set[str]) -> Known:
-    """What need not be sent again: the files of the newest backup that can be read, as far as the vault has them."""
+    """Files that need not be sent again: those of the newest readable backup whose contents the vault has."""
     for name in reversed(vault.names()):
         try:
             files = load_manifest(vault, name).files
@@ -128,7 +136,7 @@ def _known(vault: Vault, contents: set[str]) -> Known:
 
 
 def _forget(vault: Vault, keep: int) -> list[str]:
-    """Remove all but the newest backups. A manifest that cannot be read keeps every content: it may name any."""
+    """Remove all but the newest backups; if a kept manifest cannot be read, raise, since it may need any content."""
     gone = vault.names()[:-keep]
     if not gone:
         return []

@@ -1,20 +1,20 @@
 """A data root as a stream of files, in an order that is consistent while runs are in flight.
 
-Objects, manifests and the files of datasets are added under new names and never changed; what refers to them is written
-after them. So what refers is copied first, and what it refers to after that: the logs of datasets, which are made of
-what an index knows; then indexes; then everything else. Whatever a copied log or index names existed before it was
-copied, and is in the later listing. (The database of Prefect, whose artifacts name objects, is dumped before these.)
-Removed in the meantime is only what nothing current refers to: `store gc` and a vacuum keep to that.
+Objects, manifests and the files of datasets are added under new names and never changed, and references to them are
+written after them. So references are copied before what they refer to: the logs of datasets, which are derived from an
+index; then indexes; then everything else. Everything that a copied log or index refers to existed before it was copied,
+and is in the later listing. (The database of Prefect, whose artifacts refer to objects, is dumped before these.)
+`store gc` and a vacuum remove only what nothing current refers to.
 
-The stream is a line of JSON for each file, with its bytes behind it where the receiver does not have them, and one line
-at the end that counts them.
+The stream has a line of JSON for each file, followed by its bytes if the receiver does not have them, and a final line
+with the number of files.
 
 `python -m airnub_cli.backup.data_root ORDER ROOT [LEFT_OUT]…`, in a container that has the volume:
 
-send     the data root on stdout, as a stream; on stdin what the last backup has, as JSON
-receive  the same from stdin; `receive-replacing` replaces what is there
-content  what is in it, as JSON: words, or null where it is empty
-verify   stores and datasets in it, as JSON
+send     write the data root to stdout, as a stream; stdin has the files of the last backup, as JSON
+receive  read a stream from stdin into the data root; `receive-replacing` replaces its content
+content  print the content of the data root as JSON: a text, or null if it is empty
+verify   verify its stores and datasets, and print the result as JSON
 """
 
 import hashlib
@@ -35,14 +35,14 @@ from airnub_core.store.layout import HIDDEN
 from airnub_prefect.integrity import verify_data
 
 MARK = ".airnub-restore"
-"""Is in a data root while it is restored; one that was interrupted is recognised by it."""
+"""A file in a data root during a restore; it remains if the restore is interrupted."""
 LOG = "_delta_log"
 _NEWEST = "_last_checkpoint"
 _LOG_VERSION = re.compile(r"^(\d{20})\.")
 _PIECE = 1 << 20
 _SYSTEM = "lost+found"
-"""A folder that file systems make."""
-# Caches, and what belongs to a process: staged rows, temporary files, locks.
+"""A folder that file systems create."""
+# Caches, and files of running processes: staged rows, temporary files, locks.
 _LEFT_OUT = re.compile(r"^(\.stage|lost\+found|\..*\.tmp|.*\.lock|\.airnub-(backup|restore).*)$")
 
 Known = Mapping[str, tuple[int, int, str]]
@@ -56,24 +56,24 @@ class Header(NamedTuple):
     size: int
     modified_ns: int
     digits: str | None
-    """Where the bytes are known to be in the vault; else they follow."""
+    """The SHA-256 of a content that the vault has; `None` if the bytes follow."""
 
 
 class TreeError(Exception):
-    """A stream is cut off, or a file changed while it was read."""
+    """A stream is incomplete, or a file changed while it was read."""
 
 
 def send(root: Path, out: IO[bytes], known: Known, left_out: tuple[str, ...] = ()) -> int:
-    """Write a data root as a stream; how many files it has.
+    """Write a data root as a stream, and return the number of its files.
 
     Args:
         root: the folder.
-        out: where to.
-        known: files that need not be sent if they are as they were.
-        left_out: paths of folders and files, relative to the root, that are not part of it.
+        out: the destination.
+        known: files whose bytes are not sent if size and time are unchanged.
+        left_out: paths of folders and files to skip, relative to the root.
 
     Raises:
-        OSError, sqlite3.Error: something cannot be read.
+        OSError, sqlite3.Error: a file cannot be read.
         TreeError: a file became shorter while it was read.
     """
     count = 0
@@ -93,10 +93,10 @@ def send(root: Path, out: IO[bytes], known: Known, left_out: tuple[str, ...] = (
 
 
 def headers(stream: IO[bytes]) -> Iterator[Header]:
-    """The files of a stream; the caller reads the bytes of each before it takes the next.
+    """Yield the files of a stream; the caller reads the bytes of each before the next.
 
     Raises:
-        TreeError: the stream ends before its end.
+        TreeError: the stream is incomplete or invalid.
     """
     count = 0
     while line := stream.readline():
@@ -114,11 +114,11 @@ def headers(stream: IO[bytes]) -> Iterator[Header]:
 
 
 def copy_bytes(stream: IO[bytes], size: int, out: IO[bytes]) -> str:
-    """Copy the bytes of a file of a stream; the digits of their SHA-256.
+    """Copy the bytes of one file of a stream, and return the digits of their SHA-256.
 
     Raises:
-        TreeError: the stream ends before them.
-        OSError: they cannot be written.
+        TreeError: the stream ends early.
+        OSError: the bytes cannot be written.
     """
     digest = hashlib.sha256()
     while size:
@@ -132,17 +132,17 @@ def copy_bytes(stream: IO[bytes], size: int, out: IO[bytes]) -> str:
 
 
 def receive(root: Path, stream: IO[bytes], left_out: tuple[str, ...] = (), *, replace: bool = False) -> int:
-    """Write a data root from a stream; how many files it has. While that is under way, a mark is in it.
+    """Write a data root from a stream, and return the number of its files. The file `MARK` exists meanwhile.
 
     Args:
         root: the folder.
-        stream: from where.
-        left_out: names in the root that are not part of it, and stay.
-        replace: remove what is there.
+        stream: the source.
+        left_out: names in the root to keep.
+        replace: remove existing content.
 
     Raises:
-        TreeError: the root is not empty, and is not to be replaced; or the stream is cut off.
-        OSError: it cannot be written.
+        TreeError: the root is not empty and `replace` is not set, or the stream is incomplete.
+        OSError: a file cannot be written.
     """
     if not replace and (found := content_of(root, left_out)):
         raise TreeError(f"expected an empty data root, found {found}")
@@ -169,7 +169,7 @@ def receive(root: Path, stream: IO[bytes], left_out: tuple[str, ...] = (), *, re
 
 
 def content_of(root: Path, left_out: tuple[str, ...] = ()) -> str | None:
-    """What is in a data root, in words; `None` where it is empty."""
+    """The content of a data root, in words; `None` if it is empty."""
     ignored = {_SYSTEM, *left_out}
     names = [entry.name for entry in root.iterdir() if entry.name not in ignored] if root.is_dir() else []
     if MARK in names:
@@ -178,7 +178,7 @@ def content_of(root: Path, left_out: tuple[str, ...] = ()) -> str | None:
 
 
 def _folders(root: Path, left_out: tuple[str, ...]) -> Iterator[Path]:
-    """All folders with files of the tree."""
+    """Yield all folders that are part of the data root."""
     for parent, children, _ in os.walk(root):
         children[:] = sorted(
             child
@@ -203,10 +203,10 @@ def _files(root: Path, folder: Path, left_out: tuple[str, ...]) -> Iterator[Path
 
 
 def _log_files(log: Path) -> list[Path]:
-    """The log of a dataset up to one version. What points to the newest checkpoint comes first.
+    """The log files of a dataset up to one version, the pointer to the newest checkpoint first.
 
-    A folder that is listed while files are added may show a later one without the one before it: so the second listing
-    is taken, up to the newest version of the first.
+    A folder that is listed while files are added may show a file without an earlier one. So the second listing is used,
+    up to the newest version of the first.
     """
     first = [int(found.group(1)) for entry in os.scandir(log) if (found := _LOG_VERSION.match(entry.name))]
     newest = max(first, default=-1)
@@ -220,7 +220,7 @@ def _log_files(log: Path) -> list[Path]:
 
 
 def _send_index(root: Path, path: Path, out: IO[bytes]) -> None:
-    """A copy of an index as of one moment, by SQLite itself, while runs write into it."""
+    """Send a consistent copy of an index, made by SQLite itself, while runs write into it."""
     copy = root / f".airnub-backup-{os.urandom(8).hex()}"
     try:
         copy_database(path, copy)
@@ -230,14 +230,14 @@ def _send_index(root: Path, path: Path, out: IO[bytes]) -> None:
 
 
 def copy_database(path: Path, copy: Path) -> None:
-    """Copy an SQLite database as of one moment, while others write into it.
+    """Make a consistent copy of an SQLite database while other processes write into it.
 
     Raises:
-        sqlite3.Error, OSError: it cannot be read or written.
+        sqlite3.Error, OSError: a database cannot be read or written.
     """
     with closing(sqlite3.connect(path, timeout=60)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
-        # One file, whatever the journal of the original was.
+        # A single file, whatever the journal mode of the original.
         target.execute("PRAGMA journal_mode = DELETE")
 
 
@@ -250,7 +250,7 @@ def _send_file(root: Path, path: Path, out: IO[bytes], known: Known) -> int:
         else:
             _write(root, path, path, out)
     except FileNotFoundError:
-        return 0  # nothing current refers to what a vacuum has just removed
+        return 0  # removed by a vacuum, so nothing current refers to it
     return 1
 
 
@@ -258,13 +258,16 @@ def _write(root: Path, path: Path, content: Path, out: IO[bytes]) -> None:
     with content.open("rb") as file:
         found = os.fstat(file.fileno())
         if not S_ISREG(found.st_mode):
-            raise TreeError(f"{path}: expected a file, found something else")
+            raise TreeError(f"{path}: expected a regular file, found a different kind of entry; remove it")
         _line(Header(_relative(root, path), found.st_size, found.st_mtime_ns, None), out)
         left = found.st_size
         while left:
             piece = file.read(min(left, _PIECE))
             if not piece:
-                raise TreeError(f"{path}: expected {found.st_size} bytes, found {found.st_size - left}: it has changed")
+                raise TreeError(
+                    f"{path}: expected {found.st_size} bytes, found {found.st_size - left}; the "
+                    "file changed while it was read"
+                )
             out.write(piece)
             left -= len(piece)
 
@@ -278,10 +281,10 @@ def _relative(root: Path, path: Path) -> str:
 
 
 def main(order: str, root: Path, left_out: tuple[str, ...] = ()) -> None:
-    """Do what was ordered.
+    """Execute an order.
 
     Raises:
-        TreeError, OSError, sqlite3.Error: it cannot be done.
+        TreeError, OSError, sqlite3.Error: it failed.
     """
     if order == "send":
         known = {path: tuple(values) for path, values in json.load(sys.stdin).items()}

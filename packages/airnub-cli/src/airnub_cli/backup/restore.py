@@ -9,37 +9,36 @@ from typing import IO
 
 from packaging.version import Version
 
-from airnub_cli.backup.backup_manifest import BackupError, BackupManifest, DataRootContent
 from airnub_cli.backup.data_root import Header
 from airnub_cli.backup.systems import System, require_same_kind
-from airnub_cli.backup.vault import Vault, load_manifest
+from airnub_cli.backup.vault import BackupError, BackupManifest, DataRootContent, Vault, load_manifest
 from airnub_core.errors import StoreError
 from airnub_prefect.integrity import Integrity
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did."""
+    """The result of a restore."""
 
     name: str
     manifest: BackupManifest
     replaced: list[str]
-    """What was there before."""
+    """The data that was replaced, in words."""
     notes: list[str]
-    """What else was done, in words."""
+    """Further actions, in words."""
     integrity: Integrity
-    """What was found in stores and datasets afterwards."""
+    """The verification of stores and datasets."""
 
 
 def chosen(vault: Vault, name: str | None) -> str:
-    """The backup of a name, or the newest.
+    """Choose the backup of a name, or the newest.
 
     Raises:
-        BackupError: there is none.
+        BackupError: there is no such backup.
     """
     names = vault.names()
     if not names:
-        raise BackupError(f"expected a complete backup in {vault.name}, found none; `airnub backup` makes one")
+        raise BackupError(f"expected a complete backup in {vault.name}, found none; `airnub backup` creates one")
     if name is not None and name not in names:
         raise BackupError(f"expected the backup {name} in {vault.name}, found {', '.join(names[-5:])}")
     return name or names[-1]
@@ -56,16 +55,16 @@ def restore_system(
     """Restore a backup; each content is hashed while it is written.
 
     Args:
-        system: where to; nothing of it runs but PostgreSQL, which is started.
-        vault: from where.
+        system: the target. Only PostgreSQL of it may run, and is started.
+        vault: the source.
         name: of the backup.
-        replace: whether what is there is removed.
-        say: given a line for each step.
+        replace: remove existing data; otherwise a system that is not empty is rejected.
+        say: called with a line for each step.
 
     Raises:
-        BackupError: the system is not empty, runs, or is older than the backup.
-        ConfigurationError: the backup is of the other system.
-        ProgramError: a program that the system takes, such as Docker, is not there or failed.
+        BackupError: the system is not empty, is running, or is older than the backup.
+        ConfigurationError: the backup is of the other kind of system.
+        ProgramError: a required program, such as Docker, is missing or failed.
         StoreError: the vault cannot be read, or is damaged.
     """
     manifest = load_manifest(vault, name)
@@ -93,8 +92,10 @@ def restore_system(
 
 
 def _require_contents(vault: Vault, manifest: BackupManifest) -> None:
-    """Raises:
-    StoreError: a content is missing, which would show only when what is there has been removed.
+    """Require all contents before existing data is removed.
+
+    Raises:
+        StoreError: a content is missing.
     """
     missing = sorted({one.digits for one in (*manifest.databases, *manifest.files)} - vault.contents())
     if missing:
@@ -123,10 +124,12 @@ def _checked(vault: Vault, content: DataRootContent) -> Iterator[bytes | memoryv
 
 
 def _require_not_older(what: str, here: str, there: str) -> None:
-    """Raises:
-    BackupError: what would read a database is older than what wrote it.
+    """Require that the software here can read a database of the backup.
+
+    Raises:
+        BackupError: it is older than the software that wrote the database.
     """
-    # PostgreSQL's dumps fit all versions of one major version; Prefect migrates a database forwards alone.
+    # A dump of PostgreSQL fits all minor versions; Prefect migrates a database only forwards.
     depth = 1 if what == "PostgreSQL" else None
     if Version(here).release[:depth] < Version(there).release[:depth]:
-        raise BackupError(f"expected {what} {there} or later, found {here}: a backup cannot go back to an earlier one")
+        raise BackupError(f"expected {what} {there} or later, found {here}, which cannot read the backup; update it")

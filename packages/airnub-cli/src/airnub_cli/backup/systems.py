@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
 from airnub_cli import subprocesses
-from airnub_cli.backup.backup_manifest import BackupError, DatabaseDump
 from airnub_cli.backup.data_root import Known, content_of, copy_database
+from airnub_cli.backup.vault import BackupError, DatabaseDump
 from airnub_cli.dev.state import StateFolder, held
 from airnub_cli.subprocesses import ProgramError
 from airnub_common import write_atomic
@@ -32,7 +32,7 @@ _LIST_DATABASES = """
 """
 _LIST_ROLES = "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname"
 _COUNT_TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-# The database stays, with the rights that are granted on it; what is in it goes.
+# Empties a database, which is kept with the rights that are granted on it.
 _EMPTY = """
     DO $$ DECLARE one text; BEGIN
         FOR one IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
@@ -45,65 +45,65 @@ _EMPTY = """
 
 
 class System(Protocol):
-    """What is backed up and restored.
+    """A system that is backed up and restored.
 
     Raises:
-        BackupError: a part of it does not do what is needed.
-        ProgramError: a program that it takes, such as Docker, is not there or failed.
+        BackupError: a part of it failed.
+        ProgramError: a required program, such as Docker, is missing or failed.
     """
 
     kind: Literal["compose", "dev"]
     next_step: str
-    """What starts it after a restore."""
+    """The command that starts it after a restore."""
     how_to_empty: str
-    """What removes all that is there, for people."""
+    """The way to remove all data, in words."""
 
     def database_version(self) -> str | None:
-        """Of PostgreSQL; `None` for SQLite."""
+        """The version of PostgreSQL; `None` for SQLite."""
         ...
 
     def roles(self) -> list[str]:
-        """Of PostgreSQL."""
+        """The roles of PostgreSQL."""
         ...
 
     def dump(self, folder: Path) -> Iterator[tuple[Path, DatabaseDump]]:
-        """Dump each database into a file of a folder."""
+        """Dump each database into a file in a folder."""
         ...
 
     def tree(self, known: Known) -> AbstractContextManager[IO[bytes]]:
-        """The stream of the data root, while the block runs."""
+        """Open the data root as a stream to read from."""
         ...
 
     def stopped(self) -> AbstractContextManager[None]:
-        """Nothing of it but PostgreSQL runs, and `airnub dev` cannot start, while the block runs."""
+        """Require that only PostgreSQL runs, and keep `airnub dev` from starting, while the block runs."""
         ...
 
     def content(self) -> list[str]:
-        """What is there that a restore would replace, in words."""
+        """The data that a restore would replace, in words."""
         ...
 
     def load(self, dump: DatabaseDump, pieces: Iterable[bytes | memoryview], roles: Sequence[str], /) -> list[str]:
-        """Fill a database from a dump, in place of what is in it; what else was done, in words."""
+        """Replace a database by a dump; return further actions, in words."""
         ...
 
     def write_tree(self, *, replace: bool) -> AbstractContextManager[IO[bytes]]:
-        """Where the stream of the data root goes, while the block runs."""
+        """Open a stream to write the data root to."""
         ...
 
     def verify(self) -> Integrity:
-        """Hash every object again, and look for every file of datasets."""
+        """Hash every object again, and check that every file of datasets exists."""
         ...
 
 
 def described(path: Path, name: str, owner: str | None = None) -> DatabaseDump:
-    """A dump in a file."""
+    """Describe a dump in a file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     return DatabaseDump(digits=digest.hexdigest(), size=path.stat().st_size, name=name, owner=owner)
 
 
 class _WithAgent:
-    """What a system does with its data root, by an agent that reaches it."""
+    """Access to a data root through an agent process."""
 
     _agent: "_Agent"
 
@@ -129,7 +129,7 @@ class DevSystem(_WithAgent):
     def __init__(self, state: StateFolder) -> None:
         self._state = state
         self._database = state.home / FILE
-        # Beside the database Prefect's home has caches alone, and the leases of processes.
+        # Besides the database, Prefect's home has only caches, and the leases of processes.
         self._agent = _Agent((sys.executable, *_AGENT[1:]), str(state.folder), (state.home.name, state.temporary.name))
         self.how_to_empty = f"remove the folder {shown(state.folder)}"
         self.next_step = f"uv run airnub dev --sqlite --state {shown(state.folder)}"
@@ -149,7 +149,7 @@ class DevSystem(_WithAgent):
         if not self._database.is_file():
             raise BackupError(
                 f"expected the database of `airnub dev` at {shown(self._database)}, found none; name its folder with "
-                "--state, or leave --dev away for the system of Compose"
+                "--state, or omit --dev for the system of Compose"
             )
         copy = folder / FILE
         copy_database(self._database, copy)
@@ -183,7 +183,7 @@ class ComposeSystem(_WithAgent):
         self._root = root
         configured = json.loads(self._compose("config", "--format", "json"))
         self._volume = str(configured["volumes"]["data"]["name"])
-        # `site` has the image with all commands. Where nothing can be written, SQLite reads no database in WAL mode.
+        # `site` has the image with all commands. The volume is writable, since SQLite needs that to read in WAL mode.
         run = ("docker", "compose", "run", "--rm", "--no-deps", "-T", "--volume", f"{self._volume}:{_DATA}", "site")
         self._agent = _Agent((*run, *_AGENT), _DATA, (), root)
 
@@ -226,10 +226,10 @@ class ComposeSystem(_WithAgent):
     def load(self, dump: DatabaseDump, pieces: Iterable[bytes | memoryview], roles: Sequence[str]) -> list[str]:
         done = []
         there = set(self.roles())
-        # Passwords are the target's own. A role that it does not have cannot log in until it is given one.
+        # Passwords are not restored: a new role cannot log in until it is given one.
         for role in (one for one in roles if one not in there):
             self._sql("postgres", f'CREATE ROLE "{role}" NOLOGIN')
-            done.append(f"role {role} made, without a login: ALTER ROLE {role} LOGIN PASSWORD … lets it in")
+            done.append(f"role {role} created without login; enable it: ALTER ROLE {role} LOGIN PASSWORD …")
         databases = {line.partition("|")[0] for line in self._sql("postgres", _LIST_DATABASES).splitlines()}
         if dump.name not in databases:
             self._sql("postgres", f'CREATE DATABASE "{dump.name}" OWNER "{dump.owner}"')
@@ -251,7 +251,7 @@ class ComposeSystem(_WithAgent):
             return self._in_postgres("psql", *options, "--dbname", database, stdin=file)
 
     def _in_postgres(self, program: str, *words: str, **streams: Any) -> str:
-        # On its socket, inside its container, its own user needs no password.
+        # On the socket in its container, the user of PostgreSQL needs no password.
         script = f'exec {program} --username "${{POSTGRES_USER:-postgres}}" "$@"'
         command = ("docker", "compose", "exec", "-T", _POSTGRES, "sh", "-c", script, program, *words)
         try:
@@ -259,7 +259,8 @@ class ComposeSystem(_WithAgent):
         except ProgramError as error:
             if "is not running" in str(error):
                 reason = (
-                    f"expected the service {_POSTGRES} to run, found it stopped; docker compose up -d --wait postgres"
+                    f"expected the service {_POSTGRES} to run, found it stopped; run `docker "
+                    "compose up -d --wait postgres`"
                 )
                 raise BackupError(reason) from error
             raise
@@ -276,7 +277,7 @@ class _Agent:
     root: str
     left_out: tuple[str, ...]
     folder: Path | None = None
-    """Where it is started."""
+    """The working directory of the process."""
 
     @contextmanager
     def send(self, known: Known) -> Iterator[IO[bytes]]:
@@ -292,7 +293,7 @@ class _Agent:
         order = "receive-replacing" if replace else "receive"
         with self._started(order, stdin=subprocess.PIPE) as process:
             assert process.stdin is not None, "stdin is a pipe"
-            with suppress(BrokenPipeError):  # its own words say why
+            with suppress(BrokenPipeError):  # its error output has the reason
                 yield process.stdin
                 process.stdin.close()
 
@@ -313,7 +314,7 @@ class _Agent:
             finally:
                 for stream in (process.stdin, process.stdout):
                     if stream is not None:
-                        with suppress(BrokenPipeError):  # of a process that has ended; its status says it
+                        with suppress(BrokenPipeError):  # of a process that has ended, whose status is checked below
                             stream.close()
             status = process.wait()
             said.seek(0)
@@ -321,12 +322,14 @@ class _Agent:
 
 
 def require_same_kind(system: System, kind: str) -> None:
-    """Raises:
-    ConfigurationError: a backup is of the other system.
+    """Require that a backup is of the same kind as the system.
+
+    Raises:
+        ConfigurationError: it is of the other kind.
     """
     if system.kind != kind:
         option = {"dev": "with --dev", "compose": "without --dev"}[kind]
         what = {"dev": "`airnub dev`", "compose": "Compose"}[kind]
         raise ConfigurationError.of(
-            "--dev", f"expected a backup of the chosen system, found one of {what}: say it {option}"
+            "--dev", f"expected a backup of the chosen system, found one of {what}; run the command {option}"
         )

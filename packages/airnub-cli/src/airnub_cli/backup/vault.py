@@ -3,8 +3,8 @@
     objects/ab/ab12…              contents by their SHA-256, each once, whatever backups it belongs to
     backups/20261129T183000Z.json  what one backup consists of
 
-A manifest is written when all that it names is there and durable. So a backup that was cut off is none: it has no
-manifest, and what it had copied is found by the next one.
+A manifest is written after all of its contents are durable. So an interrupted backup has no manifest and does not
+count, and the next one reuses its contents.
 """
 
 import fcntl
@@ -13,61 +13,130 @@ import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
-from airnub_cli.backup.backup_manifest import BackupManifest
 from airnub_common import write_atomic
 from airnub_core.errors import StoreError
 from airnub_core.store.durability import make_durable
 from airnub_core.store.location import BucketAddress, bucket_url
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.validation import StrictModel
 
 if TYPE_CHECKING:
     from airnub_core.store.bucket import Bucket
 
+
+class BackupError(Exception):
+    """A part of the system failed, or a restore was rejected; the message says what to do."""
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\0" in path:
+        raise ValueError("expected a path below the data root")
+    return path
+
+
+Digits = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""The hexadecimal digits of a SHA-256."""
+
+
+class DataRootContent(StrictModel):
+    """A content, stored in the vault under its digest."""
+
+    digits: Digits
+    size: int = Field(ge=0)
+    """Number of bytes."""
+
+
+class DatabaseDump(DataRootContent):
+    """A database: a dump of PostgreSQL in its custom format, or a copy of an SQLite file."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")
+    owner: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")
+    """The role that owns it; `None` for SQLite."""
+
+
+class BackedUpFile(DataRootContent):
+    """A file of the data root."""
+
+    path: Annotated[str, AfterValidator(_inside)]
+    """Relative to the data root, with `/`."""
+    modified_ns: int
+    """Time of modification, in nanoseconds since 1970; a file of the same size and time is not read again."""
+
+
+class Versions(StrictModel):
+    """Versions of the software that wrote the data."""
+
+    airnub: str
+    prefect: str
+    postgresql: str | None
+    """`None` for SQLite."""
+
+
+class BackupManifest(StrictModel):
+    """The manifest of a complete backup; it is written after all of its contents."""
+
+    format: Literal[1] = 1
+    system: Literal["compose", "dev"]
+    began_at: datetime
+    ended_at: datetime
+    versions: Versions
+    roles: list[str] = []
+    """Roles of PostgreSQL, without passwords."""
+    databases: list[DatabaseDump]
+    files: list[BackedUpFile]
+
+    @property
+    def size(self) -> int:
+        """The size of all contents, in bytes."""
+        return sum(one.size for one in (*self.databases, *self.files))
+
+
 BACKUPS, OBJECTS = "backups", "objects"
 SCRATCH = ".copying-"
-"""How folders of files on their way begin."""
+"""Prefix of the names of temporary folders."""
 _PIECE = 1 << 20
 
 
 class Vault(Protocol):
-    """Contents by digest, and manifests by name.
+    """A store of contents by digest, and of manifests by name.
 
     Raises:
         StoreError: it cannot be read or written.
     """
 
     name: str
-    """For messages."""
+    """The name of the vault in messages."""
     scratch: Path | None
-    """A folder for files on their way into it; `None` for one of the system."""
+    """Folder for temporary files; `None` for the temporary folder of the system."""
 
     def contents(self, *, before: datetime | None = None) -> set[str]:
-        """The digits of all contents that are there, whole; or of those that were put before a time."""
+        """The digits of all complete contents, or of those that were put before a time."""
         ...
 
     def put(self, digits: str, file: Path) -> None:
-        """Take in a file; it may be gone afterwards."""
+        """Store a file under its digits; the file may be moved."""
         ...
 
     def pieces(self, digits: str) -> Iterator[bytes | memoryview]:
-        """The bytes of a content."""
+        """Yield the bytes of a content."""
         ...
 
     def names(self) -> list[str]:
-        """Of complete backups, the oldest first."""
+        """The names of complete backups, oldest first."""
         ...
 
     def read(self, name: str) -> bytes:
-        """A manifest."""
+        """Read a manifest."""
         ...
 
     def publish(self, name: str, content: bytes) -> None:
-        """Make all that was put durable, and then write a manifest."""
+        """Make all stored contents durable, and then write a manifest."""
         ...
 
     def forget(self, name: str) -> None:
@@ -79,15 +148,15 @@ class Vault(Protocol):
         ...
 
     def alone(self) -> AbstractContextManager[None]:
-        """No other backup writes into it while the block runs; in a bucket nothing says who writes."""
+        """Keep other backups out while the block runs; a bucket has no lock."""
         ...
 
 
 def open_vault(place: str) -> Vault:
-    """The vault at a folder, or at the URL of a bucket, whose credentials come from the environment.
+    """Open the vault at a folder, or at the URL of a bucket, with credentials from the environment.
 
     Raises:
-        ConfigurationError: the URL is of another form, or what it takes is not installed.
+        ConfigurationError: the URL is invalid, or the support of buckets is not installed.
     """
     if "://" not in place:
         return FolderVault(Path(place))
@@ -104,10 +173,10 @@ def open_vault(place: str) -> Vault:
 
 
 def load_manifest(vault: Vault, name: str) -> BackupManifest:
-    """A backup by its name.
+    """Load the manifest of a backup.
 
     Raises:
-        StoreError: there is none, or it is damaged or of a later format.
+        StoreError: it is missing, damaged, or of a later format.
     """
     try:
         return BackupManifest.model_validate_json(vault.read(name))
@@ -119,12 +188,12 @@ def load_manifest(vault: Vault, name: str) -> BackupManifest:
 
 
 def object_key(digits: str) -> str:
-    """Where a content is."""
+    """The path or key of a content."""
     return f"{OBJECTS}/{digits[:2]}/{digits}"
 
 
 class FolderVault:
-    """A vault in a folder, which only its owner can read: backups hold secrets of blocks."""
+    """A vault in a folder, which only its owner can read, since backups contain secrets of blocks."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -189,13 +258,13 @@ class FolderVault:
         except OSError as error:
             raise StoreError.of(error, self.root) from error
         try:
-            # The folder itself is locked: no file that could be left. The system lets go of it however we end.
+            # The folder itself is locked, so no lock file can be left behind. The system releases the lock at any exit.
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for left in self.root.glob(f"{SCRATCH}*"):
                 shutil.rmtree(left)  # of a backup that was killed
             yield
         except BlockingIOError as error:
-            reason = "expected no other backup at work in this folder, found one; wait for its end"
+            reason = "expected no other backup of this folder, found one that is running; wait until it has ended"
             raise StoreError(self.name, reason) from error
         finally:
             os.close(folder)
@@ -228,7 +297,7 @@ class BucketVault:
     def read(self, name: str) -> bytes:
         content = self._bucket.read(f"{BACKUPS}/{name}.json")
         if content is None:
-            raise StoreError(self.name, f"expected the backup {name}, found none; `airnub restore --list` names them")
+            raise StoreError(self.name, f"expected the backup {name}, found none; `airnub restore --list` lists all")
         return content
 
     def publish(self, name: str, content: bytes) -> None:

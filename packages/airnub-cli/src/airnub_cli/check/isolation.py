@@ -12,8 +12,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from airnub_cli.check.import_contracts import Imports
-from airnub_cli.installed import is_installed
-from airnub_cli.workspace import Member, Workspace, normalized
+from airnub_cli.workspace import Member, Workspace, is_installed, normalized
 from airnub_prefect.errors import Diagnostic
 
 _APART = "writes_apart"

@@ -15,8 +15,7 @@ from airnub_cli.check.descriptions import check_descriptions
 from airnub_cli.check.isolation import check_dockerfile, check_test_isolation
 from airnub_cli.check.report import CheckWarning, mistakes_in
 from airnub_cli.check.unchanged import of_backend, of_imports
-from airnub_cli.installed import importable
-from airnub_cli.workspace import Workspace
+from airnub_cli.workspace import Workspace, importable
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.paths import shown
 

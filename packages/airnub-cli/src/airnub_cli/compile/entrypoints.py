@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from airnub_cli.installed import INSTALL_ALL
+from airnub_cli.workspace import INSTALL_ALL
 from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
 

@@ -17,8 +17,7 @@ from airnub_cli.compile.import_checks import judged_sources
 from airnub_cli.configuration.environment import EnvironmentFile, environments, read_environment
 from airnub_cli.configuration.pools import PoolFile, pool_files, read_pool_files, type_of, wrong_defaults
 from airnub_cli.configuration.registry import TEMPLATE_FOLDER, Registry, load_registry, registry_file
-from airnub_cli.installed import importable
-from airnub_cli.workspace import Workspace
+from airnub_cli.workspace import Workspace, importable
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
 from airnub_prefect.validation import nearest_or_all

@@ -8,10 +8,9 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import BaseModel, Field
 
 from airnub_cli.configuration.environment import Environment
-from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
-from airnub_prefect.validation import checked
+from airnub_prefect.validation import StrictModel, checked
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
 
 EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
@@ -84,7 +83,7 @@ def read_entries(
     Args:
         kind: of the files' content.
         folder: of the files.
-        environment: which.
+        environment: the environment to apply.
         mistakes: collects the mistakes.
         apart: names of files to skip.
     """
@@ -102,7 +101,7 @@ def read_entries(
             continue
         first = names.setdefault(says.identity, file.path)
         if first != file.path:
-            mistakes.add(file, ("name",), f"expected names to differ, and that of {first} is the same")
+            mistakes.add(file, ("name",), f"expected a unique name, found that of {first}; rename one of them")
         yield EntryFile(file, says)
 
 

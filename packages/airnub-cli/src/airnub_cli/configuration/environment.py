@@ -2,9 +2,9 @@
 
 ```yaml
 description: Everything on one machine.
-kind: docker                     # of all pools, in place of what their files say
-notifications: slack-webhook/{department}    # which block tells contacts of failed runs
-variables:                       # laid over configs/variables/<department>/<stage>.yaml
+kind: docker                     # type of all pools, overrides that in their files
+notifications: slack-webhook/{department}    # block that notifies contacts of failed runs
+variables:                       # merged over configs/variables/<department>/<stage>.yaml
   project_alpha:
     ingestion:
       network: {requests_per_second_per_host: 1}
@@ -25,10 +25,9 @@ from pydantic import Field, PositiveInt, StrictBool
 from airnub_cli.configuration.environment_names import LOCAL, PoolType
 from airnub_cli.configuration.overlay import overlaid_file
 from airnub_cli.configuration.placeholders import filled, missing
-from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
-from airnub_prefect.validation import checked, nearest, nearest_or_all
+from airnub_prefect.validation import StrictModel, checked, nearest, nearest_or_all
 from airnub_prefect.yaml_file import YamlFile, read_yaml
 
 _NAMED = 5
@@ -107,7 +106,7 @@ class Environment:
 
     @property
     def mistakes(self) -> list[Diagnostic]:
-        """A diagnostic in the environment's own file."""
+        """The mistakes in the environment's own file."""
         return self.file.mistakes
 
     def changes(self, *place: str) -> Any:

@@ -125,7 +125,7 @@ def repeated_services(path: Path, template: str, ids: Iterable[str]) -> str:
     made = blocks.text()
     names = set(_services(path, made) if made != text else services)
     if lacking := {one for slug in wanted for one in Names(slug).services[:2]} - names:
-        reason = f"expected services {', '.join(sorted(lacking))}; write them as the other departments have theirs"
+        reason = f"expected services {', '.join(sorted(lacking))}, found none; add them like those of other departments"
         raise ConfigurationError.of(path, reason)
     return made
 
@@ -154,7 +154,7 @@ class _Blocks:
         self._tail = [*waiting, *self._tail]
 
     def remove(self, *names: str) -> None:
-        """Drop services."""
+        """Remove services."""
         self._blocks = [(name, lines) for name, lines in self._blocks if name not in names]
 
     def insert(self, text: str, before: str | None) -> None:

@@ -15,10 +15,9 @@ from airnub_cli.configuration.entry_files import Entry
 from airnub_cli.configuration.environment import EnvironmentFile
 from airnub_cli.configuration.environment_names import PoolType
 from airnub_cli.configuration.overlay import overlay
-from airnub_cli.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
-from airnub_prefect.validation import checked, nearest_or_all
+from airnub_prefect.validation import StrictModel, checked, nearest_or_all
 from airnub_prefect.yaml_file import Place, read_yaml
 
 Template = dict[str, Any]
@@ -82,12 +81,12 @@ def _wrong_defaults(kind: PoolType, defaults: Mapping[str, Any]) -> Iterator[tup
         else:
             advice = nearest_or_all(name, names)
             yield (name,), f"unknown job variable {name!r} of a {kind} pool; {advice}"
-    told = {
+    errors = {
         tuple(error.absolute_path): (_expected(error.schema), error.instance)
         for error in validate(known, schema, preprocess=False, ignore_required=True)
     }
-    for place, (expected, found) in told.items():
-        said = " or ".join(expected) or "a value that its worker understands"
+    for place, (expected, found) in errors.items():
+        said = " or ".join(expected) or "a value that the worker accepts"
         yield place, f"{'.'.join(map(str, place))}: expected {said}, found {_shown(found, expected)}"
     if kind == "kubernetes":
         for name in sorted(_AMOUNTS & known.keys()):

@@ -7,13 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from airnub_cli.strict_model import StrictModel
-from airnub_prefect.validation import load_yaml
+from airnub_prefect.validation import StrictModel, load_yaml
 
 TEMPLATE_FOLDER = "_template"
 """The template's folder, in `departments/`."""
 REGISTRATION = "registration"
-"""In the template: what the rest of the repository has of a department."""
+"""The template's folder with the files and entries of a department outside of its own folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ TEMPLATE = Names("department_template", "Department Template")
 
 
 def renamed(text: str, names: Names) -> str:
-    """A text of the template with the department's names."""
+    """Replace the template's names in a text by the department's."""
     said = {TEMPLATE.module: names.module, TEMPLATE.slug: names.slug}
     if names.display:
         said[TEMPLATE.display] = names.display
@@ -49,7 +48,7 @@ def renamed(text: str, names: Names) -> str:
 
 _Text = Annotated[str, Field(min_length=1)]
 # They are inserted into message templates, where braces are syntax.
-_Told = Annotated[str, Field(min_length=1, pattern=r"^[^{}\r\n]+$")]
+_MessageText = Annotated[str, Field(min_length=1, pattern=r"^[^{}\r\n]+$")]
 _Team = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
@@ -58,10 +57,10 @@ class Registered(StrictModel):
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     """The name of its folder and its package."""
-    display_name: _Told
+    display_name: _MessageText
     owner: _Team
     """The owning team: a tag of the deployments, and the code owner of the department's files."""
-    contacts: Annotated[list[_Told], Field(min_length=1)]
+    contacts: Annotated[list[_MessageText], Field(min_length=1)]
     """Contacts for questions, named in notifications of failed runs."""
     cost_centre: _Text | None = None
     status: Literal["active", "retired"]
@@ -69,7 +68,7 @@ class Registered(StrictModel):
 
 
 class Registry(StrictModel):
-    """All of them."""
+    """All departments, with their organisation."""
 
     organisation: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$")] | None = None
     """The GitHub organisation of the owning teams; without it no CODEOWNERS is generated."""

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from airnub_cli.installed import advice, importable
 from airnub_cli.prefect_env import quiet_prefect
-from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_cli.workspace import Workspace, WorkspaceError, advice, importable
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 
@@ -21,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def selected(publications: "Publications", names: Sequence[str]) -> "list[ContractVersion]":
-    """The versions of these contracts, in their order; without a name, all.
+    """Select versions of contracts by name, in the order of the names; all without a name.
 
     Args:
         publications: of the workspace.
-        names: `department/name`, which means all its versions, or `department/name.v2`.
+        names: `department/name` for all versions, or `department/name.v2`.
 
     Raises:
-        ConfigurationError: there is no such contract; every wrong name, with the nearest ones.
+        ConfigurationError: some names are unknown; each is reported with similar names.
     """
     from airnub_core.contracts.contract import versioned
 
@@ -104,12 +103,12 @@ def export(names: tuple[str, ...], output: str | None) -> None:
 
 def _documents(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
     """The text of each contract, by its identity in the standard."""
-    # They bring Pydantic and Prefect, which `--help` goes without.
+    # These import Pydantic and Prefect, which `--help` does not need.
     from airnub_cli.configuration.registry import load_registry
     from airnub_cli.contract.odcs import odcs_document
     from airnub_cli.contract.servers import servers_of
     from airnub_cli.data_contracts.publications import read_publications, with_code
-    from airnub_cli.installed import INSTALL_ALL
+    from airnub_cli.workspace import INSTALL_ALL
     from airnub_prefect.errors import Diagnostic
 
     registry = load_registry(workspace.root)
@@ -122,7 +121,7 @@ def _documents(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
         for name, numbered in publications.versions.items()
         if (kept := {number: version for number, version in numbered.items() if version.file.path in paths})
     }
-    # What modules print when they are imported is not data.
+    # Keep output of imported modules off stdout.
     folders = [member.folder / "src" for member in workspace.members.values()]
     with redirect_stdout(sys.stderr), importable(folders):
         publications, wrong = with_code(replace(publications, versions=versions))
@@ -148,7 +147,7 @@ def _yaml(document: dict[str, Any]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Every value where it stands: anchors are valid YAML, and hard to read."""
+    """Writes repeated values in full: anchors are valid YAML, and hard to read."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # the name is PyYAML's
         return True

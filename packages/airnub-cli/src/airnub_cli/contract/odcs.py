@@ -1,7 +1,7 @@
 """A contract as a document of the Open Data Contract Standard (ODCS).
 
 https://bitol-io.github.io/open-data-contract-standard/: version 3.1.0, the first with times as a logical type and with
-teams that have a name. What the standard has no word for is a check of the engine `airnub`, or a custom property.
+names of teams. What the standard cannot express is a check of the engine `airnub`, or a custom property.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,15 +54,15 @@ _WORDS: Mapping[str, tuple[str, dict[str, Any], str]] = {
 def odcs_document(
     version: ContractVersion, registry: Registry, servers: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
-    """A contract in the standard.
+    """Convert a contract to the standard.
 
     Args:
-        version: with what its code makes, which decides what its file leaves out, and the partitioning.
-        registry: of departments: owner and contacts.
-        servers: where the dataset is, as the standard writes it.
+        version: the contract with the schema of its code, which has omitted values and the partitioning.
+        registry: of departments, for owner and contacts.
+        servers: locations of the dataset, in the form of the standard.
 
     Raises:
-        ValueError: the file of the contract is wrong.
+        ValueError: the file of the contract has mistakes.
     """
     promises = version.promises
     if promises is None:
@@ -95,7 +95,7 @@ def odcs_document(
 
 
 def physical_type(name: str) -> str:
-    """What Delta Lake stores a type of contracts in.
+    """The Delta Lake type of a contract type.
 
     >>> physical_type("list(uint16)")
     'array<integer>'
@@ -150,7 +150,7 @@ def _property(version: ContractVersion, promises: Contract, name: str) -> dict[s
 
 
 def _typed(kind: FieldTree, *, event: bool) -> dict[str, Any]:
-    """Logical and physical type; of an event the physical one is JSON's."""
+    """Logical and physical type; the physical type of an event is JSON's."""
     match kind:
         case Simple(word):
             logical, options, physical = _WORDS[word]
@@ -185,12 +185,12 @@ def _accepted(name: str, field: PublishedField) -> Iterator[dict[str, Any]]:
 
 
 def _column_of(check: PublishedCheck) -> str | None:
-    """The field that a check is about, where it is one."""
+    """The field of a check that uses exactly one; else `None`."""
     return check.columns_used[0] if len(check.columns_used) == 1 else None
 
 
 def _is_standard(check: UniqueCheck) -> bool:
-    """Whether the standard's metric counts what the check does: all rows."""
+    """Whether the check covers all rows, as the metric of the standard does."""
     return check.over == "table"
 
 
@@ -200,7 +200,7 @@ def _quality(name: str, check: PublishedCheck) -> dict[str, Any]:
         rule = {"type": "custom", "engine": _ENGINE, "implementation": check.as_data()}
     if getattr(check, "over", "table") == "touched":
         says = f"{says}, among the rows that a run adds"
-    # Time alone makes data old, also that of a version which was fresh.
+    # Data of a published version becomes old by time alone.
     is_fresh = isinstance(check, FreshCheck)
     blocked = "a run that finds it older fails" if is_fresh else "a version that fails it is not published"
     effect = blocked if check.on_fail == "block" else "a failure is a warning"
@@ -214,7 +214,7 @@ def _quality(name: str, check: PublishedCheck) -> dict[str, Any]:
 
 
 def _rule(check: PublishedCheck) -> tuple[dict[str, Any] | None, str, str]:
-    """A check as a metric of the standard, `None` where it has none; its dimension, and what it says."""
+    """A check as a metric of the standard (`None` if it has none), its dimension, and its description."""
     match check:
         case UniqueCheck():
             says = f"Each {_listed(check.columns)} once"
@@ -247,7 +247,7 @@ def _between(check: RowCountCheck) -> dict[str, Any]:
         return {"mustBeLessOrEqualTo": check.maximum}
     if check.maximum is None:
         return {"mustBeGreaterOrEqualTo": check.minimum}
-    # The standard wants two different numbers.
+    # The standard requires two different numbers.
     return (
         {"mustBe": check.minimum}
         if check.minimum == check.maximum

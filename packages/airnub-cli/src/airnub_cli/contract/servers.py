@@ -17,11 +17,11 @@ _BLOCKS = {"s3-bucket": ("bucket_name", "bucket_folder"), "remote-file-system": 
 
 
 def servers_of(root: Path, department: str, stem: str) -> list[dict[str, Any]]:
-    """Where a dataset is; one entry, where all environments have it in the same place.
+    """List the locations of a dataset; one entry if it is the same in all environments.
 
     Args:
         root: of the workspace.
-        department: the folder of the one that publishes it.
+        department: the folder of the publishing department.
         stem: the name of its table.
 
     Raises:
@@ -57,7 +57,7 @@ def _server(root: Path, environment: Environment, datasets: object, stem: str) -
         scheme = url.partition("://")[0]
         location = {"location": f"{url}/{quote(stem)}", "format": "delta", "description": "A Delta table"}
         return {"type": _TYPES.get(scheme, "custom"), **location}
-    # A URL is a mistake here, which may have a password in it.
+    # A URL is invalid here, and may contain a password.
     return _unknown(stem, redact_text(f"{datasets}"))
 
 
@@ -67,11 +67,11 @@ def _unknown(stem: str, where: str) -> dict[str, Any]:
 
 
 def _bucket(root: Path, environment: Environment, block: str) -> str | None:
-    """The URL of a block's bucket, `None` where no file has it, or where it is filled in when it is applied."""
-    from airnub_cli.apply.blocks import FOLDER, BlockFile  # it brings Prefect
+    """The URL of a block's bucket; `None` if no file has the block, or its fields are placeholders."""
+    from airnub_cli.apply.blocks import FOLDER, BlockFile  # imports Prefect, which is slow
     from airnub_cli.configuration.entry_files import Diagnostics, read_entries
 
-    # What is wrong in the files of blocks is reported by `airnub check`.
+    # Mistakes in the files of blocks are reported by `airnub check`.
     entries = [one.says for one in read_entries(BlockFile, root / FOLDER, environment, Diagnostics())]
     fields = next((one.fields for one in entries if one.identity == block), {})
     names = _BLOCKS.get(block.partition("/")[0], ())

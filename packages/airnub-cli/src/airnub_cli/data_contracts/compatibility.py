@@ -1,26 +1,38 @@
-"""Compatibility of contracts with the code that publishes and with every reader."""
+"""Compatibility of contracts with the code that publishes, with every reader, and with overridden checks.
+
+Operators may override checks in processing settings (`dataset_limits`), so a check that promises less than its contract
+is a warning, which names the readers that rely on it; everything else is a mistake.
+"""
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
+from pydantic import ValidationError
+
+from airnub_cli.check.report import CheckWarning
+from airnub_cli.configuration.environment import Environment, environments, read_environment
+from airnub_cli.configuration.environment_names import LOCAL
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.data_contracts.dataset_usage import check_cycles, check_dataset_inputs, check_parquet_paths
-from airnub_cli.data_contracts.overridden_checks import check_overridden
 from airnub_cli.data_contracts.publications import (
     FILE,
     ContractVersion,
     Publications,
     Use,
     contract_path,
+    published_by_code,
     read_publications,
     with_code,
 )
 from airnub_cli.workspace import Workspace
 from airnub_core.contracts.checks import FieldValues, loosened_check
 from airnub_core.contracts.contract import Contract, ContractSchema, PublishedField
+from airnub_core.contracts.limits import DatasetLimits
 from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.yaml_file import YamlFile, read_yaml
 
 _EVENT = re.compile(r"\bairnub\.(?P<department>\w+)\.(?P<name>[\w-]+)\.v(?P<version>\d+)\b")
 
@@ -233,3 +245,79 @@ def _consequence(users: list[str], following: int, without: str = "no department
     if not users:
         return f"{without}: change the contract or the code"
     return f"read by {', '.join(users)}: publish the change as v{following} beside it until they read that"
+
+
+_LIMITS = "dataset_limits"
+
+
+def check_overridden(workspace: Workspace, publications: Publications) -> Iterator[CheckWarning]:
+    """Warn of each published check whose settings, in any environment, promise less than its contract.
+
+    Args:
+        workspace: whose sources are importable.
+        publications: of it, with what their code makes.
+    """
+    datasets = [
+        version
+        for versions in publications.versions.values()
+        for version in versions.values()
+        if version.made is not None and version.made.checks
+    ]
+    if not datasets:
+        return
+    read = [one for name in environments(workspace.root) or [LOCAL] if (one := _readable_environment(workspace, name))]
+    found: dict[CheckWarning, None] = {}
+    for version in datasets:
+        if (file := _processing_settings(workspace, version)) is not None:
+            for environment in read:
+                over = environment.over(file, "variables", version.member.folder.name, "processing")
+                found |= dict.fromkeys(_loosened_by_settings(publications, version, over))
+    yield from found
+
+
+def _readable_environment(workspace: Workspace, name: str) -> Environment | None:
+    """Read an environment; `None` if it is invalid, which the check of the desired state reports."""
+    try:
+        return read_environment(workspace.root, name)
+    except ConfigurationError:
+        return None
+
+
+def _processing_settings(workspace: Workspace, version: ContractVersion) -> YamlFile | None:
+    path = workspace.root / "configs" / "variables" / version.member.folder.name / "processing.yaml"
+    try:
+        return read_yaml(path) if path.is_file() else None
+    except ConfigurationError:
+        return None
+
+
+def _loosened_by_settings(
+    publications: Publications, version: ContractVersion, file: YamlFile
+) -> Iterator[CheckWarning]:
+    every = file.value.get(_LIMITS) if isinstance(file.value, Mapping) else None
+    says: Any = every.get(version.stem) if isinstance(every, Mapping) else None
+    promises = version.promises
+    if not isinstance(says, Mapping) or promises is None:
+        return
+    try:
+        limits = DatasetLimits.model_validate(says)
+    except ValidationError:
+        return  # reported by the check of the desired state
+    made = published_by_code(version, promises.code, limits)
+    if isinstance(made, str):
+        return
+    for name, check in (promises.checks or {}).items():
+        difference = loosened_check(name, check, made.checks)
+        if difference is None or version.made is None or loosened_check(name, check, version.made.checks) is not None:
+            continue  # loosened by the code itself, which is reported as a mistake
+        place = (_LIMITS, version.stem, *(("checks", name) if name in (limits.checks or {}) else ("fresh_within",)))
+        department = version.member.folder.name
+        what = f"{department} promises the check {name} of {department}/{version.name} v{version.number}"
+        users = [
+            f"{use.reader} ({publications.at(use.file, use.place('checks', name))})"
+            for use in version.uses
+            if name in (use.says.checks or {})
+        ]
+        readers = f"relied on by {', '.join(users)}" if users else "no reader relies on it"
+        at = file.mistake(place, f"{what}, expected {difference} in these settings; {readers}")
+        yield CheckWarning(at.where, at.line, at.message)

@@ -2,7 +2,7 @@
 
 Inputs are found where they are written out: `Dataset(inputs=(SALES, "crm/customers"), transform=…)`. Paths,
 `<dataset>.parquet`, are found where they are written out too, in f-strings and sums of text whose names are constants
-or datasets of the department's modules. A path that is put together in a different way is not found.
+or datasets of the department's modules. A path that is built in a different way is not found.
 """
 
 import ast
@@ -47,9 +47,9 @@ def check_dataset_inputs(workspace: Workspace, publications: Publications) -> It
 
 
 def check_cycles(publications: Publications) -> Iterator[Diagnostic]:
-    """Report cycles: published datasets that are made of themselves, through datasets of other departments.
+    """Report cycles: published datasets that are derived from themselves, through datasets of other departments.
 
-    Each new version would start the run that makes the next one, in an endless loop.
+    Each new version would start the run that creates the next one, in an endless loop.
 
     Args:
         publications: with what their code makes.
@@ -67,22 +67,24 @@ def check_cycles(publications: Publications) -> Iterator[Diagnostic]:
     for node in made_of:
         if way := _way(made_of, node):
             shown = " of ".join(f"{department}/{name} v{number}" for department, name, number in way)
-            message = f"expected a dataset that is not made of itself, found {shown}: each version would start the next"
-            yield versions[node].file.mistake(("code",), f"{message}; take one of the inputs out")
+            message = (
+                f"expected a dataset that is not derived from itself, found {shown}; each version would start the next"
+            )
+            yield versions[node].file.mistake(("code",), f"{message}; remove one of the inputs")
 
 
 _Node = tuple[str, str, int]
 
 
 def _node(publications: Publications, given: str) -> _Node:
-    """The version that an input means: without a number, the lowest one."""
+    """The version of an input; without a number, the lowest one."""
     name, _, number = given.partition(".v")
     department, _, dataset = name.partition("/")
     return department, dataset, int(number) if number else min(publications.of(department, dataset), default=1)
 
 
 def _way(made_of: Mapping[_Node, Sequence[_Node]], node: _Node) -> list[_Node]:
-    """The shortest way from a dataset by its inputs to itself; empty where there is none."""
+    """The shortest cycle from a dataset through its inputs to itself; empty if there is none."""
     ways = [[node]]
     seen = {node}
     for way in ways:  # it grows
@@ -102,7 +104,7 @@ def _inputs(source: str) -> Iterator[tuple[int, str]]:
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return  # what cannot be imported is a mistake of its own
+        return  # reported as a module that cannot be imported
     for node in ast.walk(tree):
         given = {one.arg: one.value for one in node.keywords} if isinstance(node, ast.Call) else {}
         inputs = given.get("inputs")
@@ -114,7 +116,7 @@ def _inputs(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _is_published(text: str) -> bool:
-    """Whether it has the form of a published dataset's name; a different one is an error of the declaration."""
+    """Whether a text has the form of a published dataset's name."""
     name, _, number = text.partition(".v")
     return name.count("/") == 1 and (not number or number.isdecimal())
 
@@ -122,13 +124,13 @@ def _is_published(text: str) -> bool:
 _FILE = r"(?P<stem>[\w-]+(?:\.v\d+)?)\.parquet"
 _PATH = re.compile(rf"(?:^|[/\\]){_FILE}$")
 _NAMED = re.compile(rf"(?<![\w.-]){_FILE}(?![\w.-])")
-_LATER = "the file is not written any more where the dataset says parquet_copy: false"
+_LATER = "the file is no longer written once the dataset has parquet_copy: false"
 _UNKNOWN = "*"
-"""In place of a part of a text that is not known: no name of a file."""
+"""Stands for an unknown part of a text; not valid in names of files."""
 
 
 def check_parquet_paths(workspace: Workspace, publications: Publications) -> Iterator[CheckWarning]:
-    """A warning for each line of a department's source or settings that names the Parquet file of a published dataset.
+    """Warn of each line of a department's source or settings that names the Parquet file of a published dataset.
 
     Args:
         workspace: the checkout.
@@ -144,7 +146,7 @@ def check_parquet_paths(workspace: Workspace, publications: Publications) -> Ite
 
 
 def _stems(publications: Publications) -> dict[str, list[tuple[str, str, int]]]:
-    """Department, name and version of the datasets that are published, by the name of their file without its suffix."""
+    """Department, name and version of the published datasets, by the stem of their file's name."""
     found: dict[str, list[tuple[str, str, int]]] = {}
     for (department, name), versions in publications.versions.items():
         for number, version in versions.items():
@@ -155,7 +157,7 @@ def _stems(publications: Publications) -> dict[str, list[tuple[str, str, int]]]:
 
 
 def _calls(publications: Publications, reader: str, datasets: list[tuple[str, str, int]] | tuple[()]) -> list[str]:
-    """What the reader can call instead. Of equal names of several departments those count that it says it reads."""
+    """The calls that replace the path. If several departments use the name, those that the reader declares."""
     read = [one for one in datasets if reader in {use.reader for use in publications.of(*one[:2])[one[2]].uses}]
     own = [one for one in datasets if one[0] == reader]
     return [
@@ -165,7 +167,7 @@ def _calls(publications: Publications, reader: str, datasets: list[tuple[str, st
 
 
 def _named(root: Path, member: Member) -> Iterator[tuple[Path, int, str]]:
-    """Files of the department that name Parquet files, with line and stem."""
+    """Yield the files of a department that name Parquet files, with line and stem."""
     sources = {path: _text(path) for path in sorted((member.folder / "src").rglob("*.py"))}
     trees: dict[Path, ast.Module] = {}
     if any(".parquet" in text for text in sources.values()):
@@ -173,7 +175,7 @@ def _named(root: Path, member: Member) -> Iterator[tuple[Path, int, str]]:
             try:
                 trees[path] = ast.parse(text)
             except (SyntaxError, ValueError):
-                continue  # what cannot be imported is a mistake of its own
+                continue  # reported as a module that cannot be imported
     texts = {name: text for tree in trees.values() for name, text in _constants(tree)}
     for path, tree in trees.items():
         if ".parquet" in sources[path]:
@@ -191,7 +193,7 @@ def _text(path: Path) -> str:
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Names at the top of a module that hold a text, or a dataset: `ORDERS` and `ORDERS.name` for its name."""
+    """Yield the top-level text constants of a module, and `ORDERS.name` and `ORDERS.stem` of its datasets."""
     for node in tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         value = getattr(node, "value", None)
@@ -209,7 +211,7 @@ def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def _paths(node: ast.AST, texts: Mapping[str, str]) -> Iterator[tuple[int, str]]:
-    """Texts that are more than a docstring, with their lines."""
+    """Yield texts with `.parquet`, except docstrings, with their lines."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
             continue
@@ -222,7 +224,7 @@ def _paths(node: ast.AST, texts: Mapping[str, str]) -> Iterator[tuple[int, str]]
 
 
 def _resolved(node: ast.AST, texts: Mapping[str, str]) -> str:
-    """The text that an expression makes, as far as it can be seen."""
+    """The text of an expression, with `_UNKNOWN` for parts that are not constant."""
     match node:
         case ast.Constant(value=str(text)):
             return text

@@ -59,7 +59,7 @@ class ReadsFile:
     department: str
     """Its folder."""
     contract: str
-    """`department/name` of what is read."""
+    """The contract that is read, as `department/name`."""
     version: object
     path: Path
     line: int | None
@@ -70,7 +70,7 @@ def readers(root: Path, department: str) -> Iterator[ReadsFile]:
 
     Args:
         root: of the workspace.
-        department: the folder of the one that publishes.
+        department: the folder of the publishing department.
     """
     for path in sorted(root.glob(f"departments/*/{FILE}")):
         # Parsing YAML is slow, and most files do not mention this department.
@@ -104,7 +104,7 @@ class Use:
         return f"{self.says.contract} v{self.says.version}"
 
     def place(self, *place: str) -> Place:
-        """Of one of its values, in the file."""
+        """The place of one of its values in the file."""
         return ("reads", self.index, *place)
 
     def mistake(self, message: str, *place: str) -> Diagnostic:
@@ -183,7 +183,9 @@ def read_publications(workspace: Workspace) -> Publications:
 def _versions(member: Member, mistakes: list[Diagnostic]) -> Iterator[ContractVersion]:
     for path in sorted((member.folder / contract.FOLDER).glob("[!.]*")):
         if (match := contract.FILE.fullmatch(path.name)) is None:
-            message = f"expected contracts alone in this folder, named like measurements.v1.yaml; found {path.name}"
+            message = (
+                f"expected only contracts in this folder, named like measurements.v1.yaml, found {path.name}; move it"
+            )
             mistakes.append(Diagnostic(str(path), None, message))
             continue
         file, says = _read(Contract, path, mistakes)
@@ -213,8 +215,8 @@ def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[
     """Add what the code of each publication makes, and report code that makes something different.
 
     Args:
-        publications: as their files say it.
-        broken: packages whose sources cannot be read, which are not imported.
+        publications: as read from their files.
+        broken: packages whose sources cannot be read, and which are not imported.
 
     Returns:
         The publications, and messages by the paths of the contracts.
@@ -242,7 +244,7 @@ def published_by_code(version: ContractVersion, code: str, limits: DatasetLimits
     Args:
         version: whose contract names the code.
         code: `module:name`.
-        limits: what settings say of a dataset instead of its declaration.
+        limits: settings that override limits of a dataset's declaration.
     """
     module, _, name = code.partition(":")
     if module.partition(".")[0] != version.member.module:
@@ -254,13 +256,13 @@ def published_by_code(version: ContractVersion, code: str, limits: DatasetLimits
         if limits is not None:
             value = value.with_limits(limits)
         made = value.published() if hasattr(value, "published") else None
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a department's code does
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # any error of a department's code
         return f"expected what is published at {code}, found: {type(error).__name__}: {error}"
     if isinstance(made, ContractSchema):
         return made
     if isinstance(value, dict):
         found = ", ".join(map(str, value)) or "nothing"
-        return f"expected {version.stem} in {code}, found {found}; what is published has to be made"
+        return f"expected {version.stem} in {code}, found {found}; add it, or correct the contract"
     return f"expected a Dataset or an EventType at {code}, found {type(value).__name__}"
 
 

@@ -5,8 +5,7 @@ services      the command and environment of each service, and its running proce
 process_tree  stops a process with all descendants; a watchdog does so if `airnub dev` is killed
 deployer      the process that applies, compiles and deploys, quickly each time
 sample_sites  the process that serves the sample data of all departments
-state         the state folder, locked for one process at a time; ports
+state         the state folder, locked for one process at a time; ports; log files
 postgresql    programs of PostgreSQL, and its cluster
-log_file      the log file of a service with much output
 command       `airnub dev`
 """

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.installed import require_importable
-from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_cli.workspace import Workspace, WorkspaceError, require_importable
 from airnub_prefect.api_url import PORT
 from airnub_prefect.errors import ConfigurationError
 
@@ -43,8 +42,8 @@ def dev(
     infra/work-pools changes. Ctrl-C stops everything; the data is kept for the next start.
     """
     if site_port is not None and not sample:
-        raise click.UsageError("--site-port: expected --sample with it, for otherwise no sample site is served")
-    # They bring asyncio and Pydantic, which `--help` goes without.
+        raise click.UsageError("--site-port: expected --sample too, found none; without it no sample site is served")
+    # These import asyncio and Pydantic, which `--help` does not need.
     import asyncio
 
     from airnub_cli.configuration.environment import load_environment, said_of_sources

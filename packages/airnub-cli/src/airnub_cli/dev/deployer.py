@@ -1,11 +1,11 @@
 """The deployer process of `airnub dev`: `python -m airnub_cli.dev.deployer ROOT FILE ENVIRONMENT`.
 
-A line of JSON on stdin is an order, `{"always": true}`; a line of JSON on stdout is what became of it. Everything else
-goes to stderr.
+A line of JSON on stdin is an order, `{"always": true}`; a line of JSON on stdout is its result. Everything else goes to
+stderr.
 
-Each order is carried out by a child that is forked from this process. Here Prefect and everything else that is not ours
-has been imported, which is most of what `airnub apply`, `airnub compile` and `prefect deploy` take; in the child our
-own packages are imported, as they are now. So a change is deployed in 2 s rather than 8.
+Each order is executed by a child that is forked from this process. This process has imported Prefect and all other
+third-party packages, which takes most of the time of `airnub apply`, `airnub compile` and `prefect deploy`; the child
+imports the present versions of our own packages. So a change is deployed in 2 s rather than 8.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 KIND: Final = "process"
-# What the first order needs, while the server starts; what else there is, the first child tells. None of ours: they
-# have to be imported anew each time.
+# Imported while the server starts; the first child reports the other modules. None of our own, which change and so are
+# imported by each child.
 _FIRST = ("prefect.main", "prefect.cli.deploy._commands", "prefect.workers.process", "prefect_docker.worker")
 
 
@@ -75,7 +75,7 @@ def deploy(root: Path, file: Path, environment: str, *, always: bool) -> DeployR
         wanted = read_desired_state(root, environment, pool_type=KIND)
         text = compile_environment(Workspace.around(root), environment, kind=KIND)
         with prefect_server() as server:
-            # The server is this command's own: no mark on it is kept.
+            # The server belongs to this command, so its environment may change.
             changes = [compare_mark(server, environment), *compare(server, wanted)]
             send(changes, lambda change: _say(f"{change.kind} {change.name}: {change.action.value}"))
     except ConfigurationError as error:
@@ -102,7 +102,7 @@ def deploy(root: Path, file: Path, environment: str, *, always: bool) -> DeployR
 
 
 def _prefect(*arguments: str) -> int:
-    """A command of Prefect, in this process, which does nothing else after it; what it says is shown if it fails."""
+    """Run a command of Prefect in this process, and print its output if it fails; return its exit status."""
     from prefect.cli import app
 
     sys.argv = ["prefect", *arguments]
@@ -120,7 +120,7 @@ def _prefect(*arguments: str) -> int:
 
 
 def _forked(work: Callable[[], DeployReply]) -> tuple[DeployReply, list[str]]:
-    """What `work` returns in a child of this process, and what the child has imported."""
+    """Run `work` in a forked child; return its result, and the names of the modules that the child imported."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from airnub_cli import subprocesses
+from airnub_cli.subprocesses import ProgramError
+
 OLDEST = 14
 """Major version that Prefect needs at least."""
 EXTRA = "airnub-cli[postgresql]"
@@ -28,8 +31,8 @@ _LONGEST_SOCKET = 103
 """Bytes that the path of a Unix socket may have: 103 on macOS, 107 on Linux."""
 _PATIENCE = 120.0
 _UNPRIVILEGED = 65534, 65534
-"""User and group without rights that Linux has."""
-# Where packages put it without the PATH: Debian, Red Hat, Homebrew on either processor, Postgres.app.
+"""User and group id of the unprivileged account of Linux."""
+# Where packages install it outside of the PATH: Debian, Red Hat, Homebrew on either processor, Postgres.app.
 _PLACES = (
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -70,13 +73,13 @@ class Cluster:
     folder: Path
     """Named by the major version, below Prefect's home."""
     socket: Path
-    """The folder of its socket, for its user alone."""
+    """The folder of its socket, accessible only to its user."""
     user: tuple[int, int] | None
     """User and group id that it runs as; `None` for our own."""
 
     @property
     def command(self) -> tuple[str, ...]:
-        """Serves on the socket alone. A power loss may cost the last moments, and damages nothing."""
+        """The command of the server, which listens only on the socket. A power loss may cost the last transactions."""
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket),
@@ -89,11 +92,11 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """For Prefect's server."""
+        """The database URL for Prefect's server."""
         return f"postgresql+asyncpg://postgres@/postgres?host={quote(str(self.socket))}&port={_PORT}"
 
     def prepare(self) -> None:
-        """Make the cluster, unless it is there, and the folder of the socket.
+        """Create the cluster, unless it exists, and the folder of the socket.
 
         Raises:
             PostgresqlError: a program failed, for example because a folder is not accessible or `pg_trgm` is missing.
@@ -102,7 +105,7 @@ class Cluster:
             self._make_socket_folder()
             if not (self.folder / "PG_VERSION").is_file():
                 self._create()
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except (OSError, ProgramError, subprocess.TimeoutExpired) as error:
             raise PostgresqlError(str(error)) from error
 
     def is_ready(self, pid: int) -> bool:
@@ -134,22 +137,24 @@ class Cluster:
     def _run(self, folder: Path, program: str, *words: str, text: str = "") -> str:
         # Variables for a different PostgreSQL, such as PGDATA, would misdirect this one.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        done: subprocess.CompletedProcess[str] = subprocess.run(
-            [self.programs.folder / program, *words], cwd=folder, env=environment | {"LC_ALL": "C"}, input=text,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=_PATIENCE,
-            check=False, **as_user(self.user),
+        done = subprocesses.run(
+            [str(self.programs.folder / program), *words], folder, given=text.encode(), timeout=_PATIENCE,
+            env=environment | {"LC_ALL": "C"}, stderr=subprocess.STDOUT, **as_user(self.user),
         )  # fmt: skip
-        if done.returncode != 0:
-            last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "nothing was said")
+        said = done.stdout.decode(errors="replace")
+        if done.status != 0:
+            last = next((line for line in reversed(said.splitlines()) if line.strip()), "no output")
             raise PostgresqlError(f"{program} failed: {last}")
-        return done.stdout
+        return said
 
     def _make_socket_folder(self) -> None:
         if self.socket.exists() or self.socket.is_symlink():
             # In /tmp a different user could have created it, to intercept our connections.
             owner = self.socket.lstat().st_uid
             if self.socket.is_symlink() or owner != (self.user or (os.geteuid(), 0))[0]:
-                raise PostgresqlError(f"expected the folder {self.socket} to be ours, found it to be of user {owner}")
+                raise PostgresqlError(
+                    f"expected the folder {self.socket} to belong to this user, found the owner {owner}; remove it"
+                )
             return
         self._own(self.socket)
 
@@ -170,25 +175,25 @@ def find_programs() -> Iterator[Programs]:
 
 
 def programs_in(folders: Iterable[Path], source: str) -> Iterator[Programs]:
-    """Of folders that may have one."""
+    """Find the programs in folders that may have them."""
     for folder in dict.fromkeys(folders):
         if not (folder / "initdb").is_file() or not (folder / "postgres").is_file():
             continue
         try:
-            said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-        except (OSError, subprocess.CalledProcessError):
+            said = subprocesses.output([str(folder / "postgres"), "--version"])
+        except (OSError, ProgramError):
             continue  # built for a different platform; the next one may work
         if (found := _VERSION.search(said)) and int(found.group(2)) >= OLDEST:
             yield Programs(folder, found.group(1), source)
 
 
 def choose(home: Path, temporary: Path, candidates: Iterable[Programs] | None = None) -> tuple[Cluster | None, str]:
-    """The first PostgreSQL that works here, and a line that says which database is used and why.
+    """Choose the first PostgreSQL that works here; return it with a line that says which database is used and why.
 
     Args:
-        home: Prefect's, where clusters are kept.
-        temporary: a folder that is removed in the end.
-        candidates: to try, by default all that are found.
+        home: Prefect's home, where clusters are kept.
+        temporary: the folder for temporary files.
+        candidates: programs to try; by default all that are found.
     """
     reasons = []
     user = other_user()
@@ -201,7 +206,7 @@ def choose(home: Path, temporary: Path, candidates: Iterable[Programs] | None = 
         else:
             return cluster, f"database: {programs}"
     why = f" ({'; '.join(reasons)})" if reasons else ""
-    return None, f"database: SQLite, which many runs at once lock{why}. For PostgreSQL, {BOTH_WAYS}"
+    return None, f"database: SQLite, which locks under many concurrent runs{why}. For PostgreSQL, {BOTH_WAYS}"
 
 
 def socket_folder(temporary: Path) -> Path:

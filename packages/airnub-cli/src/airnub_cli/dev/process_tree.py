@@ -7,12 +7,13 @@ no watchdog: it exits by itself when its parent does.
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
+
+from airnub_cli.subprocesses import output
 
 _LOOK_EVERY = 0.05
 _PROC = Path("/proc")
@@ -64,19 +65,18 @@ def _processes() -> list[tuple[int, int]]:
     """Every process with its parent, without zombies."""
     if (_PROC / "self" / "stat").is_file():
         return list(_from_proc())
-    said = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
-    rows = (line.split() for line in said.splitlines())
+    rows = (line.split() for line in output(["ps", "-A", "-o", "pid=,ppid=,stat="]).splitlines())
     return [(int(pid), int(parent)) for pid, parent, state, *_ in rows if not state.startswith("Z")]
 
 
 def _from_proc() -> Iterator[tuple[int, int]]:
-    """As the kernel of Linux says it, where `ps` may be missing."""
+    """Read the processes from /proc on Linux, where `ps` may be missing."""
     for name in os.listdir(_PROC):  # noqa: PTH208  # names are all that is needed
         if name.isdecimal():
             try:
                 said = (_PROC / name / "stat").read_text(encoding="utf-8", errors="replace")
             except OSError:
-                continue  # ended meanwhile
+                continue  # ended in the meantime
             # The name of the command may hold spaces and parentheses; the last one closes it.
             state, parent, *_ = said.rpartition(")")[2].split()
             if state not in {"Z", "X"}:
@@ -87,10 +87,10 @@ PATIENCE = 10.0
 """Seconds that services have to exit."""
 
 
-def guard(told: TextIO) -> set[int]:
+def guard(orders: TextIO) -> set[int]:
     """Read process ids from stdin until it ends; return those that are still registered."""
     left: set[int] = set()
-    for line in told:
+    for line in orders:
         pid = int(line[1:])
         if line.startswith("+"):
             left.add(pid)

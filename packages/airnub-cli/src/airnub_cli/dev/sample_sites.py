@@ -1,6 +1,6 @@
 """The server of all sample sites on one address: `python -m airnub_cli.dev.sample_sites ROOT HOST PORT`.
 
-The environment `sample` asks it, with `airnub dev --sample` and in Compose.
+The environment `sample` uses it as its sources, with `airnub dev --sample` and in Compose.
 """
 
 import sys
@@ -16,10 +16,10 @@ from airnub_prefect.errors import ConfigurationError
 
 
 def together(departments: Iterable[Department]) -> dict[str, Route]:
-    """What all of them serve.
+    """Merge the routes of all sample sites.
 
     Raises:
-        ConfigurationError: two serve the same path.
+        ConfigurationError: two departments serve the same path.
     """
     routes: dict[str, Route] = {}
     owners: dict[str, str] = {}
@@ -29,7 +29,8 @@ def together(departments: Iterable[Department]) -> dict[str, Route]:
         for path, route in department.load_demo().routes(with_failure=False).items():
             if path in owners:
                 raise ConfigurationError.of(
-                    department.name, f"expected paths of its own on the sample site, found {path} of {owners[path]} too"
+                    department.name,
+                    f"expected paths that no other sample site has, found {path}, which {owners[path]} serves too",
                 )
             routes[path], owners[path] = route, department.name
     return routes

@@ -1,6 +1,6 @@
 """Services of `airnub dev`: the command and environment of each, and its running process.
 
-A service is a process in a session of its own, so that Ctrl-C is for `airnub dev`, which ends it.
+A service is a process in a session of its own, so that Ctrl-C reaches only `airnub dev`, which stops its services.
 """
 
 import asyncio
@@ -53,33 +53,33 @@ class Services:
     """The settings that all services share."""
 
     root: Path
-    """Of the repository."""
+    """The root of the repository."""
     state: StateFolder
     port: int
-    """Of the server."""
+    """The port of the server."""
     drain_seconds: float
     site_port: int | None = None
-    """Of the sample site; `None` where the deployments have each department's own sources."""
+    """The port of the sample site; `None` if deployments use each department's own sources."""
     cluster: Cluster | None = None
-    """Of PostgreSQL; `None` for SQLite."""
+    """The cluster of PostgreSQL; `None` for SQLite."""
 
     @property
     def environment(self) -> str:
-        """The one of `configs/environments/` that is deployed."""
+        """The name of the deployed environment."""
         return LOCAL if self.site_port is None else SAMPLE
 
     @property
     def url(self) -> str:
-        """Of the server; its UI is there."""
+        """The URL of the server and its UI."""
         return f"http://{LOOPBACK}:{self.port}"
 
     @property
     def api_url(self) -> str:
-        """Of its API."""
+        """The URL of the server's API."""
         return f"{self.url}/api"
 
     def database(self) -> Service | None:
-        """PostgreSQL, `None` where the database is SQLite."""
+        """PostgreSQL; `None` if the database is SQLite."""
         if self.cluster is None:
             return None
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
@@ -89,7 +89,7 @@ class Services:
         )  # fmt: skip
 
     def server(self, socket: int) -> Service:
-        """The Prefect server, on a socket that listens already: requests wait there until it is ready."""
+        """The Prefect server, on a socket that already listens, so that requests wait until the server is ready."""
         command = ("-m", "airnub_prefect.embedded.process", str(os.getpid()), str(socket))
         database = {} if self.cluster is None else {"PREFECT_SERVER_DATABASE_CONNECTION_URL": self.cluster.url}
         part = self._part(SERVER, command, patience=20.0, inherits=(socket,), also=database)
@@ -100,9 +100,9 @@ class Services:
         return self._part(SITE, ("-m", "airnub_cli.dev.sample_sites", str(self.root), LOOPBACK, str(self.site_port)))
 
     def deployer(self) -> Service:
-        """What applies, compiles and deploys."""
+        """The process that applies, compiles and deploys."""
         command = ("-m", "airnub_cli.dev.deployer", str(self.root), str(self.state.compiled), self.environment)
-        # Asking macOS for proxies in a forked child would end it; all that is asked is on loopback.
+        # Looking up proxies in a forked child crashes on macOS; all requests are on loopback.
         return self._part(DEPLOYER, command, takes_orders=True, also={"NO_PROXY": "*", "no_proxy": "*"})
 
     def worker(self, pool: str) -> Service:
@@ -111,7 +111,7 @@ class Services:
         return self._part(pool, command, patience=self.drain_seconds + 5, may_return=True)
 
     def pools(self) -> list[str]:
-        """The pools that deployments need, once they were compiled."""
+        """The pools of the compiled deployments."""
         compiled = yaml.safe_load(self.state.compiled.read_text(encoding="utf-8"))
         return sorted({one["work_pool"]["name"] for one in compiled["deployments"]})
 
@@ -141,13 +141,13 @@ class Services:
             "PREFECT_HOME": str(self.state.home),
             "PREFECT_UI_STATIC_DIRECTORY": str(self.state.home / "ui"),
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
-            # In memory, which is the default, a restart loses what holds the slots of limits, and the slots with it.
+            # By default leases are in memory: a restart would lose them, and the slots of concurrency limits with them.
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "airnub_prefect.lease_storage",
-            # Without `flow_runs` runs, task runs, logs and artifacts are kept for ever.
+            # Without `flow_runs`, the vacuum never removes runs, task runs, logs and artifacts.
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "P90D",
-            # One write a second for all task runs, rather than one each: they lock SQLite under automations, whose
-            # events are given up after some attempts.
+            # One write a second for all task runs: single writes would lock SQLite, and automations drop events after
+            # some failed attempts.
             "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
             "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -175,7 +175,7 @@ class RunningService:
     """A running service."""
 
     def __init__(self, part: Service, process: Process, say: Callable[[str, str], None]) -> None:
-        """Take over what was started; `say` is given the name of the part and each of its lines."""
+        """Take over a started process; `say` is called with the name of the service and each of its lines."""
         self.part = part
         self.started = time.monotonic()
         self._process = process
@@ -197,11 +197,11 @@ class RunningService:
 
     @property
     def pid(self) -> int:
-        """Of its first process."""
+        """The id of its first process."""
         return self._process.pid
 
     async def ended(self) -> int:
-        """Its exit status, when it has ended and its last line was shown."""
+        """Wait until it has exited and its last line was printed; return its exit status."""
         status = await self._process.wait()
         # Its children may keep its pipes open for longer.
         await asyncio.wait(self._readers, timeout=1)
@@ -246,7 +246,7 @@ class RunningService:
             self._line(line)
 
     async def _read(self, stream: asyncio.StreamReader | None, take: Callable[[str], None]) -> None:
-        # By chunks: `readline` gives up at a line that is longer than its buffer.
+        # In chunks, since `readline` fails for a line that is longer than its buffer.
         assert stream is not None, "both are pipes"
         rest = b""
         while chunk := await stream.read(_CHUNK):

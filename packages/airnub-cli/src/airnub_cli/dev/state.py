@@ -1,13 +1,16 @@
-"""The state folder of `airnub dev`, locked for one process at a time, and free ports."""
+"""The state folder of `airnub dev`, locked for one process at a time; free ports; and log files of services."""
 
 import errno
 import fcntl
+import logging
 import os
 import shutil
 import socket
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from airnub_prefect.errors import ConfigurationError
@@ -24,7 +27,7 @@ class StateFolder:
 
     @property
     def home(self) -> Path:
-        """Prefect's: its database, results, the leases of its limits."""
+        """Prefect's home: its database, results, and leases of concurrency limits."""
         return self.folder / "prefect"
 
     @property
@@ -74,12 +77,12 @@ def listening(given: int | None, preferred: int, option: str) -> socket.socket:
     """A socket that listens on loopback.
 
     Args:
-        given: the port that was asked for; 0 for a free one.
-        preferred: the port where none was asked for; a free one if it is taken.
+        given: the requested port; 0 for any free one.
+        preferred: the port to use if none is requested; if it is taken, any free one.
         option: that sets the port.
 
     Raises:
-        ConfigurationError: the given port is taken, or may not be had.
+        ConfigurationError: the requested port is taken, or may not be used.
     """
     try:
         return socket.create_server((LOOPBACK, preferred if given is None else given), backlog=128)
@@ -89,7 +92,7 @@ def listening(given: int | None, preferred: int, option: str) -> socket.socket:
         reason = "it is taken" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0).lower()
         raise ConfigurationError.of(
             f"{option} {given}",
-            f"expected a free port of {LOOPBACK}, found that {reason}; leave the option away, or give 0, for any",
+            f"expected a free port of {LOOPBACK}, found that {reason}; omit the option, or pass 0, for any free port",
         ) from error
 
 
@@ -98,3 +101,30 @@ def free_port(given: int | None, preferred: int, option: str) -> int:
     with listening(given, preferred, option) as found:
         port: int = found.getsockname()[1]
         return port
+
+
+_BYTES = 10_000_000
+"""Maximum size of the file, in bytes, and of the previous one, which is kept."""
+_LAST = 20
+
+
+class LogFile:
+    """The log file of one service."""
+
+    def __init__(self, path: Path) -> None:
+        """Append to the file at `path`; its folder is created."""
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._handler = RotatingFileHandler(path, maxBytes=_BYTES, backupCount=1, encoding="utf-8", delay=True)
+        self._handler.setFormatter(logging.Formatter("%(message)s"))
+        self.last: deque[str] = deque(maxlen=_LAST)
+        """The last lines, printed when the service dies."""
+
+    def line(self, name: str, text: str) -> None:
+        """Write a line of the service."""
+        self.last.append(text)
+        self._handler.emit(logging.LogRecord(name, logging.INFO, "", 0, text, None, None))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handler.close()

@@ -1,11 +1,11 @@
 """The supervisor of `airnub dev`: it starts, deploys to, watches and stops services in order.
 
-The server, the site and the deployer are started side by side, for each imports for seconds; workers when their pools
-are there. An exit is printed: a worker is started again, since it holds nothing; without one of the others nothing
-would work, and all ends. The output of all services is in one place, each line with the service's name in front.
+The server, the site and the deployer start in parallel, since each imports for seconds; workers start once their pools
+exist. A worker that exits is restarted, since it has no state; if any other service exits, everything is stopped. The
+output of all services is merged, each line prefixed with the service's name.
 
-Files that deployments are made of are looked at five times a second. There are some hundred of them and a look takes
-few milliseconds, so that a library with native code for every platform has nothing to earn here.
+The files of deployments are polled five times a second. There are some hundred of them, and polling takes a few
+milliseconds, so a library for file system events would gain nothing.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.dev.log_file import LogFile
 from airnub_cli.dev.services import RunningService, Service, Services
+from airnub_cli.dev.state import LogFile
 from airnub_prefect.embedded.server import wait_for_api
 
 EVERY = 0.2
-"""Seconds between two looks."""
+"""Seconds between two polls of the watched files."""
 
 PATTERNS = ("packages/*/src", "departments/*/src", "departments/*/prefect.yaml", "configs", "infra/work-pools", ".env")
 
@@ -51,19 +51,19 @@ def different(before: Files, after: Files) -> list[Path]:
 
 async def changes(root: Path, *, every: float = EVERY) -> AsyncIterator[list[Path]]:
     """Yield the changed files once changes have settled: editors and `git` write many files in a row."""
-    told = await asyncio.to_thread(look, root)
-    seen = told
+    reported = await asyncio.to_thread(look, root)
+    seen = reported
     while True:
         await asyncio.sleep(every)
         now = await asyncio.to_thread(look, root)
         is_calm, seen = now == seen, now
-        if is_calm and (paths := different(told, now)):
-            told = now
+        if is_calm and (paths := different(reported, now)):
+            reported = now
             yield paths
 
 
 def is_code(path: Path) -> bool:
-    """Whether it is a part of a package, so that a deployment may differ though no YAML does."""
+    """Whether a file is part of a package, so that deployments may change without a change of YAML."""
     return "src" in path.parts
 
 
@@ -71,7 +71,7 @@ def _below(folder: Path) -> Iterator[tuple[Path, Stamp]]:
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(".")]
         for name in names:
-            # What editors put beside a file while they save it begins with a dot or ends with a tilde.
+            # Temporary files of editors begin with a dot or end with a tilde.
             if not name.startswith(".") and not name.endswith(("~", ".pyc", ".swp", ".tmp")):
                 yield from _file(Path(parent, name))
 
@@ -86,12 +86,12 @@ def _file(path: Path) -> Iterator[tuple[Path, Stamp]]:
 
 SELF = "dev"
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
-# What moves the cursor or clears the screen would spoil the view of the others; colours may stay.
+# Sequences that move the cursor or clear the screen would garble other lines; colours are kept.
 _MOVES = re.compile(r"\x1b\[[0-9;?]*[A-LN-Za-ln-z]|\r")
 
 
 def _echo(text: str) -> None:
-    # Click leaves out the colours where stdout is no terminal.
+    # Click strips colours if stdout is not a terminal.
     click.echo(text)
 
 
@@ -99,7 +99,7 @@ class Output:
     """Lines with names, aligned; a colour for each name."""
 
     def __init__(self, echo: Callable[[str], None] = _echo) -> None:
-        """Make an empty one; `echo` is given each line."""
+        """Start without names; `echo` is called with each line."""
         self._echo = echo
         self._colours: dict[str, str] = {}
         self._width = 0
@@ -107,7 +107,7 @@ class Output:
     def add(self, name: str) -> None:
         """Register a service before its first line, so that the columns stay aligned."""
         if name not in self._colours:
-            # Our own lines are white: they are about the others.
+            # Lines of `airnub dev` itself are white.
             others = len(self._colours) - (SELF in self._colours)
             self._colours[name] = "bright_white" if name == SELF else _COLOURS[others % len(_COLOURS)]
             self._width = max(self._width, len(name))
@@ -131,7 +131,7 @@ class Output:
 
 READY_WITHIN = 120.0
 SHORT_LIFE = 10.0
-"""Seconds that a worker must have run to be restarted; one that died sooner would die again."""
+"""Seconds that a worker must have run to be restarted; one that died sooner would probably die again."""
 _SHOWN = 3
 
 
@@ -145,7 +145,7 @@ class Supervisor:
         self._running: dict[str, RunningService] = {}
         self._logs: dict[str, LogFile] = {}
         self._watching: dict[asyncio.Task[int], RunningService] = {}
-        self._told, self._again = asyncio.Event(), asyncio.Event()
+        self._stopping, self._again = asyncio.Event(), asyncio.Event()
         self._since = time.monotonic()
         self._is_ready = False
 
@@ -153,14 +153,14 @@ class Supervisor:
         """Start everything, keep it up to date until SIGINT or SIGTERM, and end everything.
 
         Args:
-            listening: where the server will serve.
+            listening: the socket of the server.
 
         Returns:
             The exit status: 0 after SIGINT or SIGTERM, 1 when a service died.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, lambda: (self._again if self._told.is_set() else self._told).set())
+            loop.add_signal_handler(number, lambda: (self._again if self._stopping.is_set() else self._stopping).set())
         plan = self._plan
         guard = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "airnub_cli.dev.process_tree", stdin=PIPE, start_new_session=True
@@ -175,7 +175,7 @@ class Supervisor:
             if plan.site_port is not None:
                 await self._start(plan.site())
             await self._start(plan.deployer())
-            return await self._until_told()
+            return await self._until_stopped()
         finally:
             await self._end()
             guard.stdin.close()
@@ -209,18 +209,18 @@ class Supervisor:
             await asyncio.sleep(0.05)
         return True
 
-    async def _until_told(self) -> int:
+    async def _until_stopped(self) -> int:
         """Deploy now and after each change of a file, until a signal arrives or a service dies."""
         changed: asyncio.Queue[list[Path]] = asyncio.Queue()
         watch = asyncio.create_task(self._watch(changed))
-        told = asyncio.create_task(self._told.wait())
+        stopping = asyncio.create_task(self._stopping.wait())
         deploying: asyncio.Task[None] | None = asyncio.create_task(self._first())
         changing = asyncio.create_task(changed.get())
         try:
             while True:
-                waiting = {told, watch, *self._watching, deploying or changing}
+                waiting = {stopping, watch, *self._watching, deploying or changing}
                 done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                if told in done:
+                if stopping in done:
                     return 0
                 if watch in done:
                     watch.result()
@@ -237,13 +237,13 @@ class Supervisor:
             self._view.alarm(str(error))
             return 1
         finally:
-            for task in (watch, told, changing, deploying):
+            for task in (watch, stopping, changing, deploying):
                 if task is not None:
                     task.cancel()
 
     async def _watch(self, changed: asyncio.Queue[list[Path]]) -> None:
         async for paths in changes(self._plan.root):
-            # What changed while something was deployed is deployed next, at once.
+            # Changes during a deployment are deployed together after it.
             while not changed.empty():
                 paths = sorted({*paths, *changed.get_nowait()})
             changed.put_nowait(paths)
@@ -266,19 +266,19 @@ class Supervisor:
         order = json.dumps({"always": not paths or any(map(is_code, paths))})
         answer = json.loads(await self._running["deploy"].order(order))
         if answer["status"] != 0:
-            self._view.alarm("not deployed; what was deployed before is still there. Mend the file and save it")
+            self._view.alarm("not deployed, and the previous deployments are kept; correct the file and save it")
             return
         for pool in self._plan.pools():
             if pool not in self._running:
                 await self._start(self._plan.worker(pool))
-        said = f"{answer['deployed']} deployments deployed" if answer["deployed"] else "deployments are as they were"
+        said = f"{answer['deployed']} deployments deployed" if answer["deployed"] else "deployments are unchanged"
         self._view.say(f"{answer['changed']} objects applied, {said}, in {time.monotonic() - began:.1f} s")
         if not self._is_ready:
             self._is_ready = True
             self._view.say(
                 f"ready in {time.monotonic() - self._since:.0f} s: {self._plan.url}\n"
                 f"for commands in another terminal: export PREFECT_API_URL={self._plan.api_url}\n"
-                "Files are watched; Ctrl-C ends everything."
+                "Files are watched; Ctrl-C stops everything."
             )
 
     async def _survives(self, running: RunningService, status: int) -> bool:
@@ -287,11 +287,11 @@ class Supervisor:
         self._guard.write(f"-{running.pid}\n".encode())
         lived = time.monotonic() - running.started
         if part.may_return and lived >= SHORT_LIFE:
-            self._view.alarm(f"{part.name} died with exit status {status} after {lived:.0f} s, and is started again")
+            self._view.alarm(f"{part.name} died with exit status {status} after {lived:.0f} s, and is restarted")
             await running.stop(self._again)
             await self._start(part)
             return True
-        self._view.alarm(f"{part.name} died with exit status {status} after {lived:.0f} s: everything ends")
+        self._view.alarm(f"{part.name} died with exit status {status} after {lived:.0f} s; stopping everything")
         if (log := self._logs.get(part.name)) is not None:
             for line in log.last:
                 self._view.line(part.name, line)
@@ -302,7 +302,7 @@ class Supervisor:
         """Stop workers first, while the server can still record the outcome of their runs, and the server last."""
         order = list(reversed(self._running.values()))
         if any(running.part.may_return for running in order):
-            self._view.say("ending: workers wait for their runs; Ctrl-C again ends them now")
+            self._view.say("stopping: workers wait for their runs; Ctrl-C again stops them now")
         workers = [running for running in order if running.part.may_return]
         await asyncio.gather(*(running.stop(self._again) for running in workers))
         for running in order:
@@ -312,4 +312,4 @@ class Supervisor:
             task.cancel()
         for log in self._logs.values():
             log.close()
-        self._view.say("ended")
+        self._view.say("stopped")

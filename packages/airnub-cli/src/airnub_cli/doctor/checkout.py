@@ -13,20 +13,20 @@ from airnub_prefect.dotenv_file import wrong_lines
 _MISTAKES = 2
 """Exit status of a command that found mistakes in the configuration."""
 LEAST, ENOUGH = 500_000_000, 5_000_000_000
-"""Bytes: below the first nothing works for long; Compose's images and a build of them need the second."""
+"""Free bytes: below the first, nothing works for long; Compose's images and their build need the second."""
 
 
 def check_checkout(root: Path) -> Iterator[DoctorFinding]:
-    """Everything about the checkout, in the order in which it is mended."""
+    """Check the checkout, in the order in which problems are fixed."""
     yield check_lock(ask(["uv", "lock", "--check", "--offline"], root))
-    # Groups such as `lint` may be installed besides.
+    # Groups such as `lint` may be installed too.
     sync = ["uv", "sync", "--check", "--frozen", "--offline", "--inexact"]
     every = ask([*sync, "--all-packages"], root)
     environment = check_environment(every, every if every is None or every.status == 0 else ask(sync, root))
     yield environment
     dotenv = check_dotenv(root / ".env")
     yield dotenv
-    if dotenv.level != "missing":  # which says why nothing can be compiled
+    if dotenv.level != "missing":  # otherwise `.env` is the reason why nothing can be compiled
         compiled = ask([sys.executable, "-m", "airnub_cli", "compile", "--check"], root)
         yield check_compiled(compiled, has_all=environment.level == "fine")
     yield check_disk(root, shutil.disk_usage(root).free)
@@ -34,71 +34,73 @@ def check_checkout(root: Path) -> Iterator[DoctorFinding]:
 
 
 def check_lock(said: Said | None) -> DoctorFinding:
-    """Whether `uv.lock` fits the pyproject files."""
+    """Check that `uv.lock` fits the pyproject files."""
     if said is None:
         return missing("uv.lock", "cannot be checked without uv", "pip install uv")
     if said.status == 0:
         return fine("uv.lock", "fits the pyproject files")
     if "needs to be updated" in said.text:
         return missing("uv.lock", "does not fit the pyproject files", "uv lock")
-    # Without the network and with an empty cache uv cannot tell.
+    # Offline and with an empty cache, uv cannot check it.
     return odd("uv.lock", f"could not be checked offline: {last_line(said.text)}", "uv lock --check")
 
 
 def check_environment(said: Said | None, of_root: Said | None) -> DoctorFinding:
-    """Whether `.venv` holds what the lock says.
+    """Check that `.venv` has the packages of the lock.
 
     Args:
-        said: of every member.
-        of_root: of what the root depends on, which is what `uv run` installs.
+        said: the answer of uv for all members.
+        of_root: the answer for the dependencies of the root, which `uv run` installs.
     """
     if said is None:
         return missing("environment", "cannot be checked without uv", "pip install uv")
     if said.status == 0:
-        return fine("environment", "holds what the lock says")
+        return fine("environment", "has the packages of the lock")
     if of_root is not None and of_root.status == 0:
-        found = "holds what the root depends on, not every department; `uv run --all-packages …` installs those too"
+        found = (
+            "has the dependencies of the root, and not every department; `uv run --all-packages …` installs those too"
+        )
         return odd("environment", found, "uv sync --all-packages")
-    # `uv run` brings it up to date by itself; what is imported without it is another matter.
-    return odd("environment", f"is not what the lock says: {last_line(said.text)}", "uv sync --all-packages")
+    # `uv run` syncs it; only Python started in a different way imports old packages.
+    return odd("environment", f"differs from the lock: {last_line(said.text)}", "uv sync --all-packages")
 
 
 def check_compiled(said: Said | None, *, has_all: bool) -> DoctorFinding:
-    """Whether the root's `prefect.yaml` is what the departments say.
+    """Check that the root's `prefect.yaml` is up to date with the departments' files.
 
     Args:
-        said: by `airnub compile --check`.
-        has_all: whether the environment holds every department, and what each depends on.
+        said: the answer of `airnub compile --check`.
+        has_all: whether every department is installed, with its dependencies.
     """
     if said is not None and said.status == 0:
-        return fine("prefect.yaml", "is what the departments' files say")
+        return fine("prefect.yaml", "is up to date with the departments' files")
     if said is not None and said.status == 1 and "is stale" in said.text:
-        return odd("prefect.yaml", "is not what the departments' files say", "uv run airnub compile")
-    if said is None or said.status != _MISTAKES:  # such as one that took too long
+        return odd("prefect.yaml", "is out of date with the departments' files", "uv run airnub compile")
+    if said is None or said.status != _MISTAKES:  # for example a timeout
         found = last_line(said.text) if said else "it could not be started"
         return odd("prefect.yaml", f"could not be checked: {found}", "uv run airnub compile --check")
     if not has_all:
-        found = "cannot be compiled here, where not every department is installed"
+        found = "cannot be compiled here, since not every department is installed"
         return odd("prefect.yaml", found, "uv run --all-packages airnub compile --check")
     found = f"departments cannot be compiled: {last_line(said.text)}"
     return missing("prefect.yaml", found, "uv run airnub compile --check")
 
 
 def check_dotenv(path: Path) -> DoctorFinding:
-    """Whether `.env` can be read, and by its owner alone."""
+    """Check that `.env` is valid, and that only its owner can read it."""
     if not path.exists():
-        return fine(".env", "there is none; none is needed")
+        return fine(".env", "none, and none is needed")
     if wrong := list(wrong_lines(path)):
         found = "; ".join(str(one).removesuffix("; see .env.example") for one in wrong)
-        return missing(".env", found, "compare it with .env.example; other commands refuse to run with it")
+        return missing(".env", found, "correct it by .env.example; other commands reject it")
     mode = path.stat().st_mode
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return odd(".env", "may hold secrets, and others can read it", "chmod 600 .env")
-    return fine(".env", "can be read, by its owner alone")
+        return odd(".env", "may contain secrets, and other users can read it", "chmod 600 .env")
+    return fine(".env", "is valid, and only its owner can read it")
 
 
 def check_disk(root: Path, free: int) -> DoctorFinding:
-    """Whether there is room."""
+    """Check the free disk space."""
     found = f"{free / 1e9:.1f} GB free on the disk of {root}"
     if free < LEAST:
         return missing("disk", found, "docker system prune; uv cache prune")
@@ -110,9 +112,9 @@ def check_disk(root: Path, free: int) -> DoctorFinding:
 
 
 def check_data(root: Path) -> DoctorFinding:
-    """Whether runs can write where data goes."""
+    """Check that runs can write into the folder of the data."""
     folder = Path(os.environ.get("AIRNUB_DATA_ROOT") or root).expanduser() / "data"
     nearest = next(one for one in (folder, *folder.parents) if one.exists())
     if os.access(nearest, os.W_OK):
-        return fine("data", f"{folder} can be written")
-    return missing("data", f"{nearest} cannot be written", f'sudo chown -R "$USER" {nearest}')
+        return fine("data", f"{folder} is writable")
+    return missing("data", f"{nearest} is not writable", f'sudo chown -R "$USER" {nearest}')

@@ -30,26 +30,26 @@ def doctor(as_json: bool) -> None:
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)
-    os.chdir(root)  # as Prefect's own settings are looked for
+    os.chdir(root)  # where Prefect looks for its settings
     findings = [*check_tools(), *check_checkout(root), *check_prefect(_values(root))]
     click.echo(json.dumps([one.as_json() for one in findings], indent=2) if as_json else table(findings))
     sys.exit(int(any(one.level == "missing" for one in findings)))
 
 
 def table(findings: Sequence[DoctorFinding]) -> str:
-    """A line for each, with the command that mends it below, and how many there are at the end."""
+    """Format the findings: a line each, with the command to fix it below, and the number by level at the end."""
     width = max(len(one.name) for one in findings)
     lines = []
     for one in findings:
         mark, colour = _MARKS[one.level]
         lines.append(f"{click.style(mark, fg=colour)} {one.name:<{width}}  {one.found}")
-        if one.mend:
-            lines.append(f"  {'':<{width}}  mend: {click.style(one.mend, bold=True)}")
+        if one.fix:
+            lines.append(f"  {'':<{width}}  fix: {click.style(one.fix, bold=True)}")
     counted = {level: sum(one.level == level for one in findings) for level in _MARKS}
     lines.append(", ".join(f"{count} {level}" for level, count in counted.items() if count))
     return "\n".join(lines)
 
 
 def _values(root: Path) -> dict[str, str]:
-    # What is wrong with `.env` is a finding of its own.
+    # Mistakes in `.env` are a finding of their own.
     return dict(os.environ) if any(wrong_lines(root / ".env")) else known_values(root)

@@ -20,14 +20,14 @@ _CLOUD = "api.prefect.cloud"
 
 
 def check_prefect(values: Mapping[str, str]) -> Iterator[DoctorFinding]:
-    """Everything about Prefect; `values` is `.env` with the environment over it."""
+    """Check port, server and settings of Prefect; `values` is `.env`, overridden by the environment."""
     yield check_port(PORT)
     yield check_server(configured_api_url(), values)
     yield from check_settings(values)
 
 
 def check_port(port: int) -> DoctorFinding:
-    """Whether the port of the server is free, or a Prefect server's."""
+    """Check that the port of the server is free, or used by a Prefect server."""
     name = f"port {port}"
     with socket.socket() as asked:
         asked.settimeout(_PATIENCE)
@@ -39,16 +39,16 @@ def check_port(port: int) -> DoctorFinding:
     except (OSError, ValueError, HTTPException):
         healthy = False
     if healthy:
-        return fine(name, "a Prefect server is on it")
-    mend = f"lsof -i :{port}, and end it; or uv run airnub dev --port 4300; or AIRNUB_PORT=4300 in .env for Compose"
-    return odd(name, "something that is no Prefect server is on it", mend)
+        return fine(name, "a Prefect server listens on it")
+    fix = f"stop it (lsof -i :{port}); or uv run airnub dev --port 4300; or AIRNUB_PORT=4300 in .env for Compose"
+    return odd(name, "a program other than a Prefect server listens on it", fix)
 
 
 def check_server(url: str | None, values: Mapping[str, str]) -> DoctorFinding:
-    """Whether the server that is configured answers, lets us in, and has our version."""
+    """Check that the configured server answers, grants access, and has the version of this checkout."""
     name = "PREFECT_API_URL"
     if url is None:
-        return fine(name, "not set: commands start a server of their own; `airnub apply` and workers need one")
+        return fine(name, "not set: commands start an embedded server; `airnub apply` and workers need one")
     shown = re.sub(r"//[^/@]*@", "//***@", url)
     if urlsplit(url).scheme not in {"http", "https"}:
         return odd(name, f"expected an http or https URL, found {shown}", f"export PREFECT_API_URL={LOCAL}")
@@ -57,38 +57,42 @@ def check_server(url: str | None, values: Mapping[str, str]) -> DoctorFinding:
         there = read(f"{url.rstrip('/')}/admin/version", values)
     except HTTPError as error:
         if error.code in {401, 403}:
-            return odd(
-                name, f"{shown} does not let us in ({error.code})", "export PREFECT_API_AUTH_STRING=user:password"
-            )
+            return odd(name, f"{shown} denies access ({error.code})", "export PREFECT_API_AUTH_STRING=user:password")
         if urlsplit(url).hostname == _CLOUD:
             return fine(name, f"{shown}, Prefect Cloud")
-        return odd(name, f"{shown} answers {error.code}; expected a Prefect API, whose path is mostly /api", unset)
+        return odd(
+            name, f"{shown} answers {error.code}; expected a Prefect API, whose path usually ends in /api", unset
+        )
     except (OSError, ValueError, HTTPException) as error:
         return odd(name, f"{shown} does not answer: {error}", unset)
     here = version("prefect")
     if there != here:
-        return odd(name, f"{shown} is version {there}, ours is {here}", f"update the server to {here}")
+        return odd(name, f"{shown} has version {there}, this checkout has {here}", f"update the server to {here}")
     return fine(name, f"{shown}, version {there}")
 
 
 def check_settings(values: Mapping[str, str]) -> Iterator[DoctorFinding]:
-    """Settings that are set and lead to errors far from where they are."""
+    """Find settings whose values cause errors elsewhere."""
     for name, (is_wrong, why) in _WRONG.items():
         value = values.get(name)
         if value is not None and is_wrong(value):
             yield odd(name, why, f"unset {name}, or remove it from .env")
     if values.get("PREFECT_API_KEY") and values.get("PREFECT_API_AUTH_STRING"):
-        yield odd("PREFECT_API_KEY", "it is set beside PREFECT_API_AUTH_STRING, which wins", "unset PREFECT_API_KEY")
+        yield odd(
+            "PREFECT_API_KEY",
+            "it is set together with PREFECT_API_AUTH_STRING, which has precedence",
+            "unset PREFECT_API_KEY",
+        )
 
 
 def read(url: str, values: Mapping[str, str]) -> object:
-    """The JSON at a URL of the API."""
+    """Read JSON from a URL of the API."""
     request = urllib.request.Request(url)  # noqa: S310  # the scheme was checked
     if auth := values.get("PREFECT_API_AUTH_STRING"):
         request.add_header("Authorization", f"Basic {base64.b64encode(auth.encode()).decode()}")
     elif key := values.get("PREFECT_API_KEY"):
         request.add_header("Authorization", f"Bearer {key}")
-    # Loopback is nothing for a proxy.
+    # No proxy for loopback.
     handlers = [urllib.request.ProxyHandler({})] if urlsplit(url).hostname in {"127.0.0.1", "localhost"} else []
     with urllib.request.build_opener(*handlers).open(request, timeout=_PATIENCE) as answer:
         return json.load(answer)
@@ -107,15 +111,21 @@ def _is_no_folder(value: str) -> bool:
     return not value or (os.path.exists(home) and not os.access(home, os.W_OK))  # noqa: PTH110
 
 
-_DATABASE = (_is_no_database, "Prefect's driver is postgresql+asyncpg://; with this one the server does not start")
+_DATABASE = (
+    _is_no_database,
+    "expected postgresql+asyncpg://, found a different driver, with which the server does not start",
+)
 _WRONG: dict[str, tuple[Callable[[str], bool], str]] = {
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": (_is_no_beat, "expected a number, 30 or more: else importing Prefect fails"),
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": (
+        _is_no_beat,
+        "expected a number, 30 or more; otherwise importing Prefect fails",
+    ),
     "PREFECT_SERVER_DATABASE_CONNECTION_URL": _DATABASE,
     "PREFECT_API_DATABASE_CONNECTION_URL": _DATABASE,
-    "PREFECT_HOME": (_is_no_folder, "expected a folder that can be written"),
+    "PREFECT_HOME": (_is_no_folder, "expected a writable folder"),
     "PREFECT_TEST_MODE": (lambda value: value.lower() in {"1", "true"}, "Prefect is in the mode of its own tests"),
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": (
         lambda value: value.lower() in {"0", "false"} and configured_api_url() is None,
-        "Prefect may start no server of its own, and none is configured",
+        "embedded servers are disabled, and no server is configured",
     ),
 }

@@ -1,7 +1,6 @@
 """Checks of the required tools uv and Python, and of Docker, which is optional."""
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,49 +8,51 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from airnub_cli import subprocesses
 from airnub_cli.dev.postgresql import INSTALL_EXTRA, Programs, find_programs
+from airnub_cli.subprocesses import ProgramError
 
 Level = Literal["fine", "odd", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorFinding:
-    """One look at one thing.
+    """The result of one check.
 
-    `odd` is what may be meant so, or what only some commands need; `missing` is what a first run cannot do without.
+    `odd` is a possibly intentional state, or a tool that only some commands need; `missing` prevents a first run.
     """
 
     name: str
     level: Level
     found: str
-    mend: str | None = None
-    """A command, or what to change."""
+    fix: str | None = None
+    """The command, or the change, that fixes it."""
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """The finding as JSON types."""
         return asdict(self)
 
 
 def fine(name: str, found: str) -> DoctorFinding:
-    """Nothing to do."""
+    """A finding without a problem."""
     return DoctorFinding(name, "fine", found)
 
 
-def odd(name: str, found: str, mend: str) -> DoctorFinding:
-    """Something to know of."""
-    return DoctorFinding(name, "odd", found, mend)
+def odd(name: str, found: str, fix: str) -> DoctorFinding:
+    """A finding that may be intentional."""
+    return DoctorFinding(name, "odd", found, fix)
 
 
-def missing(name: str, found: str, mend: str) -> DoctorFinding:
-    """Something to mend first."""
-    return DoctorFinding(name, "missing", found, mend)
+def missing(name: str, found: str, fix: str) -> DoctorFinding:
+    """A finding that prevents a first run."""
+    return DoctorFinding(name, "missing", found, fix)
 
 
 UV = (0, 7)
-"""Older ones do not read this lock."""
+"""Older versions cannot read this lock."""
 PYTHON = (3, 11)
 COMPOSE = (2, 24)
-"""`env_file` that need not be there."""
+"""The first version with an optional `env_file`."""
 _PATIENCE = 60.0
 _NUMBER = re.compile(r"(\d+)\.(\d+)(?:\.\d+)?")
 _WITHOUT = "only `airnub images` and Compose need it; `uv run airnub dev` does not"
@@ -59,29 +60,26 @@ _WITHOUT = "only `airnub images` and Compose need it; `uv run airnub dev` does n
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a tool said."""
+    """The answer of a tool."""
 
     status: int
     text: str
 
 
 def ask(command: Sequence[str], folder: Path | None = None) -> Said | None:
-    """Run a tool; `None` where it is not installed."""
-    if shutil.which(command[0]) is None:
-        return None
+    """Run a tool; `None` if it is not installed."""
     try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=_PATIENCE, check=False,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        done = subprocesses.run(command, folder, timeout=_PATIENCE)
+    except ProgramError:
+        return None
     except (OSError, subprocess.TimeoutExpired) as error:
         return Said(1, str(error))
-    # An error is often on stderr while stdout is empty or half an answer.
-    return Said(done.returncode, (done.stdout if done.returncode == 0 else done.stderr or done.stdout).strip())
+    # Errors are often on stderr, while stdout is empty or incomplete.
+    return Said(done.status, done.text.strip() if done.status == 0 else done.error or done.text.strip())
 
 
 def check_tools() -> Iterator[DoctorFinding]:
-    """Each tool in turn."""
+    """Check all tools."""
     yield check_uv(ask(["uv", "--version"]))
     yield check_python(sys.version_info[:2])
     yield check_postgresql(next(find_programs(), None))
@@ -93,7 +91,7 @@ def check_tools() -> Iterator[DoctorFinding]:
 
 
 def check_uv(said: Said | None) -> DoctorFinding:
-    """Whether uv is there and reads our lock."""
+    """Check that uv is installed and can read the lock."""
     if said is None or said.status != 0:
         return missing("uv", "not found on the PATH", "pip install uv")
     found = numbers(said.text)
@@ -103,26 +101,28 @@ def check_uv(said: Said | None) -> DoctorFinding:
 
 
 def check_python(found: tuple[int, ...]) -> DoctorFinding:
-    """Whether this Python is new enough."""
+    """Check that this Python is new enough."""
     if found < PYTHON:
         return missing("Python", f"expected {dotted(PYTHON)} or newer, found {dotted(found)}", "uv python install 3.13")
     return fine("Python", dotted(found))
 
 
 def check_postgresql(found: Programs | None) -> DoctorFinding:
-    """Whether `airnub dev` has a better database than SQLite."""
+    """Check whether `airnub dev` can use PostgreSQL instead of SQLite."""
     if found is None:
-        return odd("PostgreSQL", "none; `airnub dev` uses SQLite, which many runs at once lock", INSTALL_EXTRA)
+        return odd(
+            "PostgreSQL", "none; `airnub dev` uses SQLite, which locks under many concurrent runs", INSTALL_EXTRA
+        )
     return fine("PostgreSQL", f"{found.version} of {found.source}; `airnub dev` uses it")
 
 
 def check_engine(said: Said | None) -> DoctorFinding:
-    """Whether there is a Docker engine that lets us in."""
+    """Check that there is a Docker engine to which this user has access."""
     if said is None:
         return odd("Docker engine", f"docker is not installed; {_WITHOUT}", "https://docs.docker.com/engine/install/")
     if said.status != 0 and "permission denied" in said.text.lower():
-        mend = 'sudo usermod -aG docker "$USER" && newgrp docker'
-        return odd("Docker engine", f"it does not let this user in; {_WITHOUT}", mend)
+        fix = 'sudo usermod -aG docker "$USER" && newgrp docker'
+        return odd("Docker engine", f"it denies this user access; {_WITHOUT}", fix)
     if said.status != 0:
         found = f"it does not answer; {_WITHOUT}: {last_line(said.text)}"
         return odd("Docker engine", found, "sudo systemctl start docker")
@@ -130,7 +130,7 @@ def check_engine(said: Said | None) -> DoctorFinding:
 
 
 def check_plugin(name: str, said: Said | None, least: tuple[int, ...]) -> DoctorFinding:
-    """Whether a plugin of Docker is there, and new enough."""
+    """Check that a plugin of Docker is installed, and new enough."""
     package = f"docker-{name.split()[-1].lower()}-plugin"
     if said is None or said.status != 0:
         return odd(name, f"not installed; {_WITHOUT}", f"sudo apt-get install {package}")
@@ -140,16 +140,16 @@ def check_plugin(name: str, said: Said | None, least: tuple[int, ...]) -> Doctor
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """The first version in a text, without what comes after its second number."""
+    """The major and minor number of the first version in a text."""
     match = _NUMBER.search(text)
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def dotted(version: tuple[int, ...]) -> str:
-    """A version as people write it."""
+    """Format a version with dots."""
     return ".".join(map(str, version))
 
 
 def last_line(text: str) -> str:
-    """What a tool said last, which is mostly what is wrong."""
-    return text.splitlines()[-1].strip() if text else "it said nothing"
+    """The last line of an output, which usually has the error."""
+    return text.splitlines()[-1].strip() if text else "no output"

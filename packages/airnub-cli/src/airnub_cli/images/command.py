@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.command_error import CommandError
+from airnub_cli.commands import CommandError
 from airnub_cli.images.build import BuildPlan, build_plan, carry_out
 from airnub_cli.images.docker_engine import DockerBases, DockerEngine, EngineError
 from airnub_cli.images.image import Image, Named

@@ -1,8 +1,8 @@
 """Creation of a category in the ingestion of a department, copied from a category of the template.
 
-Its module and its test are new files; the lines that name it in `stage.py` and `settings.py` are the template's,
-renamed, and are inserted after those of the existing categories. A department that was rewritten has no such places:
-the error then says which lines to add where.
+Its module and its test are new files. The lines that name it in `stage.py` and `settings.py` are copied from the
+template, renamed, and inserted after those of the existing categories. If a department was rewritten and has no such
+lines, the error says which lines to add where.
 """
 
 import re
@@ -25,16 +25,16 @@ def add_category(workspace: Workspace, department: str, stage: str, name: str, l
 
     Args:
         workspace: the checkout.
-        department: whose.
-        stage: the one that has categories.
-        name: of the category: a module, a key of the settings, a part of the name of a flow.
-        like: the template's category that it is a copy of; the one of the same name, else that of files.
+        department: its name.
+        stage: the stage that has categories.
+        name: of the category: its module, its key in the settings, and a part of its flow's name.
+        like: the template's category to copy; by default the one of the same name, else `FIRST_CATEGORY`.
 
     Returns:
         The files that are new or changed, relative to the root.
 
     Raises:
-        WorkspaceError: it cannot be; nothing was written.
+        WorkspaceError: the category cannot be added; nothing was written.
         ConfigurationError: the department does not compile with it; nothing was written.
     """
     root, known = workspace.root, categories(workspace.root)
@@ -48,7 +48,7 @@ def add_category(workspace: Workspace, department: str, stage: str, name: str, l
     names, folder = Names(member.module), member.folder.relative_to(root).as_posix()
     flows = f"{folder}/src/{names.module}/flows/{stage}"
     if stage != STAGE or not (root / flows / "stage.py").is_file():
-        raise WorkspaceError(f"expected a stage with categories, {flows}/stage.py, found {stage!r} without")
+        raise WorkspaceError(f"expected a stage with categories, {flows}/stage.py, found {stage!r}, which has none")
     if (root / flows / f"{name}.py").exists() or name in {"stage", *_fields(root, f"{folder}/src/{names.module}")}:
         raise WorkspaceError(f"expected a new category, found {name!r}, which {names.module} has; nothing was written")
     with at_work(root) as prepared:
@@ -85,7 +85,7 @@ def _renamed(text: str, like: str, name: str, names: Names) -> str:
 
 
 def _with_lines(path: str, text: str, wanted: list[str], behind: re.Pattern[str]) -> str:
-    """A module with an import and a further line: that one comes behind the last that is like it."""
+    """Add an import to a module, and a line after the last one that matches `behind`."""
     imported, line = wanted
     lines = text.split("\n")
     places = [index for index, one in enumerate(lines) if behind.fullmatch(one)]
@@ -93,13 +93,13 @@ def _with_lines(path: str, text: str, wanted: list[str], behind: re.Pattern[str]
     imports = [index for index, one in enumerate(lines) if re.match(r"from [\w.]+ import [^(]*$", one)]
     if not places or not imports:
         raise WorkspaceError(
-            f"expected places in {path} like those of the template's categories, found none; write by hand\n"
-            f"  {imported}\nat its top, and where it belongs\n{line}"
+            f"expected lines of categories in {path} as in the template, found none; add at its top\n"
+            f"  {imported}\nand at the matching place\n{line}"
         )
     lines.insert(places[-1] + 1, line)
     same = next((index for index in imports if lines[index].startswith(f"from {source} import ")), None)
     if same is None:
-        # Beside the imports of the same package; `with_sorted_imports` puts it in its place among them.
+        # Beside the imports of the same package; `with_sorted_imports` sorts them.
         package = f"from {PurePosixPath(source.replace('.', '/')).parts[0]}"
         lines.insert(next((index for index in imports if lines[index].startswith(package)), imports[-1]), imported)
     else:
@@ -109,7 +109,7 @@ def _with_lines(path: str, text: str, wanted: list[str], behind: re.Pattern[str]
 
 
 def _order(name: str) -> tuple[int, str]:
-    """Constants, then classes, then the rest, as the linter sorts them."""
+    """Sort key of imported names, as the linter sorts them: constants, classes, others."""
     return (0 if name.isupper() else 1 if name[:1].isupper() else 2, name)
 
 

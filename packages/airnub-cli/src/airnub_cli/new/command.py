@@ -65,13 +65,11 @@ def new_department(
     changed = create_department(workspace, wanted)
     is_installed = install(workspace.root)
     folder = f"departments/{name}/"
-    click.echo(f"{folder} is made: {sum(path.startswith(folder) for path in changed)} files")
+    click.echo(f"{folder} is created: {sum(path.startswith(folder) for path in changed)} files")
     for path in changed:
         if not path.startswith(folder):
             click.echo(f"{path} is written")
-    click.echo(
-        f"owned by {wanted.owner}, as configs/departments.yaml says; {time.monotonic() - started:.1f} s\n", err=True
-    )
+    click.echo(f"owner: {wanted.owner} (configs/departments.yaml); {time.monotonic() - started:.1f} s\n", err=True)
     slug = wanted.names.slug
     steps = [] if is_installed else ["uv sync --all-packages"]
     steps += [] if is_empty else [f"uv run --package {slug} {slug} demo"]

@@ -1,11 +1,10 @@
-"""Creation of a department: the whole of it is checked before the first file is written."""
+"""Creation of a department; everything is checked before the first file is written."""
 
 import builtins
 import importlib.util
 import keyword
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Collection
@@ -15,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from airnub_cli import subprocesses
 from airnub_cli.configuration.environment import environment_file
 from airnub_cli.configuration.environment_names import SAMPLE
 from airnub_cli.configuration.generated_sections import generated_sections
@@ -38,12 +38,12 @@ from airnub_cli.workspace_copy import WorkspaceCopy
 from airnub_cli.yaml_editing import with_entry, with_key
 
 LONGEST = 30
-"""Characters: the name is a part of others, such as those of flows, and of lines that are not to be broken."""
+"""Maximum length of a name, in characters, since names of flows and generated lines contain it."""
 _FORM = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _RESERVED = {
     "all", "build", "conftest", "data", "default", "department", "departments", "dist", "local", "main", "prefect",
     "root", "self", "site", "src", "template", "test", "tests", "worker", TEMPLATE.module,
-    # Windows has no folders of these names.
+    # Windows reserves these names.
     "aux", "con", "nul", "prn", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)),
 }  # fmt: skip
 _SET_APART = ("airnub", "prefect_", "worker_", "site_", "department_template")
@@ -53,7 +53,7 @@ def check_name(workspace: Workspace, name: str) -> None:
     """Validate the name of a new department.
 
     Raises:
-        WorkspaceError: it may not; says why, and which name would do where one is near.
+        WorkspaceError: the name is invalid or taken; the message has the reason, and a similar valid name.
         ConfigurationError: the registry cannot be read.
     """
     if reason := _malformed(name) or _taken(workspace, name):
@@ -64,7 +64,7 @@ def check_identifier(name: str, what: str) -> None:
     """Validate the name of a new module.
 
     Raises:
-        WorkspaceError: it may not.
+        WorkspaceError: the name is invalid.
     """
     if reason := _malformed(name):
         raise WorkspaceError(f"expected the name of a new {what}, found {name!r}: {reason}; nothing was written")
@@ -73,53 +73,58 @@ def check_identifier(name: str, what: str) -> None:
 def _malformed(name: str) -> str | None:
     if not _FORM.fullmatch(name):
         near = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")
-        # What is no name as a whole is not made one by half.
-        advice = f"; {near} would do" if _FORM.fullmatch(near) and not keyword.iskeyword(near) else ""
+        # A name is suggested only if all of it is valid.
+        advice = f"; {near} is valid" if _FORM.fullmatch(near) and not keyword.iskeyword(near) else ""
         return (
-            "it becomes a Python package, so it has lower-case letters, digits and single underscores between them, "
+            "as the name of a Python package it has lower-case letters, digits and single underscores between them, "
             f"and begins with a letter{advice}"
         )
     if len(name) > LONGEST:
-        return f"it has {len(name)} characters, and at most {LONGEST} leave room in the names that are made of it"
+        return f"it has {len(name)} characters, and at most {LONGEST} are allowed, since other names contain it"
     if keyword.iskeyword(name) or keyword.issoftkeyword(name) or hasattr(builtins, name):
-        return "it is a word of Python's own; choose another"
+        return "it is a keyword or built-in of Python; choose a different name"
     return None
 
 
 def _taken(workspace: Workspace, name: str) -> str | None:
     root, names = workspace.root, Names(name)
     if name in _RESERVED or name.startswith(_SET_APART):
-        return "it is reserved, as are all that begin with airnub, prefect_, worker_ or site_; choose another"
+        return (
+            "it is reserved, like all names that begin with airnub, prefect_, worker_ or site_; choose a different name"
+        )
     for member in workspace.members.values():
         if name in {member.folder.name, member.module} or names.slug == member.name:
-            return f"it is that of {member.folder.relative_to(root).as_posix()}; choose another"
+            return f"{member.folder.relative_to(root).as_posix()} has this name; choose a different one"
     if load_registry(root).named(name) is not None:
-        return "configs/departments.yaml has it already; choose another, or remove that entry"
+        return "configs/departments.yaml has it already; choose a different name, or remove that entry"
     for place in (f"departments/{name}", f"configs/variables/{name}", name, f"{name}.py"):
         if (root / place).exists():
-            return f"{place} is there already; choose another name, or move it away"
+            return f"{place} exists already; choose a different name, or move it away"
     if name in sys.stdlib_module_names:
-        return "it would shadow a module of Python's standard library; choose another"
+        return "it would shadow a module of Python's standard library; choose a different name"
     if _importable(name):
-        return f"it would shadow the module {name}, which is installed; choose another"
+        return f"it would shadow the module {name}, which is installed; choose a different name"
     if names.slug in _locked(root):
-        return f"uv.lock has a package {names.slug}, which it would replace; choose another"
+        return f"uv.lock has a package {names.slug}, which it would replace; choose a different name"
     if names.slug in pool_files(root):
-        return f"infra/work-pools/{names.slug}.yaml is there already; choose another name, or move it away"
+        return f"infra/work-pools/{names.slug}.yaml exists already; choose a different name, or move it away"
     for service in names.services:
         if service in _services(root):
-            return f"docker-compose.yml has a service {service} already; choose another"
+            return f"docker-compose.yml has a service {service} already; choose a different name"
     if command := shutil.which(names.slug):
-        return f"its command would hide {command}; choose another"
+        return f"its command would hide {command}; choose a different name"
     return _ambiguous(workspace, names)
 
 
 def _ambiguous(workspace: Workspace, names: Names) -> str | None:
-    """Flows are known by their names alone: `a-ingestion` may be a stage of `a`, or all of `a_ingestion`."""
+    """Find a conflict of flow names: `a-ingestion` is the stage of `a`, and the pipeline of `a_ingestion`."""
     for member in workspace.members.values():
         for short, long in ((names.slug, member.name), (member.name, names.slug)):
             if member.kind == "department" and long in {f"{short}-{stage}" for stage in STAGES}:
-                return f"its flows and those of {member.folder.name} would have the same name, {long}; choose another"
+                return (
+                    f"its flows and those of {member.folder.name} would have the same name, "
+                    f"{long}; choose a different name"
+                )
     return None
 
 
@@ -127,7 +132,7 @@ def _importable(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):
-        return True  # a module that breaks its own search is there, too
+        return True  # an installed module that makes the search fail
 
 
 def _locked(root: Path) -> set[str]:
@@ -163,15 +168,15 @@ def department_spec(
     Args:
         workspace: the checkout.
         name: of its package.
-        owner: a team; `team-<command>` if none is said.
-        display_name: for people.
-        contacts: whom to ask; the owner if none is said.
-        stages: of the template; all that the categories allow if none are said.
-        chosen: categories of the template's ingestion; all if none are said.
-        is_empty: whether it goes without the template's example: data, demo, the report of the analysis, their tests.
+        owner: the owning team; by default `team-<command>`.
+        display_name: human-readable name; by default derived from `name`.
+        contacts: contacts for questions; by default the owner.
+        stages: stages of the template; by default all that the categories allow.
+        chosen: categories of the template's ingestion; by default all.
+        is_empty: omit the template's example: data, demo, the report of the analysis, and their tests.
 
     Raises:
-        WorkspaceError: something cannot be.
+        WorkspaceError: an argument is invalid.
         ConfigurationError: the registry cannot be read.
     """
     check_name(workspace, name)
@@ -192,12 +197,12 @@ def department_spec(
     if kept_stages != list(STAGES[: len(kept_stages)]):
         raise WorkspaceError(
             f"--stages: expected {', or '.join(','.join(STAGES[:end]) for end in range(1, len(STAGES) + 1))}, "
-            f"found {','.join(stages)}: each works on what the one before it made"
+            f"found {','.join(stages)}; each stage reads the results of the previous one"
         )
     if len(kept_stages) > 1 and FIRST_CATEGORY not in kept:
         raise WorkspaceError(
             f"--categories: expected {FIRST_CATEGORY} among them, which the template's processing reads, found "
-            f"{','.join(kept)}; add it, or say --stages {STAGES[0]}"
+            f"{','.join(kept)}; add it, or pass --stages {STAGES[0]}"
         )
     left_out = {*STAGES, *known} - {*kept_stages, *kept} | ({EXAMPLE} if is_empty else set())
     return DepartmentSpec(names, owner, tuple(contacts), frozenset(left_out))
@@ -210,19 +215,19 @@ def create_department(workspace: Workspace, wanted: DepartmentSpec) -> list[str]
         The files that are new or changed, relative to the root.
 
     Raises:
-        WorkspaceError: it cannot be; nothing was written.
-        ConfigurationError: a file that has to be changed cannot be; nothing was written.
+        WorkspaceError: the department cannot be created; nothing was written.
+        ConfigurationError: a file has a form that cannot be edited; nothing was written.
     """
     root = workspace.root
     if not template_folder(root).is_dir():
-        raise WorkspaceError(f"expected the template in {template_folder(root)}, found none")
+        raise WorkspaceError(f"expected the template in {template_folder(root)}, found none; restore it from git")
     # Errors in the arguments are raised before the slow steps.
     generated_sections(root, load_registry(root))
     with at_work(root) as folder:
         proposal = WorkspaceCopy(root, folder)
         for name, content in department_files(root, wanted).items():
             proposal.write(name, content)
-        # What later updates begin from; outside of git there are none.
+        # The base of later template updates, which need git.
         if tree := _tree(root):
             origin = TemplateOrigin(tree=tree, display_name=wanted.names.display, left_out=tuple(wanted.left_out))
             proposal.write(origin_path(wanted.names.module), origin.text())
@@ -239,17 +244,14 @@ def create_department(workspace: Workspace, wanted: DepartmentSpec) -> list[str]
 
 
 def install(root: Path) -> bool:
-    """Sync the running environment with the lock, for all members; returns whether it did.
+    """Sync the checkout's own environment with the lock, for all members; return whether it succeeded.
 
-    All members, since `airnub compile` imports the flows of all departments. An environment that is not the checkout's
-    own is left alone.
+    `airnub compile` imports the flows of all departments. A different environment is left alone.
     """
     if Path(sys.prefix).resolve() != (root / ".venv").resolve() or shutil.which("uv") is None:
         return False
     command = ["uv", "sync", "--quiet", "--frozen", "--inexact", "--all-packages"]
-    return subprocess.run([*command, "--offline"], cwd=root, capture_output=True, check=False).returncode == 0 or (
-        subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0
-    )
+    return any(subprocesses.run(words, root).status == 0 for words in ([*command, "--offline"], command))
 
 
 def _tree(root: Path) -> str | None:

@@ -1,8 +1,8 @@
 """A copy of the template for a department, with renamed files and without unused stages and categories.
 
-What is left out follows from one rule, so that the template needs no marks: a file whose name or first line names a
-part goes with it, and so does a class or function whose first line does, a paragraph of a YAML file, and any other
-line. Then imports that nothing uses any more go. A test makes the departments that can be chosen and lints them.
+One rule decides what is omitted with a stage or category, so that the template needs no marks: a file whose name or
+first line contains its name, a class or function whose first line does, a paragraph of a YAML file, and any other line.
+Then unused imports are removed. A test creates and lints the departments that the options allow.
 """
 
 import ast
@@ -16,27 +16,27 @@ from airnub_cli.configuration.registry import REGISTRATION, TEMPLATE, TEMPLATE_F
 from airnub_cli.workspace import WorkspaceError
 
 STAGES = ("ingestion", "processing", "analysis")
-"""In their order: each works on what the one before it made."""
+"""The stages in order; each reads the results of the previous one."""
 FIRST_CATEGORY = "scheduled_file_downloads"
-"""What the processing of the template reads."""
+"""The category that the processing of the template reads."""
 EXAMPLE = "example"
-"""The template's folders with data, the demo that serves them, a report on them, and their tests."""
+"""The name for the template's sample data, the demo that serves them, their report and tests."""
 _NOT_CATEGORIES = {"__init__", "stage"}
 
 
 def template_folder(root: Path) -> Path:
-    """Where the template is."""
+    """The folder of the template."""
     return root / "departments" / TEMPLATE_FOLDER
 
 
 def categories(root: Path) -> list[str]:
-    """The categories of the template's ingestion."""
+    """The names of the categories of the template's ingestion."""
     folder = template_folder(root) / "src" / TEMPLATE.module / "flows" / "ingestion"
     return sorted(path.stem for path in folder.glob("*.py") if path.stem not in _NOT_CATEGORIES)
 
 
 def without(path: PurePosixPath, text: str, parts: Collection[str]) -> str | None:
-    """A text of the template without some parts, `None` where the whole file goes.
+    """Remove stages and categories from a file of the template; `None` if the whole file is omitted.
 
     Args:
         path: of the file, relative to the template.
@@ -58,7 +58,7 @@ def without(path: PurePosixPath, text: str, parts: Collection[str]) -> str | Non
 
 
 def without_unused_imports(text: str) -> str:
-    """A module without what it imports at its top and uses nowhere."""
+    """Remove the unused top-level imports of a module."""
     lines, tree = text.split("\n"), ast.parse(text)
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     theirs = {number for node in imports for number in _numbers(node)}
@@ -79,7 +79,7 @@ def without_unused_imports(text: str) -> str:
 
 
 def with_sorted_imports(text: str) -> str:
-    """A module whose blocks of imports are in the order of their modules, each import on a line of its own."""
+    """Sort each block of single-line imports of a module by the imported module."""
     lines = text.split("\n")
     first = 0
     while first < len(lines):
@@ -99,13 +99,13 @@ def _names(parts: Collection[str]) -> re.Pattern[str]:
         for form in (part, part.replace("_", "-"), f"{part.title().replace('_', '')}Settings")
     }
     words = [rf"(?<![A-Za-z])(?:{'|'.join(sorted(map(re.escape, forms)))})(?![A-Za-z])"] if forms else []
-    # A common word: only the folder and the package are meant, not the end of a sentence or a host.
+    # "example" is a common word: match only the folder and the package, not the end of a sentence or a host.
     words += [rf"\b{EXAMPLE}(?:/|\.(?!org\b)[a-z])"] if EXAMPLE in parts else []
     return re.compile("|".join(words))
 
 
 def _blocks(text: str, names: re.Pattern[str]) -> set[int]:
-    """The lines of classes and functions that go, and the empty ones above them."""
+    """The numbers of the lines of removed classes and functions, with the empty lines above them."""
     lines, gone = text.split("\n"), set[int]()
     for node in ast.parse(text).body:
         is_named = isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
@@ -120,7 +120,7 @@ def _blocks(text: str, names: re.Pattern[str]) -> set[int]:
 def _lines_without(text: str, names: re.Pattern[str], gone: set[int]) -> str:
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
-        # An import of several things is for `without_unused_imports`, unless all of them are of a module that goes.
+        # Imports of several names are left to `without_unused_imports`, unless their module is removed.
         source = line.partition(" import ")[0] if line.startswith("from ") else line
         if names.search(source):
             gone.add(number)
@@ -128,7 +128,7 @@ def _lines_without(text: str, names: re.Pattern[str], gone: set[int]) -> str:
 
 
 def _kept(lines: list[str], gone: Collection[int]) -> Iterator[str]:
-    """Without those lines, and where an empty one stood above and below them, without one of the two."""
+    """Yield the lines that remain, with one empty line where there was one above and below the removed lines."""
     before, after_gap = "", False
     for number, line in enumerate(lines, 1):
         if number in gone:
@@ -151,18 +151,18 @@ _TEAM = "team-template"
 
 @dataclass(frozen=True, slots=True)
 class DepartmentSpec:
-    """What a new department is to be."""
+    """The validated specification of a new department."""
 
     names: Names
     owner: str
     contacts: tuple[str, ...] = ()
-    """Whom to ask; none is the owner."""
+    """Contacts for questions; empty for the owner."""
     left_out: frozenset[str] = frozenset()
-    """Stages and categories of the template that it goes without, and perhaps its example."""
+    """Omitted stages and categories of the template, and `EXAMPLE` if its sample data are omitted."""
 
 
 def department_files(root: Path, wanted: DepartmentSpec) -> dict[str, bytes]:
-    """All files of a new department, by their paths relative to the root."""
+    """The contents of all files of a new department, by path relative to the root."""
     names, found = wanted.names, {}
     for path in _files(template_folder(root)):
         place = _place(PurePosixPath(path.relative_to(template_folder(root)).as_posix()), names)
@@ -175,10 +175,10 @@ def department_files(root: Path, wanted: DepartmentSpec) -> dict[str, bytes]:
 
 
 def copied(path: Path, folder: Path, names: Names, left_out: Collection[str] = ()) -> bytes | None:
-    """One file of the template as it is in a department, `None` where the department goes without.
+    """Copy one file of the template for a department; `None` if the department omits it.
 
     Raises:
-        WorkspaceError: parts are to be left out of a text that is not Python.
+        WorkspaceError: a Python file of the template cannot be parsed.
     """
     content = path.read_bytes()
     try:
@@ -189,21 +189,23 @@ def copied(path: Path, folder: Path, names: Names, left_out: Collection[str] = (
     try:
         made = copied_text(place, text, names, left_out)
     except SyntaxError as error:
-        raise WorkspaceError(f"{path}:{error.lineno}: expected Python in the template, found: {error.msg}") from None
+        raise WorkspaceError(
+            f"{path}:{error.lineno}: expected Python in the template, found: {error.msg}; correct it"
+        ) from None
     return None if made is None else made.encode()
 
 
 def copied_text(path: PurePosixPath, text: str, names: Names, left_out: Collection[str] = ()) -> str | None:
-    """The text of a file of the template as it is in a department, `None` where the department goes without.
+    """Copy the text of a file of the template for a department; `None` if the department omits it.
 
     Args:
         path: of the file, relative to the template.
         text: of the file.
         names: of the department.
-        left_out: stages and categories of the template that it goes without.
+        left_out: omitted stages and categories of the template.
 
     Raises:
-        SyntaxError: parts are to be left out of a text that is not Python.
+        SyntaxError: a Python file cannot be parsed.
     """
     short = without(path, text, left_out)
     if short is None:
@@ -213,7 +215,7 @@ def copied_text(path: PurePosixPath, text: str, names: Names, left_out: Collecti
 
 
 def registry_entry(root: Path, wanted: DepartmentSpec) -> str:
-    """The department's entry of the registry, with the indentation of the template's."""
+    """The department's entry in the registry, indented as in the template."""
     text = (template_folder(root) / REGISTRATION / "departments.yaml").read_text(encoding="utf-8")
     entry = text.partition("departments:\n")[2]
     contacts = ", ".join(f'"{one}"' if re.search(r"[^\w.@+-]", one) else one for one in wanted.contacts)
@@ -222,7 +224,7 @@ def registry_entry(root: Path, wanted: DepartmentSpec) -> str:
 
 
 def sample_entry(root: Path, wanted: DepartmentSpec) -> str:
-    """What the environment `sample` lays over the department's settings: its sample site in place of its sources."""
+    """The overrides of the environment `sample`, which replace the department's sources by its sample site."""
     path = template_folder(root) / REGISTRATION / "sample.yaml"
     content = copied(path, template_folder(root), wanted.names, wanted.left_out)
     return (content or b"").decode().partition("variables:\n")[2]
@@ -235,7 +237,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _place(path: PurePosixPath, names: Names) -> str | None:
-    """Where a file of the template goes, `None` for what is copied into another file."""
+    """The destination of a file of the template; `None` if its content becomes part of a different file."""
     if path.parts[0] != REGISTRATION:
         return f"departments/{names.module}/{str(path).replace(TEMPLATE.module, names.module)}"
     if path.parts[1] == "variables":

@@ -1,6 +1,5 @@
 """The command `airnub remove`; the work is in the modules beside this one."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airnub_cli.prefect_env import use_dotenv
 from airnub_cli.transaction import reports_mistakes
 from airnub_cli.workspace import Workspace
 
 if TYPE_CHECKING:
-    # These modules import Prefect, which is slow; `--help` and new departments do not need it.
+    # These modules import Prefect, which is slow; `--help` does not need it.
     from airnub_cli.prefect_api import PrefectServer
     from airnub_cli.remove.remote_objects import RemoteObjects
     from airnub_cli.remove.removal import Removal
@@ -40,14 +40,14 @@ def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
     workspace = Workspace.around(Path.cwd())
     removal = planned_removal(workspace, name)
     for path in (*(f"{one}/" for one in removal.folders), *removal.files):
-        click.echo(f"{path} is to go")
+        click.echo(f"{path} will be removed")
     for path in removal.uncommitted:
-        click.secho(f"  {path} is not committed: it cannot be brought back", fg="yellow")
-    click.echo("and what the root's files say of it. What it stored is not touched.")
+        click.secho(f"  {path} is not committed, so git cannot restore it", fg="yellow")
+    click.echo("and its entries in the root's files. Its stored data is kept.")
     with _backend(workspace.root, keep=keep_backend) as server:
         held = _held(server, removal)
-        if not yes and not _confirmed("Remove all that?"):
-            click.echo("nothing was removed; --yes does not ask", err=True)
+        if not yes and not _confirmed("Remove all of this?"):
+            click.echo("nothing was removed; --yes skips the question", err=True)
             sys.exit(1)
         # The server first: after a failure, the next run finds the remaining objects again.
         changed = remove_files(workspace, removal, lambda: _delete(server, held))
@@ -68,30 +68,25 @@ def _confirmed(question: str) -> bool:
 
 @contextmanager
 def _backend(root: Path, *, keep: bool) -> "Iterator[PrefectServer | None]":
-    """The server that is configured, `None` where none is or none is to be asked."""
+    """Connect to the configured server; `None` if none is configured, or `keep` is set."""
     if keep:
-        click.echo("The backend is kept as it is.")
+        click.echo("The Prefect server is left alone (--keep-backend).")
         yield None
         return
-    from airnub_cli.configuration.placeholders import known_values
-
-    # Prefect reads `.env` in the current folder only, and only when it is imported.
-    for name, value in known_values(root).items():
-        if name.startswith("PREFECT_"):
-            os.environ.setdefault(name, value)
+    use_dotenv(root)
     from prefect.settings import PREFECT_API_URL
 
     from airnub_cli.prefect_api import BackendError, prefect_server
 
     if not PREFECT_API_URL.value():
-        click.echo("No backend is asked: PREFECT_API_URL is not set.")
+        click.echo("No Prefect server: PREFECT_API_URL is not set.")
         yield None
         return
     try:
         with prefect_server() as server:
             yield server
     except BackendError as error:
-        click.secho(f"{error}\nor leave the backend as it is with --keep-backend", fg="red", err=True)
+        click.secho(f"{error}\nor leave the server alone with --keep-backend", fg="red", err=True)
         click.echo("nothing was removed here", err=True)
         sys.exit(1)
 
@@ -102,7 +97,7 @@ def _held(server: "PrefectServer | None", removal: "Removal") -> "RemoteObjects 
     from airnub_cli.remove.remote_objects import remote_objects
 
     held = remote_objects(server, removal.names, removal.stages)
-    click.echo(f"On the backend, {server.url}, " + ("are to go" if held.lines() else "there is nothing of it."))
+    click.echo(f"On the Prefect server {server.url}: " + ("will be deleted" if held.lines() else "nothing to delete"))
     for line in held.lines():
         click.echo(f"  {line}")
     return held

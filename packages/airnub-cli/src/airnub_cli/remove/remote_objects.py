@@ -17,15 +17,15 @@ class RemoteObjects:
     automations: tuple[Json, ...]
     """Its own automations, which notify its contacts of failed runs and alerts."""
     pool: str | None
-    """`None` where there is none, or others deploy to it."""
+    """Its work pool; `None` if there is none, or other deployments use it."""
 
     def lines(self) -> list[str]:
         """One line for each object."""
         return [
-            *(f"deployment {one['name']}, and the automations that its triggers are" for one in self.deployments),
+            *(f"deployment {one['name']}, with the automations of its triggers" for one in self.deployments),
             *(f"variable {name}" for name in self.variables),
             *(f"automation {one['name']}" for one in self.automations),
-            *([f"work pool {self.pool}, and its queues"] if self.pool else []),
+            *([f"work pool {self.pool}, with its queues"] if self.pool else []),
         ]
 
 
@@ -33,9 +33,9 @@ def remote_objects(server: PrefectServer, names: Names, stages: Iterable[str]) -
     """List the objects of a department on a server; nothing is changed.
 
     Args:
-        server: to ask.
+        server: the server to read from.
         names: of the department.
-        stages: those that have a Variable.
+        stages: the stages with a Variable.
 
     Raises:
         BackendError: the server does not answer.
@@ -44,7 +44,7 @@ def remote_objects(server: PrefectServer, names: Names, stages: Iterable[str]) -
     deployments = server.all("/deployments/filter", deployments=tag)
     wanted = [f"dept_{names.module}_{stage}_config" for stage in sorted(stages)]
     variables = {one["name"] for one in server.all("/variables/filter", variables={"name": {"any_": wanted}})}
-    # Those that a deployment owns go with it.
+    # Automations of a deployment's triggers are deleted with it.
     automations = [one for one in server.all("/automations/filter", automations=tag) if not one.get("owner_resource")]
     in_pool = server.all("/deployments/filter", work_pools={"name": {"any_": [names.slug]}})
     ours = {one["id"] for one in deployments}
@@ -62,7 +62,7 @@ def delete(server: PrefectServer, held: RemoteObjects) -> None:
     """Delete the objects of a department on a server; idempotent.
 
     Raises:
-        BackendError: the server refused something, or was lost.
+        BackendError: the server refused a request, or stopped answering.
     """
     for one in held.deployments:
         server.delete(path_of("automations", "owned-by", f"prefect.deployment.{one['id']}"))

@@ -1,7 +1,6 @@
 """Removal of a department from the repository; its stored data is kept."""
 
 import re
-import subprocess
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,9 +8,11 @@ from pathlib import Path
 
 import yaml
 
+from airnub_cli import subprocesses
 from airnub_cli.configuration.environment import environments
 from airnub_cli.configuration.registry import TEMPLATE_FOLDER, Names
 from airnub_cli.data_contracts.publications import readers
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.transaction import at_work, write_together
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
 from airnub_cli.workspace_copy import WorkspaceCopy
@@ -22,14 +23,14 @@ _REGISTRY = "configs/departments.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What goes, relative to the root."""
+    """The files to remove, as paths relative to the root."""
 
     names: Names
     folders: tuple[str, ...]
     files: tuple[str, ...]
     deployments: tuple[str, ...]
     stages: tuple[str, ...]
-    """Those that have settings here."""
+    """The stages that have settings in this checkout."""
     uncommitted: tuple[str, ...]
     """Files that git could not restore."""
 
@@ -40,7 +41,7 @@ def planned_removal(workspace: Workspace, name: str, *, is_root_changed: bool = 
     Args:
         workspace: the checkout.
         name: of the department.
-        is_root_changed: whether the caller takes it out of the root's `pyproject.toml`.
+        is_root_changed: whether the caller removes it from the root's `pyproject.toml`.
 
     Raises:
         WorkspaceError: there is no such department, or something else needs it.
@@ -49,7 +50,7 @@ def planned_removal(workspace: Workspace, name: str, *, is_root_changed: bool = 
     if member.kind != "department" or member.folder.name == TEMPLATE_FOLDER:
         raise WorkspaceError(f"expected a department other than the template, found {name!r}; nothing was removed")
     if reasons := list(_needed(workspace, member, is_root_changed=is_root_changed)):
-        raise WorkspaceError("\n".join([f"expected that nothing needs {member.folder.name}, but", *reasons]))
+        raise WorkspaceError("\n".join([f"expected nothing that needs {member.folder.name}, found:", *reasons]))
     root, names = workspace.root, Names(member.module)
     variables = f"configs/variables/{names.module}"
     folders = [member.folder.relative_to(root).as_posix(), *([variables] if (root / variables).is_dir() else [])]
@@ -70,15 +71,15 @@ def remove_department(workspace: Workspace, removal: Removal, before: Callable[[
 
     Args:
         workspace: the checkout.
-        removal: what goes.
-        before: is called when it is known that the rest holds, and nothing is removed yet.
+        removal: the files to remove.
+        before: called after the remaining workspace was checked, and before anything is removed.
 
     Returns:
-        The files that are changed, relative to the root; not those that are gone.
+        The changed files, relative to the root, without the removed ones.
 
     Raises:
-        WorkspaceError: what is left would not hold; nothing was removed.
-        ConfigurationError: a file that has to be changed cannot be; nothing was removed.
+        WorkspaceError: the remaining workspace is invalid; nothing was removed.
+        ConfigurationError: a file has a form that cannot be edited; nothing was removed.
     """
     root = workspace.root
     with at_work(root) as folder:
@@ -106,15 +107,14 @@ def leave_out(proposal: WorkspaceCopy, removal: Removal) -> None:
 
 
 def mentions(root: Path, names: Names) -> list[str]:
-    """Files that still name a department that is gone; none where git cannot tell."""
+    """List the files that still name a removed department; empty outside of a git repository."""
     pattern = f"{names.module}|{names.slug}"
-    command = ["git", "grep", "-lIwE", pattern, "--", ".", ":!CHANGELOG.md"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    return [path for path in done.stdout.splitlines() if (root / path).is_file()]
+    found = _git_lines(root, "grep", "-lIwE", pattern, "--", ".", ":!CHANGELOG.md")
+    return [path for path in found if (root / path).is_file()]
 
 
 def _leave_out(proposal: WorkspaceCopy, path: str, removal: Removal) -> None:
-    """What an environment says of the department."""
+    """Remove the overrides of a department from an environment."""
     text, names = proposal.read(path), removal.names
     deployments = "|".join(map(re.escape, removal.deployments)) or "(?!)"
     unwanted = {
@@ -132,26 +132,26 @@ def _needed(workspace: Workspace, member: Member, *, is_root_changed: bool) -> I
     root = workspace.root
     for one in workspace.members.values():
         if member.name in one.depends_on:
-            yield f"  {one.folder.relative_to(root).as_posix()}/pyproject.toml depends on it; take it out there"
+            yield f"  {one.folder.relative_to(root).as_posix()}/pyproject.toml depends on it; remove the dependency"
     for reader in readers(root, member.folder.name):
         if reader.department != member.folder.name:
             where = f"{reader.path.relative_to(root).as_posix()}:{reader.line}"
-            yield f"  {where}: {reader.department} reads {reader.contract} v{reader.version}; take it out there"
+            yield f"  {where}: {reader.department} reads {reader.contract} v{reader.version}; remove the entry"
     pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     declared = [re.split(r"[^A-Za-z0-9._-]", one)[0] for one in pyproject.get("project", {}).get("dependencies", [])]
     named = {*declared, *pyproject.get("tool", {}).get("uv", {}).get("sources", {})}
     if member.name in named and not is_root_changed:
-        yield f"  pyproject.toml has {member.name} among dependencies or [tool.uv.sources]; take it out there"
+        yield f"  pyproject.toml has {member.name} among dependencies or [tool.uv.sources]; remove it"
     compose = root / "docker-compose.yml"
     services = yaml.safe_load(compose.read_text(encoding="utf-8"))["services"] if compose.is_file() else {}
     for name, service in services.items():
         image = str(service.get("image", "")).split(":")[0]
         if image == f"airnub/{member.name}" and name not in Names(member.module).services:
-            yield f"  docker-compose.yml: the service {name} runs its image; give it another"
+            yield f"  docker-compose.yml: the service {name} runs its image; use a different image"
 
 
 def _is_shared(workspace: Workspace, member: Member) -> bool:
-    """Whether others deploy to its pool."""
+    """Whether other members deploy to its pool."""
     others = (one.folder / "prefect.yaml" for one in workspace.members.values() if one.name != member.name)
     pattern = re.compile(rf"\bname:\s*[\"']?{re.escape(member.name)}[\"']?\s*(?:[,}}#]|$)", re.MULTILINE)
     return any(path.is_file() and pattern.search(path.read_text(encoding="utf-8")) for path in others)
@@ -165,6 +165,12 @@ def _deployments(path: Path) -> Iterator[str]:
 
 
 def _uncommitted(root: Path, paths: tuple[str, ...]) -> list[str]:
-    command = ["git", "status", "--porcelain", "--untracked-files=all", "--", *paths]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    return [line[3:] for line in done.stdout.splitlines()]
+    return [line[3:] for line in _git_lines(root, "status", "--porcelain", "--untracked-files=all", "--", *paths)]
+
+
+def _git_lines(root: Path, *arguments: str) -> list[str]:
+    """The output of git; empty outside of a repository, and without git."""
+    try:
+        return subprocesses.run(["git", *arguments], root).text.splitlines()
+    except ProgramError:
+        return []

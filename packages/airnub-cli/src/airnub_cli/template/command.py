@@ -114,23 +114,25 @@ def update(names: tuple[str, ...], base: str | None) -> None:
         click.echo(place)
     lost = any(one.lost for one in done.standings)
     is_fine = not (done.written or conflicts or lost or done.left)
-    click.echo("every department is as it should be" if is_fine else f"{len(done.written)} files are written", err=True)
+    click.echo("every department is up to date" if is_fine else f"{len(done.written)} files are written", err=True)
     if conflicts:
         click.secho(
-            f"{conflicts} files have conflicts: resolve them, then `airnub compile` and `airnub check`",
+            f"{conflicts} files have conflicts: resolve them, then run `airnub compile` and `airnub check`",
             fg="red",
             err=True,
         )
     elif done.warning:
-        click.secho(f"{done.warning}\nmend it, then `uv lock`, `airnub compile` and `airnub check`", fg="red", err=True)
+        click.secho(
+            f"{done.warning}\ncorrect it, then run `uv lock`, `airnub compile` and `airnub check`", fg="red", err=True
+        )
     if done.left:
         where = "names without a successor, or arguments that changed"
-        click.secho(f"{len(done.left)} places are left for a person: {where}", fg="red", err=True)
+        click.secho(f"{len(done.left)} places need manual changes: {where}", fg="red", err=True)
     sys.exit(1 if conflicts or done.warning or lost or done.left else 0)
 
 
 def _print(department: str, state: str, files: Sequence[tuple[str, str, str]], lost: str = "") -> None:
-    said = (lost or "it does not say what it was made from; --base REF says it") if state == "unknown" else ""
+    said = (lost or "it has no record of its template; pass --base REF") if state == "unknown" else ""
     click.echo(f"{department}: {click.style(state, fg=_COLOURS.get(state))}{f' ({said})' if said else ''}")
     for word, path, note in files:
         click.echo(f"  {word:<9} {path}{f' ({note})' if note else ''}")

@@ -1,9 +1,8 @@
 """Three-way comparison, file by file, of a department, its original template, and the present template.
 
-Files that were renamed are found by their likeness, as git finds them; a file that both changed is merged by git.
+Renamed files are found by similarity, as in git; a file that both changed is merged by git.
 """
 
-import subprocess
 import tempfile
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
@@ -11,21 +10,23 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from pathlib import Path
 
+from airnub_cli import subprocesses
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import WorkspaceError
 
 _ALIKE = 0.5
-"""Of their lines; what git takes for a rename."""
+"""Minimum share of equal lines of a renamed file, as in git."""
 
 
 def renames(went: Mapping[str, bytes], came: Mapping[str, bytes]) -> dict[str, str]:
-    """Where files moved to.
+    """Find renamed files.
 
     Args:
-        went: what files held that are no longer there, by path.
-        came: what files hold that were not there, by path.
+        went: contents of removed files, by path.
+        came: contents of new files, by path.
 
     Returns:
-        The new path of each moved file. Empty files are not matched.
+        The new path of each renamed file. Empty files are not matched.
     """
     pairs = sorted(
         ((-likeness, old, new) for old in went for new in came if (likeness := _likeness(went[old], came[new]))),
@@ -39,11 +40,11 @@ def renames(went: Mapping[str, bytes], came: Mapping[str, bytes]) -> dict[str, s
 
 
 def _likeness(one: bytes, other: bytes) -> float:
-    """From 0 to 1; 0 for what is not like enough."""
+    """The similarity of two contents, from 0 to 1; 0 below `_ALIKE`."""
     if one == other:
         return 1.0 if one.strip() else 0.0
     matcher = SequenceMatcher(None, one.splitlines(), other.splitlines(), autojunk=False)
-    # The first two are quick to say that it is not worth the third.
+    # The first two ratios are cheap upper bounds of the third.
     if min(matcher.real_quick_ratio(), matcher.quick_ratio()) < _ALIKE:
         return 0.0
     return ratio if (ratio := matcher.ratio()) >= _ALIKE else 0.0
@@ -51,7 +52,7 @@ def _likeness(one: bytes, other: bytes) -> float:
 
 _OURS = "department"
 MARK = f"<<<<<<< {_OURS}".encode()
-"""Where a conflict begins."""
+"""The first line of a conflict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,32 +69,35 @@ def merge(ours: bytes, base: bytes, theirs: bytes) -> Merged:
 
     Args:
         ours: the department's file.
-        base: that of the template which it was made from.
-        theirs: that of the template of today.
+        base: the file of the template that the department was made from.
+        theirs: the file of the present template.
 
     Raises:
-        WorkspaceError: git cannot merge it, such as a file that is no text.
+        WorkspaceError: git cannot merge it, for example a binary file.
     """
     if b"\r\n" in ours and b"\n" not in ours.replace(b"\r\n", b""):
-        # The department ends its lines otherwise: that is not a change of every one of them.
+        # Different line endings are not a change of every line.
         base, theirs = (one.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") for one in (base, theirs))
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("department", "before", "template")]
         for path, content in zip(paths, (ours, base, theirs), strict=True):
             path.write_bytes(content)
         labels = ["-L", _OURS, "-L", "template it was made from", "-L", "template"]
-        # As git marks conflicts by default: a developer's `merge.conflictStyle` would add a third part.
+        # Git's default style of markers, whatever the user's `merge.conflictStyle`.
         style = ["-c", "merge.conflictStyle=merge"]
         command = ["git", *style, "merge-file", "--stdout", *labels, *map(str, paths)]
-        done = subprocess.run(command, capture_output=True, check=False)
-    # Its exit status is how many conflicts there are, 127 for as many and more, and 255 for a mistake.
-    if done.returncode > 127:
-        raise WorkspaceError(f"git cannot merge it: {done.stderr.decode(errors='replace').strip()}")
-    return Merged(done.stdout, done.returncode)
+        try:
+            done = subprocesses.run(command)
+        except ProgramError as error:
+            raise WorkspaceError(str(error)) from error
+    # The exit status is the number of conflicts, at most 127, and 255 for an error.
+    if done.status > 127:
+        raise WorkspaceError(f"expected files that git can merge, found: {done.error}")
+    return Merged(done.stdout, done.status)
 
 
 class FileState(StrEnum):
-    """Of a file that is not as the template has it today."""
+    """The state of a file that differs from the present template."""
 
     BEHIND = "behind"
     """The template changed, the department did not."""
@@ -104,32 +108,32 @@ class FileState(StrEnum):
     CONFLICT = "conflict"
     """Both changed the same place, or one changed what the other removed."""
     UNRESOLVED = "unresolved"
-    """It still has the marks of a conflict: nothing more can be merged into it."""
+    """It still has conflict markers, so nothing more can be merged into it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileDifference:
-    """One file."""
+    """The difference of one file."""
 
     path: str
     """Relative to the root of the workspace."""
     state: FileState
     content: bytes | None
-    """As an update leaves it; `None` for a file that goes, or that stays away."""
+    """The content after an update; `None` for a removed file."""
     note: str = ""
-    """Where it moved, or what a person has to decide where no marks can say it."""
+    """A rename, or a decision that conflict markers cannot show."""
 
 
 def compare(root: Path, before: Mapping[str, bytes], now: Mapping[str, bytes], own: str = "") -> list[FileDifference]:
-    """A department against the template it was made from, and that of today.
+    """Compare a department with its original template and the present template.
 
-    A file that one of the two moved is merged where it is now.
+    A file that one of them renamed is merged at its present path.
 
     Args:
-        root: of the workspace, where the department's own files are.
-        before: the template's files as they were for this department, by path relative to the root.
-        now: those of today.
-        own: the folder in which the department may have moved files; nowhere if none is said.
+        root: of the workspace, which has the department's own files.
+        before: files of the original template for this department, by path relative to the root.
+        now: files of the present template.
+        own: the folder in which the department may have renamed files; empty for none.
     """
     ours = {path: _content(root / path) for path in {*before, *now}}
     blocked = {path: what for path in now if ours[path] is None and (what := _blocked(root, path)) is not None}
@@ -156,7 +160,7 @@ def _compared(path: str, ours: bytes | None, before: bytes | None, now: bytes | 
     if ours == now:
         return None
     if ours is not None and MARK in ours:
-        return FileDifference(path, FileState.UNRESOLVED, ours, "an earlier update left marks in it; resolve them")
+        return FileDifference(path, FileState.UNRESOLVED, ours, "conflict markers of an earlier update; resolve them")
     if before == now:
         return FileDifference(path, FileState.CHANGED, ours)
     if ours == before:
@@ -179,7 +183,7 @@ def _compared(path: str, ours: bytes | None, before: bytes | None, now: bytes | 
 def _moved_by_template(
     ours: Mapping[str, bytes | None], before: Mapping[str, bytes], now: Mapping[str, bytes]
 ) -> dict[str, str]:
-    """Where the template moved files that the department has otherwise; what is as it was needs no merge."""
+    """Find files that the template renamed and the department changed; unchanged files need no merge."""
     found = renames(
         {path: content for path, content in before.items() if path not in now and ours[path] != content},
         {path: content for path, content in now.items() if path not in before},
@@ -190,12 +194,12 @@ def _moved_by_template(
 def _followed(
     old: str, new: str, ours: bytes | None, ours_moved: bytes | None, before: bytes, now: bytes
 ) -> list[FileDifference]:
-    """A file that the template moved: the department's edits move with it."""
+    """Compare a file that the template renamed; the department's edits move with it."""
     one = _compared(new, ours if ours_moved is None else ours_moved, before, now)
     if ours is None:
         return [one] if one else []
     one = one or FileDifference(new, FileState.BEHIND, now)
-    if one.state == FileState.CONFLICT and one.content == ours:  # what git cannot merge stays where it is
+    if one.state == FileState.CONFLICT and one.content == ours:  # a file that git cannot merge keeps its path
         return [replace(one, path=old), FileDifference(new, FileState.BEHIND, now)]
     state = FileState.MERGES if one.state == FileState.CHANGED else one.state
     return [
@@ -212,7 +216,7 @@ def _moved_by_department(
     now: Mapping[str, bytes],
     template_moved: Mapping[str, str],
 ) -> dict[str, str]:
-    """Where the department moved files that the template changed."""
+    """Find files that the department renamed and the template changed."""
     lost = {
         path: content
         for path, content in before.items()

@@ -1,6 +1,6 @@
 """Imports of moved modules and renamed names in departments, rewritten with all uses of the names.
 
-`MODULES` and `NAMES` of the packages say what is called differently now. Names of `airnub_core.tables` and
+`MODULES` and `NAMES` of the packages map earlier names to present ones. Names of `airnub_core.tables` and
 `airnub_core.datasets` are in airnub_data, and some of them have changed.
 """
 
@@ -19,18 +19,18 @@ NAMES = {**core.NAMES, **prefect.NAMES}
 
 
 def rename_names(text: str) -> tuple[str, list[tuple[int, str]]]:
-    """Rewrite `from … import …` of moved modules and renamed names; aliases and comments stay.
+    """Rewrite `from … import …` of moved modules and renamed names; aliases and comments are kept.
 
     Args:
-        text: of a Python file; where it cannot be parsed, it is left as it is.
+        text: of a Python file; a file that cannot be parsed is returned unchanged.
 
     Returns:
-        The new text, and what is left for a person: lines of it, with what to do.
+        The new text, and the manual changes: lines of the text, with what to do.
     """
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
-        return text, []  # such as one with marks of a conflict: the update after they are resolved does it
+        return text, []  # for example with conflict markers; the update after their resolution rewrites it
     left: list[tuple[int, str]] = []
     modules: dict[int, tuple[str, str]] = {}
     imported: dict[int, dict[str, str]] = {}
@@ -52,14 +52,15 @@ def rename_names(text: str) -> tuple[str, list[tuple[int, str]]]:
                     used[one.name] = new
     if taken := set(used.values()) & _bound(tree):
         names = ", ".join(sorted(taken))
-        return text, [*left, (1, f"an imported name is called {names} now, which this file uses already: rename that")]
+        return text, [
+            *left,
+            (1, f"an imported name is now called {names}, which this file uses already; rename the latter"),
+        ]
     return _rewritten(text, tree, modules, imported, used), left
 
 
 def _by_hand(module: str) -> str:
-    return (
-        f"{module} is {MODULES[module]} now, and names reached through a module are not rewritten: import them from it"
-    )
+    return f"{module} is now {MODULES[module]}, and uses through the module are not rewritten; import the names from it"
 
 
 def _submodules(node: ast.ImportFrom) -> list[str]:
@@ -126,22 +127,22 @@ _INSTEAD: Mapping[str, str] = {
     "Conformed": "`make_dataset` checks the rows: look at the dataset that it makes",
     "REASON": "the quarantine is the table `<dataset>.quarantine`, with the column `reason`",
     "conform": "`make_dataset` checks the rows: look at the dataset that it makes",
-    "may_have_rows": "`make_dataset` says in what it returns how many rows there are",
-    "read_csv": "say `reader=Csv()` in the Dataset",
-    "read_json_lines": "say `reader=JsonLines({...})` in the Dataset",
+    "may_have_rows": "the result of `make_dataset` has the number of rows",
+    "read_csv": "set `reader=Csv()` in the Dataset",
+    "read_json_lines": "set `reader=JsonLines({...})` in the Dataset",
     "rejected_name": "the quarantine is the table `<dataset>.quarantine`",
     "write_dataset": "`make_dataset` writes the table",
     "write_rejected": "`make_dataset` writes the quarantine",
 }
 _CHANGED = {"suffix", "read", "schema", "unique"}
-"""Arguments of `airnub_core.datasets.Dataset` that the one of `airnub_data` has not."""
+"""Arguments of `airnub_core.datasets.Dataset` that the class in `airnub_data` does not have."""
 _LONGEST = 120
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A source after the rewriting, and what is left for a person: lines of the new text, with what to do."""
+    """A rewritten source, and the manual changes: lines of the new text, with what to do."""
 
     text: str
     left: list[tuple[int, str]] = field(default_factory=list)
@@ -153,10 +154,10 @@ def imports_old_names(text: str) -> bool:
 
 
 def move_names(text: str) -> Moved:
-    """Rewrite the imports of names that have moved one to one; aliases and comments stay.
+    """Rewrite the imports of names that moved unchanged; aliases and comments are kept.
 
     Args:
-        text: of a Python file; where it cannot be parsed, it is left as it is.
+        text: of a Python file; a file that cannot be parsed is returned unchanged.
     """
     tree = _parsed(text)
     lines = _LINES.findall(text)
@@ -169,10 +170,10 @@ def move_names(text: str) -> Moved:
 
 
 def declare_data(project: str) -> str | None:
-    """A department's `pyproject.toml` with `airnub-data` in place of the extra `airnub-core[tables]`.
+    """Replace the extra `airnub-core[tables]` by `airnub-data` in a department's `pyproject.toml`.
 
     Returns:
-        The text, as it was where `airnub-data` is declared already; `None` where there is no such entry to replace.
+        The text, unchanged if `airnub-data` is declared already; `None` if there is no entry to replace.
     """
     if re.search(r'["\']airnub-data\b', project):
         return project
@@ -189,7 +190,7 @@ def _parsed(text: str) -> ast.Module:
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError):
-        return ast.Module([], [])  # such as one with marks of a conflict: the update after they are resolved does it
+        return ast.Module([], [])  # for example with conflict markers; the update after their resolution rewrites it
 
 
 def _old_imports(tree: ast.Module) -> Iterator[ast.ImportFrom | ast.Import]:
@@ -203,7 +204,7 @@ def _old_imports(tree: ast.Module) -> Iterator[ast.ImportFrom | ast.Import]:
 
 
 def _groups(tree: ast.Module) -> Iterator[list[ast.ImportFrom]]:
-    """Imports to be rewritten: those of a block with nothing but imports between them are one group."""
+    """Group the imports to rewrite: adjacent imports of a block are one group."""
     for parent in ast.walk(tree):
         for _, block in ast.iter_fields(parent):
             group: list[ast.ImportFrom] = []
@@ -219,7 +220,7 @@ def _groups(tree: ast.Module) -> Iterator[list[ast.ImportFrom]]:
 
 
 def _rewrite(group: list[ast.ImportFrom], lines: list[str], comments: Mapping[int, str], rewritten: set[str]) -> None:
-    """Replace the statements in the lines: where the last of them was, their names are imported from new modules."""
+    """Replace the statements of a group; the names are imported from the new modules at the last statement."""
     group = [node for node in group if _stands_alone(node, lines)]
     new: dict[str, dict[str, None]] = {}
     statements: dict[ast.ImportFrom, list[tuple[str, list[str]]]] = {}
@@ -250,7 +251,7 @@ def _rewrite(group: list[ast.ImportFrom], lines: list[str], comments: Mapping[in
 
 
 def _stands_alone(node: ast.ImportFrom, lines: list[str]) -> bool:
-    """Whether its lines hold nothing else but comments."""
+    """Whether its lines have no other code."""
     last = lines[(node.end_lineno or node.lineno) - 1].encode()[node.end_col_offset or 0 :].decode().strip()
     return not lines[node.lineno - 1][: node.col_offset].strip() and (not last or last.startswith("#"))
 
@@ -272,25 +273,27 @@ def _comments(text: str) -> dict[int, str]:
 
 
 def _left(tree: ast.Module, rewritten: set[str]) -> Iterator[tuple[int, str]]:
-    """What a person has to do in a source, with its line."""
+    """Yield the manual changes of a source, with their lines."""
     found: list[tuple[int, str]] = []
     for node in _old_imports(tree):
         if not isinstance(node, ast.ImportFrom) or node.module not in OLD:
-            advice = "names reached through a module are not rewritten: import them from airnub_data"
+            advice = "uses through the module are not rewritten; import the names from airnub_data"
             found.append((node.lineno, advice))
             continue
         for one in node.names:
             if one.name in MOVED:
-                found.append((one.lineno, f"{one.name} is in {MOVED[one.name]}: import it there, on a line of its own"))
+                found.append(
+                    (one.lineno, f"{one.name} is in {MOVED[one.name]}; import it from there, on a line of its own")
+                )
             else:
-                advice = _INSTEAD.get(one.name, "write what you need of it into the department")
+                advice = _INSTEAD.get(one.name, "copy what you need of it into the department")
                 found.append((one.lineno, f"{one.name} of {node.module} has no successor in airnub_data: {advice}"))
     found += _changed_calls(tree, rewritten)
     yield from sorted(found)
 
 
 def _changed_calls(tree: ast.Module, rewritten: set[str]) -> Iterator[tuple[int, str]]:
-    """Calls with arguments as they were before; of `make_dataset` each use, since tasks hand it to threads."""
+    """Find calls with arguments that changed, and every use of `make_dataset`, since tasks pass it to threads."""
     names = {
         one.asname or one.name: one.name
         for node in ast.walk(tree)
@@ -303,6 +306,7 @@ def _changed_calls(tree: ast.Module, rewritten: set[str]) -> Iterator[tuple[int,
             found += sorted(one.arg for one in node.keywords if one.arg in _CHANGED)
             if found:
                 expected = "name=, source=, reader=, columns= and key="
-                yield node.lineno, f"Dataset of airnub_data takes {expected}, found {', '.join(found)}: declare it anew"
+                said = f"Dataset of airnub_data takes {expected}, found {', '.join(found)}"
+                yield node.lineno, f"{said}; change the declaration"
         if isinstance(node, ast.Name) and names.get(node.id) == "make_dataset" and "make_dataset" in rewritten:
-            yield node.lineno, "make_dataset of airnub_data takes a Location for the folder, and Limits: adapt the call"
+            yield node.lineno, "make_dataset of airnub_data takes a Location for the folder, and Limits; adapt the call"

@@ -22,14 +22,14 @@ class TemplateStatus:
 
     department: str
     origin: TemplateOrigin | None
-    """`None` where it does not say what it was made from: nothing can be compared."""
+    """The recorded template; `None` if there is no record, so that nothing can be compared."""
     differences: tuple[FileDifference, ...] = ()
     lost: str = ""
-    """Why nothing can be compared where git does not have what it says."""
+    """The reason if git does not have the recorded template, so that nothing can be compared."""
 
     @property
     def state(self) -> str:
-        """Of its files the one that asks for most; `current` where there is nothing, `unknown` without a template."""
+        """The most urgent state of its files; `current` without differences, `unknown` without a template."""
         if self.origin is None or self.lost:
             return "unknown"
         states = {one.state for one in self.differences}
@@ -42,13 +42,13 @@ class Updated:
     """The result of an update."""
 
     standings: list[TemplateStatus]
-    """As they were before it."""
+    """The differences before the update."""
     written: list[str]
-    """Files, relative to the root."""
+    """Written files, relative to the root."""
     warning: str | None = None
-    """What has to be looked at where lock and deployments could not be made anew."""
+    """The error if lock and deployments could not be generated again."""
     left: list[str] = field(default_factory=list)
-    """Places that use names of `airnub_core.tables` and `airnub_core.datasets` for which there is no rewriting, as
+    """Uses of names of `airnub_core.tables` and `airnub_core.datasets` that cannot be rewritten, as
     `file:line: what to do`."""
 
 
@@ -58,10 +58,10 @@ def standings(workspace: Workspace, names: Sequence[str] = (), base: str | None 
     Args:
         workspace: the checkout.
         names: of departments; by default all but the template.
-        base: git's name of a tree, in place of what departments record.
+        base: hash of a git tree that overrides the records of departments.
 
     Raises:
-        WorkspaceError: there is no such department, or a record cannot be read.
+        WorkspaceError: there is no such department, or a record is invalid.
     """
     root, made = workspace.root, {}
     for name in _departments(workspace, names):
@@ -89,15 +89,15 @@ def standings(workspace: Workspace, names: Sequence[str] = (), base: str | None 
 
 
 def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = None) -> Updated:
-    """Merge the template's changes into departments; no change of theirs is lost.
+    """Merge the template's changes into departments; no change of a department is lost.
 
-    Once the template imports nothing of `airnub_core.tables` and `airnub_core.datasets`, neither do departments, as far
-    as the names have a successor in `airnub_data`.
+    Once the template has no imports of `airnub_core.tables` and `airnub_core.datasets`, those of departments are
+    rewritten too, if the names have a successor in `airnub_data`.
 
-    One that still has marks of an earlier update is left alone: it would record a template that it does not have.
+    A department with conflict markers of an earlier update is skipped, since it does not have the present template.
 
     Raises:
-        WorkspaceError: as `standings`; nothing was written.
+        WorkspaceError: as for `standings`; nothing was written.
     """
     root, tree = workspace.root, tree_here(workspace.root)
     found = standings(workspace, names, base)
@@ -126,8 +126,8 @@ def update(workspace: Workspace, names: Sequence[str] = (), base: str | None = N
 
 
 def _move_names(proposal: WorkspaceCopy, department: str) -> Iterator[str]:
-    """Rewrite imports of moved modules and renamed names and, once the template imports none any more, of names that
-    moved to `airnub_data`; what is left.
+    """Rewrite imports of moved modules and renamed names, and those of names that moved to `airnub_data` once the
+    template has none of them; yield the places that need manual changes.
     """
     for path, text in _sources(proposal.path(f"departments/{department}")).items():
         renamed, left = rename_names(text)
@@ -155,7 +155,7 @@ def _move_names(proposal: WorkspaceCopy, department: str) -> Iterator[str]:
 
 
 def _sources(folder: Path) -> dict[Path, str]:
-    """The text of Python files below a folder; those that are not UTF-8 are left out."""
+    """The texts of Python files below a folder; files that are not UTF-8 are skipped."""
     found: dict[Path, str] = {}
     for path in sorted(folder.glob("src/**/*.py")) + sorted(folder.glob("tests/**/*.py")):
         try:

@@ -52,11 +52,11 @@ def upgrade(project: str | None, dry_run: bool, no_build: bool, lose_runs: bool)
 def _run(compose: ComposeProject, *, dry_run: bool, build: bool, lose_runs: bool) -> int:
     configuration = compose.configuration()
     if build:
-        _say("build: what runs is left alone")
+        _say("build: running services are not touched")
         compose.do("build", "--quiet")
     containers = compose.containers(configuration["name"])
     if not any(one.service == SERVER and one.running for one in containers):
-        _say("up: no server runs, so nothing is to be kept")
+        _say("up: no server is running, so there are no runs to keep")
         if not dry_run:
             compose.do("up", "--detach", "--wait", "--no-build")
         return 0
@@ -68,13 +68,13 @@ def _run(compose: ComposeProject, *, dry_run: bool, build: bool, lose_runs: bool
     refused = [*plan.refused, *_unusable(compose, configuration, plan, containers)]
     _print(plan, runs)
     if refused or (plan.lost and not lose_runs):
-        for line in (*refused, *(f"cannot be kept: the runs in {', '.join(runs)}: {why}" for why in plan.lost)):
+        for line in (*refused, *(f"runs would be lost: those in {', '.join(runs)}: {why}" for why in plan.lost)):
             click.secho(line, fg="red", err=True)
         if not refused:
             workers = " ".join(sorted({one.service for one in containers if one.service.startswith("worker-")}))
             click.secho(
                 f"Stop the workers (`docker compose stop {workers}`), which waits for their runs, and upgrade then; or "
-                "go on with --lose-runs.",
+                "pass --lose-runs.",
                 fg="red",
                 err=True,
             )
@@ -99,7 +99,7 @@ def _plan(
 def _unusable(
     compose: ComposeProject, configuration: Mapping[str, Any], plan: UpgradePlan, containers: Sequence[Container]
 ) -> Iterator[str]:
-    """Ask the new server's image whether it can use the database, where only the server changes."""
+    """Check that the new server's image can use the database, if the database does not change too."""
     changing = {name for step in plan.steps for name in step.services}
     running = {one.service for one in containers if one.running}
     if SERVER not in changing or DATABASE in changing or DATABASE not in running or plan.lost:
@@ -108,8 +108,9 @@ def _unusable(
         compose.run(configuration, SERVER, "python", "-m", "airnub_prefect.server_database", "check")
     except ProgramError:
         yield (
-            f"{SERVER}: expected the image of the new server to use the database; its error is above. Passwords are "
-            "changed by `uv run airnub rotate database`"
+            f"{SERVER}: expected the image of the new server to connect to the database, found "
+            "the error above. To change "
+            "a password, run `uv run airnub rotate database`"
         )
 
 
@@ -117,15 +118,15 @@ def _print(plan: UpgradePlan, runs: Sequence[str]) -> None:
     for number, step in enumerate(plan.steps, 1):
         click.echo(f"{number}. {', '.join(step.services)}: {step.why}{_said_of(step)}")
     if not runs:
-        click.echo("No run is in flight.")
+        click.echo("No runs are in flight.")
     elif not plan.lost:
-        click.echo(f"{len(runs)} in flight, which go on; their containers: {', '.join(runs)}")
+        click.echo(f"runs in flight, which continue: {len(runs)}; their containers: {', '.join(runs)}")
 
 
 def _said_of(step: Step) -> str:
     if SERVER in step.services:
-        return "; the API is away for some seconds"
-    return "; the API is away while it restarts" if DATABASE in step.services else ""
+        return "; the API is unavailable for some seconds"
+    return "; the API is unavailable while it restarts" if DATABASE in step.services else ""
 
 
 def _carry_out(
@@ -139,7 +140,7 @@ def _carry_out(
             _bring_up(compose, configuration, step, containers)
             click.echo(f"   done in {time.monotonic() - started:.0f} s")
     click.secho(
-        f"Everything is up after {time.monotonic() - began:.0f} s; the API was away for {gap.longest:.0f} s.",
+        f"Everything is up after {time.monotonic() - began:.0f} s; the API was unavailable for {gap.longest:.0f} s.",
         fg="green",
     )
 
@@ -153,12 +154,12 @@ def _bring_up(
         return
     running = [one.service for one in containers if one.running]
     if workers := [name for name in step.services if name.startswith("worker-") and name in running]:
-        # They need not wait for their runs: the next worker of the pool watches them.
+        # Workers need not wait for their runs: the next worker of the pool watches them.
         compose.do("kill", "--signal", "SIGUSR1", *workers)
-    # Without a number Compose takes away what was scaled.
+    # Without a number, Compose removes scaled containers.
     scales = [f"--scale={name}={running.count(name)}" for name in step.services if running.count(name) > 1]
-    # With dependencies, which are up to date by now: without them Compose notes other settings, and the next `up` would
-    # make the service anew. What runs once before workers does so again.
+    # With dependencies, which are up to date by now: without them Compose records different settings, and the next `up`
+    # would recreate the service. One-shot services before workers run again.
     compose.do("up", "--detach", "--wait", "--no-build", *scales, *step.services)
 
 
@@ -167,7 +168,7 @@ def _say(line: str) -> None:
 
 
 class _Gap:
-    """How long the API did not answer."""
+    """The longest time in which the API did not answer, in seconds."""
 
     longest = 0.0
 

@@ -13,23 +13,23 @@ from airnub_cli.subprocesses import ProgramError
 
 _LABEL = "com.docker.compose."
 RUN = "io.prefect.flow-run-name"
-"""A label of the containers of runs."""
-_ABOVE = "its own lines are above"
+"""A label of containers of runs, with the name of the run."""
+_ABOVE = "its output is above"
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Of a service."""
+    """A container of a service."""
 
     id: str
     service: str
     image: str
-    """Its id, `sha256:…`."""
+    """The id of its image, `sha256:…`."""
     config: str
-    """Digest of the settings that Compose made it from."""
+    """Digest of the settings that Compose created it from."""
     running: bool
     status: int
-    """The exit status of its last end; 0 before that."""
+    """The last exit status; 0 if it never exited."""
     networks: frozenset[str]
     environment: Mapping[str, str]
 
@@ -38,25 +38,25 @@ class ComposeProject:
     """The commands of a checkout's docker-compose.yml."""
 
     def __init__(self, root: Path, project: str | None = None) -> None:
-        """Of a project; by default the one that Compose finds (COMPOSE_PROJECT_NAME, else the name in the file)."""
+        """Take a project; by default the one that Compose finds (COMPOSE_PROJECT_NAME, else the name in the file)."""
         self._root = root
         self._command = ["docker", "compose", *(["--project-name", project] if project else [])]
 
     def configuration(self) -> dict[str, Any]:
-        """docker-compose.yml with `.env`, as Compose understands it.
+        """The configuration of docker-compose.yml and `.env`, resolved by Compose.
 
         Raises:
-            ProgramError: it does not.
+            ProgramError: Compose rejects it.
         """
         found: dict[str, Any] = json.loads(self._read(*self._command, "config", "--format", "json"))
         return found
 
     def digests(self, configuration: Mapping[str, Any]) -> dict[str, str]:
-        """Of the settings of each service, as containers have them in a label.
+        """The digests of the settings of each service, as containers have them in a label.
 
         Args:
-            configuration: as `configuration` returns it. Of the files themselves the digest of a service with an
-                `env_file` is a different one than that of its container.
+            configuration: the result of `configuration`. Digests of the unresolved files differ for services with an
+                `env_file`.
         """
         lines = self._read(
             *self._command, "--file", "-", "config", "--hash", "*", text=json.dumps(configuration)
@@ -64,7 +64,7 @@ class ComposeProject:
         return dict(line.split(maxsplit=1) for line in lines if line.strip())
 
     def containers(self, project: str) -> list[Container]:
-        """Of all services, also those that have ended; not those of `docker compose run`."""
+        """The containers of all services, running or not, without those of `docker compose run`."""
         ids = self._read(
             "docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_LABEL}project={project}",
             "--filter", f"label={_LABEL}oneoff=False",
@@ -74,12 +74,12 @@ class ComposeProject:
         return [
             _container(one)
             for one in json.loads(self._read("docker", "container", "inspect", *ids))
-            # Containers of runs inherit labels of their image, such as the project that built it.
+            # Containers of runs inherit the labels of their image, such as its Compose project.
             if "io.prefect.flow-run-id" not in one["Config"]["Labels"]
         ]
 
     def image(self, reference: str) -> dict[str, Any] | None:
-        """What the engine knows of an image, `None` where it has none of this name."""
+        """Inspect an image; `None` if the engine has none of this name."""
         try:
             found = self._read("docker", "image", "inspect", reference)
         except ProgramError as error:
@@ -90,7 +90,7 @@ class ComposeProject:
         return image
 
     def runs(self, network: str) -> list[str]:
-        """Names that runs in a network were started with, and their containers have; a flow may rename its run."""
+        """The original names of the runs in a network, from their containers; a flow may have renamed its run."""
         filters = ["--filter", f"network={network}", "--filter", f"label={RUN}"]
         return sorted(self._read("docker", "ps", "--format", f'{{{{.Label "{RUN}"}}}}', *filters).split())
 
@@ -108,9 +108,9 @@ class ComposeProject:
         `docker compose run` builds a service whose `pull_policy` is `build`, and has no option against it.
 
         Args:
-            configuration: as `configuration` returns it.
+            configuration: the result of `configuration`.
             service: its name.
-            command: what to run in it.
+            command: the command to run.
 
         Raises:
             ProgramError: it failed.
@@ -127,12 +127,12 @@ class ComposeProject:
         subprocesses.require_success(command, process.returncode, _ABOVE)
 
     def do_once(self, project: str, service: str) -> None:
-        """Run a one-shot service, and wait until it ends.
+        """Run a one-shot service, and wait until it has exited.
 
-        Not with an attached `up`: it ends when a container of a run ends, which inherits labels of its image.
+        An attached `up` would end when the container of any run ends, since that inherits labels of its image.
 
         Raises:
-            ProgramError: it failed; what it said is on stderr.
+            ProgramError: it failed; its output is on stderr.
         """
         self.do("up", "--detach", "--no-build", service)
         [container] = [one for one in self.containers(project) if one.service == service]

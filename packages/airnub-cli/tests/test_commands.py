@@ -9,7 +9,7 @@ import click
 import pytest
 
 from airnub_cli.__main__ import main
-from airnub_cli.lazy_commands import COMMANDS
+from airnub_cli.commands import COMMANDS
 
 SLOW = ("asyncio", "grimp", "httpx", "polars", "prefect", "pydantic", "rich")
 """What no `--help` imports: each takes 0.05 s and more."""

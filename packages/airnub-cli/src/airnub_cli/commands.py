@@ -1,9 +1,16 @@
-"""The commands of `airnub` by name, imported on first use, so that `airnub --help` imports none of them."""
+"""The commands of `airnub` by name, imported on first use, so that `airnub --help` imports none; `CommandError`."""
 
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 
 import click
+
+
+class CommandError(click.ClickException):
+    """A command cannot do what was asked; the exit status is 2, and nothing was done."""
+
+    exit_code = 2
+
 
 COMMANDS = {
     "adopt": (
@@ -63,7 +70,7 @@ COMMANDS = {
         "Restore a backup from FROM into an empty system, and verify its stores and datasets.",
     ),
     "retention": (
-        "airnub_cli.retention.command:retention",
+        "airnub_cli.retention:retention",
         "Count the runs that the next vacuum of the Prefect server (PREFECT_API_URL) will remove.",
     ),
     "rotate": (
