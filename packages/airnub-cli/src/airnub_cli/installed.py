@@ -8,9 +8,11 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, distributions
 from importlib.util import find_spec
 from pathlib import Path
+
+from packaging.utils import canonicalize_name
 
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Diagnostic
@@ -37,13 +39,21 @@ def importable(folders: Iterable[Path]) -> Iterator[None]:
 
 def not_installed(workspace: Workspace) -> list[str]:
     """Distributions of the departments that are not installed here, and whose dependencies may not be either."""
-    return [one.name for one in workspace.members.values() if one.kind == "department" and not is_installed(one.name)]
+    # All at once: a look for a single name searches every folder that Python imports from.
+    installed = {canonicalize_name(one.name) for one in distributions()}
+    return [
+        one.name
+        for one in workspace.members.values()
+        if one.kind == "department" and canonicalize_name(one.name) not in installed
+    ]
 
 
 def advice(workspace: Workspace, mistakes: Iterable[Diagnostic]) -> str | None:
     """The command to type where mistakes come of departments that are not installed; `None` where none does."""
+    if not any(INSTALL_ALL in one.message for one in mistakes):
+        return None
     names = not_installed(workspace)
-    if not names or not any(INSTALL_ALL in one.message for one in mistakes):
+    if not names:
         return None
     command = f"uv run --all-packages airnub {shlex.join(sys.argv[1:])}".rstrip()
     return f"not installed here: {', '.join(names)}; with every department and what it needs: `{command}`"
