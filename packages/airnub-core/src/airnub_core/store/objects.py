@@ -3,7 +3,7 @@
     <root>/<source>/<hex[:2]>/<hex>/<file name>
                                     <file name>.manifest.json               the first URL that brought the bytes
                                     <file name>.<8 hex>.manifest.json       each further URL
-    <root>/.withdrawn/<source>/<hex of the URL>.json                        a URL that is withdrawn: see `withdrawal`
+    <root>/.withdrawn/<source>/<hex of the URL>.json                        a withdrawn URL: see `withdrawal`
     <root>/.airnub/                 staging, partial files and the index; not a valid source name
 
 Bytes and manifest are durable before their folder is renamed to its digest, so a visible object is always complete.
@@ -113,7 +113,7 @@ class ContentStore(StoreReader):
     def _sync_logs(self, home: Path, logs: list[Path]) -> None:
         sync_each(logs)
         if logs != self._known_logs:
-            # The folders alone: a process that closes any handle of SQLite's files loses its locks on them.
+            # Only the folders: closing any handle of SQLite's files would release this process's locks on them.
             sync_each([], [home / LOGS, home, *home.parents[:3]])
             self._known_logs = logs
 
@@ -152,7 +152,7 @@ class ContentStore(StoreReader):
         folder = f"{self.root}/{path.rpartition('/')[0]}"
         try:
             try:
-                os.rename(staged.folder, folder)  # noqa: PTH104  # for every file, and Path costs as much again
+                os.rename(staged.folder, folder)  # noqa: PTH104  # called per file; Path would double the time
             except FileNotFoundError:
                 Path(folder).parent.mkdir(parents=True, exist_ok=True)
                 os.rename(staged.folder, folder)  # noqa: PTH104
@@ -165,7 +165,7 @@ class ContentStore(StoreReader):
 
     def has(self, path: str, size: int) -> bool:
         try:
-            return os.stat(f"{self.root}/{path}").st_size == size  # noqa: PTH116  # for every file that is known
+            return os.stat(f"{self.root}/{path}").st_size == size  # noqa: PTH116  # called per known file
         except OSError:
             return False
 
@@ -235,7 +235,7 @@ class ContentStore(StoreReader):
         return (path.relative_to(self.root).as_posix() for path in sorted(self.root.glob(f"{FOLDER}/*/[!.]*")))
 
     def _write_withdrawal(self, withdrawal: Withdrawal) -> Path:
-        """Write a withdrawal, unless a later one is there, which may not be durable yet."""
+        """Write a withdrawal unless a later one exists; return its path, since even that may not be durable yet."""
         path = self.root / withdrawal.path
         if self._is_newer(withdrawal):
             write_atomic(path, withdrawal.as_bytes())
@@ -278,10 +278,10 @@ def _replace(place: Path, manifest: Manifest, arrived: Path) -> None:
 
 
 def remove_empty(folders: Iterable[Path]) -> None:
-    """Remove folders one by one, up to the first that is not empty. None is listed, since a folder may be very large.
+    """Remove folders in order, up to the first that is not empty. They are not listed, since one may be very large.
 
     Raises:
-        OSError: one cannot be removed for a different reason.
+        OSError: a folder cannot be removed for a different reason.
     """
     for folder in folders:
         try:
