@@ -1,7 +1,7 @@
 """The content store in a folder: every object is stored once, under its digest, and appears atomically.
 
     <root>/<source>/<hex[:2]>/<hex>/<file name>
-                                    <file name>.manifest.json               the first URL that brought the bytes
+                                    <file name>.manifest.json               the first URL with these bytes
                                     <file name>.<8 hex>.manifest.json       each further URL
     <root>/.withdrawn/<source>/<hex of the URL>.json                        a withdrawn URL: see `withdrawal`
     <root>/.airnub/                 staging, partial files and the index; not a valid source name
@@ -67,7 +67,7 @@ class ContentStore(StoreReader):
         self._without_log: set[str] = set()
         """Staged folders that are durable, and whose log may have gone."""
         self._object_names: dict[Path, str] = {}
-        """By folder, the name of the object that a further URL brought, so that its folder is not listed again."""
+        """Object names by folder, cached for further URLs with the same bytes, so that folders are not listed again."""
 
     @property
     def name(self) -> str:
