@@ -102,7 +102,7 @@ class Scheduler(Generic[W]):
             key = self._ready.popleft()
             queue = self._queues[key]
             queue.listed = False
-            if not queue.waiting:  # those that waited were given up
+            if not queue.waiting:  # all its waiting jobs were removed
                 self._forget(key, queue)
                 continue
             one = queue.waiting[0]

@@ -158,7 +158,7 @@ class WorkerPool:
         """Handle the end of a downloader: replace a crashed process, and return the results of jobs that fail."""
         place = self._places[number]
         if status is None or self._stopping.is_set():
-            place.member.join()  # what it has not given is in the queue then
+            place.member.join()  # its last results are in the queue after that
             place.is_over = True
             return []
         self.losses += 1
@@ -168,7 +168,7 @@ class WorkerPool:
         place.is_ready, place.folder = False, None
         place.reported.clear()
         if self.losses <= MOST_LOSSES and (place.lots or not self._closed):
-            with suppress(OSError):  # the system has no room for another process
+            with suppress(OSError):  # the system cannot start a process
                 place.member = ProcessWorker(self._config.share(number, self._size), self._sender(number))
                 if self._stopping.is_set():  # set by a different thread in the meantime
                     place.member.stop()

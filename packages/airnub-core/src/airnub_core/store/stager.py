@@ -31,7 +31,7 @@ class Stager:
         try:
             self._prefix = _new_folder(staging, prefix)
             self.folder = f"{staging}/{self._prefix}"
-            """Absolute."""
+            """Absolute path of the folder."""
             self._handle = os.open(self.folder, os.O_RDONLY)
         except OSError as error:
             raise StoreError.of(error, staging) from error
@@ -74,7 +74,7 @@ class Stager:
             OSError: the disk is full, or the store was removed.
         """
         name = object_name(original)
-        drop_resume_info(Path(folder))  # before the body has its name, which may be that of the note
+        drop_resume_info(Path(folder))  # before the rename, since the object may have the name of this file
         os.rename(f"{folder}/{BODY}", f"{folder}/{name}")  # noqa: PTH104
         self._write(f"{folder}/{name}{SUFFIX}", Manifest.of(received, name, original, size, hex_digits).as_bytes())
         return Staged(folder, received.request.source, name, hex_digits, size, received.request.url_digest)
