@@ -1,9 +1,9 @@
-"""Deployments: how long `prefect deploy --all` takes for few and for many.
+"""Measure how long `prefect deploy --all` takes for few and for many deployments.
 
     uv run --all-packages python -m benchmarks.deployments        and a system that is up (`docker compose up --wait`)
 
-They go to a pool of their own, which is deleted afterwards with them. Each is a copy of one deployment of the
-repository, without its triggers: an automation is made anew with every deploy, which is the work of another request.
+They go to a separate pool, which is deleted with them afterwards. Each is a copy of one deployment of the
+repository, without its triggers: each deploy creates the automation again, in a request of its own.
 """
 
 import argparse
@@ -30,9 +30,12 @@ POOL = "airnub-benchmark"
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--numbers", default="2,20,200", help="How many deployments, each a measurement.")
+    parser.add_argument("--numbers", default="2,20,200", help="Numbers of deployments; one measurement for each.")
     parser.add_argument(
-        "--rounds", type=int, default=2, help="Deploys of each number: the first creates, others update."
+        "--rounds",
+        type=int,
+        default=2,
+        help="Deploys for each number: the first creates deployments, others update them.",
     )
     parser.add_argument("--api", default=LOCAL)
     options = parser.parse_args()
@@ -48,13 +51,13 @@ def main() -> None:
             updated = f"{again:.1f} s | {again / number:.2f} s" if again else "- | -"
             print(f"| {number} | {first:.1f} s | {first / number:.2f} s | {updated} |")
     finally:
-        with contextlib.suppress(urllib.error.HTTPError):  # it could not be made
+        with contextlib.suppress(urllib.error.HTTPError):  # it could not be created
             remove(options.api)
             delete(f"{options.api}/work_pools/{POOL}")
 
 
 def deploy(number: int, api: str) -> float:
-    """So many copies of the repository's last deployment, without triggers; seconds of the command."""
+    """Deploy `number` copies of the repository's last deployment, without triggers; returns the command's seconds."""
     [*_, model] = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     model.pop("triggers", None)
     copies = [model | {"name": f"{POOL}-{n}", "work_pool": {"name": POOL}} for n in range(number)]
@@ -80,7 +83,7 @@ def remove(api: str) -> None:
 
 
 def delete(url: str) -> None:
-    """Something that the API holds."""
+    """An object of the API."""
     urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=30).close()
 
 

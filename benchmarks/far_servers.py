@@ -1,10 +1,10 @@
-"""An origin and an S3 server, each answer as late as one from far away: fast, so that waiting is all there is.
+"""An origin and an S3 server that delay each response as a distant server would, and take almost no processor time.
 
     python -m benchmarks.far_servers MILLISECONDS SIZE
 
-GET /file/NAME is a file of SIZE bytes, another one for each name. Everything else is S3: put, with `If-None-Match: *`
-looked at and done in one step; get, head and list. GET /-/counts says what was asked for. It prints its port, and ends
-with its standard input. moto takes 3 ms of a core for each put, which four workers would only wait for.
+GET /file/NAME is a file of SIZE bytes that differs for each name. Everything else is S3: put, with `If-None-Match: *`
+checked atomically; get, head and list. GET /-/counts returns the requests so far. It prints its port, and ends
+with its standard input. moto would be the bottleneck of four workers: it takes 3 ms of a core for each put.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _NO_SUCH_KEY = b"<Error><Code>NoSuchKey</Code></Error>"
 
 
 class Servers:
-    """What both hold, and what was asked for."""
+    """Objects of both servers, and counts of the requests."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -28,7 +28,7 @@ class Servers:
         self.counts: Counter[str] = Counter()
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
-        """Status and body of the answer to one request."""
+        """Status and body of the response to one request."""
         path, _, query = target.partition("?")
         if path == "/-/counts":
             created = [key for key in self._objects if "/." not in key]
@@ -60,7 +60,7 @@ class Servers:
 
 
 class Connection(asyncio.Protocol):
-    """One request after the other, each answered late; a new connection costs one round trip more."""
+    """Handle one request after another, each response delayed; a new connection costs one round trip more."""
 
     def __init__(self, servers: Servers, round_trip: float) -> None:
         self._servers = servers

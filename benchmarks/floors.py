@@ -1,6 +1,6 @@
-"""The floors of the ingestion engine's sets: what the least that Python can do takes, beside the peers.
+"""The floors of the ingestion engine's sets: the time that the least work in Python takes, compared with the peers.
 
-The ratio of a peer to the floor is the best that an engine could reach which drives libcurl from Python, hashes, and is
+The ratio of a peer to the floor is the best that an engine could reach that drives libcurl from Python, hashes, and is
 durable at the end: no goal above it can be met. `README.md` says what each floor leaves out.
 """
 
@@ -20,11 +20,11 @@ from benchmarks.ingest.target import target
 from benchmarks.ingest.timing import Timing, run
 
 KINDS = {"S": "bare", "again": "unchanged", "h2": "bare", "M": "large", "L": "large"}
-"""By set, the program that is its floor."""
+"""The floor program of each set."""
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure and print."""
+    """Measure and print the table."""
     asked = _parsed(arguments)
     (asked.work / "sets").mkdir(parents=True, exist_ok=True)
     print(f"{'set':<7}{'peer':<11}{'peer s':>8}{'floor s':>9}{'ratio':>7}{'goal':>7}{'CPU s of the floor':>20}")

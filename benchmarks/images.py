@@ -1,9 +1,9 @@
-"""Images: how long builds take, what layers weigh, and how soon a run runs.
+"""Measure how long image builds take, how large layers are, and how soon a run starts.
 
     uv run --all-packages python -m benchmarks.images            needs Docker; about three minutes
     uv run --all-packages python -m benchmarks.images --runs 20  and a system that is up (`docker compose up --wait`)
 
-Builds from a copy of the committed files, in a folder of its own: the checkout stays as it is.
+Images are built from a copy of the committed files in a separate folder: the checkout is not changed.
 """
 
 import argparse
@@ -31,9 +31,9 @@ def main() -> None:
     """Measure, and print tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--parts", default="nothing,edits,layers", help="Of the table of builds; figures of edits want a quiet machine."
+        "--parts", default="nothing,edits,layers", help="Parts of the table; measure edits on a quiet machine."
     )
-    parser.add_argument("--edits", type=int, default=3, help="Builds after an edit, of each kind.")
+    parser.add_argument("--edits", type=int, default=3, help="Builds after each kind of edit.")
     parser.add_argument("--runs", type=int, default=0, help="Runs of a deployment on a system that is up.")
     parser.add_argument("--api", default=LOCAL)
     options = parser.parse_args()
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def copy(folder: Path) -> None:
-    """The committed files; the template stands for a second department."""
+    """Copy the committed files; the template serves as a second department."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for path in filter(None, listed.splitlines()):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def build(folder: Path, *options: str) -> float:
 
 
 def layers(reference: str) -> list[tuple[str, int, str]]:
-    """Digest, bytes and command of each layer that holds something, lowest first."""
+    """Digest, bytes and command of each layer that is not empty, lowest first."""
     command = ["docker", "history", "--no-trunc", "--human=false", "--format", "{{.Size}}\t{{.CreatedBy}}", reference]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     inspect = ["docker", "image", "inspect", "--format", "{{json .RootFS.Layers}}", reference]
@@ -90,12 +90,12 @@ def layers(reference: str) -> list[tuple[str, int, str]]:
 
 
 def makes_a_layer(what: str) -> bool:
-    """Whether a step of the history has a layer of its own."""
+    """Whether a step of the history has a separate layer."""
     return not any(f"{word} " in what[:12] for word in ("ENV", "ARG", "LABEL", "USER", "CMD", "ENTRYPOINT", "VOLUME"))
 
 
 def print_builds(folder: Path, edits: int, parts: list[str]) -> None:
-    """Times of builds, sizes of layers."""
+    """Measure build times and layer sizes."""
     build(folder)
     if "nothing" in parts or "edits" in parts:
         print_times(folder, edits, parts)
@@ -104,10 +104,10 @@ def print_builds(folder: Path, edits: int, parts: list[str]) -> None:
 
 
 def print_times(folder: Path, edits: int, parts: list[str]) -> None:
-    """How long builds take, all images in one go."""
+    """Build times, all images in one command."""
     print(f"| all images ({len(tags(folder))}) | seconds | new bytes in project-alpha |\n|---|---|---|")
     if "nothing" in parts:
-        print(f"| from nothing but base images and the cache of uv | {build(folder, '--no-cache'):.1f} | |")
+        print(f"| with only base images and uv's cache present | {build(folder, '--no-cache'):.1f} | |")
     if "edits" not in parts:
         return
     print(f"| nothing changed | {build(folder):.1f} | 0 |")
@@ -123,7 +123,7 @@ def print_times(folder: Path, edits: int, parts: list[str]) -> None:
 
 
 def print_layers() -> None:
-    """What the layers of an image weigh, and what the others add to them."""
+    """Sizes of the layers of an image, and how much other images add."""
     alpha, other, prefect = (layers(f"{TAG}/{name}") for name in ("project-alpha", "department-template", "prefect"))
     print("\n| layer of project-alpha | MB |\n|---|---|")
     for _, size, what in alpha:
@@ -137,9 +137,9 @@ def print_layers() -> None:
 
 
 def short(command: str) -> str:
-    """What a layer is, in a few words."""
+    """A short name of a layer."""
     for word, what in {
-        "shared.txt": "what all images depend on", "tables.txt": "datasets (polars, Delta Lake)", "own.txt": "the rest",
+        "shared.txt": "shared dependencies", "tables.txt": "datasets (polars, Delta Lake)", "own.txt": "the rest",
         "/tree/data/": "data of the department", "useradd": "a user", "apt-packages": "packages of the system",
     }.items():  # fmt: skip
         if word in command:
@@ -148,7 +148,7 @@ def short(command: str) -> str:
 
 
 def print_runs(api: str, runs: int) -> None:
-    """From asking for a run to Running and to Completed, one after the other.
+    """Seconds from the request for a run to Running and to Completed, one run after another.
 
     Workers of Compose look for runs every 2 s (`PREFECT_WORKER_QUERY_SECONDS`); another system's may do so less often.
     """
@@ -162,14 +162,14 @@ def print_runs(api: str, runs: int) -> None:
         assert state["state_type"] == "COMPLETED", state["state"]
         running.append(seconds_of(state["start_time"]) - asked)
         completed.append(seconds_of(state["end_time"]) - asked)
-    print("At the poll of the worker that is up: every 2 s where Compose started it.\n")
+    print("Measure with the worker that is up, at its poll interval: 2 s if Compose started it.\n")
     print("| from `deployment run` to | median | slowest |\n|---|---|---|")
     for name, times in (("Running", running), ("Completed", completed)):
         print(f"| {name} | {statistics.median(times):.1f} s | {max(times):.1f} s |")
 
 
 def seconds_of(moment: str) -> float:
-    """Of the epoch."""
+    """Seconds since the epoch."""
     from datetime import datetime
 
     return datetime.fromisoformat(moment).timestamp()

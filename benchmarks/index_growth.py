@@ -1,4 +1,4 @@
-"""What the index costs for each URL, the more URLs it knows: recording new ones, recording them again, looking them up.
+"""Time that the index takes to record, record again, and look up a URL, depending on how many URLs it knows.
 
     uv run --all-packages python -m benchmarks.index_growth
     uv run --all-packages python -m benchmarks.index_growth --postgres postgresql://user:password@host/database
@@ -6,7 +6,7 @@
 Each round takes one index of each size in turn: it records 20,000 new URLs in batches of 1,000, records 5,000 of them
 once more, and looks up 5,000 of those that are known, drawn at random. Printed: microseconds for each URL, medians of
 the rounds, and the median of each round's ratio to the empty index; the goal is a ratio near 1 for new URLs. PostgreSQL
-gets schemas of its own, which are dropped.
+gets separate schemas, which are dropped.
 """
 
 import argparse
@@ -32,8 +32,8 @@ SCHEMA = "airnub_benchmark"
 
 
 def main() -> None:
-    """Measure and print."""
-    arguments = argparse.ArgumentParser(description="What the index costs, the more it knows.")
+    """Measure and print the table."""
+    arguments = argparse.ArgumentParser(description="Time of the index for each URL, depending on its size.")
     arguments.add_argument("--postgres", metavar="URL", help="measure this server too")
     arguments.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="known URLs to measure at")
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
@@ -60,7 +60,7 @@ def measure(kind: str, open_index: Callable[[str], Index], sizes: Sequence[int],
     results: dict[int, list[tuple[float, ...]]] = {size: [] for size in sizes}
     for number in range(rounds):
         for size in sizes:
-            # What is measured empty is empty in each round; the others grow a little.
+            # The empty index is a new one in each round; the others grow a little.
             with closing(open_index(str(size) if size else f"empty_{number}")) as index:
                 results[size].append(one_round(index, size + (number * NEW if size else 0)))
     for size in sizes:
@@ -72,7 +72,7 @@ def measure(kind: str, open_index: Callable[[str], Index], sizes: Sequence[int],
 
 
 def memory(folder: Path) -> int:
-    """MiB that a new process' memory grows by: it opens the largest index, and records and looks up a batch."""
+    """MiB by which a new process grows when it opens the largest index, and records and looks up batches."""
     code = """
 import sys
 from pathlib import Path
@@ -102,13 +102,13 @@ def one_round(index: Index, known: int) -> tuple[float, float, float]:
 
 
 def in_batches(index: Index, new: Sequence[IndexRow], seen: Sequence[IndexRow] = ()) -> None:
-    """As the engine does, which has looked them up before."""
+    """Record rows as the engine does, which has looked them up before."""
     for start in range(0, len(new), BATCH):
         index.record(new[start : start + BATCH], seen[start : start + BATCH])
 
 
 def check(found: dict[str, IndexRow]) -> None:
-    """All are known."""
+    """Look up known URLs, and check that each is found."""
     assert len(found) == ASKED
 
 
@@ -120,12 +120,12 @@ def timed(work: Callable[[], None]) -> float:
 
 
 def digest_of(number: int) -> str:
-    """Of a URL."""
+    """Digest of a URL."""
     return hashlib.sha256(b"%d" % number).hexdigest()
 
 
 def rows(start: int, count: int) -> list[IndexRow]:
-    """New rows, as long as they are in life."""
+    """New rows of realistic length."""
     return list(_rows(start, count))
 
 
@@ -150,14 +150,14 @@ def _rows(start: int, count: int) -> Iterator[IndexRow]:
 
 
 def peak() -> int:
-    """Of this process' memory, in MiB; Linux alone tells it without what the parent had."""
+    """Peak memory of this process in MiB; only Linux reports it without the parent's."""
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) // 1024
 
 
 @contextmanager
 def schemas(url: str) -> Iterator[Callable[[str], str]]:
-    """URLs with schemas of their own, dropped afterwards."""
+    """Database URLs with separate schemas, which are dropped afterwards."""
     import psycopg
 
     made = []

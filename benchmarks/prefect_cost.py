@@ -1,11 +1,11 @@
-"""What Prefect costs around the engine: a stage run against the engine called directly, the start aside.
+"""Time that Prefect adds to the engine: a stage run compared with a direct call, with the start time subtracted.
 
     uv run --all-packages python -m benchmarks.prefect_cost
 
 Both fetch the same files from the same nginx on loopback into a fresh store, in turns: one small file, S and M of
-`benchmarks.ingest`. Printed: medians in seconds, and the ratio of each pair, stage / engine, as it is and with the
-start aside: what a stage of one file takes longer than the engine is taken off. The goal for S and M is at most 1.1,
-start aside. Options as there: `--work`, `--folder`, `--rounds`.
+`benchmarks.ingest`. Printed: medians in seconds, and the ratio of each pair, stage / engine, with and without the
+start time, which is the extra time that a stage takes for one file. The goal for S and M is at most 1.1 without the
+start time. Options as there: `--work`, `--folder`, `--rounds`.
 """
 
 import argparse
@@ -28,7 +28,7 @@ ONE = replace(RACES["S"], shape=Shape("one", 1, RACES["S"].shape.size))
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the table."""
     from airnub_prefect.embedded.server import EmbeddedServer
 
     asked = add_places(argparse.ArgumentParser(prog="python -m benchmarks.prefect_cost")).parse_args()
@@ -43,7 +43,7 @@ def main() -> None:
     ):
         server.wait_until_ready()
         place = Place(asked.work, nginx, where)
-        measure(place, ONE, 1)  # not counted: what the first run imports
+        measure(place, ONE, 1)  # not counted: the first run imports modules
         one = measure(place, ONE, asked.rounds)
         start = statistics.median(staged - direct for direct, staged in one)
         print(f"     1 file:  the stage takes {start:.3f} s longer", flush=True)
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def told(files: int, pairs: list[tuple[float, float]], start: float) -> str:
-    """One line: the medians of both, and of the ratio of each pair."""
+    """One line: medians of both times and of each pair's ratio."""
     direct, staged = (statistics.median(column) for column in zip(*pairs, strict=True))
     line = f"{files:>6} files: engine {direct:.3f} s, stage {staged:.3f} s, stage / engine"
     for name, aside in (("", 0.0), (", start aside", start)):
@@ -95,7 +95,7 @@ async def stage(urls: list[str], folder: Path, connections: int) -> float:
     from project_alpha.settings import IngestionSettings
 
     network = NetworkSettings(connections=connections, connections_per_host=connections, allow_private_hosts=True)
-    # `urls_file` is read from inside the package alone.
+    # `urls_file` is only read from inside the package.
     with tempfile.TemporaryDirectory(dir=package_folder("project_alpha")) as inside:
         listed = Path(inside, "urls.txt")
         listed.write_text("\n".join(urls))  # noqa: ASYNC240  # nothing else runs yet

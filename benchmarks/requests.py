@@ -1,10 +1,10 @@
-"""What a request costs in Python: calls a file, which say how much there is to read; processor time of single requests.
+"""Cost of a request in Python: calls per file, a measure of how much code runs; processor time of single requests.
 
     uv run --all-packages python -m benchmarks.requests
 
-Calls are those of `python_calls`, of 1, 10, 100 and 900 files, from nginx. Processor time is that of this process
-without the server's (nginx), over 3,000 answers of 10 KiB, 16 at once, the median of the rounds: goals 150 µs for
-`peek` and 250 µs for `Engine.client`, where the installed engine has one.
+Calls are counted as in `python_calls`, for 1, 10, 100 and 900 files from nginx. Processor time is that of this process, not
+of the server (nginx), for 3,000 responses of 10 KiB, 16 at once, the median of the rounds: goals 150 µs for `peek` and 250 µs
+for `Engine.client`, if the installed engine has one.
 """
 
 import argparse
@@ -26,7 +26,7 @@ NETWORK = NetworkSettings(allow_private_hosts=True, connections=AT_ONCE, connect
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.requests", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
@@ -68,7 +68,7 @@ async def cost_of(
 
 
 async def peeking(engine: "object") -> Callable[[str], Awaitable[int]]:
-    """As robots.txt and pages are asked for."""
+    """Request as robots.txt and pages are requested."""
 
     async def ask(url: str) -> int:
         return len((await engine.peek(Item("s", url, NETWORK), 2**30)).content)  # type: ignore[attr-defined]
@@ -77,7 +77,7 @@ async def peeking(engine: "object") -> Callable[[str], Awaitable[int]]:
 
 
 async def asking(engine: "object") -> Callable[[str], Awaitable[int]]:
-    """As code of departments asks."""
+    """Request as the code of departments does."""
     client = engine.client(FileSource(name="s", urls=["http://h/"]))  # type: ignore[attr-defined]
 
     async def ask(url: str) -> int:

@@ -1,11 +1,11 @@
-"""Scale: what the workspace's commands cost with 10, 100 and 500 departments.
+"""Measure the workspace's commands with 10, 100 and 500 departments.
 
     uv run --all-packages python -m benchmarks.scale
 
-Each command runs as a process of its own, several times; printed are medians, from its start to its end, and in
-brackets the processor time of all cores. Departments are generated (benchmarks/workspaces.py) and lie on the path as if
-they were installed. `docker` is a stand-in without any image, so that the figure is what we take ourselves. What
-commands remember is in a folder of its own, which is emptied before each run that shall know nothing.
+Each command runs several times as a separate process. Printed are medians from its start to its end, and the processor
+time of all cores in brackets. Departments are generated (benchmarks/workspaces.py) and put on the import path as if
+they were installed. `docker` is a stub without any image, so that only our own time is measured. The cache is in a
+separate folder, which is emptied before each run with an empty cache.
 """
 
 import argparse
@@ -30,20 +30,20 @@ _LONGEST = 300
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A command in some state of the workspace."""
+    """A command, and the state of the workspace in which it runs."""
 
     name: str
     arguments: tuple[str, ...]
     goal: float | None = None
-    """Seconds with 500 departments."""
+    """Goal in seconds, with 500 departments."""
     prepare: Callable[[Made], None] = field(default=lambda _: None)
     knows: bool = True
-    """Whether it may know what was found out before."""
+    """Whether it runs with the cache of an earlier run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of a command, in seconds."""
+    """Times of a command, in seconds."""
 
     wall: float
     cpu: float
@@ -53,9 +53,9 @@ class Cost:
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--departments", default="10,100,500", help="How many; each a workspace.")
+    parser.add_argument("--departments", default="10,100,500", help="Numbers of departments; one workspace for each.")
     parser.add_argument("--only", default="", metavar="WORD", help="Only commands with this in their name.")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -66,7 +66,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="airnub-scale-") as name:
             made = make(Path(name) / "workspace", size)
             environment = _environment(made, Path(name))
-            # What is compiled is committed, so that checking it is a check of the whole.
+            # Generated files are committed, so that `--check` compares all of them.
             if any(one.arguments[0] in {"compile", "check", "new"} for one in wanted):
                 _run(made, ("compile",), environment)
             commit(made.root)
@@ -81,7 +81,7 @@ def main() -> int:
 
 
 def measured() -> Iterator[Measured]:
-    """Every command, quick ones first."""
+    """All commands, fast ones first."""
     affected = ("affected", "--base", "main", "--format", "json")
     yield Measured("affected: nothing", affected, 1)
     own, shared = "departments/team_000/src/team_000/tasks.py", "packages/airnub-core/src/airnub_core/engine.py"
@@ -111,7 +111,7 @@ def _edit(path: str) -> Callable[[Made], None]:
 
 
 def _lock(name: str) -> Callable[[Made], None]:
-    """Another version of a package, or of each."""
+    """Change the version of one package, or of every package."""
 
     def change(made: Made) -> None:
         file = made.root / "uv.lock"
@@ -135,7 +135,7 @@ def _environment(made: Made, folder: Path) -> dict[str, str]:
     docker.write_text(_NO_IMAGE)
     docker.chmod(0o755)
     sources = [str(made.root / one / "src") for one in (*made.departments, *made.upper, *made.lower)]
-    # Behind everything else, as those of members are that uv installs.
+    # At the end of the path, where uv puts installed members too.
     site = folder / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(f"import sys\n\nsys.path += {sources!r}\n")
@@ -148,7 +148,7 @@ def _environment(made: Made, folder: Path) -> dict[str, str]:
 
 
 def _measured(one: Measured, made: Made, environment: dict[str, str], rounds: int) -> Cost | None:
-    """The median of some rounds, in the workspace as it was committed but for what this command is measured with."""
+    """The median of the rounds, in the committed workspace with only this command's edit."""
     one.prepare(made)
     if one.knows:
         _run(made, _of_round(one.arguments, 0), environment)
@@ -157,7 +157,7 @@ def _measured(one: Measured, made: Made, environment: dict[str, str], rounds: in
         if not one.knows:
             shutil.rmtree(environment["AIRNUB_CACHE"], ignore_errors=True)
         elif one.name.endswith("edited"):
-            one.prepare(made)  # once more, so that it is another one
+            one.prepare(made)  # edited once more, so that the content differs from the round before
         costs.append(_run(made, _of_round(one.arguments, number), environment))
     git(made.root, "checkout", "--quiet", "--", ".")
     git(made.root, "clean", "--quiet", "-d", "--force")
@@ -171,7 +171,7 @@ def _of_round(arguments: tuple[str, ...], number: int) -> tuple[str, ...]:
 
 
 def _run(made: Made, arguments: tuple[str, ...], environment: dict[str, str]) -> Cost | None:
-    """What a command takes; none where it takes too long."""
+    """Times of a command; None if it exceeds the time limit."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     try:
         done = subprocess.run(
@@ -188,7 +188,7 @@ def _run(made: Made, arguments: tuple[str, ...], environment: dict[str, str]) ->
 
 
 def _row(one: Measured, sizes: list[int], costs: dict[tuple[str, int], Cost | None]) -> str | None:
-    """Print a line of the table; the name of a goal that was missed."""
+    """Print a row of the table; returns the command's name if its goal was missed."""
     found = [costs[one.name, size] for size in sizes]
     first, last = found[0], found[-1]
     growth = f"{last.wall / first.wall:.1f}" if first and last else "-"

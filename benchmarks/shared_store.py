@@ -1,13 +1,13 @@
-"""Workers that share an S3 store and a PostgreSQL index: how much faster are four than one, when all is far away?
+"""Workers that share a distant S3 store and a PostgreSQL index: how much faster are four than one?
 
     uv run --all-packages python -m benchmarks.shared_store
     uv run --all-packages python -m benchmarks.shared_store --files 5000 --workers 1 4 --round-trip 100
 
-All workers are given the same URLs, at the same moment, and begin with nothing; each has a process and an engine of its
-own. Printed: seconds until the last has ended, how much faster that is than the first number of workers, bodies
-fetched and requests of the store for each URL, objects stored, and the CPU seconds of all workers. Origin and S3 are
-`far_servers`, which answers late; PostgreSQL is near, as a database is. It is started for this from the machine's own
-programs, or `--postgres` names one, where schemas are made and dropped.
+All workers get the same URLs at the same moment and start with an empty store; each has a separate process and engine.
+Printed: seconds until the last worker has ended, the speed-up over the first number of workers, bodies fetched and
+requests of the store for each URL, objects stored, and the CPU seconds of all workers. Origin and S3 are
+`far_servers`, which delays responses; PostgreSQL is on this machine, since a database is usually close to its clients.
+It is started from the machine's own programs, or `--postgres` names one, in which schemas are created and dropped.
 """
 
 import argparse
@@ -34,18 +34,18 @@ from airnub_core.store.location import BucketAddress, StoreLocation
 FILES = 5000
 SIZE = 10 * 1024
 ROUND_TRIP = 100.0
-"""Milliseconds: a region away."""
+"""Milliseconds of a round trip to another region."""
 _SCHEMA = "airnub_benchmark_shared_"
 
 
 def main() -> None:
     """Measure and print; the exit status is 1 where an object or an outcome is missing."""
-    arguments = argparse.ArgumentParser(description="How much faster several workers fill one store than one does.")
+    arguments = argparse.ArgumentParser(description="Speed-up of several workers that fill one store over one worker.")
     arguments.add_argument("--files", type=int, default=FILES)
     arguments.add_argument("--workers", type=int, nargs="+", default=[1, 4])
     arguments.add_argument("--round-trip", type=float, default=ROUND_TRIP, help="milliseconds to origin and S3")
     arguments.add_argument("--rounds", type=int, default=1)
-    arguments.add_argument("--postgres", metavar="URL", help="a database to use instead of one of our own")
+    arguments.add_argument("--postgres", metavar="URL", help="use this database instead of starting PostgreSQL")
     given = arguments.parse_args()
     with ExitStack() as stack:
         database = given.postgres or stack.enter_context(postgres())
@@ -75,7 +75,7 @@ def main() -> None:
 def measure(
     workers: int, files: int, round_trip: float, database: str
 ) -> tuple[float, float, dict[str, int], list[dict[str, int]]]:
-    """Seconds, CPU seconds of the workers, what was asked for, and each worker's outcomes by kind."""
+    """Seconds, CPU seconds of the workers, request counts, and each worker's outcomes by status."""
     schema = f"{_SCHEMA}{os.getpid()}_{time.monotonic_ns()}"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -104,7 +104,7 @@ def measure(
 
 @contextmanager
 def worker(job: dict[str, Any]) -> Iterator[Any]:
-    """A process that says when it is ready, and does its job when it is told to."""
+    """Start a process that reports when it is ready, and does its job on a signal."""
     command = [sys.executable, "-c", "from benchmarks.shared_store import work; work()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -114,7 +114,7 @@ def worker(job: dict[str, Any]) -> Iterator[Any]:
 
 
 def work() -> None:
-    """What a worker's process does."""
+    """The body of a worker's process."""
     job = json.loads(sys.stdin.readline())
     print("ready", flush=True)
     sys.stdin.readline()
@@ -138,7 +138,7 @@ def _cpu_seconds() -> float:
 
 @contextmanager
 def far_servers(round_trip: float) -> Iterator[int]:
-    """The port of an origin and an S3 server so many milliseconds away."""
+    """The port of an origin and an S3 server that delay responses by `round_trip` milliseconds."""
     command: Sequence[str] = [sys.executable, "-m", "benchmarks.far_servers", str(round_trip), str(SIZE)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -147,7 +147,7 @@ def far_servers(round_trip: float) -> Iterator[int]:
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL of the machine's own programs, in a folder of its own, with everything as it is set."""
+    """The URL of a PostgreSQL started from the machine's own programs, in a separate folder, with default settings."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
     found = shutil.which("initdb")
     if found is None and not folders:
@@ -193,7 +193,7 @@ def _wait_for(url: str, server: "subprocess.Popen[Any]") -> None:
 
 
 def drop(database: str, schema: str) -> None:
-    """Remove what a round made in the database."""
+    """Drop the schemas that a round created."""
     import psycopg
     from psycopg import sql
 

@@ -1,4 +1,4 @@
-"""From typing to the summary: the whole demo beside one empty flow on plain embedded Prefect.
+"""Time from the command to the summary of the demo, compared with one empty flow on plain embedded Prefect.
 
     uv run --all-packages python -m benchmarks.startup
 
@@ -18,7 +18,7 @@ EMPTY_FLOW = "from prefect import flow\n@flow\ndef empty(): ...\nempty()"
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the table."""
     firsts, seconds = [], []
     for _ in range(ROUNDS):
         plain = twice([sys.executable, "-c", EMPTY_FLOW])
@@ -35,13 +35,13 @@ def main() -> None:
 
 
 def twice(command: list[str]) -> tuple[float, float]:
-    """Seconds of a command in a new home, and of the same once more."""
+    """Seconds of a command in a new home, and of the same command again."""
     with tempfile.TemporaryDirectory() as home:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         environment |= {
             "HOME": home,
             "AIRNUB_DATA_ROOT": home,
-            # The plain one gives up after 20 s on a slow machine.
+            # Plain Prefect gives up after 20 s on a slow machine.
             "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         }
         first, second = (timed(command, environment) for _ in range(2))
@@ -49,7 +49,7 @@ def twice(command: list[str]) -> tuple[float, float]:
 
 
 def timed(command: list[str], environment: dict[str, str]) -> float:
-    """Seconds of a command that must end well."""
+    """Seconds of a command that must succeed."""
     started = time.perf_counter()
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - started

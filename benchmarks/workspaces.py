@@ -1,9 +1,9 @@
-"""Workspaces of any size, for benchmarks and tests: this one, with as many more departments as are wanted.
+"""Generate workspaces of any size for benchmarks and tests: a copy of this one with more departments.
 
     uv run --all-packages python -m benchmarks.workspaces /tmp/hundred 100
 
-Departments are copies of the living template. They stand on shared packages in two tiers, and some of them on packages
-of others that this workspace's lock holds already, so that the lock needs no network: it is written as uv writes it.
+Departments are copies of the current template. They depend on shared packages in two tiers, and some on third-party
+packages that this workspace's lock already has, so that the lock needs no network: it is written in uv's format.
 """
 
 import argparse
@@ -24,7 +24,7 @@ COPIED = (
     "pyproject.toml", "uv.lock", "README.md", "prefect.yaml", "docker-compose.yml", ".gitignore", ".dockerignore",
     "configs", "infra", "packages", "departments",
 )  # fmt: skip
-# Of others, in the lock once each and with no version that departments could disagree about.
+# Third-party packages that the lock has in one version, so that departments cannot disagree on it.
 THIRD_PARTY = ("click", "httpx", "jinja2", "joblib", "matplotlib", "orjson", "python-dateutil", "requests", "rich")
 _BASE = (
     ("airnub-core", (), ""),
@@ -39,27 +39,27 @@ _TESTS = ("pytest", "pytest-cov", "pytest-randomly", "pytest-xdist")
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a workspace consists of beside what was copied; folders relative to its root, and on whom each stands."""
+    """Generated parts of a workspace: folders relative to its root, and the dependencies of each."""
 
     root: Path
     departments: dict[str, list[str]]
     upper: dict[str, list[str]]
-    """Shared packages that departments stand on, one for ten of them."""
+    """Shared packages that departments depend on, one per ten departments."""
     lower: dict[str, list[str]]
-    """Shared packages that those stand on, one for three of them."""
+    """Shared packages that those packages depend on, one per three of them."""
 
 
 def make(root: Path, departments: int, *, seed: int = 0, tests: bool = True) -> Made:
     """Write a workspace.
 
     Args:
-        root: a folder that is not there yet.
-        departments: how many there are, beside the example and the template.
+        root: a folder that does not exist yet.
+        departments: their number, without the example and the template.
         seed: the same one makes the same workspace.
         tests: whether members have their tests.
 
     Returns:
-        What there is in it.
+        Its generated parts.
     """
     left_out = shutil.ignore_patterns("__pycache__", ".*_cache", *(() if tests else ("tests",)))
     for name in COPIED:
@@ -80,7 +80,7 @@ def make(root: Path, departments: int, *, seed: int = 0, tests: bool = True) -> 
 
 
 def commit(root: Path, message: str = "All of it") -> None:
-    """Everything in one commit."""
+    """Commit everything in one commit."""
     git(root, "add", "--all")
     git(
         root,
@@ -97,7 +97,7 @@ def commit(root: Path, message: str = "All of it") -> None:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """What git says."""
+    """The output of a git command."""
     return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout
 
 
@@ -128,11 +128,11 @@ def _shared_package(folder: Path, needs: Iterable[str]) -> None:
     name = folder.name
     module = folder / "src" / name.replace("-", "_")
     module.mkdir(parents=True)
-    (module / "__init__.py").write_text(f'"""What {name} shares."""\n\nANSWER = 42\n')
+    (module / "__init__.py").write_text(f'"""What {name} provides."""\n\nANSWER = 42\n')
     (module / "py.typed").write_text("")
     readme = (
-        f"# {name}\n\nWhat several departments of this generated workspace stand on: one number, which is the same for "
-        f"all of them.\n\n```python\nfrom {module.name} import ANSWER\n```\n\nIts test says which number that is.\n"
+        f"# {name}\n\nA number that several departments of this generated workspace depend on.\n\n"
+        f"```python\nfrom {module.name} import ANSWER\n```\n\nIts test checks the number.\n"
     )
     (folder / "README.md").write_text(readme)
     (folder / "tests").mkdir()
@@ -147,7 +147,7 @@ def _shared_package(folder: Path, needs: Iterable[str]) -> None:
 
 
 def _department(root: Path, folder: str, needs: Iterable[str], tree: str, *, tests: bool) -> None:
-    """What `airnub new department` makes, and what the department needs besides."""
+    """Create what `airnub new department` creates, and the dependencies of the department."""
     module = folder.rpartition("/")[2]
     wanted = DepartmentSpec(Names(module, _display(module)), owner=f"{module}-owners")
     files = department_files(root, wanted)
@@ -177,7 +177,7 @@ def _display(module: str) -> str:
 
 
 def _register(root: Path, made: Made) -> None:
-    """The registry, the root pyproject.toml and the lock know all of them."""
+    """Register all of them in the registry, the root pyproject.toml and the lock."""
     modules = [folder.rpartition("/")[2] for folder in made.departments]
     packages = [folder.rpartition("/")[2] for folder in made.upper | made.lower]
     registry = root / "configs" / "departments.yaml"
@@ -204,7 +204,7 @@ def _register(root: Path, made: Made) -> None:
 
 
 def _extended(line: str, modules: Iterable[str]) -> str:
-    """A line that names the template names all departments."""
+    """Replace a line that names the template with one for each department."""
     if line.startswith("department-template ="):
         return line + "".join(_renamed(line, module) for module in modules)
     if (place := '"departments/_template/src",') in line:
@@ -228,7 +228,7 @@ def _locked(text: str, made: Made) -> str:
         blocks.append(_block(name, folder, wanted, folders, _TESTS))
     members = sorted({*re.findall(r'^    "([\w-]+)",$', head, re.MULTILINE), *folders, *map(_name, made.departments)})
     head = re.sub(r"members = \[\n.*?\]", f"members = [\n{_lines(members)}]", head, flags=re.DOTALL)
-    # The lock holds some names several times, in the order of their versions, which stays.
+    # The lock has some names several times, ordered by version; this order is kept.
     blocks.sort(key=lambda block: block.partition("\n")[0])
     return "\n[[package]]\n".join([head, *(f"{block}\n" for block in blocks)])
 
@@ -237,11 +237,11 @@ def _block(
     name: str, folder: str, needs: Iterable[tuple[str, tuple[str, ...], str]], folders: Mapping[str, str],
     tests: Iterable[str],
 ) -> str:  # fmt: skip
-    """A member as uv.lock has it."""
+    """The entry of a member in uv.lock."""
     needs, own, required = sorted(needs), "", ""
     for need, extras, specifier in needs:
         listed = f"[{', '.join(map(_quoted, extras))}]"
-        if extras or all(other != need or not more for other, more, _ in needs):  # it is locked once, with its extras
+        if extras or all(other != need or not more for other, more, _ in needs):  # locked once, with extras
             own += f'    {{ name = "{need}"' + (f", extra = {listed}" if extras else "") + " },\n"
         required += f'    {{ name = "{need}"' + (f", extras = {listed}" if extras else "")
         required += f', editable = "{folders[need]}"' if need in folders else ""
@@ -284,7 +284,7 @@ def _quoted(name: str) -> str:
 def main() -> None:
     """Make one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="Not there yet.")
+    parser.add_argument("folder", type=Path, help="A folder that does not exist yet.")
     parser.add_argument("departments", type=int)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -1,6 +1,6 @@
-"""Datasets beside plain polars, the tables of the version before, and dlt: processor time, seconds, memory.
+"""Datasets compared with plain polars, the tables of the previous version, and dlt: processor time, seconds, memory.
 
     uv run --all-packages python -m benchmarks.datasets
 
-`works` says what is run and which goals it has; `README.md` what the figures were.
+`works` defines the workloads and their goals; `../README.md` has the figures.
 """

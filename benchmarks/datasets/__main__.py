@@ -1,6 +1,6 @@
-"""Datasets beside their peers: ratios by processor time, seconds, and the most anonymous memory.
+"""Datasets compared with their peers: ratios of processor time, seconds, and peak anonymous memory.
 
-uv run --all-packages python -m benchmarks.datasets --setup     # once: dlt, in an environment of its own
+uv run --all-packages python -m benchmarks.datasets --setup     # once: dlt, in a separate environment
 uv run --all-packages python -m benchmarks.datasets
 """
 
@@ -21,7 +21,7 @@ HEADINGS = ("work", "peer", "peer s", "our s", "peer CPU s", "our CPU s", "ratio
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and print; 1 where a goal was missed."""
+    """Measure and print the table; returns 1 if a goal was missed."""
     asked = _parsed(arguments)
     python = asked.work / "dlt" / "bin" / "python"
     if asked.setup:
@@ -82,7 +82,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--works", nargs="+", choices=WORKS, default=names, help=f"default: all but {', '.join(ON_REQUEST)}"
     )
-    parser.add_argument("--scale", type=float, default=1.0, help="of the sizes that the goals are for")
+    parser.add_argument("--scale", type=float, default=1.0, help="input size, as a fraction of the goals' size")
     add_places(parser)
     parser.set_defaults(rounds=3)
     return parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""The datasets that are made, by the name of their work."""
+"""The datasets of the workloads, by workload name."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ NESTED = Dataset(name="nested", source=SOURCE, reader=JsonLines(PATHS), columns=
 
 
 def values_differ(rows: pl.LazyFrame) -> bool | str:
-    """As a department writes one: it reads two columns."""
+    """A check as a department writes one, which reads two columns."""
     spread = rows.group_by("status").agg(pl.col("value").std()).collect(engine="streaming")["value"].min()
     return (isinstance(spread, float) and spread > 1) or f"a spread of {spread}"
 
@@ -45,7 +45,7 @@ _FROM, _TO = (pl.datetime(year, 2, 1, time_unit="us", time_zone="UTC") for year 
 
 
 def twenty(*differ: str) -> tuple[Check, ...]:
-    """Twenty checks of a dataset of these rows, which all hold; `differ` are the columns of `unique`."""
+    """Twenty checks that the rows of a dataset pass; `differ` has the columns of `unique`."""
     return (
         unique(*differ),
         row_count(minimum=1),
@@ -70,6 +70,6 @@ def twenty(*differ: str) -> tuple[Check, ...]:
     )
 
 
-# No column but the key differs in every row. `unique` knows nothing of keys: it costs as much of any two columns.
+# Only the key differs in every row. `unique` does not use the key, so it costs the same for any two columns.
 KEYED_CHECKED = replace(KEYED, checks=twenty("at", "id"))
 PLAIN_CHECKED = replace(PLAIN, checks=twenty("id"))

@@ -1,4 +1,4 @@
-"""Inputs: CSV and JSON Lines that are the same each time, and stores that hold them."""
+"""Reproducible inputs: CSV and JSON Lines, and stores that contain them."""
 
 import asyncio
 import json
@@ -14,9 +14,9 @@ from airnub_core.store.factory import open_store
 from benchmarks.datasets.declarations import SOURCE, STATUS
 
 _BAD = 1000
-"""One row of so many has a value that is no number."""
+"""One row in this many has a value that is not a number."""
 _ODD = 100
-"""One line of so many is no record, in the odd JSON Lines."""
+"""One line in this many is invalid, in the JSON Lines with invalid lines."""
 SITES = 1000
 """Different values of the column `site`, `s0` and so on."""
 _AT_ONCE = 1000
@@ -24,7 +24,7 @@ _SLICE = 500_000
 
 
 def write_csv(path: Path, rows: int, *, days: int, first: int = 0, bad: bool = True) -> Path:
-    """A CSV of rows of 45 bytes, with keys from `first` on, at random times within so many days from 2024 on."""
+    """A CSV with rows of 45 bytes, keys from `first` on, and random times within `days` days from 2024 on."""
     with path.open("wb") as file:
         for start in range(0, rows, _SLICE):
             number = pl.int_range(first + start, first + min(start + _SLICE, rows), eager=True)
@@ -34,7 +34,7 @@ def write_csv(path: Path, rows: int, *, days: int, first: int = 0, bad: bool = T
 
 
 def csv_rows(number: pl.Series, days: int, *, bad: bool = False, shift: int = 0) -> pl.DataFrame:
-    """The rows with these numbers; `shift` gives the same keys other times and values."""
+    """The rows with these numbers; `shift` gives the same keys different times and values."""
     drawn = pl.col("number").hash(1 + shift)
     start = int(datetime.fromisoformat("2024-01-01T00:00:00+00:00").timestamp())
     value = (drawn % 1_000_000 / 10_000).round(4).cast(pl.String)
@@ -51,7 +51,7 @@ def csv_rows(number: pl.Series, days: int, *, bad: bool = False, shift: int = 0)
 
 
 def write_json_lines(path: Path, records: int, *, odd: bool) -> Path:
-    """Nested records of 200 bytes; of the odd ones each hundredth line is no record of their shape."""
+    """Nested records of 200 bytes; with `odd`, every hundredth line does not match the schema."""
     faults = ['{"id": 1, "properties": ', "[1, 2]", '{"id": 1, "properties": "flat"}', "not JSON at all"]
     with path.open("w") as file:
         for number in range(records):
@@ -80,7 +80,7 @@ def record(number: int) -> dict[str, object]:
 
 
 def fill(store: Path, contents: Iterable[tuple[str, bytes]], suffix: str = "csv", source: str = SOURCE) -> None:
-    """Give URLs their bytes, one after another, as an ingestion would."""
+    """Store the bytes of URLs one after another, as an ingestion would."""
 
     async def settle() -> None:
         network = NetworkSettings()

@@ -1,4 +1,4 @@
-"""Anonymous memory of a process and all its children, sampled: what a machine needs for it, without files it maps."""
+"""Sampled anonymous memory of a process and all its children: the memory that it needs, without mapped files."""
 
 import threading
 import time
@@ -8,11 +8,11 @@ from benchmarks.ingest.memory import family
 
 _INTERVAL = 0.005
 _FAMILY_EVERY = 0.1
-"""Seconds between two looks for children: with each sample, all threads of a process cost a third of a core."""
+"""Seconds between two searches for children; a search with each sample would take a third of a core."""
 
 
 class Sampler:
-    """The largest sum that was seen; `watch` is for `timing.run`."""
+    """The largest sampled sum; pass `watch` to `timing.run`."""
 
     def __init__(self) -> None:
         self.kib = 0
@@ -25,7 +25,7 @@ class Sampler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Return when the last sample is taken."""
+        """Stop, and wait for the last sample."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join()

@@ -1,4 +1,4 @@
-"""An API of pages on loopback, in a process of its own, whose answers are made before it is asked."""
+"""A paginated API on loopback, in a separate process, whose responses are prepared in advance."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from benchmarks.ingest.timing import ROOT
 
 @contextmanager
 def served(pages: int, of_a_page: int) -> Iterator[str]:
-    """The URL of the API, which has `?page=1` and so on; the page behind the last one has no records."""
+    """The URL of the API, with pages `?page=1` and so on; the page after the last one has no records."""
     command = [sys.executable, "-m", "benchmarks.datasets.pages", str(pages), str(of_a_page)]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:

@@ -1,4 +1,4 @@
-"""What is run: each work prepares its inputs, runs a program of ours and that of a peer in turns, and has a goal."""
+"""The workloads: each prepares its inputs, runs airnub's program and the peer's in turns, and has a goal."""
 
 import shutil
 import sys
@@ -15,15 +15,15 @@ from benchmarks.datasets.pages import served
 from benchmarks.ingest.timing import FailedRunError, run
 
 LARGEST_MB = 400
-"""Anonymous memory that a dataset may take, in MB of 10^6 bytes."""
+"""Limit of anonymous memory for a dataset, in MB of 10^6 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large the inputs are; the goals are for those of the issue."""
+    """Sizes of the inputs; the goals apply to the default sizes."""
 
     rows: int = 4_000_000
-    """Of the CSV, 45 bytes each."""
+    """Rows of the CSV, 45 bytes each."""
     corrected: int = 5_000_000
     checked: int = 5_000_000
     records: int = 100_000
@@ -34,7 +34,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one process said, and the most anonymous memory that it and its children held, in MB."""
+    """Printed figures of one process, and the peak anonymous memory of it and its children, in MB."""
 
     seconds: float
     cpu: float
@@ -44,12 +44,12 @@ class Run:
 
 @dataclass(slots=True)
 class Found:
-    """One line of the table: runs of ours and of the peer in pairs, or of ours alone."""
+    """One line of the table: pairs of our runs and the peer's, or only our runs."""
 
     title: str
     goal: float
     unit: str
-    """`ratio`: the peer's figure / ours, at least; `s`: our seconds, at most."""
+    """Goal: `ratio` is the peer's figure / ours, at least; `s` is our seconds, at most."""
     by: str = "cpu"
     peer: str = ""
     pairs: list[tuple[Run, Run | None]] = field(default_factory=list)
@@ -60,7 +60,7 @@ Start = Callable[[Sequence[str]], Run]
 
 
 def start(command: Sequence[str]) -> Run:
-    """Run a program that prints its figures."""
+    """Run a program, and read the figures that it prints."""
     sampler = Sampler()
     try:
         timing = run([list(command)], is_library=True, watch=sampler.watch)
@@ -71,14 +71,14 @@ def start(command: Sequence[str]) -> Run:
 
 
 def keyed(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
-    """CSV to a committed dataset with a key and 13 months, beside plain polars with `unique` by key."""
+    """CSV to a committed dataset with a key and 13 months, compared with plain polars with `unique` by key."""
     yield _beside_polars(
         folder, size, rounds, Found("CSV, key, 13 months", 0.65, "ratio", peer="polars"), "KEYED", "key"
     )
 
 
 def plain(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
-    """The same without key and partitions, beside scan, cast, sink."""
+    """The same without key and partitions, compared with scan, cast, sink."""
     yield _beside_polars(folder, size, rounds, Found("CSV, no key", 0.5, "ratio", peer="polars"), "PLAIN", "all")
 
 
@@ -100,7 +100,7 @@ def _beside_polars(folder: Path, size: Size, rounds: int, found: Found, name: st
 
 
 def checks(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
-    """Datasets with 20 checks, beside the same ones without."""
+    """Datasets with 20 checks, compared with the same datasets without checks."""
     store, sites = folder / "store", folder / "sites"
     source = inputs.write_csv(folder / "rows.csv", size.checked, days=396)
     inputs.fill(store, [("rows", source.read_bytes())])
@@ -125,11 +125,11 @@ def checks(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
 
 
 def json_lines(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
-    """Reading and checking, beside what the version before does with the clean lines; it refuses odd ones."""
+    """Read and check JSON Lines, compared with the previous version on clean lines (it stops at an invalid one)."""
     clean = inputs.write_json_lines(folder / "clean.jsonl", size.records, odd=False)
     odd = inputs.write_json_lines(folder / "odd.jsonl", size.records, odd=True)
-    for title, goal, path in (("JSON Lines, clean", 4, clean), ("JSON Lines, 1 % odd", 2.5, odd)):
-        found = Found(title, goal, "ratio", peer="tables of before, clean")
+    for title, goal, path in (("JSON Lines, clean", 4, clean), ("JSON Lines, 1 % invalid", 2.5, odd)):
+        found = Found(title, goal, "ratio", peer="tables of the previous version, clean")
         for number in range(rounds):
             pair = _in_turns(number, _program("json_lines", path, "ours"), _program("json_lines", clean, "before"))
             found.pairs.append(pair)
@@ -137,7 +137,7 @@ def json_lines(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
 
 
 def api(folder: Path, size: Size, rounds: int, dlt: Sequence[str] | None = None) -> Iterator[Found]:
-    """An API of pages to a dataset, engine and dataset together, beside dlt to Parquet, by seconds."""
+    """A paginated API to a dataset, engine and dataset together, compared with dlt to Parquet, by seconds."""
     found = Found(f"API, {size.pages} pages", 1.5, "ratio", by="seconds", peer="dlt")
     of_a_page = size.records // size.pages
     with served(size.pages, of_a_page) as url:
@@ -145,7 +145,7 @@ def api(folder: Path, size: Size, rounds: int, dlt: Sequence[str] | None = None)
             place = _fresh(folder / f"run-{number}")
             ours = _program("api", url, place / "store", place / "datasets", size.pages)
             if dlt is None:
-                found.note = "dlt is missing: --setup"
+                found.note = "dlt is not installed; run with --setup"
                 found.pairs.append((start(ours), None))
             else:
                 peer = [*dlt, str(Path(programs.__file__).with_name("with_dlt.py")), url, str(place)]
@@ -154,7 +154,7 @@ def api(folder: Path, size: Size, rounds: int, dlt: Sequence[str] | None = None)
 
 
 def correction(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
-    """1,000 rows of one day are corrected, in 28 days; and the correction is withdrawn."""
+    """Correct 1,000 rows of one day in 28 days; then withdraw the correction."""
     store, datasets = folder / "store", folder / "datasets"
     part = size.corrected // 5
     for number in range(5):
@@ -174,12 +174,12 @@ def correction(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
 
 
 def unchanged(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
-    """Many objects and 400 partitions; nothing changed, and then one object."""
+    """Many objects and 400 partitions: a run without changes, then one with one changed object."""
     yield from _many(folder, size, rounds, "HASHED", Found("unchanged, 400 partitions", 0.1, "s"), None)
 
 
 def moved(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
-    """Many objects whose keys have newer rows in other partitions; then one of them changes."""
+    """Many objects whose keys have newer rows in other partitions; then one object changes."""
     changed = Found("10,000 objects with moved keys, one changed", 0, "s")
     yield from _many(folder, size, rounds, "DAILY", Found("the same, unchanged", 0.1, "s"), changed)
 
@@ -187,7 +187,7 @@ def moved(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
 def _many(folder: Path, size: Size, rounds: int, name: str, still: Found, changed: Found | None) -> Iterator[Found]:
     store, datasets = folder / "store", folder / "datasets"
     inputs.fill(store, _small(size.objects, shift=0 if changed is None else 1))
-    first = Found(f"{size.objects:,} objects, from nothing", 0, "s")
+    first = Found(f"{size.objects:,} objects, first run", 0, "s")
     first.pairs.append((start(_program("ours", name, store, datasets)), None))
     yield first
     for number in range(rounds):
@@ -201,7 +201,7 @@ def _many(folder: Path, size: Size, rounds: int, name: str, still: Found, change
 
 
 def _small(objects: int, shift: int) -> Iterator[tuple[str, bytes]]:
-    """Three rows an object; with a shift, the second half has the keys of the first with other times."""
+    """Three rows per object; with a shift, the second half has the keys of the first with different times."""
     for number in range(objects):
         again = shift and number >= objects // 2
         yield str(number), _object(number - objects // 2 if again else number, shift if again else 0)
@@ -216,7 +216,7 @@ def _object(number: int, shift: int) -> bytes:
 
 
 def commits(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
-    """Many commits, then: open, read one partition, commit."""
+    """Make many commits, then open, read one partition, and commit."""
     run([[*_program("commits", folder, "before", size.commits)]])
     found = {name: Found(f"{size.commits:,} commits, then {name}", 0.1, "s") for name in ("open", "read", "commit")}
     for _ in range(rounds):
@@ -227,7 +227,7 @@ def commits(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
 
 
 def ten_times(folder: Path, size: Size, rounds: int) -> Iterator[Found]:
-    """The CSV with a key, ten times as large: for its memory; on request."""
+    """Ten times the CSV with a key, to measure memory; runs only if it is named."""
     source = inputs.write_csv(folder / "rows.csv", size.rows * 10, days=396)
     inputs.fill(folder / "store", [("rows", source.read_bytes())])
     source.unlink()
@@ -255,12 +255,12 @@ ON_REQUEST = ("moved", "ten-times")
 
 
 def with_dlt(dlt: Sequence[str] | None) -> dict[str, Work]:
-    """The works, that of the API with a command that has dlt."""
+    """All workloads; the API's gets a command that runs dlt."""
     return {**WORKS, "api": partial(api, dlt=dlt)}
 
 
 def _in_turns(number: int, ours: Sequence[str], peer: Sequence[str]) -> tuple[Run, Run]:
-    """Run both, in every other round the peer first; ours comes first in the result."""
+    """Run both; every second round starts with the peer. Our run is first in the result."""
     if number % 2:
         second = start(peer)
         return start(ours), second

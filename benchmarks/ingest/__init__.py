@@ -1,1 +1,1 @@
-"""The ingestion engine beside the downloaders people use. How to run it and what it does: ../README.md."""
+"""The ingestion engine compared with widely used downloaders; ../README.md describes the comparison."""

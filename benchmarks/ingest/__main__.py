@@ -1,7 +1,7 @@
-"""The ingestion engine beside the downloaders people use.
+"""Compare the ingestion engine with widely used downloaders.
 
-`--setup` installs the peers. Without it everything is measured, or what `--sets` and `--peers` name.
-`../README.md` says what is compared with what.
+`--setup` installs the peers. Without it, all sets and peers are measured, or those that `--sets` and `--peers` name.
+`../README.md` describes the comparison.
 """
 
 import argparse
@@ -25,7 +25,7 @@ OTHERS = ("memory", "growth")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and print; 1 when a goal was not met, 0 otherwise."""
+    """Measure and print the tables; returns 1 if a goal was missed, else 0."""
     asked = _parsed(arguments)
     asked.work.mkdir(parents=True, exist_ok=True)
     if asked.setup:
@@ -46,10 +46,10 @@ def main(arguments: Sequence[str]) -> int:
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ingest", description=__doc__.splitlines()[0])
     names = [*RACES, *OTHERS]
-    parser.add_argument("--setup", action="store_true", help="install the peers that are missing, and end; needs root")
+    parser.add_argument("--setup", action="store_true", help="install the missing peers, and exit; needs root")
     parser.add_argument("--sets", type=_list_of(names), default=names, help=f"some of {','.join(names)}")
     parser.add_argument("--peers", type=_list_of(list(peers.PEERS)), help="some of " + ",".join(peers.PEERS))
-    parser.add_argument("--json", type=Path, help="a file for every single run")
+    parser.add_argument("--json", type=Path, help="write every single run to this file")
     return add_places(parser).parse_args(arguments)
 
 
@@ -64,7 +64,7 @@ def _list_of(names: Sequence[str]) -> Any:
 
 
 def _one(place: Place, name: str, asked: argparse.Namespace) -> dict[str, Any]:
-    """Run one set, print its table, and give back what goes into the file."""
+    """Run one set, print its table, and return the entry for the results file."""
     if name == "memory":
         lines = memory.memory(place, _say)
         return _told("memory, our process and its children", memory.HEADINGS, lines)

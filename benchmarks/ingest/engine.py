@@ -1,4 +1,4 @@
-"""Our side of a job: the command, and the check of everything that it promises."""
+"""The command that runs airnub's engine for a job, and the verification of its result."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ MANIFEST = ".manifest.json"
 
 
 def command(job: Job) -> list[str]:
-    """Ingest a job into the store `store` of its folder; to be run at the repository's root."""
+    """The command that ingests a job into the folder `store` of its folder; run it at the repository's root."""
     listed = job.scratch / "urls"
     listed.write_text("\n".join(job.urls))
     program = [sys.executable, "-m", "benchmarks.ingest.programs.ours"]
@@ -21,7 +21,7 @@ def command(job: Job) -> list[str]:
 
 
 def store(job: Job) -> Path:
-    """Where we put a job's files."""
+    """The store that receives a job's files."""
     return job.folder / "store"
 
 
@@ -29,11 +29,11 @@ def check(job: Job, kind: str = "stored") -> None:
     """Compare outcomes, objects, manifests and index with the set.
 
     Args:
-        job: what was to be done.
-        kind: how every item must have ended; the outcomes themselves are read from the program's file.
+        job: the job that ran.
+        kind: the expected status of every outcome; the outcomes are read from the program's file.
 
     Raises:
-        WrongResultError: something is missing, damaged, or too much.
+        WrongResultError: something is missing, damaged, or unexpected.
     """
     root = store(job)
     expected = dict(zip(job.urls, (f"sha256:{digest}" for digest in job.files.digests.values()), strict=True))

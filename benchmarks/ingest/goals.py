@@ -1,4 +1,4 @@
-"""What is asked for: the sets, and how much longer each peer has to take than we do."""
+"""The sets, and the goal for each peer: the least ratio of its time to ours."""
 
 from dataclasses import dataclass
 
@@ -11,21 +11,21 @@ MANY = Shape("many", 50_000, KIB)
 
 MEMORY_MIB = 120
 GROWTH = 1.1
-"""Cost of a file with a large index / with an empty one."""
+"""Goal: time of a file with a large index / with an empty one, at most."""
 KNOWN_URLS = (0, 100_000, 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """One set, run by us and by peers."""
+    """One set, run by airnub and by peers."""
 
     title: str
     shape: Shape
     connections: int
     goals: dict[str, float | None]
-    """By peer: peer time / our time, at least. None: run only when it is asked for, without a goal."""
+    """By peer: peer time / our time, at least. None: without a goal; runs only if it is named."""
     is_again: bool = False
-    """Everything is there already, and nothing changed."""
+    """All files are already stored and unchanged."""
     is_distant: bool = False
     is_tls: bool = False
 

@@ -1,4 +1,4 @@
-"""Growth: what a file costs when the index knows many URLs already."""
+"""Growth: the time of a file when the index already knows many URLs."""
 
 import hashlib
 import shutil
@@ -21,7 +21,7 @@ _BATCH = 10_000
 
 
 def growth(place: Place, rounds: int, say: Say) -> list[tuple[str, ...]]:
-    """S into stores that know more and more URLs of the same source, in turns; lines of a table."""
+    """Ingest S in turns into stores that know different numbers of URLs of the same source; returns table rows."""
     files = made(place.sets, RACES["S"].shape)
     filled = {known: _filled(place.work, known, say) for known in KNOWN_URLS}
     seconds: dict[int, list[float]] = {known: [] for known in KNOWN_URLS}
@@ -30,7 +30,7 @@ def growth(place: Place, rounds: int, say: Say) -> list[tuple[str, ...]]:
             with place.job(files, place.server.plain, RACES["S"]) as job:
                 if store is not None:
                     shutil.copytree(store, engine.store(job))
-                    # Hundreds of MiB; the run is not to write them to the disk.
+                    # Hundreds of MiB, flushed here so that the timed run does not write them to the disk.
                     subprocess.run(["sync", "--file-system", str(job.folder)], check=True)
                 timing = run([engine.command(job)], is_library=True)
                 engine.check(job)
@@ -47,7 +47,7 @@ def growth(place: Place, rounds: int, say: Say) -> list[tuple[str, ...]]:
 
 
 def _filled(work: Path, known: int, say: Say) -> Path | None:
-    """A store whose index knows so many URLs, made once and kept until the index changes its shape."""
+    """A store whose index knows `known` URLs; created once, and kept until the schema of the index changes."""
     if known == 0:
         return None
     folder = work / f"known-{known}"

@@ -1,4 +1,4 @@
-"""A job: what every program has to do, and the check that it did."""
+"""A job, which every program runs, and the verification of its result."""
 
 import hashlib
 from collections import Counter
@@ -10,7 +10,7 @@ from benchmarks.ingest.sets import MIB, FileSet
 
 
 class WrongResultError(Exception):
-    """A program said that it was done, and was not."""
+    """A program exited without an error, but its result is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +21,16 @@ class Job:
     base: str
     connections: int
     folder: Path
-    """On the file system that is measured."""
+    """The target folder, on the file system that is measured."""
     scratch: Path
-    """For lists of URLs and the like, elsewhere."""
+    """A folder elsewhere, for lists of URLs and other inputs."""
     certificate: Path | None = None
-    """Of a server with TLS and HTTP/2."""
+    """Certificate of a server with TLS and HTTP/2."""
     is_distant: bool = False
 
     @property
     def urls(self) -> list[str]:
-        """What to fetch."""
+        """URLs to fetch."""
         return self.files.urls(self.base)
 
     @property
@@ -40,15 +40,15 @@ class Job:
 
 
 def check_folder(folder: Path, job: Job, ignoring: Iterable[str] = ()) -> None:
-    """Compare every file below a folder with the set, byte for byte by digest; where they lie does not matter.
+    """Compare every file below a folder with the set by SHA-256; the location of the files does not matter.
 
     Args:
-        folder: what a program left.
-        job: what it had to do.
-        ignoring: ends of the names of files that are not looked at, such as manifests.
+        folder: the folder that a program wrote to.
+        job: the job that it ran.
+        ignoring: suffixes of files that are not compared, such as manifests.
 
     Raises:
-        WrongResultError: a file is missing, damaged, or too many.
+        WrongResultError: a file is missing, damaged, or unexpected.
     """
     ends = tuple(ignoring)
     found: dict[str, str] = {}

@@ -1,11 +1,11 @@
-"""Distance: a proxy on loopback that gives everything it forwards half a round trip more, in each direction.
+"""Simulate distance: a proxy on loopback that delays everything by half a round trip in each direction.
 
     uv run --all-packages python -m benchmarks.ingest.latency PORT MILLISECONDS
 
-It stands before the server on PORT, says its own port, and ends with its standard input. The kernel's netem would do
-the same, but is not in every kernel, and needs root. Each piece of data waits by itself, in order, so bandwidth is left
-alone and pipelining works as on a real line; a new connection costs one round trip more, as TCP's handshake does. There
-is no back pressure: it is meant for small files.
+It forwards to the server on PORT, prints its own port, and ends with its standard input. The kernel's netem would do
+the same, but is not in every kernel, and needs root. Each piece of data is delayed separately, in order, so bandwidth
+is unchanged and pipelining works as on a real line; a new connection costs one round trip more, like TCP's handshake.
+There is no back pressure, so use it for small files only.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def distant(port: int, round_trip: float = ROUND_TRIP) -> Iterator[str]:
-    """A base URL of the server on a port of loopback, `round_trip` seconds away; the proxy is a process of its own."""
+    """Base URL of a proxy process that makes the server on a port of loopback `round_trip` seconds distant."""
     command = [sys.executable, "-m", "benchmarks.ingest.latency", str(port), str(round_trip * 1000)]
     proxy = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -35,7 +35,7 @@ def distant(port: int, round_trip: float = ROUND_TRIP) -> Iterator[str]:
 
 
 class Late:
-    """One direction of a connection: what goes in comes out later."""
+    """One direction of a connection: data is written after a delay."""
 
     def __init__(self, delay: float) -> None:
         self._delay = delay
@@ -44,12 +44,12 @@ class Late:
         self._loop = asyncio.get_running_loop()
 
     def leads_to(self, out: asyncio.Transport) -> None:
-        """What was taken until now waits for this transport too."""
+        """Set the transport; data that was received before is written to it too."""
         self._out = out
         self._pass_on()
 
     def take(self, data: bytes | None, extra: float = 0) -> None:
-        """Data, or None for its end."""
+        """Queue data, or None for its end."""
         due = self._loop.time() + self._delay + extra
         if self._waiting:
             due = max(due, self._waiting[-1][0])
@@ -72,7 +72,7 @@ class Late:
 
 
 class Server(asyncio.Protocol):
-    """The side of the server."""
+    """The connection to the server."""
 
     def __init__(self, back: Late) -> None:
         self._back = back
@@ -85,7 +85,7 @@ class Server(asyncio.Protocol):
 
 
 class Client(asyncio.Protocol):
-    """The side of the client."""
+    """The connection of the client."""
 
     def __init__(self, port: int, round_trip: float) -> None:
         self._port = port

@@ -1,4 +1,4 @@
-"""Memory: what our process and its children hold at most, sampled while they work."""
+"""Memory: the peak of our process and its children, sampled while they work."""
 
 import threading
 import time
@@ -17,17 +17,17 @@ _INTERVAL = 0.02
 
 @dataclass(slots=True)
 class Peak:
-    """The largest sums that were seen, in KiB."""
+    """The largest sampled sums, in KiB."""
 
     rss: int = 0
-    """Memory that several processes share counts in each."""
+    """Counts shared memory once per process."""
     pss: int = 0
-    """Memory that several processes share counts once."""
+    """Counts shared memory once."""
     processes: int = 0
 
 
 def memory(place: Place, say: Say) -> list[tuple[str, ...]]:
-    """One run of each set; lines of a table."""
+    """Run each set once; returns table rows."""
     lines = []
     for shape, connections in ((LARGE, 16), (SMALL, 32), (MANY, 32)):
         files = made(place.sets, shape)
@@ -65,7 +65,7 @@ def _sample(process: int, peak: Peak, ended: threading.Event) -> None:
 
 
 def family(process: int) -> list[int]:
-    """A process and all that came from it."""
+    """Ids of a process and all its descendants."""
     found = [process]
     for one in found:
         try:
@@ -81,7 +81,7 @@ def family(process: int) -> list[int]:
 
 
 def _held(process: int) -> tuple[int, int] | None:
-    """RSS and PSS in KiB; None when the process has ended."""
+    """RSS and PSS in KiB; None if the process has ended."""
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""The peers: how each is installed, what it is told to do, and how it may be told to do it fast."""
+"""The peers: how each is installed, and its command line with its fastest options."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ from benchmarks.ingest import programs
 from benchmarks.ingest.job import Job, check_folder
 
 PACKAGES = ("nginx", "openssl", "e2fsprogs", "curl", "rclone", "aria2", "wget2")
-"""For apt-get; the first three are for the benchmark itself."""
+"""Packages for apt-get; the benchmark itself needs the first three."""
 LIBRARIES = ("scrapy", "pooch", "httpx")
 
 Commands = list[list[str]]
@@ -21,23 +21,23 @@ _PROGRAMS = Path(programs.__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A program that fetches too."""
+    """A program that airnub is compared with."""
 
     name: str
     tool: str
-    """The command or the library that it needs."""
+    """The command or library that it needs."""
     write_commands: Callable[[Job, str], Commands]
-    """Given a job and a Python that has the peers' libraries; writes what it needs into the job's scratch folder."""
+    """Makes the commands, given a job and a Python with the peers' libraries; writes inputs to the scratch folder."""
     check: Callable[[Job], None]
     """Raises WrongResultError."""
 
     @property
     def is_library(self) -> bool:
-        """Whether it lives in the peers' environment and is timed inside its process."""
+        """Whether it is a library in the peers' environment, timed inside its process."""
         return self.tool in LIBRARIES
 
     def is_installed(self, python: Path) -> bool:
-        """Whether it can be run."""
+        """Whether it is installed."""
         if self.is_library:
             asked = [str(python), "-c", f"import {self.tool}"]
             return python.exists() and subprocess.run(asked, capture_output=True, check=False).returncode == 0
@@ -50,10 +50,10 @@ def environment(work: Path) -> Path:
 
 
 def install(work: Path) -> None:
-    """Install every peer that is missing; apt-get needs root.
+    """Install the missing peers; apt-get needs root.
 
     Raises:
-        subprocess.CalledProcessError: an installer failed; it said why.
+        subprocess.CalledProcessError: an installer failed and printed its error.
     """
     if not all(peer.is_installed(environment(work)) for peer in PEERS.values() if not peer.is_library):
         subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", *PACKAGES], check=True)
@@ -63,14 +63,14 @@ def install(work: Path) -> None:
 
 
 def how_to_install(peer: Peer, work: Path) -> str:
-    """The commands for a person."""
+    """The shell commands that install it, for the table."""
     if peer.is_library:
         return " && ".join(" ".join(command) for command in _library_commands(work))
     return f"apt-get install {peer.tool.replace('aria2c', 'aria2')}"
 
 
 def version(peer: Peer, python: Path) -> str:
-    """What it calls itself."""
+    """Its version, as it prints it."""
     if peer.is_library:
         program = f"from importlib.metadata import version; print('{peer.tool}', version('{peer.tool}'))"
         asked = [str(python), "-c", program]
@@ -88,7 +88,7 @@ def _library_commands(work: Path) -> Sequence[list[str]]:
     )
 
 
-# --- what each is told ------------------------------------------------------------------------------------------------
+# --- commands ---------------------------------------------------------------------------------------------------------
 
 
 def _files(job: Job) -> Path:
@@ -102,7 +102,7 @@ def _check_files(job: Job) -> None:
 
 
 def _listed(job: Job, line: str) -> str:
-    """The path of a file with a line, or some, for each file of the job."""
+    """The path of a list with one or more lines for each file of the job."""
     lines = [
         line.format(url=url, name=name, digest=digest, folder=_files(job))
         for url, (name, digest) in zip(job.urls, job.files.digests.items(), strict=True)
@@ -113,8 +113,8 @@ def _listed(job: Job, line: str) -> str:
 
 
 def _rclone(job: Job, _python: str) -> Commands:
-    # Its plain way lists the folder and asks for the size of each file (HEAD). That costs it nothing near by, and is
-    # the only way that finds out what has not changed; far away each HEAD is a round trip, and its time would double.
+    # By default it lists the folder and requests the size of each file (HEAD). That costs nothing on loopback, and is
+    # its only way to detect unchanged files; at a distance each HEAD is a round trip, and its time would double.
     extra = ["--http-no-head"] if job.is_distant else []
     at_once = [f"--transfers={job.connections}", f"--checkers={job.connections}"]
     source = [":http:", f"--http-url={job.directory}", "--config=/dev/null"]
@@ -123,7 +123,7 @@ def _rclone(job: Job, _python: str) -> Commands:
 
 def _curl(job: Job, _python: str) -> Commands:
     listed = _listed(job, 'url = "{url}"\noutput = "{folder}/{name}"')
-    # Else curl waits to learn whether a connection can be shared, which one of HTTP/1.1 cannot.
+    # Otherwise curl waits to find out whether connections can be shared, which HTTP/1.1 does not allow.
     how = ["--http2", "--cacert", str(job.certificate)] if job.certificate else ["--parallel-immediate"]
     at_once = ["--parallel", "--parallel-max", str(job.connections)] if len(job.urls) > 1 else []
     return [["curl", "-q", "--silent", "--show-error", "--fail", *at_once, *how, "--config", listed]]
@@ -133,7 +133,7 @@ def _curl_then_hash(job: Job, _python: str) -> Commands:
     if len(job.urls) == 1:
         [name] = job.files.digests
         return [*_curl(job, _python), ["sha256sum", str(_files(job) / name)]]
-    # Our own Python: the pass uses the standard library alone.
+    # Our own Python: this program only uses the standard library.
     filed = [sys.executable, "-S", str(_PROGRAMS / "file_away.py"), str(_files(job)), str(job.folder / "filed")]
     return [*_curl(job, _python), [*filed, job.directory]]
 

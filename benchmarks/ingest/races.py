@@ -1,4 +1,4 @@
-"""Running a race: we and a peer in turns, each on a fresh place, each result checked."""
+"""Run airnub and a peer in turns, each in a fresh folder, and verify each result."""
 
 import subprocess
 import tempfile
@@ -23,16 +23,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where everything is."""
+    """Folders and files of the benchmark."""
 
     work: Path
-    """For sets, peers and images; kept."""
+    """Folder for sets, peers and images; kept between runs."""
     server: Server
     target: Folder | Image
 
     @property
     def sets(self) -> Path:
-        """What the server shows."""
+        """Root folder of the server."""
         return self.work / "sets"
 
     @contextmanager
@@ -44,11 +44,11 @@ class Place:
 
 
 def race(place: Place, asked: Race, peers: Sequence[str], rounds: int, say: Say) -> list[Result]:
-    """Pairs of runs with each of the peers that have a part in this race; every pair in the other order than the last.
+    """Run pairs with each peer of this race; each round reverses the order of the pair.
 
     Raises:
-        FailedRunError: our program ended with an error. A peer's error takes the peer out of the race.
-        WrongResultError: our program did not do its job.
+        FailedRunError: our program ended with an error. A peer's error removes the peer from the race.
+        WrongResultError: the result of our program is wrong.
     """
     files = made(place.sets, asked.shape)
     taking_part = [PEERS[name] for name in peers if name in asked.goals]
@@ -89,11 +89,11 @@ def _ours(place: Place, files: FileSet, base: str, asked: Race) -> Timing:
 
 
 def run_peer(place: Place, files: FileSet, base: str, asked: Race, peer: Peer) -> Timing:
-    """One run of a peer, checked.
+    """Run a peer once, and verify its result.
 
     Raises:
         FailedRunError: it ended with an error.
-        WrongResultError: it did not do its job.
+        WrongResultError: its result is wrong.
     """
     with place.job(files, base, asked) as job:
         commands = peer.write_commands(job, str(environment(place.work)))
@@ -106,13 +106,13 @@ def run_peer(place: Place, files: FileSet, base: str, asked: Race, peer: Peer) -
 
 
 def _settle(job: Job) -> None:
-    """What a run left to be written later is no part of the next."""
+    """Flush pending writes of a run, so that they do not slow down the next one."""
     subprocess.run(["sync", "--file-system", str(job.folder)], check=True)
 
 
 @contextmanager
 def base_of(place: Place, asked: Race, say: Say) -> Iterator[str]:
-    """Where a race's files are served."""
+    """Serve a race's files; yields the base URL."""
     if asked.is_tls:
         yield place.server.tls
     elif asked.is_distant:
@@ -124,7 +124,7 @@ def base_of(place: Place, asked: Race, say: Say) -> Iterator[str]:
 
 
 def _ceiling(place: Place, asked: Race) -> float:
-    """Files a second that the proxy lets through when it delays nothing."""
+    """Files a second that pass the proxy without a delay."""
     files = made(place.sets, asked.shape)
     with distant(place.server.port, round_trip=0) as base, place.job(files, base, asked) as job:
         return len(job.urls) / run(PEERS["curl"].write_commands(job, "")).job

@@ -1,4 +1,4 @@
-"""The server that everybody fetches from: nginx on loopback with a configuration of its own, in a temporary folder."""
+"""The server of all programs: nginx on loopback with its own configuration in a temporary folder."""
 
 import getpass
 import grp
@@ -52,32 +52,32 @@ http {{
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a running server is."""
+    """Addresses of a running server."""
 
     plain: str
     """Base URL over HTTP/1.1."""
     tls: str
     """Base URL over TLS with HTTP/2."""
     certificate: Path
-    """What a client has to trust, a file in PEM format."""
+    """Certificate that a client has to trust, a file in PEM format."""
 
     @property
     def port(self) -> int:
-        """Of the plain one."""
+        """Port without TLS."""
         return int(self.plain.rpartition(":")[2])
 
 
 def is_installed() -> bool:
-    """Whether nginx and openssl can be started."""
+    """Whether nginx and openssl are installed."""
     return all(shutil.which(tool, path=_PATH) for tool in ("nginx", "openssl"))
 
 
 @contextmanager
 def serve(root: Path) -> Iterator[Server]:
-    """Serve by nginx, with one worker process, the folder `root`, until the block ends.
+    """Serve the folder `root` by nginx with one worker process until the block ends.
 
     Raises:
-        RuntimeError: it is not installed, or did not start; with what it said.
+        RuntimeError: nginx is not installed or did not start; the message has its output.
     """
     if not is_installed():
         raise RuntimeError(f"expected nginx and openssl, found at least one missing; install them: {INSTALL}")
@@ -86,7 +86,7 @@ def serve(root: Path) -> Iterator[Server]:
         folder.chmod(0o755)
         _certify(folder)
         plain, tls = free_ports(2)
-        # Started by root, the worker would become nobody, who may not read the folders of a person.
+        # Started by root, the worker would run as the user `nobody`, who cannot read private folders.
         user = f"user {getpass.getuser()} {grp.getgrgid(os.getgid()).gr_name};" if os.geteuid() == 0 else ""
         configuration = folder / "nginx.conf"
         configuration.write_text(_CONFIGURATION.format(folder=folder, root=root, plain=plain, tls=tls, user=user))
@@ -104,7 +104,7 @@ def serve(root: Path) -> Iterator[Server]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on."""
+    """Free ports of loopback."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
@@ -112,12 +112,12 @@ def free_ports(count: int) -> list[int]:
         return [int(one.getsockname()[1]) for one in sockets]
 
 
-# Debian has nginx and mkfs where only root looks.
+# Debian has nginx and mkfs in folders that only root's PATH includes.
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 
 
 def _certify(folder: Path) -> None:
-    """A certificate for 127.0.0.1 that is its own authority."""
+    """Create a self-signed certificate for 127.0.0.1."""
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
@@ -137,4 +137,4 @@ def _await_port(port: int, nginx: subprocess.Popen[bytes], log: Path) -> None:
                 return
         time.sleep(0.02)
     said = log.read_text() if log.exists() else "nothing"
-    raise RuntimeError(f"nginx did not listen on port {port} within {START_SECONDS} s; it said: {said}")
+    raise RuntimeError(f"nginx did not listen on port {port} within {START_SECONDS} s; its log: {said}")

@@ -1,4 +1,4 @@
-"""The files that everybody fetches: the same on every machine, made once and kept."""
+"""The files that all programs fetch: the same on every machine, created once and kept."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ GIB = 1024 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How many files of how many bytes; `name` is the folder that the server shows them in."""
+    """Number and size of files; `name` is their folder on the server."""
 
     name: str
     count: int
@@ -22,19 +22,19 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class FileSet:
-    """Files that exist, and what they must look like when they arrive."""
+    """Existing files, and their digests for verification."""
 
     shape: Shape
     digests: Mapping[str, str]
-    """By file name, 64 hexadecimal digits of SHA-256."""
+    """SHA-256 of each file name, 64 hexadecimal digits."""
 
     def urls(self, base: str) -> list[str]:
-        """Where a server at `base` has them, in their order."""
+        """URLs of the files on a server at `base`, in order."""
         return [f"{base}/{self.shape.name}/{name}" for name in self.digests]
 
 
 def made(folder: Path, shape: Shape) -> FileSet:
-    """The files of a shape below `folder`, made where they are missing. All differ; none can be compressed."""
+    """The files of a shape below `folder`; missing ones are created. All differ; none can be compressed."""
     told = folder / f"{shape.name}-{shape.count}x{shape.size}.json"
     if not told.is_file():
         files = folder / shape.name
@@ -48,7 +48,7 @@ def made(folder: Path, shape: Shape) -> FileSet:
                     sha.update(piece)
                     out.write(piece)
             digests[name] = sha.hexdigest()
-        # rclone and scrapy look at the folder: it must hold these files alone.
+        # rclone and scrapy list the folder, so it must have no other files.
         for other in files.iterdir():
             if other.name not in digests:
                 other.unlink()
@@ -59,7 +59,7 @@ def made(folder: Path, shape: Shape) -> FileSet:
 
 
 def _pieces(seed: str, size: int) -> Iterator[bytes]:
-    """Bytes that look random. Of a large file each MiB is the first one with another number in front: that is cheap."""
+    """Pseudo-random bytes. For speed, each MiB of a large file is the first one with a different number in front."""
     first = hashlib.shake_128(seed.encode()).digest(min(size, MIB))
     for start in range(0, size, MIB):
         number = start // MIB

@@ -1,4 +1,4 @@
-"""What is printed: medians, ratios with their spread, and the goal beside them."""
+"""Result tables: medians, ratios with their spread, and goals."""
 
 import statistics
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ HEADINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Pairs of runs, ours and a peer's; none where the peer is not there, or failed, which the note says."""
+    """Pairs of runs, ours and a peer's; empty if the peer is missing or failed, and the note gives the reason."""
 
     peer: str
     goal: float | None
@@ -28,7 +28,7 @@ class Result:
 
     @property
     def is_met(self) -> bool | None:
-        """None where nothing was asked for, or nothing measured."""
+        """None without a goal or without measurements."""
         if self.goal is None or not self.pairs:
             return None
         return statistics.median(self.ratios) >= self.goal
@@ -56,7 +56,7 @@ class Result:
 
 
 def table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose columns are also straight in a terminal."""
+    """A Markdown table whose columns are also aligned in a terminal."""
     full = [[*line, *[""] * (len(headings) - len(line))] for line in lines]
     widths = [max(len(cell) for cell in column) for column in zip(headings, *full, strict=True)]
     rows = [list(headings), ["-" * width for width in widths], *full]

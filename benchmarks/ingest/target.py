@@ -1,8 +1,8 @@
-"""Where files are written to: for each run a fresh place, none of whose files was deleted just before.
+"""The target of a run: a fresh file system or folder, in which no files were deleted just before.
 
-By default for root a new ext4 with a journal in a file, mounted by loop; else, or with a folder given, a new folder in
-it. Creating files soon after deleting many is up to 50 times slower on some file systems, so nothing is deleted between
-runs: an image is made anew, and folders stay until the end.
+For root the default is a new ext4 with a journal in an image file, mounted by loop; for other users, or if a folder is
+given, it is a new folder. Creating files soon after deleting many is up to 50 times slower on some file systems, so
+nothing is deleted between runs: a new image is created, and folders stay until the end.
 """
 
 import os
@@ -17,11 +17,11 @@ from benchmarks.ingest.sets import GIB
 
 IMAGE_SIZE = 5 * GIB
 _INODES = 400_000
-"""Enough for objects, manifests and folders of 50,000 files."""
+"""Number of inodes: enough for objects, manifests and folders of 50,000 files."""
 
 
 class Folder:
-    """New folders in one that exists."""
+    """New folders in an existing one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,13 +36,13 @@ class Folder:
         finally:
             subprocess.run(["sync", "--file-system", str(self.folder)], check=True)
             for file in place.rglob("*"):
-                # A few large files are no trouble to delete, and would fill the disk.
+                # A few large files are deleted quickly, and would fill the disk.
                 if file.is_file() and file.stat().st_size >= GIB // 4:
                     file.unlink()
 
 
 class Image:
-    """An ext4 in a file, made anew for each run; needs root."""
+    """A new ext4 in an image file for each run; needs root."""
 
     def __init__(self, folder: Path, *, direct: bool = False) -> None:
         self._file = folder / "target.ext4"
@@ -51,7 +51,7 @@ class Image:
         self._direct = direct
         self.name = f"an ext4 with a journal in a file, made anew for each run{', direct I/O below' if direct else ''}"
         if not self._file.exists():
-            # Written once, so that no run pays for finding room on the disk below.
+            # Written once, so that no run waits for allocation on the disk below.
             with self._file.open("wb") as out:
                 for _ in range(IMAGE_SIZE // (16 << 20)):
                     out.write(bytes(16 << 20))
@@ -60,7 +60,7 @@ class Image:
     @contextmanager
     def fresh(self) -> Iterator[Path]:
         """An empty folder; afterwards everything in it has reached the disk, so that the next run is not charged."""
-        # Tables of inodes are left alone here and by the mount: a thread of the kernel would write them in timed runs.
+        # Inode tables are not initialized here or by the mount: a kernel thread would write them during timed runs.
         made = ["mkfs.ext4", "-q", "-F", "-N", str(_INODES), "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1"]
         subprocess.run([*made, str(self._file)], check=True, env=_with_sbin())
         device = _output(["losetup", "--find", "--show", f"--direct-io={'on' if self._direct else 'off'}", self._file])
@@ -79,7 +79,7 @@ class Image:
 
 @contextmanager
 def target(work: Path, folder: Path | None, *, direct: bool) -> Iterator[Folder | Image]:
-    """Where to write: a folder that was asked for, an image for root, else a folder below `work`."""
+    """The target: the given folder, or an image for root, or a folder below `work`."""
     if folder is None and os.geteuid() == 0:
         yield Image(work, direct=direct)
         return

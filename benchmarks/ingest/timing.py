@@ -1,4 +1,4 @@
-"""Running what is timed."""
+"""Run and time commands."""
 
 import json
 import os
@@ -16,19 +16,19 @@ _NOT_PASSED_ON = ("_proxy", "_PROXY")
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One run; everything in seconds."""
+    """Times of one run, in seconds."""
 
     job: float
-    """What is compared: inside the process for libraries and for us, else the same as `process`."""
+    """The time that is compared: inside the process for libraries and for airnub, else the same as `process`."""
     process: float
     """From the start of the first process to the end of the last."""
     cpu: float
-    """Of all processes, in user and system mode; the server's not."""
+    """Processor time of all processes except the server, in user and system mode."""
     said: dict[str, object]
-    """What a library's program printed."""
+    """Values that a library's program printed."""
 
     def as_json(self) -> dict[str, object]:
-        """For the file of results."""
+        """As an entry of the results file."""
         return asdict(self)
 
 
@@ -43,19 +43,19 @@ def run(
     is_library: bool = False,
     watch: Callable[[int], None] = lambda _process: None,
 ) -> Timing:
-    """Run commands one after the other, and time them.
+    """Run commands one after another, and time them.
 
     Args:
-        commands: without their environment, which is ours without proxies.
-        certificate: what they are to trust.
-        is_library: the last one prints its own seconds as JSON.
-        watch: called with the id of each process as soon as it runs; must return at once.
+        commands: run with this process's environment without proxy variables.
+        certificate: a certificate that they trust.
+        is_library: whether the last command prints its own seconds as JSON.
+        watch: called with the id of each process when it starts; must return at once.
 
     Raises:
-        FailedRunError: with the end of what it said.
+        FailedRunError: a command failed; the message has the end of its output.
     """
     environment = {name: value for name, value in os.environ.items() if not name.endswith(_NOT_PASSED_ON)}
-    # What is installed has its bytecode: a run that compiles its modules anew measures the compiler.
+    # Installed packages have bytecode; a run without it would measure Python's compiler.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if certificate is not None:
         environment["SSL_CERT_FILE"] = str(certificate)
@@ -69,7 +69,7 @@ def run(
             if process.wait() != 0:
                 errors.seek(0)
                 said = errors.read().decode(errors="replace")[-2000:]
-                raise FailedRunError(f"{' '.join(command)}: ended with status {process.returncode}; it said: {said}")
+                raise FailedRunError(f"{' '.join(command)}: ended with status {process.returncode}; its output: {said}")
         seconds, cpu = time.perf_counter() - started, _cpu() - before
         out.seek(0)
         said = json.loads(out.read().splitlines()[-1]) if is_library else {}

@@ -1,1 +1,1 @@
-"""What is timed, each in a process of its own that prints its seconds and processor time as JSON."""
+"""The programs that are timed, each in a separate process that prints its seconds and processor time as JSON."""

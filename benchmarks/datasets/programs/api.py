@@ -1,4 +1,4 @@
-"""An API of pages to a dataset: engine and dataset together.
+"""Ingest a paginated API and make a dataset: engine and dataset together.
 
 Arguments: the URL of the API, the store, the folder of datasets, how many pages there are.
 """
@@ -14,7 +14,7 @@ from benchmarks.datasets.programs.clock import clocked, say
 
 
 def main(url: str, store: Path, datasets: Path, pages: int) -> None:
-    """Fetch and make."""
+    """Fetch the pages and make the dataset."""
     source = ApiSource(name=SOURCE, url=url, records="records", pages={"kind": "page", "max": pages + 1})
     figures: dict[str, object] = {}
     with clocked(figures):

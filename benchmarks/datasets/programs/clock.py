@@ -1,4 +1,4 @@
-"""The clock of the programs: seconds and processor time of a block, with what its children took."""
+"""The clock of the programs: seconds and processor time of a block, including its child processes."""
 
 import json
 import resource
@@ -17,7 +17,7 @@ def clocked(figures: dict[str, object]) -> Iterator[None]:
 
 
 def say(figures: dict[str, object]) -> None:
-    """Print what was found, for the process that waits for it."""
+    """Print the figures for the parent process."""
     print(json.dumps(figures), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""A table with many commits: open, read one partition, commit; or the commits that come before.
+"""A table with many commits: make the commits (`before`), or open it, read one partition and commit (`after`).
 
 Arguments: the folder of datasets, `before` and how many, or `after`.
 """
@@ -19,7 +19,7 @@ _SCHEMA = pl.Schema({"id": pl.Int64(), "value": pl.Float64()})
 
 
 def main(folder: Path, which: str, count: int = 0) -> None:
-    """Do one of the two."""
+    """Run one of the two parts."""
     location = Location(folder)
     if which == "before":
         create(

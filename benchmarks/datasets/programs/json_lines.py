@@ -1,4 +1,4 @@
-"""JSON Lines, read and checked: by the readers of airnub-data, or by the tables of the version before.
+"""Read and check JSON Lines with the readers of airnub-data, or with the tables of the previous version.
 
 Arguments: the file, and `ours` or `before`.
 """
@@ -14,7 +14,7 @@ from benchmarks.datasets.programs.clock import clocked, say
 
 
 def main(path: Path, which: str) -> None:
-    """Read, check, count."""
+    """Read, check and count records."""
     figures: dict[str, object] = {}
     rows = bad = 0
     with clocked(figures):

@@ -1,4 +1,4 @@
-"""Our part: one dataset is brought to what a store holds.
+"""airnub's program: update one dataset from a store.
 
 Arguments: the dataset's name in `declarations`, the store, the folder of datasets.
 """
@@ -12,7 +12,7 @@ from benchmarks.datasets.programs.clock import clocked, say
 
 
 def main(name: str, store: Path, datasets: Path) -> None:
-    """Make, and print what became of it."""
+    """Make the dataset, and print the result."""
     dataset = getattr(declarations, name)
     figures: dict[str, object] = {}
     with clocked(figures):

@@ -1,4 +1,4 @@
-"""Plain polars: scan, cast, of each key any row, sink. Values that cannot be cast are null.
+"""Plain polars: scan, cast, keep any one row of each key, sink. Values that cannot be cast are null.
 
 Arguments: the CSV, the Parquet file to write, and `key` or `all`.
 """

@@ -1,6 +1,6 @@
-"""The tables of the version before airnub-data, as far as JSON Lines needs them: what the readers are measured against.
+"""The tables of the version before airnub-data, reduced to JSON Lines: the baseline for the readers.
 
-A copy of `read_json_lines` and `conform` of the old `airnub_core.tables`, which exist nowhere else; do not improve it.
+A copy of `read_json_lines` and `conform` of the removed `airnub_core.tables`; do not improve it.
 """
 
 import json
@@ -29,7 +29,7 @@ def read_json_lines(content: bytes, columns: dict[str, str]) -> pl.DataFrame:
 
 
 def conform(frame: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows that fit, typed; and those that do not, as they came, with the reason."""
+    """Valid rows, typed; and invalid rows as they were read, with the reason."""
     frame = frame.with_columns(pl.lit(None, pl.String).alias(_BEYOND))
     text = pl.col(pl.String)
     raw = frame.select(*schema, _BEYOND).with_columns(pl.when(text.str.strip_chars() != "").then(text))
@@ -74,7 +74,7 @@ def _representable(time: pl.Expr) -> pl.Expr:
 
 
 def _rules(name: str, schema: Schema) -> Iterator[pl.Expr]:
-    """The reason of each rule that a value may break, null where it fits."""
+    """The reason for each violated rule, null for valid values."""
     raw, typed, column = pl.col(name), pl.col(_typed(name)), schema[name]
     checks = [(raw.is_not_null() & typed.is_null(), f"expected {column.dtype}"), (raw.is_null(), "expected a value")]
     if column.dtype == pl.String:

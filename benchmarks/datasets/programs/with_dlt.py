@@ -1,4 +1,4 @@
-"""The same API to Parquet by dlt, in its own environment. Nested records become columns, lists tables of their own.
+"""Load the same API to Parquet with dlt, in a separate environment. It makes nested records columns, and lists tables.
 
 Arguments: the URL of the API, and a folder.
 """
@@ -17,12 +17,12 @@ os.environ |= {
     "DATA_WRITER__DISABLE_COMPRESSION": "true",
 }
 
-import dlt  # noqa: E402  # its settings are read when it is imported
+import dlt  # noqa: E402  # dlt reads its settings when it is imported
 from dlt.sources.rest_api import rest_api_source  # noqa: E402
 
 
 def main(url: str) -> None:
-    """Extract, normalise, load."""
+    """Extract, normalize and load."""
     started, cpu = time.perf_counter(), _cpu()
     base, _, path = url.rpartition("/")
     source = rest_api_source(

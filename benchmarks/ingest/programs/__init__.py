@@ -1,5 +1,5 @@
-"""What is timed, each in a process of its own: our public call, and the jobs given to peers that are libraries.
+"""The programs that are timed, each in a separate process: our public call, and the peers that are libraries.
 
-Those of the peers (`with_*.py`) run in the peers' own environment, where nothing of this repository can be imported.
-Each prints the seconds of the job without the start of its process.
+Programs of peers (`with_*.py`) run in a separate environment, in which nothing of this repository can be imported.
+Each program prints the seconds of the job, without the start of its process.
 """

@@ -1,6 +1,6 @@
-"""The least that a job like S costs in Python: a floor, and no product.
+"""The floor of S: the least work with which Python can do the job. It is not a usable downloader.
 
-The same files, folders, manifests, log, names and rows as ours leave, by two forked processes with one loop each,
+Two forked processes with one loop each write the same files, folders, manifests, log, names and rows as airnub,
 without limits, redirects, retries, checks, errors, progress, recovery, or a second run. Arguments: the folder, a file
 of URLs, and the number of connections.
 """
@@ -26,7 +26,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 class Arrived(NamedTuple):
-    """A file that was staged."""
+    """A staged file."""
 
     staged: str
     url: str
@@ -36,7 +36,7 @@ class Arrived(NamedTuple):
 
 
 class Transfer:
-    """One of libcurl's handles, used again and again."""
+    """A reusable libcurl handle."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -50,7 +50,7 @@ class Transfer:
             self.curl.setopt(pycurl.PIPEWAIT, 1)
 
     def begin(self, url: str) -> None:
-        """Ask for a URL next."""
+        """Set the next URL to request."""
         self.url = url
         self.pieces.clear()
         self.lines.clear()
@@ -58,7 +58,7 @@ class Transfer:
 
 
 def main(root: Path, urls: list[str], connections: int) -> None:
-    """Fetch, and be durable at the end."""
+    """Fetch all URLs; everything is durable at the end."""
     index = sqlite3.connect(root / "index", isolation_level=None)
     index.execute("PRAGMA journal_mode = WAL")
     index.execute("PRAGMA synchronous = FULL")
@@ -80,7 +80,7 @@ def main(root: Path, urls: list[str], connections: int) -> None:
 
 
 def _start(root: Path, name: str, urls: list[str], connections: int) -> int:
-    """Fork; the pipe that packets come out of."""
+    """Fork a process; returns the pipe that its packets arrive on."""
     (root / name).mkdir()
     out, into = os.pipe()
     if os.fork():
@@ -100,7 +100,7 @@ def _packets(pipes: list[int]) -> Iterator[list[Arrived]]:
         for pipe, _ in poll.poll():
             length = files[pipe].read(4)
             if length:
-                yield pickle.loads(files[pipe].read(int.from_bytes(length, "big")))  # our own process
+                yield pickle.loads(files[pipe].read(int.from_bytes(length, "big")))  # this process
             else:
                 poll.unregister(pipe)
                 files.pop(pipe).close()
@@ -158,7 +158,7 @@ def _download(root: Path, name: str, urls: list[str], connections: int, into: in
 def _stage(staging: int, staged: str, transfer: Transfer) -> tuple[Arrived, tuple[bytes, bytes]]:
     content = b"".join(transfer.pieces)
     digest, name = hashlib.sha256(content).hexdigest(), transfer.url.rpartition("/")[2]
-    # As long as ours are.
+    # As long as airnub's manifests.
     manifest = f'{{"url": "{transfer.url}", "digest": "{digest}", "size": {len(content)}}}'.ljust(1000).encode()
     folder = staged.rpartition("/")[2]
     os.mkdir(folder, dir_fd=staging)

@@ -1,4 +1,4 @@
-"""What a person adds to a downloader: hash every file, move it into a folder named by its digest, write a manifest.
+"""Store a downloader's files by digest: hash each file, move it into a folder named by its digest, write a manifest.
 
 Arguments: the folder of files, the folder to file them into, the base URL. One read, one rename, no sync.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 def main(files: str, root: str, base: str) -> None:
     """File away."""
-    for name in sorted(os.listdir(files)):  # noqa: PTH208  # a path object a file would cost more than the rename
+    for name in sorted(os.listdir(files)):  # noqa: PTH208  # a path object for each file would cost more than the rename
         sha = hashlib.sha256()
         size = 0
         path = f"{files}/{name}"

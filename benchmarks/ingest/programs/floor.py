@@ -1,8 +1,8 @@
-"""Floors: the least that Python which drives libcurl pays for a job with the same promises, and no product.
+"""Floors: the least work with which Python and libcurl can do a job that ends durable. They are not usable downloaders.
 
-`large` receives, hashes and writes past the page cache, each in a thread of its own, and syncs; without manifests and
-index. `unchanged` looks URLs up in an index, asks with their ETags, and notes when that was. For small files that are
-new, `bare` is the floor. Arguments: `large` or `unchanged`, a folder, a file of URLs, and the number of connections.
+`large` receives, hashes and writes with O_DIRECT, each in a separate thread, and syncs; without manifests and index.
+`unchanged` looks URLs up in an index, sends requests with their ETags, and records the time. For new small files,
+`bare` is the floor. Arguments: `large` or `unchanged`, a folder, a file of URLs, and the number of connections.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from airnub_core.store.durability import make_durable
 
 BUFFER = 1024 * 1024
 SPARE = 8
-"""Buffers beyond one for each connection: being hashed and written."""
+"""Buffers in addition to one per connection: those that are being hashed and written."""
 BATCH = 1000
 _BLOCK = 4096
 
@@ -44,7 +44,7 @@ def main(kind: str, root: Path, urls: list[str], connections: int) -> None:
 
 
 class Piece(NamedTuple):
-    """A buffer that is on its way to the disk."""
+    """A buffer that is being written to the disk."""
 
     view: memoryview
     filled: int
@@ -55,7 +55,7 @@ class Piece(NamedTuple):
 
 
 class Transfer:
-    """One of libcurl's handles, used again and again, and the file that comes over it."""
+    """A reusable libcurl handle, and the file that it receives."""
 
     def __init__(self, large: "Large") -> None:
         self.curl = pycurl.Curl()
@@ -66,12 +66,12 @@ class Transfer:
         self._view: memoryview | None = None
 
     def begin(self, url: str) -> None:
-        """Ask for a URL next."""
+        """Set the next URL to request."""
         self._file, self._sha, self._offset = self._large.new_file(), hashlib.sha256(), 0
         self.curl.setopt(pycurl.URL, url)
 
     def end(self) -> None:
-        """It is whole."""
+        """Finish a complete file."""
         self._hand_over(is_last=True)
 
     def _take(self, piece: bytes) -> None:
@@ -95,7 +95,7 @@ class Transfer:
 
 
 class Large:
-    """The floor of large files."""
+    """The floor for large files."""
 
     def __init__(self, root: Path, urls: list[str], connections: int) -> None:
         self._root, self._urls = root, urls
@@ -109,7 +109,7 @@ class Large:
         self._transfers = [Transfer(self) for _ in range(connections)]
 
     def new_file(self) -> int:
-        """One past the page cache, where the file system can."""
+        """Open a file with O_DIRECT, if the file system supports it."""
         path, flags = self._root / f"{next(self._numbers)}", os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
             return os.open(path, flags | getattr(os, "O_DIRECT", 0), 0o666)
@@ -117,7 +117,7 @@ class Large:
             return os.open(path, flags & ~os.O_EXCL, 0o666)
 
     def run(self) -> None:
-        """Fetch everything, durable at the end."""
+        """Fetch all URLs; everything is durable at the end."""
         threads = [Thread(target=self._hash), Thread(target=self._write)]
         for thread in threads:
             thread.start()
@@ -153,7 +153,7 @@ def _drive(
     begin: Callable[[pycurl.Curl, str], None],
     end: Callable[[pycurl.Curl], None],
 ) -> None:
-    """Ask for each URL with whichever handle is free."""
+    """Request each URL with the next free handle."""
     multi, waiting, running = pycurl.CurlMulti(), iter(urls), 0
     for curl in handles:
         begin(curl, next(waiting))
@@ -179,7 +179,7 @@ def _drive(
 
 
 def _index_of(root: Path, urls: list[str], connections: int) -> sqlite3.Connection:
-    """An index that knows the ETag of each URL; not timed."""
+    """Create an index with the ETag of each URL; not timed."""
     index = sqlite3.connect(root / "index", isolation_level=None)
     index.execute("PRAGMA journal_mode = WAL")
     index.execute("PRAGMA synchronous = FULL")

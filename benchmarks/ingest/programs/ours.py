@@ -1,4 +1,4 @@
-"""Our part: one public call in a fresh process, from opening the engine until it is closed again.
+"""airnub's program: one public call in a new process, timed from opening the engine until it is closed.
 
 Arguments: the store, a file of URLs, a file to write outcomes to, and the number of connections.
 """
@@ -25,13 +25,13 @@ def main(store: Path, listed: Path, told: Path, connections: int) -> None:
     outcomes, seconds = asyncio.run(ingest(store, source, connections))
     kinds = Counter(outcome.kind.value for outcome in outcomes)
     print(json.dumps({"seconds": seconds, "kinds": kinds, "kib_before": before}), flush=True)
-    # Line by line: the memory of this program is looked at.
+    # Line by line, since the memory of this program is measured.
     with told.open("w") as lines:
         lines.writelines(map(_line, outcomes))
 
 
 async def ingest(store: Path, source: FileSource, connections: int) -> tuple[list[Outcome], float]:
-    """The call that is timed; its outcomes and seconds."""
+    """The timed call; returns its outcomes and seconds."""
     network = NetworkSettings(
         connections=connections,
         connections_per_host=connections,

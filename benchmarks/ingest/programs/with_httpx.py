@@ -1,4 +1,4 @@
-"""Plain httpx: so many workers, each streams one file after the other to the disk. No hash, no retry.
+"""Plain httpx: one worker per connection streams files to the disk one after another. No hash, no retry.
 
 Arguments: the folder, a file of URLs, the number of connections.
 """

@@ -1,4 +1,4 @@
-"""pooch, one file after the other, which is all it does. Arguments: the folder, a file of URL and digest a line."""
+"""pooch, which can only fetch one file after another. Arguments: the folder, a file with a URL and digest per line."""
 
 import json
 import sys
