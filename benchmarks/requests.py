@@ -2,9 +2,9 @@
 
     uv run --all-packages python -m benchmarks.requests
 
-Calls are counted as in `python_calls`, for 1, 10, 100 and 900 files from nginx. Processor time is that of this process, not
-of the server (nginx), for 3,000 responses of 10 KiB, 16 at once, the median of the rounds: goals 150 µs for `peek` and 250 µs
-for `Engine.client`, if the installed engine has one.
+Calls are counted as in `python_calls`, for 1, 10, 100 and 900 files from nginx. Processor time is that of this process,
+not of the server (nginx), for 3,000 responses of 10 KiB, 16 at once, the median of the rounds: goals 150 µs for `peek`
+and 250 µs for `Engine.client`, if the installed engine has one.
 """
 
 import argparse
