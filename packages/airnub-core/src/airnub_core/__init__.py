@@ -6,21 +6,21 @@
 sources        kinds of source: files, APIs, pages
 items          `Item`, a wanted URL, and the request for it
 engine         opens a store; items in, outcomes out
-downloads      many items at a time, from the dispatcher to the commit
-dispatcher     which item is next, hosts in turn; leases of workers that share an index
+downloads      many items concurrently, from the dispatcher to the commit
+dispatcher     chooses the next item, round-robin over hosts; leases for workers that share an index
 http           the only code that makes requests
 store          objects, manifests and the index
-commit         published, then in the index, then an outcome, many at a time; URLs that are gone are withdrawn
-outcome        what became of an item, and of a stage; files of later stages, written when they changed
-errors         everything that can go wrong, one tree
+commit         publishes, records in the index, and reports outcomes in batches; withdraws URLs that are gone
+outcome        result of an item and of a stage; files of later stages, written only if they changed
+errors         all errors, in one hierarchy
 contracts      data contracts, without polars
-concurrency    tasks that end together, threads that are waited for
-tolerance      a number or a share of what may fail
+concurrency    task groups, and threads that are awaited on cancellation
+tolerance      tolerated failures, a number or a share
 sample_site    a small web site on loopback, for demos and tests
-moved          modules and names of the version before
+moved          modules and names of the previous version
 
-What may be used from outside is what `__all__` names. Each name is imported when it is used: processes that only
-transfer need neither pydantic nor httpx.
+`__all__` is the public interface. Its names are imported at first use, so that downloading processes import neither
+Pydantic nor httpx.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
 """Curl handle: send one request with a reusable libcurl handle, within the limits of its source.
 
-Libcurl's error codes (https://curl.se/libcurl/c/libcurl-errors.html) become the engine's errors here.
+`error_of` maps libcurl's error codes (https://curl.se/libcurl/c/libcurl-errors.html) to the engine's errors.
 """
 
 import os
@@ -32,11 +32,11 @@ from airnub_core.http.url import Url
 from airnub_core.store.clock import timestamp
 
 RECEIVE_BUFFER = 256 * 1024
-"""Bytes that libcurl reads from a connection at once."""
+"""Size of libcurl's receive buffer, in bytes."""
 _CLOCK = 0.01
-"""Seconds that libcurl's clock and ours may differ by."""
+"""Tolerated difference between libcurl's clock and Python's, in seconds."""
 _STOP = 0
-"""What the callback for pieces returns to end a transfer."""
+"""Return value of the write callback that aborts the transfer."""
 _HEADERS_OF_ALL = ["Accept-Encoding: identity"]
 _TLS = {
     pycurl.E_PEER_FAILED_VERIFICATION,
@@ -56,36 +56,36 @@ _CONNECTION = {
     pycurl.E_SEND_ERROR,
     pycurl.E_RECV_ERROR,
 }
-# A connection that breaks during the handshake says nothing about certificates.
+# A connection that is lost during the handshake is no certificate error.
 _CUT_HANDSHAKE = ("reset by peer", "unexpected eof", "connection closed", "syscall", "errno")
 _BROKEN_RULES = ("chunk", "hexadecimal", "invalid", "malformed", "too large")
 
 
 class CurlHandle:
-    """A handle with its callbacks, used again and again; between `start` and `release` it belongs to one transfer."""
+    """A reusable libcurl handle with its callbacks. Between `start` and `release` it belongs to one transfer."""
 
     def __init__(self, user_agent: str, proxy_for: ProxyFor | None = None) -> None:
-        """Make a handle.
+        """Create a handle.
 
         Args:
-            user_agent: who asks.
-            proxy_for: gives the proxy for a scheme and a host; `None`: as the environment says now.
+            user_agent: value of the User-Agent header.
+            proxy_for: returns the proxy for a scheme and a host; `None` reads the environment now.
         """
         self.transfer: Transfer
-        """What it runs, between `start` and `release`."""
+        """The current transfer; set between `start` and `release`."""
         self.answer: ResponseReader
-        """What came of it, as long."""
+        """The response of the current transfer; set between `start` and `release`."""
         self.last_seen = 0.0
-        """When something came last, by the monotonic clock."""
+        """Time at which the last bytes were received, by the monotonic clock."""
         self.last_progress = 0
         self.is_paused = False
-        """Whether it waits for the reader of its body."""
+        """Whether the download is paused until the reader has consumed part of the body."""
         self.waits_for_content = False
-        """Whether it waits for more of the body of its request."""
+        """Whether the upload is paused until more of the request body is available."""
         self._sent = 0
         self._cookies: list[bytes] = []
         self._is_plain = True
-        """Whether the handle is set up for GET without a body."""
+        """Whether the handle is configured for a GET without a body."""
         self._proxy_for = proxy_for or proxies_of_environment()
         self._proxied = False
         self._lines: list[bytes] = []
@@ -99,9 +99,9 @@ class CurlHandle:
         curl.setopt(pycurl.BUFFERSIZE, RECEIVE_BUFFER)
         curl.setopt(pycurl.USERAGENT, user_agent)
         curl.setopt(pycurl.HTTPHEADER, _HEADERS_OF_ALL)
-        curl.setopt(pycurl.NOPROXY, "")  # libcurl reads no_proxy in its own way, without our checks
-        curl.setopt(pycurl.PROXY, "")  # which proxy is asked is decided here, as for every client
-        curl.setopt(pycurl.COOKIEFILE, "")  # no file, but cookies
+        curl.setopt(pycurl.NOPROXY, "")  # libcurl interprets no_proxy differently, and does not check addresses
+        curl.setopt(pycurl.PROXY, "")  # the proxy is chosen in `proxies`, as for every client
+        curl.setopt(pycurl.COOKIEFILE, "")  # an empty name enables the cookie engine without a file
         curl.setopt(pycurl.WRITEFUNCTION, self._take)
         curl.setopt(pycurl.READFUNCTION, self._read)
         curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
@@ -114,10 +114,10 @@ class CurlHandle:
             curl.setopt(pycurl.CAPATH, folder)
 
     def start(self, transfer: Transfer) -> None:
-        """Make the handle ready to ask.
+        """Configure the handle for a transfer.
 
         Raises:
-            RefusedAddressError: the source does not allow the host by its name, or no source may.
+            RefusedAddressError: the host name is blocked for this source, or for all sources.
         """
         target, limits, curl = transfer.target, transfer.limits, self.curl
         self.transfer = transfer
@@ -132,17 +132,17 @@ class CurlHandle:
         self._proxied = proxy is not None
         curl.setopt(pycurl.PROXY, proxy or "")
         curl.setopt(pycurl.URL, target.url)
-        # Streams of one connection rather than connections, where there is HTTP/2.
+        # With HTTP/2, wait for a stream of an existing connection instead of opening a new connection.
         curl.setopt(pycurl.PIPEWAIT, target.scheme == "https")
         left = limits.total_timeout - (monotonic() - transfer.started)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(limits.connect_timeout * 1000)))
         curl.setopt(pycurl.TIMEOUT_MS, max(1, round(left * 1000)))
-        # Where the body of an error is wanted too, libcurl cannot know which one exceeds the limit.
+        # If bodies of errors are wanted too, libcurl cannot tell which body the limit applies to.
         is_counted_here = transfer.sink.cuts or transfer.sink.takes_all
         curl.setopt(pycurl.MAXFILESIZE_LARGE, 0 if is_counted_here else max(limits.max_bytes, MAX_UNWANTED))
         more = transfer.asks()
         if transfer.content is not None:
-            more.append("Expect:")  # a server that knows nothing of it would be waited for
+            more.append("Expect:")  # otherwise libcurl waits a second for servers that do not support it
         has_encoding = transfer.headers and "accept-encoding" in map(str.lower, transfer.headers)
         curl.setopt(pycurl.HTTPHEADER, more if has_encoding else [*_HEADERS_OF_ALL, *more])
         if transfer.method != "GET" or transfer.content is not None or not self._is_plain:
@@ -151,16 +151,16 @@ class CurlHandle:
             self._cookies = transfer.cookies.lines_for(target.origin)
             for line in self._cookies:
                 curl.setopt(pycurl.COOKIELIST, line)
-        # Beside those that servers set, in one line.
+        # Sent in one header with the cookies that servers have set.
         cookie = transfer.headers.get("cookie")
         curl.setopt(pycurl.COOKIE, cookie) if cookie else curl.unsetopt(pycurl.COOKIE)
 
     def _set_method(self, transfer: Transfer) -> None:
         curl, content = self.curl, transfer.content
-        curl.setopt(pycurl.HTTPGET, 1)  # neither a body nor HEAD of before
+        curl.setopt(pycurl.HTTPGET, 1)  # resets the body and the method HEAD of the previous transfer
         curl.unsetopt(pycurl.CUSTOMREQUEST)
         self._is_plain = transfer.method == "GET" and content is None
-        # Libcurl repeats a request by itself where a kept connection turns out to be closed.
+        # libcurl repeats a request by itself if a reused connection turns out to be closed.
         curl.setopt(pycurl.FRESH_CONNECT, transfer.most_attempts == 1 and transfer.method not in IDEMPOTENT)
         if transfer.method == "HEAD":
             curl.setopt(pycurl.NOBODY, 1)
@@ -173,36 +173,36 @@ class CurlHandle:
 
     @property
     def progress(self) -> int:
-        """Something that grows whenever anything comes."""
+        """A counter that increases whenever bytes are received or sent."""
         return len(self._lines) + self._sent + self.answer.received
 
     @property
     def connected(self) -> bool:
-        """Whether the request could be sent; until then other time limits hold."""
+        """Whether the request was sent; until then the connect timeout applies."""
         return bool(self.curl.getinfo(pycurl.REQUEST_SIZE) > 0)
 
     @property
     def before_request(self) -> float:
-        """Seconds from its start until the connection was there, 0 for one that was there before.
+        """Seconds from the start of the transfer until the connection was established; 0 for a reused connection.
 
-        Not PRETRANSFER_TIME: libcurl takes that after it has sent the request, when the server may have answered.
+        Not PRETRANSFER_TIME: libcurl takes it after sending the request, when the server may have responded already.
         """
         return max(float(self.curl.getinfo(pycurl.CONNECT_TIME)), float(self.curl.getinfo(pycurl.APPCONNECT_TIME)))
 
     def stop(self, error: ItemError) -> None:
-        """It is to end with this error."""
+        """Set the error with which the transfer ends."""
         self._stopped = error
 
     def end(self, code: int, message: str) -> Url | None:
-        """What came of it: `None` for an answer that counts, or where it sends on to.
+        """Finish the transfer, and return the target of a redirect, or `None` for a final response.
 
         Args:
-            code: libcurl's, 0 for none.
-            message: libcurl's words.
+            code: libcurl's error code, 0 for success.
+            message: libcurl's error message.
 
         Raises:
-            ItemError: it failed; the transfer's body is what can be resumed.
-            StoreError: the disk did not take the body.
+            ItemError: the transfer failed; its body can be resumed if it has resume information.
+            StoreError: the body could not be written.
         """
         answer = self.answer
         self.keep_cookies(answer.transfer)
@@ -219,11 +219,11 @@ class CurlHandle:
             raise
 
     def release(self) -> None:
-        """The transfer needs the handle no more."""
+        """Detach the handle from its transfer."""
         del self.answer, self.transfer
 
     def keep_cookies(self, transfer: Transfer) -> None:
-        """Let the transfer have what servers have set, and the handle nothing of it."""
+        """Move the cookies that servers have set from the handle to the transfer."""
         lines = self.curl.getinfo_raw(pycurl.INFO_COOKIELIST)
         if lines or self._cookies:
             if transfer.cookies is None:
@@ -233,7 +233,7 @@ class CurlHandle:
             self._cookies = []
 
     def _take(self, piece: bytes) -> int | None:
-        """Libcurl's callback for a piece of the body."""
+        """Write callback of libcurl: receive a chunk of the response body."""
         answer = self.answer
         if answer.body is not None and answer.body.is_full:
             self.is_paused = True
@@ -251,7 +251,7 @@ class CurlHandle:
         return None
 
     def _read(self, most: int) -> bytes | int:
-        """Libcurl's callback for the body of the request."""
+        """Read callback of libcurl: return a chunk of the request body."""
         content = self.transfer.content
         assert content is not None, "libcurl asks only for a body that there is"
         try:
@@ -266,13 +266,14 @@ class CurlHandle:
         return piece
 
     def go_on(self) -> None:
-        """The reader has taken something, or there is more to send; in the thread of the client."""
+        """Resume a paused transfer; called in the client's thread."""
         self.is_paused = self.waits_for_content = False
         self.curl.pause(pycurl.PAUSE_CONT)
 
     def begin_if_silent(self) -> None:
-        """Take the headers of an answer that have come where nothing of its body has. Not behind a proxy, where nothing
-        says so: its own answer comes before.
+        """Process the headers of a response whose body has not begun.
+
+        Not behind a proxy: its own response comes first, and cannot be told apart here.
 
         Raises:
             ItemError: as `ResponseReader.begin`.
@@ -282,25 +283,26 @@ class CurlHandle:
             answer.begin()
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
-        """Libcurl's callback before a connection: here is the address that is really connected to."""
+        """Open-socket callback of libcurl: check the address to which the connection is really made."""
         family, kind, protocol, place = address
         peer = place[0] if isinstance(place, tuple) else place
         is_refused = self._check_connection(peer.decode() if isinstance(peer, bytes) else str(peer), "", 0, 0)
         return pycurl.SOCKET_BAD if is_refused else _Socket(family, kind, protocol)
 
     def _check_connection(self, peer: str, _local: str, _port: int, _local_port: int) -> int:
-        """Libcurl's callback before a request is sent, also over a kept connection: one that was opened for a source
-        that may ask a private host must not serve one that may not.
+        """Pre-request callback of libcurl: check the address of the connection, also of a reused one.
+
+        A connection that was opened for a source with access to private hosts must not serve a source without it.
         """
         transfer = self.transfer
-        # Behind a proxy the address is the proxy's, which is its own affair.
+        # Behind a proxy this is the address of the proxy, to which the rules for sources do not apply.
         if self._proxied or may_connect(transfer.target.host, peer, transfer.limits.allow_private_hosts):
             return int(pycurl.PREREQFUNC_OK)
         self._refused = peer
         return int(pycurl.PREREQFUNC_ABORT)
 
     def _failure(self, answer: ResponseReader, code: int, message: str) -> ItemError | None:
-        """The error of libcurl, in our words; `None` where we ended an answer that has all we want."""
+        """Return the engine's error for libcurl's; `None` if the transfer was ended since the response is complete."""
         transfer, limits = answer.transfer, answer.transfer.limits
         if self._refused is not None:
             return refusal(transfer.url, transfer.target.host, self._refused, limits.allow_private_hosts)
@@ -316,13 +318,13 @@ class CurlHandle:
 
 
 def error_of(answer: ResponseReader, code: int, message: str, os_errno: int) -> ItemError:
-    """The error of a transfer that libcurl gave up; the caller tells time limits apart.
+    """Return the error of a transfer that libcurl ended. The caller distinguishes the time limits.
 
     Args:
-        answer: what came of it.
-        code: libcurl's.
-        message: libcurl's words.
-        os_errno: what the system said about the connection, 0 for nothing.
+        answer: the response so far.
+        code: libcurl's error code.
+        message: libcurl's error message.
+        os_errno: errno of the connection, 0 for none.
     """
     url, words = answer.transfer.url, message.lower()
     if code == pycurl.E_URL_MALFORMAT:
@@ -340,7 +342,7 @@ def error_of(answer: ResponseReader, code: int, message: str, os_errno: int) -> 
 
 
 class _Socket(socket.socket):
-    """A socket that libcurl has made its own copy of when this one is forgotten."""
+    """A socket whose descriptor libcurl has duplicated by the time that this object is collected."""
 
     def __del__(self) -> None:
         self.close()

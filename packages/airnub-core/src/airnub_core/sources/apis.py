@@ -1,6 +1,6 @@
 """JSON APIs: store every response unchanged, and write the records of all pages of a source to one JSON Lines file.
 
-An incremental source has a watermark: how far it was read, and so which of its records are new.
+An incremental source has a watermark: the largest value read so far, which tells new records from known ones.
 """
 
 import json
@@ -41,15 +41,17 @@ if TYPE_CHECKING:
     from airnub_core.engine import Engine
 
 JSON_LINES = "application/x-ndjson"
-"""Media type of the files of records."""
+"""Media type of the JSON Lines files with records."""
 SETTLED_TOGETHER = 20
-"""Pages that are made durable together: a run that is killed in a long walk does not ask for all of them again."""
+"""Pages that are committed together, so that a run killed in a long pagination does not fetch all of them again."""
 MAX_BORDER = 10_000
-"""Records of a watermark's value that are remembered; of more, all come again: twice is better than never."""
+"""Most records with the watermark's value whose digests are kept. If there are more, all of them are read again:
+duplicates are better than gaps.
+"""
 
 
 class Auth(Part):
-    """A secret that is sent as a header."""
+    """A secret sent in a request header."""
 
     block: SecretReference
     header: HeaderName = "Authorization"
@@ -57,9 +59,9 @@ class Auth(Part):
 
 
 class Incremental(Part):
-    """Only what is new: `field` of the records grows, and its largest value so far is sent as `param`.
+    """Incremental reading: `field` increases from record to record, and its largest value is sent as `param`.
 
-    Records of this very value that were there before are left out when the API gives them again.
+    Known records with exactly this value are left out if the API returns them again.
     """
 
     field: DottedPath
@@ -74,20 +76,20 @@ class ApiSource(Source):
     headers: Annotated[dict[HeaderName, HeaderText], MaskedSecrets] = {}
     auth: Auth | None = None
     records: DottedPath | None = None
-    """Where the list of records stands in an answer; without it the whole answer is kept."""
+    """Dotted path of the list of records in a response; `None` stores whole responses."""
     pages: Pages | None = None
     incremental: Incremental | None = None
 
     @property
     def home(self) -> str | None:
-        """The URL whose origin the headers of the source are for."""
+        """The URL to whose origin the source's headers are sent."""
         return self.url
 
     def request_headers(self, secret: Secret | None) -> dict[str, str]:
-        """What the source sends with each request, secrets among them; names in lower case.
+        """Return the request headers of the source, including secrets; names in lower case.
 
         Args:
-            secret: gives the value of a secret by its reference.
+            secret: returns the value of a secret by its reference.
 
         Raises:
             ValueError: the source has `auth`, and there is no `secret`.
@@ -107,22 +109,22 @@ class ApiSource(Source):
 
 
 async def ingest_apis(engine: "Engine", sources: Sequence[ApiSource], secret: Secret) -> list[Outcome]:
-    """Ask every API, those of different sources at the same time.
+    """Fetch all APIs, concurrently for different sources.
 
     Args:
-        engine: where to.
-        sources: what to ask.
-        secret: gives the value of a secret by its reference.
+        engine: the engine that fetches and stores.
+        sources: the APIs.
+        secret: returns the value of a secret by its reference.
 
     Returns:
-        For a source with `records` one outcome, of the file of its records; else one for each answer. The first outcome
-        of a source warns of what is current of a URL that it had before, except where its URLs come from its answers.
+        For a source with `records` one outcome, of its file of records; else one outcome for each response. The first
+        outcome of a source warns of current objects of a former URL of the source, unless its URLs come from responses.
 
     Raises:
         StoreError: the store cannot be written.
     """
     engine.expect(len(sources))
-    # A secret that is missing is an error before anything is asked.
+    # A missing secret is an error before the first request.
     headers = [source.request_headers(secret) for source in sources]
     outcomes = await together(map(_ingest_api, repeat(engine), sources, headers))
     return await with_warnings(
@@ -133,7 +135,7 @@ async def ingest_apis(engine: "Engine", sources: Sequence[ApiSource], secret: Se
 
 
 def _listed(source: ApiSource) -> Listed | None:
-    """What is current of an API as it is set, `None` where its URLs come from its answers."""
+    """Return the URLs of an API as configured, or `None` if they come from its responses."""
     url = whole_url(source)
     if source.incremental is not None or (source.records is None and source.pages is not None):
         return None
@@ -164,11 +166,11 @@ async def _ingest_api(engine: "Engine", source: ApiSource, headers: Mapping[str,
         if reading.outcomes:
             engine.expect(1)
         made = [] if begun is None else [derived_url(whole.url, records)]
-        # An error behind the first answer is that of another page.
+        # After the first response, an error belongs to a different page.
         failed = await engine.give_up(whole, error, made, is_its_own=not reading.responses)
         return [*reading.outcomes, failed]
     except BaseException:
-        # The run is cancelled, or the disk is full: what is whole is not fetched again.
+        # If the run is cancelled or the disk is full, complete pages are not fetched again.
         await reading.settle()
         raise
     if begun is None:
@@ -180,13 +182,13 @@ async def _ingest_api(engine: "Engine", source: ApiSource, headers: Mapping[str,
     collected = engine.keep(begun, b"".join(reading.lines), JSON_LINES, reading.responses)
     outcomes = await reading.settle(collected)
     if watermark is not None and watermark.value is not None:
-        # Only now: a run that ends before asks for the same records again.
+        # Last, since a run that ends earlier must read the same records again.
         engine.index.move_watermark(source.name, watermark.as_text())
     return outcomes
 
 
 class _Reading:
-    """One API, page by page; what came before an error is there."""
+    """Reads one API page by page; keeps the pages before an error."""
 
     def __init__(self, engine: "Engine", source: ApiSource, whole: Item, watermark: "Watermark | None") -> None:
         self._engine = engine
@@ -196,9 +198,9 @@ class _Reading:
         self._settled = 0
         self.responses: list[Response] = []
         self.lines: list[bytes] = []
-        """The records of each page that has some, as JSON Lines: parsed they take ten times the memory."""
+        """Records of each page that has any, as JSON Lines: parsed records take ten times the memory."""
         self.outcomes: list[Outcome] = []
-        """Where every page is an item."""
+        """Outcomes of the pages, if each page is an item."""
 
     @property
     def attempts(self) -> int:
@@ -216,7 +218,7 @@ class _Reading:
             response, content = await self._engine.read(response)
             self.responses.append(response)
             if len(content) > LARGE:
-                # It takes seconds: a run's heartbeats, and other sources, go on meanwhile.
+                # In a thread, since parsing takes seconds, and heartbeats and other sources must continue.
                 await in_thread(partial(self._take, walk, content, response.headers))
             else:
                 self._take(walk, content, response.headers)
@@ -224,7 +226,7 @@ class _Reading:
                 await self.settle()
 
     def _take(self, walk: Paginator, content: bytes, headers: Mapping[str, str]) -> None:
-        """Take the records of a page, and go on from it."""
+        """Add the records of a page, and prepare the request for the next one."""
         assert walk.url is not None, "the page that was read"
         answer = parse_json(walk.url, content)
         if self._source.records is not None:
@@ -236,60 +238,60 @@ class _Reading:
         walk.advance(answer, headers)
 
     async def settle(self, *collected: Response) -> list[Outcome]:
-        """Make durable what is not yet; where every page is an item it is reported too."""
+        """Commit the pages that are not committed yet; report them if each page is an item."""
         fresh = self.responses[self._settled :]
         self._settled = len(self.responses)
         if self._source.records is not None:
             return await self._engine.commit(collected, parts=fresh)
         if fresh:
-            # One item is expected already.
+            # One item is counted already.
             self._engine.expect(len(fresh) - (not self.outcomes))
             self.outcomes += await self._engine.commit(fresh)
         return self.outcomes
 
 
 def _page(whole: Item, url: str) -> Item:
-    # The next page's URL comes from the answer: another origin's business is none of our secrets.
+    # The URL of the next page comes from the response: secrets are not sent to a different origin.
     headers = whole.headers if origin_of(url) == origin_of(whole.url) else {}
     return Item(whole.source, url, whole.network, headers)
 
 
 class Watermark:
-    """The largest value of a field so far, and which records are new since the run before.
+    """The largest value of a field so far; tells which records are new since the previous run.
 
-    An API that is asked for what is new since a value may give the records of this very value again, and among them
-    some that came later: they are known by their digests, the border.
+    An API that is queried for records since a value may return the records with exactly this value again, with later
+    ones among them. Known records are recognised by their digests, the border.
     """
 
     def __init__(self, field: str, written: str | None) -> None:
-        """Read it.
+        """Restore a watermark.
 
         Args:
-            field: a dotted path in each record to what grows.
-            written: what `as_text` wrote at the end of the last success; `None` before the first one.
+            field: dotted path of the increasing value in each record.
+            written: the result of `as_text` after the last successful run; `None` before the first one.
         """
         last = None if written is None else json.loads(written)
         if not isinstance(last, dict):
-            last = {"value": last, "border": []}  # as it was written before the border was kept
+            last = {"value": last, "border": []}  # the format of versions without a border
         self.last: Any = last["value"]
-        """The value of the last success: a text or a number; `None` before the first record."""
+        """Value after the last successful run, a text or a number; `None` before the first record."""
         self.value: Any = self.last
-        """Behind all records so far."""
+        """Value after all records so far."""
         self._field = field
         self._last_border = frozenset(last["border"])
         self._border = set(self._last_border)
 
     def as_text(self) -> str:
-        """What an index keeps."""
+        """Serialise the watermark for the index."""
         border = sorted(self._border) if len(self._border) <= MAX_BORDER else []
         return json.dumps({"value": self.value, "border": border})
 
     def new_among(self, url: str, records: Iterable[Any]) -> list[Any]:
-        """The records of a page that are new; pages may come in any order.
+        """Return the new records of a page; pages may arrive in any order.
 
         Raises:
-            MissingPathError: a record has no such field, or none that compares and can be sent.
-            NotJsonError: a record is nested too deep.
+            MissingPathError: a record lacks the field, or its value cannot be compared or sent.
+            NotJsonError: a record is nested too deeply.
         """
         return [record for record in records if self._is_new(url, record)]
 

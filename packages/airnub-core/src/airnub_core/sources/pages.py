@@ -1,6 +1,6 @@
 """Links on pages: read a page or a sitemap, and fetch the URLs that it links to, or only list them.
 
-Parsers of HTML, of XML and of robots.txt are imported where they are used: settings need none of them.
+The parsers of HTML, XML and robots.txt are imported at use, since settings do not need them.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airnub_core.sources.html import Link
 
 MAX_SITEMAPS = 1000
-"""Sitemaps that one index of sitemaps may lead to."""
+"""Most sitemaps that one sitemap index may list."""
 
 
 def _selector(selector: str) -> str:
@@ -44,7 +44,7 @@ class PageSource(Source):
     links: Annotated[str, AfterValidator(_selector)] | None = None
     """CSS selector of the links on the page."""
     download: bool = True
-    """`False`: the list of links is stored, what they point at is not."""
+    """Whether to fetch the linked files; `False` stores only the list of links."""
 
     @model_validator(mode="after")
     def _page_or_sitemap(self) -> Self:
@@ -56,18 +56,18 @@ class PageSource(Source):
 
 
 async def ingest_pages(engine: "Engine", sources: Sequence[PageSource]) -> list[Outcome]:
-    """Read every page, many at a time, and then fetch what they all link to.
+    """Read all pages concurrently, then fetch the files that they link to.
 
     Returns:
-        In the order of the sources: one outcome for each link, or one for the list of links where it is not downloaded;
-        one failure for a page that cannot be read. The list of another page that the source had before is warned of.
+        In the order of the sources: one outcome for each link, or one for the list of links if `download` is off; one
+        failure for a page that cannot be read. A warning names the current list of a former page of the source.
 
     Raises:
         StoreError: the store cannot be written.
     """
     read = await together(_read(engine, source) for source in sources)
     items = [one for of_source in read for one in of_source if isinstance(one, Item)]
-    # All of them at once: the limits of a host hold for all sources together.
+    # In one call, since the limits of a host apply to all sources together.
     fetched = iter(await engine.ingest(items) if items else ())
     outcomes = [next(fetched) if isinstance(one, Item) else one for of_source in read for one in of_source]
     lists = {source.name: _listed(source) for source in sources if not source.download}
@@ -75,7 +75,7 @@ async def ingest_pages(engine: "Engine", sources: Sequence[PageSource]) -> list[
 
 
 def _listed(source: PageSource) -> Listed:
-    """What is current of a page whose links are only listed."""
+    """Return the URLs of a page whose links are only listed."""
     list_name = links_name(source.name)
     return Listed({url_digest(derived_url(_url(source), list_name))}, list_name)
 
@@ -85,7 +85,7 @@ def _url(source: PageSource) -> str:
 
 
 async def _read(engine: "Engine", source: PageSource) -> Sequence[Item | Outcome]:
-    """What a page links to: items to be fetched, and outcomes of what is not."""
+    """Return the links of a page: items to fetch, and outcomes of links that are not fetched."""
     from airnub_core.http.robots import MAX_BYTES, Robots
 
     network = source.network(engine.network)
@@ -106,7 +106,7 @@ async def _read(engine: "Engine", source: PageSource) -> Sequence[Item | Outcome
     except ItemError as error:
         engine.expect(1)
         if source.withdraws and source.download:
-            # It was not read, so no link is missing on it in two runs in a row.
+            # A page that was not read cannot lack a link in two consecutive runs.
             engine.index.forget_misses(source.name)
         made = [] if source.download else [list_url]
         return [await engine.give_up(page, error, made, is_its_own=error.url == redact_url(page.url))]
@@ -115,7 +115,7 @@ async def _read(engine: "Engine", source: PageSource) -> Sequence[Item | Outcome
         listed = [{"url": redact_url(link.url), "title": link.title} for link in links]
         content = (json.dumps(listed, ensure_ascii=False, indent=2) + "\n").encode()
         return await engine.commit([engine.keep(begun, content, "application/json", ())])
-    # A page that could not be read failed as a whole.
+    # A page that could not be read is one failure.
     whole = engine.wants(page.source, page.url)
     items = [
         replace(page, url=link.url, page=page.url, title=link.title)
@@ -130,7 +130,7 @@ async def _read(engine: "Engine", source: PageSource) -> Sequence[Item | Outcome
 
 
 async def _allowed(engine: "Engine", robots: "Robots", item: Item) -> Item | Outcome:
-    """The item at the pace that its host asks for, or a failure where the host asks not to fetch it."""
+    """Return the item with the Crawl-delay of its host, or a failure if robots.txt disallows it."""
     try:
         await robots.check(item.url)
     except ItemError as error:
@@ -163,7 +163,7 @@ async def _sitemap_links(engine: "Engine", robots: "Robots", page: Item) -> "lis
         found, sitemaps = await asyncio.to_thread(links_in_sitemap, read.final_url, read.content)
         for link in found:
             links.setdefault(link.url, link)
-        # The list grows while it is walked; an index that names itself is not read again.
+        # The list grows during the iteration; a sitemap index that lists itself is not read again.
         waiting += [further for further in sitemaps if further not in seen]
         seen.update(sitemaps)
         if len(waiting) > MAX_SITEMAPS:
@@ -174,17 +174,17 @@ async def _sitemap_links(engine: "Engine", robots: "Robots", page: Item) -> "lis
 
 
 def links_in_sitemap(url: str, content: bytes) -> "tuple[list[Link], list[str]]":
-    """What a sitemap lists, in each of its forms: XML, an index, RSS, Atom, or text with a URL a line; also with gzip.
+    """Return the URLs in a sitemap: XML, a sitemap index, RSS, Atom, or text with one URL per line; also gzipped.
 
     https://www.sitemaps.org/protocol.html
 
     Returns:
-        The pages that it lists, and the further sitemaps that an index lists.
+        The URLs of pages, and the URLs of sitemaps that a sitemap index lists.
 
     Raises:
-        PageError: it is no sitemap, or larger than the protocol allows.
+        PageError: the document is not a sitemap, or larger than the protocol allows.
     """
-    from xml.etree.ElementTree import ParseError  # only its error
+    from xml.etree.ElementTree import ParseError  # only for the error
 
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import fromstring
@@ -208,12 +208,12 @@ def links_in_sitemap(url: str, content: bytes) -> "tuple[list[Link], list[str]]"
 
 
 def _local(element: Any) -> str:
-    """The name of an element without its namespace."""
+    """Return the name of an element without its namespace."""
     return str(element.tag).rpartition("}")[2]
 
 
 def _entry(entry: Any) -> tuple[str | None, str | None]:
-    """The link and the title of an entry of RSS or Atom."""
+    """Return the link and the title of an RSS or Atom entry."""
     target = title = None
     for element in entry:
         if _local(element) == "title":
@@ -235,7 +235,7 @@ def _each_once(base: str, found: Iterable[tuple[str | None, str | None]]) -> "li
 
 
 def _lines_of_urls(content: bytes) -> list[str] | None:
-    """The lines of a text that holds whole http(s) URLs and nothing else."""
+    """Return the lines of a text that consists of absolute http(s) URLs only."""
     try:
         lines = [line.strip() for line in content.decode("utf-8-sig").splitlines()]
     except UnicodeDecodeError:
@@ -261,6 +261,6 @@ def _gunzipped(url: str, content: bytes) -> bytes:
             raise PageError(url, f"expected a sitemap of at most {MAX_PAGE_BYTES:,} bytes, found more")
         if not inflater.eof:
             raise PageError(url, "expected a sitemap compressed with gzip, found one that is cut off")
-        # A file may consist of several compressed ones, and end in zeros.
+        # A gzip file may have several members, and trailing zeros.
         content = inflater.unused_data.lstrip(b"\0")
     return b"".join(pieces)

@@ -146,18 +146,18 @@ class Staging:
 
 @dataclass(frozen=True, slots=True)
 class OpenStore:
-    """A store with all that writing into it takes."""
+    """An open store with its index and the staging folder for writing."""
 
     store: Store
     index: Index
     staging: Staging
     hidden: Path
-    """A local folder for what is not an object; partial files wait in it."""
+    """A local folder for files that are not objects, such as partial downloads."""
 
 
 @contextmanager
 def open_store(place: Path | StoreLocation) -> Iterator[tuple[Store, Index]]:
-    """A store, created when it is missing, and its index.
+    """Open a store and its index; both are created if they are missing.
 
     Raises:
         StoreError: the store or the index cannot be created, read or written.
@@ -174,7 +174,7 @@ def open_store(place: Path | StoreLocation) -> Iterator[tuple[Store, Index]]:
 
 @contextmanager
 def open_for_writing(place: Path | StoreLocation) -> Iterator[OpenStore]:
-    """The same, with a folder for bytes to arrive in; what dead processes left is recovered first.
+    """Open a store for writing, with a staging folder, after recovering the staging folders of dead processes.
 
     Raises:
         StoreError: the store or the index cannot be created, read or written.
@@ -185,18 +185,18 @@ def open_for_writing(place: Path | StoreLocation) -> Iterator[OpenStore]:
         partials = Partials(hidden)
         with Staging(hidden / "staging", lambda folder: recover(store, index, partials, folder)) as staging:
             try:
-                # A process that was killed in between has left them in the index alone.
+                # A killed process may have recorded them in the index only.
                 write_withdrawals(store, index, index.unwritten())
                 yield OpenStore(store, index, staging, hidden)
             except StoreError:
                 if not isinstance(place.objects, Path):
-                    staging.abandon()  # what came is published when the bucket can be reached again
+                    staging.abandon()  # staged bodies are published when the bucket is reachable again
                 raise
             finally:
                 try:
                     _close(store)
                 except StoreError:
-                    # The next run does it again.
+                    # The next run repeats it.
                     staging.abandon()
                     raise
 
@@ -209,7 +209,7 @@ def _close(store: Store) -> None:
 
 
 def reindex(place: Path | StoreLocation) -> Verification:
-    """Build the index of a store anew from its manifests; objects that are damaged are left out of it.
+    """Rebuild the index of a store from its manifests, without damaged objects.
 
     Raises:
         StoreError: the store or the index cannot be read or written.
@@ -222,11 +222,11 @@ def reindex(place: Path | StoreLocation) -> Verification:
 
 
 def _open_index(place: StoreLocation, store: Store, *, anew: bool = False) -> tuple[Index, Verification | None]:
-    """The index, and what was found when it had to be built."""
+    """Open the index; also return the result of the verification if the index had to be built."""
     verification: Verification | None = None
 
     def build(index: Index) -> None:
-        # An object that no index knows is hashed before it is believed.
+        # Without an index nothing vouches for an object, so it is hashed.
         nonlocal verification
         verification = verify(store)
         unwritten = index.unwritten()
@@ -241,12 +241,12 @@ def _open_index(place: StoreLocation, store: Store, *, anew: bool = False) -> tu
 
 
 def open_index(place: Path | str, build: Callable[[Index], None], *, anew: bool = False) -> Index:
-    """The index at a place, built when it is not yet; several processes may ask at once.
+    """Open the index at a place, and build it if it is missing; safe for concurrent processes.
 
     Args:
-        place: a file, for SQLite; or a URL, `postgresql://…`, for PostgreSQL.
-        build: called when the index is to be built, by one process at a time.
-        anew: build it in any case.
+        place: a file for SQLite, or a URL `postgresql://…` for PostgreSQL.
+        build: called to fill a new index, by one process at a time.
+        anew: rebuild an existing index too.
 
     Raises:
         StoreError: it cannot be opened or built, or the URL is of a different kind.
@@ -256,13 +256,13 @@ def open_index(place: Path | str, build: Callable[[Index], None], *, anew: bool 
         return _in_file(place, build, anew=anew)
     if place.startswith(_SCHEMES):
         return _on_server(place, build, anew=anew)
-    # Whatever it is, a password may be in it.
+    # An invalid URL may contain a password, too.
     raise StoreError("index", f"expected a URL that begins with {_SCHEMES[0]}, found a different one")
 
 
 def _in_file(path: Path, build: Callable[[Index], None], *, anew: bool) -> Index:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Two processes that find no index must not both build it.
+    # Only one of several processes that find no index may build it.
     with FileLock(f"{path}.lock"):
         try:
             return _built(SqliteIndex(path), build, anew=anew)
