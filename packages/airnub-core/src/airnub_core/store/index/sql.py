@@ -97,7 +97,7 @@ class Tables(Protocol):
             places: the positions in `rows` to write.
 
         Returns:
-            The positions that may not be written, or all of them; their existing rows are locked.
+            The positions of rows that were possibly not written, or all positions; their existing rows are locked.
         """
         ...
 
