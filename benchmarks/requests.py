@@ -2,25 +2,23 @@
 
     uv run --all-packages python -m benchmarks.requests
 
-Calls are those of `sys.setprofile` in all threads, in an open engine without Prefect, of 1, 10, 100 and 900 files. The
-goals are 500 for one file, and 80 for each beyond 100. Processor time is that of this process without the server's
-(nginx), over 3,000 answers of 10 KiB, 16 at once, the median of the rounds: goals 150 µs for `peek` and 250 µs for
-`Engine.client`, where the installed engine has one.
+Calls are those of `python_calls`, of 1, 10, 100 and 900 files, from nginx. Processor time is that of this process
+without the server's (nginx), over 3,000 answers of 10 KiB, 16 at once, the median of the rounds: goals 150 µs for
+`peek` and 250 µs for `Engine.client`, where the installed engine has one.
 """
 
 import argparse
 import asyncio
 import os
 import statistics
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from airnub_core import FileSource, Item, NetworkSettings, open_engine
 from benchmarks.ingest import server
+from benchmarks.python_calls import calls_of
 
 FILES, AT_ONCE = 3000, 16
 COUNTS = (1, 10, 100, 900)
@@ -39,7 +37,9 @@ def main() -> None:
             (root / str(number)).write_bytes(os.urandom(10 * 1024))
         with server.serve(root) as running:
             urls = [f"{running.plain}/{number}" for number in range(FILES)]
-            counts = {count: asyncio.run(calls_of(Path(folder, f"calls-{count}"), urls[:count])) for count in COUNTS}
+            counts = {
+                count: asyncio.run(calls_of(Path(folder, f"calls-{count}"), urls[:count])).total() for count in COUNTS
+            }
             for count, calls in counts.items():
                 print(f"{count:>5} files: {calls / count:8.0f} Python calls a file")
             beyond = (counts[COUNTS[-1]] - counts[COUNTS[-2]]) / (COUNTS[-1] - COUNTS[-2])
@@ -47,27 +47,6 @@ def main() -> None:
             for name, work in (("peek", peeking), ("client", asking)):
                 times = [asyncio.run(cost_of(Path(folder, f"{name}-{turn}"), urls, work)) for turn in range(rounds)]
                 print(f"{name:>6}: {statistics.median(times) * 1e6:5.0f} µs of processor time a request")
-
-
-async def calls_of(store: Path, urls: list[str]) -> int:
-    """Calls of Python functions while files are ingested."""
-    calls = 0
-
-    def count(_frame: object, event: str, _argument: object) -> None:
-        nonlocal calls
-        calls += event == "call"
-
-    async with open_engine(store, NETWORK, processes=1) as engine:
-        items = [Item("s", url, NETWORK) for url in urls]
-        threading.setprofile(count)
-        sys.setprofile(count)
-        try:
-            outcomes = await engine.ingest(items)
-        finally:
-            sys.setprofile(None)
-            threading.setprofile(None)
-    assert all(outcome.error is None for outcome in outcomes), outcomes
-    return calls
 
 
 async def cost_of(

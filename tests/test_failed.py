@@ -87,7 +87,7 @@ def test_what_failed_is_seen_and_run_again(typed):
     [accept] = commands("Datasets that require complete sources")
     status, said = typed(accept)
     assert "noaa_daily_weather" in said
-    [ingest, process] = commands("Run again what failed")
+    [ingest, process] = commands("Retry failed items")
     weather = typed.site.routes["/weather/seattle.csv"]
     typed.site.routes |= {"/late.csv": weather, "/quakes.jsonl": Reply(b"{}\n")}
     typed.site.asked.clear()

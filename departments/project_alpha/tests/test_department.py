@@ -24,25 +24,41 @@ sys.addaudithook(refuse)
 """
 
 
-@pytest.fixture
-def python(tmp_path):
-    """Run code in a process of its own, which has no Prefect server, may start none, and cannot use the network."""
+PRINT_LOADED = "print(*{'matplotlib', 'polars', 'airnub_data', 'prefect', 'pydantic', 'httpx'} & set(sys.modules))\n"
 
-    def run(code):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-        settings = {"PREFECT_HOME": str(tmp_path), "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
-        done = subprocess.run(
-            [sys.executable, "-c", NO_NETWORK + code],
-            env=kept | settings,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
-    return run
+def run_python(folder, code):
+    """What code prints in a process of its own, which has no Prefect server, may start none, and has no network."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    settings = {"PREFECT_HOME": str(folder), "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
+    done = subprocess.run(
+        [sys.executable, "-c", NO_NETWORK + code],
+        env=kept | settings,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """Libraries that are loaded after the settings, after the flow of the ingestion, and after all flows.
+
+    One process for all of them: each import of Prefect takes more than a second.
+    """
+    code = (
+        "import project_alpha.department, project_alpha.settings, project_alpha.demo\n"
+        f"{PRINT_LOADED}"
+        "ingestion = project_alpha.department.DEPARTMENT.stages[0]\n"
+        "ingestion.load_flow(), ingestion.load_settings()\n"
+        f"{PRINT_LOADED}"
+        f"import {', '.join(MODULES)}\n"
+        f"{PRINT_LOADED}"
+    )
+    return [set(line.split()) for line in run_python(tmp_path_factory.mktemp("imports"), code)]
 
 
 def test_every_part_can_be_imported():
@@ -68,45 +84,36 @@ def test_flows_say_what_they_are():
         assert all(flow.parameters.properties[name].get("title") for name in flow.parameters.properties)
 
 
-def test_the_list_needs_no_flow(python):
+def test_the_list_needs_no_flow(tmp_path):
     """What `list` prints is what the flows say; it imports neither Prefect nor Pydantic nor a library of analysis."""
     described = {stage.name: stage.load_flow() for stage in DEPARTMENT.stages} | {
         "pipeline": DEPARTMENT.load_pipeline()
     }
     assert DEPARTMENT.descriptions == {name: flow.description for name, flow in described.items()}
-    printed = python(
-        "import sys\n"
+    code = (
         "from airnub_prefect.command.main import group\n"
         "from project_alpha.department import DEPARTMENT\n"
         "try:\n"
         "    group(DEPARTMENT)(['list'])\n"
         "finally:\n"
-        "    print(*{'prefect', 'pydantic', 'polars', 'matplotlib', 'httpx'} & set(sys.modules))"
+        f"    {PRINT_LOADED}"
     )
-    assert "project-alpha-ingestion" in printed
-    assert printed.splitlines()[-1] == ""
+    printed = run_python(tmp_path, code)
+    assert any("project-alpha-ingestion" in line for line in printed)
+    assert printed[-1] == ""
 
 
-def test_the_ingestion_imports_no_library_of_analysis(python):
-    """Neither its flow nor its settings; matplotlib takes 0.8 s, polars 0.3 s."""
-    loaded = python(
-        "import sys\n"
-        "from project_alpha.department import DEPARTMENT\n"
-        "DEPARTMENT.stages[0].load_flow(), DEPARTMENT.stages[0].load_settings()\n"
-        "print(*{'matplotlib', 'polars', 'airnub_data'} & set(sys.modules))"
-    )
-    assert loaded == "\n"
-
-
-def test_flows_are_imported_without_a_server_and_a_network(python):
-    """A worker and a deployment import them before there is anything to ask."""
-    python(f"import {', '.join(MODULES)}")
-
-
-def test_the_department_and_its_settings_need_no_prefect(python):
+def test_the_department_and_its_settings_need_no_prefect(loaded):
     """`--help` is quick, and `check` reads settings without it."""
-    loaded = python(
-        "import project_alpha.department, project_alpha.settings, project_alpha.demo\n"
-        "print(*{'prefect', 'polars', 'matplotlib'} & set(sys.modules))"
-    )
-    assert loaded == "\n"
+    assert not loaded[0] & {"prefect", "polars", "matplotlib"}
+
+
+def test_the_ingestion_imports_no_library_of_analysis(loaded):
+    """Neither its flow nor its settings; matplotlib takes 0.8 s, polars 0.3 s."""
+    assert not loaded[1] & {"matplotlib", "polars", "airnub_data"}
+    assert "prefect" in loaded[1]
+
+
+def test_flows_are_imported_without_a_server_and_a_network(loaded):
+    """Workers and deployments import them before a server is reachable."""
+    assert {"prefect", "polars"} <= loaded[2]

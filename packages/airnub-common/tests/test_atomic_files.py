@@ -8,7 +8,7 @@ from airnub_common import atomic_file, write_atomic
 
 
 def test_text_and_bytes_are_written_whole(tmp_path):
-    """Folders are created, text is UTF-8, line ends are kept."""
+    """Folders are created, text is encoded as UTF-8, and line ends are kept."""
     path = tmp_path / "new" / "folder" / "note.txt"
     write_atomic(path, "größe\r\n")
     assert path.read_bytes() == "größe\r\n".encode()
@@ -18,7 +18,7 @@ def test_text_and_bytes_are_written_whole(tmp_path):
 
 @pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt])
 def test_interrupted_write_leaves_the_old_file(tmp_path, interruption):
-    """After an error or Ctrl-C the old content is there and nothing else."""
+    """After an error or Ctrl-C the previous content is unchanged and no temporary file is left."""
     path = tmp_path / "file"
     write_atomic(path, "old")
 
@@ -30,7 +30,7 @@ def test_interrupted_write_leaves_the_old_file(tmp_path, interruption):
 
 
 def test_mode_follows_the_umask(tmp_path):
-    """A published file can be read by whom the umask allows."""
+    """The mode of a published file follows the umask."""
     mask = os.umask(0o027)
     try:
         write_atomic(tmp_path / "file", "x")

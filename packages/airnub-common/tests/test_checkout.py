@@ -6,7 +6,7 @@ from airnub_common import DATA_ROOT, checkout_around, named_data_root
 
 
 def test_the_nearest_checkout_counts(tmp_path):
-    """A folder with a lock and departments; one of the two is not enough."""
+    """A checkout is a folder with both a lock file and departments; the nearest one is returned."""
     (tmp_path / "departments").mkdir()
     file = tmp_path / "packages" / "x" / "module.py"
     assert checkout_around(file) is None
@@ -17,7 +17,7 @@ def test_the_nearest_checkout_counts(tmp_path):
 
 
 def test_the_data_root_is_absolute(monkeypatch, tmp_path):
-    """`~` is the user's home, and a relative folder is below the current one."""
+    """`~` is expanded, and a relative folder is resolved against the current one."""
     monkeypatch.delenv(DATA_ROOT, raising=False)
     assert named_data_root() is None
     monkeypatch.chdir(tmp_path)

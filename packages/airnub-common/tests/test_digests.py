@@ -10,13 +10,13 @@ ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS
 
 
 def test_known_answer():
-    """The digest of `abc` is the one that the standard gives."""
+    """The digest of `abc` equals the test vector of the standard."""
     assert sha256_hex(b"abc") == ABC
     assert digest_of(b"abc") == f"sha256:{ABC}"
 
 
 def test_file_and_bytes_agree(tmp_path):
-    """A file larger than one read has the digest of its bytes."""
+    """A file that is larger than one read has the digest of its bytes."""
     content = b"0123456789abcdef" * 100_000
     path = tmp_path / "large"
     path.write_bytes(content)
@@ -24,13 +24,13 @@ def test_file_and_bytes_agree(tmp_path):
 
 
 def test_hex_of_is_the_inverse():
-    """What `digest_of` writes, `hex_of` reads."""
+    """`hex_of` parses the result of `digest_of`."""
     assert hex_of(digest_of(b"abc")) == ABC
 
 
 @pytest.mark.parametrize("wrong", ["", ABC, f"md5:{ABC}", f"sha256:{ABC[:-1]}", f"sha256:{ABC.upper()}"])
 def test_other_writings_are_refused(wrong):
-    """Another algorithm, length or case is an error that shows what was found."""
+    """A different algorithm, length or case is an error that contains the invalid value."""
     with pytest.raises(ValueError, match="expected a digest like") as error:
         hex_of(wrong)
     assert repr(wrong) in str(error.value)

@@ -57,17 +57,17 @@ HOSTILE = st.text() | st.text(" ./\\\0\n:*?<>|\u202e\u0301a\u00e9\u3000") | PLAI
     ],
 )
 def test_hostile_names(hostile, safe):
-    """A hostile name keeps what is harmless in it; where nothing is left, the default takes its place."""
+    """Harmless characters of a hostile name are kept; if none is left, the default is returned."""
     assert safe_file_name(hostile) == safe
 
 
 def test_decomposed_and_composed_names_are_one():
-    """Two writings of the same letters give one name, as file systems disagree about them."""
+    """NFC and NFD forms of a name result in the same name, since file systems treat them differently."""
     assert safe_file_name("Ko\u0308ln.csv") == safe_file_name("K\u00f6ln.csv")
 
 
 def test_long_names_keep_their_extension():
-    """300 bytes are cut in front of the extension, and never inside a letter."""
+    """300 bytes are cut before the extension, and never inside a character."""
     short = safe_file_name("ü" * 150 + ".csv")
     assert short.endswith("ü.csv")
     assert len(short.encode()) <= MAX_NAME_BYTES
@@ -78,7 +78,7 @@ def test_long_names_keep_their_extension():
 @example(name="COM\u00b9.txt", default="file")
 @example(name="A\x1f\u0300", default="file")
 def test_every_text_becomes_a_safe_name(name, default):
-    """Whatever comes in: one path component, short, visible, no device of Windows, and safe again unchanged."""
+    """Any text results in a short, visible path component that Windows does not reserve, and that stays unchanged."""
     safe = safe_file_name(name, default=default)
     assert 1 <= len(safe.encode()) <= MAX_NAME_BYTES
     assert PurePosixPath(safe).name == safe == PureWindowsPath(safe).name
@@ -97,13 +97,13 @@ def test_every_text_becomes_a_safe_name(name, default):
 @example(name="a" * MAX_NAME_BYTES)
 @example(name="a" * (MAX_NAME_BYTES + 1))
 def test_the_fast_way_says_what_the_slow_way_says(name):
-    """Plain names are told from the others by one expression."""
+    """The fast path for plain names returns the same as the slow path."""
     assert safe_file_name(name) == _made_safe(name, "file")
 
 
 @given(st.from_regex(r"[A-Za-z0-9_-]([A-Za-z0-9_ .-]{0,60}[A-Za-z0-9_-])?", fullmatch=True))
 def test_a_harmless_name_is_kept(name):
-    """To the letter, unless Windows has a device of that name."""
+    """Harmless names are returned unchanged unless Windows reserves them."""
     kept = safe_file_name(name)
     assert kept in (name, "_" + name)
     assert (kept == name) == (name.partition(".")[0].rstrip().upper() not in RESERVED)
@@ -111,6 +111,6 @@ def test_a_harmless_name_is_kept(name):
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
 def test_reserved_names(name):
-    """In any case and with any extension; a name that only begins like one is free."""
+    """Reserved names are detected in any case and with any extension, but not as a prefix."""
     assert all(map(is_reserved_name, (name, name.lower(), f"{name}.txt", f"{name} .tar.gz", f"{name}.")))
     assert not any(map(is_reserved_name, (f"{name}x", f"x{name}", f"_{name}", f"x.{name}", "")))

@@ -24,7 +24,7 @@ MOVED = MovedNames(
 
 @pytest.fixture
 def orders(tmp_path):
-    """Run a statement after the package `orders` was written, in a process of its own; stdout and stderr of it."""
+    """Run a statement in a separate process after writing the package `orders`, and return its stdout and stderr."""
     package = tmp_path / "orders"
     (package / "new").mkdir(parents=True)
     (package / "moved.py").write_text(_MOVED)
@@ -54,7 +54,7 @@ def orders(tmp_path):
     ],
 )
 def test_every_way_to_import_a_moved_module(orders, statement):
-    """Each one finds the name in the present module, with a warning that names it."""
+    """Every form of import finds the name in the new module, with a warning that names it."""
     out, warned = orders(f"{statement}; print(found.__module__)")
     assert out == "orders.invoices"
     assert "DeprecationWarning: orders." in warned
@@ -62,7 +62,7 @@ def test_every_way_to_import_a_moved_module(orders, statement):
 
 
 def test_a_renamed_class(orders):
-    """It is found under its former name in its own module and in the moved one; the warnings name line and new name."""
+    """A former name is found in its module and in the moved one; the warnings contain line and new name."""
     out, warned = orders("from orders.invoices import Bill\nfrom orders.bills import Bill as B\nprint(Bill is B)")
     assert out == "True"
     assert "<string>:1: DeprecationWarning: orders.invoices.Bill is called orders.invoices.Invoice now" in warned
@@ -70,24 +70,24 @@ def test_a_renamed_class(orders):
 
 
 def test_a_name_in_a_different_package(orders):
-    """The package's own function finds it."""
+    """The package's own function finds the name."""
     out, warned = orders("from orders.numbers import Fraction; print(Fraction(1, 2))")
     assert out == "1/2"
     assert "orders.numbers.Fraction has moved: import it from fractions" in warned
 
 
 def test_present_names_give_no_warning(orders):
-    """Modules and names that did not move are imported as usual."""
+    """Current modules and names are imported without a warning."""
     assert orders("from orders.invoices import Invoice\nfrom orders.new import VALUE\nprint(VALUE)") == ("1", "")
 
 
 def test_a_module_that_never_was(orders):
-    """Python's own error."""
+    """An unknown module raises Python's own error."""
     assert "ModuleNotFoundError: No module named 'orders.nothing'" in orders("import orders.nothing")[1]
 
 
 def test_a_name_that_never_was():
-    """Python's own message."""
+    """An unknown name raises Python's own message."""
     moved = MovedNames({"orders.bills": "fractions"}, {})
     with pytest.raises(AttributeError, match="module 'fractions' has no attribute 'x'"):
         moved.renamed("fractions", "x")
@@ -96,7 +96,7 @@ def test_a_name_that_never_was():
 
 
 def test_names_of_the_import_system_are_not_looked_up(recwarn):
-    """Of `__path__` there is no warning, and the present module is not imported for it."""
+    """Dunder names such as `__path__` cause neither a warning nor an import of the new module."""
     moved = MovedNames({"orders.bills": "orders.nothing"}, {})
     with pytest.raises(AttributeError, match=r"module 'orders\.bills' has no attribute '__path__'"):
         moved.find("orders.bills", "__path__")

@@ -100,12 +100,12 @@ PLAIN_URL = st.text(st.characters(min_codepoint=0, max_codepoint=127, exclude_ch
     ],
 )
 def test_secrets_in_urls(url, redacted):
-    """Credentials and signatures are masked; what is no secret is left to the letter."""
+    """Credentials and signatures are masked; everything else is unchanged."""
     assert redact_url(url) == redacted
 
 
 def test_urls_inside_text():
-    """Every URL of a message is redacted, and the sentence around it kept."""
+    """Every URL in a message is redacted, and the text around it is kept."""
     text = "GET https://a:b@example.org/x?sig=1 failed (see https://example.org/help)."
     assert redact_text(text) == "GET https://***@example.org/x?sig=*** failed (see https://example.org/help)."
 
@@ -130,7 +130,7 @@ def test_urls_inside_text():
     ],
 )
 def test_quotes_and_brackets_around_urls_inside_text(text, redacted):
-    """What may belong to a secret is masked with it; the mark that closes what was opened before the URL is kept."""
+    """Characters that may belong to a secret are masked; a mark that closes one opened before the URL is kept."""
     assert redact_text(text) == redacted
 
 
@@ -158,7 +158,7 @@ def test_quotes_and_brackets_around_urls_inside_text(text, redacted):
     ],
 )
 def test_names_that_are_masked_in_urls(name):
-    """Sessions and one-time codes, although a parameter of settings may well be called so."""
+    """Sessions and one-time codes are masked in URLs, although settings may contain parameters of these names."""
     assert is_masked_name(name)
 
 
@@ -185,19 +185,19 @@ def test_names_that_are_masked_in_urls(name):
     ],
 )
 def test_names_that_are_not_masked(name):
-    """Neither are they secrets of settings."""
+    """Names that are not masked are not secret names either."""
     assert not is_masked_name(name)
     assert not is_secret_name(name)
 
 
 def test_what_only_may_be_a_secret_may_stand_in_settings():
-    """`airnub check` refuses secrets in files, and a country is called `code` in many APIs."""
+    """`airnub check` rejects secrets in files, and many APIs use `code` for a country."""
     assert not any(map(is_secret_name, ("code", "sid", "session", "sign", "ticket")))
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=8), st.text(min_size=1))
 def test_a_password_never_survives(password, user):
-    """Whatever user and password are, the password is not in what is written."""
+    """No password remains in the result, whatever the user and the password are."""
     for url in (f"https://{quote(user, safe='')}:{password}@example.org/", f"https://example.org/?token={password}"):
         assert password not in redact_url(url).replace("example", "")
 
@@ -206,7 +206,7 @@ def test_a_password_never_survives(password, user):
 @example(url="http://[")
 @example(url="http://\u2100/")
 def test_any_text_is_redacted_once(url):
-    """Never an error; the second time changes nothing."""
+    """Any text is redacted without an error, and redacting it again changes nothing."""
     once = redact_url(url)
     assert redact_url(once) == once
     assert redact_text(redact_text(url)) == redact_text(url)
@@ -215,7 +215,7 @@ def test_any_text_is_redacted_once(url):
 @given(url=PLAIN_URL | ANY_URL)
 @example(url="http://exa\nmple.org/\t?to\nken=x")
 def test_the_fast_way_says_what_the_slow_way_says(url):
-    """Most URLs hold nothing that is masked; they are told from the others without being taken apart."""
+    """The fast path for URLs without special characters returns the same as the slow path."""
     assert redact_url(url) == _redacted(url)
 
 
@@ -228,7 +228,7 @@ def test_the_fast_way_says_what_the_slow_way_says(url):
     separator=st.sampled_from("&;"),
 )
 def test_no_secret_parameter_survives(secret, name, before, after, mark, separator):
-    """Wherever it stands, in whatever case, and what is no secret is still there."""
+    """No secret parameter remains, at any position and in any case; other parameters are kept."""
     parameters = [f"{one}={quote(value, safe='')}" for one, value in before]
     behind = [f"{one}={quote(value, safe='')}" for one, value in after]
     for written in (name, name.upper(), name.lower(), f"%{ord(name[0]):02x}{name[1:]}"):
@@ -247,14 +247,14 @@ def test_no_secret_parameter_survives(secret, name, before, after, mark, separat
     fragment=st.sampled_from(["", "#top", "#p=2"]),
 )
 def test_a_url_without_secrets_is_unchanged(host, path, query, fragment):
-    """To the letter."""
+    """A URL without secrets is returned unchanged."""
     url = f"https://{host}/{path}?{query}{fragment}"
     assert redact_url(url) == url
 
 
 @given(secret=SECRETS, user=WORDS, scheme=st.sampled_from(["https", "postgresql", "s3", "HTTP"]))
 def test_no_credentials_survive(secret, user, scheme):
-    """A user with a password, or a token in the user's place; an `@` inside does not end them early."""
+    """A password or a token in place of the user is masked, including any `@` in it."""
     for credentials in (f"{quote(user, safe='')}:{secret}", secret, f"{quote(user, safe='')}@{secret}", f"{secret}:"):
         url = f"{scheme}://{credentials}@example.org/a"
         assert secret not in redact_url(url)
@@ -271,13 +271,13 @@ ENCLOSED = st.sampled_from(["{}", "'{}'", '"{}"', "`{}`", "({})", "[{}]", "<{}>"
 @given(secret=ODD_SECRETS, name=SECRET_NAMES, enclosed=ENCLOSED)
 @example(secret="ab'cd", name="token", enclosed="{}")
 def test_no_part_of_a_secret_survives_in_text(secret, name, enclosed):
-    """Whatever quotes, brackets, commas, backslashes and encodings are in it, and whatever is around the URL."""
+    """No part of a secret remains, whatever characters it contains and whatever surrounds the URL."""
     for parameter in (f"a?page=2&{name}=", f"a?{name}=", f"a#{name}="):
         url = f"https://example.org/{parameter}{secret}"
         masked = f"https://example.org/{parameter}{MASK}"
         assert redact_url(url) == masked
         redacted = redact_text(f"asked {enclosed.format(url)} today")
-        # Behind the mask is at most what encloses the URL.
+        # Only characters that enclose the URL may follow the mask.
         start, _, behind = redacted.partition(MASK)
         assert start == f"asked {enclosed.format(url).partition('https')[0]}https://example.org/{parameter}"
         assert behind in {
@@ -293,13 +293,13 @@ def test_no_part_of_a_secret_survives_in_text(secret, name, enclosed):
     after=st.sampled_from(["", "/b", "?page=2"]),
 )
 def test_no_part_of_a_secret_survives_in_a_path(secret, name, after):
-    """Behind `;` of a segment, up to the next one."""
+    """Secrets after `;` are masked up to the end of the path segment."""
     assert redact_url(f"https://example.org/a;{name}={secret}{after}") == f"https://example.org/a;{name}={MASK}{after}"
 
 
 @given(secret=SECRETS, name=SECRET_NAMES, times=st.integers(1, 3))
 def test_no_secret_survives_in_a_url_inside_a_url(secret, name, times):
-    """However often it is encoded there, within reason."""
+    """Secrets in nested URLs are masked up to the maximum number of encodings."""
     for inner in (f"https://h/cb?page=2&{name}={secret}", f"/cb?{name}={secret}", f"https://me:{secret}@h/"):
         encoded = inner
         for _ in range(times):

@@ -14,6 +14,7 @@ from airnub_core import ContentStore, Item, Status, verify
 from airnub_core.downloads import MANY, Downloads, _processes_for
 from airnub_core.errors import StoreError, WorkerLostError
 from airnub_core.http import worker_pool
+from airnub_core.http.client import Client
 from airnub_core.http.file_sink import FileSink
 from airnub_core.http.worker_pool import DownloaderConfig
 from airnub_core.sample_site import Reply, SampleSite
@@ -38,10 +39,12 @@ def told():
 @pytest.fixture
 def downloads(opened, network, told):
     """One call's downloads."""
+    clients = []
 
     def make(*, network=network, force=False, processes=1, index=opened.index, on_outcomes=told.extend):
         logged = opened.store.takes_logs
         setting = DownloaderConfig(opened.staging.folder, opened.hidden, network.connections, "tests/1", logged)
+        clients.append(Client(setting.user_agent, setting.connections))
         return Downloads(
             opened.store,
             index,
@@ -51,9 +54,12 @@ def downloads(opened, network, told):
             processes=processes,
             run=Run("r", timestamp(elapsed() + index.clock())),
             on_outcomes=on_outcomes,
+            client=clients[-1],
         )
 
-    return make
+    yield make
+    for client in clients:
+        client.close()
 
 
 @pytest.fixture

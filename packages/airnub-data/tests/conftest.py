@@ -1,4 +1,4 @@
-"""Stores that are filled without a server, and a dataset of orders."""
+"""Fixtures: content stores that are filled without a server, and a dataset of orders."""
 
 import asyncio
 import os
@@ -16,8 +16,8 @@ from airnub_core import BucketAddress, Item, NetworkSettings, open_engine
 from airnub_data import Column, Csv, Dataset, Location, Month
 from airnub_data.location import in_bucket
 
-# No test asserts times; what is found by chance is found by developers, not in a check. `AIRNUB_EXAMPLES` says how many
-# examples a sweep draws: few by default, many where `.ci/run` looks at length.
+# No test asserts times. Random search for failures is for developers, not for checks. `AIRNUB_EXAMPLES` sets how many
+# examples a sweep draws: few by default, many in the long stages of `.ci/run`.
 settings.register_profile(
     "airnub", deadline=None, derandomize="CI" in os.environ, max_examples=int(os.environ.get("AIRNUB_EXAMPLES", "25"))
 )
@@ -38,19 +38,19 @@ Fill = Callable[[Mapping[str, bytes]], None]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """The folder of a content store."""
+    """Folder of a content store."""
     return tmp_path / "store"
 
 
 @pytest.fixture
 def location(tmp_path: Path) -> Location:
-    """An empty folder for datasets."""
+    """Empty folder for datasets."""
     return Location(tmp_path / "datasets")
 
 
 @pytest.fixture
 def fill(store: Path) -> Fill:
-    """Give URLs of the source `shop` bytes, one after another, as an ingestion would."""
+    """Set the content of URLs of the source `shop`, one after another, as an ingestion does."""
 
     def put(contents: Mapping[str, bytes], source: str = "shop", name: str = "orders.csv") -> None:
         async def settle() -> None:
@@ -67,7 +67,7 @@ def fill(store: Path) -> Fill:
 
 @pytest.fixture
 def orders() -> Dataset:
-    """Orders by id, parted by the month in which they were made."""
+    """Orders with the key `id`, partitioned by the month of `ordered_at`."""
     return Dataset(
         name="orders",
         source="shop",
@@ -84,7 +84,7 @@ def orders() -> Dataset:
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
-    """A real S3 server, in a process of its own."""
+    """S3 server in a separate process."""
     command = [sys.executable, "-W", "ignore", "-c", SERVER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         port = next(line.split()[1] for line in process.stdout if line.startswith("port "))
@@ -94,7 +94,7 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(endpoint: str, tmp_path: Path) -> Location:
-    """An empty bucket for datasets."""
+    """Empty bucket for datasets."""
     name = f"data-{tmp_path.name.replace('_', '-').lower()}"[:60]
     urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{name}", method="PUT")).close()  # loopback
     options = {"access_key_id": "me", "secret_access_key": "s3cret", "region": "us-east-1", "endpoint": endpoint}

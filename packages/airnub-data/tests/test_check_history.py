@@ -9,7 +9,7 @@ HEADER = b"id,price,at\n"
 
 
 def test_the_last_versions_with_their_checks(fill, store, location, orders):
-    """The oldest first, without those of a vacuum or a rollback; what was not declared then is not there."""
+    """Versions are listed oldest first, without those of a vacuum or rollback; undeclared checks have no result."""
     assert check_history(location, "orders", 5) == []
     fill({"a": HEADER + b"1,9,\n"})
     make_dataset(orders, store, location)

@@ -1,4 +1,4 @@
-"""What each check looks for, and how it is declared."""
+"""Checks: evaluation and declaration."""
 
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -16,12 +16,12 @@ COLUMNS = {"id": Column(pl.Int64), "email": Column(pl.String, nullable=True), "d
 
 
 def judged(check, rows=None, **known):
-    """Whether a check holds for rows, and what it found."""
+    """Return whether a check passes for rows, and the text of its finding."""
     return finding(check, rows, **known)[:2]
 
 
 def finding(check, rows=None, *, total=None, earlier=(), kept=None, others=None):
-    """All that a check finds."""
+    """Return the finding of a check."""
     rows = pl.DataFrame({"a": [1]}) if rows is None else pl.DataFrame(rows, strict=False)
     lazy = rows.lazy()
     check.require_evaluable(lazy)
@@ -44,13 +44,13 @@ def declared(*checks):
 
 
 def test_unique_names_how_many_rows_repeat_a_value():
-    """Nulls are left out, as in SQL."""
+    """Repeated values are counted; nulls are ignored, as in SQL."""
     assert judged(unique("a"), {"a": ["x", "y", None, None]}) == (True, "no repeated value")
     assert judged(unique("a"), {"a": ["x", "y", "x", "x", None]}) == (False, "2 rows too many, such as a=x")
 
 
 def test_unique_on_several_columns():
-    """Together; a row with a null in one of them is left out."""
+    """Several columns are compared together; a row with a null in one of them is ignored."""
     rows = {"a": [1, 1, 1, None, None], "len": ["x", "y", "x", "x", "x"]}
     assert judged(unique("a", "len"), rows) == (False, "1 rows too many, such as a=1, len=x")
     assert judged(unique("a", "len"), {"a": [1, 1], "len": ["x", "y"]})[0]
@@ -58,14 +58,14 @@ def test_unique_on_several_columns():
 
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_unique_in_slices(size, monkeypatch):
-    """A value and its repetition are always in the same slice."""
+    """Equal values are always in the same slice."""
     monkeypatch.setattr(checks_module, "HASHES_AT_ONCE", size)
     assert judged(unique("a"), {"a": list(range(100))})[0]
     assert judged(unique("a"), {"a": [*range(100), 3, 50]})[1].startswith("2 rows too many, such as a=")
 
 
 def test_equal_hashes_of_different_values_are_no_repetition(monkeypatch):
-    """The values decide."""
+    """Hash collisions are resolved by comparing the values."""
     monkeypatch.setattr(pl.Expr, "hash", lambda self: self.is_null().cast(pl.UInt64))
     assert judged(unique("a"), {"a": ["x", "y"]}) == (True, "no repeated value")
     assert not judged(unique("a"), {"a": ["x", "y", "y"]})[0]
@@ -82,7 +82,7 @@ def test_equal_hashes_of_different_values_are_no_repetition(monkeypatch):
     ],
 )
 def test_row_count(bounds, total, passed):
-    """The bounds themselves are allowed."""
+    """Both bounds are inclusive."""
     assert judged(row_count(**bounds), total=total) == (passed, f"{total} rows")
 
 
@@ -98,13 +98,13 @@ def test_row_count(bounds, total, passed):
     ],
 )
 def test_row_count_against_the_last_versions(bounds, total, passed):
-    """Against their median: one odd version among them changes little."""
+    """The row count is compared with the median of the previous versions, so that one outlier has little effect."""
     assert judged(row_count_change(**bounds, versions=3), total=total, earlier=[100, 1, 100, 7000])[0] is passed
 
 
 @pytest.mark.parametrize("earlier", [[], [0, 0]])
 def test_a_first_version_has_nothing_to_be_compared_with(earlier):
-    """Nor has one after versions without rows."""
+    """The first version passes, and so does one after versions without rows."""
     assert judged(row_count_change(max_growth="1%"), total=50, earlier=earlier)[0]
 
 
@@ -121,17 +121,17 @@ def test_a_first_version_has_nothing_to_be_compared_with(earlier):
     ],
 )
 def test_fresh(values, kept, passed):
-    """The newest of new files and of those that stay; without a zone it is in UTC, and a date is its midnight."""
+    """New and kept files are compared; timestamps without a zone are in UTC, and a date counts from its midnight."""
     assert judged(fresh("at", within="36h"), {"at": values}, kept=kept)[0] is passed
 
 
 def test_nothing_is_not_fresh():
-    """Without a value nothing says how old the data are."""
+    """A column without any value fails, since the age of the data is unknown."""
     assert judged(fresh("at", within="36h"), {"at": pl.Series([None], dtype=pl.Date)}) == (False, "no value")
 
 
 def test_fresh_says_how_old_it_is():
-    """In hours, and from two days on in days."""
+    """The age is in hours, and from two days on in days."""
     found = judged(fresh("at", within="36h"), {"at": [date(2026, 3, 1)]})[1]
     assert found == "2026-03-01 00:00 UTC, which is 9.5 days old"
 
@@ -139,7 +139,7 @@ def test_fresh_says_how_old_it_is():
 @pytest.mark.parametrize("few", [0, 10_000])
 @pytest.mark.parametrize("ids", [[1, 2, 2], [1, 2, None]])
 def test_reference(ids, few, monkeypatch):
-    """Nulls are left out on both sides; the types may differ where Delta stores them alike; few and many alike."""
+    """Nulls are ignored on both sides; different types with the same Delta type match; both algorithms are used."""
     monkeypatch.setattr(checks_module, "_FEW_VALUES", few)
     others = {"customers": pl.DataFrame({"id": ids})}
     check = reference("customer", to="customers", to_columns="id")
@@ -151,7 +151,7 @@ def test_reference(ids, few, monkeypatch):
 
 @pytest.mark.parametrize("few", [-1, 10_000])
 def test_a_reference_to_a_dataset_without_rows(few, monkeypatch):
-    """Every value is missing there, and nulls are none."""
+    """A reference to an empty dataset fails for every value except nulls."""
     monkeypatch.setattr(checks_module, "_FEW_VALUES", few)
     others = {"customers": pl.DataFrame({"a": []}, schema={"a": pl.Int64})}
     assert judged(reference("a", to="customers"), {"a": [1, None]}, others=others) == (
@@ -161,7 +161,7 @@ def test_a_reference_to_a_dataset_without_rows(few, monkeypatch):
 
 
 def test_reference_of_several_columns():
-    """By the same names, unless others are said."""
+    """Referenced columns have the same names unless declared otherwise."""
     others = {"prices": pl.DataFrame({"a": [1, 2], "b": ["x", "y"]})}
     check = reference("a", "b", to="prices")
     assert judged(check, {"a": [1, 2], "b": ["x", "y"]}, others=others)[0]
@@ -169,7 +169,7 @@ def test_reference_of_several_columns():
 
 
 def test_an_expression_for_each_row():
-    """Null counts as true; the first row where it is false is shown."""
+    """Null counts as true; the message contains the first row that is false."""
     check = expression("cheap", pl.col("a") < 10)
     assert judged(check, {"a": [1, 9]}) == (True, "it true")
     assert judged(check, {"a": [1, None, 9]}) == (True, "it true or null")
@@ -182,7 +182,7 @@ def test_an_expression_for_each_row():
 
 
 def test_an_expression_for_all_rows():
-    """One value for all of them; null is not true."""
+    """An aggregate is one value for all rows; null does not count as true."""
     check = expression("mean", pl.col("a").mean() < 10, expected="a mean below 10")
     assert judged(check, {"a": [1, 3]}) == (True, "it true")
     assert judged(check, {"a": [10, 30]}) == (False, "that it is false")
@@ -191,13 +191,13 @@ def test_an_expression_for_all_rows():
 
 
 def test_an_expression_is_true_or_false():
-    """A number is neither."""
+    """A numeric expression is an error."""
     with pytest.raises(TypeError, match="expected an expression that is true or false, found Int64"):
         judged(expression("number", pl.col("a")), {"a": [1, 2]})
 
 
 def test_a_function():
-    """A text says what it found; to return nothing, as one that forgets to return does, is an error."""
+    """A returned text describes the failure; returning None, as after a forgotten return, is an error."""
     assert judged(function(lambda _rows: True, name="right"))[0]
     assert judged(function(lambda _rows: False, name="wrong")) == (False, "False")
     assert judged(function(lambda rows: f"{rows.collect().height} odd", name="odd"), {"a": [1]}) == (False, "1 odd")
@@ -206,7 +206,7 @@ def test_a_function():
 
 
 def test_names_are_made_of_what_is_looked_at():
-    """Those of an expression and of a function without a name are given."""
+    """The default name consists of the kind and the columns; expressions and functions have explicit or own names."""
 
     def totals_fit(_rows):
         return True
@@ -238,20 +238,20 @@ def test_names_are_made_of_what_is_looked_at():
     ],
 )
 def test_a_mistake_is_an_error_when_it_is_declared(check, reason):
-    """Not when it runs."""
+    """An invalid check is rejected when the dataset is declared, before any run."""
     with pytest.raises(DatasetError) as caught:
         declared(check())
     assert reason in str(caught.value)
 
 
 def test_two_checks_of_one_name():
-    """Operators name a check by it."""
+    """Names of checks are unique in a dataset."""
     with pytest.raises(DatasetError, match="expected names of checks to differ, found 'row_count' twice"):
         declared(row_count(minimum=1), row_count(maximum=9))
 
 
 def test_what_a_check_counts():
-    """The number that it judged, for plots, and what it is; a function, and one value for all rows, have none."""
+    """A finding has a value and a unit for plots, except those of functions and of aggregates over all rows."""
     assert finding(unique("a"), {"a": [1, 1, 2]})[2:] == (1, "rows too many")
     assert finding(unique("a"), {"a": [1, 2]})[2:] == (0, "rows too many")
     assert finding(row_count(minimum=1), total=9)[2:] == (9, "rows")

@@ -28,7 +28,7 @@ def other(rows):
 
 @pytest.fixture
 def source(tmp_path, monkeypatch):
-    """The source text of `derive` in a package of a department, whose files are given anew each time."""
+    """Returns the source text of `derive` in a department's package, whose files are rewritten for each call."""
     monkeypatch.syspath_prepend(str(tmp_path))
     count = 0
 
@@ -51,7 +51,7 @@ def source(tmp_path, monkeypatch):
 
 
 def test_what_a_function_reaches_counts(source):
-    """Its own text, values of its module that it names, and modules of its package that it imports."""
+    """The digest covers the function, the module values it names, and the modules of its package it imports."""
     before = source()
     assert source(MAIN.replace("FACTOR = 2", "FACTOR = 3")) != before
     assert source(MAIN.replace("rows.head", "rows.tail")) != before
@@ -60,13 +60,13 @@ def test_what_a_function_reaches_counts(source):
 
 @pytest.mark.parametrize("relative", ["from .helper import half", "from . import helper\n\nhalf = helper.half"])
 def test_a_module_that_is_imported_by_a_relative_name_counts(source, relative):
-    """As one that is imported by its whole name."""
+    """Modules that are imported by relative names are covered like those imported by absolute names."""
     main = MAIN.replace("from {package}.helper import half", relative)
     assert source(main) != source(main, HELPER.replace("/ 2", "/ 3"))
 
 
 def test_what_it_does_not_reach_does_not_count(source):
-    """Other functions and values of its module, comments and spaces."""
+    """Other functions and values of the module, comments and white space do not change the digest."""
     before = source()
     assert source() == before
     assert source(MAIN.replace("for people", "for others")) == before
@@ -96,7 +96,7 @@ def dataset(**changes):
     ids=lambda changes: next(iter(changes)),
 )
 def test_what_decides_about_rows_is_in_the_digest(changes):
-    """Where it differs, rows are made again."""
+    """Options that determine the rows change the digest, so that rows are made again."""
     assert stage_digest(parts(dataset(**changes))) != stage_digest(parts(dataset()))
 
 
@@ -111,17 +111,17 @@ def test_what_decides_about_rows_is_in_the_digest(changes):
     ids=lambda changes: next(iter(changes)),
 )  # fmt: skip
 def test_descriptions_units_and_limits_make_nothing_again(changes):
-    """They are for people, or are checked when a commit is made."""
+    """Descriptions, units and limits do not change the digest."""
     assert table_digest(parts(dataset(**changes))) == table_digest(parts(dataset()))
 
 
 def test_parts_have_names_that_people_know():
-    """So that a person is shown which of them made a dataset be made again."""
+    """Parts have readable names, so that a user sees which one caused rows to be made again."""
     before, after = parts(dataset()), parts(dataset(key=(), latest="at"))
     assert [name for name in before if before[name] != after[name]] == ["key", LATEST]
 
 
 def test_which_row_of_a_key_is_the_latest_leaves_staged_rows_alone():
-    """The table is made again of the same rows."""
+    """A change of `latest` changes the table, but not the staged rows."""
     assert stage_digest(parts(dataset(latest="at"))) == stage_digest(parts(dataset()))
     assert table_digest(parts(dataset(latest="at"))) != table_digest(parts(dataset()))

@@ -1,4 +1,4 @@
-"""Columns and the names of their types."""
+"""Columns: names of their types."""
 
 import polars as pl
 import pytest
@@ -21,7 +21,7 @@ BUILT = {
 
 @pytest.mark.parametrize("name", [*WORDS, *BUILT])
 def test_every_type_of_contracts_is_one_of_columns(name):
-    """And back, by way of what a dataset publishes and of the model of a contract's file."""
+    """Types are preserved by a round trip through the published schema and the model of a contract."""
     dtype = column_type(name)
     assert dtype == BUILT.get(name, dtype)
     dataset = Dataset(name="orders", source="shop", reader=Csv(), columns={"column": Column(dtype)})
@@ -49,11 +49,11 @@ def test_every_type_of_contracts_is_one_of_columns(name):
     ],
 )
 def test_the_name_of_a_type(dtype, name):
-    """Of an instance as of its class; a type that contracts have no word for keeps polars' name."""
+    """Instances and classes have the same name; a type that contracts do not support keeps its polars name."""
     assert type_name(dtype) == name
 
 
 def test_a_type_that_there_is_not():
-    """The nearest is named."""
+    """The error suggests the closest type name."""
     with pytest.raises(ValueError, match=r"unknown type 'int46' \(did you mean 'int64'"):
         column_type("int46")

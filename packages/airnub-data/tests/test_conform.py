@@ -11,14 +11,14 @@ def raw(**columns: list[object]) -> pl.DataFrame:
 
 
 def test_rows_that_fit_get_their_types() -> None:
-    """The columns of the schema, and the record that each row was."""
+    """Valid rows have the columns of the schema and their record numbers."""
     conformed = conform(raw(a=["1", "2"], b=["x", ""]), {"a": Column(pl.Int64), "b": Column(pl.String, nullable=True)})
     assert conformed.rows.to_dicts() == [{"a": 1, "b": "x", RECORD: 1}, {"a": 2, "b": None, RECORD: 2}]
     assert conformed.quarantine.is_empty()
 
 
 def test_every_reason_of_a_row_is_named() -> None:
-    """Expected and found, one for each rule that it breaks."""
+    """Each violated rule is listed with the expected and the found value."""
     schema = {
         "a": Column(pl.Int64, minimum=0),
         "b": Column(pl.String, one_of=("x", "y")),
@@ -36,14 +36,14 @@ def test_every_reason_of_a_row_is_named() -> None:
 
 
 def test_a_field_beyond_the_header_does_not_fit() -> None:
-    """What a line has too much is named."""
+    """A line with surplus fields is invalid, and the reason contains the surplus field."""
     conformed = conform(raw(a=["1", "2"], **{BEYOND: [None, "more"]}), {"a": Column(pl.Int64)})
     assert conformed.rows["a"].to_list() == [1]
     assert conformed.quarantine["reason"].to_list() == ["expected no field beyond the last column, found more"]
 
 
 def test_lists_and_structs_are_checked_to_their_leaves() -> None:
-    """One value within that does not fit sets the row aside; missing ones and empty lists fit."""
+    """One invalid nested value invalidates the row; nulls and empty lists are valid."""
     rows = pl.DataFrame(
         {
             RECORD: [1, 2, 3, 4],
@@ -64,7 +64,7 @@ def test_lists_and_structs_are_checked_to_their_leaves() -> None:
 
 
 def test_typed_rows_are_converted() -> None:
-    """What a function read may have types of its own; a float becomes a whole number only if it is one."""
+    """Typed values are cast; a float becomes an integer only if it is integral."""
     conformed = conform(raw(a=[1.0, 1.5]), {"a": Column(pl.Int64)})
     assert conformed.rows["a"].to_list() == [1]
     assert conformed.quarantine["reason"].to_list() == ["a: expected a whole number (Int64), found 1.5"]
@@ -72,6 +72,6 @@ def test_typed_rows_are_converted() -> None:
 
 @pytest.mark.parametrize("blank", ["", " ", "\t \n", "\u00a0", "\u3000 \u2009"])
 def test_text_of_white_space_is_a_missing_value(blank: str) -> None:
-    """Of any script; other text keeps the white space that it begins and ends with."""
+    """White space of any script is null; other text keeps its leading and trailing white space."""
     conformed = conform(raw(a=[blank, " x ", "é", "~", "!"]), {"a": Column(pl.String, nullable=True)})
     assert conformed.rows["a"].to_list() == [None, " x ", "é", "~", "!"]

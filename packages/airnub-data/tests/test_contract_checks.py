@@ -1,4 +1,4 @@
-"""What a declaration checks, in the words of contracts."""
+"""Contract checks: declared checks as contract models."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,7 +18,7 @@ def right(rows):
 
 @dataclass(frozen=True, kw_only=True)
 class Own(Check):
-    """A check of a department's own."""
+    """Check class of a department."""
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,14 @@ class Own(Check):
     ],
 )
 def test_each_kind_of_check_is_published(check, written):
-    """By its name, as a contract writes it; of an expression and a function only what the failure does."""
+    """Each check is published by name; of an expression and a function only the effect of a failure is published."""
     published = published_checks([check])
     assert {name: str(one) for name, one in published.items()} == {check.name: written}
     assert loosened_check(check.name, published[check.name], published) is None
 
 
 def test_values_are_those_of_columns_that_limit_them():
-    """A limit without an end is none; a Decimal is a number of YAML."""
+    """Infinite bounds are left out; a Decimal bound becomes a YAML number."""
     schema = {
         "a": Column(pl.Int64, minimum=0),
         "b": Column(pl.String, one_of=("x", "y"), nullable=True),
@@ -66,7 +66,7 @@ def test_values_are_those_of_columns_that_limit_them():
 
 
 def test_a_dataset_publishes_its_checks_values_and_partition():
-    """With the fields that it always had."""
+    """Checks, value constraints and partition columns are published in addition to the fields."""
     published = Dataset(
         name="orders",
         source="shop",

@@ -30,26 +30,26 @@ def declared(**changes):
     ],
 )
 def test_a_mistake_is_an_error_when_it_is_declared(changes, reason):
-    """Not when it runs."""
+    """An invalid declaration raises an error immediately, not when it runs."""
     with pytest.raises(DatasetError) as caught:
         declared(**changes)
     assert reason in str(caught.value)
 
 
 def test_settings_replace_what_is_declared_of_limits():
-    """What they leave out stays as it is, and nothing is made again."""
+    """Settings override limits; unset ones keep the declared values, and the code digest stays the same."""
     dataset = declared(max_shrink=7).with_limits(DatasetLimits(max_quarantined="1%", retention="2d"))
     assert (dataset.limits, dataset.retention) == (Limits("1%", 7), timedelta(days=2))
     assert table_digest(parts(dataset)) == table_digest(parts(declared()))
 
 
 def test_the_second_version_has_a_name_of_its_own():
-    """It stands beside the first."""
+    """Version 2 has its own table name."""
     assert list(by_name(declared(), declared(version=2))) == ["orders", "orders.v2"]
 
 
 def test_what_is_published_is_what_it_declares():
-    """In the words of contracts."""
+    """The published schema contains fields, types and key as in contracts."""
     published = declared(key=("id",)).published()
     assert published.fields == {"id": ("int64", False), "at": ("date", False), "price": ("decimal(12,2)", True)}
     assert (published.kind, published.name, published.version, published.key) == ("dataset", "orders", 1, ("id",))
@@ -67,5 +67,5 @@ def test_what_is_published_is_what_it_declares():
     ],
 )
 def test_keys_move_where_the_partition_is_not_decided_by_them(changes, moves):
-    """Only then other partitions are looked at."""
+    """Keys can move only if the key does not determine the partition; only then other partitions are searched."""
     assert declared(**changes).moves_keys is moves

@@ -1,4 +1,4 @@
-"""Checks in a run: what they stop, what they record, and what stays as it is."""
+"""Checks in a run: blocked commits, records of results, and unchanged versions."""
 
 import pickle
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ def row(number, email="", at=""):
 
 
 def at(hours):
-    """A time so many hours ago."""
+    """Return the time a number of hours ago."""
     return (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
 
 
@@ -45,12 +45,12 @@ def emails(location):
 
 @pytest.fixture
 def outcome(store, location):
-    """Make the dataset; what became of it."""
+    """Make the dataset, and return its outcome."""
     return lambda dataset, **given: dataset_outcome(dataset, store, location, **given)
 
 
 def test_what_blocks_leaves_the_old_version_in_place(fill, outcome, location):
-    """The item fails, and says which check, what was expected, what was found, and what to do."""
+    """A failed check fails the item; the message names the check, the expected and found values, and what to do."""
     dataset = declared(unique("email"))
     fill({"a": HEADER + row(1, "x")})
     assert outcome(dataset).kind is Status.STORED
@@ -72,7 +72,7 @@ def test_what_blocks_leaves_the_old_version_in_place(fill, outcome, location):
 
 @pytest.mark.parametrize("at_once", [0, 5, 100])
 def test_uniqueness_is_judged_alike_however_many_hashes_one_pass_collects(fill, outcome, monkeypatch, at_once):
-    """None, those of the first check alone, or those of both."""
+    """The result is the same whether no hashes, those of the first check or those of both checks are collected."""
     monkeypatch.setattr(evaluation, "HASHES_AT_ONCE", at_once)
     fill(
         {
@@ -94,14 +94,14 @@ def test_uniqueness_is_judged_alike_however_many_hashes_one_pass_collects(fill, 
 
 
 def test_the_first_version_is_stopped_too(fill, outcome, location):
-    """It is still without a table."""
+    """A blocked first version leaves no table."""
     fill({"a": HEADER + row(1, "x")})
     assert outcome(declared(row_count(minimum=2))).kind is Status.FAILED
     assert Table.open(location, "users") is None
 
 
 def test_a_warning_commits_and_is_reported(fill, outcome, location):
-    """In the outcome and in the commit; also on a run without a change, as long as it holds."""
+    """A warning is in the outcome and in the commit, also in unchanged runs as long as the check fails."""
     dataset = declared(unique("email", on_fail="warn"), row_count(minimum=1))
     fill({"a": HEADER + row(1, "x") + row(2, "x")})
     stored = outcome(dataset)
@@ -134,7 +134,7 @@ def test_a_warning_commits_and_is_reported(fill, outcome, location):
 
 
 def test_what_is_accepted_passes_once(fill, outcome, location):
-    """The commit says so; the next change is judged again."""
+    """An accepted failure is recorded in the commit; the next change is evaluated again."""
     dataset = declared(unique("email"))
     fill({"a": HEADER + row(1, "x") + row(2, "x")})
     assert outcome(dataset).kind is Status.FAILED
@@ -164,7 +164,7 @@ def test_what_is_accepted_passes_once(fill, outcome, location):
     ],
 )
 def test_a_check_that_cannot_be_evaluated_fails(fill, outcome, check, found):
-    """It does not pass, and the others are judged all the same."""
+    """The check fails, and the others are still evaluated."""
     fill({"a": HEADER + row(1, "x")})
     failed = outcome(declared(check, row_count(minimum=1), expression("fits", pl.col("id") > 0)))
     assert failed.kind is Status.FAILED
@@ -173,7 +173,7 @@ def test_a_check_that_cannot_be_evaluated_fails(fill, outcome, check, found):
 
 
 def test_a_function_of_a_library_that_fails_while_rows_are_read(fill, outcome):
-    """Where the pass over all checks fails, each is judged alone."""
+    """If the pass over all checks fails, each check is evaluated separately."""
     fill({"a": HEADER + row(1, "x")})
     broken = pl.col("email").map_batches(lambda _values: {}["x"], return_dtype=pl.Boolean)
     failed = outcome(declared(expression("broken", broken), expression("fits", pl.col("id") > 0)))
@@ -182,7 +182,7 @@ def test_a_function_of_a_library_that_fails_while_rows_are_read(fill, outcome):
 
 
 def test_over_what_the_run_touches(fill, outcome):
-    """The files that are new: a repeated value in another partition is found over the table alone."""
+    """Only new files are compared: a repeated value in a different partition is found only over the whole table."""
     touched, table = unique("email", name="touched", over="touched", on_fail="warn"), unique("email", on_fail="warn")
     rule = expression("cheap", pl.col("id") < 9, over="touched", on_fail="warn")
     dataset = declared(touched, table, rule)
@@ -195,7 +195,7 @@ def test_over_what_the_run_touches(fill, outcome):
 
 
 def test_nothing_is_touched_where_rows_only_leave(fill, outcome):
-    """A check of new rows passes without being asked; one of the table is judged."""
+    """If rows are only removed, a check of new rows passes unevaluated, and a check of the table is evaluated."""
     seen = []
     dataset = declared(
         function(lambda rows: seen.append(rows.collect().height) or True, name="counted", over="touched"),
@@ -210,7 +210,7 @@ def test_nothing_is_touched_where_rows_only_leave(fill, outcome):
 
 
 def test_against_the_last_versions(fill, outcome):
-    """Their row counts are in the commits."""
+    """The row counts of previous versions are read from their commits."""
     dataset = declared(row_count_change(max_shrink="20%", max_growth="50%"))
     many = b"".join(row(number) for number in range(10))
     fill({"a": HEADER + many})
@@ -224,7 +224,7 @@ def test_against_the_last_versions(fill, outcome):
 
 
 def test_a_reference_to_a_dataset_of_the_department(fill, outcome, location):
-    """By the name of its table, as it is now."""
+    """A dataset of the same department is referenced by its table name, at its newest version."""
     people = Dataset(name="people", source="hr", reader=Csv(), columns={"mail": Column(pl.String)})
     write_rows(location, people, pl.DataFrame({"mail": ["x", "y"]}))
     dataset = declared(reference("email", to="people", to_columns="mail"))
@@ -239,7 +239,7 @@ def test_a_reference_to_a_dataset_of_the_department(fill, outcome, location):
 
 
 def test_freshness_is_that_of_the_whole_table(fill, outcome):
-    """Also where a run adds older rows; what stays is known from the log."""
+    """Freshness considers kept files, through the Delta log, even if a run adds only older rows."""
     dataset = declared(fresh("at", within="36h"))
     fill({"a": HEADER + row(1, "x", at(1))})
     assert outcome(dataset).kind is Status.STORED
@@ -251,7 +251,7 @@ def test_freshness_is_that_of_the_whole_table(fill, outcome):
 
 @pytest.mark.parametrize(("on_fail", "kind"), [("warn", Status.UNCHANGED), ("block", Status.FAILED)])
 def test_an_unchanged_dataset_that_became_stale(fill, store, location, outcome, on_fail, kind):
-    """The source brings nothing new: that is when its age must show. Its version stays."""
+    """An unchanged dataset fails when it becomes stale, and its version stays current."""
     fill({"a": HEADER + row(1, "x", at(5))})
     make_dataset(declared(fresh("at", within="36h")), store, location)
     stale = declared(fresh("at", within="2h", on_fail=on_fail))
@@ -265,7 +265,7 @@ def test_an_unchanged_dataset_that_became_stale(fill, store, location, outcome, 
 
 
 def test_a_check_that_changed_makes_nothing_again(fill, store, location):
-    """It is evaluated with the next version."""
+    """A changed check is evaluated with the next version; no rows are made again."""
     fill({"a": HEADER + row(1, "x") + row(2, "x")})
     make_dataset(declared(), store, location)
     made = make_dataset(declared(unique("email")), store, location)
@@ -273,7 +273,7 @@ def test_a_check_that_changed_makes_nothing_again(fill, store, location):
 
 
 def test_settings_have_the_last_word(fill, outcome):
-    """What blocks may warn, and data may be older; what they leave out stays as declared."""
+    """Settings change the effect of failures and the maximum age; unset ones keep the declared values."""
     dataset = declared(fresh("at", within="2h"), unique("email"), row_count(minimum=1))
     fill({"a": HEADER + row(1, "x", at(5)) + row(2, "x", at(5))})
     assert outcome(dataset).kind is Status.FAILED
@@ -286,7 +286,7 @@ def test_settings_have_the_last_word(fill, outcome):
 
 
 def test_types_are_those_of_the_declaration(fill, outcome):
-    """Not those that Delta stores, and no internal column is there."""
+    """Checks see the declared types, not those that Delta stores, and no internal columns."""
     seen = []
 
     def look(rows):
@@ -306,7 +306,7 @@ def test_types_are_those_of_the_declaration(fill, outcome):
 
 
 def test_a_table_without_rows(fill, outcome):
-    """Every check can be evaluated on it."""
+    """Every check can be evaluated on an empty table."""
     fill({"a": HEADER})
     checks = (unique("email"), expression("cheap", pl.col("id") < 9), row_count(maximum=9))
     found = outcome(declared(*checks))
@@ -314,7 +314,7 @@ def test_a_table_without_rows(fill, outcome):
 
 
 def test_checks_in_a_bucket(fill, store, bucket):
-    """The new files are read where they were put."""
+    """Checks read new files from the bucket."""
     fill({"a": HEADER + row(1, "x", at(1)) + row(2, "x", at(1))})
     dataset = declared(unique("email"), fresh("at", within="36h"), expression("cheap", pl.col("id") < 9))
     with pytest.raises(CheckError, match="found 1 rows too many, such as email=x"):
@@ -325,7 +325,7 @@ def test_checks_in_a_bucket(fill, store, bucket):
 
 
 def test_many_failures_are_named_up_to_three(fill, store, location):
-    """The error has all of them, also in another process."""
+    """The message names three failed checks; the error has all of them, also after pickling."""
     fill({"a": HEADER + row(1, "x")})
     checks = [expression(f"wrong_{number}", pl.col("id") > 9) for number in range(5)]
     with pytest.raises(CheckError, match=r"check wrong_2: .*; and 2 more checks; nothing was committed") as caught:

@@ -1,4 +1,4 @@
-"""Inputs of a dataset: which objects count, and in which order."""
+"""Inputs of a dataset: its current objects and their order."""
 
 from airnub_core.store.factory import open_store
 from airnub_core.store.withdrawal import Withdrawal, withdraw
@@ -6,7 +6,7 @@ from airnub_data.inputs import current_objects
 
 
 def found(store, *sources, suffix=".csv"):
-    """What the objects hold, in their order."""
+    """Return the contents of the objects, in their order."""
     with open_store(store) as (objects, index):
         return [
             objects.read(one.path, one.digest).decode()
@@ -15,7 +15,7 @@ def found(store, *sources, suffix=".csv"):
 
 
 def test_objects_are_in_the_order_in_which_they_became_current(fill, store):
-    """Each once, with the URL that has it since last; whatever the order of the URLs is."""
+    """Each object occurs once, at the time when its last URL received it, whatever the order of the URLs."""
     fill({"z": b"1", "b": b"2", "a": b"3"})
     assert found(store) == ["1", "2", "3"]
     fill({"c": b"1"})
@@ -25,7 +25,7 @@ def test_objects_are_in_the_order_in_which_they_became_current(fill, store):
 
 
 def test_a_withdrawn_url_gives_no_object(fill, store):
-    """Unless a second URL has the same bytes."""
+    """A withdrawn URL contributes no object, unless a different URL has the same bytes."""
     fill({"a": b"1", "b": b"2", "c": b"1"})
     with open_store(store) as (objects, index):
         at = "2999-01-01T00:00:00+00:00"
@@ -35,7 +35,7 @@ def test_a_withdrawn_url_gives_no_object(fill, store):
 
 
 def test_only_files_of_the_suffix_count(fill, store):
-    """A name may end with `.gz` as well."""
+    """Names may end with the suffix, or with the suffix and `.gz`."""
     fill({"a": b"1"}, name="orders.csv")
     fill({"b": b"2"}, name="orders.csv.gz")
     fill({"c": b"3"}, name="orders.json")
@@ -44,7 +44,7 @@ def test_only_files_of_the_suffix_count(fill, store):
 
 
 def test_several_sources_are_read_in_one_order(fill, store):
-    """An object of two sources counts with the one that has it since last."""
+    """An object of two sources is listed with the source that received it last."""
     fill({"a": b"1"}, source="shop")
     fill({"b": b"2"}, source="stall")
     fill({"c": b"3"}, source="shop")

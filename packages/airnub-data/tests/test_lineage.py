@@ -45,13 +45,13 @@ def joined(name, *inputs, **fields):
     ],
 )
 def test_a_declaration_that_contradicts_itself(fields, message):
-    """It is an error where it stands, and says what belongs together."""
+    """Contradictory options raise an error at the declaration, which says which options belong together."""
     with pytest.raises(DatasetError, match=message):
         Dataset(name="orders_by_customer", columns=COLUMNS, **fields)
 
 
 def test_names_of_published_datasets():
-    """With a version of the contract, or without."""
+    """Names are parsed with and without the version of the contract."""
     assert published_name("crm/customers") == ("crm", "customers", None)
     assert published_name("crm/customers.v12") == ("crm", "customers", 12)
     for wrong in ("crm.customers", "crm/", "/customers", "crm/customers.v0", "a/b/c", "../crm"):
@@ -60,7 +60,7 @@ def test_names_of_published_datasets():
 
 
 def test_datasets_are_made_behind_their_inputs():
-    """Whatever the order of their declarations; those that need nothing stay where they are."""
+    """Datasets are sorted topologically; independent ones keep their order."""
     days = joined("days", ORDERS)
     months = joined("months", days, "crm/customers", ORDERS)
     other = replace(ORDERS, name="other")
@@ -71,7 +71,7 @@ def test_datasets_are_made_behind_their_inputs():
 
 
 def test_a_long_chain_with_many_ways_is_ordered_at_once():
-    """Each dataset is looked at once, however many ways lead to it."""
+    """Each dataset is visited once, however many paths lead to it."""
     chain = [ORDERS, joined("one", ORDERS)]
     for number in range(2, 40):
         chain.append(joined(f"d{number}", chain[-1], chain[-2]))
@@ -79,7 +79,7 @@ def test_a_long_chain_with_many_ways_is_ordered_at_once():
 
 
 def test_an_input_that_no_run_makes():
-    """Both are named, and what to do."""
+    """The error names the dataset and the missing input, and what to do."""
     with pytest.raises(
         DatasetError, match=r"days: expected its input orders among the datasets .*found days; add it to"
     ):
@@ -87,7 +87,7 @@ def test_an_input_that_no_run_makes():
 
 
 def test_limits_leave_the_inputs_as_they_are():
-    """Settings that override limits make a declaration of the same inputs."""
+    """Overriding limits by settings keeps the inputs."""
     from airnub_core.contracts.limits import DatasetLimits
 
     days = joined("days", ORDERS).with_limits(DatasetLimits(max_shrink="20%"))
@@ -95,7 +95,7 @@ def test_limits_leave_the_inputs_as_they_are():
 
 
 def test_published_inputs_on_any_way():
-    """What a dataset is made of, as `airnub check` follows it over departments; each once."""
+    """Direct and indirect published inputs are listed once, as `airnub check` follows them across departments."""
     totals = joined("totals", ORDERS, "crm/customers")
     shares = joined("shares", totals, "crm/customers", "crm/everywhere.v2")
     assert shares.published().made_of == ("crm/customers", "crm/everywhere.v2")

@@ -35,12 +35,12 @@ def rows(location, orders):
     ],
 )
 def test_a_place_within_another(root, other, within):
-    """Compared by whole folders; the same bucket of another service is another."""
+    """Paths are compared by whole folder names; equal buckets of different endpoints are different."""
     assert Location(root).is_within(other) is within
 
 
 def test_a_dataset_in_a_bucket_is_made_like_one_in_a_folder(fill, store, bucket, orders):
-    """Tables, quarantine, copy and versions are in the bucket; what is staged is on this machine."""
+    """Tables, quarantine, copy and versions are in the bucket; staged rows are in a local folder."""
     fill({"a": HEADER + b"1,1,2024-03-01T00:00:00Z\nx,1,\n"})
     made = make_dataset(orders, store, bucket, limits=Limits("100%", "100%"))
     assert (made.version, rows(bucket, orders)) == (0, [(1, 1)])
@@ -61,13 +61,13 @@ def test_a_dataset_in_a_bucket_is_made_like_one_in_a_folder(fill, store, bucket,
 
 
 def test_a_bucket_without_a_local_folder_says_so():
-    """Staged rows need a place on this machine."""
+    """Staging rows of a bucket without a local folder is an error."""
     with pytest.raises(StoreError, match="expected a local folder for staged rows"):
         _ = Location(BucketAddress("s3://data")).stage
 
 
 def test_a_bucket_that_is_not_there_is_an_error(fill, store, endpoint, tmp_path, orders):
-    """Nothing is made, and no secret is shown."""
+    """A missing bucket is an error without secrets in its message, and is not created."""
     options = {"access_key_id": "me", "secret_access_key": "s3cret", "region": "us-east-1", "endpoint": endpoint}
     location = in_bucket(BucketAddress("s3://none/team", options), tmp_path / "local")
     fill({"a": HEADER + b"1,1,\n"})
@@ -77,7 +77,7 @@ def test_a_bucket_that_is_not_there_is_an_error(fill, store, endpoint, tmp_path,
 
 
 def test_a_file_appears_whole_and_a_kept_one_stays(location, tmp_path):
-    """What is placed is moved, or linked where it is needed on."""
+    """A published file is renamed, or linked if it is kept."""
     for name, keep in (("moved", False), ("kept", True)):
         source = tmp_path / name
         source.write_text(name)
@@ -92,7 +92,7 @@ def test_a_file_appears_whole_and_a_kept_one_stays(location, tmp_path):
 
 
 def test_a_file_that_is_kept_gets_the_age_of_its_new_place(location):
-    """A vacuum removes old files that no commit refers to yet."""
+    """A kept file gets a fresh timestamp, since vacuum removes old unreferenced files."""
     file = location.temporary("orders")
     file.write_bytes(b"rows")
     os.utime(file, (1, 1))

@@ -39,7 +39,7 @@ def ids(location, dataset):
 
 
 def test_what_was_ingested_becomes_a_table(fill, store, location, orders):
-    """Typed rows, with where each came from; a second run commits nothing."""
+    """Rows are typed and have their origin; a second run commits nothing."""
     fill({"a": HEADER + b"1,9.99,2024-03-01T00:00:00Z\n2,1,\n"})
     made = make_dataset(orders, store, location)
     assert (made.new, made.changed, made.version, made.record.rows) == (True, True, 0, 2)
@@ -53,7 +53,7 @@ def test_what_was_ingested_becomes_a_table(fill, store, location, orders):
 
 
 def test_datasets_in_the_store_are_refused(fill, store, orders):
-    """The store would take their files for objects, and remove them as garbage."""
+    """A location inside the store is rejected: the store would treat the files as orphaned objects and remove them."""
     fill({"a": HEADER + b"1,9.99,\n"})
     with pytest.raises(DatasetError, match=r"expected datasets outside of the store .*change `datasets`"):
         make_dataset(orders, store, Location(store / "datasets"))
@@ -61,7 +61,7 @@ def test_datasets_in_the_store_are_refused(fill, store, orders):
 
 
 def test_a_retention_that_changes_is_that_of_the_tables(fill, store, location, orders):
-    """Of the dataset and of its quarantine, whose versions its commits name; nothing is made again for it."""
+    """A new retention is set for the table and its quarantine without making rows again."""
     fill({"a": HEADER + b"1,9.99,\n" * 20 + b"x,1,\n"})
     make_dataset(orders, store, location)
     longer = replace(orders, retention=timedelta(days=90))
@@ -75,7 +75,7 @@ def test_a_retention_that_changes_is_that_of_the_tables(fill, store, location, o
 
 
 def test_the_object_that_became_current_last_wins(fill, store, location, orders):
-    """A correction replaces the row of its key, and the row that it replaced is counted."""
+    """A correction replaces the row with the same key, and the replaced row is counted."""
     fill({"a": HEADER + b"1,9.99,2024-03-01T00:00:00Z\n", "b": HEADER + b"1,5,2024-03-02T00:00:00Z\n"})
     made = make_dataset(orders, store, location)
     assert [price for _, price in ids(location, orders)] == [5]
@@ -83,7 +83,7 @@ def test_the_object_that_became_current_last_wins(fill, store, location, orders)
 
 
 def test_a_key_that_moves_to_another_partition_leaves_the_old_one(fill, store, location, orders):
-    """And comes back when its new row goes."""
+    """The old partition loses the key, and gets it back when the newer row is withdrawn."""
     fill({"a": HEADER + b"1,1,2024-03-01T00:00:00Z\n2,2,2024-03-01T00:00:00Z\n"})
     make_dataset(orders, store, location)
     fill({"b": HEADER + b"1,7,2024-05-01T00:00:00Z\n"})
@@ -95,7 +95,7 @@ def test_a_key_that_moves_to_another_partition_leaves_the_old_one(fill, store, l
 
 
 def test_the_rows_of_a_withdrawn_url_leave(fill, store, location, orders):
-    """A row that it had superseded comes back; the URL's own rows do when it is fetched again."""
+    """Rows that a withdrawn URL had superseded come back; fetching the URL again restores its own rows."""
     fill({"a": HEADER + b"1,1,2024-03-01T00:00:00Z\n", "b": HEADER + b"1,7,2024-03-01T00:00:00Z\n2,2,\n"})
     make_dataset(orders, store, location, limits=WIDE)
     forget(store, lambda current: max(current, key=lambda row: row.changed_at))
@@ -107,7 +107,7 @@ def test_the_rows_of_a_withdrawn_url_leave(fill, store, location, orders):
 
 
 def test_a_change_costs_its_partition_alone(fill, store, location, orders):
-    """The files of other partitions stay in place."""
+    """Files of other partitions stay unchanged."""
     fill({"a": HEADER + b"1,1,2024-03-01T00:00:00Z\n2,2,2024-04-01T00:00:00Z\n"})
     make_dataset(orders, store, location)
     before = set(Table.open(location, "orders").files())
@@ -119,7 +119,7 @@ def test_a_change_costs_its_partition_alone(fill, store, location, orders):
 
 
 def test_rows_that_do_not_fit_are_in_quarantine_with_their_text(fill, store, location, orders):
-    """Every reason, and when the row was first seen; a row that was mended leaves."""
+    """Quarantined rows have every reason and their first time in quarantine; corrected rows leave it."""
     many = b"".join(b"%d,1,\n" % number for number in range(20))
     fill({"a": HEADER + many + b"x,-1,\n"})
     made = make_dataset(orders, store, location)
@@ -138,7 +138,7 @@ def test_rows_that_do_not_fit_are_in_quarantine_with_their_text(fill, store, loc
 
 
 def test_the_first_time_that_a_row_was_seen_survives_another_rule(fill, store, location, orders):
-    """The row is the same, whatever it breaks now."""
+    """A changed rule keeps the time when a row was first seen."""
     fill({"a": HEADER + b"x,-1,\n1,1,\n"})
     make_dataset(orders, store, location, limits=WIDE)
     [before] = pl.read_delta(location.uri("orders.quarantine")).to_dicts()
@@ -153,7 +153,7 @@ def test_the_first_time_that_a_row_was_seen_survives_another_rule(fill, store, l
 
 
 def test_too_many_rows_in_quarantine_stop_the_commit(fill, store, location, orders):
-    """The version before stays, and the error has counts and reasons; once it may be let through."""
+    """The previous version stays current, and the error has counts and reasons; `accept` commits once."""
     fill({"a": HEADER + b"1,1,\n"})
     make_dataset(orders, store, location)
     fill({"a": HEADER + b"1,1,\nx,1,\n"})
@@ -168,13 +168,13 @@ def test_too_many_rows_in_quarantine_stop_the_commit(fill, store, location, orde
 
 
 def test_a_commit_within_the_limits_is_not_recorded_as_accepted(fill, store, location, orders):
-    """Though it might have been let through."""
+    """`accept` is recorded only if a limit was exceeded."""
     fill({"a": HEADER + b"1,1,\n"})
     assert not make_dataset(orders, store, location, accept=True).record.accepted
 
 
 def test_a_table_does_not_lose_most_of_its_rows_unnoticed(fill, store, location, orders):
-    """Least of all every one."""
+    """A commit that removes most or all rows is rejected."""
     fill({"a": HEADER + b"1,1,\n2,1,\n3,1,\n"})
     make_dataset(orders, store, location)
     fill({"a": HEADER})
@@ -186,7 +186,7 @@ def test_a_table_does_not_lose_most_of_its_rows_unnoticed(fill, store, location,
 
 
 def test_a_file_of_the_version_before_counts_as_rows_that_were_there(fill, store, location, orders):
-    """A dataset that was one Parquet file is taken over, and not by an empty table."""
+    """A dataset that was a single Parquet file in the previous release is not replaced by an empty table."""
     location.root.mkdir()
     pl.DataFrame({"id": [1, 2, 3]}).write_parquet(location.root / "orders.parquet")
     fill({"a": HEADER})
@@ -197,7 +197,7 @@ def test_a_file_of_the_version_before_counts_as_rows_that_were_there(fill, store
 
 
 def test_a_new_column_evolves_the_table(fill, store, location, orders):
-    """Earlier versions are read as they were; a column that goes or changes its type needs a new version."""
+    """A new column is added, and earlier versions stay readable; a removed or changed column requires a new version."""
     fill({"a": b"id,price,at,note\n1,1,,new\n"})
     make_dataset(orders, store, location)
 
@@ -216,7 +216,7 @@ def test_a_new_column_evolves_the_table(fill, store, location, orders):
 
 
 def test_a_store_that_is_not_there_is_an_error(tmp_path, orders, location):
-    """It says what to run, and no store is made where settings name the wrong folder."""
+    """The error says what to run, and no store is created in a misconfigured folder."""
     expected = rf"expected a content store in {tmp_path / 'gone'}, found no such folder; run the ingestion first"
     with pytest.raises(DatasetError, match=expected):
         make_dataset(orders, tmp_path / "gone", location)
@@ -224,14 +224,14 @@ def test_a_store_that_is_not_there_is_an_error(tmp_path, orders, location):
 
 
 def test_a_source_without_objects_is_an_error(fill, store, location, orders):
-    """It says what to run."""
+    """The error says what to run."""
     fill({"a": b"{}"}, name="orders.json")
     with pytest.raises(DatasetError, match=r"expected \.csv files of shop in .*, found none; run the ingestion first"):
         make_dataset(orders, store, location)
 
 
 def test_a_reader_of_ones_own_that_raises_is_a_failed_dataset(fill, store, location):
-    """With the place in the department's code."""
+    """The error contains the line in the department's code."""
 
     def read(content: bytes) -> pl.DataFrame:
         raise KeyError("rows")
@@ -243,7 +243,7 @@ def test_a_reader_of_ones_own_that_raises_is_a_failed_dataset(fill, store, locat
 
 
 def test_derived_columns_are_checked_like_others(fill, store, location):
-    """And what `derive` needs to know of a row, its `_record`, stays."""
+    """Derived columns are validated, and `_record` is available to `derive`."""
     dataset = Dataset(
         name="orders", source="shop", reader=Csv(), columns={"id": Column(pl.Int64)},
         derived={"half": Column(pl.Float64, maximum=2)},
@@ -258,7 +258,7 @@ def test_derived_columns_are_checked_like_others(fill, store, location):
 
 
 def test_rows_without_a_key_are_all_kept(fill, store, location, monkeypatch):
-    """Large objects have files of their own, their staged ones, and small ones share one."""
+    """Large objects keep their staged files as table files, and small ones share one file."""
     monkeypatch.setattr("airnub_data.partition_files._OWN_FILE", 3)
     dataset = Dataset(name="log", source="shop", reader=Csv(), columns={"id": Column(pl.Int64)})
     fill({"a": b"id\n1\n1\n2\n", "b": b"id\n7\n", "c": b"id\n8\n"})
@@ -268,7 +268,7 @@ def test_rows_without_a_key_are_all_kept(fill, store, location, monkeypatch):
 
 
 def test_large_partitions_are_several_files(fill, store, location, orders, monkeypatch):
-    """By the hash of the key; a key is in one of them."""
+    """A large partition is split by the hash of the key; each key is in one of its files."""
     monkeypatch.setattr("airnub_data.partition_files.LARGEST", 10)
     rows = b"".join(b"%d,1,2024-03-01T00:00:00Z\n" % (number % 20) for number in range(45))
     fill({"a": HEADER + rows})
@@ -279,7 +279,7 @@ def test_large_partitions_are_several_files(fill, store, location, orders, monke
 
 
 def test_moved_keys_are_looked_for_among_those_that_changed(fill, store, location, orders, monkeypatch):
-    """Where these have few of the rows; also where the objects are few."""
+    """The search is restricted to changed objects if they have few of the rows."""
     looked: list[int | None] = []
 
     def spy(dataset, objects, hashes=None):
@@ -299,7 +299,7 @@ def test_moved_keys_are_looked_for_among_those_that_changed(fill, store, locatio
 
 
 def test_another_order_of_objects_names_those_that_moved():
-    """All but these are in the same order as before."""
+    """Only reordered objects are returned; all others keep their relative order."""
 
     def of(text):
         return [InputObject(letter, letter, "shop", "") for letter in text]
@@ -310,11 +310,11 @@ def test_another_order_of_objects_names_those_that_moved():
     assert [one.digest for one in changed_objects([], of("ab"))] == ["a", "b"]
 
 
-# --- the promise: whatever the order and number of runs, the table is what all current objects give ------------------
+# --- Invariant: after any order and number of runs, the table equals a build from all current objects ---------------
 
 URLS = [str(number) for number in range(6)]
 TURNS = int(os.environ.get("AIRNUB_TURNS", "4"))
-"""Of a sequence of runs; `.ci/run reliability` takes more."""
+"""Number of steps in a sequence of runs; `.ci/run reliability` uses more."""
 
 
 def random_rows(chance: random.Random) -> bytes:
@@ -335,7 +335,7 @@ def random_rows(chance: random.Random) -> bytes:
 
 
 def current_contents(store: Path) -> list[tuple[str, bytes]]:
-    """The bytes of every current object with its digest, in the order in which they became current."""
+    """Return digest and bytes of every current object, in the order in which they became current."""
     with open_store(store) as (objects, index):
         newest: dict[str, tuple[str, str]] = {}
         for known in index.current("shop"):
@@ -345,7 +345,7 @@ def current_contents(store: Path) -> list[tuple[str, bytes]]:
 
 
 def expected_rows(contents: list[tuple[str, bytes]], latest: str | None) -> tuple[list[tuple], int]:
-    """The same by plain Python, from nothing; and how many rows do not fit."""
+    """Compute the expected rows and the number of invalid rows from nothing, in plain Python."""
     best: dict[int, tuple] = {}
     bad = 0
     for position, (digest, content) in enumerate(contents):
@@ -383,7 +383,7 @@ def rows_of(location: Location, dataset: Dataset) -> list[tuple]:
     "partition_by", [None, Month("at"), Day("at"), Year("at"), Hash("id", 4), Hash("v", 3)], ids=str
 )
 def test_any_sequence_of_runs_comes_to_the_same(fill, store, location, partition_by, latest):
-    """New versions, withdrawals, a stage that is deleted: always what an independent computation from nothing gives."""
+    """New versions, withdrawals and a deleted stage lead to the same table as an independent computation."""
     chance = random.Random(f"{partition_by} {latest}")
     dataset = declared(partition_by, latest)
     for turn in range(TURNS):
@@ -405,7 +405,7 @@ def test_any_sequence_of_runs_comes_to_the_same(fill, store, location, partition
 
 
 def forget(store: Path, choose: Callable[[Sequence[IndexRow]], IndexRow]) -> None:
-    """Withdraw one of the current URLs, where there are some."""
+    """Withdraw one of the current URLs, if there are any."""
     with open_store(store) as (content, index):
         current = index.current("shop")
         if current:
@@ -422,7 +422,7 @@ def _make_again(store: Path, location: Location, seconds: float) -> None:
 
 @pytest.mark.system
 def test_a_run_may_be_killed_anywhere(fill, store, location):
-    """The next one comes to the same, and a reader never sees half a commit."""
+    """The next run leads to the same table, and a reader never sees a partial commit."""
     chance = random.Random(7)
     dataset = declared(Month("at"), None)
     context = multiprocessing.get_context("spawn")
@@ -430,7 +430,7 @@ def test_a_run_may_be_killed_anywhere(fill, store, location):
         fill({chance.choice(URLS): random_rows(chance) for _ in range(3)})
         process = context.Process(target=_make_again, args=(store, location, 30))
         process.start()
-        time.sleep(0.6 + 0.25 * turn)  # a moment of the run, which differs from machine to machine
+        time.sleep(0.6 + 0.25 * turn)  # the moment within the run differs from machine to machine
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         if Table.open(location, "table") is not None:
@@ -441,7 +441,7 @@ def test_a_run_may_be_killed_anywhere(fill, store, location):
 
 @pytest.mark.system
 def test_two_writers_never_double_a_row(fill, store, location):
-    """Of two commits at once one is refused, and its writer looks again."""
+    """One of two concurrent commits is rejected, and its writer retries."""
     chance = random.Random(3)
     dataset = declared(Month("at"), None)
     failed: list[BaseException] = []
@@ -464,7 +464,7 @@ def test_two_writers_never_double_a_row(fill, store, location):
 
 
 def test_a_new_column_is_reported_each_time(fill, store, location, orders):
-    """With the object and the line, also by runs that have nothing to do, and it leaves with the object."""
+    """A new column is reported with object and line by every run until the object is withdrawn."""
     fill({"a": HEADER + b"1,1,\n", "b": b"id,price,at,fee\n2,2,,3\n"})
     made = make_dataset(orders, store, location)
     [drift] = made.drift
@@ -479,7 +479,7 @@ def test_a_new_column_is_reported_each_time(fill, store, location, orders):
 
 
 def test_a_new_column_may_fail_the_dataset(fill, store, location, orders):
-    """The version stays until it is declared or accepted; an accepted one needs no further acceptance."""
+    """The previous version stays current until the column is declared or accepted; later runs need no acceptance."""
     strict = replace(orders, on_new_column="fail")
     fill({"a": HEADER + b"1,1,\n"})
     make_dataset(strict, store, location)
@@ -492,7 +492,7 @@ def test_a_new_column_may_fail_the_dataset(fill, store, location, orders):
 
 
 def test_on_new_column_makes_nothing_again(fill, store, location, orders):
-    """What it says is looked up in the commit."""
+    """A change of `on_new_column` makes no rows again, since the drift is in the commit."""
     fill({"a": b"id,price,at,fee\n1,2,,3\n"})
     make_dataset(replace(orders, on_new_column="ignore"), store, location)
     assert not make_dataset(orders, store, location).changed
@@ -501,7 +501,7 @@ def test_on_new_column_makes_nothing_again(fill, store, location, orders):
 
 
 def test_a_column_of_a_different_type_is_reported(fill, store, location, orders):
-    """Where at least half of an object's values are not of its type; a few are rows in quarantine, as ever."""
+    """A type difference is reported if at least half of an object's values have it; fewer are only quarantined."""
     fill({"a": HEADER + b"".join(b"%d,1,\n" % number for number in range(8)) + b"9,x,\n"})
     assert make_dataset(orders, store, location, limits=WIDE).drift == ()
     fill({"b": HEADER + b"20,one,\n21,two,\n"})
@@ -511,7 +511,7 @@ def test_a_column_of_a_different_type_is_reported(fill, store, location, orders)
 
 
 def test_a_missing_column_fails_the_dataset(fill, store, location, orders):
-    """Its version stays, and the message names what the file has, and the file; no internal column is among it."""
+    """The previous version stays current; the message contains the file and its columns, but no internal column."""
     fill({"a": HEADER + b"1,1,\n"})
     make_dataset(orders, store, location)
     fill({"a": b"id,cost,at\n1,2,\n"})
@@ -529,7 +529,7 @@ def test_a_missing_column_fails_the_dataset(fill, store, location, orders):
 
 @pytest.mark.parametrize("damage", ["cut off", "flipped"])
 def test_a_damaged_gzip_file_fails_as_a_whole(fill, store, location, orders, damage):
-    """Whatever zlib says of it; a whole one is read, under a name with `.gz`, too."""
+    """Every zlib error fails the dataset; an intact gzip file is read, also with a `.gz` name."""
     content = gzip.compress(HEADER + b"".join(b"%d,1,\n" % number for number in range(5000)))
     middle = len(content) // 2
     broken = content[:middle] if damage == "cut off" else content[:middle] + bytes(99) + content[middle + 99 :]

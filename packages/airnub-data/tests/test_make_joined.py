@@ -1,4 +1,4 @@
-"""Datasets that are made of other datasets."""
+"""Datasets that are made from other datasets."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -65,7 +65,7 @@ TIME = b",2026-01-02T03:04:05.678Z\n"
 
 @pytest.fixture
 def deliver(fill, store, location):
-    """Sales and people are delivered, and their datasets made."""
+    """Deliver sales and people, and make their datasets."""
 
     def put(sales=None, people=None):
         if sales is not None:
@@ -83,7 +83,7 @@ def rows(location, dataset=JOINED):
 
 
 def test_a_dataset_is_made_of_others(deliver, location):
-    """Their rows are joined in the declared types; the commit has the versions of the inputs; a row has no object."""
+    """Rows are joined in the declared types; the commit has the versions of the inputs; rows have no object."""
     deliver(["1,ada,9.99", "2,bob,1"], ["ada,ie"])
     made = make_dataset(JOINED, None, location)
     assert (made.new, made.changed, made.version) == (True, True, 0)
@@ -101,7 +101,7 @@ def test_a_dataset_is_made_of_others(deliver, location):
 
 
 def test_it_is_made_again_when_an_input_has_other_rows_and_not_otherwise(deliver, store, location):
-    """A version of an input that a vacuum, a retention or an empty commit makes leaves it as it is."""
+    """Versions of an input that change no rows, as after a vacuum or an empty commit, have no effect."""
     deliver(["1,ada,9.99"], ["ada,ie"])
     assert make_dataset(JOINED, None, location).changed
     assert not make_dataset(JOINED, None, location).changed
@@ -116,7 +116,7 @@ def test_it_is_made_again_when_an_input_has_other_rows_and_not_otherwise(deliver
 
 
 def test_what_comes_out_as_before_keeps_its_file(deliver, location):
-    """One changed row costs its partition only; the version says which versions of the inputs it is made of."""
+    """One changed row rewrites only its partition; the version records the versions of its inputs."""
     people = [f"p{number},ie" for number in range(200)]
     deliver([f"{number},p{number},1" for number in range(200)], people)
     make_dataset(JOINED, None, location)
@@ -131,7 +131,7 @@ def test_what_comes_out_as_before_keeps_its_file(deliver, location):
 
 
 def test_the_table_is_that_of_a_build_from_nothing(deliver, tmp_path, location):
-    """Whatever the way to it; its files too, for they are named by what is in them."""
+    """Incremental and full builds result in the same table and file names, since names are content digests."""
     deliver([f"{number},p{number % 7},1" for number in range(50)], [f"p{number},ie" for number in range(5)])
     make_dataset(JOINED, None, location)
     deliver(sales=[f"{number},p{number % 7},2" for number in range(40)])
@@ -145,7 +145,7 @@ def test_the_table_is_that_of_a_build_from_nothing(deliver, tmp_path, location):
 
 
 def test_nothing_is_left_in_the_stage(deliver, location):
-    """Also where it fails: rows on their way go when the attempt ends."""
+    """Temporary rows are removed at the end of an attempt, also after a failure."""
     deliver(["1,ada,9.99"], ["ada,ie"])
     make_dataset(JOINED, None, location)
     with pytest.raises(DatasetError):
@@ -154,7 +154,7 @@ def test_nothing_is_left_in_the_stage(deliver, location):
 
 
 def test_rows_that_break_a_rule_are_quarantined(deliver, location):
-    """With their values as text; a row that stays keeps the time when it was first seen."""
+    """Invalid rows are quarantined with their values as text, and keep the time when they were first seen."""
     deliver(["1,ada,9.99", "2,bob,1", "3,cyd,-1"], ["ada,ie", "bob,fr"])
     wide = replace(JOINED, max_quarantined="100%")
     made = make_dataset(wide, None, location)
@@ -174,7 +174,7 @@ def test_rows_that_break_a_rule_are_quarantined(deliver, location):
 
 
 def test_limits_and_checks_keep_the_version_before(deliver, location):
-    """As for every dataset: the share in quarantine, the shrink, a check; `accept` lets it pass."""
+    """Exceeded limits and failed checks keep the previous version current; `accept` commits."""
     deliver(["1,ada,9.99", "2,bob,1", "3,cyd,1"], ["ada,ie"])
     make_dataset(JOINED, None, location)
     deliver(people=["ada,fr", "bob,fr"])
@@ -194,7 +194,7 @@ def test_limits_and_checks_keep_the_version_before(deliver, location):
 
 
 def test_repeated_keys_are_an_error(deliver, location):
-    """A join that multiplies rows is the commonest mistake; the message has a key and what to do."""
+    """A join that multiplies rows is rejected; the message contains a key and what to do."""
     deliver(["1,ada,9.99", "2,bob,1"], ["ada,ie", "bob,ie"])
     doubled = replace(JOINED, transform=lambda sales, people: pl.concat([with_country(sales, people)] * 2))
     with pytest.raises(
@@ -205,7 +205,7 @@ def test_repeated_keys_are_an_error(deliver, location):
 
 
 def test_an_input_without_a_version(deliver, location):
-    """The message says which, and what to run."""
+    """The error names the input without a version, and what to run."""
     deliver(["1,ada,9.99"])
     expected = r"expected a version of its input people, found no table .*/people; `run processing` makes it first"
     with pytest.raises(DatasetError, match=expected):
@@ -213,7 +213,7 @@ def test_an_input_without_a_version(deliver, location):
 
 
 def test_an_input_that_was_not_made_since_its_declaration_changed(deliver, location):
-    """Its table lacks what the transform may read."""
+    """An input whose table lacks declared columns is an error, since the transform may read them."""
     deliver(["1,ada,9.99"], ["ada,ie"])
     later = replace(PEOPLE, columns={**PEOPLE.columns, "city": Column(pl.String, nullable=True)})
     with pytest.raises(DatasetError, match="expected the columns city in version 0 of its input people"):
@@ -234,14 +234,14 @@ def test_an_input_that_was_not_made_since_its_declaration_changed(deliver, locat
     ],
 )
 def test_a_transform_that_fails(deliver, location, transform, message):
-    """One dataset fails, with the name of the function and what is wrong."""
+    """Only this dataset fails; the error names the function and its exception."""
     deliver(["1,ada,9.99"], ["ada,ie"])
     with pytest.raises(DatasetError, match=message):
         make_dataset(replace(JOINED, transform=transform), None, location)
 
 
 def test_an_input_that_was_rolled_back_counts_as_it_is(deliver, location):
-    """Its readers see the version that came back, and so does what is made of it; and again after the release."""
+    """A rollback of an input propagates to the datasets made from it, and so does the release."""
     deliver(["1,ada,9.99"], ["ada,ie"])
     make_dataset(JOINED, None, location)
     deliver(people=["ada,pl"])
@@ -254,7 +254,7 @@ def test_an_input_that_was_rolled_back_counts_as_it_is(deliver, location):
 
 
 def test_a_joined_dataset_that_is_rolled_back_is_held(deliver, location):
-    """Until `release`; the next run then makes it of the inputs of today."""
+    """A rolled back dataset is held until `release`; the next run makes it from the current inputs."""
     deliver(["1,ada,9.99"], ["ada,ie"])
     make_dataset(JOINED, None, location)
     deliver(people=["ada,pl"])
@@ -270,7 +270,7 @@ def test_a_joined_dataset_that_is_rolled_back_is_held(deliver, location):
 
 
 def test_what_the_next_run_would_do(deliver, location):
-    """And why: an input with other rows, or the transform."""
+    """The dry run reports changed inputs and a changed transform."""
     deliver(["1,ada,9.99"], ["ada,ie"])
     assert str(pending(JOINED, None, location)) == "it is made of version 0 of sales, version 0 of people"
     make_dataset(JOINED, None, location)
@@ -286,7 +286,7 @@ CALLS = []
 
 
 def while_another_run_commits(sales, people):
-    """The same, but of the first call a second run makes the dataset in the middle of it."""
+    """Replacement of a function whose first call lets a second run make the dataset."""
     CALLS.append(len(CALLS))
     if len(CALLS) == 1:
         make_dataset(CONTESTED, None, CONTESTED_IN[0])
@@ -298,7 +298,7 @@ CONTESTED_IN = []
 
 
 def test_of_two_runs_one_commits(deliver, location):
-    """The commit of the other one is refused; it looks again, and finds nothing to do."""
+    """The commit of the slower run is rejected; it retries and finds nothing to do."""
     deliver(["1,ada,9.99", "2,bob,1"], ["ada,ie"])
     CALLS.clear()
     CONTESTED_IN[:] = [location]
@@ -308,7 +308,7 @@ def test_of_two_runs_one_commits(deliver, location):
 
 
 def test_a_vacuum_leaves_versions_that_are_kept(deliver, location):
-    """Of a dataset with inputs, too; its earlier versions can be read, and it can go back, whatever its inputs kept."""
+    """Versions within the retention stay readable and can be restored, whatever the inputs keep."""
     deliver(["1,ada,9.99"], ["ada,ie"])
     make_dataset(JOINED, None, location)
     deliver(people=["ada,pl"])
@@ -321,14 +321,14 @@ def test_a_vacuum_leaves_versions_that_are_kept(deliver, location):
 
 
 def test_a_copy_is_written_beside_it(deliver, location):
-    """As one Parquet file, for readers by path."""
+    """The copy is one Parquet file, for readers that open a file by its path."""
     deliver(["1,ada,9.99"], ["ada,ie"])
     make_dataset(JOINED, None, location)
     assert pl.read_parquet(location.root / "sales_by_country.parquet").columns == list(JOINED.schema)
 
 
 def test_a_joined_dataset_can_be_an_input(deliver, location):
-    """Of a total without a key; a chain is as good as its links."""
+    """Datasets can be chained; a total has no key."""
     deliver(["1,ada,9.99", "2,ada,1", "3,bob,1"], ["ada,ie"])
     make_dataset(JOINED, None, location)
     total = Dataset(
@@ -344,7 +344,7 @@ def test_a_joined_dataset_can_be_an_input(deliver, location):
 
 
 def test_a_partition_of_more_rows_than_a_file_takes(deliver, location, monkeypatch):
-    """It is split by a hash of the key, and rows are checked in parts; none is lost."""
+    """A large partition is split by the hash of the key, and validated in chunks, without losing rows."""
     monkeypatch.setattr("airnub_data.transformed.LARGEST", 30)
     monkeypatch.setattr("airnub_data.transformed._CHUNK", 16)
     monkeypatch.setattr("airnub_data.transformed._SLICE", 50)
@@ -355,7 +355,7 @@ def test_a_partition_of_more_rows_than_a_file_takes(deliver, location, monkeypat
 
 
 def test_a_file_of_an_input_that_is_gone(deliver, location):
-    """The disk is at fault: nothing is committed."""
+    """A missing file is a store error, and nothing is committed."""
     deliver(["1,ada,9.99"], ["ada,ie"])
     for path in (location.root / "people").glob("*.parquet"):
         path.unlink()
@@ -365,7 +365,7 @@ def test_a_file_of_an_input_that_is_gone(deliver, location):
 
 
 def test_joined_in_a_bucket(deliver, fill, store, bucket):
-    """Inputs and table are in object storage."""
+    """Inputs and table can be in a bucket."""
     fill({"sales": SALE + b"1,ada,9" + TIME})
     fill({"people": PERSON + b"ada,ie\n"}, source="people", name="people.csv")
     for dataset in (SALES, PEOPLE, JOINED):
@@ -385,7 +385,7 @@ def publish(root, department, name, fields):
 
 
 def test_an_input_of_another_department(deliver, fill, store, location, tmp_path, monkeypatch):
-    """It is found by its contract, and has the fields of that; a contract that gives other fields makes it again."""
+    """The input is found by its contract and has its fields; a contract with other fields makes the dataset again."""
     monkeypatch.setattr("airnub_data.published_datasets.checkout_around", lambda _path: tmp_path)
     publish(tmp_path, "crm", "people", {"customer": "string", "country": "{type: string, nullable: true}"})
     there = {"crm": Location(tmp_path / "crm")}

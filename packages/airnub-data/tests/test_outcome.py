@@ -19,16 +19,16 @@ HEADER = b"id,price,at\n"
 
 @pytest.fixture
 def outcome(store, location, orders):
-    """Make the dataset; what became of it."""
+    """Make the dataset, and return its outcome."""
     return lambda **given: dataset_outcome(orders, store, location, **given)
 
 
 def test_new_then_unchanged_then_updated(fill, outcome):
-    """Rows are counted as the commit has them; seconds are given for what was made."""
+    """Row counts are those of the commit; a duration is given only for what was made."""
     fill({"a": HEADER + b"1,1,\n2,2,\n"})
     first = outcome()
     assert (first.kind, first.rows_read, first.rows, first.path) == (Status.STORED, 2, 2, "orders")
-    assert first.note is None  # the demo prints a note as what a report found
+    assert first.note is None  # the demo prints a note with the findings
     assert first.size > 0
     assert first.seconds > 0
     again = outcome()
@@ -39,7 +39,7 @@ def test_new_then_unchanged_then_updated(fill, outcome):
 
 
 def test_beyond_a_limit(fill, outcome):
-    """It failed, with the rules that rows break; once it may be accepted."""
+    """An exceeded limit fails the item with the violated rules; it can be accepted once."""
     fill({"a": HEADER + b"1,1,\nx,2,\n"})
     failed = outcome()
     assert (failed.kind, failed.quarantined, failed.rows) == (Status.FAILED, 1, None)
@@ -52,14 +52,14 @@ def test_beyond_a_limit(fill, outcome):
 
 
 def test_a_dataset_that_cannot_be_made(outcome):
-    """One failed item, with what to do; it stops no other."""
+    """The failed item says what to do, and other datasets are still made."""
     failed = outcome()
     assert failed.kind is Status.FAILED
     assert "run the ingestion first" in str(failed.error)
 
 
 def test_a_new_one_without_rows(fill, outcome):
-    """It is made, and a warning says so."""
+    """A new dataset without rows is made with a warning."""
     fill({"a": HEADER})
     new = outcome()
     assert (new.kind, new.rows, new.warning) == (Status.STORED, 0, "it has no rows")
@@ -67,7 +67,7 @@ def test_a_new_one_without_rows(fill, outcome):
 
 
 def test_one_that_is_held(fill, outcome, location, orders):
-    """It is as it was rolled back to, and a warning says how it goes on."""
+    """A held dataset keeps the restored version; a warning says how to release it."""
     fill({"a": HEADER + b"1,1,\n"})
     outcome()
     fill({"a": HEADER + b"1,2,\n"})
@@ -79,7 +79,7 @@ def test_one_that_is_held(fill, outcome, location, orders):
 
 
 def test_drift_is_a_warning(fill, outcome, store, location, orders):
-    """Each difference with object and line; new columns may be ignored, other differences not."""
+    """Each difference is reported with object and line; only new columns can be ignored."""
     fill({"a": b"id,price,at,fee\n1,2,never,3\n2,2,,3\n"})
     warning = outcome(accept=True).warning
     first, second = warning.split("; ", 1)
@@ -93,7 +93,7 @@ def test_drift_is_a_warning(fill, outcome, store, location, orders):
 
 
 def test_sources_that_are_not_complete(fill, store, location, orders):
-    """The dataset is skipped with a warning that names them, unless it does not require it, or is accepted once."""
+    """`requires_complete` skips the dataset with a warning that names the incomplete sources, unless accepted."""
     fill({"a": HEADER + b"1,1,\n"})
     strict = replace(orders, requires_complete=True)
     with open_store(store) as (_, index):
@@ -115,7 +115,7 @@ def test_sources_that_are_not_complete(fill, store, location, orders):
 
 
 def test_a_skipped_dataset_gets_older(fill, store, location, orders):
-    """Its freshness is judged, as that of an unchanged one: with a source that stays incomplete it would be unseen."""
+    """Freshness is checked for a skipped dataset: otherwise a source that stays incomplete would hide its age."""
     fill({"a": HEADER + b"1,1,2020-01-01T00:00:00Z\n"})
     strict = replace(orders, requires_complete=True, checks=(fresh("at", within="1d", on_fail="warn"),))
     dataset_outcome(strict, store, location)
@@ -133,7 +133,7 @@ def test_a_skipped_dataset_gets_older(fill, store, location, orders):
 
 
 def test_sources_of_inputs_that_are_not_complete(fill, store, location, orders):
-    """A dataset of datasets requires those that its inputs are made of; the next run says so, too."""
+    """The sources of inputs must be complete as well; the dry run reports incomplete ones."""
     fill({"a": HEADER + b"1,1,\n"})
     strict = Dataset(
         name="prices",
@@ -154,7 +154,7 @@ def test_sources_of_inputs_that_are_not_complete(fill, store, location, orders):
 
 
 def test_published_inputs_need_no_store(store, location):
-    """Whose sources are complete is known to the department that publishes them: no store is looked for here."""
+    """The publishing department is responsible for the completeness of its sources, so no store is needed."""
     strict = Dataset(
         name="prices",
         inputs=("crm/orders",),

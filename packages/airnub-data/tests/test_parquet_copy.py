@@ -11,7 +11,7 @@ def copy(location):
 
 
 def test_the_copy_is_the_newest_version_without_internal_columns(fill, store, location, orders):
-    """With the declared types, for readers by path."""
+    """The copy has the declared types and no internal columns."""
     for price in (b"1", b"2"):
         fill({"a": HEADER + b"1," + price + b",2024-03-01T00:00:00Z\n"})
         make_dataset(orders, store, location)
@@ -21,7 +21,7 @@ def test_the_copy_is_the_newest_version_without_internal_columns(fill, store, lo
 
 
 def test_a_copy_that_a_killed_run_did_not_write_is_written_by_the_next(fill, store, location, orders):
-    """Though there is nothing else to do."""
+    """The next run writes a missing copy even if the dataset is unchanged."""
     fill({"a": HEADER + b"1,1,\n"})
     make_dataset(orders, store, location)
     fill({"a": HEADER + b"1,2,\n"})
@@ -32,11 +32,11 @@ def test_a_copy_that_a_killed_run_did_not_write_is_written_by_the_next(fill, sto
 
 
 def test_a_commit_while_the_copy_is_written_is_in_the_copy_at_the_end(fill, store, location, orders):
-    """The slower of two runs does not replace the copy of the newer version for good."""
+    """The slower of two runs does not leave a copy of the older version."""
     fill({"a": HEADER + b"1,1,\n"})
 
     class Overtaken(Location):
-        """Where another run commits, and writes its copy, just before the first copy is placed."""
+        """Location in which a second run commits and writes its copy just before the first copy is published."""
 
         def place(self, file, path, *, keep=False):
             if path == "orders.parquet" and not location.has(path):
@@ -50,7 +50,7 @@ def test_a_commit_while_the_copy_is_written_is_in_the_copy_at_the_end(fill, stor
 
 
 def test_without_a_copy_what_the_version_before_left_goes(fill, store, location, orders):
-    """It would go stale where its readers look."""
+    """Without a copy, the file of the previous release is removed, since it would become stale."""
     location.root.mkdir()
     for name in ("orders.parquet", "orders.quarantine.csv"):
         pl.DataFrame({"id": [1]}).write_parquet(location.root / name)

@@ -16,7 +16,7 @@ from airnub_data import Day, Hash, Month, Year
 )
 @pytest.mark.parametrize("dtype", [pl.Datetime("us", "UTC"), pl.Datetime("ms", "UTC"), pl.Date])
 def test_times_are_parted_in_utc(partitioning, names, dtype):
-    """Also those before 1970; a missing time has a partition of its own."""
+    """Times before 1970 are supported; nulls have a separate partition."""
     times = [datetime(1969, 12, 31, 23, 59, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC), None]
     if dtype == pl.Date:
         times = [time and date(time.year, time.month, time.day) for time in times]
@@ -26,13 +26,13 @@ def test_times_are_parted_in_utc(partitioning, names, dtype):
 
 
 def test_a_time_of_another_zone_is_parted_by_what_it_is_in_utc():
-    """One moment is in one partition."""
+    """Equal instants are in the same partition, whatever their time zone."""
     moment = pl.Series([datetime(2024, 1, 1, 4, tzinfo=UTC)]).dt.convert_time_zone("America/New_York")
     assert pl.DataFrame({"at": moment}).select(Day("at").number()).item() == (date(2024, 1, 1) - date(1970, 1, 1)).days
 
 
 def test_a_hash_has_as_many_partitions_as_it_says():
-    """Equal values are together."""
+    """Equal values have the same partition, and every number below `count` occurs."""
     partitioning = Hash("id", 16)
     numbers = pl.DataFrame({"id": [*range(200), *range(200)]}).select(partitioning.number()).to_series()
     assert set(numbers) == set(range(16))

@@ -1,4 +1,4 @@
-"""What the next run would do."""
+"""Pending: effects of the next run."""
 
 from dataclasses import replace
 
@@ -17,31 +17,31 @@ HEADER = b"id,price,at\n"
 
 @pytest.fixture
 def next_run(store, location, orders):
-    """What it would do to orders, with changes of their declaration."""
+    """Return the dry run of orders, with changes of their declaration."""
     return lambda **changes: pending(replace(orders, **changes), store, location)
 
 
 @pytest.fixture
 def made(fill, store, location, orders):
-    """Two objects, and the dataset of them."""
+    """Two objects, and the dataset made from them."""
     fill({"a": HEADER + b"1,1,\n", "b": HEADER + b"2,2,\n"})
     return make_dataset(orders, store, location)
 
 
 def test_a_dataset_that_is_not_there(fill, next_run):
-    """Every object is new."""
+    """Every object is new for a missing table."""
     fill({"a": HEADER + b"1,1,\n"})
     assert str(next_run()) == "1 new objects; 1 of 1 objects are read"
 
 
 def test_nothing(made, next_run):
-    """As long as neither objects nor the declaration changed; a unit or a limit is no change."""
+    """Nothing is pending while objects and declaration are unchanged; units and limits do not count."""
     assert next_run(max_shrink=1).nothing
     assert str(next_run()) == "nothing: it is what its 2 objects give"
 
 
 def test_objects_that_came_and_went(made, fill, next_run):
-    """Only the new one is read."""
+    """Only new objects are read."""
     fill({"a": HEADER + b"1,3,\n"})
     found = next_run()
     assert (found.new, found.gone, found.to_read, found.objects) == (1, 1, 1, 2)
@@ -49,7 +49,7 @@ def test_objects_that_came_and_went(made, fill, next_run):
 
 
 def test_parts_of_the_declaration(made, next_run, orders):
-    """They are named; what decides about a row of an object has all objects read again."""
+    """Changed parts are named; if one affects the rows of an object, all objects are read."""
     columns = {**orders.columns, "price": Column(pl.Decimal(12, 2), minimum=1)}
     assert str(next_run(columns=columns)) == "columns changed; 2 of 2 objects are read"
     found = next_run(latest="at")
@@ -57,7 +57,7 @@ def test_parts_of_the_declaration(made, next_run, orders):
 
 
 def test_what_is_pending_is_what_a_run_does(made, fill, store, location, orders, next_run):
-    """After it there is nothing to do."""
+    """After the reported run nothing is pending."""
     fill({"b": HEADER + b"2,5,\n"})
     assert not next_run().nothing
     make_dataset(orders, store, location)
@@ -65,7 +65,7 @@ def test_what_is_pending_is_what_a_run_does(made, fill, store, location, orders,
 
 
 def test_one_that_is_held(made, fill, store, location, orders, next_run):
-    """The next run leaves it alone."""
+    """The next run skips a held dataset."""
     fill({"b": HEADER + b"2,5,\n"})
     make_dataset(orders, store, location)
     rollback(location, "orders", 0)
@@ -73,14 +73,14 @@ def test_one_that_is_held(made, fill, store, location, orders, next_run):
 
 
 def test_a_store_that_is_not_there(next_run, store):
-    """It is an error, as for a run, and does not make an empty one."""
+    """A missing store is an error, and is not created."""
     with pytest.raises(DatasetError, match=r"expected a content store in .*, found no such folder; run the ingestion"):
         next_run()
     assert not store.exists()
 
 
 def test_sources_that_are_not_complete(fill, store, next_run):
-    """It matters where the declaration requires it."""
+    """Incomplete sources are reported only with `requires_complete`."""
     fill({"a": HEADER + b"1,1,\n"})
     with open_store(store) as (_, index):
         index.end_runs(Scope.SOURCE, {"shop": [Failure("https://shop/b", "found 404")]}, "run")

@@ -1,4 +1,4 @@
-"""Datasets of other departments, found by their contracts."""
+"""Datasets of other departments, located by their contracts."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -25,7 +25,7 @@ SETTINGS = "configs/variables/shop/processing.yaml"
 
 
 def shop_orders(version=1):
-    """Orders with a column more than is published, and types that Delta Lake stores as others."""
+    """Orders with an unpublished column, and with types that Delta stores as different ones."""
     columns = {
         "id": Column(pl.UInt32),
         "price": Column(pl.Decimal(12, 2)),
@@ -50,7 +50,7 @@ def write(tmp_path, monkeypatch):
 
 @pytest.fixture
 def root(write, tmp_path):
-    """A checkout with the contract of the department shop, and its settings."""
+    """Checkout with the contract of the department shop and its settings."""
     write(f"{FOLDER}/orders.v1.yaml", CONTRACT)
     write(SETTINGS, "store: data/shop\ndatasets: data/shop/datasets\n")
     return tmp_path / "house"
@@ -58,7 +58,7 @@ def root(write, tmp_path):
 
 @pytest.fixture
 def make(fill, store, root):
-    """Fill the store, and make the dataset where the settings say."""
+    """Fill the store, and make the dataset at its configured location."""
 
     def made(content, dataset=None, location=None):
         fill({"a": HEADER + content})
@@ -68,7 +68,7 @@ def make(fill, store, root):
 
 
 def test_a_dataset_is_found_by_its_contract(root, make):
-    """What is published, with the types of the contract; no column more, and none of ours."""
+    """The published fields have the types of the contract; unpublished and internal columns are left out."""
     make(b"1,2.50,2024-03-01T00:00:00Z,Ada\n")
     frame = scan("shop", "orders", root=root)
     assert isinstance(frame, pl.LazyFrame)
@@ -83,7 +83,7 @@ def test_a_dataset_is_found_by_its_contract(root, make):
 
 
 def test_where_rows_come_from_is_said_on_request(root, make):
-    """With `internal`, in two further columns."""
+    """`internal=True` adds `_object` and `_record`."""
     make(b"1,2.50,,Ada\n")
     frame = scan("shop", "orders", root=root, internal=True).collect()
     assert frame.columns == ["id", "price", "at", "_object", "_record"]
@@ -91,7 +91,7 @@ def test_where_rows_come_from_is_said_on_request(root, make):
 
 
 def test_earlier_versions(root, make):
-    """By number, and by a time."""
+    """Earlier versions are selected by number and by time."""
     make(b"1,1,,Ada\n")
     make(b"1,2,,Ada\n")
     numbers = [commit.version for commit in history(Location(root / "data/shop/datasets"), "orders")]
@@ -108,7 +108,7 @@ def test_earlier_versions(root, make):
 
 
 def test_an_earlier_version_that_lacks_a_field(root, make, write):
-    """What it has is given; of the newest version each field is expected."""
+    """A missing field is left out of an earlier version, but is an error in the newest one."""
     make(b"1,1,,Ada\n")
     write(f"{FOLDER}/orders.v1.yaml", CONTRACT + "  channel: {type: string, nullable: true}\n")
     assert scan("shop", "orders", root=root, as_of=0).collect().columns == ["id", "price", "at"]
@@ -120,7 +120,7 @@ def test_an_earlier_version_that_lacks_a_field(root, make, write):
 
 
 def test_a_second_version_changes_nothing_for_readers_of_the_first(root, make, write):
-    """Without `version` the lowest that is published is read."""
+    """The default is the lowest published version."""
     make(b"1,1,,Ada\n")
     write(f"{FOLDER}/orders.v2.yaml", CONTRACT.replace("fields:\n", "fields:\n  clerk: string\n"))
     make(b"1,1,,Ada\n", shop_orders(version=2))
@@ -133,7 +133,7 @@ def test_a_second_version_changes_nothing_for_readers_of_the_first(root, make, w
 
 
 def test_where_datasets_are(root, make, write, monkeypatch, tmp_path):
-    """Relative folders are below the data root; a location that is passed comes first."""
+    """Relative folders are resolved against the data root; an explicit location takes precedence."""
     make(b"1,1,,Ada\n", location=Location(tmp_path / "other" / "data/shop/datasets"))
     with pytest.raises(DatasetError, match=r"Delta table at .*/house/data/shop/datasets/orders .*, found none"):
         scan("shop", "orders", root=root)
@@ -165,7 +165,7 @@ def test_where_datasets_are(root, make, write, monkeypatch, tmp_path):
     ],
 )
 def test_settings_that_do_not_say_where(root, write, monkeypatch, text, expected):
-    """The file and the key are named, and what to do."""
+    """The error contains the file, the key and what to do."""
     monkeypatch.delenv("AIRNUB_STORE_AIRNUB_DATA", raising=False)
     (root / SETTINGS).unlink()
     if text is not None:
@@ -175,7 +175,7 @@ def test_settings_that_do_not_say_where(root, write, monkeypatch, text, expected
 
 
 def test_a_dataset_in_a_bucket(root, make, write, bucket, monkeypatch):
-    """By a location with credentials, by a URL, and by a block, for which the environment has the URL."""
+    """A bucket is given by a location with credentials, by a URL, or by a block whose URL is in the environment."""
     make(b"1,2.50,,Ada\n", location=bucket)
     options = bucket.root.options
     assert scan("shop", "orders", root=root, location=bucket).collect()["id"].to_list() == [1]
@@ -193,7 +193,7 @@ def test_a_dataset_in_a_bucket(root, make, write, bucket, monkeypatch):
 
 
 def test_a_url_of_no_bucket(root):
-    """As a location; credentials are not repeated."""
+    """An invalid bucket URL is an error that does not repeat credentials."""
     with pytest.raises(DatasetError, match="location: expected a URL such as s3://bucket/prefix") as error:
         scan("shop", "orders", root=root, location="s3://me:hunter2@bucket/x")
     assert "hunter2" not in str(error.value)
@@ -213,21 +213,21 @@ def test_a_url_of_no_bucket(root):
     ],
 )
 def test_what_is_not_published(root, write, department, name, expected):
-    """The nearest name and all of them."""
+    """The error suggests the closest name and lists all."""
     write(f"{FOLDER}/events.v1.yaml", CONTRACT.replace("kind: dataset", "kind: event"))
     with pytest.raises(DatasetError, match=expected):
         scan(department, name, root=root)
 
 
 def test_a_contract_that_is_wrong(root, write):
-    """The file and the first mistake."""
+    """The error contains the file and the first mistake."""
     write(f"{FOLDER}/orders.v1.yaml", CONTRACT.replace("uint32", "uint33"))
     with pytest.raises(DatasetError, match=r"orders.v1.yaml, found: fields.id.*unknown type 'uint33'.*`airnub check`"):
         scan("shop", "orders", root=root)
 
 
 def test_a_dataset_that_was_not_made(root):
-    """Nothing there, and the one file that the version before made."""
+    """A missing table is an error, also if the file of the previous release exists."""
     with pytest.raises(DatasetError, match=r"found none; run the processing of shop first"):
         scan("shop", "orders", root=root)
     folder = root / "data/shop/datasets"
@@ -238,7 +238,7 @@ def test_a_dataset_that_was_not_made(root):
 
 
 def test_a_table_of_other_types_than_its_contract(root, make, write):
-    """Each difference is named; values are not converted silently."""
+    """All type differences are listed; values are never cast silently."""
     make(b"1,1,,Ada\n")
     text = CONTRACT.replace("decimal(12,2)", "decimal(9,2)").replace("uint32", "string")
     write(f"{FOLDER}/orders.v1.yaml", text)
@@ -250,7 +250,7 @@ def test_a_table_of_other_types_than_its_contract(root, make, write):
 
 
 def test_lists_structs_and_decimals_come_back(root, fill, store, write):
-    """The built types of contracts, from the object to the reader."""
+    """Nested and decimal types are preserved from the object to the reader."""
     write(
         f"{FOLDER}/orders.v1.yaml",
         "kind: dataset\ndescription: Orders.\ncode: shop.datasets:DATASETS\nfields:\n"
@@ -276,13 +276,13 @@ def test_lists_structs_and_decimals_come_back(root, fill, store, write):
 
 @pytest.fixture
 def installed(monkeypatch, tmp_path):
-    """The package is not in a checkout, as in an image."""
+    """Simulates an installation without a checkout, as in an image."""
     (tmp_path / "image").mkdir()
     monkeypatch.setattr(published_datasets, "__file__", str(tmp_path / "image" / "published_datasets.py"))
 
 
 def test_an_installation_without_a_checkout(installed, make, root):
-    """There is no contract: the columns of the table are given, where `location` says."""
+    """Without a contract, the columns of the table at `location` are returned."""
     make(b"1,2.50,2024-03-01T00:00:00Z,Ada\n")
     make(b"1,2.50,2024-03-01T00:00:00Z,Ada\n", shop_orders(version=2))
     place = root / "data/shop/datasets"
@@ -294,7 +294,7 @@ def test_an_installation_without_a_checkout(installed, make, root):
 
 
 def test_an_installation_that_does_not_know_where(installed, root):
-    """The error says what to pass."""
+    """The error says which argument to pass."""
     with pytest.raises(DatasetError, match="found an installation without one; pass location="):
         scan("shop", "orders")
     with pytest.raises(DatasetError, match=r"expected a Delta table at .*orders\.v2, found none"):

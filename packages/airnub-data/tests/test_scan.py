@@ -1,4 +1,4 @@
-"""Reading a dataset by its declaration."""
+"""Scan: reading a dataset by its declaration."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ ROWS = pl.DataFrame({"id": [2, 1], "price": ["9.99", "5"]})
 
 
 def test_rows_have_the_declared_types_and_no_internal_columns(location, orders):
-    """Unless these are asked for."""
+    """Internal columns are returned only on request."""
     write_rows(location, orders, ROWS)
     assert dict(scan_dataset(location, orders).collect_schema()) == {
         name: column.dtype for name, column in orders.schema.items()
@@ -22,21 +22,21 @@ def test_rows_have_the_declared_types_and_no_internal_columns(location, orders):
 
 
 def test_an_earlier_version(location, orders):
-    """By its number."""
+    """An earlier version is selected by number."""
     write_rows(location, orders, ROWS)
     write_rows(location, orders, ROWS.head(1))
     assert scan_dataset(location, orders, as_of=0).collect()["id"].to_list() == [2, 1]
 
 
 def test_a_dataset_in_memory(location, orders):
-    """In the order of its key, where it has one."""
+    """Rows are sorted by the key, if there is one."""
     write_rows(location, orders, ROWS)
     assert read_dataset(location, orders)["id"].to_list() == [1, 2]
     assert read_dataset(location, replace(orders, key=()))["id"].to_list() == [2, 1]
 
 
 def test_a_dataset_without_rows(location, orders):
-    """The error says where to look."""
+    """The error for an empty dataset refers to its quarantine."""
     write_rows(location, orders, ROWS.clear())
     with pytest.raises(DatasetError, match=r"expected rows in .*orders, found none; see `dataset quarantine orders`"):
         read_dataset(location, orders)
@@ -44,7 +44,7 @@ def test_a_dataset_without_rows(location, orders):
 
 @pytest.mark.parametrize("harm", [lambda path: path.write_bytes(path.read_bytes()[:100]), lambda path: path.unlink()])
 def test_a_file_that_cannot_be_read(location, orders, harm):
-    """The error has the place, and what may help."""
+    """The error contains the path and a possible remedy."""
     write_rows(location, orders, ROWS)
     harm(location.root / "orders" / "0.parquet")
     with pytest.raises(StoreError, match=r"orders: expected files that can be read, found: .*`dataset rollback`"):
@@ -52,6 +52,6 @@ def test_a_file_that_cannot_be_read(location, orders, harm):
 
 
 def test_a_dataset_that_is_not_there(location, orders):
-    """The error says what makes it."""
+    """The error says what to run."""
     with pytest.raises(DatasetError, match="run the processing first"):
         read_dataset(location, orders)

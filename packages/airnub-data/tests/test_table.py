@@ -13,7 +13,7 @@ SCHEMA = pl.Schema({"a": pl.Int64()})
 
 @pytest.fixture
 def put(location):
-    """Put a file with some values of `a` into the table `t`; what a commit adds."""
+    """Write a file with values of `a` into the table `t`, and return it as a commit adds it."""
 
     def written(name, values):
         target = location.root / "t" / name
@@ -29,7 +29,7 @@ def values(location, version=None):
 
 
 def test_a_table_begins_with_its_first_files(location, put):
-    """There is no empty version before, and its record is in the commit."""
+    """Version 0 has the files and the record."""
     assert create(location, "t", [put("one.parquet", [1, 2])], SCHEMA, {"run": "first"}) == 0
     table = Table.open(location, "t")
     assert (table.version, values(location)) == (0, [1, 2])
@@ -38,7 +38,7 @@ def test_a_table_begins_with_its_first_files(location, put):
 
 
 def test_a_commit_adds_and_removes_at_once(location, put):
-    """Earlier versions can be read."""
+    """One commit adds and removes files; earlier versions stay readable."""
     create(location, "t", [put("one.parquet", [1]), put("two.parquet", [2])], SCHEMA, {})
     table = Table.open(location, "t")
     files = table.files()
@@ -48,7 +48,7 @@ def test_a_commit_adds_and_removes_at_once(location, put):
 
 
 def test_of_two_commits_from_one_version_the_later_is_refused(location, put):
-    """Also where both only add files, which Delta alone would let pass."""
+    """Conflicts are detected even if both commits only add files, which Delta alone would accept."""
     create(location, "t", [], SCHEMA, {})
     first, second = Table.open(location, "t"), Table.open(location, "t")
     first.commit([put("one.parquet", [1])], [], SCHEMA, {})
@@ -58,7 +58,7 @@ def test_of_two_commits_from_one_version_the_later_is_refused(location, put):
 
 
 def test_of_many_writers_each_round_has_one_winner(location, put):
-    """Threads that all commit from the same version."""
+    """Threads commit concurrently from the same version, and one succeeds per round."""
     create(location, "t", [], SCHEMA, {})
     for turn in range(20):
         tables = [Table.open(location, "t") for _ in range(4)]
@@ -81,14 +81,14 @@ def test_of_many_writers_each_round_has_one_winner(location, put):
 
 
 def test_of_two_that_create_a_table_one_is_refused(location, put):
-    """It opens what the other one made."""
+    """The rejected writer opens the table of the other one."""
     create(location, "t", [put("one.parquet", [1])], SCHEMA, {})
     with pytest.raises(ConflictError):
         create(location, "t", [put("two.parquet", [2])], SCHEMA, {})
 
 
 def test_another_schema_replaces_every_file(location, put):
-    """A table is read with one schema; so a commit with another one leaves no file of before."""
+    """A table has one schema, so a commit with a new one replaces all files."""
     create(location, "t", [put("one.parquet", [1])], SCHEMA, {})
     wider = pl.Schema({"a": pl.Int64(), "b": pl.String()})
     target = location.root / "t" / "two.parquet"
@@ -100,7 +100,7 @@ def test_another_schema_replaces_every_file(location, put):
 
 
 def test_the_newest_record_is_found_behind_commits_of_others(location, put):
-    """A vacuum commits as well, and says nothing of ours."""
+    """Commits of a vacuum have no record and are skipped."""
     create(location, "t", [put("one.parquet", [1])], SCHEMA, {"run": "ours"})
     put("orphan.parquet", [2])
     Table.open(location, "t").vacuum(0, dry_run=False)
@@ -110,7 +110,7 @@ def test_the_newest_record_is_found_behind_commits_of_others(location, put):
 
 
 def test_what_is_not_there(location, put):
-    """No table is an answer, no version an error, and a damaged log as well."""
+    """A missing table is `None`; a missing version and a damaged log are errors."""
     assert Table.open(location, "t") is None
     create(location, "t", [put("one.parquet", [1])], SCHEMA, {})
     with pytest.raises(DatasetError, match="expected a version that is kept, found none for 7"):
@@ -132,7 +132,7 @@ def test_the_history_of_an_earlier_version_ends_with_it(location, put):
 
 
 def test_a_log_that_is_damaged_after_it_was_opened(location, put):
-    """Its history is an error of the store, which a run reports."""
+    """A damaged log is a store error, which a run reports."""
     create(location, "t", [put("one.parquet", [1])], SCHEMA, {})
     tables = [Table.open(location, "t"), Table.open(location, "t", 0)]
     for commit in (location.root / "t" / "_delta_log").glob("*.json"):
@@ -143,7 +143,7 @@ def test_a_log_that_is_damaged_after_it_was_opened(location, put):
 
 
 def test_a_time_before_the_first_version_is_an_error(location, put):
-    """Delta would give the first version, which was not there then; a number below 0 is an error, too."""
+    """Delta would return the first version for an earlier time; negative numbers are errors as well."""
     create(location, "t", [put("one.parquet", [1])], SCHEMA, {})
     at = next(Table.open(location, "t").history()).at
     assert values(location, at + timedelta(seconds=1)) == [1]

@@ -1,4 +1,4 @@
-"""What departments' tests use."""
+"""Helpers for the tests of departments."""
 
 import polars as pl
 import pytest
@@ -12,7 +12,7 @@ ROWS = pl.DataFrame({"id": [1, 2], "price": ["9.99", "5"], "at": [None, None]})
 
 
 def test_rows_of_bytes(orders):
-    """Typed rows and those that break a rule, each with its line, of every object."""
+    """Valid rows and invalid ones are returned with their lines, for all objects."""
     found = conformed(orders, b"id,price,at\n1,9.99,\nx,1,\n", b"id,price,at\n1,3,\n")
     assert found.rows["id"].to_list() == [1, 1]
     assert found.quarantine[RECORD].to_list() == [3]
@@ -21,7 +21,7 @@ def test_rows_of_bytes(orders):
 
 
 def test_records_that_cannot_be_read(orders):
-    """They are among those that do not fit; bytes without a record give none of either."""
+    """Unreadable records are invalid rows; bytes without a record result in no rows."""
     found = conformed(orders, b'id,price,at\n1,"9,\n2,5,\n')
     assert found.rows["id"].to_list() == [2]
     assert found.quarantine[RECORD].to_list() == [2]
@@ -30,7 +30,7 @@ def test_records_that_cannot_be_read(orders):
 
 
 def test_a_table_of_given_rows(location, orders):
-    """Whatever it had before, as `scan_dataset` reads it."""
+    """The given rows replace the content of the table."""
     write_rows(location, orders, ROWS)
     write_rows(location, orders, ROWS.head(1))
     [row] = scan_dataset(location, orders).collect().to_dicts()
@@ -38,6 +38,6 @@ def test_a_table_of_given_rows(location, orders):
 
 
 def test_a_table_of_rows_with_the_columns_that_a_test_needs(location, orders):
-    """The others are null."""
+    """Missing columns are null."""
     write_rows(location, orders, ROWS.select("id"))
     assert scan_dataset(location, orders).collect().null_count().row(0) == (0, *[2] * (len(orders.schema) - 1))

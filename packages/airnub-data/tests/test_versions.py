@@ -15,7 +15,7 @@ HEADER = b"id,price,at\n"
 
 @pytest.fixture
 def two_versions(fill, store, location, orders):
-    """A dataset whose one row was corrected from 1 to 2."""
+    """Dataset whose only row was corrected from 1 to 2."""
     for price in (b"1", b"2"):
         fill({"a": HEADER + b"1," + price + b",\n"})
         make_dataset(orders, store, location)
@@ -26,7 +26,7 @@ def prices(location, orders, as_of=None):
 
 
 def test_history_says_what_each_version_was_made_of(two_versions, location):
-    """The newest first."""
+    """Versions are listed newest first with their records."""
     newest, first = history(location, "orders")
     assert (newest.version, first.version) == (1, 0)
     assert newest.record["rows"] == 1
@@ -34,7 +34,7 @@ def test_history_says_what_each_version_was_made_of(two_versions, location):
 
 
 def test_a_dataset_that_was_rolled_back_is_held(two_versions, store, location, orders):
-    """Runs leave it alone until it is released; then they bring it to what the source has."""
+    """Runs skip the dataset until it is released; then they bring it up to date."""
     assert rollback(location, "orders", 0) == 2
     assert prices(location, orders) == [1]
     held = make_dataset(orders, store, location)
@@ -46,12 +46,12 @@ def test_a_dataset_that_was_rolled_back_is_held(two_versions, store, location, o
 
 
 def test_only_what_is_held_is_released(two_versions, location):
-    """Anything else stays at its version."""
+    """Releasing a dataset that is not held commits nothing."""
     assert release(location, "orders") == 1
 
 
 def test_a_version_that_is_not_kept_cannot_come_back(two_versions, location, orders):
-    """One that never was, and one whose files were removed."""
+    """A version that never existed or whose files were removed cannot be restored."""
     with pytest.raises(DatasetError, match="expected a version that is kept, found none for 9"):
         rollback(location, "orders", 9)
     with pytest.raises(DatasetError, match="expected a version before the current one, which is 1"):
@@ -64,7 +64,7 @@ def test_a_version_that_is_not_kept_cannot_come_back(two_versions, location, ord
 
 
 def test_vacuum_removes_what_killed_runs_left_and_keeps_versions(two_versions, location, orders):
-    """Within the retention every version can be read."""
+    """Every version within the retention stays readable."""
     orphan = location.root / "orders" / "null" / "orphan.parquet"
     orphan.write_bytes(b"x")
     old = time.time() - 40 * 24 * 3600
@@ -84,13 +84,13 @@ def test_the_retention_is_no_shorter_than_a_run_may_take(two_versions, location)
 
 
 def test_what_is_not_there_is_an_error(location):
-    """It says what makes it."""
+    """The error says what to run."""
     with pytest.raises(DatasetError, match="found none; run the processing first"):
         history(location, "orders")
 
 
 def test_a_vacuum_changes_nothing_for_the_next_run(fill, store, location, orders):
-    """It reads and writes neither the dataset nor its Parquet copy again, though a vacuum is a version of the table."""
+    """A vacuum adds a version without changing rows, so neither the dataset nor its copy is written again."""
     fill({"a": HEADER + b"1,1,\nx,1,\n"})
     made = make_dataset(orders, store, location, accept=True)
     copy = (location.root / "orders.parquet").stat()
@@ -108,7 +108,7 @@ def test_a_vacuum_changes_nothing_for_the_next_run(fill, store, location, orders
 
 
 def test_after_a_release_only_what_differs_is_read(two_versions, fill, store, location, orders):
-    """The version that came back says what it was made of."""
+    """The record of the restored version allows an incremental run."""
     fill({"b": HEADER + b"2,1,\n"})
     make_dataset(orders, store, location)
     rollback(location, "orders", 1)
@@ -119,7 +119,7 @@ def test_after_a_release_only_what_differs_is_read(two_versions, fill, store, lo
 
 
 def test_a_version_of_the_current_objects_that_came_back_is_made_no_more(two_versions, store, location, orders):
-    """Its rows are what they give; what was committed since is not repeated."""
+    """A restored version of the current objects is up to date, so nothing is committed again."""
     rollback(location, "orders", 0)
     rollback(location, "orders", 1)
     version = release(location, "orders")
@@ -129,7 +129,7 @@ def test_a_version_of_the_current_objects_that_came_back_is_made_no_more(two_ver
 
 
 def test_a_list_of_objects_that_no_commit_has_goes_when_it_is_old(two_versions, location):
-    """One that is new may be of a run that commits next."""
+    """A recent list may belong to a run that commits next, so only old ones are removed."""
     new, old = (location.root / "orders" / "_airnub" / name for name in ("new.parquet", "old.parquet"))
     for path in (new, old):
         path.touch()
@@ -139,7 +139,7 @@ def test_a_list_of_objects_that_no_commit_has_goes_when_it_is_old(two_versions, 
 
 
 def test_a_vacuum_removes_unfinished_files_of_killed_runs(two_versions, location, orders):
-    """Those that are a day old: beside a table's files, on their way there, and of the quarantine."""
+    """Temporary files that are a day old are removed: beside a table's files, in the stage, and of the quarantine."""
     old = [
         location.root / "orders" / "null" / ".0123456789abcdef.tmp",
         location.stage / "orders" / ".0123456789abcdef.tmp",

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from airnub_common import digest_of, hex_of
 from airnub_core import IngestError, Outcome, Status
-from airnub_core.output_files import write_result
+from airnub_core.outcome import write_result
 from airnub_data import Location, read_dataset
 from project_alpha.datasets import WEATHER
 from project_alpha.rain import WET_DAY_MM, by_month, by_place, finding

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -162,13 +162,21 @@ def importable(folders: Iterable[Path]) -> Iterator[None]:
 
 def not_installed(workspace: Workspace) -> list[str]:
     """List the departments, by distribution, that are not installed here; their dependencies may be missing too."""
-    return [one.name for one in workspace.members.values() if one.kind == "department" and not is_installed(one.name)]
+    # All at once: a look for a single name searches every folder that Python imports from.
+    installed = {normalized(one.name) for one in distributions()}
+    return [
+        one.name
+        for one in workspace.members.values()
+        if one.kind == "department" and normalized(one.name) not in installed
+    ]
 
 
 def advice(workspace: Workspace, mistakes: Iterable[Diagnostic]) -> str | None:
     """The command to run if mistakes are caused by departments that are not installed; `None` otherwise."""
+    if not any(INSTALL_ALL in one.message for one in mistakes):
+        return None
     names = not_installed(workspace)
-    if not names or not any(INSTALL_ALL in one.message for one in mistakes):
+    if not names:
         return None
     command = f"uv run --all-packages airnub {shlex.join(sys.argv[1:])}".rstrip()
     return f"not installed here: {', '.join(names)}; to run with every department installed: `{command}`"

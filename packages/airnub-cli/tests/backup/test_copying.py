@@ -127,6 +127,7 @@ def test_a_folder_that_cannot_be_written(system, vault, tmp_path):
 
 WRITER = """
 import sys; sys.path.insert(0, sys.argv[2])
+import time
 from pathlib import Path
 from backup_system import fill
 number = 0
@@ -134,6 +135,7 @@ while True:
     number += 1
     fill(Path(sys.argv[1]), {f"{number}-{one}": f"{number}-{one}".encode() for one in range(20)})
     print(number, flush=True)
+    time.sleep(0.05)
 """
 
 

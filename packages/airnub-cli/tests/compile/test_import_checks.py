@@ -20,6 +20,7 @@ from airnub_cli.workspace import Workspace
 CODE = """
 from airnub_cli.compile.import_checks import without_schemas
 from airnub_prefect.settings import StageSettings
+from datetime import date
 from prefect import flow
 from typing import Annotated, Any
 import threading
@@ -31,6 +32,8 @@ class Settings(StageSettings, department="d", stage="s"):
     days: int = 1
 
 def simple(settings: Settings | None = None, force: bool = False, day: str = "monday"): ...
+def nested(sources: list[str] | None = None, since: date | None = None, limits: dict[str, int] | None = None): ...
+def locks(locks: list[threading.Lock] = None): ...
 def odd(lock: threading.Lock = None): ...
 def unknown(thing: "Nowhere"): ...
 def bare(thing): ...
@@ -38,8 +41,9 @@ def bare(thing): ...
 assert not left_out(simple)
 without_schemas()
 assert left_out(simple)
+assert left_out(nested)
 assert flow(simple).name == "simple"
-for one in (odd, unknown, bare):
+for one in (odd, locks, unknown, bare):
     try:
         assert not left_out(one)
     except NameError:

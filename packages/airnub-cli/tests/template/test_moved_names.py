@@ -14,7 +14,7 @@ from airnub_cli.template.moved_names import declare_data, imports_old_names, mov
          "from airnub_core import Status as K  # ours\nx = K.STORED\n"),
         ("from airnub_core import (\n    Kind,\n    Place,\n)\n\ndef f(x: Place) -> Kind: ...\n",
          "from airnub_core import (\n    Status,\n    StoreLocation,\n)\n\ndef f(x: StoreLocation) -> Status: ...\n"),
-        ("from airnub_core.results import write_result\r\n", "from airnub_core.output_files import write_result\r\n"),
+        ("from airnub_core.results import write_result\r\n", "from airnub_core.outcome import write_result\r\n"),
         ("from airnub_core.dataset_limits import DatasetLimits\n",
          "from airnub_core.contracts.limits import DatasetLimits\n"),
         ("from airnub_core.published import Published\nx = Published\ny = a.Published\n",
@@ -52,8 +52,8 @@ def test_everything_else_is_unchanged(text):
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        ("\nimport airnub_core.results\n", 2, "airnub_core.results is now airnub_core.output_files"),
-        ("from airnub_core import results\n", 1, "airnub_core.results is now airnub_core.output_files"),
+        ("\nimport airnub_core.results\n", 2, "airnub_core.results is now airnub_core.outcome"),
+        ("from airnub_core import results\n", 1, "airnub_core.results is now airnub_core.outcome"),
         ("from airnub_core import Kind\nStatus = 1\nx = Kind\n", 1, "an imported name is now called Status"),
     ],
 )

@@ -270,6 +270,6 @@ def test_names_of_the_engine_that_changed(house):
     assert (
         house.read("departments/alpha/src/alpha/report.py") == "from airnub_core import Status\n\nX = Status.STORED\n"
     )
-    assert house.read("departments/alpha/tests/test_report.py") == "from airnub_core.output_files import write_result\n"
+    assert house.read("departments/alpha/tests/test_report.py") == "from airnub_core.outcome import write_result\n"
     house.commit()
     assert update(house.workspace).written == []

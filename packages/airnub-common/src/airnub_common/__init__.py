@@ -1,13 +1,13 @@
-"""Functions that every other package depends on; needs nothing but the standard library.
+"""Functions that every other package depends on; only the standard library is required.
 
-atomic_files   files that are whole or not there
-checkout       the repository around a file, and the data root that relative paths are below
+atomic_files   files that are written completely or not at all
+checkout       the repository around a file, and the data root of relative paths
 digests        SHA-256 of bytes, as text
 file_names     names that are safe in every file system
-moved          imports of modules and names of the version before
-redaction      URLs and texts without credentials
+moved          deprecated import paths and names
+redaction      credentials removed from URLs and texts
 
-What may be used from outside is what `__all__` names.
+The public API is `__all__`.
 """
 
 from airnub_common.atomic_files import atomic_file, write_atomic

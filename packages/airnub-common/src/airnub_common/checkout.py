@@ -1,17 +1,17 @@
-"""Checkout: the repository around a file, and the folder that relative paths of settings are below.
+"""Checkout: the repository around a file, and the root folder of relative paths in settings.
 
-`airnub_prefect` and `airnub_data` resolve paths by it alike.
+Shared by `airnub_prefect` and `airnub_data`, so that both resolve paths alike.
 """
 
 import os
 from pathlib import Path
 
 DATA_ROOT = "AIRNUB_DATA_ROOT"
-"""The environment variable that names the folder for data."""
+"""Environment variable with the path of the folder for data."""
 
 
 def checkout_around(file: Path) -> Path | None:
-    """The nearest folder above a file with `uv.lock` and `departments/`, `None` where there is none."""
+    """Return the nearest folder above a file that contains `uv.lock` and `departments/`, or `None`."""
     for folder in file.resolve().parents:
         if (folder / "uv.lock").is_file() and (folder / "departments").is_dir():
             return folder
@@ -19,6 +19,6 @@ def checkout_around(file: Path) -> Path | None:
 
 
 def named_data_root() -> Path | None:
-    """The folder that `AIRNUB_DATA_ROOT` names, absolute; `None` where it is not set."""
+    """Return the absolute path of `AIRNUB_DATA_ROOT`, or `None` if the variable is not set."""
     named = os.environ.get(DATA_ROOT)
     return Path(named).expanduser().absolute() if named else None

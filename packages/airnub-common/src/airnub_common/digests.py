@@ -1,4 +1,4 @@
-"""Digests: SHA-256, written `sha256:<64 lower-case hexadecimal digits>`."""
+"""Digests: SHA-256, formatted as `sha256:<64 lower-case hexadecimal digits>`."""
 
 import hashlib
 from pathlib import Path
@@ -8,12 +8,12 @@ _HEX_DIGITS = 64
 
 
 def sha256_hex(data: bytes) -> str:
-    """The 64 lower-case hexadecimal digits of the SHA-256 of `data`."""
+    """Return the SHA-256 of `data` as 64 lower-case hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def digest_of(content: bytes | Path) -> str:
-    """The digest of bytes, or of a file read in pieces.
+    """Return the digest of bytes, or of a file, which is read in pieces.
 
     Raises:
         OSError: the file cannot be read.
@@ -25,10 +25,10 @@ def digest_of(content: bytes | Path) -> str:
 
 
 def hex_of(digest: str) -> str:
-    """The hexadecimal digits of a digest as written by `digest_of`.
+    """Return the hexadecimal digits of a digest in the format of `digest_of`.
 
     Raises:
-        ValueError: it is of another algorithm, or not 64 lower-case hexadecimal digits.
+        ValueError: the algorithm is not SHA-256, or there are not 64 lower-case hexadecimal digits.
     """
     algorithm, _, digits = digest.partition(":")
     if algorithm != ALGORITHM or len(digits) != _HEX_DIGITS or not set(digits) <= set("0123456789abcdef"):

@@ -1,4 +1,4 @@
-"""Modules and names of the version before: imports of them succeed for one version, with a DeprecationWarning.
+"""Deprecated import paths and names: imports of them succeed for one release, with a DeprecationWarning.
 
 A package declares what moved in its own module `moved`, and installs it in its `__init__`. `airnub template update`
 rewrites the imports of departments by the same tables.
@@ -18,7 +18,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class MovedNames:
-    """The moved modules and renamed names of one package.
+    """Moved modules and renamed names of one package.
 
     Example, in `orders/moved.py`, with `MOVED.install()` in `orders/__init__.py`, and `MOVED.renamed` in `__getattr__`
     of the module `orders.invoices`:
@@ -27,22 +27,22 @@ class MovedNames:
     """
 
     modules: Mapping[str, str]
-    """The new module of each moved one."""
+    """New module by former module."""
     names: Mapping[tuple[str, str], str]
-    """By present module and former name: the present name."""
+    """New name by new module and former name."""
     elsewhere: Mapping[str, Callable[[str, str], tuple[str, Any]]] = field(default_factory=dict)
-    """Modules whose names are in a package that this one does not depend on, each with the function that finds a name:
-    it takes module and name, and returns the present module and the value."""
+    """Former modules whose names are now in a package that this one does not depend on. The function takes the former
+    module and the name, and returns the new module and the value."""
 
     def install(self) -> None:
-        """Let imports of moved modules succeed. The finder is asked last, so a module that exists is never replaced."""
+        """Register a finder for moved modules. It is the last one, so it never shadows an existing module."""
         sys.meta_path.append(_Finder(self))
 
     def renamed(self, module: str, name: str) -> Any:
-        """The value of a former name of a module; called by the module's `__getattr__`.
+        """Return the value of a former name of a module; called by the module's `__getattr__`.
 
         Raises:
-            AttributeError: the module never had such a name.
+            AttributeError: the module never had this name.
         """
         new = self.names.get((module, name))
         if new is None:
@@ -51,11 +51,11 @@ class MovedNames:
         return getattr(importlib.import_module(module), new)
 
     def find(self, module: str, name: str) -> Any:
-        """The value of a name of a moved module.
+        """Return the value of a name in a moved module.
 
         Raises:
-            AttributeError: the module had no such name.
-            ImportError: the package that has it now is not installed.
+            AttributeError: the module never had this name.
+            ImportError: the package that contains it now is not installed.
         """
         if name.startswith("__"):  # looked up in every module by the import system
             raise _unknown(module, name)

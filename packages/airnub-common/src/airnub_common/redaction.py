@@ -1,4 +1,4 @@
-"""Redaction: credentials, sessions and signatures in URLs never reach a log, a manifest, an artifact or a database."""
+"""Redaction: keep credentials, sessions and signatures in URLs out of logs, manifests, artifacts and databases."""
 
 import re
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ _SECRET_NAME = re.compile(
     r"|(.*[-_])?auth(orization)?([-_].*)?|(.*[-_])?key([-_]?id)?|subscription[-_]?key|sig|pwd|pass|jwt|hmac|key-pair-id|policy|app[-_]?id)",
     re.IGNORECASE | re.DOTALL,
 )
-# Parameters that are a secret in some URLs and a plain value in others: with a session, a code of OAuth, a ticket of
-# single sign-on, a one-time password or the signature of a CDN a URL can be used again; and a masked country costs
-# little, for a URL is known by its digest. `state` and `nonce` of OAuth are of no use by themselves, and are left.
+# Parameters that are a secret in some URLs and a plain value in others: with a session, an OAuth code, a single sign-on
+# ticket, a one-time password or a CDN signature a URL can be used again. A masked country code costs little, since a
+# URL is identified by its digest. `state` and `nonce` of OAuth are useless on their own and are not masked.
 _MASKED_NAME = re.compile(
     r"(.*sess(ion)?[-_.]?(id|key|hash).*|(.*[-_.])?sess(ion)?|(.*[-_.])?sid|oscsid|cfid|zenid"
     r"|((access|authorization|device|verification|login|invite|one[-_]?time)[-_]?)?code|code[-_]?verifier|oauth[-_].*"
@@ -23,9 +23,9 @@ _MASKED_NAME = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _MARK = re.compile(r"[@?#\[\];]|%(?:3|4|25)")
-"""Characters without which a URL or a path contains nothing to mask; `%` may encode them."""
+"""A URL or path without any of these characters contains nothing to mask; `%` may encode them."""
 _MAY_HIDE = re.compile(r"[%?&;#]|://")
-# The scheme has a limit, since it would be looked for from each letter of a long word.
+# The length of the scheme is limited, since the search restarts at each letter of a long word.
 _URL_IN_TEXT = re.compile(r"([\"'`(<\[{]?)([a-z][a-z0-9+.-]{0,30}://\S+)", re.IGNORECASE | re.ASCII)
 _CLOSING = {"(": ")", "<": ">", "[": "]", "{": "}"}
 _PUNCTUATION = frozenset(".,;:!?)]}>\"'`")
@@ -36,17 +36,18 @@ _SEGMENT = re.compile(r"[^/]+")
 _IN_SEGMENT = re.compile(r"(;|%3b)", re.IGNORECASE), re.compile(r"(=|%3d)", re.IGNORECASE)
 """Separators of the parameters in a path segment, and of name and value."""
 _IN_QUERY = re.compile(r"([;?])"), re.compile(r"(=)")
-"""The same of what stands between two `&`: some servers take `;` for `&`, and `?` may be part of a value."""
+"""Separators within the parts of a query between `&`: some servers accept `;` for `&`, and `?` may be part of a
+value."""
 _MOST_ENCODINGS = 3
-"""How many levels of percent-encoding are decoded to find a URL in a parameter."""
+"""Maximum number of levels of percent-encoding that are decoded to find a URL in a parameter."""
 
 
 def redact_url(url: str) -> str:
-    """The URL with user, password and the values of secret parameters replaced by `***`; all else is unchanged.
+    """Return the URL with user, password and the values of secret parameters replaced by `***`, otherwise unchanged.
 
-    Parameters are looked for in the query, in the fragment, in segments of the path (`;jsessionid=`), and in URLs that
-    stand in one of these. A user alone is masked too: tokens are often written in its place. What cannot be parsed as a
-    URL is masked from its scheme on, since it is not known where a secret stands in it.
+    Parameters are searched in the query, in the fragment, in path segments (`;jsessionid=`), and in URLs nested in one
+    of these. A user without a password is masked too, since it often is a token. Text that cannot be parsed as a URL is
+    masked after its scheme, since the position of a secret in it is unknown.
     """
     # Nearly all URLs have none of these, and one is redacted several times for every file: a regular expression would
     # take seven times as long.
@@ -58,26 +59,26 @@ def redact_url(url: str) -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a parameter or a header of this name usually carries a secret."""
+    """Return whether a parameter or header of this name usually contains a secret."""
     return _SECRET_NAME.fullmatch(name) is not None
 
 
 @lru_cache(1024)
 def is_masked_name(name: str) -> bool:
-    """Whether the value of a parameter of this name is masked in a URL: of secrets, and of what may be one (`code`).
+    """Return whether `redact_url` masks a parameter of this name: it contains a secret, or may contain one (`code`).
 
-    Of `auth[token]` each part counts.
+    Each part of a name such as `auth[token]` is compared.
     """
     parts = (part.strip() for part in (name, *re.split(r"[\[\]]+", name)))
     return any(is_secret_name(part) or _MASKED_NAME.fullmatch(part) is not None for part in parts)
 
 
 def redact_text(text: str) -> str:
-    """The text with every URL in it redacted.
+    """Return the text with every URL in it redacted.
 
-    A URL goes on to the next space. Where something at its end is masked, a quote or a comma behind it is masked too:
-    it may belong to the secret. Only where a quote or a bracket is opened right before the URL, the one that closes it
-    is kept, with the punctuation behind it.
+    A URL extends to the next white space. If its end is masked, a quote or comma behind it is masked too, since it may
+    belong to the secret. Only if a quote or bracket is opened directly before the URL, the closing one is kept, with
+    the punctuation after it.
     """
     return _URL_IN_TEXT.sub(_redact_match, text)
 
@@ -90,7 +91,7 @@ def _redact_match(match: re.Match[str]) -> str:
     return opening + redact_url(url[:end]) + url[end:]
 
 
-@lru_cache(256)  # it is asked for again soon, for the same file
+@lru_cache(256)  # the same file's URL is redacted again soon
 def _redacted(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -99,7 +100,7 @@ def _redacted(url: str) -> str:
     credentials, at, host = parts.netloc.rpartition("@")
     behind_host = parts.path + parts.query + parts.fragment
     if not at and _has_odd_port(parts.netloc) and "@" in behind_host:
-        return f"{parts.scheme}://{MASK}"  # a password with a `/` in it, most likely
+        return f"{parts.scheme}://{MASK}"  # most likely a password that contains a `/`
     netloc = f"{MASK}@{host}" if at and credentials else parts.netloc
     redacted = (netloc, _redact_path(parts.path), _redact_query(parts.query), _redact_query(parts.fragment))
     if redacted == (parts.netloc, parts.path, parts.query, parts.fragment):
@@ -125,13 +126,13 @@ def _redact_query(query: str) -> str:
 
 
 def _redact_pieces(text: str, between: re.Pattern[str], equals: re.Pattern[str], *, is_named: bool) -> str:
-    """Parameters with the first secret masked, and all behind it: it is not known whether that still belongs to it.
+    """Mask the first secret parameter and everything after it, since the end of the secret is unknown.
 
     Args:
-        text: the parameters.
-        between: what stands between two of them.
-        equals: what stands between name and value.
-        is_named: whether the first piece is a parameter too; that of a segment is a name of its own.
+        text: parameters.
+        between: separator of parameters.
+        equals: separator of name and value.
+        is_named: whether the first piece is a parameter too; in a path segment it is the segment's own name.
     """
     pieces = between.split(text)  # every second piece is a separator
     for place in range(0, len(pieces), 2):
@@ -145,7 +146,7 @@ def _redact_pieces(text: str, between: re.Pattern[str], equals: re.Pattern[str],
 
 
 def _hides_secret(text: str) -> bool:
-    """Whether a URL with a secret stands in a parameter or a segment, or parameters with one; encoded or not."""
+    """Return whether a parameter or segment contains a URL or parameters with a secret, percent-encoded or not."""
     return _MAY_HIDE.search(text) is not None and any(
         _CREDENTIALS.search(decoded) is not None or any(map(is_masked_name, _PARAMETER.findall(decoded)))
         for decoded in _decodings(text)
@@ -153,7 +154,7 @@ def _hides_secret(text: str) -> bool:
 
 
 def _decodings(text: str) -> Iterator[str]:
-    """The text as it stands, and decoded once, twice, …"""
+    """Yield the text itself, and decoded once, twice, …"""
     yield text
     if "%" not in text and "+" not in text:
         return

@@ -10,14 +10,12 @@ downloads      many items at a time, from the dispatcher to the commit
 dispatcher     which item is next, hosts in turn; leases of workers that share an index
 http           the only code that makes requests
 store          objects, manifests and the index
-commit         published, then in the index, then an outcome, many at a time
-withdrawing    URLs that are gone lose their current object
-outcome        what became of an item, and of a stage
+commit         published, then in the index, then an outcome, many at a time; URLs that are gone are withdrawn
+outcome        what became of an item, and of a stage; files of later stages, written when they changed
 errors         everything that can go wrong, one tree
 contracts      data contracts, without polars
 concurrency    tasks that end together, threads that are waited for
 tolerance      a number or a share of what may fail
-output_files   files of later stages, written when they changed
 sample_site    a small web site on loopback, for demos and tests
 moved          modules and names of the version before
 

@@ -1,21 +1,27 @@
 """Commit: publish responses durably, then record them in the index, then report their outcomes.
 
 Items are committed in batches, in a thread beside those that dispatch and download.
+
+Of sources with `on_gone: withdraw`, URLs that two runs in a row did not find are withdrawn. The index notes the first
+miss; any other response in between removes the note. With the second miss the index withdraws the URL, the store
+records the withdrawal, and the index notes that the store has it. If a process is killed in between, the next run or
+`store reindex` does the rest. `store forget` withdraws in the same steps.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import monotonic
 
 from airnub_common import ALGORITHM, redact_url
-from airnub_core.errors import StoreError
+from airnub_core.errors import HttpStatusError, StoreError
 from airnub_core.http.io_threads import SerialExecutor
 from airnub_core.http.request import Response
 from airnub_core.items import Item
 from airnub_core.outcome import Outcome, Status
-from airnub_core.store.index import Index, IndexRow, Run
+from airnub_core.store.index import Index, IndexRow, Missed, Run, Standing
 from airnub_core.store.index.merge import is_later
 from airnub_core.store.protocol import PublishResult, Store
-from airnub_core.withdrawing import commit_unavailable
+from airnub_core.store.withdrawal import Withdrawal, withdraw
 
 BATCH = 1000
 """Items that are synced and indexed together; smaller batches spend more time on syncs, larger ones gain nothing."""
@@ -25,6 +31,7 @@ _LONGEST_WAIT = 2.0
 _MOST_WAITING = 2
 """Batches that may wait to be committed; from then on the disk is slower than the network, and dispatch pauses."""
 _VALIDATORS = IndexRow._fields.index("etag")
+TWICE = "in two runs in a row"
 
 
 def commit_batch(
@@ -119,6 +126,72 @@ def _row(response: Response, published: PublishResult) -> IndexRow:
     )
 
 
+def commit_unavailable(store: Store, index: Index, run: Run, unavailable: Sequence[Response]) -> list[Outcome | None]:
+    """Note or withdraw items that a run did not find, whose sources have `on_gone: withdraw`; returns their outcomes.
+
+    A response without an error stands for a link that its page no longer has. If it is missing for the first time, it
+    is noted, and its outcome is `None`, since it is not an item of this run.
+
+    Raises:
+        StoreError: the store or the index cannot be written.
+    """
+    missed: list[Response] = []
+    found: dict[str, list[str]] = {}
+    for one in unavailable:
+        if one.error is None or (isinstance(one.error, HttpStatusError) and one.error.is_gone):
+            missed.append(one)
+        else:
+            found.setdefault(one.request.source, []).append(one.request.url_digest)
+    for source, url_digests in found.items():
+        index.forget_misses(source, url_digests)
+    standings = index.miss(run, list(map(_key, missed))) if missed else []
+    stands = dict(zip(map(_key, missed), standings, strict=True))
+    due = [one for one in missed if stands[_key(one)] is Standing.MISSED_BEFORE]
+    withdrawn = withdraw(store, index, [_withdrawal(one, run) for one in due]) if due else []
+    for one, is_withdrawn in zip(due, withdrawn, strict=True):
+        # If it is not withdrawn, a concurrent run has just found it.
+        stands[_key(one)] = Standing.WITHDRAWN if is_withdrawn else Standing.UNKNOWN
+    newly = set(map(_key, due))
+    return [_outcome(one, stands.get(_key(one), Standing.UNKNOWN), is_new=_key(one) in newly) for one in unavailable]
+
+
+def _key(one: Response) -> Missed:
+    return Missed(one.request.source, one.request.url_digest)
+
+
+def _withdrawal(one: Response, run: Run) -> Withdrawal:
+    request = one.request
+    url = request.known.url if request.known is not None else redact_url(request.url)
+    return Withdrawal(request.source, request.url_digest, url, run.began_at, f"{_reason(one)} {TWICE}")
+
+
+def _reason(one: Response) -> str:
+    return f"answered {one.error.status}" if isinstance(one.error, HttpStatusError) else "missing on its page"
+
+
+def _outcome(one: Response, stands: Standing, *, is_new: bool) -> Outcome | None:
+    request, error, known = one.request, one.error, one.request.known
+    url = redact_url(request.url)
+    outcome = Outcome(request.source, Status.FAILED, url=url, attempts=one.attempts, error=error)
+    if stands is Standing.WITHDRAWN:
+        outcome = replace(
+            outcome,
+            kind=Status.GONE,
+            error=None,
+            note=f"{_reason(one)} {TWICE}: withdrawn" if is_new else "is withdrawn",
+        )
+        if known is not None:
+            return replace(outcome, digest=known.digest, path=known.path, manifest=known.manifest, size=known.size)
+        return outcome
+    if error is None:
+        return None
+    if stands is Standing.NOTED and isinstance(error, HttpStatusError):
+        noted = replace(error, is_noted=True)
+        noted.attempts, noted.kept = error.attempts, error.kept
+        return replace(outcome, error=noted)
+    return outcome
+
+
 class CommitQueue:
     """Collects the responses of one call and commits them in batches; one thread adds, a second one commits."""
 
@@ -153,11 +226,6 @@ class CommitQueue:
         """Error responses of items that may be withdrawn for them."""
         self._bytes = 0
         self._since = 0.0
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether a batch is being committed or waiting."""
-        return self._begun > self._done
 
     @property
     def is_behind(self) -> bool:
@@ -216,18 +284,15 @@ class CommitQueue:
 
     def _commit(self, responses: Sequence[Response], unavailable: Sequence[Response]) -> None:
         try:
-            self._commit_all(responses, unavailable)
+            if unavailable:
+                gone = commit_unavailable(self._store, self._index, self._run, unavailable)
+                self.report([response.request.number for response in unavailable], gone)
+            if not responses:
+                return
+            outcomes, error = commit_batch(self._store, self._index, responses)
+            self._index.release(response.request.url_digest for response in responses)
+            self.report([response.request.number for response in responses], outcomes)
+            if error is not None:
+                raise error
         finally:
             self._done += 1
-
-    def _commit_all(self, responses: Sequence[Response], unavailable: Sequence[Response]) -> None:
-        if unavailable:
-            gone = commit_unavailable(self._store, self._index, self._run, unavailable)
-            self.report([response.request.number for response in unavailable], gone)
-        if not responses:
-            return
-        outcomes, error = commit_batch(self._store, self._index, responses)
-        self._index.release(response.request.url_digest for response in responses)
-        self.report([response.request.number for response in responses], outcomes)
-        if error is not None:
-            raise error

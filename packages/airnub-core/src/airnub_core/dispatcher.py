@@ -92,8 +92,9 @@ class Dispatcher:
         """
         self._items, self._store, self._index, self._pool, self._force = items, store, index, pool, force
         self._at_once = max(_SHARED_AT_ONCE, connections) if index.shared else _AT_ONCE
-        self._max_in_flight = 2 * self._at_once if index.shared else max(_MAX_IN_FLIGHT * len(pool), 4 * connections)
-        self._in_flight_limit = self._max_in_flight if index.shared else max(_AT_FIRST, 2 * connections)
+        self.max_in_flight = 2 * self._at_once if index.shared else max(_MAX_IN_FLIGHT * len(pool), 4 * connections)
+        """The most jobs of one host that are ever in flight."""
+        self._in_flight_limit = self.max_in_flight if index.shared else max(_AT_FIRST, 2 * connections)
         self._leases = Leases(index, force=force)
         self._out: dict[int, str] = {}
         """By place, the URL digests of the jobs in flight."""
@@ -111,11 +112,6 @@ class Dispatcher:
         self._in_flight: Counter[str] = Counter()
         self._limits: dict[int, Limits] = {}
         self._queue([*range(first, len(items)), *range(first)])
-
-    @property
-    def max_in_flight(self) -> int:
-        """The most jobs of one host that are ever in flight."""
-        return self._max_in_flight
 
     @property
     def waits_for_others(self) -> bool:
@@ -142,7 +138,7 @@ class Dispatcher:
             self._leased_by_others = {}
             self._next_look = now + _LOOK_EVERY
         if self._begun and self._pool.has_idle:
-            self._in_flight_limit = min(_GROWTH * self._in_flight_limit, self._max_in_flight)
+            self._in_flight_limit = min(_GROWTH * self._in_flight_limit, self.max_in_flight)
         self._begun = True
         while places := self._take():
             requests = self._requests(places, done)

@@ -40,7 +40,7 @@ class Downloads:
         processes: int | None,
         run: Run,
         on_outcomes: Callable[[list[Outcome]], None],
-        client: Client | None = None,
+        client: Client,
     ) -> None:
         """Set the parameters; nothing is started before `run`.
 
@@ -53,7 +53,7 @@ class Downloads:
             processes: number of downloaders; `None` chooses by the number of items.
             run: the run under which missing URLs are noted (`on_gone: withdraw`).
             on_outcomes: called with outcomes as soon as they are final, from any thread.
-            client: the HTTP client of this process; `None` creates one.
+            client: the HTTP client of this process.
         """
         self._store = store
         self._index = index

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from airnub_common import redact_url
-from airnub_core.commit import commit_batch
+from airnub_core.commit import commit_batch, commit_unavailable
 from airnub_core.concurrency import in_thread
 from airnub_core.downloads import Downloads
 from airnub_core.errors import ConnectionFailedError, DamagedObjectError, ItemError, StoreError
@@ -38,7 +38,6 @@ from airnub_core.store.layout import derived_url
 from airnub_core.store.location import StoreLocation
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.protocol import Store
-from airnub_core.withdrawing import commit_unavailable
 
 if TYPE_CHECKING:
     from airnub_core.http.client import Client
@@ -77,11 +76,11 @@ class Engine:
         network: NetworkSettings,
         *,
         user_agent: str,
-        force: bool = False,
-        processes: int | None = None,
-        run: str | None = None,
-        on_expected: Callable[[int], None] = lambda _items: None,
-        on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
+        force: bool,
+        processes: int | None,
+        run: str | None,
+        on_expected: Callable[[int], None],
+        on_outcome: Callable[[Outcome], None],
     ) -> None:
         self.store: Store = opened.store
         self.index: Index = opened.index

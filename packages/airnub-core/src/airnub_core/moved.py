@@ -23,7 +23,7 @@ MODULES: Mapping[str, str] = {
     "airnub_core.network.settings": "airnub_core.http.settings",
     "airnub_core.published": "airnub_core.contracts.contract",
     "airnub_core.published_checks": "airnub_core.contracts.checks",
-    "airnub_core.results": "airnub_core.output_files",
+    "airnub_core.results": "airnub_core.outcome",
     "airnub_core.settling": "airnub_core.commit",
     "airnub_core.sources.paging": "airnub_core.sources.pagination",
     "airnub_core.store.bucket_address": "airnub_core.store.location",
@@ -48,6 +48,11 @@ MODULES: Mapping[str, str] = {
     "airnub_core.store.source_name": "airnub_core.store.layout",
     "airnub_core.store.staged": "airnub_core.store.layout",
     "airnub_core.store.verification": "airnub_core.store.fsck",
+    "airnub_core.sources.sitemap": "airnub_core.sources.pages",
+    "airnub_core.sources.watermarks": "airnub_core.sources.apis",
+    "airnub_core.store.staging": "airnub_core.store.factory",
+    "airnub_core.withdrawing": "airnub_core.commit",
+    "airnub_core.output_files": "airnub_core.outcome",
 }
 """The present module of each moved one."""
 NAMES: Mapping[tuple[str, str], str] = {

@@ -1,4 +1,4 @@
-"""Checks as contracts write them, and which one keeps another."""
+"""Published checks: their form in contracts, and which check implies which."""
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -15,13 +15,13 @@ EXPRESSION = {"check": "expression", "expected": "it to be cheap"}
 
 
 def loosened(wanted, found, name="one", other="one"):
-    """What is said of a promise that `found` is held against."""
+    """Return the message about a guarantee that `found` is compared with."""
     return loosened_check(name, ONE.validate_python(wanted), {other: ONE.validate_python(found)})
 
 
 @pytest.mark.parametrize("wanted", [ROWS, CHANGE, UNIQUE, FRESH, REFERENCE, EXPRESSION, {"check": "function"}])
 def test_a_check_keeps_itself_and_never_one_that_blocks_by_a_warning(wanted):
-    """A check that warns is kept by one that blocks."""
+    """A check implies itself; a blocking check implies a warning one, but not the other way round."""
     warns = {**wanted, "on_fail": "warn"}
     assert loosened(wanted, wanted) is None
     assert loosened(warns, wanted) is None
@@ -48,14 +48,14 @@ def test_a_check_keeps_itself_and_never_one_that_blocks_by_a_warning(wanted):
         (FRESH, {"column": "sold_at"}),
         (REFERENCE, {"to": "people"}),
         (REFERENCE, {"to_columns": ["id"]}),
-        (REFERENCE, {"columns": ["a", "c"], "to_columns": ["name", "c"]}),  # rows whose c is null are left out
+        (REFERENCE, {"columns": ["a", "c"], "to_columns": ["name", "c"]}),  # rows whose c is null are ignored
         (REFERENCE, {"over": "touched"}),
         (EXPRESSION, {"over": "touched"}),
         (EXPRESSION, {"check": "function"}),
     ],
 )
 def test_what_allows_more_is_a_looser_check(wanted, changes):
-    """Named with what was promised and what is found."""
+    """The message contains the guaranteed and the found check."""
     found = {**wanted, **changes}
     difference = loosened(wanted, found)
     assert difference == f"{ONE.validate_python(wanted)}, found {ONE.validate_python(found)}"
@@ -73,18 +73,18 @@ def test_what_allows_more_is_a_looser_check(wanted, changes):
     ],
 )
 def test_what_allows_less_keeps_the_promise(wanted, changes):
-    """Readers get what they were promised, and more."""
+    """A stricter check fulfils the guarantee of a looser one."""
     assert loosened(wanted, {**wanted, **changes}) is None
 
 
 def test_a_check_that_is_data_keeps_its_promise_under_a_new_name():
-    """An expression and a function do not: which one is meant is said by the name alone."""
+    """Checks that are data are compared by content; expressions and functions by name only."""
     assert loosened(ROWS, ROWS, other="rows") is None
     assert loosened(EXPRESSION, EXPRESSION, other="cheap").endswith("found no such check")
 
 
 def test_a_message_shows_a_check_as_contracts_write_it():
-    """On one line, with what its failure does."""
+    """A check is formatted on one line, with the effect of its failure."""
     shown = "{check: reference, columns: [a], to: customers, to_columns: [name], over: table, on_fail: block}"
     assert str(ONE.validate_python(REFERENCE)) == shown
     assert str(ONE.validate_python(FRESH)) == "{check: fresh, column: at, within: 36h, on_fail: block}"
@@ -105,7 +105,7 @@ def test_a_message_shows_a_check_as_contracts_write_it():
     ],
 )
 def test_values_that_a_field_may_have(wanted, found, difference):
-    """A wider range and one more value are looser."""
+    """A wider range and an additional value are looser."""
     assert FieldValues(**wanted).loosened_by(FieldValues(**found)) == difference
 
 
@@ -126,13 +126,13 @@ def test_values_that_a_field_may_have(wanted, found, difference):
     ],
 )
 def test_a_mistake_names_its_place(checks, expected):
-    """With what was expected there."""
+    """The error has the location of the mistake and the expectation."""
     with pytest.raises(ValidationError, match=f"(?s){expected}"):
         TypeAdapter(Checks).validate_python(checks)
 
 
 @pytest.mark.parametrize("values", [{"minimum": 2, "maximum": 1}, {"one_of": []}, {"minimum": "0"}, {"minimum": True}])
 def test_values_that_cannot_be_meant(values):
-    """Text is not a number, and a range has two ends in their order."""
+    """Text is not a number, and the minimum is not above the maximum."""
     with pytest.raises(ValidationError):
         FieldValues(**values)

@@ -1,4 +1,4 @@
-"""What a department publishes."""
+"""Contracts: models of contract files."""
 
 import pytest
 from pydantic import ValidationError
@@ -16,7 +16,7 @@ RAIN = {
 
 
 def test_a_field_is_its_type_or_more():
-    """Without more it has no unit and is never null."""
+    """A plain string is the type of a field without a unit that is never null."""
     place, rain = Contract.model_validate(RAIN).fields.values()
     assert (place.type, place.unit, place.nullable) == ("string", None, False)
     assert (rain.type, rain.unit, rain.nullable) == ("float64", "mm", True)
@@ -31,7 +31,7 @@ def test_a_field_is_its_type_or_more():
     ],
 )
 def test_a_type_is_written_in_one_way(written, name):
-    """Spaces in a file make no other type: code and readers are compared by its name."""
+    """Type names are normalized, since code and readers are compared by them."""
     contract = Contract.model_validate({**RAIN, "fields": {"place": "string", "more": written}})
     assert contract.fields["more"].type == name
 
@@ -57,13 +57,13 @@ def test_a_type_is_written_in_one_way(written, name):
     ],
 )
 def test_a_mistake_names_its_place(changes, expected):
-    """With what was expected there."""
+    """The error has the location of the mistake and the expectation."""
     with pytest.raises(ValidationError, match=f"(?s){expected}"):
         Contract.model_validate(RAIN | changes)
 
 
 def test_the_name_of_a_file():
-    """A name, and a version from 1."""
+    """A file name consists of the contract's name and a version from 1 on."""
     match = FILE.fullmatch("daily-rain_2.v12.yaml")
     assert (match["name"], match["version"]) == ("daily-rain_2", "12")
     for wrong in ("rain.yaml", "rain.v0.yaml", "rain.v1.yml", "rain.v01.yaml", "a.b.v1.yaml", ".v1.yaml"):
@@ -82,7 +82,7 @@ MADE = ContractSchema(
 
 
 def test_a_contract_of_before_there_were_checks_promises_those_of_its_code():
-    """Except for columns that are not published."""
+    """A contract without checks promises those of its code, except for unpublished columns."""
     contract = Contract.model_validate(RAIN)
     assert contract.checks is None
     completed = contract.completed(MADE)
@@ -92,7 +92,7 @@ def test_a_contract_of_before_there_were_checks_promises_those_of_its_code():
 
 
 def test_what_a_contract_says_itself_is_what_it_promises():
-    """It may promise less than its code keeps, and no check at all."""
+    """A contract may promise less than its code guarantees, including no check at all."""
     fields = {"place": "string", "rain": {"type": "float64", "minimum": -1}}
     completed = Contract.model_validate({**RAIN, "fields": fields, "checks": {}}).completed(MADE)
     assert completed.checks == {}
@@ -100,5 +100,5 @@ def test_what_a_contract_says_itself_is_what_it_promises():
 
 
 def test_the_name_of_a_version():
-    """As files and events have it."""
+    """Files and events use the same versioned name."""
     assert versioned("weather", 2) == "weather.v2"

@@ -21,12 +21,12 @@ from airnub_core.contracts.field_types import WORDS, Decimal, ListOf, Simple, St
     ],
 )
 def test_a_name_is_written_as_it_was_read(name):
-    """So equal types have equal names."""
+    """Parsing and formatting preserves a name, so equal types have equal names."""
     assert str(parse_field_type(name)) == name
 
 
 def test_a_name_is_parsed_into_its_parts():
-    """Readers of names map them to types of their own."""
+    """The parsed tree allows a mapping to other type systems."""
     name = "list(struct(city: string, price: decimal(9,2)))"
     struct = Struct((("city", Simple("string")), ("price", Decimal(9, 2))))
     assert parse_field_type(name) == ListOf(struct)
@@ -34,7 +34,7 @@ def test_a_name_is_parsed_into_its_parts():
 
 @pytest.mark.parametrize("name", ["decimal( 12 , 2 )", " decimal(12,2) ", "decimal(12,2)"])
 def test_spaces_do_not_count(name):
-    """A person writes them where they like."""
+    """White space is ignored."""
     assert str(parse_field_type(name)) == "decimal(12,2)"
 
 
@@ -67,6 +67,6 @@ def test_spaces_do_not_count(name):
     ],
 )
 def test_a_wrong_name_says_what_there_is(name, expected):
-    """The nearest, and the list."""
+    """The error suggests the closest name and lists all."""
     with pytest.raises(ValueError, match=re.escape(expected)):
         parse_field_type(name)

@@ -18,9 +18,9 @@ def test_a_body_in_memory_is_what_came():
 def test_a_note_is_taken_once(note):
     """At once; then the body can be resumed."""
     body = MemoryBody()
-    assert (body.takes_note, body.has_note, body.resumable) == (True, False, None)
+    assert (body.takes_note, body.resumable) == (True, None)
     body.note(note)
-    assert (body.takes_note, body.has_note, body.resumable) == (False, True, note)
+    assert (body.takes_note, body.resumable) == (False, note)
 
 
 @pytest.mark.parametrize(

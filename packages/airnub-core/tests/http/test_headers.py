@@ -107,7 +107,6 @@ def test_no_line_is_an_error(lines):
 @pytest.mark.parametrize(
     ("header", "name"),
     [
-        (None, None),
         ("", None),
         ("inline", None),
         ("attachment", None),

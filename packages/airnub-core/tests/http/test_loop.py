@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from math import inf
 from time import monotonic, sleep
 
 import pycurl
@@ -40,6 +41,7 @@ class Several(Loop):
 
     def due(self, now):
         del now
+        return inf
 
     def ended(self, curl, code, message):
         del message

@@ -1,6 +1,7 @@
 """Bodies as streams by themselves; with a client and a server they are tested in `test_transport`."""
 
 import asyncio
+from math import inf
 from types import SimpleNamespace
 
 import pytest
@@ -113,9 +114,9 @@ def test_what_comes_slowly_is_handed_over_after_a_moment(monkeypatch):
     async def work(sink, client, _ends):
         sink.body(lambda: RECEIVED).write(b"slow")
         assert 0 < sink.look(now[0], is_idle=True) <= 0.1
-        assert sink.look(now[0] + 0.1, is_idle=True) is None
+        assert sink.look(now[0] + 0.1, is_idle=True) == inf
         assert await sink.head is RECEIVED
-        assert (sink.look(now[0], is_idle=True), client.watched) == (None, [])
+        assert (sink.look(now[0], is_idle=True), client.watched) == (inf, [])
 
     streaming(work)
 

@@ -15,6 +15,7 @@ from misbehaviours import content
 
 from airnub_core.errors import StoreError, WorkerLostError
 from airnub_core.http import worker_pool as pool_module
+from airnub_core.http.client import Client
 from airnub_core.http.downloader import DownloaderConfig
 from airnub_core.http.worker_pool import WorkerPool
 
@@ -27,6 +28,14 @@ def setting(staging_folder, tmp_path):
     return DownloaderConfig(staging_folder, tmp_path / "hidden", 4, "tests/1")
 
 
+@pytest.fixture
+def client():
+    """Of this process."""
+    made = Client("tests/1", 4)
+    yield made
+    made.close()
+
+
 def results_of(pool):
     """All that come, by number."""
     return {result.request.number: result for packet in pool.results() for result in packet}
@@ -34,8 +43,8 @@ def results_of(pool):
 
 def wait_for(pool):
     """All have started; before, jobs go to those that have."""
-    if not pool.has_started:
-        next(packet for packet in pool.results() if pool.has_started)
+    if not all(place.is_ready for place in pool._places):
+        next(packet for packet in pool.results() if all(place.is_ready for place in pool._places))
 
 
 def workers():
@@ -45,11 +54,11 @@ def workers():
 
 
 @pytest.mark.parametrize("members", [1, 2, 3])
-def test_any_number_comes_to_the_same(setting, job, server, staging_folder, members):
+def test_any_number_comes_to_the_same(setting, job, server, staging_folder, members, client):
     """The same results, staged in the same place, and nobody is left when the block is."""
     urls = [server.url("whole", size=1000 * number, seed=number) for number in range(1, 12)]
     urls += [server.url("missing"), server.url("whole", size=3_000_000)]
-    with WorkerPool(setting, members) as pool:
+    with WorkerPool(setting, members, client) as pool:
         wait_for(pool)
         assert (len(pool), len(workers())) == (members, members - 1)
         for number, url in enumerate(urls):
@@ -65,9 +74,9 @@ def test_any_number_comes_to_the_same(setting, job, server, staging_folder, memb
     assert len({result.staged.folder for result in results.values() if result.staged is not None}) == 12
 
 
-def test_work_goes_to_whoever_has_the_least(setting, job, server, staging_folder):
+def test_work_goes_to_whoever_has_the_least(setting, job, server, staging_folder, client):
     """Each has its share, under a prefix of its own."""
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         wait_for(pool)
         for number in range(6):
             pool.add([job(server.url("held", until=4, seed=number), number)])
@@ -76,31 +85,33 @@ def test_work_goes_to_whoever_has_the_least(setting, job, server, staging_folder
     assert {path.parent.name for path in staging_folder.glob("*/*/")} == {"a", "b"}
 
 
-def test_nobody_waits_for_who_has_not_started(setting, job, server):
+def test_nobody_waits_for_who_has_not_started(setting, job, server, client):
     """Jobs go to those that have; a process that is not needed any more is ended before it has begun."""
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         pool.add([job(server.url("whole", size=1), 1)])
         pool.close()
         assert list(results_of(pool)) == [1]
     assert workers() == []
 
 
-def test_who_has_started_says_so(setting):
-    """With an empty packet; one alone has."""
-    with WorkerPool(setting) as pool:
-        assert pool.has_started
-    with WorkerPool(setting._replace(hidden=setting.hidden / "other"), 3) as pool:
-        assert not pool.has_started
+def test_who_has_started_says_so(setting, job, server, client):
+    """With an empty packet, and then has no job; one alone has started at once."""
+    with WorkerPool(setting, 1, client) as pool:
+        assert pool.has_idle
+    with WorkerPool(setting._replace(hidden=setting.hidden / "other"), 2, client) as pool:
+        pool.add([job(server.url("held", until=2), 0)])
+        assert not pool.has_idle
         packets = pool.results()
-        while not pool.has_started:
+        while not pool.has_idle:
             assert next(packets) == []
+        pool.add([job(server.url("held", until=2, seed=1), 1)])
         pool.close()
-        assert list(packets) == []
+        assert sorted(result.request.number for packet in packets for result in packet) == [0, 1]
 
 
-def test_who_is_late_has_no_jobs(setting, job, server, staging_folder):
+def test_who_is_late_has_no_jobs(setting, job, server, staging_folder, client):
     """Until it has started, others have all of them."""
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         for number in range(6):
             pool.add([job(server.url("whole", size=10, seed=number), number)])
         pool.close()
@@ -109,9 +120,9 @@ def test_who_is_late_has_no_jobs(setting, job, server, staging_folder):
 
 
 @pytest.mark.parametrize("members", [1, 2])
-def test_the_rest_comes_when_results_are_left_early(setting, job, server, members):
+def test_the_rest_comes_when_results_are_left_early(setting, job, server, members, client):
     """All that has come until everybody has ended, each once."""
-    with WorkerPool(setting, members) as pool:
+    with WorkerPool(setting, members, client) as pool:
         wait_for(pool)
         for number in range(200):
             pool.add([job(server.url("whole", size=10, seed=number), number)])
@@ -134,10 +145,10 @@ def test_shares_do_not_exceed_the_whole():
 
 
 @pytest.mark.parametrize("members", [1, 2])
-def test_it_is_stopped(setting, job, server, members):
+def test_it_is_stopped(setting, job, server, members, client):
     """The results so far still come, and those that are not there are given up."""
     stopped = False
-    with WorkerPool(setting, members) as pool:
+    with WorkerPool(setting, members, client) as pool:
         wait_for(pool)
         pool.add([job(server.url("told"), 1)])
         for number in range(2, 2 + members):
@@ -152,18 +163,19 @@ def test_it_is_stopped(setting, job, server, members):
 
 
 @pytest.mark.parametrize("members", [1, 2])
-def test_a_block_that_is_left_early(setting, job, server, members):
+def test_a_block_that_is_left_early(setting, job, server, members, client):
     """Nobody goes on."""
-    with WorkerPool(setting, members) as pool:
+    with WorkerPool(setting, members, client) as pool:
         pool.add([job(server.url("stall"), 1, stall_timeout=60)])
         assert server.busy.reached(1)
-    assert workers() == []
+    assert (workers(), client.is_idle) == ([], True)
+    client.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("airnub")]
 
 
-def test_a_stop_that_comes_too_late(setting):
+def test_a_stop_that_comes_too_late(setting, client):
     """All have ended: there is nobody to tell, and that is no error."""
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         pool.close()
         assert results_of(pool) == {}
     pool.stop()
@@ -213,9 +225,9 @@ def whole(results, staging_folder):
 
 @pytest.mark.system
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT])
-def test_a_process_that_is_killed_in_the_middle(setting, job, gated, server, gate, staging_folder, how):
+def test_a_process_that_is_killed_in_the_middle(setting, job, gated, server, gate, staging_folder, how, client):
     """Another takes its place, and fetches what it was at: each job has one result, and nothing else stays staged."""
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         wait_for(pool)
         for number in range(12):
             pool.add([gated(number)])
@@ -231,9 +243,9 @@ def test_a_process_that_is_killed_in_the_middle(setting, job, gated, server, gat
     assert workers() == []
 
 
-def test_what_came_before_a_kill_is_not_fetched_again(setting, job, gated, server, gate, staging_folder):
+def test_what_came_before_a_kill_is_not_fetched_again(setting, job, gated, server, gate, staging_folder, client):
     """Its results are kept, and what they name stays where it is; what was staged without a result goes."""
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         wait_for(pool)
         pool.add([gated(0)])
         pool.add([job(server.url("whole", size=100, seed=number), number) for number in (1, 2, 3)])
@@ -256,9 +268,9 @@ def test_what_came_before_a_kill_is_not_fetched_again(setting, job, gated, serve
     assert [len(server.asked_for(server.url("whole", size=100, seed=number))) for number in (1, 2, 3)] == [1, 1, 1]
 
 
-def test_a_process_that_is_killed_before_it_has_started(setting, job, server, staging_folder):
+def test_a_process_that_is_killed_before_it_has_started(setting, job, server, staging_folder, client):
     """Another is started, for there may be more to do."""
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         kill()
         wait_for(pool)
         assert (pool.losses, len(workers())) == (1, 1)
@@ -270,9 +282,9 @@ def test_a_process_that_is_killed_before_it_has_started(setting, job, server, st
     assert whole(results, staging_folder)
 
 
-def test_a_process_that_is_killed_when_all_is_dealt(setting, job, gated, server, gate, staging_folder):
+def test_a_process_that_is_killed_when_all_is_dealt(setting, job, gated, server, gate, staging_folder, client):
     """Its jobs are done by another, which ends then."""
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         wait_for(pool)
         pool.add([job(server.url("whole", size=100, seed=0), 0)])
         pool.add([gated(number) for number in range(1, 9)])
@@ -287,9 +299,9 @@ def test_a_process_that_is_killed_when_all_is_dealt(setting, job, gated, server,
 
 
 @pytest.mark.system
-def test_processes_that_are_killed_again_and_again(setting, gated, server, gate, staging_folder):
+def test_processes_that_are_killed_again_and_again(setting, gated, server, gate, staging_folder, client):
     """As long as there are not too many, each job has its file in the end."""
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         wait_for(pool)
         for start in (0, 100):
             pool.add([gated(number) for number in range(start, start + 100)])
@@ -308,9 +320,9 @@ def test_processes_that_are_killed_again_and_again(setting, gated, server, gate,
     assert whole({result.request.number: result for result in results}, staging_folder)
 
 
-def test_a_process_that_is_killed_after_a_stop(setting, job, server):
+def test_a_process_that_is_killed_after_a_stop(setting, job, server, client):
     """None takes its place."""
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         wait_for(pool)
         for number in range(2):
             pool.add([job(server.url("stall", size=number), number, stall_timeout=60)])
@@ -325,11 +337,11 @@ def test_a_process_that_is_killed_after_a_stop(setting, job, server):
 
 
 @pytest.mark.system
-def test_a_job_that_ends_its_process_fails_alone(setting, job, server, staging_folder):
+def test_a_job_that_ends_its_process_fails_alone(setting, job, server, staging_folder, client):
     """It is found among many after few processes, which do the others; this process never touches it."""
     url = server.url("poison")
     server.behaviours["poison"] = poison
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         wait_for(pool)
         pool.add([job(server.url("whole", size=100, seed=0), 0)])
         others = [job(server.url("whole", size=100, seed=number), number) for number in range(1, 80)]
@@ -345,11 +357,11 @@ def test_a_job_that_ends_its_process_fails_alone(setting, job, server, staging_f
     assert workers() == []
 
 
-def test_too_many_processes_that_end(setting, job, server, staging_folder, monkeypatch):
+def test_too_many_processes_that_end(setting, job, server, staging_folder, monkeypatch, client):
     """What they were at fails, and this process does the rest alone: it ends."""
     monkeypatch.setattr(pool_module, "MOST_LOSSES", 3)
     server.behaviours["poison"] = poison
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         wait_for(pool)
         pool.add([job(server.url("whole", size=100, seed=0), 0)])
         pool.add([job(server.url("poison", number=number), number, stall_timeout=60) for number in range(1, 100)])
@@ -370,7 +382,7 @@ def test_too_many_processes_that_end(setting, job, server, staging_folder, monke
     assert workers() == []
 
 
-def test_a_large_file_goes_on_where_the_lost_process_was(setting, job, gated, server, gate, staging_folder):
+def test_a_large_file_goes_on_where_the_lost_process_was(setting, job, gated, server, gate, staging_folder, client):
     """What has come of it is parked, and the next process asks for the rest."""
     size, etag = 12 * MIB, {"ETag": '"v1"'}
     body = content(size)
@@ -385,7 +397,7 @@ def test_a_large_file_goes_on_where_the_lost_process_was(setting, job, gated, se
             talk.answer(206, etag | where, body[talk.asked.start :])
 
     server.behaviours["large"] = large
-    with WorkerPool(setting, 2) as pool:
+    with WorkerPool(setting, 2, client) as pool:
         wait_for(pool)
         pool.add([gated(0)])
         pool.add([job(server.url("large"), 1, stall_timeout=60)])
@@ -402,10 +414,10 @@ def test_a_large_file_goes_on_where_the_lost_process_was(setting, job, gated, se
     assert second.start >= MIB
 
 
-def test_a_staging_folder_that_is_none(setting, tmp_path):
+def test_a_staging_folder_that_is_none(setting, tmp_path, client):
     """It is an error before anything is asked for, and no process is left."""
     with pytest.raises(StoreError, match="none"):
-        WorkerPool(setting._replace(staging=tmp_path / "none"), 2)
+        WorkerPool(setting._replace(staging=tmp_path / "none"), 2, client)
     assert workers() == []
 
 
@@ -415,15 +427,17 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from airnub_core import NetworkSettings
+from airnub_core.http.client import Client
 from airnub_core.http.downloader import DownloaderConfig
 from airnub_core.http.worker_pool import WorkerPool
 from airnub_core.http.request import Request
 
 staging, *urls = sys.argv[1:]
 limits = NetworkSettings(allow_private_hosts=True).limits()
-with WorkerPool(DownloaderConfig(Path(staging), Path(staging, "hidden"), 4, "me"), 2) as pool:
-    next(packet for packet in pool.results() if pool.has_started)
+client = Client("me", 4)
+with WorkerPool(DownloaderConfig(Path(staging), Path(staging, "hidden"), 4, "me"), 2, client) as pool:
     for number, url in enumerate(urls):
+        next(packet for packet in pool.results() if pool.has_idle)
         pool.add([Request(number, "s", url, "0" * 64, limits)])
     for _ in pool.results():
         pass

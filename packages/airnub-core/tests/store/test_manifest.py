@@ -321,6 +321,8 @@ def test_reading_and_writing_changes_nothing(
     ).as_bytes()
     manifest = Manifest.parse(content, "here")
     assert manifest.as_bytes() == content
+    plain = json.dumps(manifest.as_json(), indent=2, ensure_ascii=False)
+    assert content == f"{plain}\n".encode(errors="backslashreplace")
     assert (manifest.source, manifest.title, manifest.file_name) == (asked.source, asked.title, file_name)
     assert (manifest.original_file_name, manifest.size, manifest.derived_from) == (original, size, derived_from)
     assert manifest.headers == {name: value for name, value in headers.items() if name in HEADERS_WORTH_KEEPING}

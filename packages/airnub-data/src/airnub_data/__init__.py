@@ -1,19 +1,18 @@
-"""Datasets that can be trusted: declared once, made of what was ingested, published by one commit.
+"""Typed datasets in Delta tables: declared once, made from ingested objects, published in one commit.
 
 >>> from airnub_data import Column, Csv, Dataset
 
 Declaration: `dataset`, `columns`, `partitioning`, `checks`, `limits`.
 
-From objects to rows: `inputs` (current objects), `readers`, `drift` (columns that changed), `parsing` and `conform`
-(typed values, broken rules), `stage` (typed rows of one object, cached), `keys` (which row of a key wins). A dataset
-of other datasets: `lineage`, `input_versions`, `transformed`.
+From objects to rows: `inputs` (current objects), `readers`, `drift` (schema differences), `parsing` and `conform`
+(typed values, validation), `stage` (typed rows of one object, cached), `keys` (deduplication by key). Datasets made
+from other datasets: `lineage`, `input_versions`, `transformed`.
 
-Publishing: `make` (one run), `code` (digest of the declaration and its code), `table` (Delta) with `record` (what a
-commit records) and `partition_files`, `quarantine`, `evaluation` (checks of a version) and `check_history`,
-`parquet_copy`.
+Publishing: `make` (one run), `code` (digest of the declaration and its code), `table` (Delta) with `record` (commit
+metadata) and `partition_files`, `quarantine`, `evaluation` (checks of a version) and `check_history`, `parquet_copy`.
 
-Afterwards: `outcome`, `pending` (what the next run would do), `versions` (history, rollback, release, vacuum), `scan`
-and `published_datasets` (reading, by declaration or by contract), `contract_checks`, `location` (folder or bucket),
+Afterwards: `outcome`, `pending` (dry run), `versions` (history, rollback, release, vacuum), `scan` and
+`published_datasets` (reading by declaration or by contract), `contract_checks`, `location` (folder or bucket),
 `testing`.
 """
 

@@ -16,16 +16,22 @@ class CheckedVersion:
 
     version: int
     at: datetime
-    """Of its commit, in UTC."""
+    """Time of the commit, in UTC."""
     rows: int
+    """Row count."""
     checks: tuple[CheckResult, ...]
-    """What its checks found; those of versions before a check was declared lack it."""
+    """Results of the checks. A check that was declared after this version has no result here."""
 
 
 def check_history(location: Location, name: str, limit: int) -> list[CheckedVersion]:
-    """The last versions that runs committed, the oldest first; none where there is no table.
+    """Return the last versions that runs committed, oldest first; an empty list if the table does not exist.
 
-    A version that came back by a rollback is left out, for it was judged when it was made.
+    A version that a rollback restored is left out: its checks ran when it was first committed.
+
+    Args:
+        location: location of the datasets.
+        name: name of the table.
+        limit: maximum number of versions.
 
     Raises:
         StoreError: the table cannot be read.
@@ -33,7 +39,7 @@ def check_history(location: Location, name: str, limit: int) -> list[CheckedVers
     table = Table.open(location, name)
     if table is None:
         return []
-    # A vacuum makes two commits that say nothing of rows.
+    # A vacuum adds two commits without a record of rows.
     found: Sequence[tuple[int, datetime, Record]] = [
         (commit.version, commit.at, Record.parse(commit.record)) for commit in table.history(limit * 3) if commit.record
     ]

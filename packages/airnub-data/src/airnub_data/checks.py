@@ -1,7 +1,7 @@
-"""Checks: conditions on a whole dataset, or on the rows that a run adds, which are checked before each commit.
+"""Checks: conditions on a whole dataset, or on the rows that a run adds, evaluated before each commit.
 
-What must hold for a single value is said by its `Column`; rows that break such a rule are quarantined. A check judges
-the version as it would be: one that fails blocks its commit, or warns.
+Rules for single values belong to `Column`; rows that break them are quarantined. A check evaluates the version that is
+about to be committed: a failure blocks the commit or adds a warning.
 
 >>> from airnub_data.checks import expression, fresh, row_count, unique
 >>> checks = (
@@ -31,17 +31,17 @@ from airnub_core.tolerance import Growth, Tolerance, tolerates
 from airnub_data.columns import Schema, stored_type
 
 Over = Literal["table", "touched"]
-"""All rows of the version, or the rows of the files that a run adds."""
+"""Rows that a check reads: `table`, all rows of the version; `touched`, the rows of the files that the run adds."""
 Moment = date | datetime
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 HASHES_AT_ONCE = 5_000_000
-"""Rows whose hashes are compared at a time: 40 MB of hashes, and as much again to count them."""
+"""Maximum number of hashes in memory: 5 M rows are 40 MB of hashes, and as much again to count distinct ones."""
 _NAMED_HASHES = 1_000
 _FEW_VALUES = 10_000
-"""Rows of a dataset that is referred to; with more, a join is faster."""
+"""Maximum row count of a referenced dataset for which `is_in` is used; above it, a join is faster."""
 _LONGEST_EXAMPLE = 80
-"""Characters of a value that a message shows."""
+"""Maximum length of an example value in a message, in characters."""
 _VERSIONS = 7
 _SHRINK: TypeAdapter[int | str | None] = TypeAdapter(Tolerance | None)
 _GROWTH: TypeAdapter[int | str | None] = TypeAdapter(Growth | None)
@@ -50,42 +50,43 @@ _WITHIN: TypeAdapter[timedelta] = TypeAdapter(Within)
 
 @dataclass(frozen=True, slots=True)
 class CheckedRows:
-    """What a check may look at: rows as readers will see them, with the declared types and without internal columns."""
+    """Input of a check: rows as readers see them, with the declared types and without internal columns."""
 
     rows: pl.LazyFrame
-    """Of the version, or of the files that are new, as the check's `over` says."""
+    """Rows of the version, or of its new files, according to the check's `over`."""
     total: int
-    """Rows of the version."""
+    """Row count of the version."""
     now: datetime
-    """In UTC."""
+    """Time of the evaluation, in UTC."""
     newest_kept: Callable[[str], Moment | None]
-    """The largest value of a column in the files that the version keeps, to the millisecond; from the table's log."""
+    """Returns the maximum of a column over the files that the version keeps, from the statistics in the Delta log;
+    timestamps have millisecond precision."""
     earlier: Callable[[int], Sequence[int]]
-    """The row counts of so many versions before, as far as there are any."""
+    """Returns the row counts of the previous versions, at most as many as the argument."""
     dataset: Callable[[str], pl.LazyFrame]
-    """The rows of a different dataset."""
+    """Returns the rows of a different dataset by its name."""
     values: Sequence[Any] = ()
-    """Of the check's `aggregates`, in their order."""
+    """Values of the check's `aggregates`, in their order."""
     hashes: pl.Series | None = None
-    """Those of the check's `row_hashes`, where they were collected in the same pass."""
+    """Result of the check's `row_hashes`; `None` if the hashes were not collected in the same pass."""
 
 
 class Finding(NamedTuple):
-    """What a check found."""
+    """Result of evaluating one check."""
 
     passed: bool
-    """Whether what it expects holds."""
+    """Whether the check passed."""
     found: str
-    """As a message says it behind `found`."""
+    """What was found: the words after `found` in a message."""
     value: float | None = None
-    """The number that it judged, `None` where it judges none."""
+    """The number that the check compared; `None` if it compares none."""
     unit: str | None = None
-    """What the number counts."""
+    """Unit of `value`, such as `rows`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One check; the functions of this module make them."""
+    """Base class of checks. The functions of this module create them."""
 
     name: str
     on_fail: OnFail = "block"
@@ -93,7 +94,7 @@ class Check:
 
     @property
     def expected(self) -> str:
-        """What must hold, as a message says it behind `expected`."""
+        """The expected condition: the words after `expected` in a message."""
         raise NotImplementedError
 
     @property
@@ -102,7 +103,7 @@ class Check:
         return ()
 
     def problem(self, schema: Schema) -> str | None:
-        """What is wrong with the declaration for a dataset with these columns, `None` where nothing is."""
+        """Return why this check is invalid for a dataset with this schema, or `None` if it is valid."""
         if _NAME.fullmatch(self.name) is None:
             return f"expected a name of small letters, digits and _ for a check, found {self.name!r}; pass name="
         for what, value, words in (("on_fail", self.on_fail, OnFail), ("over", self.over, Over)):
@@ -116,26 +117,28 @@ class Check:
         return None
 
     def require_evaluable(self, rows: pl.LazyFrame) -> None:
-        """Raises:
-        TypeError: rows with these types cannot be judged.
+        """Verify that the check can be evaluated on rows with these types.
+
+        Raises:
+            TypeError: the check cannot be evaluated on these types.
         """
 
     def aggregates(self) -> Sequence[pl.Expr]:
-        """Single values that the check needs of its rows: those of all checks are found in one pass."""
+        """Return the aggregate expressions that the check needs. Those of all checks are computed in one pass."""
         return ()
 
     def row_hashes(self, rows: pl.LazyFrame) -> pl.LazyFrame | None:  # noqa: ARG002  # of checks that need them
-        """A hash of each row, in one column, where the check needs them; `None` where it does not."""
+        """Return one column with a hash of each row, or `None` if the check needs no hashes."""
         return None
 
     def judge(self, rows: CheckedRows) -> Finding:
-        """Whether it holds, and what was found."""
+        """Evaluate the check."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unique(Check):
-    """Rows differ in these columns; rows with a null in one of them are left out."""
+    """The values of some columns are unique; rows with a null in one of them are ignored."""
 
     columns: tuple[str, ...]
 
@@ -155,7 +158,7 @@ class Unique(Check):
         return (pl.col(self.columns[0]) if len(self.columns) == 1 else pl.struct(self.columns)).hash()
 
     def judge(self, rows: CheckedRows) -> Finding:
-        # Hashes take a fraction of the memory of the values; where two are equal, the values decide.
+        # Hashes take a fraction of the memory of the values; values are compared only where hashes are equal.
         given = rows.rows.select(self.columns).drop_nulls()
         repeated, some = 0, None
         slices = max(1, -(-rows.total // HASHES_AT_ONCE))
@@ -173,7 +176,7 @@ class Unique(Check):
                 same = given.filter(self._hash.is_in(twice.implode()))
                 some = same.filter(pl.struct(self.columns).is_duplicated()).head(1).collect()
                 if some.is_empty() and len(twice) < _NAMED_HASHES:
-                    some, more = None, 0  # different values with equal hashes
+                    some, more = None, 0  # hash collision of different values
             repeated += more
         if some is None or some.is_empty():
             return Finding(True, "no repeated value", 0, "rows too many")
@@ -183,7 +186,7 @@ class Unique(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class RowCount(Check):
-    """The version has so many rows."""
+    """The row count of the version is within bounds."""
 
     minimum: int | None = None
     maximum: int | None = None
@@ -209,7 +212,7 @@ class RowCount(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class RowCountChange(Check):
-    """The number of rows stays near the median of the last versions; the first version has none to compare with."""
+    """The row count stays close to the median of the previous versions; the first version always passes."""
 
     max_shrink: int | str | None = None
     max_growth: int | str | None = None
@@ -251,11 +254,11 @@ class RowCountChange(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class Fresh(Check):
-    """The newest value of a column is not older than that; a date counts from its midnight in UTC."""
+    """The newest value of a column is at most as old as `within`; a date counts from midnight UTC."""
 
     column: str
     within: timedelta
-    # The newest of the other files is in the table's log, so that files which stay are not read.
+    # The maxima of the other files are in the Delta log, so files that stay are not read.
     over: Over = "touched"
 
     @property
@@ -281,7 +284,7 @@ class Fresh(Check):
         return self.judge_newest(max(map(_moment, found), default=None), rows.now)
 
     def judge_newest(self, newest: Moment | None, now: datetime) -> Finding:
-        """The same for the newest value that is known."""
+        """Evaluate the check for a newest value that is already known; `None` if the column has no value."""
         if newest is None:
             return Finding(False, "no value")
         newest = _moment(newest)
@@ -292,7 +295,7 @@ class Fresh(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class Reference(Check):
-    """Every value occurs in a different dataset; rows with a null in one of the columns are left out."""
+    """Foreign key: every value occurs in a different dataset. Rows with a null in one of the columns are ignored."""
 
     columns: tuple[str, ...]
     to: str
@@ -318,7 +321,7 @@ class Reference(Check):
         known = _as_stored(rows.dataset(self.to), self.to_columns)
         given = _as_stored(rows.rows, self.columns).drop_nulls()
         if len(self.columns) == 1 and known.select(pl.len()).collect().item() <= _FEW_VALUES:
-            # The reader of Parquet looks for them itself: 0.02 s of processor time for 5 M rows, a join 0.14 s.
+            # The Parquet reader applies `is_in` itself: 0.02 s of processor time for 5 M rows, a join 0.14 s.
             values = known.unique().collect().to_series()
             lost = given.filter(pl.col(self.columns).is_in(values.implode()).not_())
         else:
@@ -333,7 +336,7 @@ class Reference(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class Expression(Check):
-    """An expression of polars that is true: for each row, where null counts as true, or once for all rows."""
+    """A polars expression is true for each row (null counts as true), or is a single true value for all rows."""
 
     expression: pl.Expr = field(compare=False)
     described: str | None = None
@@ -343,13 +346,13 @@ class Expression(Check):
         return self.described or f"{self.expression} to be true"
 
     def require_evaluable(self, rows: pl.LazyFrame) -> None:
-        # `not_` of a number is a number.
+        # `not_` is defined for numbers too and returns a number, so a numeric expression would not fail by itself.
         [dtype] = rows.select(self.expression).collect_schema().dtypes()
         if dtype != pl.Boolean:
             raise TypeError(f"expected an expression that is true or false, found {dtype}")
 
     def aggregates(self) -> Sequence[pl.Expr]:
-        # What else a message says costs as much again, and is asked where it is not true alone.
+        # Counts and examples for the message cost as much again, so they are computed only after a failure.
         return (self.expression.all(ignore_nulls=False),)
 
     def judge(self, rows: CheckedRows) -> Finding:
@@ -373,7 +376,7 @@ class Expression(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class Function(Check):
-    """A function of a department: over the rows, true where they are right, else a text that says what it found."""
+    """A function of the department over the rows returns `True`; on failure it may return a text instead of `False`."""
 
     function: Callable[[pl.LazyFrame], bool | str]
     described: str | None = None
@@ -390,13 +393,13 @@ class Function(Check):
 
 
 def unique(*columns: str, name: str | None = None, on_fail: OnFail = "block", over: Over = "table") -> Unique:
-    """Rows differ in these columns, which are not the key.
+    """Check that the values of these columns are unique. The key needs no such check.
 
     Args:
-        columns: one or several; a row with a null in one of them is left out.
-        name: what operators call it. Default: `unique_` and the columns.
-        on_fail: what a failure does.
-        over: `touched` compares the rows of new files with each other alone.
+        columns: one or several; a row with a null in one of them is ignored.
+        name: name of the check in messages and settings. Default: `unique_` and the columns.
+        on_fail: `block` prevents the commit, `warn` adds a warning.
+        over: `table` compares all rows; `touched` compares only the rows of new files with each other.
     """
     return Unique(name=name or _named("unique", columns), columns=columns, on_fail=on_fail, over=over)
 
@@ -404,7 +407,7 @@ def unique(*columns: str, name: str | None = None, on_fail: OnFail = "block", ov
 def row_count(
     *, minimum: int | None = None, maximum: int | None = None, name: str = "row_count", on_fail: OnFail = "block"
 ) -> RowCount:
-    """The dataset has so many rows."""
+    """Check that the row count of the version is within bounds, both inclusive."""
     return RowCount(name=name, minimum=minimum, maximum=maximum, on_fail=on_fail)
 
 
@@ -416,14 +419,14 @@ def row_count_change(
     name: str = "row_count_change",
     on_fail: OnFail = "block",
 ) -> RowCountChange:
-    """The number of rows stays near the median of the last versions.
+    """Check that the row count stays close to the median of the previous versions.
 
     Args:
-        max_shrink: rows that may be fewer, a number or a share such as `20%`.
-        max_growth: rows that may be more, a number or a share such as `150%`.
-        versions: how many versions before are looked at; fewer, where there are fewer.
-        name: what operators call it.
-        on_fail: what a failure does.
+        max_shrink: maximum decrease: a number of rows, or a share such as `20%`.
+        max_growth: maximum increase: a number of rows, or a share such as `150%`.
+        versions: number of previous versions; fewer are used if fewer exist.
+        name: name of the check in messages and settings.
+        on_fail: `block` prevents the commit, `warn` adds a warning.
     """
     return RowCountChange(
         name=name, max_shrink=max_shrink, max_growth=max_growth, versions=versions, on_fail=on_fail
@@ -431,16 +434,16 @@ def row_count_change(
 
 
 def fresh(column: str, *, within: str | timedelta, name: str | None = None, on_fail: OnFail = "block") -> Fresh:
-    """The newest value of a column is not older than that; also of a dataset that did not change.
+    """Check that the newest value of a column is recent, also when the dataset did not change.
 
     Args:
-        column: of dates or times; a time without a zone is in UTC.
-        within: such as `36h`.
-        name: what operators call it. Default: `fresh_` and the column.
-        on_fail: what a failure does.
+        column: column of dates or timestamps; a timestamp without a time zone is in UTC.
+        within: maximum age, such as `36h`; at least a minute.
+        name: name of the check in messages and settings. Default: `fresh_` and the column.
+        on_fail: `block` prevents the commit, `warn` adds a warning.
 
     Raises:
-        DatasetError: `within` is a different text, or less than a minute.
+        DatasetError: `within` is not a duration, or is shorter than a minute.
     """
     name = name or _named("fresh", (column,))
     try:
@@ -459,15 +462,16 @@ def reference(
     on_fail: OnFail = "block",
     over: Over = "table",
 ) -> Reference:
-    """Every value occurs in a different dataset, as it is when the check is evaluated.
+    """Check that every value occurs in a different dataset, at its newest version when the check is evaluated.
 
     Args:
-        columns: one or several; a row with a null in one of them is left out.
-        to: a dataset of the same department by the name of its table, or `department/name` of one that is published.
-        to_columns: its columns. Default: of the same names.
-        name: what operators call it. Default: `reference_` and the columns.
-        on_fail: what a failure does.
-        over: `touched` looks at the rows of new files alone.
+        columns: one or several; a row with a null in one of them is ignored.
+        to: the referenced dataset: the table name of a dataset of the same department, or `department/name` of a
+            published one.
+        to_columns: columns of the referenced dataset. Default: `columns`.
+        name: name of the check in messages and settings. Default: `reference_` and the columns.
+        on_fail: `block` prevents the commit, `warn` adds a warning.
+        over: `table` checks all rows; `touched` checks only the rows of new files.
     """
     there = columns if to_columns is None else (to_columns,) if isinstance(to_columns, str) else tuple(to_columns)
     return Reference(
@@ -478,14 +482,14 @@ def reference(
 def expression(
     name: str, expression: pl.Expr, *, expected: str | None = None, on_fail: OnFail = "block", over: Over = "table"
 ) -> Expression:
-    """An expression of polars is true, for each row or once for all of them.
+    """Check that a polars expression is true, for each row or once for all rows.
 
     Args:
-        name: what operators call it.
+        name: name of the check in messages and settings.
         expression: such as `pl.col("price") < 1000`, where null counts as true, or `pl.col("price").mean() < 100`.
-        expected: what it says, for messages. Default: the expression as polars writes it.
-        on_fail: what a failure does.
-        over: `touched` looks at the rows of new files alone.
+        expected: description of the condition for messages. Default: the expression as polars formats it.
+        on_fail: `block` prevents the commit, `warn` adds a warning.
+        over: `table` checks all rows; `touched` checks only the rows of new files.
     """
     return Expression(name=name, expression=expression, described=expected, on_fail=on_fail, over=over)
 
@@ -498,14 +502,14 @@ def function(
     on_fail: OnFail = "block",
     over: Over = "table",
 ) -> Function:
-    """A function over the rows returns true.
+    """Check that a function over the rows returns `True`.
 
     Args:
-        function: gets the rows; returns `True`, or `False` or a text that says what it found.
-        name: what operators call it. Default: the function's.
-        expected: what it looks for, for messages.
-        on_fail: what a failure does.
-        over: `touched` gives it the rows of new files alone.
+        function: takes the rows; returns `True` if they pass, otherwise `False` or a text that says what was found.
+        name: name of the check in messages and settings. Default: the name of the function.
+        expected: description of the condition for messages.
+        on_fail: `block` prevents the commit, `warn` adds a warning.
+        over: `table` passes all rows; `touched` passes only the rows of new files.
     """
     own = str(getattr(function, "__name__", ""))
     return Function(name=name or own, function=function, described=expected, on_fail=on_fail, over=over)
@@ -525,7 +529,7 @@ def _example(values: Sequence[Any], columns: Sequence[str]) -> str:
 
 
 def _as_stored(rows: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
-    """Columns as Delta stores them: two datasets may declare different types that are stored as the same one."""
+    """Cast columns to their Delta types: two datasets may declare different types that are stored as the same one."""
     schema = rows.select(columns).collect_schema()
     return rows.select(pl.col(name).cast(stored_type(dtype)) for name, dtype in schema.items())
 

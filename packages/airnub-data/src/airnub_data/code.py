@@ -1,4 +1,4 @@
-"""Code digests: one digest of all code that determines rows; when it changes, the rows are made again."""
+"""Code digests: a digest of the declaration and the code that determine rows; a change makes the rows again."""
 
 import ast
 import functools
@@ -19,15 +19,15 @@ from airnub_data.partitioning import HASH_PROBE
 from airnub_data.readers import Function
 
 FORMAT = 3
-"""Of staged files and tables; raise it when the same declaration comes to other files."""
+"""Version of the format of staged files and tables. Increase it when the same declaration leads to different files."""
 LATEST = "latest"
-"""The part that decides which row of a key is kept, and not what rows there are."""
+"""Name of the part that decides which row of a key is kept; it does not affect the rows of one object."""
 
 
 def parts(dataset: Dataset) -> Mapping[str, str]:
-    """All that decides what the table is but for the objects, by the name that a person knows it by.
+    """Return everything except the objects that determines the content of a table, by readable name.
 
-    Values are versions, or the beginning of a digest; `LATEST` alone decides nothing about the rows of one object.
+    Values are versions or digest prefixes. `LATEST` is the only part that does not affect the rows of one object.
     """
     functions, origin = _joined(dataset) if dataset.transform is not None else _read(dataset)
     columns = [
@@ -47,7 +47,7 @@ def parts(dataset: Dataset) -> Mapping[str, str]:
 
 
 def _read(dataset: Dataset) -> tuple[list[Callable[..., Any]], Mapping[str, str]]:
-    """The functions that make rows of objects, and what else decides how they are read."""
+    """Return the functions that turn objects into rows, and the other parts that affect reading."""
     reader = dataset.read_by
     functions = [one for one in (dataset.derive, getattr(reader, "function", None)) if one is not None]
     if not type(reader).__module__.startswith("airnub_data."):
@@ -56,18 +56,18 @@ def _read(dataset: Dataset) -> tuple[list[Callable[..., Any]], Mapping[str, str]
 
 
 def _joined(dataset: Dataset) -> tuple[list[Callable[..., Any]], Mapping[str, str]]:
-    """The function that makes rows of inputs, and which these are."""
+    """Return the `transform` of a dataset with inputs, and the names of the inputs."""
     assert dataset.transform is not None
     return [dataset.transform], {"inputs": _short(repr(dataset.input_names))}
 
 
 def stage_digest(parts: Mapping[str, str]) -> str:
-    """A digest of all that decides what the rows of one object are; 64 hexadecimal digits."""
+    """Return a digest of all parts that determine the rows of one object: 64 hexadecimal digits."""
     return table_digest({name: value for name, value in parts.items() if name != LATEST})
 
 
 def table_digest(parts: Mapping[str, str]) -> str:
-    """A digest of all that decides what the table is, but for the objects."""
+    """Return a digest of all parts except the objects that determine the table: 64 hexadecimal digits."""
     return sha256_hex(repr(sorted(parts.items())).encode())
 
 
@@ -76,10 +76,10 @@ def _short(text: str) -> str:
 
 
 def source_of(function: Callable[..., Any]) -> str:
-    """The source that a function's result depends on, as one text that comments and spaces leave as it is.
+    """Return the source code that a function's result depends on, as text without comments and formatting.
 
-    It is the function and what it reaches by name in its module, and all of the modules of its own package that these
-    import. Other packages count with their versions alone, and only polars and airnub-data do.
+    It contains the function, the statements of its module that it reaches by name, and all modules of its own package
+    that these import. Other packages are represented by their versions, and only polars and airnub-data are.
 
     >>> source_of(lambda rows: rows) == source_of(lambda rows: rows.head())
     False
@@ -90,7 +90,7 @@ def source_of(function: Callable[..., Any]) -> str:
         function = function.func
     function = inspect.unwrap(function)
     code = getattr(function, "__code__", None)
-    if code is None:  # a class, or an object that can be called
+    if code is None:  # a class or a callable object
         return _module_text(type(function).__module__) + arguments
     tree = _tree(Path(code.co_filename))
     if tree is None:
@@ -116,7 +116,7 @@ def _is(node: ast.AST, code: Any) -> bool:
 
 
 def _reached(tree: ast.Module, start: list[ast.AST]) -> tuple[list[ast.AST], list[ast.Import | ast.ImportFrom]]:
-    """Nodes and the statements of the module that they reach by name; imports apart from the others."""
+    """Return the nodes and module statements that are reachable by name, and separately the imports among them."""
     bound: dict[str, list[ast.stmt]] = {}
     for statement in tree.body:
         for name in _binds(statement):
@@ -152,7 +152,7 @@ def _binds(statement: ast.stmt) -> Iterator[str]:
 
 
 def _of_package(imports: list[ast.Import | ast.ImportFrom], module: str) -> set[str]:
-    """Modules of the package of a module that its import statements name, and those that these import in turn."""
+    """Return the modules of the same package that these import statements reach, directly or indirectly."""
     package = module.partition(".")[0]
     found: set[str] = set()
     waiting = [(module, statement) for statement in imports]
@@ -168,7 +168,7 @@ def _of_package(imports: list[ast.Import | ast.ImportFrom], module: str) -> set[
 
 
 def _named(module: str, statement: ast.Import | ast.ImportFrom) -> list[str]:
-    """What an import statement of a module may import; names of modules and within them."""
+    """Return the dotted names that an import statement may import: modules, and names within modules."""
     if isinstance(statement, ast.Import):
         return [alias.name for alias in statement.names]
     name = statement.module or ""
@@ -178,7 +178,7 @@ def _named(module: str, statement: ast.Import | ast.ImportFrom) -> list[str]:
         try:
             name = importlib.util.resolve_name("." * statement.level + name, around)
         except ImportError:
-            return []  # beyond the package: what Python refuses, too
+            return []  # beyond the top-level package: Python rejects the import too
     return [name, *(f"{name}.{alias.name}" for alias in statement.names)]
 
 
@@ -204,7 +204,7 @@ def _tree(path: Path) -> ast.Module | None:
     try:
         return _parsed(path, path.stat().st_mtime_ns)
     except OSError:
-        return None  # made by `exec`, or in a terminal
+        return None  # defined by `exec` or in an interactive session
 
 
 @functools.lru_cache(maxsize=256)
@@ -213,7 +213,7 @@ def _parsed(path: Path, _modified: int) -> ast.Module:
 
 
 def _plain(value: Any) -> str:
-    """A value that is the same text in every process; frozen dataclasses by their fields."""
+    """Return a representation that is identical in every process; frozen dataclasses by their fields."""
     if is_dataclass(value) and not isinstance(value, type):
         inside = [(one.name, _plain(getattr(value, one.name))) for one in fields(value)]
         return f"{type(value).__module__}.{type(value).__qualname__}{inside}"

@@ -1,4 +1,4 @@
-"""Columns: the types of a dataset's columns in polars, in Delta and in contracts."""
+"""Columns: declared columns, and the mapping of their types between polars, Delta Lake and contracts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,29 +11,33 @@ from airnub_core.contracts.field_types import Decimal, FieldTree, ListOf, Simple
 DataType = pl.DataType | DataTypeClass | type[pl.DataType]
 
 OBJECT = "_object"
-"""The column with the digest of the object that a row comes from: `sha256:…`."""
+"""Column with the digest of the object that a row comes from: `sha256:…`."""
 RECORD = "_record"
-"""The column with the line (CSV, JSON Lines: the first is 1) or the number of the record that a row comes from."""
+"""Column with the position of a row in its object: the line (CSV, JSON Lines; the first is 1) or the record number."""
 INTERNAL = (OBJECT, RECORD)
-"""Columns that contracts and `scan` leave out."""
+"""Columns that are not part of contracts and of the default result of `scan`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a column holds: its type, and what its values may be.
+    """Type of a column and constraints on its values.
 
-    Of text, a `pl.Date` is read from `2018-02-07`; a `pl.Datetime` from ISO 8601, in UTC where it has no offset, and
-    from milliseconds since 1970; a `pl.Boolean` from `true` and `false`; a `pl.Decimal` from a number with no more
-    digits after the point than its scale.
+    Values are parsed from text as follows: `pl.Date` from `2018-02-07`; `pl.Datetime` from ISO 8601, as UTC if there is
+    no offset, or from milliseconds since 1970; `pl.Boolean` from `true` and `false`; `pl.Decimal` from a number with at
+    most as many fractional digits as its scale.
     """
 
     dtype: DataType
     nullable: bool = False
+    """Whether values may be null; a null in a non-nullable column quarantines the row."""
     minimum: float | None = None
+    """Minimum value, inclusive."""
     maximum: float | None = None
+    """Maximum value, inclusive."""
     one_of: tuple[str, ...] | None = None
+    """Allowed values of a text column."""
     unit: str | None = None
-    """For people; changing it or `description` makes nothing again."""
+    """Unit, for documentation. A change of `unit` or `description` does not make rows again."""
     description: str | None = None
 
 
@@ -46,11 +50,11 @@ _WORDS: Mapping[str, DataType] = {
     "int8": pl.Int8(), "int16": pl.Int16(), "int32": pl.Int32(), "int64": pl.Int64(),
     "uint8": pl.UInt8(), "uint16": pl.UInt16(), "uint32": pl.UInt32(), "uint64": pl.UInt64(),
 }  # fmt: skip
-"""The words of contracts (`airnub_core.contracts.field_types`) in polars' types."""
+"""Contract types that are a single word (`airnub_core.contracts.field_types`), and their polars types."""
 
 
 def type_name(dtype: DataType) -> str:
-    """A type as contracts call it; as polars does where they have no word for it.
+    """Return the contract name of a type, or the polars name if contracts have no such type.
 
     >>> type_name(pl.Datetime("us", "UTC")), type_name(pl.Decimal(12, 2)), type_name(pl.List(pl.Int64))
     ('datetime_us', 'decimal(12,2)', 'list(int64)')
@@ -60,19 +64,19 @@ def type_name(dtype: DataType) -> str:
 
 
 def column_type(name: str) -> DataType:
-    """The type that contracts call so; `type_name` is the other way.
+    """Return the polars type of a contract type; the inverse of `type_name`.
 
     >>> column_type("list(decimal(12,2))")
     List(Decimal(precision=12, scale=2))
 
     Raises:
-        ValueError: there is no such type.
+        ValueError: the name is not a contract type.
     """
     return _column_type(parse_field_type(name))
 
 
 def _field_type(dtype: DataType) -> FieldTree | None:
-    """A type of contracts, `None` where they have none for it."""
+    """Return the contract type of a polars type, or `None` if contracts have no such type."""
     if isinstance(dtype, pl.Decimal):
         return Decimal(dtype.precision, dtype.scale)
     if isinstance(dtype, pl.List):
@@ -82,7 +86,7 @@ def _field_type(dtype: DataType) -> FieldTree | None:
         fields = [(field.name, kind) for field in dtype.fields if (kind := _field_type(field.dtype)) is not None]
         return Struct(tuple(fields)) if len(fields) == len(dtype.fields) and fields else None
     if dtype == pl.Datetime and not isinstance(dtype, pl.Datetime):
-        return None  # the class alone equals every unit and zone
+        return None  # the bare class compares equal to every unit and time zone
     return next((Simple(word) for word, known in _WORDS.items() if known == dtype), None)
 
 
@@ -99,7 +103,7 @@ def _column_type(kind: FieldTree) -> DataType:
 
 
 def stored_type(dtype: DataType) -> DataType:
-    """The type that Delta Lake stores a column in: times count microseconds, and whole numbers have a sign.
+    """Return the type that Delta Lake stores: timestamps in microseconds, and signed integers only.
 
     >>> stored_type(pl.Datetime("ms", "UTC")), stored_type(pl.UInt32)
     (Datetime(time_unit='us', time_zone='UTC'), Int64)
@@ -120,7 +124,7 @@ def stored_type(dtype: DataType) -> DataType:
 
 
 def text_type(dtype: DataType) -> pl.DataType:
-    """A nested type with text at its leaves, as JSON is read before it is checked.
+    """Return the type with its leaf types replaced by `String`: JSON is read as this type before validation.
 
     >>> text_type(pl.List(pl.Int64))
     List(String)
@@ -133,7 +137,7 @@ def text_type(dtype: DataType) -> pl.DataType:
 
 
 def described(dtype: DataType) -> str:
-    """A type in the words of an error."""
+    """Return a description of a type for error messages."""
     if isinstance(dtype, pl.Datetime):
         return "a time such as 2018-02-07T01:26:13Z, or milliseconds since 1970"
     if isinstance(dtype, pl.Decimal):

@@ -1,4 +1,4 @@
-"""Conform: convert every column to its declared type, and quarantine rows that do not fit, with all reasons."""
+"""Conform: cast every column to its declared type, and quarantine invalid rows with all reasons."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,44 +9,47 @@ from airnub_data.columns import RECORD, Column, DataType, Schema, described, tex
 from airnub_data.parsing import parse
 
 BEYOND = "_beyond"
-"""The column of raw rows with what a line has beyond the header."""
+"""Column of raw rows with the first surplus field of a line that has more fields than the header."""
 REASON = "reason"
-"""The column with the rules that a row breaks, each `RULE, found VALUE`, separated by `; `."""
+"""Column with the rules that a row breaks, each as `RULE, found VALUE`, separated by `; `."""
 FOUND = ", found "
 _BAD = "_bad"
 
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Values of a column that are not of its type."""
+    """Values of one column that cannot be cast to its type."""
 
     values: int
-    """How many are not."""
+    """Number of values that cannot be cast."""
     record: int
-    """The record of the first of them."""
+    """Record number of the first such value."""
     reason: str
-    """What was expected and what the first one is."""
+    """Expected type and the first such value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conformed:
-    """Rows that fit, with the schema's columns and `RECORD`; and of those that do not the `RECORD` and the `REASON`."""
+    """Valid rows with the schema's columns and `RECORD`; `quarantine` has `RECORD` and `REASON` of invalid rows."""
 
     rows: pl.DataFrame
     quarantine: pl.DataFrame
     filled: Mapping[str, int] = field(default_factory=dict)
-    """How many values each column has, right or wrong."""
+    """Number of non-null values of each column, valid or not."""
     misfits: Mapping[str, Misfit] = field(default_factory=dict)
-    """Columns with values of a different type."""
+    """Columns with values that cannot be cast to their type."""
 
 
 def conform(raw: pl.DataFrame, schema: Schema) -> Conformed:
-    """Give every column its declared type, and set aside the rows that do not fit.
+    """Cast every column to its declared type, and separate invalid rows.
 
     Args:
-        raw: any number of rows, with every column of the schema as text or as a type that can be converted, `RECORD`,
-            and `BEYOND` where lines may have more fields than the header. Empty text is a missing value.
-        schema: what each column must hold.
+        raw: rows with every column of the schema as text or as a type that can be cast, with `RECORD`, and with
+            `BEYOND` if lines may have more fields than the header. Blank text is null.
+        schema: declared columns.
+
+    Returns:
+        Valid rows in their order, and record number and reasons of invalid ones.
     """
     columns = [RECORD, *schema, *([BEYOND] if BEYOND in raw.columns else [])]
     raw = _without_blanks(raw.select(columns))
@@ -79,7 +82,7 @@ def conform(raw: pl.DataFrame, schema: Schema) -> Conformed:
                 pl.format("expected no field beyond the last column" + FOUND + "{}", beyond)
             )
         )
-    # The text of reasons is made for these rows alone: of all rows it would take a sixth of the processor time.
+    # Reasons are formatted only for invalid rows: for all rows it would take a sixth of the processor time.
     failed = judged.filter(bad)
     quarantine = failed.select(RECORD, pl.concat_str(reasons, separator="; ", ignore_nulls=True).alias(REASON))
     return Conformed(rows.filter(~bad), quarantine, filled, dict(_misfits(failed, raw.schema, schema)))
@@ -89,7 +92,7 @@ def _misfits(failed: pl.DataFrame, raw: pl.Schema, schema: Schema) -> Iterator[t
     for name, column in schema.items():
         if column.dtype == pl.String:
             continue
-        fails, expected = next(_rules(name, column))  # the first rule is that of the type
+        fails, expected = next(_rules(name, column))  # the first rule is the one of the type
         rows = failed.filter(fails.fill_null(value=False))
         if len(rows):
             record, found = rows.select(RECORD, _shown(name, raw)).row(0)
@@ -97,12 +100,12 @@ def _misfits(failed: pl.DataFrame, raw: pl.Schema, schema: Schema) -> Iterator[t
 
 
 def _without_blanks(raw: pl.DataFrame) -> pl.DataFrame:
-    """Text that is empty or white space becomes a missing value."""
+    """Replace text that is empty or white space by null."""
     text = [pl.col(name) for name, dtype in raw.schema.items() if dtype == pl.String]
     if not text:
         return raw
-    # Such text is empty, or begins before "!" or beyond ASCII. To compare takes a tenth of the time of stripping, and
-    # most columns need no more.
+    # Blank text is empty, or begins with a character before "!" or beyond ASCII. A comparison takes a tenth of the time
+    # of stripping, and most columns need no more.
     may_be = raw.select(((one < "!") | (one > "~")).any() for one in text).row(0)
     blanks = [one for one, found in zip(text, may_be, strict=True) if found]
     return raw.with_columns(pl.when(one.str.strip_chars() != "").then(one) for one in blanks)
@@ -118,11 +121,11 @@ def _converted(raw: pl.Series, column: Column) -> pl.Series:
     if isinstance(column.dtype, pl.List | pl.Struct) and raw.dtype == text_type(column.dtype):
         return _parsed_within(raw, column.dtype)
     if raw.dtype.is_numeric() and (column.dtype.is_temporal() or column.dtype == pl.Boolean):
-        return parse(raw.cast(pl.String), column.dtype)  # as in text: a number counts milliseconds, and is not a truth
+        return parse(raw.cast(pl.String), column.dtype)  # as for text: milliseconds since 1970, no boolean
     try:
         converted = raw.cast(column.dtype, strict=False)
     except pl.exceptions.PolarsError:
-        return pl.Series(raw.name, [None] * len(raw), dtype=column.dtype)  # no value of this type is one of that
+        return pl.Series(raw.name, [None] * len(raw), dtype=column.dtype)  # no such cast in polars
     if raw.dtype.is_float() and column.dtype.is_integer():
         return converted.zip_with(raw == raw.floor(), pl.Series([None], dtype=column.dtype))
     if (
@@ -135,7 +138,7 @@ def _converted(raw: pl.Series, column: Column) -> pl.Series:
 
 
 def _parsed_within(raw: pl.Series, dtype: DataType) -> pl.Series:
-    """Lists and structs of text, with every leaf parsed."""
+    """Parse every leaf of nested text values."""
     if isinstance(dtype, pl.Struct):
         fields = [_parsed_within(raw.struct.field(field.name), field.dtype) for field in dtype.fields]
         return pl.DataFrame(fields).to_struct(raw.name).zip_with(raw.is_not_null(), pl.Series([None], dtype=dtype))
@@ -152,7 +155,7 @@ def _parsed_within(raw: pl.Series, dtype: DataType) -> pl.Series:
 
 
 def _lost(raw: pl.Series, typed: pl.Series) -> pl.Series:
-    """Whether a value somewhere within a list or a struct could not be converted, a row each."""
+    """Return one boolean per row: whether any value within a list or struct could not be parsed."""
     if isinstance(typed.dtype, pl.Struct):
         within = [_lost(raw.struct.field(f.name), typed.struct.field(f.name)).alias(f.name) for f in typed.dtype.fields]
         return pl.DataFrame(within).select(pl.any_horizontal(pl.all())).to_series()
@@ -167,7 +170,7 @@ def _lost(raw: pl.Series, typed: pl.Series) -> pl.Series:
 
 
 def _rules(name: str, column: Column) -> Iterator[tuple[pl.Expr, str]]:
-    """Each way in which a value may not fit, with what was expected; null counts as fitting."""
+    """Yield each validation rule as an expression that is true for invalid rows (null: valid), with the expectation."""
     raw, typed = pl.col(name), pl.col(_typed(name))
     if isinstance(column.dtype, pl.List | pl.Struct):
         yield pl.col(f"lost:{name}"), f"expected {described(column.dtype)}"

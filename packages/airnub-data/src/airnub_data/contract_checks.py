@@ -1,4 +1,4 @@
-"""Contract checks: convert a declaration's checks and limits of values to the form of contracts."""
+"""Contract checks: convert the checks and value constraints of a declaration to their contract models."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -19,12 +19,12 @@ from airnub_data.columns import Schema
 
 
 def published_checks(checks: Sequence[Check]) -> dict[str, PublishedCheck]:
-    """Checks by their names. One of a department's own class is published as a function is: by its name."""
+    """Convert checks, by name; an instance of a department's own check class becomes a `FunctionCheck`."""
     return {check.name: _published(check) for check in checks}
 
 
 def published_values(schema: Schema) -> dict[str, FieldValues]:
-    """What values columns have, of those that say it."""
+    """Convert the value constraints of columns, by column; columns without constraints are left out."""
     return {
         name: FieldValues(minimum=_number(column.minimum), maximum=_number(column.maximum), one_of=column.one_of)
         for name, column in schema.items()
@@ -33,7 +33,7 @@ def published_values(schema: Schema) -> dict[str, FieldValues]:
 
 
 def _number(value: float | None) -> float | int | None:
-    """A limit as YAML has it; an infinite one is none."""
+    """Return a bound as YAML represents it; `None` for an infinite one."""
     if value is None or isinstance(value, int):
         return value
     return float(value) if isfinite(value) else None

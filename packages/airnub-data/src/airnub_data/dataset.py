@@ -1,4 +1,4 @@
-"""Dataset declaration: the sources or inputs of its rows, their schema and checks, and how they are stored."""
+"""Dataset declaration: sources or inputs, schema, checks and storage of one dataset."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,15 +21,15 @@ from airnub_data.partitioning import Partitioning
 from airnub_data.readers import Csv, Function, JsonLines, Reader
 
 RETENTION = timedelta(days=30)
-"""How long versions can be read again, unless a declaration or settings say another time."""
+"""Default retention of table versions; a declaration or settings override it."""
 Derive = Callable[[pl.DataFrame], pl.DataFrame]
 Transform = Callable[..., pl.LazyFrame]
-"""Of as many `polars.LazyFrame` as there are inputs, in their order."""
+"""Takes one `polars.LazyFrame` per input, in the order of `inputs`, and returns the rows of the dataset."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """One dataset; everything that decides what is in it stands here.
+    """Declaration of one dataset: everything that determines its content.
 
     >>> import polars as pl
     >>> from airnub_data import Column, Csv, Dataset, Month
@@ -47,50 +47,55 @@ class Dataset:
 
     name: str
     source: str | tuple[str, ...] = ()
-    """The source of ingestion whose current objects hold the rows, or several."""
+    """Ingestion source, or several, whose current objects contain the rows."""
     reader: Reader | Callable[[bytes], pl.DataFrame] | None = None
-    """`Csv()`, `Json()`, `JsonLines()`, `Excel()`, `Parquet()`, `Zip(Csv())`, or a function over an object's bytes."""
+    """`Csv()`, `Json()`, `JsonLines()`, `Excel()`, `Parquet()`, `Zip(Csv())`, or a function that takes an object's
+    bytes."""
     inputs: tuple["Dataset | str", ...] = ()
-    """Instead of a source and a reader: the datasets that the rows are made of. One of the same department is given as
-    its declaration, one that a department publishes as `"department/name"`."""
+    """Datasets that the rows are made from, instead of `source` and `reader`: a dataset of the same department as its
+    declaration, a published one as `"department/name"`."""
     transform: Transform | None = None
-    """The rows of each input in, in the order of `inputs`; the rows of this dataset out, with its `columns`. Lazy:
-    polars reads what is needed, in parts."""
+    """Function from the rows of the inputs, in the order of `inputs`, to the rows of this dataset with its `columns`.
+    It returns a lazy query, which polars executes in streaming mode."""
     columns: Schema
     key: tuple[str, ...] = ()
-    """Columns that tell rows apart; of rows with the same key one is kept. Without a key every row is. Of a dataset
-    with `inputs`, two rows with the same key are an error."""
+    """Upsert key: of rows with the same key one is kept. Without a key all rows are kept. In a dataset with `inputs`,
+    two rows with the same key are an error."""
     latest: str | None = None
-    """Of rows with the same key the one with the largest value here is kept; null loses against a value. Without it,
-    and of equal values, the row whose object became current last; then the larger digest, then the later record."""
+    """Column that decides between rows with the same key: the largest value wins, and null loses. Without it, and
+    between equal values, the row of the object that became current last wins, then the larger digest, then the later
+    record."""
     partition_by: Partitioning | None = None
     derive: Derive | None = None
-    """Typed rows in, typed rows out: with the columns that it adds, or with fewer rows."""
+    """Function from typed rows to typed rows, which may add the columns of `derived` and drop rows."""
     derived: Schema = field(default_factory=dict)
-    """The columns that `derive` adds."""
+    """Columns that `derive` adds."""
     version: int = 1
-    """Of what is published; the second stands beside the first until its last reader has moved."""
+    """Version of the published contract. A new version has its own table and is published alongside the previous one
+    until all readers have migrated."""
     max_quarantined: int | str = "10%"
-    """Rows in quarantine, or a share of the rows read, above which nothing is committed."""
+    """Maximum number of quarantined rows, or share of the rows read; above it nothing is committed."""
     max_shrink: int | str = "50%"
-    """Rows, or a share of them, that a commit may remove."""
+    """Maximum number of rows, or share of the previous version's rows, that a commit may remove."""
     checks: tuple[Check, ...] = ()
-    """What must hold before a version is committed, as the functions of `airnub_data.checks` make them."""
+    """Checks that run before each commit, created by the functions of `airnub_data.checks`."""
     on_new_column: OnNewColumn = "warn"
-    """Of columns that files have and the declaration has not: `warn` reports them, `fail` commits nothing."""
+    """What happens if files have columns that are not declared: `warn` adds a warning, `fail` blocks the commit,
+    `ignore` does nothing."""
     requires_complete: bool = False
-    """Whether it is skipped, with a warning, while the last run of one of `all_sources` has failed items or has not
-    ended, or while one of its inputs failed or was skipped. Without it, the dataset is made of what is there."""
+    """Whether the dataset is skipped, with a warning, while the last run of one of `all_sources` has failed items or
+    has not ended, or while one of its inputs failed or was skipped. By default the dataset is made from what exists."""
     retention: timedelta = RETENTION
-    """How long versions can be read again."""
+    """How long previous versions stay readable; at least one day."""
     parquet_copy: bool = True
-    """Whether `<name>.parquet` is written as well, for readers that take it by its path."""
+    """Whether `<name>.parquet` is written as well, for readers that open a file by its path."""
 
     def __post_init__(self) -> None:
-        """Every mistake of a declaration is an error when it is made, not when it runs.
+        """Validate the declaration.
 
         Raises:
-            DatasetError: names of columns that are not declared, or that are ours.
+            DatasetError: the declaration is invalid, for example because it names an undeclared column or a reserved
+                one.
         """
         if (reason := self._origin_problem()) is not None:
             raise DatasetError(self.name, reason)
@@ -124,7 +129,7 @@ class Dataset:
         self._check_checks()
 
     def _origin_problem(self) -> str | None:
-        """What is wrong with where the rows come from, `None` where nothing is."""
+        """Return why sources, reader, inputs and transform do not go together, or `None` if they do."""
         if not self.inputs and self.transform is None:
             if not self.sources:
                 return "expected `source` and `reader`, or `inputs` and `transform`, found neither"
@@ -154,49 +159,49 @@ class Dataset:
 
     @property
     def stem(self) -> str:
-        """The name of its table: the dataset's, and from the second version on with the version."""
+        """Name of the table: `name`, with the suffix `.v<version>` from version 2 on."""
         return self.name if self.version == 1 else versioned(self.name, self.version)
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The sources, one or several; none of a dataset with `inputs`."""
+        """Sources of the dataset as a tuple; empty for a dataset with `inputs`."""
         return (self.source,) if isinstance(self.source, str) else tuple(self.source)
 
     @property
     def all_sources(self) -> tuple[str, ...]:
-        """Its sources and those of its inputs of the same department, each once."""
+        """Distinct sources of the dataset and of its inputs of the same department, direct and indirect."""
         of_inputs = (source for one in self.own_inputs for source in one.all_sources)
         return tuple(dict.fromkeys((*self.sources, *of_inputs)))
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The names of its inputs, as commits and messages have them."""
+        """Names of the inputs as in commits and messages."""
         return tuple(map(input_name, self.inputs))
 
     @property
     def own_inputs(self) -> tuple["Dataset", ...]:
-        """Those of its inputs that are of the same department."""
+        """Inputs that belong to the same department."""
         return tuple(given for given in self.inputs if not isinstance(given, str))
 
     @property
     def published_inputs(self) -> tuple[PublishedName, ...]:
-        """Those that a department publishes."""
+        """Inputs that a department publishes."""
         return tuple(published_name(given) for given in self.inputs if isinstance(given, str))
 
     @property
     def _made_of(self) -> tuple[str, ...]:
-        """Its published inputs and those of its inputs of the same department, each once."""
+        """Distinct published inputs of the dataset and of its inputs of the same department, direct and indirect."""
         given = (name for one in self.inputs for name in ((one,) if isinstance(one, str) else one._made_of))
         return tuple(dict.fromkeys(given))
 
     @cached_property
     def schema(self) -> Schema:
-        """Every column of the table that is published, derived ones behind the others."""
+        """Columns of the published table: `columns`, then `derived`."""
         return {**self.columns, **self.derived}
 
     @cached_property
     def read_by(self) -> Reader:
-        """The reader, made of a function where it is one; a dataset with `inputs` has none."""
+        """The reader of the objects; a function is wrapped in `Function`. Undefined for a dataset with `inputs`."""
         reader = self.reader
         assert reader is not None, "a dataset with inputs reads no objects"
         if isinstance(reader, Csv | JsonLines | Function) or hasattr(reader, "read"):
@@ -205,12 +210,12 @@ class Dataset:
 
     @property
     def moves_keys(self) -> bool:
-        """Whether two rows of one key may be in different partitions."""
+        """Whether rows with the same key may be in different partitions."""
         return bool(self.key) and self.partition_by is not None and not set(self.partition_by.columns) <= set(self.key)
 
     @cached_property
     def table_schema(self) -> pl.Schema:
-        """The columns of the table, with the internal ones, as Delta stores them."""
+        """Schema of the Delta table: stored types, with the internal columns."""
         return pl.Schema(
             {name: stored_type(column.dtype) for name, column in self.schema.items()}
             | {OBJECT: pl.String, RECORD: pl.Int64}
@@ -218,11 +223,14 @@ class Dataset:
 
     @property
     def limits(self) -> Limits:
-        """What a commit may quarantine and remove."""
+        """Limits of a commit on quarantined and removed rows."""
         return Limits(self.max_quarantined, self.max_shrink)
 
     def with_limits(self, limits: DatasetLimits) -> "Dataset":
-        """The same dataset, with what settings say of it instead of its declaration; nothing of it is made again."""
+        """Return a copy with the limits that settings override.
+
+        The limits are not part of the code digest, so no rows are made again.
+        """
         given: dict[str, Any] = {
             name: value
             for name in DatasetLimits.model_fields
@@ -238,7 +246,7 @@ class Dataset:
         return replace(self, **given, checks=checks)
 
     def published(self) -> ContractSchema:
-        """What others can read: no row that is different reaches the table."""
+        """Return the contract schema that the code guarantees: rows that violate it are never in the table."""
         fields = {name: (type_name(column.dtype), column.nullable) for name, column in self.schema.items()}
         return ContractSchema(
             "dataset",
@@ -254,9 +262,9 @@ class Dataset:
 
 
 def by_name(*datasets: Dataset) -> Mapping[str, Dataset]:
-    """Datasets by the names of their tables, each behind its inputs, otherwise in their order.
+    """Index datasets by table name; inputs come before the datasets that use them, otherwise the order is kept.
 
     Raises:
-        DatasetError: an input of one is not among them.
+        DatasetError: an input of the same department is missing from the arguments.
     """
     return {dataset.stem: dataset for dataset in making_order(datasets)}

@@ -1,4 +1,4 @@
-"""Drift: where a file differs from the declaration of its dataset although its rows can be read."""
+"""Schema drift: differences between a readable file and the declaration of its dataset."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,24 +7,25 @@ from typing import Any, Literal, Self
 OnNewColumn = Literal["warn", "fail", "ignore"]
 ON_NEW_COLUMN: tuple[OnNewColumn, ...] = ("warn", "fail", "ignore")
 _MOST = 100
-"""Differences that a commit records; a file of nothing but new columns must not fill the log of the table."""
+"""Maximum number of differences per commit record: a file with thousands of new columns must not bloat the table's
+log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A column that is new, missing or of a different type."""
+    """One difference: a new column, a missing one, or a different type."""
 
     kind: Literal["new", "missing", "type"]
     column: str
-    """As it is called in the file."""
+    """Name of the column in the file."""
     record: int
-    """The line, or the number of the record, where it was seen first; 0 where it concerns the whole file."""
+    """Line or record number of the first occurrence; 0 if the difference concerns the whole file."""
     detail: str = ""
-    """Of a type: what was expected and what was found."""
+    """For a different type: what was expected and what was found."""
     object: str = ""
-    """The path of the object in the store; empty until it is known which object it is."""
+    """Path of the object in the store; empty as long as the object is unknown."""
     objects: int = 1
-    """How many objects differ in this way; `object` is the first of them."""
+    """Number of objects with this difference; `object` is the first of them."""
 
     def __str__(self) -> str:
         more = f", and in {self.objects - 1:,} more" if self.objects > 1 else ""
@@ -40,19 +41,22 @@ class Drift:
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> Self:
-        """A difference as `as_json` gives it; keys of later versions are left out."""
+        """Parse the result of `as_json`. Keys that later releases added are ignored."""
         return cls(**{name: one for name, one in value.items() if name in cls.__dataclass_fields__})
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return a JSON-compatible mapping."""
         return asdict(self)
 
 
 def summarised(found: Iterable[tuple[str, Sequence[Drift]]]) -> tuple[Drift, ...]:
-    """Each difference once, with the first object that has it and the number of them.
+    """Merge equal differences, each with the first object that has it and the number of such objects.
 
     Args:
         found: paths of objects, in their order, with their differences.
+
+    Returns:
+        At most 100 differences.
 
     >>> [str(one) for one in summarised([("a.csv", [Drift("new", "x", 1)]), ("b.csv", [Drift("new", "x", 1)])])]
     ['new column x in a.csv, line 1, and in 1 more']

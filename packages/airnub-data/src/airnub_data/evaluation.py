@@ -19,53 +19,56 @@ from airnub_data.scan import open_table
 from airnub_data.table import Table, TableFile
 
 _NAMED_CHECKS = 3
-"""Checks that the message of an error names; its `checks` are all of them."""
+"""Maximum number of failed checks in an error message; the attribute `checks` of the error has all of them."""
 
 
 @dataclass(eq=True, unsafe_hash=True)
 class CheckError(DatasetError):
-    """A check forbids a commit; the version before stays."""
+    """A failed check blocks the commit; the previous version stays current."""
 
     checks: tuple[CheckResult, ...] = field(default=(), compare=False)
-    """What every check found."""
+    """Results of all checks."""
     quarantined: int = field(default=0, compare=False)
-    """Rows that break a rule."""
+    """Number of quarantined rows."""
     violations: tuple[Violation, ...] = field(default=(), compare=False)
-    """The rules, by the number of rows."""
+    """Violated rules, the one with the most rows first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What one pass over the rows found for a check."""
+    """What one pass over the rows computed for a check."""
 
     values: Sequence[Any] = ()
-    """Of its `aggregates`."""
+    """Values of the check's `aggregates`."""
     hashes: pl.Series | None = None
-    """Its `row_hashes`; `None` where it has none, or too many for one pass."""
+    """Result of the check's `row_hashes`; `None` if it has none, or too many for one pass."""
 
 
 class _UnevaluatedError(Exception):
-    """A check cannot be evaluated; the message says why."""
+    """A check cannot be evaluated; the message contains the reason."""
 
     @property
     def found(self) -> str:
-        """As a message says it behind `found`."""
+        """The words after `found` in a message."""
         return f"that it cannot be evaluated: {self}"
 
 
 def evaluate(
     dataset: Dataset, location: Location, table: Table | None, kept: Sequence[TableFile], added: Sequence[TableFile]
 ) -> tuple[CheckResult, ...]:
-    """Judge the version that consists of these files, all of which are in their places.
+    """Evaluate the checks for the version that consists of these files. All files must already be in their final paths.
 
-    One that cannot be evaluated has failed.
+    A check that cannot be evaluated counts as failed.
 
     Args:
-        dataset: its checks.
-        location: where datasets are.
-        table: the version before, `None` where there is none.
-        kept: files of the version before that stay.
-        added: files that are new.
+        dataset: declaration with the checks.
+        location: location of the datasets.
+        table: the previous version, or `None` if there is none.
+        kept: files of the previous version that stay.
+        added: new files.
+
+    Returns:
+        Results in the order of the declaration.
     """
     if not dataset.checks:
         return ()
@@ -96,12 +99,13 @@ def evaluate(
 
 
 def evaluate_unchanged(dataset: Dataset, table: Table, last: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
-    """Judge a version again to which nothing is added: time alone can make a check fail, that of freshness.
+    """Evaluate the freshness checks of an unchanged version; other results cannot change and are taken from its commit.
 
     Args:
-        dataset: its checks.
-        table: its newest version.
-        last: what was found when it was committed; a check that was declared since then is evaluated with the next one.
+        dataset: declaration with the checks.
+        table: table at its newest version.
+        last: results in the record of its commit. A check that was declared since then has no result until the next
+            commit.
     """
     before = {result.name: result for result in last}
     results = []
@@ -115,7 +119,7 @@ def evaluate_unchanged(dataset: Dataset, table: Table, last: Sequence[CheckResul
 
 
 def freshness(dataset: Dataset) -> list[str]:
-    """The names of the checks that time alone can make fail."""
+    """Return the names of the freshness checks: their results change over time even if no row changes."""
     return [check.name for check in dataset.checks if isinstance(check, Fresh)]
 
 
@@ -127,10 +131,17 @@ def require_passed(
     quarantined: int = 0,
     violations: Sequence[Violation] = (),
 ) -> None:
-    """Refuse a version; checks of other names than `among` count as accepted.
+    """Raise if a blocking check failed.
+
+    Args:
+        dataset: name of the dataset, for the message.
+        results: results of all checks.
+        among: names of the checks that may block; `None`: all.
+        quarantined: number of quarantined rows, for the error.
+        violations: violated rules, for the error.
 
     Raises:
-        CheckError: a check failed that blocks.
+        CheckError: a check with `on_fail="block"` failed.
     """
     blocking = [
         result
@@ -153,7 +164,7 @@ def require_passed(
 
 
 def _passes(checks: Sequence[Check], every: Mapping[Over, CheckedRows]) -> list[tuple[list[Check], CheckedRows]]:
-    """Checks by the rows that they look at: one pass, where all rows are new, or all checks look at the same ones."""
+    """Group checks by the rows that they read; one group, that is one pass, if all rows are new."""
     if every["table"] is every["touched"]:
         return [(list(checks), every["table"])]
     by_over = {over: [check for check in checks if check.over == over] for over in every}
@@ -161,7 +172,7 @@ def _passes(checks: Sequence[Check], every: Mapping[Over, CheckedRows]) -> list[
 
 
 def _looked(checks: Sequence[Check], rows: CheckedRows) -> dict[str, _Seen | _UnevaluatedError]:
-    """What checks need of the rows, by the names of the checks; of one that cannot be evaluated, the reason."""
+    """Compute aggregates and hashes of checks, by check name; for a check that cannot be evaluated, the reason."""
     found: dict[str, _Seen | _UnevaluatedError] = {}
     wanted: dict[str, tuple[list[pl.Expr], pl.LazyFrame | None]] = {}
     left = HASHES_AT_ONCE
@@ -178,7 +189,7 @@ def _looked(checks: Sequence[Check], rows: CheckedRows) -> dict[str, _Seen | _Un
         with _evaluating():
             return found | _collected(rows.rows, wanted)
     except _UnevaluatedError:
-        pass  # which of them it is shows when each is alone
+        pass  # evaluated one by one below to find the one that failed
     for name, one in wanted.items():
         try:
             with _evaluating():
@@ -189,7 +200,10 @@ def _looked(checks: Sequence[Check], rows: CheckedRows) -> dict[str, _Seen | _Un
 
 
 def _planned(check: Check, rows: pl.LazyFrame) -> list[pl.Expr]:
-    """What a check needs, under names that no other check has; most mistakes show before a row is read."""
+    """Return the aggregates of a check under unique names.
+
+    Resolving their schema reveals most mistakes without reading a row.
+    """
     check.require_evaluable(rows)
     named = [one.alias(f"{check.name}:{place}") for place, one in enumerate(check.aggregates())]
     rows.select(named).collect_schema()
@@ -202,7 +216,7 @@ def _collected(
     every = [one for aggregates, _ in wanted.values() for one in aggregates]
     hashes = {name: frame for name, (_, frame) in wanted.items() if frame is not None}
     frames = [*([rows.select(every)] if every else ()), *hashes.values()]
-    # Together they read each file once.
+    # collected together, so that each file is read once
     found = pl.collect_all(frames, engine="streaming") if frames else []
     values = iter(found[0].row(0) if every else ())
     columns = dict(zip(hashes, (frame.to_series() for frame in found[bool(every) :]), strict=True))
@@ -232,12 +246,12 @@ def _described(check: Check, finding: Finding) -> CheckResult:
 def _evaluating() -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # code of a department, or a dataset that is not there: one check fails, not the others
+    except Exception as error:  # code of a department, or a missing dataset: only this check fails
         raise _UnevaluatedError(f"{type(error).__name__}: {_first_line(error)}") from error
 
 
 def _rows(dataset: Dataset, location: Location, files: Sequence[TableFile]) -> pl.LazyFrame:
-    """The rows of files as readers of the table will see them."""
+    """Scan the rows of files as readers of the table see them."""
     declared = {name: column.dtype for name, column in dataset.schema.items()}
     if not files:
         return pl.LazyFrame(schema=declared)
@@ -254,7 +268,7 @@ def _rows_of(location: Location, name: str) -> pl.LazyFrame:
 def _earlier(table: Table | None, count: int) -> list[int]:
     if table is None:
         return []
-    # More commits than versions are asked for, since a vacuum makes two that say nothing of rows.
+    # A vacuum adds two commits without a record of rows, so more commits than versions are read.
     rows = [commit.record["rows"] for commit in table.history(count * 3) if "rows" in commit.record]
     return rows[:count]
 

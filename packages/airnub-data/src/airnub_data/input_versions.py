@@ -19,46 +19,48 @@ from airnub_data.table import Table
 
 @dataclass(frozen=True, slots=True)
 class InputVersion:
-    """The version of an input that a dataset is made of, as its commit records it."""
+    """Version of an input that a dataset is made from, as recorded in its commit."""
 
     dataset: str
-    """The name of its table, or `department/name`."""
+    """Table name, or `department/name`."""
     version: int
+    """Version of its table."""
     rows: int
+    """Row count."""
     digest: str
-    """Of its files and columns: a commit that leaves its rows as they are, such as a vacuum's, leaves this as it is."""
+    """Digest of the files and columns; commits that change no rows, such as those of a vacuum, do not change it."""
 
     def __str__(self) -> str:
         return f"version {self.version} of {self.dataset}"
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> Self:
-        """One as a commit holds it; fields of later versions are left out."""
+        """Parse the value in a commit record. Fields that later releases added are ignored."""
         return cls(**{name: value[name] for name in cls.__dataclass_fields__ if name in value})
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return a JSON-compatible mapping."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenInput:
-    """An input at the version that it has now."""
+    """An input opened at its current version."""
 
     version: InputVersion
     rows: pl.LazyFrame
-    """As readers see them: with the declared types, or those of the contract, and without internal columns."""
+    """Rows as readers see them: with the declared types, or those of the contract, and without internal columns."""
 
 
 def open_inputs(
     dataset: Dataset, location: Location, published: Mapping[str, Location] | None = None
 ) -> list[OpenInput]:
-    """The inputs of a dataset, in their order. A version that is rolled back to is the one that counts.
+    """Open the inputs of a dataset at their current versions, in order; after a rollback, the restored one is current.
 
     Args:
-        dataset: whose inputs.
-        location: where the datasets of its department are.
-        published: where those of other departments are, by department. Default: as `scan` finds them.
+        dataset: declaration with the inputs.
+        location: location of the datasets of the same department.
+        published: locations of the datasets of other departments, by department. Default: as resolved by `scan`.
 
     Raises:
         DatasetError: an input has no version yet, or lacks a column.
@@ -71,7 +73,7 @@ def open_inputs(
 
 
 def digest_of_versions(versions: Sequence[InputVersion]) -> str:
-    """One digest of what all inputs hold; 64 hexadecimal digits."""
+    """Return one digest of the content of all inputs: 64 hexadecimal digits."""
     return sha256_hex("\n".join(f"{one.dataset} {one.digest}" for one in versions).encode())
 
 

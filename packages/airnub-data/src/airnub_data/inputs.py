@@ -13,19 +13,23 @@ from airnub_core.store.protocol import Store
 
 
 class InputObject(NamedTuple):
-    """An object that some URL of a source has now."""
+    """Object that is the current content of at least one URL of a source."""
 
     digest: str
+    """Digest of its bytes: `sha256:…`."""
     path: str
-    """Relative to the store."""
+    """Path relative to the store."""
     source: str
+    """Source that received it last."""
     changed_at: str
-    """When it became current, of several URLs with the latest; ISO 8601 in UTC."""
+    """Time at which the object became current, the latest one if several URLs have it; ISO 8601 in UTC."""
 
 
 def check_store(dataset: str, place: StoreLocation) -> None:
-    """Raises:
-    DatasetError: there is no content store; opening it would make an empty one.
+    """Verify that the content store exists: opening it would create an empty one.
+
+    Raises:
+        DatasetError: the content store does not exist.
     """
     if isinstance(place.objects, Path) and not place.objects.is_dir():
         raise DatasetError(
@@ -34,12 +38,18 @@ def check_store(dataset: str, place: StoreLocation) -> None:
 
 
 def current_objects(store: Store, index: Index, sources: Sequence[str], suffix: str) -> list[InputObject]:
-    """Every current object of the sources whose name ends with the suffix, each once.
+    """List the distinct current objects of the sources whose name ends with the suffix, or with the suffix and `.gz`.
 
-    Of an API with `records` the files of records count, never its raw pages. A name may end with `.gz` as well.
+    Of an API source with `records`, only the files of records are listed, not the raw pages.
+
+    Args:
+        store: content store, for the manifests of objects.
+        index: index of the content store.
+        sources: names of the sources.
+        suffix: end of the object names, such as `.csv`; an empty one matches all.
 
     Returns:
-        In the order of `changed_at`, and of digests where that is equal.
+        Objects ordered by `changed_at`, then by digest.
 
     Raises:
         StoreError: the store or its index cannot be read.
@@ -50,16 +60,16 @@ def current_objects(store: Store, index: Index, sources: Sequence[str], suffix: 
             if not path.endswith((suffix, f"{suffix}.gz")):
                 continue
             before = found.get(digest)
-            # Of equally late ones the path decides, since the index gives them in any order.
+            # The index has no defined order, so the path breaks ties.
             if before is None or (before.changed_at, before.path) < (changed_at, path):
                 found[digest] = InputObject(digest, path, source, changed_at)
     return sorted(found.values(), key=lambda one: (one.changed_at, one.digest))
 
 
 def incomplete_sources(index: Index, sources: Sequence[str]) -> list[str]:
-    """Why sources are not complete, a sentence each: items failed in the last run, or it has not ended.
+    """Return one sentence for each incomplete source: its last run has failed items, or has not ended.
 
-    A source that never ran, or whose runs are not noted since they are of an earlier release, counts as complete.
+    A source without recorded runs, which never ran or last ran with an earlier release, counts as complete.
 
     Raises:
         StoreError: the index cannot be read.
@@ -77,10 +87,12 @@ def incomplete_sources(index: Index, sources: Sequence[str]) -> list[str]:
 
 
 def why_incomplete(dataset: str, store: Path | StoreLocation | None, sources: Sequence[str]) -> list[str]:
-    """The same, of a content store that is opened for it; nothing is asked of it where there is no source.
+    """Return the result of `incomplete_sources` for a content store that is opened for the call.
+
+    The store is not opened if `sources` is empty.
 
     Raises:
-        DatasetError: there is no content store.
+        DatasetError: the content store does not exist.
         StoreError: the index cannot be read.
     """
     if store is None or not sources:
@@ -92,7 +104,7 @@ def why_incomplete(dataset: str, store: Path | StoreLocation | None, sources: Se
 
 
 def digest_of_inputs(objects: Sequence[InputObject]) -> str:
-    """One digest of the ordered list of objects; 64 hexadecimal digits."""
+    """Return one digest of the ordered list of objects: 64 hexadecimal digits."""
     return sha256_hex("\n".join(one.digest for one in objects).encode())
 
 

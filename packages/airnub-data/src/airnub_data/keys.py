@@ -1,4 +1,4 @@
-"""Keys: keep one of the rows with the same key, also across partitions."""
+"""Keys: deduplicate rows by key, also across partitions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,25 +10,25 @@ from airnub_data.dataset import Dataset
 from airnub_data.stage import HASH, PART
 
 _SLICE = 1_000_000
-"""Rows whose hashes are compared at a time: 5 M at once took 371 MB and 0.62 s of processor time, in four slices 138 MB
-and 0.32 s."""
+"""Maximum number of rows whose hashes are compared at a time: 5 M at once took 371 MB and 0.62 s of processor time, in
+four slices 138 MB and 0.32 s."""
 _POSITION = "_position"
 
 
 def repeated_hashes(rows: pl.LazyFrame) -> pl.Series:
-    """The hashes of keys that may be there more than once, which takes a tenth of what comparing keys does."""
+    """Return the key hashes that occur more than once; a tenth of the cost of comparing the keys themselves."""
     hashes = rows.select(HASH).collect().to_series()
-    if hashes.n_unique() == len(hashes):  # half of the time of asking which
+    if hashes.n_unique() == len(hashes):  # takes half the time of listing them
         return hashes.clear()
     return hashes.filter(hashes.is_duplicated()).unique()
 
 
 def newest_of_key(rows: pl.LazyFrame, dataset: Dataset) -> pl.LazyFrame:
-    """The row of each key that counts.
+    """Keep one row per key.
 
     Args:
-        rows: in the order of their objects and records.
-        dataset: its key, and the column that says which row is the latest.
+        rows: in the order of their objects and records; the last one wins unless `latest` decides.
+        dataset: declaration with `key` and `latest`.
     """
     if dataset.latest is not None:
         rows = rows.sort(dataset.latest, nulls_last=False, maintain_order=True)
@@ -36,15 +36,15 @@ def newest_of_key(rows: pl.LazyFrame, dataset: Dataset) -> pl.LazyFrame:
 
 
 def moved_keys(dataset: Dataset, objects: Sequence[Sequence[Path]], hashes: pl.Series | None = None) -> pl.DataFrame:
-    """Keys whose row that counts is in another partition than rows that do not.
+    """Find keys whose winning row is in a different partition than their other rows.
 
     Args:
-        dataset: of which the keys are.
-        objects: the staged files of each object, in the order of the objects.
-        hashes: look at the keys with these hashes alone; at all with `None`.
+        dataset: declaration of the dataset.
+        objects: staged files of each object, in the order of the objects.
+        hashes: restrict the search to keys with these hashes; `None`: all keys.
 
     Returns:
-        The key's columns and `PART`: a row for each partition that has lost the key.
+        One row for each key and partition that must not contain it any more: the columns of the key, and `PART`.
     """
     found = [_moved(dataset, objects, part) for part in _slices(objects, hashes)]
     return pl.concat(found).sort(PART, *dataset.key) if found else pl.DataFrame()

@@ -1,4 +1,4 @@
-"""Limits: what a commit may quarantine and remove before a person has to accept it."""
+"""Limits: how many rows a commit may quarantine and remove without explicit acceptance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,34 +10,36 @@ from airnub_core.outcome import Violation
 from airnub_core.tolerance import Tolerance, tolerates
 
 _NAMED_RULES = 3
-"""Rules that the message of an error names; its `violations` are all of them."""
+"""Maximum number of violated rules in an error message; the attribute `violations` has all of them."""
 _TOLERANCE: TypeAdapter[int | str] = TypeAdapter(Tolerance)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Each a number of rows, or a share such as `5%`."""
+    """Limits of a commit, each a number of rows or a share such as `5%`."""
 
     max_quarantined: int | str = "10%"
-    """Of the rows read."""
+    """Maximum of quarantined rows; a share refers to the rows read."""
     max_shrink: int | str = "50%"
-    """Of the rows of the version before."""
+    """Maximum of removed rows; a share refers to the rows of the previous version."""
 
 
 class LimitError(DatasetError):
-    """A commit would be beyond a limit; the version before stays."""
+    """A commit would exceed a limit; the previous version stays current."""
 
     def __init__(self, dataset: str, reason: str, quarantined: int, violations: Sequence[Violation]) -> None:
         super().__init__(dataset, reason)
         self.quarantined = quarantined
-        """Rows that break a rule."""
+        """Number of quarantined rows."""
         self.violations = tuple(violations)
-        """The rules, by the number of rows."""
+        """Violated rules, the one with the most rows first."""
 
 
 def check_limit(dataset: str, name: str, value: int | str) -> None:
-    """Raises:
-    DatasetError: a limit of a declaration is neither a number of rows nor a share.
+    """Validate a limit of a declaration.
+
+    Raises:
+        DatasetError: the limit is neither a number of rows nor a share.
     """
     try:
         _TOLERANCE.validate_python(value)
@@ -49,8 +51,10 @@ def check_limit(dataset: str, name: str, value: int | str) -> None:
 def check_quarantined(
     dataset: str, limits: Limits, quarantined: int, read: int, violations: Sequence[Violation]
 ) -> None:
-    """Raises:
-    LimitError: more rows break a rule than the limit allows.
+    """Verify that the quarantined rows are within `max_quarantined`.
+
+    Raises:
+        LimitError: the limit is exceeded.
     """
     if not tolerates(limits.max_quarantined, quarantined, read):
         named = "; ".join(map(str, violations[:_NAMED_RULES]))
@@ -66,8 +70,10 @@ def check_quarantined(
 def check_shrink(
     dataset: str, limits: Limits, before: int, after: int, quarantined: int, violations: Sequence[Violation]
 ) -> None:
-    """Raises:
-    LimitError: more rows would go than the limit allows; to have none any more is 100 %.
+    """Verify that the removed rows are within `max_shrink`; an empty new version has lost 100 %.
+
+    Raises:
+        LimitError: the limit is exceeded.
     """
     if after < before and not tolerates(limits.max_shrink, before - after, before):
         raise LimitError(
@@ -80,6 +86,9 @@ def check_shrink(
 
 
 def _refused(advice: str, dataset: str) -> str:
-    """What to do; before the rules, of which a table of outcomes shows only the first."""
+    """Return the advice of an error.
+
+    It precedes the rules, since a table of outcomes shows only the beginning of a message.
+    """
     accept = f"accept it once with `run processing --accept {dataset}`"
     return f"nothing was committed, and the version before stays: {advice}, or {accept}"

@@ -1,4 +1,4 @@
-"""Lineage: the inputs of datasets, their names, and the order in which datasets are made."""
+"""Lineage: the inputs of datasets, their names, and the build order of datasets."""
 
 import inspect
 import re
@@ -13,16 +13,16 @@ _PUBLISHED = re.compile(
 
 
 class Declared(Protocol):
-    """A declaration, as `Dataset`, which imports this module, is one."""
+    """The part of `Dataset` that this module needs; `Dataset` itself imports this module."""
 
     @property
     def stem(self) -> str:
-        """The name of its table."""
+        """Name of the table."""
         ...
 
     @property
     def own_inputs(self) -> "Sequence[Declared]":
-        """Those of its inputs that are of the same department."""
+        """Inputs that belong to the same department."""
         ...
 
 
@@ -30,22 +30,22 @@ DeclaredT = TypeVar("DeclaredT", bound=Declared)
 
 
 class PublishedName(NamedTuple):
-    """A dataset that a department publishes."""
+    """Name of a dataset that a department publishes."""
 
     department: str
     name: str
     version: int | None
-    """Of its contract; `None` is the lowest that is published."""
+    """Version of the contract; `None`: the lowest published one."""
 
 
 def published_name(given: str) -> PublishedName:
-    """The parts of `department/name`, or of `department/name.v2` for the second version of its contract.
+    """Parse `department/name`, or `department/name.v2` for version 2 of the contract.
 
     >>> published_name("crm/customers.v2")
     PublishedName(department='crm', name='customers', version=2)
 
     Raises:
-        ValueError: it is not of this form.
+        ValueError: the text has a different form.
     """
     match = _PUBLISHED.fullmatch(given)
     if match is None:
@@ -55,12 +55,12 @@ def published_name(given: str) -> PublishedName:
 
 
 def input_name(given: Declared | str) -> str:
-    """What an input is called in commits and messages: by its table, or `department/name`."""
+    """Return the name of an input for commits and messages: its table name, or `department/name`."""
     return given if isinstance(given, str) else given.stem
 
 
 def input_problem(inputs: Any, transform: Callable[..., Any] | None) -> str | None:
-    """What is wrong with the inputs and the transform of a declaration, `None` where nothing is."""
+    """Return why inputs and transform of a declaration are invalid, or `None` if they are valid."""
     if not isinstance(inputs, tuple):
         return f"expected a tuple as `inputs`, such as (ORDERS, 'crm/customers'), found {type(inputs).__name__}"
     for given in inputs:
@@ -84,12 +84,12 @@ def input_problem(inputs: Any, transform: Callable[..., Any] | None) -> str | No
 
 
 def making_order(datasets: Iterable[DeclaredT]) -> list[DeclaredT]:
-    """The same datasets, each behind those of its inputs that are among them; otherwise in the order given.
+    """Sort datasets topologically: inputs first, otherwise in the given order.
 
-    A cycle is impossible: an input is a declaration, and that exists before those that name it.
+    Cycles are impossible: an input is a declaration, which must exist before the declaration that names it.
 
     Raises:
-        DatasetError: an input is not among them, so that no run would make it.
+        DatasetError: an input is not among the datasets, so no run would make it.
     """
     given = {dataset.stem: dataset for dataset in datasets}
     ordered: dict[str, DeclaredT] = {}

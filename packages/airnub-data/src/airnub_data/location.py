@@ -1,4 +1,4 @@
-"""Locations: the folder or object storage that holds datasets; files appear there atomically."""
+"""Locations: folder or bucket that contains datasets; files appear atomically."""
 
 import os
 import shutil
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from airnub_core.store.bucket import Bucket
 
 STAGE = ".stage"
-"""The folder of staged rows, a cache: it may be deleted."""
+"""Folder of staged rows, a cache that may be deleted."""
 
 
 @dataclass(frozen=True)
 class Location:
-    """The place of all datasets of a department: a folder, or a bucket with a local folder for what is staged."""
+    """Location of all datasets of a department: a folder, or a bucket with a local folder for staged rows."""
 
     root: Path | BucketAddress
     local: Path | None = None
-    """A folder of this machine for the cache; below `root`, where that is a folder."""
+    """Local folder for the cache. Default for a folder: `root`."""
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """Path or URL, for messages."""
         return str(self.root) if isinstance(self.root, Path) else self.root.name
 
     @property
     def stage(self) -> Path:
-        """The folder of staged rows.
+        """Folder of staged rows.
 
         Raises:
-            StoreError: the datasets are in object storage, and there is no local folder.
+            StoreError: the datasets are in a bucket, and no local folder is set.
         """
         if self.local is not None:
             return self.local / STAGE
@@ -48,7 +48,7 @@ class Location:
         raise StoreError(self.name, "expected a local folder for staged rows, found none")
 
     def is_within(self, other: Path | BucketAddress) -> bool:
-        """Whether it is another place, or inside of it."""
+        """Return whether this location equals `other` or is inside of it."""
         if isinstance(self.root, Path) and isinstance(other, Path):
             return self.root.resolve().is_relative_to(other.resolve())
         if isinstance(self.root, Path) or isinstance(other, Path):
@@ -57,16 +57,16 @@ class Location:
         return same_endpoint and f"{self.root.url.rstrip('/')}/".startswith(f"{other.url.rstrip('/')}/")
 
     def uri(self, table: str) -> str:
-        """Where a table is, as Delta Lake's libraries take it."""
+        """Return the path or URL of a table, as Delta Lake libraries expect it."""
         return str(self.root / table) if isinstance(self.root, Path) else f"{self.root.url.rstrip('/')}/{table}"
 
     @property
     def options(self) -> dict[str, str] | None:
-        """How libraries get in, as they name it; `None` for a folder."""
+        """`storage_options` of Delta Lake libraries; `None` for a folder."""
         return None if isinstance(self.root, Path) else _storage_options(self.root)
 
     def has(self, path: str) -> bool:
-        """Whether there is a file.
+        """Return whether a file exists.
 
         Raises:
             StoreError: the bucket cannot be reached.
@@ -76,10 +76,10 @@ class Location:
         return self._bucket.size(path) is not None
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of a small file, `None` where there is none.
+        """Read a small file; `None` if it does not exist.
 
         Raises:
-            StoreError: it cannot be read.
+            StoreError: the file cannot be read.
         """
         if not isinstance(self.root, Path):
             return self._bucket.read(path)
@@ -91,15 +91,15 @@ class Location:
             raise StoreError.of(error, self.root / path) from error
 
     def place(self, file: Path, path: str, *, keep: bool = False) -> None:
-        """Give a whole local file its place; durable when it returns, and what was there is replaced.
+        """Publish a complete local file at a path, replacing an existing file; the file is durable on return.
 
         Args:
-            file: it is moved, where it is on the same file system as a folder.
-            path: relative to the location.
-            keep: whether the file stays where it is, too.
+            file: local file; it is renamed if it is on the same file system as the folder.
+            path: target, relative to the location.
+            keep: whether to keep `file` as well.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the file cannot be written.
         """
         try:
             if not isinstance(self.root, Path):
@@ -110,7 +110,7 @@ class Location:
             target = self.root / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if keep:
-                # A vacuum, of files by their age that no commit refers to, does not take it before its commit.
+                # Vacuum removes unreferenced files by age: a fresh timestamp protects this one until its commit.
                 os.utime(file)
                 file = _linked(file, target.with_name(f".{os.urandom(8).hex()}.tmp"))
             _sync(file)
@@ -120,10 +120,10 @@ class Location:
             raise StoreError.of(error, path) from error
 
     def temporary(self, table: str) -> Path:
-        """A path for a file on its way into a table; its folder exists.
+        """Return an unused path for a file that is to be published in a table. Its folder exists.
 
         Raises:
-            StoreError: the folder cannot be made.
+            StoreError: the folder cannot be created.
         """
         folder = self.stage / table
         try:
@@ -133,17 +133,17 @@ class Location:
         return folder / f".{os.urandom(8).hex()}.tmp"
 
     def unfinished(self, table: str, before: datetime) -> list[Path]:
-        """Local files and folders of runs that were killed on their way into a table, older than a time."""
+        """List local temporary files and folders that killed runs left of a table, if last modified before a time."""
         found = [*(self.stage / table).glob(".*.tmp")]
         if isinstance(self.root, Path):
             found += (self.root / table).rglob(".*.tmp")
         return sorted(path for path in found if path.stat().st_mtime < before.timestamp())
 
     def remove(self, path: str) -> None:
-        """Remove a file, if it is there.
+        """Remove a file if it exists.
 
         Raises:
-            StoreError: it cannot be removed.
+            StoreError: the file cannot be removed.
         """
         if not isinstance(self.root, Path):
             self._bucket.delete(path)
@@ -154,7 +154,11 @@ class Location:
             raise StoreError.of(error, self.root / path) from error
 
     def listed(self, folder: str, *, before: datetime | None = None) -> Iterator[str]:
-        """The paths of all files below a folder, or of those that were written before a time.
+        """List the paths of all files below a folder, recursively.
+
+        Args:
+            folder: relative to the location.
+            before: list only files that were modified before this time.
 
         Raises:
             StoreError: the bucket cannot be listed.
@@ -167,7 +171,7 @@ class Location:
                 yield path.relative_to(self.root).as_posix()
 
     def usage(self, folder: str) -> tuple[int, int]:
-        """How many files are below a folder, and their bytes.
+        """Return the number of files below a folder, and their total size in bytes.
 
         Raises:
             StoreError: the bucket cannot be listed.
@@ -179,16 +183,16 @@ class Location:
             try:
                 found = path.stat()
             except FileNotFoundError:
-                continue  # a run in flight has just moved it
+                continue  # renamed by a concurrent run
             if S_ISREG(found.st_mode):
                 files, size = files + 1, size + found.st_size
         return files, size
 
     def synced(self, path: str) -> None:
-        """Return when a file that another library wrote survives a power loss.
+        """Flush a file that a different library wrote to disk, and its folder; a bucket needs no flush.
 
         Raises:
-            StoreError: the disk did not take it.
+            StoreError: the flush failed.
         """
         if isinstance(self.root, Path):
             try:
@@ -209,7 +213,7 @@ class Location:
 
 
 def in_bucket(address: BucketAddress, local: Path) -> Location:
-    """Datasets in object storage, with a folder of this machine for what is staged of them."""
+    """Return a location in a bucket, with a subfolder of `local` for its staged rows."""
     return Location(address, local / sha256_hex(address.name.encode())[:8])
 
 
@@ -224,7 +228,7 @@ def _storage_options(address: BucketAddress) -> dict[str, str]:
     options = {known.get(name, name): value for name, value in address.options.items()}
     endpoint = options.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL", "")
     if endpoint.startswith("http://"):
-        # Without TLS only where the address says so in so many words.
+        # Unencrypted connections only if the endpoint explicitly is an http:// URL.
         options["AWS_ALLOW_HTTP"] = "true"
     return options
 
@@ -233,7 +237,7 @@ def _linked(file: Path, target: Path) -> Path:
     try:
         os.link(file, target)
     except OSError:
-        shutil.copyfile(file, target)  # another file system
+        shutil.copyfile(file, target)  # a different file system
     return target
 
 

@@ -1,12 +1,12 @@
 """Make: bring a dataset up to date with the current objects of its sources, or with its inputs, in one commit.
 
-    open the table → current objects → stage the new ones → files that are missing → checks → commit the quarantine
+    open the table → list current objects → stage new ones → write missing files → checks → commit the quarantine
     → commit
-    with inputs: open the table → versions of the inputs → their rows transformed → files that are missing → …
+    with inputs: open the table → versions of the inputs → transform their rows → write missing files → …
 
 Each step is idempotent, and the next run continues after a killed one at any step. Objects, and versions of inputs, are
-listed after the table is opened: so the later of two writers has seen at least as many of them, or its commit conflicts
-and it lists them again.
+listed after the table is opened: so the later of two writers has listed at least as many of them, or its commit
+conflicts and it lists them again.
 """
 
 import bisect
@@ -46,9 +46,10 @@ from airnub_data.transformed import transformed_rows
 
 _NEW_VERSION = "readers rely on it: declare the change as a new `version` beside this one"
 _NAMED = 10
-"""Most new columns that an error message lists."""
+"""Maximum number of new columns in an error message."""
 _ATTEMPTS = 50
-"""Attempts to commit; each conflict with a different writer takes one, and a further attempt is cheap."""
+"""Maximum number of attempts to commit; each conflict with a different writer takes one, and a further attempt is
+cheap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +57,30 @@ class Made:
     """The result of making a dataset."""
 
     record: Record
+    """Metadata of the current version's commit."""
     version: int
+    """Current version of the table."""
     changed: bool
-    """Whether this run committed other rows."""
+    """Whether this run committed different rows."""
     new: bool
-    """Whether there was no table before."""
+    """Whether this run created the table."""
     held: bool = False
     """Whether the dataset was rolled back and is held until `release`."""
     violations: tuple[Violation, ...] = ()
-    """Why rows are in quarantine; the rule that most of them break comes first."""
+    """Violated rules of quarantined rows, the one with the most rows first."""
     checks: tuple[CheckResult, ...] = ()
-    """Results of the checks, in the order of the declaration; of an unchanged dataset only freshness is checked again.
-    """
+    """Results of the checks, in the order of the declaration; of an unchanged dataset only freshness is checked
+    again."""
     drift: tuple[Drift, ...] = ()
-    """Where current objects differ from the declaration."""
+    """Differences between current objects and the declaration."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """The rows of a version that is about to be committed; its files are in their places."""
+    """Content of a version that is about to be committed; its files are already in their final paths."""
 
     inputs: str
-    """A digest of what it is made of."""
+    """Digest of the objects or inputs."""
     added: Sequence[TableFile]
     kept: Sequence[TableFile]
     removed: Sequence[TableFile]
@@ -86,7 +89,7 @@ class _Content:
     quarantined: int
     violations: tuple[Violation, ...]
     publish: Callable[[], int | None]
-    """Publishes the quarantine, whose version it returns, and what else lies beside the table."""
+    """Publishes the quarantine and the other files beside the table, and returns the version of the quarantine."""
     drift: Sequence[Drift] = ()
     objects: int = 0
     sidecar: str = ""
@@ -105,28 +108,29 @@ def make_dataset(
     run: Run | None = None,
     on_progress: Callable[[float], None] = lambda _share: None,
 ) -> Made:
-    """Bring a dataset to what the current objects of its sources, or the versions of its inputs, give.
+    """Bring a dataset up to date with the current objects of its sources, or with the versions of its inputs.
 
     Args:
-        dataset: the declaration of the dataset.
-        store: the content store; `None` for a dataset with `inputs`.
-        location: the location of the datasets.
-        published: by department, the locations of its datasets that are inputs. Default: as `scan` finds them.
+        dataset: declaration of the dataset.
+        store: content store; `None` for a dataset with `inputs`.
+        location: location of the datasets.
+        published: locations of the datasets of other departments that are inputs, by department. Default: as resolved
+            by `scan`.
         limits: limits that override those of the declaration.
         accept: commit even if limits are exceeded or checks fail; the commit records this.
-        parquet_copy: keep `<dataset>.parquet` as well, for readers that take it by its path, instead of what the
-            declaration says; without, what the version before of airnub left there is removed with the first commit.
+        parquet_copy: whether to write `<dataset>.parquet` as well, overriding the declaration. If not, the copy that
+            the previous release of airnub wrote is removed with the first commit.
         run: the run, as recorded in the commit.
         on_progress: called with the progress, 0 to 1: the first half is staging of objects, the second writing files.
 
     Returns:
-        The committed version; `changed` says whether this run committed it.
+        The current version; `changed` says whether this run committed different rows.
 
     Raises:
-        DatasetError: the dataset cannot be made from its inputs; the version before stays.
-        LimitError: a limit forbids the commit; the version before stays.
-        CheckError: a check forbids the commit, or of an unchanged dataset the newest value is too old; the version
-            before stays.
+        DatasetError: the dataset cannot be made from its objects or inputs; the previous version stays current.
+        LimitError: a limit is exceeded; the previous version stays current.
+        CheckError: a blocking check failed, for an unchanged dataset one of freshness; the previous version stays
+            current.
         StoreError: the store or the location cannot be read or written.
     """
     with _opened(dataset, store, location) as objects:
@@ -135,20 +139,22 @@ def make_dataset(
             try:
                 made = making.made()
             except ConflictError:
-                continue  # what it did is in place under its name, and is not done again
+                continue  # finished files are in place under their names, and are reused
             if dataset.parquet_copy if parquet_copy is None else parquet_copy:
                 refresh_copy(location, dataset)
             elif made.new:
                 remove_copy(location, dataset)
             return made
-    raise StoreError(f"{location.name}/{dataset.stem}", f"expected to commit within {_ATTEMPTS} attempts, found others")
+    raise StoreError(
+        f"{location.name}/{dataset.stem}", f"expected to commit within {_ATTEMPTS} attempts, found a conflicting one"
+    )
 
 
 @contextmanager
 def _opened(
     dataset: Dataset, store: Path | StoreLocation | None, location: Location
 ) -> Iterator[tuple[Store, Index] | None]:
-    """The content store that a dataset is made of, `None` for one with inputs."""
+    """Open the content store of a dataset; `None` for a dataset with inputs."""
     if dataset.inputs:
         yield None
         return
@@ -164,7 +170,7 @@ def _opened(
 
 
 class _Making:
-    """One attempt."""
+    """One attempt to make and commit a version."""
 
     def __init__(
         self,
@@ -244,7 +250,7 @@ class _Making:
 
     @contextmanager
     def _of_inputs(self, table: Table | None, opened: Sequence[OpenInput], digest: str) -> Iterator[_Content]:
-        """What the inputs give."""
+        """Write the files of a version from the rows of the inputs."""
         with transformed_rows(
             self._dataset, self._location, [one.rows for one in opened], self._on_progress
         ) as transformed:
@@ -276,7 +282,7 @@ class _Making:
     def _of_objects(
         self, table: Table | None, last: Record | None, inputs: Sequence[InputObject], digest: str
     ) -> Iterator[_Content]:
-        """What the objects give."""
+        """Write the files of a version from the rows of the objects."""
         before = Sidecar.read(self._location, self._dataset.stem, last) if last is not None else Sidecar()
         staged = self._staged(inputs, last, before)
         drift = summarised((source.path, one.drift) for source, one in staged)
@@ -363,10 +369,10 @@ class _Making:
         )  # fmt: skip
 
     def _is_beyond(self, check: Callable[[], None]) -> None:
-        """Note that a limit or a check forbids the commit, and it is accepted.
+        """Run a check of limits or results; if it fails and failures are accepted, record the acceptance.
 
         Raises:
-            DatasetError: it is not accepted.
+            DatasetError: the check failed, and failures are not accepted.
         """
         try:
             check()
@@ -388,7 +394,7 @@ class _Making:
     def _staged(
         self, inputs: Sequence[InputObject], last: Record | None, before: Sidecar
     ) -> list[tuple[InputObject, StagedObject]]:
-        """What is known of each object's rows: from the commit before, or by reading it."""
+        """Return row counts and drift of each object, from the previous commit or by staging the object."""
         known: dict[str, StagedObject] = {}
         if last is not None and last.stage_code == self._stage_code:
             known = {source.digest: staged for source, staged in before.objects}
@@ -401,7 +407,7 @@ class _Making:
     def _moved(
         self, staged: Sequence[tuple[InputObject, StagedObject]], last: Record | None, before: Sidecar
     ) -> pl.DataFrame:
-        """Keys that are kept in another partition; looked for among those of objects that came, went or moved."""
+        """Find keys that are kept in a different partition, if possible only among changed objects."""
         if not self._dataset.moves_keys:
             return pl.DataFrame()
         files = [self._stage.files(source) for source, _ in staged]
@@ -413,7 +419,7 @@ class _Making:
         try:
             paths = [path for source in changed for path in self._stage.files(source)]
         except IngestError:
-            return moved_keys(self._dataset, files)  # an object that went, and cannot be read any more
+            return moved_keys(self._dataset, files)  # a removed object that cannot be read any more
         if not paths:
             return before.moved
         hashes = pl.scan_parquet(paths).select(pl.col(HASH).unique()).collect().to_series()
@@ -424,7 +430,7 @@ class _Making:
         return pl.concat([kept, found]).sort(PART, *self._dataset.key) if len(kept) else found
 
     def _rows_of_copy(self) -> int:
-        """Rows of the file that the version of airnub before kept as the dataset."""
+        """Return the row count of the Parquet file that was the dataset in the previous release; 0 without one."""
         path = f"{self._dataset.stem}.parquet"
         if not self._location.has(path):
             return 0
@@ -458,10 +464,10 @@ class _Making:
 
 
 def changed_objects(then: Sequence[InputObject], now: Sequence[InputObject]) -> list[InputObject]:
-    """Objects that came, went, or changed their place; all others are in the same order as before."""
+    """Return objects that were added, removed or reordered; all others are in the same relative order as before."""
     place = {source.digest: position for position, source in enumerate(then)}
     common = [(place[source.digest], source) for source in now if source.digest in place]
-    # The longest part of them that is in the order of before.
+    # The others are the longest increasing subsequence of their previous positions.
     tails: list[int] = []
     ends: list[int] = []
     for position, _ in common:

@@ -17,7 +17,7 @@ from airnub_data.table import Table
 
 _NEXT = "Run what failed again (run ingestion --failed), or make it as it is: run processing --accept "
 _NAMED = 5
-"""Differences from the declaration that a warning names."""
+"""Maximum number of differences from the declaration in a warning."""
 
 
 def dataset_outcome(
@@ -30,14 +30,14 @@ def dataset_outcome(
     run: Run | None = None,
     on_progress: Callable[[float], None] = lambda _share: None,
 ) -> Outcome:
-    """Make a dataset, as `make_dataset` does; one that cannot be made is a failed item, and stops no other.
+    """Make a dataset like `make_dataset`, and return errors as a failed outcome, so that other datasets are still made.
 
     Returns:
-        `stored` for a new table, `updated` for a new version, `unchanged` where there was nothing to do; with a warning
-        where it is held by a rollback, is new and empty, where a check failed that does not block, or where its objects
-        differ from the declaration. As `skipped_outcome` where it requires complete sources and one is not, unless it
-        is accepted. Its path is that of the table, relative to the location; its size that of the
-        table's files, in bytes.
+        `stored` for a new table, `updated` for a new version, `unchanged` if there was nothing to do, `failed` with the
+        error. It has a warning if the dataset is held after a rollback, is new and empty, a check with `on_fail="warn"`
+        failed, or objects differ from the declaration. If the dataset requires complete sources and one is incomplete,
+        the result is that of `skipped_outcome`, unless `accept` is set. `path` is the table relative to the location,
+        `size` the total size of its files in bytes.
     """
     try:
         strict = dataset.requires_complete and not accept
@@ -79,15 +79,15 @@ def dataset_outcome(
 
 
 def skipped_outcome(dataset: Dataset, location: Location, reason: str) -> Outcome:
-    """A dataset that is not made this time, and whose version becomes older meanwhile.
+    """Return the outcome of a dataset that is not made in this run. Freshness is checked nevertheless.
 
     Args:
-        dataset: its declaration.
-        location: where datasets are.
+        dataset: declaration of the dataset.
+        location: location of the datasets.
         reason: why it is skipped.
 
     Returns:
-        `skipped`, with a warning where a check of freshness failed as well; `failed` where such a check blocks.
+        `skipped` with the reason as warning, and with failed freshness checks; `failed` if such a check blocks.
     """
     fresh = freshness(dataset)
     checks: tuple[CheckResult, ...] = ()
@@ -109,7 +109,7 @@ def _warning(made: Made, dataset: Dataset) -> str | None:
     if made.held:
         return f"it was rolled back to version {made.record.restored} and is not made until `dataset release`"
     reported = [one for one in made.drift if one.kind != "new" or dataset.on_new_column != "ignore"]
-    reported.sort(key=lambda one: one.kind == "new")  # what may cost values comes first
+    reported.sort(key=lambda one: one.kind == "new")  # differences that may lose values come first
     warnings = ["it has no rows"] if made.new and not made.record.rows else []
     warnings += [str(check) for check in made.checks if not check.passed]
     warnings += map(str, reported[:_NAMED])

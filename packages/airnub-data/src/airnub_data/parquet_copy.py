@@ -1,4 +1,4 @@
-"""Parquet copies: a dataset as one file beside its table, for readers that open it by its path."""
+"""Parquet copies: a dataset as one file beside its table, for readers that open a file by its path."""
 
 import polars as pl
 
@@ -9,19 +9,22 @@ from airnub_data.scan import open_table, published_rows
 from airnub_data.table import Table
 
 _VERSION = "airnub.version"
-"""The key of the file's metadata with the version of the table that it holds."""
+"""Key in the file's metadata whose value is the version of the table that the file contains."""
 
 
 def refresh_copy(location: Location, dataset: Dataset) -> bool:
-    """Bring `<dataset>.parquet` to the newest version of its table; whether that took writing it.
+    """Bring `<dataset>.parquet` to the newest version of its table.
+
+    Returns:
+        Whether the file was written.
 
     Raises:
-        DatasetError: there is no table.
-        StoreError: it cannot be written.
+        DatasetError: the table does not exist.
+        StoreError: the file cannot be written.
     """
     path = f"{dataset.stem}.parquet"
     written = False
-    # Another run may have committed, and placed its copy, while this one was written: then this one is the older.
+    # A concurrent run may have committed and published its copy during the write, which this older copy has replaced.
     while not (table := open_table(location, dataset.stem)).has_content_of(version_of_copy(location, path)):
         _write(location, dataset, table, path)
         written = True
@@ -42,21 +45,21 @@ def _write(location: Location, dataset: Dataset, table: Table, path: str) -> Non
 
 
 def remove_copy(location: Location, dataset: Dataset) -> None:
-    """Remove the file, and the quarantine file that came with it in the version before: both would go stale.
+    """Remove the file, and the quarantine file that the previous release wrote: both would become stale.
 
     Raises:
-        StoreError: they cannot be removed.
+        StoreError: a file cannot be removed.
     """
     for path in (f"{dataset.stem}.parquet", f"{dataset.stem}.quarantine.csv"):
         location.remove(path)
 
 
 def version_of_copy(location: Location, path: str) -> int | None:
-    """The version that a copy holds, `None` where there is no copy or it is of the version of airnub before."""
+    """Return the table version of a copy; `None` if there is no copy, or if the previous release wrote it."""
     if not location.has(path):
         return None
     try:
         found = pl.read_parquet_metadata(location.uri(path), storage_options=location.options).get(_VERSION)
     except (pl.exceptions.PolarsError, OSError):
-        return None  # damaged, or no Parquet: it is written again
+        return None  # damaged or not a Parquet file: it is written again
     return None if found is None else int(found)

@@ -1,8 +1,8 @@
-"""Partition files: the names of the files of a table, and how each is made of staged rows.
+"""Partition files: the file names of a table, and how each file is written from staged rows.
 
-A name is a digest of all that decides what is in the file: code, partition, objects in their order, keys that are kept
-elsewhere. So the names that should be there, compared with those that are there, say what a run has to do; and a file
-that a killed run left is the right one.
+A name is a digest of everything that determines the content: code, partition, objects in their order, keys that are
+kept in a different partition. So the difference between wanted and existing names is the work of a run, and a file that
+a killed run left can be reused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,9 +22,10 @@ from airnub_data.stage import COMPRESSION_LEVEL, HASH, PART, ROW_GROUP, Stage, S
 from airnub_data.table import TableFile
 
 LARGEST = 2_000_000
-"""Rows of a file of rows with a key; of more rows, files are made by the hash of the key."""
+"""Maximum row count of a file of a dataset with a key; larger partitions are split by the hash of the key."""
 _OWN_FILE = 50_000
-"""Rows from which on an object without key and partition has files of its own, its staged ones."""
+"""Row count from which an object of a dataset without key and partitions keeps its staged files as files of the
+table."""
 _NULL = "null"
 
 
@@ -33,29 +34,29 @@ class PartitionFile:
     """One file that a table should have."""
 
     path: str
-    """Relative to the table."""
+    """Path relative to the table."""
     partition: int | None
     objects: Sequence[InputObject]
-    """Those that have rows in it, in their order."""
+    """Objects that have rows in the file, in their order."""
     bucket: tuple[int, int] = (0, 1)
-    """Which of how many parts by the hash of the key."""
+    """Index and number of the parts into which the partition is split by the hash of the key."""
     staged: int | None = None
-    """The chunk of its one object that it is, where staged rows are the table's."""
+    """Index of the staged chunk that becomes the file unchanged; `None` if the file has to be written."""
     moved: pl.DataFrame | None = field(default=None, repr=False)
-    """Keys that are kept elsewhere."""
+    """Keys that are kept in a different partition."""
 
 
 def wanted_files(
     dataset: Dataset, code: str, objects: Sequence[tuple[InputObject, StagedObject]], moved: pl.DataFrame, stage: Stage
 ) -> list[PartitionFile]:
-    """The files that the table of these objects has.
+    """Return the files that the table should consist of.
 
     Args:
-        dataset: its declaration.
-        code: a digest of what decides how rows become a table.
-        objects: all current ones, in their order.
-        moved: as `moved_keys` gives them; empty where no key can move.
-        stage: where the rows of the objects are.
+        dataset: declaration of the dataset.
+        code: digest of the code that determines the table.
+        objects: all current objects, in their order.
+        moved: result of `moved_keys`; empty if keys cannot move.
+        stage: staged rows of the objects.
     """
     in_partition: dict[int | None, list[tuple[InputObject, int]]] = {}
     for source, staged in objects:
@@ -91,7 +92,7 @@ def _of_partition(
     folder = None
     if dataset.partition_by is not None:
         folder = dataset.partition_by.name(number) or _NULL
-    # The key's values decide, not the order or the hashes that they were found by.
+    # The name depends on the values of the keys, not on the hashes by which they were found.
     keys = "" if moved is None else sha256_hex(repr(moved.rows()).encode())
     count = -(-sum(rows for _, rows in touching) // LARGEST) if dataset.key else 1
     for bucket in range(count):
@@ -100,10 +101,10 @@ def _of_partition(
 
 
 def write_file(dataset: Dataset, file: PartitionFile, stage: Stage, target: Path) -> None:
-    """Write a file of a table from staged rows.
+    """Write a file of a table from staged rows, deduplicated by key.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     rows = pl.concat(_rows(file, source, stage) for source in file.objects)
     if file.bucket[1] > 1:
@@ -126,12 +127,12 @@ def write_file(dataset: Dataset, file: PartitionFile, stage: Stage, target: Path
 
 
 def staged_file(file: PartitionFile, stage: Stage) -> Path | None:
-    """The staged file that is the table's, `None` where one has to be made."""
+    """Return the staged file that becomes the file of the table unchanged, or `None` if the file has to be written."""
     return None if file.staged is None else stage.files(file.objects[0])[file.staged]
 
 
 def described(path: str, local: Path) -> TableFile:
-    """A file that is written, as a commit adds it: its size, rows, and least and greatest values."""
+    """Return a written file as a commit adds it: with size in bytes, row count and column statistics."""
     rows = pl.scan_parquet(local)
     schema = rows.collect_schema()
     ordered = [name for name, dtype in schema.items() if _has_stats(dtype) and name != RECORD]
@@ -168,7 +169,7 @@ def _has_stats(dtype: pl.DataType) -> bool:
 
 
 def _logged(value: Any, *, up: bool = False) -> Any:
-    """A value as Delta's log has it: times in milliseconds, the greatest rounded up."""
+    """Format a value as the Delta log does: timestamps in milliseconds, a maximum rounded up."""
     if isinstance(value, datetime):
         if up and value.microsecond % 1000:
             value += timedelta(microseconds=1000 - value.microsecond % 1000)

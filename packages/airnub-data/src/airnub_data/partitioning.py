@@ -1,4 +1,4 @@
-"""Partitions: split a dataset, so that a change rewrites only the partitions that it affects."""
+"""Partitioning: split a dataset, so that a change rewrites only the partitions that it affects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ import polars as pl
 
 
 class Partitioning(Protocol):
-    """How rows are parted: by a whole number within a run, `null` where the column is, and by name in a table."""
+    """Assigns rows to partitions by an integer, which is null if the column is, and names the folders of partitions."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that decide."""
+        """Columns that determine the partition."""
         ...
 
     def number(self) -> pl.Expr:
-        """The partition of each row, an `Int32`."""
+        """Return the expression of the partition number: `Int32`."""
         ...
 
     def name(self, number: int | None) -> str | None:
-        """What the table calls a partition."""
+        """Return the folder name of a partition, or `None` for the partition of nulls."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A partition a day of a date or time, in UTC: `2024-03-01`."""
+    """One partition per day of a date or timestamp, in UTC: `2024-03-01`."""
 
     column: str
 
@@ -44,7 +44,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A partition a month of a date or time, in UTC: `2024-03`."""
+    """One partition per month of a date or timestamp, in UTC: `2024-03`."""
 
     column: str
 
@@ -62,7 +62,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """A partition a year of a date or time, in UTC: `2024`."""
+    """One partition per year of a date or timestamp, in UTC: `2024`."""
 
     column: str
 
@@ -79,7 +79,7 @@ class Year:
 
 @dataclass(frozen=True, slots=True)
 class Hash:
-    """A number of partitions by the hash of a column: `00` to `15` of 16."""
+    """A fixed number of partitions by the hash of a column: `00` to `15` for 16."""
 
     column: str
     count: int
@@ -96,11 +96,12 @@ class Hash:
 
 
 def key_hash(columns: Sequence[str]) -> pl.Expr:
-    """A 64-bit hash of columns. Another version of polars, or processor, may give other ones: see `HASH_PROBE`."""
+    """Return the 64-bit hash of columns. It may differ between polars versions and processors: see `HASH_PROBE`."""
     return (pl.col(columns[0]) if len(columns) == 1 else pl.struct(columns)).hash()
 
 
 HASH_PROBE = str(
     pl.DataFrame({"a": ["airnub"], "b": [1]}).select(a=pl.col("a").hash(), b=pl.struct("a", "b").hash()).row(0)
 )
-"""What this polars makes of known values: part of every code digest, so that hashes of two kinds never meet."""
+"""Hashes of known values: part of every code digest, so that hashes of incompatible polars versions or processors are
+never mixed."""

@@ -1,4 +1,4 @@
-"""Pending: a dry run that says what the next run would do to a dataset, and why."""
+"""Pending: a dry run that reports what the next run would do to a dataset, and why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,28 +18,28 @@ from airnub_data.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What the next run would do."""
+    """Effect of the next run on a dataset with sources."""
 
     objects: int
-    """Current objects of the sources."""
+    """Number of current objects of the sources."""
     to_read: int
-    """Those whose rows are not known from the version before."""
+    """Number of objects that have to be read; the rows of all others are known from the previous version."""
     new: int
-    """Objects that the version before did not have."""
+    """Number of objects that the previous version did not have."""
     gone: int
-    """Objects that are current no more."""
+    """Number of objects of the previous version that are no longer current."""
     changed: tuple[str, ...] = ()
-    """Parts of the declaration and its code that differ from the version before, as `code.parts` names them."""
+    """Parts of the declaration and its code that changed since the previous version, named as in `code.parts`."""
     moved: bool = False
-    """Whether the objects are the same, in another order."""
+    """Whether the objects are the same in a different order."""
     held: bool = False
-    """Whether it was rolled back: then the next run does nothing."""
+    """Whether the dataset is held after a rollback: the next run does nothing."""
     incomplete: tuple[str, ...] = ()
-    """Why it is skipped: it requires complete sources, and these are not."""
+    """Reasons why the dataset is skipped: it requires complete sources, and these are incomplete."""
 
     @property
     def nothing(self) -> bool:
-        """Whether the table is what its declaration and its objects give."""
+        """Whether the table is up to date."""
         return not (self.new or self.gone or self.changed or self.moved)
 
     def __str__(self) -> str:
@@ -60,24 +60,24 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class PendingInputs:
-    """What the next run would do to a dataset with inputs."""
+    """Effect of the next run on a dataset with inputs."""
 
     inputs: tuple[InputVersion, ...]
-    """Of today."""
+    """Current versions of the inputs."""
     new: tuple[str, ...] = ()
-    """Inputs that hold other rows than those that its version was made of, each with both versions."""
+    """Inputs whose rows changed since the previous version of the dataset, each with both versions."""
     changed: tuple[str, ...] = ()
-    """Parts of the declaration and its code that differ from the version before, as `code.parts` names them."""
+    """Parts of the declaration and its code that changed since the previous version, named as in `code.parts`."""
     is_new: bool = False
-    """Whether there is no version yet."""
+    """Whether the dataset has no version yet."""
     held: bool = False
-    """Whether it was rolled back: then the next run does nothing."""
+    """Whether the dataset is held after a rollback: the next run does nothing."""
     incomplete: tuple[str, ...] = ()
-    """Why it is skipped: it requires complete sources, and these of its inputs are not."""
+    """Reasons why the dataset is skipped: it requires complete sources, and these of its inputs are incomplete."""
 
     @property
     def nothing(self) -> bool:
-        """Whether the table is what its declaration and its inputs give."""
+        """Whether the table is up to date."""
         return not (self.new or self.changed or self.is_new)
 
     def __str__(self) -> str:
@@ -100,16 +100,16 @@ def pending(
     location: Location,
     published: Mapping[str, Location] | None = None,
 ) -> Pending | PendingInputs:
-    """What the next run would do to a dataset.
+    """Return what the next run would do to a dataset.
 
     Args:
-        dataset: its declaration.
-        store: the content store; a dataset with `inputs` needs none.
-        location: where datasets are.
-        published: where the datasets of other departments are, as for `make_dataset`.
+        dataset: declaration of the dataset.
+        store: content store; `None` for a dataset with `inputs`.
+        location: location of the datasets.
+        published: locations of the datasets of other departments, as for `make_dataset`.
 
     Raises:
-        DatasetError: there is no content store, or an input has no version.
+        DatasetError: the content store does not exist, or an input has no version.
         StoreError: the store or the location cannot be read.
     """
     if dataset.inputs:

@@ -35,26 +35,27 @@ def scan(
     location: Location | Path | str | None = None,
     root: Path | None = None,
 ) -> pl.LazyFrame:
-    """The rows of a dataset that a department publishes: the fields of its contract, with their types.
+    """Scan the rows of a dataset that a department publishes: the fields of its contract, with their types.
 
     Args:
-        department: the folder of the department that publishes it.
-        name: of the dataset, as in the name of its contract's file.
-        version: of the contract. Default: the lowest that is published, so a version 2 beside the first changes
-            nothing for readers of the first.
-        as_of: a version of the table, as `dataset history` lists them, or a time (in UTC, where it has no zone): the
-            version that was current then. Fields that it did not have yet are left out. Default: the newest.
-        internal: with `_object` and `_record`, which say where each row comes from.
-        location: where the department's datasets are: a folder, the URL of a bucket, or a `Location` with credentials.
-            Default: `datasets` in `configs/variables/<department>/processing.yaml`, relative to the data root.
-        root: the checkout with contracts and settings. Default: the one that this package runs from. Where there is
-            none, as in an image, `location` is needed, and the table's own columns are given: what is published is in
-            the table, for `airnub check` holds the code against the contract before an image is built.
+        department: folder name of the department that publishes the dataset.
+        name: name of the dataset, as in the file name of its contract.
+        version: version of the contract. Default: the lowest published one, so that publishing version 2 changes
+            nothing for readers of version 1.
+        as_of: version of the table, as listed by `dataset history`, or a time (UTC without a time zone): the version
+            that was current then. Fields that it did not have yet are left out. Default: the newest version.
+        internal: include `_object` and `_record`, which identify the origin of each row.
+        location: location of the department's datasets: a folder, the URL of a bucket, or a `Location` with
+            credentials. Default: `datasets` in `configs/variables/<department>/processing.yaml`, relative to the data
+            root.
+        root: checkout with contracts and settings. Default: the one that this package runs from. Without a checkout, as
+            in an image, `location` is required, and the table's own columns are returned: they match the contract,
+            since `airnub check` compares the two before an image is built.
 
     Raises:
-        DatasetError: no such contract, no such table or version of it, a table that is not as its contract says, or no
-            place where the department's datasets are.
-        StoreError: it cannot be read.
+        DatasetError: the contract, the table or its version does not exist, the table does not match the contract, or
+            the location is unknown.
+        StoreError: the table cannot be read.
     """
     table, schema = open_published(department, name, version=version, as_of=as_of, location=location, root=root)
     return published_rows(table, schema, internal=internal)
@@ -69,7 +70,7 @@ def open_published(
     location: Location | Path | str | None = None,
     root: Path | None = None,
 ) -> tuple[Table, Schema]:
-    """The table of a dataset that a department publishes, and the columns that its contract gives readers.
+    """Open the table of a published dataset, and return it with the columns of its contract.
 
     Args and errors are those of `scan`.
     """
@@ -85,20 +86,20 @@ def open_published(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A contract, and where it was found."""
+    """A contract and its file."""
 
     root: Path
     path: str
-    """Relative to the root."""
+    """Path of the file relative to `root`."""
     stem: str
-    """The name of the table."""
+    """Name of the table."""
     says: Contract
 
 
 def _of_table(
     dataset: str, location: Location | Path | str | None, stem: str, as_of: int | datetime | None
 ) -> tuple[Table, Schema]:
-    """A table with its own columns: there is no contract here."""
+    """Open a table without a contract, and return it with its own columns."""
     if location is None:
         raise DatasetError(
             dataset,
@@ -141,7 +142,7 @@ def _contract(dataset: str, root: Path, version: int | None) -> _Found:
 
 
 def _published(root: Path) -> dict[str, dict[int, Path]]:
-    """The files of all contracts, by `department/name` and version."""
+    """Return the files of all contracts by `department/name` and version."""
     found: dict[str, dict[int, Path]] = {}
     for path in root.glob(f"departments/*/{FOLDER}/*.yaml"):
         if match := FILE.fullmatch(path.name):
@@ -150,7 +151,7 @@ def _published(root: Path) -> dict[str, dict[int, Path]]:
 
 
 def _first(error: Exception) -> str:
-    """What an error says first, on one line."""
+    """Return the first message of an error, on one line."""
     if isinstance(error, ValidationError):
         one = error.errors()[0]
         return f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
@@ -169,7 +170,7 @@ def _located(dataset: str, location: Location | Path | str) -> Location:
 
 
 def _configured(dataset: str, root: Path) -> Location:
-    """Where a department's processing writes its datasets, as its settings say."""
+    """Return the location to which a department's processing writes its datasets, according to its settings."""
     shown = _SETTINGS.format(dataset.partition("/")[0])
     advice = "; or pass location="
     try:
@@ -186,7 +187,7 @@ def _configured(dataset: str, root: Path) -> Location:
 
 
 def _of_block(dataset: str, block: str, shown: str) -> Location:
-    """The bucket of a block, whose document is on the Prefect server: the environment says it without one."""
+    """Return the bucket of a block, from the environment: the block's document is on the Prefect server."""
     variable = block_variable(block)
     url = os.environ.get(variable)
     if not url:
@@ -217,13 +218,16 @@ def _table(dataset: str, place: Location, found: _Found, as_of: int | datetime |
 
 
 def _schema(dataset: str, table: Table, found: _Found, *, complete: bool) -> Schema:
-    """The fields of the contract in the types of columns, held against the table.
+    """Return the fields of the contract as columns, after comparing them with the table.
 
     Args:
-        dataset: its name, for errors.
-        table: of the dataset.
-        found: its contract.
-        complete: whether each field must be there.
+        dataset: name of the dataset, for errors.
+        table: table of the dataset.
+        found: contract of the dataset.
+        complete: whether every field must exist in the table.
+
+    Raises:
+        DatasetError: a field is missing or has a different type in the table.
     """
     types = {name: column_type(field.type) for name, field in found.says.fields.items()}
     has = table.schema

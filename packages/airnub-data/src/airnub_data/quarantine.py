@@ -1,4 +1,4 @@
-"""Quarantine: rows that do not fit, in a Delta table beside the dataset's, with their raw text and all reasons."""
+"""Quarantine: invalid rows in a Delta table beside the dataset's, with their raw text and all reasons."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from airnub_data.stage import TEXT, Stage, StagedObject
 from airnub_data.table import Table, TableFile, create
 
 FIRST_SEEN = "first_seen"
-"""When a row was first in quarantine, in UTC; a rule that changes leaves it as it is."""
+"""Column with the time at which a row first was in quarantine, in UTC; it stays the same when a rule changes."""
 _SCHEMA = pl.Schema(
     {
         OBJECT: pl.String(),
@@ -29,11 +29,11 @@ _SCHEMA = pl.Schema(
     }
 )
 _LONGEST_EXAMPLE = 80
-"""Characters of a value that a violation shows; the quarantine has the whole row."""
+"""Maximum length of an example value in a violation, in characters; the quarantine has the whole row."""
 
 
 def quarantine_name(stem: str) -> str:
-    """The table of the rows of a dataset that do not fit."""
+    """Return the name of the quarantine table of a dataset."""
     return f"{stem}.quarantine"
 
 
@@ -45,16 +45,17 @@ def publish(
     stage: Stage,
     retention: timedelta,
 ) -> int | None:
-    """Bring the quarantine of a dataset to what its current objects give: a file for each object with such rows.
+    """Bring the quarantine of a dataset up to date with its current objects.
 
-    Its versions are kept as long as those of the dataset, whose commits name them.
+    It has one file for each object with invalid rows. Versions are kept as long as those of the dataset, whose commits
+    refer to them.
 
     Returns:
-        Its version, `None` where there is none and never was a row for it.
+        The version of the quarantine; `None` if there never was an invalid row.
 
     Raises:
         ConflictError: another writer committed first.
-        StoreError: it cannot be read or written.
+        StoreError: the quarantine cannot be read or written.
     """
     wanted = {
         f"{sha256_hex(repr((code, source.digest)).encode())}.parquet": (
@@ -68,13 +69,13 @@ def publish(
 
 
 def publish_transformed(location: Location, stem: str, rows: pl.DataFrame | None, retention: timedelta) -> int | None:
-    """Bring the quarantine of a dataset with inputs to these rows, which have no object; the same text is the same row.
+    """Replace the quarantine of a dataset with inputs by these rows; rows are identified by their text.
 
     Args:
-        location: where datasets are.
-        stem: the name of the dataset's table.
-        rows: with `OBJECT` and `RECORD`, which are null, `TEXT` and `REASON`; `None` where there are none.
-        retention: how long its versions are kept.
+        location: location of the datasets.
+        stem: name of the dataset's table.
+        rows: `TEXT` and `REASON`, with null in `OBJECT` and `RECORD`; `None` if all rows are valid.
+        retention: how long versions are kept.
 
     Returns and errors are those of `publish`.
     """
@@ -92,9 +93,15 @@ def _publish(
     same: Sequence[str],
     retention: timedelta,
 ) -> int | None:
-    """Bring the quarantine to some files, by path; `same` are the columns that say that a row was there before.
+    """Bring the quarantine to a set of files.
 
-    Each file has the values of the first of these columns, and its rows, which are asked for where it is missing.
+    Args:
+        location: location of the datasets.
+        stem: name of the dataset's table.
+        wanted: by path, the values of the first column of `same` in the file, and a function that returns its rows,
+            which is called only if the file does not exist.
+        same: columns that identify a row across versions.
+        retention: how long versions are kept.
     """
     name = quarantine_name(stem)
     table = Table.open(location, name)
@@ -105,7 +112,7 @@ def _publish(
     gone = [file for path, file in there.items() if path not in wanted]
     if not missing and not gone:
         return None if table is None else table.version
-    # Looked up for all files together: a row that was staged by other code is in a file that goes.
+    # Looked up for all files together: a row that was staged by different code is in a file that is removed.
     before = _first_seen(table, same, [value for values, _ in missing.values() for value in values])
     added = [_written(location, name, path, rows(), before, same) for path, (_, rows) in missing.items()]
     if table is None:
@@ -114,17 +121,17 @@ def _publish(
 
 
 def read(location: Location, stem: str) -> pl.LazyFrame:
-    """The rows in quarantine: `_object`, `_record`, `text`, `reason` and `first_seen`; none where there is no table."""
+    """Scan the quarantined rows: `_object`, `_record`, `text`, `reason` and `first_seen`; empty without a table."""
     table = Table.open(location, quarantine_name(stem))
     return pl.LazyFrame(schema=_SCHEMA) if table is None else table.scan()
 
 
 def sample(rows: pl.LazyFrame, limit: int) -> tuple[int, list[dict[str, Any]]]:
-    """How many rows there are, and some of them: the newest first, then by object and record.
+    """Return the number of rows, and the newest of them, ordered by time, object and record.
 
     Args:
-        rows: in quarantine, as `read` gives them.
-        limit: of the rows that are given.
+        rows: quarantined rows, as returned by `read`.
+        limit: maximum number of rows returned.
     """
     count = rows.select(pl.len()).collect().item()
     found = rows.sort(FIRST_SEEN, OBJECT, RECORD, descending=[True, False, False]).head(limit).collect()
@@ -132,10 +139,10 @@ def sample(rows: pl.LazyFrame, limit: int) -> tuple[int, list[dict[str, Any]]]:
 
 
 def violations(rows: pl.LazyFrame) -> tuple[Violation, ...]:
-    """The rules that rows in quarantine break, the most frequent first; a row counts for each that it breaks.
+    """Aggregate quarantined rows by violated rule, the most frequent first; a row counts for each rule that it breaks.
 
     Args:
-        rows: with `REASON`.
+        rows: rows with `REASON`.
     """
     reason = pl.col(REASON)
     found = (
@@ -155,12 +162,12 @@ def violations(rows: pl.LazyFrame) -> tuple[Violation, ...]:
     )
 
 
-# A value may have the separator in it.
+# A value may contain the separator.
 _begins_a_rule = pl.element().str.contains(FOUND, literal=True) | (pl.int_range(pl.len()) == 0)
 
 
 def _shown(value: str) -> str:
-    """A value of a source, without secrets and in one line of bounded length."""
+    """Format a value of a source as one line of bounded length, with secrets redacted."""
     text = redact_text(" ".join(value.split()))
     return text if len(text) <= _LONGEST_EXAMPLE else f"{text[:_LONGEST_EXAMPLE]}…"
 

@@ -1,7 +1,7 @@
 """Records: the metadata of a commit, and the list of its objects in a separate file.
 
-<table>/_airnub/<code and objects>.parquet          the objects in their order, with their rows by partition
-<table>/_airnub/<code and objects>.moved.parquet    keys that are kept in another partition
+<table>/_airnub/<code and objects>.parquet          the objects in their order, with their row counts by partition
+<table>/_airnub/<code and objects>.moved.parquet    keys that are kept in a different partition
 """
 
 import io
@@ -20,65 +20,74 @@ from airnub_data.stage import StagedObject
 from airnub_data.table import Table
 
 FOLDER = "_airnub"
-"""Within a table; Delta's vacuum leaves folders that begin with `_` alone."""
+"""Folder within a table; Delta's vacuum ignores folders that begin with `_`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Who makes a dataset."""
+    """The run that makes a dataset."""
 
     id: str | None = None
+    """Id of the flow run."""
     flow: str | None = None
+    """Name of the flow."""
     code_version: str | None = None
+    """Version of the code that ran, as the caller reports it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a commit says of itself."""
+    """Metadata of a commit."""
 
     run: Run = Run()
     code: str = ""
-    """A digest of the declaration and of the code that it reaches."""
+    """Digest of the declaration and of the code that it reaches."""
     stage_code: str = ""
-    """A digest of the part of it that decides what the rows of one object are."""
+    """Digest of the parts of `code` that determine the rows of one object."""
     parts: Mapping[str, str] = field(default_factory=dict)
-    """What `code` is made of, by name, so that a person can see what changed."""
+    """Parts of `code` by readable name, so that a change can be explained."""
     inputs: str = ""
-    """A digest of the ordered list of objects, or of what the inputs hold."""
+    """Digest of the ordered list of objects, or of the content of the inputs."""
     input_versions: Sequence[Mapping[str, Any]] = ()
-    """Of a dataset with inputs, the version of each, as `InputVersion.as_json` gives it."""
+    """Version of each input of a dataset with inputs, as returned by `InputVersion.as_json`."""
     sidecar: str = ""
-    """The file with the list, relative to the table."""
+    """Path of the list of objects, relative to the table."""
     objects: int = 0
+    """Number of objects."""
     size: int = 0
-    """Bytes of the table's files."""
+    """Total size of the table's files, in bytes."""
     rows_read: int = 0
+    """Number of rows read, valid or not."""
     rows: int = 0
+    """Row count of the table."""
     superseded: int = 0
-    """Rows that a newer one of their key replaced."""
+    """Number of rows that a newer row with the same key replaced."""
     quarantined: int = 0
+    """Number of quarantined rows."""
     quarantine_version: int | None = None
+    """Version of the quarantine table that belongs to this commit; `None` if there is no such table."""
     drift: Sequence[Mapping[str, Any]] = ()
-    """Where objects differ from the declaration, as `Drift.as_json` gives it."""
+    """Differences between objects and the declaration, as returned by `Drift.as_json`."""
     seconds: float = 0.0
+    """Duration of the run until the commit, in seconds."""
     checks: tuple[CheckResult, ...] = ()
-    """What its checks found, in the order of the declaration."""
+    """Results of the checks, in the order of the declaration."""
     accepted: bool = False
-    """Whether it was let through beyond its limits, or with checks that failed."""
+    """Whether the commit was accepted despite exceeded limits or failed checks."""
     held: bool = False
-    """Whether it is a rollback, after which nothing is made until `release`."""
+    """Whether the commit is a rollback: runs skip the dataset until `release`."""
     restored: int | None = None
-    """The version that a rollback went back to."""
+    """Version that a rollback restored."""
 
     @classmethod
     def last(cls, table: Table) -> Self | None:
-        """What the newest commit of ours says, `None` where there is none."""
+        """Return the record of the newest commit of this program, or `None` if there is none."""
         commit = table.last()
         return None if commit is None else cls.parse(commit.record)
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> Self:
-        """A record as a commit holds it; fields of later versions are left out."""
+        """Parse the value in a commit. Fields that later releases added are ignored."""
         known = {name: value for name, value in record.items() if name in cls.__dataclass_fields__}
         run = {name: value for name, value in (record.get("run") or {}).items() if name in Run.__dataclass_fields__}
         checks = tuple(
@@ -88,7 +97,7 @@ class Record:
         return cls(**{**known, "run": Run(**run), "checks": checks})
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return a JSON-compatible mapping."""
         return asdict(self)
 
 
@@ -110,20 +119,20 @@ _OBJECTS = pl.Schema(
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """The objects that a version was made of, in their order, with what is known of their rows."""
+    """Objects that a version was made from, in their order, with row counts and drift."""
 
     objects: tuple[tuple[InputObject, StagedObject], ...] = ()
     moved: pl.DataFrame = field(default_factory=pl.DataFrame)
-    """Keys that are kept in another partition, as `keys.moved_keys` gives them."""
+    """Keys that are kept in a different partition, as returned by `keys.moved_keys`."""
 
     @staticmethod
     def name(code: str, inputs: str) -> str:
-        """The file of a version, relative to its table."""
+        """Return the path of the file of a version, relative to its table."""
         return f"{FOLDER}/{sha256_hex(f'{code} {inputs}'.encode())[:32]}.parquet"
 
     @classmethod
     def read(cls, location: Location, table: str, record: Record) -> Self:
-        """The objects of a version; none where the file is gone, for all of it can be made again."""
+        """Read the objects of a version; empty if the file is gone, since its content can be computed again."""
         content = location.read(f"{table}/{record.sidecar}") if record.sidecar else None
         if content is None:
             return cls()
@@ -142,10 +151,10 @@ class Sidecar:
         return cls(objects, pl.DataFrame() if moved is None else pl.read_parquet(io.BytesIO(moved)))
 
     def write(self, location: Location, table: str, name: str) -> None:
-        """Write the file, where it is not there.
+        """Write the file unless it exists.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the file cannot be written.
         """
         if location.has(f"{table}/{name}"):
             return

@@ -14,32 +14,32 @@ from airnub_data.table import Table
 def scan_dataset(
     location: Location, dataset: Dataset, *, as_of: int | datetime | None = None, internal: bool = False
 ) -> pl.LazyFrame:
-    """The rows of one version of a dataset, with the declared types.
+    """Scan the rows of one version of a dataset, with the declared types.
 
     Args:
-        location: where datasets are.
-        dataset: which.
-        as_of: a version, or a time: the version that was current then. Default: the newest.
-        internal: with `_object` and `_record`, which say where each row comes from.
+        location: location of the datasets.
+        dataset: declaration of the dataset.
+        as_of: a version, or a time: the version that was current then. Default: the newest version.
+        internal: include `_object` and `_record`, which identify the origin of each row.
 
     Raises:
-        DatasetError: there is no such dataset, or no such version.
-        StoreError: it cannot be read.
+        DatasetError: the dataset or its version does not exist.
+        StoreError: the table cannot be read.
     """
     table = open_table(location, dataset.stem, as_of)
     if as_of is not None:
-        # An earlier version may lack columns; what it has is given.
+        # An earlier version may lack columns that are declared now.
         schema = {name: column for name, column in dataset.schema.items() if name in table.schema}
         return published_rows(table, schema, internal=internal)
     return published_rows(table, dataset.schema, internal=internal)
 
 
 def read_dataset(location: Location, dataset: Dataset) -> pl.DataFrame:
-    """All rows of a dataset in memory, in the order of its key: for an analysis, which cannot go on without rows.
+    """Read all rows of a dataset into memory, ordered by its key. An empty dataset is an error: analyses need rows.
 
     Raises:
-        DatasetError: there is no such dataset, or it has no rows.
-        StoreError: it cannot be read, such as a file that is damaged or gone.
+        DatasetError: the dataset does not exist or is empty.
+        StoreError: the table cannot be read, for example because a file is damaged or missing.
     """
     place = f"{location.name}/{dataset.stem}"
     rows = scan_dataset(location, dataset)
@@ -55,11 +55,11 @@ def read_dataset(location: Location, dataset: Dataset) -> pl.DataFrame:
 
 
 def open_table(location: Location, name: str, as_of: int | datetime | None = None) -> Table:
-    """A table that must be there.
+    """Open a table, which must exist.
 
     Raises:
-        DatasetError: there is no such dataset, or no such version.
-        StoreError: it cannot be read.
+        DatasetError: the dataset or its version does not exist.
+        StoreError: the table cannot be read.
     """
     table = Table.open(location, name, as_of)
     if table is None:
@@ -69,6 +69,6 @@ def open_table(location: Location, name: str, as_of: int | datetime | None = Non
 
 
 def published_rows(table: Table, schema: Schema, *, internal: bool = False) -> pl.LazyFrame:
-    """A table's rows with the types of their declaration."""
+    """Scan a table's rows, cast to the types of their declaration."""
     columns = [pl.col(name).cast(column.dtype) for name, column in schema.items()]
     return table.scan().select(*columns, *(INTERNAL if internal else ()))

@@ -1,10 +1,10 @@
-"""Stage: one object's rows, typed and checked, in a folder of their own. It is a cache: what is missing is made again.
+"""Stage: typed and validated rows of one object, in a folder of their own. It is a cache that is filled on demand.
 
-    <datasets>/.stage/<table>/<object>.<code>/00000.parquet …     rows that fit, a file for each chunk of the object
-                                              quarantine.parquet  rows that do not, with raw text and reasons
-                                              summary.json        how many rows of each, by partition
+    <datasets>/.stage/<table>/<object>.<code>/00000.parquet …     valid rows, one file for each chunk of the object
+                                              quarantine.parquet  invalid rows, with raw text and reasons
+                                              summary.json        row counts of both, by partition
 
-A folder appears whole: it is written under another name and renamed.
+A folder appears complete: it is written under a temporary name and renamed.
 """
 
 import errno
@@ -36,18 +36,19 @@ from airnub_data.partitioning import key_hash
 from airnub_data.readers import Chunk
 
 PART = "_p"
-"""The column of staged rows with the number of their partition."""
+"""Column of staged rows with the number of their partition."""
 HASH = "_h"
-"""The column of staged rows with the hash of their key."""
+"""Column of staged rows with the hash of their key."""
 TEXT = "text"
 QUARANTINE = "quarantine.parquet"
 _SUMMARY = "summary.json"
 ROW_GROUP = 100_000
 _SMALLEST_ROW_GROUP = 4_096
 COMPRESSION_LEVEL = 2
-"""Of zstd: with 3, the default of polars, writing takes half as much processor time again, for files 1 % smaller."""
+"""Level of zstd: with 3, the default of polars, writing takes half as much processor time again, for files 1 %
+smaller."""
 _KEPT = 24 * 3600
-"""Seconds that a staged object stays which is not current any more: another run may be at it."""
+"""Seconds for which a staged object stays that is no longer current: a concurrent run may be reading it."""
 _GZIP = b"\x1f\x8b"
 _UNREADABLE = (
     "nothing was committed, and the version before stays. Correct the source and run ingestion and processing again, "
@@ -58,39 +59,48 @@ _TAKEN = {errno.EEXIST, errno.ENOTEMPTY}
 
 @dataclass(frozen=True, slots=True)
 class StagedObject:
-    """What is known of an object's rows without reading them."""
+    """Row counts and drift of an object."""
 
     object: str
-    """Its digest."""
+    """Digest of the object."""
     rows_read: int
+    """Number of rows read, valid or not."""
     quarantined: int
+    """Number of invalid rows."""
     partitions: Mapping[int | None, int]
-    """Rows that fit, by the number of their partition; `None` where there are no partitions, or the column is null."""
+    """Valid rows by partition number; `None` if there are no partitions, or if the partition column is null."""
     drift: tuple[Drift, ...] = ()
-    """Where the object differs from the declaration."""
+    """Differences between the object and the declaration."""
 
     @property
     def rows(self) -> int:
-        """Rows that fit."""
+        """Number of valid rows."""
         return sum(self.partitions.values())
 
 
 class Stage:
-    """The staged rows of one dataset."""
+    """Staged rows of one dataset."""
 
     def __init__(self, dataset: Dataset, code: str, store: Store, folder: Path) -> None:
-        """Rows of the objects in `store`, made by code with this digest, below `folder`, which belongs to the table."""
+        """Open a stage.
+
+        Args:
+            dataset: declaration of the dataset.
+            code: digest of the code that determines the rows of one object.
+            store: content store with the objects.
+            folder: folder of the table's staged rows.
+        """
         self._dataset = dataset
         self._code = code[:16]
         self._store = store
         self._folder = folder
 
     def staged(self, source: InputObject) -> StagedObject:
-        """The rows of an object, made where they are missing.
+        """Return row counts and drift of an object, staging its rows if necessary.
 
         Raises:
-            DatasetError: the object cannot be read as the declaration says.
-            DamagedObjectError: its bytes are not those of its digest.
+            DatasetError: the object cannot be read as declared.
+            DamagedObjectError: the bytes of the object do not match its digest.
             StoreError: the store cannot be read, or the stage cannot be written.
         """
         folder = self._of(source.digest)
@@ -102,22 +112,26 @@ class Stage:
             raise StoreError.of(error, folder) from error
 
     def files(self, source: InputObject) -> list[Path]:
-        """The files of an object's rows that fit, in the order of its records; they are made where they are missing."""
+        """Return the files with an object's valid rows, in the order of its records, staging them if necessary."""
         self.staged(source)
         return sorted(self._of(source.digest).glob("[0-9]*.parquet"))
 
     def quarantine(self, source: InputObject) -> pl.DataFrame:
-        """An object's rows that do not fit: `OBJECT`, `RECORD`, `TEXT` and `REASON`."""
+        """Return an object's invalid rows: `OBJECT`, `RECORD`, `TEXT` and `REASON`."""
         self.staged(source)
         path = self._of(source.digest) / QUARANTINE
         return pl.read_parquet(path).select(pl.lit(source.digest).alias(OBJECT), RECORD, TEXT, REASON)
 
     def forget(self, source: InputObject) -> None:
-        """Remove an object's rows, which cannot be read."""
+        """Remove an object's staged rows, which cannot be read."""
         shutil.rmtree(self._of(source.digest), ignore_errors=True)
 
     def prune(self, current: set[str]) -> None:
-        """Remove what belongs to no current object, by digest, or to other code, once it is a day old."""
+        """Remove staged rows that are older than a day and belong to different code or to no current object.
+
+        Args:
+            current: digests of the current objects.
+        """
         wanted = {self._of(digest).name for digest in current}
         before = time.time() - _KEPT
         for path in self._folder.glob("*") if self._folder.is_dir() else ():
@@ -125,7 +139,7 @@ class Stage:
                 if path.name not in wanted and path.stat().st_mtime < before:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             except FileNotFoundError:
-                continue  # another run was faster
+                continue  # removed by a concurrent run
 
     def _of(self, digest: str) -> Path:
         return self._folder / f"{hex_of(digest)}.{self._code}"
@@ -143,7 +157,7 @@ class Stage:
                 read += len(chunk.rows) + len(chunk.refused)
                 if not bad.is_empty():
                     quarantined += len(bad)
-                    # Written at once: rows that are kept hold the whole text of their chunk in memory.
+                    # Written at once: invalid rows keep the whole text of their chunk in memory.
                     bad.write_parquet(making / f"bad-{number:05}.parquet")
                 if rows.is_empty():
                     continue
@@ -170,8 +184,8 @@ class Stage:
 
     def _write(self, rows: pl.DataFrame, path: Path) -> None:
         if self._dataset.key or self._dataset.partition_by is not None:
-            # It is read again and never becomes a file of the table: speed counts, and lz4 takes a third more space.
-            # Groups have about the rows of a partition, since each partition is read by itself.
+            # Such a file is read again and never becomes a file of the table, so speed counts, and lz4 takes a third
+            # more space. Row groups have about the size of a partition, since each partition is read separately.
             partitions = rows[PART].n_unique() if PART in rows.columns else 1
             size = max(_SMALLEST_ROW_GROUP, min(ROW_GROUP, len(rows) // partitions))
             rows.write_parquet(path, compression="lz4", row_group_size=size)
@@ -183,7 +197,7 @@ class Stage:
             reader = self._dataset.read_by
             try:
                 yield from reader.read(self._dataset.stem, stream, self._dataset.columns)
-                stream.read()  # what the reader left: the digest is known at the end alone
+                stream.read()  # the digest is verified only at the end of the object
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 reason = f"expected a whole gzip file in {source.path}, found: {error}"
                 raise DatasetError(self._dataset.stem, f"{reason}; {_UNREADABLE}") from error
@@ -191,7 +205,7 @@ class Stage:
                 raise DatasetError(error.dataset, f"{error.reason} ({source.path}); {_UNREADABLE}") from error
 
     def _conformed(self, chunk: Chunk, types: "_Types") -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The rows that fit, and those that do not with `RECORD`, `TEXT` and `REASON`."""
+        """Return valid rows, and invalid ones as `RECORD`, `TEXT` and `REASON`."""
         conformed = conform(chunk.rows, self._dataset.columns)
         types.add(conformed)
         rows, bad = conformed.rows, [conformed.quarantine]
@@ -208,7 +222,7 @@ class Stage:
         assert self._dataset.derive is not None
         try:
             derived = self._dataset.derive(rows)
-        except Exception as error:  # code of a department: one dataset fails, not the stage
+        except Exception as error:  # code of a department: fails only this dataset
             name = f"{self._dataset.derive.__module__}.{getattr(self._dataset.derive, '__qualname__', 'derive')}"
             reason = f"expected rows from {name}, found {type(error).__name__}: {error}"
             raise DatasetError(self._dataset.stem, reason) from error
@@ -219,7 +233,7 @@ class Stage:
         return conform(derived, self._dataset.schema)
 
     def _placed(self, rows: pl.DataFrame, partitions: Counter[int | None]) -> pl.DataFrame:
-        """The rows with what the table needs to know of them, those of a partition beside each other."""
+        """Add hash and partition of each row, sort the rows by partition, and count them."""
         by = self._dataset.partition_by
         inside = [key_hash(self._dataset.key).alias(HASH)] if self._dataset.key else []
         if by is not None:
@@ -240,7 +254,7 @@ def _named(rows: pl.DataFrame) -> str:
 
 
 class _Types:
-    """How many values of an object are of a different type than that of their column."""
+    """Counts the values of an object whose type differs from that of their column."""
 
     def __init__(self) -> None:
         self._filled: Counter[str] = Counter()
@@ -254,7 +268,7 @@ class _Types:
             self._misfits[name] = Misfit(total, (first or one).record, (first or one).reason)
 
     def drift(self, known: Sequence[str]) -> list[Drift]:
-        """Columns of which at least half of the values are of a different type, but for those that are known."""
+        """Return the columns in which at least half of the values have a different type, except for known ones."""
         return [
             Drift("type", name, one.record, f"{one.reason} ({one.values:,} of {self._filled[name]:,} values)")
             for name, one in self._misfits.items()
@@ -266,7 +280,7 @@ _QUARANTINE = {RECORD: pl.Int64(), TEXT: pl.String(), REASON: pl.String()}
 
 
 def _found(digest: str, folder: Path) -> StagedObject | None:
-    """What a folder holds, `None` where it is not there, or not whole."""
+    """Return what a folder contains; `None` if it does not exist or is incomplete."""
     try:
         summary = json.loads((folder / _SUMMARY).read_text())
         if any((folder / name).stat().st_size != size for name, size in summary["sizes"].items()):
@@ -280,7 +294,7 @@ def _found(digest: str, folder: Path) -> StagedObject | None:
 
 @contextmanager
 def _made(folder: Path) -> Iterator[Path]:
-    """A folder that gets its name when the block ends well; a whole one that has it already is as good."""
+    """Create a folder that is renamed to its final name when the block succeeds, unless a complete one exists."""
     making = folder.with_name(f".{folder.name}.{os.urandom(8).hex()}.tmp")
     making.mkdir()
     try:
@@ -291,7 +305,7 @@ def _made(folder: Path) -> Iterator[Path]:
             if error.errno not in _TAKEN:
                 raise
             if _found("", folder) is None:
-                # What a power loss left of it.
+                # An incomplete folder is what a power loss left.
                 shutil.rmtree(folder, ignore_errors=True)
                 making.rename(folder)
     finally:
@@ -300,7 +314,7 @@ def _made(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _opened(store: Store, source: InputObject) -> Iterator[BinaryIO]:
-    """The bytes of an object; those of a gzip file as what it holds."""
+    """Open an object's bytes, decompressed if it is a gzip file."""
     raw = io.BufferedReader(_Pieces(store.pieces(source.path, source.digest)), 1 << 20)
     with raw:
         if raw.peek(2)[:2] == _GZIP:
@@ -311,7 +325,7 @@ def _opened(store: Store, source: InputObject) -> Iterator[BinaryIO]:
 
 
 class _Pieces(io.RawIOBase):
-    """Pieces of bytes as a file to read."""
+    """Adapts an iterator of byte pieces to a readable file."""
 
     def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
         self._pieces = pieces

@@ -1,4 +1,4 @@
-"""Tables: a Delta table as a set of named files, with commits that fail if a different writer committed first."""
+"""Tables: a Delta table as a set of named files, with commits that fail if another writer committed first."""
 
 import json
 import time
@@ -17,20 +17,20 @@ from airnub_core.errors import DatasetError, StoreError
 from airnub_data.location import Location
 
 _TRANSACTION = "airnub"
-"""Delta refuses a commit whose number of this application was taken: so of two writers one fails, also where both only
-add files, which Delta alone would let pass with every row twice."""
+"""Application id of Delta transactions. Delta rejects a commit whose transaction number was already used: so one of two
+writers fails, even if both only add files, which Delta alone would accept, with every row twice."""
 _METADATA = "airnub"
-"""The key of a commit's metadata that is ours: JSON."""
+"""Key of this program's JSON in the metadata of a commit."""
 _ROWS_STAY = ("VACUUM", "SET TBLPROPERTIES")
-"""How the operations of commits begin that change no row: removing files takes two of them."""
+"""Prefixes of the operations of commits that change no row: a vacuum commits twice."""
 _RETENTIONS = ("delta.logRetentionDuration", "delta.deletedFileRetentionDuration")
-"""Properties of a table: how long its versions, and files that went, can be read."""
+"""Table properties for the retention of versions and of removed files."""
 _CHECKPOINTS = "100"
-"""Commits between two checkpoints."""
+"""Number of commits between two checkpoints."""
 
 
 class ConflictError(DatasetError):
-    """Another writer committed first; look again, and commit anew."""
+    """Another writer committed first; reopen the table and commit again."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, "expected to commit the next version, found that another writer was faster; try again")
@@ -38,29 +38,33 @@ class ConflictError(DatasetError):
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """A file of a table, as a commit adds it."""
+    """File of a table, as a commit adds it."""
 
     path: str
-    """Relative to the table."""
+    """Path relative to the table."""
     size: int
+    """Size in bytes."""
     rows: int
+    """Row count."""
     stats: Mapping[str, Any]
-    """`minValues`, `maxValues` and `nullCount` by column, as Delta's log has them."""
+    """`minValues`, `maxValues` and `nullCount` by column, in the format of the Delta log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One version of a table, and what it says of itself."""
+    """One version of a table, and the metadata of its commit."""
 
     version: int
     at: datetime
+    """Time of the commit, in UTC."""
     operation: str
+    """Operation as in the Delta log, such as `WRITE` or `VACUUM START`."""
     record: Mapping[str, Any]
-    """What the writer recorded, empty for commits that are not ours."""
+    """Record of the writer; empty for commits of other programs."""
 
 
 class Table:
-    """One Delta table, as it was when it was opened."""
+    """One Delta table, at the version at which it was opened."""
 
     def __init__(self, location: Location, name: str, opened: DeltaTable, *, is_newest: bool = True) -> None:
         self.location = location
@@ -70,11 +74,14 @@ class Table:
 
     @classmethod
     def open(cls, location: Location, name: str, version: int | datetime | None = None) -> "Table | None":
-        """The table at its newest version or an earlier one, `None` where there is none.
+        """Open a table at its newest version, at a version number, or at the version that was current at a time.
+
+        Returns:
+            `None` if the table does not exist.
 
         Raises:
-            DatasetError: there is no such version.
-            StoreError: it cannot be read.
+            DatasetError: the version does not exist or is no longer kept.
+            StoreError: the table cannot be read.
         """
         if isinstance(version, int) and version < 0:
             raise DatasetError(name, f"expected a version from 0 on, found {version}")
@@ -99,7 +106,7 @@ class Table:
         return table
 
     def _require_at(self, time: datetime) -> None:
-        """Refuse a time before the first version that is kept: Delta gives that version for it."""
+        """Reject a time before the first version that is kept, for which Delta returns that version."""
         at = next(self.history(1)).at
         time = time if time.tzinfo else time.replace(tzinfo=UTC)
         if time < at:
@@ -108,16 +115,16 @@ class Table:
 
     @property
     def version(self) -> int:
-        """Its version, from 0 on."""
+        """Version number, 0 or more."""
         return self._opened.version()
 
     @property
     def schema(self) -> pl.Schema:
-        """Its columns, in polars' types."""
+        """Columns with their polars types."""
         return pl.Schema(self._opened.schema().to_arrow())
 
     def files(self) -> dict[str, "TableFile"]:
-        """Its files by path."""
+        """Return the files of this version by path, without their statistics."""
         found = pl.DataFrame(self._opened.get_add_actions(flatten=True))
         if found.is_empty():
             return {}
@@ -125,9 +132,9 @@ class Table:
         return {path: TableFile(path, size, count, {}) for path, size, count in rows}
 
     def largest(self, column: str, paths: Collection[str] | None = None) -> Any:
-        """The largest value of a column in all of its files or some, as its log has it; `None` where it has none.
+        """Return the maximum of a column over all files or some of them, from the Delta log; `None` without statistics.
 
-        Times are rounded up to a millisecond.
+        Timestamps are rounded up to a millisecond.
         """
         found = pl.DataFrame(self._opened.get_add_actions(flatten=True))
         if f"max.{column}" not in found.columns:
@@ -137,11 +144,11 @@ class Table:
         return found[f"max.{column}"].max()
 
     def scan(self) -> pl.LazyFrame:
-        """Its rows, with internal columns."""
+        """Scan all rows, with internal columns."""
         return pl.scan_delta(self._opened)
 
     def last(self) -> Commit | None:
-        """The newest commit that is ours; `None` where the log was cleaned of it."""
+        """Return the newest commit of this program; `None` if it is no longer in the log."""
         for limit in (1, 10, None):
             for commit in self.history(limit):
                 if commit.record:
@@ -149,7 +156,7 @@ class Table:
         return None
 
     def history(self, limit: int | None = None) -> Iterator[Commit]:
-        """Its versions, the newest first, as far as its log goes.
+        """Yield the versions up to this one, newest first, as far as the log reaches.
 
         Raises:
             StoreError: the log cannot be read.
@@ -158,7 +165,7 @@ class Table:
         try:
             if not self._is_newest:
                 # Deltalake reads the newest commits of the log whatever version is opened, and numbers them from that
-                # on.
+                # version on.
                 opened = DeltaTable(self.location.uri(self.name), storage_options=self.location.options)
                 newer = opened.version() - self.version
             entries = opened.history(None if limit is None else limit + newer)[newer:]
@@ -173,27 +180,27 @@ class Table:
             )
 
     def has_content_of(self, version: int | None) -> bool:
-        """Whether its rows are those of an earlier version: nothing but vacuums and properties came after it."""
+        """Return whether its rows are those of an earlier version: only vacuums and property changes followed."""
         if version is None or version > self.version:
             return False
         later = self.version - version
         return not later or all(commit.operation.startswith(_ROWS_STAY) for commit in self.history(later))
 
     def commit(self, add: Sequence[TableFile], remove: Sequence[TableFile], schema: pl.Schema, record: object) -> int:
-        """Publish the next version in one step.
+        """Commit the next version atomically.
 
         Args:
-            add: files that are in their places.
-            remove: files that do not belong to it any more.
-            schema: its columns; where they differ from today's, every file must be replaced.
-            record: what the commit says of itself, as JSON.
+            add: files that are already in their final paths.
+            remove: files that no longer belong to the table.
+            schema: columns of the version; if they differ from the current ones, every file must be replaced.
+            record: metadata of the commit, JSON-compatible.
 
         Returns:
-            The version.
+            The new version.
 
         Raises:
             ConflictError: another writer committed since this table was opened.
-            StoreError: it cannot be written.
+            StoreError: the commit cannot be written.
         """
         version = self.version + 1
         now = int(time.time() * 1000)
@@ -213,10 +220,13 @@ class Table:
         return version
 
     def restore(self, version: int, record: object) -> int:
-        """Make an earlier version the newest one.
+        """Make an earlier version the newest one, as a new version.
+
+        Returns:
+            The new version.
 
         Raises:
-            ConflictError, DatasetError, StoreError: as `open` and `commit`.
+            ConflictError, DatasetError, StoreError: as for `open` and `commit`.
         """
         following = self.version + 1
         with _committing(self.location, self.name):
@@ -225,11 +235,11 @@ class Table:
         return following
 
     def keep(self, retention: timedelta) -> None:
-        """Keep versions for this time; where it is another one than before, that is a version of its own.
+        """Set the retention of versions and removed files; a change is a commit of its own.
 
         Raises:
             ConflictError: another writer committed since this table was opened.
-            StoreError: it cannot be written.
+            StoreError: the commit cannot be written.
         """
         interval = _interval(retention)
         found = self._opened.metadata().configuration
@@ -243,10 +253,18 @@ class Table:
         self.location.synced(_log_file(self.name, following))
 
     def vacuum(self, hours: int, *, dry_run: bool) -> list[str]:
-        """Remove files that no version within the retention refers to, orphans among them; their paths.
+        """Remove files that no version within the retention refers to, including orphans.
+
+        Args:
+            hours: retention.
+            dry_run: only list the files.
+
+        Returns:
+            Paths of the files, relative to the table.
 
         Raises:
-            StoreError: they cannot be removed.
+            ConflictError: another writer committed at the same time.
+            StoreError: a file cannot be removed.
         """
         with _committing(self.location, self.name):
             return self._opened.vacuum(hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
@@ -260,11 +278,14 @@ def create(
     record: object,
     retention: timedelta = timedelta(days=30),
 ) -> int:
-    """Create a table with its first files, in one step; its version, 0.
+    """Create a table with its first files in one commit.
+
+    Returns:
+        The version, 0.
 
     Raises:
-        ConflictError: another writer created it first.
-        StoreError: it cannot be written.
+        ConflictError: another writer created the table first.
+        StoreError: the table cannot be written.
     """
     configuration: dict[str, str | None] = {
         "delta.checkpointInterval": _CHECKPOINTS,

@@ -1,4 +1,4 @@
-"""Testing helpers for departments: the rows that a dataset gives for some bytes, and a table with given rows."""
+"""Testing helpers for departments: the rows that a dataset reads from bytes, and tables with given rows."""
 
 import io
 
@@ -15,14 +15,15 @@ from airnub_data.table import Table, create
 
 
 def conformed(dataset: Dataset, *objects: bytes) -> Conformed:
-    """The rows of objects with these bytes: those that fit, and those that do not, with `RECORD` and `REASON`.
+    """Read and validate objects with these bytes.
 
-    Those that do not are records that the reader cannot read, and rows that break a rule.
+    Rows are not deduplicated by key, and `derive` is not applied.
 
-    What decides between rows, such as the key, comes later: every row is there.
+    Returns:
+        Valid rows; and `RECORD` and `REASON` of records that cannot be read and of rows that break a rule.
 
     Raises:
-        DatasetError: an object is not of the reader's format at all, or lacks a column.
+        DatasetError: an object does not have the reader's format, or lacks a column.
     """
     nothing = conform(pl.DataFrame(schema=raw_schema(dataset.columns)), dataset.columns)
     rows, quarantine = [nothing.rows], [nothing.quarantine]
@@ -36,10 +37,10 @@ def conformed(dataset: Dataset, *objects: bytes) -> Conformed:
 
 
 def write_rows(location: Location, dataset: Dataset, rows: pl.DataFrame) -> None:
-    """Make the table of a dataset have these rows, whatever it had before; columns that they lack are null.
+    """Replace the content of a dataset's table by these rows; missing columns are null.
 
     Raises:
-        StoreError: it cannot be written.
+        StoreError: the table cannot be written.
     """
     given = rows.with_columns(pl.lit("sha256:test").alias(OBJECT), pl.int_range(1, pl.len() + 1).alias(RECORD))
     lacking = [pl.lit(None).alias(name) for name in dataset.table_schema if name not in given.columns]

@@ -1,12 +1,12 @@
-"""Transformed rows: what the `transform` of a dataset makes of its inputs, typed, checked and in files of its table.
+"""Transformed rows: the result of a dataset's `transform`, validated and written as files of its table.
 
-    <datasets>/.stage/<table>/.<random>.tmp/    rows.parquet           as `transform` gives them
-                                                00000.parquet …        those that fit, in parts
-                                                bad-00000.parquet …    those that do not
-                                                <digest>.parquet …     files of the table on their way
+    <datasets>/.stage/<table>/.<random>.tmp/    rows.parquet           result of `transform`
+                                                00000.parquet …        valid rows, in chunks
+                                                bad-00000.parquet …    invalid rows
+                                                <digest>.parquet …     finished files of the table
 
-Rows are never in memory all at once: polars streams them to a file, and that is read in parts. A file of the table is
-named by a digest of its bytes, and its rows are in the order of the key: a partition that comes out as before keeps its
+The rows are never in memory all at once: polars streams them to a file, which is read in chunks. A file of the table is
+named by the digest of its bytes, and its rows are sorted by key: a partition with the same rows as before keeps its
 file.
 """
 
@@ -34,9 +34,9 @@ from airnub_data.stage import COMPRESSION_LEVEL, HASH, PART, ROW_GROUP, TEXT
 from airnub_data.table import TableFile
 
 _CHUNK = 200_000
-"""Rows that are typed and checked at a time."""
+"""Number of rows that are validated at a time."""
 _SLICE = 5_000_000
-"""Rows whose hashes are compared at a time: 40 MB of hashes."""
+"""Maximum number of hashes in memory: 40 MB."""
 _NULL = "null"
 _NAMED_HASHES = 1_000
 
@@ -52,7 +52,7 @@ class _Part:
 
 
 class TransformedRows:
-    """The rows of one attempt, in a folder that is removed when the block of `transformed_rows` ends."""
+    """Rows of one attempt, in a folder that is removed at the end of `transformed_rows`."""
 
     def __init__(self, dataset: Dataset, folder: Path, on_progress: Callable[[float], None]) -> None:
         self._dataset = dataset
@@ -60,20 +60,20 @@ class TransformedRows:
         self._on_progress = on_progress
         self._partitions: Counter[int | None] = Counter()
         self.read = 0
-        """Rows that `transform` gave."""
+        """Number of rows that `transform` returned."""
         self.quarantined = 0
-        """Those of them that break a rule."""
+        """Number of invalid rows among them."""
 
     @property
     def fit(self) -> int:
-        """Those of them that fit."""
+        """Number of valid rows among them."""
         return self._partitions.total()
 
     def make(self, inputs: Sequence[pl.LazyFrame]) -> None:
-        """Have the rows made of those of the inputs, and check them.
+        """Run `transform` on the rows of the inputs, and validate the result.
 
         Raises:
-            DatasetError: `transform` fails, or gives rows without the declared columns.
+            DatasetError: `transform` failed, or its result lacks declared columns.
         """
         whole = self._folder / "rows.parquet"
         rows = self._planned(inputs)
@@ -87,18 +87,20 @@ class TransformedRows:
         whole.unlink()
 
     def quarantine(self) -> pl.DataFrame | None:
-        """The rows that do not fit, as a quarantine has them, without object and record; `None` where all fit."""
+        """Return invalid rows as in the quarantine, with null as object and record; `None` if all rows are valid."""
         files = sorted(self._folder.glob("bad-*.parquet"))
         return pl.read_parquet(files) if files else None
 
     def violations(self) -> tuple[Violation, ...]:
-        """The rules that they break; the one that most of them break comes first."""
+        """Return the violated rules, the one with the most rows first."""
         files = sorted(self._folder.glob("bad-*.parquet"))
         return violations(pl.scan_parquet(files)) if files else ()
 
     def require_keys(self) -> None:
-        """Raises:
-        DatasetError: two rows have the same key.
+        """Verify that keys are unique.
+
+        Raises:
+            DatasetError: two rows have the same key.
         """
         key = list(self._dataset.key)
         if not key or not self.fit:
@@ -113,7 +115,7 @@ class TransformedRows:
             same = rows.filter(pl.col(HASH).is_in(twice.implode())).select(key).collect()
             found = same.group_by(key, maintain_order=True).len().filter(pl.col("len") > 1)
             if found.is_empty():
-                continue  # different keys with equal hashes
+                continue  # hash collision of different keys
             *values, count = found.row(0)
             example = ", ".join(f"{name}={value}" for name, value in zip(key, values, strict=True))
             raise DatasetError(
@@ -124,7 +126,7 @@ class TransformedRows:
             )
 
     def files(self) -> Iterator[tuple[TableFile, Path]]:
-        """The files of the table, each as a commit adds it, and where it is."""
+        """Yield the files of the table as a commit adds them, each with its local path."""
         parts = list(self._parts())
         for done, part in enumerate(parts, 1):
             yield self._written(part)
@@ -155,8 +157,8 @@ class TransformedRows:
         try:
             yield
         except OSError:
-            raise  # a disk, not the function
-        except (Exception, pl.exceptions.PanicException) as error:  # code of a department: one dataset fails
+            raise  # an error of the disk, not of the function
+        except (Exception, pl.exceptions.PanicException) as error:  # code of a department: fails only this dataset
             first = str(error).strip().partition("\n")[0]
             reason = f"expected rows from {self._name}, found {type(error).__name__}: {first}"
             raise DatasetError(self._dataset.stem, reason) from error
@@ -167,7 +169,7 @@ class TransformedRows:
         bad = conformed.quarantine
         if not bad.is_empty():
             self.quarantined += len(bad)
-            # A row of several inputs has no line of its own: its values are the text.
+            # The row of a query over several inputs has no raw text: its values as JSON take its place.
             values = rows[bad[RECORD].to_list()].drop(RECORD)
             texts = values.select(pl.struct(pl.all()).struct.json_encode().alias(TEXT)).to_series()
             bad.select(
@@ -204,7 +206,8 @@ class TransformedRows:
         if part.buckets > 1:
             rows = rows.filter(pl.col(HASH) % part.buckets == part.bucket)
         if self._dataset.key:
-            # Bounded by LARGEST. In this order equal rows are equal bytes, whatever order polars found them in.
+            # Bounded by LARGEST. Sorted, equal rows result in equal bytes, independently of the order in which polars
+            # returns them.
             rows = rows.sort(self._dataset.key)
         file = self._folder / "part.parquet"
         rows.select(self._dataset.table_schema.names()).sink_parquet(
@@ -223,11 +226,11 @@ class TransformedRows:
 def transformed_rows(
     dataset: Dataset, location: Location, inputs: Sequence[pl.LazyFrame], on_progress: Callable[[float], None]
 ) -> Iterator[TransformedRows]:
-    """The rows of a dataset with inputs, while the block runs.
+    """Provide the rows of a dataset with inputs during the block.
 
     Raises:
-        DatasetError: `transform` fails, or gives rows without the declared columns.
-        StoreError: they cannot be written.
+        DatasetError: `transform` failed, or its result lacks declared columns.
+        StoreError: the rows cannot be written.
     """
     folder = location.temporary(dataset.stem)
     try:

@@ -1,4 +1,4 @@
-"""Versions: the history of a dataset, rollback to an earlier version, and cleanup of versions that are not needed."""
+"""Versions: history of a dataset, rollback to an earlier version, release, and vacuum."""
 
 import shutil
 from dataclasses import replace
@@ -16,25 +16,25 @@ from airnub_data.table import Commit, Table
 
 
 def history(location: Location, name: str) -> list[Commit]:
-    """The versions of a dataset, the newest first, as far as its log goes.
+    """List the versions of a dataset, newest first, as far as its log reaches.
 
     Raises:
-        DatasetError: there is no such dataset.
-        StoreError: it cannot be read.
+        DatasetError: the dataset does not exist.
+        StoreError: the table cannot be read.
     """
     return list(open_table(location, name).history())
 
 
 def rollback(location: Location, name: str, version: int) -> int:
-    """Make an earlier version the current one, in a new version. Runs leave the dataset alone until `release`.
+    """Restore an earlier version as a new version. Runs skip the dataset until `release`.
 
     Returns:
         The new version.
 
     Raises:
-        DatasetError: there is no such dataset, or the version is the current one or is not kept.
+        DatasetError: the dataset does not exist, or the version is the current one or is no longer kept.
         ConflictError: a run committed at the same time.
-        StoreError: it cannot be written.
+        StoreError: the commit cannot be written.
     """
     table = open_table(location, name)
     if version == table.version:
@@ -44,21 +44,21 @@ def rollback(location: Location, name: str, version: int) -> int:
         reason = f"expected the files of version {version}, found {len(missing)} of them gone; `dataset history` lists"
         raise DatasetError(name, f"{reason} what is kept")
     made = Record.last(target) or Record(rows=sum(file.rows for file in target.files().values()))
-    # With what that version was made of: after `release` a run sees what is different, and reads nothing else.
+    # The record of the restored version: after `release` a run compares with it and reads only what changed since.
     record = replace(made, run=Run(), seconds=0.0, accepted=False, held=True, restored=version)
     return table.restore(version, record.as_json())
 
 
 def release(location: Location, name: str) -> int:
-    """Let runs make a dataset again that was rolled back; its rows stay until the next one.
+    """Let runs make a rolled back dataset again; its rows stay until the next run.
 
     Returns:
-        The version, a new one where the dataset was held.
+        The current version: a new one if the dataset was held.
 
     Raises:
-        DatasetError: there is no such dataset.
-        ConflictError: another command was faster.
-        StoreError: it cannot be written.
+        DatasetError: the dataset does not exist.
+        ConflictError: another writer committed at the same time.
+        StoreError: the commit cannot be written.
     """
     table = open_table(location, name)
     last = Record.last(table)
@@ -68,14 +68,21 @@ def release(location: Location, name: str) -> int:
 
 
 def vacuum(location: Location, name: str, retention: timedelta = RETENTION, *, dry_run: bool = False) -> list[str]:
-    """Remove files that belong to no version within the retention, and what killed runs left.
+    """Remove files that belong to no version within the retention, and files that killed runs left.
+
+    Args:
+        location: location of the datasets.
+        name: name of the table.
+        retention: how long previous versions stay readable.
+        dry_run: only list the files.
 
     Returns:
-        The paths that went, or would go, relative to the location; those of a local folder beside a bucket whole.
+        Removed paths, or those that would be removed, relative to the location; files in a local folder beside a bucket
+        with their full path.
 
     Raises:
-        DatasetError: there is no such dataset, or the retention is shorter than a run may take.
-        StoreError: they cannot be removed.
+        DatasetError: the dataset does not exist, or the retention is shorter than a day or than the longest run.
+        StoreError: a file cannot be removed.
     """
     table = open_table(location, name)
     commits = list(table.history())
@@ -88,7 +95,7 @@ def vacuum(location: Location, name: str, retention: timedelta = RETENTION, *, d
     removed = [f"{name}/{path}" for path in table.vacuum(hours, dry_run=dry_run)]
     kept = {f"{name}/{record}" for commit in commits if (record := Record.parse(commit.record).sidecar)}
     kept |= {f"{path.removesuffix('.parquet')}.moved.parquet" for path in kept}
-    # A run writes its list before its commit, and may have committed since the history was read.
+    # A run writes its list of objects before its commit, and may have committed since the history was read.
     before = datetime.now(UTC) - shortest
     lists = [path for path in location.listed(f"{name}/{FOLDER}", before=before) if path not in kept]
     if not dry_run:
@@ -98,7 +105,7 @@ def vacuum(location: Location, name: str, retention: timedelta = RETENTION, *, d
     quarantine = Table.open(location, quarantine_name(name))
     if quarantine is not None:
         removed += [f"{quarantine.name}/{path}" for path in quarantine.vacuum(hours, dry_run=dry_run)]
-    # Their names begin with a dot, which Delta's vacuum leaves alone.
+    # Delta's vacuum ignores names that begin with a dot.
     for file in (*location.unfinished(name, before), *location.unfinished(quarantine_name(name), before)):
         if isinstance(location.root, Path) and file.is_relative_to(location.root):
             removed.append(file.relative_to(location.root).as_posix())

@@ -25,12 +25,12 @@ def rows(content: bytes) -> list[tuple[object, ...]]:
 
 
 def test_columns_are_found_by_name() -> None:
-    """Their order is the file's own business, and others may stand between."""
+    """Columns are matched by name, in any order and between undeclared ones."""
     assert rows(b"\xef\xbb\xbfb,more,a\r\nx,1,y\r\n") == [(2, "y", "x")]
 
 
 def test_a_record_is_known_by_the_line_that_it_begins_at() -> None:
-    """Also behind fields with line breaks and empty lines, which are left out."""
+    """A record has the number of its first line, also after fields with line breaks and skipped empty lines."""
     content = b'a,b\n1,"x\ny"\n\n2,z\n,\n3,\n'
     assert rows(content) == [(2, "1", "x\ny"), (5, "2", "z"), (7, "3", None)]
     [chunk] = chunks(content)
@@ -38,13 +38,13 @@ def test_a_record_is_known_by_the_line_that_it_begins_at() -> None:
 
 
 def test_what_a_line_has_too_much_is_beyond() -> None:
-    """And what it has too little is missing."""
+    """Surplus fields are reported in `BEYOND`; missing fields are null."""
     [chunk] = chunks(b"a,b\n1,2,3,4\n5\n")
     assert chunk.rows.select("a", "b", BEYOND).rows() == [("1", "2", "3"), ("5", None, None)]
 
 
 def test_a_stray_quote_costs_its_line_alone() -> None:
-    """A quote within a field is text, and one that opens a field that never ends refuses its line."""
+    """A quote inside an unquoted field is text; a quote that opens a field without an end invalidates only its line."""
     [chunk] = chunks(b'a,b\n1,5" pipe\n2,"un closed\n3,ok\n4,"fine"\n')
     assert chunk.rows.select(RECORD, "a", "b").rows() == [(2, "1", '5" pipe'), (4, "3", "ok"), (5, "4", "fine")]
     [(line, reason)] = chunk.refused
@@ -54,37 +54,37 @@ def test_a_stray_quote_costs_its_line_alone() -> None:
 
 
 def test_bytes_that_are_not_utf_8_become_the_replacement_character() -> None:
-    """With which no text conforms."""
+    """Invalid bytes become U+FFFD, which makes their row invalid."""
     assert rows(b"a,b\n\xff,1\n") == [(2, "\ufffd", "1")]
 
 
 def test_a_missing_column_is_an_error() -> None:
-    """It names what the file has."""
+    """The error lists the columns of the file."""
     with pytest.raises(DatasetError, match="expected the columns a in the header, found b, c"):
         chunks(b"b,c\n1,2\n")
 
 
 def test_a_renamed_column_is_named_beside_the_one_that_is_missing() -> None:
-    """What the file has, and which of it is not declared."""
+    """The error lists the columns of the file, and which of them are undeclared."""
     with pytest.raises(DatasetError, match="expected the columns b in the header, found a, B, of which B is not decl"):
         chunks(b"a,B\n1,2\n")
 
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
 def test_an_empty_file_is_an_error(content: bytes) -> None:
-    """A header is the least that a file of rows has."""
+    """A file needs at least a header."""
     with pytest.raises(DatasetError, match="header"):
         chunks(content)
 
 
 def test_a_column_that_stands_twice_is_an_error() -> None:
-    """Which of them is meant cannot be known."""
+    """A repeated declared column is ambiguous and an error."""
     with pytest.raises(DatasetError, match="found a twice"):
         chunks(b"a,b,a\n1,2,3\n")
 
 
 def test_another_delimiter() -> None:
-    """As German spreadsheets write it."""
+    """Semicolons are used in German spreadsheets."""
     [chunk] = chunks(b"a;b\n1;2\n", Csv(delimiter=";"))
     assert chunk.rows.select("a", "b").rows() == [("1", "2")]
 
@@ -94,7 +94,7 @@ FIELD = st.text(st.sampled_from('ab",\n\r 7é'), max_size=5)
 
 @given(st.lists(st.tuples(FIELD, FIELD), max_size=12), st.integers(1, 40))
 def test_where_chunks_are_cut_changes_nothing(table: list[tuple[str, str]], size: int) -> None:
-    """Rows, records and texts are those of the whole file, and those that Python's own reader finds."""
+    """Chunks of any size result in the rows, records and texts of the whole file, equal to those of Python's reader."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerows([("a", "b"), *table])
@@ -106,7 +106,7 @@ def test_where_chunks_are_cut_changes_nothing(table: list[tuple[str, str]], size
     finally:
         patch.undo()
     assert cut == rows(content)
-    expected = [tuple(field or None for field in row) for row in table if any(row)]  # no value, no row
+    expected = [tuple(field or None for field in row) for row in table if any(row)]
     assert [(a or None, b or None) for _, a, b in cut] == expected
 
 
@@ -115,7 +115,7 @@ DIRTY = st.text(st.sampled_from('ab"",\n\r '), max_size=14)
 
 @given(DIRTY)
 def test_dirty_lines_are_read_as_python_reads_them(body: str) -> None:
-    """Whatever quotes, line ends and numbers of fields there are: what polars would change without a word, too."""
+    """Any combination of quotes, line ends and field counts is parsed like by Python, also where polars misreads it."""
     reader = Csv()
     expected = [
         row for chunk in [reader._slowly(body.encode(), ["a", "b", BEYOND], 2, SCHEMA, [])] for row in facts(chunk)
@@ -127,7 +127,7 @@ def test_dirty_lines_are_read_as_python_reads_them(body: str) -> None:
 
 @given(DIRTY, st.integers(1, 12))
 def test_where_chunks_of_dirty_lines_are_cut_changes_nothing(body: str, size: int) -> None:
-    """Stray quotes beside fields with line breaks: a chunk ends where a record does, and nowhere else."""
+    """Chunks end only where records end, also with stray quotes beside fields with line breaks."""
     content = b"a,b\n" + body.encode()
     whole = [row for chunk in chunks(content) for row in facts(chunk)]
     with pytest.MonkeyPatch.context() as patch:
@@ -137,7 +137,7 @@ def test_where_chunks_of_dirty_lines_are_cut_changes_nothing(body: str, size: in
 
 
 def test_a_stray_quote_before_fields_with_line_breaks_costs_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a file of several chunks: counting quotes alone would cut fields behind it in two."""
+    """A count of quotes alone would split later fields with line breaks, in a file of several chunks."""
     lines = [f'{number},"x\ny"' for number in range(9000)]
     lines[10] = '10,5" pipe'
     lines[20] = '20,"a"b'
@@ -152,14 +152,14 @@ def test_a_stray_quote_before_fields_with_line_breaks_costs_its_line(monkeypatch
 
 
 def facts(chunk: Chunk) -> list[tuple[object, ...]]:
-    """Rows and refused records by their lines; empty text is a missing value."""
+    """Return rows and refused records by line; empty text is null."""
     rows = [tuple(value or None for value in row) for row in chunk.rows.select(RECORD, "a", "b", BEYOND).iter_rows()]
     return sorted([*rows, *((line, "refused") for line, _ in chunk.refused)], key=lambda row: row[0])
 
 
 @given(st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=8), st.sampled_from([",", ";", "\t", "|", "¦"]))
 def test_any_delimiter_and_line_end(table: list[tuple[str, str]], delimiter: str) -> None:
-    """As Python's writer quotes them."""
+    """Files of Python's writer are parsed with any delimiter, quote and line end."""
     for end in ("\n", "\r\n", "\r"):
         text = io.StringIO()
         csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([("a", "b"), *table])
@@ -170,20 +170,20 @@ def test_any_delimiter_and_line_end(table: list[tuple[str, str]], delimiter: str
 
 
 def test_a_quote_that_polars_would_drop_refuses_its_line() -> None:
-    """`""b ""` became `b ` without an error."""
+    """Polars parsed `""b ""` as `b ` without an error."""
     [chunk] = chunks(b'a,b\n""b "",1\n2,x\n')
     assert chunk.rows.select(RECORD, "a").rows() == [(3, "2")]
     assert [line for line, _ in chunk.refused] == [2]
 
 
 def test_a_field_behind_an_empty_one_too_many_is_beyond() -> None:
-    """It was left out without a word."""
+    """A surplus field after an empty one was dropped without an error."""
     [chunk] = chunks(b"a,b\n1,2,,x\n3,4,\n")
     assert chunk.rows.select("a", "b", BEYOND).rows() == [("1", "2", "x"), ("3", "4", None)]
 
 
 def test_a_stray_quote_in_a_large_file_costs_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks behind it end where records do, too."""
+    """Later chunks end where records end."""
     monkeypatch.setattr(module, "CHUNK", 20_000)
     lines = [f'{number},"x y"' for number in range(9000)]
     lines[100] = '100,"open'
@@ -194,13 +194,13 @@ def test_a_stray_quote_in_a_large_file_costs_its_line(monkeypatch: pytest.Monkey
 
 
 def test_lines_that_end_with_a_return() -> None:
-    """As old spreadsheets wrote them; within quotes a return is text."""
+    """CR is a line end, as in old spreadsheets; within quotes it is text."""
     assert rows(b'a,b\r"1\r2",x\r\r3,y') == [(2, "1\r2", "x"), (5, "3", "y")]
     assert rows(b"a,b\r1,x\r2,y\r") == [(2, "1", "x"), (3, "2", "y")]
 
 
 def test_utf_16_and_declared_encodings() -> None:
-    """Text is what it was before it was encoded, also the raw text."""
+    """Values and raw text are decoded with the byte order mark or the declared encoding."""
     content = "a;b\nß;€\n"
     for reader, raw in (
         (Csv(";"), content.encode("utf-16")),
@@ -213,7 +213,7 @@ def test_utf_16_and_declared_encodings() -> None:
 
 
 def test_decimal_commas() -> None:
-    """Points group thousands; a number with a decimal point is set aside, since its meaning cannot be known."""
+    """Points group thousands; a number with a decimal point is ambiguous and refused."""
     schema = {"a": Column(pl.String), "b": Column(pl.Float64, nullable=True)}
     content = b"a;b\nx.y,z;1.234.567,25\nv;-1,5\nw;1.5\nu;\nt;7\ns;1 234\n"
     [chunk] = Csv(";", decimal_comma=True).read("orders", io.BytesIO(content), schema)
@@ -224,7 +224,7 @@ def test_decimal_commas() -> None:
 
 
 def test_a_nul_character_costs_its_line() -> None:
-    """And in the header it says that the encoding is not declared."""
+    """A NUL character invalidates its line; in the header it indicates an undeclared encoding."""
     [chunk] = chunks(b"a,b\nx\0y,1\nz,2\n")
     assert chunk.rows.select(RECORD, "a").rows() == [(3, "z")]
     assert chunk.refused == [(2, "expected text, found a NUL character")]
@@ -233,19 +233,19 @@ def test_a_nul_character_costs_its_line() -> None:
 
 
 def test_the_wrong_delimiter_is_named() -> None:
-    """Where the header has another one."""
+    """The error suggests the delimiter of the header."""
     with pytest.raises(DatasetError, match="found a;b; declare its delimiter, such as ';'"):
         chunks(b"a;b\n1;2\n")
 
 
 def test_quotes_without_a_meaning() -> None:
-    """With `quote=None` they are text."""
+    """With `quote=None` quotes are text."""
     [chunk] = chunks(b'a\tb\n"x\t5"\n', Csv("\t", quote=None))
     assert chunk.rows.select("a", "b").rows() == [('"x', '5"')]
 
 
 def test_new_columns_are_noticed() -> None:
-    """With the line of the header, which may stand behind empty lines; a column without a name is none."""
+    """New columns are reported with the line of the header, also after empty lines; unnamed columns are ignored."""
     [chunk] = chunks(b"\n\na,new,b,\n1,2,3,\n")
     assert [(one.kind, one.column, one.record) for one in chunk.drift] == [("new", "new", 3)]
     assert chunk.rows[RECORD].to_list() == [4]
@@ -253,6 +253,6 @@ def test_new_columns_are_noticed() -> None:
 
 @pytest.mark.parametrize("options", [{"delimiter": ""}, {"delimiter": "||"}, {"quote": ","}, {"encoding": "klingon"}])
 def test_a_dialect_that_cannot_be_is_an_error(options: dict[str, str]) -> None:
-    """When it is declared."""
+    """Invalid options raise an error at the declaration."""
     with pytest.raises(ValueError, match="expected"):
         Csv(**options)

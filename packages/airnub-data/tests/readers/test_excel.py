@@ -44,7 +44,7 @@ def chunks(content: bytes, reader: Excel | None = None) -> list[Chunk]:
 @pytest.mark.parametrize("epoch", [CALENDAR_WINDOWS_1900, CALENDAR_MAC_1904], ids=["1900", "1904"])
 @pytest.mark.parametrize("empty", [0, 1, 3])
 def test_a_sheet_is_read_as_it_shows_itself(epoch: datetime, empty: int) -> None:
-    """Rows have the numbers of the sheet, dates are the same in both calendars, and empty rows are left out."""
+    """Rows have the numbers of the sheet, dates are equal in both date systems, and empty rows are skipped."""
     content = sheet(*[[]] * empty, HEADER, *ROWS, epoch=epoch)
     assert openpyxl.load_workbook(io.BytesIO(content)).active.cell(empty + 2, 2).value == ROWS[0][1]
     for reader in (Excel(), Excel("orders", header_row=empty + 1)):
@@ -58,7 +58,7 @@ def test_a_sheet_is_read_as_it_shows_itself(epoch: datetime, empty: int) -> None
 
 
 def test_rows_above_the_header() -> None:
-    """The header is in the row that is declared; an error names what stands in the row."""
+    """The header is in the declared row; an error lists the cells of that row."""
     content = sheet(["Orders of March"], [], HEADER, *ROWS)
     [chunk] = chunks(content, Excel(header_row=3))
     assert chunk.rows[RECORD].to_list() == [4, 6]
@@ -76,13 +76,13 @@ def test_rows_above_the_header() -> None:
     ],
 )
 def test_what_is_not_there_is_an_error(reader: Excel, message: str) -> None:
-    """It names what is."""
+    """The error lists existing sheets or columns."""
     with pytest.raises(DatasetError, match=message):
         chunks(sheet(HEADER, *ROWS), reader)
 
 
 @pytest.mark.parametrize("content", [b"", b"id,at\n", sheet(HEADER)[:-40], sheet(HEADER)[:500]])
 def test_a_file_that_is_cut_off_fails_as_a_whole(content: bytes) -> None:
-    """With what is wrong about it."""
+    """A truncated file fails as a whole; the error contains the cause."""
     with pytest.raises(DatasetError, match="Excel file, found"):
         chunks(content)

@@ -34,7 +34,7 @@ VALUES = st.one_of(st.none(), st.text(max_size=4), st.integers(-9, 9).map(str))
 def test_arrays_are_read_as_python_reads_them(
     records: list[dict[str, object]], indent: int | None, size: int, ascii_only: bool
 ) -> None:
-    """However they are laid out, and wherever pieces are cut."""
+    """Arrays are parsed like by Python, in any layout and with pieces of any size."""
     patch = pytest.MonkeyPatch()
     patch.setattr(module, "CHUNK", size)
     text = json.dumps(records, indent=indent, ensure_ascii=ascii_only)
@@ -47,7 +47,7 @@ def test_arrays_are_read_as_python_reads_them(
 
 
 def test_an_array_within_the_document() -> None:
-    """At a dotted path; what stands beside it is read over, and must be JSON."""
+    """The array is at a dotted path; its siblings are skipped, but must be JSON."""
     reader = Json(records="data.items")
     assert rows('{"n": 1.5, "data": {"a": [], "items": [{"id": 1}], "b": 2}, "z": null}', reader) == [(1, "1", None)]
     for content, message in (
@@ -61,7 +61,7 @@ def test_an_array_within_the_document() -> None:
 
 
 def test_entries_that_are_no_records_cost_themselves() -> None:
-    """With their number in the array, and their text."""
+    """Invalid entries are refused with their number in the array and their text; others are read."""
     found = chunks('[{"id": 1},\n 7, null, {"id": NaN}, {"id": 5, "name": {"first": "Ada"}}]')
     assert [row for chunk in found for row in chunk.rows.select(RECORD, "name").iter_rows()] == [
         (1, None), (5, '{"first": "Ada"}'),
@@ -86,18 +86,18 @@ def test_entries_that_are_no_records_cost_themselves() -> None:
     ],
 )
 def test_a_document_that_is_not_json_fails_as_a_whole(content: str, message: str) -> None:
-    """Where its next record begins cannot be known."""
+    """A document that is not JSON fails as a whole, since the start of the next record is unknown."""
     with pytest.raises(DatasetError, match=message):
         chunks(content)
 
 
 def test_one_object_is_one_record() -> None:
-    """And one that is something else names its fields."""
+    """A single object is one record; the error for an unexpected object lists its fields."""
     assert rows('{"id": 1}') == [(1, "1", None)]
     with pytest.raises(DatasetError, match=r"expected the fields id in its records, .* the fields are data, meta"):
         chunks('{"data": [], "meta": {}}')
 
 
 def test_utf_16() -> None:
-    """With its byte order mark."""
+    """UTF-16 is detected by its byte order mark."""
     assert rows('[{"id": 1, "name": "ß"}]'.encode("utf-16")) == [(1, "1", "ß")]

@@ -26,7 +26,7 @@ def chunks(*lines: str | bytes) -> list[Chunk]:
 
 
 def test_columns_are_found_at_dotted_paths() -> None:
-    """Through objects and lists; what a record lacks is missing."""
+    """Dotted paths lead through objects and lists; missing values are null."""
     [chunk] = chunks(
         '{"id": 1, "customer": {"name": "Ada"}, "place": {"coordinates": [1, 2.5]}, "tags": ["a", 7]}',
         '{"id": "2", "customer": {}, "place": {"coordinates": [1]}}',
@@ -41,7 +41,7 @@ def test_columns_are_found_at_dotted_paths() -> None:
 
 
 def test_lines_that_are_no_records_are_refused_with_their_reason() -> None:
-    """The others are read, and empty lines are left out."""
+    """Invalid lines are refused with their reason, others are read, and empty lines are skipped."""
     chunk, _ = chunks(
         '{"id": 1}', "", '{"id": 2, "customer": 17}', "[1]", "nope", '{"id": 3, "tags": 3}', b'{"id": "\xff"}',
         '{"id": 4}{"id": 5}', '{"id": 6, "place": {"coordinates": {"1": 2}}}', '{"id": 7}',
@@ -68,7 +68,7 @@ def test_lines_that_are_no_records_are_refused_with_their_reason() -> None:
     ],
 )
 def test_paths_that_cannot_be_are_errors(paths: dict[str, str], reason: str) -> None:
-    """A value is not an object at the same time."""
+    """Contradictory paths, such as to a value and to fields within it, are errors."""
     schema = {name: Column(pl.String) for name in paths}
     with pytest.raises(DatasetError, match=reason):
         list(JsonLines(paths).read("orders", io.BytesIO(b"{}"), schema))
@@ -87,7 +87,7 @@ RECORDS = st.fixed_dictionaries(
     st.integers(1, 60),
 )
 def test_where_chunks_are_cut_changes_nothing(lines: list[str], size: int) -> None:
-    """A line is a record or is refused whatever stands beside it."""
+    """Each line is read or refused independently of its neighbours, with chunks of any size."""
     patch = pytest.MonkeyPatch()
     patch.setattr(json_lines, "CHUNK", size)
     try:
@@ -106,7 +106,7 @@ def test_where_chunks_are_cut_changes_nothing(lines: list[str], size: int) -> No
 
 
 def test_fields_that_are_not_declared_are_noticed() -> None:
-    """Each once, with its line; also within objects that a path leads into."""
+    """Undeclared fields are reported once, with their line, also within objects that a declared path leads into."""
     [chunk] = chunks(
         '{"id": 1, "customer": {"name": "Ada"}, "place": {"coordinates": [1, 2]}, "tags": []}',
         '{"id": 2, "new": 1, "customer": {"age": 3}}', '{"id": 3, "new": 1}',
@@ -118,7 +118,7 @@ def test_fields_that_are_not_declared_are_noticed() -> None:
 
 
 def test_a_field_that_no_record_has_is_missing() -> None:
-    """It fails the file where it may not be null; else it is noticed. Null is a value that a field may have."""
+    """A field missing from all records is an error if it is not nullable, otherwise drift; null is not missing."""
     found = chunks('{"id": 1, "tags": null, "customer": {"name": null}}')
     assert [(one.kind, one.column) for chunk in found for one in chunk.drift] == [("missing", "place.coordinates.1")]
     with pytest.raises(DatasetError, match=r"expected the fields id .* found none of 1 .* the fields are key, tags"):
@@ -126,7 +126,7 @@ def test_a_field_that_no_record_has_is_missing() -> None:
 
 
 def test_a_byte_order_mark_and_utf_16() -> None:
-    """Are no part of the first record."""
+    """A byte order mark is not part of the first record."""
     for encoding in ("utf-8-sig", "utf-16"):
         content = '{"id": 1, "customer": {"name": "ß"}}\n'.encode(encoding)
         chunk, *_ = READER.read("orders", io.BytesIO(content), SCHEMA)
@@ -134,7 +134,7 @@ def test_a_byte_order_mark_and_utf_16() -> None:
 
 
 def test_what_polars_would_misread_is_refused() -> None:
-    """Two records in a line beside an empty line, and half of a character."""
+    """Lines that polars misreads are refused: two records in a line beside an empty line, and half a surrogate pair."""
     chunk, *_ = chunks('{"id": 1}{"id": 2}', "", '{"id": 3}', '{"id": 4, "customer": {"name": "\\ud800"}}')
     assert chunk.rows.select(RECORD, "id").rows() == [(3, "3")]
     assert [line for line, _ in chunk.refused] == [1, 4]

@@ -24,7 +24,7 @@ def chunks(content: bytes) -> list[Chunk]:
 
 
 def test_values_become_those_of_their_columns() -> None:
-    """Bytes are text, categories too, and a number in a column of times counts milliseconds, as it does in text."""
+    """Bytes and categories become text, and a number in a column of timestamps is milliseconds, as in text."""
     rows = pl.DataFrame(
         {"name": [b"a", b"\xff"], "at": [0, 1000], "id": [1.0, 2.5], "more": [1, 2]},
         schema_overrides={"id": pl.Float64},
@@ -41,13 +41,13 @@ def test_values_become_those_of_their_columns() -> None:
 
 
 def test_types_that_cannot_be_converted_cost_their_rows() -> None:
-    """And no error of polars ends the run."""
+    """Values that polars cannot cast invalidate their rows instead of raising an error."""
     [chunk] = chunks(parquet(pl.DataFrame({"id": [[1], None], "at": [True, None], "name": ["x", "y"]})))
     assert len(conform(chunk.rows, SCHEMA).quarantine) == 2
 
 
 def test_larger_files_are_read_in_batches() -> None:
-    """The numbers of rows go on."""
+    """Record numbers are consecutive across batches."""
     rows = pl.DataFrame({"id": range(250_000)}).with_columns(name=pl.lit("x"), at=None)
     found = chunks(parquet(rows))
     assert len(found) > 1
@@ -56,12 +56,12 @@ def test_larger_files_are_read_in_batches() -> None:
 
 @pytest.mark.parametrize("cut", [0, 3, 100])
 def test_a_file_that_is_cut_off_fails_as_a_whole(cut: int) -> None:
-    """With what is wrong about it."""
+    """A truncated file fails as a whole; the error contains the cause."""
     with pytest.raises(DatasetError, match="expected a whole Parquet file, found"):
         chunks(parquet(pl.DataFrame({"id": [1]}))[:cut])
 
 
 def test_a_missing_column_is_an_error() -> None:
-    """It names what the file has."""
+    """The error lists the columns of the file."""
     with pytest.raises(DatasetError, match="expected the columns at, name, found id, key"):
         chunks(parquet(pl.DataFrame({"id": [1], "key": [2]})))

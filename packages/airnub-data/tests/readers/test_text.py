@@ -12,7 +12,7 @@ def read(content: bytes, encoding: str = "utf-8", size: int = 3) -> bytes:
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 def test_a_byte_order_mark_says_the_encoding(encoding: str) -> None:
-    """Whatever is declared; the mark itself is left out, and characters may be cut by pieces."""
+    """A byte order mark takes precedence over the declared encoding and is removed; pieces may split characters."""
     assert read("aß€😀\n".encode(encoding), "windows-1252") == "aß€😀\n".encode()
 
 
@@ -25,13 +25,13 @@ def test_a_declared_encoding(encoding: str, text: str) -> None:
 
 
 def test_what_cannot_be_decoded_is_replaced() -> None:
-    """So that its row is set aside, and none beside it."""
+    """Undecodable bytes become U+FFFD, so that only their row is quarantined."""
     assert read(b"a\x81b", "windows-1252") == "a\ufffdb".encode()
     assert read("ab".encode("utf-16")[:-1]) == "a\ufffd".encode()
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "gzip"])
 def test_an_unknown_encoding_is_an_error(encoding: str) -> None:
-    """It is found when a reader is declared."""
+    """An unknown encoding is an error at the declaration of a reader."""
     with pytest.raises(ValueError, match=encoding):
         check_encoding(encoding)

@@ -26,7 +26,7 @@ def chunks(content: bytes, reader: Zip | None = None) -> list[Chunk]:
 
 
 def test_members_are_read_in_the_order_of_their_names() -> None:
-    """Lines of the second are larger by a trillion; others than those of the reader are left alone."""
+    """Record numbers of the second member are larger by a trillion; members with other suffixes are ignored."""
     found = chunks(packed(TWO))
     rows = [row for chunk in found for row in chunk.rows.select(RECORD, "id").iter_rows()]
     assert rows == [(2, "1"), (3, "2"), (1_000_000_000_002, "3"), (1_000_000_000_003, "x")]
@@ -35,7 +35,7 @@ def test_members_are_read_in_the_order_of_their_names() -> None:
 
 
 def test_members_by_name() -> None:
-    """A pattern takes some, and an error names what there is."""
+    """Members are selected by a pattern; the error lists the existing ones."""
     [chunk] = chunks(packed(TWO), Zip(Csv(), members="b*"))
     assert chunk.rows[RECORD].to_list() == [2, 3]
     with pytest.raises(DatasetError, match=r"expected members named \*.json, found b.csv, a.csv, readme.txt"):
@@ -52,13 +52,13 @@ def test_members_by_name() -> None:
     ],
 )
 def test_an_archive_that_cannot_be_read_fails_as_a_whole(content: bytes, message: str) -> None:
-    """With the member that it failed at."""
+    """The error contains the member that cannot be read."""
     with pytest.raises(DatasetError, match=message):
         chunks(content)
 
 
 def test_a_damaged_member_fails_the_archive() -> None:
-    """Also where what is left of it could be read."""
+    """A damaged member fails the archive, even if its beginning is readable."""
     content = bytearray(packed({"a.csv": b"id\n1\n2\n"}))
     at = content.index(b"a.csv") + len("a.csv") + 3
     content[at] ^= 0xFF
@@ -67,6 +67,6 @@ def test_a_damaged_member_fails_the_archive() -> None:
 
 
 def test_the_size_of_all_members_has_a_limit() -> None:
-    """It is what comes out that counts, not what the archive says."""
+    """The unpacked size is measured, not taken from the archive's directory."""
     with pytest.raises(DatasetError, match="max_size"):
         chunks(packed(TWO), Zip(Csv(), max_size=10))

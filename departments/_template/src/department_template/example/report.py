@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from airnub_core import IngestError, Outcome, Status
-from airnub_core.output_files import write_result
+from airnub_core.outcome import write_result
 from airnub_data import Location, read_dataset
 from department_template.datasets import MEASUREMENTS
 

@@ -11,6 +11,7 @@ import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -54,10 +55,14 @@ def _is_simple(function: Callable[..., Any]) -> bool:
     return all(_is_safe(one.annotation) for one in signature.parameters.values())
 
 
+_PLAIN = {str, int, float, bool, date, datetime, NoneType}
+_GENERIC = {Union, UnionType, dict, list}
+
+
 def _is_safe(annotation: Any) -> bool:
-    if get_origin(annotation) in {Union, UnionType}:
+    if get_origin(annotation) in _GENERIC:
         return all(map(_is_safe, get_args(annotation)))
-    if annotation in {str, int, float, bool, NoneType}:
+    if annotation in _PLAIN:
         return True
     return isinstance(annotation, type) and issubclass(annotation, BaseModel) and bool(annotation.__pydantic_complete__)
 

@@ -1,7 +1,7 @@
 """Published checks: a dataset's guarantees on its rows and values, as data, and which guarantee implies which.
 
-The checks of `airnub_data.checks` in the words of contracts. An expression or a function cannot be written as data: it
-is published by its name and by what its failure does.
+These models represent the checks of `airnub_data.checks` in contracts. An expression or a function cannot be written as
+data: it is published by its name and by the effect of its failure.
 """
 
 from collections.abc import Mapping
@@ -29,13 +29,13 @@ Names = Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_are_dif
 
 
 class Strict(BaseModel):
-    """Unknown keys are mistakes."""
+    """Model that rejects unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class FieldValues(Strict):
-    """Which values a field has; a row with a different one is in no version of the dataset.
+    """Value constraints of a field; rows that violate them are in no version of the dataset.
 
     >>> FieldValues(minimum=0).loosened_by(FieldValues(minimum=-5))
     'at least 0, found at least -5'
@@ -47,7 +47,7 @@ class FieldValues(Strict):
     one_of: Names | None = None
 
     def loosened_by(self, found: "FieldValues") -> str | None:
-        """Where `found` allows more: what is expected, and what is found. `None` where it allows no more."""
+        """Return which constraint `found` loosens, as expected and found values; `None` if it allows no more values."""
         if self.minimum is not None and (found.minimum is None or found.minimum < self.minimum):
             there = "no minimum" if found.minimum is None else f"at least {found.minimum}"
             return f"at least {self.minimum}, found {there}"
@@ -74,38 +74,38 @@ def _written(value: object) -> str:
 
 class _Check(Strict):
     on_fail: OnFail = "block"
-    """`block`: no version is published that fails it; `warn`: such a version is published, and the run says so."""
+    """`block`: versions that fail the check are not published; `warn`: they are, and the run reports a warning."""
 
     @property
     def columns_used(self) -> tuple[str, ...]:
-        """Fields that it names."""
+        """Fields that the check refers to."""
         return ()
 
     def is_kept_by(self, found: "_Check") -> bool:
-        """Whether a dataset that passes `found` passes this one, too."""
+        """Return whether every dataset that passes `found` also passes this check."""
         return type(found) is type(self) and (self.on_fail == "warn" or found.on_fail == "block")
 
     def as_data(self) -> dict[str, Any]:
-        """As contracts write it, without what is left out."""
+        """Return the check as a mapping as in contracts, without unset keys."""
         says = self.model_dump(mode="json", exclude_none=True)
         last: dict[str, Any] = {name: says.pop(name) for name in ("over", "on_fail") if name in says}
         return {"check": says.pop("check"), **says, **last}
 
     def __str__(self) -> str:
-        """As contracts write it, on one line."""
+        """Format the check on one line as in contracts."""
         return f"{{{', '.join(f'{name}: {_written(value)}' for name, value in self.as_data().items())}}}"
 
 
 class _CheckOfRows(_Check):
     over: Over = "table"
-    """All rows, or the rows of the files that a run adds."""
+    """`table`: all rows; `touched`: the rows of the files that a run adds."""
 
     def is_kept_by(self, found: _Check) -> bool:
         return super().is_kept_by(found) and (self.over == "touched" or getattr(found, "over", "") == "table")
 
 
 class UniqueCheck(_CheckOfRows):
-    """Rows differ in these fields; rows with a null in one of them are left out."""
+    """The values of some fields are unique; rows with a null in one of them are ignored."""
 
     check: Literal["unique"]
     columns: Names
@@ -115,12 +115,12 @@ class UniqueCheck(_CheckOfRows):
         return self.columns
 
     def is_kept_by(self, found: _Check) -> bool:
-        # What differs in some of the fields differs in all of them.
+        # Uniqueness of some of the fields implies uniqueness of all of them.
         return super().is_kept_by(found) and isinstance(found, UniqueCheck) and set(found.columns) <= set(self.columns)
 
 
 class RowCountCheck(_Check):
-    """The dataset has so many rows."""
+    """The row count is within bounds."""
 
     check: Literal["row_count"]
     minimum: Count | None = None
@@ -144,7 +144,7 @@ class RowCountCheck(_Check):
 
 
 class RowCountChangeCheck(_Check):
-    """The number of rows stays near the median of the last versions."""
+    """The row count stays close to the median of the previous versions."""
 
     check: Literal["row_count_change"]
     max_shrink: Tolerance | None = None
@@ -152,7 +152,7 @@ class RowCountChangeCheck(_Check):
     versions: Annotated[StrictInt, Field(ge=1)] = 7
 
     def is_kept_by(self, found: _Check) -> bool:
-        # Of medians over different numbers of versions neither is the stricter one.
+        # Medians over different numbers of versions are not comparable.
         return (
             super().is_kept_by(found)
             and isinstance(found, RowCountChangeCheck)
@@ -169,7 +169,7 @@ class RowCountChangeCheck(_Check):
 
 
 class FreshCheck(_Check):
-    """The newest value of a field is not older than that."""
+    """The newest value of a field is at most as old as `within`."""
 
     check: Literal["fresh"]
     column: Text
@@ -189,14 +189,14 @@ class FreshCheck(_Check):
 
 
 class ReferenceCheck(_CheckOfRows):
-    """Every value occurs in a different dataset; rows with a null in one of the fields are left out."""
+    """Foreign key: every value occurs in a different dataset. Rows with a null in one of the fields are ignored."""
 
     check: Literal["reference"]
     columns: Names
     to: Text
-    """A dataset of the same department, or `department/name`."""
+    """Referenced dataset: one of the same department, or `department/name`."""
     to_columns: Names | None = None
-    """Left out: of the same names."""
+    """Columns of the referenced dataset. Default: `columns`."""
 
     @property
     def columns_used(self) -> tuple[str, ...]:
@@ -204,7 +204,7 @@ class ReferenceCheck(_CheckOfRows):
 
     @property
     def pairs(self) -> dict[str, str]:
-        """Each field, and the column of the other dataset that has its value."""
+        """Mapping of fields to columns of the referenced dataset."""
         return dict(zip(self.columns, self.to_columns or self.columns, strict=True))
 
     def is_kept_by(self, found: _Check) -> bool:
@@ -222,19 +222,19 @@ class ReferenceCheck(_CheckOfRows):
 
 
 class ExpressionCheck(_CheckOfRows):
-    """An expression of polars is true: which one is in the code."""
+    """A polars expression is true. The expression itself is in the code."""
 
     check: Literal["expression"]
     expected: Text | None = None
-    """What it says, for people."""
+    """Description of the condition, for people."""
 
 
 class FunctionCheck(_CheckOfRows):
-    """A function of the department returns true: which one is in the code."""
+    """A function of the department returns `True`. The function itself is in the code."""
 
     check: Literal["function"]
     expected: Text | None = None
-    """What it looks for, for people."""
+    """Description of the condition, for people."""
 
 
 PublishedCheck = Annotated[
@@ -242,13 +242,13 @@ PublishedCheck = Annotated[
     Field(discriminator="check"),
 ]
 Checks = dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], PublishedCheck]
-"""By the name that operators call it."""
+"""Checks by name."""
 
 
 def loosened_check(name: str, wanted: PublishedCheck, found: Mapping[str, PublishedCheck]) -> str | None:
-    """Where no check of `found` keeps what `wanted` promises: what is expected, and what is found. Else `None`.
+    """Return which guarantee of `wanted` no check of `found` implies, as expected and found; `None` if one does.
 
-    A check that is data keeps it under any name; an expression and a function are known by their names alone.
+    Checks that are data are compared by content under any name; expressions and functions by name only.
 
     >>> minimum = RowCountCheck(check="row_count", minimum=1000)
     >>> loosened_check("rows", minimum, {"rows": RowCountCheck(check="row_count", minimum=10)})

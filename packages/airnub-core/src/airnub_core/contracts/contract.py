@@ -1,6 +1,6 @@
-"""Contracts: what a department publishes, one version a file, and what its code makes, which `airnub check` compares.
+"""Contracts: models of contract files, and the published schema in code that `airnub check` compares with them.
 
-The files are `departments/<department>/contracts/<name>.v<N>.yaml`.
+Each file declares one version: `departments/<department>/contracts/<name>.v<N>.yaml`.
 """
 
 import re
@@ -16,10 +16,10 @@ from airnub_core.contracts.checks import Checks, FieldValues, PublishedCheck, St
 from airnub_core.contracts.field_types import Decimal, Simple, parse_field_type
 
 FOLDER = "contracts"
-"""In a department's."""
+"""Folder of contracts within a department's folder."""
 FILE = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_-]*)\.v(?P<version>[1-9]\d*)\.yaml")
 FieldType = Annotated[str, AfterValidator(lambda name: str(parse_field_type(name)))]
-"""The name of a type of `field_types`, written as there: equal types are equal texts."""
+"""Name of a type of `field_types` in its normalized form, so that equal types are equal strings."""
 _NUMBERS = ("int", "uint", "float")
 _VALUES = set(FieldValues.model_fields)
 Kind = Literal["dataset", "event"]
@@ -27,33 +27,33 @@ Kind = Literal["dataset", "event"]
 
 @dataclass(frozen=True, slots=True)
 class ContractSchema:
-    """One version of one thing, as the code makes it."""
+    """Schema of one version of a published dataset or event, as the code defines it."""
 
     kind: Kind
     name: str
     version: int
     fields: Mapping[str, tuple[str, bool]]
-    """The type of each, as `field_types` names it where it can be published, and whether it may be missing."""
+    """Type and nullability of each field; the type has its name in `field_types` if contracts support it."""
     key: tuple[str, ...] = ()
-    """Fields that tell rows apart."""
+    """Fields of the upsert key."""
     values: Mapping[str, FieldValues] = field(default_factory=dict)
-    """What values fields have, of those that say it."""
+    """Value constraints of fields; fields without constraints are left out."""
     checks: Mapping[str, PublishedCheck] = field(default_factory=dict)
-    """What holds for each version, by the names of the checks."""
+    """Checks of each version, by name."""
     partitioned_by: tuple[str, ...] = ()
-    """Fields that decide in which file of a table a row is."""
+    """Fields that determine the partition of a row."""
     made_of: tuple[str, ...] = ()
-    """The published datasets that it is made of, `department/name` or `department/name.v2`, also by way of datasets of
-    its own department."""
+    """Published datasets that this one is made from, directly or through datasets of its own department:
+    `department/name` or `department/name.v2`."""
 
 
 class PublishedField(FieldValues):
-    """One field, for who publishes it and for who reads it; its type alone is a short way to write it."""
+    """Field of a contract, or of a reader's expectation; a plain string is short for `type`."""
 
     type: FieldType
     unit: Text | None = None
     nullable: StrictBool = False
-    """Whether it may be missing; of a reader, whether it can do without."""
+    """Contract: whether the field may be null. Reader: whether it can handle a missing or null field."""
     description: str = ""
 
     @model_validator(mode="before")
@@ -76,12 +76,13 @@ Fields = Annotated[dict[Text, PublishedField], Field(min_length=1)]
 
 
 class WithFields(Strict):
-    """Fields, those among them that tell rows apart, and the checks of a dataset."""
+    """Fields, key and checks of a dataset."""
 
     fields: Fields
     key: tuple[Text, ...] = ()
     checks: Checks | None = None
-    """By name. `None`: of a contract, those of its code; of a reader, it relies on none."""
+    """Checks by name. `None` in a contract: those of its code; `None` in a reader's expectation: it relies on no
+    check."""
 
     @model_validator(mode="after")
     def _has_its_key(self) -> "WithFields":
@@ -96,17 +97,17 @@ def _unknown(strangers: Sequence[str], fields: Iterable[str]) -> PydanticCustomE
     near = [one for name in strangers for one in get_close_matches(name, list(fields), n=1)]
     valid = f"did you mean {', '.join(near)}?" if near else f"fields are {', '.join(fields)}"
     message = f"expected fields of the contract, found {', '.join(strangers)}; {valid}"
-    # What a template may fill in is in braces, which names may have too.
+    # Pydantic's message templates use braces, which may also occur in names.
     return PydanticCustomError("value_error", "{message}", {"message": message})
 
 
 class Contract(WithFields):
-    """What one version holds, and which code keeps it."""
+    """Contract of one version, with the reference to the code that fulfils it."""
 
     kind: Kind
     description: Text
     code: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
-    """`module:name` of a `Dataset` or an `EventType`, or of a mapping that has it, by the name of its file."""
+    """`module:name` of a `Dataset` or an `EventType`, or of a mapping that contains it under the name of the file."""
 
     @model_validator(mode="after")
     def _has_the_fields_of_its_checks(self) -> "Contract":
@@ -120,13 +121,13 @@ class Contract(WithFields):
         return self
 
     def completed(self, made: ContractSchema) -> "Contract":
-        """The same with the code's own limits of values and checks, where the file says nothing of them.
+        """Return a copy with the value constraints and checks of the code where the file has none.
 
-        So a contract of before there were checks promises what its code checks. Checks of columns that are not
-        published are not.
+        So a contract that was written before checks were supported promises the checks of its code, except those that
+        refer to unpublished columns.
 
         Args:
-            made: what the code publishes.
+            made: schema that the code publishes.
         """
         fields = {}
         for name, one in self.fields.items():
@@ -139,5 +140,5 @@ class Contract(WithFields):
 
 
 def versioned(name: str, version: int) -> str:
-    """How files that hold one version are named, without their suffix."""
+    """Return the base name of files that contain one version, without their suffix."""
     return f"{name}.v{version}"

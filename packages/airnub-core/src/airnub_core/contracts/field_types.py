@@ -1,8 +1,7 @@
 """Types of published fields: parse and format their names in contracts.
 
-A name is a word (`string`, `int64`), or is built of others: `decimal(12,2)`, `list(string)`,
-`struct(city: string, at: datetime_us)`. Times are in UTC, and their type says what they count, for readers join equal
-types alone.
+A name is a single word (`string`, `int64`), or composed: `decimal(12,2)`, `list(string)`, `struct(city: string, at:
+datetime_us)`. Timestamps are in UTC, and their type includes the unit, since readers can join only equal types.
 """
 
 import json
@@ -15,11 +14,11 @@ WORDS = (
     "string", "boolean", "date", "datetime_ms", "datetime_us", "datetime_ns", "float32", "float64",
     "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
 )  # fmt: skip
-"""The types that are a word."""
+"""Types whose name is a single word."""
 MAX_DIGITS = 38
-"""Of a decimal: https://parquet.apache.org/docs/file-format/types/logicaltypes/"""
+"""Maximum precision of a decimal: https://parquet.apache.org/docs/file-format/types/logicaltypes/"""
 _DEEPEST = 32
-"""Levels of lists and structs in each other; a name that is deeper is a mistake, and never a stack that overflows."""
+"""Maximum nesting depth of lists and structs: a deeper name raises an error instead of exhausting the stack."""
 _BUILT = ("decimal(P,S)", "list(TYPE)", "struct(NAME: TYPE, …)")
 _PLAIN = re.compile(r"[^\W\d]\w*")
 _TOKEN = re.compile(r'\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<word>\w+)|(?P<mark>[(),:]))')
@@ -27,7 +26,7 @@ _TOKEN = re.compile(r'\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<word>\w+)|(?P<mark
 
 @dataclass(frozen=True, slots=True)
 class Simple:
-    """A type that is a word of `WORDS`."""
+    """Type that is a word of `WORDS`."""
 
     word: str
 
@@ -37,7 +36,7 @@ class Simple:
 
 @dataclass(frozen=True, slots=True)
 class Decimal:
-    """Numbers with a fixed count of digits, `scale` of them after the point."""
+    """Fixed-point number with `precision` digits, `scale` of them fractional."""
 
     precision: int
     scale: int
@@ -48,7 +47,7 @@ class Decimal:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """Lists of any length, whose values may be null."""
+    """List of any length, whose values may be null."""
 
     inner: "FieldTree"
 
@@ -58,7 +57,7 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """Named values in their order, each of which may be null."""
+    """Ordered named fields, each of which may be null."""
 
     fields: tuple[tuple[str, "FieldTree"], ...]
 
@@ -70,13 +69,13 @@ FieldTree = Simple | Decimal | ListOf | Struct
 
 
 def parse_field_type(name: str) -> FieldTree:
-    """A type by its name; `str` of it is the name as contracts write it.
+    """Parse the name of a type; `str` of the result is the normalized name.
 
     >>> str(parse_field_type("struct( city:string, sizes: list( decimal(12, 2) ) )"))
     'struct(city: string, sizes: list(decimal(12,2)))'
 
     Raises:
-        ValueError: there is no such type; with the nearest one and all that there are.
+        ValueError: the name is not a type; the message suggests the closest one and lists all.
     """
     tokens = list(_tokens(name))
     kind, rest = _parsed(tokens, 0)
@@ -96,7 +95,7 @@ def _tokens(name: str) -> Iterator[str]:
 
 
 def _parsed(tokens: list[str], at: int, depth: int = 0) -> tuple[FieldTree, int]:
-    """The type that begins there, and where it ends."""
+    """Parse the type that begins at a token, and return it with the index of the token after it."""
     word = tokens[at] if at < len(tokens) else ""
     opens = at + 1 < len(tokens) and tokens[at + 1] == "("
     if depth > _DEEPEST:
@@ -121,7 +120,7 @@ def _decimal(tokens: list[str], at: int) -> tuple[Decimal, int]:
     digits = tokens[at : at + 4]
     if len(digits) < 4 or digits[1] != "," or digits[3] != ")" or not (digits[0] + digits[2]).isdecimal():
         raise ValueError(f"expected decimal(P,S), such as decimal(12,2); {_QUOTES}")
-    # Not more than Python makes a number of.
+    # bounded, since Python's `int` rejects very long numbers
     precision, scale = (int(one[:9]) for one in (digits[0], digits[2]))
     if not 1 <= precision <= MAX_DIGITS or scale > precision:
         raise ValueError(f"expected decimal(P,S) with P from 1 to {MAX_DIGITS} and S from 0 to P")

@@ -10,32 +10,32 @@ from airnub_core.outcome import OnFail
 from airnub_core.tolerance import Tolerance
 
 SHORTEST_RETENTION = timedelta(days=1)
-"""Files of a run that has not committed yet are no orphans: no run is longer than this."""
+"""Maximum duration of a run: younger files may belong to a run that has not committed yet and are not orphans."""
 _RETENTION = re.compile(r"(\d+)\s*(h|d|w)")
 _WITHIN = re.compile(r"(\d+)\s*(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def parse_retention(value: Any) -> Any:
-    """A time such as `30d`, `12h` or `8w`; what is no text is returned as it is, for Pydantic to judge.
+    """Parse a duration such as `30d`, `12h` or `8w`. A value that is not a string is returned unchanged, for Pydantic.
 
     >>> parse_retention("30d")
     datetime.timedelta(days=30)
 
     Raises:
-        ValueError: it is another text.
+        ValueError: the string is not such a duration.
     """
     return _parsed(value, _RETENTION, "expected a number of hours, days or weeks, such as '30d'")
 
 
 def parse_within(value: Any) -> Any:
-    """An age such as `90m`, `36h` or `2d`; what is no text is returned as it is, for Pydantic to judge.
+    """Parse an age such as `90m`, `36h` or `2d`. A value that is not a string is returned unchanged, for Pydantic.
 
     >>> parse_within("90m")
     datetime.timedelta(seconds=5400)
 
     Raises:
-        ValueError: it is another text.
+        ValueError: the string is not such an age.
     """
     return _parsed(value, _WITHIN, "expected a number of minutes, hours, days or weeks, such as '36h'")
 
@@ -50,7 +50,7 @@ def _parsed(value: Any, pattern: re.Pattern[str], expected: str) -> Any:
 
 
 def retention_text(retention: timedelta) -> str:
-    """The same as settings have it.
+    """Format a retention as in settings; the inverse of `parse_retention`.
 
     >>> retention_text(timedelta(days=30)), retention_text(timedelta(hours=36))
     ('30d', '36h')
@@ -60,7 +60,7 @@ def retention_text(retention: timedelta) -> str:
 
 
 def within_text(within: timedelta) -> str:
-    """The same of an age, which may be less than an hour.
+    """Format an age as in settings; the inverse of `parse_within`.
 
     >>> within_text(timedelta(minutes=90)), within_text(timedelta(hours=36))
     ('90m', '36h')
@@ -75,7 +75,7 @@ Retention = Annotated[
     Field(ge=SHORTEST_RETENTION),
     PlainSerializer(retention_text, return_type=str, when_used="json"),
 ]
-"""How long versions of a dataset can be read again."""
+"""How long previous versions of a dataset stay readable; at least one day."""
 
 Within = Annotated[
     timedelta,
@@ -83,23 +83,23 @@ Within = Annotated[
     Field(ge=timedelta(minutes=1)),
     PlainSerializer(within_text, return_type=str, when_used="json"),
 ]
-"""How old the newest value of a column may be."""
+"""Maximum age of the newest value of a column; at least one minute."""
 
 
 class DatasetLimits(BaseModel):
-    """The limits of one dataset; what is left out is as its declaration says."""
+    """Settings of one dataset; unset fields keep the values of its declaration."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_quarantined: Tolerance | None = None
-    """Rows that may break a rule: a number, or a share of the rows read."""
+    """Maximum number of quarantined rows, or share of the rows read."""
     max_shrink: Tolerance | None = None
-    """Rows that a commit may remove: a number, or a share of the rows of the version before."""
+    """Maximum number of rows that a commit may remove, or share of the previous version's rows."""
     retention: Retention | None = None
-    """How long versions can be read again."""
+    """How long previous versions stay readable."""
     parquet_copy: bool | None = None
-    """Whether `<dataset>.parquet` is written as well, for readers that take it by its path."""
+    """Whether `<dataset>.parquet` is written as well, for readers that open a file by its path."""
     fresh_within: Within | None = None
-    """How old the newest value may be, of each freshness check that the dataset declares."""
+    """Maximum age of the newest value, for each freshness check that the dataset declares."""
     checks: dict[str, OnFail] | None = None
-    """By the name of a check that the dataset declares: whether its failure warns or blocks."""
+    """Effect of a failure, `warn` or `block`, by the name of a check that the dataset declares."""

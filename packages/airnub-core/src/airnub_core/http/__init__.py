@@ -1,23 +1,24 @@
-"""HTTP: the only code of the engine that makes requests. Files, answers of APIs, pages and `Engine.client` share it.
+"""HTTP: the only code of the engine that sends requests, for files, APIs, web pages and `Engine.client`.
 
-| rule | module |
+| topic | module |
 |---|---|
-| which URLs may be asked for | `url` |
-| which hosts and addresses (SSRF) | `ssrf` |
+| allowed URLs | `url` |
+| allowed hosts and addresses (SSRF protection) | `ssrf` |
 | trusted certificates; proxies | `tls`; `proxies` |
-| redirects, and what goes along; cookies | `redirects`; `cookies` |
+| redirects, and which headers and body they keep; cookies | `redirects`; `cookies` |
 | limits of size and time; of connections and rate | `limits`; `rate_limit` |
-| retries and backoff; errors of libcurl | `retry`; `curl_errors` |
+| retries and backoff; errors of libcurl | `retry`; `curl_handle` |
 | headers, credentials among them; Content-Encoding | `headers`, `redirects`; `encoding` |
 | robots.txt | `robots` |
 | the keys of `network:` in settings | `settings` |
 
-The way of a request: `request` (`Request`, `Response`, and the transfer between them) → `client`, over `loop`
-(libcurl's multi interface) and `curl_handle` (one request) → `response`, which reads headers and keeps limits →
-`body_sink`, where the body goes.
+A request passes through: `request` (`Request`, `Response`, and `Transfer`, a request in progress) → `client`, based on
+`loop` (libcurl's multi interface) and `curl_handle` (one request) → `response`, which parses headers and enforces
+limits → `body_sink`, which consumes the body.
 
-Who asks: `fetcher` (one at a time), `transport` with `streams` (`Engine.client`), `downloader` (files) with
-`worker_pool` and `workers` (this process and others). Bodies of files: `file_sink`, `large_file`, `io_threads`.
+Callers: `fetcher` (single requests), `transport` with `streams` (`Engine.client`), `downloader` (files) with
+`worker_pool` and `workers` (this process and worker processes). Bodies of files: `file_sink`, `large_file`,
+`io_threads`.
 
-The processes of a worker pool import this package and what it needs, and neither Pydantic nor httpx.
+Worker processes import this package and its dependencies, but neither Pydantic nor httpx.
 """

@@ -1,4 +1,7 @@
-"""Sinks: where the answer to a request goes. What a new one must do is here; files, memory and streams are others."""
+"""Body sinks: the protocols of response body consumers (`Sink`, `Body`), and the body buffered in memory.
+
+Further implementations: `file_sink` for files, `streams` for streamed responses, `fetcher` for responses in memory.
+"""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -10,118 +13,117 @@ from airnub_core.store.partials import WORTH_RESUMING, ResumeInfo
 
 
 class Writer(Protocol):
-    """Takes pieces, and counts them."""
+    """Appends chunks of a body and counts their bytes."""
 
     @property
     def size(self) -> int:
-        """In bytes, so far."""
+        """Number of bytes written so far."""
         ...
 
     def write(self, piece: bytes) -> None:
-        """Append a piece."""
+        """Append a chunk."""
         ...
 
 
 class Body(Protocol):
-    """The bytes of one answer, decoded, as they come; called in the thread of the client."""
+    """The decoded body of one response, written while it is received; called from the client's thread."""
 
     @property
     def size(self) -> int:
-        """In bytes, so far."""
+        """Number of bytes written so far."""
         ...
 
     @property
     def is_full(self) -> bool:
-        """Whether the transfer has to wait until its reader has taken some of it."""
+        """Whether the transfer must pause until the reader has consumed part of the body."""
         ...
 
     @property
     def takes_note(self) -> bool:
-        """Whether it is worth noting what another request needs to go on with it."""
-        ...
-
-    @property
-    def has_note(self) -> bool:
-        """Whether that was noted."""
+        """Whether the body still needs resume information (`note`)."""
         ...
 
     @property
     def resumable(self) -> ResumeInfo | None:
-        """What was noted."""
+        """The resume information; `None` if the body cannot be resumed."""
         ...
 
     def note(self, note: ResumeInfo) -> None:
-        """What another request needs to go on with it."""
+        """Set the information that a range request needs to resume the body."""
         ...
 
     @property
     def straight(self) -> Writer | None:
-        """Where pieces may go without another look at anything but the size."""
+        """The writer for further chunks that need no decoding, only a size check; `None` if there is none."""
         ...
 
     def write(self, piece: bytes) -> None:
-        """Append a piece.
+        """Append a chunk of the decoded body.
 
         Raises:
-            OSError: the disk did not take it.
+            OSError: the chunk cannot be written to disk.
         """
         ...
 
     def keep(self) -> bool:
-        """It ended early: whether another request can go on with it."""
+        """Keep the incomplete body of an interrupted transfer; return whether a range request can resume it."""
         ...
 
 
 class Sink(Protocol):
-    """Where the answers to requests go; called in the thread of the client, which it must not hold up."""
+    """Receives the results of requests; called from the client's thread, so no method may block."""
 
     @property
     def takes_all(self) -> bool:
-        """Whether every status 2xx is an answer, and the body of an error is wanted too; else 200 alone is."""
+        """Whether every 2xx status is a success and bodies of error responses are kept; otherwise only 200 is."""
         ...
 
     @property
     def cuts(self) -> bool:
-        """Whether a body that is larger than its limit is cut there, and not an error."""
+        """Whether a body larger than `max_bytes` is truncated instead of failing the request."""
         ...
 
     @property
     def parks(self) -> bool:
-        """Whether a body that was given up can be resumed by the next run."""
+        """Whether the next run can resume an incomplete body."""
         ...
 
     @property
     def can_restart(self) -> bool:
-        """Whether another attempt may begin with a new body."""
+        """Whether a retry may start with a new body."""
         ...
 
     def body(self, response: Callable[[], Response], /) -> Body:
-        """An empty body for the answer that begins; the function says what has come of it."""
+        """Create an empty body for a response.
+
+        Args:
+            response: returns the status and headers received so far.
+        """
         ...
 
     def whole(self, received: Response, body: Body, /) -> None:
-        """A body is whole; the response is without it."""
+        """Handle a complete response; `received` does not contain the body."""
         ...
 
     def not_modified(self, received: Response, /) -> None:
-        """The server says that nothing changed."""
+        """Handle a 304 response."""
         ...
 
     def failed(self, transfer: Transfer, error: IngestError) -> None:
-        """It cannot be had (`ItemError`), or the store cannot be written."""
+        """Handle a failed request (`ItemError`), or a store that cannot be written (`StoreError`)."""
         ...
 
     def park(self, body: Body, /) -> None:
-        """Keep a body for the next run, where that is worth it."""
+        """Keep an incomplete body for the next run if it is large enough to be resumed."""
         ...
 
     def discard(self, body: Body, /) -> None:
-        """A body is given up for good."""
+        """Delete an incomplete body."""
         ...
 
 
 class NotedBody:
-    """What bodies that are no files have in common: the note is taken at once, and once."""
+    """Base of bodies that are not files: they accept resume information once, from the first chunk on."""
 
     __slots__ = ("resumable", "size")
 
@@ -133,16 +135,12 @@ class NotedBody:
     def takes_note(self) -> bool:
         return self.resumable is None
 
-    @property
-    def has_note(self) -> bool:
-        return self.resumable is not None
-
     def note(self, note: ResumeInfo) -> None:
         self.resumable = note
 
 
 class MemoryBody(NotedBody):
-    """A body in memory, which can be resumed by the next attempt."""
+    """A body in memory, which a retry can resume."""
 
     __slots__ = ("_bytes",)
 
@@ -160,5 +158,5 @@ class MemoryBody(NotedBody):
         return self.resumable is not None and self.size >= WORTH_RESUMING
 
     def content(self) -> bytes:
-        """All of it."""
+        """The complete body."""
         return self._bytes.getvalue()

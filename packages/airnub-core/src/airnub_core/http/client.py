@@ -39,22 +39,20 @@ class Client(Loop):
             user_agent: value of the User-Agent header.
             connections: most connections in all.
         """
-        self._connections = min(connections, connections_for_open_files())
-        super().__init__(self._connections)
+        self.connections = min(connections, connections_for_open_files())
+        """Most concurrent connections in all."""
+        super().__init__(self.connections)
         self._user_agent = user_agent
         self._proxy_for = proxies_of_environment()
-        self._scheduler: Scheduler[Transfer] = Scheduler(self._connections)
+        self._scheduler: Scheduler[Transfer] = Scheduler(self.connections)
+        self.begin = self._scheduler.add
+        """Schedule a request; in the loop."""
         self._active: dict[Transfer, CurlHandle] = {}
         self._handles: dict[pycurl.Curl, CurlHandle] = {}
         self._idle: list[CurlHandle] = []
         self.shared_by = 1
         """Number of clients that share the limits."""
         self.start()
-
-    @property
-    def connections(self) -> int:
-        """Most concurrent connections in all."""
-        return self._connections
 
     def submit(self, transfer: Transfer) -> None:
         """Queue a request; its response is passed to its sink.
@@ -80,14 +78,9 @@ class Client(Loop):
     def share(self, shared_by: int) -> None:
         """Limit this client to its share of the connections, out of `shared_by` clients."""
         self.shared_by = shared_by
-        self._scheduler.connections = max(1, self._connections // shared_by)
+        self._scheduler.connections = max(1, self.connections // shared_by)
 
     # --- in the loop --------------------------------------------------------------------------------------------------
-
-    def begin(self, transfer: Transfer) -> None:
-        """Schedule a request, unless it is cancelled."""
-        if not transfer.is_given_up:
-            self._scheduler.add(transfer)
 
     def give_up(self, is_given_up: Callable[[Transfer], bool], *, for_good: bool) -> None:
         """Cancel queued and running requests; resumable partial bodies are parked, unless it is `for_good`."""
@@ -96,14 +89,12 @@ class Client(Loop):
         for transfer, handle in [entry for entry in self._active.items() if is_given_up(entry[0])]:
             self.multi.remove_handle(handle.curl)
             del self._active[transfer]
-            if handle.answer is not None:
-                handle.answer.give_up(for_good=for_good)
+            handle.answer.give_up(for_good=for_good)
             handle.keep_cookies(transfer)
             self._over(handle, transfer)
             self._drop(transfer, for_good=for_good)
 
     def _drop(self, transfer: Transfer, *, for_good: bool) -> None:
-        transfer.is_given_up = True
         body, transfer.body = transfer.body, None
         if body is not None:
             if for_good:
@@ -122,7 +113,7 @@ class Client(Loop):
         """Whether no request is running."""
         return not self._active
 
-    def due(self, now: float) -> float | None:
+    def due(self, now: float) -> float:
         """Seconds until the next request may start."""
         return self._scheduler.wait(now)
 
@@ -162,7 +153,7 @@ class Client(Loop):
     def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:
         """Handle the end of a request: follow its redirect, deliver its result, or retry it."""
         handle = self._handles[curl]
-        transfer = handle.transfer
+        transfer, answer = handle.transfer, handle.answer
         self.multi.remove_handle(curl)
         del self._active[transfer]
         try:
@@ -171,15 +162,14 @@ class Client(Loop):
                 limit = transfer.limits.max_redirects
                 if transfer.redirects == limit:
                     raise TooManyRedirectsError(transfer.url, limit)
-                self._send_on(handle, transfer, target)
+                self._send_on(handle, transfer, target, answer.status)
         except UnfitPartError as error:
             self._afresh(handle, transfer, error)
         except ItemError as error:
             if isinstance(error, HttpStatusError) and transfer.sink.takes_all:
-                assert handle.answer is not None, "it has a status"
-                transfer.last = handle.answer.response()
-                transfer.last_content = handle.answer.content_of_error()
-                transfer.is_truncated = handle.answer.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
+                transfer.last = answer.response()
+                transfer.last_content = answer.content_of_error()
+                transfer.is_truncated = answer.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
             self._over(handle, transfer)
             self._fail(transfer, error)
         except IngestError as error:
@@ -187,23 +177,15 @@ class Client(Loop):
             transfer.sink.failed(transfer, error)
         else:
             if target is None:
-                self._land(transfer, handle)
+                if answer.body is not None:
+                    transfer.sink.whole(answer.response(), answer.body)
+                else:
+                    self._drop_body(transfer)
+                    transfer.sink.not_modified(answer.response())
                 self._over(handle, transfer)
 
-    def _land(self, transfer: Transfer, handle: CurlHandle) -> None:
-        answer = handle.answer
-        assert answer is not None, "a handle that was started"
-        received, body = answer.response(), answer.body
-        if body is not None:
-            transfer.sink.whole(received, body)
-            return
-        self._drop_body(transfer)
-        transfer.sink.not_modified(received)
-
-    def _send_on(self, handle: CurlHandle, transfer: Transfer, target: Url) -> None:
+    def _send_on(self, handle: CurlHandle, transfer: Transfer, target: Url, status: int) -> None:
         """Follow a redirect: at once on the same host without a rate limit, else first in the target host's queue."""
-        assert handle.answer is not None, "it was sent on"
-        status = handle.answer.status
         is_same = (target.host, target.port) == (transfer.target.host, transfer.target.port)
         if is_same and transfer.per_second is None:
             transfer.send_on(target, status)

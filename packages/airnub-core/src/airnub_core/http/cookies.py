@@ -1,9 +1,9 @@
-"""Cookies: kept by libcurl during a request, and here from one request to the next.
+"""Cookie jar: keeps cookies between requests; within one request libcurl keeps them.
 
-A transfer of a file has cookies of its own, from redirect to redirect: sign-on portals set one, send to another host
-and back, and want to see it again. Requests of `Engine.client` share those of their client. A cookie without `Domain`
-goes back to its own origin (scheme, host and port) alone; one with a `Domain` goes where RFC 6265 says, and not to a
-public suffix.
+Each file download has its own jar for its redirects, since sign-on portals set a cookie, redirect to a different host
+and back, and expect the cookie again. All requests of one `Engine.client` share a jar. A cookie without `Domain` is
+sent only to its own origin (scheme, host and port). A cookie with `Domain` is sent according to RFC 6265, and never to
+a public suffix.
 """
 
 Origin = tuple[str, str, int]
@@ -12,26 +12,26 @@ _HTTP_ONLY = b"#HttpOnly_"
 
 
 class Cookies:
-    """Cookies in the lines of Netscape's format that libcurl reads and writes."""
+    """A cookie jar of lines in the Netscape cookie file format, which libcurl reads and writes."""
 
     def __init__(self) -> None:
         self._lines: dict[tuple[bytes, ...], tuple[bytes, Origin]] = {}
-        """By domain, path and name, and by origin where it is bound to it: the line and who set it."""
+        """Line and origin of each cookie, by domain, path and name, and by origin if the cookie has no `Domain`."""
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def lines_for(self, origin: Origin) -> list[bytes]:
-        """Those that libcurl may send to an origin; it looks at domain, path and time itself."""
+        """Return the cookies that may be sent to an origin; libcurl checks domain, path and expiry."""
         return [line for line, set_by in self._lines.values() if set_by == origin or _has_domain(line)]
 
     def learn(self, origin: Origin, before: list[bytes], after: list[bytes]) -> None:
-        """What came of a request: new cookies, and those that are gone.
+        """Update the jar after a request: store new cookies, and remove those that the server deleted.
 
         Args:
-            origin: that was asked.
-            before: lines that libcurl was given.
-            after: lines that it has now.
+            origin: the origin of the request.
+            before: the lines passed to libcurl for the request.
+            after: the lines that libcurl has after the request.
         """
         had, left = set(before), set(after)
         for line in had - left:

@@ -1,5 +1,9 @@
-"""Curl handle: send one request with a reusable libcurl handle, within the limits of its source."""
+"""Curl handle: send one request with a reusable libcurl handle, within the limits of its source.
 
+Libcurl's error codes (https://curl.se/libcurl/c/libcurl-errors.html) become the engine's errors here.
+"""
+
+import os
 import socket
 from time import monotonic
 from typing import Any
@@ -7,15 +11,18 @@ from typing import Any
 import pycurl
 
 from airnub_core.errors import (
+    ConnectionFailedError,
     ContentEncodingError,
     IngestError,
     ItemError,
+    ProtocolError,
+    RefusedUrlError,
     StoreError,
+    TlsError,
     TooLargeError,
     TransferTimeoutError,
 )
 from airnub_core.http.cookies import Cookies
-from airnub_core.http.curl_errors import error_of
 from airnub_core.http.proxies import ProxyFor, proxies_of_environment
 from airnub_core.http.request import IDEMPOTENT, Transfer
 from airnub_core.http.response import MAX_UNWANTED, ResponseReader
@@ -31,6 +38,27 @@ _CLOCK = 0.01
 _STOP = 0
 """What the callback for pieces returns to end a transfer."""
 _HEADERS_OF_ALL = ["Accept-Encoding: identity"]
+_TLS = {
+    pycurl.E_PEER_FAILED_VERIFICATION,
+    pycurl.E_SSL_CACERT_BADFILE,
+    pycurl.E_SSL_CERTPROBLEM,
+    pycurl.E_SSL_CIPHER,
+    pycurl.E_SSL_CONNECT_ERROR,
+    pycurl.E_SSL_ISSUER_ERROR,
+    pycurl.E_SSL_PINNEDPUBKEYNOTMATCH,
+    pycurl.E_SSL_INVALIDCERTSTATUS,
+}
+_CONNECTION = {
+    pycurl.E_COULDNT_RESOLVE_PROXY,
+    pycurl.E_COULDNT_RESOLVE_HOST,
+    pycurl.E_COULDNT_CONNECT,
+    pycurl.E_GOT_NOTHING,
+    pycurl.E_SEND_ERROR,
+    pycurl.E_RECV_ERROR,
+}
+# A connection that breaks during the handshake says nothing about certificates.
+_CUT_HANDSHAKE = ("reset by peer", "unexpected eof", "connection closed", "syscall", "errno")
+_BROKEN_RULES = ("chunk", "hexadecimal", "invalid", "malformed", "too large")
 
 
 class CurlHandle:
@@ -43,7 +71,10 @@ class CurlHandle:
             user_agent: who asks.
             proxy_for: gives the proxy for a scheme and a host; `None`: as the environment says now.
         """
-        self.answer: ResponseReader | None = None
+        self.transfer: Transfer
+        """What it runs, between `start` and `release`."""
+        self.answer: ResponseReader
+        """What came of it, as long."""
         self.last_seen = 0.0
         """When something came last, by the monotonic clock."""
         self.last_progress = 0
@@ -82,12 +113,6 @@ class CurlHandle:
         if folder is not None:
             curl.setopt(pycurl.CAPATH, folder)
 
-    @property
-    def transfer(self) -> Transfer:
-        """What it runs."""
-        assert self.answer is not None, "a handle that was started"
-        return self.answer.transfer
-
     def start(self, transfer: Transfer) -> None:
         """Make the handle ready to ask.
 
@@ -95,6 +120,7 @@ class CurlHandle:
             RefusedAddressError: the source does not allow the host by its name, or no source may.
         """
         target, limits, curl = transfer.target, transfer.limits, self.curl
+        self.transfer = transfer
         self._lines.clear()
         self._stopped = self._refused = None
         self.is_paused = self.waits_for_content = False
@@ -148,7 +174,7 @@ class CurlHandle:
     @property
     def progress(self) -> int:
         """Something that grows whenever anything comes."""
-        return len(self._lines) + self._sent + (self.answer.received if self.answer is not None else 0)
+        return len(self._lines) + self._sent + self.answer.received
 
     @property
     def connected(self) -> bool:
@@ -179,7 +205,6 @@ class CurlHandle:
             StoreError: the disk did not take the body.
         """
         answer = self.answer
-        assert answer is not None, "a handle that was started"
         self.keep_cookies(answer.transfer)
         try:
             answer.sent_at = timestamp(answer.transfer.request.clock + answer.transfer.sent + self.before_request)
@@ -195,7 +220,7 @@ class CurlHandle:
 
     def release(self) -> None:
         """The transfer needs the handle no more."""
-        self.answer = None
+        del self.answer, self.transfer
 
     def keep_cookies(self, transfer: Transfer) -> None:
         """Let the transfer have what servers have set, and the handle nothing of it."""
@@ -210,7 +235,6 @@ class CurlHandle:
     def _take(self, piece: bytes) -> int | None:
         """Libcurl's callback for a piece of the body."""
         answer = self.answer
-        assert answer is not None, "a handle that was started"
         if answer.body is not None and answer.body.is_full:
             self.is_paused = True
             return pycurl.WRITEFUNC_PAUSE
@@ -254,7 +278,7 @@ class CurlHandle:
             ItemError: as `ResponseReader.begin`.
         """
         answer = self.answer
-        if answer is not None and not answer.status and not self._proxied and self._lines and answer.has_headers:
+        if not answer.status and not self._proxied and self._lines and answer.has_headers:
             answer.begin()
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
@@ -289,6 +313,30 @@ class CurlHandle:
                 return TransferTimeoutError(transfer.url, "connect_timeout", limits.connect_timeout)
             return TransferTimeoutError(transfer.url, "total_timeout", limits.total_timeout)
         return error_of(answer, code, message, self.curl.getinfo(pycurl.OS_ERRNO))
+
+
+def error_of(answer: ResponseReader, code: int, message: str, os_errno: int) -> ItemError:
+    """The error of a transfer that libcurl gave up; the caller tells time limits apart.
+
+    Args:
+        answer: what came of it.
+        code: libcurl's.
+        message: libcurl's words.
+        os_errno: what the system said about the connection, 0 for nothing.
+    """
+    url, words = answer.transfer.url, message.lower()
+    if code == pycurl.E_URL_MALFORMAT:
+        return RefusedUrlError(url, f"one that cannot be read ({message})")
+    if code in _TLS:
+        if code == pycurl.E_SSL_CONNECT_ERROR and any(word in words for word in _CUT_HANDSHAKE):
+            return ConnectionFailedError(url, message)
+        return TlsError(url, message)
+    broke_a_rule = any(word in words for word in _BROKEN_RULES)
+    if code == pycurl.E_PARTIAL_FILE or (code == pycurl.E_RECV_ERROR and answer.status and not broke_a_rule):
+        return answer.cut()
+    if code in _CONNECTION and not broke_a_rule:
+        return ConnectionFailedError(url, os.strerror(os_errno) if os_errno else message)
+    return ProtocolError(url, message or f"libcurl's error {code}")
 
 
 class _Socket(socket.socket):

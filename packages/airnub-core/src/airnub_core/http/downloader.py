@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,7 +121,7 @@ class Downloader:
 
     # --- in the loop of the client ------------------------------------------------------------------------------------
 
-    def look(self, now: float, *, is_idle: bool) -> float | None:
+    def look(self, now: float, *, is_idle: bool) -> float:
         """Deliver the collected results if they fill a packet or have waited long enough."""
         if self._prepared:
             self._take_prepared()
@@ -131,10 +132,10 @@ class Downloader:
         if (self._stopping or (self._closed and not self._file_sink.open)) and not self._preparing:
             self._client.unwatch(self)
             self._end()
-            return None
+            return inf
         if self._results or self._file_sink.busy:
             return _SHORT if is_idle else _PACKET_EVERY
-        return None
+        return inf
 
     def crashed(self, error: BaseException) -> None:
         """End `finish` with the error that ended the loop."""

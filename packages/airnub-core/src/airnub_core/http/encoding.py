@@ -1,7 +1,7 @@
-"""Content-Encoding: the bytes that a server means, in pieces so small that a bomb is met before it fills the memory.
+"""Content-Encoding: decode response bodies incrementally, so that a decompression bomb hits `max_bytes` early.
 
-httpx decodes a whole chunk at once (64 KiB of Brotli or Zstandard can mean gigabytes), takes the first member of a gzip
-stream for all of it, and does not notice a gzip or Brotli stream that ends early.
+httpx decodes a whole chunk at once (64 KiB of Brotli or Zstandard can expand to gigabytes), stops after the first
+member of a gzip stream, and does not detect a truncated gzip or Brotli stream.
 """
 
 import zlib
@@ -9,49 +9,53 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 MAX_ENCODINGS = 2
-"""On top of each other; no server has a reason to send more."""
+"""Most content encodings applied to one body; no server has a reason to apply more."""
 PIECE = 1024 * 1024
-"""About the largest piece that comes out, in bytes."""
+"""Approximate size in bytes of the largest decoded chunk."""
 
-# What so much input can become at most stays near PIECE: deflate expands 1,032 times, and Zstandard's smallest block
-# of 4 bytes to 128 KiB. Brotli limits its output itself.
+# Input sizes in bytes whose largest possible output is near PIECE: deflate expands at most 1,032 times, and the
+# smallest Zstandard block, of 4 bytes, to 128 KiB. Brotli limits its output itself.
 _DEFLATE_STEP, _ZSTD_STEP = 1024, 64
 _GZIP_FILES = (".gz", ".tgz")
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 class DecodingError(Exception):
-    """The bytes are not of their encoding, or end too early."""
+    """The body does not match its Content-Encoding, is truncated, or has an unsupported encoding."""
 
 
 class Decoder(Protocol):
-    """Turns chunks into pieces."""
+    """Incremental decoder of a body."""
 
     def decode(self, chunk: bytes) -> Iterator[bytes]:
-        """What a chunk means.
+        """Yield the decoded bytes of a chunk, in pieces of about `PIECE` bytes at most.
 
         Raises:
-            DecodingError: nothing.
+            DecodingError: the chunk does not match the encoding.
         """
         ...
 
     def end(self) -> None:
-        """Say that there are no more chunks.
+        """Check that the stream is complete; called after the last chunk.
 
         Raises:
-            DecodingError: there should be.
+            DecodingError: the stream is truncated.
         """
         ...
 
 
 def decoder_of(content_encoding: str, path: str = "") -> Decoder | None:
-    """The decoder for a header's value; `None` where the bytes are what they are.
+    """Return the decoder for the value of a Content-Encoding header; `None` if the body is not encoded.
 
-    A file that is itself compressed with gzip, by the end of the URL's `path`, is meant as it is, also where a server
-    takes that for its encoding.
+    A file that is itself compressed with gzip (`.gz`, `.tgz`) is kept as sent, even if the server declares
+    `Content-Encoding: gzip` for it.
+
+    Args:
+        content_encoding: the value of the header.
+        path: the URL without its query; its suffix identifies gzip files.
 
     Raises:
-        DecodingError: an encoding is unknown, or there are too many.
+        DecodingError: an encoding is not supported, or more than `MAX_ENCODINGS` are applied.
     """
     named = [token.strip().lower() for token in content_encoding.split(",")]
     encodings = [token for token in named if token not in {"", "identity"}]
@@ -59,7 +63,7 @@ def decoder_of(content_encoding: str, path: str = "") -> Decoder | None:
         return None
     if len(encodings) > MAX_ENCODINGS or not set(encodings) <= _DECODERS.keys():
         raise DecodingError
-    # They are listed in the order in which they were applied (RFC 9110, 8.4).
+    # The header lists encodings in the order in which they were applied (RFC 9110, 8.4).
     decoders = [_DECODERS[encoding]() for encoding in reversed(encodings)]
     if len(decoders) == MAX_ENCODINGS:
         return _Chain(*decoders)
@@ -86,7 +90,7 @@ class _Gzip:
 
     def decode(self, chunk: bytes) -> Iterator[bytes]:
         for step in _steps(chunk, _DEFLATE_STEP):
-            # A gzip file is a series of members (RFC 1952, 2.2); anything else behind them is padding.
+            # A gzip file is a series of members (RFC 1952, 2.2); any other bytes after a member are padding.
             if self._inflater.unused_data and not _GZIP_MAGIC.startswith(self._inflater.unused_data[:2]):
                 return
             self._began = True
@@ -101,7 +105,7 @@ class _Gzip:
 
 
 class _Deflate:
-    """zlib's format as the standard has it, or the bare one that some servers send in its place."""
+    """The zlib format of the standard, or raw deflate, which some servers send instead."""
 
     def __init__(self) -> None:
         self._start = b""
@@ -125,12 +129,12 @@ class _Deflate:
             raise DecodingError
 
 
-# Brotli and Zstandard are imported where they come: identity is asked for, so that is seldom.
+# Brotli and Zstandard are imported on first use: requests ask for identity, so encoded responses are rare.
 
 
 class _Brotli:
     def __init__(self) -> None:
-        import brotli  # type: ignore[import-untyped]  # it brings no types
+        import brotli  # type: ignore[import-untyped]  # the package has no type hints
 
         self._error = brotli.error
         self._decompressor = brotli.Decompressor()

@@ -1,5 +1,6 @@
-"""Requests one at a time, whose answers are needed to go on: a page of an API, a web page, a robots.txt. Awaited in an
-event loop, made by the client of the engine.
+"""Fetcher: await single requests in an event loop: pages of an API, web pages, robots.txt.
+
+The engine's client sends them.
 """
 
 import asyncio
@@ -7,6 +8,7 @@ import shutil
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 
 from airnub_core.errors import IngestError, ItemError
@@ -20,21 +22,24 @@ from airnub_core.store.partials import Partials, key_of
 from airnub_core.store.stager import Stager
 
 _MEMORY = 8 * 1024 * 1024
-"""Bytes for the buffers of large answers, in all."""
+"""Total size in bytes of the buffers for large response bodies."""
 _FOLDER = "single"
 
 
 class EventLoop:
-    """An event loop, as the thread of the client reaches it: calls of one turn are one call."""
+    """Runs callbacks from other threads in an event loop; calls made before it wakes up share one wake-up."""
 
     def __init__(self) -> None:
-        """The one that runs in this thread."""
+        """Wrap the event loop that runs in this thread."""
         self.loop = asyncio.get_running_loop()
         self._actions: deque[Callable[[], None]] = deque()
         self._is_called = False
 
     def call(self, action: Callable[[], None]) -> None:
-        """Do this in the event loop, in the order of the calls; from any thread. After its end nothing is done."""
+        """Run a callback in the event loop, in the order of the calls; thread-safe.
+
+        Callbacks are dropped once the event loop is closed.
+        """
         self._actions.append(action)
         if not self._is_called:
             self._is_called = True
@@ -48,32 +53,35 @@ class EventLoop:
 
 
 class Fetcher:
-    """Of one engine; belongs to one event loop, in which it is made."""
+    """Fetches single URLs for one engine; belongs to the event loop in which it is created."""
 
     def __init__(self, client: Client, staging: Path, hidden: Path) -> None:
-        """Prepare.
+        """Create a fetcher.
 
         Args:
-            client: makes the requests.
-            staging: where bodies that are to be stored are staged, an absolute folder.
-            hidden: the store's hidden folder; partial files wait in it.
+            client: sends the requests.
+            staging: absolute path of the folder in which bodies to be stored are staged.
+            hidden: the store's hidden folder, which holds partial files.
         """
         self._client = client
         self._staging, self._partials = staging, Partials(hidden)
         self.event_loop = EventLoop()
-        """In which they are awaited."""
+        """The event loop in which results are awaited."""
         self._waiting: dict[int, tuple[asyncio.Future[Response], Transfer]] = {}
-        """By number of the request, which no other that waits has."""
+        """Running requests by `Request.number`, which is unique among them."""
         self._opened: tuple[Stager, FileSink] | None = None
         self._partial_keys: set[str] = set()
-        """Of what earlier runs left, and nothing has taken up."""
+        """Keys of the partial files of earlier runs that were not resumed yet."""
         client.watch(self)
 
     async def fetch(self, request: Request) -> Response:
-        """The answer to a request, staged like a file, with its headers.
+        """Send a request, and stage its response body like a file.
+
+        Returns:
+            The response with all its headers.
 
         Raises:
-            ItemError: it cannot be had; `error.attempts` says after how many attempts.
+            ItemError: the request failed; `error.attempts` is the number of attempts.
             StoreError: the store cannot be written.
         """
         _, file_sink = self._open()
@@ -81,19 +89,19 @@ class Fetcher:
         return await self._ask(request, file_sink, body)
 
     async def peek(self, request: Request, *, cuts: bool = False) -> Response:
-        """The answer to a request, with its body in memory.
+        """Send a request, and return its response with the body in memory.
 
         Args:
-            request: what to ask.
-            cuts: whether a body that is larger than its limit is cut there.
+            request: the request.
+            cuts: whether a body larger than `max_bytes` is truncated instead of failing the request.
 
         Raises:
-            ItemError: it cannot be had; `error.attempts` says after how many attempts.
+            ItemError: the request failed; `error.attempts` is the number of attempts.
         """
         return await self._ask(request, _MemorySink(self.report, cuts=cuts))
 
     def stage(self, content: bytes, received: Response, name: str, derived_from: tuple[str, ...]) -> Staged:
-        """Stage what was made from other answers; arguments as for `Stager.stage`.
+        """Stage content derived from other responses; the arguments are those of `Stager.stage`.
 
         Raises:
             OSError: the disk is full, or the store was removed.
@@ -102,21 +110,22 @@ class Fetcher:
         return stager.stage(content, received, name, derived_from)
 
     def close(self) -> None:
-        """Give up on all that waits, and remove what came; the client is to be closed before."""
+        """Cancel running requests, and remove staged bodies; close the client first."""
         for future, _ in self._waiting.values():
             future.cancel()
         if self._opened is not None:
             self._opened[1].close()
 
     def report(self, result: Response | IngestError) -> None:
-        """A response is there, or what keeps the store from being written; from any thread."""
+        """Deliver a response, or the error of a store that cannot be written; thread-safe."""
         self.event_loop.call(lambda: self._take(result))
 
-    def look(self, _now: float, *, is_idle: bool) -> None:
-        """As a watcher of the client: nothing is to be done now and then."""
+    def look(self, now: float, *, is_idle: bool) -> float:  # noqa: ARG002
+        """Do nothing; `Watcher` requires it."""
+        return inf
 
     def crashed(self, error: BaseException) -> None:
-        """The client has ended: so does all that waits."""
+        """Fail all running requests with the error that ended the client."""
         self.event_loop.call(lambda: self._fail_all(error))
 
     def _open(self) -> tuple[Stager, FileSink]:
@@ -127,7 +136,7 @@ class Fetcher:
         return self._opened
 
     async def _parked(self, request: Request, file_sink: FileSink) -> FileBody | None:
-        """What an earlier run has left of an answer."""
+        """Take the partial file of an earlier run, if there is one."""
         key = key_of(request.source, request.url_digest)
         if key not in self._partial_keys:
             return None
@@ -146,7 +155,7 @@ class Fetcher:
     async def _ask(self, request: Request, sink: Sink, body: Body | None = None) -> Response:
         transfer = Transfer(request, sink)
         transfer.body = body
-        # Beside processes that download files the limits of a host are divided.
+        # The worker processes that download files share the limits of a host with this client.
         transfer.per_host = max(1, transfer.per_host // self._client.shared_by)
         future: asyncio.Future[Response] = self.event_loop.loop.create_future()
         self._waiting[request.number] = future, transfer
@@ -169,7 +178,7 @@ class Fetcher:
         future, _ = self._waiting.get(result.request.number, (None, None))
         if future is not None and not future.done():
             future.set_result(result)
-        elif result.staged is not None:  # it came when its task had been cancelled
+        elif result.staged is not None:  # its task was cancelled in the meantime
             shutil.rmtree(result.staged.folder, ignore_errors=True)
 
     def _fail_all(self, error: BaseException) -> None:
@@ -180,7 +189,7 @@ class Fetcher:
 
 
 class _MemorySink:
-    """The answer to one request, in memory."""
+    """Sink of one request whose response body is kept in memory."""
 
     takes_all = parks = False
     can_restart = True
@@ -197,12 +206,12 @@ class _MemorySink:
         self._report(received._replace(content=body.content()))
 
     def not_modified(self, _received: Response) -> None:
-        """No validators are sent."""
+        """Never called, since the request has no validators."""
 
     def failed(self, transfer: Transfer, error: IngestError) -> None:
         self._report(Response(transfer.request, error.attempts, error) if isinstance(error, ItemError) else error)
 
     def park(self, body: Body) -> None:
-        """It is in memory alone."""
+        """Do nothing: the body is only in memory."""
 
     discard = park

@@ -1,6 +1,6 @@
 """File sink: store response bodies; small ones are buffered in memory until complete, large ones are written to files.
 
-What is whole is staged with its manifest, and reported.
+A complete body is staged with its manifest, and its response is reported.
 """
 
 from collections.abc import Callable
@@ -18,41 +18,40 @@ from airnub_core.store.partials import WORTH_RESUMING, Partials, ResumeInfo, key
 from airnub_core.store.stager import Stager
 
 SMALL = 64 * 1024
-"""Bytes; a larger body becomes a file while it comes."""
+"""Largest body in bytes that is buffered in memory; a larger one is written to a file while it is received."""
 _VALIDATORS = ("etag", "last-modified")
 
 
 class FileBody:
-    """The bytes of one answer as they come: in memory, and from `SMALL` on in a file."""
-
-    __slots__ = ("_new_file", "_pieces", "_small", "file", "has_note", "straight", "takes_note")
+    """A response body while it is received: in memory up to `SMALL` bytes, then in a file."""
 
     is_full = False
 
     def __init__(self, new_file: Callable[[], LargeFile], file: LargeFile | None = None) -> None:
-        """Begin.
+        """Create an empty body, or resume one.
 
         Args:
-            new_file: gives a file, not open yet.
-            file: what came of it before.
+            new_file: creates a file, which is not open yet.
+            file: the partial file to resume.
         """
         self._new_file = new_file
         self._pieces: list[bytes] = []
         self._small = 0
         self.file = file
-        """Where a large one is."""
-        # No properties, for each piece looks at them.
+        """The file of a body larger than `SMALL`."""
+        # Attributes instead of properties, since each chunk reads them.
         self.straight: LargeFile | None = file
-        self.has_note = file is not None and file.note is not None
-        self.takes_note = file is not None and not self.has_note
+        self.resumable = None if file is None else file.note
+        """What is known of it where it can be resumed."""
+        self.takes_note = file is not None and self.resumable is None
 
     @property
     def size(self) -> int:
-        """In bytes, so far."""
+        """Number of bytes written so far."""
         return self._small if self.file is None else self.file.size
 
     def write(self, piece: bytes) -> None:
-        """Append a piece.
+        """Append a chunk of the decoded body.
 
         Raises:
             OSError: the disk is full, or the store was removed.
@@ -72,30 +71,25 @@ class FileBody:
             self._pieces.clear()
 
     def note(self, note: ResumeInfo) -> None:
-        """Say what a later run must know to go on with it."""
-        if self.file is not None and self.file.note is None:
-            self.file.note = note
-            self.takes_note, self.has_note = False, True
-
-    @property
-    def resumable(self) -> ResumeInfo | None:
-        """What is known of it where it can be resumed."""
-        return self.file.note if self.file is not None else None
+        """Set the information that a later run needs to resume the body."""
+        if self.file is not None and self.resumable is None:
+            self.file.note = self.resumable = note
+            self.takes_note = False
 
     def keep(self) -> bool:
-        """Whether another request can go on with it; what is collected is handed to the threads then."""
-        if self.file is None or self.file.note is None or self.size < WORTH_RESUMING:
+        """Return whether a range request can resume the body; if so, flush its buffer to the I/O threads."""
+        if self.file is None or self.resumable is None or self.size < WORTH_RESUMING:
             return False
         self.file.flush()
         return True
 
     def content(self) -> bytes:
-        """All of a small body."""
+        """The complete body, if it is in memory."""
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
 
 
 class FileSink:
-    """A stager, its threads and its buffers: a sink, of which every answer is a file."""
+    """Sink that stages every response body as a file, with its own stager, I/O threads and buffers."""
 
     takes_all = cuts = False
     parks = can_restart = True
@@ -109,17 +103,17 @@ class FileSink:
         *,
         has_headers: bool = False,
     ) -> None:
-        """Begin.
+        """Create a sink.
 
         Args:
-            stager: for what is whole; closed with this.
-            partials: where partial files wait.
-            buffers: for large files.
-            report: given each response, and what keeps the store from being written; from any thread.
-            has_headers: whether responses have all headers of their answers, and not the validators alone.
+            stager: stages complete bodies; closed with the sink.
+            partials: the partial files of the store.
+            buffers: buffers for large files.
+            report: called from any thread with each response, and with errors of a store that cannot be written.
+            has_headers: whether responses have all their headers; otherwise only the validators.
         """
         self.open = 0
-        """Requests whose answer has not come, where they are counted."""
+        """Number of running requests; increased by callers that need it."""
         self._stager, self._partials, self._buffers = stager, partials, buffers
         self._report, self._has_headers = report, has_headers
         self._begun = self._done = 0
@@ -127,15 +121,18 @@ class FileSink:
 
     @property
     def busy(self) -> bool:
-        """Whether large files are still hashed or written, of which responses are to come."""
+        """Whether large files are still being hashed or written; their responses are not reported yet."""
         return self._begun > self._done
 
     def body(self, _response: Callable[[], Response] | None = None) -> FileBody:
-        """An empty body."""
+        """Create an empty body."""
         return FileBody(self.large_file)
 
     def whole(self, received: Response, body: body_sink.Body) -> None:
-        """Stage a body, and report it. A small one at once: that takes less time than a hand-over to a thread."""
+        """Stage a complete body, and report its response.
+
+        A small body is staged in this thread, which is faster than passing it to an I/O thread.
+        """
         assert isinstance(body, FileBody), "as `body` made it"
         self.open -= 1
         original = original_name(received.headers, received.final_url)
@@ -151,12 +148,12 @@ class FileSink:
             self._answer(received, staged)
 
     def not_modified(self, received: Response) -> None:
-        """There is nothing to stage."""
+        """Report a 304 response; there is no body to stage."""
         self.open -= 1
         self._answer(received, None)
 
     def failed(self, transfer: Transfer, error: IngestError) -> None:
-        """It cannot be had, or the disk did not take it."""
+        """Report a failed request, or a store that cannot be written."""
         self.open -= 1
         if isinstance(error, ItemError):
             self._report(Response(transfer.request, error.attempts, error))
@@ -164,48 +161,53 @@ class FileSink:
             self._report(error)
 
     def large_file(self) -> LargeFile:
-        """A file for a large body, not open yet."""
+        """Create a file for a large body, which is not open yet."""
         return LargeFile(self._stager.new_folder(), self._threads.next(), self._buffers)
 
     def resume(self, request: Request, on_ready: Callable[[FileBody | None], None]) -> None:
-        """Look for what an earlier run left of a URL; `on_ready` is given it, or `None`, from a thread."""
+        """Look up the partial file of a URL in an I/O thread.
+
+        Args:
+            request: the request for the URL.
+            on_ready: called from the I/O thread with the body to resume, or `None` if there is none.
+        """
         file = self.large_file()
         self._threads.next()[0].put(self._look_for, file, request, on_ready)
 
     def park(self, body: body_sink.Body) -> None:
-        """A body is given up for now: keep it for the next run where that is worth it."""
+        """Keep an incomplete body for the next run if it is large enough to be resumed."""
         assert isinstance(body, FileBody), "as `body` made it"
         if body.file is not None:
             body.file.then(partial(self._park, body.file))
 
     def discard(self, body: body_sink.Body) -> None:
-        """A body is given up for good."""
+        """Delete an incomplete body."""
         assert isinstance(body, FileBody), "as `body` made it"
         file = body.file
         if file is not None:
             file.then(lambda _hex_digits: file.discard())
 
     def flush(self) -> None:
-        """What was reported until now is in the write-ahead log, where there is one, when this returns.
+        """Write all reported bodies to the write-ahead log, if the stager has one.
 
         Raises:
-            StoreError: the disk did not take it.
+            StoreError: the log cannot be written.
         """
         self._stager.flush()
 
     def wait(self) -> None:
-        """Return when all that came down is staged and reported."""
+        """Wait until all complete bodies are staged and reported."""
         self._threads.close()
 
     def close(self) -> None:
-        """Nothing more comes down; return when all that did is staged and reported."""
+        """Wait until all complete bodies are staged and reported, and close the stager."""
         self.wait()
         self._stager.close()
 
     def _answer(self, received: Response, staged: Staged | None) -> None:
         request, attempts, _, status, final_url, headers, sent_at, *_ = received
         if not self._has_headers:
-            # A loop, since a comprehension is a call, for every file.
+            # A loop, since a comprehension costs a call per file.
             kept: dict[str, str] = {}
             for name in _VALIDATORS:
                 if name in headers:
@@ -235,7 +237,7 @@ class FileSink:
         except OSError as error:
             self._report(StoreError.of(error, self._stager.folder))
         finally:
-            on_ready(found)  # it is waited for
+            on_ready(found)  # also after an error, since the caller waits for it
 
     def _park(self, file: LargeFile, hex_digits: str) -> None:
         try:

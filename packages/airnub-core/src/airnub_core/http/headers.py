@@ -1,4 +1,4 @@
-"""Headers: those of a source as they can be sent; those of an answer as they are read, and the file name in them."""
+"""Headers: validate request headers, parse response headers, and read the file name from Content-Disposition."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from airnub_core.errors import RefusedHeaderError
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-_NUMBER = re.compile(r"[0-9]{1,18}")  # no size has more digits, and Python converts no number of very many
+_NUMBER = re.compile(r"[0-9]{1,18}")  # no size has more digits; Python rejects very long ones
 
 _STATUS_LINE = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})\s")
 _LINE_END = b"\r\n"
@@ -19,23 +19,25 @@ _LINE_ENDS = {_LINE_END, b"\n"}
 
 
 class Head(NamedTuple):
-    """Where the header lines of an answer are among those that came."""
+    """Position of the final response's header block among all header lines received."""
 
     status: int
-    """0 where there is none."""
+    """The status code; 0 if no status line was received."""
     start: int
-    """Of the status line."""
+    """Index of the status line."""
     end: int
-    """Behind the last header line."""
+    """Index after the last header line."""
     interim: int
-    """How many interim answers (1xx) came before."""
+    """Number of interim responses (1xx) before it."""
 
 
 def sendable(url: str, headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers of a source; space and line ends around a secret come from the file that it was kept in.
+    """Validate the request headers of a source, and strip whitespace around their values.
+
+    Secrets read from files often end with a line break.
 
     Raises:
-        RefusedHeaderError: one holds what HTTP cannot send.
+        RefusedHeaderError: a name or value has characters that HTTP does not allow.
     """
     stripped = {name: value.strip() for name, value in headers.items()}
     for name, value in stripped.items():
@@ -45,30 +47,31 @@ def sendable(url: str, headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_visible(text: str) -> bool:
-    """Whether it can be sent in a header: ASCII without control characters."""
+    """Whether a text is allowed in a header value: ASCII without control characters."""
     return text.isascii() and text.isprintable()
 
 
 def number_in(text: str) -> int | None:
-    """A whole number as HTTP writes it; `None` for all else, and for one that is larger than any size."""
+    """Parse a decimal integer as HTTP writes it; `None` if it is not one, or has more than 18 digits."""
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def length_in(headers: Mapping[str, str]) -> int | None:
-    """Bytes that the headers of an answer promise, names in lower case; `None` where they say nothing to be read."""
+    """Content-Length in bytes, from headers with lower-case names; `None` if absent or invalid."""
     return number_in(headers.get("content-length", ""))
 
 
 def find_head(lines: list[bytes]) -> Head:
-    """The last status line and its headers: interim answers (1xx) have blocks of their own, and behind an empty body
-    its trailers are among the lines already.
+    """Find the final response's header block among the header lines received.
+
+    Interim responses (1xx) have their own blocks before it; the trailers of an empty body may follow it.
     """
-    # Nearly always there is one block, and it ends with the last line.
+    # Fast path: nearly always there is one block, and it ends with the last line.
     if lines and lines.count(_LINE_END) == 1 and lines[-1] == _LINE_END and (status := _status_in(lines[0])):
         return Head(status, 0, len(lines) - 1, 0)
     head, interim = Head(0, 0, 0, 0), 0
     for start, end in _blocks(lines):
-        # A header may look like a status line, but does not begin a block.
+        # A header line may look like a status line, but only the first line of a block is one.
         if status := _status_in(lines[start]):
             head = Head(status, start, end, interim)
             interim += status < HTTPStatus.OK
@@ -76,7 +79,7 @@ def find_head(lines: list[bytes]) -> Head:
 
 
 def read_headers(lines: Iterable[bytes]) -> dict[str, str]:
-    """The headers in the lines of an answer, names in lower case; those of one name are joined (RFC 9110, 5.3)."""
+    """Parse header lines: names in lower case, repeated headers joined with commas (RFC 9110, 5.3)."""
     headers: dict[str, str] = {}
     for line in lines:
         name, value = _read(line)
@@ -88,7 +91,7 @@ def read_headers(lines: Iterable[bytes]) -> dict[str, str]:
 
 
 def _blocks(lines: list[bytes]) -> Iterator[tuple[int, int]]:
-    """Where blocks of header lines begin, and where the empty lines behind them are; the last one may have none."""
+    """Yield start and end index of each block of header lines; the empty line after the last block may be missing."""
     start = 0
     for place, line in enumerate(lines):
         if line in _LINE_ENDS:
@@ -106,13 +109,13 @@ def _status_in(line: bytes) -> int:
 
 @lru_cache(1024)
 def _read(line: bytes) -> tuple[str, str]:
-    """Most lines of a server's answers are those of its last answer."""
+    """Parse a header line; cached, since responses of one server repeat most of their header lines."""
     name, colon, raw = line.partition(b":")
     return (name.decode("latin-1").lower(), _decoded(raw.strip())) if colon else ("", "")
 
 
 def _decoded(value: bytes) -> str:
-    """Text in UTF-8, as many servers write it, or else in Latin-1, as the standard had it."""
+    """Decode a header value as UTF-8, which many servers send, or else as Latin-1, the encoding of older standards."""
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -125,20 +128,18 @@ _EXTENDED_NAME = re.compile(r"(?:^|;)\s*filename\*\s*=", re.IGNORECASE)
 _QUOTED = re.compile(r'(?:^|;)\s*filename\s*=\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 _TOKEN = re.compile(r"(?:^|;)\s*filename\s*=\s*([^;\"]+)", re.IGNORECASE)
 _QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-_CHARSETS = {"utf-8", "iso-8859-1"}  # those of RFC 5987 (3.2.1); Python's codecs know many that are no text
+_CHARSETS = {"utf-8", "iso-8859-1"}  # RFC 5987 (3.2.1); Python has codecs that are not text encodings
 _MAX_CHARACTERS = 8192
 
 
-def file_name_of(header: str | None) -> str | None:
-    """The suggested name, or `None` where there is none to be read. It is hostile until made safe.
+def file_name_of(header: str) -> str | None:
+    """The file name in a Content-Disposition header; `None` if it has none or an invalid one.
 
-    `filename*` wins over `filename`, as RFC 6266 (4.3) asks. Servers that write raw UTF-8 are understood too.
+    `filename*` takes precedence over `filename` (RFC 6266, 4.3). Raw UTF-8 is accepted too. The name is untrusted.
     """
-    if not header:
-        return None
-    # No name needs more, and the time that is spent on unclosed quotes grows with the square.
+    # No file name is longer, and the regular expressions take quadratic time on unclosed quotes.
     header = header[:_MAX_CHARACTERS]
-    # A quoted string of another parameter may hold what looks like a file name.
+    # A quoted value of a different parameter may contain text that looks like a file name.
     blanked = _QUOTED_STRING.sub(lambda match: '"' + "_" * (len(match.group()) - 2) + '"', header)
     if (place := _EXTENDED_NAME.search(blanked)) and (extended := _EXTENDED.match(header, place.start())):
         charset, encoded = extended.groups()
@@ -153,16 +154,17 @@ def file_name_of(header: str | None) -> str | None:
 
 
 def original_name(headers: Mapping[str, str], final_url: str) -> str:
-    """What the server calls a file, else the end of its URL. It is hostile until made safe."""
-    named = file_name_of(headers.get("content-disposition"))
-    # In a URL without these nothing but its path can follow the last slash.
+    """The file name in the headers, else the last segment of the URL's path, else `index`. The name is untrusted."""
+    header = headers.get("content-disposition")
+    named = file_name_of(header) if header else None
+    # Without these characters only the path can follow the last slash, so the URL needs no parser.
     plain = not ("?" in final_url or "#" in final_url or ";" in final_url) and final_url.count("/") > 2
     last = (final_url if plain else urlsplit(final_url).path).rpartition("/")[2]
     return named or unquote(last) or "index"
 
 
 def _as_utf8(name: str) -> str:
-    """HTTP libraries read headers as Latin-1; many servers write UTF-8."""
+    """Decode a name as UTF-8 that was decoded as Latin-1; unchanged if it is not valid UTF-8."""
     try:
         return name.encode("latin-1").decode("utf-8")
     except (UnicodeEncodeError, UnicodeDecodeError):

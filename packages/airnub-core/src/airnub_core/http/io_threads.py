@@ -1,4 +1,4 @@
-"""I/O threads: single-thread executors that hash and write beside the transfers."""
+"""I/O threads: single-thread executors that hash and write large files while transfers continue."""
 
 import os
 import threading
@@ -8,12 +8,13 @@ from queue import SimpleQueue
 from typing import Any
 
 MAX_THREADS = 4
-"""Of each kind; more make no disk faster."""
+"""Most threads for hashing, and most for writing; more do not make a disk faster."""
 
 
 class SerialExecutor:
-    """One thread. What is put in runs in order; it tells of its failures by itself, and an unexpected one is raised at
-    the end: the others do not wait for what never comes.
+    """An executor with one thread, which runs jobs in order.
+
+    Jobs report their own failures. An unexpected exception does not stop the following jobs; `close` raises the first.
     """
 
     def __init__(self, name: str) -> None:
@@ -22,15 +23,15 @@ class SerialExecutor:
         self._name = name
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        """Started with the first job: most runs have no large file."""
+        """Started with the first job, since most runs have no large file."""
 
     @property
     def has_failed(self) -> bool:
-        """Whether a job has raised something; `close` raises it."""
+        """Whether a job has raised an exception, which `close` raises."""
         return self._error is not None
 
     def put(self, job: Callable[..., None], *arguments: Any) -> None:
-        """Do this after all that was put before."""
+        """Queue a job, which runs after all jobs queued before."""
         self._jobs.put((job, arguments))
         if self._thread is None:
             with self._starting:
@@ -40,10 +41,10 @@ class SerialExecutor:
                     self._thread = thread
 
     def close(self) -> None:
-        """Return when all is done.
+        """Wait until all queued jobs have run.
 
         Raises:
-            Exception: the first that a job did not report.
+            Exception: the first unexpected exception of a job.
         """
         self._jobs.put(None)
         if self._thread is not None:
@@ -56,12 +57,12 @@ class SerialExecutor:
             job, arguments = entry
             try:
                 job(*arguments)
-            except Exception as error:  # noqa: BLE001  # it is raised at the end
+            except Exception as error:  # noqa: BLE001  # `close` raises it
                 self._error = self._error or error
 
 
 class IoThreads:
-    """Threads for hashing and threads for writing; each file keeps to one of each, so that its pieces stay in order."""
+    """Threads for hashing and threads for writing; each file uses one of each, which keeps its chunks in order."""
 
     def __init__(self) -> None:
         number = max(1, min(MAX_THREADS, (os.cpu_count() or 1) // 2))
@@ -70,21 +71,21 @@ class IoThreads:
         self._turns = cycle(range(number))
 
     def next(self) -> tuple[SerialExecutor, SerialExecutor]:
-        """A thread for hashing and one for writing, the next in turn."""
+        """Return a thread for hashing and one for writing, round-robin."""
         turn = next(self._turns)
         return self._hashing[turn], self._writing[turn]
 
     def close(self) -> None:
-        """Return when all is done; what is hashed is still to be written.
+        """Wait until all queued jobs have run, those for hashing first, since they queue jobs for writing.
 
         Raises:
-            Exception: the first that a job did not report.
+            Exception: the first unexpected exception of a job.
         """
         error: Exception | None = None
         for thread in (*self._hashing, *self._writing):
             try:
                 thread.close()
-            except Exception as problem:  # noqa: BLE001  # the others are closed too
+            except Exception as problem:  # noqa: BLE001  # the other threads must be closed too
                 error = error or problem
         if error is not None:
             raise error

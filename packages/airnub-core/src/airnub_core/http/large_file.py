@@ -1,8 +1,8 @@
-"""A large file on its way to the disk, in buffers that one thread hashes and the next one writes while more bytes come.
+"""Large files: hash and write a body in I/O threads, buffer by buffer, while the transfer continues.
 
-Written past the page cache where the file system can (O_DIRECT): on small machines fresh pages of the cache cost more
-than the disk does (the ingest benchmark's sets M and L). What has come is noted down from time to time, so that a run
-which is killed can be continued.
+Writes bypass the page cache (O_DIRECT) if the file system supports it: on small machines allocating pages of the cache
+costs more than the disk (sets M and L of the ingest benchmark). Checkpoints record how much was received, so that a
+killed run can be resumed.
 """
 
 import errno
@@ -18,44 +18,44 @@ from airnub_core.http.io_threads import SerialExecutor
 from airnub_core.store.partials import BODY, WORTH_RESUMING, Partials, ResumeInfo, write_resume_info
 
 SPARE = 8
-"""Buffers beyond one for each connection: being hashed and written. Without them a transfer would wait for itself."""
+"""Buffers being hashed or written, in addition to one per connection; without them a transfer would wait for itself."""
 LARGEST, SMALLEST = 1024 * 1024, 128 * 1024
-"""Bytes of a buffer."""
+"""Largest and smallest size of a buffer in bytes."""
 CHECKPOINT = 8 * 1024 * 1024
-"""At most so many bytes lie between two notes of what has come."""
+"""Most bytes between two checkpoints."""
 _BLOCK = 4096
 _READ = 1024 * 1024
 _DIRECT = getattr(os, "O_DIRECT", 0)
 
 
 class Buffer:
-    """Memory, and how much of it is filled."""
+    """A block of memory, and the number of bytes filled."""
 
     __slots__ = ("filled", "view")
 
     def __init__(self, size: int) -> None:
-        # Memory of its own pages is aligned to them, which writing past the page cache (O_DIRECT) asks for.
+        # O_DIRECT requires aligned memory; that of mmap is aligned to pages.
         self.view = memoryview(mmap.mmap(-1, size))
         self.filled = 0
 
 
 class Buffers:
-    """A pool; who takes a buffer when all are in use waits for one to be written."""
+    """A pool of buffers; `take` blocks while all are in use."""
 
     def __init__(self, connections: int, budget: int) -> None:
-        """Plan, and take no memory yet.
+        """Size the pool; memory is allocated on first use.
 
         Args:
-            connections: how many files may be collected at the same time.
-            budget: bytes, as far as the smallest buffers allow.
+            connections: most files received concurrently.
+            budget: total size in bytes; exceeded if buffers of the smallest size need more.
         """
         self._left = connections + SPARE
         self.size = max(SMALLEST, min(LARGEST, budget // self._left // SMALLEST * SMALLEST))
-        """Of each, in bytes."""
+        """Size of each buffer in bytes."""
         self._free: SimpleQueue[Buffer] = SimpleQueue()
 
     def take(self) -> Buffer:
-        """An empty buffer."""
+        """Take an empty buffer; blocks until one is free."""
         try:
             return self._free.get_nowait()
         except Empty:
@@ -65,22 +65,25 @@ class Buffers:
         return self._free.get()
 
     def give_back(self, buffer: Buffer) -> None:
-        """It may be used again."""
+        """Empty a buffer and return it to the pool."""
         buffer.filled = 0
         self._free.put(buffer)
 
 
 class LargeFile:
-    """The file `body` in a staging folder. The transfer's thread writes and ends it, the threads do the work."""
+    """The file `body` in a staging folder.
+
+    The client's thread calls `write`, `flush` and `then`; a hashing and a writing thread process the buffers.
+    """
 
     def __init__(self, folder: str, threads: tuple[SerialExecutor, SerialExecutor], buffers: Buffers) -> None:
         self.folder = folder
         self.size = 0
-        """Bytes that have come."""
+        """Number of bytes received."""
         self.note: ResumeInfo | None = None
-        """What a later run must know to go on, but for size and digest; `None` where it could not."""
+        """Resume information without current size and digest; `None` if the body cannot be resumed."""
         self.error: OSError | None = None
-        """What the disk said; then nothing more is written."""
+        """The first write error; nothing is written after it."""
         self._hashing, self._writing = threads
         self._buffers = buffers
         self._buffer: Buffer | None = None
@@ -107,10 +110,13 @@ class LargeFile:
             self._handle = os.open(f"{self.folder}/{BODY}", flags & ~os.O_EXCL, 0o666)
 
     def reopen(self, note: ResumeInfo) -> bool:
-        """Go on with what an earlier run left; whether its bytes are those that were noted. Takes the time of hashing.
+        """Open a partial file of an earlier run, hash it, and truncate it to the last checkpoint.
+
+        Returns:
+            Whether its bytes match the digest of the checkpoint.
 
         Raises:
-            OSError: it cannot be read or written.
+            OSError: the file cannot be read or written.
         """
         self._direct = False
         self._handle = os.open(f"{self.folder}/{BODY}", os.O_RDWR)
@@ -135,10 +141,10 @@ class LargeFile:
         return self._hash.hexdigest() == note.hex_digits
 
     def write(self, piece: bytes) -> None:
-        """Append a piece; waits for a buffer when the threads are behind.
+        """Append a chunk; blocks while all buffers wait for the I/O threads.
 
         Raises:
-            OSError: what was written before did not fit on the disk.
+            OSError: an earlier chunk could not be written.
         """
         if self.error is not None:
             raise self.error
@@ -156,21 +162,25 @@ class LargeFile:
                 self.flush()
 
     def flush(self) -> None:
-        """Hand what is collected to the threads; no buffer is held afterwards."""
+        """Pass the current buffer, even if it is not full, to the hashing thread."""
         buffer, self._buffer = self._buffer, None
         if buffer is not None:
             self._hashing.put(self._hash_buffer, buffer)
 
     def then(self, job: Callable[[str], None]) -> None:
-        """Do this in the writing thread when all that came is written; it is given the digest's hexadecimal digits."""
+        """Run a job in the writing thread after all bytes received so far are written.
+
+        Args:
+            job: called with the SHA-256 of these bytes, as hexadecimal digits.
+        """
         self.flush()
         self._hashing.put(lambda: self._writing.put(job, self._hash.hexdigest()))
 
     def finish(self) -> None:
-        """In the writing thread: close the file, which is whole.
+        """Close the complete file; called in the writing thread.
 
         Raises:
-            OSError: the disk did not take it.
+            OSError: the file could not be written.
         """
         try:
             if self.error is not None:
@@ -180,10 +190,10 @@ class LargeFile:
             self.close()
 
     def park(self, partials: Partials, hex_digits: str) -> None:
-        """In the writing thread: close the file as it is, and keep it for the next run where that is worth it.
+        """Close the incomplete file, and keep it for the next run if it can be resumed; called in the writing thread.
 
         Raises:
-            OSError: the disk did not take it.
+            OSError: the file or its resume information could not be written.
         """
         try:
             if self.note is not None and self.error is None:
@@ -194,12 +204,12 @@ class LargeFile:
             self.discard()
 
     def discard(self) -> None:
-        """In the writing thread: give up what came."""
+        """Close and delete the file; called in the writing thread."""
         self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self) -> None:
-        """In the writing thread: close the file."""
+        """Close the file if it is open; called in the writing thread."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
@@ -207,7 +217,7 @@ class LargeFile:
     def _hash_buffer(self, buffer: Buffer) -> None:
         self._hash.update(buffer.view[: buffer.filled])
         hex_digits = None
-        # The first as soon as there is anything worth resuming, the next ones further and further apart.
+        # The first checkpoint is at WORTH_RESUMING, each later one at twice the size, but at most CHECKPOINT further.
         if self.note is not None and self._written + buffer.filled >= self._next_note:
             hex_digits = self._hash.hexdigest()
             come = self._written + buffer.filled
@@ -231,7 +241,7 @@ class LargeFile:
         length = buffer.filled
         if self._direct and (offset % _BLOCK or length % _BLOCK):
             if offset % _BLOCK == 0:
-                # The last block is written whole, and the file cut to its size at the end.
+                # O_DIRECT writes whole blocks; `finish` truncates the file to its size.
                 length = -(-length // _BLOCK) * _BLOCK
             self._write_all(buffer, offset, length)
             self._leave_direct()
@@ -249,7 +259,7 @@ class LargeFile:
                 self._leave_direct()
 
     def _leave_direct(self) -> None:
-        import fcntl  # what has no fcntl has no O_DIRECT
+        import fcntl  # not on Windows, which has no O_DIRECT
 
         self._direct = False
         fcntl.fcntl(self._handle, fcntl.F_SETFL, fcntl.fcntl(self._handle, fcntl.F_GETFL) & ~_DIRECT)

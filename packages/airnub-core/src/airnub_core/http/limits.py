@@ -1,4 +1,4 @@
-"""Limits: the network settings of a transfer as a plain value, which can be sent to downloading processes."""
+"""Limits: the network settings of a source as a plain value, which can be sent to worker processes."""
 
 import os
 import resource
@@ -8,13 +8,13 @@ from airnub_core.errors import ProtocolError
 from airnub_core.http.ssrf import Allowed
 
 _FILES_LEFT = 32
-"""Open files that others in this process may need."""
+"""Number of file descriptors reserved for the rest of this process."""
 MAX_INTERIM = 1000
-"""Interim answers (1xx) before an answer. A server that sends 102 every ten seconds needs 360 an hour."""
+"""Most interim responses (1xx) before a response. A server that sends 102 every ten seconds sends 360 per hour."""
 
 
 class Limits(NamedTuple):
-    """Of one source. Times are in seconds, sizes in bytes; the names are those of `NetworkSettings`."""
+    """The limits of one source, named as in `NetworkSettings`; times in seconds, sizes in bytes."""
 
     connections: int
     connections_per_host: int
@@ -29,12 +29,12 @@ class Limits(NamedTuple):
 
 
 def too_many_interim(url: str, found: int) -> ProtocolError:
-    """More than `MAX_INTERIM` interim answers came, and perhaps no answer behind them."""
+    """The error for more than `MAX_INTERIM` interim responses."""
     return ProtocolError(url, f"{found:,} interim answers (1xx), of which at most {MAX_INTERIM:,} are taken")
 
 
 def connections_for_open_files() -> int:
-    """As many as the limit of open files allows: each has a socket, and a file where its body is large."""
+    """Most connections that the limit of open files allows: each needs a socket, and a file for a large body."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return 1024

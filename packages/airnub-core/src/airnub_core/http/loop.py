@@ -1,4 +1,4 @@
-"""Event loop of a client, in its own thread: libcurl's multi interface, its sockets, and calls from other threads."""
+"""Event loop of an HTTP client: drives libcurl's multi interface in its own thread, and runs calls of other threads."""
 
 import select
 import socket
@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from time import monotonic
 from typing import Protocol
 
@@ -15,44 +16,49 @@ import pycurl
 from airnub_core.errors import ConnectionFailedError
 
 LONGEST_SLEEP = 1.0
-"""Seconds between two turns, at most."""
+"""Longest time in seconds between two iterations of the loop."""
 _EVENTS = (0, select.POLLIN, select.POLLOUT, select.POLLIN | select.POLLOUT)
-"""By what libcurl waits for, as it names that: 1 to read, 2 to write."""
+"""Events to poll for, indexed by libcurl's CURL_POLL_*: 1 is IN, 2 is OUT, 3 is INOUT."""
 _BOTH = pycurl.CSELECT_IN | pycurl.CSELECT_OUT
 _READY = {select.POLLIN: pycurl.CSELECT_IN, select.POLLOUT: pycurl.CSELECT_OUT}
-"""What a socket is ready for, as libcurl names it; on an error, for both."""
+"""libcurl's CURL_CSELECT_* by polled event; for combinations and errors, both."""
 
 
 class Watcher(Protocol):
-    """Has something to do in the loop now and then, besides what is done for requests."""
+    """Code that is called in each iteration of the loop, in addition to the requests."""
 
-    def look(self, now: float, *, is_idle: bool) -> float | None:
-        """Do it; seconds until the next look, `None` where only a request changes anything."""
+    def look(self, now: float, *, is_idle: bool) -> float:
+        """Do pending work; return seconds until the next call, or `inf` if only a request can change anything.
+
+        Args:
+            now: the time of the monotonic clock, in seconds.
+            is_idle: whether no request is running.
+        """
         ...
 
     def crashed(self, error: BaseException) -> None:
-        """The loop has ended, by a fault or as it was closed; maybe called twice."""
+        """Handle the end of the loop, by an error or by `close`; may be called twice."""
         ...
 
 
 class Loop(ABC):
-    """`call`, `watch`, `wake` and `close` may be called from any thread, the other methods in the loop."""
+    """Event loop in its own thread; `call`, `watch`, `wake` and `close` are thread-safe, other methods are not."""
 
     def __init__(self, connections: int) -> None:
-        """Prepare; `start` starts the thread.
+        """Create the loop; `start` starts its thread.
 
         Args:
-            connections: in all, at once and kept afterwards.
+            connections: most concurrent connections, and most connections kept in the pool.
         """
         self.multi = pycurl.CurlMulti()
         self.multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self.multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self.multi.setopt(pycurl.M_MAXCONNECTS, connections)
         self.multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
-        # Not `select.epoll`: libcurl forgets a connection between two requests, and each change would be a system call.
+        # Not `select.epoll`: libcurl unregisters a socket between two requests, and each change costs a system call.
         self._poll = select.poll()
-        self._due: float | None = None
-        """When libcurl wants its turn; `None` where only a socket matters."""
+        self._due = inf
+        """Time of libcurl's next timer; `inf` if it only waits for sockets."""
         self._inbox: deque[Callable[[], None]] = deque()
         self._watchers: list[Watcher] = []
         self._closing = False
@@ -66,75 +72,81 @@ class Loop(ABC):
         self._thread = threading.Thread(target=self._run, name="airnub-http", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread of the loop."""
         self._thread.start()
 
     @property
     def _ending(self) -> BaseException | None:
-        """Why nothing more is done, where that is so."""
+        """The error for calls after the loop was closed or has crashed; `None` while it runs."""
         if self._error is None and self._closing:
             return ConnectionFailedError("", "the engine was closed")
         return self._error
 
     def call(self, action: Callable[[], None]) -> None:
-        """Do this in the loop, soon, after what was asked for before."""
+        """Run a callback in the loop, after those of earlier calls."""
         self._inbox.append(action)
         self.wake()
 
     def watch(self, watcher: Watcher) -> None:
-        """Let it look at each turn; where the loop has ended, `crashed` is called at once."""
+        """Call a watcher in each iteration; if the loop has ended, its `crashed` is called immediately."""
         self._watchers.append(watcher)
-        # In this order: the loop says why it ends before it tells those that are in the list.
+        # Append first: the loop sets its error before it calls `crashed` of the watchers in the list.
         if (error := self._ending) is not None:
             watcher.crashed(error)
         else:
             self.wake()
 
     def wake(self) -> None:
-        """Let the loop look at what is new."""
+        """Wake up the loop for an iteration."""
         if self._asleep:
             self._asleep = False
-            with suppress(BlockingIOError, OSError):  # a byte is there already, or the loop has ended
+            with suppress(BlockingIOError, OSError):  # the buffer is full, or the loop has ended
                 self._waker.send(b"\0")
 
     def close(self) -> None:
-        """End the loop, and give up on what has not ended."""
+        """Cancel all requests, end the loop, and join its thread."""
         self._closing = True
         self._asleep = True
         self.wake()
         self._thread.join()
 
-    # --- in the loop: what a client does ------------------------------------------------------------------------------
+    # --- in the loop: implemented by the client -----------------------------------------------------------------------
 
     @property
     @abstractmethod
     def is_idle(self) -> bool:
-        """Whether no request is under way."""
+        """Whether no request is running."""
 
     @abstractmethod
     def start_due(self) -> None:
-        """Start the requests whose turn it is."""
+        """Start all requests that the limits allow now."""
 
     @abstractmethod
-    def due(self, now: float) -> float | None:
-        """Seconds until the next one's turn, `None` where only the end of another changes anything."""
+    def due(self, now: float) -> float:
+        """Return seconds until the next request may start, or `inf` if it must wait for a running one to end."""
 
     @abstractmethod
     def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:
-        """A request has ended, with libcurl's code, 0 for none, and its words."""
+        """Handle the end of a request.
+
+        Args:
+            curl: the easy handle.
+            code: libcurl's error code; 0 on success.
+            message: libcurl's error message.
+        """
 
     @abstractmethod
     def look(self, now: float) -> float:
-        """Look at all that is under way; seconds until the next look."""
+        """Check all running requests; return seconds until the next check."""
 
     @abstractmethod
     def give_up_all(self) -> None:
-        """The loop ends: so does all that is under way."""
+        """Cancel all requests at the end of the loop."""
 
     # --- in the loop --------------------------------------------------------------------------------------------------
 
     def unwatch(self, watcher: Watcher) -> None:
-        """Let it look no more; it may have ended before."""
+        """Stop calling a watcher; does nothing if it is not registered."""
         with suppress(ValueError):
             self._watchers.remove(watcher)
 
@@ -145,12 +157,12 @@ class Loop(ABC):
                     self._inbox.popleft()()
                 self.start_due()
                 self._turn()
-        except BaseException as error:  # noqa: BLE001  # it is raised in all that wait for something
+        except BaseException as error:  # noqa: BLE001  # raised in all callers that wait
             self._error = error
         finally:
             with suppress(Exception):
                 self.give_up_all()
-            # Afterwards: what they do then is to wait for all that is parked.
+            # After the requests are cancelled, since watchers wait here for parked bodies.
             if (ending := self._ending) is not None:
                 for watcher in list(self._watchers):
                     watcher.crashed(ending)
@@ -159,7 +171,7 @@ class Loop(ABC):
             self._waker.close()
 
     def _turn(self) -> None:
-        """Wait for something to happen, and let libcurl do what it can."""
+        """Wait for a socket or a timer, and let libcurl process it."""
         for descriptor, events in self._poll.poll(self._wait() * 1000):
             if descriptor == self._awake.fileno():
                 with suppress(BlockingIOError):
@@ -168,8 +180,8 @@ class Loop(ABC):
                 self.multi.socket_action(descriptor, _READY.get(events, _BOTH))
         self._asleep = False
         now = monotonic()
-        if self._due is not None and self._due <= now:
-            self._due = None
+        if self._due <= now:
+            self._due = inf
             self.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         left = 1
         while left:
@@ -182,15 +194,14 @@ class Loop(ABC):
             self._next_look = now + self.look(now)
 
     def _wait(self) -> float:
-        """Seconds to wait for sockets."""
-        now = monotonic()
-        due = [self.due(now), *[watcher.look(now, is_idle=self.is_idle) for watcher in list(self._watchers)]]
-        if self._due is not None:
-            due.append(self._due - now)
-        waits = [LONGEST_SLEEP, *(seconds for seconds in due if seconds is not None)]
+        """Return the longest time to wait for sockets, in seconds."""
+        now, is_idle = monotonic(), self.is_idle
+        wait = min(LONGEST_SLEEP, self.due(now), self._due - now)
+        for watcher in list(self._watchers):
+            wait = min(wait, watcher.look(now, is_idle=is_idle))
         self._asleep = True
-        # What came in before `_asleep` was true has not woken the loop.
-        return 0.0 if self._inbox or self._closing else max(0.0, min(waits))
+        # Calls before `_asleep` was set have not woken the loop.
+        return 0.0 if self._inbox or self._closing else max(0.0, wait)
 
     def _on_socket(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         if what == pycurl.POLL_REMOVE:
@@ -199,4 +210,4 @@ class Loop(ABC):
             self._poll.register(descriptor, _EVENTS[what])
 
     def _on_timer(self, milliseconds: int) -> None:
-        self._due = None if milliseconds < 0 else monotonic() + milliseconds / 1000
+        self._due = inf if milliseconds < 0 else monotonic() + milliseconds / 1000

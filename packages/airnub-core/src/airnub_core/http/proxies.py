@@ -4,16 +4,16 @@ import os
 from collections.abc import Callable
 from functools import cache
 
-# Asked for by name: reading the whole environment takes as many calls as a file does.
+# Looked up by name, which is faster than iterating over the whole environment.
 _VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 ProxyFor = Callable[[str, str], str | None]
-"""Gives the URL of the proxy for a scheme and a host, `None` for the direct way."""
+"""Returns the URL of the proxy for a scheme and a host; `None` for a direct connection."""
 
 
 def proxies_of_environment() -> ProxyFor:
-    """A function that gives the URL of the proxy for a scheme and a host, `None` for the direct way.
+    """Return a function that looks up the proxy for a scheme and a host.
 
-    It goes by `https_proxy`, `all_proxy` and `no_proxy` and their like as they are now.
+    It uses `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case, as they are set now.
     """
     if not any(map(os.environ.get, _VARIABLES)):
         return lambda _scheme, _host: None
@@ -24,7 +24,7 @@ def proxies_of_environment() -> ProxyFor:
     @cache
     def proxy_for(scheme: str, host: str) -> str | None:
         proxy = proxies.get(scheme) or proxies.get("all")
-        spared = request.proxy_bypass_environment(host, proxies)  # type: ignore[attr-defined]  # typeshed forgot it
+        spared = request.proxy_bypass_environment(host, proxies)  # type: ignore[attr-defined]  # missing in typeshed
         return proxy if proxy and not spared else None
 
     return proxy_for

@@ -7,6 +7,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from typing import Generic, Protocol, TypeVar
 
 
@@ -59,11 +60,6 @@ class Scheduler(Generic[W]):
         self._too_early: list[tuple[float, int, tuple[str, int]]] = []
         """Heap of hosts at their limit of starts per second, by the time of the next start."""
         self._order = count()
-        self._waiting = 0
-
-    def __len__(self) -> int:
-        """Number of waiting jobs."""
-        return self._waiting
 
     def add(self, one: W) -> None:
         """Append a job to the queue of its host."""
@@ -72,7 +68,6 @@ class Scheduler(Generic[W]):
         if queue is None:
             queue = self._queues[key] = _Queue()
         queue.waiting.append(one)
-        self._waiting += 1
         if not queue.listed:
             self._list(key, queue)
 
@@ -94,13 +89,11 @@ class Scheduler(Generic[W]):
             removed += given_up
             self._later = [entry for entry in self._later if not is_given_up(entry[2])]
             heapq.heapify(self._later)
-        self._waiting -= len(removed)
         return removed
 
     def add_later(self, one: W, at: float) -> None:
         """Queue a retry that starts at the time `at` or later."""
         heapq.heappush(self._later, (at, next(self._order), one))
-        self._waiting += 1
 
     def next(self, now: float) -> W | None:
         """Take the next job and count it as started; `None` if no job may start now."""
@@ -109,7 +102,7 @@ class Scheduler(Generic[W]):
             key = self._ready.popleft()
             queue = self._queues[key]
             queue.listed = False
-            if not queue.waiting:  # those that waited were given up
+            if not queue.waiting:  # all its waiting jobs were removed
                 self._forget(key, queue)
                 continue
             one = queue.waiting[0]
@@ -123,7 +116,6 @@ class Scheduler(Generic[W]):
             queue.waiting.popleft()
             queue.active += 1
             self._active += 1
-            self._waiting -= 1
             self._list(key, queue)
             return one
         return None
@@ -140,10 +132,12 @@ class Scheduler(Generic[W]):
         else:
             self._forget(key, queue)
 
-    def wait(self, now: float) -> float | None:
-        """Seconds until the next waiting job may start; `None` if it can start only after a running job ends."""
-        due = [heap[0][0] for heap in (self._later, self._too_early) if heap]
-        return max(0.0, min(due) - now) if due else None
+    def wait(self, now: float) -> float:
+        """Seconds until the next waiting job may start; `inf` if it can start only after a running job ends."""
+        due = self._later[0][0] if self._later else inf
+        if self._too_early:
+            due = min(due, self._too_early[0][0])
+        return max(0.0, due - now)
 
     def _forget(self, key: tuple[str, int], queue: _Queue[W]) -> None:
         if not (queue.active or queue.waiting or queue.listed):
@@ -157,7 +151,6 @@ class Scheduler(Generic[W]):
     def _wake(self, now: float) -> None:
         while self._later and self._later[0][0] <= now:
             _, _, one = heapq.heappop(self._later)
-            self._waiting -= 1
             self.add(one)
         while self._too_early and self._too_early[0][0] <= now:
             _, _, key = heapq.heappop(self._too_early)

@@ -1,8 +1,8 @@
-"""Redirects: which statuses are followed, and what goes along (RFC 9110, 15.4).
+"""Redirects: which statuses are followed, and which method, headers and body the next request has (RFC 9110, 15.4).
 
-To another origin (scheme, host, port) goes no header of the source, and so no credential, and no body. What was left
-behind is not sent again where a redirect leads back; cookies have rules of their own in `cookies`. How many are
-followed is a limit, `max_redirects`.
+A different origin (scheme, host, port) gets no headers of the source, hence no credentials, and no body. Headers
+dropped once are not sent again, even if a later redirect leads back to the first origin. `cookies` has the rules for
+cookies, and the limit `max_redirects` the number of redirects.
 """
 
 from http import HTTPStatus
@@ -15,32 +15,32 @@ if TYPE_CHECKING:
     from airnub_core.http.request import Content
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
-"""Statuses that send on to another URL, where there is a Location."""
+"""Statuses that are followed if the response has a Location header."""
 _OF_CONTENT = frozenset({"content-type", "content-encoding", "content-language", "content-location"})
-"""Headers of a request that describe its body, and go with it."""
+"""Request headers that describe the body, and are dropped with it."""
 
 
 class Going(NamedTuple):
-    """What a request takes along."""
+    """Method, body and headers of a request, which a redirect may change."""
 
     method: str
     content: "Content | None"
     headers: dict[str, str]
-    """Of the source."""
+    """Request headers of the source."""
 
 
 def sent_on(asked: str, going: Going, here: Url, there: Url, status: int) -> Going:
-    """What a request takes along from one URL to the next.
+    """Return method, body and headers of the request that follows a redirect.
 
     Args:
-        asked: the first URL, which an error names.
-        going: what it had.
-        here: where it was sent on.
-        there: where to.
-        status: of the redirect, which says whether the method stays.
+        asked: the URL originally requested, for error messages.
+        going: method, body and headers of the redirected request.
+        here: the URL that redirected.
+        there: the target of the redirect.
+        status: the status of the redirect, which decides whether the method is kept.
 
     Raises:
-        RefusedUrlError: its body would go to another origin, or cannot be sent again.
+        RefusedUrlError: the body would be sent to a different origin, or is a stream that cannot be sent again.
     """
     method, content, headers = going
     is_foreign = there.origin != here.origin

@@ -25,7 +25,7 @@ class Request(NamedTuple):
     """A request for one URL of one source, with the source's limits."""
 
     number: int
-    """Identifies the request within one call."""
+    """Identifies the request within one call of the engine."""
     source: str
     url: str
     """The complete URL; it is redacted wherever it is written."""
@@ -50,7 +50,7 @@ class Request(NamedTuple):
     """The row of the URL in the index; the last field, since it is not sent to downloading processes."""
 
     def __repr__(self) -> str:
-        """Without what may be secret: code of departments is given responses, and may print them."""
+        """Representation without secrets, since code of departments may print responses."""
         return f"Request(number={self.number}, source={self.source!r}, url={redact_url(self.url)!r})"
 
 
@@ -58,30 +58,30 @@ class Response(NamedTuple):
     """The result of a request: an HTTP response, or an error."""
 
     request: Request
-    """First, since it stays in the process that has the index."""
+    """The request; the first field, since worker processes send only its number back."""
     attempts: int
     error: ItemError | None = None
     status: int = 0
     final_url: str = ""
-    """Where it came from after redirects, without what stands behind `#`."""
+    """The URL after redirects, without its fragment."""
     headers: Mapping[str, str] = {}
-    """Names in lower case, those of one name joined; for many files only `ETag` and `Last-Modified`."""
+    """Response headers, names in lower case, repeated ones joined; for downloads of many files only the validators."""
     sent_at: str = ""
-    """When the request was sent that it answers, by the clock of the index: ISO 8601 in UTC."""
+    """When the request was sent, by the clock of the index: ISO 8601 in UTC."""
     staged: Staged | None = None
-    """The body, where it is on its way into the store; `None` also where nothing changed since the known object."""
+    """The staged body; `None` for a 304 response, and for a body in memory."""
     content: bytes = b""
-    """The body, where it was asked for in memory."""
+    """The body, if it was requested in memory."""
     lines: Sequence[bytes] = ()
-    """The header lines as they came, where the sink takes all answers; those of interim answers are not among them."""
+    """The raw header lines of the final response, if the sink takes all statuses (`Sink.takes_all`)."""
 
     def __repr__(self) -> str:
-        """As that of a request; without the bytes, too."""
+        """Representation without secrets and without the body."""
         return f"Response({self.request!r}, status={self.status}, staged={self.staged!r}, error={self.error!r})"
 
     @property
     def digest(self) -> str:
-        """Of the bytes that the URL has now."""
+        """Digest of the current bytes of the URL: of the staged body, or after a 304 of the known object."""
         if self.staged is not None:
             return f"{ALGORITHM}:{self.staged.hex_digits}"
         assert self.request.known is not None, "only what is known is asked with validators"
@@ -89,55 +89,29 @@ class Response(NamedTuple):
 
 
 class Content(Protocol):
-    """The body of a request; read in the thread of the client."""
+    """A request body; read in the client's thread."""
 
     @property
     def size(self) -> int | None:
-        """In bytes; `None` where it is not known."""
+        """Size in bytes; `None` if it is not known."""
         ...
 
     @property
     def can_rewind(self) -> bool:
-        """Whether it can be sent again."""
+        """Whether the body can be sent again."""
         ...
 
     def rewind(self) -> None:
-        """Begin again."""
+        """Restart at the first byte."""
         ...
 
     def read(self, most: int) -> bytes | None:
-        """Up to so many bytes; none at the end, and `None` where there are none yet."""
+        """Return the next chunk of at most `most` bytes; empty at the end, `None` if none is available yet."""
         ...
 
 
 class Transfer:
-    """A request on its way, over redirects and attempts; the scheduler knows it by its host."""
-
-    __slots__ = (
-        "attempts",
-        "body",
-        "content",
-        "cookies",
-        "headers",
-        "host",
-        "is_given_up",
-        "is_truncated",
-        "last",
-        "last_content",
-        "limits",
-        "method",
-        "most_attempts",
-        "original",
-        "per_host",
-        "per_second",
-        "redirects",
-        "request",
-        "sent",
-        "sink",
-        "started",
-        "target",
-        "url",
-    )
+    """A request in progress, over redirects and retries; `Scheduler` queues it by its host."""
 
     def __init__(
         self,
@@ -149,62 +123,63 @@ class Transfer:
         content: Content | None = None,
         may_repeat: bool | None = None,
     ) -> None:
-        """Read the URL.
+        """Validate URL and headers, and create a transfer.
 
         Args:
-            request: what is asked for, and within which limits.
-            sink: where the answer goes.
-            cookies: of the source; `None` for those of this request alone.
-            method: of the request, in upper case.
-            content: its body.
-            may_repeat: whether it may be asked again; `None`: where its method is idempotent.
+            request: the request and its limits.
+            sink: receives the response.
+            cookies: a cookie jar shared with other requests; `None` for a jar of its own.
+            method: the method, in upper case.
+            content: the request body.
+            may_repeat: whether the request may be retried; `None` allows it if the method is idempotent.
 
         Raises:
-            RefusedUrlError, RefusedHeaderError: it cannot be asked for.
+            RefusedUrlError: the URL is invalid, or not http or https.
+            RefusedHeaderError: a header has characters that HTTP does not allow.
         """
         limits = request.limits
         self.request = request
         self.limits = limits
         self.sink = sink
         self.url = request.url
-        """What was asked for at first; errors name it."""
+        """The URL originally requested, for error messages."""
         self._go_to(parse_url(request.url, request.url))
         self.per_host = limits.connections_per_host
         self.per_second = limits.requests_per_second_per_host
         self.attempts = 0
         self.redirects = 0
         self.started = 0.0
-        """When the attempt began, by the monotonic clock."""
+        """Start of the current attempt, by the monotonic clock."""
         self.sent = 0.0
-        """When the last request was begun, by the clock `elapsed`."""
+        """Start of the last request, including redirects, by the clock `elapsed`."""
         self.body: Body | None = None
-        """What came in an earlier attempt or run, and can be resumed."""
+        """The partial body of an earlier attempt or run, to be resumed."""
         self.headers = sendable(request.url, request.headers) if request.headers else {}
-        """Of the source, as long as the way leads to its own origin."""
+        """Request headers of the source; empty after a redirect to a different origin."""
         self.cookies = cookies
         self.method = method
         self.content = content
         self.original = method, content, cookies
-        """As the first request of an attempt has them."""
+        """Method, body and cookies of the first request, restored for a retry."""
         repeatable = method in IDEMPOTENT if may_repeat is None else may_repeat
         if content is not None and not content.can_rewind:
             repeatable = False
         self.most_attempts = limits.attempts if repeatable else 1
         self.last: Response | None = None
-        """The last answer that was an error."""
+        """The last error response, if the sink takes all statuses."""
         self.last_content = b""
+        """The beginning of its body."""
         self.is_truncated = False
-        """Whether that is only the beginning of its body."""
-        self.is_given_up = False
+        """Whether `last_content` is truncated."""
 
     @property
     def part(self) -> "ResumeInfo | None":
-        """What is known of the bytes that are there already; the rest is asked for."""
+        """Resume information of the partial body; the rest is requested with a range request."""
         return None if self.body is None else self.body.resumable
 
     @property
     def is_conditional(self) -> bool:
-        """Whether the server may answer that nothing changed."""
+        """Whether the request has validators, so that the server may respond with 304."""
         return self.part is None and bool(self.request.etag or self.request.last_modified)
 
     def send_on(self, target: Url, status: int) -> None:
@@ -235,11 +210,14 @@ class Transfer:
             self.content.rewind()
 
     def asks(self) -> list[str]:
-        """The header lines that it sends beyond those of all requests: a part has no other validator than its own."""
+        """The request header lines, without those that all requests have.
+
+        A range request is conditional on its `If-Range` only, not on the validators of the known version.
+        """
         lines: list[str] = []
         for name, value in self.headers.items():
             if name != "cookie":
-                # To libcurl a header without a value is one that is not to be sent.
+                # libcurl sends an empty header only if it is written with a semicolon.
                 lines.append(f"{name}: {value}" if value else f"{name};")
         if self.body is not None and (part := self.body.resumable) is not None:
             return [*lines, f"Range: bytes={self.body.size}-", f"If-Range: {part.etag}"]

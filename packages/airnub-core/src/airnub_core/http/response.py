@@ -23,72 +23,72 @@ from airnub_core.http.retry import parse_retry_after
 from airnub_core.http.url import Url, parse_url
 from airnub_core.store.partials import ResumeInfo
 
-# As numbers: each look at an enum is a call.
+# Plain integers, since each access to an enum member costs a call.
 _OK, _PARTIAL_CONTENT, _NOT_MODIFIED, _RANGE_NOT_SATISFIABLE = 200, 206, 304, 416
 _NO_PART = {_RANGE_NOT_SATISFIABLE, _NOT_MODIFIED}
 _SUCCESS = range(200, 300)
 MAX_UNWANTED = 64 * 1024
-"""Bytes of the body of a redirect or an error that are read: up to them the connection can go on. More is cut off."""
+"""Most bytes read of the body of a redirect or error, so that the connection can be reused; the rest is cut off."""
 
 
 class UnfitPartError(ProtocolError):
-    """What came in answer to a request for a part cannot be put behind what is there: the whole is fetched afresh."""
+    """The response to a range request cannot be appended to the partial body; the whole body is requested again."""
 
 
 class ResponseReader:
-    """Of one request. The transfer's thread gives it header lines and pieces of the body."""
+    """Reads the response of one request; the client's thread passes it header lines and chunks of the body."""
 
     def __init__(self, transfer: Transfer, lines: list[bytes]) -> None:
-        """Expect it.
+        """Create a reader.
 
         Args:
-            transfer: what was asked, and where the answer goes.
-            lines: filled with the header lines as they come.
+            transfer: the request, with the sink of its response.
+            lines: the header lines; libcurl appends them as they are received.
         """
         self.transfer = transfer
         self.lines = lines
         self.status = 0
-        """0 until the headers are over."""
+        """The status code; 0 until all headers are received."""
         self.headers: dict[str, str] = {}
         self.body: Body | None = None
         self.received = 0
-        """Bytes of the body as they were sent."""
+        """Number of bytes of the body received, before decoding."""
         self.is_cut = False
-        """Whether the body has reached its limit, and the rest is not wanted."""
+        """Whether the body was truncated at `max_bytes`."""
         self.sent_at = ""
         self._is_redirect = False
         self._kept: list[bytes] | None = None
-        """The beginning of the body of an error, where it is wanted."""
+        """The beginning of the body of an error response, if the sink needs it."""
         self._decoder: Decoder | None = None
         self._straight: Writer | None = None
-        """Where pieces go without another look."""
+        """The writer for further chunks that need only a size check."""
 
     @property
     def is_unwanted(self) -> bool:
-        """Whether the rest of the body is not worth waiting for."""
+        """Whether the rest of the body is not needed: it was truncated, or is the long body of a redirect or error."""
         return self.is_cut or (self.body is None and self.received > MAX_UNWANTED)
 
     @property
     def is_error(self) -> bool:
-        """Whether its headers are there, and its body is not the one that is wanted."""
+        """Whether the headers are received and the body is not delivered to the sink, as for a redirect or error."""
         return bool(self.status) and self.body is None
 
     @property
     def has_headers(self) -> bool:
-        """Whether the headers have come to their end; libcurl takes a connection that is closed within them.
+        """Whether all headers are received; libcurl accepts a connection closed within the headers.
 
         Raises:
-            ProtocolError: more interim answers came than are taken.
+            ProtocolError: more than `MAX_INTERIM` interim responses were received.
         """
         head = self._head()
         return head.status >= _OK and head.end < len(self.lines)
 
     def take(self, piece: bytes) -> None:
-        """A piece of the body.
+        """Decode a chunk of the body, check the size limit, and write it to the body.
 
         Raises:
-            ItemError: it breaks a limit, or cannot be read.
-            OSError: the disk did not take it.
+            ItemError: the body exceeds a limit, or cannot be decoded.
+            OSError: the chunk cannot be written to disk.
         """
         size = len(piece)
         file = self._straight
@@ -115,11 +115,11 @@ class ResponseReader:
             raise self._undecodable() from None
 
     def begin(self) -> None:
-        """The headers are over: what is it, and where does its body belong?
+        """Parse the headers, and create or resume the body.
 
         Raises:
-            ItemError: its body is too large, cannot be decoded, or does not fit what is there; or too many interim
-                answers came before it.
+            ItemError: the body is too large, cannot be decoded, or cannot be appended to the partial body; or too many
+                interim responses were received.
         """
         self.status, start, end, _ = self._head()
         if not self.status:
@@ -134,10 +134,10 @@ class ResponseReader:
             self._check_size(transfer.body.size)
             self.body, transfer.body = transfer.body, None
             if (part := self.body.resumable) is not None and part.expected is not None:
-                self.headers["content-length"] = str(part.expected)  # the manifest is that of the whole
+                self.headers["content-length"] = str(part.expected)  # the manifest describes the complete file
         elif self.status == _OK or (transfer.sink.takes_all and self.status in _SUCCESS):
             if transfer.body is not None:
-                # It has changed, or the server knows no parts: afresh.
+                # The file has changed, or the server does not support range requests.
                 transfer.sink.discard(transfer.body)
                 transfer.body = None
             self._check_size(0)
@@ -146,11 +146,11 @@ class ResponseReader:
             self.body = transfer.sink.body(self.response)
         elif transfer.sink.takes_all and not self._is_redirect:
             self._kept = []
-            with suppress(ContentEncodingError):  # it is an error all the same
+            with suppress(ContentEncodingError):  # the response is an error in any case
                 self._decode()
 
     def response(self) -> Response:
-        """What has come, but for the body."""
+        """The response as received so far, without its body."""
         transfer = self.transfer
         lines: list[bytes] = []
         if transfer.sink.takes_all:
@@ -167,10 +167,13 @@ class ResponseReader:
         )
 
     def end(self) -> Url | None:
-        """Nothing more comes: `None` where it counts as it is, or where it sends on to.
+        """Check the response when the transfer has ended.
+
+        Returns:
+            The target of a redirect; `None` for a complete or unmodified response.
 
         Raises:
-            ItemError: it is not what was asked for.
+            ItemError: the response is an error, is incomplete, or does not match the range request.
         """
         transfer, status = self.transfer, self.status
         if not status:
@@ -180,7 +183,7 @@ class ResponseReader:
         if status == _NOT_MODIFIED and transfer.is_conditional:
             return None
         if self.body is not None:
-            if not self.is_cut and (self._decoder is not None or self.body.has_note):
+            if not self.is_cut and (self._decoder is not None or self.body.resumable is not None):
                 self._check_whole(self.body)
             return None
         if status in _NO_PART and transfer.body is not None:
@@ -190,7 +193,7 @@ class ResponseReader:
         )
 
     def give_up(self, *, for_good: bool) -> None:
-        """What came of the body goes back to the transfer where it can be resumed."""
+        """Return an incomplete body to the transfer if it can be resumed; discard it otherwise, or if `for_good`."""
         body, self.body, self._straight = self.body, None, None
         if body is None:
             return
@@ -200,7 +203,7 @@ class ResponseReader:
             self.transfer.sink.discard(body)
 
     def content_of_error(self) -> bytes:
-        """The beginning of the body of an error, decoded, `MAX_UNWANTED` at most; empty where it was not wanted."""
+        """The first `MAX_UNWANTED` bytes of the decoded body of an error response; empty if the sink needs none."""
         kept, decoder = b"".join(self._kept or ())[:MAX_UNWANTED], self._decoder
         if decoder is None:
             return kept
@@ -213,7 +216,7 @@ class ResponseReader:
         return content[:MAX_UNWANTED]
 
     def cut(self) -> TruncatedBodyError:
-        """It ended early."""
+        """The error for a connection closed within the body."""
         note = None if self.body is None else self.body.resumable
         if self.body is None or note is None:
             return TruncatedBodyError(self.transfer.url, length_in(self.headers), self.received)
@@ -242,11 +245,11 @@ class ResponseReader:
         body.write(piece)
         if body.takes_note:
             self._note(body)
-        # Libcurl hands over 16 KiB at most: for a large file the way from here is short.
+        # libcurl passes chunks of at most 16 KiB, so a large file takes the fast path from here.
         self._straight = body.straight if self._decoder is None else None
 
     def _note(self, body: Body) -> None:
-        """What a later run needs to go on, where the server names versions strongly and sends bytes as they are."""
+        """Set resume information if the response has a strong ETag and no content encoding."""
         etag = self.headers.get("etag", "")
         if self._decoder is None and etag.startswith('"') and is_visible(etag):
             asked = self.transfer.request
@@ -274,16 +277,16 @@ class ResponseReader:
 
 
 def check_part(url: str, headers: Mapping[str, str], note: ResumeInfo, size: int) -> None:
-    """A part is believed only where it starts at the byte that was asked for, and is one of the same version.
+    """Check that a 206 response starts at the requested byte, and is of the same version as the partial body.
 
     Args:
-        url: what was asked for, for the error.
-        headers: of the answer.
-        note: what is known of the bytes that are there.
-        size: how many they are.
+        url: the requested URL, for the error.
+        headers: the response headers.
+        note: the resume information of the partial body.
+        size: size of the partial body in bytes.
 
     Raises:
-        UnfitPartError: it is not.
+        UnfitPartError: the response does not match.
     """
     named = headers.get("content-range", "no Content-Range")
     unit, _, rest = named.partition(" ")

@@ -6,14 +6,20 @@ from datetime import UTC, datetime
 from airnub_core.errors import HttpStatusError
 
 FIRST_WAIT = 0.5
+"""Longest backoff in seconds after the first attempt; doubled for each further one."""
 LONGEST_WAIT = 60.0
+"""Longest backoff in seconds after any attempt."""
 
 
 def wait_after(error: BaseException | None, attempt: int) -> float:
-    """Seconds to wait after an attempt, counted from 1: what the server asked for, or the backoff where that is longer.
+    """Seconds to wait before the next attempt: the server's Retry-After, or the backoff if that is longer.
 
     Exponential backoff with full jitter:
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+
+    Args:
+        error: the error of the attempt.
+        attempt: number of the attempt, counted from 1.
     """
     backoff = random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (attempt - 1)))  # noqa: S311  # no secret
     asked = error.retry_after if isinstance(error, HttpStatusError) else None
@@ -21,13 +27,13 @@ def wait_after(error: BaseException | None, attempt: int) -> float:
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait, from either form of the header (RFC 9110, 10.2.3); `None` when absent or unreadable."""
+    """Parse a Retry-After header, a number or a date, into seconds (RFC 9110, 10.2.3); `None` if absent or invalid."""
     if value is None:
         return None
     digits = value.strip()
     if digits.isascii() and digits.isdigit():
         return float(digits)
-    from email.utils import parsedate_to_datetime  # seldom needed, and slow to import
+    from email.utils import parsedate_to_datetime  # rarely needed, and slow to import
 
     try:
         moment = parsedate_to_datetime(value)

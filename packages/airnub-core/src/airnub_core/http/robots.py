@@ -9,35 +9,35 @@ from protego import Protego
 from airnub_core.errors import HttpStatusError, RobotsRefusedError
 
 PRODUCT = "airnub"
-"""The name that rules may be written for."""
+"""Product token, which rules name as `User-agent`."""
 MAX_BYTES = 512 * 1024
-"""More of a robots.txt is not looked at (RFC 9309, 2.5)."""
+"""Most bytes of a robots.txt that are parsed (RFC 9309, 2.5)."""
 LONGEST_DELAY = 60.0
-"""Seconds; RFC 9309 has no Crawl-delay, and one that asks for hours asks not to be fetched at all."""
+"""Longest Crawl-delay in seconds that is honoured; RFC 9309 does not define it, and hours would prevent any fetch."""
 
 
 class Robots:
-    """The rules of every host, asked for once each."""
+    """The robots.txt rules of all hosts; each robots.txt is fetched once."""
 
     def __init__(self, fetch: Callable[[str], Awaitable[bytes]]) -> None:
         self._fetch = fetch
         self._rules: dict[str, asyncio.Task[Protego]] = {}
 
     async def check(self, url: str) -> None:
-        """Return when the host allows fetching `url`.
+        """Check that the host allows fetching a URL.
 
         Raises:
-            RobotsRefusedError: it does not.
-            ItemError: the rules cannot be had for now, which does not permit anything (RFC 9309, 2.3.1.4).
+            RobotsRefusedError: the host disallows it.
+            ItemError: robots.txt is unreachable, so nothing may be fetched (RFC 9309, 2.3.1.4).
         """
         if not (await self._of(url)).can_fetch(url, PRODUCT):
             raise RobotsRefusedError(url)
 
     async def delay(self, url: str) -> float | None:
-        """Seconds that the host asks to wait between two requests, `LONGEST_DELAY` at most; `None` for none.
+        """Crawl-delay of the host in seconds, at most `LONGEST_DELAY`; `None` if there is none.
 
         Raises:
-            ItemError: as `check`.
+            ItemError: robots.txt is unreachable.
         """
         asked = (await self._of(url)).crawl_delay(PRODUCT)
         return min(asked, LONGEST_DELAY) if asked is not None and asked > 0 else None

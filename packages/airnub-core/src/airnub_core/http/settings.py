@@ -1,4 +1,4 @@
-"""Network settings: limits, rate limits and politeness of transfers, and which of them a source may override."""
+"""Network settings: the models of `network:` in settings and of its overrides in a source."""
 
 import ipaddress
 import re
@@ -24,9 +24,9 @@ from airnub_core.http.limits import Limits
 from airnub_core.http.ssrf import HOST_NAME, IpAddress, is_metadata, is_metadata_name, literal_address, normal_name
 
 LARGEST = 2**63 - 1
-"""Bytes, and whatever else is counted: libcurl, file systems and Prefect's JSON have 64 bits for a number."""
+"""Largest size in bytes, and largest count: libcurl, file systems and Prefect's JSON use signed 64-bit integers."""
 SHORTEST, LONGEST = 0.001, 30 * 24 * 3600
-"""Seconds: libcurl counts whole milliseconds, and has 32 bits for them, which are 49 days."""
+"""Shortest and longest time in seconds: libcurl counts milliseconds in 32 bits, which are 49 days."""
 _SIZE = re.compile(r"\s*(\d{1,40}|\d{0,40}\.\d{1,40})\s*([A-Za-z]*)\s*", re.ASCII)
 
 _EXPECTED = "expected a host name or a network such as intranet.example.org or 10.0.0.0/8"
@@ -35,7 +35,7 @@ _EXPECTED = "expected a host name or a network such as intranet.example.org or 1
 def _size(value: object) -> int:
     size = 0
     if isinstance(value, str):
-        # Pydantic's own reading goes over a float, which rounds, and overflows.
+        # Pydantic parses sizes as floats, which round and overflow.
         written = _SIZE.fullmatch(value)
         factor = ByteSize.byte_sizes.get((written[2] or "b").lower()) if written else None
         if written and factor:
@@ -50,7 +50,7 @@ def _size(value: object) -> int:
 
 
 def _number(value: object) -> float:
-    """Not a number for all that is none, which is outside of every range."""
+    """Convert to a float; NaN, which is outside every range, if it is not a number."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return nan
     try:
@@ -80,10 +80,10 @@ Count = Annotated[int, Field(ge=1, le=LARGEST)]
 
 
 def checked_entry(entry: str) -> str:
-    """An entry of the list as it is compared: a host name in lower case, an address, or a network.
+    """Validate and normalize an entry of `allow_private_hosts`: a host name, an IP address or a network.
 
     Raises:
-        ValueError: it is not one of these, or a metadata service, which an entry cannot allow.
+        ValueError: the entry is none of these, or is a metadata service, which cannot be allowed.
     """
     text = entry.strip()
     if "://" in text:
@@ -105,7 +105,7 @@ def checked_entry(entry: str) -> str:
 
 def _checked_network(text: str) -> str:
     address, _, prefix = text.partition("/")
-    if not (prefix.isascii() and prefix.isdigit()):  # Python takes a mask there, too
+    if not (prefix.isascii() and prefix.isdigit()):  # Python would accept a netmask too
         raise ValueError(f"{_EXPECTED}, with the length of its prefix behind `/`")
     try:
         network = ipaddress.ip_network(text, strict=False)
@@ -148,8 +148,8 @@ def _checked_name(text: str) -> str:
 
 
 def _in_ascii(name: str) -> str:
-    """A name in other letters as resolvers know it (IDNA, UTS 46), in the reading of URLs."""
-    from ada_url import URL  # few names need it
+    """Encode an internationalized host name in ASCII (IDNA, UTS 46), as in URLs."""
+    from ada_url import URL  # imported here, since few names need it
 
     try:
         return str(URL(f"http://{name}/").hostname)
@@ -171,14 +171,14 @@ def _kind(value: object) -> str:
 PrivateHosts = Annotated[
     Annotated[bool, WrapValidator(_switch), Tag("switch")]
     | Annotated[tuple[Annotated[str, AfterValidator(checked_entry)], ...], Tag("list")],
-    # With a plain union a mistake in an entry would also be reported as a list that is not a switch.
+    # A plain union would report an invalid entry also as a list that is not a bool.
     Discriminator(_kind),
 ]
-"""`false`, `true`, or a list of host names and networks; `ssrf` says what they allow."""
+"""`false`, `true`, or a list of host names and networks; `ssrf` documents what each allows."""
 
 
 class NetworkSettings(BaseModel):
-    """Limits and manners.
+    """Network settings: limits, timeouts and retries of requests.
 
     Times are in seconds, from 1 ms to 30 days; sizes in bytes, from 1 to 2^63 - 1, or with a suffix such as GiB.
     """
@@ -189,19 +189,19 @@ class NetworkSettings(BaseModel):
     connections_per_host: Annotated[int, Field(ge=1, le=1024)] = 16
     requests_per_second_per_host: Rate | None = None
     max_bytes: Size = ByteSize(2 * 1024**3)
-    """The largest body of one file, decoded."""
+    """Largest decoded body of one file."""
     connect_timeout: Seconds = 10
     stall_timeout: Seconds = 30
-    """The longest time without a byte."""
+    """Longest time without receiving a byte."""
     total_timeout: Seconds = 3600
-    """The longest time of one attempt."""
+    """Longest time of one attempt."""
     attempts: Annotated[int, Field(ge=1, le=100)] = 4
     max_redirects: Annotated[int, Field(ge=0, le=100)] = 10
-    """Of one attempt; 0 follows none."""
+    """Most redirects followed in one attempt."""
     allow_private_hosts: PrivateHosts = False
 
     def limits(self) -> Limits:
-        """The same as a plain value, for processes that have no use for models."""
+        """Convert to a plain value, for worker processes, which do not import Pydantic."""
         values = {name: getattr(self, name) for name in Limits._fields}
         return Limits(**values | {"max_bytes": int(self.max_bytes)})
 
@@ -223,6 +223,6 @@ class NetworkOverrides(BaseModel):
     allow_private_hosts: PrivateHosts | None = None
 
     def network(self, department: NetworkSettings) -> NetworkSettings:
-        """The department's settings with what this source says otherwise."""
+        """Apply these overrides to the settings of the department."""
         said = {name: value for name in NetworkSettings.model_fields if (value := getattr(self, name)) is not None}
         return department.model_copy(update=said)

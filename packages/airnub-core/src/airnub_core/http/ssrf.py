@@ -28,15 +28,15 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _CACHED = 4096
 """Number of cached decisions; one is needed at every request and every connection."""
-_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA hands out for the public internet (RFC 4291, 2.4)
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # global unicast, all that IANA assigns (RFC 4291, 2.4)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
-# RFC 3056: what counts is the IPv4 address that it carries; to some of the Pythons that we run on all of it is private.
+# 6to4 (RFC 3056): the embedded IPv4 address decides; some supported Python versions call the whole network private.
 _SIXTOFOUR = ipaddress.IPv6Network("2002::/16")
-# Reserved, but public to some of the Pythons that we run on; Oracle's metadata service is in the first (RFC 6890).
-# Azure keeps its own at an address of the public internet that only its machines can reach.
+# Reserved networks that some supported Python versions call global; Oracle's metadata service is in the first
+# (RFC 6890). Azure's metadata service has an address of the public internet that only its own machines can reach.
 _NOT_PUBLIC = [ipaddress.ip_network(text) for text in ("192.0.0.0/24", "3fff::/20", "168.63.129.16/32")]
-# Loopback, which on Linux unspecified addresses lead to; private (RFC 1918, RFC 4193), and shared by the customers of a
-# provider or the machines of an overlay network (RFC 6598). Neither link-local nor reserved addresses.
+# Loopback, and unspecified addresses, which Linux connects to loopback; private (RFC 1918, RFC 4193); shared by the
+# customers of a provider or the machines of an overlay network (RFC 6598). Not link-local or reserved addresses.
 _PRIVATE = [
     ipaddress.ip_network(text)
     for text in (
@@ -44,8 +44,8 @@ _PRIVATE = [
         "::1/128", "::/128", "fc00::/7",
     )
 ]  # fmt: skip
-# Services that hand out the credentials of a machine, by the documentation of their clouds: Amazon, Google, Azure
-# and others; Amazon's for containers and for pods; Azure's WireServer; Alibaba; Oracle's first one; Scaleway; Tencent.
+# Metadata services, which return credentials of the machine, from the documentation of the clouds: Amazon, Google,
+# Azure and others; Amazon for containers and for pods; Azure's WireServer; Alibaba; Oracle's first; Scaleway; Tencent.
 _METADATA = frozenset(
     ipaddress.ip_address(text)
     for text in (
@@ -58,7 +58,7 @@ _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _EMBEDDED = (48, 56, 64)
 """Lengths of NAT64 prefixes with which the IPv4 address is not in the last 32 bits (RFC 6052, 2.2)."""
 HOST_NAME = re.compile(r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
-"""A name that a resolver can know (RFC 1035, 2.3.4); underscores are in use."""
+"""A valid host name (RFC 1035, 2.3.4), with underscores, which are in use."""
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")  # RFC 6761, 6762, 8375 and ICANN's .internal
 
 
@@ -129,7 +129,7 @@ def refusal(url: str, host: str, address: str, allowed: Allowed) -> RefusedAddre
             f"If this one is meant, set a list of all that may be asked, with {address}"
         )
     else:
-        # A name covers what `true` covers; link-local and reserved addresses are listed as such.
+        # A listed name allows the same addresses as `true`; link-local and reserved ones must be listed themselves.
         entry = host if literal_address(host) is None and (ip is None or is_private(ip)) else address
         how = f"add {entry} to allow_private_hosts" if allowed else f"set allow_private_hosts: [{entry}]"
         remedy = f"If this host is meant, {how} for the source"

@@ -1,10 +1,12 @@
-"""Bodies as streams between the thread of the client and an event loop, with a bound on what waits between them: those
-of answers, and those of requests.
+"""Streaming bodies: pass response and request bodies between the client's thread and an asyncio event loop.
+
+Buffers between the two threads are bounded, so that a slow reader pauses the transfer.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from math import inf
 from time import monotonic
 
 from airnub_core.errors import HttpStatusError, IngestError, ProtocolError
@@ -14,17 +16,17 @@ from airnub_core.http.fetcher import EventLoop
 from airnub_core.http.request import Response, Transfer
 
 SMALL = 64 * 1024
-"""Bytes; an answer up to so many is handed over whole, and can be asked for again until then."""
+"""Size in bytes up to which a response is held back, so that it can still be retried from the start."""
 MOST_HELD = 256 * 1024
-"""Bytes of a body that wait to be read, or to be sent, but for those of the piece that exceeds it."""
+"""Buffered bytes of a body at which its writer pauses; the last chunk may exceed it."""
 _PIECE = 64 * 1024
-"""Bytes of a request's body that are handed over together."""
+"""Largest chunk in bytes of a request body."""
 _LONGEST_HELD = 0.1
-"""Seconds that the beginning of a body waits for the rest, before it is handed over without."""
+"""Longest time in seconds that the first bytes of a body are held back."""
 
 
 class StreamBody(NotedBody):
-    """The body of an answer. The client's thread writes, the event loop reads."""
+    """A response body, written by the client's thread and read by the event loop."""
 
     straight = None
 
@@ -32,7 +34,7 @@ class StreamBody(NotedBody):
         super().__init__()
         self.pieces: deque[bytes] = deque()
         self.taken = 0
-        """Bytes that were read; written by the event loop alone, as `size` is by the client's thread."""
+        """Number of bytes read; set only by the event loop, as `size` is set only by the client's thread."""
         self._sink = sink
 
     @property
@@ -48,37 +50,37 @@ class StreamBody(NotedBody):
         return self.resumable is not None and self.size > 0
 
     def take(self) -> bytes:
-        """All that waits, as one piece."""
+        """Remove and return all buffered bytes."""
         pieces = [self.pieces.popleft() for _ in range(len(self.pieces))]
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 class StreamSink:
-    """The answer to one request: its headers are awaited with `head`, then its body is iterated over."""
+    """Sink of one streamed response: await `head` for status and headers, then iterate over `read` for the body."""
 
     takes_all = True
     cuts = parks = False
 
     def __init__(self, client: Client, event_loop: EventLoop, on_end: Callable[[], None]) -> None:
-        """Wait for an answer.
+        """Create a sink for one request.
 
         Args:
-            client: makes the request.
-            event_loop: in which it is awaited.
-            on_end: called in the event loop when nothing more comes.
+            client: sends the request.
+            event_loop: the event loop in which the response is awaited.
+            on_end: called in the event loop when the request has ended.
         """
         self._client, self._event_loop, self._on_end = client, event_loop, on_end
         self.transfer: Transfer | None = None
         self.head: asyncio.Future[Response] = event_loop.loop.create_future()
         self.error: BaseException | None = None
-        """Why the body ended early."""
+        """The error that interrupted the body."""
         self.is_truncated = False
-        """Whether it is the body of an error, of which only the beginning was kept."""
+        """Whether the body is the truncated body of an error response."""
         self._body: StreamBody | None = None
         self._received: Response | None = None
         self._began = 0.0
         self._has_begun = False
-        """Whether the headers were handed over."""
+        """Whether `head` is set, or about to be set in the event loop."""
         self._ended = False
         self._reading: asyncio.Future[None] | None = None
 
@@ -86,14 +88,14 @@ class StreamSink:
 
     @property
     def can_restart(self) -> bool:
-        """Until something was handed over."""
+        """Whether the response was not delivered yet, so that a retry may start with a new body."""
         return not self._has_begun
 
     def body(self, response: Callable[[], Response]) -> Body:
-        """An empty one.
+        """Create an empty body for a response.
 
         Raises:
-            ProtocolError: something of another one was handed over.
+            ProtocolError: part of a different response body was delivered already.
         """
         received = response()
         if self._has_begun:
@@ -104,41 +106,41 @@ class StreamSink:
         return self._body
 
     def has_more(self, body: StreamBody) -> None:
-        """A piece has come."""
+        """Deliver a chunk, or hold it back while the body has at most `SMALL` bytes."""
         if not self._has_begun:
             if body.size <= SMALL:
                 return
             self._begin()
         self._event_loop.call(self._wake)
 
-    def look(self, now: float, *, is_idle: bool) -> float | None:  # noqa: ARG002
-        """As a watcher of the client: hand over what comes slowly."""
+    def look(self, now: float, *, is_idle: bool) -> float:  # noqa: ARG002
+        """Deliver a body that was held back for `_LONGEST_HELD`; called by the client as a `Watcher`."""
         if self._has_begun:
-            return None
+            return inf
         wait = self._began + _LONGEST_HELD - now
         if wait <= 0:
             self._begin()
-            return None
+            return inf
         return wait
 
     def crashed(self, error: BaseException) -> None:
-        """As a watcher of the client: it has ended."""
+        """Fail the request with the error that ended the client; called by the client as a `Watcher`."""
         self.abort(error)
 
     def whole(self, received: Response, _body: Body) -> None:
-        """Nothing more comes."""
+        """Deliver a complete response."""
         self._received = received
         self._begin()
         self._end(None)
 
     def not_modified(self, received: Response) -> None:
-        """As any other answer without a body."""
+        """Deliver a 304 response, which has no body."""
         self._received, self._body = received, StreamBody(self)
         self._begin()
         self._end(None)
 
     def failed(self, transfer: Transfer, error: IngestError) -> None:
-        """An error of the server is an answer; any other is raised where the answer is awaited, or its body read."""
+        """Deliver an error status as a response; raise any other error from `head` or `read`."""
         self._client.unwatch(self)
         if isinstance(error, HttpStatusError) and transfer.last is not None and not self._has_begun:
             self._received, body = transfer.last, StreamBody(self)
@@ -155,11 +157,11 @@ class StreamSink:
         self._end(error)
 
     def discard(self, _body: Body) -> None:
-        """Another attempt begins with an empty one."""
+        """Stop watching the client; a retry creates a new body."""
         self._client.unwatch(self)
 
     def park(self, _body: Body) -> None:
-        """It is in memory alone."""
+        """Stop watching the client; a body in memory cannot be kept."""
         self._client.unwatch(self)
 
     def _begin(self) -> None:
@@ -177,7 +179,7 @@ class StreamSink:
     # --- in the event loop --------------------------------------------------------------------------------------------
 
     def abort(self, error: BaseException) -> None:
-        """The client makes no more requests: a body that has not come to its end raises this too."""
+        """Raise the error that ended the client from `head`, or from `read` if the body is incomplete."""
         self._event_loop.call(lambda: self._raise(error))
         if not self._ended:
             self.error = error
@@ -185,17 +187,17 @@ class StreamSink:
         self._event_loop.call(self._wake)
 
     def close(self) -> None:
-        """Nothing more is read."""
+        """Cancel the request if it is still running."""
         if not self._ended and self.transfer is not None:
             self._client.cancel(self.transfer)
             self._on_end()
 
     async def read(self) -> AsyncIterator[bytes]:
-        """The pieces of the body as they come.
+        """Yield chunks of the body as they are received.
 
         Raises:
-            IngestError: it ended early.
-            BaseException: that ended the client.
+            IngestError: the transfer was interrupted.
+            BaseException: the error that ended the client.
         """
         body = self._body
         assert body is not None, "the headers have come"
@@ -232,7 +234,7 @@ class StreamSink:
 
 
 class BytesContent:
-    """The body of a request that is there."""
+    """A request body in memory."""
 
     can_rewind = True
 
@@ -242,18 +244,18 @@ class BytesContent:
         self._sent = 0
 
     def rewind(self) -> None:
-        """Begin again."""
+        """Restart at the first byte."""
         self._sent = 0
 
     def read(self, most: int) -> bytes:
-        """The next bytes."""
+        """Return the next chunk of at most `most` bytes; empty at the end."""
         piece = self._content[self._sent : self._sent + most]
         self._sent += len(piece)
         return piece
 
 
 class StreamContent:
-    """The body of a request that comes while it is sent. The event loop writes, the client's thread reads."""
+    """A streamed request body, written by the event loop and read by the client's thread."""
 
     can_rewind = False
 
@@ -267,10 +269,13 @@ class StreamContent:
         self._waiting: asyncio.Future[None] | None = None
 
     def rewind(self) -> None:
-        """It is sent once."""
+        """Do nothing: a stream can be sent only once."""
 
     def read(self, most: int) -> bytes | None:
-        """The next bytes, `None` where there are none yet; in the loop of the client."""
+        """Return the next chunk of at most `most` bytes; empty at the end, `None` if none is available yet.
+
+        Called in the loop of the client.
+        """
         if not self._pieces:
             return b"" if self._ended else None
         piece = self._pieces.popleft()
@@ -283,7 +288,7 @@ class StreamContent:
         return piece
 
     async def feed(self, stream: AsyncIterable[bytes]) -> None:
-        """Write all that comes, and wait while too much of it has not been sent."""
+        """Write the chunks of a stream; waits while `MOST_HELD` bytes or more are not sent yet."""
         assert self.transfer is not None, "it was submitted"
         async for piece in stream:
             if not piece:

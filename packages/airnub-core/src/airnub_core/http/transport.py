@@ -1,13 +1,14 @@
-"""The client as httpx has it, for code of departments: an `httpx.AsyncClient` whose requests the engine's client makes.
+"""httpx transport: an `httpx.AsyncClient` for code of departments, whose requests the engine's client sends.
 
-Redirects, cookies, credentials, checks of addresses, TLS, proxies, retries, and the limits of rate, connections, time
-and size are below it, and the same as for files. httpx's own redirects and cookies are off.
+Redirects, cookies, credentials, SSRF protection, TLS, proxies, retries, rate limits, and limits of connections, time
+and size are those of file downloads. The redirects and cookies of httpx are disabled.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import inf
 from typing import Any
 
 import httpx
@@ -33,9 +34,9 @@ from airnub_core.http.streams import BytesContent, StreamContent, StreamSink
 from airnub_core.http.url import origin_of
 
 _OURS = frozenset({"accept-encoding", "connection", "content-length", "expect", "host", "transfer-encoding"})
-"""Headers of a request that libcurl writes by itself: a Host of httpx would be that of every redirect."""
+"""Request headers set by libcurl instead of httpx; the Host of httpx would be sent to every redirect target."""
 _ENCODING = b"content-encoding"
-"""A header of an answer that httpx would act on: bodies are decoded here, within `max_bytes`."""
+"""Response header removed for httpx, which would decode the body again; it is decoded here, within `max_bytes`."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _ERRORS: dict[type[IngestError], type[httpx.RequestError]] = {
     ConnectionFailedError: httpx.ConnectError,
@@ -47,23 +48,23 @@ _ERRORS: dict[type[IngestError], type[httpx.RequestError]] = {
     TooManyRedirectsError: httpx.TooManyRedirects,
     TruncatedBodyError: httpx.RemoteProtocolError,
 }
-"""What errors are to httpx; a plain `httpx.TransportError` else."""
+"""The httpx exception for each error; `httpx.TransportError` for all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a client sends for its source, and within which limits."""
+    """The source of a client: its limits, headers and URL."""
 
     source: str
     limits: Limits
     url: str | None = None
-    """Its origin alone gets the headers."""
+    """URL of the source; only requests to its origin get the headers."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Names in lower case."""
+    """Request headers of the source, including secrets; names in lower case."""
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Requests of one source, over the engine's client; belongs to one event loop."""
+    """httpx transport that sends the requests of one source with the engine's client; belongs to one event loop."""
 
     def __init__(self, client: Client, event_loop: EventLoop, origin: Origin) -> None:
         self._client, self._event_loop, self._origin = client, event_loop, origin
@@ -73,10 +74,12 @@ class Transport(httpx.AsyncBaseTransport):
         client.watch(self)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Ask, with redirects and retries; an extension `retry` says whether the request may be made again.
+        """Send a request, following redirects and retrying.
+
+        The request extension `retry` (a bool) overrides whether the request may be retried.
 
         Raises:
-            httpx.TransportError: no answer came; its `__cause__` is the engine's error.
+            httpx.TransportError: the request failed without a response; its `__cause__` is the engine's error.
         """
         sink = StreamSink(self._client, self._event_loop, lambda: self._open.discard(sink))
         feeding: asyncio.Task[None] | None = None
@@ -115,25 +118,26 @@ class Transport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        """Give up on all that is under way."""
+        """Cancel all running requests."""
         for sink in list(self._open):
             sink.close()
         self._client.call(lambda: self._client.unwatch(self))
 
-    def look(self, _now: float, *, is_idle: bool) -> None:
-        """As `Watcher`: there is nothing to do."""
+    def look(self, now: float, *, is_idle: bool) -> float:  # noqa: ARG002
+        """Do nothing; `Watcher` requires it."""
+        return inf
 
     def crashed(self, error: BaseException) -> None:
-        """As `Watcher`."""
+        """Fail all running requests; called by the client as a `Watcher`."""
         self._event_loop.call(lambda: self.abort(error))
 
     def abort(self, error: BaseException) -> None:
-        """The client makes no more requests: all that waits raises this."""
+        """Raise the error that ended the client from all running requests."""
         for sink in list(self._open):
             sink.abort(error)
 
     def _headers(self, request: httpx.Request, url: str) -> dict[str, str]:
-        """Those of the request, and of the source: for its own origin, and where the request says nothing else."""
+        """Merge the headers of request and source; the source's are defaults, and only for its own origin."""
         headers: dict[str, str] = {}
         if self._own is not None and origin_of(url) == self._own:
             headers.update(self._origin.headers)
@@ -141,13 +145,13 @@ class Transport(httpx.AsyncBaseTransport):
         for name, value in request.headers.multi_items():
             if name not in _OURS:
                 own[name] = f"{own[name]}{'; ' if name == 'cookie' else ', '}{value}" if name in own else value
-        # httpx adds this one to all requests; the source's is meant where it has one.
+        # httpx adds `Accept: */*` to all requests, which must not override the source's header.
         if own.get("accept") == "*/*" and "accept" in headers:
             del own["accept"]
         return headers | own
 
     def _limits(self, request: httpx.Request) -> Limits:
-        """The source's, and the timeouts of the request where they are shorter."""
+        """Return the limits of the source, with the timeouts of the request if they are shorter."""
         limits, timeout = self._origin.limits, request.extensions.get("timeout") or {}
         if (connect := timeout.get("connect")) is not None:
             limits = limits._replace(connect_timeout=min(connect, limits.connect_timeout))
@@ -164,7 +168,7 @@ class Transport(httpx.AsyncBaseTransport):
         return BytesContent(content) if content or request.method.upper() in _WITH_BODY else None
 
     def _watch_pool(self, request: httpx.Request, transfer: Transfer, sink: StreamSink) -> None:
-        """Give up on a request that has not begun when the time for that is over."""
+        """Fail a request that gets no connection within its `pool` timeout."""
         seconds = (request.extensions.get("timeout") or {}).get("pool")
         if seconds is None:
             return
@@ -196,15 +200,13 @@ class _Stream(httpx.AsyncByteStream):
 
 
 class _OwnOriginAuth(httpx.Auth):
-    """Lets an `httpx.Auth` answer only the servers that it was asked to sign in to: not a 401 behind a redirect to
-    another origin.
-    """
+    """Wraps an `httpx.Auth` so that it does not answer a 401 of a different origin, reached by a redirect."""
 
     def __init__(self, auth: httpx.Auth) -> None:
         self._auth = auth
 
     async def async_auth_flow(self, request: httpx.Request) -> Any:
-        """As httpx asks for."""
+        """Run the flow of the wrapped auth; end it at a 401 of a different origin."""
         flow = self._auth.async_auth_flow(request)
         try:
             sent = await anext(flow)
@@ -225,23 +227,23 @@ _NO_AUTH = httpx.Auth()
 
 
 class _NoCookies(httpx.Cookies):
-    """Cookies are kept below."""
+    """Cookie jar of httpx that ignores response cookies, since the transport keeps them."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         pass
 
 
 class AsyncClient(httpx.AsyncClient):
-    """What `Engine.client` gives."""
+    """The HTTP client that `Engine.client` returns."""
 
     @property
     def cookies(self) -> httpx.Cookies:
-        """None: those of servers are kept below."""
+        """An empty jar; the transport keeps the cookies of servers."""
         return _NoCookies()
 
     @cookies.setter
     def cookies(self, cookies: Any) -> None:
-        """As httpx has it, for those that code brings; they are not kept."""
+        """Ignore assigned cookies; httpx assigns them when a client is created."""
 
     async def send(
         self,
@@ -249,28 +251,34 @@ class AsyncClient(httpx.AsyncClient):
         *,
         stream: bool = False,
         auth: Any = httpx.USE_CLIENT_DEFAULT,
-        follow_redirects: Any = httpx.USE_CLIENT_DEFAULT,  # noqa: ARG002  # they are followed below
+        follow_redirects: Any = httpx.USE_CLIENT_DEFAULT,  # noqa: ARG002  # the transport follows redirects
     ) -> httpx.Response:
         given = self.auth if auth is httpx.USE_CLIENT_DEFAULT else self._build_auth(auth)
-        # Without one httpx would make a header of user and password in a URL, in place of one that is there.
+        # Without an auth, httpx would replace an Authorization header with one from a user and password in the URL.
         own_auth = _NO_AUTH if given is None else _OwnOriginAuth(given)
         return await super().send(request, stream=stream, auth=own_auth, follow_redirects=False)
 
 
 def new_async_client(transport: Transport, user_agent: str, auth: Any = None) -> AsyncClient:
-    """An `httpx.AsyncClient` over a transport; closing it ends its requests, and not the client below."""
+    """Create an `httpx.AsyncClient` over a transport; closing it cancels its requests, but keeps the engine's client.
+
+    Args:
+        transport: the transport.
+        user_agent: value of the User-Agent header.
+        auth: credentials that httpx accepts as `auth`.
+    """
     return AsyncClient(
         transport=transport,
         auth=auth,
         headers={"user-agent": user_agent},
         follow_redirects=False,
         trust_env=False,
-        timeout=None,  # the source's limits hold
+        timeout=None,  # the limits of the source apply
     )
 
 
 def _headers_of(received: Response, *, is_truncated: bool) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer, several of one name among them."""
+    """Header lines as pairs, repeated names included, without those that do not match the delivered body."""
     pairs = [line.partition(b":") for line in received.lines]
     headers = [(name.strip(), value.strip()) for name, colon, value in pairs if colon]
     is_decoded = any(name.lower() == _ENCODING for name, _ in headers)
@@ -279,7 +287,7 @@ def _headers_of(received: Response, *, is_truncated: bool) -> list[tuple[bytes, 
 
 
 def _as_httpx(error: IngestError, request: httpx.Request) -> httpx.RequestError:
-    """The error that httpx raises in such a case, in our words."""
+    """The httpx exception for an error of the engine, with the engine's message."""
     kind = _ERRORS.get(type(error), httpx.TransportError)
     if isinstance(error, TransferTimeoutError):
         kind = httpx.ConnectTimeout if error.limit == "connect_timeout" else httpx.ReadTimeout
@@ -287,6 +295,6 @@ def _as_httpx(error: IngestError, request: httpx.Request) -> httpx.RequestError:
 
 
 def _feeding_ended(task: "asyncio.Task[None]", sink: StreamSink) -> None:
-    """What a stream of a request raised is raised by the request."""
+    """Fail a request with the exception that its body stream raised."""
     if not task.cancelled() and (error := task.exception()) is not None and not sink.head.done():
         sink.head.set_exception(error)

@@ -1,6 +1,6 @@
-"""URLs: which may be asked for, and what the connection is made to. The one grammar is that of browsers (WHATWG, ada).
+"""URLs: parse and validate http and https URLs by the URL Standard of browsers (WHATWG), with the parser ada.
 
-Plain URLs, which nearly all are, are read without a parser.
+Plain URLs, which are nearly all, are matched by a regular expression instead.
 """
 
 import re
@@ -17,25 +17,25 @@ WITH_PORT = "an http or https URL with a port from 1 to 65535"
 _PORTS = {"http": 80, "https": 443}
 _PATH = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]"
 _QUERY = r"[A-Za-z0-9._~!$&()*+,;=:@/?-]"
-# Runs of plain characters, with what is escaped between them: a choice at each character takes three times as long.
+# Runs of plain characters with escapes between them: an alternation for each character takes three times as long.
 _PLAIN = re.compile(
     r"(https?)://((?:[a-z0-9-]{1,63}\.){0,9}[a-z0-9-]{1,63})"
     r"(?::([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
     rf"(?:/{_PATH}*(?:%[0-9A-Fa-f]{{2}}{_PATH}*)*(?:\?{_QUERY}*(?:%[0-9A-Fa-f]{{2}}{_QUERY}*)*)?)?"
 )
-# A host whose last label is a number is an address: the parser reads it, except in the usual form.
+# A host whose last label is a number is an IPv4 address; the parser normalizes all forms except the usual one.
 _BYTE = r"(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])"
 _ODD_ADDRESS = re.compile(rf"(?!{_BYTE}(?:\.{_BYTE}){{3}}$)(?:.*\.)?(?:\d+|0x[0-9a-f]*)$")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _ABSOLUTE = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST = 65_536
-"""Characters; servers refuse a tenth of it, and the parser takes time for more."""
+"""Most characters of a URL; servers reject a tenth of it, and longer ones take the parser much time."""
 _HOST = re.compile(r"https?://([a-z0-9.:-]+)/")
 
 
 class Url(NamedTuple):
-    """What is asked; `host` and `port` as the connection is made to them."""
+    """A parsed URL; `host` and `port` are those of the connection."""
 
     url: str
     scheme: str
@@ -44,26 +44,31 @@ class Url(NamedTuple):
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """Scheme, host and port: which servers may see the headers of a source."""
+        """Scheme, host and port; only one origin gets the headers of a source."""
         return self.scheme, self.host, self.port
 
 
 def parse_url(asked: str, url: str, base: str = "") -> Url:
-    """The target of a URL, seen from `base`; `asked` is what an error names.
+    """Parse a URL.
+
+    Args:
+        asked: the URL originally requested, for error messages.
+        url: the URL, which may be relative to `base`.
+        base: the base URL; empty for an absolute URL.
 
     Raises:
-        RefusedUrlError: it cannot be read, is not an http or https URL with a host, or its port cannot be used.
+        RefusedUrlError: the URL is invalid, is not an http or https URL with a host, or its port cannot be used.
     """
     if (match := _PLAIN.fullmatch(url)) and "/." not in url and not _is_odd(match[2]):
         scheme, host, port = match.groups()
         return Url(url, scheme, host, int(port) if port else _PORTS[scheme])
-    from ada_url import URL, join_url  # few URLs need it
+    from ada_url import URL, join_url  # imported here, since few URLs need it
 
     if len(url) > _LONGEST:
         raise RefusedUrlError(asked, f"one of {len(url):,} characters, of which at most {_LONGEST:,} are taken")
     if _CONTROL.search(url):
         raise RefusedUrlError(asked, "one with control characters")
-    # To a browser a backslash is a slash, and what stands behind it another host.
+    # The URL Standard treats a backslash as a slash, so that the text after it could become the host.
     written = url.replace("\\", "%5C")
     try:
         if base and not _SCHEME.match(written):
@@ -86,10 +91,10 @@ def parse_url(asked: str, url: str, base: str = "") -> Url:
 
 
 def check_url(url: str) -> str:
-    """A URL of settings, as it is.
+    """Validate a URL in settings, and return it unchanged.
 
     Raises:
-        ValueError: it cannot be asked for, or has white space in it, which its author did not mean.
+        ValueError: the URL is invalid or contains whitespace, which is unlikely to be intended.
     """
     try:
         parse_url(url, url)
@@ -101,9 +106,7 @@ def check_url(url: str) -> str:
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port: which servers may see the headers of a source. A URL that cannot be read is an origin of
-    its own.
-    """
+    """Scheme, host and port of a URL; an invalid URL is an origin of its own."""
     try:
         return parse_url(url, url).origin
     except RefusedUrlError:
@@ -111,7 +114,7 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
 
 
 def host_of(url: str) -> str:
-    """Which host's turn a URL takes: its name and port; the URL itself where it cannot be read."""
+    """Host and port of a URL, for per-host queues; the URL itself if it is invalid."""
     if plain := _HOST.match(url):
         return plain.group(1)
     try:
@@ -121,7 +124,7 @@ def host_of(url: str) -> str:
 
 
 def may_be_host(host: str) -> bool:
-    """Whether it is an address, or a name that a resolver can know."""
+    """Whether a host is an IP address or a valid host name."""
     return literal_address(host) is not None or HOST_NAME.fullmatch(host) is not None
 
 
@@ -133,7 +136,7 @@ def _is_odd(host: str) -> bool:
 def _has_usable_port(url: str) -> bool:
     try:
         parts = urlsplit(url)
-    except ValueError:  # it fails for something else
+    except ValueError:  # invalid for a different reason
         return True
     try:
         return parts.port != 0

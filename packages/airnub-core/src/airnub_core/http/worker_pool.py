@@ -37,24 +37,24 @@ _LEAST_ATTEMPTS = 3
 class WorkerPool:
     """A pool of downloaders, a context manager; downloaders still running on exit are stopped."""
 
-    def __init__(self, config: DownloaderConfig, processes: int = 1, client: Client | None = None) -> None:
+    def __init__(self, config: DownloaderConfig, processes: int, client: Client) -> None:
         """Start the downloaders.
 
         Args:
             config: configuration of all downloaders together.
             processes: number of processes, including this one.
-            client: the HTTP client of this process, limited to its share meanwhile; `None` creates one.
+            client: the HTTP client of this process, limited to its share meanwhile.
         """
         self._client = client
-        if client is not None:
-            client.share(processes)
+        client.share(processes)
         self._config = config
         self._size = processes
         self._queue: SimpleQueue[tuple[int, Packet]] = SimpleQueue()
         self._places: list[_Place] = []
         self._attempts: Counter[int] = Counter()
         """By job number, the crashes that the job was in flight at."""
-        self._losses = 0
+        self.losses = 0
+        """Number of crashed processes."""
         self._closed = False
         self._stopping = threading.Event()
         try:
@@ -71,19 +71,9 @@ class WorkerPool:
         return self._size
 
     @property
-    def has_started(self) -> bool:
-        """Whether all downloaders have started, as far as `results` has reported."""
-        return all(place.is_ready or place.is_over for place in self._places)
-
-    @property
     def has_idle(self) -> bool:
         """Whether a downloader that accepts jobs has none."""
         return any(place.takes_jobs and not place.member.out for place in self._places)
-
-    @property
-    def losses(self) -> int:
-        """Number of crashed processes."""
-        return self._losses
 
     def add(self, requests: list[Request]) -> None:
         """Add jobs to the least busy downloader that has started and repeats no jobs of a crashed process."""
@@ -168,17 +158,17 @@ class WorkerPool:
         """Handle the end of a downloader: replace a crashed process, and return the results of jobs that fail."""
         place = self._places[number]
         if status is None or self._stopping.is_set():
-            place.member.join()  # what it has not given is in the queue then
+            place.member.join()  # its last results are in the queue after that
             place.is_over = True
             return []
-        self._losses += 1
+        self.losses += 1
         place.member.join()
         self._clear_away(place)
         given_up = self._do_again(place, status)
         place.is_ready, place.folder = False, None
         place.reported.clear()
-        if self._losses <= MOST_LOSSES and (place.lots or not self._closed):
-            with suppress(OSError):  # the system has no room for another process
+        if self.losses <= MOST_LOSSES and (place.lots or not self._closed):
+            with suppress(OSError):  # the system cannot start a process
                 place.member = ProcessWorker(self._config.share(number, self._size), self._sender(number))
                 if self._stopping.is_set():  # set by a different thread in the meantime
                     place.member.stop()
@@ -226,8 +216,7 @@ class WorkerPool:
             self.stop()
         for place in self._places:
             place.member.join()
-        if self._client is not None:
-            self._client.share(1)
+        self._client.share(1)
 
 
 class _Place:

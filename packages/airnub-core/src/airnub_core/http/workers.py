@@ -1,7 +1,7 @@
-"""Workers: the members of a pool, a downloader on the client of this process, and downloaders in separate processes.
+"""Workers: the members of a worker pool: a downloader in a thread of this process, and downloaders in processes.
 
-A process gets requests on its standard input, and answers on its standard output, both pickled as plain tuples; what
-the index knows stays here. It ends when its input does: with the process that started it, however that ended.
+A worker process reads requests from its standard input and writes responses to its standard output, both pickled as
+plain tuples. Index rows are not sent to it. It exits at the end of its input, hence also when its parent is killed.
 """
 
 import gc
@@ -23,26 +23,27 @@ from airnub_core.http.request import Request, Response
 
 CLOSE, STOP = "close", "stop"
 _LONGEST_END = 5.0
-"""Seconds that a process may take to end when it has closed its output."""
+"""Longest time in seconds for a process to exit after it has closed its output."""
 _COMMAND = "from airnub_core.http.workers import main; main()"
 
 
 class Ended(NamedTuple):
-    """A member has ended, as it should (`None`), or by itself, with an exit status."""
+    """A worker has ended."""
 
     status: int | None = None
+    """Exit status of a process that ended unexpectedly; `None` for an expected end."""
 
 
 Packet = list[Result] | str | Ended | BaseException
-"""What a member sends: results, the folder that it stages in when it has started, that it has ended, or why."""
+"""A message of a worker: results, its staging folder once it has started, its end, or the exception that ended it."""
 
 
 class ThreadWorker:
-    """A downloader in this process, in the thread of its client."""
+    """A downloader in this process, which runs in the thread of its HTTP client."""
 
-    def __init__(self, config: DownloaderConfig, send: Callable[[Packet], None], client: Client | None) -> None:
+    def __init__(self, config: DownloaderConfig, send: Callable[[Packet], None], client: Client) -> None:
         self.out: dict[int, Request] = {}
-        """Requests without a result, by number."""
+        """Requests in flight, by number."""
         self._downloader = Downloader(config, send, client, lambda: send(Ended()))
         self._send = send
         self._is_finished = False
@@ -66,18 +67,18 @@ class ThreadWorker:
             self._is_finished = True
             try:
                 self._downloader.finish()
-            except BaseException as error:  # noqa: BLE001  # it is raised where the results are read
+            except BaseException as error:  # noqa: BLE001  # `WorkerPool.results` raises it
                 self._send(error)
 
 
 class ProcessWorker:
-    """A downloader in a process beside this one."""
+    """A downloader in a separate process."""
 
     def __init__(self, config: DownloaderConfig, send: Callable[[Packet], None]) -> None:
         self.out: dict[int, Request] = {}
-        """Requests without a result, by number."""
+        """Requests in flight, by number."""
         self._send = send
-        # A session of its own: Ctrl-C is for this process, which then tells the others to stop.
+        # A session of its own, so that only this process receives Ctrl-C; it then stops the worker processes.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _COMMAND],
             stdin=subprocess.PIPE,
@@ -85,7 +86,7 @@ class ProcessWorker:
             start_new_session=True,
         )
         self._dismissed = False
-        # Requests are written beside: the pipe is full long before the process has started.
+        # Requests are written in a thread, since the pipe is full long before the process has started.
         self._writing = SerialExecutor("airnub-jobs")
         self._tell(config)
         self._thread = threading.Thread(target=self._read, name="airnub-results", daemon=True)
@@ -112,7 +113,7 @@ class ProcessWorker:
         self._writing.close()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                with suppress(BrokenPipeError):  # it has ended without reading all it was sent
+                with suppress(BrokenPipeError):  # the process ended without reading all its input
                     pipe.close()
 
     def _read(self) -> None:
@@ -120,7 +121,7 @@ class ProcessWorker:
         try:
             while (packet := pickle.load(self._process.stdout)) is not None:  # noqa: S301  # our own process
                 self._send(packet if isinstance(packet, str) else [self._result(one) for one in packet])
-        except Exception as error:  # noqa: BLE001  # reading a pickle may raise anything; the exit status says how it ended
+        except Exception as error:  # noqa: BLE001  # unpickling may raise anything; the exit status has the cause
             if not isinstance(error, EOFError | pickle.UnpicklingError):
                 traceback.print_exc()
             status = self._status()
@@ -132,7 +133,7 @@ class ProcessWorker:
         return Response(self.out[sent[0]], *sent[1:]) if isinstance(sent, tuple) else sent
 
     def _status(self) -> int:
-        """The exit status of a process that sends nothing more, or nothing that can be read."""
+        """Exit status of a process whose output has ended or is invalid; kills it after `_LONGEST_END`."""
         try:
             return self._process.wait(_LONGEST_END)
         except subprocess.TimeoutExpired:
@@ -148,12 +149,12 @@ class ProcessWorker:
             pickle.dump(message, self._process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
             self._process.stdin.flush()
         except (BrokenPipeError, ValueError):
-            pass  # it has ended, or is closed; and the thread that reads its results says how
+            pass  # the process has ended; the thread that reads its results reports it
 
 
 def main() -> None:
-    """Be a process that downloads; the first message of standard input is its `DownloaderConfig`."""
-    gc.freeze()  # what was imported stays
+    """Run a worker process; the first message on standard input is its `DownloaderConfig`."""
+    gc.freeze()  # imported modules are never collected
     source, sink = sys.stdin.buffer, sys.stdout.buffer
 
     def send(packet: list[Any] | str | None) -> None:
@@ -185,11 +186,11 @@ def main() -> None:
                 downloader.add([Request(*values) for values in message])
 
     threading.Thread(target=listen, name="airnub-requests", daemon=True).start()
-    # The thread that listens cannot be stopped, and Python would wait for it.
+    # `os._exit`, since the listening thread may block in a read at exit.
     try:
         downloader.finish()
         send(None)
-    except BaseException:  # noqa: BLE001  # it is shown, and the exit status says so to the process that started this
+    except BaseException:  # noqa: BLE001  # printed; the parent process sees the exit status
         traceback.print_exc()
         os._exit(1)
     os._exit(0)

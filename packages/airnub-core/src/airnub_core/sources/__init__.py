@@ -1,7 +1,7 @@
 """Kinds of source: settings and ingestion of each.
 
-base         what every kind has, and what a new kind must bring
+base         the settings of all kinds, and the steps to add a kind
 files        URLs of files
-apis         JSON APIs: `pagination`, `records` and `watermarks`
-pages        links on web pages: `html`, or a `sitemap`
+apis         JSON APIs: their watermarks; `pagination` and `records`
+pages        links on web pages and in sitemaps; `html`
 """

@@ -1,14 +1,19 @@
-"""JSON APIs: store every response unchanged, and write the records of all pages of a source to one JSON Lines file."""
+"""JSON APIs: store every response unchanged, and write the records of all pages of a source to one JSON Lines file.
 
-from collections.abc import Mapping, Sequence
+An incremental source has a watermark: how far it was read, and so which of its records are new.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import model_validator
 
+from airnub_common import sha256_hex
 from airnub_core.concurrency import in_thread, together
-from airnub_core.errors import HttpStatusError, ItemError
+from airnub_core.errors import HttpStatusError, ItemError, MissingPathError
 from airnub_core.http.request import Response
 from airnub_core.http.url import origin_of
 from airnub_core.items import Item
@@ -27,9 +32,8 @@ from airnub_core.sources.base import (
     Url,
     with_warnings,
 )
-from airnub_core.sources.pagination import Pages, Paginator, whole_url
-from airnub_core.sources.records import LARGE, json_lines, parse_json, records_at
-from airnub_core.sources.watermarks import NewRecords, Watermark
+from airnub_core.sources.pagination import Pages, Paginator, is_sendable, whole_url
+from airnub_core.sources.records import LARGE, described, json_lines, parse_json, records_at, value_at
 from airnub_core.store.layout import derived_url, records_name
 from airnub_core.store.manifest import url_digest
 
@@ -40,6 +44,8 @@ JSON_LINES = "application/x-ndjson"
 """Media type of the files of records."""
 SETTLED_TOGETHER = 20
 """Pages that are made durable together: a run that is killed in a long walk does not ask for all of them again."""
+MAX_BORDER = 10_000
+"""Records of a watermark's value that are remembered; of more, all come again: twice is better than never."""
 
 
 class Auth(Part):
@@ -137,18 +143,20 @@ def _listed(source: ApiSource) -> Listed | None:
 
 
 async def _ingest_api(engine: "Engine", source: ApiSource, headers: Mapping[str, str]) -> list[Outcome]:
-    last = Watermark.parse(engine.index.watermark(source.name) if source.incremental else None)
+    watermark = None
+    if source.incremental is not None:
+        watermark = Watermark(source.incremental.field, engine.index.watermark(source.name))
+    last = None if watermark is None else watermark.last
     whole = Item(
         source.name,
-        whole_url(source, last.value),
+        whole_url(source, last),
         source.network(engine.network),
         headers,
         withdraws=source.withdraws,
     )
     records = records_name(source.name)
     begun = None if source.records is None else engine.begin(whole, records)
-    news = NewRecords(last, source.incremental.field) if source.incremental else None
-    reading = _Reading(engine, source, whole, news)
+    reading = _Reading(engine, source, whole, watermark)
     try:
         await reading.pages()
     except ItemError as error:
@@ -166,25 +174,25 @@ async def _ingest_api(engine: "Engine", source: ApiSource, headers: Mapping[str,
     if begun is None:
         await reading.settle()
         return reading.outcomes
-    if last.value is not None and not reading.lines:
+    if last is not None and not reading.lines:
         await reading.settle()
         return [engine.report(Outcome(source.name, Status.UNCHANGED, url=whole.url, attempts=reading.attempts))]
     collected = engine.keep(begun, b"".join(reading.lines), JSON_LINES, reading.responses)
     outcomes = await reading.settle(collected)
-    if news is not None and news.watermark.value is not None:
+    if watermark is not None and watermark.value is not None:
         # Only now: a run that ends before asks for the same records again.
-        engine.index.move_watermark(source.name, news.watermark.as_text())
+        engine.index.move_watermark(source.name, watermark.as_text())
     return outcomes
 
 
 class _Reading:
     """One API, page by page; what came before an error is there."""
 
-    def __init__(self, engine: "Engine", source: ApiSource, whole: Item, news: NewRecords | None) -> None:
+    def __init__(self, engine: "Engine", source: ApiSource, whole: Item, watermark: "Watermark | None") -> None:
         self._engine = engine
         self._source = source
         self._whole = whole
-        self._news = news
+        self._watermark = watermark
         self._settled = 0
         self.responses: list[Response] = []
         self.lines: list[bytes] = []
@@ -221,8 +229,8 @@ class _Reading:
         answer = parse_json(walk.url, content)
         if self._source.records is not None:
             records = records_at(walk.url, answer, self._source.records)
-            if self._news is not None:
-                records = self._news.among(walk.url, records)
+            if self._watermark is not None:
+                records = self._watermark.new_among(walk.url, records)
             if records:
                 self.lines.append(json_lines(walk.url, records))
         walk.advance(answer, headers)
@@ -244,3 +252,62 @@ def _page(whole: Item, url: str) -> Item:
     # The next page's URL comes from the answer: another origin's business is none of our secrets.
     headers = whole.headers if origin_of(url) == origin_of(whole.url) else {}
     return Item(whole.source, url, whole.network, headers)
+
+
+class Watermark:
+    """The largest value of a field so far, and which records are new since the run before.
+
+    An API that is asked for what is new since a value may give the records of this very value again, and among them
+    some that came later: they are known by their digests, the border.
+    """
+
+    def __init__(self, field: str, written: str | None) -> None:
+        """Read it.
+
+        Args:
+            field: a dotted path in each record to what grows.
+            written: what `as_text` wrote at the end of the last success; `None` before the first one.
+        """
+        last = None if written is None else json.loads(written)
+        if not isinstance(last, dict):
+            last = {"value": last, "border": []}  # as it was written before the border was kept
+        self.last: Any = last["value"]
+        """The value of the last success: a text or a number; `None` before the first record."""
+        self.value: Any = self.last
+        """Behind all records so far."""
+        self._field = field
+        self._last_border = frozenset(last["border"])
+        self._border = set(self._last_border)
+
+    def as_text(self) -> str:
+        """What an index keeps."""
+        border = sorted(self._border) if len(self._border) <= MAX_BORDER else []
+        return json.dumps({"value": self.value, "border": border})
+
+    def new_among(self, url: str, records: Iterable[Any]) -> list[Any]:
+        """The records of a page that are new; pages may come in any order.
+
+        Raises:
+            MissingPathError: a record has no such field, or none that compares and can be sent.
+            NotJsonError: a record is nested too deep.
+        """
+        return [record for record in records if self._is_new(url, record)]
+
+    def _is_new(self, url: str, record: Any) -> bool:
+        value = value_at(url, record, self._field)
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or not is_sendable(value):
+            raise MissingPathError(url, self._field, "a text or a number", described(value))
+        try:
+            older = self.value is not None and value < self.value
+        except TypeError as error:
+            raise MissingPathError(
+                url, self._field, f"a value like {self.value!r}, to compare with", described(value)
+            ) from error
+        if older and value != self.last:
+            return True
+        digest = sha256_hex(json_lines(url, [record], sort_keys=True))
+        if value == self.value:
+            self._border.add(digest)
+        elif not older:
+            self.value, self._border = value, {digest}
+        return value != self.last or digest not in self._last_border

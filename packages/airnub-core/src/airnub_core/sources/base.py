@@ -1,15 +1,15 @@
-"""Kinds of source: the settings that all kinds share, and what a new kind has to implement.
+"""Base of the kinds of source: the settings that all kinds share, and the steps to add a kind.
 
-A kind is a module here, such as `files`:
+A kind is a module of this package, such as `files`, with:
 
-1. a model of its settings, a `Source`; `home` and `request_headers` where it sends headers of its own;
-2. `async def ingest_<kind>(engine, sources) -> list[Outcome]`: one outcome for each item, failures among them. Either
-   it makes items of its settings and hands them to `engine.ingest`, as `files` does; or it asks for one at a time with
-   `engine.get` and `engine.peek`, and hands what came to `engine.commit`, as `apis` does. The error of one item goes to
-   `engine.give_up`; a `StoreError` ends the run. URLs that come out of answers are checked by `http` like all others;
-3. `with_warnings` around its outcomes, so that URLs that were taken out of the settings are reported.
+1. a settings model, a subclass of `Source`, which overrides `home` and `request_headers` if it sends its own headers;
+2. `async def ingest_<kind>(engine, sources) -> list[Outcome]`, which returns one outcome per item, including failures.
+   It either creates items from its settings and passes them to `engine.ingest`, as `files` does; or it sends single
+   requests with `engine.get` and `engine.peek`, and passes the responses to `engine.commit`, as `apis` does. It passes
+   the error of an item to `engine.give_up`; a `StoreError` ends the run. URLs from responses are checked by `http`;
+3. a call of `with_warnings` for its outcomes, which reports URLs that were removed from the settings.
 
-It is registered in `airnub_core/__init__.py` (its names), `airnub_prefect/tasks.py` (a task), `docs/sources.md` (its
+Register the kind in `airnub_core/__init__.py` (its names), `airnub_prefect/tasks.py` (a task), `docs/sources.md` (its
 keys), and for new departments in `departments/_template` (`settings.py`, a flow, a demo, `registration/`).
 """
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from airnub_core.store.index import Index
 
 Secret = Callable[[str], str]
-"""Gives the value of a secret, by a reference such as `secret/usgs-token`."""
+"""Returns the value of a secret by its reference, such as `secret/usgs-token`."""
 NAMED = 5
-"""URLs that a warning names."""
+"""Most URLs listed in a warning."""
 _SORTED = 1000
-"""Of at most so many URLs those that a warning names are the first."""
+"""Most URLs read for a warning; up to this number, the listed ones are the first in sorted order."""
 _PRESENT = {Status.STORED, Status.UPDATED, Status.UNCHANGED}
 
 
@@ -51,67 +51,70 @@ def _dotted(path: str) -> str:
     return path
 
 
-# As JSON, settings end up in databases and logs: credentials that were written into them do not.
+# Settings as JSON are stored in databases and logs, so credentials in them are masked.
 MaskedSecrets = PlainSerializer(_without_secrets, return_type=dict[str, object], when_used="json")
 Url = Annotated[str, AfterValidator(check_url), PlainSerializer(redact_url, return_type=str, when_used="json")]
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 HeaderText = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
-"""What HTTP can send: visible ASCII."""
+"""A valid header value: visible ASCII and spaces."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 DottedPath = Annotated[str, AfterValidator(_dotted)]
 SourceName = Annotated[str, AfterValidator(checked_source_name), Field(json_schema_extra={"pattern": SOURCE_PATTERN})]
 SecretReference = Annotated[str, Field(pattern=r"^secret/[a-z0-9][a-z0-9-]*$")]
-"""A Prefect Secret block by name, `secret/usgs-token`."""
+"""Reference to a Prefect Secret block, such as `secret/usgs-token`."""
 
 
 class Part(BaseModel):
-    """A part of the settings of a source; unknown keys are mistakes."""
+    """Base of nested settings of a source; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Source(NetworkOverrides):
-    """What every source has: a name, and any key of `network` for itself."""
+    """Settings that every kind of source has: a name, and overrides of `network`."""
 
     name: SourceName
     on_gone: Literal["keep", "withdraw"] = "keep"
-    """What becomes of a URL that answers 404 or 410, or that its page does not name any more, in two runs in a row."""
+    """What happens to a URL that returns 404 or 410, or that its page no longer lists, in two consecutive runs."""
 
     tolerated_failures: Tolerance | None = None
-    """Items of this source that may fail before the run fails, or a share such as `5%`; `None`: they count with those
-    of all sources that say nothing of their own."""
+    """Number or share, such as `5%`, of this source's items that may fail before the run fails. With `None`, its
+    failures count with those of all sources without a value of their own."""
 
     @property
     def withdraws(self) -> bool:
-        """Whether such a URL is withdrawn."""
+        """Whether missing URLs are withdrawn (`on_gone: withdraw`)."""
         return self.on_gone == "withdraw"
 
     @property
     def home(self) -> str | None:
-        """The URL whose origin the headers of the source are for."""
+        """The URL whose origin gets the headers of the source; `None` if it has no headers."""
         return None
 
-    def request_headers(self, secret: Secret | None) -> dict[str, str]:  # noqa: ARG002  # as an API has them
-        """What the source sends with each request, secrets among them; names in lower case."""
+    def request_headers(self, secret: Secret | None) -> dict[str, str]:  # noqa: ARG002  # overridden for APIs
+        """Return the request headers of the source, including secrets; names in lower case."""
         return {}
 
 
 class Listed(NamedTuple):
-    """What the settings of a source list."""
+    """The URLs that the settings of a source list."""
 
     url_digests: Set[str]
     """SHA-256 of each URL."""
     made: str | None = None
-    """The file name of what is made from their answers, where this is compared and not what they answered."""
+    """File name of objects derived from the responses; if given, derived objects are compared, not the responses."""
 
 
 async def with_warnings(index: "Index", outcomes: Sequence[Outcome], listed: Mapping[str, Listed]) -> list[Outcome]:
-    """Outcomes, the first of each source with a warning of URLs that are current and that its settings do not list.
+    """Add a warning to the first outcome of each source with current URLs that its settings do not list any more.
 
     Args:
-        index: knows what is current.
-        outcomes: of a run.
-        listed: by source; the outcomes of others are left as they are.
+        index: the index of the store.
+        outcomes: the outcomes of a run.
+        listed: the listed URLs by source; outcomes of other sources are not changed.
+
+    Returns:
+        The outcomes in the same order.
 
     Raises:
         StoreError: the index cannot be read.
@@ -132,13 +135,13 @@ async def with_warnings(index: "Index", outcomes: Sequence[Outcome], listed: Map
 def _warning(index: "Index", source: str, listed: Listed, present: int) -> str | None:
     if listed.made is None:
         current = index.count(source)
-        # A run that has all that is current costs no look at single URLs: a source may have a million.
+        # Fast path: if this run covers all current URLs, none is read individually; a source may have a million.
         if current <= min(present, len(listed.url_digests)):
             return None
         number = current - len(index.lookup(source, listed.url_digests))
         urls = sorted(index.unlisted(source, listed.url_digests, _SORTED)) if number > 0 else []
     else:
-        # A new index has the fragment that the URL of what is made ends with; `store forget` needs none.
+        # In a rebuilt index, URLs of derived objects end with a fragment, which `store forget` does not need.
         made = [row for row in index.current(source) if row.path.endswith(f"/{listed.made}")]
         unlisted = [row.url for row in made if row.url_digest not in listed.url_digests]
         urls = sorted(url.removesuffix(derived_url("", listed.made)) for url in unlisted)

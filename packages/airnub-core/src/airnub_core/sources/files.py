@@ -1,4 +1,4 @@
-"""Files at known URLs: their settings, and lists of URLs read from a file of the department."""
+"""Files at known URLs: settings and ingestion; the URLs may be listed in a file of the department's package."""
 
 import os
 import stat
@@ -18,16 +18,15 @@ if TYPE_CHECKING:
     from airnub_core.engine import Engine
 
 MAX_URLS_FILE = 64 * 1024**2
-"""Bytes; about a million URLs."""
+"""Largest `urls_file` in bytes; about a million URLs."""
 
 
 class FileSource(Source):
-    """Files at known URLs."""
+    """A source of files at known URLs."""
 
     urls: list[Url] = []
     urls_file: str | None = None
-    """A file in the folder of the department's package, one URL a line; empty lines and lines from `#` on are left out.
-    """
+    """Path of a file in the department's package with one URL per line; empty lines and `#` comments are ignored."""
 
     @model_validator(mode="after")
     def _some_urls(self) -> Self:
@@ -36,22 +35,22 @@ class FileSource(Source):
         return self
 
     def with_urls_from(self, folder: Path) -> Self:
-        """This source with the URLs of its `urls_file` behind its own.
+        """Return a copy of this source with the URLs of its `urls_file` appended to its own.
 
         Args:
-            folder: of the department's package. The file lies in it after links are resolved: a Variable and the
-                parameter of a flow can name any path, and the file that it names is not shown.
+            folder: folder of the department's package. The resolved file must be inside, since a Variable or the
+                parameter of a flow may name any path; for the same reason errors do not quote its content.
 
         Raises:
-            ValueError: the file is outside of `folder`, is not a regular file, is larger than `MAX_URLS_FILE` or cannot
-                be read; a line is not a URL, named by its number alone; or there is no URL.
+            ValueError: the file is outside `folder`, is not a regular file, is larger than `MAX_URLS_FILE` or cannot be
+                read; a line is not a URL; or there is no URL.
         """
         if self.urls_file is None:
             return self
         try:
             lines = read_inside(folder, self.urls_file, MAX_URLS_FILE).decode("utf-8-sig").splitlines()
         except UnicodeDecodeError:
-            # The error of Python quotes what it found.
+            # Not chained, since Python's error quotes the content.
             raise ValueError(f"{self.name}: urls_file {self.urls_file}: expected text in UTF-8, found others") from None
         except ValueError as error:
             raise ValueError(f"{self.name}: urls_file {self.urls_file}: {error}") from None
@@ -74,7 +73,7 @@ class FileSource(Source):
 
 
 def file_items(engine: "Engine", sources: Sequence[FileSource]) -> list[Item]:
-    """One item for each URL of each source that the engine wants, in order; one that is named twice is one item."""
+    """Create one item per distinct URL of each source, in order, without those that the engine skips."""
     networks = [source.network(engine.network) for source in sources]
     return [
         Item(source.name, url, network, withdraws=source.withdraws)
@@ -85,9 +84,9 @@ def file_items(engine: "Engine", sources: Sequence[FileSource]) -> list[Item]:
 
 
 async def ingest_files(engine: "Engine", sources: Sequence[FileSource]) -> list[Outcome]:
-    """Fetch every URL of every source; one outcome each, in order.
+    """Fetch the URLs of all sources; return one outcome per URL, in order.
 
-    The first outcome of a source warns of URLs that are current although the source does not list them any more.
+    The first outcome of a source has a warning if the store has current URLs that the source no longer lists.
 
     Raises:
         StoreError: the store cannot be written.
@@ -100,18 +99,18 @@ async def ingest_files(engine: "Engine", sources: Sequence[FileSource]) -> list[
 
 
 def read_inside(folder: Path, name: str, max_bytes: int) -> bytes:
-    """The bytes of a regular file that settings name, inside of a folder.
+    """Read a regular file inside a folder, by a path from settings.
 
-    Whether a path outside exists is not revealed, and nothing but a regular file is opened: a FIFO would wait for a
-    writer, a device may never end.
+    It does not reveal whether a path outside the folder exists. Only regular files are opened, since a FIFO would wait
+    for a writer and a device may never end.
 
     Args:
-        folder: of the package.
-        name: of the file, relative to the folder.
-        max_bytes: a larger file is refused.
+        folder: the folder of the package.
+        name: path of the file, relative to the folder.
+        max_bytes: largest size in bytes.
 
     Raises:
-        ValueError: the path leads outside, after links are resolved; it is not a regular file, or is too large.
+        ValueError: the resolved path is outside the folder, is not a regular file, or the file is too large.
         OSError: the file cannot be read.
     """
     inside = "expected a file in the folder of the package, such as urls/files.txt"
@@ -120,14 +119,14 @@ def read_inside(folder: Path, name: str, max_bytes: int) -> bytes:
     try:
         root = folder.resolve()
         path = (root / name).resolve()
-    except RuntimeError:  # of Python before 3.13; later ones leave the loop in the path, and it cannot be opened
+    except RuntimeError:  # Python before 3.13; later versions keep the loop, and opening fails
         raise ValueError(f"{inside}, found symbolic links in a loop") from None
     except ValueError:
         raise ValueError(f"{inside}, found a path with a NUL character") from None
     if not path.is_relative_to(root):
         raise ValueError(f"{inside}, found a path that leads outside")
     _check_regular(path.stat().st_mode)
-    # The file may have been replaced since: no link is followed any more, and opening a FIFO does not wait.
+    # The file may have been replaced since: O_NOFOLLOW follows no link, O_NONBLOCK does not wait for a FIFO.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         _check_regular(os.fstat(descriptor).st_mode)

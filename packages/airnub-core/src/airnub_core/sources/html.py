@@ -1,8 +1,8 @@
 """HTML: find the links on a page and resolve them as a browser does.
 
-Large pages are read in a process of their own, which can be ended: some take a parser for ever. 20,000 attributes of
-one element take two seconds, ten times as many minutes, and no limit that real pages keep would exclude that. Below
-`SMALL` the worst is seconds, and a process would cost more than the page.
+Large pages are parsed in a separate process, which can be killed, since some take the parser practically forever:
+20,000 attributes of one element take two seconds, 200,000 take minutes, and no limit that real pages keep excludes
+that. Pages up to `SMALL` take seconds at worst, and a process would cost more than parsing them.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from w3lib.encoding import html_to_unicode, http_content_type_encoding, read_bom
 from airnub_core.errors import PageError
 
 MAX_PAGE_BYTES = 50 * 1024**2
-"""Of a page or a sitemap; the limit of https://www.sitemaps.org/protocol.html."""
+"""Largest page or sitemap in bytes; the limit of https://www.sitemaps.org/protocol.html."""
 MAX_DEPTH = 4096
-"""Elements inside each other. Browsers stop at 512; the parser goes on, and takes the square of the time."""
+"""Deepest nesting of elements. Browsers stop at 512; the parser does not, and takes quadratic time."""
 MAX_TITLE = 1000
-"""Characters."""
+"""Most characters of a title."""
 
-_SPACES = "".join(map(chr, range(0x21)))  # around a URL they do not count
+_SPACES = "".join(map(chr, range(0x21)))  # stripped around a URL
 _NO_ASCII = re.compile(r"[^\x00-\x7f]+")
 _UNWISE = re.compile(r"[\\^`{|}\"<>]")
-# Python's names of what https://encoding.spec.whatwg.org knows; its other codecs are no encodings of pages.
+# Python's names of the encodings of https://encoding.spec.whatwg.org; its other codecs are not encodings of pages.
 _ENCODINGS = frozenset(
     {"utf-8", "ascii", "cp866", "koi8-r", "koi8-u", "mac-roman", "mac-cyrillic", "cp874", "tis-620"}
     | {"gb2312", "gbk", "gb18030", "big5", "big5hkscs", "euc_jp", "iso2022_jp", "shift_jis", "cp932", "euc_kr", "cp949"}
@@ -43,24 +43,24 @@ _NESTING = re.compile(
     re.IGNORECASE,
 )
 SMALL = 256 * 1024
-"""Bytes; the start of a process takes a quarter of a second."""
+"""Largest page in bytes that is parsed in this process; starting a process takes a quarter of a second."""
 LONGEST = 60.0
-"""Seconds; 50 MiB of an ordinary page take less than ten."""
+"""Longest time in seconds to parse a page; an ordinary page of 50 MiB takes less than ten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A URL with the text that it was found under."""
+    """The URL and the text of a link."""
 
     url: str
     title: str | None = None
 
 
 def check_selector(selector: str) -> str:
-    """The selector, when it is one.
+    """Validate a CSS selector, and return it unchanged.
 
     Raises:
-        ValueError: it is no CSS selector.
+        ValueError: it is not a CSS selector.
     """
     try:
         LexborHTMLParser("<a></a>").css(selector)
@@ -72,10 +72,18 @@ def check_selector(selector: str) -> str:
 async def links_on_any_page(
     url: str, content: bytes, content_type: str | None, selector: str, *, small: int = SMALL, longest: float = LONGEST
 ) -> list[Link]:
-    """As `links_on_page`, beside the event loop, and never for longer than `longest` seconds where it is not small.
+    """Run `links_on_page` without blocking the event loop.
+
+    Args:
+        url: URL of the page.
+        content: the page.
+        content_type: value of the Content-Type header.
+        selector: a CSS selector.
+        small: largest page in bytes that is parsed in a thread; a larger one is parsed in a process.
+        longest: longest time in seconds for the process.
 
     Raises:
-        PageError: the page holds no such link, or cannot be read in time.
+        PageError: the page has no such link, or cannot be parsed in time.
     """
     if len(content) <= small:
         return await asyncio.to_thread(links_on_page, url, content, content_type, selector)
@@ -104,20 +112,20 @@ async def links_on_any_page(
 
 
 def links_on_page(url: str, content: bytes, content_type: str | None, selector: str) -> list[Link]:
-    """The links that a selector finds on a page, in order, each URL once.
+    """Find the links on a page that match a CSS selector, in order, each URL once.
 
     Args:
-        url: of the page, that relative links start from, unless it has a `<base>`.
-        content: the page; its encoding is that of its byte order mark, its header or its `<meta>`, else UTF-8 or
-            Windows-1252, whichever it can be read as.
-        content_type: the header.
-        selector: CSS; of an element without `href` the first link inside it is taken.
+        url: URL of the page, the base of relative links unless the page has a `<base>`.
+        content: the page. Its encoding is taken from its byte order mark, the header or its `<meta>`, in this order;
+            otherwise it is UTF-8 if the page is valid UTF-8, else Windows-1252.
+        content_type: value of the Content-Type header.
+        selector: a CSS selector; for an element without `href`, the first link inside it is used.
 
     Returns:
         Links to http and https URLs without fragments, with their texts.
 
     Raises:
-        PageError: the page holds no such link, or is nested too deep.
+        PageError: the page has no such link, or is nested too deeply.
     """
     _check_depth(url, content)
     encoding, text = _decoded(content, content_type)
@@ -141,10 +149,16 @@ def links_on_page(url: str, content: bytes, content_type: str | None, selector: 
 
 
 def resolved(base: str, href: str | None, encoding: str = "utf-8") -> str | None:
-    """An absolute http(s) URL without fragment; `None` for what is no such link (`javascript:`, `mailto:`, `#top`).
+    """Resolve a link to an absolute URL without fragment, as https://url.spec.whatwg.org specifies.
 
-    As https://url.spec.whatwg.org has it. Letters in a query are written in the `encoding` of the page, and what that
-    does not have as a reference to the character, as browsers do.
+    Args:
+        base: the base URL.
+        href: the link.
+        encoding: encoding of the page, in which the query is encoded; characters that it lacks become numeric
+            character references, as in browsers.
+
+    Returns:
+        An http or https URL; `None` for other links, such as `javascript:`, `mailto:` and `#top`.
     """
     if href is None or href.lstrip(_SPACES).startswith("#"):
         return None
@@ -157,12 +171,12 @@ def resolved(base: str, href: str | None, encoding: str = "utf-8") -> str | None
         return None
     if not absolute.startswith(("http://", "https://")):
         return None
-    # Browsers send these as they are; RFC 3986 has no place for them, and not every library sends them.
+    # Browsers send these unescaped, but RFC 3986 does not allow them, and some libraries reject them.
     return _UNWISE.sub(lambda found: f"%{ord(found.group()):02X}", absolute)
 
 
 def short_title(text: str) -> str | None:
-    """A title on one line, of at most `MAX_TITLE` characters; `None` for an empty one."""
+    """Normalize a title to one line of at most `MAX_TITLE` characters; `None` if it is empty."""
     return " ".join(text.split())[:MAX_TITLE].rstrip() or None
 
 
@@ -175,7 +189,7 @@ def _utf8_or_windows(content: bytes) -> str:
 
 
 def _base(page: LexborHTMLParser, url: str) -> str:
-    """What relative links start from: https://html.spec.whatwg.org/#set-the-frozen-base-url"""
+    """The base URL of a page: https://html.spec.whatwg.org/#set-the-frozen-base-url"""
     base = page.css_first("base[href]")
     try:
         absolute = url if base is None else join_url(url, base.attributes.get("href") or "")
@@ -185,7 +199,7 @@ def _base(page: LexborHTMLParser, url: str) -> str:
 
 
 def _first_links(page: LexborHTMLParser) -> dict[int, LexborNode]:
-    """For every element with a link inside, the first one; in one walk, however deep they are nested."""
+    """Map each element to the first link inside it; takes linear time at any nesting depth."""
     first: dict[int, LexborNode] = {}
     for anchor in page.css("a[href], area[href]"):
         around = anchor.parent
@@ -196,7 +210,7 @@ def _first_links(page: LexborHTMLParser) -> dict[int, LexborNode]:
 
 
 def _check_depth(url: str, content: bytes) -> None:
-    """Refuse what only an attack looks like."""
+    """Reject a page that is nested deeper than `MAX_DEPTH`, which only attacks are."""
     open_elements: Counter[bytes] = Counter()
     depth = 0
     for match in _NESTING.finditer(content):
@@ -212,10 +226,14 @@ def _check_depth(url: str, content: bytes) -> None:
 
 
 def _decoded(content: bytes, content_type: str | None) -> tuple[str, str]:
-    """The page's encoding and text, as a browser reads it: byte order mark, header, `<meta>`, in this order."""
+    """Detect the encoding of a page as a browser does (byte order mark, header, `<meta>`), and decode it.
+
+    Returns:
+        The encoding in which queries of links are encoded, and the text.
+    """
     mark, _ = read_bom(content)
     if mark is not None and mark.startswith("utf-16"):
-        # Whatever else is said; and letters in queries are UTF-8 then.
+        # The byte order mark has precedence. Queries on UTF-16 pages are encoded in UTF-8.
         return "utf-8", content[2:].decode(mark, errors="replace")
     if mark == "utf-8":
         return "utf-8", content[3:].decode(errors="replace")
@@ -228,24 +246,24 @@ def _decoded(content: bytes, content_type: str | None) -> tuple[str, str]:
         if name.startswith("utf-16") and http_content_type_encoding(said) is not None:
             return "utf-8", text
         if name.startswith("utf-16"):
-            # A `<meta>` that can be read as ASCII is not in UTF-16, whatever it says.
+            # A page whose `<meta>` is readable as ASCII cannot be UTF-16.
             return "utf-8", content.decode(errors="replace")
         if name in _ENCODINGS:
             return encoding, text
-        # One that browsers do not know, such as UTF-7: the header is passed over, and then the `<meta>` too.
+        # An encoding that browsers do not support, such as UTF-7, is ignored, in the header and then in the `<meta>`.
     encoding = _utf8_or_windows(content)
     return encoding, content.decode(encoding, errors="replace")
 
 
 def _title(anchor: LexborNode) -> str | None:
-    """The text of a link, else what it is called, else what its picture shows."""
+    """The text of a link, else its `title` or `alt`, else the `alt` of an image in it."""
     pictures = (picture.attributes.get("alt") for picture in anchor.css("img[alt]"))
     others = (anchor.attributes.get("title"), anchor.attributes.get("alt"))
     return short_title(anchor.text()) or next(filter(None, map(short_title, filter(None, (*others, *pictures)))), None)
 
 
 def main() -> None:
-    """Read a page from standard input, and write its links, or what is wrong with it, to standard output."""
+    """Parse a page from standard input, and write its links, or an error message, as JSON to standard output."""
     url, content_type, selector = json.loads(sys.stdin.buffer.readline())
     try:
         found: object = [

@@ -1,10 +1,14 @@
-"""Links on pages: read a page or a sitemap, and fetch the URLs that it links to, or only list them."""
+"""Links on pages: read a page or a sitemap, and fetch the URLs that it links to, or only list them.
+
+Parsers of HTML, of XML and of robots.txt are imported where they are used: settings need none of them.
+"""
 
 import asyncio
 import json
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, model_validator
 
@@ -27,7 +31,7 @@ MAX_SITEMAPS = 1000
 
 
 def _selector(selector: str) -> str:
-    from airnub_core.sources.html import check_selector  # it brings a parser of HTML, which files do without
+    from airnub_core.sources.html import check_selector
 
     return check_selector(selector)
 
@@ -82,7 +86,7 @@ def _url(source: PageSource) -> str:
 
 async def _read(engine: "Engine", source: PageSource) -> Sequence[Item | Outcome]:
     """What a page links to: items to be fetched, and outcomes of what is not."""
-    from airnub_core.http.robots import MAX_BYTES, Robots  # parsers of robots.txt, HTML and XML: settings need none
+    from airnub_core.http.robots import MAX_BYTES, Robots
 
     network = source.network(engine.network)
     page = Item(source.name, _url(source), network, withdraws=source.withdraws)
@@ -149,7 +153,6 @@ async def _links(engine: "Engine", robots: "Robots", page: Item, selector: str) 
 
 async def _sitemap_links(engine: "Engine", robots: "Robots", page: Item) -> "list[Link]":
     from airnub_core.sources.html import MAX_PAGE_BYTES
-    from airnub_core.sources.sitemap import links_in_sitemap
 
     waiting = [page.url]
     seen = {page.url}
@@ -157,14 +160,107 @@ async def _sitemap_links(engine: "Engine", robots: "Robots", page: Item) -> "lis
     for url in waiting:
         await robots.check(url)
         read = await engine.peek(replace(page, url=url), MAX_PAGE_BYTES)
-        sitemap = await asyncio.to_thread(links_in_sitemap, read.final_url, read.content)
-        for link in sitemap.pages:
+        found, sitemaps = await asyncio.to_thread(links_in_sitemap, read.final_url, read.content)
+        for link in found:
             links.setdefault(link.url, link)
         # The list grows while it is walked; an index that names itself is not read again.
-        waiting += [further for further in sitemap.sitemaps if further not in seen]
-        seen.update(sitemap.sitemaps)
+        waiting += [further for further in sitemaps if further not in seen]
+        seen.update(sitemaps)
         if len(waiting) > MAX_SITEMAPS:
             raise PageError(page.url, f"expected at most {MAX_SITEMAPS:,} sitemaps, found more")
     if not links:
         raise PageError(page.url, "expected a sitemap with URLs, found none")
     return list(links.values())
+
+
+def links_in_sitemap(url: str, content: bytes) -> "tuple[list[Link], list[str]]":
+    """What a sitemap lists, in each of its forms: XML, an index, RSS, Atom, or text with a URL a line; also with gzip.
+
+    https://www.sitemaps.org/protocol.html
+
+    Returns:
+        The pages that it lists, and the further sitemaps that an index lists.
+
+    Raises:
+        PageError: it is no sitemap, or larger than the protocol allows.
+    """
+    from xml.etree.ElementTree import ParseError  # only its error
+
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import fromstring
+
+    content = _gunzipped(url, content)
+    try:
+        root = fromstring(content)
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        lines = _lines_of_urls(content)
+        if lines is None:
+            raise PageError(url, f"expected a sitemap, found no XML that can be read: {error}") from error
+        return _each_once(url, ((line, None) for line in lines)), []
+    kind = _local(root)
+    match kind:
+        case "urlset" | "sitemapindex":
+            found = _each_once(url, ((one.text, None) for entry in root for one in entry if _local(one) == "loc"))
+            return ([], [link.url for link in found]) if kind == "sitemapindex" else (found, [])
+        case "rss" | "RDF" | "feed":
+            return _each_once(url, (_entry(one) for one in root.iter() if _local(one) in {"item", "entry"})), []
+    raise PageError(url, f"expected a sitemap with <urlset>, <sitemapindex>, <rss> or <feed>, found <{kind}>")
+
+
+def _local(element: Any) -> str:
+    """The name of an element without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def _entry(entry: Any) -> tuple[str | None, str | None]:
+    """The link and the title of an entry of RSS or Atom."""
+    target = title = None
+    for element in entry:
+        if _local(element) == "title":
+            title = "".join(element.itertext())
+        elif _local(element) == "link" and target is None and element.get("rel", "alternate") == "alternate":
+            target = element.get("href") or element.text
+    return target, title
+
+
+def _each_once(base: str, found: Iterable[tuple[str | None, str | None]]) -> "list[Link]":
+    from airnub_core.sources.html import Link, resolved, short_title
+
+    links: dict[str, Link] = {}
+    for target, title in found:
+        absolute = resolved(base, target)
+        if absolute is not None and absolute not in links:
+            links[absolute] = Link(absolute, short_title(title or ""))
+    return list(links.values())
+
+
+def _lines_of_urls(content: bytes) -> list[str] | None:
+    """The lines of a text that holds whole http(s) URLs and nothing else."""
+    try:
+        lines = [line.strip() for line in content.decode("utf-8-sig").splitlines()]
+    except UnicodeDecodeError:
+        return None
+    urls = [line for line in lines if line]
+    return urls if urls and all(line.lower().startswith(("http://", "https://")) for line in urls) else None
+
+
+def _gunzipped(url: str, content: bytes) -> bytes:
+    from airnub_core.sources.html import MAX_PAGE_BYTES
+
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    pieces, size = [], 0
+    while content:
+        inflater = zlib.decompressobj(wbits=31)
+        try:
+            pieces.append(inflater.decompress(content, MAX_PAGE_BYTES - size + 1))
+        except zlib.error as error:
+            raise PageError(url, f"expected a sitemap compressed with gzip, found: {error}") from error
+        size += len(pieces[-1])
+        if size > MAX_PAGE_BYTES:
+            raise PageError(url, f"expected a sitemap of at most {MAX_PAGE_BYTES:,} bytes, found more")
+        if not inflater.eof:
+            raise PageError(url, "expected a sitemap compressed with gzip, found one that is cut off")
+        # A file may consist of several compressed ones, and end in zeros.
+        content = inflater.unused_data.lstrip(b"\0")
+    return b"".join(pieces)

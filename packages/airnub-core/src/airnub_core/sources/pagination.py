@@ -1,5 +1,6 @@
-"""Pagination: how an API gives its pages, as settings, and the way from one to the next. Pure: an answer in, the next
-URL out.
+"""Pagination: settings of an API's pages, and a paginator that computes the next URL from each response.
+
+It sends no requests.
 """
 
 import re
@@ -19,7 +20,7 @@ from airnub_core.sources.records import described, records_at, value_at
 if TYPE_CHECKING:
     from airnub_core.sources.apis import ApiSource
 
-# How servers say that there is no page of this number, or nothing from this offset on.
+# Statuses that servers return for a page or offset after the last one.
 _NO_SUCH_PAGE = {
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.NOT_FOUND,
@@ -30,19 +31,19 @@ _NO_SUCH_PAGE = {
 _TARGET = re.compile(r"<([^>]*)>")
 _PARAMETER = re.compile(r'\s*;\s*([^\s=;,"]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 Start = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
-"""The number of the first page, or the first offset."""
+"""Number of the first page, or the first offset."""
 
 
 class _Pages(Part):
     max: Count = 1000
-    """The largest number of pages; an API that goes on is an error."""
+    """Most pages; it is an error if the API has more."""
 
 
 class NumberedPages(_Pages):
-    """`?page=1`, `?page=2`, … up to the first page without records.
+    """Page-based pagination: `?page=1`, `?page=2`, … up to the first page without records.
 
-    An error 400, 404, 410, 416 or 422 instead of that page is the end too, where the page before had fewer records than
-    `size`, or than one before it. With `total` nothing is asked for behind the last page.
+    A status 400, 404, 410, 416 or 422 ends it too, if the previous page had fewer records than `size` or than an
+    earlier page. With `total`, no page after the last one is requested.
     """
 
     kind: Literal["page"]
@@ -50,15 +51,15 @@ class NumberedPages(_Pages):
     start: Start = 1
     size_param: str | None = None
     size: Count | None = None
-    """Records of a full page; sent where there is a `size_param`."""
+    """Number of records of a full page; sent as `size_param` if that is set."""
     total: DottedPath | None = None
-    """Where an answer says how many records there are in all; an API that ends before is an error."""
+    """Dotted path of the total number of records in a response; it is an error if the API returns fewer."""
 
 
 class OffsetPages(_Pages):
-    """`?offset=0&limit=100`, `?offset=100&limit=100`, … up to the first page without records.
+    """Offset-based pagination: `?offset=0&limit=100`, `?offset=100&limit=100`, … up to the first page without records.
 
-    The offset goes on by the records that came, which may be fewer than were asked for. Ends and `total` are those of
+    The offset advances by the number of records received, which may be less than `limit`. The end is that of
     `NumberedPages`.
     """
 
@@ -68,13 +69,13 @@ class OffsetPages(_Pages):
     limit_param: str = "limit"
     limit: Count = 100
     total: DottedPath | None = None
-    """Where an answer says how many records there are in all; an API that ends before is an error."""
+    """Dotted path of the total number of records in a response; it is an error if the API returns fewer."""
 
 
 class CursorPages(_Pages):
-    """The next page's cursor stands in the answer, at the dotted path `next`; the last page has none.
+    """Cursor-based pagination: each response has the cursor of the next page at the dotted path `next`.
 
-    A cursor that is an http or https URL is that of the next page, and is asked for as it is.
+    The last page has none (null, empty or false). A cursor that is an http or https URL is requested as it is.
     """
 
     kind: Literal["cursor"]
@@ -83,7 +84,7 @@ class CursorPages(_Pages):
 
 
 class LinkPages(_Pages):
-    """The next page's URL stands in the Link header (RFC 8288), with `rel="next"`."""
+    """Link-based pagination: the Link header (RFC 8288) has the URL of the next page, with `rel="next"`."""
 
     kind: Literal["link"]
 
@@ -92,7 +93,7 @@ Pages = Annotated[NumberedPages | OffsetPages | CursorPages | LinkPages, Field(d
 
 
 def with_params(url: str, params: Mapping[str, Any]) -> str:
-    """The URL with these query parameters, in place of those of the same names."""
+    """Set query parameters of a URL; existing ones of the same names are replaced."""
     if not params:
         return url
     parts = urlsplit(url)
@@ -102,48 +103,48 @@ def with_params(url: str, params: Mapping[str, Any]) -> str:
 
 
 def whole_url(source: "ApiSource", watermark: Any = None) -> str:
-    """The URL of all that is asked for, before it is cut into pages; with a watermark, of what is new since then."""
+    """The URL of a source without page parameters; with a watermark, it requests only newer records."""
     since = {source.incremental.param: watermark} if source.incremental and watermark is not None else {}
     return with_params(source.url, source.params | since)
 
 
 class Paginator:
-    """The way through the pages of one API.
+    """Iterates over the pages of one API.
 
-    Servers give fewer records than they are asked for, so a page that is not full says nothing: by number and by offset
-    the way goes on up to a page without records, or up to the total that the answers name.
+    Servers may return fewer records than requested, so a page that is not full is not the end: page-based and
+    offset-based pagination continue up to a page without records, or up to the total in the responses.
     """
 
     def __init__(self, source: "ApiSource", url: str) -> None:
-        """Start.
+        """Start at the first page.
 
         Args:
-            source: its settings.
-            url: as `whole_url` makes it.
+            source: the settings of the API.
+            url: the URL from `whole_url`.
         """
         self._source = source
         self._whole = url
         self._limit = source.pages.max if source.pages else 1
         self._seen: set[str] = set()
         self._counts: list[int] = []
-        """Records of each page so far."""
+        """Number of records of each page so far."""
         self._before: Sequence[Any] = ()
-        """Records of the last page."""
+        """Records of the previous page."""
         self._total: int | None = None
         self.url: str | None = self._first()
-        """Of the page that is to be read next; `None` after the last."""
+        """URL of the next page to request; `None` after the last one."""
 
     def advance(self, answer: Any, headers: Mapping[str, str]) -> None:
-        """Go on from the page at `url`, which was read.
+        """Process the response of the page at `url`, and set `url` to the next page.
 
         Args:
-            answer: its JSON value.
-            headers: its headers, names in lower case.
+            answer: the JSON value of the response.
+            headers: the response headers, names in lower case.
 
         Raises:
-            MissingPathError: the answer does not hold what paging needs.
-            PageError: the Link header holds no URL that can be read; or the API repeats itself, or ends too early.
-            TooManyPagesError: the API goes on after the largest number of pages.
+            MissingPathError: the response lacks a value that pagination needs.
+            PageError: the Link header has an invalid URL, the API repeats a page, or it ends before `total`.
+            TooManyPagesError: the API has more than the largest number of pages.
         """
         assert self.url is not None, "there is a page to go on from"
         url = self.url
@@ -154,18 +155,18 @@ class Paginator:
         if following in self._seen:
             found = f"one that was read already: {redact_url(following)}"
             raise PageError(self._whole, f"expected a new page after {len(self._seen)}, found {found}")
-        # By number and by offset one more page is asked for, to see that it is empty.
+        # Page-based and offset-based pagination request one more page, which must be empty.
         if len(self._seen) == self._limit and not isinstance(self._source.pages, NumberedPages | OffsetPages):
             raise TooManyPagesError(self._whole, self._limit)
 
     def ends_with(self, error: HttpStatusError) -> bool:
-        """Whether an answer without content for the page at `url` says that the page before was the last.
+        """Whether an error status, or 204, for the page at `url` means that the previous page was the last one.
 
-        Some servers have no empty page behind the last one, but an error. It is believed behind a page that was not
-        full: there both say that this was the last. 204 No Content is as good as a page without records.
+        Some servers return an error instead of an empty page after the last one. It counts as the end only after a page
+        that was not full. 204 No Content counts as a page without records.
 
         Raises:
-            PageError: it is the end, but more records were promised.
+            PageError: it is the end, but fewer records than `total` were received.
         """
         if error.status == HTTPStatus.NO_CONTENT and (self._seen or self._source.records is not None):
             self._check_total()
@@ -236,7 +237,7 @@ class Paginator:
 
 
 def is_sendable(value: Any) -> bool:
-    """Whether a value out of JSON can stand in a URL; half a surrogate pair cannot."""
+    """Whether a JSON value can be encoded in a URL; a text with a lone surrogate cannot."""
     return not isinstance(value, str) or value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value)
 
 
@@ -260,7 +261,10 @@ def _behind_link(url: str, header: str) -> str | None:
 
 
 def _links_in(header: str) -> Iterator[tuple[str, list[str]]]:
-    """Every target with its relations in lower case, but for links of something else than this page (RFC 8288, 3)."""
+    """Yield target and relations, in lower case, of each link in a Link header.
+
+    Links with an `anchor` are skipped, since their context is not this page (RFC 8288, 3).
+    """
     place = 0
     while target := _TARGET.search(header, place):
         place = target.end()
@@ -268,7 +272,7 @@ def _links_in(header: str) -> Iterator[tuple[str, list[str]]]:
         while parameter := _PARAMETER.match(header, place):
             place = parameter.end()
             name, quoted, token = parameter.groups()
-            # Of several relations of one link the first counts.
+            # Only the first `rel` of a link counts (RFC 8288, 3.3).
             params.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else token or "")
         if "anchor" not in params:
             yield target.group(1).strip(), params.get("rel", "").lower().split()

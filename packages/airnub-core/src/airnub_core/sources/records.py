@@ -8,17 +8,17 @@ from typing import Any, NoReturn
 from airnub_core.errors import MissingPathError, NotJsonError
 
 LARGE = 1024 * 1024
-"""Bytes; a larger answer takes so long that it is read beside the event loop."""
+"""Size in bytes above which a response is parsed in a thread, so that it does not block the event loop."""
 
 
 def parse_json(url: str, content: bytes) -> Any:
-    """The JSON value in an answer.
+    """Parse a JSON response body.
 
     Raises:
-        NotJsonError: it is not JSON as RFC 8259 has it; `NaN` and the like are not. Nor is what cannot be written
-            again as it was meant: numbers beyond all limits, and values nested hundreds deep.
+        NotJsonError: the body is not JSON (RFC 8259), which has no `NaN` or `Infinity`; or it cannot be written again
+            unchanged, since a number exceeds the range of a float or values are nested too deeply.
     """
-    # Between two functions of Python other threads get their turn, as they do not in a parser that has none to call.
+    # Python callbacks let other threads run during the parse; without them the C parser would hold the GIL throughout.
     is_large = len(content) > LARGE
     try:
         return json.loads(
@@ -34,10 +34,10 @@ def parse_json(url: str, content: bytes) -> Any:
 
 
 def value_at(url: str, answer: Any, path: str) -> Any:
-    """The value at a dotted path through objects, and lists by number; names may have dots in them.
+    """Look up a value at a dotted path of names in objects and positions in lists; names may contain dots.
 
     Raises:
-        MissingPathError: nothing is there; it says how far the path leads.
+        MissingPathError: there is no value at the path; the message says how far it leads.
     """
     value = answer
     steps = path.split(".")
@@ -54,10 +54,10 @@ def value_at(url: str, answer: Any, path: str) -> Any:
 
 
 def records_at(url: str, answer: Any, path: str | None) -> list[Any]:
-    """The list of records at a dotted path, or the answer itself where there is no path.
+    """Return the list of records at a dotted path; without a path, the response itself.
 
     Raises:
-        MissingPathError: nothing is there, or no list.
+        MissingPathError: there is no value at the path, or it is not a list.
     """
     value = answer if path is None else value_at(url, answer, path)
     if not isinstance(value, list):
@@ -66,10 +66,10 @@ def records_at(url: str, answer: Any, path: str | None) -> list[Any]:
 
 
 def json_lines(url: str, records: Iterable[Any], *, sort_keys: bool = False) -> bytes:
-    """The records as JSON Lines: UTF-8, one value a line, keys in the order that the API gave them, or sorted.
+    """Format records as JSON Lines: UTF-8, one value per line, keys in their original order or sorted.
 
     Raises:
-        NotJsonError: they are nested too deep.
+        NotJsonError: the records are nested too deeply.
     """
     try:
         lines = [
@@ -77,12 +77,12 @@ def json_lines(url: str, records: Iterable[Any], *, sort_keys: bool = False) -> 
         ]
     except RecursionError as error:
         raise NotJsonError(url, "records that are nested too deep") from error
-    # Half a surrogate pair is no character, but JSON can say it; Python's way of escaping it is JSON's own.
+    # A lone surrogate cannot be encoded in UTF-8, but JSON can escape it; Python's `backslashreplace` does the same.
     return b"".join(line.encode(errors="backslashreplace") + b"\n" for line in lines)
 
 
 def described(value: Any) -> str:
-    """What a JSON value is, for a person."""
+    """Describe a JSON value for an error message."""
     match value:
         case None:
             return "null"
@@ -96,7 +96,7 @@ def described(value: Any) -> str:
 
 
 def _taken(value: Any, steps: Sequence[str]) -> int:
-    """How many steps lead into a value: one, or more where a name has dots in it; 0 for none."""
+    """Number of path steps that match a value: one, more if a name contains dots, or 0 if none does."""
     if isinstance(value, dict):
         return next((many for many in range(1, len(steps) + 1) if ".".join(steps[:many]) in value), 0)
     first = steps[0]

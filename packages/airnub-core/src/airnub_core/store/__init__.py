@@ -1,22 +1,21 @@
-"""The content store: objects by digest, their manifests, and the index of what is known about each URL.
+"""The content store: objects by digest, their manifests, and the index of URLs.
 
-protocol          what a store does, wherever it is
+protocol          the methods of a store
 location          where a store is
-factory           opens a store with its index
+factory           opens a store with its index and the staging folder of a process, in which bytes arrive
 layout            paths and names of objects, manifests and sources
-objects           the store in a folder
-bucket_store      the store in object storage, over `bucket`
-reader            reading and checking objects, the same for both
+objects           a store in a folder
+bucket_store      a store in object storage, based on `bucket`
+reader            reading and validating objects, shared by both
 manifest          where bytes came from
-staging           the folder of a process in which bytes arrive, with a lock
-stager            hashes a body and writes it there, with its manifest
-write_ahead_log   small bodies, appended before they are published
-durability        one sync for a batch; the sync that is left to the next run
-recovery          publishes what a killed process left
+stager            hashes a body and writes it into a staging folder, with its manifest
+write_ahead_log   a log of small bodies, written before they are published
+durability        one sync per batch; a sync deferred to the next run
+recovery          publishes complete bodies of a killed process
 partials          partial downloads that can be resumed
-withdrawal        a withdrawn URL, as a file and in the index
-fsck              `verify`: every object hashed again
-gc                garbage collection: what no manifest refers to
-clock             the time of the index
-index             what is known of each URL, in SQLite or PostgreSQL
+withdrawal        withdrawn URLs, as files in the store and in the index
+fsck              `verify`: hashes all objects again
+gc                garbage collection of files that no manifest refers to
+clock             the clock of the index
+index             the state of each URL, in SQLite or PostgreSQL
 """

@@ -1,6 +1,6 @@
 """Bucket: one interface to S3, Google Cloud Storage and Azure; no other module imports obstore.
 
-Errors are translated: those of obstore hold whole answers of the server, and with them names of keys and signed URLs.
+Errors are translated, since those of obstore contain complete server responses, with names of keys and signed URLs.
 """
 
 import mmap
@@ -21,13 +21,13 @@ from airnub_core.errors import StoreError
 from airnub_core.store.location import BucketAddress
 
 LARGE = 8 << 20
-"""Bytes; what is larger goes in parts of at least this size, as many at a time as `MEMORY` holds."""
+"""Size in bytes above which a file is uploaded in parts of at least this size, concurrently within `MEMORY`."""
 MEMORY = 32 << 20
-"""Bytes on their way at any time, whatever the number and the size of the files."""
+"""Most bytes in flight to the bucket, regardless of number and size of files."""
 MAX_PARTS = 10_000
-"""Of one object; S3 allows no more: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
+"""Most parts of a multipart upload to S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
 _READ = 1 << 20
-# An attempt after 0.1, 0.2, 0.4 … seconds, with jitter; a store that does not answer within a minute fails the run.
+# Backoff of 0.1, 0.2, 0.4 … seconds with jitter; an object store that does not respond within a minute fails the run.
 _RETRIES: Any = {
     "max_retries": 5,
     "retry_timeout": timedelta(seconds=60),
@@ -45,16 +45,16 @@ Answer = TypeVar("Answer")
 
 
 class Bucket:
-    """Keys and bytes below the prefix of an address. Each call is whole or has not happened.
+    """Keys and their bytes below the prefix of a bucket address. Each call is atomic.
 
     Raises:
-        StoreError: the bucket cannot be reached, is not there, or refuses.
+        StoreError: the bucket is unreachable, does not exist, or denies access; every method may.
     """
 
     def __init__(self, address: BucketAddress) -> None:
         self.name = address.name
         self._endpoint = address.options.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL")
-        # Without TLS only where the address says so in so many words.
+        # Plain HTTP only if the endpoint explicitly says so.
         client: Any = _TIMEOUTS | {"allow_http": (self._endpoint or "").startswith("http://")}
         config: Any = dict(address.options)
         self._memory = _Allowance(MEMORY)
@@ -62,11 +62,13 @@ class Bucket:
             self._store: Any = from_url(address.url, config=config, client_options=client, retry_config=_RETRIES)
 
     def create(self, key: str, content: bytes | Path) -> bool:
-        """Put a few bytes, or those of a file, where nothing is; `False` where something is, which is not touched.
+        """Put bytes or a file under a key, unless the key exists.
 
-        Storage has no condition for bytes that come in parts: for those of more than `LARGE` existence is checked
-        before the first part and before the last. A concurrent writer writes the same bytes, where keys follow from
-        digests.
+        Multipart uploads cannot be conditional: for more than `LARGE` bytes existence is checked before the first part
+        and before the last. A concurrent writer writes the same bytes if the key contains their digest.
+
+        Returns:
+            Whether the object was created; an existing one is not changed.
 
         Raises:
             StoreError: see the class.
@@ -87,7 +89,7 @@ class Bucket:
         return True
 
     def replace(self, key: str, content: bytes | Path) -> None:
-        """Put a few bytes, or those of a file, whatever is there.
+        """Put bytes or a file under a key, and replace an existing object.
 
         Raises:
             StoreError: see the class.
@@ -99,24 +101,24 @@ class Bucket:
             self._put(key, content, "overwrite")
 
     def read(self, key: str) -> bytes | None:
-        """The bytes, `None` where there are none; for what is small."""
+        """Read a small object; `None` if the key does not exist."""
         return self._unless_missing(lambda: bytes(obstore.get(self._store, key).bytes()))
 
     def pieces(self, key: str) -> Iterator[memoryview] | None:
-        """The bytes in pieces of about 1 MiB, `None` where there are none."""
+        """Read an object in chunks of about 1 MiB; `None` if the key does not exist."""
         answer = self._unless_missing(lambda: obstore.get(self._store, key))
         return None if answer is None else self._streamed(answer)
 
     def size(self, key: str) -> int | None:
-        """In bytes, `None` where nothing is."""
+        """Size of an object in bytes; `None` if the key does not exist."""
         return self._unless_missing(lambda: int(obstore.head(self._store, key)["size"]))
 
     def listed(self, folder: str = "", *, before: datetime | None = None) -> Iterator[str]:
-        """Every key below a folder, as the storage orders them; S3, Google and Azure by their bytes.
+        """List the keys below a folder, in the order of the object store; S3, Google and Azure sort them by bytes.
 
         Args:
-            folder: all keys, where it is empty.
-            before: leave out what was written at this time or later.
+            folder: the folder; empty for all keys.
+            before: list only objects written before this time.
         """
         with self._translated():
             for page in obstore.list(self._store, folder or None):
@@ -125,7 +127,7 @@ class Bucket:
                         yield entry["path"]
 
     def usage(self, folder: str = "") -> tuple[int, int]:
-        """How many objects are below a folder, and their bytes."""
+        """Return the number of objects below a folder, and their total size in bytes."""
         count = size = 0
         with self._translated():
             for page in obstore.list(self._store, folder or None):
@@ -134,7 +136,7 @@ class Bucket:
         return count, size
 
     def delete(self, key: str) -> None:
-        """Remove what is there, if anything is."""
+        """Delete an object; does nothing if the key does not exist."""
         self._unless_missing(lambda: obstore.delete(self._store, key))
 
     def _put(self, key: str, content: bytes | Path, mode: Any) -> None:
@@ -148,7 +150,7 @@ class Bucket:
             self._memory.take(MEMORY),
             path.open("rb") as file,
             self._translated(),
-            # Left by an error, it gives up what was sent.
+            # On an exception, the writer aborts the upload.
             obstore.open_writer(self._store, key, buffer_size=part, max_concurrency=max(1, MEMORY // part)) as writer,
         ):
             while piece := file.read(_READ):
@@ -162,7 +164,7 @@ class Bucket:
                 yield memoryview(piece)
 
     def _unless_missing(self, ask: Callable[[], Answer]) -> Answer | None:
-        """A key that is not there is an answer; a bucket that is not there is an error."""
+        """Call `ask`, and return `None` if the key does not exist; a missing bucket is an error."""
         with self._translated():
             try:
                 return ask()
@@ -178,7 +180,7 @@ class Bucket:
         except AlreadyExistsError:
             raise
         except (BaseError, FileNotFoundError, ValueError) as error:
-            # Not chained: what it says is not for logs.
+            # Not chained, since the message must not be logged.
             raise StoreError(self.name, self._reason(error)) from None
 
     def _reason(self, error: Exception) -> str:
@@ -206,11 +208,11 @@ class Bucket:
 
 
 class _AlreadyThereError(Exception):
-    """A different worker was faster."""
+    """A different worker has created the object."""
 
 
 class _Allowance:
-    """So many bytes at a time, for all threads together."""
+    """A semaphore that counts bytes, shared by all threads."""
 
     def __init__(self, size: int) -> None:
         self._size = self._free = size
@@ -218,7 +220,7 @@ class _Allowance:
 
     @contextmanager
     def take(self, wanted: int) -> Iterator[None]:
-        """Wait until so much is free, or all of it where more is wanted; then have it."""
+        """Acquire a number of bytes, or all bytes if more are wanted; blocks until they are free."""
         taken = min(wanted, self._size)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= taken)
@@ -233,7 +235,7 @@ class _Allowance:
 
 @contextmanager
 def _whole(content: bytes | Path) -> Iterator[bytes | mmap.mmap]:
-    """What is put in one piece. Larger files are mapped: memory that a thread frees stays with it, a map does not."""
+    """Content of a single put. Larger files are memory-mapped, since memory freed by a thread stays allocated to it."""
     if isinstance(content, bytes):
         yield content
     elif _size(content) <= _READ:

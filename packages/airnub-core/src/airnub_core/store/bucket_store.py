@@ -3,10 +3,10 @@
     <source>/<hex[:2]>/<hex>/<file name>                            as in a folder: see `objects.py`
                              <file name>.manifest.json
                              <file name>.<8 hex>.manifest.json
-                             .name                                  the file name that these bytes go by
-    .withdrawn/<source>/<hex of the URL>.json                       a URL that is withdrawn: see `withdrawal`
+                             .name                                  the file name of the object
+    .withdrawn/<source>/<hex of the URL>.json                       a withdrawn URL: see `withdrawal`
     .airnub/conditions                                              probe whether conditional puts work
-    .airnub/named                                                   they do, and every object has its `.name`
+    .airnub/named                                                   marks that they work and all objects have a `.name`
 
 Object storage has no locks and no renames, but conditional puts (`If-None-Match: *`): of several workers that create
 one key, exactly one succeeds. Each file is published in three such puts:
@@ -81,7 +81,7 @@ class BucketStore(StoreReader):
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
-            # So that no staged file is read after this returns.
+            # No staged file may be read after this returns.
             for future in futures:
                 future.cancel()
             wait(futures)
@@ -179,7 +179,7 @@ class BucketStore(StoreReader):
                 return file_name, True
             content = self._bucket.read(key)
             if content is None:
-                continue  # removed in this moment
+                continue  # deleted in between
             name = content.decode(errors="replace")
             if name != object_name(name):
                 raise StoreError(self._at(key), f"expected a file name, found {name[:200]!r}; remove this key")

@@ -1,7 +1,7 @@
-"""The clock of an index, read without asking the index.
+"""Clock of an index, computed from a local monotonic clock.
 
-Workers order their answers by when their requests were sent, and their machines' clocks differ. An index says once in a
-while how far its clock is from `elapsed`; from then on its time is known without a question.
+Responses are ordered by when their requests were sent, and the clocks of machines differ. `Index.clock` returns the
+offset from `elapsed` to the time of the index, which is cached, so that reading the time needs no query.
 """
 
 import time
@@ -9,35 +9,35 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Protocol
 
-# CLOCK_MONOTONIC stands still while Linux sleeps, and goes on on macOS, which knows no CLOCK_BOOTTIME.
+# On Linux CLOCK_MONOTONIC stops during suspend; on macOS it does not, and there is no CLOCK_BOOTTIME.
 _CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def elapsed() -> float:
-    """Seconds, the same in all processes of a machine: never set, and going on while the machine sleeps."""
+    """Monotonic time in seconds, the same in all processes of a machine; includes time in suspend."""
     return time.clock_gettime(_CLOCK)
 
 
 class HasClock(Protocol):
-    """An index."""
+    """Anything with the clock of an index."""
 
     def clock(self) -> float:
-        """What to add to `elapsed` for its time, in seconds since 1970."""
+        """Offset from `elapsed` to the time of the index, in seconds since 1970."""
 
 
 def time_of(index: HasClock) -> str:
-    """What time it is by the clock of an index, in ISO 8601; read as late as possible."""
+    """The current time by the clock of an index, in ISO 8601 and UTC."""
     ahead = index.clock()
     return timestamp(elapsed() + ahead)
 
 
 def timestamp(seconds: float) -> str:
-    """Seconds since 1970 in ISO 8601, in UTC, as `datetime` writes them; texts have the order of the times."""
+    """Format seconds since 1970 in ISO 8601 and UTC, as `datetime` does; the texts sort like the times."""
     whole, microseconds = divmod(round(seconds * 1_000_000), 1_000_000)
     return f"{_second(whole)}.{microseconds:06}+00:00" if microseconds else f"{_second(whole)}+00:00"
 
 
 @lru_cache(16)
 def _second(seconds: int) -> str:
-    """It is the same for many requests, and costs more than the rest."""
+    """Format a whole second; cached, since it costs the most and is the same for many requests."""
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]

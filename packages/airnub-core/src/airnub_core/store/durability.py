@@ -25,8 +25,8 @@ def make_durable(root: Path, paths: Iterable[Path], entries: Iterable[Path] = ()
     """Sync `paths` to the disk: files with their bytes, folders with their entries and the files in them.
 
     Args:
-        root: any folder of their file system; a system that can sync a whole file system at once does that, and `paths`
-            is not iterated.
+        root: any folder of their file system. On Linux the whole file system is synced at once, and `paths` is not
+            iterated.
         paths: the files and folders to sync.
         entries: folders to sync without the files in them.
 

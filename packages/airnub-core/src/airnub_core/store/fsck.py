@@ -15,55 +15,57 @@ from airnub_core.store.reader import in_order
 from airnub_core.store.withdrawal import Withdrawal
 
 AHEAD = 16
-"""Folders for each core that are read before their turn; with more, a large store would be held in memory."""
+"""Folders per core that are hashed ahead of the results; a higher number only needs more memory."""
 
 Found = TypeVar("Found")
 Claim = tuple[str, Manifest | DamagedManifestError]
 Digests = dict[str, tuple[str, int] | DamagedObjectError]
-"""By path of the objects of one folder: digest and size, or why there is none."""
+"""Digest and size in bytes of the objects of one folder, by path; an error for an unreadable object."""
 
 
 class ObjectFolder(NamedTuple):
-    """The objects and the manifests, with their paths, of one digest of one source."""
+    """The paths of all objects, and the paths and contents of all manifests, of one digest of one source."""
 
     path: str
-    """Relative to the store."""
+    """Path of the folder, relative to the store."""
     objects: list[str]
     manifests: list[Claim]
 
 
 @dataclass(slots=True)
 class Verification:
-    """What a look at a whole store found; `sound` holds the manifests, by path, whose objects are whole."""
+    """Result of the verification of a store."""
 
     objects: int = 0
+    """Number of objects, damaged ones included."""
     size: int = 0
-    """Of all objects, in bytes."""
+    """Total size in bytes of all readable objects."""
     manifests: int = 0
-    """Whose objects are whole."""
+    """Number of valid manifests with an undamaged object."""
     sound: dict[str, Manifest] = field(default_factory=dict)
-    """These manifests by path, where they are kept."""
+    """The valid manifests by path, if `keep_manifests`."""
     withdrawals: list[Withdrawal] = field(default_factory=list)
-    """URLs that are withdrawn, where manifests are kept."""
+    """The withdrawals, if `keep_manifests`."""
     damaged: list[StoreError] = field(default_factory=list)
+    """One error per damaged object, manifest or withdrawal."""
 
 
 def verify(
     store: Store, on_object: Callable[[int], None] = lambda _size: None, *, keep_manifests: bool = True
 ) -> Verification:
-    """Hash every object again, on all cores, and compare it with its folder and its manifests.
+    """Hash every object again, on all cores, and compare its digest with its folder and its manifests.
 
     Args:
-        store: the store to look at; nothing in it is changed.
-        on_object: called with the size in bytes of each object that was hashed.
-        keep_manifests: without, the memory that is needed does not grow with the store.
+        store: the store, which is not changed.
+        on_object: called with the size in bytes of each hashed object.
+        keep_manifests: whether the result contains manifests and withdrawals; if not, memory use is constant.
 
     Raises:
         OSError, StoreError: the store cannot be listed.
     """
     result = Verification()
     cores = os.cpu_count() or 1
-    # Hashing gives way to other threads, so each core has one.
+    # Hashing releases the GIL, so one thread per core.
     with ThreadPoolExecutor(cores) as pool:
         for folder, digests in in_order(pool, partial(_hashed, store), object_folders(store), AHEAD * cores):
             for path, found in digests.items():
@@ -109,7 +111,7 @@ def _check_manifests(store: Store, folder: ObjectFolder, digests: Digests, resul
         if found is None:
             result.damaged.append(DamagedManifestError(where, f"expected the object {manifest.path}, found none"))
         elif isinstance(found, DamagedObjectError) or found[0] != manifest.digest:
-            continue  # the object is damaged, and named already
+            continue  # the damaged object is reported already
         elif found[1] != manifest.size:
             reason = f"expected a size of {found[1]:,} bytes, found {manifest.size:,}"
             result.damaged.append(DamagedManifestError(where, reason))
@@ -123,10 +125,10 @@ def _check_manifests(store: Store, folder: ObjectFolder, digests: Digests, resul
 
 
 def object_folders(store: Store) -> Iterator[ObjectFolder]:
-    """Every folder that holds an object or a manifest, once.
+    """Yield every folder that has an object or a manifest, once.
 
-    Objects and manifests are walked side by side. Where both come in the same order only as many folders are held in
-    memory as have the one without the other.
+    Objects and manifests are listed in parallel. If both lists have the same order, only folders with one kind but not
+    the other are held in memory.
 
     Raises:
         OSError, StoreError: the store cannot be listed.

@@ -22,17 +22,17 @@ _LOCK = "lock"
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A file or folder that is not needed.
+    """A file or folder that nothing refers to.
 
     `kind` is `object`: an object without a manifest; `staging`: the staging folder of a killed process; `index`: a
     damaged index that was set aside; or `folder`: an empty folder.
     """
 
     path: str
-    """Relative to the store."""
+    """Path relative to the store."""
     kind: Kind
     size: int
-    """In bytes."""
+    """Size in bytes; 0 for an empty folder."""
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ def _collect_objects(store: Store, *, dry_run: bool) -> GarbageCollection:
 
 @contextmanager
 def _no_new_writers(store: ContentStore) -> Iterator[None]:
-    """Keep processes from starting to write while the block runs; without a staging folder there is no lock to hold."""
+    """Hold the lock that writers take on start; without a staging folder there are no writers and no lock."""
     staging = store.hidden / "staging"
     if not staging.is_dir():
         yield

@@ -28,11 +28,11 @@ class Staged(NamedTuple):
     """Absolute path of a local folder."""
     source: str
     file_name: str
-    """A safe file name that does not end as a manifest's."""
+    """A safe file name without the suffix of manifests."""
     hex_digits: str
-    """The SHA-256 of the bytes, in hex."""
+    """SHA-256 of the bytes, 64 hexadecimal digits."""
     size: int
-    """In bytes."""
+    """Size in bytes."""
     url_digest: str
     is_logged: bool = False
     """Whether a write-ahead log has the bytes and the manifest too."""
@@ -44,7 +44,7 @@ class Staged(NamedTuple):
 
 
 def object_name(file_name: str) -> str:
-    """A safe file name for an object, which does not end as a manifest's."""
+    """Convert a file name to a safe one without the suffix of manifests."""
     safe = safe_file_name(file_name)
     return safe[: -len(SUFFIX)] + ".manifest_json" if safe.endswith(SUFFIX) else safe
 
@@ -69,7 +69,7 @@ def links_name(source: str) -> str:
     return f"{source}.links.json"
 
 
-@lru_cache(1024)  # the items of a source have one name
+@lru_cache(1024)  # called for every item with the name of its source
 def checked_source_name(name: str) -> str:
     """Validate the name of a source, which becomes a folder of the store on any file system; returns the name.
 

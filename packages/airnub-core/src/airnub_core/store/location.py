@@ -13,51 +13,51 @@ if TYPE_CHECKING:
     from airnub_core.store.protocol import Store
 
 PREFIX = "AIRNUB_STORE_"
-"""Of environment variables that stand in for blocks of the Prefect server."""
+"""Prefix of environment variables that replace blocks of the Prefect server."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class BucketAddress:
-    """A bucket, where in it, and how to get in; it shows no secret."""
+    """URL of a bucket with a prefix, and its credentials; they are not in its representation."""
 
     url: str
     """`s3://bucket/prefix`, `gs://bucket/prefix`, or any other scheme of obstore."""
     options: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """As obstore names them: `access_key_id`, `secret_access_key`, `region`, `endpoint`, …; what is missing comes from
-    the environment: https://developmentseed.org/obstore/latest/api/store/aws/"""
+    """Options of obstore: `access_key_id`, `secret_access_key`, `region`, `endpoint`, …; missing ones are read from the
+    environment: https://developmentseed.org/obstore/latest/api/store/aws/"""
 
     @property
     def name(self) -> str:
-        """The URL as it may be shown."""
+        """The redacted URL, for messages."""
         return redact_url(self.url).rstrip("/")
 
     def __repr__(self) -> str:
-        """The URL, and which options there are: their values may be secrets."""
+        """The redacted URL and the names of the options, without their values, which may be secrets."""
         return f"BucketAddress({self.name!r}, {', '.join(sorted(self.options)) or 'no options'})"
 
 
 @dataclass(frozen=True, slots=True)
 class StoreLocation:
-    """Where a store, its index and what is on its way into it are."""
+    """Locations of the objects, the index and the local files of a store."""
 
     objects: Path | BucketAddress
-    """A folder, or object storage."""
+    """The folder or bucket of the objects."""
     index: str | None = field(default=None, repr=False)
-    """The URL of a PostgreSQL database, `None` for SQLite in the local folder."""
+    """URL of a PostgreSQL database; `None` for SQLite in the local folder."""
     local: Path | None = None
-    """A folder of this machine; that of the objects, where they are in one."""
+    """A local folder for staging; `None` for the folder of the objects."""
 
     @classmethod
     def at(cls, place: "Path | StoreLocation") -> "StoreLocation":
-        """A location, or that of a folder with its index beside it."""
+        """Return a location unchanged; a path becomes the location of a store in this folder, with SQLite."""
         return cls(place) if isinstance(place, Path) else place
 
     @property
     def hidden(self) -> Path:
-        """A local folder for what is not an object: staged and partial files, the index.
+        """The local hidden folder for staged and partial files and for an SQLite index.
 
         Raises:
-            StoreError: the objects are in object storage, and no local folder is given.
+            StoreError: the objects are in a bucket, and no local folder is given.
         """
         folder = self.local or (self.objects if isinstance(self.objects, Path) else None)
         if folder is None:
@@ -66,14 +66,14 @@ class StoreLocation:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """The location of the objects, for messages."""
         return str(self.objects) if isinstance(self.objects, Path) else self.objects.name
 
     def store(self) -> "Store":
-        """The objects.
+        """Open the store of the objects.
 
         Raises:
-            StoreError: it is in object storage, and what that takes is not installed.
+            StoreError: the store is in a bucket, and obstore is not installed.
         """
         if isinstance(self.objects, Path):
             from airnub_core.store.objects import ContentStore
@@ -88,7 +88,7 @@ class StoreLocation:
 
 
 def block_variable(block: str) -> str:
-    """The environment variable that stands in for a block, with the URL of a bucket.
+    """Name of the environment variable with the URL of a bucket that replaces a block.
 
     >>> block_variable("s3-bucket/airnub-data")
     'AIRNUB_STORE_AIRNUB_DATA'
@@ -97,10 +97,10 @@ def block_variable(block: str) -> str:
 
 
 def bucket_url(url: str) -> str:
-    """A URL of a bucket, without a slash at its end.
+    """Validate the URL of a bucket, and return it without a trailing slash.
 
     Raises:
-        ValueError: it is of a different form, or has credentials in it.
+        ValueError: the URL is not one of a bucket, or contains credentials.
     """
     scheme, _, rest = url.partition("://")
     if scheme not in {"s3", "gs", "az"} or not rest.strip("/") or "@" in rest.partition("/")[0]:

@@ -1,8 +1,8 @@
-"""Manifests: where the bytes of one object came from, as JSON beside it; the one place that writes and reads them.
+"""Manifests: JSON files beside objects with the origin of their bytes; only this module reads and writes them.
 
-A frozen dataclass that Pydantic checks when one is read, and not a model: the processes that download only write
-manifests, and where they import Pydantic to do so, a set of 3,000 small files takes 1.2 times the processor time and
-1.65 times as long (benchmarks/README.md). Making one is not what costs: 28 µs, and 21 with a model.
+A manifest is a frozen dataclass that Pydantic validates on reading, not a Pydantic model: worker processes only write
+manifests, and importing Pydantic for that makes a set of 3,000 small files take 1.2 times the processor time and 1.65
+times as long (benchmarks/README.md). Creating a manifest takes 28 µs, against 21 µs with a model.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from hashlib import sha256
-from json.encoder import encode_basestring as _text
+from json import JSONEncoder
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
 
 from airnub_common import ALGORITHM, redact_url
@@ -43,7 +44,7 @@ HEADERS_WORTH_KEEPING = frozenset(
 
 
 class Requested(Protocol):
-    """What a manifest says of a request: a `Request`. URLs are whole, and are redacted when they are written."""
+    """The data of a request that a manifest contains, such as a `Request`; its URLs are complete, not redacted."""
 
     @property
     def source(self) -> str: ...
@@ -60,7 +61,7 @@ class Requested(Protocol):
 
 
 class Received(Protocol):
-    """What a manifest says of what came: a `Response`."""
+    """The data of a response that a manifest contains, such as a `Response`."""
 
     @property
     def request(self) -> Requested: ...
@@ -74,9 +75,9 @@ class Received(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """One URL's claim on one object. URLs are redacted; `url_digest` is the SHA-256 of the whole URL.
+    """The origin of one object from one URL. URLs are redacted; `url_digest` is the SHA-256 of the complete URL.
 
-    The order of the fields is that of the file. Fields that newer versions have written are ignored.
+    The file has the fields in this order. Unknown fields, written by newer versions, are ignored.
     """
 
     schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
@@ -88,45 +89,44 @@ class Manifest:
     title: str | None = None
     """The text of the link."""
     final_url: str
-    """Where the bytes came from after redirects."""
+    """The URL after redirects."""
     path: str
-    """Of the object, relative to the store's root, with `/`."""
+    """Path of the object, relative to the store's root, with `/`."""
     file_name: str
     original_file_name: str
-    """As the server or the URL wrote it."""
+    """The file name from the response headers or the URL."""
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
     algorithm: Literal["sha256"] = "sha256"
     size: Annotated[int, Field(ge=0)]
-    """In bytes."""
+    """Size in bytes."""
     content_type: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     fetched_at: AwareDatetime
-    """When the bytes were asked for, by the clock of the index; in UTC."""
+    """When the request was sent, by the clock of the index; in UTC."""
     previous_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
-    """Of the same URL before, as the index knew it when the bytes were asked for."""
+    """The previous digest of the URL, from the index at the time of the request."""
     derived_from: tuple[Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")], ...] = ()
-    """For an object made here: the objects that it was made from."""
+    """Digests of the objects that a derived object was made from."""
 
     @classmethod
     def of(
         cls,
         received: Received,
-        *,
-        hex_digits: str,
-        size: int,
         file_name: str,
         original: str,
+        size: int,
+        hex_digits: str,
         derived_from: tuple[str, ...] = (),
     ) -> Self:
-        """The manifest of bytes that have come.
+        """Create the manifest of a response body.
 
         Args:
-            received: what came, and what was asked for.
-            hex_digits: of the SHA-256 of the bytes.
-            size: in bytes.
-            file_name: the safe one.
-            original: as the server or the URL wrote it.
-            derived_from: digests of the objects that it was made from.
+            received: the response with its request.
+            file_name: the safe file name of the object.
+            original: the file name from the response headers or the URL.
+            size: size in bytes.
+            hex_digits: SHA-256 of the bytes, 64 hexadecimal digits.
+            derived_from: digests of the objects that the bytes were made from.
         """
         asked, headers = received.request, received.headers
         digest = f"{ALGORITHM}:{hex_digits}"
@@ -152,10 +152,10 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
-        """The manifest in a file.
+        """Read a manifest from a file.
 
         Raises:
-            DamagedManifestError: it cannot be read, or is not a manifest.
+            DamagedManifestError: the file cannot be read, or is not a manifest.
         """
         try:
             content = path.read_bytes()
@@ -165,10 +165,14 @@ class Manifest:
 
     @classmethod
     def parse(cls, content: bytes, where: str) -> Manifest:
-        """The manifest in some bytes; `where` they come from is for messages.
+        """Parse a manifest.
+
+        Args:
+            content: the JSON.
+            where: path of the manifest, for error messages.
 
         Raises:
-            DamagedManifestError: they are not a manifest.
+            DamagedManifestError: the content is not a manifest.
         """
         from pydantic import ValidationError
 
@@ -180,26 +184,33 @@ class Manifest:
             raise DamagedManifestError(where, f"not a manifest: {at}: {first['msg']}") from error
 
     def as_json(self) -> dict[str, Any]:
-        """The fields as JSON has them: text, numbers, lists and objects."""
+        """Return the fields as JSON values: text, numbers, lists and objects."""
         values = {name: getattr(self, name) for name in _FIELDS}
         written = self.fetched_at.isoformat()
         values["fetched_at"] = f"{written[:-6]}Z" if written.endswith("+00:00") else written
         return values
 
     def as_bytes(self) -> bytes:
-        """The JSON that is written beside the object."""
-        # Not by `json.dumps`, which takes 80 µs for one that is indented: as long as all else for a small file.
-        lines = [
-            f'  "{name}": {_text(value) if type(value) is str else _json(value)}'
-            for name, value in self.as_json().items()
-        ]
-        # Half a surrogate pair is no character, but JSON can say it.
-        return f"{{\n{_BETWEEN_FIELDS.join(lines)}\n}}\n".encode(errors="backslashreplace")
+        """Return the manifest as indented JSON in UTF-8."""
+        # The text of `json.dumps` with `indent=2`, which takes 230 Python calls, and these are for every file.
+        lines: list[str] = []
+        for name, value in self.as_json().items():
+            if value is None:
+                text = "null"
+            elif isinstance(value, str):
+                text = encode_basestring(value)
+            elif isinstance(value, dict | tuple):
+                text = _ENTRIES.encode(value)
+                text = f"{text[0]}\n    {text[1:-1]}\n  {text[-1]}" if value else text
+            else:
+                text = str(value)
+            lines.append(f'  "{name}": {text}')
+        # A lone surrogate cannot be encoded in UTF-8, but JSON can escape it.
+        return ("{\n" + ",\n".join(lines) + "\n}\n").encode(errors="backslashreplace")
 
 
 _FIELDS = tuple(one.name for one in fields(Manifest))
-_BETWEEN_FIELDS = ",\n"
-_BETWEEN_ENTRIES = ",\n    "
+_ENTRIES = JSONEncoder(ensure_ascii=False, separators=(",\n    ", ": "))
 
 
 @cache
@@ -209,25 +220,6 @@ def _reader() -> TypeAdapter[Manifest]:
     return TypeAdapter(Manifest)
 
 
-def _json(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, dict):
-        return _block("{", [_entry(name, one) for name, one in value.items()], "}")
-    if isinstance(value, tuple):
-        return _block("[", [_text(one) for one in value], "]")
-    return str(value)
-
-
-@lru_cache(1024)  # headers of one server are often the same
-def _entry(name: str, value: str) -> str:
-    return f"{_text(name)}: {_text(value)}"
-
-
-def _block(start: str, entries: list[str], end: str) -> str:
-    return f"{start}\n    {_BETWEEN_ENTRIES.join(entries)}\n  {end}" if entries else start + end
-
-
 def url_digest(url: str) -> str:
-    """What a URL is known by: the 64 hexadecimal digits of its SHA-256, so that no secret in it is written down."""
+    """SHA-256 of a URL as 64 hexadecimal digits: the key of the URL, which reveals no secret in it."""
     return sha256(url.encode()).hexdigest()

@@ -1,9 +1,9 @@
 """The content store in a folder: every object is stored once, under its digest, and appears atomically.
 
     <root>/<source>/<hex[:2]>/<hex>/<file name>
-                                    <file name>.manifest.json               the first URL that brought the bytes
+                                    <file name>.manifest.json               the first URL with these bytes
                                     <file name>.<8 hex>.manifest.json       each further URL
-    <root>/.withdrawn/<source>/<hex of the URL>.json                        a URL that is withdrawn: see `withdrawal`
+    <root>/.withdrawn/<source>/<hex of the URL>.json                        a withdrawn URL: see `withdrawal`
     <root>/.airnub/                 staging, partial files and the index; not a valid source name
 
 Bytes and manifest are durable before their folder is renamed to its digest, so a visible object is always complete.
@@ -67,7 +67,7 @@ class ContentStore(StoreReader):
         self._without_log: set[str] = set()
         """Staged folders that are durable, and whose log may have gone."""
         self._object_names: dict[Path, str] = {}
-        """By folder, the name of the object that a further URL brought, so that its folder is not listed again."""
+        """Object names by folder, cached for further URLs with the same bytes, so that folders are not listed again."""
 
     @property
     def name(self) -> str:
@@ -84,9 +84,8 @@ class ContentStore(StoreReader):
         with self._publishing:
             home = self._home = batch[0].home
             logs = logs_in(home)
-            logged = len(continued(logs)) < _CONTINUED and all(
-                staged.is_logged and staged.folder not in self._without_log for staged in batch
-            )
+            in_logs = {staged.folder for staged in batch if staged.is_logged} - self._without_log
+            logged = len(in_logs) == len(batch) and len(continued(logs)) < _CONTINUED
             if logged:
                 self._sync_logs(home, logs)
                 self._in_logs += len(batch)
@@ -95,7 +94,13 @@ class ContentStore(StoreReader):
                 intent_log = write_intent_log(home, self._lists, batch)
                 self._sync(home, chain(with_parents((staged.folder for staged in batch), above=1), (intent_log, home)))
                 self._kept.append(intent_log)
-            return [self._publish(staged, logged=logged) for staged in batch]
+            results: list[PublishResult | StoreError] = []
+            for staged in batch:
+                try:
+                    results.append(self._place(staged, logged=logged))
+                except (OSError, StoreError) as error:
+                    results.append(failure_of(error, f"{self.root}/{staged.source}"))
+            return results
 
     def make_durable(self, paths: Iterable[str]) -> None:
         make_durable(self.root, with_parents((str((self.root / path).parent) for path in paths), above=3))
@@ -113,7 +118,7 @@ class ContentStore(StoreReader):
     def _sync_logs(self, home: Path, logs: list[Path]) -> None:
         sync_each(logs)
         if logs != self._known_logs:
-            # The folders alone: a process that closes any handle of SQLite's files loses its locks on them.
+            # Only the folders: closing any handle of SQLite's files would release this process's locks on them.
             sync_each([], [home / LOGS, home, *home.parents[:3]])
             self._known_logs = logs
 
@@ -141,20 +146,14 @@ class ContentStore(StoreReader):
                 path.unlink(missing_ok=True)
         self._kept.clear()
 
-    def _publish(self, staged: Staged, *, logged: bool) -> PublishResult | StoreError:
-        try:
-            return self._place(staged, logged=logged)
-        except (OSError, StoreError) as error:
-            return failure_of(error, f"{self.root}/{staged.source}")
-
     def _place(self, staged: Staged, *, logged: bool) -> PublishResult:
         path = object_path(staged.source, staged.hex_digits, staged.file_name)
         folder = f"{self.root}/{path.rpartition('/')[0]}"
         try:
             try:
-                os.rename(staged.folder, folder)  # noqa: PTH104  # for every file, and Path costs as much again
+                os.rename(staged.folder, folder)  # noqa: PTH104  # called per file; Path would double the time
             except FileNotFoundError:
-                Path(folder).parent.mkdir(parents=True, exist_ok=True)
+                os.makedirs(folder.rpartition("/")[0], exist_ok=True)  # noqa: PTH103
                 os.rename(staged.folder, folder)  # noqa: PTH104
         except OSError as error:
             if error.errno not in NOT_EMPTY:
@@ -165,7 +164,7 @@ class ContentStore(StoreReader):
 
     def has(self, path: str, size: int) -> bool:
         try:
-            return os.stat(f"{self.root}/{path}").st_size == size  # noqa: PTH116  # for every file that is known
+            return os.stat(f"{self.root}/{path}").st_size == size  # noqa: PTH116  # called per known file
         except OSError:
             return False
 
@@ -235,7 +234,7 @@ class ContentStore(StoreReader):
         return (path.relative_to(self.root).as_posix() for path in sorted(self.root.glob(f"{FOLDER}/*/[!.]*")))
 
     def _write_withdrawal(self, withdrawal: Withdrawal) -> Path:
-        """Write a withdrawal, unless a later one is there, which may not be durable yet."""
+        """Write a withdrawal unless a later one exists; return its path, since even that may not be durable yet."""
         path = self.root / withdrawal.path
         if self._is_newer(withdrawal):
             write_atomic(path, withdrawal.as_bytes())
@@ -278,10 +277,10 @@ def _replace(place: Path, manifest: Manifest, arrived: Path) -> None:
 
 
 def remove_empty(folders: Iterable[Path]) -> None:
-    """Remove folders one by one, up to the first that is not empty. None is listed, since a folder may be very large.
+    """Remove folders in order, up to the first that is not empty. They are not listed, since one may be very large.
 
     Raises:
-        OSError: one cannot be removed for a different reason.
+        OSError: a folder cannot be removed for a different reason.
     """
     for folder in folders:
         try:

@@ -3,8 +3,8 @@
     <hidden>/partial/<source>.<first 32 digits of the URL's SHA-256>/body
                                                                      partial.json
 
-`partial.json` says how many bytes are worth believing, and their digest: they are hashed again before they are, so that
-neither a kill between two writes nor a power loss makes a wrong file of a right one.
+`partial.json` contains the number of bytes received and their digest. The bytes are hashed before they are resumed, so
+that neither a kill between two writes nor a power loss corrupts a file.
 """
 
 import errno
@@ -20,51 +20,51 @@ from typing import NamedTuple
 from airnub_core.errors import StoreError
 
 WORTH_RESUMING = 1024 * 1024
-"""Bytes; less is fetched again as fast as it is looked up."""
+"""Smallest partial file in bytes that is kept; fewer bytes are fetched again as fast as they are looked up."""
 BODY, NOTE = "body", "partial.json"
 _NEW = f"{NOTE}.new"
 _REMOVED = "removed-"
-"""How the name of a partial file begins that is being removed, beside the folder of those that wait."""
+"""Name prefix of partial files that are being removed; they are moved beside the folder of partial files first."""
 
 
 class ResumeInfo(NamedTuple):
-    """What is known of a partial file."""
+    """Resume information of a partial file, as stored in `partial.json`."""
 
     source: str
     url: str
-    """Redacted."""
+    """The redacted URL."""
     url_digest: str
     etag: str
-    """Strong: it names these bytes, and no others that look alike."""
+    """A strong ETag, which identifies the bytes of the file exactly."""
     size: int
-    """Bytes that have come, and belong to `hex_digits`."""
+    """Number of bytes received, which `hex_digits` is the digest of."""
     hex_digits: str
-    """Of the SHA-256 of those bytes."""
+    """SHA-256 of these bytes, 64 hexadecimal digits."""
     expected: int | None
-    """Bytes of the whole file, where the server said so."""
+    """Size of the complete file in bytes; `None` if the server did not send it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A partial file that waits to be resumed."""
+    """A partial file that can be resumed."""
 
     folder: Path
     note: ResumeInfo
     noted_at: datetime
-    """When the last of its bytes came, in UTC."""
+    """When the resume information was written, in UTC."""
 
 
 class Partials:
-    """The partial files of a store, in one place."""
+    """The partial files of a store, in one folder."""
 
     def __init__(self, hidden: Path) -> None:
         self._folder = hidden / "partial"
 
     def keys(self) -> frozenset[str]:
-        """Of all that is there, without a look inside.
+        """Return the keys of all partial files, without validating them.
 
         Raises:
-            StoreError: their folder cannot be read.
+            StoreError: the folder of partial files cannot be read.
         """
         try:
             return frozenset(path.name for path in self._folder.iterdir())
@@ -74,7 +74,10 @@ class Partials:
             raise StoreError.of(error, self._folder) from error
 
     def take(self, key: str, into: Path) -> ResumeInfo | None:
-        """Move a partial file into the folder `into`, which does not exist yet; `None` where it is gone or unreadable.
+        """Move a partial file to the folder `into`, which must not exist.
+
+        Returns:
+            Its resume information; `None` if the partial file does not exist or is invalid.
 
         Raises:
             OSError: the store cannot be written.
@@ -90,7 +93,10 @@ class Partials:
         return note
 
     def park(self, folder: Path) -> bool:
-        """Take in a folder with a body and its note, in place of an earlier one of the URL; whether it was worth it.
+        """Move a folder with a body and its resume information here, and replace an earlier one of the URL.
+
+        Returns:
+            Whether the folder was moved; a body smaller than `WORTH_RESUMING`, or without resume information, is not.
 
         Raises:
             OSError: the store cannot be written.
@@ -106,11 +112,11 @@ class Partials:
         except OSError as error:
             if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
                 raise
-            return False  # another process was faster, and its part is as good
+            return False  # a different process has parked the same URL
         return True
 
     def __iter__(self) -> Iterator[Partial]:
-        """Those that can be read, in the order of their keys."""
+        """Yield all valid partial files, in the order of their keys."""
         for key in sorted(self.keys()):
             folder = self._folder / key
             note = read_note(folder)
@@ -119,18 +125,22 @@ class Partials:
             try:
                 noted_at = datetime.fromtimestamp((folder / NOTE).stat().st_mtime, UTC)
             except FileNotFoundError:
-                continue  # a run has just taken it up
+                continue  # a run has just taken it
             yield Partial(folder, note, noted_at)
 
     def remove(self, key: str, *, missing_ok: bool = False) -> None:
-        """Give one up; one that a run has taken up in the meantime is left to it.
+        """Delete a partial file, unless a run has taken it in the meantime.
+
+        Args:
+            key: the key of the partial file.
+            missing_ok: whether a missing partial file is not an error.
 
         Raises:
-            StoreError: it cannot be removed, or is not there, unless that is allowed.
+            StoreError: the partial file cannot be deleted, or does not exist.
         """
         removed = self._folder.with_name(f"{_REMOVED}{key}.{os.urandom(4).hex()}")
         try:
-            # Removed where it is, it would lose its body in the hands of a run that takes it up in the meantime.
+            # Moved first: otherwise a run that takes the partial file during the deletion would lose the body.
             (self._folder / key).rename(removed)
             shutil.rmtree(removed)
         except OSError as error:
@@ -139,27 +149,27 @@ class Partials:
             raise StoreError.of(error, self._folder / key) from error
 
     def clear_removed(self) -> None:
-        """Remove the rest of those whose removal was killed.
+        """Finish deletions that were interrupted by a kill.
 
         Raises:
-            StoreError: one cannot be removed.
+            StoreError: a folder cannot be deleted.
         """
         for folder in self._folder.parent.glob(f"{_REMOVED}*"):
             try:
                 shutil.rmtree(folder)
             except FileNotFoundError:
-                continue  # another process was faster
+                continue  # a different process has deleted it
             except OSError as error:
                 raise StoreError.of(error, folder) from error
 
 
 def key_of(source: str, url_digest: str) -> str:
-    """What a partial file is found by."""
+    """The key of a URL's partial file, which is its folder name."""
     return f"{source}.{url_digest[:32]}"
 
 
 def read_note(folder: Path) -> ResumeInfo | None:
-    """The note in a folder; `None` where there is none, or a crash cut it."""
+    """Read the resume information in a folder; `None` if it is missing or invalid, as after a crash."""
     try:
         values = json.loads((folder / NOTE).read_bytes())
         note = ResumeInfo(**values)
@@ -171,7 +181,7 @@ def read_note(folder: Path) -> ResumeInfo | None:
 
 
 def write_resume_info(folder: Path, note: ResumeInfo) -> None:
-    """Write a note in place of the one before.
+    """Write the resume information of a folder atomically.
 
     Raises:
         OSError: the disk is full, or the store was removed.
@@ -182,7 +192,7 @@ def write_resume_info(folder: Path, note: ResumeInfo) -> None:
 
 
 def drop_resume_info(folder: Path) -> None:
-    """Leave the body alone, once it is whole; also what a kill left of a note that was being written.
+    """Delete the resume information of a complete body, and the temporary file of an interrupted write.
 
     Raises:
         OSError: the store cannot be written.

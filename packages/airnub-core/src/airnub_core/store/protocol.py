@@ -60,7 +60,7 @@ class Store(Protocol):
         ...
 
     def pieces(self, path: str, digest: str) -> Iterator[bytes | memoryview]:
-        """The bytes of an object in pieces of about 1 MiB; the digest is checked after the last one."""
+        """The bytes of an object in chunks of about 1 MiB; DamagedObjectError after the last if the digest differs."""
         ...
 
     def digest(self, path: str) -> tuple[str, int]:

@@ -14,14 +14,14 @@ from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal, withdrawal_path
 
 PIECE = 1 << 20
-"""Bytes that are read at a time."""
+"""Chunk size in bytes for reading objects."""
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
 
 class StoreReader(ABC):
-    """The reading half of a `Store`, over four questions that a folder and a bucket answer differently.
+    """The reading methods of a `Store`, based on abstract methods for a folder or a bucket.
 
     Paths are relative to the store, with `/`.
     """
@@ -29,26 +29,26 @@ class StoreReader(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """Where the store is, for messages: a folder, or the URL of a bucket."""
+        """The location of the store for messages: a folder, or the URL of a bucket."""
 
     @abstractmethod
     def _content(self, path: str) -> bytes:
-        """All bytes at a path. Raises OSError where they cannot be read, StoreError where the store cannot."""
+        """Read a file. Raises OSError if the file cannot be read, StoreError if the store is unreachable."""
 
     @abstractmethod
     def _pieces(self, path: str) -> Iterator[bytes | memoryview]:
-        """The same, in pieces of about `PIECE`."""
+        """Read a file in chunks of about `PIECE` bytes; raises as `_content`."""
 
     @abstractmethod
     def _paths(self, source: str | None = None, ending: str = "") -> Iterator[str]:
-        """Of all objects and manifests, or those of a source, whose names end so; in order."""
+        """List objects and manifests in order, optionally only of a source and with a suffix."""
 
     @abstractmethod
     def _withdrawal_paths(self) -> Iterator[str]:
-        """Of all withdrawals, in order."""
+        """List withdrawals in order."""
 
     def _each(self, work: Callable[[Thing], Result], things: Iterable[Thing]) -> Iterator[Result]:
-        """The result of each thing, in their order."""
+        """Map `work` over `things`, in order; a bucket does so concurrently."""
         return map(work, things)
 
     def read(self, path: str, digest: str) -> bytes:
@@ -103,14 +103,14 @@ class StoreReader(ABC):
         return (one for one in found if one is not None)
 
     def _is_newer(self, withdrawal: Withdrawal) -> bool:
-        """Whether a withdrawal is later than the one of its URL that is there."""
+        """Whether a withdrawal is later than the existing one of its URL, if any."""
         before = self._withdrawal_or_error(withdrawal.path)
         return not isinstance(before, Withdrawal) or before.withdrawn_at < withdrawal.withdrawn_at
 
     def _is_withdrawn(self, manifest: Manifest) -> bool:
-        """Whether a URL was withdrawn after the bytes of its manifest were asked for."""
+        """Whether a URL was withdrawn after the request for the bytes of its manifest."""
         withdrawal = self._withdrawal_or_error(withdrawal_path(manifest.source, manifest.url_digest))
-        # Where it is damaged, a newer manifest is right in any case.
+        # If the withdrawal is damaged, the newer manifest may always replace the old one.
         return isinstance(withdrawal, DamagedManifestError) or (withdrawal is not None and withdrawal.ends(manifest))
 
     def _manifest_or_error(self, path: str) -> tuple[str, Manifest | DamagedManifestError]:
@@ -120,7 +120,7 @@ class StoreReader(ABC):
             return path, error
 
     def _withdrawal_or_error(self, path: str) -> Withdrawal | DamagedManifestError | None:
-        """The withdrawal at a path; `None` where there is none."""
+        """Read the withdrawal at a path; `None` if there is none."""
         try:
             return Withdrawal.parse(self._content(path), self._at(path))
         except FileNotFoundError:
@@ -140,7 +140,7 @@ class StoreReader(ABC):
 
 
 def failure_of(error: OSError | StoreError, place: str) -> StoreError:
-    """Why one object could not be published, as an error of the store."""
+    """Convert the error of an object that could not be published to StoreError."""
     if isinstance(error, StoreError):
         return error
     failure = StoreError.of(error, place)
@@ -149,7 +149,7 @@ def failure_of(error: OSError | StoreError, place: str) -> StoreError:
 
 
 def in_order(pool: Executor, work: Callable[[Thing], Result], things: Iterable[Thing], ahead: int) -> Iterator[Result]:
-    """The result of each thing, in their order; so many are worked on, or done, before their turn."""
+    """Map `work` over `things` in a pool, and yield the results in order; at most `ahead` run ahead of the consumer."""
     waiting: deque[Future[Result]] = deque()
     try:
         for thing in things:

@@ -57,7 +57,7 @@ def recover(store: Store, index: Index, partials: Partials, folder: Path) -> Non
             else:
                 _write_again(staged, logged)
                 waiting.append(staged)
-    # Recorded before more is published, since publishing may remove their logs.
+    # Recorded before the next publish, which may remove their logs.
     _record(index, store, rows)
     rows.clear()
     for one in store.publish(waiting):
@@ -85,9 +85,9 @@ def write_intent_log(folder: Path, number: int, batch: Iterable[Staged]) -> Path
 
 
 def read_intent_logs(folder: Path) -> Iterator[Staged]:
-    """What the lists in the staging folder of a dead process name.
+    """Read the bodies listed by the intent logs in the staging folder of a dead process.
 
-    A list that a crash has cut names nothing: nothing of it was published then.
+    A truncated intent log is skipped: its batch was not published.
     """
     for path in sorted(folder.glob(_INTENT_LOGS)):
         try:
@@ -153,12 +153,12 @@ def _row_at(store: Store, manifest_path: str) -> IndexRow | None:
         manifest = store.manifest(manifest_path)
         digest, _ = store.digest(manifest.path)
     except (DamagedManifestError, DamagedObjectError):
-        return None  # `store verify` names it; the next transfer of its URL replaces it
+        return None  # `store verify` reports the damage; the next download of the URL replaces the object
     return IndexRow.of(manifest, manifest_path) if digest == manifest.digest else None
 
 
 def _record(index: Index, store: Store, rows: list[IndexRow]) -> None:
     if rows:
         store.make_durable(row.path for row in rows)
-        # Without a lookup before: the index compares them with what other runs have recorded, as for any response.
+        # No lookup is needed: the index merges rows with those of other runs, as for any response.
         index.record(rows)

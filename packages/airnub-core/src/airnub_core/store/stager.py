@@ -31,7 +31,7 @@ class Stager:
         try:
             self._prefix = _new_folder(staging, prefix)
             self.folder = f"{staging}/{self._prefix}"
-            """Absolute."""
+            """Absolute path of the folder."""
             self._handle = os.open(self.folder, os.O_RDONLY)
         except OSError as error:
             raise StoreError.of(error, staging) from error
@@ -56,7 +56,7 @@ class Stager:
         """
         folder, name, size = str(next(self._numbers)), object_name(original), len(content)
         hex_digits = sha256(content).hexdigest()
-        manifest = _manifest(received, name, original, size, hex_digits, derived_from)
+        manifest = Manifest.of(received, name, original, size, hex_digits, derived_from).as_bytes()
         # Relative to a directory handle, so that the long path is not resolved three times per file.
         os.mkdir(folder, dir_fd=self._handle)
         self._write(f"{folder}/{name}", content)
@@ -74,9 +74,9 @@ class Stager:
             OSError: the disk is full, or the store was removed.
         """
         name = object_name(original)
-        drop_resume_info(Path(folder))  # before the body has its name, which may be that of the note
+        drop_resume_info(Path(folder))  # before the rename, since the object may have the name of this file
         os.rename(f"{folder}/{BODY}", f"{folder}/{name}")  # noqa: PTH104
-        self._write(f"{folder}/{name}{SUFFIX}", _manifest(received, name, original, size, hex_digits, ()))
+        self._write(f"{folder}/{name}{SUFFIX}", Manifest.of(received, name, original, size, hex_digits).as_bytes())
         return Staged(folder, received.request.source, name, hex_digits, size, received.request.url_digest)
 
     def flush(self) -> None:
@@ -105,14 +105,6 @@ class Stager:
                 written += os.write(handle, content[written:])
         finally:
             os.close(handle)
-
-
-def _manifest(
-    received: Received, name: str, original: str, size: int, hex_digits: str, derived_from: tuple[str, ...]
-) -> bytes:
-    return Manifest.of(
-        received, hex_digits=hex_digits, size=size, file_name=name, original=original, derived_from=derived_from
-    ).as_bytes()
 
 
 def _new_folder(staging: Path, prefix: str) -> str:

@@ -1,8 +1,8 @@
-"""Withdrawals: a URL whose bytes count no more, as JSON in the store, so that an index that is built anew knows of it.
+"""Withdrawals: URLs that have no current object any more, as JSON in the store, for the rebuild of an index.
 
     <store>/.withdrawn/<source>/<SHA-256 of the URL>.json
 
-Objects and manifests stay. A manifest whose bytes were asked for after the withdrawal makes its URL current again.
+Objects and manifests are kept. A response to a request sent after the withdrawal makes the URL current again.
 """
 
 from collections.abc import Sequence
@@ -19,39 +19,43 @@ if TYPE_CHECKING:
     from airnub_core.store.protocol import Store
 
 FOLDER = ".withdrawn"
-"""Beside the folders of sources, whose names begin with no dot."""
+"""Folder of withdrawals, beside the folders of sources, whose names never start with a dot."""
 _SUFFIX = ".json"
 _SCHEMA_VERSION = 1
 
 
 class Withdrawal(NamedTuple):
-    """A URL of a source that is withdrawn."""
+    """The withdrawal of a URL of a source."""
 
     source: str
     url_digest: str
-    """SHA-256 of the whole URL, 64 hexadecimal digits."""
+    """SHA-256 of the complete URL, 64 hexadecimal digits."""
     url: str
-    """Redacted."""
+    """The redacted URL."""
     withdrawn_at: str
-    """By the clock of the index, ISO 8601 in UTC. An answer to a later request makes the URL current again."""
+    """Time by the clock of the index, ISO 8601 in UTC; responses to later requests make the URL current again."""
     reason: str
-    """Why, in a few words."""
+    """The reason, in a few words."""
 
     @property
     def path(self) -> str:
-        """Where the store keeps it, relative to the store."""
+        """Path of the withdrawal, relative to the store."""
         return withdrawal_path(self.source, self.url_digest)
 
     def ends(self, manifest: Manifest) -> bool:
-        """Whether it is later than the request that brought the bytes of a manifest of this URL."""
+        """Whether this withdrawal is not earlier than the request of a manifest of the same URL."""
         return self.withdrawn_at >= manifest.fetched_at.astimezone(UTC).isoformat()
 
     @classmethod
     def parse(cls, content: bytes, where: str) -> Self:
-        """The withdrawal in some bytes; `where` they come from is for messages.
+        """Parse a withdrawal.
+
+        Args:
+            content: the JSON.
+            where: path of the withdrawal, for error messages.
 
         Raises:
-            DamagedManifestError: they are not a withdrawal.
+            DamagedManifestError: the content is not a withdrawal.
         """
         try:
             stored = _Stored.model_validate_json(content)
@@ -63,13 +67,13 @@ class Withdrawal(NamedTuple):
         return cls(stored.source, stored.url_digest, stored.url, at, stored.reason)
 
     def as_bytes(self) -> bytes:
-        """The JSON that the store keeps."""
+        """Return the withdrawal as indented JSON in UTF-8."""
         stored = _Stored.model_validate({"schema_version": _SCHEMA_VERSION, **self._asdict()})
         return (stored.model_dump_json(indent=2) + "\n").encode()
 
 
 class _Stored(BaseModel):
-    # Those of newer versions may say more: what is not known is left alone.
+    # Unknown fields, written by newer versions, are ignored.
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     schema_version: int = Field(ge=1)
@@ -81,17 +85,18 @@ class _Stored(BaseModel):
 
 
 def withdrawal_path(source: str, url_digest: str) -> str:
-    """Where the store keeps the withdrawal of a URL, if it is withdrawn; relative to the store."""
+    """Path of the withdrawal of a URL, relative to the store."""
     return f"{FOLDER}/{source}/{url_digest}{_SUFFIX}"
 
 
 def withdraw(store: "Store", index: "Index", withdrawals: Sequence[Withdrawal]) -> list[bool]:
-    """Withdraw URLs, so that it survives a power loss and a new index; in their order, whether each is withdrawn now.
+    """Withdraw URLs durably, in the index and in the store.
 
-    A URL that was answered after `withdrawn_at`, or that is not known, is not.
+    Returns:
+        Whether each URL is withdrawn now, in order. An unknown URL is not, nor is one checked after `withdrawn_at`.
 
     Raises:
-        StoreError: the store or the index cannot be written; the next run that writes into the store does the rest.
+        StoreError: the store or the index cannot be written; the next run that writes into the store completes it.
     """
     withdrawn = index.withdraw(withdrawals)
     done = [one for one, is_withdrawn in zip(withdrawals, withdrawn, strict=True) if is_withdrawn]
@@ -100,7 +105,7 @@ def withdraw(store: "Store", index: "Index", withdrawals: Sequence[Withdrawal]) 
 
 
 def write_withdrawals(store: "Store", index: "Index", withdrawals: Sequence[Withdrawal]) -> None:
-    """Write withdrawals that the index has into the store, and note in the index that the store has them.
+    """Write withdrawals of the index to the store, and record in the index that the store has them.
 
     Raises:
         StoreError: the store or the index cannot be written.

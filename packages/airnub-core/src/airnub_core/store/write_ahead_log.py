@@ -6,7 +6,7 @@ run). If a power loss removes any of those files, the next run writes them again
 appends to log files of its own:
 
     <staging folder>/redo/<prefix>-<number>.log
-    an entry: folder, bytes of the manifest, bytes of the body, line end; the manifest; the body
+    an entry: folder, size of the manifest, size of the body (in bytes), line end; the manifest; the body
 """
 
 import os
@@ -77,7 +77,7 @@ class WriteAheadLog:
             while rest:
                 rest = rest[os.write(self._handle, rest) :]
         except OSError:
-            # A truncated entry ends a log: entries behind it would not be read.
+            # Reading stops at a truncated entry, so later entries go to a new file.
             self.close()
             raise
 

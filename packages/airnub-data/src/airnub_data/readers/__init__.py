@@ -1,11 +1,11 @@
-"""Readers: turn the bytes of one object into chunks of raw rows; only one chunk is in memory at a time.
+"""Readers: parse the bytes of one object into chunks of raw rows; only one chunk is in memory at a time.
 
-chunk        what a reader gives
+chunk        result of a reader
 csv, json_lines, json, excel, parquet   one format each
-zip          members of an archive, each by a reader
-function     a reader of a department's own
+zip          members of an archive, each parsed by a different reader
+function     a function of a department as a reader
 text         decoding
-whole_file   for formats that are not read from the beginning to the end
+whole_file   formats that cannot be read from beginning to end
 """
 
 from airnub_data.readers.chunk import CHUNK, Chunk, Reader

@@ -1,4 +1,4 @@
-"""Chunk of one object: raw rows, parts that could not be read as a row, and the raw text of each."""
+"""Chunk of one object: raw rows, records that could not be parsed, and the raw text of each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,55 +13,55 @@ CHUNK = 12 * 1024 * 1024
 """Bytes that are read at a time. 181 MB of CSV with a key and 13 months took 10.8 s of processor time with 4 MiB, 10.4
 with 8, 9.4 with 12 and 9.8 with 16; and 237 MB of memory with 8, 313 with 12."""
 LARGEST_RECORD = 64 * 1024 * 1024
-"""Bytes after which a record that has not ended is an error."""
+"""Maximum size of a record in bytes."""
 
 _NAMED = 10
-"""Columns beyond the declaration that the message of an error names again."""
+"""Maximum number of undeclared columns that an error message repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some rows of an object, in their order."""
+    """Consecutive rows of an object."""
 
     rows: pl.DataFrame
-    """`RECORD` and the declared columns, as text or as types that can be converted."""
+    """`RECORD` and the declared columns, as text or as types that can be cast."""
     texts: Callable[[Sequence[int]], list[str]]
-    """The raw text of records, by their numbers, which come in order."""
+    """Returns the raw text of records by their numbers, which must be ascending."""
     refused: Sequence[tuple[int, str]] = field(default_factory=list)
-    """Records that are no rows, with the reason."""
+    """Numbers of records that cannot be parsed, each with the reason."""
     drift: Sequence[Drift] = ()
-    """Where the object differs from the schema, each difference once in an object."""
+    """Differences between the object and the schema; each is reported once per object."""
 
 
 class Reader(Protocol):
-    """How the objects of a source become rows. A frozen value: equal readers read alike."""
+    """Parses the objects of a source into rows. Readers are immutable values: equal readers parse alike."""
 
     @property
     def suffix(self) -> str:
-        """Of the names of objects that hold rows; `""` for all."""
+        """End of the names of objects that contain rows; `""` for all objects."""
         ...
 
     def read(self, dataset: str, stream: BinaryIO, schema: Schema) -> Iterator[Chunk]:
-        """The rows of one object.
+        """Yield the rows of one object in chunks.
 
         Args:
-            dataset: its name, for errors.
-            stream: the object's bytes.
-            schema: the columns that are wanted.
+            dataset: name of the dataset, for errors.
+            stream: bytes of the object.
+            schema: declared columns.
 
         Raises:
-            DatasetError: the object is not of this format at all, or lacks a column.
+            DatasetError: the object does not have this format, or lacks a column.
         """
         ...
 
 
 def raw_schema(columns: Schema) -> dict[str, pl.DataType]:
-    """Raw rows without any row: every column as text."""
+    """Return the schema of raw rows with every column as text."""
     return {RECORD: pl.Int64(), **{name: pl.String() for name in columns}}
 
 
 def lacking(missing: Sequence[str], found: Sequence[str], schema: Schema, where: str = "") -> str:
-    """What is wrong with an object without columns: which it lacks, which it has, and which of these are not declared.
+    """Return the error for an object that lacks columns: missing, existing, and undeclared columns.
 
     >>> from airnub_data import Column
     >>> lacking(["price"], ["id", "amount"], {"id": Column(pl.Int64), "price": Column(pl.Int64)})
@@ -76,5 +76,5 @@ def lacking(missing: Sequence[str], found: Sequence[str], schema: Schema, where:
 
 
 def decoded(lines: Sequence[bytes]) -> list[str]:
-    """Lines as text, without their ends; bytes that are not UTF-8 become U+FFFD."""
+    """Decode lines as UTF-8 without their line ends; invalid bytes become U+FFFD."""
     return [line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace") for line in lines]

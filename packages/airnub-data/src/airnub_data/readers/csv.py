@@ -1,4 +1,4 @@
-"""CSV: read chunks that end with a record, with polars, or line by line in Python where polars would misread them."""
+"""CSV: parse chunks of whole records with polars, or line by line in Python where polars would misread them."""
 
 import csv
 import functools
@@ -19,37 +19,41 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 _LINES_OF_A_RECORD = 1000
-"""Lines that one record may have; a quote that is open for longer was never meant to open a field."""
+"""Maximum number of lines of one record; a quote that stays open for longer is a stray one."""
 _LARGEST_HEADER = 1 << 20
 _DELIMITERS = ",;\t|"
 _COMMA = r"^\s*[+-]?(?:\d{1,3}(?:[. '\x{a0}\x{202f}]\d{3})+|\d+)(?:,\d+)?(?:[eE][+-]?\d+)?\s*$"
-"""A number with a decimal comma: points and spaces group thousands."""
+"""Number with a decimal comma, and with points, spaces or apostrophes between groups of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Csv:
-    """CSV files with a header.
+    """Reader of CSV files with a header.
 
-    Columns are found by the names in the header, in any order. A line with too few fields has missing values, one
-    without any value is left out, and one with more fields than the header is set aside. Lines end with LF, CRLF or CR.
+    Columns are matched by the names in the header, in any order. Missing fields at the end of a line are null, lines
+    without any value are skipped, and lines with more fields than the header are quarantined. Lines end with LF, CRLF
+    or CR.
 
     >>> Csv(delimiter=";", encoding="windows-1252", decimal_comma=True).suffix
     '.csv'
     """
 
     delimiter: str = ","
-    """One character."""
+    """Field delimiter, one character."""
     suffix: str = ".csv"
     encoding: str = "utf-8"
-    """A name that Python knows. UTF-16 and UTF-32 with a byte order mark are recognised without it."""
+    """Name of a Python encoding. UTF-8, UTF-16 and UTF-32 with a byte order mark are detected."""
     quote: str | None = '"'
-    """The character around fields with delimiters or line breaks, doubled within them; `None`: it has no meaning."""
+    """Quote character around fields with delimiters or line breaks, doubled within them; `None`: quotes have no
+    meaning."""
     decimal_comma: bool = False
-    """Whether columns of numbers are written as `1.234,50`. A number such as `1.5` is set aside then."""
+    """Whether numeric columns are written as `1.234,50`. A number such as `1.5` is quarantined then."""
 
     def __post_init__(self) -> None:
-        """Raises:
-        ValueError: a delimiter or a quote that is not one character, or an unknown encoding.
+        """Validate the options.
+
+        Raises:
+            ValueError: the delimiter or the quote is not one character, or the encoding is unknown.
         """
         for what, sign in (("delimiter", self.delimiter), ("quote", self.quote)):
             if sign is not None and (len(sign) != 1 or sign in "\r\n\0"):
@@ -59,10 +63,10 @@ class Csv:
         check_encoding(self.encoding)
 
     def read(self, dataset: str, stream: BinaryIO, schema: Schema) -> Iterator[Chunk]:
-        """The rows of one file; `RECORD` is the line at which a record begins, and the first line is 1.
+        """Yield the rows of one file; `RECORD` is the first line of a record, and the first line of the file is 1.
 
         Raises:
-            DatasetError: there is no header, or a column of the schema is not in it.
+            DatasetError: the file has no header, or the header lacks a column of the schema.
         """
         header: list[str] | None = None
         line = 1
@@ -88,7 +92,7 @@ class Csv:
             raise DatasetError(dataset, "expected a CSV file with a header, found an empty file")
 
     def _header(self, dataset: str, content: bytes, schema: Schema) -> tuple[list[str], int, int]:
-        """The names of the columns, where the header ends, and how many lines it has."""
+        """Return the column names, the number of bytes of the header, and its number of lines."""
         lines = content[:_LARGEST_HEADER].splitlines(keepends=True)[:_LINES_OF_A_RECORD]
         if b"\0" in lines[0]:
             reason = f"expected a header in {self.encoding}, found NUL bytes; declare its encoding, such as 'utf-16-le'"
@@ -117,7 +121,7 @@ class Csv:
         *,
         well_formed: bool = False,
     ) -> Chunk:
-        # Columns that are not declared get names of their own: two of them may have the same.
+        # Undeclared columns get unique names, since a header may repeat a name.
         names = [name if name in schema else f"undeclared:{place}" for place, name in enumerate(header)] + [BEYOND]
         if not content or not self._is_for_polars(content, well_formed=well_formed):
             if b"\n" in content or b"\0" in content or not _has_lone_returns(content) or self._quotes(content):
@@ -131,12 +135,12 @@ class Csv:
         if len(rows) == ends:
             rows = rows.with_columns(pl.int_range(line, line + ends, dtype=pl.Int64).alias(RECORD))
         else:
-            # Fields with line breaks: a record begins as many lines later as the ones before it have.
+            # Fields contain line breaks: the first line of a record depends on the breaks in the records before it.
             breaks = pl.sum_horizontal(pl.col(names).str.count_matches("\n", literal=True).fill_null(0))
             before = breaks.cum_sum().shift(1, fill_value=0)
             rows = rows.with_columns((pl.int_range(line, line + pl.len(), dtype=pl.Int64) + before).alias(RECORD))
         texts = _Texts(content, line, rows[RECORD] if len(rows) != ends else None)
-        # A line without any value is left out; columns that are not declared are looked at where it may be one.
+        # Lines without any value are skipped; undeclared columns are compared only if such a line is possible.
         if _may_be_empty(rows, [*schema, BEYOND]):
             rows = rows.filter(~pl.all_horizontal(_empty(names)))
         return self._made(rows, schema, texts, [], drift)
@@ -162,7 +166,7 @@ class Csv:
         return self.delimiter.isascii() and (self.quote or "").isascii()
 
     def _is_for_polars(self, content: bytes, *, well_formed: bool) -> bool:
-        """Whether polars reads the chunk as it is meant; of stray quotes it makes other text without an error."""
+        """Return whether polars reads the chunk correctly; it misreads stray quotes without an error."""
         if b"\0" in content or _has_lone_returns(content) or not self._is_ascii:
             return False
         if well_formed or not self._quotes(content):
@@ -171,10 +175,10 @@ class Csv:
         return bool(text.str.contains(_well_formed(self.delimiter, self.quote or "")).item())
 
     def _chunks(self, stream: Utf8) -> Iterator[tuple[bytes, bool]]:
-        """The stream, cut where a record ends, and whether a chunk is known to have no quote that is a stray one."""
+        """Yield the stream in chunks of whole records, with whether a chunk is known to have no stray quotes."""
         buffer, size = b"", CHUNK
         while True:
-            # One byte more says that this is not the last chunk, which needs no cut.
+            # One byte more than needed distinguishes the last chunk, which is not cut.
             while len(buffer) <= size and (more := stream.read(size + 1 - len(buffer))):
                 buffer += more
             if len(buffer) <= size:
@@ -188,7 +192,7 @@ class Csv:
             else:
                 end = self._decided_end(content)
             if end == 0 and size >= LARGEST_RECORD:
-                # The lines are read one by one, and the one with the stray quote is set aside.
+                # The chunk is parsed line by line, and the line with the stray quote is quarantined.
                 end = content.rfind(b"\n") + 1 or size
             if end:
                 yield content[:end], well_formed
@@ -198,15 +202,18 @@ class Csv:
             yield buffer, False
 
     def _well_formed_end(self, content: bytes) -> int:
-        """Where the records end that have no stray quote before the first one that has; 0 where the first one has."""
+        """Return the end of the last record before the first stray quote; 0 if the first record has one."""
         if not self._is_ascii:
             return 0
-        text = pl.Series([content.decode("latin-1")])  # a character a byte
+        text = pl.Series([content.decode("latin-1")])  # one character per byte
         rest = text.str.replace(_whole_records(self.delimiter, self.quote or ""), "")
         return len(content) - int(rest.str.len_chars().item())
 
     def _decided_end(self, content: bytes) -> int:
-        """Where the first record begins that what follows the content may still end; all before it are read slowly."""
+        """Return the start of the first record that later content may still end.
+
+        The records before it are parsed line by line.
+        """
         lines = _lines(content[: _last_line_end(content)])
         end = 0
         for at, position, found in self._records([line.decode("utf-8", "replace") for line in lines]):
@@ -236,7 +243,7 @@ class Csv:
         )
 
     def _slowly(self, content: bytes, names: Sequence[str], line: int, schema: Schema, drift: Sequence[Drift]) -> Chunk:
-        """The same, record by record: one with a stray quote costs itself and none beside it."""
+        """Parse a chunk record by record, so that a stray quote invalidates only its own record."""
         text = [raw.decode("utf-8", "replace") for raw in _lines(content)]
         rows: list[tuple[int, list[str | None]]] = []
         refused: list[tuple[int, str]] = []
@@ -260,9 +267,9 @@ class Csv:
         return self._made(frame, schema, texts, refused, drift)
 
     def _records(self, lines: Sequence[str]) -> Iterator[tuple[int, int, list[str] | csv.Error]]:
-        """Of each record its first line, from 0 on, the first line that was not read for it, and its fields.
+        """Yield for each record its first line, the next unread line, both from 0 on, and its fields or an error.
 
-        One that is not CSV costs its first line; what is behind it is read again.
+        An invalid record consumes only its first line; parsing continues with the next one.
         """
         at = 0
         position = 0
@@ -289,13 +296,13 @@ class Csv:
 
 
 class _Texts:
-    """The raw text of records by the lines that they begin at."""
+    """Raw text of records by their first lines."""
 
     def __init__(self, content: bytes, line: int, starts: pl.Series | None) -> None:
         self._content = content
         self._line = line
         self._starts = starts
-        """The lines at which records begin; `None` where each line is one."""
+        """First lines of the records; `None` if every line is a record."""
 
     def __call__(self, records: Sequence[int]) -> list[str]:
         lines = _lines(self._content)
@@ -307,7 +314,7 @@ class _Texts:
 
 
 def _may_be_empty(rows: pl.DataFrame, names: Sequence[str]) -> bool:
-    """Whether a row has no value in these columns; the first of them usually rules it out."""
+    """Return whether a row has no value in these columns; usually the first column already rules it out."""
     empty = pl.repeat(value=True, n=len(rows), dtype=pl.Boolean, eager=True)
     for name in names:
         empty &= rows.select(_empty([name])).to_series()
@@ -317,9 +324,9 @@ def _may_be_empty(rows: pl.DataFrame, names: Sequence[str]) -> bool:
 
 
 def _with_points(rows: pl.DataFrame, schema: Schema, refused: list[tuple[int, str]]) -> pl.DataFrame:
-    """Numbers with a decimal point; rows with one that has no comma where it should are refused."""
+    """Replace decimal commas by points; rows with a number in a different format are refused."""
     for name, column in schema.items():
-        # Both a class of polars and a value of it know whether they are numbers.
+        # polars types are classes or instances; both have `is_numeric`
         if not column.dtype.is_numeric():
             continue
         value = pl.col(name)
@@ -337,20 +344,20 @@ def _with_points(rows: pl.DataFrame, schema: Schema, refused: list[tuple[int, st
 
 @functools.lru_cache(maxsize=16)
 def _well_formed(delimiter: str, quote: str) -> str:
-    """A pattern of whole text whose quotes are around fields, doubled within them, or within fields without."""
+    """Return a pattern of text with quotes only around fields, doubled within them, or inside of unquoted fields."""
     d, field = _patterns(delimiter, quote)
     return rf"\A(?:{field}(?:{d}|\r?\n))*{field}\z"
 
 
 @functools.lru_cache(maxsize=16)
 def _whole_records(delimiter: str, quote: str) -> str:
-    """A pattern of as many whole records of such text as there are."""
+    """Return a pattern of as many whole records of such text as possible."""
     d, field = _patterns(delimiter, quote)
     return rf"\A(?:(?:{field}{d})*{field}\r?\n)*"
 
 
 def _patterns(delimiter: str, quote: str) -> tuple[str, str]:
-    """Of a delimiter, and of a field."""
+    """Return the patterns of a delimiter and of a field."""
     d, q = (f"\\x{{{ord(sign):x}}}" for sign in (delimiter, quote))
     return d, rf"(?:{q}(?:[^{q}]|{q}{q})*{q}|[^{q}{d}\r\n][^{d}\r\n]*|)"
 
@@ -360,12 +367,12 @@ def _empty(names: Sequence[str]) -> pl.Expr:
 
 
 def _lines(content: bytes) -> list[bytes]:
-    """Lines with their ends, which are LF, CRLF and CR alone: a record may hold any other sign that splits lines."""
+    """Split at LF, CRLF and CR only: a record may contain any other character that `str.splitlines` splits at."""
     return content.splitlines(keepends=True)
 
 
 def _count(content: bytes) -> int:
-    """How many lines end in a chunk."""
+    """Return the number of line ends in a chunk."""
     if b"\r" not in content:
         return content.count(b"\n")
     return content.count(b"\n") + content.count(b"\r") - content.count(b"\r\n")
@@ -376,6 +383,6 @@ def _has_lone_returns(content: bytes) -> bool:
 
 
 def _last_line_end(content: bytes) -> int:
-    # A return at the very end may be the first half of a line break.
+    # A CR at the very end may be the first half of CRLF.
     end = len(content) - content.endswith(b"\r")
     return max(content.rfind(b"\n", 0, end), content.rfind(b"\r", 0, end)) + 1

@@ -1,4 +1,4 @@
-"""Excel: read a sheet as text, each cell as CSV would have it; the whole sheet is in memory."""
+"""Excel: read a sheet as text, each cell as CSV would contain it; the whole sheet is in memory."""
 
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -23,36 +23,39 @@ _MIDNIGHT = " 00:00:00"
 
 @dataclass(frozen=True, slots=True)
 class Excel:
-    """Sheets of Excel (`.xlsx`, `.xlsb`, `.xls`) and OpenDocument (`.ods`) files; needs `airnub-data[excel]`.
+    """Reader of sheets in Excel (`.xlsx`, `.xlsb`, `.xls`) and OpenDocument (`.ods`) files; needs `airnub-data[excel]`.
 
-    Columns are found by the names in the header. Dates are those that the sheet shows, whether its days count from 1900
-    or from 1904. Of formulas the last results count; a cell with an error such as `#N/A` is a missing value, and a
-    row without any value is left out. Numbers beyond 15 digits are what Excel has kept of them.
+    Columns are matched by the names in the header. Dates are those that the sheet displays, in the 1900 and the 1904
+    date system. Formulas have their last results; a cell with an error such as `#N/A` is null, and rows without any
+    value are skipped. Numbers with more than 15 digits are rounded as Excel stored them.
     """
 
     sheet: str | int = 0
-    """Its name, or its place from 0 on."""
+    """Name of the sheet, or its index from 0 on."""
     header_row: int = 1
-    """The row with the names of the columns, as the sheet numbers it."""
+    """Row number of the header, from 1 on."""
     max_size: int = 256 * 1024**2
-    """Bytes that the file may have, unpacked; a sheet takes several times as much memory."""
+    """Maximum size of the unpacked file in bytes; a sheet takes several times as much memory."""
     suffix: str = ".xlsx"
 
     def __post_init__(self) -> None:
-        """Raises:
-        ValueError: there is no such row.
+        """Validate the options.
+
+        Raises:
+            ValueError: `header_row` is less than 1.
         """
         if self.header_row < 1:
             raise ValueError(f"expected a row from 1 on as header_row, found {self.header_row}")
 
     def read(self, dataset: str, stream: BinaryIO, schema: Schema) -> Iterator[Chunk]:
-        """The rows of one sheet; `RECORD` is the row, as the sheet numbers it.
+        """Yield the rows of one sheet as one chunk; `RECORD` is the row number of the sheet.
 
         Raises:
-            DatasetError: the file cannot be read or is too large, or lacks the sheet or a column; fastexcel is missing.
+            DatasetError: the file cannot be read or is too large, or lacks the sheet or a column, or fastexcel is
+                missing.
         """
         try:
-            import fastexcel  # an extra
+            import fastexcel  # an optional dependency
         except ImportError as error:
             reason = "expected fastexcel for sheets, found it not installed; add airnub-data[excel] to the dependencies"
             raise DatasetError(dataset, reason) from error
@@ -73,7 +76,7 @@ class Excel:
         yield self._chunk(dataset, header, rows, first, schema)
 
     def _check_size(self, dataset: str, path: Path) -> None:
-        """What is unpacked is counted, since an archive may say anything of its size."""
+        """Measure the unpacked size: the size that an archive declares may be wrong."""
         size = path.stat().st_size
         try:
             if zipfile.is_zipfile(path):
@@ -90,12 +93,12 @@ class Excel:
             raise DatasetError(dataset, reason)
 
     def _rows(self, book: "ExcelReader") -> tuple[list[str], pl.DataFrame, int]:
-        """The names in the header, the rows behind it, and the number of the first of them."""
+        """Return the column names, the rows below the header, and the row number of the first of them."""
         if self.header_row > 1:
-            # From the second row on, fastexcel counts rows as the sheet does.
+            # With header_row > 1, fastexcel's row numbers are those of the sheet.
             whole = book.load_sheet(self.sheet, header_row=self.header_row - 1, dtypes="string").to_polars()
             return _names(whole.columns), whole, self.header_row + 1
-        # Without a header, fastexcel leaves out empty rows at the beginning; how many there are, the end says.
+        # Without a header, fastexcel drops leading empty rows; a second read with the header in row 2 shows how many.
         whole = book.load_sheet(self.sheet, header_row=None, dtypes="string").to_polars()
         behind = book.load_sheet(self.sheet, header_row=1, dtypes="string").height if len(whole) > 1 else 0
         first = max(behind + 3 - len(whole), 1)
@@ -120,7 +123,7 @@ class Excel:
 
         def texts(records: Sequence[int]) -> list[str]:
             wanted = rows.filter(pl.col(RECORD).is_in(list(records))).drop(RECORD)
-            # A text with line breaks stays in one row of the quarantine.
+            # Cells are quoted as in CSV, so that line breaks stay within one row of the quarantine.
             return [wanted.slice(at, 1).write_csv(include_header=False).removesuffix("\n") for at in range(len(wanted))]
 
         new = dict.fromkeys(name for name in header if name and name not in schema)

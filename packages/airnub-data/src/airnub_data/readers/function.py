@@ -1,4 +1,4 @@
-"""Function reader: use your own function to read a format that no reader here supports."""
+"""Function reader: parse a format that no other reader supports with a function of the department."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from airnub_data.readers.chunk import Chunk
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """Rows by a function over the bytes of one object; the whole object is in memory."""
+    """Reader that calls a function with the bytes of an object; the whole object is in memory."""
 
     function: Callable[[bytes], pl.DataFrame]
     suffix: str = ""
 
     def read(self, dataset: str, stream: BinaryIO, schema: Schema) -> Iterator[Chunk]:
-        """What the function returns, in one chunk; `RECORD` is the number of the row, from 1 on.
+        """Yield the result of the function as one chunk; `RECORD` is the row number, from 1 on.
 
         Raises:
-            DatasetError: the function raised, or a column is missing.
+            DatasetError: the function raised an error, or a column is missing.
         """
         content = stream.read()
         try:
             rows = self.function(content)
-        except Exception as error:  # code of a department: one dataset fails, not the stage
+        except Exception as error:  # code of a department: fails only this dataset
             raise DatasetError(dataset, _where(error, self.function)) from error
         missing = [name for name in schema if name not in rows.columns]
         if missing:

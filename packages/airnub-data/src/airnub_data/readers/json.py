@@ -1,4 +1,4 @@
-"""JSON: stream the records of an array, as if each were a line of JSON Lines."""
+"""JSON: stream the records of an array, and parse them as JSON Lines."""
 
 import json
 import re
@@ -18,31 +18,33 @@ _NUMBER = frozenset("0123456789+-.eE")
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """Files that hold one JSON document with an array of objects.
+    """Reader of files with one JSON document that contains an array of objects.
 
-    The array is the document itself, or what stands at a dotted path: `Json(records="data.items")`. A document that is
-    one object, without `records`, is one record. Columns are found as `JsonLines` finds them. A document that is not
-    JSON or is cut off fails as a whole: where its next record begins cannot be known.
+    The array is the document itself, or the value at a dotted path: `Json(records="data.items")`. Without `records`, a
+    document that is a single object is one record. Columns are matched as by `JsonLines`. A document that is truncated
+    or not JSON fails as a whole, since the start of its next record is unknown.
     """
 
     paths: Mapping[str, str] = field(default_factory=dict)
     records: str = ""
-    """Where the array is; empty: the document itself."""
+    """Dotted path of the array; empty: the document itself."""
     suffix: str = ".json"
     encoding: str = "utf-8"
-    """A name that Python knows. UTF-16 and UTF-32 with a byte order mark are recognised without it."""
+    """Name of a Python encoding. UTF-8, UTF-16 and UTF-32 with a byte order mark are detected."""
 
     def __post_init__(self) -> None:
-        """Raises:
-        ValueError: an unknown encoding.
+        """Validate the options.
+
+        Raises:
+            ValueError: the encoding is unknown.
         """
         check_encoding(self.encoding)
 
     def read(self, dataset: str, stream: BinaryIO, schema: Schema) -> Iterator[Chunk]:
-        """The records of one file; `RECORD` is the number of a record in the array, from 1 on.
+        """Yield the records of one file; `RECORD` is the number of a record in the array, from 1 on.
 
         Raises:
-            DatasetError: the document is not JSON, or there is no array; and as `JsonLines.read` does.
+            DatasetError: the document is not JSON or does not contain the array; or as for `JsonLines.read`.
         """
         document = _Document(dataset, Utf8(stream, self.encoding))
         steps = self.records.split(".") if self.records else []
@@ -50,7 +52,7 @@ class Json:
 
 
 class _Lines:
-    """Records as a stream of lines."""
+    """Adapts records to a stream of lines."""
 
     def __init__(self, records: Iterator[str]) -> None:
         self._records = records
@@ -59,7 +61,7 @@ class _Lines:
         lines = []
         read = 0
         for record in self._records:
-            # Line breaks within a record are spaces: strings of JSON hold none.
+            # JSON strings contain no raw line breaks, so these are white space between tokens.
             lines.append(record.replace("\n", " ").replace("\r", " "))
             read += len(record)
             if read >= size:
@@ -68,7 +70,7 @@ class _Lines:
 
 
 class _Document:
-    """A JSON document, of which only what is being read is in memory."""
+    """Streaming parser of a JSON document; only the part being parsed is in memory."""
 
     def __init__(self, dataset: str, stream: Utf8) -> None:
         self._dataset = dataset
@@ -81,7 +83,7 @@ class _Document:
         self._decoder = json.JSONDecoder()
 
     def records(self, steps: list[str], path: tuple[str, ...]) -> Iterator[str]:
-        """The text of each entry of the array that is `steps` further within."""
+        """Yield the text of each entry of the array at `steps`, relative to the current value at `path`."""
         sign = self._peek()
         if steps:
             yield from self._within(steps, path)
@@ -133,7 +135,7 @@ class _Document:
         return taken
 
     def _peek(self) -> str:
-        """The next sign that is no space, empty at the end."""
+        """Skip white space, and return the next character; empty at the end."""
         while True:
             found = _SPACE.match(self._text, self._at)
             assert found is not None, "it matches nothing as well"
@@ -144,7 +146,7 @@ class _Document:
                 return ""
 
     def _value(self) -> str:
-        """The text of the next value."""
+        """Return the text of the next value."""
         self._peek()
         while True:
             try:
@@ -156,7 +158,7 @@ class _Document:
                     self._at = max(self._at, min(error.pos, len(self._text)))
                     raise self._error(f"JSON ({error.msg})") from error
                 continue
-            # A number may go on in the next piece.
+            # The number may continue in the next piece.
             if end == len(self._text) and self._text[end - 1] in _NUMBER and self._fill():
                 continue
             text = self._text[self._at : end]
@@ -164,12 +166,12 @@ class _Document:
             return text
 
     def _fill(self) -> bool:
-        """Read on; `False` at the end."""
+        """Read the next piece; return `False` at the end."""
         if self._ended:
             return False
         content = self._rest + self._stream.read(CHUNK)
         self._ended = len(content) == len(self._rest)
-        # A character of several bytes is not cut.
+        # A multi-byte character must not be split between pieces.
         end = len(content)
         if not self._ended:
             while end and end > len(content) - 4 and content[end - 1] & 0xC0 == 0x80:

@@ -14,59 +14,60 @@ from airnub_data.readers.chunk import CHUNK, LARGEST_RECORD, Chunk, decoded
 from airnub_data.readers.text import Utf8, check_encoding
 
 Shape = Mapping[str, Any]
-"""What is wanted of a record: for each field the type of a value, or what is wanted within it."""
+"""Expected shape of a record: by field, the type of its value or the shape within it."""
 Check = Callable[[Any, str], str | None]
-"""Why a value at a path does not fit, `None` where it does."""
+"""Takes a value and its path, and returns why the value is invalid, or `None` if it is valid."""
 _LOOKED_AT = 128 * 1024
-"""Bytes of a chunk whose every record is looked at for fields that are not declared; of the rest it is about
-`_SAMPLES`. To look at all would cost a third of the processor time of reading."""
+"""Bytes at the start of a chunk whose records are all searched for undeclared fields; of the rest about `_SAMPLES` are.
+To search all of them would take a third of the processor time of reading."""
 _SAMPLES = 400
 
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """Files with one JSON object a line; empty lines are left out.
+    """Reader of files with one JSON object per line; empty lines are skipped.
 
-    A column is the field of its name, or what stands at a dotted path: `JsonLines({"customer": "customer.name"})`; a
-    step of digits counts the entries of a list from 0. A field that a record lacks is a missing value. Numbers that a
-    column of text gets are written as JavaScript writes them: 1.50 as `1.5`. Of equal fields of one object the first
-    counts.
+    A column is the field of its name, or the value at a dotted path: `JsonLines({"customer": "customer.name"})`; a
+    numeric step is an index into a list, from 0 on. A missing field is null. Numbers in text columns are formatted as
+    in JavaScript: 1.50 becomes `1.5`. Of duplicate fields in an object the first one is read.
     """
 
     paths: Mapping[str, str] = field(default_factory=dict)
     suffix: str = ".jsonl"
     encoding: str = "utf-8"
-    """A name that Python knows. UTF-16 and UTF-32 with a byte order mark are recognised without it."""
+    """Name of a Python encoding. UTF-8, UTF-16 and UTF-32 with a byte order mark are detected."""
 
     def __post_init__(self) -> None:
-        """Raises:
-        ValueError: an unknown encoding.
+        """Validate the options.
+
+        Raises:
+            ValueError: the encoding is unknown.
         """
         check_encoding(self.encoding)
 
     def read(self, dataset: str, stream: BinaryIO, schema: Schema) -> Iterator[Chunk]:
-        """The records of one file; `RECORD` is the line, from 1 on.
+        """Yield the records of one file; `RECORD` is the line number, from 1 on.
 
         Raises:
-            DatasetError: a path of a column is none, a line is larger than 64 MiB, or no record has a column that may
-                not be null.
+            DatasetError: the path of a column is invalid, a line is larger than 64 MiB, or a non-nullable column is
+                missing from all records.
         """
         yield from read_lines(dataset, Utf8(stream, self.encoding), schema, self.paths)
 
 
 class Lines(Protocol):
-    """A stream of lines with one JSON object each, in UTF-8."""
+    """Stream of lines in UTF-8, each with one JSON object."""
 
     def read(self, size: int) -> bytes:
-        """About `size` bytes, none at the end."""
+        """Read about `size` bytes; empty at the end."""
         ...
 
 
 def read_lines(dataset: str, stream: Lines, schema: Schema, paths: Mapping[str, str]) -> Iterator[Chunk]:
-    """The records of a stream of JSON Lines; `RECORD` is the line, from 1 on.
+    """Yield the records of a stream of JSON Lines; `RECORD` is the line number, from 1 on.
 
     Raises:
-        DatasetError: as `JsonLines.read` does.
+        DatasetError: as for `JsonLines.read`.
     """
     steps = {name: tuple(paths.get(name, name).split(".")) for name in schema}
     shape = _shape(dataset, steps, {name: column.dtype for name, column in schema.items()})
@@ -93,7 +94,7 @@ def read_lines(dataset: str, stream: Lines, schema: Schema, paths: Mapping[str, 
 
 
 class _Fields:
-    """Which fields the records of an object have."""
+    """Tracks which fields the records of an object have."""
 
     def __init__(self, shape: Shape, paths: Mapping[str, tuple[str, ...]]) -> None:
         self._shape = shape
@@ -101,11 +102,11 @@ class _Fields:
         self.absent = list(paths)
         """Columns that no record has had so far."""
         self.found: dict[str, None] = {}
-        """Dotted paths of fields, in the order in which they were seen."""
+        """Dotted paths of fields, in the order of their first occurrence."""
         self._known = set(_fields_of(shape, ""))
 
     def new(self, content: bytes, first: int, rows: pl.DataFrame) -> list[Drift]:
-        """Fields that are not declared and were not seen before, of records of a chunk whose first line is `first`."""
+        """Return undeclared fields that were not seen before, in a chunk that starts at line `first`."""
         self.absent = [name for name in self.absent if rows[name].null_count() == len(rows)]
         end = len(content) if len(content) <= _LOOKED_AT else content.rfind(b"\n", 0, _LOOKED_AT) + 1
         lines = content[:end].split(b"\n")
@@ -122,7 +123,7 @@ class _Fields:
             try:
                 record = orjson.loads(line)
             except orjson.JSONDecodeError:
-                continue  # an empty line, or one that is in quarantine
+                continue  # an empty line, or one that is quarantined
             if not isinstance(record, dict):
                 continue
             for path in _seen(record, self._shape, ""):
@@ -144,7 +145,7 @@ def _fields_of(shape: Shape, prefix: str) -> Iterator[str]:
 
 
 def _seen(record: Mapping[str, Any], shape: Shape, prefix: str) -> Iterator[str]:
-    """The fields of a record, and those within objects that paths lead into."""
+    """Yield the dotted paths of fields, including fields of objects that declared paths lead into."""
     for name, value in record.items():
         wanted = shape.get(name)
         if isinstance(wanted, Mapping) and isinstance(value, dict) and not _is_list(wanted):
@@ -154,7 +155,7 @@ def _seen(record: Mapping[str, Any], shape: Shape, prefix: str) -> Iterator[str]
 
 
 def _has(value: Any, path: Sequence[str]) -> bool:
-    """Whether a record has a field; an entry of a list counts where there is the list, however long."""
+    """Return whether a record has a field; a list counts as having every index, however short it is."""
     for step in path:
         if step.isdecimal():
             return isinstance(value, list)
@@ -187,7 +188,7 @@ def _chunk(content: bytes, first: int, paths: Mapping[str, tuple[str, ...]], sha
             numbers = pl.int_range(first, first + count, dtype=pl.Int64, eager=True)
             return Chunk(_rows(records, numbers, paths), texts)
     except pl.exceptions.PolarsError:
-        pass  # line by line below: which of them it was is what the quarantine says
+        pass  # parsed line by line below, so that only invalid lines are quarantined
     lines = content.split(b"\n")
     kept: list[int] = []
     refused: list[tuple[int, str]] = []
@@ -213,9 +214,9 @@ def _chunk(content: bytes, first: int, paths: Mapping[str, tuple[str, ...]], sha
 
 
 def _is_doubtful(content: bytes) -> bool:
-    """Whether polars may have read something else than is there.
+    """Return whether polars may have misread a chunk.
 
-    An empty line has no record, and so hides a line with two; half of a surrogate pair becomes a NUL character.
+    An empty line yields no record and so hides a line with two; half of a surrogate pair becomes a NUL character.
     """
     return (
         content.startswith((b"\n", b"\r\n"))
@@ -235,7 +236,7 @@ def _read(content: bytes, shape: Shape) -> pl.DataFrame:
 def _readable(
     lines: Sequence[bytes], numbers: Sequence[int], shape: Shape
 ) -> Iterator[tuple[Sequence[int], pl.DataFrame | str]]:
-    """Lines in parts, with the records that polars reads; and lines that it refuses, each with its reason."""
+    """Yield parts of the lines with their parsed records, and single lines that polars rejects with the reason."""
     if not numbers:
         return
     records = None
@@ -296,7 +297,7 @@ def _is_list(wanted: Shape) -> bool:
 
 
 def _misfit(line: bytes, fields: Mapping[str, Check]) -> str | None:
-    """Why a line is no record with these fields, `None` where it is one."""
+    """Return why a line is not a valid record, or `None` if it is valid."""
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -315,7 +316,7 @@ def _misfit_within(value: Mapping[str, Any], fields: Mapping[str, Check], path: 
 
 
 def _check(dtype: DataType) -> Check | None:
-    """The check of a value, made once for all records; `None` where any value fits, as text does."""
+    """Build the check of a type once for all records; `None` if any value is valid, as for text."""
     if isinstance(dtype, pl.List):
         entry = _check(dtype.inner)
 
@@ -345,7 +346,7 @@ def _kind(value: Any) -> str:
 
 
 class _Texts:
-    """The raw text of records by their lines."""
+    """Raw text of records by their lines."""
 
     def __init__(self, content: bytes, first: int) -> None:
         self._content = content

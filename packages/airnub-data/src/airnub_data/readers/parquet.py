@@ -13,17 +13,17 @@ from airnub_data.readers.chunk import Chunk, lacking
 from airnub_data.readers.whole_file import whole_file
 
 _ROWS = 100_000
-"""Of a chunk."""
+"""Number of rows per chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parquet:
-    """Parquet files. Values become those of their columns' types; a damaged file fails as a whole."""
+    """Reader of Parquet files. Values are cast to the types of their columns; a damaged file fails as a whole."""
 
     suffix: str = ".parquet"
 
     def read(self, dataset: str, stream: BinaryIO, schema: Schema) -> Iterator[Chunk]:
-        """The rows of one file; `RECORD` is the number of the row, from 1 on.
+        """Yield the rows of one file; `RECORD` is the row number, from 1 on.
 
         Raises:
             DatasetError: the file cannot be read, or lacks a column.
@@ -65,7 +65,7 @@ def _chunk(batch: pl.DataFrame, first: int, drift: Sequence[Drift]) -> Chunk:
 
 
 def _plain(values: pl.Series) -> pl.Series:
-    """Values of types that have no counterpart in text as text."""
+    """Convert values of types without a counterpart in text formats to text."""
     if values.dtype == pl.Binary:
         return values.map_elements(lambda value: value.decode("utf-8", "replace"), return_dtype=pl.String)
     if values.dtype in (pl.Categorical, pl.Enum, pl.Time):
@@ -81,7 +81,7 @@ _READ_AS = {
     "text": ("text", "bytes"),
     "time": ("time", "date"),
 }
-"""Kinds of values that lose nothing when they become another, by what they become."""
+"""By target kind, the kinds of values that can be cast to it without loss."""
 
 
 def _group(dtype: DataType) -> str:

@@ -1,11 +1,11 @@
-"""Text: convert any encoding to UTF-8, a piece at a time."""
+"""Text: decode any encoding to UTF-8, piece by piece."""
 
 import codecs
 from typing import BinaryIO
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins as UTF-16 does
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark is a prefix of this one
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -13,10 +13,10 @@ _MARKS = (
 
 
 class Utf8:
-    """A stream of text as UTF-8, without a byte order mark; bytes that cannot be decoded become U+FFFD."""
+    """Adapts a stream of text to UTF-8 without a byte order mark; bytes that cannot be decoded become U+FFFD."""
 
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
-        """Read `stream`; a byte order mark at its beginning counts more than `encoding`."""
+        """Wrap `stream`; a byte order mark at its beginning takes precedence over `encoding`."""
         start = b""
         while len(start) < 4 and (more := stream.read(4 - len(start))):
             start += more
@@ -27,7 +27,7 @@ class Utf8:
         self._decoder = None if is_utf_8 else codecs.getincrementaldecoder(encoding)("replace")
 
     def read(self, size: int) -> bytes:
-        """About `size` bytes, none at the end."""
+        """Read about `size` bytes; empty at the end."""
         content = self._start + self._stream.read(size)
         self._start = b""
         if self._decoder is None:
@@ -41,8 +41,10 @@ class Utf8:
 
 
 def check_encoding(encoding: str) -> None:
-    """Raises:
-    ValueError: Python does not know this encoding of text.
+    """Verify that Python knows a text encoding of this name.
+
+    Raises:
+        ValueError: the encoding is unknown.
     """
     try:
         "".encode(encoding)

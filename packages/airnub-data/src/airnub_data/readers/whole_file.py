@@ -1,4 +1,4 @@
-"""Whole files: copy objects in formats that cannot be streamed into a temporary file."""
+"""Whole files: copy objects in formats that cannot be streamed to a temporary file."""
 
 import shutil
 import tempfile
@@ -11,13 +11,13 @@ from typing import BinaryIO
 
 _PIECE = 1 << 20
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
-"""What Python raises of an archive that is cut off, damaged, encrypted or packed in an unknown way. `OSError` comes of
-offsets outside of the file."""
+"""Exceptions for archives that are truncated, damaged, encrypted or compressed with an unknown method. `OSError` is
+raised for offsets outside of the file."""
 
 
 @contextmanager
 def whole_file(stream: BinaryIO) -> Iterator[Path]:
-    """The stream as a file, which is removed when the block ends."""
+    """Copy the stream to a temporary file, which is removed at the end of the block."""
     with tempfile.NamedTemporaryFile(prefix="airnub-") as file:
         shutil.copyfileobj(stream, file, _PIECE)
         file.flush()

@@ -18,33 +18,34 @@ from airnub_data.readers.json_lines import JsonLines
 from airnub_data.readers.whole_file import DAMAGED, whole_file
 
 MEMBER = 10**12
-"""What `RECORD` is larger by in each further member: line 7 of the third has the number 2,000,000,000,007."""
+"""Offset of `RECORD` between members: line 7 of the third member has the number 2,000,000,000,007."""
 _SMALL = 1 << 20
-"""Bytes of a member up to which its ratio does not matter."""
+"""Unpacked size in bytes up to which the compression ratio of a member is not limited."""
 
 
 @dataclass(frozen=True, slots=True)
 class Zip:
-    """Zip archives with files that another reader reads.
+    """Reader of zip archives, whose members are parsed by a different reader.
 
-    Members are read in the order of their names. `RECORD` of the first is the line; of each further one it is larger by
-    1,000,000,000,000. An archive that is damaged, cut off or encrypted, or larger than it may be, fails as a whole.
+    Members are read in the order of their names. `RECORD` is the record number in the first member, and larger by
+    1,000,000,000,000 for each further one. An archive that is damaged, truncated, encrypted or too large fails as a
+    whole.
     """
 
     reader: Csv | JsonLines | Json
     members: str = ""
-    """A pattern of names such as `2024/*.csv`; empty: names that end as those of the reader's files do."""
+    """Pattern of member names such as `2024/*.csv`; empty: names that end with the suffix of `reader`."""
     max_ratio: float = 200
-    """How many times larger a member may be than it is in the archive. Above 1,000 nothing but repetition comes."""
+    """Maximum ratio of unpacked to compressed size of a member. Only repetitive content exceeds 1,000."""
     max_size: int = 16 * 1024**3
-    """Bytes that all members may have, unpacked."""
+    """Maximum size in bytes of all members together, unpacked."""
     suffix: str = ".zip"
 
     def read(self, dataset: str, stream: BinaryIO, schema: Schema) -> Iterator[Chunk]:
-        """The rows of all members whose name fits.
+        """Yield the rows of all matching members.
 
         Raises:
-            DatasetError: the archive cannot be read, no name fits, a limit is passed, or a member cannot be read.
+            DatasetError: the archive or a member cannot be read, no name matches, or a limit is exceeded.
         """
         with whole_file(stream) as path:
             member = ""
@@ -60,7 +61,7 @@ class Zip:
                             for chunk in self.reader.read(dataset, cast("BinaryIO", unpacked), schema):
                                 yield _shifted(chunk, number * MEMBER)
                             while unpacked.read(_SMALL):
-                                pass  # the check sum is compared at the end alone
+                                pass  # the checksum is verified only at the end of a member
                             size += unpacked.size
             except DatasetError as error:
                 raise DatasetError(error.dataset, f"{member}: {error.reason}" if member else error.reason) from error
@@ -79,7 +80,7 @@ class Zip:
 
 
 class _Limited:
-    """A member that is read no further than it may be large."""
+    """A member with limits on its unpacked size."""
 
     def __init__(self, dataset: str, stream: BinaryIO, info: zipfile.ZipInfo, ratio: float, left: int) -> None:
         self._dataset = dataset

@@ -1,15 +1,15 @@
-"""The index: what the store knows about each URL. The manifests are the truth about objects; this is the fast way in.
+"""The index: the current state and the history of each URL. Manifests are authoritative for objects; the index is fast.
 
-A URL is known by its digest, since it may hold a secret; the redacted URL is there to be read.
+The key of a URL is its digest, since the URL may contain a secret; the redacted URL is stored for display only.
 
-protocol   what an index does
-rows       what is known of one URL, and of the last run of a source
-merge      which of two answers counts, and what becomes of the other
-sql        what both indexes do alike
-sqlite     in one file beside the store; `sqlite_schema` its tables and migrations
-postgres   in PostgreSQL, for the workers of several machines; `postgres_connection` transactions and errors
+protocol   the methods of an index
+rows       the rows: the state of a URL, the last run of a source
+merge      merge rule: which of two responses for a URL is current, and what happens to the other
+sql        the code that both indexes share
+sqlite     an index in one file beside the store; `sqlite_schema` has its tables and migrations
+postgres   an index in PostgreSQL, for workers on several machines; `postgres_connection` has transactions and errors
 
-`store.factory` opens one or the other, built from the manifests where it is missing or damaged.
+`store.factory` opens either; it rebuilds a missing or damaged index from the manifests.
 """
 
 from typing import Any

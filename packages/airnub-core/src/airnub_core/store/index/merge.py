@@ -1,7 +1,7 @@
 """Merge rule: which of two responses for a URL is current, and what happens to the other; the same in every index.
 
-An answer becomes the current state of its URL where that is still the one that was looked up before it was asked for.
-Where it is not, the answer whose request was sent later is current, and the other one enters the history before it.
+A response becomes the current state of its URL if that state has not changed since the lookup before the request.
+Otherwise the response whose request was sent later is current, and the other one is inserted into the history.
 """
 
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from airnub_core.store.index.sql import Key, Tables
 
 _ROWS_AT_ONCE = 5000
-"""Answers that are recorded by one statement."""
+"""Most rows written by one statement."""
 _ENTER: LiteralString = """INSERT INTO {history} ({key_columns}, seen_at, digest, manifest)
     VALUES ({key_values}, %s, %s, %s)"""
-# The trigger enters the state before into the history, where it has a different digest and was not withdrawn.
+# A trigger inserts the previous state into the history if its digest differs and it was not withdrawn.
 _UPDATE: LiteralString = """UPDATE {known} SET url = %s, digest = %s, path = %s, size = %s, manifest = %s, etag = %s,
     last_modified = %s, checked_at = %s, changed_at = %s, withdrawn_at = NULL WHERE {key}"""
 
 
 def record(tables: "Tables", rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
-    """As `Index.record`, in the transaction of the caller."""
+    """Implement `Index.record` in the caller's transaction."""
     met: dict[int, IndexRow] = {}
     before = seen or [None] * len(rows)
-    # One statement may meet a row once only.
+    # One statement must not write a row twice.
     for part in in_rounds(rows):
         for start in range(0, len(part), _ROWS_AT_ONCE):
             places = tables.compare_and_set(rows, before, part[start : start + _ROWS_AT_ONCE])
@@ -36,7 +36,7 @@ def record(tables: "Tables", rows: Sequence[IndexRow], seen: Sequence[IndexRow |
 
 
 def _merge(tables: "Tables", rows: Sequence[IndexRow], places: Sequence[int]) -> dict[int, IndexRow]:
-    """Record answers whose URLs may be in other states than were looked up; these states by place."""
+    """Record responses whose URLs may have changed since the lookup; return the states found instead, by position."""
     met: dict[int, IndexRow] = {}
     url_digests = {rows[place].url_digest for place in places}
     states = tables.states(url_digests)
@@ -65,7 +65,7 @@ def _merge(tables: "Tables", rows: Sequence[IndexRow], places: Sequence[int]) ->
 
 
 def _enter(tables: "Tables", answers: Sequence[tuple["Key", IndexRow, IndexRow | None]]) -> None:
-    """Enter answers into the history before the present states, `None` of a URL that is withdrawn."""
+    """Insert responses into the history, each with the present state of its URL; `None` if the URL is withdrawn."""
     histories: dict[Key, list[tuple[int, Version]]] = {}
     for key, place, version in tables.histories([key for key, _, _ in answers]):
         histories.setdefault(key, []).append((place, version))
@@ -86,7 +86,7 @@ def _enter(tables: "Tables", answers: Sequence[tuple["Key", IndexRow, IndexRow |
 
 
 def withdraw(tables: "Tables", withdrawals: Sequence[Withdrawal]) -> list[bool]:
-    """As `Index.withdraw`, in the transaction of the caller."""
+    """Implement `Index.withdraw` in the caller's transaction."""
     states = tables.states({one.url_digest for one in withdrawals})
     result: list[bool] = []
     for one in withdrawals:
@@ -118,16 +118,16 @@ def withdraw(tables: "Tables", withdrawals: Sequence[Withdrawal]) -> list[bool]:
 def standing(
     checked_at: str | None, withdrawn_at: str | None, note: MissNote | None, run: Run, *, noted_at: str
 ) -> tuple[Standing, MissNote | None]:
-    """Where a URL stands that a run did not find, and the note to keep of it; the same in every index.
+    """Determine the standing of a URL that a run did not find, and the miss note to keep; the same in every index.
 
-    Only a run that ended with its note before this one began counts as the one before: two at once are one finding.
+    A note counts as one of an earlier run only if it was written before this run began: concurrent runs count as one.
 
     Args:
-        checked_at: of its current state, `None` for a URL that is not known.
-        withdrawn_at: when it was withdrawn, if it is.
-        note: what is noted; an answer to a request that was sent after its run began makes it void.
-        run: which does not find it.
-        noted_at: the time now.
+        checked_at: last check of the URL's current state; `None` if the URL is not in the index.
+        withdrawn_at: when the URL was withdrawn; `None` if it is not withdrawn.
+        note: the existing note; void if a request sent after its run began was answered.
+        run: the run that did not find the URL.
+        noted_at: the current time.
     """
     if checked_at is None:
         return Standing.UNKNOWN, None
@@ -143,7 +143,7 @@ def standing(
 
 
 def in_rounds(rows: Sequence[IndexRow]) -> list[list[int]]:
-    """The places of the rows, in their order, parted so that no URL of a source is twice in one part."""
+    """Split the positions of rows, in order, into parts in which no URL of a source occurs twice."""
     if len({row[1] for row in rows}) == len(rows):
         return [list(range(len(rows)))] if rows else []
     rounds: list[list[int]] = []
@@ -158,42 +158,44 @@ def in_rounds(rows: Sequence[IndexRow]) -> list[list[int]]:
 
 
 def is_later(present: IndexRow, row: IndexRow) -> bool:
-    """Whether an answer becomes the current state of its URL where that is not the one that was looked up before."""
+    """Whether a response becomes the current state of a URL whose state has changed since the lookup."""
     return row.checked_at >= present.checked_at
 
 
 def is_recorded(present: IndexRow, row: IndexRow) -> bool:
-    """Whether the present state is this very answer."""
+    """Whether the present state was recorded from this response."""
     return present.checked_at == row.checked_at and present.digest == row.digest
 
 
 def following(present: IndexRow, row: IndexRow) -> IndexRow:
-    """The state that a later answer leads to; where its digest is a new one, the present state is history."""
+    """The state after a later response; `changed_at` is kept if the digest is the same."""
     same = present.digest == row.digest
     return row._replace(changed_at=present.changed_at if same else row.checked_at)
 
 
 def is_back(row: IndexRow, withdrawn_at: str) -> bool:
-    """Whether an answer makes a withdrawn URL current again: the state that it begins is later than the withdrawal.
+    """Whether a response makes a withdrawn URL current again, since its state began after the withdrawal.
 
-    One that only confirms a state of before the withdrawal was looked up before it, and asked for no bytes.
+    A response that only confirms a state from before the withdrawal does not: it brought no bytes.
     """
     return row.changed_at > withdrawn_at
 
 
 class Entered(NamedTuple):
-    """What an earlier answer leads to: of the history, oldest first, `kept` versions stay and `tail` follows them."""
+    """Result of inserting an earlier response into the history."""
 
     present: IndexRow
     kept: int
+    """Number of versions of the history that are kept, from the oldest."""
     tail: list[Version]
+    """The versions that follow the kept ones."""
 
 
 def entered(present: IndexRow, row: IndexRow, history: Sequence[Version]) -> Entered:
-    """Enter an answer whose request was sent before the last one of the present state into the history, by its time.
+    """Insert a response into the history by time; its request was sent before the last check of the present state.
 
-    Versions beside each other have different digests: one that has its neighbour's belongs to it. Where the present
-    state was seen before the answer and again after it, it begins anew with its last check.
+    Adjacent versions have different digests: a version with the digest of its neighbour is merged into it. If the
+    present state was seen both before and after the response, it begins again with its last check.
     """
     version = Version(row.checked_at, row.digest, row.manifest)
     if version.seen_at >= present.changed_at:
@@ -208,7 +210,11 @@ def entered(present: IndexRow, row: IndexRow, history: Sequence[Version]) -> Ent
 
 
 def entered_before(row: IndexRow, history: Sequence[Version]) -> tuple[int, list[Version]]:
-    """Enter an answer into a history by its time: as many versions as stay, oldest first, and what follows them."""
+    """Insert a response into a history by time.
+
+    Returns:
+        The number of versions that are kept, from the oldest, and the versions that follow them.
+    """
     version = Version(row.checked_at, row.digest, row.manifest)
     kept = len(history)
     while kept and history[kept - 1].seen_at > version.seen_at:

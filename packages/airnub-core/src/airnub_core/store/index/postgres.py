@@ -18,9 +18,9 @@ from airnub_core.store.index.rows import IndexRow, MissNote, Version
 from airnub_core.store.index.sql import SELECT, Key, SqlIndex, State, UrlOfSource
 
 VERSION = 3
-"""Of the tables."""
+"""Version of the tables."""
 _BEFORE_WITHDRAWALS = 2
-"""The version that is brought to this one."""
+"""The earlier version that is migrated."""
 _SCHEMA: tuple[LiteralString, ...] = (
     """CREATE TABLE {known} (
         source text COLLATE "C" NOT NULL,
@@ -63,7 +63,7 @@ _SCHEMA: tuple[LiteralString, ...] = (
     )""",
     "CREATE TABLE {state} (version integer NOT NULL, built boolean NOT NULL)",
 )
-# What version 2 did not have; see SQLite's.
+# New in version 3; see `sqlite_schema`.
 _WITHDRAWALS: tuple[LiteralString, ...] = (
     "ALTER TABLE {known} ADD COLUMN withdrawn_at text, ADD COLUMN unwritten text",
     "CREATE INDEX ON {known} (source) WHERE withdrawn_at IS NOT NULL",
@@ -80,7 +80,7 @@ _WITHDRAWALS: tuple[LiteralString, ...] = (
         PRIMARY KEY (url_digest, source)
     )""",
 )
-# Added without a new version; see SQLite's.
+# Added without a new version; see `sqlite_schema`.
 _LAST_RUN: LiteralString = """CREATE TABLE {last_run} (
     scope text NOT NULL,
     name text NOT NULL,
@@ -91,10 +91,10 @@ _LAST_RUN: LiteralString = """CREATE TABLE {last_run} (
     failures text NOT NULL,
     PRIMARY KEY (scope, name)
 )"""
-# Rows are locked in the order of their keys, the same for all: two writers cannot wait for each other. A row is written
-# where it is new, or still the one that was looked up, by the time of its last check; others are locked and left.
-# That time comes as `changed_at`, the one column whose new value can be made from the others. The answer is how many
-# rows were written, and of how many of them, which were gone, `changed_at` is to be set.
+# Rows are locked in the order of their keys, so that two writers cannot deadlock. A row is written if it is new, or if
+# its `checked_at` is still the one looked up; other rows are locked and left unchanged. The `checked_at` looked up is
+# passed as `changed_at`, the one column whose new value follows from the others. The result is the number of rows
+# written, and the number of them that were looked up but deleted since: their `changed_at` is set by `_CHANGED_AT`.
 _COMPARE_AND_SET: LiteralString = """WITH written AS (
         INSERT INTO {known} AS present
         SELECT
@@ -114,7 +114,7 @@ _COMPARE_AND_SET: LiteralString = """WITH written AS (
         WHERE present.checked_at = excluded.changed_at AND present.withdrawn_at IS NULL
         RETURNING present.xmax = 0 AND present.changed_at <> present.checked_at AS is_back
     ) SELECT count(*), count(*) FILTER (WHERE is_back) FROM written"""
-# For rows that were gone, which are written with the time of the last check of what was looked up.
+# For rows deleted between lookup and write, which `_COMPARE_AND_SET` inserts with the `checked_at` looked up.
 _CHANGED_AT: LiteralString = """UPDATE {known} AS present SET changed_at = given.changed_at
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
     AS given (source, url_digest, looked_up, checked_at, changed_at)
@@ -130,11 +130,11 @@ _CLAIM: LiteralString = """INSERT INTO {claim} AS present
 _PROLONG: LiteralString = """UPDATE {claim} SET until = clock_timestamp() + make_interval(secs => %s)
     WHERE owner = %s AND until < clock_timestamp() + make_interval(secs => %s)"""
 _CLOCK_FOR = 60.0
-"""Seconds until the server is asked for its time again."""
+"""Seconds for which the server's time is cached."""
 
 
 class PostgresTables(Connected):
-    """As `sql.Tables`, in a schema."""
+    """Implementation of `sql.Tables` in one schema."""
 
     def begin_anew(self) -> None:
         self.ask("TRUNCATE {known}, {history}, {missing}")
@@ -150,7 +150,7 @@ class PostgresTables(Connected):
     def states(self, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
         digests = _bytes(url_digests)
         found = self.ask(_STATES + " FOR UPDATE" if lock else _STATES, digests)
-        # Asked after the lock is held: one statement would see the notes as they were before it waited.
+        # A second statement after the lock: a single one would see the notes as of before it waited for the lock.
         noted = self.ask(
             "SELECT url_digest, source, run, began_at, noted_at FROM {missing} WHERE url_digest = ANY(%s)", digests
         )
@@ -181,21 +181,24 @@ class PostgresTables(Connected):
 
 
 class PostgresIndex(SqlIndex):
-    """An `Index` in one schema of a database. A connection that broke between two calls is opened anew once."""
+    """An `Index` in one schema of a database; it reconnects once if the connection broke between two calls."""
 
     shared = True
 
     def __init__(self, url: str) -> None:
-        """Connect, and create the tables when they are missing.
+        """Connect, and create the tables if they are missing.
+
+        Args:
+            url: a URL of libpq, with an optional parameter `schema`.
 
         Raises:
-            StoreError: no server answers, it does not let us in, or the schema holds something else.
+            StoreError: the server is unreachable, refuses the login, or the schema has tables of a different version.
         """
         self._server: Transactions[PostgresTables] = Transactions(url, PostgresTables)
         super().__init__(self._server)
         self._me = uuid4().hex
         self._ahead = 0.0
-        """What to add to `elapsed` for the server's time."""
+        """Offset in seconds from `elapsed` to the server's time."""
         self._clock_until = 0.0
         try:
             self._transactions.run(lambda tables: _make_tables(tables, self._server.name))
@@ -208,10 +211,10 @@ class PostgresIndex(SqlIndex):
         return self._ask("SELECT built FROM {state}") == [(True,)]
 
     def alone(self) -> AbstractContextManager[None]:
-        """Nothing else builds this index while the block runs, on any machine.
+        """Hold the lock for building this index, across all machines.
 
         Raises:
-            StoreError: the server cannot be asked.
+            StoreError: the server is unreachable.
         """
         return self._server.alone("building")
 
@@ -219,7 +222,7 @@ class PostgresIndex(SqlIndex):
         wanted = _bytes(set(url_digests))
 
         def claim(tables: PostgresTables) -> set[str]:
-            # One after the other: two that lock rows in different orders would wait for each other.
+            # Serialized, since two transactions that lock rows in different orders would deadlock.
             tables.wait_for_turn("claiming")
             tables.ask(_PROLONG, LEASE_SECONDS, self._me, LEASE_SECONDS / 2)
             return {digest for (digest,) in tables.ask(_CLAIM, self._me, LEASE_SECONDS, wanted)}
@@ -258,7 +261,7 @@ def _bytes(url_digests: Iterable[str]) -> list[bytes]:
 
 
 def _make_tables(tables: PostgresTables, name: str) -> None:
-    """Create the schema and the tables, or bring those of the version before to this one; `name` is for messages."""
+    """Create the schema and the tables, or migrate those of the previous version; `name` is for error messages."""
     tables.wait_for_turn("making")
     [(present,)] = tables.ask("SELECT to_regclass(%s)", f'"{tables.schema}".state')
     if present is None:
@@ -280,7 +283,7 @@ def _make_tables(tables: PostgresTables, name: str) -> None:
             f"expected an index of version {VERSION} in schema {tables.schema}, found {version}; "
             "use the release that wrote it, or name another schema",
         )
-    # Asked before: `IF NOT EXISTS` needs the right to create also where the table is there.
+    # Checked first, since `IF NOT EXISTS` needs the permission to create even if the table exists.
     [(last_run,)] = tables.ask("SELECT to_regclass(%s)", f'"{tables.schema}".last_run')
     if last_run is None:
         tables.ask(_LAST_RUN)

@@ -1,6 +1,6 @@
-"""A connection to PostgreSQL: its URL, transactions that are repeated once, and errors as those of the store.
+"""PostgreSQL connection: parse its URL, run transactions with one reconnect, and translate errors to `StoreError`.
 
-Names of tables are qualified, and no state is kept in a session, so that a pool of connections may stand between.
+Table names are qualified and no session state is kept, so that a connection pooler such as PgBouncer works.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,11 +25,11 @@ _ROWS = {
     "key_values": sql.SQL("%s, %s"),
     "missed_source": sql.SQL("source"),
 }
-"""What `sql` writes in braces."""
+"""SQL for the placeholders of `sql`."""
 _ENCODING = {"client_encoding": "UTF8"}
-"""A database that knows no encoding (SQL_ASCII) would answer with bytes."""
+"""Set explicitly, since a database without an encoding (SQL_ASCII) would return bytes instead of text."""
 _LIMITS = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
-"""Seconds, seconds and milliseconds; the URL may say otherwise."""
+"""Defaults in seconds, seconds and milliseconds; parameters of the URL override them."""
 
 T = TypeVar("T")
 AnyTables = TypeVar("AnyTables", bound="Connected")
@@ -46,34 +46,34 @@ class Connected:
         self._names |= _ROWS
 
     def ask(self, question: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        """Execute a statement, in which `{known}` and the like are names of tables; the rows that it gives."""
+        """Execute a statement with the placeholders of `sql`, such as `{known}`, and return its rows."""
         cursor = self._connection.execute(self._composed(question), values or None)
         return cursor.fetchall() if cursor.description else []
 
     def ask_each(self, statement: LiteralString, rows: Iterable[Sequence[object]]) -> None:
-        """Execute a statement with the values of each row, without waiting for each."""
+        """Execute a statement once per row of values, pipelined."""
         self._connection.cursor().executemany(self._composed(statement), rows)
 
     def create_schema(self) -> None:
-        """Create the schema that the tables are in."""
+        """Create the schema of the tables."""
         self._connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
 
     def _composed(self, question: LiteralString) -> sql.Composed:
         return sql.SQL(question).format(**self._names)
 
     def wait_for_turn(self, what: str) -> None:
-        """Wait until no other transaction that asked for the same turn is open; it is held until this one ends."""
+        """Acquire an advisory lock, named `what`, that is held until the transaction ends."""
         self.ask("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", f"airnub index {self.schema} {what}")
 
 
 class Transactions(Generic[AnyTables]):
-    """Transactions over one connection, which is opened anew once where it broke between two of them."""
+    """Transactions over one connection, which is reopened once if it broke between two transactions."""
 
     def __init__(self, url: str, tables: type[AnyTables]) -> None:
-        """Read the URL; the connection is opened when it is needed.
+        """Parse the URL; the connection is opened on first use.
 
         Raises:
-            StoreError: it is not the URL of a database.
+            StoreError: it is not the URL of a PostgreSQL database.
         """
         self.name, self._conninfo, self.schema = _parsed(url)
         self._tables = tables
@@ -83,10 +83,10 @@ class Transactions(Generic[AnyTables]):
 
     @contextmanager
     def alone(self, what: str) -> Iterator[None]:
-        """A connection of its own that holds a turn while the block runs.
+        """Hold an advisory lock, named `what`, on a separate connection while the block runs.
 
         Raises:
-            StoreError: the server cannot be asked.
+            StoreError: the server is unreachable.
         """
         with self._translated(), self._connect() as connection, connection.transaction():
             tables = self._tables(connection, self.schema)
@@ -95,16 +95,16 @@ class Transactions(Generic[AnyTables]):
             yield
 
     def close(self) -> None:
-        """Close the connection; further transactions are errors."""
+        """Close the connection; later transactions raise StoreError."""
         with self._lock:
             self._closed = True
             self._drop()
 
     def write(self, work: Callable[[AnyTables], T]) -> T:
-        """The same as `run`, and on the disk of the server when it returns."""
+        """Run a transaction as `run` does; it is durable on the server when this returns."""
 
         def durably(tables: AnyTables) -> T:
-            # The database may be configured to answer before its log is on the disk.
+            # The database may be configured to acknowledge commits before its WAL is flushed.
             tables.ask(
                 """SELECT set_config('synchronous_commit', 'on', true)
                 WHERE current_setting('synchronous_commit') = 'off'"""
@@ -114,7 +114,7 @@ class Transactions(Generic[AnyTables]):
         return self.run(durably)
 
     def run(self, work: Callable[[AnyTables], T]) -> T:
-        """One transaction. Each may be done twice: what it writes is the same the second time."""
+        """Run a transaction, and retry it once if the connection is broken; `work` must be idempotent."""
         with self._lock, self._translated():
             try:
                 return self._once(work)
@@ -133,7 +133,7 @@ class Transactions(Generic[AnyTables]):
             return work(self._tables(self._connection, self.schema))
 
     def _connect(self) -> _Connection:
-        # Prepared statements belong to a session, which is not ours alone behind a pool.
+        # No prepared statements: they belong to a session, which a pooler shares.
         return psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
 
     def _drop(self) -> None:
@@ -143,7 +143,7 @@ class Transactions(Generic[AnyTables]):
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """PostgreSQL's errors as those of the store."""
+        """Raise PostgreSQL's errors as StoreError."""
         try:
             yield
         except psycopg.Error as error:
@@ -159,11 +159,11 @@ class Transactions(Generic[AnyTables]):
 
 
 def _parsed(url: str) -> tuple[str, str, str]:
-    """A name without credentials, libpq's parameters, and the schema."""
+    """Parse a URL into a name without credentials, libpq's parameters, and the schema."""
     try:
         parts = urlsplit(url)
         asked = parse_qsl(parts.query, keep_blank_values=True)
-        # libpq takes `+` for itself, not for a space.
+        # libpq does not decode `+` as a space.
         others = urlencode([pair for pair in asked if pair[0] != "schema"]).replace("+", "%20")
         given = conninfo_to_dict(urlunsplit(parts._replace(query=others)))
     except (ValueError, psycopg.Error):
@@ -182,7 +182,7 @@ def _parsed(url: str) -> tuple[str, str, str]:
 
 
 def _malformed() -> StoreError:
-    # Where a character of the password was taken for a different part of the URL, no message may quote any of it.
+    # No part of the URL is quoted, since characters of the password may have been parsed as a different part.
     return StoreError(
         "postgresql://***",
         "expected postgresql://user:password@host:port/database, found a different form; "

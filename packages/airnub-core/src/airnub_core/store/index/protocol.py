@@ -1,4 +1,4 @@
-"""What an index does, wherever it is kept: all that a new one has to have. In a database `SqlIndex` does most of it."""
+"""Index protocol: the methods of every index; `SqlIndex` implements most of them for SQL databases."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Protocol
@@ -8,152 +8,158 @@ from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
 
 LEASE_SECONDS = 30.0
-"""Seconds until other workers take up what a dead one had leased. One that is slower shares it with them, no more."""
+"""Seconds until the leases of a dead worker expire. If a slow worker's lease expires, its URLs may be fetched twice."""
 
 
 class Index(Protocol):
-    """Each call is one transaction, durable when it returns; calls may come from any thread.
+    """The index of a store; thread-safe. Each call is one transaction, durable when it returns.
 
-    URLs are known by their digests. What is ordered by time is ordered by when requests were sent, by the clock of the
-    index; `merge` says which of two answers counts.
+    The key of a URL is its digest. Times are those at which requests were sent, by the clock of the index; `merge` has
+    the rule for concurrent responses.
 
     Raises:
-        StoreError: the index cannot be read or written.
+        StoreError: the index cannot be read or written; every method may.
     """
 
     shared: bool
-    """Whether workers on other machines may be at the same URLs."""
+    """Whether workers on different machines may use the index concurrently."""
 
     @property
     def is_built(self) -> bool:
-        """Whether `rebuild` has ended once; a new index has not, and holds nothing about what the store may hold."""
+        """Whether `rebuild` has ever completed; a new index is empty, even if the store is not."""
         ...
 
     def rebuild(self, manifests: Mapping[str, Manifest], withdrawals: Sequence[Withdrawal] = ()) -> None:
-        """Forget every URL, and learn them anew; watermarks and last runs stay, notes of `miss` do not.
+        """Replace all URLs by those of the manifests. Watermarks and last runs are kept, miss notes are removed.
 
         Args:
-            manifests: of objects that are whole, by path.
-            withdrawals: of URLs; a manifest that was fetched later makes its URL current all the same.
+            manifests: manifests of undamaged objects, by path.
+            withdrawals: withdrawn URLs; a manifest fetched after its URL was withdrawn makes the URL current again.
         """
         ...
 
     def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, IndexRow]:
-        """What is known of these URLs of a source, by digest of URL; unknown and withdrawn ones are left out."""
+        """Return the current rows of URLs of a source, by URL digest, without unknown and withdrawn URLs."""
         ...
 
     def find(self, url_digest: str) -> list[IndexRow]:
-        """What is known of a URL in every source where it is not withdrawn, ordered by source."""
+        """Return the current rows of a URL in all sources, ordered by source."""
         ...
 
     def record(self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
-        """Remember what was answered; an older answer never overwrites a newer one (`merge`).
+        """Upsert the rows of responses; an earlier response never overwrites a later one (`merge`).
 
         Args:
-            rows: the answers. `checked_at` is when the request was sent; `changed_at` is the same, or that of the state
-                that was looked up where the digest has not changed.
-            seen: for each of them what `lookup` gave before it was asked for; without, none was known.
+            rows: one row per response. `checked_at` is when the request was sent; `changed_at` is the same, or that of
+                the row looked up if the digest has not changed.
+            seen: per row, the result of `lookup` before the request; if omitted, no URL was known.
 
         Returns:
-            By place in `rows`, the states that were met instead of those looked up, as they were.
+            The rows found instead of those looked up, as they were before, by position in `rows`.
         """
         ...
 
     def claim(self, url_digests: Iterable[str]) -> set[str]:
-        """Lease URLs; those of them that no other worker has leased, all where the index is not shared.
+        """Lease URLs, and extend the existing leases of this worker.
 
-        They are ours until they are released, for at most `LEASE_SECONDS` seconds after the last call of this method.
+        A lease ends with `release`, or `LEASE_SECONDS` after the last call of this method.
+
+        Returns:
+            The URLs leased: those not leased by a different worker; all of them if the index is not shared.
         """
         ...
 
     def release(self, url_digests: Iterable[str]) -> None:
-        """Others may have these URLs; what is not ours is left alone."""
+        """End leases of this worker; leases of other workers are kept."""
         ...
 
     def current(self, source: str) -> list[IndexRow]:
-        """Every URL of a source in its current state, ordered by URL and then digest of URL; no withdrawn ones."""
+        """Return the current rows of a source, ordered by URL and URL digest; without withdrawn URLs."""
         ...
 
     def objects(self, source: str) -> list[tuple[str, str, str, str]]:
-        """Of the same `digest`, `path`, `changed_at` and `manifest`, in any order; in a third of the time."""
+        """Return only `digest`, `path`, `changed_at` and `manifest` of the current rows, unordered.
+
+        This takes a third of the time of `current`.
+        """
         ...
 
     def count(self, source: str) -> int:
-        """How many URLs of a source have a current state; without reading them."""
+        """Return the number of current URLs of a source, without reading their rows."""
         ...
 
     def unlisted(self, source: str, url_digests: Set[str], most: int) -> list[str]:
-        """URLs of a source that have a current state and are not among these, redacted; at most `most`, any of them."""
+        """Return up to `most` current URLs of a source that are not in `url_digests`, redacted and unordered."""
         ...
 
     def versions(self, source: str, url_digest: str) -> list[Version]:
-        """Every state a URL was in, the current one among them, oldest first; of a withdrawn URL too."""
+        """Return all versions of a URL, oldest first, including the current one; also of a withdrawn URL."""
         ...
 
     def sources(self) -> list[str]:
-        """The sources of which a URL is known, withdrawn or not, in order."""
+        """Return the sources that have any URL, withdrawn or not, sorted."""
         ...
 
     def miss(self, run: Run, missed: Sequence[Missed]) -> list[Standing]:
-        """Note that a run did not find these URLs; in their order, where each stands now.
+        """Note that a run did not find URLs, and return their standings, in the order of the URLs.
 
-        An answer to a request that was sent later makes the note of a URL void.
+        A response to a later request voids the note of its URL.
         """
         ...
 
     def forget_misses(self, source: str, url_digests: Iterable[str] | None = None) -> None:
-        """Drop the notes of `miss` about these URLs of a source, or about all of them."""
+        """Delete the miss notes of URLs of a source; `None` deletes those of all its URLs."""
         ...
 
     def withdraw(self, withdrawals: Sequence[Withdrawal]) -> list[bool]:
-        """Withdraw URLs: they have no current state any more; what they had is history.
+        """Withdraw URLs: their current state becomes history, and they have no current state any more.
 
-        Each is `unwritten` until `written` says that the store has it, and is not current again before.
+        Each withdrawal is `unwritten` until `written` confirms that the store has it; the URL cannot become current
+        again before that.
 
         Returns:
-            In their order, whether each is withdrawn now. A URL that was answered after `withdrawn_at` is not, and
-            neither is one that is not known.
+            Whether each URL is withdrawn now, in order. An unknown URL is not, nor is one checked after `withdrawn_at`.
         """
         ...
 
     def unwritten(self) -> list[Withdrawal]:
-        """The withdrawals of which the store may not know: a process was killed before it called `written`."""
+        """Return the withdrawals that the store may lack, since a process was killed before it called `written`."""
         ...
 
     def written(self, withdrawals: Sequence[Withdrawal]) -> None:
-        """Remember that the store has these withdrawals."""
+        """Record that the store has these withdrawals."""
         ...
 
     def withdrawn(self, source: str) -> list[tuple[IndexRow, str]]:
-        """Every URL of a source that is withdrawn, its last state and when it was withdrawn; ordered as `current`."""
+        """Return the last row and the time of withdrawal of each withdrawn URL of a source, ordered as `current`."""
         ...
 
     def clock(self) -> float:
-        """What to add to `clock.elapsed` for the time of the index, in seconds since 1970; not asked each time."""
+        """Return the offset from `clock.elapsed` to the time of the index, in seconds since 1970; it is cached."""
         ...
 
     def watermark(self, source: str) -> str | None:
-        """How far an incremental source was read."""
+        """Return the watermark of an incremental source; `None` before its first run."""
         ...
 
     def move_watermark(self, source: str, value: str) -> None:
-        """Remember how far an incremental source was read."""
+        """Set the watermark of an incremental source."""
         ...
 
     def begin_runs(self, scope: Scope, names: Sequence[str], run: str) -> None:
-        """Note that a run of these sources or datasets begins; what failed in the one before is kept until it ends."""
+        """Record the start of a run of sources or datasets; failures of the previous run are kept until it ends."""
         ...
 
     def end_runs(self, scope: Scope, failures: Mapping[str, Sequence[Failure]], run: str) -> None:
-        """Note that a run has ended, and what failed in it: by name, with an empty list where nothing did.
+        """Record the end of a run and its failures, by name of source or dataset; an empty list if there are none.
 
-        Where a different run of the same source or dataset has begun since, its row stays as it is. That run covers all
-        that this one did, since a run that has not ended makes `failed` ask for everything; its own end is noted.
+        If a later run of the same source or dataset has begun, its row is kept. The later run covers all items of this
+        one, since `run --failed` after an unfinished run repeats all items; the later run records its own end.
         """
         ...
 
     def last_runs(self, scope: Scope) -> dict[str, LastRun]:
-        """The last run of each source or dataset by name."""
+        """Return the last run of each source or dataset, by name."""
         ...
 
     def close(self) -> None:

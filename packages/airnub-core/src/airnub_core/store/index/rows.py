@@ -1,8 +1,7 @@
-"""Index rows: the known state of a URL, and of the last run of a source or a dataset.
+"""Index rows: the current state of a URL, its versions, and the last run of a source or a dataset.
 
-Tuples: thousands are made at once, and go into the databases as they are. URLs that fail leave nothing in the store:
-what reads a source later (`requires_complete` of a dataset), and what runs again only what failed, knows of them by the
-last run.
+Rows are tuples, since thousands are created at once and are passed to the databases unchanged. A failed URL leaves
+nothing in the store; datasets with `requires_complete`, and `run --failed`, find it in the last run.
 """
 
 import json
@@ -14,7 +13,7 @@ from typing import NamedTuple, Self
 from airnub_core.store.manifest import Manifest
 
 MOST = 10_000
-"""Failures of a source that are kept one by one; of more the number is kept, and all of the source runs again."""
+"""Most failures stored per source; if there are more, only their number is, and `run --failed` repeats the source."""
 
 
 class IndexRow(NamedTuple):
@@ -22,27 +21,27 @@ class IndexRow(NamedTuple):
 
     source: str
     url_digest: str
-    """SHA-256 of the whole URL, 64 hexadecimal digits."""
+    """SHA-256 of the complete URL, 64 hexadecimal digits."""
     url: str
-    """Redacted."""
+    """The redacted URL."""
     digest: str
-    """Of the object: `sha256:…`."""
+    """Digest of the object, `sha256:…`."""
     path: str
-    """Of the object, relative to the store."""
+    """Path of the object, relative to the store."""
     size: int
-    """Of the object, in bytes."""
+    """Size of the object in bytes."""
     manifest: str
     """Path of this URL's manifest, relative to the store."""
     etag: str | None
     last_modified: str | None
     checked_at: str
-    """When the last request was sent that was answered with this state, by the clock of the index."""
+    """When the last request that confirmed this state was sent, by the clock of the index."""
     changed_at: str
-    """When the first one was sent; since then the URL has had this digest."""
+    """When the first request that returned this digest was sent."""
 
     @classmethod
     def of(cls, manifest: Manifest, manifest_path: str) -> Self:
-        """What a manifest says, checked and changed when it was fetched."""
+        """Create a row from a manifest; `checked_at` and `changed_at` are when it was fetched."""
         fetched_at = manifest.fetched_at.astimezone(UTC).isoformat()
         return cls(
             source=manifest.source,
@@ -60,55 +59,55 @@ class IndexRow(NamedTuple):
 
 
 class Version(NamedTuple):
-    """One state that a URL was in."""
+    """One version of a URL."""
 
     seen_at: str
-    """When the first request was sent that was answered with it, by the clock of the index; ISO 8601 in UTC."""
+    """When the first request that returned it was sent, by the clock of the index; ISO 8601 in UTC."""
     digest: str
     manifest: str
-    """Path relative to the store."""
+    """Path of the manifest, relative to the store."""
 
 
 class Missed(NamedTuple):
-    """A URL that a run did not find; the server says so, or its page does not name it any more."""
+    """A URL that a run did not find: the server returned 404 or 410, or its page does not list it any more."""
 
     source: str
     url_digest: str
 
 
 class Run(NamedTuple):
-    """A run of an ingestion, as the notes of URLs that it does not find name it."""
+    """A run of an ingestion, as identified in miss notes."""
 
     name: str
-    """The same for all attempts of one run."""
+    """Name of the run, the same for all its attempts."""
     began_at: str
-    """Before the first request was sent, by the clock of the index; ISO 8601 in UTC."""
+    """A time before its first request, by the clock of the index; ISO 8601 in UTC."""
 
 
 class Standing(StrEnum):
-    """What is known of a URL that a run did not find."""
+    """State of a URL that a run did not find."""
 
     UNKNOWN = "unknown"
-    """Nothing, or another run has found it since this one began."""
+    """The URL is not in the index, or a different run has found it since this one began."""
     NOTED = "noted"
-    """It is noted that this run did not find it."""
+    """A miss note was written."""
     MISSED_BEFORE = "missed before"
-    """The run before did not find it either: it is to be withdrawn."""
+    """An earlier run did not find the URL either, so it is to be withdrawn."""
     WITHDRAWN = "withdrawn"
-    """It is withdrawn."""
+    """The URL is withdrawn already."""
 
 
 class MissNote(NamedTuple):
-    """That a run did not find a URL."""
+    """A note that a run did not find a URL."""
 
     run: str
     began_at: str
-    """When this run began."""
+    """When the run began."""
     noted_at: str
 
 
 class Scope(StrEnum):
-    """What a run is of."""
+    """Whether a run is of sources or of datasets."""
 
     SOURCE = "source"
     DATASET = "dataset"
@@ -118,7 +117,7 @@ class Failure(NamedTuple):
     """An item that failed."""
 
     url: str | None
-    """Redacted; `None` of a dataset."""
+    """The redacted URL; `None` for a dataset."""
     error: str
 
 
@@ -129,25 +128,25 @@ class LastRun(NamedTuple):
     run: str
     began_at: str
     ended_at: str | None
-    """`None` while it runs, and of one that was ended before its end."""
+    """`None` while the run is in progress, and if it was killed."""
     failed: int
-    """Items that failed; while it runs, those of the run before."""
+    """Number of failed items; those of the previous run until this one ends."""
     failures: Sequence[Failure]
-    """The same one by one; none where they are more than `MOST`."""
+    """The failed items; empty if there are more than `MOST`."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether it ended, and no item failed."""
+        """Whether the run has ended without failed items."""
         return self.ended_at is not None and not self.failed
 
     @classmethod
     def parse(cls, name: str, run: str, began_at: str, ended_at: str | None, failed: int, failures: str) -> Self:
-        """As the tables have it."""
+        """Create from the columns of a table row."""
         return cls(name, run, began_at, ended_at, failed, [Failure(*one) for one in json.loads(failures)])
 
 
 def rows_of(failures: Mapping[str, Sequence[Failure]]) -> list[tuple[str, int, str]]:
-    """What the tables keep of failures by name: name, how many, and the list as JSON."""
+    """Convert failures to table columns: name, number of failures, and the list as JSON."""
     return [
         (name, len(of_name), json.dumps(list(of_name) if len(of_name) <= MOST else []))
         for name, of_name in failures.items()
@@ -155,10 +154,13 @@ def rows_of(failures: Mapping[str, Sequence[Failure]]) -> list[tuple[str, int, s
 
 
 def oldest_first(manifests: Mapping[str, Manifest]) -> list[IndexRow]:
-    """Every version of every URL, from manifests by path.
+    """Create the rows of all versions of all URLs from manifests, oldest first.
 
-    Recorded in this order, the newest state of each URL is its current one, and the others are its history. A return to
-    earlier bytes and the times of checks are in the index alone and cannot be had back; that costs one more fetch.
+    Recorded in this order, the newest version of each URL becomes the current one, and the others its history. A return
+    to earlier bytes and the times of checks are only in the index and cannot be restored; this costs one more fetch.
+
+    Args:
+        manifests: the manifests, by path.
     """
     versions = [IndexRow.of(manifest, path) for path, manifest in manifests.items()]
     versions.sort(key=lambda row: row.changed_at)

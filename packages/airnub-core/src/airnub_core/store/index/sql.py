@@ -1,11 +1,11 @@
-"""What both indexes do alike, written once: SQL that SQLite and PostgreSQL both understand, and which answer counts.
+"""SQL index: the code that both indexes share, in SQL that SQLite and PostgreSQL understand.
 
-In a statement `%s` is a value, `{known}` and the like are tables, and so are these, which each database has its own of:
+In a statement `%s` is a value, `{known}` and other names are tables, and each database substitutes these placeholders:
 
     {url_digest}   the digest of a URL as 64 hexadecimal digits, in a SELECT
-    {key}          the row of a URL: a condition whose values are a `Key`
-    {key_columns}  its columns
-    {key_values}   as many values
+    {key}          a condition for the row of a URL, with the values of a `Key`
+    {key_columns}  the key columns
+    {key_values}   as many `%s` as there are key columns
     {missed_source}  the source of a row of `missing`
 """
 
@@ -40,88 +40,93 @@ _NOTE_MISS: LiteralString = """INSERT INTO {missing} ({key_columns}, run, began_
 Key = tuple[Any, ...]
 """The values of `{key}`."""
 UrlOfSource = tuple[str, str]
-"""A source, and the digest of a URL."""
+"""Source and URL digest."""
 T = TypeVar("T")
 
 
 class State(NamedTuple):
-    """How the row of a URL stands."""
+    """Key, times and miss note of a URL's row."""
 
     key: Key
     checked_at: str
     withdrawn_at: str | None
     unwritten: str | None
-    """Why it was withdrawn, where the store may not know."""
+    """The reason of the withdrawal, until the store has it."""
     note: MissNote | None
 
 
 class Tables(Protocol):
-    """The tables of an index in one transaction: what a database has to do to hold one."""
+    """The tables of an index within one transaction; implemented for each database."""
 
     def ask(self, question: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        """Execute a statement; the rows that it gives."""
+        """Execute a statement, and return its rows."""
         ...
 
     def ask_each(self, statement: LiteralString, rows: Iterable[Sequence[object]]) -> None:
-        """Execute a statement with the values of each row."""
+        """Execute a statement once per row of values."""
         ...
 
     def begin_anew(self) -> None:
-        """Forget every URL."""
+        """Delete all URLs, with their history and miss notes."""
         ...
 
     def mark_built(self) -> None:
-        """Remember that the index is built."""
+        """Record that the index is built."""
         ...
 
     def rows(self, url_digests: Set[str], *, withdrawn: bool = False) -> Iterable[IndexRow]:
-        """The current states of URLs, in every source; the last ones of withdrawn URLs too, where they are wanted."""
+        """Read the current rows of URLs in all sources; with `withdrawn`, the last rows of withdrawn URLs too."""
         ...
 
     def states(self, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
-        """How URLs stand, in every source; where the index is shared, their rows are locked until the end."""
+        """Read the states of URLs in all sources; in a shared index, `lock` locks their rows until the end."""
         ...
 
     def histories(self, keys: Sequence[Key]) -> Iterable[tuple[Key, int, Version]]:
-        """The versions of URLs with their places in the history, oldest first."""
+        """Read the past versions of URLs, oldest first, each with its key and its primary key in the history."""
         ...
 
     def compare_and_set(
         self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
     ) -> Sequence[int]:
-        """Write those of the rows at some places that are new, or whose URLs are still in the states that were seen.
+        """Upsert the rows at some positions whose URLs are new, or have not changed since they were looked up.
+
+        Args:
+            rows: all rows.
+            seen: per row, the result of the lookup.
+            places: the positions in `rows` to write.
 
         Returns:
-            The places where others may be, or all, with all rows locked that are there.
+            The positions that may not be written, or all of them; their existing rows are locked.
         """
         ...
 
 
 class Transactions(Protocol):
-    """Transactions over one connection, for any thread. Each may be done twice: it then writes the same again."""
+    """Transactions over one connection; thread-safe. A transaction may run twice, so it must be idempotent."""
 
     def run(self, work: Callable[[Any], T]) -> T:
-        """One transaction that reads."""
+        """Run a reading transaction."""
         ...
 
     def write(self, work: Callable[[Any], T]) -> T:
-        """One transaction that writes; on the disk when it returns."""
+        """Run a writing transaction; it is durable when this returns."""
         ...
 
     def close(self) -> None:
-        """Release the connection; further transactions are errors."""
+        """Close the connection; later transactions raise StoreError."""
         ...
 
 
 class SqlIndex(ABC):
-    """All of an `Index` that does not depend on its database."""
+    """The part of an `Index` that does not depend on the database."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
     @abstractmethod
     def clock(self) -> float:
-        """As `Index.clock`."""
+        """Implement `Index.clock`."""
 
     def rebuild(self, manifests: Mapping[str, Manifest], withdrawals: Sequence[Withdrawal] = ()) -> None:
         versions = oldest_first(manifests)
@@ -159,7 +164,7 @@ class SqlIndex(ABC):
         )
 
     def count(self, source: str) -> int:
-        # Each of the two counts an index alone; `withdrawn_at IS NULL` would look at every row.
+        # Both subqueries count entries of an SQL index; `withdrawn_at IS NULL` would read every row.
         question: LiteralString = """SELECT (SELECT count(*) FROM {known} WHERE source = %s)
             - (SELECT count(*) FROM {known} WHERE source = %s AND withdrawn_at IS NOT NULL)"""
         [(found,)] = self._ask(question, source, source)
@@ -178,7 +183,7 @@ class SqlIndex(ABC):
         return self._transactions.run(read)
 
     def sources(self) -> list[str]:
-        # Hops from source to source; DISTINCT would walk over every row.
+        # A loose index scan, from source to source; DISTINCT would scan every row.
         question: LiteralString = """WITH RECURSIVE one (name) AS (
                 SELECT min(source) FROM {known}
                 UNION ALL SELECT (SELECT min(source) FROM {known} WHERE source > name) FROM one WHERE name IS NOT NULL
@@ -262,7 +267,7 @@ class SqlIndex(ABC):
         self._write(
             """INSERT INTO {last_run} VALUES (%s, %s, %s, %s, NULL, 0, '[]') ON CONFLICT (scope, name)
             DO UPDATE SET run = excluded.run, began_at = excluded.began_at, ended_at = NULL""",
-            # In the order of their names, the same for all: two writers cannot wait for each other.
+            # Sorted by name, so that two writers cannot deadlock.
             [(scope.value, name, run, now) for name in sorted(names)],
         )
 

@@ -1,4 +1,4 @@
-"""SQLite index: the index in one file beside the store, for the processes of one machine."""
+"""SQLite index: an index in one file beside the store, for the processes of one machine."""
 
 import errno
 import json
@@ -20,14 +20,14 @@ from airnub_core.store.index.sqlite_schema import VERSION, key_of, make_tables, 
 
 _CACHE_KIB = 8 * 1024
 _LOG_PAGES = 4000
-"""Of 4 KiB: when the log is written back into the file."""
+"""Number of pages, of 4 KiB each, after which the write-ahead log is checkpointed."""
 _BUSY_SECONDS = 60
 _ADVICE = {
     sqlite3.SQLITE_FULL: ADVICE[errno.ENOSPC],
     sqlite3.SQLITE_READONLY: ADVICE[errno.EROFS],
     sqlite3.SQLITE_IOERR: ADVICE[errno.EIO],
 }
-# Not a database, a damaged one, or one with other tables than ours. A full disk or a lock says nothing against it.
+# Not a database, a corrupt one, or one with different tables. A full disk or a lock does not mean damage.
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
 _NAMES = {name: name for name in ("known", "history", "watermark", "missing", "last_run", "url_digest")} | {
     "key": "id = %s",
@@ -43,7 +43,7 @@ _IDS = "SELECT id FROM url_key WHERE key IN (SELECT value FROM json_each(:keys))
 
 
 class _Tables:
-    """As `sql.Tables`, over a connection with an open transaction."""
+    """Implementation of `sql.Tables` over a connection with an open transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -71,7 +71,7 @@ class _Tables:
         return (row for row in map(IndexRow._make, found) if row.url_digest in url_digests)
 
     def states(self, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
-        del lock  # no other process writes until a writing transaction ends
+        del lock  # a writing transaction excludes other writers anyway
         found = self.connection.execute(
             "SELECT source, url_digest, id, checked_at, withdrawn_at, unwritten, run, began_at, noted_at"  # noqa: S608  # constants
             f" FROM known LEFT JOIN missing USING (id) WHERE id IN ({_IDS})",
@@ -100,7 +100,7 @@ class _Tables:
         if not places:
             return places
         states = self.states({rows[place].url_digest for place in places})
-        # No other process writes until this transaction ends: what is not found now is new.
+        # This transaction excludes other writers, so a URL that is not found now is new.
         [last] = connection.execute("SELECT coalesce(max(id), 0) FROM known").fetchone()
         new: list[tuple[Any, ...]] = []
         changed: list[tuple[Any, ...]] = []
@@ -122,7 +122,7 @@ class _Tables:
 
 
 class _Transactions:
-    """Transactions over one connection in WAL mode; its file is created when it is missing."""
+    """Transactions over one connection in WAL mode; the file is created if it is missing."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,30 +146,28 @@ class _Transactions:
                 raise
 
     def run(self, work: Callable[[_Tables], T]) -> T:
-        with self._transaction("BEGIN") as connection:
-            return work(_Tables(connection))
+        return self._transaction("BEGIN", work)
 
     def write(self, work: Callable[[_Tables], T]) -> T:
-        # A transaction that reads first and writes later fails where another wrote in between; this one waits.
-        with self._transaction("BEGIN IMMEDIATE") as connection:
-            return work(_Tables(connection))
+        # A deferred transaction that reads first fails on its write if a different one wrote meanwhile; this one waits.
+        return self._transaction("BEGIN IMMEDIATE", work)
 
     def close(self) -> None:
         with self._lock, _translated_errors(self._path):
             self._connection.close()
 
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, begin: str, work: Callable[[_Tables], T]) -> T:
         with self._lock, _translated_errors(self._path):
             self._connection.execute(begin)
             try:
-                yield self._connection
+                result = work(_Tables(self._connection))
                 self._connection.execute("COMMIT")
             except BaseException:
-                # Some errors, such as a full disk, have ended the transaction already.
+                # SQLite rolls back by itself on some errors, such as a full disk.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+            return result
 
 
 class SqliteIndex(SqlIndex):
@@ -178,12 +176,12 @@ class SqliteIndex(SqlIndex):
     shared = False
 
     def __init__(self, path: Path) -> None:
-        """Open the file, and create it when it is missing. One of an earlier version is brought to this one.
+        """Open the file, create it if it is missing, and migrate the tables of an earlier version.
 
         Raises:
-            DamagedIndexError: it is damaged, or no index.
-            StoreError: it cannot be opened, or is of a later version.
-            OSError: its folder cannot be created.
+            DamagedIndexError: the file is damaged, or is not an index.
+            StoreError: the file cannot be opened, or its tables are of a later version.
+            OSError: the folder of the file cannot be created.
         """
         super().__init__(_Transactions(path))
         try:
@@ -212,19 +210,19 @@ class SqliteIndex(SqlIndex):
         return self._transactions.run(read)
 
     def clock(self) -> float:
-        # A process that is interrupted between the two readings finds too little.
+        # The largest of three, since a process interrupted between the two readings gets a value that is too small.
         return max(time.time() - elapsed() for _ in range(3))
 
 
 def _note_checks(
     connection: sqlite3.Connection, rows: Sequence[IndexRow], before: Sequence[IndexRow | None], places: Sequence[int]
 ) -> Sequence[int]:
-    """Note when rows were checked of which nothing else is new, many in one statement; the places that are left."""
+    """Update `checked_at` of rows that are otherwise unchanged, many in one statement; return the other positions."""
     rest: list[int] = []
     unchanged: dict[str, dict[str, int]] = {}
     for place in places:
         row, looked_up = rows[place], before[place]
-        # All but `checked_at`, which is the last but one.
+        # All columns except `checked_at`, the last but one.
         if looked_up is not None and row[:-2] == looked_up[:-2] and row[-1] == looked_up[-1]:
             unchanged.setdefault(row[0], {})[row[1]] = place
         else:
@@ -240,7 +238,7 @@ def _note_checks(
             {"source": source, **_keys(of_source)},
         )
         if noted.rowcount < len(of_source):
-            # The others of them are found to be recorded already.
+            # Rows that were updated here are found to be recorded already when they are merged.
             rest += of_source.values()
     return rest
 
@@ -251,16 +249,16 @@ def _keys(url_digests: Iterable[str]) -> dict[str, str]:
 
 @lru_cache
 def _translated(question: str) -> str:
-    """A statement of `sql`, as SQLite has it."""
+    """Translate a statement of `sql` to SQLite."""
     return question.format(**_NAMES).replace("%s", "?")
 
 
 @contextmanager
 def _translated_errors(path: Path) -> Iterator[None]:
-    """SQLite's errors as those of the store."""
+    """Raise SQLite's errors as StoreError, with DamagedIndexError for a damaged file."""
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # the rest of the bits are details
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # higher bits are extended codes
         kind = DamagedIndexError if code in _DAMAGED else StoreError
         raise kind(str(path), f"the index cannot be used ({error})", advice=_ADVICE.get(code, "")) from error

@@ -1,4 +1,4 @@
-"""SQLite schema: create the tables of the index, and migrate those of earlier versions."""
+"""SQLite schema: create the tables of the index, and migrate tables of earlier versions."""
 
 import sqlite3
 
@@ -6,9 +6,9 @@ from airnub_core.errors import DamagedIndexError, StoreError
 from airnub_core.store.index.rows import IndexRow
 
 VERSION = 4
-"""Of the tables; in `user_version` once the index is built."""
+"""Version of the tables; stored in `user_version` once the index is built."""
 _APPLICATION = 0x61697269
-"""Marks the file as an index of ours, in `application_id`."""
+"""Value of `application_id`, which marks the file as an airnub index."""
 _SCHEMA = (
     """CREATE TABLE known (
         id INTEGER PRIMARY KEY,
@@ -40,8 +40,8 @@ _SCHEMA = (
         moved_at TEXT NOT NULL
     ) WITHOUT ROWID""",
 )
-# New in version 3. The last state of a withdrawn URL is in the history already; `unwritten` is why it was
-# withdrawn, until the store has that.
+# New in version 3. The last state of a withdrawn URL is copied to the history on withdrawal; `unwritten` is the reason
+# of the withdrawal, until the store has it.
 _WITHDRAWALS = (
     "ALTER TABLE known ADD COLUMN withdrawn_at TEXT",
     "ALTER TABLE known ADD COLUMN unwritten TEXT",
@@ -60,7 +60,7 @@ _WITHDRAWALS = (
         noted_at TEXT NOT NULL
     )""",
 )
-# Added without a new version: a release that does not know it leaves it alone.
+# Added without a new version, since earlier releases ignore the table.
 _LAST_RUN = """CREATE TABLE IF NOT EXISTS last_run (
     scope TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -71,14 +71,14 @@ _LAST_RUN = """CREATE TABLE IF NOT EXISTS last_run (
     failures TEXT NOT NULL,
     PRIMARY KEY (scope, name)
 ) WITHOUT ROWID"""
-# Version 3 kept new keys apart from older ones, in a tree of their own.
+# Version 3 had new keys in a separate table.
 _FROM_VERSION_3 = (
     "ALTER TABLE settled RENAME TO url_key",
     "INSERT INTO url_key SELECT key, id FROM fresh",
     "DROP TABLE fresh",
 )
 _COLUMNS = ", ".join(IndexRow._fields)
-# What version 1 held, whole: every check and every return to earlier bytes, which are in no manifest.
+# Copies all of version 1, since times of checks and returns to earlier bytes are not in the manifests.
 _FROM_VERSION_1 = (
     f"INSERT INTO known ({_COLUMNS}) SELECT {_COLUMNS} FROM url ORDER BY source, changed_at",  # noqa: S608  # constants
     """INSERT INTO history (id, seen_at, digest, manifest)
@@ -93,11 +93,11 @@ _FROM_VERSION_1 = (
 
 
 def make_tables(connection: sqlite3.Connection, name: str) -> None:
-    """Create the tables, or bring those of an earlier version to this one, in the transaction of the caller.
+    """Create the tables, or migrate those of an earlier version, in the caller's transaction.
 
     Args:
-        connection: to the file, with the function `key_of`.
-        name: of the file, for messages.
+        connection: a connection to the file, with the SQL function `key_of`.
+        name: name of the file, for error messages.
 
     Raises:
         DamagedIndexError: the tables are those of a different program.
@@ -112,7 +112,7 @@ def make_tables(connection: sqlite3.Connection, name: str) -> None:
                 f"expected an index of version {VERSION}, found {version}; use the release that wrote it, or remove it",
             )
         connection.execute(f"SELECT {_COLUMNS} FROM known LIMIT 0")  # noqa: S608  # constants
-        # By what is there and not by the number, which an index has only when it is built.
+        # Decided by the columns, since an index has a version number only once it is built.
         if "withdrawn_at" not in {column for _, column, *_ in connection.execute("PRAGMA table_info(known)")}:
             _execute(connection, _WITHDRAWALS)
         if "fresh" in tables:
@@ -132,13 +132,13 @@ def make_tables(connection: sqlite3.Connection, name: str) -> None:
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> int:
-    """The value of a setting that is a number."""
+    """Read the integer value of a pragma."""
     [value] = connection.execute(f"PRAGMA {name}").fetchone()
     return int(value)
 
 
 def key_of(url_digest: str) -> int:
-    """The first 60 bits of a digest, which `url_key` is ordered by: they narrow down, the row itself decides."""
+    """The first 60 bits of a URL digest, the key of `url_key`; rows found by it are checked for the complete digest."""
     return int(url_digest[:15], 16)
 
 
